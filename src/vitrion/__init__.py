@@ -1,0 +1,5 @@
+"""Ion transport in crystals and glasses, as jobflow workflows."""
+
+from importlib.metadata import version
+
+__version__ = version("vitrion")
