@@ -1,0 +1,120 @@
+"""The parent of all vitrion documents."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from emmet.core.base import EmmetMeta
+from emmet.core.material_property import PropertyDoc
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pymatgen.core import Structure
+
+from vitrion import documents
+from vitrion.documents.provenance import PotentialTrust, Provenance, utc_now
+
+if TYPE_CHECKING:
+    from typing import Self
+
+Phase = Literal["crystalline", "amorphous", "liquid"]
+
+
+def _as_structure(value: Any) -> Any:
+    return Structure.from_dict(value) if isinstance(value, dict) else value
+
+
+StoredStructure = Annotated[
+    Structure,
+    BeforeValidator(_as_structure),
+    PlainSerializer(lambda structure: structure.as_dict(), return_type=dict),
+    WithJsonSchema({"type": "object", "description": "pymatgen Structure as a dictionary"}),
+]
+"""A pymatgen Structure that keeps all its site properties through dump and validation."""
+
+
+def _meta() -> EmmetMeta:
+    return EmmetMeta(build_date=utc_now())
+
+
+class VitrionDoc(PropertyDoc):
+    """What every vitrion document carries, whatever it is about.
+
+    Differs from emmet-core's ``PropertyDoc`` where its defaults would lose or change data: a new
+    document is not deprecated, an identifier is kept as the string it is, the structure is part of
+    every dump, and times are whole milliseconds, as BSON stores them.
+
+    A subclass gives ``property_name`` a default; that name is how stores, builders and the query
+    client find documents of its kind.
+    """
+
+    model_config = ConfigDict(ser_json_inf_nan="strings")  # NaN survives JSON, as "NaN"
+
+    property_name: str
+    schema_version: str = Field("1.0", description="Version of the schema of this document.")
+    deprecated: bool = Field(False, description="Whether the document should no longer be used.")
+    material_id: str | None = Field(
+        None, description="Identifier of the material, kept as given (mp-1234, or any string)."
+    )
+    phase: Phase | None = Field(None, description="State of the material the document is about.")
+    structure: StoredStructure | None = Field(
+        None, description="Structure the document is about; lengths in A."
+    )
+    builder_meta: EmmetMeta | None = Field(
+        default_factory=_meta, description="Versions of emmet-core and pymatgen, and build date."
+    )
+    last_updated: datetime = Field(
+        default_factory=utc_now, description="Time of the last change in UTC, whole milliseconds."
+    )
+    provenance: Provenance = Field(
+        default_factory=Provenance.collect, description="Potential, seeds, jobs and packages."
+    )
+    trust: PotentialTrust | None = Field(
+        None, description="Error of the potential on this run, where a reference was at hand."
+    )
+
+    @classmethod
+    def from_structure(
+        cls,
+        meta_structure: Structure,
+        material_id: str | None = None,
+        deprecated: bool = False,
+        **kwargs: Any,
+    ) -> Self:
+        """Make a document whose composition, density and symmetry are read off a structure.
+
+        Parameters
+        ----------
+        meta_structure
+            Structure the document is about; it is stored with the document.
+        material_id
+            Identifier of the material; any string, kept unchanged.
+        deprecated
+            Whether the document should no longer be used.
+        **kwargs
+            Values of the other fields of the document.
+
+        Returns
+        -------
+        Self
+            The document.
+        """
+        return super().from_structure(
+            meta_structure, material_id=material_id, deprecated=deprecated, **kwargs
+        )
+
+
+def document_classes() -> dict[str, type[VitrionDoc]]:
+    """Return every kind of document, by the property name it is stored under."""
+    for module in pkgutil.iter_modules(documents.__path__):
+        importlib.import_module(f"{documents.__name__}.{module.name}")
+    classes: dict[str, type[VitrionDoc]] = {}
+    pending = VitrionDoc.__subclasses__()
+    while pending:
+        cls = pending.pop()
+        pending += cls.__subclasses__()
+        name = cls.model_fields["property_name"].default
+        if isinstance(name, str):
+            classes[name] = cls
+    return classes
