@@ -1,0 +1,15 @@
+"""What gives energies and forces: a registry of named potentials and their calculators."""
+
+from vitrion.potentials.calculators import check_elements, force_field, load_calculator
+from vitrion.potentials.registry import DEFAULT_POTENTIAL, get_potential, list_potentials
+from vitrion.potentials.spec import PotentialSpec
+
+__all__ = [
+    "DEFAULT_POTENTIAL",
+    "PotentialSpec",
+    "check_elements",
+    "force_field",
+    "get_potential",
+    "list_potentials",
+    "load_calculator",
+]

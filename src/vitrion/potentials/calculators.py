@@ -1,0 +1,170 @@
+"""From a named potential to an ASE calculator on one thread, checked before anything runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vitrion.errors import InputError, PotentialError
+from vitrion.potentials.registry import get_potential
+from vitrion.potentials.spec import PotentialSpec, verify_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ase.calculators.calculator import Calculator
+
+
+def check_elements(spec: PotentialSpec, symbols: Iterable[str]) -> None:
+    """Refuse elements that the potential was not trained on.
+
+    Raises
+    ------
+    InputError
+        If the potential states its elements and one of ``symbols`` is not among them.
+    """
+    if spec.elements is None:
+        return
+    unknown = sorted(set(symbols) - set(spec.elements))
+    if unknown:
+        raise InputError(
+            f"The potential '{spec.name}' does not know {', '.join(unknown)}: choose another one "
+            "(vitrion potential list)."
+        )
+
+
+def load_calculator(
+    potential: str | PotentialSpec | None = None,
+    *,
+    device: str | None = None,
+    dtype: str = "float32",
+    symbols: Iterable[str] | None = None,
+) -> Calculator:
+    """Load a potential as an ASE calculator that runs on one thread.
+
+    Parameters
+    ----------
+    potential : str, PotentialSpec or None
+        See :func:`vitrion.potentials.registry.get_potential`.
+    device : str or None
+        Torch device; None takes the user's setting.
+    dtype : str
+        ``float32`` or ``float64``; CHGNet runs in float32 whatever is asked, so asking it for
+        more is refused.
+    symbols : iterable of str, optional
+        Elements it will meet; one that it does not know is refused.
+
+    Returns
+    -------
+    Calculator
+        Energies in eV, forces in eV/A, stress in eV/A3; the stress is computed only when asked
+        for, where the backend can leave it out.
+
+    Raises
+    ------
+    InputError
+        If the name, an element or the dtype is not known to the potential.
+    PotentialError
+        If the weights cannot be found, verified, downloaded or loaded.
+    """
+    spec = get_potential(potential)
+    if dtype not in ("float32", "float64"):
+        raise InputError(f"The dtype must be float32 or float64, not '{dtype}'.")
+    if symbols is not None:
+        symbols = set(symbols)
+        check_elements(spec, symbols)
+    if device is None:
+        from vitrion.settings import get_settings
+
+        device = get_settings().device
+    _use_one_thread()
+    if spec.backend == "chgnet":
+        return _load_chgnet(spec, device, dtype)
+    calculator = _load_mace(spec, device, dtype)
+    if symbols is not None:
+        elements = _mace_elements(calculator)
+        check_elements(spec.model_copy(update={"elements": elements}), symbols)
+    return calculator
+
+
+def force_field(potential: str | None = None, **kwargs: Any) -> dict[str, Any]:
+    """Return the arguments that make an atomate2 force-field Maker use a registered potential.
+
+    Examples
+    --------
+    >>> from atomate2.forcefields.jobs import ForceFieldRelaxMaker
+    >>> ForceFieldRelaxMaker(**force_field("chgnet")).task_document_kwargs["forcefield_name"]
+    'chgnet'
+    """
+    name = get_potential(potential).name
+    return {
+        "force_field_name": {
+            "@module": "vitrion.potentials.calculators",
+            "@callable": "load_calculator",
+        },
+        "calculator_kwargs": {"potential": name, **kwargs},
+        # The key that the document reads; without it the potential would be named "load_calculator".
+        "task_document_kwargs": {"forcefield_name": name},
+    }
+
+
+def _use_one_thread() -> None:
+    """Keep torch on one thread: two processes of two threads ran 17 times slower than of one."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _load_chgnet(spec: PotentialSpec, device: str, dtype: str) -> Calculator:
+    if dtype != "float32":
+        raise InputError(f"CHGNet computes in float32 only, so dtype {dtype} cannot be had.")
+    verify_file(spec)
+    from vitrion.potentials.chgnet import LeanCHGNetCalculator
+
+    return LeanCHGNetCalculator.from_name(
+        "r2scan" if spec.name == "chgnet-r2scan" else "0.3.0", device
+    )
+
+
+def _load_mace(spec: PotentialSpec, device: str, dtype: str) -> Calculator:
+    from mace.calculators import MACECalculator
+
+    path = verify_file(_downloaded(spec)) if spec.path is None else _trusted(spec)
+    try:
+        return MACECalculator(model_paths=str(path), device=device, default_dtype=dtype)
+    except Exception as exc:  # torch reports a broken file by a dozen different classes
+        raise PotentialError(f"{path} could not be loaded as a MACE model: {exc}") from exc
+
+
+def _downloaded(spec: PotentialSpec) -> PotentialSpec:
+    from pathlib import Path
+
+    from mace.calculators.foundations_models import download_mace_mp_checkpoint
+
+    try:
+        path = Path(download_mace_mp_checkpoint(spec.version))
+    except Exception as exc:  # urllib, ssl and OS errors alike: the user needs one sentence
+        raise PotentialError(
+            f"The MACE model '{spec.version}' could not be downloaded ({exc}): check the network, "
+            "or fetch the file elsewhere and name it as mace:<path>."
+        ) from exc
+    return spec.model_copy(update={"path": path})
+
+
+def _trusted(spec: PotentialSpec) -> Path:
+    """Return a user's model file once its hash or the user's word allows unpickling it."""
+    from vitrion.settings import get_settings
+
+    path = verify_file(spec)
+    if spec.sha256 is None and not get_settings().allow_pickle:
+        raise PotentialError(
+            f"{path} is a pickle, which can run any code when it is loaded: if you trust it, set "
+            f"VITRION_ALLOW_PICKLE=1 or name it as {spec.name}#<sha256>."
+        )
+    return path
+
+
+def _mace_elements(calculator: Any) -> tuple[str, ...]:
+    from ase.data import chemical_symbols
+
+    return tuple(chemical_symbols[z] for z in calculator.z_table.zs)

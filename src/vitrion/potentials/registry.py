@@ -1,0 +1,144 @@
+"""From a name to a potential: ``chgnet``, ``chgnet-r2scan``, ``mace:<foundation name or file>``."""
+
+from __future__ import annotations
+
+import difflib
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from vitrion.errors import InputError, PotentialError
+from vitrion.potentials.spec import PotentialSpec
+
+DEFAULT_POTENTIAL = "chgnet"
+"""The potential that a run takes where the user names none."""
+
+# Every element to plutonium but the five that the MPtrj training set lacks.
+_MPTRJ_ELEMENTS = tuple(
+    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
+    "Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy "
+    "Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Ac Th Pa U Np Pu".split()
+)
+_CHGNET_CITATION = "B. Deng et al., Nat. Mach. Intell. 5, 1031 (2023), 10.1038/s42256-023-00716-3"
+_MACE_CITATION = "I. Batatia et al., arXiv 2401.00096 (MACE foundation models)"
+
+_CHGNET_FILES = {
+    "chgnet": (
+        "0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar",
+        "d14ab7c0f093efe64b60a7bcd540bca10e74fb7f46c86108a079af60524659d1",
+        "0.3.0",
+        "PBE / PBE+U",
+        "MPtrj (1.58 million frames, 89 elements)",
+    ),
+    "chgnet-r2scan": (
+        "r2scan/chgnet_r2scan_transfer_learning_e15f36s161m23.pth.tar",
+        "8eba3db0f35a2788bb3ae22885ad340591e27996f213c6643af522a633b50dad",
+        "r2scan",
+        "r2SCAN (transferred from PBE)",
+        "MPtrj, then Materials Project r2SCAN",
+    ),
+}
+
+
+def list_potentials() -> list[PotentialSpec]:
+    """Return the potentials that work here without a download or a file of the user's."""
+    return [_chgnet_spec(name) for name in _CHGNET_FILES]
+
+
+def foundation_names() -> list[str]:
+    """Return the names of the MACE foundation models that mace-torch can download."""
+    from mace.calculators.foundations_models import mace_mp_urls
+
+    return list(mace_mp_urls)
+
+
+def get_potential(name: str | PotentialSpec | None = None) -> PotentialSpec:
+    """Look a potential up by name.
+
+    Parameters
+    ----------
+    name : str, PotentialSpec or None
+        ``chgnet``, ``chgnet-r2scan``, ``mace:<foundation name>`` such as ``mace:medium-mpa-0``, or
+        ``mace:<path>`` with an optional ``#<sha256>`` that the file must have. None takes the
+        user's setting, else the package's default.
+
+    Returns
+    -------
+    PotentialSpec
+        The description; a foundation model's file and elements stay unknown until it is loaded.
+
+    Raises
+    ------
+    InputError
+        If there is no potential of that name.
+    PotentialError
+        If a named file is missing or has another hash than the stated one.
+    """
+    if isinstance(name, PotentialSpec):
+        return name
+    if name is None:
+        from vitrion.settings import get_settings
+
+        name = get_settings().potential or DEFAULT_POTENTIAL
+    if name in _CHGNET_FILES:
+        return _chgnet_spec(name)
+    if name.startswith("mace:"):
+        return _mace_spec(name)
+    known = [*_CHGNET_FILES, "mace:<foundation name>", "mace:<path>"]
+    hint = difflib.get_close_matches(name, known, n=1)
+    raise InputError(
+        f"There is no potential '{name}'"
+        + (f"; did you mean '{hint[0]}'?" if hint else f": known are {', '.join(known)}.")
+    )
+
+
+def _chgnet_spec(name: str) -> PotentialSpec:
+    file, sha256, weights, functional, training_set = _CHGNET_FILES[name]
+    package = find_spec("chgnet")
+    if package is None or not package.submodule_search_locations:
+        raise PotentialError("The package chgnet is not installed: pip install chgnet.")
+    return PotentialSpec(
+        name=name,
+        backend="chgnet",
+        version=f"{weights} (chgnet {version('chgnet')})",
+        path=Path(package.submodule_search_locations[0]) / "pretrained" / file,
+        sha256=sha256,
+        elements=_MPTRJ_ELEMENTS,
+        functional=functional,
+        training_set=training_set,
+        cutoff_A=6.0,
+        licence="BSD-3-Clause (modified, LBNL)",
+        citation=_CHGNET_CITATION,
+    )
+
+
+def _mace_spec(name: str) -> PotentialSpec:
+    target, _, sha256 = name.removeprefix("mace:").partition("#")
+    if target in foundation_names():
+        return PotentialSpec(
+            name=name,
+            backend="mace",
+            version=target,
+            sha256=sha256 or None,
+            functional="see the model's page",
+            training_set=f"MACE foundation model {target}",
+            licence="see the model's page (MIT or ASL)",
+            citation=_MACE_CITATION,
+        )
+    path = Path(target).expanduser().absolute()
+    if not path.is_file():
+        raise PotentialError(
+            f"'{target}' is neither a file nor a MACE foundation model; "
+            f"the models are {', '.join(foundation_names())}."
+        )
+    return PotentialSpec(
+        name=f"mace:{path}" + (f"#{sha256}" if sha256 else ""),
+        backend="mace",
+        version=path.name,
+        path=path,
+        sha256=sha256 or None,
+        functional="not stated by the file",
+        training_set="not stated by the file",
+        licence="not stated by the file",
+        citation="not stated by the file",
+    )

@@ -1,0 +1,58 @@
+"""The description of a potential that travels with every result made with it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vitrion.errors import PotentialError
+
+
+class PotentialSpec(BaseModel):
+    """Which potential it is and where its limits lie."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(description="Name in the registry, such as chgnet or mace:/models/my.model.")
+    backend: str = Field(description="Program that evaluates it: chgnet or mace.")
+    version: str = Field(description="Version of the weights as their authors name it.")
+    path: Path | None = Field(
+        None, description="Weights file; None until a named model has been downloaded."
+    )
+    sha256: str | None = Field(
+        None, description="Expected SHA-256 of the weights file; None where none is known."
+    )
+    elements: tuple[str, ...] | None = Field(
+        None, description="Symbols of the elements it knows; None until the weights are at hand."
+    )
+    functional: str = Field(description="Exchange-correlation functional of its training labels.")
+    training_set: str = Field(description="What it was trained on.")
+    cutoff_A: float | None = Field(None, description="Cutoff radius of one message step, in A.")
+    licence: str = Field(description="Licence of the weights.")
+    citation: str = Field(description="Whom to cite.")
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as a hexadecimal string."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def verify_file(spec: PotentialSpec) -> Path:
+    """Return the weights file after comparing it with its recorded hash.
+
+    Raises
+    ------
+    PotentialError
+        If the file is missing or its hash is not the recorded one.
+    """
+    if spec.path is None or not spec.path.is_file():
+        raise PotentialError(f"The weights file {spec.path} of '{spec.name}' does not exist.")
+    if spec.sha256 is not None and (found := sha256_of(spec.path)) != spec.sha256:
+        raise PotentialError(
+            f"The weights file {spec.path} of '{spec.name}' has SHA-256 {found[:12]}..., "
+            f"not the expected {spec.sha256[:12]}...: fetch it again."
+        )
+    return spec.path

@@ -1,0 +1,88 @@
+"""Settings: ``VITRION_*`` environment variables over ``~/.vitrion.yaml`` over the defaults here."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from vitrion.errors import InputError
+
+CONFIG_FILE_VARIABLE = "VITRION_CONFIG_FILE"
+"""Environment variable that names another settings file than ``~/.vitrion.yaml``."""
+
+
+def config_file() -> Path:
+    """Return the settings file in force, whether or not it exists."""
+    return Path(os.environ.get(CONFIG_FILE_VARIABLE, "~/.vitrion.yaml")).expanduser()
+
+
+class VitrionSettings(BaseSettings):
+    """What a user sets once for a machine; everything else is a parameter of a Maker."""
+
+    model_config = SettingsConfigDict(env_prefix="VITRION_", extra="forbid")
+
+    store: Path = Field(
+        Path("vitrion_data"),
+        description="Folder that holds the embedded store and the trajectories.",
+    )
+    potential: str | None = Field(
+        None, description="Potential used where none is named; None takes the package's default."
+    )
+    workers: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        description="Worker processes of one thread each for independent runs.",
+    )
+    device: str = Field("cpu", description="Torch device of the calculators, such as cpu or cuda.")
+    allow_pickle: bool = Field(
+        False,
+        description="Load model files that are pickles (MACE .model files) without a stated hash; "
+        "a pickle can run any code when it is loaded.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the YAML file below the environment."""
+        yaml_settings = YamlConfigSettingsSource(settings_cls, yaml_file=config_file())
+        return init_settings, env_settings, yaml_settings
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> VitrionSettings:
+    """Read the settings once.
+
+    Returns
+    -------
+    VitrionSettings
+        The settings in force; ``get_settings.cache_clear()`` makes the next call read them again.
+
+    Raises
+    ------
+    InputError
+        If a variable or the file holds a name or a value that is not a setting.
+    """
+    try:
+        return VitrionSettings()
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"The setting '{name}' is not valid ({first['msg']}): correct VITRION_{name.upper()} "
+            f"or {config_file()}."
+        ) from exc
