@@ -6,9 +6,11 @@ import sys
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
+
+from vitrion.potentials import PotentialSpec, describe_potential
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,22 +54,6 @@ def current_job_uuid() -> str | None:
     return None if job is None else job.uuid
 
 
-class PotentialProvenance(BaseModel):
-    """The interatomic potential that gave the energies and forces."""
-
-    name: str = Field(description="Name in vitrion's registry of potentials.")
-    sha256: str | None = Field(
-        None, description="SHA-256 of the model file; None where it has no file."
-    )
-    backend: str | None = Field(None, description="Program that evaluates it, e.g. mace or chgnet.")
-    backend_version: str | None = Field(None, description="Version of that program.")
-    functional: str | None = Field(None, description="Density functional it was trained on.")
-    training_set: str | None = Field(None, description="Data it was trained on.")
-    elements: list[str] | None = Field(None, description="Symbols of the elements it knows.")
-    cutoff_A: float | None = Field(None, description="Interaction cutoff in A.")
-    license: str | None = Field(None, description="License of the model file.")
-
-
 class PotentialTrust(BaseModel):
     """How far the potential can be trusted for the run the document describes."""
 
@@ -89,7 +75,7 @@ class PotentialTrust(BaseModel):
 class Provenance(BaseModel):
     """What is needed to find the origin of a document and to make it again."""
 
-    potential: PotentialProvenance | None = Field(None, description="The interatomic potential.")
+    potential: PotentialSpec | None = Field(None, description="The interatomic potential.")
     seeds: dict[str, int] = Field(
         default_factory=dict, description="Random seed of each step that used one, by its name."
     )
@@ -106,7 +92,7 @@ class Provenance(BaseModel):
     @classmethod
     def collect(
         cls,
-        potential: PotentialProvenance | Mapping[str, Any] | None = None,
+        potential: PotentialSpec | str | None = None,
         *,
         seeds: Mapping[str, int] | None = None,
         job_uuids: Sequence[str] = (),
@@ -116,7 +102,7 @@ class Provenance(BaseModel):
         Parameters
         ----------
         potential
-            The potential, or a mapping with the fields of :class:`PotentialProvenance`.
+            The potential or its name in the registry; the hash of its file is filled in.
         seeds
             Random seeds by the name of the step that used them.
         job_uuids
@@ -130,7 +116,7 @@ class Provenance(BaseModel):
         running = current_job_uuid()
         uuids = list(dict.fromkeys([*job_uuids, *([running] if running else [])]))
         return cls(
-            potential=potential,
+            potential=None if potential is None else describe_potential(potential),
             seeds=dict(seeds or {}),
             job_uuids=uuids,
             package_versions=dict(_installed_versions()),

@@ -1,13 +1,19 @@
 """What gives energies and forces: a registry of named potentials and their calculators."""
 
 from vitrion.potentials.calculators import check_elements, force_field, load_calculator
-from vitrion.potentials.registry import DEFAULT_POTENTIAL, get_potential, list_potentials
+from vitrion.potentials.registry import (
+    DEFAULT_POTENTIAL,
+    describe_potential,
+    get_potential,
+    list_potentials,
+)
 from vitrion.potentials.spec import PotentialSpec
 
 __all__ = [
     "DEFAULT_POTENTIAL",
     "PotentialSpec",
     "check_elements",
+    "describe_potential",
     "force_field",
     "get_potential",
     "list_potentials",

@@ -103,7 +103,7 @@ def force_field(potential: str | None = None, **kwargs: Any) -> dict[str, Any]:
             "@callable": "load_calculator",
         },
         "calculator_kwargs": {"potential": name, **kwargs},
-        # The key that the document reads; without it the potential would be named "load_calculator".
+        # The key the document reads; without it the name would read "load_calculator".
         "task_document_kwargs": {"forcefield_name": name},
     }
 

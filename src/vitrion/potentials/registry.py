@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from vitrion.errors import InputError, PotentialError
-from vitrion.potentials.spec import PotentialSpec
+from vitrion.potentials.spec import PotentialSpec, sha256_of
 
 DEFAULT_POTENTIAL = "chgnet"
 """The potential that a run takes where the user names none."""
@@ -92,6 +92,14 @@ def get_potential(name: str | PotentialSpec | None = None) -> PotentialSpec:
     )
 
 
+def describe_potential(potential: str | PotentialSpec) -> PotentialSpec:
+    """Return the description for a document: with the hash of the file that is in use now."""
+    spec = get_potential(potential)
+    if spec.sha256 is None and spec.path is not None and spec.path.is_file():
+        return spec.model_copy(update={"sha256": sha256_of(spec.path)})
+    return spec
+
+
 def _chgnet_spec(name: str) -> PotentialSpec:
     file, sha256, weights, functional, training_set = _CHGNET_FILES[name]
     package = find_spec("chgnet")
@@ -107,7 +115,7 @@ def _chgnet_spec(name: str) -> PotentialSpec:
         functional=functional,
         training_set=training_set,
         cutoff_A=6.0,
-        licence="BSD-3-Clause (modified, LBNL)",
+        license="BSD-3-Clause (modified, LBNL)",
         citation=_CHGNET_CITATION,
     )
 
@@ -122,7 +130,7 @@ def _mace_spec(name: str) -> PotentialSpec:
             sha256=sha256 or None,
             functional="see the model's page",
             training_set=f"MACE foundation model {target}",
-            licence="see the model's page (MIT or ASL)",
+            license="see the model's page (MIT or ASL)",
             citation=_MACE_CITATION,
         )
     path = Path(target).expanduser().absolute()
@@ -139,6 +147,6 @@ def _mace_spec(name: str) -> PotentialSpec:
         sha256=sha256 or None,
         functional="not stated by the file",
         training_set="not stated by the file",
-        licence="not stated by the file",
+        license="not stated by the file",
         citation="not stated by the file",
     )

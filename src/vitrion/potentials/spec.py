@@ -30,7 +30,7 @@ class PotentialSpec(BaseModel):
     functional: str = Field(description="Exchange-correlation functional of its training labels.")
     training_set: str = Field(description="What it was trained on.")
     cutoff_A: float | None = Field(None, description="Cutoff radius of one message step, in A.")
-    licence: str = Field(description="Licence of the weights.")
+    license: str = Field(description="License of the weights.")
     citation: str = Field(description="Whom to cite.")
 
 
