@@ -1,0 +1,1 @@
+"""Flows that a user submits, and the runner that carries them out on one machine."""

@@ -1,0 +1,333 @@
+"""Run a flow on one machine: several worker processes, resumable after any kill.
+
+jobflow's ``run_locally`` runs one job after the other and forgets everything when it is killed.
+Here independent jobs run side by side, one thread each, and a run folder remembers what is done::
+
+    run_folder/flow.json                  the flow, written once, so that uuids never change
+    run_folder/jobs/<job>/                the directory in which that job runs, every time
+    run_folder/jobs/<job>/response.json   written after the job's output is in the store
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitrion.errors import InputError, SimulationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from jobflow import Flow, Job, JobStore
+
+FLOW_FILE = "flow.json"
+RESPONSE_FILE = "response.json"
+DIVERSIONS = ("replace", "detour", "addition")
+
+
+@dataclass
+class _Node:
+    """A job in the schedule: whom it waits for, and whose diversion it belongs to."""
+
+    job: Job
+    parents: tuple[str, ...]
+    owners: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.job.uuid, self.job.index
+
+
+@dataclass
+class RunReport:
+    """How a run ended.
+
+    Attributes
+    ----------
+    completed, skipped : list[str]
+        Names of the jobs that ran now, and of those that had run before.
+    errors : dict[str, str]
+        Name of each failed job to its error; jobs that depend on it did not run.
+    """
+
+    completed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def raise_for_errors(self) -> None:
+        """Raise SimulationError with the first error, if there is one."""
+        for name, error in self.errors.items():
+            raise SimulationError(f"{name} failed: {error}")
+
+
+def run_flow(
+    flow: Flow | Callable[[], Flow],
+    store: JobStore,
+    folder: str | Path,
+    *,
+    workers: int = 1,
+    on_change: Callable[[dict[str, Path], RunReport], None] | None = None,
+) -> RunReport:
+    """Run a flow to its end, or continue it where an earlier call in the folder was stopped.
+
+    Parameters
+    ----------
+    flow : Flow or callable
+        The flow, or a function that makes it; used only when the folder holds none yet, because
+        the jobs' uuids must be those of the first call.
+    store : JobStore
+        Where the outputs go; worker processes open it again from its serialized form.
+    folder : path
+        The run folder.
+    workers : int
+        Worker processes of one thread each.
+    on_change : callable, optional
+        Called about once a second with the directories of the running jobs by job name, and the
+        report so far.
+
+    Returns
+    -------
+    RunReport
+        Names of the jobs by how they ended.
+
+    Raises
+    ------
+    InputError
+        If another process is running this folder.
+    """
+    folder = Path(folder).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    with _exclusive(folder / "lock", wait_s=0):
+        flow = _remembered_flow(flow, folder)
+        return _Scheduler(folder, store, workers, on_change).run(flow)
+
+
+class _Scheduler:
+    """Keeps the workers busy with jobs whose parents are done."""
+
+    def __init__(
+        self,
+        folder: Path,
+        store: JobStore,
+        workers: int,
+        on_change: Callable[[dict[str, Path], RunReport], None] | None,
+    ) -> None:
+        self.folder, self.store, self.workers, self.on_change = folder, store, workers, on_change
+        self.waiting: list[_Node] = []
+        self.running: dict[Future, _Node] = {}
+        self.unusable: set[str] = set()
+        self.report = RunReport()
+        self.stopped = False
+
+    def run(self, flow: Flow) -> RunReport:
+        self._add(flow, ())
+        pool = _pool(self.workers)
+        try:
+            while (self.waiting and not self.stopped) or self.running:
+                self._start_ready(pool)
+                self._collect()
+        finally:
+            for process in list((pool._processes or {}).values()):
+                if self.running:  # interrupted: the workers' files are resumable at any moment
+                    process.terminate()
+            pool.shutdown(wait=not self.running, cancel_futures=True)
+        return self.report
+
+    def _add(self, flow: Flow, owners: tuple[str, ...]) -> None:
+        self.waiting += [
+            _Node(job, tuple(parents), (*owners, job.uuid)) for job, parents in flow.iterflow()
+        ]
+
+    def _start_ready(self, pool: ProcessPoolExecutor) -> None:
+        for node in list(self.waiting):
+            if self.stopped or len(self.running) >= self.workers:
+                return
+            if node not in self.waiting or not self._is_ready(node):
+                continue
+            self.waiting.remove(node)
+            if not self._is_usable(node):
+                self.unusable.add(node.job.uuid)
+                continue
+            directory = self._directory(node)
+            remembered = _read_response(directory)
+            if remembered is not None:
+                self.report.skipped.append(node.job.name)
+                self._divert(node, remembered)
+                continue
+            payload = _to_json({"job": node.job.as_dict(), "store": self.store.as_dict()})
+            self.running[pool.submit(_execute, payload, str(directory))] = node
+
+    def _is_ready(self, node: _Node) -> bool:
+        pending = {
+            uuid
+            for other in (*self.waiting, *self.running.values())
+            if other is not node
+            for uuid in other.owners
+        }
+        return not pending & set(node.parents)
+
+    def _is_usable(self, node: _Node) -> bool:
+        from jobflow.core.reference import OnMissing
+
+        failed = set(node.parents) & self.unusable
+        return not failed or node.job.config.on_missing_references != OnMissing.ERROR
+
+    def _collect(self) -> None:
+        if not self.running:
+            return
+        done, _ = wait(self.running, timeout=1.0, return_when=FIRST_COMPLETED)
+        for future in done:
+            node = self.running.pop(future)
+            try:
+                response = future.result()
+            except BrokenProcessPool as exc:
+                raise SimulationError(
+                    f"A worker process died while '{node.job.name}' ran (killed, or out of "
+                    "memory): run the same command again to continue."
+                ) from exc
+            if "error" in response:
+                self.report.errors[node.job.name] = response["error"]
+                self.unusable.add(node.job.uuid)
+                continue
+            self.report.completed.append(node.job.name)
+            self._divert(node, response)
+        if self.on_change is not None:
+            running = {n.job.name: self._directory(n) for n in self.running.values()}
+            self.on_change(running, self.report)
+
+    def _divert(self, node: _Node, response: dict[str, Any]) -> None:
+        if response["stop_children"]:
+            self.unusable.add(node.job.uuid)
+        self.stopped = self.stopped or response["stop_jobflow"]
+        for kind in DIVERSIONS:
+            if response[kind] is not None:
+                flow = _decode(response[kind])
+                # Whoever waits for a job also waits for what replaces or detours it.
+                self._add(flow, node.owners if kind != "addition" else ())
+
+    def _directory(self, node: _Node) -> Path:
+        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in node.job.name)
+        return self.folder / "jobs" / f"{name}-{node.job.uuid[:8]}-{node.job.index}"
+
+
+def _remembered_flow(flow: Flow | Callable[[], Flow], folder: Path) -> Flow:
+    from jobflow.core.flow import get_flow
+
+    path = folder / FLOW_FILE
+    if not path.exists():
+        made = get_flow(flow() if callable(flow) and not hasattr(flow, "iterflow") else flow)
+        _write_json(path, made.as_dict())
+    # Always the one on disk: a first run and a continued one then see the very same flow.
+    return _decode(json.loads(path.read_text()))
+
+
+def _execute(payload: str, directory: str) -> dict[str, Any]:
+    """Run one job in a worker process and leave its response behind."""
+    from monty.os import cd
+
+    path = Path(directory)
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        decoded = _decode(json.loads(payload))
+        job, store = decoded["job"], decoded["store"]
+        # A killed run's orphan may need a moment to notice; two writers must never meet.
+        with _exclusive(path / "lock", wait_s=30), cd(path):
+            store.connect()
+            response = job.run(store=store, job_dir=path)
+            store.close()
+            kept = {kind: _as_dict(getattr(response, kind)) for kind in DIVERSIONS}
+            kept |= {name: getattr(response, name) for name in ("stop_children", "stop_jobflow")}
+            _write_json(path / RESPONSE_FILE, kept)
+            return kept
+    except Exception as exc:  # one failed job must not take the others with it
+        (path / "error.txt").write_text(traceback.format_exc())
+        return {"error": str(exc) or type(exc).__name__}
+
+
+def _as_dict(flow: Flow | None) -> dict[str, Any] | None:
+    return None if flow is None else flow.as_dict()
+
+
+def _read_response(directory: Path) -> dict[str, Any] | None:
+    path = directory / RESPONSE_FILE
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def _to_json(content: dict[str, Any]) -> str:
+    from monty.json import MontyEncoder
+
+    return json.dumps(content, cls=MontyEncoder)
+
+
+def _decode(content: dict[str, Any]) -> Any:
+    from monty.json import MontyDecoder
+
+    return MontyDecoder().process_decoded(content)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write atomically: after a kill there is the whole file or none."""
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("w") as handle:
+        handle.write(_to_json(content))
+        handle.flush()
+        os.fsync(handle.fileno())
+    temporary.replace(path)
+
+
+@contextmanager
+def _exclusive(path: Path, wait_s: float) -> Iterator[None]:
+    deadline = time.monotonic() + wait_s
+    with path.open("w") as handle:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise InputError(
+                        f"Another process is at work in {path.parent}: wait for it or stop it."
+                    ) from None
+                time.sleep(0.2)
+        yield
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # Spawned, not forked: a forked torch can hang. Variables must be set before numpy starts.
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = "1"
+    return ProcessPoolExecutor(
+        max_workers=workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(os.getpid(),),
+    )
+
+
+def _start_worker(parent: int) -> None:
+    """Quieten a worker, leave Ctrl-C to the parent, and die with the parent."""
+    import warnings
+
+    warnings.simplefilter("ignore")
+    logging.getLogger("jobflow").setLevel(logging.WARNING)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
