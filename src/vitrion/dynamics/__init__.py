@@ -1,0 +1,1 @@
+"""Restartable molecular dynamics and its trajectory file."""

@@ -1,0 +1,257 @@
+"""What a molecular-dynamics run is asked to do, checked before anything starts."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Ensemble = Literal["nve", "nvt", "npt"]
+Thermostat = Literal["bussi", "nose-hoover", "langevin"]
+Barostat = Literal["isotropic", "full"]
+Ramp = float | tuple[float, float]
+
+TEMPERATURE_LIMIT_K = 20_000.0
+PRESSURE_LIMIT_GPA = 1_000.0
+
+
+class MDSettings(BaseModel):
+    """Settings of one run.
+
+    A ramp is a pair (start, end): the target changes linearly from step to step and the last step
+    runs at the end value. A value out of bounds is an :class:`~vitrion.errors.InputError`.
+
+    Examples
+    --------
+    >>> MDSettings(ensemble="nvt", temperature_K=(1500, 300), duration_ps=20).n_steps
+    10000
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    ensemble: Ensemble = Field("nvt", description="What is kept: energy (nve), temperature, or "
+                               "temperature and pressure.")
+    thermostat: Thermostat | None = Field(
+        None,
+        description="bussi (stochastic velocity rescaling; the default), nose-hoover (a chain), or "
+        "langevin (equilibration only: it slows diffusion); None for nve.",
+    )
+    barostat: Barostat | None = Field(
+        None, description="npt only: isotropic (the default) or full (all lengths and angles)."
+    )
+    temperature_K: Ramp = Field(
+        300.0, description="Target temperature or its ramp (start, end) in K; for nve, the "
+        "temperature of the first velocities."
+    )
+    pressure_GPa: Ramp | None = Field(
+        None, description="Target pressure or its ramp (start, end) in GPa; npt only, default 0."
+    )
+    timestep_fs: float = Field(2.0, description="Time step in fs.")
+    duration_ps: float = Field(10.0, description="Length of the run in ps.")
+    save_interval_fs: float = Field(100.0, description="Time between saved frames in fs.")
+    checkpoint_interval_ps: float = Field(
+        1.0, description="Time between checkpoints in ps: the most that a kill can lose."
+    )
+    thermostat_time_fs: float = Field(
+        100.0, description="Coupling time of the thermostat in fs; langevin: 1 / friction."
+    )
+    chain_length: int = Field(3, description="Thermostats in a Nose-Hoover chain.")
+    barostat_time_fs: float = Field(
+        1000.0, description="Period of the cell in fs for a solid of bulk modulus bulk_modulus_GPa."
+    )
+    bulk_modulus_GPa: float = Field(
+        40.0, description="Rough stiffness in GPa, which sets the mass of the cell; npt only."
+    )
+    fix_center_of_mass: bool = Field(
+        True,
+        description="Remove the motion of the center of mass at the start and any net force after "
+        "it, so that 3N-3 degrees of freedom remain; False keeps all 3N.",
+    )
+    save_forces: bool = Field(False, description="Save the forces with each frame.")
+    save_pressure: bool = Field(
+        False, description="Compute the pressure at each frame where the ensemble does not need it."
+    )
+    max_temperature_K: float | None = Field(
+        None, description="The run has blown up above it; None is ten times the hottest target "
+        "plus 1000 K."
+    )
+    min_distance_A: float = Field(
+        0.5, description="The run has blown up where two atoms of a frame are closer than this."
+    )
+    mobile: str | None = Field(
+        None, description="Element whose mean square displacement is shown and documented."
+    )
+    seed: int = Field(0, description="Seed of the first velocities and of the thermostat.")
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as exc:
+            raise InputError(_sentence(exc)) from exc
+
+    @field_validator("temperature_K", "pressure_GPa", mode="before")
+    @classmethod
+    def _pair(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list | np.ndarray) else value
+
+    @model_validator(mode="after")
+    def _physical(self) -> MDSettings:
+        _check_numbers(self)
+        _check_ensemble(self)
+        return self
+
+    @property
+    def n_steps(self) -> int:
+        """Number of time steps."""
+        return round(self.duration_ps * 1000 / self.timestep_fs)
+
+    @property
+    def save_every(self) -> int:
+        """Steps between two frames."""
+        return round(self.save_interval_fs / self.timestep_fs)
+
+    @property
+    def checkpoint_every(self) -> int:
+        """Steps between two checkpoints."""
+        return max(1, round(self.checkpoint_interval_ps * 1000 / self.timestep_fs))
+
+    @property
+    def needs_stress(self) -> bool:
+        """Whether the equations of motion contain the stress."""
+        return self.ensemble == "npt"
+
+    @property
+    def temperature_limit_K(self) -> float:
+        """Temperature above which the run has blown up."""
+        if self.max_temperature_K is not None:
+            return self.max_temperature_K
+        return 10 * max(_ends(self.temperature_K)) + 1000
+
+    @property
+    def resolved_thermostat(self) -> Thermostat | None:
+        """The thermostat in force."""
+        return None if self.ensemble == "nve" else self.thermostat or "bussi"
+
+    @property
+    def resolved_barostat(self) -> Barostat | None:
+        """The barostat in force."""
+        return self.barostat or "isotropic" if self.ensemble == "npt" else None
+
+    def temperature_at(self, step: int) -> float:
+        """Return the target temperature in K that step number ``step`` (1 ... n_steps) runs at."""
+        return _at(self.temperature_K, step / self.n_steps)
+
+    def pressure_at(self, step: int) -> float:
+        """Return the target pressure in GPa that step number ``step`` (1 ... n_steps) runs at."""
+        return _at(self.pressure_GPa or 0.0, step / self.n_steps)
+
+    def check_system(
+        self, symbols: Sequence[str], cell: np.ndarray, pbc: Sequence[bool], cutoff_A: float | None
+    ) -> None:
+        """Refuse a system that these settings or the potential cannot simulate.
+
+        Parameters
+        ----------
+        symbols : sequence of str
+            Element of each atom.
+        cell : (3, 3) array
+            Lattice vectors as rows, in A.
+        pbc : three booleans
+            Which of them are periodic.
+        cutoff_A : float or None
+            Cutoff of the potential; an atom must not see its own image.
+
+        Raises
+        ------
+        InputError
+            If the system is too small, not periodic under npt, or lacks the mobile element.
+        """
+        if not len(symbols):
+            raise InputError("The structure has no atoms: give one that has.")
+        if len(symbols) == 1 and self.fix_center_of_mass:
+            raise InputError("One atom has no motion left once the center of mass is fixed: use a "
+                             "larger cell or fix_center_of_mass=False.")
+        if self.mobile is not None and self.mobile not in symbols:
+            raise InputError(f"The mobile species '{self.mobile}' is not in the structure, which "
+                             f"holds {', '.join(sorted(set(symbols)))}.")
+        if self.ensemble == "npt" and not all(pbc):
+            raise InputError("Constant pressure needs a cell that is periodic along all three axes.")
+        widths = _widths(cell)[np.asarray(pbc, dtype=bool)]
+        if cutoff_A is not None and widths.size and widths.min() < cutoff_A:
+            raise InputError(
+                f"The cell is {widths.min():.2f} A wide but the potential reaches {cutoff_A:.2f} A, "
+                "so atoms would feel their own images: use a larger supercell."
+            )
+
+
+def _sentence(exc: ValidationError) -> str:
+    """Reduce pydantic's report to one sentence about the first fault."""
+    error = exc.errors()[0]
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return str(cause)
+    name = ".".join(str(part) for part in error["loc"]) or "settings"
+    return f"The MD setting '{name}' is not valid: {error['msg']}."
+
+
+def _ends(value: Ramp) -> tuple[float, float]:
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def _at(value: Ramp, fraction: float) -> float:
+    start, end = _ends(value)
+    return end if fraction >= 1 else start + (end - start) * fraction
+
+
+def _widths(cell: np.ndarray) -> np.ndarray:
+    """Return the three distances between opposite faces of the cell, in A."""
+    normals = np.cross(cell[[1, 2, 0]], cell[[2, 0, 1]])
+    areas = np.linalg.norm(normals, axis=1)
+    return abs(np.linalg.det(cell)) / np.where(areas > 0, areas, math.inf)
+
+
+def _check_numbers(s: MDSettings) -> None:
+    _within("timestep_fs", s.timestep_fs, 0.01, 20.0, "fs")
+    _within("duration_ps", s.duration_ps, s.timestep_fs / 1000, 1e7, "ps")
+    _within("save_interval_fs", s.save_interval_fs, s.timestep_fs, 1e9, "fs")
+    _within("checkpoint_interval_ps", s.checkpoint_interval_ps, s.timestep_fs / 1000, 1e7, "ps")
+    _within("thermostat_time_fs", s.thermostat_time_fs, s.timestep_fs, 1e8, "fs")
+    _within("barostat_time_fs", s.barostat_time_fs, 10 * s.timestep_fs, 1e8, "fs")
+    _within("bulk_modulus_GPa", s.bulk_modulus_GPa, 1e-3, 2000.0, "GPa")
+    _within("chain_length", s.chain_length, 1, 20, "thermostats")
+    _within("min_distance_A", s.min_distance_A, 0.0, 3.0, "A")
+    _within("seed", s.seed, 0, 2**63 - 1, "as an integer")
+    for value in _ends(s.temperature_K):
+        _within("temperature_K", value, 0.1, TEMPERATURE_LIMIT_K, "K")
+    for value in _ends(s.pressure_GPa or 0.0):
+        _within("pressure_GPa", value, -PRESSURE_LIMIT_GPA, PRESSURE_LIMIT_GPA, "GPa")
+    if s.max_temperature_K is not None:
+        _within("max_temperature_K", s.max_temperature_K, max(_ends(s.temperature_K)), 1e7, "K")
+    for name, total in (("save_interval_fs", s.save_interval_fs),
+                        ("duration_ps", s.duration_ps * 1000)):
+        ratio = total / s.timestep_fs
+        if abs(ratio - round(ratio)) > 1e-6 * ratio:
+            raise InputError(f"{name} must be a whole number of time steps of {s.timestep_fs} fs.")
+
+
+def _within(name: str, value: float, low: float, high: float, unit: str) -> None:
+    if not low <= value <= high:
+        raise InputError(f"{name} is {value:g}, which is outside {low:g} to {high:g} {unit}.")
+
+
+def _check_ensemble(s: MDSettings) -> None:
+    if s.ensemble == "nve" and s.thermostat is not None:
+        raise InputError("nve keeps the energy: leave the thermostat out, or use nvt.")
+    if s.ensemble == "nve" and isinstance(s.temperature_K, tuple):
+        raise InputError("nve cannot follow a temperature ramp: use nvt.")
+    if s.ensemble != "npt" and s.barostat is not None:
+        raise InputError(f"{s.ensemble} keeps the cell: leave the barostat out, or use npt.")
+    if s.ensemble != "npt" and s.pressure_GPa is not None:
+        raise InputError(f"{s.ensemble} has no target pressure: leave it out, or use npt.")

@@ -1,0 +1,317 @@
+"""The trajectory file: frames in chunked, compressed, appendable HDF5.
+
+Layout: root attributes ``format``, ``version``, ``timestep_fs``, ``frame_interval_fs``, ``metadata``
+(JSON); ``atomic_numbers`` (n_atoms,), ``masses`` (n_atoms,) in u; and in the group ``frames``, first
+axis the frame: ``step``, ``positions`` (unwrapped, A), ``cell`` (rows are lattice vectors, A),
+``energy`` (eV, potential), ``temperature`` (K), ``pressure`` (GPa, NaN where not computed),
+``conserved`` (eV, the quantity that exact dynamics would keep) and, where asked for, ``forces``
+(eV/A, float32). Positions are rounded to 2^-20 A (one millionth), which halves the file.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import h5py
+import numpy as np
+
+from vitrion.dynamics.journal import JournaledFile, journal_path
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ase import Atoms
+    from pymatgen.core import Structure
+
+FORMAT = "vitrion-trajectory"
+VERSION = 1
+SUFFIX = ".vtraj.h5"
+CHUNK_BYTES = 256 * 1024
+POSITION_STEP = 2.0**-20
+ALL = slice(None)
+
+_SCALARS = ("energy", "temperature", "pressure", "conserved")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One saved moment; units as in the file."""
+
+    step: int
+    positions: np.ndarray
+    cell: np.ndarray
+    energy: float
+    temperature: float
+    pressure: float
+    conserved: float
+    forces: np.ndarray | None = None
+
+
+class TrajectoryWriter:
+    """Appends frames to a trajectory file so that a kill at any moment leaves it readable.
+
+    Frames are gathered by :meth:`append` and reach the disk together by :meth:`flush`.
+
+    Parameters
+    ----------
+    path : Path
+        An existing trajectory file; see :meth:`create`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = Path(path)
+        self._pending: list[Frame] = []
+        self.n_frames = 0
+        with JournaledFile(self._path, writable=True) as raw, h5py.File(raw, "r") as file:
+            self.n_frames = len(file["frames/step"])
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        atomic_numbers: np.ndarray,
+        masses: np.ndarray,
+        *,
+        timestep_fs: float,
+        frame_interval_fs: float,
+        with_forces: bool = False,
+        metadata: dict[str, Any] | None = None,
+    ) -> Self:
+        """Start a file without frames, in place of one that may be there.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        atomic_numbers, masses : (n_atoms,) arrays
+            Of each atom; masses in u.
+        timestep_fs, frame_interval_fs : float
+            Of the run.
+        with_forces : bool
+            Whether the frames will carry forces.
+        metadata : dict, optional
+            Anything that JSON can hold.
+        """
+        path = Path(path)
+        path.unlink(missing_ok=True)
+        journal_path(path).unlink(missing_ok=True)
+        with JournaledFile(path, writable=True) as raw:
+            with h5py.File(raw, "w") as file:
+                file.attrs.update(format=FORMAT, version=VERSION, timestep_fs=timestep_fs,
+                                  frame_interval_fs=frame_interval_fs,
+                                  metadata=json.dumps(metadata or {}))
+                file["atomic_numbers"] = np.asarray(atomic_numbers, dtype=np.int32)
+                file["masses"] = np.asarray(masses, dtype=np.float64)
+                _make_frames(file, len(atomic_numbers), with_forces)
+            raw.commit()
+        return cls(path)
+
+    def append(self, frame: Frame) -> None:
+        """Keep a frame for the next :meth:`flush`."""
+        self._pending.append(frame)
+        self.n_frames += 1
+
+    def flush(self) -> None:
+        """Write the frames kept since the last call, all of them or none."""
+        if not self._pending:
+            return
+        first = self.n_frames - len(self._pending)
+        with JournaledFile(self._path, writable=True) as raw:
+            with h5py.File(raw, "r+") as file:
+                for name, values in _columns(self._pending).items():
+                    dataset = file["frames"][name]
+                    dataset.resize(self.n_frames, axis=0)
+                    dataset[first:] = values
+            raw.commit()
+        self._pending.clear()
+
+    def truncate(self, n_frames: int) -> None:
+        """Drop all frames after the first ``n_frames``."""
+        with JournaledFile(self._path, writable=True) as raw:
+            with h5py.File(raw, "r+") as file:
+                if len(file["frames/step"]) < n_frames:
+                    raise InputError(f"{self._path} holds fewer than the {n_frames} frames that its "
+                                     "checkpoint states: start again in an empty directory.")
+                for dataset in file["frames"].values():
+                    dataset.resize(n_frames, axis=0)
+            raw.commit()
+        self._pending.clear()
+        self.n_frames = n_frames
+
+
+class Trajectory:
+    """Reads a trajectory file; a context manager.
+
+    Arrays are read when asked for, by slice. A file that was cut off by a kill opens as it was at
+    its last complete append.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Attributes
+    ----------
+    n_frames, n_atoms : int
+        Sizes.
+    atomic_numbers : (n_atoms,) int array
+    masses : (n_atoms,) array, in u
+    symbols : tuple of str
+        Element of each atom.
+    timestep_fs, frame_interval_fs : float
+        Time step, and time between frames.
+    metadata : dict
+        What the run noted: settings, potential, origin.
+
+    Raises
+    ------
+    InputError
+        If the file does not exist or is not a trajectory.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise InputError(f"There is no trajectory file {self.path}.")
+        self._raw = JournaledFile(self.path) if journal_path(self.path).exists() else None
+        try:
+            self._file = h5py.File(self._raw or self.path, "r", **_lock_option(self._raw))
+        except OSError as exc:
+            raise InputError(f"{self.path} is not a readable trajectory file.") from exc
+        attributes = self._file.attrs
+        if attributes.get("format") != FORMAT or attributes["version"] > VERSION:
+            self.close()
+            raise InputError(f"{self.path} is not a trajectory that this version can read.")
+        self._frames = self._file["frames"]
+        self.atomic_numbers: np.ndarray = self._file["atomic_numbers"][:]
+        self.masses: np.ndarray = self._file["masses"][:]
+        self.timestep_fs = float(attributes["timestep_fs"])
+        self.frame_interval_fs = float(attributes["frame_interval_fs"])
+        self.metadata: dict[str, Any] = json.loads(attributes["metadata"])
+        self.n_frames = len(self._frames["step"])
+        self.n_atoms = len(self.atomic_numbers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self.n_frames
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        if self._raw is not None:
+            self._raw.close()
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Element of each atom."""
+        from ase.data import chemical_symbols
+
+        return tuple(chemical_symbols[number] for number in self.atomic_numbers)
+
+    def steps(self, frames: slice = ALL) -> np.ndarray:
+        """Return the number of time steps before each frame, (n,)."""
+        return self._frames["step"][frames]
+
+    def times_ps(self, frames: slice = ALL) -> np.ndarray:
+        """Return the times in ps since the start of the run, (n,)."""
+        return self.steps(frames) * (self.timestep_fs / 1000)
+
+    def positions(self, frames: slice = ALL) -> np.ndarray:
+        """Return the unwrapped Cartesian positions in A, (n, n_atoms, 3).
+
+        Under npt they move with the cell: ``positions @ inv(cell)`` is continuous.
+        """
+        return self._frames["positions"][frames]
+
+    def cells(self, frames: slice = ALL) -> np.ndarray:
+        """Return the lattice vectors as rows, in A, (n, 3, 3)."""
+        return self._frames["cell"][frames]
+
+    def energies(self, frames: slice = ALL) -> np.ndarray:
+        """Return the potential energies in eV, (n,)."""
+        return self._frames["energy"][frames]
+
+    def temperatures(self, frames: slice = ALL) -> np.ndarray:
+        """Return the kinetic temperatures in K, (n,)."""
+        return self._frames["temperature"][frames]
+
+    def pressures(self, frames: slice = ALL) -> np.ndarray:
+        """Return the pressures in GPa, kinetic part included, (n,); NaN where not computed."""
+        return self._frames["pressure"][frames]
+
+    def conserved(self, frames: slice = ALL) -> np.ndarray:
+        """Return the quantity in eV that exact dynamics would keep constant, (n,)."""
+        return self._frames["conserved"][frames]
+
+    def forces(self, frames: slice = ALL) -> np.ndarray | None:
+        """Return the forces in eV/A, (n, n_atoms, 3), or None where they were not saved."""
+        if "forces" not in self._frames:
+            return None
+        return self._frames["forces"][frames].astype(np.float64)
+
+    def structure(self, frame: int = -1) -> Structure:
+        """Return one frame as a pymatgen Structure, wrapped into the cell, without velocities."""
+        from pymatgen.core import Structure
+
+        frame = range(self.n_frames)[frame]
+        return Structure(
+            self.cells(slice(frame, frame + 1))[0],
+            self.symbols,
+            self.positions(slice(frame, frame + 1))[0],
+            coords_are_cartesian=True,
+            to_unit_cell=True,
+        )
+
+    def to_ase(self, frames: slice = ALL) -> Iterator[Atoms]:
+        """Yield frames as ASE Atoms, unwrapped, with energy (and forces where saved)."""
+        from ase import Atoms
+        from ase.calculators.singlepoint import SinglePointCalculator
+
+        for index in range(*frames.indices(self.n_frames)):
+            one = slice(index, index + 1)
+            forces = self.forces(one)
+            atoms = Atoms(self.symbols, self.positions(one)[0], cell=self.cells(one)[0], pbc=True)
+            atoms.calc = SinglePointCalculator(
+                atoms, energy=self.energies(one)[0], forces=None if forces is None else forces[0]
+            )
+            yield atoms
+
+
+def _lock_option(raw: JournaledFile | None) -> dict[str, Any]:
+    """Read without HDF5's own file lock: a running simulation need not notice its readers."""
+    return {"locking": False} if raw is None else {}
+
+
+def _make_frames(file: h5py.File, n_atoms: int, with_forces: bool) -> None:
+    group = file.create_group("frames")
+    shapes: dict[str, tuple[tuple[int, ...], Any]] = {"step": ((), np.int64), "cell": ((3, 3), "f8")}
+    shapes |= {name: ((), "f8") for name in _SCALARS}
+    shapes["positions"] = ((n_atoms, 3), "f8")
+    if with_forces:
+        shapes["forces"] = ((n_atoms, 3), "f4")
+    for name, (shape, dtype) in shapes.items():
+        item_bytes = np.dtype(dtype).itemsize * int(np.prod(shape, dtype=int))
+        rows = min(512, max(1, CHUNK_BYTES // item_bytes))
+        group.create_dataset(name, shape=(0, *shape), maxshape=(None, *shape), dtype=dtype,
+                             chunks=(rows, *shape), compression="gzip", compression_opts=4,
+                             shuffle=True)
+
+
+def _columns(frames: Sequence[Frame]) -> dict[str, np.ndarray]:
+    """Turn frames into one array for each dataset."""
+    columns = {name: np.array([getattr(frame, name) for frame in frames])
+               for name in ("step", "cell", *_SCALARS)}
+    positions = np.array([frame.positions for frame in frames])
+    columns["positions"] = np.round(positions / POSITION_STEP) * POSITION_STEP
+    if frames[0].forces is not None:
+        columns["forces"] = np.array([frame.forces for frame in frames], dtype=np.float32)
+    return columns
