@@ -128,7 +128,8 @@ class _Scheduler:
         self.folder, self.store, self.workers, self.on_change = folder, store, workers, on_change
         self.waiting: list[_Node] = []
         self.running: dict[Future, _Node] = {}
-        self.unusable: set[str] = set()
+        self.failed: set[str] = set()
+        self.childless: set[str] = set()
         self.report = RunReport()
         self.stopped = False
 
@@ -158,8 +159,7 @@ class _Scheduler:
             if node not in self.waiting or not self._is_ready(node):
                 continue
             self.waiting.remove(node)
-            if not self._is_usable(node):
-                self.unusable.add(node.job.uuid)
+            if not self._inherit(node):
                 continue
             directory = self._directory(node)
             remembered = _read_response(directory)
@@ -177,13 +177,21 @@ class _Scheduler:
             if other is not node
             for uuid in other.owners
         }
-        return not pending & set(node.parents)
+        # A job inside a diversion may refer to the very job that was diverted.
+        return not (pending - set(node.owners)) & set(node.parents)
 
-    def _is_usable(self, node: _Node) -> bool:
+    def _inherit(self, node: _Node) -> bool:
+        """Return whether the node may run, after what became of its parents."""
         from jobflow.core.reference import OnMissing
 
-        failed = set(node.parents) & self.unusable
-        return not failed or node.job.config.on_missing_references != OnMissing.ERROR
+        parents = set(node.parents)
+        if parents & self.childless:
+            self.childless.add(node.job.uuid)
+            return False
+        if parents & self.failed and node.job.config.on_missing_references == OnMissing.ERROR:
+            self.failed.add(node.job.uuid)
+            return False
+        return True
 
     def _collect(self) -> None:
         if not self.running:
@@ -200,7 +208,7 @@ class _Scheduler:
                 ) from exc
             if "error" in response:
                 self.report.errors[node.job.name] = response["error"]
-                self.unusable.add(node.job.uuid)
+                self.failed.add(node.job.uuid)
                 continue
             self.report.completed.append(node.job.name)
             self._divert(node, response)
@@ -210,7 +218,7 @@ class _Scheduler:
 
     def _divert(self, node: _Node, response: dict[str, Any]) -> None:
         if response["stop_children"]:
-            self.unusable.add(node.job.uuid)
+            self.childless.add(node.job.uuid)
         self.stopped = self.stopped or response["stop_jobflow"]
         for kind in DIVERSIONS:
             if response[kind] is not None:

@@ -1,0 +1,92 @@
+"""The command ``vitrion``: a thin face on the steps of the package."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from vitrion.errors import InputError, VitrionError
+
+app = typer.Typer(
+    name="vitrion",
+    help="Ion transport in crystals and glasses: from a composition to its conductivity.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+potential_app = typer.Typer(help="The potentials that give energies and forces.")
+app.add_typer(potential_app, name="potential")
+
+console = Console()
+error_console = Console(stderr=True)
+
+EXIT_FAILURE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+
+
+@potential_app.command("list", epilog="Example:  vitrion potential list")
+def potential_list() -> None:
+    """List the potentials that work here without a download."""
+    from vitrion.potentials import DEFAULT_POTENTIAL, list_potentials
+
+    table = Table("name", "backend", "functional", "elements", "trained on")
+    for spec in list_potentials():
+        mark = " (default)" if spec.name == DEFAULT_POTENTIAL else ""
+        elements = "?" if spec.elements is None else _short_elements(spec.elements)
+        table.add_row(spec.name + mark, spec.backend, spec.functional, elements, spec.training_set)
+    console.print(table)
+    console.print("Also: mace:<foundation model> (downloaded when first used) and mace:<file>.")
+
+
+@potential_app.command("show", epilog="Example:  vitrion potential show chgnet")
+def potential_show(name: Annotated[str, typer.Argument(help="Name of the potential.")]) -> None:
+    """Show all that is known of a potential."""
+    from vitrion.potentials import describe_potential
+
+    table = Table(show_header=False)
+    for field, value in describe_potential(name).model_dump().items():
+        text = " ".join(value) if isinstance(value, tuple) else str(value)
+        table.add_row(field, Text(text, overflow="fold"))
+    console.print(table)
+
+
+@app.command(epilog="Example:  vitrion doctor")
+def doctor() -> None:
+    """Tell what works on this machine, and what to do about what does not."""
+    from vitrion.doctor import examine
+
+    colors = {"ok": "green", "note": "yellow", "fault": "red"}
+    table = Table("", "what", "found")
+    findings = examine()
+    for finding in findings:
+        color = colors[finding.status]
+        table.add_row(f"[{color}]{finding.status}[/]", finding.subject, finding.detail)
+    console.print(table)
+    if any(finding.status == "fault" for finding in findings):
+        raise typer.Exit(EXIT_FAILURE)
+
+
+def _short_elements(elements: tuple[str, ...]) -> str:
+    return " ".join(elements) if len(elements) <= 8 else f"{len(elements)} elements"
+
+
+def main() -> None:
+    """Run the command line; an error is one sentence on stderr and a non-zero exit code."""
+    # Set before numpy and torch start: one thread a process is the only fast way.
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    warnings.simplefilter("ignore")
+    try:
+        app()
+    except VitrionError as exc:
+        error_console.print(f"[red]Error:[/] {exc}", highlight=False, soft_wrap=True)
+        sys.exit(EXIT_BAD_INPUT if isinstance(exc, InputError) else EXIT_FAILURE)
+    except KeyboardInterrupt:
+        error_console.print("Interrupted; run the same command again to continue.")
+        sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,140 @@
+"""What works on this machine, and what to do about what does not."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from vitrion.errors import VitrionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    subject : str
+        What it is about.
+    status : {"ok", "note", "fault"}
+        A note limits what can be done; a fault stops the main job.
+    detail : str
+        What was found, and what to do about it where it is not ok.
+    """
+
+    subject: str
+    status: Literal["ok", "note", "fault"]
+    detail: str
+
+
+def examine() -> list[Finding]:
+    """Look at everything a run depends on; takes a few seconds because it loads a potential."""
+    return [check() for check in _CHECKS]
+
+
+def find_packmol() -> Path | None:
+    """Return the packmol program: beside this interpreter first, then on PATH."""
+    beside = Path(sys.executable).with_name("packmol")
+    if beside.is_file():
+        return beside
+    found = shutil.which("packmol")
+    return Path(found) if found else None
+
+
+def _python() -> Finding:
+    text = f"{platform.python_version()}, {os.cpu_count()} cores"
+    return Finding("Python", "ok", text)
+
+
+def _torch() -> Finding:
+    try:
+        import torch
+    except ImportError:
+        return Finding("torch", "fault", "not installed: pip install torch==2.13.0")
+    if torch.cuda.is_available():
+        name = torch.cuda.get_device_name(0)
+        return Finding("torch", "ok", f"{torch.__version__} on {name}: set VITRION_DEVICE=cuda")
+    return Finding("torch", "ok", f"{torch.__version__}, no GPU: runs on the CPU")
+
+
+def _packmol() -> Finding:
+    path = find_packmol()
+    if path is None:
+        return Finding("packmol", "fault", "not found: pip install packmol")
+    return Finding("packmol", "ok", str(path))
+
+
+def _potential() -> Finding:
+    from vitrion.potentials import get_potential, load_calculator
+
+    try:
+        spec = get_potential()
+        load_calculator(spec)
+    except VitrionError as exc:
+        return Finding("potential", "fault", str(exc))
+    return Finding("potential", "ok", f"{spec.name} {spec.version} loads, and its hash is right")
+
+
+def _foundation_models() -> Finding:
+    from mace.tools.utils import get_cache_dir
+
+    files = sorted(Path(get_cache_dir()).glob("*model*")) if Path(get_cache_dir()).is_dir() else []
+    if files:
+        return Finding("MACE foundation models", "ok", f"{len(files)} in {get_cache_dir()}")
+    return Finding(
+        "MACE foundation models",
+        "note",
+        "none downloaded yet: naming one, as in mace:medium-mpa-0, fetches it from the internet",
+    )
+
+
+def _store() -> Finding:
+    from vitrion.settings import get_settings
+
+    try:
+        folder = get_settings().store.expanduser().absolute()
+    except VitrionError as exc:
+        return Finding("settings", "fault", str(exc))
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as exc:
+        return Finding("store", "fault", f"{folder} cannot be written ({exc.strerror})")
+    free = shutil.disk_usage(existing).free / 2**30
+    status: Literal["ok", "note"] = "ok" if free > 2 else "note"
+    return Finding("store", status, f"{folder}, {free:.0f} GB free")
+
+
+def _fireworks() -> Finding:
+    try:
+        text = f"FireWorks {version('fireworks')}"
+    except PackageNotFoundError:
+        return Finding("FireWorks", "fault", "not installed: pip install fireworks")
+    config = os.environ.get("FW_CONFIG_FILE") or Path("~/.fireworks/FW_config.yaml").expanduser()
+    if Path(config).is_file():
+        return Finding("FireWorks", "ok", f"{text}, configured by {config}")
+    return Finding(
+        "FireWorks", "note", f"{text}, no launchpad set up (clusters only)"
+    )
+
+
+_CHECKS: tuple[Callable[[], Finding], ...] = (
+    _python,
+    _torch,
+    _packmol,
+    _potential,
+    _foundation_models,
+    _store,
+    _fireworks,
+)
