@@ -1,0 +1,1 @@
+"""Glasses: pack, melt, quench, characterize."""

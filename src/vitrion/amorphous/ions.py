@@ -1,0 +1,271 @@
+"""Ions as rigid molecules: ideal geometries of the known ones, others from crystals or SMILES.
+
+Bond lengths are the usual ones in crystalline salts, rounded to 0.01 A; angles are those of the
+regular polyhedron. The melt relaxes both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.amorphous.bonds import find_bonds, formula_of, unwrap_molecule
+from vitrion.chemistry import ANION_CHARGES, CATION_CHARGES, KNOWN_POLYANIONS
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pymatgen.core import Molecule, Structure
+
+CENTRAL_BOND_LENGTHS = {
+    "PO2F2": {"O": 1.48, "F": 1.57},
+    "PO3F": {"O": 1.51, "F": 1.60},
+    "PO4": {"O": 1.54},
+    "PO3": {"O": 1.48},
+    "PF6": {"F": 1.60},
+    "BF4": {"F": 1.39},
+    "BH4": {"H": 1.22},
+    "BO3": {"O": 1.38},
+    "CO3": {"O": 1.28},
+    "NO3": {"O": 1.25},
+    "SO4": {"O": 1.48},
+    "SO3F": {"O": 1.44, "F": 1.56},
+    "ClO4": {"O": 1.44},
+    "SiO4": {"O": 1.63},
+    "AlCl4": {"Cl": 2.13},
+    "PS4": {"S": 2.05},
+    "GeS4": {"S": 2.21},
+    "SnS4": {"S": 2.39},
+    "SiS4": {"S": 2.13},
+    "OH": {"H": 0.97},
+}
+"""Distance in A of each ligand from the central atom, which is the first in the formula."""
+
+BRIDGED = {"P2O7": ("P", "O", 1.52, 1.61, 130.0), "P2S7": ("P", "S", 2.02, 2.12, 109.5)}
+"""Corner-sharing pairs: center, ligand, terminal and bridging bond in A, bridge angle in degrees."""
+
+DIRECTLY_BOUND = {"P2S6": ("P", "S", 2.03, 2.22)}
+"""Ethane-like staggered pairs: center, ligand, center-ligand and center-center bond in A."""
+
+
+@dataclass(frozen=True)
+class Ion:
+    """A rigid ion or molecule.
+
+    Attributes
+    ----------
+    formula : str
+        Such as ``"PO2F2"`` or ``"Li"``.
+    symbols : tuple of str, length n
+    positions : ndarray, shape (n, 3)
+        In A, about the mean position.
+    charge : int or None
+        In units of e; None where unknown.
+    """
+
+    formula: str
+    symbols: tuple[str, ...]
+    positions: NDArray[np.float64]
+    charge: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    @property
+    def diameter_A(self) -> float:
+        """Largest distance between two of its atoms in A."""
+        return float(np.linalg.norm(self.positions[:, None] - self.positions, axis=-1).max())
+
+
+def known_ion(formula: str) -> Ion:
+    """Build an ion from its formula.
+
+    Parameters
+    ----------
+    formula : str
+        A polyanion of ``vitrion.chemistry.KNOWN_POLYANIONS`` (``"PO2F2"``) or an element.
+
+    Returns
+    -------
+    Ion
+
+    Raises
+    ------
+    InputError
+        If the formula is neither.
+    """
+    from pymatgen.core import Element
+
+    charge = (CATION_CHARGES | ANION_CHARGES | KNOWN_POLYANIONS).get(formula)
+    if formula in CENTRAL_BOND_LENGTHS:
+        symbols, positions = _central(formula)
+    elif formula in BRIDGED:
+        symbols, positions = _bridged(*BRIDGED[formula])
+    elif formula in DIRECTLY_BOUND:
+        symbols, positions = _directly_bound(*DIRECTLY_BOUND[formula])
+    elif Element.is_valid_symbol(formula):
+        symbols, positions = (formula,), np.zeros((1, 3))
+    else:
+        raise InputError(
+            f"The geometry of the ion '{formula}' is not known: give it as a molecule, a SMILES "
+            f"or a crystal; known are {', '.join(KNOWN_POLYANIONS)}."
+        )
+    return Ion(formula, symbols, positions - positions.mean(axis=0), charge)
+
+
+def ion_from_molecule(molecule: Molecule) -> Ion:
+    """Take an ion from a pymatgen Molecule; its charge is taken along."""
+    symbols = tuple(site.specie.symbol for site in molecule)
+    positions = np.array(molecule.cart_coords)
+    centered = positions - positions.mean(axis=0)
+    return Ion(formula_of(symbols), symbols, centered, round(molecule.charge))
+
+
+def ion_from_smiles(smiles: str, *, seed: int = 0) -> Ion:
+    """Build an ion from a SMILES with RDKit, for example ``"[O-]S(=O)(=O)C(F)(F)F"``.
+
+    Parameters
+    ----------
+    smiles : str
+    seed : int
+        Of RDKit's embedding.
+
+    Returns
+    -------
+    Ion
+
+    Raises
+    ------
+    InputError
+        If RDKit is missing, the SMILES cannot be read, or no geometry is found.
+    """
+    try:
+        from rdkit import Chem
+        from rdkit.Chem import AllChem
+    except ImportError as exc:
+        raise InputError("A SMILES needs RDKit: install it with 'pip install rdkit'.") from exc
+    molecule = Chem.MolFromSmiles(smiles)
+    if molecule is None:
+        raise InputError(f"'{smiles}' is not a SMILES.")
+    molecule = Chem.AddHs(molecule)
+    if AllChem.EmbedMolecule(molecule, randomSeed=seed) != 0:
+        raise InputError(f"RDKit finds no geometry for '{smiles}': give a molecule instead.")
+    if AllChem.UFFHasAllMoleculeParams(molecule):
+        AllChem.UFFOptimizeMolecule(molecule)
+    symbols = tuple(atom.GetSymbol() for atom in molecule.GetAtoms())
+    positions = np.array(molecule.GetConformer().GetPositions())
+    charge = Chem.GetFormalCharge(molecule)
+    return Ion(formula_of(symbols), symbols, positions - positions.mean(axis=0), charge)
+
+
+def ions_from_crystal(structure: Structure) -> list[tuple[Ion, int]]:
+    """Take the ions of a crystal with their geometry there.
+
+    Parameters
+    ----------
+    structure : Structure
+        Ordered; covalent bonds are found by distance.
+
+    Returns
+    -------
+    list of (Ion, int)
+        One representative of each formula and its number in the cell.
+
+    Raises
+    ------
+    InputError
+        If the structure is disordered, or a framework runs through the whole crystal.
+    """
+    if not structure.is_ordered:
+        raise InputError("Ions can only be taken from a crystal without partial occupancies.")
+    bonds = find_bonds(structure)
+    found: dict[str, tuple[Ion, int]] = {}
+    for sites in bonds.molecules():
+        positions = unwrap_molecule(bonds, sites)
+        _check_finite(bonds.first, bonds.second, bonds.vectors, sites, positions)
+        symbols = tuple(bonds.symbols[sites].tolist())
+        formula = formula_of(symbols)
+        charge = (CATION_CHARGES | ANION_CHARGES | KNOWN_POLYANIONS).get(formula)
+        ion = Ion(formula, symbols, positions - positions.mean(axis=0), charge)
+        kept, count = found.get(formula, (ion, 0))
+        found[formula] = (kept, count + 1)
+    return list(found.values())
+
+
+def _check_finite(
+    first: NDArray[np.int_],
+    second: NDArray[np.int_],
+    vectors: NDArray[np.float64],
+    sites: NDArray[np.int_],
+    positions: NDArray[np.float64],
+) -> None:
+    """Refuse a molecule that closes on its own periodic image."""
+    where = {int(site): position for site, position in zip(sites, positions, strict=True)}
+    for a, b, vector in zip(first, second, vectors, strict=True):
+        if int(a) in where and np.linalg.norm(where[b] - where[a] - vector) > 1e-3:
+            raise InputError(
+                "The crystal has a covalent framework without end: pack atoms, or melt it."
+            )
+
+
+def _directions(n_ligands: int) -> NDArray[np.float64]:
+    """Return unit vectors to the corners of the regular polyhedron of 1, 2, 3, 4 or 6 ligands."""
+    if n_ligands <= 2:
+        return np.array([[0.0, 0.0, 1.0], [0.0, 0.0, -1.0]])[:n_ligands]
+    if n_ligands == 3:
+        angles = 2 * np.pi / 3 * np.arange(3)
+        return np.stack([np.cos(angles), np.sin(angles), np.zeros(3)], axis=1)
+    if n_ligands == 4:
+        corners = np.array([[1.0, 1, 1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1]])
+        return corners / np.sqrt(3)
+    return np.concatenate([np.eye(3), -np.eye(3)])
+
+
+def _central(formula: str) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    from pymatgen.core import Composition
+
+    counts = {el.symbol: round(n) for el, n in Composition(formula).items()}
+    lengths = CENTRAL_BOND_LENGTHS[formula]
+    center = next(symbol for symbol in counts if counts[symbol] == 1 and symbol not in lengths)
+    ligands = [symbol for symbol in lengths for _ in range(counts[symbol])]
+    radii = np.array([lengths[symbol] for symbol in ligands])[:, None]
+    return (center, *ligands), np.vstack([np.zeros(3), radii * _directions(len(ligands))])
+
+
+def _tripod(axis_sign: int, bond: float, apex: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return three corners of a tetrahedron about ``apex`` whose fourth lies along -axis_sign z."""
+    angles = 2 * np.pi / 3 * np.arange(3) + (np.pi / 3 if axis_sign > 0 else 0.0)
+    radial = np.sqrt(8.0) / 3
+    unit = np.stack(
+        [radial * np.cos(angles), radial * np.sin(angles), np.full(3, axis_sign / 3)], axis=1
+    )
+    return apex + bond * unit
+
+
+def _directly_bound(
+    center: str, ligand: str, bond: float, center_bond: float
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    up, down = np.array([0, 0, center_bond / 2]), np.array([0, 0, -center_bond / 2])
+    positions = np.vstack([up, down, _tripod(1, bond, up), _tripod(-1, bond, down)])
+    return (center, center) + (ligand,) * 6, positions
+
+
+def _bridged(
+    center: str, ligand: str, terminal: float, bridge: float, angle: float
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Join two tripods to a bridging ligand at the origin, staggered across the bridge."""
+    half = np.radians(angle) / 2
+    symbols, positions = [ligand], [np.zeros(3)]
+    for sign in (1, -1):
+        # A rotation about y that takes the z axis to the direction from bridge to center.
+        turn = sign * half
+        rotation = np.array(
+            [[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]]
+        )
+        apex = np.array([0, 0, bridge])
+        local = np.vstack([apex, _tripod(1, terminal, apex)])
+        symbols += [center] + [ligand] * 3
+        positions += list(local @ rotation.T)
+    return tuple(symbols), np.array(positions)
