@@ -1,0 +1,49 @@
+import hashlib
+
+import pytest
+
+from vitrion.errors import InputError, PotentialError
+from vitrion.potentials import (
+    check_elements,
+    describe_potential,
+    get_potential,
+    list_potentials,
+)
+from vitrion.potentials.spec import sha256_of, verify_file
+
+
+def test_every_listed_potential_has_the_file_its_hash_names():
+    specs = list_potentials()
+    assert {"chgnet", "chgnet-r2scan"} <= {spec.name for spec in specs}
+    for spec in specs:
+        assert sha256_of(verify_file(spec)) == spec.sha256
+        assert {"Li", "P", "O", "F"} <= set(spec.elements)
+
+
+def test_an_unknown_name_suggests_a_known_one():
+    with pytest.raises(InputError, match="did you mean 'chgnet'"):
+        get_potential("chgnett")
+
+
+def test_unknown_elements_are_named():
+    check_elements(get_potential("chgnet"), ["Li", "F"])
+    with pytest.raises(InputError, match="does not know At, Po"):
+        check_elements(get_potential("chgnet"), ["Li", "Po", "At"])
+
+
+def test_a_missing_file_and_a_wrong_hash_are_refused(tmp_path):
+    with pytest.raises(PotentialError, match="neither a file nor"):
+        get_potential(f"mace:{tmp_path}/no.model")
+    model = tmp_path / "my.model"
+    model.write_bytes(b"weights")
+    right = hashlib.sha256(b"weights").hexdigest()
+    assert verify_file(get_potential(f"mace:{model}#{right}")) == model
+    with pytest.raises(PotentialError, match="SHA-256"):
+        verify_file(get_potential(f"mace:{model}#{'0' * 64}"))
+
+
+def test_the_document_states_the_hash_of_the_file_in_use(tmp_path):
+    model = tmp_path / "my.model"
+    model.write_bytes(b"weights")
+    assert get_potential(f"mace:{model}").sha256 is None
+    assert describe_potential(f"mace:{model}").sha256 == hashlib.sha256(b"weights").hexdigest()

@@ -1,0 +1,67 @@
+import pytest
+
+from vitrion.chemistry import (
+    KNOWN_POLYANIONS,
+    check_charge_balance,
+    decompose_into_ions,
+    default_mobile_species,
+    parse_composition,
+)
+from vitrion.errors import InputError
+
+
+@pytest.mark.parametrize("formula", ["LiPO2F2", "Li3PO4", "Li10GeP2S12", "SiO2"])
+def test_parse_keeps_whole_formula_units(formula):
+    assert parse_composition(formula) == parse_composition(f"({formula})3")
+
+
+def test_parse_scales_fractions_to_integers():
+    assert parse_composition("Li0.5P0.5O1F1").as_dict() == {"Li": 1, "P": 1, "O": 2, "F": 2}
+
+
+@pytest.mark.parametrize("text", ["", "hello", "Xx2", "Li(", "12"])
+def test_parse_refuses_what_is_no_formula(text):
+    with pytest.raises(InputError, match="not a chemical formula"):
+        parse_composition(text)
+
+
+def test_balanced_compositions_pass_and_others_are_refused():
+    for formula in ("LiPO2F2", "Li7La3Zr2O12", "Li", "LiAl"):
+        check_charge_balance(parse_composition(formula))
+    with pytest.raises(InputError, match="balance"):
+        check_charge_balance(parse_composition("LiPO2F3"))
+    with pytest.warns(UserWarning, match="balance"):
+        check_charge_balance(parse_composition("LiPO2F3"), allow_unbalanced=True)
+
+
+def test_mobile_species():
+    assert default_mobile_species(parse_composition("LiPO2F2")) == "Li"
+    assert default_mobile_species(parse_composition("Na3PS4")) == "Na"
+    with pytest.raises(InputError, match="mobile"):
+        default_mobile_species(parse_composition("SiO2"))
+
+
+@pytest.mark.parametrize(
+    ("formula", "ions"),
+    [
+        ("LiPO2F2", {"Li": 1, "PO2F2": 1}),
+        ("Li3PO4", {"Li": 3, "PO4": 1}),
+        ("Li2PO3F", {"Li": 2, "PO3F": 1}),
+        ("Li2CO3", {"Li": 2, "CO3": 1}),
+        ("LiF", {"Li": 1, "F": 1}),
+        ("Li4P2O7", {"Li": 4, "P2O7": 1}),
+        ("Li10GeP2S12", {"Li": 10, "GeS4": 1, "PS4": 2}),
+        ("Li6PS5Cl", {"Li": 6, "PS4": 1, "S": 1, "Cl": 1}),
+    ],
+)
+def test_whole_ions(formula, ions):
+    found = decompose_into_ions(parse_composition(formula))
+    assert found is not None
+    assert found.ions == ions
+    assert sum(found.charges[ion] * n for ion, n in found.ions.items()) == 0
+    assert found.has_polyanions == any(ion in KNOWN_POLYANIONS for ion in ions)
+
+
+@pytest.mark.parametrize("formula", ["SiO2", "P2O5", "LiAl"])
+def test_no_ions_where_there_are_none(formula):
+    assert decompose_into_ions(parse_composition(formula)) is None

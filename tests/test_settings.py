@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+
+from vitrion.errors import InputError
+from vitrion.settings import CONFIG_FILE_VARIABLE, get_settings
+
+
+@pytest.fixture(autouse=True)
+def _fresh_settings(monkeypatch, tmp_path):
+    monkeypatch.setenv(CONFIG_FILE_VARIABLE, str(tmp_path / "vitrion.yaml"))
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+def test_environment_wins_over_file_and_file_over_default(monkeypatch, tmp_path):
+    (tmp_path / "vitrion.yaml").write_text("store: /from/file\nworkers: 3\n")
+    monkeypatch.setenv("VITRION_WORKERS", "5")
+    settings = get_settings()
+    assert settings.store == Path("/from/file")
+    assert settings.workers == 5
+    assert settings.device == "cpu"
+
+
+@pytest.mark.parametrize("content", ["stoer: here\n", "workers: 0\n"])
+def test_a_wrong_file_is_one_sentence(tmp_path, content):
+    (tmp_path / "vitrion.yaml").write_text(content)
+    with pytest.raises(InputError, match="is not valid") as caught:
+        get_settings()
+    assert "\n" not in str(caught.value)
