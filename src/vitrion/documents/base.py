@@ -75,7 +75,7 @@ class VitrionDoc(PropertyDoc):
     )
 
     @classmethod
-    def from_structure(
+    def from_structure(  # type: ignore[override]
         cls,
         meta_structure: Structure,
         material_id: str | None = None,

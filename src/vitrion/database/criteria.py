@@ -1,0 +1,139 @@
+"""From a MongoDB filter to SQL over the index entries of the embedded store.
+
+What cannot be said in SQL is left out, which can only let too many documents through, and the
+result says so: the store then applies the whole filter to each document that it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from vitrion.database.keys import NULL, encode, is_exact, naive_utc, next_kind
+from vitrion.errors import StoreError
+
+_REFUSED = {"$where", "$function", "$accumulator"}  # they run code
+_ENTRIES = "id {membership} (SELECT doc FROM entries WHERE field = ? AND {condition})"
+_MANY = 30_000  # below SQLite's limit on the number of parameters
+
+
+@dataclass
+class Clause:
+    """A condition on documents in SQL.
+
+    Attributes
+    ----------
+    sql
+        A boolean expression over the column ``id``; empty where every document may match.
+    parameters
+        Values for its question marks.
+    exact
+        Whether it selects the matching documents and no others.
+    """
+
+    sql: str = ""
+    parameters: list[Any] = field(default_factory=list)
+    exact: bool = True
+
+
+_UNKNOWN = Clause(exact=False)
+
+
+def normalize(criteria: Any) -> Any:
+    """Return a filter whose times compare with stored ones, refusing operators that run code.
+
+    Raises
+    ------
+    StoreError
+        If the filter has an operator that would run code.
+    """
+    if isinstance(criteria, Mapping):
+        refused = _REFUSED.intersection(criteria)
+        if refused:
+            raise StoreError(
+                f"The operator {min(refused)} runs code and is not allowed in a query."
+            )
+        return {name: normalize(value) for name, value in criteria.items()}
+    if isinstance(criteria, (list, tuple)):
+        return [normalize(value) for value in criteria]
+    return naive_utc(criteria) if isinstance(criteria, datetime) else criteria
+
+
+def translate(criteria: Mapping[str, Any], fields: Mapping[str, int]) -> Clause:
+    """Translate a filter.
+
+    Parameters
+    ----------
+    criteria
+        A MongoDB filter.
+    fields
+        Number of each indexed path.
+
+    Returns
+    -------
+    Clause
+        Selects at least the documents that match.
+    """
+    clauses = []
+    for name, wanted in criteria.items():
+        if name == "$and":
+            clauses += [translate(part, fields) for part in wanted]
+        elif name == "$or":
+            clauses.append(_any([translate(part, fields) for part in wanted]))
+        elif name.startswith("$") or name not in fields:
+            clauses.append(_UNKNOWN)
+        elif isinstance(wanted, Mapping) and wanted and all(key[:1] == "$" for key in wanted):
+            clauses += [_compare(fields[name], operator, wanted[operator]) for operator in wanted]
+        else:
+            clauses.append(_compare(fields[name], "$eq", wanted))
+    return _join(clauses, " AND ")
+
+
+def _join(clauses: list[Clause], word: str) -> Clause:
+    spoken = [clause for clause in clauses if clause.sql]
+    return Clause(
+        word.join(f"({clause.sql})" for clause in spoken),
+        [value for clause in spoken for value in clause.parameters],
+        all(clause.exact for clause in clauses),
+    )
+
+
+def _any(clauses: list[Clause]) -> Clause:
+    # A branch that SQL cannot say may match anything, and with it the whole alternative.
+    if not clauses or any(not clause.sql for clause in clauses):
+        return _UNKNOWN
+    return _join(clauses, " OR ")
+
+
+def _entries(number: int, condition: str, values: list[bytes], *, absent: bool = False) -> Clause:
+    membership = "NOT IN" if absent else "IN"
+    sql = _ENTRIES.format(membership=membership, condition=condition)
+    return Clause(sql, [number, *values])
+
+
+def _compare(number: int, operator: str, operand: Any) -> Clause:
+    if operator == "$exists":
+        return _entries(number, "key >= ?", [NULL], absent=not operand)
+    if operator in ("$in", "$nin"):
+        if not isinstance(operand, list) or len(operand) > _MANY or not all(map(is_exact, operand)):
+            return _UNKNOWN
+        marks = ", ".join("?" * len(operand))
+        keys = [encode(value) for value in operand]
+        return _entries(number, f"key IN ({marks})", keys, absent=operator == "$nin")
+    if not is_exact(operand):
+        return _UNKNOWN
+    key = encode(operand)
+    if operator in ("$eq", "$ne"):
+        return _entries(number, "key = ?", [key], absent=operator == "$ne")
+    if operand != operand:  # only equality means anything for NaN
+        return _UNKNOWN
+    if operator in ("$gt", "$gte"):
+        sign = ">" if operator == "$gt" else ">="
+        return _entries(number, f"key {sign} ? AND key < ?", [key, next_kind(key)])
+    if operator in ("$lt", "$lte"):
+        sign = "<" if operator == "$lt" else "<="
+        floor = ">" if isinstance(operand, (int, float)) else ">="  # NaN is not below a number
+        return _entries(number, f"key {floor} ? AND key {sign} ?", [key[:1], key])
+    return _UNKNOWN

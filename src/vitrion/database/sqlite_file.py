@@ -1,0 +1,160 @@
+"""One SQLite file that several stores, threads and processes share."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitrion.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SCHEMA_VERSION = 1
+_BUSY_SECONDS = 120
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS docs(id INTEGER PRIMARY KEY, collection TEXT NOT NULL, body BLOB);
+CREATE INDEX IF NOT EXISTS docs_by_collection ON docs(collection);
+CREATE TABLE IF NOT EXISTS fields(
+  id INTEGER PRIMARY KEY, collection TEXT NOT NULL, path TEXT NOT NULL, UNIQUE(collection, path));
+CREATE TABLE IF NOT EXISTS entries(
+  field INTEGER, key BLOB, doc INTEGER, PRIMARY KEY(field, key, doc)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entries_by_doc ON entries(doc, field, key);
+"""
+
+_open_files: dict[tuple[int, str], SQLiteFile] = {}
+_registry_lock = threading.Lock()
+
+
+class SQLiteFile:
+    """A connection to an SQLite file, one a process, safe for threads.
+
+    Writers are one at a time, over all processes, and readers never wait for them (write-ahead
+    log). A committed transaction survives a kill of the process and a loss of power; one that was
+    not committed leaves nothing. The file must lie on a disk of this machine: network file systems
+    do not lock reliably, and a database server is the right store there.
+
+    Parameters
+    ----------
+    path
+        The file; its folder is made where it is missing.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be made or written, or is not a store of this version.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self.pid = os.getpid()
+        self._users = 0
+        with self._errors():
+            self._connection = self._connect()
+        status = os.stat(path)
+        self._identity = (status.st_dev, status.st_ino)
+
+    @classmethod
+    def open(cls, path: str) -> SQLiteFile:
+        """Return this process's connection to a file, opening it at first use."""
+        handle = (os.getpid(), os.path.realpath(path))  # a connection must not cross a fork
+        with _registry_lock:
+            file = _open_files.get(handle)
+            if file is None or not file._is_current():
+                file = _open_files[handle] = cls(path)
+            file._users += 1
+            return file
+
+    def release(self) -> None:
+        """Give the connection back; the last to do so closes it."""
+        if self.pid != os.getpid():
+            return  # it is the parent's: closing it here could disturb the parent
+        with _registry_lock:
+            self._users -= 1
+            if self._users > 0:
+                return
+            for handle in [key for key, file in _open_files.items() if file is self]:
+                del _open_files[handle]
+        with self._lock:
+            self._connection.close()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple]:
+        """Run one statement and return all rows of its result."""
+        with self._lock, self._errors():
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def run_many(self, sql: str, parameters: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for each set of parameters."""
+        with self._lock, self._errors():
+            self._connection.executemany(sql, parameters)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make everything inside happen together or not at all; may be nested."""
+        with self._lock:
+            if self._connection.in_transaction:
+                yield
+                return
+            self.rows("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.rows("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.rollback()
+                raise
+
+    def _is_current(self) -> bool:
+        try:
+            status = os.stat(self.path)
+        except FileNotFoundError:
+            return False
+        return (status.st_dev, status.st_ino) == self._identity
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"The store {self.path} cannot be used ({error}): check that its folder can be "
+                "written, has space left and lies on a disk of this machine."
+            ) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(
+            self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        _use_write_ahead_log(connection)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN IMMEDIATE")  # fails here, and not later, where writing is barred
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"The store {self.path} was written by a newer version of vitrion: update vitrion."
+            )
+        if version < SCHEMA_VERSION:
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+        return connection
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    # Changing the mode does not wait for a lock as other statements do, so it is tried again.
+    for attempt in range(200):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or attempt == 199:
+                raise
+            time.sleep(0.05)

@@ -1,0 +1,367 @@
+"""An embedded document store: a maggma store that is one SQLite file and needs no server."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import bson
+from bson.errors import BSONError
+from maggma.core import Sort, Store
+from mongomock_ng.filtering import filter_applies
+from monty.json import jsanitize
+from pydash import get, has, set_
+
+from vitrion.database.criteria import normalize, translate
+from vitrion.database.keys import ARRAY, keys_at, sort_key, values_at
+from vitrion.database.projection import Properties, project
+from vitrion.database.sqlite_file import SQLiteFile
+from vitrion.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from jobflow import JobStore
+
+_CHUNK = 200  # documents read from the file at a time
+_COMPRESS_ABOVE = 2048  # bytes
+_PLAIN, _DEFLATED = b"\0", b"\1"
+
+
+def _pack(document: Mapping[str, Any]) -> bytes:
+    try:
+        body = bson.encode(document)
+    except (BSONError, OverflowError) as error:
+        raise StoreError(f"A document cannot be stored ({error}).") from error
+    if len(body) > _COMPRESS_ABOVE:
+        return _DEFLATED + zlib.compress(body, 1)
+    return _PLAIN + body
+
+
+def _unpack(body: bytes) -> dict:
+    return bson.decode(zlib.decompress(body[1:]) if body[:1] == _DEFLATED else body[1:])
+
+
+class SQLiteStore(Store):
+    """A collection of documents in an SQLite file, with MongoDB's queries.
+
+    Durable against a kill of the process at any moment; usable by several processes and threads of
+    one machine at once. Documents are kept as BSON, so what MongoDB returns is returned here.
+    Queries are answered from the file: a condition or a sort on a field with an index
+    (:meth:`ensure_index`) reads the index alone, any other reads the documents.
+
+    Parameters
+    ----------
+    path
+        The SQLite file. Several collections may share it.
+    collection_name
+        Name of the collection in the file.
+    **kwargs
+        ``key``, ``last_updated_field``, ``last_updated_type`` and ``validator`` as in maggma.
+    """
+
+    def __init__(self, path: str, collection_name: str = "docs", **kwargs: Any) -> None:
+        self.path = os.path.abspath(os.path.expanduser(path))
+        self.collection_name = collection_name
+        self.kwargs = kwargs
+        self._file: SQLiteFile | None = None
+        super().__init__(**kwargs)
+
+    @property
+    def name(self) -> str:
+        """Where the documents are."""
+        return f"sqlite://{self.path}/{self.collection_name}"
+
+    @property
+    def file(self) -> SQLiteFile:
+        """The connection to the file.
+
+        Raises
+        ------
+        StoreError
+            If the store is not connected.
+        """
+        if self._file is None:
+            raise StoreError(f"The store {self.name} is not connected: call connect() first.")
+        if self._file.pid != os.getpid():  # a connection must not be used across a fork
+            self._file = SQLiteFile.open(self.path)
+        return self._file
+
+    @property
+    def _collection(self) -> SQLiteFile:
+        return self.file
+
+    def connect(self, force_reset: bool = False) -> None:
+        """Open the file, making it where it is missing.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be written.
+        """
+        if force_reset:
+            self.close()
+        if self._file is None:
+            self._file = SQLiteFile.open(self.path)
+            self.ensure_index(self.key)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.release()
+            self._file = None
+
+    def count(self, criteria: dict | None = None) -> int:
+        """Return the number of documents that match a filter."""
+        return len(self._select(normalize(criteria or {}), {}, 0, 0))
+
+    def query(
+        self,
+        criteria: dict | None = None,
+        properties: Properties = None,
+        sort: Mapping[str, Sort | int] | None = None,
+        skip: int = 0,
+        limit: int = 0,
+    ) -> Iterator[dict]:
+        """Yield the documents that match a filter.
+
+        Parameters
+        ----------
+        criteria
+            MongoDB filter.
+        properties
+            Fields to return, as a list or ``{field: 1}``; or ``{field: 0}`` to leave out.
+        sort
+            1 for ascending or -1 for descending, by field.
+        skip
+            Number of documents to pass over.
+        limit
+            Greatest number of documents to yield; 0 yields all.
+
+        Yields
+        ------
+        dict
+            The documents. One that is changed meanwhile is yielded as it is when it is read.
+        """
+        order = {path: Sort(way).value for path, way in (sort or {}).items()}
+        for _, document in self._read(self._select(normalize(criteria or {}), order, skip, limit)):
+            yield project(document, properties)
+
+    def update(self, docs: list[dict] | dict, key: list[str] | str | None = None) -> None:
+        """Store documents, each in place of the one that agrees with it in the key fields.
+
+        Parameters
+        ----------
+        docs
+            One document or several; all of them are stored, or none.
+        key
+            The field or fields that identify a document; None takes the key of the store.
+
+        Raises
+        ------
+        StoreError
+            If a document lacks a key field or cannot be stored.
+        """
+        key = key or self.key
+        names = [key] if isinstance(key, str) else list(key)
+        documents = [
+            jsanitize(doc, allow_bson=True, recursive_msonable=True)
+            for doc in (docs if isinstance(docs, list) else [docs])
+        ]
+        documents = [document for document in documents if self._is_valid(document)]
+        with self.file.transaction():
+            for name in names:
+                self.ensure_index(name)
+            fields = self._fields()
+            for document in documents:
+                self._replace(document, names, fields)
+
+    def remove_docs(self, criteria: dict) -> None:
+        """Remove the documents that match a filter."""
+        with self.file.transaction():
+            ids = [(number,) for number in self._select(normalize(criteria), {}, 0, 0)]
+            self.file.run_many("DELETE FROM entries WHERE doc = ?", ids)
+            self.file.run_many("DELETE FROM docs WHERE id = ?", ids)
+
+    def ensure_index(self, key: str, unique: bool = False) -> bool:
+        """Index a field, given by its dotted path, for all present and future documents.
+
+        Returns
+        -------
+        bool
+            Whether the index exists; False for a unique one, which this store does not keep: the
+            key of :meth:`update` is what identifies a document.
+        """
+        if unique:
+            return False
+        if key in self._fields():
+            return True
+        with self.file.transaction():
+            sql = "INSERT OR IGNORE INTO fields(collection, path) VALUES (?, ?) RETURNING id"
+            new = self.file.rows(sql, (self.collection_name, key))
+            if new:  # else another process was faster
+                for number, document in self._read(self._all_ids()):
+                    self._enter(number, document, {key: new[0][0]})
+        return True
+
+    def groupby(
+        self,
+        keys: list[str] | str,
+        criteria: dict | None = None,
+        properties: dict | list | None = None,
+        sort: dict[str, Sort | int] | None = None,
+        skip: int = 0,
+        limit: int = 0,
+    ) -> Iterator[tuple[dict, list[dict]]]:
+        """Group documents by the values of fields, as maggma's stores do.
+
+        Yields
+        ------
+        tuple[dict, list[dict]]
+            The values of the group, nested as in a document, and its documents. Documents without
+            a value for each of the fields are in no group.
+        """
+        names = [keys] if isinstance(keys, str) else list(keys)
+        wanted = [*properties, *names] if properties else None
+        groups: dict[bytes, tuple[dict, list[dict]]] = {}
+        for document in self.query(criteria, wanted, sort, skip, limit):
+            if not all(has(document, name) for name in names):
+                continue
+            values = {name: get(document, name) for name in names}
+            label: dict = {}
+            for name, value in values.items():
+                set_(label, name, value)
+            groups.setdefault(bson.encode(values), (label, []))[1].append(document)
+        yield from groups.values()
+
+    def distinct(
+        self, field: str, criteria: dict | None = None, all_exist: bool = False
+    ) -> list[Any]:
+        """Return the different values of a field, the elements where it is a list."""
+        found: dict[bytes, Any] = {}
+        for document in self.query(criteria):
+            for value in values_at(document, field.split(".")):
+                for item in value if isinstance(value, list) else [value]:
+                    found.setdefault(bson.encode({"": item}), item)
+        return list(found.values())
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, SQLiteStore)
+            and (self.path, self.collection_name) == (other.path, other.collection_name)
+            and (self.key, self.last_updated_field) == (other.key, other.last_updated_field)
+        )
+
+    __hash__ = Store.__hash__
+
+    def _fields(self) -> dict[str, int]:
+        sql = "SELECT path, id FROM fields WHERE collection = ?"
+        return dict(self.file.rows(sql, (self.collection_name,)))
+
+    def _all_ids(self) -> list[int]:
+        sql = "SELECT id FROM docs WHERE collection = ? ORDER BY id"
+        return [row[0] for row in self.file.rows(sql, (self.collection_name,))]
+
+    def _select(
+        self, criteria: dict, order: Mapping[str, int], skip: int, limit: int
+    ) -> Sequence[int]:
+        """Return the numbers of the matching documents, from the indexes where they suffice."""
+        fields = self._fields()
+        clause = translate(criteria, fields)
+        in_sql = clause.exact and all(path in fields for path in order)
+        # "+" hides the collection from the planner where an index entry already implies it.
+        sql = f"SELECT id FROM docs d WHERE {'+' if clause.sql else ''}collection = ?"
+        parameters = [self.collection_name, *clause.parameters]
+        sql += f" AND ({clause.sql})" if clause.sql else ""
+        if not in_sql:
+            ids = [row[0] for row in self.file.rows(sql + " ORDER BY id", parameters)]
+            ids = self._filter(ids, criteria, order)
+            return ids[skip : skip + limit if limit else None]
+        ways = []
+        for path, way in order.items():
+            pick = "min(key)" if way > 0 else "max(key)"
+            ways.append(
+                f"(SELECT {pick} FROM entries WHERE doc = d.id AND field = ? AND key <> ?)"
+                + (" ASC" if way > 0 else " DESC")
+            )
+            parameters += [fields[path], ARRAY]
+        sql += f" ORDER BY {', '.join([*ways, 'id'])} LIMIT ? OFFSET ?"
+        return [row[0] for row in self.file.rows(sql, [*parameters, limit or -1, skip])]
+
+    def _filter(self, ids: list[int], criteria: dict, order: Mapping[str, int]) -> list[int]:
+        kept = []
+        for number, document in self._read(ids):
+            if filter_applies(criteria, document):
+                ranks = [sort_key(document, path, way < 0) for path, way in order.items()]
+                kept.append((number, ranks))
+        for position, way in reversed(list(enumerate(order.values()))):  # stable, last field first
+            kept.sort(key=lambda row: row[1][position], reverse=way < 0)
+        return [number for number, _ in kept]
+
+    def _read(self, ids: Sequence[int]) -> Iterator[tuple[int, dict]]:
+        for start in range(0, len(ids), _CHUNK):
+            chunk = ids[start : start + _CHUNK]
+            marks = ", ".join("?" * len(chunk))
+            bodies = dict(self.file.rows(f"SELECT id, body FROM docs WHERE id IN ({marks})", chunk))
+            for number in chunk:
+                if number in bodies:  # else removed meanwhile
+                    yield number, _unpack(bodies[number])
+
+    def _is_valid(self, document: dict) -> bool:
+        if self.validator is None or self.validator.is_valid(document):
+            return True
+        problems = self.validator.validation_errors(document)
+        if getattr(self.validator, "strict", False):
+            raise StoreError(f"A document is not valid: {problems}.")
+        self.logger.error(problems)
+        return False
+
+    def _replace(self, document: dict, names: list[str], fields: Mapping[str, int]) -> None:
+        document.pop("_id", None)
+        missing = [name for name in names if not has(document, name)]
+        if missing:
+            raise StoreError(f"A document without its key field '{missing[0]}' cannot be stored.")
+        body = _pack(document)
+        same = self._select({name: get(document, name) for name in names}, {}, 0, 1)
+        if same:
+            number = same[0]
+            self.file.rows("DELETE FROM entries WHERE doc = ?", (number,))
+            self.file.rows("UPDATE docs SET body = ? WHERE id = ?", (body, number))
+        else:
+            sql = "INSERT INTO docs(collection, body) VALUES (?, ?) RETURNING id"
+            number = self.file.rows(sql, (self.collection_name, body))[0][0]
+        self._enter(number, document, fields)
+
+    def _enter(self, number: int, document: dict, fields: Mapping[str, int]) -> None:
+        entries = [
+            (field, key, number)
+            for path, field in fields.items()
+            for key in keys_at(document, path)
+        ]
+        self.file.run_many("INSERT INTO entries(field, key, doc) VALUES (?, ?, ?)", entries)
+
+
+def open_job_store(path: str | os.PathLike[str]) -> JobStore:
+    """Open the embedded JobStore in a folder, making it where it is missing.
+
+    Parameters
+    ----------
+    path
+        The folder.
+
+    Returns
+    -------
+    JobStore
+        Connected, with the indexes that queries use.
+
+    Raises
+    ------
+    StoreError
+        If the folder cannot be written.
+    """
+    from vitrion.database.job_store import SQLiteJobStore
+
+    store = SQLiteJobStore(os.fspath(path))
+    store.connect()
+    return store

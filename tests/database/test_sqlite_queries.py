@@ -1,0 +1,197 @@
+"""The embedded store answers queries as MongoDB does; maggma's MemoryStore is the reference."""
+
+import random
+from datetime import datetime, timedelta
+
+import pytest
+from maggma.core import Sort
+from maggma.stores import MemoryStore
+
+from vitrion.database.sqlite_store import SQLiteStore
+from vitrion.errors import StoreError
+
+NAN = float("nan")
+START = datetime(2026, 1, 1, 12)
+
+
+def documents(n=150, seed=7):
+    rng = random.Random(seed)
+    kinds = ["amorphous", "crystalline", None, 3, 2.5, True, False, NAN, -1, 0, START, b"\x01"]
+    docs = []
+    for i in range(n):
+        doc = {
+            "task_id": f"t-{i}",
+            "phase": rng.choice(kinds),
+            "sigma": rng.choice([rng.uniform(-1, 1), 10.0 ** rng.randint(-9, 9), 0, -0.0, 1e300]),
+            "elements": rng.sample(["C", "F", "Li", "O", "P"], rng.randint(0, 5)),
+            "when": START + timedelta(milliseconds=rng.randint(0, 10)),
+            "output": {"name": rng.choice("abc"), "runs": [{"T": rng.randint(3, 9) * 100}]},
+        }
+        if rng.random() < 0.3:
+            del doc["sigma"]
+        if rng.random() < 0.3:
+            doc["output"]["runs"].append({"T": rng.randint(3, 9) * 100, "ok": True})
+        docs.append(doc)
+    return docs
+
+
+CRITERIA = [
+    {},
+    {"phase": "amorphous"},
+    {"phase": 3},
+    {"phase": True},
+    {"phase": None},
+    {"phase": NAN},
+    {"phase": START},
+    {"phase": {"$in": ["amorphous", 2.5, False]}},
+    {"phase": {"$in": ["amorphous", None]}},
+    {"phase": {"$nin": ["amorphous", 3]}},
+    {"phase": {"$ne": "amorphous"}},
+    {"phase": {"$gt": "a"}},
+    {"phase": {"$gte": -1, "$lt": 3}},
+    {"phase": {"$lte": 0}},
+    {"sigma": {"$exists": False}},
+    {"sigma": {"$exists": True, "$gt": 0}},
+    {"sigma": {"$gte": 0, "$lte": 0}},
+    {"sigma": {"$lt": 1e-3}},
+    {"sigma": {"$not": {"$gt": 0}}},
+    {"elements": "Li"},
+    {"elements": ["Li"]},
+    {"elements": []},
+    {"elements": {"$all": ["Li", "P"]}},
+    {"elements": {"$size": 2}},
+    {"elements": {"$ne": "Li"}},
+    {"elements": {"$nin": ["Li", "P"]}},
+    {"elements": {"$gt": "L", "$lt": "M"}},
+    {"elements": {"$exists": True}},
+    {"when": {"$gt": START + timedelta(milliseconds=5, microseconds=400)}},
+    {"output.name": {"$regex": "^[ab]"}},
+    {"output.runs.T": 500},
+    {"output.runs.T": {"$gt": 700}},
+    {"output.runs.0.T": {"$lte": 400}},
+    {"output.runs": {"$elemMatch": {"T": {"$gt": 400}, "ok": True}}},
+    {"output.runs.ok": {"$exists": True}},
+    {"$or": [{"phase": "amorphous"}, {"sigma": {"$gt": 1}}]},
+    {"$or": [{"phase": None}, {"output.name": "a"}]},
+    {"$and": [{"elements": "Li"}, {"elements": "P"}, {"$or": [{"phase": 0}, {"phase": -1}]}]},
+    {"$nor": [{"phase": "amorphous"}, {"elements": "Li"}]},
+    {"phase": "amorphous", "output": {"name": "a", "runs": [{"T": 500}]}},
+]
+INDEXED = ["phase", "sigma", "elements", "when", "output.name", "output.runs.T", "output.runs.0.T"]
+
+
+@pytest.fixture(scope="module")
+def reference():
+    store = MemoryStore()
+    store.connect()
+    store.update(documents())
+    return store
+
+
+@pytest.fixture(scope="module", params=["plain", "indexed"])
+def store(request, tmp_path_factory):
+    store = SQLiteStore(str(tmp_path_factory.mktemp("store") / "s.sqlite"))
+    store.connect()
+    docs = documents()
+    store.update(docs[:70])
+    if request.param == "indexed":  # half of the documents are indexed late, half as they come
+        assert all(store.ensure_index(field) for field in INDEXED)
+    store.update(docs[70:])
+    store.update(docs[30:90])  # replaced by themselves
+    yield store
+    store.close()
+
+
+def names(docs):
+    return [doc["task_id"] for doc in docs]
+
+
+@pytest.mark.parametrize("criteria", CRITERIA, ids=str)
+def test_filters_select_what_mongodb_selects(store, reference, criteria):
+    expected = sorted(names(reference.query(criteria)))
+    assert sorted(names(store.query(criteria))) == expected
+    assert store.count(criteria) == len(expected)
+
+
+@pytest.mark.parametrize("field", ["sigma", "when", "output.name", "elements", "phase"])
+@pytest.mark.parametrize("way", [1, -1])
+def test_sorting_agrees_and_pages_join_up(store, reference, field, way):
+    from vitrion.database.keys import sort_key
+
+    def keys(docs):
+        return [sort_key(doc, field, way < 0) for doc in docs]
+
+    criteria = {"elements": {"$ne": []}}  # MongoDB alone sorts empty lists below null
+    whole = list(store.query(criteria, sort={field: way, "task_id": 1}))
+    assert keys(whole) == sorted(keys(whole), reverse=way < 0)
+    # The reference cannot order NaN, and orders lists as a whole, where MongoDB takes the least
+    # element (the greatest when descending).
+    if field not in ("phase", "elements"):
+        assert keys(whole) == keys(reference.query(criteria, sort={field: way}))
+    pages = [
+        doc
+        for skip in range(0, 150, 40)
+        for doc in store.query(criteria, sort={field: way, "task_id": 1}, skip=skip, limit=40)
+    ]
+    assert names(pages) == names(whole)
+
+
+def test_sort_takes_maggma_enumeration(store):
+    up = names(store.query({}, sort={"task_id": Sort.Ascending}, limit=3))
+    assert up == ["t-0", "t-1", "t-10"]
+    assert names(store.query({}, sort={"task_id": Sort.Descending}, limit=1)) == ["t-99"]
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        ["task_id", "output.name"],
+        ["task_id", "output.runs.T"],
+        {"task_id": 1, "output": 1, "output.name": 1},
+        {"output.runs": 0, "phase": 0, "_id": 0},
+        ["task_id", "not.there"],
+    ],
+    ids=str,
+)
+def test_projections_agree(store, reference, properties):
+    if properties == {"task_id": 1, "output": 1, "output.name": 1}:
+        expected = [{"task_id": d["task_id"], "output": d["output"]} for d in reference.query()]
+    else:
+        expected = list(reference.query({}, properties))
+    for doc in expected:
+        doc.pop("_id", None)
+    got = {str(doc) for doc in store.query({}, properties)}
+    assert got == {str(doc) for doc in expected}
+
+
+def test_distinct_and_groupby_agree(store, reference):
+    assert set(store.distinct("output.name")) == set(reference.distinct("output.name"))
+    assert set(store.distinct("elements")) == {"C", "F", "Li", "O", "P"}
+    assert set(store.distinct("output.runs.T", {"phase": "amorphous"})) == set(
+        reference.distinct("output.runs.T", {"phase": "amorphous"})
+    )
+
+    def groups(source):
+        found = source.groupby(["output.name", "phase"], {"phase": {"$in": ["amorphous", -1]}})
+        return {str(label): sorted(names(docs)) for label, docs in found}
+
+    assert groups(store) == groups(reference)
+    assert store.last_updated_field == "last_updated"
+
+
+def test_code_is_refused(store):
+    for criteria in ({"$where": "1"}, {"$or": [{"a": {"$where": "1"}}]}):
+        with pytest.raises(StoreError, match="runs code"):
+            list(store.query(criteria))
+
+
+def test_removal_is_complete(tmp_path):
+    with SQLiteStore(str(tmp_path / "s.sqlite")) as store:
+        store.update(documents(40))
+        store.ensure_index("output.name")
+        store.remove_docs({"output.name": "a"})
+        assert store.count({"output.name": "a"}) == 0
+        left = [d for d in documents(40) if d["output"]["name"] != "a"]
+        assert sorted(names(store.query())) == sorted(names(left))
+        keys = store.file.rows("SELECT count(DISTINCT doc) FROM entries")
+        assert keys == [(len(left),)]
