@@ -1,0 +1,125 @@
+import fcntl
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from jobflow import Flow
+
+from vitrion.database.job_store import SQLiteJobStore
+from vitrion.errors import InputError, SimulationError
+from vitrion.flows.runner import run_flow
+
+sys.path.insert(0, str(Path(__file__).parent))
+import toy_jobs
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = SQLiteJobStore(str(tmp_path / "store"))
+    store.connect()
+    yield store
+    store.close()
+
+
+@pytest.fixture(autouse=True)
+def _workers_find_the_jobs(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+def runs(folder: Path) -> int:
+    return sum(len(path.read_text().splitlines()) for path in folder.glob("jobs/*/runs"))
+
+
+def test_references_replacements_and_detours_and_nothing_runs_twice(store, tmp_path):
+    first = toy_jobs.add(1, 2)
+    counted = toy_jobs.count_to(3)
+    last = toy_jobs.add(first.output, counted.output)
+    fan = toy_jobs.fan_out([1, 2])
+    flow = Flow([first, counted, last, fan])
+    report = run_flow(flow, store, tmp_path / "run", workers=2)
+    assert not report.errors
+    assert store.get_output(last.uuid) == 6
+    assert store.get_output(counted.uuid, which="last") == 3
+    assert store.count({"name": "add"}) == 4
+
+    again = run_flow(flow, store, tmp_path / "run", workers=2)
+    assert again.completed == []
+    assert sorted(again.skipped) == sorted(report.completed)
+    assert runs(tmp_path / "run") == 4 + 3
+
+
+def test_independent_jobs_run_side_by_side(store, tmp_path):
+    flow = Flow([toy_jobs.add(i, i, wait_s=1.0) for i in range(2)])
+    run_flow(flow, store, tmp_path / "run", workers=2)
+    marks = [path.read_text().split() for path in (tmp_path / "run").glob("jobs/*/runs")]
+    assert len({pid for _, pid, _ in marks}) == 2
+
+
+def test_a_failed_job_stops_its_children_only(store, tmp_path):
+    bad = toy_jobs.fail("no such thing")
+    child = toy_jobs.add(bad.output, 1)
+    free = toy_jobs.add(1, 1)
+    report = run_flow(Flow([bad, child, free]), store, tmp_path / "run")
+    assert report.errors == {"fail": "no such thing"}
+    assert report.completed == ["add"]
+    assert store.count({"uuid": child.uuid}) == 0
+    with pytest.raises(SimulationError, match="fail failed: no such thing"):
+        report.raise_for_errors()
+
+
+def test_stop_children_is_kept(store, tmp_path):
+    stop = toy_jobs.stop_here()
+    child = toy_jobs.add(1, 1)
+    after = toy_jobs.add(stop.output, 1)
+    report = run_flow(Flow([stop, child, after]), store, tmp_path / "run")
+    assert sorted(report.completed) == ["add", "stop_here"]
+    assert store.count({"uuid": after.uuid}) == 0
+
+
+def test_a_killed_worker_is_one_sentence_and_the_next_call_finishes(store, tmp_path):
+    flow = Flow([toy_jobs.die_once(str(tmp_path / "flag"), 4.0)])
+    with pytest.raises(SimulationError, match="run the same command again"):
+        run_flow(flow, store, tmp_path / "run")
+    assert run_flow(flow, store, tmp_path / "run").completed == ["die_once"]
+
+
+def test_two_runs_never_share_a_folder(store, tmp_path):
+    (tmp_path / "run").mkdir()
+    with (tmp_path / "run" / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="Another process"):
+            run_flow(Flow([toy_jobs.add(1, 1)]), store, tmp_path / "run")
+
+
+def test_kill_9_of_the_parent_leaves_no_worker_and_loses_nothing(store, tmp_path):
+    script = (
+        "import toy_jobs\n"
+        "from jobflow import Flow\n"
+        "from vitrion.database.job_store import SQLiteJobStore\n"
+        "from vitrion.flows.runner import run_flow\n"
+        "if __name__ == '__main__':\n"
+        "    jobs = [toy_jobs.add(1, 1)]\n"
+        "    for _ in range(3):\n"
+        "        jobs.append(toy_jobs.add(jobs[-1].output, 1, wait_s=1.5))\n"
+        f"    store = SQLiteJobStore({str(tmp_path / 'store')!r}); store.connect()\n"
+        f"    run_flow(Flow(jobs), store, {str(tmp_path / 'run')!r})\n"
+    )
+    path = tmp_path / "main.py"
+    path.write_text(script)
+    process = subprocess.Popen([sys.executable, str(path)])
+    folder = tmp_path / "run"
+    deadline = time.monotonic() + 120
+    while runs(folder) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = runs(folder)
+    time.sleep(2.5)
+    assert runs(folder) == before, "an orphaned worker went on"
+    subprocess.run([sys.executable, str(path)], check=True)
+    assert sorted(store.query(properties=["output"]), key=lambda d: d["output"])[-1]["output"] == 5
+    assert store.count({}) == 4
+    assert runs(folder) <= 4 + 1

@@ -1,0 +1,55 @@
+"""Small jobs that a worker process can import; each leaves a mark every time it really runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from jobflow import Flow, Response, job
+
+
+def _mark(name: str) -> None:
+    with Path("runs").open("a") as handle:
+        handle.write(f"{name} {os.getpid()} {time.time()}\n")
+
+
+@job
+def add(a: float, b: float, wait_s: float = 0.0) -> float:
+    _mark("add")
+    time.sleep(wait_s)
+    return a + b
+
+
+@job
+def fail(message: str) -> None:
+    raise ValueError(message)
+
+
+@job
+def count_to(target: int, start: int = 0):
+    """Replace itself until it has counted far enough, as a long run across walltimes does."""
+    _mark("count")
+    if start + 1 < target:
+        return Response(output=start, replace=count_to(target, start + 1))
+    return start + 1
+
+
+@job
+def fan_out(numbers: list[float]):
+    """Detour to one job a number."""
+    return Response(output=len(numbers), detour=Flow([add(n, n) for n in numbers]))
+
+
+@job
+def stop_here() -> Response:
+    return Response(output="stopped", stop_children=True)
+
+
+@job
+def die_once(flag: str, value: float) -> float:
+    """Kill the whole worker the first time, as an out-of-memory killer does."""
+    if not Path(flag).exists():
+        Path(flag).touch()
+        os._exit(9)
+    return value
