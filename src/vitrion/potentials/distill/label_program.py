@@ -1,0 +1,102 @@
+"""Label frames with a teacher potential; a program that runs in the teacher's own environment.
+
+It needs only ASE and the teacher's package, not vitrion: SevenNet and MACE, for one, cannot share
+an environment. Frames travel as extended XYZ. Each labelled frame is appended and flushed, so a
+killed run continues where it stopped when it is started again with the same arguments.
+
+    python label_program.py frames.xyz labelled.xyz --teacher sevennet:7net-l3i5
+    python label_program.py frames.xyz labelled.xyz --teacher chgnet
+    python label_program.py frames.xyz labelled.xyz --teacher mymodule:make_calculator
+"""
+
+import argparse
+import importlib
+import os
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+from ase.io import iread, write
+
+
+def load_teacher(name: str, device: str):
+    """Return an ASE calculator for ``name`` (``sevennet:<model>``, ``chgnet`` or ``module:factory``)."""
+    family, _, model = name.partition(":")
+    if family == "sevennet":
+        from sevenn.calculator import SevenNetCalculator
+
+        return SevenNetCalculator(model, device=device)
+    if family == "chgnet":
+        from chgnet.model.dynamics import CHGNetCalculator
+
+        return CHGNetCalculator(use_device=device)
+    if family == "mace":
+        from mace.calculators import MACECalculator
+
+        return MACECalculator(model_paths=model, device=device, default_dtype="float32")
+    return getattr(importlib.import_module(family), model)()
+
+
+def finished(path: Path) -> int:
+    """Count the whole frames in ``path`` and cut off a frame that a kill left half-written."""
+    if not path.exists():
+        return 0
+    lines = path.read_text().splitlines(keepends=True)
+    position = count = 0
+    while position < len(lines):
+        end = position + int(lines[position]) + 2
+        if end > len(lines) or not lines[end - 1].endswith("\n"):
+            break
+        position, count = end, count + 1
+    path.write_text("".join(lines[:position]))
+    return count
+
+
+def label(frame, calculator):
+    """Return a copy of ``frame`` that carries REF_energy (eV), REF_forces (eV/A), REF_stress (eV/A3)."""
+    work = frame.copy()
+    work.calc = calculator
+    energy = float(work.get_potential_energy(force_consistent=True))
+    forces = np.array(work.get_forces())
+    out = frame.copy()
+    out.info["REF_energy"] = energy
+    out.arrays["REF_forces"] = forces
+    if frame.cell.rank == 3:
+        out.info["REF_stress"] = np.array(work.get_stress(voigt=False)).reshape(9)
+    return out
+
+
+def main() -> int:
+    """Label every frame of the input that the output does not hold yet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("frames", type=Path)
+    parser.add_argument("labelled", type=Path)
+    parser.add_argument("--teacher", required=True)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--every", type=int, default=20, help="progress line every so many frames")
+    options = parser.parse_args()
+    import torch
+
+    if options.device == "cpu":
+        torch.set_num_threads(1)
+    total = sum(1 for _ in iread(options.frames, index=":"))
+    done = finished(options.labelled)
+    if done >= total:
+        print(f"{done} of {total} frames labelled", flush=True)
+        return 0
+    calculator = load_teacher(options.teacher, options.device)
+    started, begun = time.time(), done
+    for frame in iread(options.frames, index=f"{done}:"):
+        write(options.labelled, label(frame, calculator), format="extxyz", append=True)
+        done += 1
+        if done % options.every == 0 or done == total:
+            pace = (time.time() - started) / (done - begun)
+            print(f"{done} of {total} frames labelled, {pace:.2f} s a frame", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
