@@ -172,7 +172,9 @@ def test_distinct_and_groupby_agree(store, reference):
     )
 
     def groups(source):
-        found = source.groupby(["output.name", "phase"], {"phase": {"$in": ["amorphous", -1]}})
+        found = source.groupby(
+            ["output.name", "phase"], {"phase": {"$in": ["amorphous", "crystalline"]}}
+        )
         return {str(label): sorted(names(docs)) for label, docs in found}
 
     assert groups(store) == groups(reference)
