@@ -36,8 +36,9 @@ class MDSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    ensemble: Ensemble = Field("nvt", description="What is kept: energy (nve), temperature, or "
-                               "temperature and pressure.")
+    ensemble: Ensemble = Field(
+        "nvt", description="What is kept: energy (nve), temperature, or temperature and pressure."
+    )
     thermostat: Thermostat | None = Field(
         None,
         description="bussi (stochastic velocity rescaling; the default), nose-hoover (a chain), or "
@@ -47,8 +48,9 @@ class MDSettings(BaseModel):
         None, description="npt only: isotropic (the default) or full (all lengths and angles)."
     )
     temperature_K: Ramp = Field(
-        300.0, description="Target temperature or its ramp (start, end) in K; for nve, the "
-        "temperature of the first velocities."
+        300.0,
+        description="Target temperature or its ramp (start, end) in K; for nve, the "
+        "temperature of the first velocities.",
     )
     pressure_GPa: Ramp | None = Field(
         None, description="Target pressure or its ramp (start, end) in GPa; npt only, default 0."
@@ -79,8 +81,9 @@ class MDSettings(BaseModel):
         False, description="Compute the pressure at each frame where the ensemble does not need it."
     )
     max_temperature_K: float | None = Field(
-        None, description="The run has blown up above it; None is ten times the hottest target "
-        "plus 1000 K."
+        None,
+        description="The run has blown up above it; None is ten times the hottest target "
+        "plus 1000 K.",
     )
     min_distance_A: float = Field(
         0.5, description="The run has blown up where two atoms of a frame are closer than this."
@@ -176,13 +179,19 @@ class MDSettings(BaseModel):
         if not len(symbols):
             raise InputError("The structure has no atoms: give one that has.")
         if len(symbols) == 1 and self.fix_center_of_mass:
-            raise InputError("One atom has no motion left once the center of mass is fixed: use a "
-                             "larger cell or fix_center_of_mass=False.")
+            raise InputError(
+                "One atom has no motion left once the center of mass is fixed: use a "
+                "larger cell or fix_center_of_mass=False."
+            )
         if self.mobile is not None and self.mobile not in symbols:
-            raise InputError(f"The mobile species '{self.mobile}' is not in the structure, which "
-                             f"holds {', '.join(sorted(set(symbols)))}.")
+            raise InputError(
+                f"The mobile species '{self.mobile}' is not in the structure, which "
+                f"holds {', '.join(sorted(set(symbols)))}."
+            )
         if self.ensemble == "npt" and not all(pbc):
-            raise InputError("Constant pressure needs a cell that is periodic along all three axes.")
+            raise InputError(
+                "Constant pressure needs a cell that is periodic along all three axes."
+            )
         widths = _widths(cell)[np.asarray(pbc, dtype=bool)]
         if cutoff_A is not None and widths.size and widths.min() < cutoff_A:
             raise InputError(
@@ -234,8 +243,10 @@ def _check_numbers(s: MDSettings) -> None:
         _within("pressure_GPa", value, -PRESSURE_LIMIT_GPA, PRESSURE_LIMIT_GPA, "GPa")
     if s.max_temperature_K is not None:
         _within("max_temperature_K", s.max_temperature_K, max(_ends(s.temperature_K)), 1e7, "K")
-    for name, total in (("save_interval_fs", s.save_interval_fs),
-                        ("duration_ps", s.duration_ps * 1000)):
+    for name, total in (
+        ("save_interval_fs", s.save_interval_fs),
+        ("duration_ps", s.duration_ps * 1000),
+    ):
         ratio = total / s.timestep_fs
         if abs(ratio - round(ratio)) > 1e-6 * ratio:
             raise InputError(f"{name} must be a whole number of time steps of {s.timestep_fs} fs.")

@@ -78,6 +78,7 @@ class TrajectoryWriter:
         *,
         timestep_fs: float,
         frame_interval_fs: float,
+        pbc: Sequence[bool] = (True, True, True),
         with_forces: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> Self:
@@ -91,6 +92,8 @@ class TrajectoryWriter:
             Of each atom; masses in u.
         timestep_fs, frame_interval_fs : float
             Of the run.
+        pbc : three booleans
+            Which lattice vectors are periodic.
         with_forces : bool
             Whether the frames will carry forces.
         metadata : dict, optional
@@ -100,10 +103,16 @@ class TrajectoryWriter:
         path.unlink(missing_ok=True)
         journal_path(path).unlink(missing_ok=True)
         with JournaledFile(path, writable=True) as raw:
-            with h5py.File(raw, "w") as file:
-                file.attrs.update(format=FORMAT, version=VERSION, timestep_fs=timestep_fs,
-                                  frame_interval_fs=frame_interval_fs,
-                                  metadata=json.dumps(metadata or {}))
+            # Space freed by rewriting a compressed chunk would be lost on closing without fs_persist.
+            with h5py.File(raw, "w", fs_strategy="fsm", fs_persist=True) as file:
+                file.attrs.update(
+                    format=FORMAT,
+                    version=VERSION,
+                    timestep_fs=timestep_fs,
+                    frame_interval_fs=frame_interval_fs,
+                    metadata=json.dumps(metadata or {}),
+                    pbc=np.asarray(pbc, dtype=bool),
+                )
                 file["atomic_numbers"] = np.asarray(atomic_numbers, dtype=np.int32)
                 file["masses"] = np.asarray(masses, dtype=np.float64)
                 _make_frames(file, len(atomic_numbers), with_forces)
@@ -134,8 +143,10 @@ class TrajectoryWriter:
         with JournaledFile(self._path, writable=True) as raw:
             with h5py.File(raw, "r+") as file:
                 if len(file["frames/step"]) < n_frames:
-                    raise InputError(f"{self._path} holds fewer than the {n_frames} frames that its "
-                                     "checkpoint states: start again in an empty directory.")
+                    raise InputError(
+                        f"{self._path} holds fewer than the {n_frames} frames that its "
+                        "checkpoint states: start again in an empty directory."
+                    )
                 for dataset in file["frames"].values():
                     dataset.resize(n_frames, axis=0)
             raw.commit()
@@ -162,6 +173,8 @@ class Trajectory:
     masses : (n_atoms,) array, in u
     symbols : tuple of str
         Element of each atom.
+    pbc : (3,) bool array
+        Which lattice vectors are periodic.
     timestep_fs, frame_interval_fs : float
         Time step, and time between frames.
     metadata : dict
@@ -192,6 +205,7 @@ class Trajectory:
         self.timestep_fs = float(attributes["timestep_fs"])
         self.frame_interval_fs = float(attributes["frame_interval_fs"])
         self.metadata: dict[str, Any] = json.loads(attributes["metadata"])
+        self.pbc: np.ndarray = attributes["pbc"]
         self.n_frames = len(self._frames["step"])
         self.n_atoms = len(self.atomic_numbers)
 
@@ -279,7 +293,9 @@ class Trajectory:
         for index in range(*frames.indices(self.n_frames)):
             one = slice(index, index + 1)
             forces = self.forces(one)
-            atoms = Atoms(self.symbols, self.positions(one)[0], cell=self.cells(one)[0], pbc=True)
+            atoms = Atoms(
+                self.symbols, self.positions(one)[0], cell=self.cells(one)[0], pbc=self.pbc
+            )
             atoms.calc = SinglePointCalculator(
                 atoms, energy=self.energies(one)[0], forces=None if forces is None else forces[0]
             )
@@ -293,7 +309,10 @@ def _lock_option(raw: JournaledFile | None) -> dict[str, Any]:
 
 def _make_frames(file: h5py.File, n_atoms: int, with_forces: bool) -> None:
     group = file.create_group("frames")
-    shapes: dict[str, tuple[tuple[int, ...], Any]] = {"step": ((), np.int64), "cell": ((3, 3), "f8")}
+    shapes: dict[str, tuple[tuple[int, ...], Any]] = {
+        "step": ((), np.int64),
+        "cell": ((3, 3), "f8"),
+    }
     shapes |= {name: ((), "f8") for name in _SCALARS}
     shapes["positions"] = ((n_atoms, 3), "f8")
     if with_forces:
@@ -301,15 +320,24 @@ def _make_frames(file: h5py.File, n_atoms: int, with_forces: bool) -> None:
     for name, (shape, dtype) in shapes.items():
         item_bytes = np.dtype(dtype).itemsize * int(np.prod(shape, dtype=int))
         rows = min(512, max(1, CHUNK_BYTES // item_bytes))
-        group.create_dataset(name, shape=(0, *shape), maxshape=(None, *shape), dtype=dtype,
-                             chunks=(rows, *shape), compression="gzip", compression_opts=4,
-                             shuffle=True)
+        group.create_dataset(
+            name,
+            shape=(0, *shape),
+            maxshape=(None, *shape),
+            dtype=dtype,
+            chunks=(rows, *shape),
+            compression="gzip",
+            compression_opts=4,
+            shuffle=True,
+        )
 
 
 def _columns(frames: Sequence[Frame]) -> dict[str, np.ndarray]:
     """Turn frames into one array for each dataset."""
-    columns = {name: np.array([getattr(frame, name) for frame in frames])
-               for name in ("step", "cell", *_SCALARS)}
+    columns = {
+        name: np.array([getattr(frame, name) for frame in frames])
+        for name in ("step", "cell", *_SCALARS)
+    }
     positions = np.array([frame.positions for frame in frames])
     columns["positions"] = np.round(positions / POSITION_STEP) * POSITION_STEP
     if frames[0].forces is not None:

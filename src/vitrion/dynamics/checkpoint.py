@@ -1,0 +1,141 @@
+"""The checkpoint: all that a run needs to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vitrion.dynamics.journal import replace_durably
+from vitrion.dynamics.state import State
+from vitrion.errors import InputError
+
+FILE_NAME = "checkpoint.npz"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Start:
+    """The system as the run found it.
+
+    Attributes
+    ----------
+    numbers : (n,) int array
+        Atomic numbers.
+    masses : (n,) array
+        In u.
+    pbc : (3,) bool array
+    positions : (n, 3) array
+        In A.
+    cell : (3, 3) array
+        Lattice vectors as rows, in A.
+    velocities : (n, 3) array
+        In ASE's units, after removing the drift; not a number where the run drew them.
+    """
+
+    numbers: np.ndarray
+    masses: np.ndarray
+    pbc: np.ndarray
+    positions: np.ndarray
+    cell: np.ndarray
+    velocities: np.ndarray
+
+    def same_as(self, other: Start) -> bool:
+        """Whether both describe the same system to the precision of a document."""
+        if not np.array_equal(self.numbers, other.numbers):
+            return False
+        return all(
+            np.allclose(
+                getattr(self, name), getattr(other, name), rtol=0, atol=1e-6, equal_nan=True
+            )
+            for name in ("masses", "pbc", "positions", "cell", "velocities")
+        )
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One moment of a run.
+
+    Attributes
+    ----------
+    start : Start
+    state : State
+    random_state : dict
+        State of the random generator.
+    n_frames : int
+        Frames in the trajectory at this moment.
+    elapsed_s : float
+        Wall time spent so far, over all parts of the run.
+    settings : dict
+        Of the run, as JSON.
+    potential : dict
+        What identifies the potential.
+    complete : bool
+        Whether the run has made all its steps.
+    """
+
+    start: Start
+    state: State
+    random_state: dict[str, Any]
+    n_frames: int
+    elapsed_s: float
+    settings: dict[str, Any]
+    potential: dict[str, Any]
+    complete: bool
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint so that a crash leaves the old or the new one, whole."""
+    arrays = {f"start_{key}": value for key, value in asdict(checkpoint.start).items()}
+    state = asdict(checkpoint.state)
+    if state["stress"] is None:
+        del state["stress"]
+    arrays |= {f"state_{key}": np.asarray(value) for key, value in state.items()}
+    notes = {
+        field.name: getattr(checkpoint, field.name)
+        for field in fields(checkpoint)
+        if field.name not in ("start", "state")
+    }
+    arrays["notes"] = np.array(json.dumps({"version": VERSION, **notes}))
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as handle:
+        np.savez(handle, **arrays)
+    replace_durably(temporary, path)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises
+    ------
+    InputError
+        If the file is not a checkpoint that this version can read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        notes = json.loads(str(arrays.pop("notes")))
+        version = notes.pop("version")
+    except (OSError, ValueError, KeyError) as exc:
+        raise InputError(f"{path} is not a readable checkpoint: remove it to start again.") from exc
+    if version != VERSION:
+        raise InputError(
+            f"{path} was written by another version of vitrion: start again in an empty directory."
+        )
+    start = {
+        key.removeprefix("start_"): value
+        for key, value in arrays.items()
+        if key.startswith("start_")
+    }
+    state: dict[str, Any] = {
+        key.removeprefix("state_"): value
+        for key, value in arrays.items()
+        if key.startswith("state_")
+    }
+    for name, kind in (("energy", float), ("reservoir", float), ("step", int)):
+        state[name] = kind(state[name])
+    return Checkpoint(Start(**start), State(**{"stress": None, **state}), **notes)

@@ -1,0 +1,322 @@
+"""Runs molecular dynamics so that nothing but the work since the last checkpoint can be lost."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase import units
+
+from vitrion.dynamics import guard
+from vitrion.dynamics.checkpoint import (
+    FILE_NAME,
+    Checkpoint,
+    Start,
+    read_checkpoint,
+    write_checkpoint,
+)
+from vitrion.dynamics.forces import ForceProvider, cutoff_of
+from vitrion.dynamics.integrator import fixed_cell_step, moving_cell_step
+from vitrion.dynamics.progress import RunProgress
+from vitrion.dynamics.result import TRAJECTORY_NAME, MDResult, load_result
+from vitrion.dynamics.start import read_start
+from vitrion.dynamics.state import (
+    State,
+    System,
+    Target,
+    conserved_energy,
+    pressure_tensor,
+    temperature,
+    thermal_velocities,
+)
+from vitrion.dynamics.thermostats import THERMOSTATS
+from vitrion.dynamics.trajectory import Frame, TrajectoryWriter
+from vitrion.errors import InputError, SimulationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+    from pymatgen.core import Structure
+
+    from vitrion.dynamics.progress import Report
+    from vitrion.dynamics.settings import MDSettings
+
+LOCK_NAME = ".running"
+
+
+def run_md(
+    structure: Structure | Atoms,
+    calculator: Calculator | Callable[[], Calculator],
+    settings: MDSettings,
+    directory: str | Path = ".",
+    *,
+    prev_dir: str | Path | None = None,
+    potential: dict[str, Any] | None = None,
+    cutoff_A: float | None = None,  # noqa: N803
+    walltime_s: float | None = None,
+    report: Report | None = None,
+) -> MDResult:
+    """Run, continue or merely look up a simulation.
+
+    A directory holds one run: ``md.vtraj.h5`` and ``checkpoint.npz``. Calling this again with the
+    same arguments continues an unfinished run from its checkpoint, bit for bit as if it had never
+    stopped, and returns at once from the files of a finished one.
+
+    Parameters
+    ----------
+    structure : Structure or Atoms
+        Where to start; see :mod:`vitrion.dynamics.start` for velocities.
+    calculator : Calculator or callable
+        Energies and forces, or a function that loads the calculator when it is first needed.
+    settings : MDSettings
+        What to do.
+    directory : str or Path
+        Where the files go; made where it does not exist.
+    prev_dir : str or Path, optional
+        An earlier run whose last velocities are carried on where they fit the structure.
+    potential : dict, optional
+        What identifies the potential, as JSON; kept with the files, and a run is not continued with
+        another one.
+    cutoff_A : float, optional
+        Reach of the potential in A; the default is to ask the calculator.
+    walltime_s : float, optional
+        Stop at the last checkpoint that fits into this many seconds; at least one is reached.
+    report : callable, optional
+        Called with (step, temperature in K) now and then, in place of a progress bar.
+
+    Returns
+    -------
+    MDResult
+        ``complete`` is False where the walltime ended it.
+
+    Raises
+    ------
+    InputError
+        If the system cannot be run so, or the directory holds another run.
+    SimulationError
+        If the run blows up, or another process is running it.
+    """
+    began = time.monotonic()
+    directory = Path(directory)
+    start = read_start(
+        structure, settings.fix_center_of_mass, None if prev_dir is None else Path(prev_dir)
+    )
+    _check(settings, start, cutoff_A)
+    with _only_process(directory):
+        checkpoint = _matching_checkpoint(directory, start, settings, potential or {})
+        if checkpoint is not None and checkpoint.complete:
+            return load_result(directory)
+        loaded = calculator() if callable(calculator) else calculator
+        _check(settings, start, cutoff_A or cutoff_of(loaded))
+        run = _Run(directory, start, settings, potential or {}, loaded)
+        try:
+            run.resume(checkpoint) if checkpoint is not None else run.begin()
+            run.advance(began, walltime_s, report)
+        finally:
+            run.forces.close()
+    return load_result(directory)
+
+
+def _check(settings: MDSettings, start: Start, cutoff_A: float | None) -> None:  # noqa: N803
+    from ase.data import chemical_symbols
+
+    symbols = [chemical_symbols[number] for number in start.numbers]
+    settings.check_system(symbols, start.cell, start.pbc, cutoff_A)
+
+
+@contextmanager
+def _only_process(directory: Path) -> Iterator[None]:
+    """Keep a second process out of the directory; a kill releases it."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        handle = (directory / LOCK_NAME).open("w")
+    except OSError as exc:
+        raise InputError(f"The directory {directory} cannot be written: {exc.strerror}.") from exc
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise SimulationError(
+                f"Another process is running the simulation in {directory}: wait for it or stop it."
+            ) from exc
+        yield
+
+
+def _matching_checkpoint(
+    directory: Path, start: Start, settings: MDSettings, potential: dict[str, Any]
+) -> Checkpoint | None:
+    """Return the checkpoint of this very run, or None where there is none yet."""
+    path = directory / FILE_NAME
+    if not path.is_file():
+        return None
+    checkpoint = read_checkpoint(path)
+    asked = settings.model_dump(mode="json")
+    for name, value in asked.items():
+        if checkpoint.settings.get(name) != value:
+            raise InputError(
+                f"The directory {directory} holds a run with {name} = "
+                f"{checkpoint.settings.get(name)}, not {value}: use an empty directory."
+            )
+    if checkpoint.potential != potential:
+        raise InputError(
+            f"The directory {directory} holds a run with another potential: use an empty directory."
+        )
+    if not checkpoint.start.same_as(start):
+        raise InputError(
+            f"The directory {directory} holds a run of another structure: use an empty directory."
+        )
+    return checkpoint
+
+
+@dataclass
+class _Run:
+    """One run in progress: the state and the files it goes to."""
+
+    directory: Path
+    start: Start
+    settings: MDSettings
+    potential: dict[str, Any]
+    calculator: Calculator
+
+    def __post_init__(self) -> None:
+        s, start = self.settings, self.start
+        self.system = System.from_settings(s, start.masses, start.cell)
+        self.forces = ForceProvider(
+            self.calculator, start.numbers, start.masses, start.pbc, s.fix_center_of_mass
+        )
+        self.thermostat = THERMOSTATS[s.resolved_thermostat]
+        self.move = moving_cell_step if s.needs_stress else fixed_cell_step
+        self.elapsed_before = 0.0
+
+    def begin(self) -> None:
+        """Make the first state, frame and checkpoint."""
+        s, start = self.settings, self.start
+        draw, noise = np.random.SeedSequence(s.seed).spawn(2)
+        velocities = start.velocities
+        if np.isnan(velocities).any():
+            velocities = thermal_velocities(
+                self.system, s.temperature_at(0), np.random.default_rng(draw)
+            )
+        self.rng = np.random.default_rng(noise)
+        stress = self._wants_stress(0)
+        self.forces.warm_up(start.positions, start.cell, s.needs_stress or s.save_pressure)
+        energy, forces, sigma = self.forces(start.positions, start.cell, stress)
+        self.state = State(
+            start.positions,
+            velocities,
+            start.cell,
+            energy,
+            forces,
+            sigma,
+            chain=np.zeros(len(self.system.chain_masses)),
+        )
+        guard.check_step(self.state, self.system, s)
+        guard.check_frame(self.state, s, start.pbc)
+        self.writer = TrajectoryWriter.create(
+            self.directory / TRAJECTORY_NAME,
+            start.numbers,
+            start.masses,
+            pbc=start.pbc,
+            timestep_fs=s.timestep_fs,
+            frame_interval_fs=s.save_every * s.timestep_fs,
+            with_forces=s.save_forces,
+            metadata={"settings": s.model_dump(mode="json"), "potential": self.potential},
+        )
+        self.writer.append(self._frame())
+        self._save(0.0)
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Take up a checkpoint; frames after it are dropped."""
+        s = self.settings
+        self.start, self.state = checkpoint.start, checkpoint.state
+        self.elapsed_before = checkpoint.elapsed_s
+        self.rng = np.random.default_rng()
+        self.rng.bit_generator.state = checkpoint.random_state
+        self.writer = TrajectoryWriter(self.directory / TRAJECTORY_NAME)
+        self.writer.truncate(checkpoint.n_frames)
+        self.forces.warm_up(
+            self.state.positions, self.state.cell, s.needs_stress or s.save_pressure
+        )
+
+    def advance(self, began: float, walltime_s: float | None, report: Report | None) -> None:
+        """Make the remaining steps, or as many as the walltime allows."""
+        s = self.settings
+        try:
+            with RunProgress(s, self.state.step, report) as progress:
+                last_save = time.monotonic()
+                while self.state.step < s.n_steps:
+                    self._step()
+                    at_end = self.state.step == s.n_steps
+                    progress.update(self.state.step, temperature(self.state, self.system), at_end)
+                    if at_end or self.state.step % s.checkpoint_every == 0:
+                        now = time.monotonic()
+                        self._save(now - began)
+                        block, last_save = now - last_save, now
+                        if walltime_s is not None and now - began + 1.1 * block > walltime_s:
+                            break
+        except SimulationError:
+            self.writer.flush()
+            raise
+
+    def _step(self) -> None:
+        s = self.settings
+        number = self.state.step + 1
+        stress = self._wants_stress(number)
+        target = Target(units.kB * s.temperature_at(number), units.GPa * s.pressure_at(number))
+        self.state = self.move(
+            self.state,
+            self.system,
+            target,
+            self.thermostat,
+            lambda positions, cell: self.forces(positions, cell, stress),
+            self.rng,
+        )
+        guard.check_step(self.state, self.system, s)
+        if number % s.save_every == 0:
+            guard.check_frame(self.state, s, self.start.pbc)
+            self.writer.append(self._frame())
+
+    def _wants_stress(self, step: int) -> bool:
+        s = self.settings
+        return s.needs_stress or (s.save_pressure and step % s.save_every == 0)
+
+    def _frame(self) -> Frame:
+        state = self.state
+        return Frame(
+            step=state.step,
+            positions=state.positions,
+            cell=state.cell,
+            energy=state.energy,
+            temperature=temperature(state, self.system),
+            pressure=float(np.trace(pressure_tensor(state, self.system))) / 3 / units.GPa,
+            conserved=conserved_energy(state, self.system),
+            forces=state.forces if self.settings.save_forces else None,
+        )
+
+    def _save(self, elapsed: float) -> None:
+        """Bring frames and state to the disk, and start the calculator afresh."""
+        if not self.settings.needs_stress:  # else it would depend on where the frames lie
+            self.state = replace(self.state, stress=None)
+        self.writer.flush()
+        write_checkpoint(
+            self.directory / FILE_NAME,
+            Checkpoint(
+                start=self.start,
+                state=self.state,
+                random_state=self.rng.bit_generator.state,
+                n_frames=self.writer.n_frames,
+                elapsed_s=self.elapsed_before + elapsed,
+                settings=self.settings.model_dump(mode="json"),
+                potential=self.potential,
+                complete=self.state.step >= self.settings.n_steps,
+            ),
+        )
+        self.forces.forget()

@@ -1,0 +1,153 @@
+"""Energies and forces for the integrator from any ASE calculator.
+
+A run continued from a checkpoint must meet the same bits as an unbroken one. So positions are
+wrapped before the calculator sees them (float32 models lose digits far from the origin), and a
+calculator forgets its history, such as a neighbor list with a skin, at every checkpoint.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import all_changes
+from ase.stress import voigt_6_to_full_3x3_stress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ase.calculators.calculator import Calculator
+
+WARM_UP_CALLS = 4
+"""Calls after which torch's just-in-time compiler has settled on its final code."""
+
+
+class ForceProvider:
+    """Evaluates a calculator for positions and cells given as arrays.
+
+    Parameters
+    ----------
+    calculator : Calculator
+        Any ASE calculator with energy and forces, and stress where it is asked for.
+    numbers : (n,) int array
+        Atomic numbers.
+    masses : (n,) array
+        In u.
+    pbc : three booleans
+        Which lattice vectors are periodic.
+    remove_net_force : bool
+        Subtract the acceleration of the center of mass. Models in float32 leave a small net force
+        that would heat up the center of mass.
+    """
+
+    def __init__(
+        self,
+        calculator: Calculator,
+        numbers: np.ndarray,
+        masses: np.ndarray,
+        pbc: Sequence[bool],
+        remove_net_force: bool = True,
+    ) -> None:
+        self._calculator = calculator
+        self._lean = _lean_mace(calculator)
+        self._pbc = np.asarray(pbc, dtype=bool)
+        self._atoms = Atoms(numbers, np.zeros((len(numbers), 3)), pbc=self._pbc)
+        self._changes: list[str] = list(all_changes)
+        self._share = (masses / np.sum(masses))[:, None] if remove_net_force else None
+
+    def __call__(
+        self, positions: np.ndarray, cell: np.ndarray, stress: bool = False
+    ) -> tuple[float, np.ndarray, np.ndarray | None]:
+        """Return energy in eV, forces (n, 3) in eV/A and, where asked for, stress (3, 3) in eV/A3.
+
+        Positions are (n, 3) in A, wrapped or not; the cell's rows are its vectors in A.
+        """
+        self._atoms.set_cell(cell)
+        self._atoms.positions[:] = self._wrapped(positions, cell)
+        if self._lean is not None:
+            self._lean.enabled = stress
+        wanted = ["energy", "forces", "stress"] if stress else ["energy", "forces"]
+        self._calculator.calculate(self._atoms, wanted, self._changes)
+        self._changes = ["positions", "cell"]
+        results = self._calculator.results
+        forces = np.array(results["forces"], dtype=np.float64)
+        if self._share is not None:
+            forces -= self._share * forces.sum(axis=0)
+        return float(results["energy"]), forces, _full(results["stress"]) if stress else None
+
+    def forget(self) -> None:
+        """Drop what the calculator kept from earlier calls."""
+        if hasattr(self._calculator, "reset"):
+            self._calculator.reset()
+        self._changes = list(all_changes)
+
+    def warm_up(self, positions: np.ndarray, cell: np.ndarray, stress: bool) -> None:
+        """Bring a freshly loaded calculator into the state that later calls find it in."""
+        self.forget()
+        for _ in range(WARM_UP_CALLS if _is_torch(self._calculator) else 0):
+            self(positions, cell, stress)
+            if stress:
+                self(positions, cell, False)
+        self.forget()
+
+    def close(self) -> None:
+        """Give the calculator back as it was."""
+        if self._lean is not None:
+            self._calculator.models = self._lean.originals
+
+    def _wrapped(self, positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
+        if not self._pbc.any():
+            return positions
+        images = np.floor(np.linalg.solve(cell.T, positions.T).T)
+        images[:, ~self._pbc] = 0
+        return positions - images @ cell
+
+
+def cutoff_of(calculator: Any) -> float | None:
+    """Return the cutoff radius in A of one interaction, or None where the calculator hides it."""
+    for holder, name in (
+        (calculator, "r_max"),  # MACE
+        (calculator, "cutoff"),  # SevenNet
+        (getattr(getattr(calculator, "model", None), "graph_converter", None), "atom_graph_cutoff"),
+    ):
+        value = getattr(holder, name, None)
+        if isinstance(value, int | float) and value > 0:
+            return float(value)
+    return None
+
+
+def _full(stress: np.ndarray) -> np.ndarray:
+    stress = np.asarray(stress, dtype=np.float64)
+    return voigt_6_to_full_3x3_stress(stress) if stress.shape == (6,) else stress.reshape(3, 3)
+
+
+def _is_torch(calculator: Any) -> bool:
+    return type(calculator).__module__.split(".")[0] in {"mace", "chgnet", "vitrion", "sevenn"}
+
+
+class _LeanModels:
+    """MACE models that leave out the stress, a third of the cost, until it is enabled."""
+
+    def __init__(self, calculator: Any) -> None:
+        import torch
+
+        outer = self
+
+        class Lean(torch.nn.Module):
+            def __init__(self, model: torch.nn.Module) -> None:
+                super().__init__()
+                self.model = model
+
+            def forward(self, data: Any, compute_stress: bool = False, **kwargs: Any) -> Any:
+                return self.model(data, compute_stress=compute_stress and outer.enabled, **kwargs)
+
+        self.enabled = True
+        self.originals = calculator.models
+        calculator.models = [Lean(model) for model in calculator.models]
+
+
+def _lean_mace(calculator: Any) -> _LeanModels | None:
+    if not any(base.__module__.startswith("mace.") for base in type(calculator).__mro__):
+        return None
+    return _LeanModels(calculator)

@@ -1,0 +1,120 @@
+"""The system a run starts from: arrays from a structure, and its first velocities.
+
+Velocities travel between jobs as the site property ``velocities`` of a pymatgen Structure, in A/fs
+(the unit of a POSCAR; ASE's own unit is A/10.18 fs). A run takes, in this order, those of the
+checkpoint of the previous run if the structure is that run's last one, those of the structure, or
+Maxwell-Boltzmann velocities from the seed. In each case the motion of the center of mass is removed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase import Atoms, units
+
+from vitrion.dynamics.checkpoint import FILE_NAME, Checkpoint, Start, read_checkpoint
+from vitrion.dynamics.state import remove_drift
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pymatgen.core import Structure
+
+VELOCITIES = "velocities"
+SAME_POSITION_A = 1e-3
+
+
+def read_start(
+    structure: Structure | Atoms, fix_center_of_mass: bool, previous: Path | None = None
+) -> Start:
+    """Turn a structure into arrays.
+
+    Parameters
+    ----------
+    structure : Structure or Atoms
+        Ordered; velocities are the site property in A/fs, or the momenta of the Atoms.
+    fix_center_of_mass : bool
+        Whether to remove the drift from its velocities.
+    previous : Path, optional
+        Directory of an earlier run, whose last velocities are taken where they fit the structure.
+
+    Returns
+    -------
+    Start
+        Its velocities are NaN where they have yet to be drawn.
+
+    Raises
+    ------
+    InputError
+        If the structure is disordered, or its velocities are incomplete or not finite.
+    """
+    start = _from_atoms(structure) if isinstance(structure, Atoms) else _from_structure(structure)
+    velocities = start.velocities
+    if previous is not None and (previous / FILE_NAME).is_file():
+        carried = _last_velocities(read_checkpoint(previous / FILE_NAME), start)
+        velocities = velocities if carried is None else carried
+    if fix_center_of_mass:
+        velocities = remove_drift(velocities, start.masses[:, None])
+    return Start(start.numbers, start.masses, start.pbc, start.positions, start.cell, velocities)
+
+
+def _from_atoms(atoms: Atoms) -> Start:
+    known = atoms.has("momenta")
+    velocities = atoms.get_velocities() if known else np.full((len(atoms), 3), np.nan)
+    if known and not np.isfinite(velocities).all():
+        raise InputError("The velocities of the atoms are not finite: correct or remove them.")
+    return Start(
+        numbers=atoms.numbers.astype(np.int64),
+        masses=atoms.get_masses(),
+        pbc=np.array(atoms.pbc, dtype=bool),
+        positions=atoms.positions.astype(np.float64),
+        cell=np.array(atoms.cell, dtype=np.float64),
+        velocities=velocities,
+    )
+
+
+def _from_structure(structure: Structure) -> Start:
+    if not structure.is_ordered:
+        raise InputError("The structure is disordered: order it first, one species a site.")
+    return Start(
+        numbers=np.array([site.specie.Z for site in structure], dtype=np.int64),
+        masses=np.array([float(site.specie.atomic_mass) for site in structure]),
+        pbc=np.array(structure.lattice.pbc, dtype=bool),
+        positions=np.array(structure.cart_coords, dtype=np.float64),
+        cell=np.array(structure.lattice.matrix, dtype=np.float64),
+        velocities=_site_velocities(structure),
+    )
+
+
+def _site_velocities(structure: Structure) -> np.ndarray:
+    """Return the velocities in ASE's units, NaN where the structure has none."""
+    rows = structure.site_properties.get(VELOCITIES)
+    if rows is None or all(row is None for row in rows):
+        return np.full((len(structure), 3), np.nan)
+    try:
+        velocities = np.array(rows, dtype=np.float64)
+    except (TypeError, ValueError):
+        velocities = np.zeros(0)
+    if velocities.shape != (len(structure), 3) or not np.isfinite(velocities).all():
+        raise InputError(
+            "The site property 'velocities' must hold three finite numbers in A/fs for "
+            "every site: correct or remove it."
+        )
+    return velocities / units.fs
+
+
+def _last_velocities(checkpoint: Checkpoint, start: Start) -> np.ndarray | None:
+    """Return the velocities of a checkpoint if the run starts where that one stopped."""
+    state = checkpoint.state
+    if not np.array_equal(checkpoint.start.numbers, start.numbers):
+        return None
+    if not np.allclose(state.cell, start.cell, rtol=0, atol=SAME_POSITION_A):
+        return None
+    moved = start.positions - state.positions
+    if start.pbc.any():
+        images = np.round(np.linalg.solve(start.cell.T, moved.T).T)
+        images[:, ~start.pbc] = 0
+        moved = moved - images @ start.cell
+    return state.velocities if np.abs(moved).max() < SAME_POSITION_A else None

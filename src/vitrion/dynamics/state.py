@@ -1,0 +1,169 @@
+"""What moves in a simulation, what does not, and the quantities read off both.
+
+Arrays are in ASE's units: eV, A, u, and the time unit A sqrt(u/eV) (10.18 fs).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase import units
+
+if TYPE_CHECKING:
+    from vitrion.dynamics.settings import MDSettings
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that changes from step to step.
+
+    Attributes
+    ----------
+    positions, velocities, forces : (n, 3) arrays
+        Positions are unwrapped.
+    cell : (3, 3) array
+        Lattice vectors as rows.
+    energy : float
+        Potential energy.
+    stress : (3, 3) array or None
+        Potential part, positive in tension (ASE's sign); None where it was not computed.
+    chain : (n_chain,) array
+        Momenta of the Nose-Hoover chain; empty without one.
+    cell_momentum : (3, 3) array
+        Symmetric; zero at fixed cell.
+    reservoir : float
+        Energy handed to heat baths and to the pressure so far.
+    step : int
+        Number of steps made.
+    """
+
+    positions: np.ndarray
+    velocities: np.ndarray
+    cell: np.ndarray
+    energy: float
+    forces: np.ndarray
+    stress: np.ndarray | None
+    chain: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    cell_momentum: np.ndarray = field(default_factory=lambda: np.zeros((3, 3)))
+    reservoir: float = 0.0
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the baths aim at in one step: ``kT`` in eV, ``pressure`` in eV/A3."""
+
+    kT: float  # noqa: N815
+    pressure: float
+
+
+@dataclass(frozen=True)
+class System:
+    """Everything that stays the same during a run.
+
+    Attributes
+    ----------
+    masses : (n, 1) array
+    n_dof : int
+        Degrees of freedom: 3n - 3 with a fixed center of mass, else 3n.
+    fix_center_of_mass : bool
+    timestep : float
+    coupling_time : float
+        Of the thermostat.
+    chain_masses : (n_chain,) array
+        Nose-Hoover masses: n_dof kT t^2 for the first and kT t^2 for the others, with the coupling
+        time t and the kT of the start (Martyna, Klein, Tuckerman, J. Chem. Phys. 97, 2635 (1992)).
+    cell_mass : float
+        W = 3 B V (t / 2 pi)^2, which gives a solid of bulk modulus B and volume V breathing modes of
+        period t.
+    cell_friction : float
+        4 pi / t: critical damping at that stiffness.
+    isotropic : bool
+        Whether the cell keeps its shape.
+    """
+
+    masses: np.ndarray
+    n_dof: int
+    fix_center_of_mass: bool
+    timestep: float
+    coupling_time: float
+    chain_masses: np.ndarray
+    cell_mass: float
+    cell_friction: float
+    isotropic: bool
+
+    @classmethod
+    def from_settings(cls, settings: MDSettings, masses: np.ndarray, cell: np.ndarray) -> System:
+        """Gather the constants of a run that starts in ``cell`` with atoms of ``masses`` (n,)."""
+        fixed = settings.fix_center_of_mass
+        n_dof = 3 * len(masses) - 3 * fixed
+        coupling = settings.thermostat_time_fs * units.fs
+        n_chain = settings.chain_length if settings.resolved_thermostat == "nose-hoover" else 0
+        chain_masses = np.full(n_chain, units.kB * settings.temperature_at(0) * coupling**2)
+        chain_masses[:1] *= n_dof
+        period = settings.barostat_time_fs * units.fs
+        stiffness = 3 * settings.bulk_modulus_GPa * units.GPa * abs(np.linalg.det(cell))
+        return cls(
+            masses=np.asarray(masses, dtype=float)[:, None],
+            n_dof=n_dof,
+            fix_center_of_mass=fixed,
+            timestep=settings.timestep_fs * units.fs,
+            coupling_time=coupling,
+            chain_masses=chain_masses,
+            cell_mass=stiffness * (period / (2 * np.pi)) ** 2,
+            cell_friction=4 * np.pi / period,
+            isotropic=settings.resolved_barostat != "full",
+        )
+
+
+def kinetic_energy(velocities: np.ndarray, masses: np.ndarray) -> float:
+    """Return the kinetic energy in eV of (n, 3) velocities and (n, 1) masses."""
+    return 0.5 * float(np.sum(masses * velocities * velocities))
+
+
+def temperature(state: State, system: System) -> float:
+    """Return the kinetic temperature 2 K / (n_dof kB) in K."""
+    return 2 * kinetic_energy(state.velocities, system.masses) / (system.n_dof * units.kB)
+
+
+def volume(cell: np.ndarray) -> float:
+    """Return the volume of a cell."""
+    return abs(float(np.linalg.det(cell)))
+
+
+def pressure_tensor(state: State, system: System) -> np.ndarray:
+    """Return the (3, 3) internal pressure in eV/A3, kinetic and potential part."""
+    if state.stress is None:
+        return np.full((3, 3), np.nan)
+    kinetic = (system.masses * state.velocities).T @ state.velocities
+    return kinetic / volume(state.cell) - state.stress
+
+
+def conserved_energy(state: State, system: System) -> float:
+    """Return the energy in eV that exact dynamics keeps: system, cell, chain and reservoir."""
+    return (
+        state.energy
+        + kinetic_energy(state.velocities, system.masses)
+        + float(np.sum(state.cell_momentum**2)) / (2 * system.cell_mass or 1.0)
+        + float(np.sum(state.chain**2 / (2 * system.chain_masses)))
+        + state.reservoir
+    )
+
+
+def remove_drift(vectors: np.ndarray, masses: np.ndarray) -> np.ndarray:
+    """Return velocities (n, 3) without their center-of-mass part."""
+    return vectors - np.sum(masses * vectors, axis=0) / np.sum(masses)
+
+
+def thermal_velocities(
+    system: System, temperature_K: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw Maxwell-Boltzmann velocities (n, 3), scaled to exactly that temperature."""
+    shape = (len(system.masses), 3)
+    velocities = rng.standard_normal(shape) / np.sqrt(system.masses)
+    if system.fix_center_of_mass:
+        velocities = remove_drift(velocities, system.masses)
+    wanted = 0.5 * system.n_dof * units.kB * temperature_K
+    return velocities * np.sqrt(wanted / kinetic_energy(velocities, system.masses))
