@@ -93,6 +93,11 @@ class LeanMACECalculator(Calculator):
         self._static: dict[str, torch.Tensor] = {}
         self._numbers: np.ndarray | None = None
 
+    def reset(self) -> None:
+        """Forget earlier calls, the neighbor list too: its order would leave a trace in the bits."""
+        super().reset()
+        self._neighbors = NeighborList(self._neighbors.cutoff, self._neighbors.skin)
+
     def calculate(
         self,
         atoms: Atoms | None = None,
