@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vitrion.dynamics.journal import replace_durably
 from vitrion.dynamics.state import State
 from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FILE_NAME = "checkpoint.npz"
 VERSION = 1

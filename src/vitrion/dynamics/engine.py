@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,7 +39,7 @@ from vitrion.dynamics.trajectory import Frame, TrajectoryWriter
 from vitrion.errors import InputError, SimulationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ase import Atoms
     from ase.calculators.calculator import Calculator
@@ -60,7 +59,7 @@ def run_md(
     *,
     prev_dir: str | Path | None = None,
     potential: dict[str, Any] | None = None,
-    cutoff_A: float | None = None,  # noqa: N803
+    cutoff_A: float | None = None,
     walltime_s: float | None = None,
     report: Report | None = None,
 ) -> MDResult:
@@ -125,7 +124,7 @@ def run_md(
     return load_result(directory)
 
 
-def _check(settings: MDSettings, start: Start, cutoff_A: float | None) -> None:  # noqa: N803
+def _check(settings: MDSettings, start: Start, cutoff_A: float | None) -> None:
     from ase.data import chemical_symbols
 
     symbols = [chemical_symbols[number] for number in start.numbers]

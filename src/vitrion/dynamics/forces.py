@@ -1,8 +1,8 @@
 """Energies and forces for the integrator from any ASE calculator.
 
-A run continued from a checkpoint must meet the same bits as an unbroken one. So positions are
-wrapped before the calculator sees them (float32 models lose digits far from the origin), and a
-calculator forgets its history, such as a neighbor list with a skin, at every checkpoint.
+A run continued from a checkpoint must meet the same bits as an unbroken one. So a
+calculator forgets its history, such as a neighbor list with a skin, at every checkpoint. Positions
+are brought into the cell for it then, because float32 models lose digits far from the origin.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class ForceProvider:
         self._pbc = np.asarray(pbc, dtype=bool)
         self._atoms = Atoms(numbers, np.zeros((len(numbers), 3)), pbc=self._pbc)
         self._changes: list[str] = list(all_changes)
+        self._images: np.ndarray | None = None
         self._share = (masses / np.sum(masses))[:, None] if remove_net_force else None
 
     def __call__(
@@ -64,7 +65,9 @@ class ForceProvider:
         Positions are (n, 3) in A, wrapped or not; the cell's rows are its vectors in A.
         """
         self._atoms.set_cell(cell)
-        self._atoms.positions[:] = self._wrapped(positions, cell)
+        if self._images is None:
+            self._images = self._images_of(positions, cell)
+        self._atoms.positions[:] = positions - self._images @ cell
         if self._lean is not None:
             self._lean.enabled = stress
         wanted = ["energy", "forces", "stress"] if stress else ["energy", "forces"]
@@ -81,6 +84,7 @@ class ForceProvider:
         if hasattr(self._calculator, "reset"):
             self._calculator.reset()
         self._changes = list(all_changes)
+        self._images = None
 
     def warm_up(self, positions: np.ndarray, cell: np.ndarray, stress: bool) -> None:
         """Bring a freshly loaded calculator into the state that later calls find it in."""
@@ -96,23 +100,29 @@ class ForceProvider:
         if self._lean is not None:
             self._calculator.models = self._lean.originals
 
-    def _wrapped(self, positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    def _images_of(self, positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
+        """Return the lattice translations (n, 3) that bring the atoms into the cell.
+
+        They stay the same until the next :meth:`forget`: an atom that trembles across a face of the
+        cell would otherwise jump to and fro and void neighbor lists.
+        """
         if not self._pbc.any():
-            return positions
+            return np.zeros_like(positions)
         images = np.floor(np.linalg.solve(cell.T, positions.T).T)
         images[:, ~self._pbc] = 0
-        return positions - images @ cell
+        return images
 
 
 def cutoff_of(calculator: Any) -> float | None:
     """Return the cutoff radius in A of one interaction, or None where the calculator hides it."""
     for holder, name in (
         (calculator, "r_max"),  # MACE
+        (getattr(calculator, "model", None), "r_max"),
         (calculator, "cutoff"),  # SevenNet
         (getattr(getattr(calculator, "model", None), "graph_converter", None), "atom_graph_cutoff"),
     ):
         value = getattr(holder, name, None)
-        if isinstance(value, int | float) and value > 0:
+        if value is not None:
             return float(value)
     return None
 

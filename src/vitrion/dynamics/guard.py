@@ -63,6 +63,6 @@ def check_frame(state: State, settings: MDSettings, pbc: np.ndarray) -> None:
 def _blown_up(state: State, settings: MDSettings, what: str) -> SimulationError:
     time_ps = state.step * settings.timestep_fs / 1000
     return SimulationError(
-        f"The run blew up at step {state.step} ({time_ps:.3f} ps): {what}; use a shorter time step, "
-        "a relaxed start, or another potential (the good frames are kept)."
+        f"The run blew up at step {state.step} ({time_ps:.3f} ps): {what}; use a shorter time "
+        "step, a relaxed start, or another potential (the good frames are kept)."
     )

@@ -135,7 +135,7 @@ def _cell_bath(
     time: float,
     system: System,
     kT: float,
-    rng: np.random.Generator,  # noqa: N803
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, float]:
     """Solve friction and noise of the cell momentum exactly; return it and the heat handed over."""
     keep = math.exp(-system.cell_friction * time)

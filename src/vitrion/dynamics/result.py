@@ -67,13 +67,13 @@ class MDResult:
     elapsed_s: float
     ns_per_day: float
     structure: Structure
-    energy_eV: float  # noqa: N815
-    temperature_K: float  # noqa: N815
-    temperature_std_K: float  # noqa: N815
-    pressure_GPa: float | None  # noqa: N815
-    volume_A3: float  # noqa: N815
-    energy_drift_meV_per_atom_ps: float | None  # noqa: N815
-    msd_A2: dict[str, float]  # noqa: N815
+    energy_eV: float
+    temperature_K: float
+    temperature_std_K: float
+    pressure_GPa: float | None
+    volume_A3: float
+    energy_drift_meV_per_atom_ps: float | None
+    msd_A2: dict[str, float]
 
 
 def load_result(directory: str | Path) -> MDResult:

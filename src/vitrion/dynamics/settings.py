@@ -195,8 +195,8 @@ class MDSettings(BaseModel):
         widths = _widths(cell)[np.asarray(pbc, dtype=bool)]
         if cutoff_A is not None and widths.size and widths.min() < cutoff_A:
             raise InputError(
-                f"The cell is {widths.min():.2f} A wide but the potential reaches {cutoff_A:.2f} A, "
-                "so atoms would feel their own images: use a larger supercell."
+                f"The cell is {widths.min():.2f} A wide but the potential reaches {cutoff_A:.2f} A"
+                ", so atoms would feel their own images: use a larger supercell."
             )
 
 

@@ -3,7 +3,8 @@
 Velocities travel between jobs as the site property ``velocities`` of a pymatgen Structure, in A/fs
 (the unit of a POSCAR; ASE's own unit is A/10.18 fs). A run takes, in this order, those of the
 checkpoint of the previous run if the structure is that run's last one, those of the structure, or
-Maxwell-Boltzmann velocities from the seed. In each case the motion of the center of mass is removed.
+Maxwell-Boltzmann velocities from the seed. In each case the motion of
+the center of mass is removed.
 """
 
 from __future__ import annotations

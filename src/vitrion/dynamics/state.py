@@ -55,7 +55,7 @@ class State:
 class Target:
     """What the baths aim at in one step: ``kT`` in eV, ``pressure`` in eV/A3."""
 
-    kT: float  # noqa: N815
+    kT: float
     pressure: float
 
 
@@ -76,8 +76,8 @@ class System:
         Nose-Hoover masses: n_dof kT t^2 for the first and kT t^2 for the others, with the coupling
         time t and the kT of the start (Martyna, Klein, Tuckerman, J. Chem. Phys. 97, 2635 (1992)).
     cell_mass : float
-        W = 3 B V (t / 2 pi)^2, which gives a solid of bulk modulus B and volume V breathing modes of
-        period t.
+        W = 3 B V (t / 2 pi)^2: a solid of bulk modulus B and volume V then breathes with period
+        t.
     cell_friction : float
         4 pi / t: critical damping at that stiffness.
     isotropic : bool

@@ -1,8 +1,8 @@
 """Thermostats: pure functions that act on the velocities for a given time.
 
 Each takes (velocities, chain momenta, time, system, kT, rng) and returns (velocities, chain
-momenta, energy handed to the bath). kT may differ from call to call: that is how a ramp is followed,
-and the energy handed over keeps the sum exact all the same.
+momenta, energy handed to the bath). kT may differ from call to call: that is how a ramp is
+followed, and the energy handed over keeps the sum exact all the same.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def bussi(
     chain: np.ndarray,
     time: float,
     system: System,
-    kT: float,  # noqa: N803
+    kT: float,
     rng: np.random.Generator,
 ) -> Bath:
     """Rescale all velocities by one random factor so that the kinetic energy is canonical.
@@ -62,7 +62,7 @@ def langevin(
     chain: np.ndarray,
     time: float,
     system: System,
-    kT: float,  # noqa: N803
+    kT: float,
     rng: np.random.Generator,
 ) -> Bath:
     """Solve friction and noise exactly (the O step of OBABO; Bussi, Parrinello, PRE 75, 056707).
@@ -83,7 +83,7 @@ def nose_hoover(
     chain: np.ndarray,
     time: float,
     system: System,
-    kT: float,  # noqa: N803
+    kT: float,
     rng: np.random.Generator,
 ) -> Bath:
     """Propagate a Nose-Hoover chain (Tuckerman et al., J. Phys. A 39, 5629 (2006)).
@@ -114,7 +114,7 @@ def _push(
     h: float,
     doubled: float,
     system: System,
-    kT: float,  # noqa: N803
+    kT: float,
 ) -> None:
     """Advance one link of the chain in place by its force and the friction of the next link."""
     masses = system.chain_masses

@@ -1,8 +1,8 @@
 """The trajectory file: frames in chunked, compressed, appendable HDF5.
 
-Layout: root attributes ``format``, ``version``, ``timestep_fs``, ``frame_interval_fs``, ``metadata``
-(JSON); ``atomic_numbers`` (n_atoms,), ``masses`` (n_atoms,) in u; and in the group ``frames``, first
-axis the frame: ``step``, ``positions`` (unwrapped, A), ``cell`` (rows are lattice vectors, A),
+Layout: root attributes ``format``, ``version``, ``timestep_fs``, ``frame_interval_fs``, ``pbc``,
+``metadata`` (JSON); ``atomic_numbers`` (n_atoms,), ``masses`` (n_atoms,) in u; and in the group
+``frames``, first axis the frame: ``step``, ``positions`` (unwrapped, A), ``cell`` (rows are lattice vectors, A),
 ``energy`` (eV, potential), ``temperature`` (K), ``pressure`` (GPa, NaN where not computed),
 ``conserved`` (eV, the quantity that exact dynamics would keep) and, where asked for, ``forces``
 (eV/A, float32). Positions are rounded to 2^-20 A (one millionth), which halves the file.
@@ -103,7 +103,7 @@ class TrajectoryWriter:
         path.unlink(missing_ok=True)
         journal_path(path).unlink(missing_ok=True)
         with JournaledFile(path, writable=True) as raw:
-            # Space freed by rewriting a compressed chunk would be lost on closing without fs_persist.
+            # Without fs_persist, closing would lose the space that rewritten chunks leave.
             with h5py.File(raw, "w", fs_strategy="fsm", fs_persist=True) as file:
                 file.attrs.update(
                     format=FORMAT,
@@ -313,7 +313,7 @@ def _make_frames(file: h5py.File, n_atoms: int, with_forces: bool) -> None:
         "step": ((), np.int64),
         "cell": ((3, 3), "f8"),
     }
-    shapes |= {name: ((), "f8") for name in _SCALARS}
+    shapes |= dict.fromkeys(_SCALARS, ((), "f8"))
     shapes["positions"] = ((n_atoms, 3), "f8")
     if with_forces:
         shapes["forces"] = ((n_atoms, 3), "f4")
