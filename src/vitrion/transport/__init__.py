@@ -1,0 +1,18 @@
+"""Ion transport from trajectories: plain arrays in, results with intervals out."""
+
+from vitrion.transport.analysis import analyze
+from vitrion.transport.arrhenius import ArrheniusPoint, ArrheniusResult, arrhenius
+from vitrion.transport.combine import combine
+from vitrion.transport.result import Estimate, TransportResult
+from vitrion.transport.table import table
+
+__all__ = [
+    "ArrheniusPoint",
+    "ArrheniusResult",
+    "Estimate",
+    "TransportResult",
+    "analyze",
+    "arrhenius",
+    "combine",
+    "table",
+]

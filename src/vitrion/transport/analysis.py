@@ -1,0 +1,219 @@
+"""From a trajectory to a `TransportResult`: the entry points of the transport analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from vitrion.chemistry import ANION_CHARGES, CATION_CHARGES
+from vitrion.errors import InputError
+from vitrion.transport.constants import (
+    A2_PER_FS_TO_CM2_PER_S,
+    NERNST_EINSTEIN,
+    NOMINAL_HOP_A,
+)
+from vitrion.transport.diffusivity import Diffusivities, estimate_diffusivities
+from vitrion.transport.displacements import Displacements, Tracker
+from vitrion.transport.framework import framework_motion
+from vitrion.transport.hops import HopRecord, event_bound, find_hops
+from vitrion.transport.msd import MeanSquares, mean_squares, non_gaussian_parameter
+from vitrion.transport.regime import find_regime
+from vitrion.transport.result import (
+    Hops,
+    MSDCurve,
+    NonGaussian,
+    TransportResult,
+)
+
+Mobile = str | Sequence[str] | Mapping[str, float]
+
+
+def analyze(
+    positions: np.ndarray,
+    cells: np.ndarray,
+    symbols: Sequence[str],
+    frame_interval_fs: float,
+    temperature_K: float,
+    mobile: Mobile = "Li",
+    charge: float | None = None,
+    *,
+    wrapped: bool | None = None,
+    memory_MB: float = 500.0,
+) -> TransportResult:
+    """Analyze the ion transport of one run at one temperature.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (n_frames, n_atoms, 3)
+        Cartesian positions in A, wrapped into the cell or not.
+    cells : ndarray, shape (3, 3) or (n_frames, 3, 3)
+        Lattice vectors in rows, in A.
+    symbols : sequence of str
+        Chemical symbol of each atom.
+    frame_interval_fs : float
+        Time between frames: MD time step times steps between saved frames.
+    temperature_K : float
+        Mean temperature of the run.
+    mobile : str, sequence of str, or mapping of str to float
+        Mobile species; a mapping gives their charges in e.
+    charge : float or None
+        Charge of a single mobile species in e; the usual one of the element by default.
+    wrapped : bool or None
+        Whether atoms are put back into the cell when they leave it; None finds out.
+    memory_MB : float
+        Bound on the memory of the kept positions; a longer run is thinned in time.
+
+    Returns
+    -------
+    TransportResult
+
+    Raises
+    ------
+    InputError
+        For input that cannot be analyzed; the message says why.
+    """
+    charges = mobile_charges(mobile, charge)
+    tracker = Tracker(
+        symbols, list(charges), frame_interval_fs, wrapped=wrapped, memory_MB=memory_MB
+    )
+    tracker.add(positions, cells)
+    return analyze_displacements(tracker.result(), temperature_K, charges)
+
+
+def mobile_charges(mobile: Mobile, charge: float | None = None) -> dict[str, float]:
+    """Return the mobile species and their charges in e.
+
+    Raises
+    ------
+    InputError
+        If no species is named, or the charge of one is neither given nor common knowledge.
+    """
+    if isinstance(mobile, Mapping):
+        named = {symbol: float(value) for symbol, value in mobile.items()}
+    else:
+        known = CATION_CHARGES | ANION_CHARGES | {"H": 1}
+        symbols = [mobile] if isinstance(mobile, str) else list(mobile)
+        given = charge if len(symbols) == 1 else None
+        named = {}
+        for symbol in symbols:
+            if given is None and symbol not in known:
+                raise InputError(f"The charge of mobile {symbol} is not known: give it in e.")
+            named[symbol] = float(known[symbol] if given is None else given)
+    if not named or not all(np.isfinite(z) and z != 0.0 for z in named.values()):
+        raise InputError("Name at least one mobile species with a charge that is not zero.")
+    return named
+
+
+def analyze_displacements(
+    motion: Displacements, temperature_K: float, charges: Mapping[str, float]
+) -> TransportResult:
+    """Analyze displacements that a `Tracker` has made; see `analyze`."""
+    if not (np.isfinite(temperature_K) and 0.0 < temperature_K < 20000.0):
+        raise InputError(f"The temperature must be positive and in K, not {temperature_K}.")
+    positions, interval = motion.mobile, motion.frame_interval_fs
+    ion_charges = np.array([charges[symbol] for symbol in motion.symbols])
+    squares = mean_squares(positions, ion_charges)
+    diffusivities = estimate_diffusivities(positions, interval, motion.symbols, ion_charges)
+    record = find_hops(positions)
+    hops = _hop_summary(record, motion)
+    regime = find_regime(squares, interval, diffusivities.self_, hops.n_hops)
+    framework = framework_motion(motion)
+    density = len(ion_charges) / motion.volume_A3 * float(np.mean(ion_charges**2))
+    to_conductivity = NERNST_EINSTEIN * density / temperature_K
+    bound = None if regime.diffusive else _diffusivity_bound(diffusivities, hops, motion)
+    ps = interval / 1000.0
+    return TransportResult(
+        temperature_K=temperature_K,
+        mobile=dict(charges),
+        n_mobile=len(ion_charges),
+        n_framework=motion.n_framework,
+        volume_A3=motion.volume_A3,
+        duration_ps=motion.duration_fs / 1000.0,
+        frame_interval_fs=interval,
+        n_frames=motion.n_frames_read,
+        regime=regime,
+        apparent_diffusivity_cm2_s=diffusivities.self_.value * A2_PER_FS_TO_CM2_PER_S,
+        **_values(diffusivities, to_conductivity, regime.diffusive),
+        diffusivity_bound_cm2_s=bound,
+        conductivity_bound_mS_cm=None if bound is None else bound * to_conductivity,
+        hops=hops,
+        framework=framework,
+        msd=_curve(squares, ps),
+        non_gaussian=NonGaussian(
+            lag_ps=squares.lags * ps, alpha2=non_gaussian_parameter(positions, squares.lags)
+        ),
+        warnings=_warnings(motion, framework.diffuses, hops),
+    )
+
+
+def _values(found: Diffusivities, to_conductivity: float, diffusive: bool) -> dict[str, object]:
+    if not diffusive:
+        names = "self_diffusivity", "collective_diffusivity", "haven_ratio"
+        sigmas = "conductivity_nernst_einstein", "conductivity_einstein"
+        return dict.fromkeys((*names, *sigmas))
+    self_ = found.self_.scaled(A2_PER_FS_TO_CM2_PER_S)
+    collective = found.collective.scaled(A2_PER_FS_TO_CM2_PER_S)
+    return {
+        "self_diffusivity": self_,
+        "collective_diffusivity": collective,
+        "haven_ratio": found.haven,
+        "conductivity_nernst_einstein": self_.scaled(to_conductivity),
+        "conductivity_einstein": collective.scaled(to_conductivity),
+        "species_diffusivity": {
+            name: value.scaled(A2_PER_FS_TO_CM2_PER_S) for name, value in found.species.items()
+        },
+        "tensor_cm2_s": found.tensor * A2_PER_FS_TO_CM2_PER_S,
+    }
+
+
+def _hop_summary(record: HopRecord, motion: Displacements) -> Hops:
+    n_hops, n_ions = len(record), motion.mobile.shape[1]
+    length = float(np.sqrt(np.mean(record.lengths**2))) if n_hops else NOMINAL_HOP_A
+    return Hops(
+        n_hops=n_hops,
+        hops_per_ion=n_hops / n_ions,
+        hop_length_A=length,
+        mean_residence_time_ps=n_ions * motion.duration_fs / 1000.0 / n_hops if n_hops else None,
+        relative_error_floor=1.0 / np.sqrt(n_hops) if n_hops else float("inf"),
+    )
+
+
+def _diffusivity_bound(found: Diffusivities, hops: Hops, motion: Displacements) -> float:
+    """One-sided 95 % bound of D* in cm2/s from the number of hops and their length.
+
+    Each hop that is independent of the others adds its squared length, so D* is at most
+    ``n a^2 / 6 N t`` with n the Poisson bound. Hops that are undone add less, which the observed
+    long-time slope shows; the smaller of both holds.
+    """
+    ion_time = motion.mobile.shape[1] * motion.duration_fs
+    events = event_bound(hops.n_hops)
+    bound = events * hops.hop_length_A**2 / (6.0 * ion_time)
+    if hops.n_hops > 0:
+        slope = found.slowest_modes * events / hops.n_hops
+        bound = min(bound, slope)
+    return bound * A2_PER_FS_TO_CM2_PER_S
+
+
+def _curve(squares: MeanSquares, ps: float) -> MSDCurve:
+    return MSDCurve(
+        lag_ps=squares.lags * ps,
+        msd_A2=squares.mean,
+        msd_error_A2=squares.error,
+        msd_axis_A2=squares.axes,
+        collective_A2=squares.collective,
+    )
+
+
+def _warnings(motion: Displacements, framework_diffuses: bool, hops: Hops) -> list[str]:
+    found = []
+    if framework_diffuses:
+        found.append("The framework diffuses: this is a liquid or a decomposing solid.")
+    if 0 < hops.n_hops < 30:
+        found.append(
+            f"Only {hops.n_hops} hops: the relative error is at least "
+            f"{hops.relative_error_floor:.0%}."
+        )
+    if motion.mobile.shape[1] < 8:
+        found.append("Fewer than 8 mobile ions: the error over ions is itself uncertain.")
+    return found

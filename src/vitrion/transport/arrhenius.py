@@ -1,0 +1,341 @@
+"""Temperature dependence: activation energy, prefactor and extrapolation, or why not.
+
+``ln D = ln D0 - Ea / kT`` by weighted least squares on ln D, whose errors are close to normal where
+those of D are not. Every point enters with its own error and degrees of freedom; the fit's follow
+by the Welch-Satterthwaite rule. A temperature that showed no diffusion enters by the Poisson
+likelihood of its few hops, not as a value.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+from scipy.stats import chi2, t
+
+from vitrion.errors import InputError
+from vitrion.transport.constants import KB_EV_PER_K, NERNST_EINSTEIN
+from vitrion.transport.result import Estimate, Interval, TransportResult, _Model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SIGNIFICANCE = 0.01
+"""Probability below which curvature or scatter is not taken for chance."""
+
+EVENTS_AT_BOUND = -math.log(0.05)
+"""Events expected at a 95 % bound from zero events: 3.0."""
+
+
+class ArrheniusPoint(_Model):
+    """A diffusivity, or a bound of it, at one temperature."""
+
+    temperature_K: float = Field(description="Temperature in K.")
+    diffusivity: Estimate | None = Field(None, description="Diffusivity in cm2/s.")
+    bound_cm2_s: float | None = Field(
+        None, description="One-sided 95 % upper bound in cm2/s, where there is no value."
+    )
+    excluded: str | None = Field(None, description="Why the point was left out of the fit, if so.")
+
+    @property
+    def log_value(self) -> float:
+        """Center of ln D, freed of small-sample bias."""
+        assert self.diffusivity is not None
+        return math.log(self.diffusivity.value) + self.diffusivity.log_shift
+
+
+class LinearFit(_Model):
+    """Straight line through ln D against 1/kT."""
+
+    log_prefactor: float = Field(description="ln(D0 / (cm2/s)).")
+    activation_energy_eV: float = Field(description="Ea in eV.")
+    covariance: list[list[float]] = Field(
+        description="Covariance of (ln D0, Ea), in 1, eV and eV2."
+    )
+    degrees_of_freedom: float = Field(description="Of Ea, by the Welch-Satterthwaite rule.")
+    chi_square: float = Field(description="Sum of squared residuals over their variances.")
+
+    @property
+    def activation_energy_error_eV(self) -> float:
+        """Standard error of Ea in eV."""
+        return math.sqrt(self.covariance[1][1])
+
+
+class VTFComparison(_Model):
+    """Arrhenius against Vogel-Tammann-Fulcher, ``ln D = A - B / (T - T0)``, by evidence."""
+
+    b_K: float = Field(description="B of the VTF law in K.")
+    t0_K: float = Field(description="T0 of the VTF law in K.")
+    delta_aicc: float | None = Field(
+        description="AICc(VTF) - AICc(Arrhenius); negative favors VTF. None below 5 points."
+    )
+    delta_bic: float = Field(description="BIC(VTF) - BIC(Arrhenius); negative favors VTF.")
+    preferred: str = Field(description="Arrhenius or VTF; VTF only on strong evidence.")
+
+
+class ArrheniusResult(_Model):
+    """Arrhenius fit of a diffusivity, with the conductivity that follows from it."""
+
+    quantity: str = Field(description="Which diffusivity was fitted: self or collective.")
+    points: list[ArrheniusPoint] = Field(description="What was fitted, by rising temperature.")
+    refusals: list[str] = Field(
+        default_factory=list, description="Why no line was fitted or extrapolated, if so."
+    )
+    fit: LinearFit | None = Field(None, description="The line; None where it is refused.")
+    vtf: VTFComparison | None = Field(None, description="The alternative; None below 4 points.")
+    charge_density_per_A3: float | None = Field(
+        None, description="Sum of squared charges over volume, e2/A3: turns D into conductivity."
+    )
+    diffusivity_300K: Estimate | None = Field(
+        None, description="D at 300 K in cm2/s with its predictive interval."
+    )
+    conductivity_300K: Estimate | None = Field(
+        None, description="Conductivity at 300 K in mS/cm with its predictive interval."
+    )
+    conductivity_bound_300K: float | None = Field(
+        None, description="One-sided 95 % upper bound at 300 K in mS/cm, where there is no value."
+    )
+
+    def activation_energy_interval(self, level: float = 0.95) -> Interval | None:
+        """Return the central interval of Ea in eV."""
+        if self.fit is None:
+            return None
+        quantile = float(t.ppf(0.5 + level / 2, self.fit.degrees_of_freedom))
+        half = quantile * self.fit.activation_energy_error_eV
+        return self.fit.activation_energy_eV - half, self.fit.activation_energy_eV + half
+
+    def diffusivity(self, temperature_K: float) -> Estimate | None:
+        """Return D in cm2/s with its predictive interval, or None where the fit is refused."""
+        if self.fit is None:
+            return None
+        x = np.array([1.0, -1.0 / (KB_EV_PER_K * temperature_K)])
+        center = float(x @ [self.fit.log_prefactor, self.fit.activation_energy_eV])
+        variance = float(x @ np.array(self.fit.covariance) @ x)
+        used = [p for p in self.points if p.diffusivity and not p.excluded]
+        return Estimate(
+            value=math.exp(center),
+            relative_error=math.sqrt(variance),
+            degrees_of_freedom=_satterthwaite(x, used),
+        )
+
+    def conductivity(self, temperature_K: float) -> Estimate | None:
+        """Return the conductivity in mS/cm with its predictive interval, or None."""
+        value = self.diffusivity(temperature_K)
+        if value is None or self.charge_density_per_A3 is None:
+            return None
+        return value.scaled(NERNST_EINSTEIN * self.charge_density_per_A3 / temperature_K)
+
+
+def arrhenius(
+    results: Sequence[TransportResult | ArrheniusPoint],
+    *,
+    quantity: str | None = None,
+    melting_K: float | None = None,
+    glass_transition_K: float | None = None,
+) -> ArrheniusResult:
+    """Fit the temperature dependence of the diffusivity.
+
+    Parameters
+    ----------
+    results : sequence of TransportResult or ArrheniusPoint
+        One for each temperature.
+    quantity : {"self", "collective"} or None
+        Which diffusivity to fit; None takes the collective one where it is certain enough to be
+        the headline at every temperature. Plain points are fitted as they are.
+    melting_K, glass_transition_K : float or None
+        Temperatures above which points are left out, where known.
+
+    Returns
+    -------
+    ArrheniusResult
+        With `refusals` and no fit where a line would mislead.
+
+    Raises
+    ------
+    InputError
+        If there are no results, or two of one temperature.
+    """
+    if not results:
+        raise InputError("An Arrhenius fit needs results at two temperatures or more, not none.")
+    temperatures = [result.temperature_K for result in results]
+    if len(set(temperatures)) < len(temperatures):
+        raise InputError("Two results have the same temperature: combine the replicas first.")
+    runs = [result for result in results if isinstance(result, TransportResult)]
+    if quantity is None:
+        values = [run for run in runs if run.diffusive]
+        sure = values and all(run.headline == "Einstein" for run in values)
+        quantity = "collective" if sure else "self"
+    limits = [("the melting point", melting_K), ("the glass transition", glass_transition_K)]
+    points = [_point(result, quantity, limits) for result in results]
+    points.sort(key=lambda point: point.temperature_K)
+    coldest = min(runs, key=lambda run: run.temperature_K, default=None)
+    result = ArrheniusResult(
+        quantity=quantity,
+        points=points,
+        charge_density_per_A3=None if coldest is None else _charge_density(coldest),
+    )
+    used = [point for point in points if not point.excluded]
+    values_used = [point for point in used if point.diffusivity is not None]
+    if len(values_used) >= 2:
+        _fit_line(result, values_used, [p for p in used if p.bound_cm2_s is not None])
+    else:
+        result.refusals.append(
+            f"An activation energy needs diffusion at two temperatures; {len(values_used)} of "
+            f"{len(points)} showed it."
+        )
+    if result.fit is not None:
+        result.diffusivity_300K = result.diffusivity(300.0)
+        result.conductivity_300K = result.conductivity(300.0)
+    else:
+        bound = _bound_at(used, 300.0)
+        if bound is not None and result.charge_density_per_A3 is not None:
+            factor = NERNST_EINSTEIN * result.charge_density_per_A3 / 300.0
+            result.conductivity_bound_300K = bound * factor
+    return result
+
+
+def _charge_density(run: TransportResult) -> float:
+    # One species, or several of one charge; the general mean is in the run's conductivities.
+    if run.conductivity_nernst_einstein is not None and run.self_diffusivity is not None:
+        ratio = run.conductivity_nernst_einstein.value / run.self_diffusivity.value
+    else:
+        assert run.conductivity_bound_mS_cm is not None
+        assert run.diffusivity_bound_cm2_s is not None
+        ratio = run.conductivity_bound_mS_cm / run.diffusivity_bound_cm2_s
+    return ratio * run.temperature_K / NERNST_EINSTEIN
+
+
+def _point(
+    result: TransportResult | ArrheniusPoint,
+    quantity: str,
+    limits: Sequence[tuple[str, float | None]],
+) -> ArrheniusPoint:
+    if isinstance(result, ArrheniusPoint):
+        point = result.model_copy()
+    else:
+        collective = quantity == "collective"
+        value = result.collective_diffusivity if collective else result.self_diffusivity
+        point = ArrheniusPoint(
+            temperature_K=result.temperature_K,
+            diffusivity=value,
+            bound_cm2_s=result.diffusivity_bound_cm2_s,
+        )
+        if result.framework is not None and result.framework.diffuses:
+            point.excluded = "the framework diffuses"
+    for name, limit in limits:
+        if limit is not None and point.temperature_K > limit:
+            point.excluded = f"above {name} of {limit:.0f} K"
+    if point.diffusivity is None and point.bound_cm2_s is None:
+        point.excluded = point.excluded or "neither a value nor a bound"
+    return point
+
+
+def _design(points: Sequence[ArrheniusPoint]) -> np.ndarray:
+    inverse = 1.0 / (KB_EV_PER_K * np.array([point.temperature_K for point in points]))
+    return np.column_stack([np.ones(len(points)), -inverse])
+
+
+def _errors(points: Sequence[ArrheniusPoint]) -> np.ndarray:
+    return np.array([p.diffusivity.relative_error for p in points if p.diffusivity])
+
+
+def _operator(points: Sequence[ArrheniusPoint]) -> np.ndarray:
+    """Return the matrix (2, n) that maps the values of ln D to (ln D0, Ea)."""
+    design, weights = _design(points), _errors(points) ** -2
+    return np.linalg.solve(design.T * weights @ design, design.T * weights)
+
+
+def _satterthwaite(x: np.ndarray, points: Sequence[ArrheniusPoint]) -> float:
+    """Effective degrees of freedom of the combination ``x . (ln D0, Ea)``."""
+    parts = (x @ _operator(points) * _errors(points)) ** 2
+    dof = np.array([p.diffusivity.degrees_of_freedom for p in points if p.diffusivity])
+    spread = float(np.sum(parts**2 / dof))
+    return float(parts.sum() ** 2 / spread) if spread > 0.0 else math.inf
+
+
+def _fit_line(
+    result: ArrheniusResult, points: list[ArrheniusPoint], bounds: list[ArrheniusPoint]
+) -> None:
+    """Fit, test and compare; fill `fit`, `vtf` and `refusals` of the result."""
+    design, operator, errors = _design(points), _operator(points), _errors(points)
+    y = np.array([point.log_value for point in points])
+    parameters = operator @ y
+    covariance = operator * errors**2 @ operator.T
+    chi_square = float(np.sum(((y - design @ parameters) / errors) ** 2))
+    free = len(points) - 2
+    if free and chi2.sf(chi_square, free) < SIGNIFICANCE:
+        covariance = covariance * chi_square / free
+    dof = _satterthwaite(np.array([0.0, 1.0]), points)
+    for bound in bounds:
+        parameters, covariance = _with_bound(parameters, covariance, bound)
+    curvature = _curvature_refusal(points, y, errors)
+    if curvature:
+        result.refusals.append(curvature)
+        return
+    result.fit = LinearFit(
+        log_prefactor=float(parameters[0]),
+        activation_energy_eV=float(parameters[1]),
+        covariance=covariance.tolist(),
+        degrees_of_freedom=dof,
+        chi_square=chi_square,
+    )
+
+
+def _with_bound(
+    mean: np.ndarray, covariance: np.ndarray, bound: ArrheniusPoint
+) -> tuple[np.ndarray, np.ndarray]:
+    """Update a normal distribution of the parameters by the Poisson likelihood of a bound.
+
+    Only the predicted ln D at the temperature of the bound matters to the likelihood
+    ``exp(-3 D / D_bound)``, so its first two moments are found on a line and carried over to both
+    parameters by their regression on it.
+    """
+    assert bound.bound_cm2_s is not None
+    x = _design([bound])[0]
+    center, variance = x @ mean, x @ covariance @ x
+    u = np.linspace(-8.0, 8.0, 1601)
+    exponent = np.minimum(center + u * math.sqrt(variance) - math.log(bound.bound_cm2_s), 50.0)
+    log_weight = -0.5 * u**2 - EVENTS_AT_BOUND * np.exp(exponent)
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    shift = float(weight @ u)
+    shrink = float(weight @ (u - shift) ** 2)
+    gain = covariance @ x / math.sqrt(variance)
+    return mean + gain * shift, covariance - np.outer(gain, gain) * (1.0 - shrink)
+
+
+def _curvature_refusal(
+    points: Sequence[ArrheniusPoint], y: np.ndarray, errors: np.ndarray
+) -> str | None:
+    """Test a quadratic term in 1/kT."""
+    if len(points) < 3:
+        return None
+    x = _design(points)[:, 1]
+    x = (x - x.mean()) / (np.ptp(x) / 2)
+    design = np.column_stack([np.ones_like(x), x, x**2])
+    weights = errors**-2
+    operator = np.linalg.solve(design.T * weights @ design, design.T * weights)
+    parts = (operator[2] * errors) ** 2
+    dof = np.array([p.diffusivity.degrees_of_freedom for p in points if p.diffusivity])
+    spread = float(np.sum(parts**2 / dof))
+    effective = parts.sum() ** 2 / spread if spread > 0.0 else math.inf
+    score = abs(operator[2] @ y) / math.sqrt(parts.sum())
+    if 2.0 * t.sf(score, effective) < SIGNIFICANCE:
+        return (
+            "ln D against 1/T is curved beyond chance, so one activation energy does not describe "
+            "it: look for a transition, and fit each side by itself."
+        )
+    return None
+
+
+def _bound_at(points: Sequence[ArrheniusPoint], temperature_K: float) -> float | None:
+    """Bound D at a temperature below all bounds: diffusion does not speed up on cooling."""
+    bounds = [
+        point.bound_cm2_s if point.bound_cm2_s is not None else point.diffusivity.upper_bound()
+        for point in points
+        if point.temperature_K >= temperature_K
+        and (point.bound_cm2_s is not None or point.diffusivity is not None)
+    ]
+    return min(bounds, default=None)

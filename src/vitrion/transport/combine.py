@@ -1,0 +1,231 @@
+"""Several runs at one temperature as one result, glass-to-glass spread included."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import ndtr
+from scipy.stats import norm
+
+from vitrion.errors import InputError
+from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S
+from vitrion.transport.hops import event_bound
+from vitrion.transport.result import Estimate, Hops, TransportResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GLASS_SPREAD = 0.5
+"""Scale of the half-normal prior of the spread of ln D between glasses of one composition."""
+
+
+def combine(results: Sequence[TransportResult], *, hierarchical: bool = False) -> TransportResult:
+    """Combine independent runs at one temperature.
+
+    Parameters
+    ----------
+    results : sequence of TransportResult
+        Runs of one material at one temperature.
+    hierarchical : bool
+        False: the runs are of one and the same system, their errors alone matter. True: the
+        systems differ, as independent glasses do, and the spread between them counts.
+
+    Returns
+    -------
+    TransportResult
+        Curves are those of the mean over runs.
+
+    Raises
+    ------
+    InputError
+        If the list is empty or the temperatures or mobile species differ.
+    """
+    if not results:
+        raise InputError("There are no results to combine.")
+    first = results[0]
+    if len(results) == 1:
+        return first
+    for other in results[1:]:
+        if abs(other.temperature_K - first.temperature_K) > 1.0 or other.mobile != first.mobile:
+            raise InputError("Only runs at one temperature and with one mobile species combine.")
+    moving = [result for result in results if result.diffusive]
+    diffusive = len(moving) > len(results) / 2
+    hops = _pooled_hops(results)
+    update: dict[str, object] = {
+        "n_replicas": sum(result.n_replicas for result in results),
+        "duration_ps": sum(result.duration_ps for result in results),
+        "n_frames": sum(result.n_frames for result in results),
+        "volume_A3": float(np.mean([result.volume_A3 for result in results])),
+        "apparent_diffusivity_cm2_s": float(
+            np.mean([result.apparent_diffusivity_cm2_s for result in results])
+        ),
+        "hops": hops,
+        "framework": max(
+            (result.framework for result in results if result.framework),
+            key=lambda framework: framework.msd_A2,
+            default=None,
+        ),
+        "msd": _mean_curve(results),
+        "warnings": list(dict.fromkeys(w for result in results for w in result.warnings)),
+    }
+    if diffusive:
+        for name in ESTIMATES:
+            values = [getattr(result, name) for result in moving]
+            update[name] = combine_estimates(values, hierarchical=hierarchical)
+        update["regime"] = moving[0].regime
+        tensors = [result.tensor_cm2_s for result in moving]
+        update["tensor_cm2_s"] = np.mean(tensors, axis=0).tolist()
+        update["diffusivity_bound_cm2_s"] = update["conductivity_bound_mS_cm"] = None
+        if len(moving) < len(results):
+            update["warnings"] = [
+                *update["warnings"],  # type: ignore[misc]
+                f"{len(results) - len(moving)} of {len(results)} replicas are not diffusive and "
+                "were left out of the mean, which is therefore too high.",
+            ]
+    else:
+        still = next(result for result in results if not result.diffusive)
+        update["regime"] = still.regime
+        update.update(dict.fromkeys(ESTIMATES))
+        update["species_diffusivity"], update["tensor_cm2_s"] = {}, None
+        bound = _pooled_bound(hops, results)
+        assert still.conductivity_bound_mS_cm is not None
+        assert still.diffusivity_bound_cm2_s is not None
+        update["diffusivity_bound_cm2_s"] = bound
+        update["conductivity_bound_mS_cm"] = (
+            bound * still.conductivity_bound_mS_cm / still.diffusivity_bound_cm2_s
+        )
+    return first.model_copy(update=update)
+
+
+ESTIMATES = (
+    "self_diffusivity",
+    "collective_diffusivity",
+    "haven_ratio",
+    "conductivity_nernst_einstein",
+    "conductivity_einstein",
+)
+
+
+def combine_estimates(values: Sequence[Estimate], *, hierarchical: bool) -> Estimate:
+    """Combine independent estimates of one quantity, or of one that varies between systems.
+
+    Parameters
+    ----------
+    values : sequence of Estimate
+        From independent runs.
+    hierarchical : bool
+        Whether the true values differ between runs.
+
+    Returns
+    -------
+    Estimate
+        Of the common value, or of the median over systems.
+
+    Notes
+    -----
+    Hierarchical: ``y_r = mu + tau_r + e_r`` with the errors e_r known, a flat prior on mu and a
+    half-normal one on the spread tau (C. Roever, J. Stat. Softw. 93, 6 (2020)), integrated on a
+    grid. Three glasses alone say little about tau; the prior keeps the interval finite.
+    """
+    y = np.array([math.log(value.value) + value.log_shift for value in values])
+    variance = np.array([value.relative_error**2 for value in values])
+    dof = np.array([value.degrees_of_freedom for value in values])
+    if not hierarchical:
+        weights = 1.0 / variance / np.sum(1.0 / variance)
+        parts = weights**2 * variance
+        total = parts.sum()
+        spread = float(np.sum(parts**2 / dof))
+        return Estimate(
+            value=math.exp(weights @ y),
+            relative_error=math.sqrt(total),
+            degrees_of_freedom=float(total**2 / spread) if spread > 0.0 else math.inf,
+        )
+    taus = np.linspace(0.0, 4.0 * GLASS_SPREAD, 401)
+    weights = 1.0 / (variance + taus[:, None] ** 2)
+    precision = weights.sum(axis=1)
+    means = weights @ y / precision
+    residuals = np.sum(weights * (y - means[:, None]) ** 2, axis=1)
+    log_posterior = 0.5 * (
+        np.log(weights).sum(axis=1) - np.log(precision) - residuals - (taus / GLASS_SPREAD) ** 2
+    )
+    posterior = np.exp(log_posterior - log_posterior.max())
+    posterior /= posterior.sum()
+    center = float(posterior @ means)
+    return _as_estimate(center, means, 1.0 / np.sqrt(precision), posterior)
+
+
+def _as_estimate(
+    center: float, means: np.ndarray, errors: np.ndarray, posterior: np.ndarray
+) -> Estimate:
+    """Match a t distribution to the 84 and 97.5 % quantiles of a mixture of normal ones."""
+
+    def quantile(probability: float) -> float:
+        reach = 12.0 * errors.max() + np.abs(means - center).max()
+        return float(
+            brentq(
+                lambda z: posterior @ ndtr((center + z - means) / errors) - probability,
+                -reach,
+                reach,
+            )
+        )
+
+    inner = (quantile(0.84) - quantile(0.16)) / 2
+    outer = (quantile(0.975) - quantile(0.025)) / 2
+    dof = _dof_of_ratio(outer / inner)
+    scale = inner / Estimate(value=1.0, relative_error=1.0, degrees_of_freedom=dof).quantile(0.84)
+    return Estimate(value=math.exp(center), relative_error=scale, degrees_of_freedom=dof)
+
+
+def _dof_of_ratio(ratio: float) -> float:
+    """Degrees of freedom at which t has this ratio of its 97.5 and 84 % quantiles."""
+    if ratio <= float(norm.ppf(0.975) / norm.ppf(0.84)) + 1e-3:
+        return math.inf
+
+    def excess(dof: float) -> float:
+        unit = Estimate(value=1.0, relative_error=1.0, degrees_of_freedom=dof)
+        return unit.quantile(0.975) / unit.quantile(0.84) - ratio
+
+    return float(brentq(excess, 1.0, 1e5)) if excess(1.0) > 0.0 else 1.0
+
+
+def _pooled_hops(results: Sequence[TransportResult]) -> Hops:
+    counts = np.array([result.hops.n_hops for result in results])
+    total = int(counts.sum())
+    lengths = np.array([result.hops.hop_length_A for result in results])
+    ions = sum(result.n_mobile for result in results)
+    ion_time = sum(result.n_mobile * result.duration_ps for result in results)
+    return Hops(
+        n_hops=total,
+        hops_per_ion=total / ions,
+        hop_length_A=float(np.sqrt(counts @ lengths**2 / total)) if total else lengths[0],
+        mean_residence_time_ps=ion_time / total if total else None,
+        relative_error_floor=1.0 / math.sqrt(total) if total else math.inf,
+    )
+
+
+def _pooled_bound(hops: Hops, results: Sequence[TransportResult]) -> float:
+    """Return the Poisson bound of all runs together, or the least of the single bounds."""
+    ion_time_fs = 1000.0 * sum(result.n_mobile * result.duration_ps for result in results)
+    pooled = event_bound(hops.n_hops) * hops.hop_length_A**2 / (6.0 * ion_time_fs)
+    return pooled * A2_PER_FS_TO_CM2_PER_S
+
+
+def _mean_curve(results: Sequence[TransportResult]) -> object:
+    """Average the MSD curves of runs that share their lags; else return that of the first."""
+    curves = [result.msd for result in results]
+    if any(curve.lag_ps != curves[0].lag_ps for curve in curves):
+        return curves[0]
+    n = len(curves)
+    return curves[0].model_copy(
+        update={
+            "msd_A2": np.mean([curve.msd_A2 for curve in curves], axis=0).tolist(),
+            "msd_error_A2": (
+                np.sqrt(np.sum(np.square([curve.msd_error_A2 for curve in curves]), axis=0)) / n
+            ).tolist(),
+            "msd_axis_A2": np.mean([curve.msd_axis_A2 for curve in curves], axis=0).tolist(),
+            "collective_A2": np.mean([curve.collective_A2 for curve in curves], axis=0).tolist(),
+        }
+    )

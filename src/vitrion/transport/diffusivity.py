@@ -1,0 +1,204 @@
+"""Self-diffusivity, collective diffusivity and Haven ratio of one run, with their errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.fft import dst
+from scipy.special import digamma, polygamma
+
+from vitrion.transport.result import Estimate
+from vitrion.transport.spectrum import MAX_MODES, MIN_MODES, ModeFit, choose_modes, mode_frequencies
+
+IONS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Diffusivities:
+    """Diffusivities of one run in A2/fs.
+
+    Attributes
+    ----------
+    self_, collective, haven : Estimate
+        D*, D_sigma and D*/D_sigma.
+    species : dict of str to Estimate
+        D* of each species.
+    tensor : ndarray, shape (3, 3)
+        Self-diffusivity tensor.
+    slowest_modes : float
+        Mean power of the slowest modes: what D* is at most if the motion is subdiffusive.
+    fit : ModeFit
+        Which modes were used and how.
+    """
+
+    self_: Estimate
+    collective: Estimate
+    haven: Estimate
+    species: dict[str, Estimate]
+    tensor: np.ndarray
+    slowest_modes: float
+    fit: ModeFit
+
+
+def mode_amplitudes(
+    positions: np.ndarray, interval_fs: float, max_modes: int = MAX_MODES
+) -> np.ndarray:
+    """Return the sine-mode amplitudes of the increments.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (n_frames, n_ions, 3)
+        Unwrapped positions in A.
+    interval_fs : float
+        Time between frames.
+    max_modes : int
+        Number of the lowest modes that are kept.
+
+    Returns
+    -------
+    ndarray, shape (n_modes, n_ions, 3)
+        Amplitudes in A/sqrt(fs), normalized so that their variance is D for a Brownian path.
+    """
+    n_steps, n_ions = len(positions) - 1, positions.shape[1]
+    n_modes = min(n_steps, max_modes)
+    amplitudes = np.empty((n_modes, n_ions, 3))
+    scale = 1.0 / np.sqrt(2.0 * interval_fs)
+    for start in range(0, n_ions, IONS_AT_ONCE):
+        part = slice(start, start + IONS_AT_ONCE)
+        paths = np.ascontiguousarray(positions[:, part].transpose(1, 2, 0))
+        modes = dst(np.diff(paths, axis=-1), type=1, norm="ortho", overwrite_x=True)
+        amplitudes[:, part] = scale * modes[..., :n_modes].transpose(2, 0, 1)
+    return amplitudes
+
+
+def estimate_diffusivities(
+    positions: np.ndarray,
+    interval_fs: float,
+    symbols: tuple[str, ...],
+    charges: np.ndarray,
+) -> Diffusivities:
+    """Estimate all diffusivities of one run.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (n_frames, n_ions, 3)
+        Unwrapped positions of the mobile ions in A, framework drift removed.
+    interval_fs : float
+        Time between frames.
+    symbols : tuple of str
+        Species of each ion.
+    charges : ndarray, shape (n_ions,)
+        Charge of each ion in e.
+
+    Notes
+    -----
+    With several species, D* and D_sigma are weighted by the squared charges, so that the Haven
+    ratio stays the ratio of Nernst-Einstein to Einstein conductivity.
+    """
+    n_ions = positions.shape[1]
+    amplitudes = mode_amplitudes(positions, interval_fs)
+    charge = charges / np.sqrt(np.mean(charges**2))
+    squares = amplitudes**2
+    power = np.einsum("jia,i->j", squares, charge**2) / (3 * n_ions)
+    f = mode_frequencies(len(power), len(positions) - 1)
+    fit = choose_modes(power, f, 3 * n_ions)
+    m = fit.n_modes
+    ion_values = np.tensordot(fit.weights, squares[:m], axes=1).mean(axis=1)
+    weighted = charge**2 * ion_values
+    gaussian = fit.gaussian_variance() / 3.0
+    relative_variance, excess = _variance_over_ions(weighted, gaussian, amplitudes[:m], fit)
+    d_self = float(weighted.mean())
+    self_ = _self_estimate(d_self, relative_variance, n_ions)
+
+    total = np.einsum("jia,i->ja", amplitudes[:m], charge) / np.sqrt(n_ions)
+    d_collective = float(fit.weights @ (total**2).mean(axis=1))
+    collective, nu = _chi_square_estimate(d_collective, gaussian + excess)
+    haven = _haven_ratio(self_, collective, nu, relative_variance)
+    tensor = np.einsum("j,jia,jib,i->ab", fit.weights, amplitudes[:m], amplitudes[:m], charge**2)
+    species = {
+        name: _self_estimate(
+            float(ion_values[mask].mean()),
+            _plain_variance(ion_values[mask], gaussian),
+            int(mask.sum()),
+        )
+        for name in dict.fromkeys(symbols)
+        for mask in [np.array([symbol == name for symbol in symbols])]
+    }
+    slowest = float(power[:MIN_MODES].mean())
+    return Diffusivities(self_, collective, haven, species, tensor / n_ions, slowest, fit)
+
+
+def _plain_variance(values: np.ndarray, gaussian: float) -> float:
+    """Relative variance of the mean of independent ions, not below that of Brownian ones."""
+    n, mean = len(values), values.mean()
+    spread = values.var(ddof=1) / mean**2 if n > 1 else 0.0
+    return float(max(spread, gaussian) / n)
+
+
+def _variance_over_ions(
+    values: np.ndarray,
+    gaussian: float,
+    amplitudes: np.ndarray,
+    fit: ModeFit,
+) -> tuple[float, float]:
+    """Return the relative variance of D* and the part of it that no Gaussian path has.
+
+    Ions that move in concert carry less information than independent ones. For Gaussian paths the
+    mean of squares has the variance ``2 sum_ik C_ik^2 / N^2`` with C the correlation matrix of the
+    ions' modes; its estimate is freed of the bias 1/(number of modes) that noise gives squares.
+    """
+    n = len(values)
+    independent = _plain_variance(values, gaussian)
+    excess = max(independent - gaussian / n, 0.0)
+    if n == 1:
+        return independent, excess
+    flat = amplitudes.transpose(0, 2, 1).reshape(-1, n) / np.sqrt(np.repeat(fit.shape, 3))[:, None]
+    covariance = flat.T @ flat
+    scale = np.sqrt(np.diag(covariance))
+    correlation = covariance / np.outer(scale, scale)
+    pairs = np.sum(correlation**2) - n
+    chance = n * (n - 1) / len(flat)
+    return independent + gaussian * max(pairs - chance, 0.0) / n**2, excess
+
+
+def _self_estimate(value: float, relative_variance: float, n_ions: int) -> Estimate:
+    if value <= 0.0:
+        return Estimate(value=0.0, relative_error=float("inf"), degrees_of_freedom=float("inf"))
+    return Estimate(
+        value=value,
+        relative_error=float(np.sqrt(relative_variance)),
+        degrees_of_freedom=float(max(n_ions - 1, 1)),
+    )
+
+
+def _chi_square_estimate(value: float, relative_variance: float) -> tuple[Estimate, float]:
+    """Return the estimate of a variance-like quantity and its degrees of freedom nu."""
+    nu = 2.0 / relative_variance
+    if value <= 0.0:
+        empty = Estimate(value=0.0, relative_error=float("inf"), degrees_of_freedom=float("inf"))
+        return empty, nu
+    estimate = Estimate(
+        value=value,
+        relative_error=float(np.sqrt(polygamma(1, nu / 2))),
+        degrees_of_freedom=float("inf"),
+        log_shift=float(np.log(nu / 2) - digamma(nu / 2)),
+    )
+    return estimate, nu
+
+
+def _haven_ratio(
+    self_: Estimate, collective: Estimate, nu: float, self_variance: float
+) -> Estimate:
+    """Ratio of the two, its mean freed of the bias nu/(nu - 2) of an inverse chi-square."""
+    if collective.value <= 0.0 or self_.value <= 0.0:
+        return Estimate(value=0.0, relative_error=float("inf"), degrees_of_freedom=float("inf"))
+    unbias = max(nu - 2.0, 1.0) / nu
+    # The diagonal terms of D_sigma are those of D*: their noise is common to both and cancels.
+    variance = max(collective.relative_error**2 - self_variance, 0.1 * collective.relative_error**2)
+    return Estimate(
+        value=unbias * self_.value / collective.value,
+        relative_error=float(np.sqrt(variance)),
+        degrees_of_freedom=float("inf"),
+        log_shift=float(-collective.log_shift - np.log(unbias)),
+    )

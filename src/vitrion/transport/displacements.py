@@ -1,0 +1,302 @@
+"""From frames to displacements: unwrapped, free of the framework's drift, bounded in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase.data import atomic_masses, atomic_numbers
+
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+FRAMEWORK_FRAMES = 256
+"""Frames of the framework that are kept: its motion is judged at long lags only."""
+
+CHUNK_VALUES = 1_200_000
+"""Coordinates handled at once; small enough to stay in a processor's cache levels."""
+
+MIN_FRAMES = 20
+"""Fewest frames from which a slope can be told from noise."""
+
+AMBIGUOUS_STEP = 0.45
+"""Fractional step from which a wrapped trajectory can no longer be unwrapped."""
+
+
+@dataclass(frozen=True)
+class Displacements:
+    """Motion of the mobile ions relative to the framework.
+
+    Attributes
+    ----------
+    mobile : ndarray, shape (n_frames, n_mobile, 3)
+        Unwrapped positions of the mobile ions in A, less the drift of the framework.
+    symbols : tuple of str
+        Species of each mobile ion.
+    framework : ndarray, shape (n_coarse, n_framework, 3)
+        The same of the other atoms, on a coarser grid of times.
+    frame_interval_fs, framework_interval_fs : float
+        Times between kept frames.
+    volume_A3 : float
+        Mean volume of the cell.
+    cell : ndarray, shape (3, 3)
+        Mean cell in A; rows are lattice vectors.
+    n_frames_read : int
+        Frames that went in; more than are kept where memory was bounded.
+    """
+
+    mobile: np.ndarray
+    symbols: tuple[str, ...]
+    framework: np.ndarray
+    frame_interval_fs: float
+    framework_interval_fs: float
+    volume_A3: float
+    cell: np.ndarray
+    n_frames_read: int
+
+    @property
+    def duration_fs(self) -> float:
+        """Time from the first to the last kept frame in fs."""
+        return (len(self.mobile) - 1) * self.frame_interval_fs
+
+    @property
+    def n_framework(self) -> int:
+        """Number of atoms that are not mobile."""
+        return self.framework.shape[1]
+
+
+class _Reservoir:
+    """Keep at most `capacity` equally spaced frames of a stream of unknown length."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = max(capacity, 4)
+        self.stride = 1
+        self._seen = 0
+        self._held = 0
+        self._frames = np.empty((0, 0, 3))
+
+    def add(self, count: int, take: Callable[[slice], np.ndarray]) -> None:
+        """Take what is needed of the next `count` frames; `take` returns a slice of them."""
+        while self._held + _length(wanted := self._wanted(), count) > self.capacity:
+            self._held = (self._held + 1) // 2
+            self._frames[: self._held] = self._frames[: 2 * self._held : 2].copy()
+            self.stride *= 2
+        new = take(wanted)
+        needed = self._held + len(new)
+        if needed > len(self._frames):
+            grown = np.empty((min(max(needed, 2 * self._held), self.capacity), *new.shape[1:]))
+            if self._held:
+                grown[: self._held] = self._frames[: self._held]
+            self._frames = grown
+        self._frames[self._held : needed] = new
+        self._held = needed
+        self._seen += count
+
+    def _wanted(self) -> slice:
+        return slice(-self._seen % self.stride, None, self.stride)
+
+    @property
+    def frames(self) -> np.ndarray:
+        return self._frames[: self._held]
+
+
+def _length(part: slice, count: int) -> int:
+    return len(range(*part.indices(count)))
+
+
+class Tracker:
+    """Turn a stream of frames into displacements with a bounded amount of memory.
+
+    Displacements are sums of per-frame fractional steps in the cell of the frame, less the drift
+    of the framework's center of mass, so a cell that changes (NPT) is handled. When more frames
+    arrive than fit, every second one is dropped: long-time motion is all that a diffusivity needs.
+
+    Parameters
+    ----------
+    symbols : sequence of str
+        Chemical symbols of all atoms, in the order of the positions.
+    mobile : collection of str
+        The species whose transport is asked for; all others are the framework.
+    frame_interval_fs : float
+        Time between frames.
+    wrapped : bool or None
+        Whether atoms are put back into the cell; None finds out from the first frames.
+    memory_MB : float
+        Bound on the memory of the kept frames.
+
+    Raises
+    ------
+    InputError
+        If a mobile species is missing, there is no framework, or the interval is no positive time.
+    """
+
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        mobile: Sequence[str],
+        frame_interval_fs: float,
+        *,
+        wrapped: bool | None = None,
+        memory_MB: float = 500.0,
+    ) -> None:
+        names = np.asarray(symbols, dtype=str)
+        for species in mobile:
+            if species not in names:
+                raise InputError(
+                    f"There is no {species} in the trajectory, which holds "
+                    f"{', '.join(sorted(set(names.tolist())))}: name one of these as mobile."
+                )
+        if not (np.isfinite(frame_interval_fs) and frame_interval_fs > 0):
+            raise InputError(
+                f"The frame interval must be a positive time in fs, not {frame_interval_fs}: "
+                "give the MD time step times the number of steps between frames."
+            )
+        is_mobile = np.isin(names, list(mobile))
+        if is_mobile.all():
+            raise InputError(
+                "All atoms are mobile, so no framework is left to measure the motion against: "
+                "name fewer mobile species."
+            )
+        self._mobile = np.flatnonzero(is_mobile)
+        self._framework = np.flatnonzero(~is_mobile)
+        self._drift = _drift_operator(names, is_mobile)
+        self.symbols = tuple(names[self._mobile].tolist())
+        self.n_atoms = len(names)
+        self.frame_interval_fs = float(frame_interval_fs)
+        self._wrapped = wrapped
+        values_per_frame = 3 * len(self._mobile)
+        self._kept = _Reservoir(int(memory_MB * 1e6 / (8 * values_per_frame)))
+        self._coarse = _Reservoir(FRAMEWORK_FRAMES)
+        self._last: np.ndarray | None = None  # fractional coordinates of the last frame as given
+        self._last_raw = np.empty(0)  # its Cartesian positions as given
+        self._place = np.empty(0)  # its Cartesian positions, unwrapped
+        self._shifted = False  # whether unwrapped positions may differ from those given
+        self._n_frames = 0
+        self._volume_sum = 0.0
+        self._cell_sum = np.zeros((3, 3))
+
+    def add(self, positions: np.ndarray, cells: np.ndarray) -> None:
+        """Take the next frames.
+
+        Parameters
+        ----------
+        positions : ndarray, shape (n, n_atoms, 3)
+            Cartesian positions in A, wrapped or not.
+        cells : ndarray, shape (3, 3) or (n, 3, 3)
+            Cell of all frames or of each, in A; rows are lattice vectors.
+
+        Raises
+        ------
+        InputError
+            If shapes disagree, a value is not finite, the cell has no volume, or atoms move so far
+            between frames that they cannot be unwrapped.
+        """
+        positions = np.asarray(positions)
+        if positions.ndim != 3 or positions.shape[1:] != (self.n_atoms, 3):
+            raise InputError(
+                f"Positions must have the shape (frames, {self.n_atoms}, 3), not {positions.shape}."
+            )
+        cells = _checked_cells(cells, len(positions))
+        size = max(1, CHUNK_VALUES // (3 * self.n_atoms))
+        for start in range(0, len(positions), size):
+            part = slice(start, start + size)
+            self._add_chunk(positions[part], cells if cells.ndim == 2 else cells[part])
+
+    def _add_chunk(self, positions: np.ndarray, cells: np.ndarray) -> None:
+        count = len(positions)
+        moved = self._unwrapped(positions, cells)
+        drift = moved.reshape(count, -1) @ self._drift
+        if not np.isfinite(drift).all():
+            raise InputError("The trajectory holds positions that are not finite numbers.")
+        self._kept.add(count, lambda part: moved[part][:, self._mobile] - drift[part, None])
+        self._coarse.add(count, lambda part: moved[part][:, self._framework] - drift[part, None])
+        self._n_frames += count
+        weight = count if cells.ndim == 2 else 1
+        self._volume_sum += weight * float(np.abs(np.linalg.det(cells)).sum())
+        self._cell_sum += weight * cells.reshape(-1, 3, 3).sum(axis=0)
+
+    def _unwrapped(self, positions: np.ndarray, cells: np.ndarray) -> np.ndarray:
+        """Return positions whose steps are those of the fractional coordinates times the cell."""
+        if self._last is None:
+            self._last = positions[0].astype(float) @ np.linalg.inv(cells.reshape(-1, 3, 3)[0])
+            self._last_raw = self._place = positions[0].astype(float)
+        if cells.ndim == 2 and not self._shifted:
+            if self._wrapped is False or not self._may_be_wrapped(positions, cells):
+                self._last_raw = self._place = positions[-1].astype(float)
+                self._last = self._place @ np.linalg.inv(cells)
+                return positions
+        self._shifted = True
+        fractional = positions @ np.linalg.inv(cells)
+        steps = np.diff(fractional, axis=0, prepend=self._last[None])
+        if self._wrapped is not False:
+            wrapped = steps - np.rint(steps)
+            if np.abs(wrapped).max() > AMBIGUOUS_STEP:
+                raise InputError(
+                    "Atoms move nearly half a cell between two frames, so the trajectory cannot "
+                    "be unwrapped: save frames more often, or give unwrapped positions."
+                )
+            steps = wrapped
+        self._last = fractional[-1]
+        steps = steps @ cells
+        steps[0] += self._place
+        unwrapped = np.cumsum(steps, axis=0, out=steps)
+        self._place = unwrapped[-1].copy()
+        return unwrapped
+
+    def _may_be_wrapped(self, positions: np.ndarray, cell: np.ndarray) -> bool:
+        """Tell whether any step is so long that it may be a return into the cell."""
+        heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+        limit = AMBIGUOUS_STEP * heights.min() / np.sqrt(3.0)
+        steps = np.diff(positions, axis=0)
+        largest = max(steps.max(initial=0.0), -steps.min(initial=0.0))
+        return max(largest, np.abs(positions[0] - self._last_raw).max()) > limit
+
+    def result(self) -> Displacements:
+        """Return the displacements of all frames so far.
+
+        Raises
+        ------
+        InputError
+            If there are fewer than `MIN_FRAMES` frames.
+        """
+        mobile = self._kept.frames
+        if self._n_frames < MIN_FRAMES:
+            raise InputError(
+                f"The trajectory holds {self._n_frames} frames, too few for a diffusivity: "
+                f"give at least {MIN_FRAMES}."
+            )
+        return Displacements(
+            mobile=mobile,
+            symbols=self.symbols,
+            framework=self._coarse.frames,
+            frame_interval_fs=self.frame_interval_fs * self._kept.stride,
+            framework_interval_fs=self.frame_interval_fs * self._coarse.stride,
+            volume_A3=self._volume_sum / self._n_frames,
+            cell=self._cell_sum / self._n_frames,
+            n_frames_read=self._n_frames,
+        )
+
+
+def _drift_operator(names: np.ndarray, is_mobile: np.ndarray) -> np.ndarray:
+    """Return the matrix that maps flat positions (3 n_atoms) to the framework's center of mass."""
+    try:
+        masses = atomic_masses[[atomic_numbers[name] for name in names]]
+    except KeyError as exc:
+        raise InputError(f"{exc.args[0]} is not a chemical symbol: name elements only.") from None
+    weights = np.where(is_mobile, 0.0, masses)
+    return np.kron(weights[:, None] / weights.sum(), np.eye(3))
+
+
+def _checked_cells(cells: np.ndarray, n_frames: int) -> np.ndarray:
+    """Return the cells as floats if they have a volume."""
+    cells = np.asarray(cells, dtype=float)
+    if cells.shape not in {(3, 3), (n_frames, 3, 3)}:
+        raise InputError(
+            f"Cells must have the shape (3, 3) or ({n_frames}, 3, 3), not {cells.shape}."
+        )
+    if not np.isfinite(cells).all() or np.abs(np.linalg.det(cells)).min(initial=1.0) < 1e-6:
+        raise InputError("The trajectory has no periodic cell: give the lattice vectors in A.")
+    return cells

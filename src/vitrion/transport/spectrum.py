@@ -1,0 +1,111 @@
+"""Diffusivity as the zero-frequency limit of the displacement spectrum, with its error.
+
+The increments of a path of n steps are expanded in the sine modes
+``sin(pi j k / (n + 1))``. For a Brownian path plus uncorrelated noise on each position (vibration)
+these amplitudes are independent normal numbers of variance ``D + b f_j`` with
+``f_j = 2 - 2 cos(pi j / (n + 1))``: the modes diagonalize the covariance exactly (A. J. Berglund,
+Phys. Rev. E 82, 011917 (2010), whose likelihood this is). Any motion that forgets within a time
+tau has the same form below the frequency 1/tau. So a regression of squared amplitudes over the
+lowest modes gives D without a choice of lags, at the full information of the path, and windows
+that overlap cannot make the error look smaller than it is. How many modes to use is found from
+the data: the largest number whose estimate agrees with those of all smaller ones (O. V. Lepski's
+rule).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+MIN_MODES = 6
+MAX_MODES = 4096
+LEPSKI_FACTOR = 3.0
+"""Standard errors by which estimates from different numbers of modes may differ."""
+
+
+@dataclass(frozen=True)
+class ModeFit:
+    """A linear estimator of the zero-frequency limit.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (n_modes,)
+        Weight of each squared mode amplitude; they add up to one.
+    shape : ndarray, shape (n_modes,)
+        Fitted spectrum over its value at zero frequency.
+    """
+
+    weights: np.ndarray
+    shape: np.ndarray
+
+    @property
+    def n_modes(self) -> int:
+        """Number of modes used."""
+        return len(self.weights)
+
+    def gaussian_variance(self) -> float:
+        """Relative variance of the estimate from one Gaussian path along one axis."""
+        return float(2.0 * np.sum((self.weights * self.shape) ** 2))
+
+
+def mode_frequencies(n_modes: int, n_steps: int) -> np.ndarray:
+    """Return f_j = 2 - 2 cos(pi j / (n_steps + 1)) for the modes j = 1 ... n_modes."""
+    return 4.0 * np.sin(0.5 * np.pi * np.arange(1, n_modes + 1) / (n_steps + 1)) ** 2
+
+
+def fit_modes(power: np.ndarray, f: np.ndarray) -> ModeFit:
+    """Fit ``D + b f`` to mean squared amplitudes by weighted least squares.
+
+    Parameters
+    ----------
+    power : ndarray, shape (n_modes,)
+        Squared amplitudes, averaged over ions and axes; their standard deviation is taken as
+        proportional to the fitted spectrum.
+    f : ndarray, shape (n_modes,)
+        Values of `mode_frequencies`.
+    """
+    shape = np.ones_like(f)
+    for _ in range(6):
+        v = 1.0 / shape**2
+        s0, s1, s2 = v.sum(), v @ f, v @ (f * f)
+        determinant = s0 * s2 - s1 * s1
+        weights = v * (s2 - s1 * f) / determinant
+        d = weights @ power
+        b = (v * (s0 * f - s1) / determinant) @ power
+        # Near zero D the shape would diverge; a floor keeps the fit a plain regression there.
+        floor = max(d, 1e-3 * power.mean(), np.finfo(float).tiny)
+        shape = np.maximum(1.0 + (b / floor) * f, 0.1)
+    return ModeFit(weights, shape)
+
+
+def choose_modes(power: np.ndarray, f: np.ndarray, paths: float) -> ModeFit:
+    """Use as many modes as agree with the result of fewer.
+
+    Parameters
+    ----------
+    power : ndarray, shape (n_modes,)
+        Squared amplitudes averaged over all paths.
+    f : ndarray, shape (n_modes,)
+        Values of `mode_frequencies`.
+    paths : float
+        Number of independent one-dimensional paths in the average.
+    """
+    fits = [fit_modes(power[:size], f[:size]) for size in _candidate_sizes(len(power))]
+    values = np.array([fit.weights @ power[: fit.n_modes] for fit in fits])
+    variances = np.array([fit.gaussian_variance() / paths for fit in fits])
+    for best in range(len(fits) - 1, 0, -1):
+        # Nested estimates: the variance of a difference is the difference of the variances.
+        scatter = abs(values[best]) * np.sqrt(np.maximum(variances[:best] - variances[best], 0.0))
+        if np.all(np.abs(values[:best] - values[best]) <= LEPSKI_FACTOR * scatter):
+            return fits[best]
+    return fits[0]
+
+
+def _candidate_sizes(available: int) -> list[int]:
+    sizes = []
+    size = float(MIN_MODES)
+    while size < available:
+        sizes.append(int(size))
+        size *= 1.4
+    return [*sizes, available]

@@ -1,0 +1,56 @@
+"""A result as rows that a terminal or a notebook can print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from vitrion.transport.result import Estimate, TransportResult
+
+
+class Row(NamedTuple):
+    """One line: what it is, its value, unit and 95 % interval, as text."""
+
+    label: str
+    value: str
+    unit: str
+    interval: str
+
+
+def table(result: TransportResult) -> list[Row]:
+    """Return the rows of a result, the verdict first."""
+    rows = [
+        Row("temperature", f"{result.temperature_K:.0f}", "K", ""),
+        Row("run", f"{result.duration_ps:.4g}", "ps", f"{result.n_replicas} replica(s)"),
+        Row("regime", "diffusive" if result.diffusive else "not diffusive", "", ""),
+    ]
+    if result.diffusive:
+        rows += [
+            _row("D* (self)", result.self_diffusivity, "cm2/s"),
+            _row("D_sigma (collective)", result.collective_diffusivity, "cm2/s"),
+            _row("Haven ratio", result.haven_ratio, ""),
+            _row("sigma (Nernst-Einstein)", result.conductivity_nernst_einstein, "mS/cm"),
+            _row("sigma (Einstein)", result.conductivity_einstein, "mS/cm"),
+            Row("headline", f"{result.headline} conductivity", "", ""),
+        ]
+    else:
+        rows += [
+            Row("D* bound (95 %)", f"< {result.diffusivity_bound_cm2_s:.3g}", "cm2/s", ""),
+            Row("sigma bound (95 %)", f"< {result.conductivity_bound_mS_cm:.3g}", "mS/cm", ""),
+        ]
+    floor = result.hops.relative_error_floor
+    rows.append(Row("hops", str(result.hops.n_hops), "", f"error floor {floor:.0%}"))
+    rows.append(Row("hop length", f"{result.hops.hop_length_A:.2f}", "A", ""))
+    if result.hops.mean_residence_time_ps is not None:
+        rows.append(Row("residence time", f"{result.hops.mean_residence_time_ps:.3g}", "ps", ""))
+    if result.framework is not None:
+        moving = "diffuses" if result.framework.diffuses else "stays"
+        rows.append(Row("framework", moving, "", f"MSD {result.framework.msd_A2:.2g} A2"))
+    return rows + [Row("note", note, "", "") for note in [result.regime.reason, *result.warnings]]
+
+
+def _row(label: str, estimate: Estimate | None, unit: str) -> Row:
+    if estimate is None:
+        return Row(label, "-", unit, "")
+    low, high = estimate.interval_95
+    return Row(label, f"{estimate.value:.3g}", unit, f"{low:.3g} to {high:.3g}")
