@@ -48,8 +48,8 @@ class ScalarConvolution(torch.nn.Module):
         total = torch.bmm(harmonics.transpose(1, 2), radial.flatten(2))
         total = total.view(n_nodes, -1, self.l_max + 1, channels)
         blocks = [
-            total[:, l * l : (l + 1) * (l + 1), l].transpose(1, 2).reshape(n_nodes, -1)
-            for l in range(self.l_max + 1)
+            total[:, k * k : (k + 1) * (k + 1), k].transpose(1, 2).reshape(n_nodes, -1)
+            for k in range(self.l_max + 1)
         ]
         return torch.cat(blocks, dim=1)
 
@@ -60,8 +60,8 @@ def neighbor_slots(edge_index: torch.Tensor, n_nodes: int) -> tuple[torch.Tensor
     Returns
     -------
     slots, senders
-        ``(n_nodes, most neighbors)`` each: the edge in each slot (the number of edges where the slot
-        is empty) and its sender (0 where empty).
+        ``(n_nodes, most neighbors)`` each: the edge in each slot (the number of edges
+        where the slot is empty) and its sender (0 where empty).
     """
     sender, receiver = edge_index[0], edge_index[1]
     n_edges = receiver.shape[0]

@@ -94,7 +94,7 @@ class LeanMACECalculator(Calculator):
         self._numbers: np.ndarray | None = None
 
     def reset(self) -> None:
-        """Forget earlier calls, the neighbor list too: its order would leave a trace in the bits."""
+        """Forget earlier calls, the neighbor list too: its order leaves a trace in the bits."""
         super().reset()
         self._neighbors = NeighborList(self._neighbors.cutoff, self._neighbors.skin)
 

@@ -6,9 +6,13 @@ are used as references they are relaxed with the potential at hand.
 
 from __future__ import annotations
 
-from ase import Atoms
+from typing import TYPE_CHECKING
+
 from ase.build import bulk
 from ase.spacegroup import crystal
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 
 def known_crystals() -> dict[str, Atoms]:
@@ -16,12 +20,22 @@ def known_crystals() -> dict[str, Atoms]:
     return {
         # Rocksalt, antifluorite and bcc: a from the CRC Handbook.
         "LiF": bulk("LiF", "rocksalt", a=4.026, cubic=True),
-        "Li2O": crystal(["O", "Li"], [(0, 0, 0), (0.25, 0.25, 0.25)], spacegroup=225, cellpar=[4.62] * 3 + [90] * 3),
+        "Li2O": crystal(
+            ["O", "Li"],
+            [(0, 0, 0), (0.25, 0.25, 0.25)],
+            spacegroup=225,
+            cellpar=[4.62] * 3 + [90] * 3,
+        ),
         "Li": bulk("Li", "bcc", a=3.49, cubic=True),
         # Zabuyelite: Effenberger and Zemann, Z. Kristallogr. 150, 133 (1979).
         "Li2CO3": crystal(
             ["Li", "C", "O", "O"],
-            [(0.1965, 0.4488, 0.8346), (0, 0.0657, 0.25), (0, 0.3217, 0.25), (0.1458, 0.9343, 0.3127)],
+            [
+                (0.1965, 0.4488, 0.8346),
+                (0, 0.0657, 0.25),
+                (0, 0.3217, 0.25),
+                (0.1458, 0.9343, 0.3127),
+            ],
             spacegroup=15,
             cellpar=[8.359, 4.977, 6.194, 90, 114.72, 90],
         ),
@@ -63,21 +77,15 @@ def known_crystals() -> dict[str, Atoms]:
         ),
         # Dry ice: Simon and Peters, Acta Cryst. B 36, 2750 (1980).
         "CO2": crystal(
-            ["C", "O"], [(0, 0, 0), (0.1185, 0.1185, 0.1185)], spacegroup=205, cellpar=[5.62] * 3 + [90] * 3
+            ["C", "O"],
+            [(0, 0, 0), (0.1185, 0.1185, 0.1185)],
+            spacegroup=205,
+            cellpar=[5.62] * 3 + [90] * 3,
         ),
         "graphite": crystal(
-            ["C", "C"], [(0, 0, 0.25), (1 / 3, 2 / 3, 0.25)], spacegroup=194, cellpar=[2.464, 2.464, 6.711, 90, 90, 120]
+            ["C", "C"],
+            [(0, 0, 0.25), (1 / 3, 2 / 3, 0.25)],
+            spacegroup=194,
+            cellpar=[2.464, 2.464, 6.711, 90, 90, 120],
         ),
-        # Antiperovskite-like and zinc blende cells widen the range of Li coordination.
-        "Li2CO3-dense": _scaled_carbonate(),
     }
-
-
-def _scaled_carbonate() -> Atoms:
-    """Layered CO3 with Li between layers: a hypothetical dense polymorph."""
-    return crystal(
-        ["Li", "C", "O", "O"],
-        [(0.1965, 0.4488, 0.8346), (0, 0.0657, 0.25), (0, 0.3217, 0.25), (0.1458, 0.9343, 0.3127)],
-        spacegroup=15,
-        cellpar=[8.0, 4.8, 5.9, 90, 114.72, 90],
-    )

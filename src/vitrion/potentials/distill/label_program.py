@@ -23,7 +23,7 @@ from ase.io import iread, write
 
 
 def load_teacher(name: str, device: str):
-    """Return an ASE calculator for ``name`` (``sevennet:<model>``, ``chgnet`` or ``module:factory``)."""
+    """Return an ASE calculator for a name such as ``sevennet:7net-l3i5`` or ``module:factory``."""
     family, _, model = name.partition(":")
     if family == "sevennet":
         from sevenn.calculator import SevenNetCalculator
@@ -56,7 +56,7 @@ def finished(path: Path) -> int:
 
 
 def label(frame, calculator):
-    """Return a copy of ``frame`` that carries REF_energy (eV), REF_forces (eV/A), REF_stress (eV/A3)."""
+    """Return a copy with REF_energy (eV), REF_forces (eV/A) and REF_stress (eV/A3)."""
     work = frame.copy()
     work.calc = calculator
     energy = float(work.get_potential_energy(force_consistent=True))

@@ -120,7 +120,9 @@ def _remove_overlaps(
     """Minimize ``sum (contact - d)^2`` between ions plus springs that keep each ion's shape."""
     first, second = np.triu_indices(len(start), 1)
     bonded = owner[first] == owner[second]
-    target = scale * np.array([_contact(symbols[i], symbols[j]) for i, j in zip(first, second)])
+    target = scale * np.array(
+        [_contact(symbols[i], symbols[j]) for i, j in zip(first, second, strict=True)]
+    )
     inner = start[first] - start[second]
     target[bonded] = np.linalg.norm(inner[bonded], axis=1)
     inverse = np.linalg.inv(cell)

@@ -1,0 +1,217 @@
+"""The potential that ships with the package: a small MACE model for Li-C-O-F-P.
+
+A student is one safetensors file: the weights, the statistics by which
+:mod:`vitrion.potentials.trust` tells a new environment from a known one, and, in the file's
+metadata, the JSON description from which the MACE module is built. Nothing is unpickled, and the
+file's hash is checked against the data card beside it before it is read.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitrion.errors import PotentialError
+from vitrion.potentials.spec import sha256_of
+
+if TYPE_CHECKING:
+    import torch
+    from ase.calculators.calculator import Calculator
+
+STUDENT_NAME = "vitrion-lipof"
+
+# Entries of the description that MACE's constructor takes as they are.
+_PLAIN = (
+    "r_max",
+    "num_bessel",
+    "num_polynomial_cutoff",
+    "max_ell",
+    "num_interactions",
+    "correlation",
+    "avg_num_neighbors",
+    "atomic_numbers",
+    "distance_transform",
+    "pair_repulsion",
+    "radial_MLP",
+)
+# Buffers that MACE builds from the description; storing them would only add size.
+_DERIVED = ("conv_tp.", "U_matrix", "spherical_harmonics.", "output_mask")
+
+
+def student_path() -> Path:
+    """Return the path of the shipped weights."""
+    return Path(str(files("vitrion.potentials") / "data" / f"{STUDENT_NAME}.safetensors"))
+
+
+@cache
+def student_card() -> dict[str, Any]:
+    """Return the machine-readable data card beside the weights.
+
+    Raises
+    ------
+    PotentialError
+        If the card is missing, that is, if this build of the package ships no student.
+    """
+    path = student_path().with_suffix(".json")
+    if not path.is_file():
+        raise PotentialError("This build of vitrion ships no potential of its own.")
+    return json.loads(path.read_text())
+
+
+def student_spec() -> dict[str, Any]:
+    """Return the fields of the ``PotentialSpec`` of the shipped student."""
+    card = student_card()
+    return {
+        "name": STUDENT_NAME,
+        "backend": "mace",
+        "path": student_path(),
+        "sha256": card["sha256"],
+        **{key: card[key] for key in ("version", "functional", "training_set", "cutoff_A")},
+        **{key: card[key] for key in ("license", "citation")},
+        "elements": tuple(card["elements"]),
+    }
+
+
+def student_calculator(device: str = "cpu", dtype: str = "float32") -> Calculator:
+    """Return the shipped student as an ASE calculator, its file's hash checked.
+
+    Raises
+    ------
+    PotentialError
+        If the file is missing or is not the one of the data card.
+    """
+    from vitrion.potentials.lean_mace import LeanMACECalculator
+
+    model = load_student(student_path(), sha256=student_card()["sha256"])
+    return LeanMACECalculator(model, device=device, dtype=dtype)
+
+
+def load_student(path: str | Path, sha256: str | None = None) -> torch.nn.Module:
+    """Build the MACE module of a student file, in float32 on the CPU.
+
+    Parameters
+    ----------
+    path
+        A file that :func:`save_student` wrote.
+    sha256
+        Hash the file must have; None skips the check.
+
+    Raises
+    ------
+    PotentialError
+        If the file is missing, has another hash, or does not hold a student.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise PotentialError(f"The potential file {path} does not exist.")
+    if sha256 is not None and sha256_of(path) != sha256:
+        raise PotentialError(f"{path} is not the file that was released: install vitrion again.")
+    description, tensors = read_student(path)
+    model = build_model(description)
+    weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    lost = [key for key in missing if not any(part in key for part in _DERIVED)]
+    if lost or unexpected:
+        raise PotentialError(f"{path} does not fit its own description ({(lost + unexpected)[0]}).")
+    return model
+
+
+def read_student(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Return the description and all tensors of a student file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt") as handle:
+            metadata = handle.metadata() or {}
+            tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
+        return json.loads(metadata["description"]), tensors
+    except (SafetensorError, KeyError, json.JSONDecodeError) as exc:
+        raise PotentialError(f"{path} does not hold a vitrion student: {exc}") from exc
+
+
+def save_student(
+    model: torch.nn.Module, path: str | Path, extra: dict[str, torch.Tensor] | None = None
+) -> str:
+    """Write a MACE model as a student file and return the file's SHA-256.
+
+    Parameters
+    ----------
+    model
+        A ``ScaleShiftMACE`` with one head.
+    path
+        Where to write; replaced as a whole, never left half-written.
+    extra
+        Further tensors to keep beside the weights, such as those of the trust statistics.
+    """
+    from safetensors.torch import save_file
+
+    tensors = {
+        f"model.{key}": value.detach().cpu().contiguous().clone()
+        for key, value in model.state_dict().items()
+        if not any(part in key for part in _DERIVED)
+    }
+    tensors |= {key: value.contiguous() for key, value in (extra or {}).items()}
+    path = Path(path)
+    partial = path.with_suffix(".partial")
+    save_file(tensors, str(partial), metadata={"description": json.dumps(describe_model(model))})
+    partial.replace(path)
+    return sha256_of(path)
+
+
+def describe_model(model: torch.nn.Module) -> dict[str, Any]:
+    """Return the JSON description from which :func:`build_model` makes the same module."""
+    products = model.products[0]
+    radial = model.radial_embedding
+    transform = type(getattr(radial, "distance_transform", None)).__name__
+    contraction = products.symmetric_contractions.contractions[0]
+    return {
+        "r_max": float(model.r_max),
+        "num_bessel": len(radial.bessel_fn.bessel_weights),
+        "num_polynomial_cutoff": int(radial.cutoff_fn.p),
+        "max_ell": int(model.spherical_harmonics._lmax),
+        "num_interactions": int(model.num_interactions),
+        "correlation": len(contraction.weights) + 1,
+        "avg_num_neighbors": float(model.interactions[0].avg_num_neighbors),
+        "atomic_numbers": [int(z) for z in model.atomic_numbers],
+        "distance_transform": {"AgnesiTransform": "Agnesi", "SoftTransform": "Soft"}.get(
+            transform, "None"
+        ),
+        "pair_repulsion": hasattr(model, "pair_repulsion"),
+        "radial_MLP": [int(width) for width in model.interactions[0].radial_MLP],
+        "hidden_irreps": str(products.linear.irreps_out),
+        "MLP_irreps": str(model.readouts[-1].hidden_irreps),
+        "interaction_cls": type(model.interactions[-1]).__name__,
+        "interaction_cls_first": type(model.interactions[0]).__name__,
+    }
+
+
+def build_model(description: dict[str, Any]) -> torch.nn.Module:
+    """Return a float32 MACE module of that architecture, with weights yet to be loaded."""
+    import mace  # noqa: F401  (first: it sets how e3nn loads its constants)
+    import numpy as np
+    import torch
+    from e3nn import o3
+    from mace.modules import ScaleShiftMACE, interaction_classes
+
+    n_elements = len(description["atomic_numbers"])
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        return ScaleShiftMACE(
+            **{key: description[key] for key in _PLAIN},
+            hidden_irreps=o3.Irreps(description["hidden_irreps"]),
+            MLP_irreps=o3.Irreps(description["MLP_irreps"]),
+            interaction_cls=interaction_classes[description["interaction_cls"]],
+            interaction_cls_first=interaction_classes[description["interaction_cls_first"]],
+            num_elements=n_elements,
+            atomic_energies=np.zeros((1, n_elements)),
+            gate=torch.nn.functional.silu,
+            atomic_inter_scale=1.0,
+            atomic_inter_shift=0.0,
+            heads=["Default"],
+        )
+    finally:
+        torch.set_default_dtype(default)

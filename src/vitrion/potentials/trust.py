@@ -1,0 +1,319 @@
+"""Whether a run stayed within what its potential was trained on, and how wrong its forces are.
+
+Two answers. The novelty of a frame needs nothing but the shipped student: the invariant features of
+each atom are compared, by a Mahalanobis distance per element, with those of the training set. The
+force check needs a second potential, and gives the error on a few frames of the very run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import torch
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+
+class NoveltyReport(BaseModel):
+    """How far the frames of a run lie from the training set of its potential."""
+
+    n_frames: int = Field(description="Frames looked at.")
+    scores: list[float] = Field(
+        description="Score of each frame: the largest distance of any of its atoms, over the "
+        "distance that 99.9 % of the training atoms of that element stay within."
+    )
+    threshold: float = Field(
+        description="Score that 99 % of the frames kept out of the training stay below."
+    )
+    fraction_outside: float = Field(description="Share of the frames above the threshold.")
+    worst_frame: int = Field(description="Index of the frame with the largest score.")
+    worst_element: str = Field(description="Element of the atom that made it.")
+
+
+class ForceCheck(BaseModel):
+    """Forces of the potential against those of a second one, on frames of the same run."""
+
+    reference: str = Field(description="The second potential.")
+    n_frames: int = Field(description="Frames compared.")
+    force_rmse_meV_per_A: float = Field(description="Root mean square difference, meV/A.")
+    force_mae_meV_per_A: float = Field(description="Mean absolute difference, meV/A.")
+    reference_force_rms_meV_per_A: float = Field(
+        description="Root mean square force component of the second potential, meV/A."
+    )
+    force_slope: float = Field(
+        description="Least-squares slope of the potential's force components against the second "
+        "one's; below 1 it is the softer of the two."
+    )
+
+
+class TrustReport(BaseModel):
+    """What a document says about the trust in its potential."""
+
+    potential: str = Field(description="Potential of the run.")
+    novelty: NoveltyReport | None = Field(
+        None, description="Distance from the training set; None where its statistics are unknown."
+    )
+    force_check: ForceCheck | None = Field(
+        None, description="Comparison with a second potential; None where none was asked for."
+    )
+    left_trained_range: bool | None = Field(
+        None, description="Whether any frame lies above the novelty threshold; None if unknown."
+    )
+    statement: str = Field(description="The same in one sentence.")
+
+
+class FeatureStatistics:
+    """Mean and spread of the invariant features of each element over a training set.
+
+    Parameters
+    ----------
+    means
+        ``(n_elements, d)``.
+    whitening
+        ``(n_elements, d, d)``: maps a centered feature to coordinates of unit spread.
+    limits
+        ``(n_elements,)``: distance that 99.9 % of the training atoms stay within.
+    elements
+        Atomic numbers, in the order of the arrays.
+    threshold
+        Score of a frame above which it counts as outside.
+    """
+
+    def __init__(
+        self,
+        means: np.ndarray,
+        whitening: np.ndarray,
+        limits: np.ndarray,
+        elements: Sequence[int],
+        threshold: float,
+    ) -> None:
+        self.means, self.whitening, self.limits = means, whitening, limits
+        self.elements = list(elements)
+        self.threshold = threshold
+
+    @classmethod
+    def fit(
+        cls,
+        training: Iterable[tuple[np.ndarray, np.ndarray]],
+        kept_out: Iterable[tuple[np.ndarray, np.ndarray]],
+        elements: Sequence[int],
+    ) -> FeatureStatistics:
+        """Fit to ``(atomic numbers, features)`` of training frames; set the threshold by others.
+
+        Raises
+        ------
+        InputError
+            If an element has fewer training atoms than would fix its spread.
+        """
+        numbers, features = (np.concatenate(part) for part in zip(*training, strict=True))
+        means, whitening, limits = [], [], []
+        for z in elements:
+            own = features[numbers == z]
+            if len(own) < 10:
+                raise InputError(f"Only {len(own)} atoms of atomic number {z} in the training set.")
+            mean, matrix = _whiten(own)
+            means.append(mean)
+            whitening.append(matrix)
+            limits.append(np.quantile(np.linalg.norm((own - mean) @ matrix, axis=1), 0.999))
+        out = cls(np.array(means), np.array(whitening), np.array(limits), elements, np.inf)
+        out.threshold = float(np.quantile([out.score(*frame)[0] for frame in kept_out], 0.99))
+        return out
+
+    def score(self, numbers: np.ndarray, features: np.ndarray) -> tuple[float, int]:
+        """Return the frame's score and the index of the atom that made it."""
+        index = np.searchsorted(self.elements, numbers)
+        centered = features - self.means[index]
+        distance = np.linalg.norm(np.einsum("ni,nij->nj", centered, self.whitening[index]), axis=1)
+        relative = distance / self.limits[index]
+        worst = int(relative.argmax())
+        return float(relative[worst]), worst
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return the arrays as float32 tensors named ``trust.*``."""
+        import torch
+
+        arrays = {
+            "means": self.means,
+            "whitening": self.whitening,
+            "limits": self.limits,
+            "elements": np.array(self.elements),
+            "threshold": np.array([self.threshold]),
+        }
+        return {
+            f"trust.{name}": torch.tensor(array, dtype=torch.float32)
+            for name, array in arrays.items()
+        }
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, torch.Tensor]) -> FeatureStatistics:
+        """Read what :meth:`tensors` returned."""
+        arrays = {
+            key.removeprefix("trust."): value.numpy().astype(float)
+            for key, value in tensors.items()
+            if key.startswith("trust.")
+        }
+        return cls(
+            arrays["means"],
+            arrays["whitening"],
+            arrays["limits"],
+            [int(z) for z in arrays["elements"]],
+            float(arrays["threshold"][0]),
+        )
+
+
+def _whiten(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and inverse square root of the covariance, its small directions kept from exploding."""
+    mean = features.mean(axis=0)
+    covariance = np.cov(features.T)
+    values, vectors = np.linalg.eigh(covariance)
+    floor = 1e-3 * values.mean()
+    return mean, vectors / np.sqrt(np.maximum(values, 0) + floor)
+
+
+def novelty(frames: Sequence[Atoms], potential: str | None = None) -> NoveltyReport:
+    """Compare frames with the training set of the shipped student.
+
+    Parameters
+    ----------
+    frames
+        Frames of a run.
+    potential
+        Path of a student file; None takes the shipped one.
+
+    Raises
+    ------
+    InputError
+        If there are no frames, or the file holds no statistics.
+    """
+    from vitrion.potentials import student
+
+    if not frames:
+        raise InputError("There are no frames to compare with the training set.")
+    path = potential or student.student_path()
+    sha256 = None if potential else student.student_card()["sha256"]
+    calculator = _feature_calculator(student.load_student(path, sha256))
+    tensors = student.read_student(path)[1]
+    if "trust.means" not in tensors:
+        raise InputError(f"{path} holds no statistics of its training set.")
+    statistics = FeatureStatistics.from_tensors(tensors)
+    results = [statistics.score(a.numbers, calculator.node_features(a)) for a in frames]
+    scores = [score for score, _ in results]
+    worst = int(np.argmax(scores))
+    return NoveltyReport(
+        n_frames=len(frames),
+        scores=scores,
+        threshold=statistics.threshold,
+        fraction_outside=float(np.mean(np.array(scores) > statistics.threshold)),
+        worst_frame=worst,
+        worst_element=frames[worst].get_chemical_symbols()[results[worst][1]],
+    )
+
+
+def force_check(
+    frames: Sequence[Atoms], calculator: Calculator, reference: Calculator, reference_name: str
+) -> ForceCheck:
+    """Compare the forces of two calculators on the same frames.
+
+    Raises
+    ------
+    InputError
+        If there are no frames.
+    """
+    if not frames:
+        raise InputError("There are no frames to compare forces on.")
+    own = np.concatenate([calculator.get_forces(frame) for frame in frames]).ravel()
+    other = np.concatenate([reference.get_forces(frame) for frame in frames]).ravel()
+    difference = 1000 * (own - other)
+    return ForceCheck(
+        reference=reference_name,
+        n_frames=len(frames),
+        force_rmse_meV_per_A=float(np.sqrt(np.mean(difference**2))),
+        force_mae_meV_per_A=float(np.mean(np.abs(difference))),
+        reference_force_rms_meV_per_A=float(1000 * np.sqrt(np.mean(other**2))),
+        force_slope=float(own @ other / max(other @ other, 1e-12)),
+    )
+
+
+def assess(
+    frames: Sequence[Atoms],
+    potential_name: str,
+    reference_potential: str | None = None,
+    *,
+    n_reference_frames: int = 3,
+) -> TrustReport:
+    """Say how far a run can be trusted.
+
+    Parameters
+    ----------
+    frames
+        Frames of the run, thinned: the novelty of each costs about one force evaluation.
+    potential_name
+        Registered name of the potential that made them.
+    reference_potential
+        Registered name of a second potential for the force check; None leaves it out.
+    n_reference_frames
+        Frames, evenly spaced, on which the forces are compared.
+
+    Raises
+    ------
+    InputError
+        If there are no frames, or the second potential is the first one.
+    """
+    from vitrion.potentials import load_calculator
+    from vitrion.potentials.student import STUDENT_NAME
+
+    if not frames:
+        raise InputError("There are no frames to assess.")
+    if reference_potential == potential_name:
+        raise InputError("The force check needs a second potential, other than the run's own.")
+    known = novelty(frames) if potential_name == STUDENT_NAME else None
+    check = None
+    if reference_potential is not None:
+        chosen = np.unique(np.linspace(0, len(frames) - 1, n_reference_frames).astype(int))
+        check = force_check(
+            [frames[i] for i in chosen],
+            load_calculator(potential_name),
+            load_calculator(reference_potential),
+            reference_potential,
+        )
+    return TrustReport(
+        potential=potential_name,
+        novelty=known,
+        force_check=check,
+        left_trained_range=None if known is None else known.fraction_outside > 0,
+        statement=_statement(potential_name, known, check),
+    )
+
+
+def _statement(name: str, known: NoveltyReport | None, check: ForceCheck | None) -> str:
+    if known is None:
+        text = f"The training range of '{name}' is not known here"
+    elif known.fraction_outside > 0:
+        outside = round(known.fraction_outside * known.n_frames)
+        text = (
+            f"{outside} of {known.n_frames} frames left the trained range of '{name}' "
+            f"(worst at {known.worst_element}, score {max(known.scores):.2f} "
+            f"against {known.threshold:.2f})"
+        )
+    else:
+        text = f"All {known.n_frames} frames lie within the trained range of '{name}'"
+    if check is not None:
+        text += (
+            f"; its forces differ from {check.reference} by {check.force_rmse_meV_per_A:.0f} meV/A "
+            f"RMS (of {check.reference_force_rms_meV_per_A:.0f}) on {check.n_frames} frames"
+        )
+    return text + "."
+
+
+def _feature_calculator(model: torch.nn.Module) -> Any:
+    from vitrion.potentials.lean_mace import LeanMACECalculator
+
+    return LeanMACECalculator(model)
