@@ -1,6 +1,6 @@
 """Ion transport from trajectories: plain arrays in, results with intervals out."""
 
-from vitrion.transport.analysis import analyze
+from vitrion.transport.analysis import analyze, analyze_file
 from vitrion.transport.arrhenius import ArrheniusPoint, ArrheniusResult, arrhenius
 from vitrion.transport.combine import combine
 from vitrion.transport.result import Estimate, TransportResult
@@ -12,6 +12,7 @@ __all__ = [
     "Estimate",
     "TransportResult",
     "analyze",
+    "analyze_file",
     "arrhenius",
     "combine",
     "table",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from vitrion.transport.diffusivity import Diffusivities, estimate_diffusivities
 from vitrion.transport.displacements import Displacements, Tracker
 from vitrion.transport.framework import framework_motion
 from vitrion.transport.hops import HopRecord, event_bound, find_hops
+from vitrion.transport.io import open_frames
 from vitrion.transport.msd import MeanSquares, mean_squares, non_gaussian_parameter
 from vitrion.transport.regime import find_regime
 from vitrion.transport.result import (
@@ -217,3 +219,60 @@ def _warnings(motion: Displacements, framework_diffuses: bool, hops: Hops) -> li
     if motion.mobile.shape[1] < 8:
         found.append("Fewer than 8 mobile ions: the error over ions is itself uncertain.")
     return found
+
+
+def analyze_file(
+    path: str | Path,
+    mobile: Mobile = "Li",
+    temperature_K: float | None = None,
+    frame_interval_fs: float | None = None,
+    charge: float | None = None,
+    *,
+    skip_ps: float = 0.0,
+    timestep_fs: float | None = None,
+    type_map: Mapping[int, str] | None = None,
+    memory_MB: float = 500.0,
+) -> TransportResult:
+    """Analyze a trajectory from anywhere, frame by frame; memory does not grow with its length.
+
+    Parameters
+    ----------
+    path : str, Path or trajectory object
+        See `vitrion.transport.io.open_frames`.
+    mobile, charge
+        As in `analyze`.
+    temperature_K, frame_interval_fs : float or None
+        None where the file says it itself.
+    skip_ps : float
+        Equilibration at the start that is left out.
+    timestep_fs, type_map
+        For LAMMPS dumps: MD time step, and the symbol of each type.
+    memory_MB : float
+        Bound on the memory of the kept positions.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or analyzed, or does not say what was not given.
+    """
+    charges = mobile_charges(mobile, charge)
+    stream = open_frames(path, timestep_fs=timestep_fs, type_map=type_map)
+    temperature_K = stream.temperature_K if temperature_K is None else temperature_K
+    interval = stream.frame_interval_fs if frame_interval_fs is None else frame_interval_fs
+    if temperature_K is None:
+        raise InputError("The trajectory does not say its temperature: give it in K.")
+    if interval is None:
+        raise InputError(
+            "The trajectory does not say the time between its frames: give it in fs "
+            "(MD time step times steps between frames)."
+        )
+    tracker = Tracker(
+        stream.symbols, list(charges), interval, wrapped=stream.wrapped, memory_MB=memory_MB
+    )
+    to_skip = round(1000.0 * skip_ps / interval)
+    for positions, cells in stream.chunks:
+        kept = slice(to_skip, None)
+        to_skip = max(to_skip - len(positions), 0)
+        if len(positions[kept]):
+            tracker.add(positions[kept], cells if cells.ndim == 2 else cells[kept])
+    return analyze_displacements(tracker.result(), temperature_K, charges)

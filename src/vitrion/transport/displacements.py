@@ -173,6 +173,7 @@ class Tracker:
         self._last: np.ndarray | None = None  # fractional coordinates of the last frame as given
         self._last_raw = np.empty(0)  # its Cartesian positions as given
         self._place = np.empty(0)  # its Cartesian positions, unwrapped
+        self._cell = np.empty(0)  # cell of the first frame
         self._shifted = False  # whether unwrapped positions may differ from those given
         self._n_frames = 0
         self._volume_sum = 0.0
@@ -221,13 +222,14 @@ class Tracker:
     def _unwrapped(self, positions: np.ndarray, cells: np.ndarray) -> np.ndarray:
         """Return positions whose steps are those of the fractional coordinates times the cell."""
         if self._last is None:
-            self._last = positions[0].astype(float) @ np.linalg.inv(cells.reshape(-1, 3, 3)[0])
+            self._cell = cells.reshape(-1, 3, 3)[0]
             self._last_raw = self._place = positions[0].astype(float)
-        if cells.ndim == 2 and not self._shifted:
-            if self._wrapped is False or not self._may_be_wrapped(positions, cells):
-                self._last_raw = self._place = positions[-1].astype(float)
-                self._last = self._place @ np.linalg.inv(cells)
-                return positions
+            self._last = self._place @ np.linalg.inv(self._cell)
+        still = cells.ndim == 2 and np.array_equal(cells, self._cell) and not self._shifted
+        if still and (self._wrapped is False or not self._may_be_wrapped(positions, cells)):
+            self._last_raw = self._place = positions[-1].astype(float)
+            self._last = self._place @ np.linalg.inv(cells)
+            return positions
         self._shifted = True
         fractional = positions @ np.linalg.inv(cells)
         steps = np.diff(fractional, axis=0, prepend=self._last[None])
