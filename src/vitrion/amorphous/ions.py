@@ -44,7 +44,7 @@ CENTRAL_BOND_LENGTHS = {
 """Distance in A of each ligand from the central atom, which is the first in the formula."""
 
 BRIDGED = {"P2O7": ("P", "O", 1.52, 1.61, 130.0), "P2S7": ("P", "S", 2.02, 2.12, 109.5)}
-"""Corner-sharing pairs: center, ligand, terminal and bridging bond in A, bridge angle in degrees."""
+"""Corner-sharing pairs: center, ligand, terminal and bridging bond in A, bridge angle in deg."""
 
 DIRECTLY_BOUND = {"P2S6": ("P", "S", 2.03, 2.22)}
 """Ethane-like staggered pairs: center, ligand, center-ligand and center-center bond in A."""

@@ -1,12 +1,13 @@
 """The start of a glass: whole ions packed at random, atoms packed at random, or a crystal to melt.
 
-The start decides the material: packed from Li+ and whole PO2F2-, LiPO2F2 keeps every PO2F2 through a
-melt at 1500 K; packed from atoms it becomes a scramble of PO3F, POF3 and loose F.
+The start decides the material: packed from Li+ and whole PO2F2-, LiPO2F2 keeps every PO2F2 through
+a melt at 1500 K; packed from atoms it becomes a scramble of PO3F, POF3 and loose F.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -295,7 +296,7 @@ def _place(
     from pymatgen.core import Lattice, Structure
 
     bounds = np.cumsum([0] + [len(ion) for ion, n in packed for _ in range(n)])
-    groups = [tuple(range(a, b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    groups = [tuple(range(a, b)) for a, b in pairwise(bounds.tolist())]
     tries = np.random.SeedSequence(seed).generate_state(len(CONTACT_SCALES) * TRIES_PER_SCALE)
     for k, packmol_seed in enumerate(tries):
         scale = CONTACT_SCALES[k // TRIES_PER_SCALE]

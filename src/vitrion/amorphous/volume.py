@@ -42,8 +42,8 @@ own; cations not named here take 4 A3."""
 MELT_EXPANSION = 1.35
 """Volume of the packed cell over that of the crystal. Alkali halides at their melting point have
 1.39 (NaCl: 1.556 g/cm3 against 2.16) to 1.46 (LiF: 1.81 against 2.64) times the volume of the cold
-crystal (Janz, Molten Salts Handbook, 1967). LiPO2F2 comes to 15.1 A3/atom; 13.5 was measured 1.6 GPa
-too dense with CHGNet at 300 K."""
+crystal (Janz, Molten Salts Handbook, 1967). LiPO2F2 comes to 15.1 A3/atom; 13.5 was measured
+1.6 GPa too dense with CHGNet at 300 K."""
 
 DENSEST, LOOSEST = 0.45, 4.0
 """Range of packed volumes that is accepted, in units of the default volume."""

@@ -1,0 +1,249 @@
+"""Is it amorphous? A test for an isometry that maps a cell onto itself.
+
+In a crystal every atom has copies: beside the lattice of the simulation cell itself, some
+translation, rotation, reflection or inversion maps the structure onto itself. In a glass none does.
+So the test seeks the best isometry other than the identity and measures which part of the structure
+it reproduces. For translations this is the height of the largest peak of the Patterson function
+(Patterson, Phys. Rev. 46, 372 (1934)); with rotations it also finds crystals of which the cell holds
+one single primitive cell, where no Bragg peak is higher than a glass has in so small a cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.amorphous.bonds import bonds_covalently, site_symbols
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pymatgen.core import Lattice, Structure
+
+WIDTH_A = 0.5
+"""Gaussian width of a match: wide against thermal vibration, narrow against the distance of atoms."""
+
+AMORPHOUS_BELOW = 0.5
+"""Overlap under which a cell is called amorphous. Measured on 68 ordered Li-ion conductors of the
+OBELiX set, as supercells of their primitive cells with 50 to 160 atoms: no false "amorphous" at rest,
+nor with Gaussian displacements of 0.15 or 0.25 A on every coordinate (lowest overlaps 1.00, 0.75 and
+0.52). Packed cells of 14 compositions at the density of the crystal: no false "crystalline" in 87
+cells of 60 atoms or more (highest overlap 0.46), 1 in 39 with 48 to 60 atoms."""
+
+METRIC_TOLERANCE = 0.08
+"""Largest relative change of the cell's metric under a rotation that is tried."""
+
+PIVOTS = 2
+CANDIDATES = 256
+"""Isometries, best by the rarest element alone, that all atoms are tried on. That element may sit on
+a lattice of higher symmetry than the crystal has, with many wrong ones among them."""
+
+REFINED = 12
+SMALLEST_TRANSLATION_A = 1.5
+
+
+@dataclass(frozen=True)
+class LongRangeOrder:
+    """How well the best isometry other than the identity reproduces a structure.
+
+    Attributes
+    ----------
+    overlap : float
+        Mean over atoms of ``exp(-d^2 / 2 w^2)``, with d the distance from an atom's image to the
+        nearest atom of its kind and w = 0.5 A: 1 for a perfect crystal.
+    rotation : ndarray of int, shape (3, 3)
+        Linear part in fractional coordinates of the LLL-reduced cell.
+    translation_A : ndarray, shape (3,)
+        In A.
+    bragg : float
+        Largest ``|sum_j exp(i k r_j)|^2 / N^2`` over the cell's wave vectors: of the order of 1 for
+        a simple crystal, of 1/N for a glass. Evidence, not part of the verdict.
+    """
+
+    overlap: float
+    rotation: NDArray[np.int_]
+    translation_A: NDArray[np.float64]
+    bragg: float
+
+    @property
+    def is_amorphous(self) -> bool:
+        """Whether no isometry maps the structure onto itself: the verdict."""
+        return self.overlap < AMORPHOUS_BELOW
+
+
+def long_range_order(
+    structure: Structure, *, mobile: tuple[str, ...] | None = None
+) -> LongRangeOrder:
+    """Seek the isometry that best maps the framework of a structure onto itself.
+
+    Parameters
+    ----------
+    structure : Structure
+    mobile : tuple of str, optional
+        Elements left out, because they may be disordered in a crystal; by default the metals that
+        form no covalent bonds, as long as other elements remain.
+
+    Returns
+    -------
+    LongRangeOrder
+
+    Raises
+    ------
+    InputError
+        If fewer than four framework atoms remain.
+    """
+    kinds, fractional, lattice = _framework(structure, mobile)
+    best = (0.0, np.eye(3, dtype=int), np.zeros(3))
+    for rotation, start in _candidates(kinds, fractional, lattice):
+        overlap, translation = _refine(kinds, fractional, lattice, rotation, start)
+        if overlap > best[0] and not _is_trivial(rotation, translation, lattice):
+            best = (overlap, rotation, translation)
+    overlap, rotation, translation = best
+    wrapped = translation - np.round(translation)
+    return LongRangeOrder(
+        overlap, rotation, wrapped @ lattice.matrix, bragg_intensity(fractional, lattice)
+    )
+
+
+def bragg_intensity(
+    fractional: NDArray[np.float64],
+    lattice: Lattice,
+    *,
+    k_max_per_A: float = 5.0,
+) -> float:
+    """Return the highest Bragg peak of points, as a part of N^2.
+
+    Parameters
+    ----------
+    fractional : ndarray, shape (n, 3)
+    lattice : Lattice
+    k_max_per_A : float
+        Largest wave vector in 1/A.
+
+    Returns
+    -------
+    float
+    """
+    reciprocal = lattice.reciprocal_lattice.matrix
+    limits = np.floor(k_max_per_A * np.array(lattice.abc) / (2 * np.pi)).astype(int)
+    indices = np.array(list(product(*(range(-n, n + 1) for n in limits))))
+    lengths = np.linalg.norm(indices @ reciprocal, axis=1)
+    indices = indices[(lengths > 0) & (lengths < k_max_per_A)]
+    phases = np.exp(2j * np.pi * (indices @ fractional.T))
+    return float(np.max(np.abs(phases.mean(axis=1)) ** 2, initial=0.0))
+
+
+def _framework(
+    structure: Structure, mobile: tuple[str, ...] | None
+) -> tuple[NDArray[np.str_], NDArray[np.float64], Lattice]:
+    symbols = site_symbols(structure)
+    if mobile is None:
+        covalent = np.array([bonds_covalently(s) for s in symbols.tolist()])
+        keep = covalent if covalent.any() else ~covalent
+    else:
+        keep = ~np.isin(symbols, mobile)
+    if keep.sum() < 4:
+        raise InputError("A test for long-range order needs at least four framework atoms.")
+    lattice = structure.lattice.get_lll_reduced_lattice()
+    fractional = lattice.get_fractional_coords(structure.cart_coords[keep])
+    return symbols[keep], fractional, lattice
+
+
+@lru_cache(maxsize=1)
+def _unimodular() -> NDArray[np.int_]:
+    """Return all matrices of -1, 0, 1 with determinant +-1, shape (n, 3, 3)."""
+    matrices = np.array(list(product((-1, 0, 1), repeat=9))).reshape(-1, 3, 3)
+    return matrices[np.abs(np.round(np.linalg.det(matrices))) == 1]
+
+
+def _point_operations(lattice: Lattice) -> NDArray[np.int_]:
+    """Return the linear maps of fractional columns that keep the metric, shape (n, 3, 3)."""
+    metric = lattice.matrix @ lattice.matrix.T
+    maps = _unimodular()
+    changed = np.einsum("nji,jk,nkl->nil", maps, metric, maps)
+    scale = np.sqrt(np.outer(np.diag(metric), np.diag(metric)))
+    return maps[np.abs((changed - metric) / scale).max(axis=(1, 2)) < METRIC_TOLERANCE]
+
+
+def _is_trivial(
+    rotation: NDArray[np.int_], translation: NDArray[np.float64], lattice: Lattice
+) -> bool:
+    """Whether an isometry leaves every atom about where it is."""
+    step = (translation - np.round(translation)) @ lattice.matrix
+    return bool(
+        np.array_equal(rotation, np.eye(3)) and np.linalg.norm(step) < SMALLEST_TRANSLATION_A
+    )
+
+
+def _candidates(
+    kinds: NDArray[np.str_], fractional: NDArray[np.float64], lattice: Lattice
+) -> list[tuple[NDArray[np.int_], NDArray[np.float64]]]:
+    """Return the isometries most worth refining."""
+    names, counts = np.unique(kinds, return_counts=True)
+    rare = fractional[kinds == names[np.argmin(counts)]]
+    found: dict[bytes, tuple[float, NDArray[np.int_], NDArray[np.float64]]] = {}
+    for rotation in _point_operations(lattice):
+        turned = rare @ rotation.T
+        for translation in (rare[:, None] - turned[None, :PIVOTS]).reshape(-1, 3):
+            if _is_trivial(rotation, translation, lattice):
+                continue
+            nearby = np.round((translation % 1) * np.array(lattice.abc) / WIDTH_A)
+            key = np.concatenate([rotation.ravel(), nearby]).tobytes()
+            if key not in found:
+                overlap = _match(turned + translation, rare, lattice)[0].mean()
+                found[key] = (float(overlap), rotation, translation)
+    likely = sorted(found.values(), key=lambda item: -item[0])[:CANDIDATES]
+    overlaps = [
+        _overlap(kinds, fractional @ rotation.T + translation, fractional, lattice)[0].mean()
+        for _, rotation, translation in likely
+    ]
+    return [likely[k][1:] for k in np.argsort(overlaps)[::-1][:REFINED]]
+
+
+def _refine(
+    kinds: NDArray[np.str_],
+    fractional: NDArray[np.float64],
+    lattice: Lattice,
+    rotation: NDArray[np.int_],
+    translation: NDArray[np.float64],
+) -> tuple[float, NDArray[np.float64]]:
+    """Shift a translation to the best overlap of all atoms; return the overlap and it."""
+    turned = fractional @ rotation.T
+    best = (0.0, translation)
+    for _ in range(4):
+        weights, steps = _overlap(kinds, turned + translation, fractional, lattice)
+        if weights.mean() <= best[0]:
+            break
+        best = (float(weights.mean()), translation)
+        translation = translation + (weights @ steps) / max(weights.sum(), 1e-9)
+    return best
+
+
+def _overlap(
+    kinds: NDArray[np.str_],
+    images: NDArray[np.float64],
+    points: NDArray[np.float64],
+    lattice: Lattice,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Match every image to the points of its own kind; as :func:`_match`."""
+    weights, steps = np.empty(len(kinds)), np.empty((len(kinds), 3))
+    for kind in np.unique(kinds):
+        of_kind = kinds == kind
+        weights[of_kind], steps[of_kind] = _match(images[of_kind], points[of_kind], lattice)
+    return weights, steps
+
+
+def _match(
+    images: NDArray[np.float64], points: NDArray[np.float64], lattice: Lattice
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return for each image its Gaussian weight and the fractional step to the nearest point."""
+    steps = points[None] - images[:, None]
+    steps -= np.round(steps)
+    squares = np.sum((steps @ lattice.matrix) ** 2, axis=-1)
+    nearest = squares.argmin(axis=1)
+    rows = np.arange(len(images))
+    return np.exp(-squares[rows, nearest] / (2 * WIDTH_A**2)), steps[rows, nearest]

@@ -1,0 +1,193 @@
+"""What every network former is bound to: PO2F2, PO3F, PO4, bridges, loose fluoride, broken ions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.amorphous.bonds import (
+    Bonds,
+    bonds_covalently,
+    electronegativity,
+    find_bonds,
+    formula_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+    from pymatgen.core import Structure
+
+
+@dataclass(frozen=True)
+class Speciation:
+    """The covalent chemistry of one structure.
+
+    Attributes
+    ----------
+    centers : dict of str to dict of str to int
+        For each former element, how many of its atoms have which ligands: ``{"P": {"PO2F2": 8}}``.
+        Bridging ligands count for each former that they are bound to.
+    bridges : dict of str to int
+        Ligands bound to two or more formers, by the atoms they join: ``{"P-O-P": 2}``.
+    bridging_per_center : dict of str to dict of int to int
+        For each former element, how many of its atoms have 0, 1, 2, ... bridging ligands (the Q^n
+        distribution of a phosphate or silicate glass).
+    direct : dict of str to int
+        Bonds between two formers: ``{"P-P": 1}``.
+    loose : dict of str to int
+        Atoms of ligand elements that are bound to nothing: free F-, O2-.
+    molecules : dict of str to int
+        Molecules and ions by formula; metal cations are not among them.
+    """
+
+    centers: dict[str, dict[str, int]]
+    bridges: dict[str, int]
+    bridging_per_center: dict[str, dict[int, int]]
+    direct: dict[str, int]
+    loose: dict[str, int]
+    molecules: dict[str, int]
+
+    def fraction(self, formula: str) -> float:
+        """Return which part of the atoms of its former a surrounding (``"PO2F2"``) makes up."""
+        for species in self.centers.values():
+            if formula in species:
+                return species[formula] / sum(species.values())
+        return 0.0
+
+
+def default_formers(symbols: Iterable[str]) -> tuple[str, ...]:
+    """Return the elements that hold polyanions or a network together: P in LiPO2F2, S in Li2SO4.
+
+    They are those of the p block, less H, O and F, in presence of a more electronegative one
+    (hydrogen counts for boron only).
+    """
+    molecular = sorted(filter(bonds_covalently, set(symbols)), key=electronegativity)
+    ligands = [s for s in molecular if s != "H"]
+    return tuple(
+        s
+        for s in molecular
+        if s not in ("H", "O", "F") and (s != ligands[-1] or (s == "B" and "H" in molecular))
+    )
+
+
+def speciate(
+    structure: Structure, *, formers: Sequence[str] | None = None, bonds: Bonds | None = None
+) -> Speciation:
+    """Find what every former is bound to.
+
+    Parameters
+    ----------
+    structure : Structure
+    formers : sequence of str, optional
+        Elements at the center of polyanions; :func:`default_formers` otherwise. An atom of a former
+        element that is bound only to less electronegative formers is a ligand (S in PS4 of an
+        oxysulfide).
+    bonds : Bonds, optional
+        From :func:`vitrion.amorphous.bonds.find_bonds`, if at hand.
+
+    Returns
+    -------
+    Speciation
+    """
+    bonds = bonds or find_bonds(structure)
+    symbols = bonds.symbols.tolist()
+    formers = tuple(default_formers(symbols) if formers is None else formers)
+    is_center = _centers(bonds, formers)
+    on_centers = _bound_centers(bonds, is_center)
+
+    centers: dict[str, Counter[str]] = {
+        former: Counter() for former in formers if former in symbols
+    }
+    bridging: dict[str, Counter[int]] = {former: Counter() for former in centers}
+    direct: Counter[str] = Counter()
+    for site in np.flatnonzero(is_center):
+        ligands = [k for k in bonds.neighbors(site) if not is_center[k]]
+        name = formula_of([symbols[site]]) + _ligand_part(symbols[k] for k in ligands)
+        centers[symbols[site]][name] += 1
+        bridging[symbols[site]][sum(len(on_centers[k]) > 1 for k in ligands)] += 1
+        direct.update(
+            _joined(symbols[site], symbols[k]) for k in bonds.neighbors(site) if is_center[k]
+        )
+    bridges = Counter(
+        f"{_joined(*(symbols[c] for c in on_centers[k]), middle=symbols[k])}"
+        for k in np.flatnonzero(~is_center)
+        if len(on_centers[k]) > 1
+    )
+    molecules, loose = _molecules(bonds, is_center)
+    return Speciation(
+        centers={former: _by_count(found) for former, found in centers.items()},
+        bridges=_by_count(bridges),
+        bridging_per_center={f: dict(sorted(found.items())) for f, found in bridging.items()},
+        direct={name: n // 2 for name, n in _by_count(direct).items()},
+        loose=loose,
+        molecules=molecules,
+    )
+
+
+def intact_ions(structure: Structure, ions: Sequence[Sequence[int]]) -> float | None:
+    """Return which part of the polyanions given as site indices is still one whole molecule.
+
+    None where none of them has more than one atom.
+    """
+    molecules = {tuple(sites.tolist()) for sites in find_bonds(structure).molecules()}
+    polyatomic = [tuple(sorted(sites)) for sites in ions if len(sites) > 1]
+    if not polyatomic:
+        return None
+    return sum(sites in molecules for sites in polyatomic) / len(polyatomic)
+
+
+def _centers(bonds: Bonds, formers: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Tell which atoms act as centers, shape (n_atoms,)."""
+    symbols = bonds.symbols.tolist()
+    is_center = np.isin(bonds.symbols, formers)
+    for site in np.flatnonzero(is_center):
+        neighbors = [symbols[k] for k in bonds.neighbors(site) if symbols[k] != "H"]
+        own = electronegativity(symbols[site])
+        if neighbors and all(n in formers and electronegativity(n) < own for n in neighbors):
+            is_center[site] = False
+    return is_center
+
+
+def _bound_centers(bonds: Bonds, is_center: NDArray[np.bool_]) -> list[list[int]]:
+    """Return the centers that each atom is bound to."""
+    bound: list[list[int]] = [[] for _ in bonds.symbols]
+    for first, second in zip(bonds.first.tolist(), bonds.second.tolist(), strict=True):
+        if is_center[second]:
+            bound[first].append(second)
+    return bound
+
+
+def _ligand_part(ligands: Iterable[str]) -> str:
+    found = list(ligands)
+    return formula_of(found) if found else ""
+
+
+def _joined(*ends: str, middle: str | None = None) -> str:
+    """Name a bridge P-O-P or a bond P-P with the ends in alphabetical order."""
+    if middle is None:
+        return "-".join(sorted(ends))
+    if len(ends) == 2:
+        return f"{min(ends)}-{middle}-{max(ends)}"
+    return f"{middle}({','.join(sorted(ends))})"
+
+
+def _molecules(bonds: Bonds, is_center: NDArray[np.bool_]) -> tuple[dict[str, int], dict[str, int]]:
+    molecules: Counter[str] = Counter()
+    loose: Counter[str] = Counter()
+    for sites in bonds.molecules():
+        symbols = bonds.symbols[sites].tolist()
+        if not bonds_covalently(symbols[0]):
+            continue
+        molecules[formula_of(symbols)] += 1
+        if len(sites) == 1 and not is_center[sites[0]]:
+            loose[symbols[0]] += 1
+    return _by_count(molecules), _by_count(loose)
+
+
+def _by_count(counter: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
