@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from emmet.core.base import EmmetMeta
 from emmet.core.material_property import PropertyDoc
@@ -13,7 +14,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJs
 from pymatgen.core import Structure
 
 from vitrion import documents
-from vitrion.documents.provenance import PotentialTrust, Provenance, utc_now
+from vitrion.documents.provenance import Provenance, utc_now
+from vitrion.potentials.trust import TrustReport
 
 if TYPE_CHECKING:
     from typing import Self
@@ -46,10 +48,14 @@ class VitrionDoc(PropertyDoc):
     every dump, and times are whole milliseconds, as BSON stores them.
 
     A subclass gives ``property_name`` a default; that name is how stores, builders and the query
-    client find documents of its kind.
+    client find documents of its kind. ``key_fields`` names the figures that one filters and sorts
+    by and that a summary repeats: a short name, unique among all documents, and the dotted path of
+    a number, string or flag in the document.
     """
 
     model_config = ConfigDict(ser_json_inf_nan="strings")  # NaN survives JSON, as "NaN"
+
+    key_fields: ClassVar[Mapping[str, str]] = {}
 
     property_name: str
     schema_version: str = Field("1.0", description="Version of the schema of this document.")
@@ -70,8 +76,8 @@ class VitrionDoc(PropertyDoc):
     provenance: Provenance = Field(
         default_factory=Provenance.collect, description="Potential, seeds, jobs and packages."
     )
-    trust: PotentialTrust | None = Field(
-        None, description="Error of the potential on this run, where a reference was at hand."
+    trust: TrustReport | None = Field(
+        None, description="Whether the run left the range of its potential, and the force error on it."
     )
 
     @classmethod
@@ -107,7 +113,7 @@ class VitrionDoc(PropertyDoc):
 
 def document_classes() -> dict[str, type[VitrionDoc]]:
     """Return every kind of document, by the property name it is stored under."""
-    for module in pkgutil.iter_modules(documents.__path__):
+    for module in pkgutil.iter_modules(documents.__path__):  # a class is known once imported
         importlib.import_module(f"{documents.__name__}.{module.name}")
     classes: dict[str, type[VitrionDoc]] = {}
     pending = VitrionDoc.__subclasses__()

@@ -54,24 +54,6 @@ def current_job_uuid() -> str | None:
     return None if job is None else job.uuid
 
 
-class PotentialTrust(BaseModel):
-    """How far the potential can be trusted for the run the document describes."""
-
-    reference: str | None = Field(
-        None, description="Potential or functional the errors are measured against."
-    )
-    n_frames: int | None = Field(None, description="Frames of this very run that were compared.")
-    energy_mae_eV_per_atom: float | None = Field(
-        None, description="Mean absolute error of the energy in eV/atom."
-    )
-    force_mae_eV_per_A: float | None = Field(
-        None, description="Mean absolute error of a force component in eV/A."
-    )
-    out_of_range_fraction: float | None = Field(
-        None, description="Fraction of the frames outside the range of the training set."
-    )
-
-
 class Provenance(BaseModel):
     """What is needed to find the origin of a document and to make it again."""
 
