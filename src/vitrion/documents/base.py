@@ -77,7 +77,7 @@ class VitrionDoc(PropertyDoc):
         default_factory=Provenance.collect, description="Potential, seeds, jobs and packages."
     )
     trust: TrustReport | None = Field(
-        None, description="Whether the run left the range of its potential, and the force error on it."
+        None, description="Whether the run left its potential's range, and the force error on it."
     )
 
     @classmethod
