@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 class ConductivityDoc(VitrionDoc):
     """Ion transport at several temperatures and what it extrapolates to."""
 
-    property_name: str = "ionic_conductivity"
+    key_fields: ClassVar = {
+        "sigma_300K": "conductivity_300K.value",
+        "sigma_300K_bound": "conductivity_bound_300K",
+        "activation_energy_eV": "activation_energy_eV",
+    }
+
+    property_name: str = "conductivity"
     mobile: dict[str, float] = Field(description="Mobile species and their charges in e.")
     temperatures_K: list[float] = Field(description="Temperatures that were run, in K, rising.")
     results: list[TransportResult] = Field(
