@@ -104,7 +104,7 @@ def run_md(
         If the run blows up, or another process is running it.
     """
     began = time.monotonic()
-    directory = Path(directory)
+    directory = Path(directory).absolute()
     start = read_start(
         structure, settings.fix_center_of_mass, None if prev_dir is None else Path(prev_dir)
     )
@@ -122,6 +122,20 @@ def run_md(
         finally:
             run.forces.close()
     return load_result(directory)
+
+
+def is_same_run(
+    directory: str | Path,
+    structure: Structure | Atoms,
+    settings: MDSettings,
+    potential: dict[str, Any] | None = None,
+) -> bool:
+    """Whether a directory holds this very run, finished or not, so that it can be continued."""
+    start = read_start(structure, settings.fix_center_of_mass)
+    try:
+        return _matching_checkpoint(Path(directory), start, settings, potential or {}) is not None
+    except InputError:
+        return False
 
 
 def _check(settings: MDSettings, start: Start, cutoff_A: float | None) -> None:
@@ -249,7 +263,7 @@ class _Run:
         """Make the remaining steps, or as many as the walltime allows."""
         s = self.settings
         try:
-            with RunProgress(s, self.state.step, report) as progress:
+            with RunProgress(s, report) as progress:
                 last_save = time.monotonic()
                 while self.state.step < s.n_steps:
                     self._step()

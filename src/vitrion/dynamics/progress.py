@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
@@ -10,6 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rich.progress import TaskID
 
     from vitrion.dynamics.settings import MDSettings
 
@@ -41,6 +45,48 @@ def label(settings: MDSettings) -> str:
     return f"{settings.ensemble} {kelvin} K"
 
 
+class SeriesProgress:
+    """One bar for each of several runs; a context manager."""
+
+    def __init__(self) -> None:
+        self._bar = make_progress()
+        self._runs: dict[str, _Line] = {}
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def add(self, name: str, settings: MDSettings) -> None:
+        """Show one more run."""
+        task = self._bar.add_task(name, total=settings.duration_ps, speed="", note="")
+        self._runs[name] = _Line(task, settings.timestep_fs)
+
+    def update(self, name: str, step: int, temperature_K: float) -> None:
+        """Show how far a run is, and its temperature in K."""
+        line = self._runs[name]
+        if line.first_step is None:  # the speed counts from the first news
+            line.first_step, line.begin = step, time.monotonic()
+        simulated = (step - line.first_step) * line.timestep_fs
+        speed = ns_per_day(simulated, time.monotonic() - line.begin)
+        self._bar.update(
+            line.task,
+            completed=step * line.timestep_fs / 1000,
+            speed=f"{speed:.2f} ns/day",
+            note=f"{temperature_K:.0f} K",
+        )
+
+
+@dataclass
+class _Line:
+    task: TaskID
+    timestep_fs: float
+    first_step: int | None = None
+    begin: float = 0.0
+
+
 class RunProgress:
     """Follows one run; a context manager.
 
@@ -48,55 +94,35 @@ class RunProgress:
     ----------
     settings : MDSettings
         Of the run.
-    first_step : int
-        Steps made before this part of the run.
     report : callable, optional
         Called with (step, temperature in K) in place of drawing a bar.
     """
 
-    def __init__(self, settings: MDSettings, first_step: int, report: Report | None = None) -> None:
-        self._settings = settings
-        self._first = first_step
-        self._report = report or self._draw
-        self._bar = make_progress() if report is None else None
-        self._task = None
-        self._begin = self._last = time.monotonic()
+    def __init__(self, settings: MDSettings, report: Report | None = None) -> None:
+        self._series = None
+        if report is None:
+            name = label(settings)
+            self._series = SeriesProgress()
+            self._series.add(name, settings)
+            report = partial(self._series.update, name)
+        self._report = report
+        self._last = 0.0
 
     def __enter__(self) -> Self:
-        if self._bar is not None:
-            self._bar.start()
-            self._task = self._bar.add_task(
-                label(self._settings),
-                total=self._settings.duration_ps,
-                speed="",
-                note="",
-                completed=self._first * self._settings.timestep_fs / 1000,
-            )
+        if self._series is not None:
+            self._series.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        if self._series is not None:
+            self._series.__exit__()
 
     def update(self, step: int, temperature_K: float, last: bool = False) -> None:
         """Show the state of the run, at most twice a second."""
         now = time.monotonic()
-        if now - self._last < SECONDS_BETWEEN_UPDATES and not last:
-            return
-        self._last = now
-        self._report(step, temperature_K)
-
-    def _draw(self, step: int, temperature_K: float) -> None:
-        if self._bar is None or self._task is None:
-            return
-        spent = max(time.monotonic() - self._begin, 1e-9)
-        speed = ns_per_day((step - self._first) * self._settings.timestep_fs, spent)
-        self._bar.update(
-            self._task,
-            completed=step * self._settings.timestep_fs / 1000,
-            speed=f"{speed:.2f} ns/day",
-            note=f"{temperature_K:.0f} K",
-        )
+        if last or now - self._last > SECONDS_BETWEEN_UPDATES:
+            self._last = now
+            self._report(step, temperature_K)
 
 
 def ns_per_day(simulated_fs: float, seconds: float) -> float:

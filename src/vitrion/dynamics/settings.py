@@ -110,6 +110,16 @@ class MDSettings(BaseModel):
         _check_ensemble(self)
         return self
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as JSON, tagged as monty does it, so that Makers can update them."""
+        tags = {"@module": type(self).__module__, "@class": type(self).__name__}
+        return {**tags, **self.model_dump(mode="json")}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> MDSettings:
+        """Read what :meth:`as_dict` returned; tags are optional."""
+        return cls(**{name: value for name, value in values.items() if not name.startswith("@")})
+
     @property
     def n_steps(self) -> int:
         """Number of time steps."""

@@ -2,10 +2,10 @@
 
 Layout: root attributes ``format``, ``version``, ``timestep_fs``, ``frame_interval_fs``, ``pbc``,
 ``metadata`` (JSON); ``atomic_numbers`` (n_atoms,), ``masses`` (n_atoms,) in u; and in the group
-``frames``, first axis the frame: ``step``, ``positions`` (unwrapped, A), ``cell`` (rows are lattice vectors, A),
-``energy`` (eV, potential), ``temperature`` (K), ``pressure`` (GPa, NaN where not computed),
-``conserved`` (eV, the quantity that exact dynamics would keep) and, where asked for, ``forces``
-(eV/A, float32). Positions are rounded to 2^-20 A (one millionth), which halves the file.
+``frames``, first axis the frame: ``step``, ``positions`` (unwrapped, A), ``cell`` (rows are lattice
+vectors, A), ``energy`` (eV, potential), ``temperature`` (K), ``pressure`` (GPa, NaN where not
+computed), ``conserved`` (eV, the quantity that exact dynamics would keep) and, where asked for,
+``forces`` (eV/A, float32). Positions are rounded to 2^-20 A (one millionth), which halves the file.
 """
 
 from __future__ import annotations

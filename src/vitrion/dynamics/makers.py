@@ -1,0 +1,313 @@
+"""Jobs that run molecular dynamics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from atomate2.forcefields.utils import MLFF, ForceFieldMixin, ase_calculator, revert_default_dtype
+from atomate2.utils.path import strip_hostname
+from jobflow import CURRENT_JOB, Maker, Response, job
+
+from vitrion.documents.md import MDDoc, MDSeriesDoc
+from vitrion.dynamics.document import md_document
+from vitrion.dynamics.engine import is_same_run, run_md
+from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.workers import MDTask, run_many
+from vitrion.errors import InputError, SimulationError
+from vitrion.potentials import describe_potential, get_potential, load_calculator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ase.calculators.calculator import Calculator
+    from pymatgen.core import Structure
+
+    from vitrion.dynamics.result import MDResult
+    from vitrion.potentials import PotentialSpec
+
+
+@dataclass
+class ForceFieldDynamics(ForceFieldMixin):
+    """What both Makers share: a potential, settings, a walltime and a place for the files.
+
+    Parameters
+    ----------
+    potential : str or None
+        Name in vitrion's registry; ``calculator_kwargs`` then go to
+        :func:`~vitrion.potentials.load_calculator`. None takes the force field that is named the
+        atomate2 way by ``force_field_name``, or else the user's default potential.
+    settings : MDSettings or dict
+        What to do.
+    walltime_s : float or None
+        Seconds after which a job replaces itself by one that continues it; it ends at a checkpoint.
+    root_dir : str or None
+        Folder under which each job has one named by its uuid, so that a job that is run again, in
+        whatever launch directory, finds its checkpoint. None is the launch directory.
+    """
+
+    potential: str | None = None
+    settings: MDSettings = field(default_factory=MDSettings)
+    walltime_s: float | None = None
+    root_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the input before a job is made of it."""
+        super().__post_init__()
+        if isinstance(self.settings, dict):
+            self.settings = MDSettings.from_dict(self.settings)
+        if self.potential is not None and not self._unnamed:
+            raise InputError("Name either a potential or an atomate2 force field, not both.")
+        if self.potential is None and self._unnamed:
+            self.potential = get_potential().name  # the default may change before the job runs
+
+    @property
+    def _unnamed(self) -> bool:
+        """Whether no force field is named the atomate2 way."""
+        return self.calculator_meta == MLFF.Forcefield
+
+    def spec(self) -> PotentialSpec | None:
+        """Return the registry's description of the potential; None for atomate2's force fields."""
+        return get_potential(self.potential) if self._unnamed else None
+
+    def loader(self) -> Callable[[], Calculator]:
+        """Return a function that loads the calculator, fit to be sent to another process."""
+        if self._unnamed:
+            return partial(load_calculator, self.potential, **self.calculator_kwargs)
+        return partial(ase_calculator, self.calculator_meta, **self.calculator_kwargs)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what tells this potential from another, as JSON."""
+        if self._unnamed:
+            spec = describe_potential(self.potential)
+            identity = {"name": spec.name, "version": spec.version, "sha256": spec.sha256}
+        else:
+            identity = {"name": str(self.calculator_meta)}
+        kwargs = {key: str(value) for key, value in self.calculator_kwargs.items()}
+        return {**identity, "calculator_kwargs": kwargs}
+
+    def _get_calculator(self) -> Calculator:
+        return self.loader()()
+
+    def _cutoff(self) -> float | None:
+        spec = self.spec()
+        return None if spec is None else spec.cutoff_A
+
+    def _own_directory(self) -> Path:
+        """Return the directory of this job: the same one whenever it is run again."""
+        root = Path.cwd() if self.root_dir is None else Path(self.root_dir)
+        running = CURRENT_JOB.job
+        return root / ("md" if running is None else f"md-{running.uuid}")
+
+
+@dataclass
+class MDMaker(ForceFieldDynamics, Maker):
+    """Make a restartable molecular-dynamics job.
+
+    The job's directory holds the trajectory ``md.vtraj.h5`` and the checkpoint. Run again after a
+    kill it continues from the checkpoint; when it is done it returns at once.
+
+    Parameters
+    ----------
+    name : str
+        The name of the jobs.
+    potential, settings, walltime_s, root_dir
+        See :class:`ForceFieldDynamics`.
+    force_field_name, calculator_meta, calculator_kwargs, task_document_kwargs
+        See atomate2's ``ForceFieldMixin``.
+
+    Examples
+    --------
+    >>> maker = MDMaker(potential="chgnet", settings=MDSettings(temperature_K=600, duration_ps=50))
+    >>> maker.settings.n_steps
+    25000
+    """
+
+    name: str = "molecular dynamics"
+
+    @job(output_schema=MDDoc)
+    def make(self, structure: Structure, prev_dir: str | Path | None = None) -> Response | MDDoc:
+        """Run molecular dynamics.
+
+        Parameters
+        ----------
+        structure : Structure
+            Where to start; its site property ``velocities`` (A/fs) is taken up where it has one.
+        prev_dir : str or Path, optional
+            Directory of an earlier run: if it is this very run, it is continued there; if it ended
+            in ``structure``, its velocities are carried on.
+
+        Returns
+        -------
+        MDDoc
+            Of the run; where the walltime ended it, the job replaces itself to go on.
+        """
+        result = self.run(structure, prev_dir)
+        document = md_document(result, self.spec())
+        if result.complete:
+            return document
+        return Response(
+            output=document, replace=self.make(structure, prev_dir=str(result.directory))
+        )
+
+    def run(self, structure: Structure, prev_dir: str | Path | None = None) -> MDResult:
+        """Run without jobflow; see :meth:`make`."""
+        previous = _reachable(prev_dir)
+        identity = self.identity()
+        directory = self._own_directory()
+        if previous and is_same_run(previous, structure, self.settings, identity):
+            directory, previous = previous, None
+        with revert_default_dtype():
+            return run_md(
+                structure,
+                self.loader(),
+                self.settings,
+                directory,
+                prev_dir=previous,
+                potential=identity,
+                cutoff_A=self._cutoff(),
+                walltime_s=self.walltime_s,
+            )
+
+
+@dataclass
+class MDSeriesMaker(ForceFieldDynamics, Maker):
+    """Make one job of several independent runs, spread over worker processes of one thread each.
+
+    Every structure is run at every temperature, ``replicas`` times, from velocities and noise of
+    its own; the seeds follow from ``settings.seed``.
+
+    Parameters
+    ----------
+    name : str
+        The name of the jobs.
+    temperatures_K : tuple of float
+        Temperatures in K; empty for that of the settings.
+    replicas : int
+        Runs at each temperature.
+    workers : int or None
+        Processes at a time; None is the user's setting.
+    potential, settings, walltime_s, root_dir
+        See :class:`ForceFieldDynamics`.
+    """
+
+    name: str = "molecular dynamics series"
+    temperatures_K: tuple[float, ...] = ()
+    replicas: int = 1
+    workers: int | None = None
+
+    @job(output_schema=MDSeriesDoc)
+    def make(
+        self, structure: Structure | list[Structure], prev_dir: str | Path | None = None
+    ) -> Response | MDSeriesDoc:
+        """Run molecular dynamics several times.
+
+        Parameters
+        ----------
+        structure : Structure or list of Structures
+            Where to start. Velocities are drawn anew, so that the runs are independent.
+        prev_dir : str or Path, optional
+            Directory of this very series, to continue it there.
+
+        Returns
+        -------
+        MDSeriesDoc
+            The runs and what failed; where the walltime ended it, the job replaces itself.
+
+        Raises
+        ------
+        SimulationError
+            If all runs failed.
+        """
+        structures = structure if isinstance(structure, list) else [structure]
+        previous = _reachable(prev_dir)
+        root = self._own_directory() if previous is None else previous
+        outcomes = run_many(
+            self.tasks(structures, root),
+            self.loader(),
+            workers=self._workers(),
+            potential=self.identity(),
+            cutoff_A=self._cutoff(),
+            walltime_s=self.walltime_s,
+        )
+        failures = {outcome.name: outcome.error for outcome in outcomes if outcome.error}
+        if len(failures) == len(outcomes):
+            name, error = next(iter(failures.items()))
+            raise SimulationError(f"All {len(outcomes)} runs failed; {name}: {error}")
+        document = MDSeriesDoc(
+            dir_name=str(root),
+            runs={
+                outcome.name: md_document(outcome.result, self.spec())
+                for outcome in outcomes
+                if outcome.result is not None
+            },
+            failures=failures,
+        )
+        if all(outcome.complete or outcome.error for outcome in outcomes):
+            return document
+        return Response(output=document, replace=self.make(structure, prev_dir=str(root)))
+
+    def tasks(self, structures: Sequence[Structure], root: Path) -> list[MDTask]:
+        """Lay out the runs: one for each structure, temperature and replica.
+
+        Raises
+        ------
+        InputError
+            If a temperature is out of bounds or there is no replica.
+        """
+        if self.replicas < 1:
+            raise InputError(f"There must be at least one replica, not {self.replicas}.")
+        plan = [
+            (index, temperature, replica)
+            for index in range(len(structures))
+            for temperature in self.temperatures_K or (self.settings.temperature_K,)
+            for replica in range(self.replicas)
+        ]
+        seeds = np.random.SeedSequence(self.settings.seed).generate_state(len(plan))
+        tasks = []
+        for (index, temperature, replica), seed in zip(plan, seeds, strict=True):
+            values = {"temperature_K": temperature, "seed": int(seed)}
+            name = f"s{index}-{_kelvin(temperature)}-r{replica}"
+            settings = MDSettings(**{**self.settings.model_dump(), **values})
+            tasks.append(MDTask(name, _at_rest(structures[index]), settings, root / name))
+        return tasks
+
+    def _workers(self) -> int:
+        if self.workers is not None:
+            return self.workers
+        from vitrion.settings import get_settings
+
+        return get_settings().workers
+
+
+def _reachable(prev_dir: str | Path | None) -> Path | None:
+    """Return the directory on this machine, whether or not the host is named before it.
+
+    Raises
+    ------
+    InputError
+        If there is no such directory here.
+    """
+    if prev_dir is None:
+        return None
+    path = Path(strip_hostname(prev_dir))
+    if not path.is_dir():
+        raise InputError(f"The previous directory {prev_dir} cannot be reached from this machine.")
+    return path
+
+
+def _kelvin(temperature: float | tuple[float, float]) -> str:
+    ends = temperature if isinstance(temperature, tuple) else (temperature,)
+    return "-".join(f"{value:g}K" for value in ends)
+
+
+def _at_rest(structure: Structure) -> Structure:
+    """Return the structure without velocities."""
+    if "velocities" not in structure.site_properties:
+        return structure
+    structure = structure.copy()
+    structure.remove_site_property("velocities")
+    return structure

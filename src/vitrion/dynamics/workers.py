@@ -1,0 +1,222 @@
+"""Several independent runs at once, each in a process of its own and on one thread.
+
+A process for each run, started afresh (spawn): torch does not survive a fork, and a run that dies
+takes no other along. Two processes of two threads on two cores are far slower than two of one.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitrion.dynamics.checkpoint import FILE_NAME
+from vitrion.dynamics.engine import run_md
+from vitrion.dynamics.progress import SeriesProgress
+from vitrion.dynamics.result import MDResult, load_result
+from vitrion.errors import InputError, VitrionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from multiprocessing.connection import Connection
+
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+    from pymatgen.core import Structure
+
+    from vitrion.dynamics.settings import MDSettings
+
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    # Keep freed memory in the process: torch asks for the same blocks again at every step.
+    "MALLOC_MMAP_THRESHOLD_": "4294967296",
+    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+}
+
+
+@dataclass(frozen=True)
+class MDTask:
+    """One run of several.
+
+    Attributes
+    ----------
+    name : str
+        By which its outcome is told apart.
+    structure : Structure or Atoms
+    settings : MDSettings
+    directory : str or Path
+        Its own; no two runs may share one.
+    """
+
+    name: str
+    structure: Structure | Atoms
+    settings: MDSettings
+    directory: str | Path
+
+
+@dataclass(frozen=True)
+class MDOutcome:
+    """What became of one run: its result (None where it made no checkpoint) and its error."""
+
+    name: str
+    result: MDResult | None
+    error: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run reached its end."""
+        return self.result is not None and self.result.complete
+
+
+@dataclass(frozen=True)
+class _Common:
+    """What all runs of a call share."""
+
+    load: Callable[[], Calculator]
+    potential: dict[str, Any]
+    cutoff_A: float | None
+    deadline: float | None
+
+    def seconds_left(self) -> float | None:
+        return None if self.deadline is None else self.deadline - time.time()
+
+
+def run_many(
+    tasks: Sequence[MDTask],
+    load: Callable[[], Calculator],
+    *,
+    workers: int = 1,
+    potential: dict[str, Any] | None = None,
+    cutoff_A: float | None = None,
+    walltime_s: float | None = None,
+) -> list[MDOutcome]:
+    """Run several simulations, ``workers`` at a time.
+
+    Parameters
+    ----------
+    tasks : sequence of MDTask
+        Each is restartable on its own, as by :func:`~vitrion.dynamics.engine.run_md`.
+    load : callable
+        Loads the calculator in the worker: a function of a module, or a partial of one.
+    workers : int
+        Processes at a time.
+    potential, cutoff_A
+        See :func:`~vitrion.dynamics.engine.run_md`.
+    walltime_s : float, optional
+        After which runs stop at their next checkpoint and no further one begins.
+
+    Returns
+    -------
+    list of MDOutcome
+        In the order of the tasks. A run that failed has its error there, and its last checkpoint's
+        result where there is one.
+
+    Raises
+    ------
+    InputError
+        If two tasks share a name or a directory, or there is no worker.
+    """
+    if workers < 1:
+        raise InputError(f"There must be at least one worker, not {workers}.")
+    for what, values in (
+        ("name", [task.name for task in tasks]),
+        ("directory", [str(Path(task.directory).absolute()) for task in tasks]),
+    ):
+        if len(set(values)) < len(values):
+            raise InputError(f"Two runs share a {what}: give each its own.")
+    deadline = None if walltime_s is None else time.time() + walltime_s
+    common = _Common(load, potential or {}, cutoff_A, deadline)
+    with (
+        _environment(WORKER_ENVIRONMENT),
+        SeriesProgress() as progress,
+        ThreadPoolExecutor(workers) as pool,
+    ):
+        return list(pool.map(lambda task: _supervise(task, common, progress), tasks))
+
+
+def _supervise(task: MDTask, common: _Common, progress: SeriesProgress) -> MDOutcome:
+    """Start one run in its process and wait for it."""
+    left = common.seconds_left()
+    if left is not None and left <= 0:
+        return MDOutcome(task.name, _result_at_hand(task))
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_work, args=(task, common, there), daemon=True)
+    process.start()
+    there.close()
+    error: str | None = "its process died"
+    progress.add(task.name, task.settings)
+    try:
+        while True:
+            kind, *content = here.recv()
+            if kind == "step":
+                progress.update(task.name, *content)
+            else:
+                error = content[0]
+    except EOFError:
+        process.join()
+    finally:
+        here.close()
+    return MDOutcome(task.name, _result_at_hand(task), error)
+
+
+def _work(task: MDTask, common: _Common, pipe: Connection) -> None:
+    """Carry out one run; the body of a worker process."""
+    threading.Thread(target=_die_with_parent, args=(pipe,), daemon=True).start()
+    try:
+        run_md(
+            task.structure,
+            common.load,
+            task.settings,
+            task.directory,
+            potential=common.potential,
+            cutoff_A=common.cutoff_A,
+            walltime_s=common.seconds_left(),
+            report=lambda step, kelvin: pipe.send(("step", step, kelvin)),
+        )
+    except VitrionError as exc:
+        pipe.send(("end", str(exc)))
+    except Exception as exc:  # any fault of a calculator is this run's outcome, not the series'
+        pipe.send(("end", f"{type(exc).__name__}: {exc}"))
+    else:
+        pipe.send(("end", None))
+
+
+def _die_with_parent(pipe: Connection) -> None:
+    """End this process when the one that started it is gone; a run can be stopped anywhere."""
+    try:
+        pipe.recv()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+def _result_at_hand(task: MDTask) -> MDResult | None:
+    if not (Path(task.directory) / FILE_NAME).is_file():
+        return None
+    try:
+        return load_result(task.directory)
+    except VitrionError:  # its files are broken; the run itself said so
+        return None
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set environment variables, which processes started meanwhile inherit."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
