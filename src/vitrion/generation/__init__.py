@@ -1,0 +1,1 @@
+"""Candidate structures for a composition."""

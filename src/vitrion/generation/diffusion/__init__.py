@@ -1,0 +1,1 @@
+"""A score-based generative model of crystals: network, noise, sampler, training."""

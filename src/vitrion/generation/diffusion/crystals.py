@@ -1,0 +1,143 @@
+"""A batch of periodic cells as padded torch tensors, with all the images that its edges need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+FAR = 1000.0
+"""Padding of the image lists: an image so far away that no cutoff reaches it."""
+
+
+@dataclass(frozen=True)
+class CrystalBatch:
+    """Cells of different sizes side by side; ``B`` cells, ``N`` the most atoms of any.
+
+    Attributes
+    ----------
+    numbers : Tensor (B, N)
+        Atomic numbers, 0 where a cell has fewer atoms.
+    lattice : Tensor (B, 3, 3)
+        Rows are lattice vectors, in A.
+    offsets : Tensor (B, M, 3)
+        Lattice translations, in units of the lattice vectors, that hold every image within the
+        radius the batch was made for.
+    """
+
+    numbers: torch.Tensor
+    lattice: torch.Tensor
+    offsets: torch.Tensor
+
+    @property
+    def mask(self) -> torch.Tensor:
+        """Tensor (B, N): which entries are atoms."""
+        return self.numbers > 0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors live."""
+        return self.lattice.device
+
+    def to(self, device: torch.device | str) -> CrystalBatch:
+        """Return the batch on another device."""
+        return CrystalBatch(
+            self.numbers.to(device), self.lattice.to(device), self.offsets.to(device)
+        )
+
+    def wrap(self, cartesian: torch.Tensor) -> torch.Tensor:
+        """Return Cartesian positions ``(B, N, 3)`` as fractional coordinates in [0, 1)."""
+        return torch.remainder(cartesian @ torch.linalg.inv(self.lattice), 1.0)
+
+
+def make_batch(numbers: Sequence[ArrayLike], lattices: ArrayLike, radius: float) -> CrystalBatch:
+    """Pad cells into one batch.
+
+    Parameters
+    ----------
+    numbers : sequence of (n,) arrays
+        Atomic numbers of each cell.
+    lattices : array (B, 3, 3)
+        Row vectors in A. A reduced cell (Niggli) needs the fewest images; any cell is correct.
+    radius : float
+        Distance in A within which all images must be found.
+    """
+    cells = np.asarray(lattices, dtype=float)
+    padded = np.zeros((len(cells), max(len(z) for z in numbers)), dtype=np.int64)
+    for row, z in zip(padded, numbers, strict=True):
+        row[: len(z)] = z
+    return CrystalBatch(
+        torch.from_numpy(padded),
+        torch.as_tensor(cells, dtype=torch.float32),
+        torch.as_tensor(image_offsets(cells, radius), dtype=torch.float32),
+    )
+
+
+def pad(arrays: Sequence[ArrayLike], n_atoms: int) -> torch.Tensor:
+    """Return per-atom arrays ``(n, 3)`` as one zero-padded float tensor ``(B, n_atoms, 3)``."""
+    padded = np.zeros((len(arrays), n_atoms, 3), dtype=np.float32)
+    for row, array in zip(padded, arrays, strict=True):
+        row[: len(array)] = array
+    return torch.from_numpy(padded)
+
+
+def image_offsets(lattices: np.ndarray, radius: float) -> np.ndarray:
+    """Return lattice translations that hold every image within a radius, ``(B, M, 3)``.
+
+    For a fractional difference d in [-1/2, 1/2] the image ``d + m`` lies at least
+    ``(|m| - 1/2) h`` away, with h the height of the cell along that axis; so
+    ``|m| <= radius / h + 1/2`` is enough.
+    """
+    reach = np.floor(radius / cell_heights(lattices) + 0.5).astype(int)
+    grids = [_grid(*row) for row in reach.tolist()]
+    offsets = np.full((len(grids), max(len(grid) for grid in grids), 3), FAR)
+    for row, grid in zip(offsets, grids, strict=True):
+        row[: len(grid)] = grid
+    return offsets
+
+
+def cell_heights(lattices: np.ndarray) -> np.ndarray:
+    """Distance in A between opposite faces of each cell, ``(B, 3)``."""
+    return 1.0 / np.linalg.norm(np.linalg.inv(lattices), axis=-2)
+
+
+@lru_cache(maxsize=4096)
+def _grid(a: int, b: int, c: int) -> np.ndarray:
+    axes = [np.arange(-n, n + 1) for n in (a, b, c)]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+
+
+def nearest_neighbors(
+    batch: CrystalBatch, fractional: torch.Tensor, cutoff: float, most: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the nearest neighbors of each atom within a cutoff, over all periodic images.
+
+    Returns
+    -------
+    vectors : Tensor (B, N, K, 3)
+        From the atom to its neighbor, in A.
+    distances : Tensor (B, N, K)
+        In A; infinite where there are fewer than K neighbors.
+    index : Tensor (B, N, K)
+        Which atom of the cell the neighbor is.
+    """
+    size, n_atoms, _ = fractional.shape
+    difference = fractional[:, None] - fractional[:, :, None]
+    difference = difference - difference.round()
+    images = batch.offsets @ batch.lattice
+    vectors = (difference @ batch.lattice[:, None])[:, :, :, None] + images[:, None, None]
+    squares = (vectors**2).sum(-1)
+    unwanted = (~batch.mask)[:, None, :, None] | (squares > cutoff**2) | (squares < 1e-8)
+    squares = squares.masked_fill(unwanted, torch.inf).reshape(size, n_atoms, -1)
+    vectors = vectors.reshape(size, n_atoms, -1, 3)
+    nearest, where = squares.topk(min(most, squares.shape[-1]), largest=False)
+    vectors = torch.gather(vectors, 2, where[..., None].expand(-1, -1, -1, 3))
+    return vectors, nearest.sqrt(), where // images.shape[1]

@@ -1,0 +1,215 @@
+"""Training sets of crystals: from files, from a store, from the Materials Project."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitrion.chemistry import parse_composition
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from maggma.core import Store
+    from pymatgen.core import Structure
+
+NONMETALS = frozenset({1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 52, 53})
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """One ordered crystal in its Niggli-reduced primitive cell.
+
+    Attributes
+    ----------
+    numbers : array (n,)
+        Atomic numbers.
+    fractional : array (n, 3)
+        Fractional coordinates.
+    lattice : array (3, 3)
+        Row vectors in A.
+    formula : str
+        Reduced formula.
+    """
+
+    numbers: np.ndarray
+    fractional: np.ndarray
+    lattice: np.ndarray
+    formula: str
+
+    @classmethod
+    def from_structure(cls, structure: Structure) -> Crystal:
+        """Reduce a structure to the cell the network is trained in."""
+        reduced = niggli(structure.get_primitive_structure())
+        return cls(
+            np.array(reduced.atomic_numbers),
+            np.mod(reduced.frac_coords, 1.0),
+            reduced.lattice.matrix.copy(),
+            reduced.composition.reduced_formula,
+        )
+
+    @property
+    def is_intermetallic(self) -> bool:
+        """Whether it holds no nonmetal."""
+        return not NONMETALS.intersection(self.numbers.tolist())
+
+
+def niggli(structure: Structure) -> Structure:
+    """Return the structure in its Niggli-reduced cell, or as it is where the reduction fails."""
+    try:
+        return structure.get_reduced_structure(reduction_algo="niggli")
+    except ValueError:  # the algorithm gives up on a few nearly degenerate cells
+        return structure.get_reduced_structure(reduction_algo="LLL")
+
+
+def prepare_training_set(
+    structures: Iterable[Structure], *, most_atoms: int = 40, exclude: Sequence[str] = ()
+) -> list[Crystal]:
+    """Choose and reduce the structures that a score net can learn from.
+
+    Parameters
+    ----------
+    structures : iterable of Structure
+    most_atoms : int
+        Primitive cells with more atoms are left out.
+    exclude : sequence of str
+        Formulas kept out, so that finding them later is a test.
+
+    Returns
+    -------
+    list of Crystal
+
+    Raises
+    ------
+    InputError
+        If nothing is left.
+    """
+    hidden = {parse_composition(formula).reduced_formula for formula in exclude}
+    crystals = []
+    for structure in structures:
+        if not structure.is_ordered or structure.composition.reduced_formula in hidden:
+            continue
+        crystal = Crystal.from_structure(structure.remove_oxidation_states())
+        if len(crystal.numbers) <= most_atoms:
+            crystals.append(crystal)
+    if not crystals:
+        raise InputError(
+            "No ordered structure is left to train on: give more, or raise the size limit."
+        )
+    return crystals
+
+
+def split_by_formula(
+    crystals: Sequence[Crystal], held_out: float, seed: int
+) -> tuple[list[Crystal], list[Crystal]]:
+    """Divide crystals so that no formula of the second part occurs in the first."""
+    formulas = np.array(sorted({crystal.formula for crystal in crystals}))
+    chosen = np.random.default_rng(seed).permutation(formulas)[: int(held_out * len(formulas))]
+    hidden = set(chosen.tolist())
+    train = [crystal for crystal in crystals if crystal.formula not in hidden]
+    return train, [crystal for crystal in crystals if crystal.formula in hidden]
+
+
+def read_structures(paths: Iterable[str | Path]) -> Iterator[Structure]:
+    """Read structures from files of any mixture of formats.
+
+    A ``.json`` or ``.json.gz`` file holds a structure, or a list of structures or of records with
+    the key ``structure`` (pymatgen's dictionaries); anything else is what pymatgen or ASE reads
+    (CIF, POSCAR, extxyz with many frames).
+
+    Raises
+    ------
+    InputError
+        If a file is missing or holds no structure.
+    """
+    for path in map(Path, paths):
+        if not path.is_file():
+            raise InputError(f"There is no structure file {path}.")
+        try:
+            if path.name.endswith((".json", ".json.gz")):
+                yield from _from_json(path)
+            elif path.suffix in (".xyz", ".extxyz", ".traj"):
+                yield from _from_ase(path)
+            else:
+                yield _from_pymatgen(path)
+        except (ValueError, KeyError, TypeError, IndexError) as exc:
+            raise InputError(f"{path} holds no structure that can be read: {exc}.") from exc
+
+
+def _from_json(path: Path) -> Iterator[Structure]:
+    from pymatgen.core import Structure
+
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt") as handle:
+        content = json.load(handle)
+    for record in content if isinstance(content, list) else [content]:
+        yield Structure.from_dict(record.get("structure", record))
+
+
+def _from_ase(path: Path) -> Iterator[Structure]:
+    from ase.io import iread
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    for atoms in iread(path):
+        yield AseAtomsAdaptor.get_structure(atoms)
+
+
+def _from_pymatgen(path: Path) -> Structure:
+    from pymatgen.core import Structure
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return Structure.from_file(path)
+
+
+def query_store(
+    store: Store, criteria: Mapping[str, Any] | None = None, key: str = "structure"
+) -> Iterator[Structure]:
+    """Yield the structures of the documents of a maggma store that meet the criteria.
+
+    Raises
+    ------
+    InputError
+        If a document has no structure under the key.
+    """
+    from pymatgen.core import Structure
+
+    with store:
+        for document in store.query(dict(criteria or {}), properties=[key]):
+            value: Any = document
+            for part in key.split("."):
+                value = value.get(part) if isinstance(value, dict) else None
+            if value is None:
+                raise InputError(f"A document of the store has no structure under '{key}'.")
+            yield Structure.from_dict(value) if isinstance(value, dict) else value
+
+
+def query_materials_project(api_key: str | None = None, **criteria: Any) -> Iterator[Structure]:
+    """Yield structures of the Materials Project (package mp-api and a key of the user's).
+
+    Parameters
+    ----------
+    api_key : str, optional
+        Else the variable ``MP_API_KEY``.
+    **criteria
+        As ``MPRester.materials.summary.search`` takes them, such as ``energy_above_hull=(0, 0.1)``.
+
+    Raises
+    ------
+    InputError
+        If mp-api is not installed.
+    """
+    try:
+        from mp_api.client import MPRester
+    except ImportError as exc:
+        raise InputError("Materials Project queries need mp-api: pip install mp-api.") from exc
+    with MPRester(api_key) as rester:
+        for document in rester.materials.summary.search(fields=["structure"], **criteria):
+            yield document.structure

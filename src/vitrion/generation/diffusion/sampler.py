@@ -1,0 +1,214 @@
+"""From noise to positions: predictor-corrector sampling, free or around a given host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+
+from vitrion.errors import InputError
+from vitrion.generation.diffusion.crystals import CrystalBatch, make_batch, pad
+from vitrion.generation.diffusion.noise import NoiseSchedule, mean_over
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vitrion.generation.diffusion.net import ScoreNet
+
+InpaintMode = Literal["conditioned", "repaint"]
+
+
+@dataclass(frozen=True)
+class SamplerSettings:
+    """How noise becomes a crystal.
+
+    Attributes
+    ----------
+    levels : int
+        Noise levels, evenly spaced in their logarithm.
+    correctors : int
+        Langevin steps at each level before the step to the next.
+    signal_to_noise : float
+        Size of a Langevin step, which is ``2 (signal_to_noise * sigma)^2``.
+    mode : "conditioned" or "repaint"
+        How a host is held. Conditioned: it stands at its place with the smallest noise level, which
+        the network was trained to read. RePaint: it is noised like the rest, and the sampler
+        jumps back to let both agree (A. Lugmayr et al., arXiv 2201.09865).
+    jump_length, resamples : int
+        Levels of a jump, and passes over each stretch of that length (RePaint only).
+    """
+
+    levels: int = 100
+    correctors: int = 1
+    signal_to_noise: float = 0.3
+    mode: InpaintMode = "conditioned"
+    jump_length: int = 10
+    resamples: int = 3
+
+    def check(self) -> None:
+        """Raise InputError where a value makes no sense."""
+        if self.levels < 2 or self.correctors < 0 or self.jump_length < 1 or self.resamples < 1:
+            raise InputError(
+                "The sampler needs at least two levels, one resample and a jump of one level."
+            )
+        if not 0 < self.signal_to_noise < 1:
+            raise InputError("The signal-to-noise ratio must lie between 0 and 1.")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One crystal to be sampled.
+
+    Attributes
+    ----------
+    numbers : array (n,)
+        Atomic numbers.
+    lattice : array (3, 3)
+        Row vectors in A, best Niggli-reduced.
+    seed : int
+        The result depends on it alone, not on what else is in the batch (to rounding).
+    host : array (h, 3) or None
+        Fractional positions of the first ``h`` atoms, which are given.
+    """
+
+    numbers: np.ndarray
+    lattice: np.ndarray
+    seed: int
+    host: np.ndarray | None = None
+
+    @property
+    def n_host(self) -> int:
+        """Number of atoms that are given."""
+        return 0 if self.host is None else len(self.host)
+
+
+@torch.no_grad()
+def sample(
+    net: ScoreNet,
+    tasks: Sequence[Task],
+    schedule: NoiseSchedule,
+    settings: SamplerSettings | None = None,
+) -> list[np.ndarray]:
+    """Sample the positions of a batch of crystals.
+
+    Parameters
+    ----------
+    net : ScoreNet
+    tasks : sequence of Task
+        All in one batch: split long lists by ``batches_of``.
+    schedule : NoiseSchedule
+        The range of noise the network was trained on.
+    settings : SamplerSettings, optional
+
+    Returns
+    -------
+    list of array (n, 3)
+        Fractional coordinates in [0, 1); a host's are those given.
+    """
+    settings = settings or SamplerSettings()
+    settings.check()
+    run = _Run(net, tasks, schedule, settings)
+    if settings.mode == "repaint" and bool(run.host.any()):
+        run.repaint()
+    else:
+        run.descend(0, settings.levels)
+    return run.result()
+
+
+def batches_of(tasks: Sequence[Task], most_atoms: int = 1536) -> list[list[int]]:
+    """Return indices of tasks by batch: sizes alike, at most so many padded atoms a batch."""
+    batches: list[list[int]] = [[]]
+    for index in np.argsort([len(task.numbers) for task in tasks], kind="stable").tolist():
+        if batches[-1] and (len(batches[-1]) + 1) * len(tasks[index].numbers) > most_atoms:
+            batches.append([])
+        batches[-1].append(index)
+    return batches
+
+
+class _Run:
+    """The state of one batch on its way through the noise levels."""
+
+    def __init__(
+        self,
+        net: ScoreNet,
+        tasks: Sequence[Task],
+        schedule: NoiseSchedule,
+        settings: SamplerSettings,
+    ) -> None:
+        self.net, self.tasks, self.settings = net, tasks, settings
+        device = next(net.parameters()).device
+        batch = make_batch(
+            [task.numbers for task in tasks],
+            np.stack([task.lattice for task in tasks]),
+            net.config.cutoff_A,
+        )
+        self.batch: CrystalBatch = batch.to(device)
+        self.inverse = torch.linalg.inv(self.batch.lattice)
+        self.sigmas = [*schedule.levels(settings.levels), 0.0]
+        # Drawn on the CPU, one stream a crystal, so that no batch and no device changes the noise.
+        self.streams = [torch.Generator().manual_seed(task.seed) for task in tasks]
+        self.n_atoms = batch.numbers.shape[1]
+        given = [np.zeros((0, 3)) if task.host is None else task.host for task in tasks]
+        self.given = pad(given, self.n_atoms).to(device)
+        counts = torch.tensor([task.n_host for task in tasks], device=device)
+        self.host = torch.arange(self.n_atoms, device=device) < counts[:, None]
+        self.free = (self.batch.mask & ~self.host).float()
+        start = torch.stack([torch.rand((self.n_atoms, 3), generator=s) for s in self.streams])
+        self.fractional = torch.where(self.host[..., None], self.given, start.to(device))
+
+    def result(self) -> list[np.ndarray]:
+        fractional = torch.where(self.host[..., None], self.given, self.fractional)
+        wrapped = torch.remainder(fractional, 1.0).double().cpu().numpy()
+        return [row[: len(task.numbers)] for row, task in zip(wrapped, self.tasks, strict=True)]
+
+    def descend(self, first: int, last: int, *, noised_host: bool = False) -> None:
+        """Go from level ``first`` to level ``last``."""
+        for level in range(first, last):
+            sigma, lower = self.sigmas[level], self.sigmas[level + 1]
+            if noised_host:
+                self._place_host(sigma)
+            for _ in range(self.settings.correctors):
+                step = 2 * (self.settings.signal_to_noise * sigma) ** 2
+                self._move(sigma, step, (2 * step) ** 0.5, noised_host)
+            # Reverse diffusion: the variance falls by sigma^2 - lower^2.
+            drop = sigma**2 - lower**2
+            self._move(sigma, drop, drop**0.5 * lower / sigma, noised_host)
+
+    def repaint(self) -> None:
+        """Descend in stretches; after each, jump back and descend again."""
+        for start in range(0, self.settings.levels, self.settings.jump_length):
+            end = min(start + self.settings.jump_length, self.settings.levels)
+            for repeat in range(self.settings.resamples):
+                self.descend(start, end, noised_host=True)
+                if repeat + 1 < self.settings.resamples:
+                    # The variance to put back is a difference of variances; its square root is
+                    # the width of the noise.
+                    width = (self.sigmas[start] ** 2 - self.sigmas[end] ** 2) ** 0.5
+                    self._shift(width * self._noise())
+
+    def _move(self, sigma: float, step: float, width: float, noised_host: bool) -> None:
+        """Take ``x += step * score + width * noise`` for the free atoms."""
+        levels = torch.full(self.host.shape, sigma, device=self.batch.device)
+        if not noised_host:
+            levels = levels.masked_fill(self.host, self.sigmas[-2])
+        score = self.net(self.batch, self.fractional, levels) / sigma
+        # Where nothing is given there is no origin: the crystal as a whole does not drift.
+        drift = mean_over(score, self.free)
+        score = score - torch.where(self.host.any(1)[:, None, None], 0.0, drift)
+        move = step * score
+        if width > 0:
+            move = move + width * self._noise()
+        self._shift(move * self.free[..., None])
+
+    def _place_host(self, sigma: float) -> None:
+        noised = self.given + sigma * self._noise() @ self.inverse
+        self.fractional = torch.where(self.host[..., None], noised, self.fractional)
+
+    def _shift(self, cartesian: torch.Tensor) -> None:
+        self.fractional = torch.remainder(self.fractional + cartesian @ self.inverse, 1.0)
+
+    def _noise(self) -> torch.Tensor:
+        noise = [torch.randn((self.n_atoms, 3), generator=s) for s in self.streams]
+        return torch.stack(noise).to(self.batch.device)

@@ -1,0 +1,311 @@
+"""Train the score net: ``python -m vitrion.generation.diffusion.train OUT FILE [FILE ...]``.
+
+A killed run continues from its checkpoint when the same command is given again. The weights
+written are the running mean of those of the training steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from vitrion.generation.diffusion.crystals import CrystalBatch, make_batch, pad
+from vitrion.generation.diffusion.dataset import (
+    NONMETALS,
+    Crystal,
+    prepare_training_set,
+    read_structures,
+    split_by_formula,
+)
+from vitrion.generation.diffusion.net import NetConfig, ScoreNet, element_descriptors
+from vitrion.generation.diffusion.noise import NoiseSchedule, add_noise
+from vitrion.generation.diffusion.weights import ScoreNetCard, save_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train.
+
+    Attributes
+    ----------
+    wall_minutes : float
+        The run stops, with its weights written, after this time.
+    atoms_per_batch : int
+        Cells are batched with others of their size up to this many atoms.
+    learning_rate : float
+        After a warm-up of 100 steps; falls as the inverse root of the step from 3,000 on.
+    intermetallic_fraction : float
+        Share of the compounds without a nonmetal that an epoch sees; they teach packing, not
+        bonds.
+    held_out : float
+        Share of the formulas kept for validation.
+    most_atoms : int
+        Largest cell.
+    checkpoint_minutes : float
+        Time between checkpoints.
+    seed : int
+    device : str
+        Torch device.
+    """
+
+    wall_minutes: float = 60.0
+    atoms_per_batch: int = 384
+    learning_rate: float = 1e-3
+    intermetallic_fraction: float = 0.3
+    held_out: float = 0.08
+    most_atoms: int = 40
+    checkpoint_minutes: float = 3.0
+    seed: int = 0
+    device: str = "cpu"
+
+
+class Trainer:
+    """A training run that can be killed and continued."""
+
+    def __init__(
+        self,
+        crystals: Sequence[Crystal],
+        out: str | Path,
+        settings: TrainSettings | None = None,
+        *,
+        net_config: NetConfig | None = None,
+        start: ScoreNet | None = None,
+        training_set: str = "not stated",
+        name: str = "user",
+    ) -> None:
+        """Prepare a run that writes ``OUT`` (weights) and ``OUT.checkpoint``.
+
+        Parameters
+        ----------
+        crystals : sequence of Crystal
+            See ``prepare_training_set``.
+        out : path
+            Weights file to write.
+        settings : TrainSettings, optional
+        net_config : NetConfig, optional
+            Size of a new network.
+        start : ScoreNet, optional
+            A network to go on from, in place of a new one.
+        training_set, name : str
+            What the weights say of themselves.
+        """
+        self.settings = settings or TrainSettings()
+        self.out = Path(out)
+        self.train_set, self.test_set = split_by_formula(
+            crystals, self.settings.held_out, self.settings.seed
+        )
+        torch.manual_seed(self.settings.seed)
+        self.net = start or ScoreNet(net_config)
+        if start is None:
+            self.net.descriptors.copy_(element_descriptors())
+        self.net.to(self.settings.device).train()
+        self.mean = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
+        self.optimizer = torch.optim.AdamW(self.net.parameters(), self.settings.learning_rate)
+        self.schedule = NoiseSchedule()
+        self.generator = torch.Generator().manual_seed(self.settings.seed)
+        self.rng = np.random.default_rng(self.settings.seed)
+        self.step, self.epochs, self.losses = 0, 0.0, []
+        self.training_set, self.name = training_set, name
+
+    @property
+    def checkpoint(self) -> Path:
+        """File from which a killed run continues."""
+        return self.out.with_name(self.out.name + ".checkpoint")
+
+    def run(self) -> Path:
+        """Train until the time is up and return the weights file."""
+        if self.checkpoint.is_file():
+            self._restore()
+        logger.info(
+            "%d crystals, %d held out, %d parameters",
+            len(self.train_set),
+            len(self.test_set),
+            sum(p.numel() for p in self.net.parameters()),
+        )
+        end = time.monotonic() + 60 * self.settings.wall_minutes
+        saved = time.monotonic()
+        while time.monotonic() < end:
+            batches = list(self._epoch())
+            for chosen in batches:
+                self._train_step(chosen)
+                self.epochs += 1 / len(batches)
+                if time.monotonic() - saved > 60 * self.settings.checkpoint_minutes:
+                    self._save()
+                    saved = time.monotonic()
+                if time.monotonic() > end:
+                    break
+        self._save()
+        return self.out
+
+    def _epoch(self) -> Iterator[list[Crystal]]:
+        """Batches of cells of similar size, in random order."""
+        share = self.settings.intermetallic_fraction
+        seen = [c for c in self.train_set if not c.is_intermetallic or self.rng.random() < share]
+        sizes = np.array([len(c.numbers) for c in seen])
+        batches: list[list[Crystal]] = [[]]
+        for index in np.argsort(sizes * self.rng.uniform(0.85, 1.15, len(sizes))):
+            if (len(batches[-1]) + 1) * sizes[index] > self.settings.atoms_per_batch and batches[
+                -1
+            ]:
+                batches.append([])
+            batches[-1].append(seen[index])
+        for index in self.rng.permutation(len(batches)):
+            yield batches[index]
+
+    def _train_step(self, chosen: Sequence[Crystal]) -> None:
+        self.step += 1
+        rate = min(1.0, self.step / 100) * min(1.0, (3000 / self.step) ** 0.5)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * rate
+        loss = self._loss(chosen, self.generator)
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimizer.step()
+        self.losses.append(loss.item())
+        keep = min(0.999, self.step / (self.step + 10))
+        for key, value in self.net.state_dict().items():
+            if value.dtype.is_floating_point:
+                self.mean[key].lerp_(value, 1 - keep)
+
+    def _loss(self, chosen: Sequence[Crystal], generator: torch.Generator) -> torch.Tensor:
+        """Mean squared error of sigma times the score, per noised atom."""
+        batch = batch_of(chosen, self.net.config.cutoff_A)
+        fractional = pad([c.fractional for c in chosen], batch.numbers.shape[1])
+        noised = add_noise(batch, fractional, self.schedule, generator)
+        device = self.settings.device
+        found = self.net(batch.to(device), noised.fractional.to(device), noised.sigma.to(device))
+        squares = ((found - noised.target.to(device)) ** 2).sum(-1)
+        weight = noised.weight.to(device)
+        return (squares * weight).sum() / weight.sum().clamp(min=1.0)
+
+    @torch.no_grad()
+    def validation_loss(self) -> float:
+        """Return the loss of the mean weights on held-out formulas, over one fixed noise."""
+        kept = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
+        self.net.load_state_dict(self.mean)
+        generator = torch.Generator().manual_seed(1)
+        ordered = sorted(self.test_set, key=lambda c: len(c.numbers))
+        losses = [
+            self._loss(ordered[i : i + 32], generator).item() for i in range(0, len(ordered), 32)
+        ]
+        self.net.load_state_dict(kept)
+        return float(np.mean(losses)) if losses else float("nan")
+
+    def _save(self) -> None:
+        validation = self.validation_loss()
+        logger.info(
+            "step %d epoch %.1f train %.3f validation %.3f",
+            self.step,
+            self.epochs,
+            np.mean(self.losses[-100:]),
+            validation,
+        )
+        state = {
+            "net": self.net.state_dict(),
+            "mean": self.mean,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "epochs": self.epochs,
+            "generator": self.generator.get_state(),
+        }
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(self.checkpoint)
+        mean_net = ScoreNet(self.net.config)
+        mean_net.load_state_dict(self.mean)
+        partial = self.out.with_suffix(".partial")
+        save_weights(mean_net, self._card(validation), partial)
+        partial.replace(self.out)
+
+    def _restore(self) -> None:
+        state = torch.load(self.checkpoint, map_location=self.settings.device, weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.mean = state["mean"]
+        self.step, self.epochs = state["step"], state["epochs"]
+        self.generator.set_state(state["generator"].cpu())
+        self.rng = np.random.default_rng([self.settings.seed, self.step])
+
+    def _card(self, validation: float) -> ScoreNetCard:
+        from ase.data import chemical_symbols
+
+        elements: Counter[str] = Counter()
+        systems = set()
+        for crystal in self.train_set:
+            numbers = set(crystal.numbers.tolist())
+            symbols = sorted(chemical_symbols[z] for z in numbers)
+            elements.update(symbols)
+            if len(numbers & NONMETALS) >= 2:
+                systems.add("-".join(symbols))
+        return ScoreNetCard(
+            name=self.name,
+            config=asdict(self.net.config),
+            largest_noise_A=self.schedule.largest_A,
+            smallest_noise_A=self.schedule.smallest_A,
+            elements=dict(sorted(elements.items())),
+            systems=sorted(systems),
+            training_set=self.training_set,
+            n_crystals=len(self.train_set),
+            epochs=round(self.epochs, 1),
+            validation_loss=round(validation, 4),
+        )
+
+
+def batch_of(crystals: Sequence[Crystal], radius: float) -> CrystalBatch:
+    """Return crystals as one batch."""
+    return make_batch(
+        [c.numbers for c in crystals], np.stack([c.lattice for c in crystals]), radius
+    )
+
+
+def main() -> None:
+    """Read structures, train, write the weights."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", help="safetensors file to write")
+    parser.add_argument("files", nargs="+", help="structure files (see read_structures)")
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--exclude", nargs="*", default=[], help="formulas to keep out")
+    parser.add_argument("--most-atoms", type=int, default=40)
+    parser.add_argument("--channels", type=int, default=64)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--start", help="weights to go on from")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--name", default="user")
+    parser.add_argument("--training-set", default="not stated", help="what the weights will say")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    if options.device == "cpu":
+        torch.set_num_threads(1)
+    from vitrion.generation.diffusion.weights import load_weights
+
+    crystals = prepare_training_set(
+        read_structures(options.files), most_atoms=options.most_atoms, exclude=options.exclude
+    )
+    Trainer(
+        crystals,
+        options.out,
+        TrainSettings(wall_minutes=options.minutes, seed=options.seed, device=options.device),
+        net_config=NetConfig(channels=options.channels, layers=options.layers),
+        start=load_weights(options.start)[0] if options.start else None,
+        training_set=options.training_set,
+        name=options.name,
+    ).run()
+
+
+if __name__ == "__main__":
+    main()
