@@ -110,12 +110,18 @@ def load_student(path: str | Path, sha256: str | None = None) -> torch.nn.Module
     if sha256 is not None and sha256_of(path) != sha256:
         raise PotentialError(f"{path} is not the file that was released: install vitrion again.")
     description, tensors = read_student(path)
-    model = build_model(description)
     weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    return fill_model(build_model(description), weights, str(path))
+
+
+def fill_model(
+    model: torch.nn.Module, weights: dict[str, torch.Tensor], origin: str
+) -> torch.nn.Module:
+    """Load weights into a model; whatever does not fit raises ``PotentialError``."""
     missing, unexpected = model.load_state_dict(weights, strict=False)
-    lost = [key for key in missing if not any(part in key for part in _DERIVED)]
-    if lost or unexpected:
-        raise PotentialError(f"{path} does not fit its own description ({(lost + unexpected)[0]}).")
+    wrong = [key for key in (*missing, *unexpected) if not any(part in key for part in _DERIVED)]
+    if wrong:
+        raise PotentialError(f"{origin} does not fit its own description ({wrong[0]}).")
     return model
 
 

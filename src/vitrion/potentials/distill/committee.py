@@ -1,0 +1,60 @@
+"""Which frames a committee of students disagrees on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+
+def disagreement(frames: Sequence[Atoms], committee: Sequence[Calculator]) -> np.ndarray:
+    """Score frames by the largest difference of any atom's force from the first member's.
+
+    The difference (eV/A) is divided by ``1 + 0.15 max |F|``, so that it is absolute where forces
+    are small and relative where they are large.
+
+    Returns
+    -------
+    ndarray
+        ``(n_frames,)``.
+
+    Raises
+    ------
+    InputError
+        If the committee has fewer than two members.
+    """
+    if len(committee) < 2:
+        raise InputError("A committee needs at least two potentials.")
+    scores = []
+    for frame in frames:
+        forces = np.array([np.array(member.get_forces(frame)) for member in committee])
+        spread = np.linalg.norm(forces[1:] - forces[0], axis=2).max()
+        scores.append(spread / (1 + 0.15 * np.linalg.norm(forces[0], axis=1).max()))
+    return np.array(scores)
+
+
+def select(
+    scores: np.ndarray, rng: np.random.Generator, *, limit: int, threshold: float, spacing: int = 2
+) -> list[int]:
+    """Choose up to ``limit`` frames above ``threshold``, ``spacing`` frames apart, and one more.
+
+    The one more is drawn at random, so that the set does not consist of failures alone.
+    """
+    chosen: list[int] = []
+    for index in np.argsort(scores)[::-1]:
+        if len(chosen) >= limit or scores[index] < threshold:
+            break
+        if all(abs(int(index) - other) >= spacing for other in chosen):
+            chosen.append(int(index))
+    extra = int(rng.integers(len(scores)))
+    if extra not in chosen:
+        chosen.append(extra)
+    return sorted(chosen)

@@ -1,0 +1,84 @@
+"""Labelled frames: reading, filtering, splitting and the energies of the free atoms."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase.io import read, write
+
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ase import Atoms
+
+ENERGY, FORCES, STRESS = "REF_energy", "REF_forces", "REF_stress"
+"""Keys of the labels: eV; eV/A; eV/A3 (nine numbers, tension positive)."""
+
+
+def read_labelled(paths: Iterable[Path | str]) -> list[Atoms]:
+    """Read the labelled frames of all files.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or a frame carries no labels.
+    """
+    frames: list[Atoms] = []
+    for path in paths:
+        if not Path(path).is_file():
+            raise InputError(f"There is no file of labelled frames {path}.")
+        frames += read(path, index=":", format="extxyz")
+    if any(ENERGY not in a.info or FORCES not in a.arrays for a in frames):
+        raise InputError(f"Some frames lack the labels {ENERGY} and {FORCES}: label them first.")
+    return frames
+
+
+def within(frames: Iterable[Atoms], largest_force: float) -> list[Atoms]:
+    """Keep the frames with no force component above ``largest_force`` (eV/A)."""
+    return [a for a in frames if np.abs(a.arrays[FORCES]).max() <= largest_force]
+
+
+def split(frames: Iterable[Atoms], fraction: float) -> tuple[list[Atoms], list[Atoms]]:
+    """Split into training and validation frames.
+
+    A frame's side follows from its positions alone, so that it never changes sides when frames are
+    added and training goes on.
+    """
+    sides: tuple[list[Atoms], list[Atoms]] = ([], [])
+    for atoms in frames:
+        digest = hashlib.sha256(np.round(atoms.positions, 4).tobytes()).digest()
+        sides[int.from_bytes(digest[:4], "big") < fraction * 2**32].append(atoms)
+    return sides
+
+
+def fit_atomic_energies(frames: Sequence[Atoms]) -> dict[int, float]:
+    """Fit one energy per element (eV) to the energies per atom, by least squares.
+
+    Only compositions that vary fix them; in directions that do not, the smallest solution is taken.
+
+    Raises
+    ------
+    InputError
+        If there are no frames.
+    """
+    if not frames:
+        raise InputError("Atomic energies cannot be fitted to no frames at all.")
+    elements = sorted({int(z) for a in frames for z in a.numbers})
+    counts = np.array([[np.sum(a.numbers == z) for z in elements] for a in frames], dtype=float)
+    energies = np.array([a.info[ENERGY] for a in frames])
+    sizes = counts.sum(axis=1)
+    solution = np.linalg.lstsq(counts / sizes[:, None], energies / sizes, rcond=1e-8)[0]
+    return dict(zip(elements, (float(e) for e in solution), strict=True))
+
+
+def write_frames(path: Path, frames: Sequence[Atoms]) -> Path:
+    """Write frames as extended XYZ, as a whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    write(partial, list(frames), format="extxyz")
+    partial.replace(path)
+    return path
