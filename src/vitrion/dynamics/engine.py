@@ -220,7 +220,6 @@ class _Run:
             )
         self.rng = np.random.default_rng(noise)
         stress = self._wants_stress(0)
-        self.forces.warm_up(start.positions, start.cell, s.needs_stress or s.save_pressure)
         energy, forces, sigma = self.forces(start.positions, start.cell, stress)
         self.state = State(
             start.positions,
@@ -248,16 +247,12 @@ class _Run:
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Take up a checkpoint; frames after it are dropped."""
-        s = self.settings
         self.start, self.state = checkpoint.start, checkpoint.state
         self.elapsed_before = checkpoint.elapsed_s
         self.rng = np.random.default_rng()
         self.rng.bit_generator.state = checkpoint.random_state
         self.writer = TrajectoryWriter(self.directory / TRAJECTORY_NAME)
         self.writer.truncate(checkpoint.n_frames)
-        self.forces.warm_up(
-            self.state.positions, self.state.cell, s.needs_stress or s.save_pressure
-        )
 
     def advance(self, began: float, walltime_s: float | None, report: Report | None) -> None:
         """Make the remaining steps, or as many as the walltime allows."""

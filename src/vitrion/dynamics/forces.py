@@ -7,6 +7,7 @@ are brought into the cell for it then, because float32 models lose digits far fr
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +16,9 @@ from ase.calculators.calculator import all_changes
 from ase.stress import voigt_6_to_full_3x3_stress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ase.calculators.calculator import Calculator
-
-WARM_UP_CALLS = 4
-"""Calls after which torch's just-in-time compiler has settled on its final code."""
 
 
 class ForceProvider:
@@ -50,7 +48,7 @@ class ForceProvider:
         remove_net_force: bool = True,
     ) -> None:
         self._calculator = calculator
-        self._lean = _lean_mace(calculator)
+        self._switch = _stress_switch(calculator)
         self._pbc = np.asarray(pbc, dtype=bool)
         self._atoms = Atoms(numbers, np.zeros((len(numbers), 3)), pbc=self._pbc)
         self._changes: list[str] = list(all_changes)
@@ -68,8 +66,8 @@ class ForceProvider:
         if self._images is None:
             self._images = self._images_of(positions, cell)
         self._atoms.positions[:] = positions - self._images @ cell
-        if self._lean is not None:
-            self._lean.enabled = stress
+        if self._switch is not None:
+            self._switch.enabled = stress
         wanted = ["energy", "forces", "stress"] if stress else ["energy", "forces"]
         self._calculator.calculate(self._atoms, wanted, self._changes)
         self._changes = ["positions", "cell"]
@@ -86,19 +84,11 @@ class ForceProvider:
         self._changes = list(all_changes)
         self._images = None
 
-    def warm_up(self, positions: np.ndarray, cell: np.ndarray, stress: bool) -> None:
-        """Bring a freshly loaded calculator into the state that later calls find it in."""
-        self.forget()
-        for _ in range(WARM_UP_CALLS if _is_torch(self._calculator) else 0):
-            self(positions, cell, stress)
-            if stress:
-                self(positions, cell, False)
-        self.forget()
-
     def close(self) -> None:
         """Give the calculator back as it was."""
-        if self._lean is not None:
-            self._calculator.models = self._lean.originals
+        if self._switch is not None:
+            self._switch.remove()
+            self._switch = None
 
     def _images_of(self, positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
         """Return the lattice translations (n, 3) that bring the atoms into the cell.
@@ -132,32 +122,32 @@ def _full(stress: np.ndarray) -> np.ndarray:
     return voigt_6_to_full_3x3_stress(stress) if stress.shape == (6,) else stress.reshape(3, 3)
 
 
-def _is_torch(calculator: Any) -> bool:
-    return type(calculator).__module__.split(".")[0] in {"mace", "chgnet", "vitrion", "sevenn"}
+class _StressSwitch:
+    """Lets MACE models leave out the stress, a third of their cost, until it is enabled."""
 
-
-class _LeanModels:
-    """MACE models that leave out the stress, a third of the cost, until it is enabled."""
-
-    def __init__(self, calculator: Any) -> None:
-        import torch
-
-        outer = self
-
-        class Lean(torch.nn.Module):
-            def __init__(self, model: torch.nn.Module) -> None:
-                super().__init__()
-                self.model = model
-
-            def forward(self, data: Any, compute_stress: bool = False, **kwargs: Any) -> Any:
-                return self.model(data, compute_stress=compute_stress and outer.enabled, **kwargs)
-
+    def __init__(self, models: list[Any]) -> None:
         self.enabled = True
-        self.originals = calculator.models
-        calculator.models = [Lean(model) for model in calculator.models]
+        self._models = models
+        for model in models:
+            model.forward = partial(self._forward, model.forward)
+
+    def remove(self) -> None:
+        for model in self._models:
+            del model.forward  # the class's own shows again
+
+    def _forward(
+        self, forward: Callable[..., Any], data: Any, compute_stress: bool = False, **kwargs: Any
+    ) -> Any:
+        return forward(data, compute_stress=compute_stress and self.enabled, **kwargs)
 
 
-def _lean_mace(calculator: Any) -> _LeanModels | None:
+def _stress_switch(calculator: Any) -> _StressSwitch | None:
+    """Return a switch for calculators of mace-torch, which compute the stress always."""
     if not any(base.__module__.startswith("mace.") for base in type(calculator).__mro__):
         return None
-    return _LeanModels(calculator)
+    import torch
+
+    models = calculator.models
+    if any(isinstance(model, torch.jit.ScriptModule) for model in models):
+        return None
+    return _StressSwitch(models)
