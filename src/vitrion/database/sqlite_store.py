@@ -14,13 +14,13 @@ from monty.json import jsanitize
 from pydash import get, has, set_
 
 from vitrion.database.criteria import normalize, translate
-from vitrion.database.keys import ARRAY, keys_at, sort_key, values_at
+from vitrion.database.keys import ARRAY, is_exact, keys_at, sort_key, values_at
 from vitrion.database.projection import Properties, project
 from vitrion.database.sqlite_file import SQLiteFile
 from vitrion.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jobflow import JobStore
 
@@ -239,8 +239,23 @@ class SQLiteStore(Store):
         self, field: str, criteria: dict | None = None, all_exist: bool = False
     ) -> list[Any]:
         """Return the different values of a field, the elements where it is a list."""
+        clause = translate(normalize(criteria or {}), fields := self._fields())
+        if field not in fields or not clause.exact:
+            return self._distinct(self.query(criteria), field)
+        # One document for each value that the index knows is enough.
+        sql = "SELECT min(doc) FROM entries WHERE field = ?"
+        sql += f" AND doc IN (SELECT id FROM docs WHERE {clause.sql})" if clause.sql else ""
+        parameters = [fields[field], *clause.parameters]
+        ids = [row[0] for row in self.file.rows(sql + " GROUP BY key", parameters)]
+        values = self._distinct((document for _, document in self._read(ids)), field)
+        if all(value is None or is_exact(value) for value in values):
+            return values
+        return self._distinct(self.query(criteria), field)
+
+    @staticmethod
+    def _distinct(documents: Iterable[dict], field: str) -> list[Any]:
         found: dict[bytes, Any] = {}
-        for document in self.query(criteria):
+        for document in documents:
             for value in values_at(document, field.split(".")):
                 for item in value if isinstance(value, list) else [value]:
                     found.setdefault(bson.encode({"": item}), item)

@@ -1,0 +1,270 @@
+"""From job outputs to material collections.
+
+Run as often as wanted, by one host or several at once: a document is written under the uuid of the
+job that made it, so that building twice changes nothing, and only what is new or changed is read.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from maggma.core import Builder
+from maggma.utils import grouper
+from monty.json import jsanitize
+
+from vitrion.database.collections import KEY, Collections
+from vitrion.documents.summary import SummaryDoc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from maggma.core import Store
+
+_STAMP = ("uuid", "index", "completed_at")
+_GROUP = ("material_id", "formula_pretty", "phase")
+
+
+class DocumentBuilder(Builder):
+    """Keep the collection of one kind of document in step with the job outputs.
+
+    The collection holds the last output of each job, flat, with ``document_id`` (the job's uuid)
+    and ``job`` (its uuid, index, time of completion and name). Large objects stay where the
+    JobStore put them; the document keeps the references. Documents of outputs that are gone are
+    removed.
+
+    Parameters
+    ----------
+    outputs
+        The ``docs_store`` of a JobStore.
+    collection
+        The collection to fill, with the key ``document_id``.
+    property_name
+        The kind of document.
+    chunk_size
+        Documents written at a time.
+    """
+
+    def __init__(
+        self, outputs: Store, collection: Store, property_name: str, chunk_size: int = 200
+    ) -> None:
+        self.outputs = outputs
+        self.collection = collection
+        self.property_name = property_name
+        self.written: list[str] = []
+        self.removed: list[str] = []
+        super().__init__([outputs], [collection], chunk_size)
+
+    def prechunk(self, number_splits: int) -> Iterator[dict]:
+        """Not needed: reading what is new costs far less than the jobs that made it."""
+        raise NotImplementedError("Run this builder in one process.")
+
+    def get_items(self) -> Iterator[dict]:
+        """Yield the job outputs that are newer than their document, or have none."""
+        self.written, self.removed = [], []
+        stamps = self._newest_outputs()
+        known = {doc[KEY]: doc["job"] for doc in self.collection.query({}, [KEY, "job"])}
+        self.removed = sorted(known.keys() - stamps.keys())
+        fresh = [
+            stamp
+            for uuid, stamp in stamps.items()
+            if {name: known.get(uuid, {}).get(name) for name in _STAMP} != stamp
+        ]
+        self.total = len(fresh)
+        for chunk in grouper(fresh, self.chunk_size):
+            uuids = [stamp["uuid"] for stamp in chunk]
+            for output in self.outputs.query({"uuid": {"$in": uuids}, **self._criteria()}):
+                if output["index"] == stamps[output["uuid"]]["index"]:
+                    yield output
+
+    def process_item(self, item: dict) -> dict:
+        """Make the document of one job output."""
+        stamp = {name: item.get(name) for name in _STAMP}
+        return {**item["output"], KEY: item["uuid"], "job": {**stamp, "name": item.get("name")}}
+
+    def update_targets(self, items: list[dict]) -> None:
+        """Write documents."""
+        self.collection.update(items, key=KEY)
+        self.written += [item[KEY] for item in items]
+
+    def finalize(self) -> None:
+        """Remove the documents whose job output is gone; the stores stay open."""
+        if self.removed:
+            self.collection.remove_docs({KEY: {"$in": self.removed}})
+
+    def _criteria(self) -> dict[str, Any]:
+        return {"output.property_name": self.property_name}
+
+    def _newest_outputs(self) -> dict[str, dict]:
+        newest: dict[str, dict] = {}
+        for doc in self.outputs.query(self._criteria(), list(_STAMP)):
+            uuid, index = doc["uuid"], doc["index"]
+            if uuid not in newest or index > newest[uuid]["index"]:
+                newest[uuid] = {name: doc.get(name) for name in _STAMP}
+        return newest
+
+
+class SummaryBuilder(Builder):
+    """Keep one summary for each material and phase in step with the material collections.
+
+    Parameters
+    ----------
+    sources
+        The collections of all kinds of documents, by property name.
+    summaries
+        The collection to fill, with the key ``document_id``.
+    key_fields
+        The ``key_fields`` of each kind of document.
+    chunk_size
+        Summaries written at a time.
+    """
+
+    def __init__(
+        self,
+        sources: dict[str, Store],
+        summaries: Store,
+        key_fields: dict[str, dict[str, str]],
+        chunk_size: int = 200,
+    ) -> None:
+        self.sources_by_name = sources
+        self.summaries = summaries
+        self.key_fields = key_fields
+        self.written: list[str] = []
+        self.removed: list[str] = []
+        super().__init__(list(sources.values()), [summaries], chunk_size)
+
+    def get_items(self) -> Iterator[tuple[str, list[dict]]]:
+        """Yield the documents of each material and phase whose summary is out of date."""
+        self.written, self.removed = [], []
+        members: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        stamps: dict[str, list[str]] = defaultdict(list)
+        for kind, store in self.sources_by_name.items():
+            for doc in store.query({}, [KEY, "job", *_GROUP]):
+                group = _group_id(doc)
+                members[group][kind].append(doc[KEY])
+                stamps[group].append(_stamp(doc))
+        known = {
+            doc[KEY]: doc["built_from"] for doc in self.summaries.query({}, [KEY, "built_from"])
+        }
+        self.removed = sorted(known.keys() - members.keys())
+        fresh = [group for group in members if known.get(group) != sorted(stamps[group])]
+        self.total = len(fresh)
+        for group in fresh:
+            documents: list[dict] = []
+            for kind, ids in members[group].items():
+                documents += self.sources_by_name[kind].query({KEY: {"$in": ids}})
+            yield group, documents
+
+    def process_item(self, item: tuple[str, list[dict]]) -> dict:
+        """Make one summary."""
+        group, documents = item
+        for document in documents:
+            document.pop("_id", None)
+        summary = SummaryDoc.from_documents(documents, self.key_fields)
+        content = jsanitize(summary, strict=True, allow_bson=True)
+        return {**content, KEY: group, "built_from": sorted(map(_stamp, documents))}
+
+    def update_targets(self, items: list[dict]) -> None:
+        """Write summaries."""
+        self.summaries.update(items, key=KEY)
+        self.written += [item[KEY] for item in items]
+
+    def finalize(self) -> None:
+        """Remove the summaries of materials that are gone; the stores stay open."""
+        if self.removed:
+            self.summaries.remove_docs({KEY: {"$in": self.removed}})
+
+
+def _stamp(document: dict) -> str:
+    return " ".join(str(document["job"][name]) for name in _STAMP)
+
+
+def _group_id(document: dict) -> str:
+    material = document.get("material_id") or document.get("formula_pretty") or "unknown"
+    return f"{material}:{document.get('phase') or 'unknown'}"
+
+
+@dataclass
+class BuildReport:
+    """What a build changed.
+
+    Attributes
+    ----------
+    written, removed : dict[str, int]
+        Number of documents by kind, where it is not zero.
+    """
+
+    written: dict[str, int] = field(default_factory=dict)
+    removed: dict[str, int] = field(default_factory=dict)
+
+    def add(self, kind: str, builder: DocumentBuilder | SummaryBuilder) -> None:
+        """Count what a builder has done."""
+        if builder.written:
+            self.written[kind] = len(builder.written)
+        if builder.removed:
+            self.removed[kind] = len(builder.removed)
+
+
+def build(collections: Collections) -> BuildReport:
+    """Bring all material collections and the summaries up to date with the job outputs.
+
+    Parameters
+    ----------
+    collections
+        The collections of a connected JobStore.
+
+    Returns
+    -------
+    BuildReport
+        What was written and removed; empty when nothing was new.
+    """
+    outputs = collections.job_store.docs_store
+    for name in ("uuid", "output.property_name"):
+        outputs.ensure_index(name)
+    state = _state(outputs)
+    report = BuildReport()
+    known = [kind for kind in collections.classes if kind != "summary"]
+    found = [kind for kind in outputs.distinct("output.property_name") if isinstance(kind, str)]
+    sources = {}
+    for kind in dict.fromkeys([*known, *found]):
+        sources[kind] = collections.store(kind)
+        builder = DocumentBuilder(outputs, sources[kind], kind)
+        _run(builder)
+        report.add(kind, builder)
+    key_fields = {kind: collections.key_fields(kind) for kind in sources}
+    summary_builder = SummaryBuilder(sources, collections.store("summary"), key_fields)
+    _run(summary_builder)
+    report.add("summary", summary_builder)
+    collections.store("builds").update({KEY: "last", "state": state}, key=KEY)
+    return report
+
+
+def build_if_changed(collections: Collections) -> BuildReport:
+    """Build unless the number of outputs and the newest of them are those of the last build.
+
+    Cheap enough for every opening of an embedded store. An output that was written again in
+    place, by a host whose clock is behind, is left to :func:`build`.
+    """
+    last = collections.store("builds").query_one({KEY: "last"})
+    if last is not None and last["state"] == _state(collections.job_store.docs_store):
+        return BuildReport()
+    return build(collections)
+
+
+def _state(outputs: Store) -> dict[str, Any]:
+    criteria = {"output.property_name": {"$exists": True}}
+    newest = outputs.query_one(criteria, ["completed_at"], sort={"completed_at": -1})
+    return {
+        "outputs": outputs.count(criteria),
+        "newest": newest["completed_at"] if newest else None,
+        "vitrion": version("vitrion"),
+    }
+
+
+def _run(builder: Builder) -> None:
+    # As Builder.run() does, without its progress bars and without closing the stores.
+    for chunk in grouper(builder.get_items(), builder.chunk_size):
+        builder.update_targets([builder.process_item(item) for item in chunk])
+    builder.finalize()

@@ -1,0 +1,257 @@
+"""Find documents again, in the manner of mp-api."""
+
+from __future__ import annotations
+
+import difflib
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Optional, cast
+
+from jobflow.utils.find import find_key
+from pydantic import BaseModel, ValidationError, create_model
+
+from vitrion.database.builders import build_if_changed
+from vitrion.database.collections import KEY, Collections, find_job_store
+from vitrion.database.job_store import SQLiteJobStore
+from vitrion.database.search import build_criteria, build_sort
+from vitrion.errors import InputError, StoreError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Sequence
+    from typing import Self
+
+    from jobflow import JobStore
+    from maggma.core import Store
+
+    from vitrion.documents.base import VitrionDoc
+
+_BOOKKEEPING = {"_id", "job", "built_from", "@module", "@class", "@version"}
+
+
+class VitrionClient:
+    """Search the documents of a store.
+
+    Each kind of document is an attribute, by its ``property_name``::
+
+        with VitrionClient("vitrion_data") as client:
+            found = client.conductivity.search(
+                chemsys="Li-P-O-F",
+                phase="amorphous",
+                sigma_300K_min=0.1,
+                fields=["formula_pretty", "conductivity_300K"],
+                sort="-sigma_300K",
+            )
+
+    Parameters
+    ----------
+    store
+        A JobStore, the folder of an embedded one, or a ``jobflow.yaml``; None takes the folder in
+        the settings.
+    build
+        Bring the material collections up to date first. None does so for an embedded store; on a
+        server ``vitrion build`` is run apart, because reading should not write there.
+
+    Raises
+    ------
+    StoreError
+        If there is no store there.
+    """
+
+    def __init__(
+        self, store: JobStore | str | os.PathLike[str] | None = None, *, build: bool | None = None
+    ) -> None:
+        job_store = find_job_store(store)
+        self.collections = Collections(job_store)
+        self._build = isinstance(job_store, SQLiteJobStore) if build is None else build
+
+    def __enter__(self) -> Self:
+        self.collections.__enter__()
+        if self._build:
+            build_if_changed(self.collections)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.collections.close()
+
+    @property
+    def properties(self) -> list[str]:
+        """The kinds of documents that can be searched."""
+        return sorted(self.collections.classes)
+
+    def __getitem__(self, name: str) -> PropertyClient:
+        """Return the search of one kind of document."""
+        if name not in self.collections.classes:
+            hint = difflib.get_close_matches(name, self.properties, n=1)
+            known = (
+                f"did you mean '{hint[0]}'?" if hint else f"known: {', '.join(self.properties)}."
+            )
+            raise InputError(f"There are no documents called '{name}'; {known}")
+        return PropertyClient(self.collections, name)
+
+    def __getattr__(self, name: str) -> PropertyClient:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except InputError as error:
+            raise AttributeError(str(error)) from error
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.properties]
+
+
+class PropertyClient:
+    """Search one kind of document; an attribute of :class:`VitrionClient`."""
+
+    def __init__(self, collections: Collections, name: str) -> None:
+        self.name = name
+        self.key_fields = collections.key_fields(name)
+        self.document_class = collections.classes[name]
+        self._collections = collections
+        self._store = collections.store(name)
+
+    def search(
+        self,
+        *,
+        fields: Sequence[str] | None = None,
+        sort: str | Sequence[str] | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        **filters: Any,
+    ) -> list[Any]:
+        """Return the documents that match all filters.
+
+        Parameters
+        ----------
+        fields
+            Names of the fields that are wanted; the documents then have these alone, and large
+            fields that are not named are not read. None returns whole documents.
+        sort
+            Field or key figure to sort by, or several; a leading ``-`` sorts downwards.
+        skip
+            Number of documents to pass over.
+        limit
+            Greatest number of documents; 0 returns all.
+        **filters
+            As :func:`vitrion.database.search.build_criteria` takes them.
+
+        Returns
+        -------
+        list
+            Documents of the class of this property, or smaller models with the wanted fields.
+
+        Raises
+        ------
+        InputError
+            If a field or filter is unknown.
+        StoreError
+            If a stored document does not fit its class.
+        """
+        model = self.document_class if fields is None else self._part(tuple(fields))
+        found = self.raw(fields=fields, sort=sort, skip=skip, limit=limit, **filters)
+        return [self._validated(model, document) for document in found]
+
+    def raw(
+        self,
+        *,
+        fields: Sequence[str] | None = None,
+        sort: str | Sequence[str] | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        resolve: bool = True,
+        **filters: Any,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield documents as dictionaries with their ``document_id``; otherwise as search().
+
+        Parameters
+        ----------
+        fields, sort, skip, limit, **filters
+            As in :meth:`search`, but that a field may be a dotted path.
+        resolve
+            Fetch large objects; otherwise they stay references.
+
+        Yields
+        ------
+        dict
+            The documents.
+        """
+        if skip < 0 or limit < 0:
+            raise InputError("The search takes a skip and a limit of zero or more.")
+        if fields is not None:
+            self._check_fields([field.split(".")[0] for field in fields if field != KEY])
+            if any("$" in field for field in fields):
+                raise InputError("A field of a document has no '$' in its name.")
+        criteria = build_criteria(filters, self.key_fields)
+        order = cast("dict", build_sort(sort, self.key_fields))
+        wanted = None if fields is None else [KEY, *fields]
+        for document in self._store.query(criteria, wanted, order or None, skip=skip, limit=limit):
+            kept = {name: value for name, value in document.items() if name not in _BOOKKEEPING}
+            yield self._resolved(kept) if resolve else kept
+
+    def count(self, **filters: Any) -> int:
+        """Return the number of documents that match all filters."""
+        return self._store.count(build_criteria(filters, self.key_fields))
+
+    def get(self, document_id: str) -> Any:
+        """Return one document by its identifier.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        found = self.search(document_id=document_id, deprecated=None, limit=1)
+        if not found:
+            raise InputError(f"There is no {self.name} document '{document_id}'.")
+        return found[0]
+
+    def _check_fields(self, names: Sequence[str]) -> None:
+        known = self.document_class.model_fields
+        for name in names:
+            if name not in known:
+                hint = difflib.get_close_matches(name, known, n=1)
+                tail = f"; did you mean '{hint[0]}'?" if hint else "."
+                raise InputError(f"A {self.name} document has no field '{name}'{tail}")
+
+    def _part(self, names: tuple[str, ...]) -> type[BaseModel]:
+        self._check_fields([name for name in names if name != KEY])
+        return _partial_model(self.document_class, names)
+
+    def _validated(self, model: type[BaseModel], document: dict[str, Any]) -> BaseModel:
+        try:
+            return model.model_validate(document)
+        except ValidationError as error:
+            raise StoreError(
+                f"The {self.name} document {document[KEY]} does not fit this version of vitrion "
+                f"({error.errors()[0]['msg']}): build the collections again."
+            ) from error
+
+    def _resolved(self, document: dict[str, Any]) -> dict[str, Any]:
+        for path in find_key(cast("dict", document), "blob_uuid"):
+            *parents, last = path
+            holder: Any = document
+            for step in parents:
+                holder = holder[step]
+            holder[last] = self._large_object(holder[last])
+        return document
+
+    def _large_object(self, reference: dict[str, str]) -> Any:
+        stores: dict[str, Store] = self._collections.job_store.additional_stores  # type: ignore[has-type]
+        store = stores.get(reference["store"])
+        found = store.query_one({"blob_uuid": reference["blob_uuid"]}) if store else None
+        if found is None:
+            raise StoreError(
+                f"A large object of a {self.name} document is not in the store "
+                f"'{reference['store']}': open the JobStore that the jobs wrote to."
+            )
+        return found["data"]
+
+
+@lru_cache(maxsize=256)
+def _partial_model(cls: type[VitrionDoc], names: tuple[str, ...]) -> type[BaseModel]:
+    fields: dict[str, Any] = {KEY: (str, ...)}
+    for name in names:
+        if name != KEY:
+            annotation = cls.model_fields[name].rebuild_annotation()
+            fields[name] = (Optional[annotation], None)  # noqa: UP045 - "|" needs a known type
+    return create_model(f"Partial{cls.__name__}", __config__=cls.model_config, **fields)

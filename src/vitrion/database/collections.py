@@ -1,0 +1,133 @@
+"""The material collections: documents gathered from job outputs, beside the outputs themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from jobflow import JobStore
+
+from vitrion.database.job_store import FILE_NAME, SQLiteJobStore
+from vitrion.documents.base import VitrionDoc, document_classes
+from vitrion.errors import StoreError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+    from typing import Self
+
+    from maggma.core import Store
+
+KEY = "document_id"
+COMMON_INDEXES = (
+    "material_id",
+    "formula_pretty",
+    "chemsys",
+    "elements",
+    "phase",
+    "deprecated",
+    "last_updated",
+)
+
+
+def find_job_store(store: JobStore | str | os.PathLike[str] | None = None) -> JobStore:
+    """Return the JobStore that is meant.
+
+    Parameters
+    ----------
+    store
+        A JobStore; or the folder of an embedded one, which must exist; or a ``jobflow.yaml`` or
+        store file; None takes the folder in the settings.
+
+    Raises
+    ------
+    StoreError
+        If there is no store there.
+    """
+    if isinstance(store, JobStore):
+        return store
+    if store is None:
+        from vitrion.settings import get_settings
+
+        store = get_settings().store
+    path = Path(store).expanduser()
+    if path.is_file():
+        return _from_file(path)
+    if not (path / FILE_NAME).is_file():
+        raise StoreError(f"There are no results in {path}: name the folder that 'run' wrote to.")
+    return SQLiteJobStore(str(path))
+
+
+def _from_file(path: Path) -> JobStore:
+    from monty.serialization import loadfn
+
+    try:
+        content = loadfn(path)
+        content = content.get("JOB_STORE", content) if isinstance(content, dict) else content
+        return content if isinstance(content, JobStore) else JobStore.from_dict_spec(content)
+    except Exception as error:  # whatever a wrong file makes the readers raise
+        raise StoreError(f"The file {path} does not describe a JobStore ({error}).") from error
+
+
+class Collections:
+    """The collections of documents that belong to a JobStore, one for each kind of document.
+
+    They live where the job outputs live: in the same SQLite file, or the same MongoDB database.
+
+    Parameters
+    ----------
+    job_store
+        The JobStore; it is connected here and closed with the collections.
+    """
+
+    def __init__(self, job_store: JobStore) -> None:
+        self.job_store = job_store
+        self.classes: Mapping[str, type[VitrionDoc]] = document_classes()
+        self._stores: dict[str, Store] = {}
+
+    def __enter__(self) -> Self:
+        self.job_store.connect()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all stores."""
+        for store in self._stores.values():
+            store.close()
+        self._stores.clear()
+        self.job_store.close()
+
+    def store(self, property_name: str) -> Store:
+        """Return the connected store of one kind of document, with its indexes made."""
+        if property_name not in self._stores:
+            store = self._beside_outputs(property_name)
+            store.connect()
+            self._stores[property_name] = store
+            if not store.ensure_index(KEY, unique=True):
+                store.ensure_index(KEY)  # the embedded store's update() keeps keys unique itself
+            for path in self.index_paths(property_name):
+                store.ensure_index(path)
+        return self._stores[property_name]
+
+    def index_paths(self, property_name: str) -> list[str]:
+        """Return the paths that are indexed in a collection, besides its key."""
+        return [*COMMON_INDEXES, *self.key_fields(property_name).values()]
+
+    def key_fields(self, property_name: str) -> dict[str, str]:
+        """Return the paths of the key figures in a collection, by their short names."""
+        if property_name == "summary":
+            return {
+                name: f"values.{name}" for kind in self.classes.values() for name in kind.key_fields
+            }
+        cls = self.classes.get(property_name, VitrionDoc)
+        return dict(cls.key_fields)
+
+    def _beside_outputs(self, name: str) -> Store:
+        outputs = self.job_store.docs_store
+        described: dict[str, Any] = outputs.as_dict()
+        if "collection_name" not in described:
+            raise StoreError(f"A {type(outputs).__name__} cannot hold collections of documents.")
+        described.update(collection_name=name, key=KEY, last_updated_field="last_updated")
+        return cast("Store", type(outputs).from_dict(described))

@@ -1,0 +1,139 @@
+"""From the words of a search to a MongoDB filter; the client, the command and REST share it.
+
+Only plain values get through: a mapping, and with it any MongoDB operator, is refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from typing import TYPE_CHECKING, Any
+
+from vitrion.chemistry import parse_composition
+from vitrion.database.collections import COMMON_INDEXES, KEY
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+TEXT_FILTERS = {
+    KEY: KEY,
+    "material_id": "material_id",
+    "formula": "formula_pretty",
+    "chemsys": "chemsys",
+    "phase": "phase",
+}
+ELEMENT_FILTERS = ("elements", "exclude_elements")
+MAX_VALUES = 1000
+
+
+def build_criteria(filters: Mapping[str, Any], key_fields: Mapping[str, str]) -> dict[str, Any]:
+    """Turn the filters of a search into a MongoDB filter.
+
+    Parameters
+    ----------
+    filters
+        By name: ``document_id``, ``material_id``, ``formula``, ``chemsys``, ``phase`` (a string or
+        several), ``elements`` and ``exclude_elements`` (symbols), ``deprecated`` (False where it
+        is not given, None for all), and for each key figure its name, or its name with ``_min`` or
+        ``_max``. A filter of None is no filter.
+    key_fields
+        Paths of the key figures by their short names.
+
+    Returns
+    -------
+    dict
+        The filter.
+
+    Raises
+    ------
+    InputError
+        If a filter is unknown or its value is not plain.
+    """
+    criteria: dict[str, Any] = {}
+    for name, value in {"deprecated": False, **filters}.items():
+        if value is None:
+            continue
+        if name in TEXT_FILTERS:
+            criteria[TEXT_FILTERS[name]] = {"$in": [_spell(name, v) for v in _texts(name, value)]}
+        elif name == "elements":
+            criteria.setdefault("elements", {})["$all"] = _texts(name, value)
+        elif name == "exclude_elements":
+            criteria.setdefault("elements", {})["$nin"] = _texts(name, value)
+        elif name == "deprecated":
+            criteria["deprecated"] = _flag(name, value)
+        else:
+            path, operator = _figure(name, key_fields)
+            criteria.setdefault(path, {})[operator] = _plain(name, value, operator)
+    return criteria
+
+
+def build_sort(sort: str | Sequence[str] | None, key_fields: Mapping[str, str]) -> dict[str, int]:
+    """Turn field names, with a leading ``-`` for descending, into a sort order.
+
+    Raises
+    ------
+    InputError
+        If a field cannot be sorted by.
+    """
+    order: dict[str, int] = {}
+    for word in _texts("sort", sort) if sort else []:
+        name = word.removeprefix("-")
+        path = _known(name, {**{path: path for path in (KEY, *COMMON_INDEXES)}, **key_fields})
+        order[path] = -1 if word.startswith("-") else 1
+    return order
+
+
+def filter_names(key_fields: Mapping[str, str]) -> list[str]:
+    """Return the names of all filters that a search takes."""
+    ends = ("", "_min", "_max")
+    figures = [name + end for name in key_fields for end in ends]
+    return [*TEXT_FILTERS, *ELEMENT_FILTERS, "deprecated", *figures]
+
+
+def _figure(name: str, key_fields: Mapping[str, str]) -> tuple[str, str]:
+    for end, operator in (("_min", "$gte"), ("_max", "$lte"), ("", "$eq")):
+        if name.endswith(end) and name.removesuffix(end) in key_fields:
+            return key_fields[name.removesuffix(end)], operator
+    return _known(name, dict.fromkeys(filter_names(key_fields), "")), "$eq"
+
+
+def _known(name: str, choices: Mapping[str, str]) -> str:
+    if name not in choices:
+        hint = difflib.get_close_matches(name, choices, n=1)
+        raise InputError(
+            f"Nothing can be searched or sorted by '{name}'"
+            + (f"; did you mean '{hint[0]}'?" if hint else f": known are {', '.join(choices)}.")
+        )
+    return choices[name]
+
+
+def _texts(name: str, value: str | Iterable[str]) -> list[str]:
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, (list, tuple, set)) or not all(isinstance(v, str) for v in values):
+        raise InputError(f"The search takes a word or several for '{name}', not {value!r}.")
+    if len(values) > MAX_VALUES:
+        raise InputError(f"The search takes at most {MAX_VALUES} values for '{name}'.")
+    return sorted(values) if isinstance(values, set) else list(values)
+
+
+def _spell(name: str, text: str) -> str:
+    if name == "chemsys":
+        return "-".join(sorted(text.split("-")))
+    return parse_composition(text).reduced_formula if name == "formula" else text
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InputError(f"The search takes true or false for '{name}', not {value!r}.")
+    return value
+
+
+def _plain(name: str, value: Any, operator: str) -> bool | float | str:
+    if isinstance(value, str) and operator == "$eq":
+        return value
+    if isinstance(value, bool) and operator == "$eq":
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        return value
+    raise InputError(f"The search takes a number for '{name}', not {value!r}.")

@@ -1,0 +1,92 @@
+"""All that is known of one material in one phase."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from vitrion.documents.base import VitrionDoc
+from vitrion.documents.provenance import Provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_METADATA = (
+    "material_id",
+    "phase",
+    "elements",
+    "nelements",
+    "composition",
+    "composition_reduced",
+    "formula_pretty",
+    "formula_anonymous",
+    "chemsys",
+)
+
+
+class SummaryDoc(VitrionDoc):
+    """The key figures of a material in one phase, and the documents they come from."""
+
+    property_name: str = "summary"
+    document_ids: dict[str, list[str]] = Field(
+        description="Identifiers of the documents of each property, the newest first."
+    )
+    values: dict[str, float | str | bool | None] = Field(
+        description="Key figures by their short names, each from the newest document that has it; "
+        "units as in the description of the document's field."
+    )
+
+    @classmethod
+    def from_documents(
+        cls, documents: Sequence[Mapping[str, Any]], key_fields: Mapping[str, Mapping[str, str]]
+    ) -> SummaryDoc:
+        """Summarize the documents of one material in one phase.
+
+        Parameters
+        ----------
+        documents
+            Documents as they are in the material collections, with their ``document_id``; at least
+            one. A deprecated document counts only where a property has no other.
+        key_fields
+            The ``key_fields`` of each kind of document, by property name.
+
+        Returns
+        -------
+        SummaryDoc
+            The summary; its structure is that of the newest document that has one.
+        """
+        newest = sorted(documents, key=_freshness, reverse=True)
+        ids: dict[str, list[str]] = {}
+        values: dict[str, Any] = {}
+        for document in newest:
+            kind = document["property_name"]
+            ids.setdefault(kind, []).append(document["document_id"])
+            for name, path in key_fields.get(kind, {}).items():
+                value = _follow(document, path)
+                if values.get(name) is None and isinstance(value, (bool, int, float, str)):
+                    values[name] = value
+        with_structure = [d for d in newest if "lattice" in (d.get("structure") or {})]
+        source = with_structure[0] if with_structure else newest[0]
+        fields = (*_METADATA, "nsites", "volume", "density", "density_atomic", "symmetry")
+        jobs = [document["document_id"] for document in newest]
+        return cls(
+            **{name: source.get(name) for name in fields},
+            structure=source["structure"] if with_structure else None,
+            deprecated=all(document.get("deprecated", False) for document in newest),
+            last_updated=max(document["last_updated"] for document in newest),
+            document_ids=ids,
+            values=values,
+            provenance=Provenance.collect(job_uuids=jobs),
+        )
+
+
+def _freshness(document: Mapping[str, Any]) -> tuple:
+    return not document.get("deprecated", False), document["last_updated"], document["document_id"]
+
+
+def _follow(document: Mapping[str, Any], path: str) -> Any:
+    node: Any = document
+    for part in path.split("."):
+        node = node.get(part) if isinstance(node, dict) else None
+    return node

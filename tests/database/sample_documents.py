@@ -1,0 +1,88 @@
+"""A small kind of document and jobs that make it, for the tests of builders and queries."""
+
+import math
+from typing import ClassVar
+
+from jobflow import Response, job
+from pydantic import BaseModel, Field
+from pymatgen.core import Lattice, Structure
+
+from vitrion.documents.base import VitrionDoc
+from vitrion.documents.provenance import Provenance
+
+BOLTZMANN_EV = 8.617333262e-5
+
+
+class Quantity(BaseModel):
+    value: float
+    degrees_of_freedom: float = math.inf
+
+
+class HoppingDoc(VitrionDoc):
+    """An Arrhenius law and its values."""
+
+    key_fields: ClassVar = {
+        "rate_300K": "rate_300K.value",
+        "barrier_eV": "barrier_eV",
+        "measured": "measured",
+    }
+
+    property_name: str = "test_hopping"
+    barrier_eV: float
+    measured: bool = True
+    rate_300K: Quantity | None = Field(None, description="1/ps")
+    temperatures_K: list[float] = Field(default_factory=list)
+    rates: list[float] = Field(default_factory=list, description="1/ps; a large object")
+
+
+class DensityDoc(VitrionDoc):
+    """A second kind of document."""
+
+    key_fields: ClassVar = {"density_test": "density"}
+
+    property_name: str = "test_density"
+
+
+def structure(formula_ions, length=4.0):
+    points = [(x / 2, y / 2, z / 2) for x in (0, 1) for y in (0, 1) for z in (0, 1)]
+    return Structure(Lattice.cubic(length), formula_ions, points[: len(formula_ions)])
+
+
+def hopping(ions, barrier_eV, phase, **fields):
+    """Make a document whose rates follow its barrier exactly."""
+    temperatures = [300.0 + 10 * i for i in range(50)]
+    rates = [math.exp(-barrier_eV / (BOLTZMANN_EV * T)) for T in temperatures]
+    return HoppingDoc.from_structure(
+        structure(ions),
+        phase=phase,
+        barrier_eV=barrier_eV,
+        rate_300K=Quantity(value=rates[0]),
+        temperatures_K=temperatures,
+        rates=[*rates, math.nan],
+        provenance=Provenance.collect(seeds={"pack": 1}),
+        **fields,
+    )
+
+
+@job(output_schema=HoppingDoc, data=["rates"])
+def make_hopping(ions, barrier_eV, phase, **fields):
+    return hopping(ions, barrier_eV, phase, **fields)
+
+
+@job(output_schema=DensityDoc)
+def make_density(ions, phase, length=4.0):
+    return DensityDoc.from_structure(structure(ions, length), phase=phase)
+
+
+@job(output_schema=HoppingDoc)
+def refine(barrier_eV):
+    """Continue itself, as a long run does, until the barrier is below 0.3 eV."""
+    document = hopping(["Li", "Cl"], barrier_eV, "crystalline")
+    if barrier_eV >= 0.3:
+        return Response(output=document, replace=refine(barrier_eV - 0.1))
+    return document
+
+
+@job
+def no_document():
+    return {"property_name": 3, "chemsys": "Li"}

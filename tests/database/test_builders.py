@@ -1,0 +1,190 @@
+"""Material collections follow the job outputs, however often and wherever they are built."""
+
+import threading
+import time
+
+import pytest
+from jobflow import Flow, run_locally
+from sample_documents import hopping, make_density, make_hopping, no_document, refine
+
+from vitrion.database.builders import build, build_if_changed
+from vitrion.database.collections import Collections, find_job_store
+from vitrion.database.sqlite_store import open_job_store
+from vitrion.documents.base import document_classes
+from vitrion.errors import StoreError
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = open_job_store(tmp_path)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def collections(store):
+    with Collections(store) as collections:
+        yield collections
+
+
+def run(store, *jobs):
+    run_locally(Flow(list(jobs)), store=store, ensure_success=True)
+    return jobs
+
+
+def documents(collections, kind="test_hopping"):
+    found = list(collections.store(kind).query({}))
+    for document in found:
+        document.pop("_id", None)
+    return {document["document_id"]: document for document in found}
+
+
+def test_documents_of_jobs_are_collected(store, collections):
+    glass, _crystal, _density, _ = run(
+        store,
+        make_hopping(["Li", "F"], 0.3, "amorphous"),
+        make_hopping(["Li", "F"], 0.6, "crystalline", material_id="mp-1138"),
+        make_density(["Li", "F"], "amorphous"),
+        no_document(),
+    )
+    report = build(collections)
+    assert report.written == {"test_hopping": 2, "test_density": 1, "summary": 2}
+    found = documents(collections)
+    assert found[glass.uuid]["barrier_eV"] == 0.3
+    assert found[glass.uuid]["job"]["index"] == 1
+    assert set(found[glass.uuid]["rates"]) >= {"blob_uuid"}, "large objects stay where they are"
+
+
+def test_only_what_is_new_is_built(store, collections):
+    run(store, make_hopping(["Li", "F"], 0.3, "amorphous"))
+    build(collections)
+    before = documents(collections)
+    again = build(collections)
+    assert (again.written, again.removed) == ({}, {})
+    assert documents(collections) == before
+
+    run(store, make_hopping(["Na", "F"], 0.4, "amorphous"))
+    assert build(collections).written == {"test_hopping": 1, "summary": 1}
+    assert build_if_changed(collections).written == {}
+    run(store, make_density(["Na", "F"], "amorphous"))
+    assert build_if_changed(collections).written == {"test_density": 1, "summary": 1}
+
+
+def test_a_continued_job_counts_once_with_its_last_output(store, collections):
+    (job,) = run(store, refine(0.45))
+    build(collections)
+    (document,) = documents(collections).values()
+    assert document["document_id"] == job.uuid
+    assert document["barrier_eV"] == pytest.approx(0.25)
+    assert document["job"]["index"] == 3
+
+
+def test_a_job_that_ran_again_replaces_its_document(store, collections):
+    (job,) = run(store, make_hopping(["Li", "F"], 0.3, "amorphous"))
+    build(collections)
+    output = store.query_one({"uuid": job.uuid})
+    output["completed_at"] = "2030-01-01T00:00:00"
+    output["output"]["barrier_eV"] = 0.31
+    store.update(output)
+    assert build(collections).written == {"test_hopping": 1, "summary": 1}
+    assert documents(collections)[job.uuid]["barrier_eV"] == 0.31
+    (summary,) = documents(collections, "summary").values()
+    assert summary["values"]["barrier_eV"] == 0.31
+
+
+def test_documents_of_removed_outputs_go(store, collections):
+    first, _ = run(
+        store,
+        make_hopping(["Li", "F"], 0.3, "amorphous"),
+        make_hopping(["Na", "F"], 0.3, "amorphous"),
+    )
+    build(collections)
+    store.remove_docs({"uuid": first.uuid})
+    assert build(collections).removed == {"test_hopping": 1, "summary": 1}
+    assert list(documents(collections, "summary")) == ["NaF:amorphous"]
+
+
+def test_a_summary_takes_the_newest_figure_of_each_property(store, collections):
+    old, new, density, bad = run(
+        store,
+        make_hopping(["Li", "F"], 0.3, "amorphous"),
+        make_hopping(["Li", "F"], 0.35, "amorphous"),
+        make_density(["Li", "F"], "amorphous", 5.0),
+        make_hopping(["Li", "F"], 0.9, "amorphous", deprecated=True),
+    )
+    build(collections)
+    (summary,) = documents(collections, "summary").values()
+    assert summary["document_id"] == "LiF:amorphous"
+    ids = {"test_hopping": [new.uuid, old.uuid, bad.uuid], "test_density": [density.uuid]}
+    assert summary["document_ids"] == ids
+    assert summary["values"]["barrier_eV"] == 0.35
+    expected = hopping(["Li", "F"], 0.35, "amorphous").rate_300K.value
+    assert summary["values"]["rate_300K"] == expected
+    assert summary["values"]["density_test"] == pytest.approx(0.3446, abs=1e-4)  # g/cm3
+    assert summary["density"] == pytest.approx(0.3446, abs=1e-4), "of the newest structure"
+    assert summary["deprecated"] is False
+    assert summary["chemsys"] == "F-Li"
+
+
+def test_a_build_that_was_cut_off_is_completed(store, collections, monkeypatch):
+    run(store, make_hopping(["Li", "F"], 0.3, "amorphous"))
+    monkeypatch.setattr("vitrion.database.builders.SummaryBuilder.get_items", raise_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        build(collections)
+    monkeypatch.undo()
+    assert build_if_changed(collections).written == {"summary": 1}
+
+
+def raise_interrupt(self):
+    raise KeyboardInterrupt
+
+
+def test_several_builders_at_once_double_nothing(store, tmp_path):
+    template = hopping(["Li", "F"], 0.3, "amorphous").model_dump()
+    store.update(
+        [
+            {"uuid": f"u{i}", "index": 1, "output": template, "completed_at": f"{i:03d}"}
+            for i in range(60)
+        ]
+    )
+
+    def work():
+        with Collections(find_job_store(tmp_path)) as mine:
+            build(mine)
+
+    builders = [threading.Thread(target=work) for _ in range(3)]
+    for builder in builders:
+        builder.start()
+        time.sleep(0.05)
+    for builder in builders:
+        builder.join()
+    with Collections(store) as collections:
+        assert collections.store("test_hopping").count() == 60
+        assert collections.store("summary").count() == 1
+        assert build(collections).written == {}
+
+
+def test_the_indexes_that_searches_use_exist(collections):
+    store = collections.store("test_hopping")
+    wanted = {"document_id", "chemsys", "phase", "rate_300K.value", "barrier_eV", "elements"}
+    assert wanted <= set(store._fields())
+
+
+def test_short_names_of_figures_are_unique():
+    names = [name for cls in document_classes().values() for name in cls.key_fields]
+    assert len(names) == len(set(names))
+
+
+def test_a_store_is_found_by_folder_file_or_settings(tmp_path, store, monkeypatch):
+    config = tmp_path / "jobflow.yaml"
+    config.write_text(
+        "JOB_STORE:\n  '@module': vitrion.database.job_store\n"
+        f"  '@class': SQLiteJobStore\n  path: {tmp_path}\n"
+    )
+    assert find_job_store(config).path == str(tmp_path)
+    assert find_job_store(store) is store
+    with pytest.raises(StoreError, match="There are no results in"):
+        find_job_store(tmp_path / "nothing")
+    (tmp_path / "bad.yaml").write_text("a: 1")
+    with pytest.raises(StoreError, match="does not describe a JobStore"):
+        find_job_store(tmp_path / "bad.yaml")
