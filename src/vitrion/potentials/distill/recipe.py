@@ -1,0 +1,97 @@
+"""What the shipped Li-C-O-F-P student was taught: its chemistry, seeds and phases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.potentials.distill.crystals import known_crystals
+from vitrion.potentials.distill.packing import pack
+from vitrion.potentials.distill.sampling import Chemistry, Mixture, strained_and_rattled
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+_OXIDE = (8.5, 12.0)
+
+# Li2PO3F is absent on purpose: it is the composition that the student is tested on unseen.
+CHEMISTRY = Chemistry(
+    mixtures=(
+        Mixture(ions={"Li": 5, "PO2F2": 5}, weight=10),
+        Mixture(ions={"Li": 8, "PO2F2": 8}, weight=5),
+        Mixture(ions={"Li": 6, "PO2F2": 5}, weight=1.5),
+        Mixture(ions={"Li": 4, "PO2F2": 5}, weight=1.5),
+        Mixture(ions={"Li": 8, "PO2F2": 5, "F": 3}),
+        Mixture(ions={"Li": 7, "PO2F2": 5, "O": 1}),
+        Mixture(ions={"Li": 5, "PO2F2": 4, "PO3": 1}),
+        Mixture(ions={"Li": 4, "PO2F2": 4, "POF3": 2}),
+        Mixture(ions={"Li": 12, "PO2F2": 3}, weight=0.5),
+        Mixture(ions={"Li": 6, "PO2F2": 3, "CO3": 2}, weight=0.5),
+        Mixture(ions={"Li": 6, "PO3": 6}),
+        Mixture(ions={"Li": 8, "P2O7": 2}, weight=0.7),
+        Mixture(ions={"Li": 9, "PO4": 3}),
+        Mixture(ions={"Li": 12, "PO4": 2, "F": 4}, weight=0.7),
+        Mixture(ions={"Li": 6, "O": 8, "F": 8, "P": 5}),
+        Mixture(ions={"Li": 10, "CO3": 5}, volume_per_atom_A3=_OXIDE),
+        Mixture(ions={"Li": 12, "F": 12}, volume_per_atom_A3=_OXIDE),
+        Mixture(ions={"Li": 14, "O": 7}, volume_per_atom_A3=_OXIDE),
+        Mixture(ions={"Li": 16, "O": 6, "F": 4}, weight=0.5, volume_per_atom_A3=_OXIDE),
+    )
+)
+
+_REPEATS = {
+    "LiF": (2, 2, 1),
+    "Li2O": (2, 1, 1),
+    "Li": (3, 2, 2),
+    "Li2CO3": (1, 1, 1),
+    "Li3PO4": (2, 1, 1),
+    "Li3P": (2, 2, 1),
+    "Li2O2": (2, 2, 1),
+    "LiPF6": (2, 2, 1),
+    "CO2": (1, 1, 1),
+    "graphite": (3, 2, 1),
+}
+# Crystals from which the active rounds start dynamics.
+ACTIVE_CRYSTALS = ("LiF", "Li2O", "Li", "Li2CO3", "Li3PO4", "Li3P", "LiPF6")
+
+
+def crystal_cells() -> dict[str, Atoms]:
+    """Return the known crystals as supercells of 8 to 32 atoms."""
+    return {name: atoms.repeat(_REPEATS[name]) for name, atoms in known_crystals().items()}
+
+
+def seed_frames(seed: int, *, per_crystal: int = 8, packed: int = 110) -> list[Atoms]:
+    """Return the first frames: strained, rattled crystals and packed ions, some far from rest.
+
+    Parameters
+    ----------
+    seed
+        Seed of everything random.
+    per_crystal
+        Frames of each crystal.
+    packed
+        Frames of packed ions, drawn from the mixtures of the chemistry.
+    """
+    rng = np.random.default_rng(seed)
+    frames = []
+    for name, atoms in crystal_cells().items():
+        for _ in range(per_crystal):
+            strain, displacement = (
+                rng.choice([0.01, 0.03, 0.05]),
+                rng.choice([0.03, 0.08, 0.15, 0.22]),
+            )
+            frame = strained_and_rattled(atoms, rng, strain, displacement)
+            frame.info = {"config_type": f"crystal:{name}"}
+            frames.append(frame)
+    weights = np.array([mixture.weight for mixture in CHEMISTRY.mixtures])
+    for index in rng.choice(len(weights), size=packed, p=weights / weights.sum()):
+        mixture = CHEMISTRY.mixtures[index]
+        volume = rng.uniform(*mixture.volume_per_atom_A3)
+        scale = rng.choice([0.9, 1.0, 1.05])
+        frame = pack(mixture.ions, volume, seed=int(rng.integers(2**31)), scale=scale)
+        del frame.arrays["fragment"]
+        frame.positions += rng.normal(0, rng.choice([0.0, 0.05, 0.1]), frame.positions.shape)
+        frame.info = {"config_type": "packed"}
+        frames.append(frame)
+    return [frames[i] for i in rng.permutation(len(frames))]
