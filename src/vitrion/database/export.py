@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
-from pydantic_core import to_jsonable_python
+from pydantic_core import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,7 +27,7 @@ def write_json_lines(documents: Iterable[Document], file: TextIO) -> int:
     """
     count = 0
     for document in documents:
-        file.write(json.dumps(_plain(document), allow_nan=False) + "\n")
+        file.write(_json(document) + "\n")
         count += 1
     return count
 
@@ -87,10 +86,10 @@ def _collect(node: Mapping[str, Any], prefix: str, flat: dict[str, Any]) -> None
             flat[prefix + name] = value
 
 
-def _plain(document: Document) -> Any:
-    if isinstance(document, BaseModel):
-        return document.model_dump(mode="json")
-    return to_jsonable_python(document, inf_nan_mode="strings")
+def _json(document: Document) -> str:
+    # pydantic's own JSON turns a NaN or an infinity of a nested model into null.
+    content = document.model_dump() if isinstance(document, BaseModel) else document
+    return to_json(content, inf_nan_mode="strings").decode()
 
 
 def _safe(value: Any) -> Any:

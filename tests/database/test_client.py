@@ -1,0 +1,179 @@
+"""Searching documents as mp-api does, and handing them to other programs."""
+
+import csv
+import io
+import json
+import math
+
+import pytest
+from jobflow import Flow, run_locally
+from sample_documents import HoppingDoc, hopping, make_density, make_hopping
+
+from vitrion.database.client import VitrionClient
+from vitrion.database.export import to_frame, write_csv, write_json_lines
+from vitrion.database.sqlite_store import open_job_store
+from vitrion.errors import InputError, StoreError
+
+BARRIERS = [0.2, 0.25, 0.3, 0.35, 0.4]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results")
+    with open_job_store(folder) as store:
+        jobs = [make_hopping(["Li", "F"], b, "amorphous", material_id="glass") for b in BARRIERS]
+        jobs += [make_hopping(["Li", "O", "Li"], 0.5, "crystalline")]
+        jobs += [make_hopping(["Na", "F"], 0.6, "crystalline", deprecated=True)]
+        jobs += [make_density(["Li", "O", "Li"], "amorphous")]
+        run_locally(Flow(jobs), store=store, ensure_success=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(folder):
+    with VitrionClient(folder) as client:
+        yield client
+
+
+def barriers(found):
+    return sorted(document.barrier_eV for document in found)
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, [*BARRIERS, 0.5]),
+        ({"deprecated": None}, [*BARRIERS, 0.5, 0.6]),
+        ({"deprecated": True}, [0.6]),
+        ({"chemsys": "Li-F"}, BARRIERS),
+        ({"chemsys": ["F-Li", "O-Li"]}, [*BARRIERS, 0.5]),
+        ({"formula": "Li4O2"}, [0.5]),
+        ({"elements": ["Li"], "exclude_elements": ["O"]}, BARRIERS),
+        ({"elements": "O"}, [0.5]),
+        ({"phase": "crystalline"}, [0.5]),
+        ({"material_id": "glass", "barrier_eV_max": 0.3}, [0.2, 0.25, 0.3]),
+        ({"barrier_eV_min": 0.3, "barrier_eV_max": 0.4}, [0.3, 0.35, 0.4]),
+        ({"barrier_eV": 0.35}, [0.35]),
+        ({"rate_300K_min": math.exp(-0.3 / (8.617333262e-5 * 300))}, [0.2, 0.25, 0.3]),
+        ({"measured": True, "phase": "amorphous"}, BARRIERS),
+        ({"measured": False}, []),
+    ],
+    ids=str,
+)
+def test_filters(client, filters, expected):
+    assert barriers(client.test_hopping.search(**filters)) == expected
+    assert client.test_hopping.count(**filters) == len(expected)
+
+
+def test_whole_documents_come_back_with_their_large_fields(client):
+    (document,) = client.test_hopping.search(barrier_eV=0.35)
+    original = hopping(["Li", "F"], 0.35, "amorphous", material_id="glass")
+    assert isinstance(document, HoppingDoc)
+    assert document.rates[:-1] == original.rates[:-1]
+    assert math.isnan(document.rates[-1])
+    assert document.structure == original.structure
+    assert document.rate_300K.degrees_of_freedom == math.inf
+    assert document.provenance.seeds == {"pack": 1}
+    identifier = client.test_hopping.search(barrier_eV=0.35, fields=[])[0].document_id
+    again = client.test_hopping.get(identifier)
+    assert again.model_dump_json() == document.model_dump_json()  # NaN equals nothing
+    with pytest.raises(InputError, match="no test_hopping document 'x'"):
+        client.test_hopping.get("x")
+
+
+def test_wanted_fields_alone(client):
+    found = client.test_hopping.search(fields=["barrier_eV", "structure"], limit=2)
+    assert set(type(found[0]).model_fields) == {"document_id", "barrier_eV", "structure"}
+    assert found[0].structure.composition.reduced_formula == "LiF"
+    with pytest.raises(AttributeError):
+        _ = found[0].rates
+
+
+def test_sorting_and_pages(client):
+    search = client["test_hopping"].search
+    down = [d.barrier_eV for d in search(sort="-barrier_eV")]
+    assert down == sorted([*BARRIERS, 0.5], reverse=True)
+    assert [d.barrier_eV for d in search(sort="rate_300K")] == down, "a slow ion, a high barrier"
+    assert [d.barrier_eV for d in search(sort=["phase", "-barrier_eV"], skip=1, limit=2)] == [
+        0.35,
+        0.3,
+    ]
+
+
+def test_summaries(client):
+    (glass,) = client.summary.search(phase="amorphous", barrier_eV_max=0.45)
+    assert glass.values["barrier_eV"] == 0.4
+    assert len(glass.document_ids["test_hopping"]) == 5
+    assert client.summary.count(density_test_min=0.1) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"chemsis": "Li-F"}, "did you mean 'chemsys'"),
+        ({"barrier_eV_mini": 1}, "did you mean 'barrier_eV_min'"),
+        ({"chemsys": {"$gt": ""}}, "a word or several for 'chemsys'"),
+        ({"barrier_eV_min": {"$gt": 0}}, "a number for 'barrier_eV_min'"),
+        ({"barrier_eV": {"$ne": 0}}, "a number for 'barrier_eV'"),
+        ({"barrier_eV_min": math.nan}, "a number"),
+        ({"elements": [{"$ne": 1}]}, "a word or several"),
+        ({"deprecated": "no"}, "true or false"),
+        ({"$where": "1"}, "Nothing can be searched"),
+        ({"formula": "Xx3"}, "Xx"),
+        ({"sort": "-$natural"}, "sorted by"),
+        ({"sort": "rates"}, "sorted by 'rates'"),
+        ({"fields": ["barier_eV"]}, "did you mean 'barrier_eV'"),
+        ({"fields": ["$where"]}, "no field"),
+        ({"limit": -1}, "zero or more"),
+        ({"material_id": ["x"] * 2000}, "at most 1000"),
+    ],
+    ids=str,
+)
+def test_what_is_not_plain_is_refused(client, words, message):
+    with pytest.raises(InputError, match=message):
+        client.test_hopping.search(**words)
+
+
+def test_unknown_kinds_of_documents(client, tmp_path):
+    with pytest.raises(AttributeError, match="did you mean 'test_hopping'"):
+        _ = client.test_hoping
+    with pytest.raises(InputError, match="no documents called 'nothing'"):
+        _ = client["nothing"]
+    assert {"conductivity", "summary", "test_hopping"} <= set(client.properties)
+    assert "test_hopping" in dir(client)
+    with pytest.raises(StoreError, match="no results"):
+        VitrionClient(tmp_path)
+
+
+def test_json_lines_lose_nothing(client):
+    file = io.StringIO()
+    assert write_json_lines(client.test_hopping.search(sort="barrier_eV"), file) == 6
+    lines = file.getvalue().splitlines()
+    first = HoppingDoc.model_validate(json.loads(lines[0]))
+    original = client.test_hopping.search(sort="barrier_eV", limit=1)[0]
+    assert first.structure == original.structure
+    assert first.rates[:-1] == original.rates[:-1]
+    assert math.isnan(first.rates[-1])
+    assert first.rate_300K.degrees_of_freedom == math.inf
+    raw = io.StringIO()
+    write_json_lines(client.test_hopping.raw(barrier_eV=0.2, fields=["last_updated"]), raw)
+    assert set(json.loads(raw.getvalue())) == {"document_id", "last_updated"}
+
+
+def test_tables(client):
+    found = client.test_hopping.search(sort="barrier_eV", fields=["barrier_eV", "rate_300K"])
+    file = io.StringIO()
+    assert write_csv(found, file) == 6
+    rows = list(csv.DictReader(io.StringIO(file.getvalue())))
+    assert [float(row["barrier_eV"]) for row in rows] == [*BARRIERS, 0.5]
+    assert float(rows[0]["rate_300K.value"]) == found[0].rate_300K.value
+    frame = to_frame(client.test_hopping.search(sort="-barrier_eV"))
+    assert frame["barrier_eV"].tolist() == sorted([*BARRIERS, 0.5], reverse=True)
+    assert "formula_pretty" in frame
+    assert "structure" not in frame
+
+
+def test_a_table_carries_no_formula_for_a_spreadsheet():
+    file = io.StringIO()
+    write_csv([{"material_id": "=cmd()", "value": -1.5}], file)
+    assert file.getvalue().splitlines()[1] == "'=cmd(),-1.5"
