@@ -13,7 +13,7 @@ from vitrion.generation.diffusion.crystals import CrystalBatch, make_batch, pad
 from vitrion.generation.diffusion.noise import NoiseSchedule, mean_over
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from vitrion.generation.diffusion.net import ScoreNet
 
@@ -155,8 +155,8 @@ class _Run:
         counts = torch.tensor([task.n_host for task in tasks], device=device)
         self.host = torch.arange(self.n_atoms, device=device) < counts[:, None]
         self.free = (self.batch.mask & ~self.host).float()
-        start = torch.stack([torch.rand((self.n_atoms, 3), generator=s) for s in self.streams])
-        self.fractional = torch.where(self.host[..., None], self.given, start.to(device))
+        start = self._draw(torch.rand)
+        self.fractional = torch.where(self.host[..., None], self.given, start)
 
     def result(self) -> list[np.ndarray]:
         fractional = torch.where(self.host[..., None], self.given, self.fractional)
@@ -210,5 +210,10 @@ class _Run:
         self.fractional = torch.remainder(self.fractional + cartesian @ self.inverse, 1.0)
 
     def _noise(self) -> torch.Tensor:
-        noise = [torch.randn((self.n_atoms, 3), generator=s) for s in self.streams]
-        return torch.stack(noise).to(self.batch.device)
+        return self._draw(torch.randn)
+
+    def _draw(self, distribution: Callable[..., torch.Tensor]) -> torch.Tensor:
+        drawn = torch.zeros((len(self.tasks), self.n_atoms, 3))
+        for row, task, stream in zip(drawn, self.tasks, self.streams, strict=True):
+            row[: len(task.numbers)] = distribution((len(task.numbers), 3), generator=stream)
+        return drawn.to(self.batch.device)

@@ -1,0 +1,186 @@
+"""The generator of this package: sample a composition with the score net."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitrion.errors import InputError
+from vitrion.generation.candidate import (
+    Candidate,
+    Origin,
+    StructureGenerator,
+    as_formula,
+    check_count,
+    check_formula_units,
+)
+from vitrion.generation.diffusion.weights import SHIPPED, ScoreNetCard, load_weights
+from vitrion.generation.lattices import enumerate_lattices
+from vitrion.generation.seeds import spawn_seeds
+from vitrion.generation.volume import estimated_volume_per_atom
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pymatgen.core import Composition, Lattice
+
+    from vitrion.generation.diffusion.net import ScoreNet
+    from vitrion.generation.diffusion.sampler import Task
+
+NONMETALS = frozenset("H B C N O F Si P S Cl As Se Br Te I".split())
+
+
+@dataclass
+class DiffusionGenerator(StructureGenerator):
+    """Positions from the score net in enumerated lattices (CHGGen's manner).
+
+    Attributes
+    ----------
+    weights : str
+        ``vitrion-score`` (shipped) or a safetensors file.
+    formula_units : tuple of int
+        Formula units in the cells, taken in turn.
+    volume_per_atom_A3 : float or None
+        None estimates it from the composition.
+    volume_spread : (float, float)
+        Range of factors on the volume, drawn for each candidate.
+    sampler : dict
+        Fields of ``SamplerSettings``.
+    device : str
+        Torch device.
+    """
+
+    weights: str = SHIPPED
+    formula_units: tuple[int, ...] = (1, 2, 3, 4)
+    volume_per_atom_A3: float | None = None
+    volume_spread: tuple[float, float] = (0.95, 1.2)
+    sampler: dict[str, Any] = field(default_factory=dict)
+    device: str = "cpu"
+    name = "diffusion"
+
+    def generate(self, composition: Composition | str, n: int, seed: int) -> list[Candidate]:
+        """Sample ``n`` candidates; see ``StructureGenerator``."""
+        check_count(n)
+        formula = as_formula(composition)
+        model = ScoreModel.load(self.weights, self.device)
+        model.check(el.symbol for el in formula)
+        plan = self._plan(formula, n, seed)
+        tasks = [model.task(formula * units, lattice, s) for units, _, lattice, s in plan]
+        return [
+            Candidate(
+                structure=structure,
+                origin=Origin(
+                    generator=self.name,
+                    seed=task_seed,
+                    formula_units=units,
+                    model=model.label,
+                    details={"cell": kind, "sampler": self.sampler},
+                ),
+            )
+            for structure, (units, kind, _, task_seed) in zip(
+                model.sample(tasks, self.sampler), plan, strict=True
+            )
+        ]
+
+    def _plan(self, formula: Composition, n: int, seed: int) -> list[tuple[int, str, Lattice, int]]:
+        """Return formula units, kind of cell, lattice and seed of each candidate."""
+        units = check_formula_units(self.formula_units)
+        low, high = self.volume_spread
+        if not 0 < low <= high:
+            raise InputError("The range of volume factors must be positive and ascending.")
+        volume = self.volume_per_atom_A3 or estimated_volume_per_atom(formula)
+        rng = np.random.default_rng(seed)
+        seeds = spawn_seeds(seed, n)
+        streams = {
+            u: enumerate_lattices(u * formula.num_atoms * volume, int(rng.integers(2**31)))
+            for u in units
+        }
+        plan = []
+        for index, task_seed in enumerate(seeds):
+            count = units[index % len(units)]
+            kind, lattice = next(streams[count])
+            lattice = lattice.scale(lattice.volume * rng.uniform(low, high))
+            plan.append((count, kind, lattice, task_seed))
+        return plan
+
+
+@dataclass(frozen=True)
+class ScoreModel:
+    """A score net with its card: what it may be asked, and how it is asked."""
+
+    net: ScoreNet
+    card: ScoreNetCard
+
+    @classmethod
+    def load(cls, weights: str = SHIPPED, device: str = "cpu") -> ScoreModel:
+        """Load weights by name or file, on one thread where the device is the CPU."""
+        import torch
+
+        if device == "cpu":
+            torch.set_num_threads(1)
+        return cls(*load_weights(weights, device=device))
+
+    @property
+    def label(self) -> str:
+        """Name and hash, for the provenance."""
+        return f"{self.card.name} sha256:{(self.card.sha256 or 'unknown')[:16]}"
+
+    def check(self, symbols: Iterable[str]) -> None:
+        """Refuse elements the weights never saw; warn of anions never seen together.
+
+        Raises
+        ------
+        InputError
+            If an element is unknown.
+        """
+        wanted = set(symbols)
+        unknown = sorted(wanted - set(self.card.elements))
+        if unknown:
+            raise InputError(
+                f"The score net '{self.card.name}' never saw {', '.join(unknown)}: train it on "
+                "crystals that hold them, or take another generator."
+            )
+        bonded = wanted & NONMETALS
+        if len(bonded) > 1 and not any(
+            bonded <= set(system.split("-")) for system in self.card.systems
+        ):
+            warnings.warn(
+                f"The score net '{self.card.name}' saw no crystal with {', '.join(sorted(bonded))} "
+                "together: expect more candidates to fail than usual.",
+                stacklevel=3,
+            )
+
+    def task(self, composition: Composition, lattice: Lattice, seed: int, host: Any = None) -> Task:
+        """Describe one crystal: a composition in a lattice, around a host where one is given."""
+        from vitrion.generation.diffusion.sampler import Task
+
+        given = [] if host is None else list(host.atomic_numbers)
+        new = [el.Z for el, amount in sorted(composition.items()) for _ in range(round(amount))]
+        return Task(
+            np.array(given + new),
+            lattice.matrix.copy(),
+            seed,
+            None if host is None else host.frac_coords,
+        )
+
+    def sample(self, tasks: Sequence[Task], settings: dict[str, Any]) -> list[Any]:
+        """Return one pymatgen Structure for each task."""
+        from pymatgen.core import Structure
+
+        from vitrion.generation.diffusion.noise import NoiseSchedule
+        from vitrion.generation.diffusion.sampler import SamplerSettings, batches_of, sample
+
+        schedule = NoiseSchedule(self.card.largest_noise_A, self.card.smallest_noise_A)
+        try:
+            chosen = SamplerSettings(**settings)
+        except TypeError as exc:
+            raise InputError(f"The sampler has no such setting: {exc}.") from exc
+        structures: list[Any] = [None] * len(tasks)
+        for batch in batches_of(tasks):
+            positions = sample(self.net, [tasks[i] for i in batch], schedule, chosen)
+            for i, fractional in zip(batch, positions, strict=True):
+                structures[i] = Structure(tasks[i].lattice, tasks[i].numbers, fractional)
+        return structures

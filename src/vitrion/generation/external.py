@@ -1,0 +1,246 @@
+"""MatterGen and XtalPaint, run as programs in an environment of their own.
+
+Neither can be installed beside this package (MatterGen 1.0 needs numpy below 2 and an old torch),
+so they are asked through files: MatterGen by its command, XtalPaint by ``xtalpaint_program.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitrion.errors import InputError, SimulationError
+from vitrion.generation.candidate import (
+    Candidate,
+    Origin,
+    StructureGenerator,
+    as_formula,
+    check_count,
+    check_formula_units,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pymatgen.core import Composition, Structure
+
+MATTERGEN_VERSION = (1, 0)
+MATTERGEN_OUTPUT = "generated_crystals.extxyz"
+XTALPAINT_PROGRAM = Path(__file__).with_name("xtalpaint_program.py")
+
+
+@dataclass
+class MatterGenGenerator(StructureGenerator):
+    """Crystal structure prediction by MatterGen.
+
+    Attributes
+    ----------
+    model_path : str
+        A checkpoint trained for structure prediction; none is published, so train one.
+    command : str
+        ``mattergen-generate``, or its full path in another environment.
+    formula_units : tuple of int
+    sampling_config_path : str or None
+        Folder of ``csp.yaml``, which the wheel of 1.0.3 lacks.
+    timeout_s : float
+        The run is stopped, and fails, after this time.
+    """
+
+    model_path: str = ""
+    command: str = "mattergen-generate"
+    formula_units: tuple[int, ...] = (1, 2, 3, 4)
+    sampling_config_path: str | None = None
+    timeout_s: float = 24 * 3600.0
+    name = "external"
+
+    def generate(self, composition: Composition | str, n: int, seed: int) -> list[Candidate]:
+        """Sample ``n`` candidates; see ``StructureGenerator``.
+
+        Raises
+        ------
+        InputError
+            If the program or the checkpoint is missing, or the program has the wrong version.
+        SimulationError
+            If the program fails, or writes nothing of this composition.
+        """
+        check_count(n)
+        units = check_formula_units(self.formula_units)
+        formula = as_formula(composition)
+        program = find_program(self.command, "MatterGen")
+        if not self.model_path or not Path(self.model_path).exists():
+            raise InputError(
+                f"MatterGen needs model_path, a checkpoint for structure prediction; "
+                f"'{self.model_path}' does not exist."
+            )
+        version = _mattergen_version(program)
+        targets = [{el.symbol: round(amount) * u for el, amount in formula.items()} for u in units]
+        with tempfile.TemporaryDirectory(prefix="vitrion-mattergen-") as folder:
+            arguments = self._arguments(program, folder, targets, n, seed)
+            run_program(arguments, self.timeout_s)
+            structures = read_output(Path(folder) / MATTERGEN_OUTPUT)
+        wanted = [s for s in structures if as_formula(s.composition) == formula]
+        if not wanted:
+            raise SimulationError(
+                f"MatterGen wrote {len(structures)} structures and none of them is "
+                f"{formula.reduced_formula}: is the checkpoint one for structure prediction?"
+            )
+        origin = {"generator": self.name, "seed": seed, "model": f"MatterGen {version}"}
+        return [_candidate(s, formula, origin) for s in wanted[:n]]
+
+    def _arguments(
+        self, program: str, folder: str, targets: list[dict[str, int]], n: int, seed: int
+    ) -> list[str]:
+        size = -(-n // len(targets))
+        arguments = [
+            program,
+            folder,
+            f"--model_path={self.model_path}",
+            "--sampling-config-name=csp",
+            f"--target_compositions={json.dumps(targets, separators=(',', ':'))}",
+            f"--batch_size={size}",
+            "--num_batches=1",
+            f"--seed={seed}",
+            "--record_trajectories=False",
+        ]
+        if self.sampling_config_path:
+            arguments.append(f"--sampling_config_path={self.sampling_config_path}")
+        return arguments
+
+
+def xtalpaint_inpaint(
+    host: Structure,
+    insert: Mapping[str, int],
+    n: int = 1,
+    seed: int = 0,
+    *,
+    python: str,
+    config: Mapping[str, Any],
+    timeout_s: float = 24 * 3600.0,
+) -> list[Candidate]:
+    """Insert atoms of one element into a host with XtalPaint.
+
+    Parameters
+    ----------
+    host : Structure
+    insert : mapping of str to int
+        One element and its number, which is all XtalPaint inserts at a time.
+    n : int
+        Candidates.
+    seed : int
+    python : str
+        The Python of the environment in which xtalpaint is installed.
+    config : mapping
+        XtalPaint's pipeline settings (``pretrained_name`` or ``model_path``,
+        ``predictor_corrector``, ``inpainting_model_params``, ...).
+    timeout_s : float
+
+    Raises
+    ------
+    InputError
+        If the environment or the request is not usable.
+    SimulationError
+        If the program fails.
+    """
+    check_count(n)
+    if len(insert) != 1:
+        raise InputError("XtalPaint inserts one element at a time.")
+    program = find_program(python, "The Python of XtalPaint")
+    element, count = next(iter(insert.items()))
+    request = {
+        "host": host.as_dict(),
+        "element": element,
+        "count": count,
+        "n": n,
+        "seed": seed,
+        "config": dict(config),
+    }
+    with tempfile.TemporaryDirectory(prefix="vitrion-xtalpaint-") as folder:
+        asked, answer = Path(folder) / "request.json", Path(folder) / "answer.extxyz"
+        asked.write_text(json.dumps(request))
+        run_program([program, str(XTALPAINT_PROGRAM), str(asked), str(answer)], timeout_s)
+        structures = read_output(answer)
+    origin = {
+        "generator": "external",
+        "seed": seed,
+        "model": "XtalPaint",
+        "parent": f"host {host.composition.formula}",
+        "details": {"insert": dict(insert)},
+    }
+    return [Candidate(structure=s, origin=Origin(**origin)) for s in structures]
+
+
+def find_program(command: str, what: str) -> str:
+    """Return the full path of a program, or raise InputError."""
+    program = shutil.which(command)
+    if program is None:
+        raise InputError(
+            f"{what} was not found at '{command}': install it in an environment of its own and "
+            "name the program with its full path."
+        )
+    return program
+
+
+def run_program(arguments: Sequence[str], timeout_s: float) -> None:
+    """Run a program to its end, or raise SimulationError with the last of what it said."""
+    # Paths of this environment would make the other Python import this one's packages.
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "VIRTUAL_ENV")}
+    try:
+        done = subprocess.run(
+            arguments, capture_output=True, text=True, timeout=timeout_s, env=environment
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise SimulationError(
+            f"{Path(arguments[0]).name} was stopped after {timeout_s:.0f} s: ask for fewer "
+            "structures or allow more time."
+        ) from exc
+    if done.returncode != 0:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
+        raise SimulationError(
+            f"{Path(arguments[0]).name} failed with code {done.returncode}: {last[0]}"
+        )
+
+
+def read_output(path: Path) -> list[Structure]:
+    """Read the structures a program wrote, or raise SimulationError."""
+    from vitrion.generation.diffusion.dataset import read_structures
+
+    if not path.is_file():
+        raise SimulationError(f"The program ended without an error but wrote no {path.name}.")
+    try:
+        structures = list(read_structures([path]))
+    except InputError as exc:
+        raise SimulationError(f"The program wrote a {path.name} that cannot be read.") from exc
+    if not structures:
+        raise SimulationError(f"The program wrote an empty {path.name}.")
+    return structures
+
+
+def _mattergen_version(program: str) -> str:
+    """Return the version installed beside the program, or raise InputError if it is another."""
+    python = Path(program).with_name("python")
+    code = "from importlib.metadata import version; print(version('mattergen'))"
+    found = (
+        subprocess.run([str(python), "-c", code], capture_output=True, text=True)
+        if (python.is_file())
+        else None
+    )
+    text = found.stdout.strip() if found and found.returncode == 0 else ""
+    numbers = tuple(int(part) for part in re.findall(r"\d+", text)[:2])
+    if numbers != MATTERGEN_VERSION:
+        raise InputError(
+            f"MatterGen {'.'.join(map(str, MATTERGEN_VERSION))} is needed and "
+            f"'{text or 'no version'}' was found beside {program}."
+        )
+    return text
+
+
+def _candidate(structure: Structure, formula: Composition, origin: dict[str, Any]) -> Candidate:
+    units = round(len(structure) / formula.num_atoms)
+    return Candidate(structure=structure, origin=Origin(**origin, formula_units=units))

@@ -1,0 +1,130 @@
+"""Hosts for inpainting: a relaxed structure less one species, symmetrized and reduced."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from math import gcd
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pymatgen.core import Structure
+
+TOLERANCES_A = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)
+
+
+@dataclass(frozen=True)
+class Host:
+    """A framework that waits for the species that was taken out.
+
+    Attributes
+    ----------
+    structure : Structure
+        Niggli-reduced primitive cell of the symmetrized framework.
+    insert : dict[str, int]
+        Atoms to put into this cell, so that the composition is that of the parent.
+    space_group : str
+        Hermann-Mauguin symbol of the framework.
+    tolerance_A : float
+        Tolerance in A at which the framework has that symmetry.
+    """
+
+    structure: Structure
+    insert: dict[str, int]
+    space_group: str
+    tolerance_A: float
+
+
+def make_hosts(
+    structure: Structure,
+    species: str,
+    *,
+    tolerances_A: Sequence[float] = TOLERANCES_A,
+    allow_triclinic: bool = True,
+) -> list[Host]:
+    """Remove a species and symmetrize what is left over a ladder of tolerances.
+
+    Parameters
+    ----------
+    structure : Structure
+        Relaxed structure.
+    species : str
+        Element to take out, such as ``"Li"``.
+    tolerances_A : sequence of float
+        Tolerances of the search for symmetry, in A, ascending.
+    allow_triclinic : bool
+        Whether a framework without symmetry at any tolerance (P1 or P-1) is returned as it is;
+        otherwise none is.
+
+    Returns
+    -------
+    list of Host
+        One for each different space group above P-1 that the ladder meets; the number of atoms to
+        insert is that of the reduced cell, not of the parent's.
+
+    Raises
+    ------
+    InputError
+        If the species is not in the structure, or nothing else is.
+    """
+    count = sum(site.specie.symbol == species for site in structure)
+    if count == 0:
+        raise InputError(
+            f"{structure.composition.reduced_formula} holds no {species}, so no host can be made "
+            "by removing it."
+        )
+    if count == len(structure):
+        raise InputError(f"Nothing is left of the structure without {species}.")
+    framework = structure.copy()
+    framework.remove_site_property("magmom") if "magmom" in structure.site_properties else None
+    framework.remove_species([species])
+    per_atom = count / len(framework)
+    hosts: dict[int, Host] = {}
+    for tolerance in tolerances_A:
+        found = _symmetrized(framework, tolerance)
+        if found is not None and found[2] > 2 and found[2] not in hosts:
+            reduced, symbol, number = found
+            hosts[number] = _host(reduced, species, per_atom, symbol, tolerance)
+    if not hosts and allow_triclinic:
+        reduced, symbol, _ = _symmetrized(framework, tolerances_A[0]) or (framework, "P1", 1)
+        return [_host(reduced, species, per_atom, symbol, tolerances_A[0])]
+    return list(hosts.values())
+
+
+def _symmetrized(framework: Structure, tolerance: float) -> tuple[Structure, str, int] | None:
+    """Return the primitive cell with exact symmetry, its symbol and number; None if it fails."""
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer, SymmetryUndeterminedError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            analyzer = SpacegroupAnalyzer(framework, symprec=tolerance, angle_tolerance=-1)
+            primitive = analyzer.get_primitive_standard_structure()
+    except (SymmetryUndeterminedError, ValueError, TypeError):
+        return None
+    # Symmetrizing must not lose atoms or merge them at a coarse tolerance.
+    ratio = len(framework) / len(primitive)
+    same_volume = np.isclose(framework.volume / ratio, primitive.volume, rtol=0.1)
+    if not np.isclose(ratio, round(ratio)) or not same_volume or not primitive.is_valid(0.7):
+        return None
+    return primitive, analyzer.get_space_group_symbol(), analyzer.get_space_group_number()
+
+
+def _host(reduced: Structure, species: str, per_atom: float, symbol: str, tolerance: float) -> Host:
+    """Return the host with a whole number of atoms to insert, repeated where the cell needs it."""
+    from vitrion.generation.diffusion.dataset import niggli
+
+    wanted = per_atom * len(reduced)
+    whole = round(wanted * 120)
+    repeat = 120 // gcd(whole, 120)  # smallest multiple of the cell that holds whole atoms
+    if repeat > 1:
+        shortest = int(np.argmin(reduced.lattice.abc))
+        scaling = [repeat if axis == shortest else 1 for axis in range(3)]
+        reduced = reduced.make_supercell(scaling, in_place=False)
+    return Host(niggli(reduced), {species: round(wanted * repeat)}, symbol, tolerance)

@@ -1,0 +1,99 @@
+"""Fill a host: sample the positions of some atoms around others that are given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vitrion.chemistry import parse_composition
+from vitrion.errors import InputError
+from vitrion.generation.candidate import Candidate, Origin, check_count, check_distances
+from vitrion.generation.diffusion.weights import SHIPPED
+from vitrion.generation.seeds import spawn_seeds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pymatgen.core import Structure
+
+    from vitrion.generation.diffusion.sampler import InpaintMode
+
+SHORTEST_A = 0.6
+
+
+def inpaint(
+    host: Structure,
+    insert: Mapping[str, int],
+    n: int = 1,
+    seed: int = 0,
+    *,
+    mode: InpaintMode = "conditioned",
+    weights: str = SHIPPED,
+    sampler: Mapping[str, Any] | None = None,
+    device: str = "cpu",
+    parent: str | None = None,
+) -> list[Candidate]:
+    """Insert atoms into a host whose atoms stay where they are.
+
+    Serves the host-guided search for crystals (see ``make_hosts``), interstitials and the filling
+    of disordered sites alike.
+
+    Parameters
+    ----------
+    host : Structure
+        The given atoms and the cell; any cell is correct, a reduced one is fastest.
+    insert : mapping of str to int
+        Number of atoms of each element to insert, such as ``{"Li": 2}``.
+    n : int
+        Candidates.
+    seed : int
+    mode : "conditioned" or "repaint"
+        See ``SamplerSettings``.
+    weights : str
+        ``vitrion-score`` or a safetensors file.
+    sampler : mapping, optional
+        Other fields of ``SamplerSettings``.
+    device : str
+    parent : str, optional
+        What the host is, for the provenance.
+
+    Returns
+    -------
+    list of Candidate
+        The host's atoms first, in their order, then those inserted.
+
+    Raises
+    ------
+    InputError
+        If the host has partial occupancies or overlapping atoms, if nothing is to be inserted, or
+        if the weights do not know an element.
+    """
+    from vitrion.generation.diffusion.generator import ScoreModel
+
+    check_count(n)
+    if not insert or any(amount < 1 for amount in insert.values()):
+        raise InputError('Say what to insert, such as {"Li": 2}, each at least once.')
+    composition = parse_composition("".join(insert)).element_composition
+    amounts = {element: insert[element.symbol] for element in composition}
+    if not host.is_ordered:
+        raise InputError("The host has partial occupancies: order it before filling it.")
+    check_distances(host, SHORTEST_A, "host")
+    model = ScoreModel.load(weights, device)
+    model.check({*insert, *(site.specie.symbol for site in host)})
+    host = host.copy().remove_oxidation_states()
+    settings = {**(sampler or {}), "mode": mode}
+    seeds = spawn_seeds(seed, n)
+    new = type(composition)(amounts)
+    tasks = [model.task(new, host.lattice, task_seed, host) for task_seed in seeds]
+    return [
+        Candidate(
+            structure=structure,
+            origin=Origin(
+                generator="inpainting",
+                seed=task_seed,
+                model=model.label,
+                parent=parent or f"host {host.composition.formula}",
+                details={"insert": dict(insert), "sampler": settings},
+            ),
+        )
+        for structure, task_seed in zip(model.sample(tasks, settings), seeds, strict=True)
+    ]

@@ -1,0 +1,79 @@
+"""jobflow Makers around the generators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jobflow import Maker, job
+
+from vitrion.generation.candidate import Candidate, StructureGenerator
+from vitrion.generation.diffusion.generator import DiffusionGenerator
+from vitrion.generation.inpaint import inpaint
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+
+@dataclass
+class GenerateMaker(Maker):
+    """Candidates of a composition from any generator.
+
+    Attributes
+    ----------
+    generator : StructureGenerator
+        Diffusion, random, substitution, file or MatterGen.
+    n : int
+        Candidates wanted.
+    seed : int
+    name : str
+    """
+
+    generator: StructureGenerator = field(default_factory=DiffusionGenerator)
+    n: int = 32
+    seed: int = 0
+    name: str = "generate"
+
+    @job
+    def make(self, composition: str) -> list[Candidate]:
+        """Generate candidates of a formula."""
+        return self.generator.generate(composition, self.n, self.seed)
+
+
+@dataclass
+class InpaintMaker(Maker):
+    """Fillings of a host.
+
+    Attributes
+    ----------
+    n : int
+        Candidates wanted.
+    seed : int
+    mode : str
+        ``conditioned`` or ``repaint``.
+    weights : str
+        Score net.
+    sampler : dict
+        Fields of ``SamplerSettings``.
+    name : str
+    """
+
+    n: int = 8
+    seed: int = 0
+    mode: str = "conditioned"
+    weights: str = "vitrion-score"
+    sampler: dict = field(default_factory=dict)
+    name: str = "inpaint"
+
+    @job
+    def make(self, host: Structure, insert: dict[str, int]) -> list[Candidate]:
+        """Insert atoms into a host."""
+        return inpaint(
+            host,
+            insert,
+            self.n,
+            self.seed,
+            mode=self.mode,  # type: ignore[arg-type]
+            weights=self.weights,
+            sampler=self.sampler,
+        )

@@ -1,0 +1,105 @@
+"""Random crystals with symmetry, by PyXtal."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.errors import InputError
+from vitrion.generation.candidate import (
+    Candidate,
+    Origin,
+    StructureGenerator,
+    as_formula,
+    check_count,
+    check_formula_units,
+)
+from vitrion.generation.seeds import spawn_seeds
+from vitrion.generation.volume import estimated_volume_per_atom
+
+if TYPE_CHECKING:
+    from pymatgen.core import Composition, Structure
+
+TRIES = 200
+
+
+@dataclass
+class RandomGenerator(StructureGenerator):
+    """Atoms at random on the Wyckoff positions of a random space group.
+
+    Attributes
+    ----------
+    formula_units : tuple of int
+        Formula units in the primitive cell, taken in turn.
+    volume_per_atom_A3 : float or None
+        Cells that PyXtal makes smaller are expanded to this; None estimates it.
+    """
+
+    formula_units: tuple[int, ...] = (1, 2, 3, 4)
+    volume_per_atom_A3: float | None = None
+    name = "random"
+
+    def generate(self, composition: Composition | str, n: int, seed: int) -> list[Candidate]:
+        """Make ``n`` random crystals; see ``StructureGenerator``."""
+        from importlib.metadata import version
+
+        check_count(n)
+        units = check_formula_units(self.formula_units)
+        formula = as_formula(composition)
+        volume = self.volume_per_atom_A3 or estimated_volume_per_atom(formula)
+        candidates = []
+        for index, child in enumerate(spawn_seeds(seed, n)):
+            count = units[index % len(units)]
+            group, structure = _random_crystal(formula * count, volume, child)
+            origin = Origin(
+                generator=self.name,
+                seed=child,
+                formula_units=count,
+                model=f"PyXtal {version('pyxtal')}",
+                details={"space_group_number": group},
+            )
+            candidates.append(Candidate(structure=structure, origin=origin))
+        return candidates
+
+
+def _random_crystal(composition: Composition, volume: float, seed: int) -> tuple[int, Structure]:
+    """Return the number of the space group and a primitive cell; groups are drawn evenly."""
+    from pyxtal import pyxtal
+    from pyxtal.symmetry import Group
+
+    logging.getLogger("pyxtal").setLevel(logging.ERROR)
+    rng = np.random.default_rng(seed)
+    symbols = [element.symbol for element in composition]
+    amounts = [round(composition[symbol]) for symbol in symbols]
+    for _ in range(TRIES):
+        number = int(rng.integers(2, 231))
+        group = Group(number)
+        conventional = [amount * centering(group.symbol) for amount in amounts]
+        if not group.check_compatible(conventional)[0]:
+            continue
+        crystal = pyxtal()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                crystal.from_random(3, number, symbols, conventional, random_state=rng, max_count=2)
+        except Exception:
+            continue
+        if crystal.valid:
+            structure = crystal.to_pymatgen().get_primitive_structure()
+            if len(structure) > sum(amounts):
+                continue
+            structure.scale_lattice(max(structure.volume, volume * len(structure)))
+            return number, structure
+    raise InputError(
+        f"PyXtal found no crystal of {composition.formula} in {TRIES} tries: allow other numbers "
+        "of formula units."
+    )
+
+
+def centering(symbol: str) -> int:
+    """Return how many primitive cells the conventional cell of a space group holds."""
+    return {"P": 1, "A": 2, "B": 2, "C": 2, "I": 2, "R": 3, "F": 4}[symbol[0]]

@@ -1,0 +1,163 @@
+"""Known structure types with other elements in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import permutations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.errors import InputError
+from vitrion.generation.candidate import (
+    Candidate,
+    Origin,
+    StructureGenerator,
+    as_formula,
+    check_count,
+)
+from vitrion.generation.seeds import spawn_seeds
+from vitrion.generation.volume import estimated_volume_per_atom
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pymatgen.core import Composition, Structure
+
+ANION_ELECTRONEGATIVITY = 2.5
+"""Elements above it stand for anions, which may share the sites of one anion."""
+
+
+@dataclass
+class SubstitutionGenerator(StructureGenerator):
+    """Prototypes of the AFLOW library (bundled with pymatgen), filled with the composition.
+
+    A prototype fits if its species can be mapped onto the elements, or onto groups of anions that
+    share the sites of one species (LiPO2F2 in an ABX4 type); shared sites are filled at random.
+    The cell is scaled to the volume expected of the composition.
+
+    Attributes
+    ----------
+    most_atoms : int
+        Largest cell.
+    volume_per_atom_A3 : float or None
+        None estimates it.
+    """
+
+    most_atoms: int = 48
+    volume_per_atom_A3: float | None = None
+    name = "substitution"
+
+    def generate(self, composition: Composition | str, n: int, seed: int) -> list[Candidate]:
+        """Make up to ``n`` substituted prototypes; see ``StructureGenerator``."""
+        check_count(n)
+        formula = as_formula(composition)
+        volume = self.volume_per_atom_A3 or estimated_volume_per_atom(formula)
+        fits = [
+            (label, cell, groups)
+            for label, cell in _prototypes()
+            for groups in _assignments(formula, cell, self.most_atoms)
+        ]
+        if not fits:
+            raise InputError(
+                f"No prototype fits {formula.reduced_formula}: take another generator, or files of "
+                "your own."
+            )
+        order = np.random.default_rng(seed).permutation(len(fits))
+        candidates: list[Candidate] = []
+        for turn, child in enumerate(spawn_seeds(seed, n)):
+            label, cell, groups = fits[order[turn % len(order)]]
+            if turn >= len(order) and not any(len(group) > 1 for group in groups.values()):
+                continue  # nothing is random in it, so it would be the same again
+            structure = _fill(formula, cell, groups, child)
+            structure.scale_lattice(volume * len(structure))
+            origin = Origin(
+                generator=self.name,
+                seed=child,
+                formula_units=round(len(structure) / formula.num_atoms),
+                parent=label,
+                details={"sites": {old: "/".join(new) for old, new in groups.items()}},
+            )
+            candidates.append(Candidate(structure=structure, origin=origin))
+        return candidates
+
+
+@lru_cache(maxsize=1)
+def _prototypes() -> tuple[tuple[str, Structure], ...]:
+    """Return label and primitive cell of each ordered prototype."""
+    from pymatgen.analysis.prototypes import AFLOW_PROTOTYPE_LIBRARY
+
+    found = []
+    for entry in AFLOW_PROTOTYPE_LIBRARY:
+        structure = entry["snl"].structure
+        if structure.is_ordered:
+            label = f"{entry['tags']['aflow']} ({entry['tags']['mineral']})"
+            found.append((label, structure.get_primitive_structure()))
+    return tuple(found)
+
+
+def _assignments(
+    formula: Composition, cell: Structure, most_atoms: int
+) -> Iterator[dict[str, tuple[str, ...]]]:
+    """Yield maps from each species of a prototype to the elements that take its sites."""
+    if len(cell) > most_atoms:
+        return
+    amounts = {element.symbol: round(count) for element, count in cell.composition.items()}
+    n_formula = round(formula.num_atoms)
+    units, rest = divmod(len(cell), n_formula)
+    repeat = 1 if rest == 0 else n_formula // np.gcd(len(cell), n_formula)
+    if len(cell) * repeat > most_atoms:
+        return
+    units = len(cell) * repeat // n_formula
+    for groups in _groupings(formula, len(amounts)):
+        totals = [round(sum(formula[el] for el in group)) * units for group in groups]
+        if sorted(totals) != sorted(count * repeat for count in amounts.values()):
+            continue
+        for order in permutations(range(len(groups))):
+            chosen = dict(zip(amounts, order, strict=True))
+            if all(totals[chosen[old]] == amounts[old] * repeat for old in amounts):
+                yield {old: groups[index] for old, index in chosen.items()}
+
+
+def _groupings(formula: Composition, n_groups: int) -> list[list[tuple[str, ...]]]:
+    """Return the ways to divide the elements into groups, in which only anions are joined."""
+    anions = [el.symbol for el in formula if ANION_ELECTRONEGATIVITY < el.X]
+    others = [(el.symbol,) for el in formula if el.symbol not in anions]
+    wanted = n_groups - len(others)
+    return [[*others, *parts] for parts in _partitions(tuple(anions)) if len(parts) == wanted]
+
+
+def _partitions(items: tuple[str, ...]) -> list[list[tuple[str, ...]]]:
+    if not items:
+        return [[]]
+    first, rest = items[0], items[1:]
+    found = []
+    for parts in _partitions(rest):
+        found.append([(first,), *parts])
+        for index, part in enumerate(parts):
+            found.append([*parts[:index], (first, *part), *parts[index + 1 :]])
+    return found
+
+
+def _fill(
+    formula: Composition, cell: Structure, groups: dict[str, tuple[str, ...]], seed: int
+) -> Structure:
+    """Put the elements on the sites; repeat the cell along its shortest axis where needed."""
+    n_formula = round(formula.num_atoms)
+    repeat = n_formula // np.gcd(len(cell), n_formula)
+    filled = cell.copy()
+    if repeat > 1:
+        scaling = [1, 1, 1]
+        scaling[int(np.argmin(filled.lattice.abc))] = int(repeat)
+        filled = filled.make_supercell(scaling)
+    units = len(filled) // n_formula
+    rng = np.random.default_rng(seed)
+    for old, elements in groups.items():
+        sites = [i for i, site in enumerate(filled) if site.specie.symbol == old]
+        new = [el for el in elements for _ in range(round(formula[el]) * units)]
+        for site, element in zip(sites, rng.permutation(new).tolist(), strict=True):
+            filled[site].label = element
+            filled.sites[site].properties["new"] = element
+    symbols = [site.properties["new"] for site in filled]
+    return type(filled)(filled.lattice, symbols, filled.frac_coords)
