@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 BOND_FACTOR = 1.25
-"""A bond is shorter than this times the sum of the covalent radii (Cordero et al., Dalton Trans. 2832,
-2008): P-O 2.16 A, P-F 2.05 A, Si-O 2.21 A. The next shell starts beyond 2.5 A, also in a melt."""
+"""A bond is shorter than this times the sum of the covalent radii (Cordero et al., Dalton
+Trans. 2832, 2008): P-O 2.16 A, P-F 2.05 A, Si-O 2.21 A. The next shell starts beyond 2.5 A, also in
+a melt."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Bonds:
     second: NDArray[np.int_]
     vectors: NDArray[np.float64]
 
-    def neighbors(self, site: int) -> NDArray[np.int_]:
+    def neighbors(self, site: int | np.integer) -> NDArray[np.int_]:
         """Return the sites bound to a site."""
         return self.second[self.first == site]
 

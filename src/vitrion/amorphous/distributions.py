@@ -45,7 +45,7 @@ class PairDistributions:
 
     def pair(self, first: str, second: str) -> NDArray[np.float64]:
         """Return g of two elements in either order."""
-        return self.g.get((first, second), self.g.get((second, first)))
+        return self.g[first, second] if (first, second) in self.g else self.g[second, first]
 
     def first_shell(self, first: str, second: str) -> tuple[float, float] | None:
         """Return the position of the first peak and of the minimum behind it in A.

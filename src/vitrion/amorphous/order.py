@@ -2,10 +2,11 @@
 
 In a crystal every atom has copies: beside the lattice of the simulation cell itself, some
 translation, rotation, reflection or inversion maps the structure onto itself. In a glass none does.
-So the test seeks the best isometry other than the identity and measures which part of the structure
-it reproduces. For translations this is the height of the largest peak of the Patterson function
-(Patterson, Phys. Rev. 46, 372 (1934)); with rotations it also finds crystals of which the cell holds
-one single primitive cell, where no Bragg peak is higher than a glass has in so small a cell.
+So the test seeks the best isometry other than the identity and measures which part of the
+structure it maps onto itself. For translations this is the height of the largest peak of the
+Patterson function (Patterson, Phys. Rev. 46, 372 (1934)); with rotations it also finds crystals of
+which the cell holds one single primitive cell, where no Bragg peak is higher than a glass has in so
+small a cell.
 """
 
 from __future__ import annotations
@@ -25,22 +26,22 @@ if TYPE_CHECKING:
     from pymatgen.core import Lattice, Structure
 
 WIDTH_A = 0.5
-"""Gaussian width of a match: wide against thermal vibration, narrow against the distance of atoms."""
+"""Gaussian width of a match: wide against thermal motion, narrow against the distance of atoms."""
 
 AMORPHOUS_BELOW = 0.5
 """Overlap under which a cell is called amorphous. Measured on 68 ordered Li-ion conductors of the
-OBELiX set, as supercells of their primitive cells with 50 to 160 atoms: no false "amorphous" at rest,
-nor with Gaussian displacements of 0.15 or 0.25 A on every coordinate (lowest overlaps 1.00, 0.75 and
-0.52). Packed cells of 14 compositions at the density of the crystal: no false "crystalline" in 87
-cells of 60 atoms or more (highest overlap 0.46), 1 in 39 with 48 to 60 atoms."""
+OBELiX set, as supercells of their primitive cells with 50 to 160 atoms: no false "amorphous" at
+rest, nor with Gaussian displacements of 0.15 or 0.25 A on every coordinate (lowest overlaps 1.00,
+0.75 and 0.52). Packed cells of 14 compositions at the density of the crystal: no false
+"crystalline" in 87 cells of 60 atoms or more (highest overlap 0.46), 1 in 39 with 48 to 60 atoms."""
 
 METRIC_TOLERANCE = 0.08
 """Largest relative change of the cell's metric under a rotation that is tried."""
 
 PIVOTS = 2
 CANDIDATES = 256
-"""Isometries, best by the rarest element alone, that all atoms are tried on. That element may sit on
-a lattice of higher symmetry than the crystal has, with many wrong ones among them."""
+"""Isometries, best by the rarest element alone, that all atoms are tried on. That element may sit
+on a lattice of higher symmetry than the crystal has, with many wrong ones among them."""
 
 REFINED = 12
 SMALLEST_TRANSLATION_A = 1.5

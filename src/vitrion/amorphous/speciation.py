@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
 from vitrion.amorphous.bonds import (
     Bonds,
@@ -23,34 +23,29 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 
-@dataclass(frozen=True)
-class Speciation:
-    """The covalent chemistry of one structure.
+class Speciation(BaseModel):
+    """The covalent chemistry of one structure; every count is of one cell."""
 
-    Attributes
-    ----------
-    centers : dict of str to dict of str to int
-        For each former element, how many of its atoms have which ligands: ``{"P": {"PO2F2": 8}}``.
-        Bridging ligands count for each former that they are bound to.
-    bridges : dict of str to int
-        Ligands bound to two or more formers, by the atoms they join: ``{"P-O-P": 2}``.
-    bridging_per_center : dict of str to dict of int to int
-        For each former element, how many of its atoms have 0, 1, 2, ... bridging ligands (the Q^n
-        distribution of a phosphate or silicate glass).
-    direct : dict of str to int
-        Bonds between two formers: ``{"P-P": 1}``.
-    loose : dict of str to int
-        Atoms of ligand elements that are bound to nothing: free F-, O2-.
-    molecules : dict of str to int
-        Molecules and ions by formula; metal cations are not among them.
-    """
+    model_config = ConfigDict(frozen=True)
 
-    centers: dict[str, dict[str, int]]
-    bridges: dict[str, int]
-    bridging_per_center: dict[str, dict[int, int]]
-    direct: dict[str, int]
-    loose: dict[str, int]
-    molecules: dict[str, int]
+    centers: dict[str, dict[str, int]] = Field(
+        description="For each former element, how many of its atoms have which ligands, such as "
+        "{'P': {'PO2F2': 8}}; a bridging ligand counts for each former that it is bound to."
+    )
+    bridges: dict[str, int] = Field(
+        description="Ligands bound to two or more formers, by what they join: {'P-O-P': 2}."
+    )
+    bridging_per_center: dict[str, dict[str, int]] = Field(
+        description="For each former element, how many of its atoms have 0, 1, 2, ... bridging "
+        "ligands: {'P': {'Q0': 6, 'Q1': 2}}."
+    )
+    direct: dict[str, int] = Field(description="Bonds between two formers: {'P-P': 1}.")
+    loose: dict[str, int] = Field(
+        description="Atoms of ligand elements that are bound to nothing: {'F': 1}."
+    )
+    molecules: dict[str, int] = Field(
+        description="Molecules and ions by formula; metal cations are not among them."
+    )
 
     def fraction(self, formula: str) -> float:
         """Return which part of the atoms of its former a surrounding (``"PO2F2"``) makes up."""
@@ -122,7 +117,9 @@ def speciate(
     return Speciation(
         centers={former: _by_count(found) for former, found in centers.items()},
         bridges=_by_count(bridges),
-        bridging_per_center={f: dict(sorted(found.items())) for f, found in bridging.items()},
+        bridging_per_center={
+            former: {f"Q{n}": found[n] for n in sorted(found)} for former, found in bridging.items()
+        },
         direct={name: n // 2 for name, n in _by_count(direct).items()},
         loose=loose,
         molecules=molecules,

@@ -1,0 +1,75 @@
+"""The cell that a melt starts from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from vitrion.amorphous.bonds import formula_of, site_symbols
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from pymatgen.core import Structure
+
+PackingUnit = Literal["ions", "atoms", "crystal"]
+
+
+@dataclass(frozen=True)
+class PackedCell:
+    """A start for the melt.
+
+    Attributes
+    ----------
+    structure : Structure
+        Cubic if packed; molecules may lie across the cell's faces.
+    unit : str
+        What was packed: ``"ions"``, ``"atoms"`` or ``"crystal"`` (nothing was: to be melted).
+    ions : list of tuple of int
+        Site indices of each packed ion; of each molecule found, for a crystal; empty for atoms.
+    volume_per_atom_A3 : float
+    shortest_contact_A : float
+        Shortest periodic distance between atoms of different ions.
+    seed : int or None
+        None for a crystal.
+    """
+
+    structure: Structure
+    unit: PackingUnit
+    ions: list[tuple[int, ...]]
+    volume_per_atom_A3: float
+    shortest_contact_A: float
+    seed: int | None
+
+    def ion_counts(self) -> dict[str, int]:
+        """Return how many ions of each formula were packed."""
+        symbols = site_symbols(self.structure)
+        counts: dict[str, int] = {}
+        for sites in self.ions:
+            formula = formula_of(symbols[list(sites)].tolist())
+            counts[formula] = counts.get(formula, 0) + 1
+        return counts
+
+
+def face_distances(structure: Structure) -> NDArray[np.float64]:
+    """Return the distances in A between opposite faces of the cell, shape (3,)."""
+    inverse = np.linalg.inv(structure.lattice.matrix)
+    return 1 / np.linalg.norm(inverse, axis=0)
+
+
+def shortest_contact(structure: Structure, ions: Sequence[Sequence[int]]) -> float:
+    """Return the shortest periodic distance in A between atoms of different ions or images."""
+    radius = 2.5
+    labels = np.arange(len(structure)) + len(ions)
+    for k, sites in enumerate(ions):
+        labels[list(sites)] = k
+    while True:
+        first, second, _, distances = structure.get_neighbor_list(radius)
+        # Within one ion only the image of an atom itself counts as a contact.
+        apart = (labels[first] != labels[second]) | (first == second)
+        if apart.any():
+            return float(distances[apart].min())
+        radius *= 1.5

@@ -1,0 +1,100 @@
+"""What a glass is like: distances, coordination, chemistry, density, and whether it is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.amorphous.distributions import PairDistributions, pair_distributions
+from vitrion.amorphous.order import LongRangeOrder, long_range_order
+from vitrion.amorphous.speciation import Speciation, speciate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pymatgen.core import Structure
+
+    from vitrion.dynamics.trajectory import Trajectory
+
+MAX_FRAMES = 100
+
+
+@dataclass(frozen=True)
+class GlassCharacter:
+    """The character of one structure.
+
+    Attributes
+    ----------
+    order : LongRangeOrder
+        With the verdict ``order.is_amorphous``.
+    distributions : PairDistributions
+    speciation : Speciation
+    density_g_per_cm3 : float
+    """
+
+    order: LongRangeOrder
+    distributions: PairDistributions
+    speciation: Speciation
+    density_g_per_cm3: float
+
+
+def characterize(
+    structure: Structure,
+    frames: Sequence[Structure] = (),
+    *,
+    formers: Sequence[str] | None = None,
+    mobile: tuple[str, ...] | None = None,
+) -> GlassCharacter:
+    """Characterize a structure that may be a glass.
+
+    Parameters
+    ----------
+    structure : Structure
+        Its verdict, speciation and density are reported.
+    frames : sequence of Structure
+        Equilibrium frames over which the pair distributions are averaged; the structure alone
+        where there are none.
+    formers : sequence of str, optional
+        See :func:`vitrion.amorphous.speciation.speciate`.
+    mobile : tuple of str, optional
+        See :func:`vitrion.amorphous.order.long_range_order`.
+
+    Returns
+    -------
+    GlassCharacter
+    """
+    return GlassCharacter(
+        order=long_range_order(structure, mobile=mobile),
+        distributions=pair_distributions(frames or [structure]),
+        speciation=speciate(structure, formers=formers),
+        density_g_per_cm3=float(structure.density),
+    )
+
+
+def equilibrium_frames(trajectory: Trajectory, *, skip: float = 0.5) -> list[Structure]:
+    """Return at most 100 evenly spaced frames after the first part of a trajectory.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+    skip : float
+        Part of the frames that is left out at the start.
+    """
+    first = int(skip * trajectory.n_frames)
+    count = min(MAX_FRAMES, trajectory.n_frames - first)
+    kept = np.linspace(first, trajectory.n_frames - 1, count).round().astype(int)
+    return [trajectory.structure(int(frame)) for frame in kept]
+
+
+def mean_density(frames: Sequence[Structure]) -> tuple[float, float | None]:
+    """Return the mean density in g/cm3 and its standard error from four blocks of frames.
+
+    The error is None for fewer than eight frames.
+    """
+    densities = np.array([float(frame.density) for frame in frames])
+    if len(densities) < 8:
+        return float(densities.mean()), None
+    blocks = np.array([block.mean() for block in np.array_split(densities, 4)])
+    return float(densities.mean()), float(blocks.std(ddof=1) / 2)

@@ -1,0 +1,307 @@
+"""Flows that make a glass: pack, melt, quench, equilibrate, relax, characterize."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from atomate2.forcefields.jobs import ForceFieldRelaxMaker
+from jobflow import Flow, Maker, OutputReference, job
+from pymatgen.core import Structure
+
+from vitrion.amorphous.cell import PackedCell
+from vitrion.amorphous.document import glass_document
+from vitrion.amorphous.pack import check_packing, packing_unit
+from vitrion.amorphous.settings import MeltQuenchSettings
+from vitrion.amorphous.start import replica_seeds, start_cell
+from vitrion.chemistry import parse_composition
+from vitrion.documents.amorphous import AmorphousDoc
+from vitrion.documents.provenance import Provenance
+from vitrion.dynamics.makers import MDMaker
+from vitrion.dynamics.settings import MDSettings
+from vitrion.errors import InputError
+from vitrion.potentials import check_elements, force_field, get_potential
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Self
+
+    from jobflow import Job
+    from pymatgen.core import Composition
+
+DEFAULT_MIN_SIDE_A = 6.0
+CONTACT_STEPS = 100
+CONTACT_FMAX_EV_PER_A = 0.5
+FRAMES_PER_STAGE = 400
+
+
+@dataclass
+class MeltQuenchMaker(Maker):
+    """Make one replica of a glass.
+
+    The stages are jobs of their own; each molecular-dynamics stage streams its trajectory and
+    continues from its checkpoint when it is run again.
+
+    Parameters
+    ----------
+    name : str
+        The name of the flows.
+    settings : MeltQuenchSettings or dict
+        The protocol.
+    md_maker : MDMaker
+        Its potential, walltime and folder are used for all stages; of its settings, those that the
+        protocol leaves open.
+    relax_maker : ForceFieldRelaxMaker
+        Relaxes the cell at the end and, with the cell kept, the contacts of the packed start.
+
+    Examples
+    --------
+    >>> maker = MeltQuenchMaker.from_potential("chgnet", MeltQuenchSettings.preset("quick"))
+    >>> [stage.name for stage in maker.make("LiPO2F2").jobs]
+    ['pack', 'relax contacts', 'melt', 'quench', 'equilibrate', 'relax', 'characterize']
+    """
+
+    name: str = "melt quench"
+    settings: MeltQuenchSettings = field(default_factory=MeltQuenchSettings)
+    md_maker: MDMaker = field(default_factory=MDMaker)
+    relax_maker: ForceFieldRelaxMaker = field(
+        default_factory=lambda: ForceFieldRelaxMaker(**force_field())
+    )
+
+    def __post_init__(self) -> None:
+        """Accept settings as a dictionary, as a serialized Maker has them."""
+        if isinstance(self.settings, dict):
+            self.settings = MeltQuenchSettings.from_dict(self.settings)
+
+    @classmethod
+    def from_potential(
+        cls,
+        potential: str | None = None,
+        settings: MeltQuenchSettings | None = None,
+        *,
+        walltime_s: float | None = None,
+        root_dir: str | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Make the Maker with one potential of the registry for all stages.
+
+        Parameters
+        ----------
+        potential : str, optional
+            Name in the registry; the user's default otherwise.
+        settings : MeltQuenchSettings, optional
+        walltime_s, root_dir
+            See :class:`~vitrion.dynamics.makers.MDMaker`.
+        **kwargs
+            Other fields of the Maker.
+        """
+        name = get_potential(potential).name
+        return cls(
+            settings=settings or MeltQuenchSettings(),
+            md_maker=MDMaker(potential=name, walltime_s=walltime_s, root_dir=root_dir),
+            relax_maker=ForceFieldRelaxMaker(**force_field(name)),
+            **kwargs,
+        )
+
+    def make(
+        self, structure: Structure | Composition | str, prev_dir: str | Path | None = None
+    ) -> Flow:
+        """Make the flow.
+
+        Parameters
+        ----------
+        structure : Structure, Composition or str
+            A composition to pack, or a crystal to melt.
+        prev_dir : str or Path, optional
+            Handed to the first relaxation.
+
+        Returns
+        -------
+        Flow
+            Its output is an :class:`~vitrion.documents.amorphous.AmorphousDoc`.
+
+        Raises
+        ------
+        InputError
+            If the composition cannot be packed as asked, or the potential does not know it.
+        """
+        settings = self.settings
+        symbols, unit = self._check(structure)
+        melt = settings.melt_temperature(symbols, unit)
+        start = pack_start(
+            structure if isinstance(structure, Structure | OutputReference) else str(structure),
+            settings,
+            self._min_side(),
+        )
+        contacts = self._contacts_maker().make(start.output["structure"], prev_dir=prev_dir)
+        runs: dict[str, Job] = {}
+        previous = contacts.output.structure
+        for stage, maker in self._stage_makers(melt, settings.timestep(symbols)).items():
+            runs[stage] = maker.make(previous)
+            previous = runs[stage].output.structure
+        relaxation = self._final_maker().make(previous)
+        document = characterize_glass(
+            relaxation.output.structure,
+            start.output,
+            stages={stage: run.output.structure for stage, run in runs.items()},
+            trajectories={stage: run.output.trajectory for stage, run in runs.items()},
+            potential=self.md_maker.potential,
+            settings=settings,
+            melt_temperature_K=melt,
+            quench_rate_K_per_ps=settings.quench_rate_K_per_ps,
+            energy_eV_per_atom=relaxation.output.output.energy_per_atom,
+            relaxed=relaxation.output.is_force_converged,
+        )
+        jobs = [start, contacts, *runs.values(), relaxation, document]
+        return Flow(jobs, output=document.output, name=self.name)
+
+    def _check(self, structure: Structure | Composition | str) -> tuple[list[str], str]:
+        """Return the elements and what will be packed, and refuse what can be refused now."""
+        settings = self.settings
+        if isinstance(structure, OutputReference):
+            return [], "crystal"
+        spec = self.md_maker.spec()
+        if isinstance(structure, Structure):
+            symbols, unit = sorted(structure.symbol_set), "crystal"
+            start_cell(structure, settings, self._min_side())
+        else:
+            composition = parse_composition(str(structure))
+            symbols = [element.symbol for element in composition]
+            unit = packing_unit(composition, settings.unit)
+            check_packing(
+                composition,
+                n_atoms=settings.n_atoms,
+                unit=settings.unit,
+                volume_per_atom_A3=settings.volume_per_atom_A3,
+                min_side_A=self._min_side(),
+            )
+        if spec is not None:
+            check_elements(spec, symbols)
+        return symbols, unit
+
+    def _min_side(self) -> float:
+        spec = self.md_maker.spec()
+        return DEFAULT_MIN_SIDE_A if spec is None or spec.cutoff_A is None else spec.cutoff_A
+
+    def _contacts_maker(self) -> ForceFieldRelaxMaker:
+        return replace(
+            self.relax_maker,
+            name="relax contacts",
+            relax_cell=False,
+            steps=CONTACT_STEPS,
+            relax_kwargs={**self.relax_maker.relax_kwargs, "fmax": CONTACT_FMAX_EV_PER_A},
+        )
+
+    def _final_maker(self) -> ForceFieldRelaxMaker:
+        fmax = self.settings.relax_fmax_eV_per_A
+        return replace(
+            self.relax_maker,
+            name="relax",
+            relax_kwargs={**self.relax_maker.relax_kwargs, "fmax": fmax},
+        )
+
+    def _stage_makers(self, melt_K: float, timestep_fs: float) -> dict[str, MDMaker]:
+        settings = self.settings
+        target = settings.target_temperature_K
+        quench_ps = settings.quench_ps(melt_K)
+        stages = {
+            "melt": ("nvt", melt_K, settings.melt_ps),
+            "quench": (settings.quench_ensemble, (melt_K, target), quench_ps),
+            "equilibrate": ("npt", target, settings.equilibrate_ps),
+        }
+        seeds = np.random.SeedSequence(settings.seed).generate_state(len(stages))
+        makers = {}
+        for (stage, (ensemble, temperature, duration)), seed in zip(
+            stages.items(), seeds, strict=True
+        ):
+            steps = max(1, round(duration * 1000 / timestep_fs))
+            values = {
+                "ensemble": ensemble,
+                "temperature_K": temperature,
+                "pressure_GPa": settings.pressure_GPa if ensemble == "npt" else None,
+                "timestep_fs": timestep_fs,
+                "duration_ps": steps * timestep_fs / 1000,
+                "save_interval_fs": max(1, steps // FRAMES_PER_STAGE) * timestep_fs,
+                "seed": int(seed),
+            }
+            if ensemble != "npt":
+                values["barostat"] = None
+            base = self.md_maker.settings.model_dump()
+            makers[stage] = replace(
+                self.md_maker, name=stage, settings=MDSettings(**{**base, **values})
+            )
+        return makers
+
+
+@dataclass
+class GlassReplicasMaker(Maker):
+    """Make several independent replicas of a glass, which may run side by side.
+
+    Parameters
+    ----------
+    name : str
+        The name of the flows.
+    melt_quench_maker : MeltQuenchMaker
+        Makes each replica; the seeds are spawned from that of its settings.
+    n_replicas : int
+        How many.
+    """
+
+    name: str = "glass replicas"
+    melt_quench_maker: MeltQuenchMaker = field(default_factory=MeltQuenchMaker)
+    n_replicas: int = 3
+
+    def make(
+        self, structure: Structure | Composition | str, prev_dir: str | Path | None = None
+    ) -> Flow:
+        """Make the flow; see :meth:`MeltQuenchMaker.make`. Its output is a list of documents."""
+        if self.n_replicas < 1:
+            raise InputError(f"There must be at least one replica, not {self.n_replicas}.")
+        base = self.melt_quench_maker
+        flows: list[Flow | Job] = []
+        for k, seed in enumerate(replica_seeds(base.settings.seed, self.n_replicas)):
+            settings = base.settings.model_copy(update={"seed": seed})
+            maker = replace(base, name=f"{base.name} {k}", settings=settings)
+            flows.append(maker.make(structure, prev_dir=prev_dir))
+        return Flow(flows, output=[flow.output for flow in flows], name=self.name)
+
+
+@job(name="pack")
+def pack_start(
+    structure: Structure | str,
+    settings: MeltQuenchSettings,
+    min_side_A: float,
+) -> dict[str, Any]:
+    """Pack a composition, or make the cell of a crystal to melt.
+
+    Returns
+    -------
+    dict
+        The fields of a :class:`~vitrion.amorphous.pack.PackedCell`.
+    """
+    packed = start_cell(structure, settings, min_side_A)
+    return {item.name: getattr(packed, item.name) for item in fields(packed)}
+
+
+@job(name="characterize", output_schema=AmorphousDoc)
+def characterize_glass(
+    structure: Structure,
+    start: dict[str, Any],
+    *,
+    stages: dict[str, Structure],
+    trajectories: dict[str, Any],
+    potential: str | None,
+    settings: MeltQuenchSettings,
+    **kwargs: Any,
+) -> AmorphousDoc:
+    """Characterize a glass; see :func:`vitrion.amorphous.document.glass_document`."""
+    return glass_document(
+        structure,
+        packed=PackedCell(**start),
+        stages=stages,
+        trajectories=trajectories,
+        settings=settings,
+        provenance=Provenance.collect(potential, seeds={"glass": settings.seed}),
+        **kwargs,
+    )

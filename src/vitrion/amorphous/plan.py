@@ -1,0 +1,131 @@
+"""What goes into a packed cell, and all that can be refused before packing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from vitrion.amorphous.ions import Ion, known_ion
+from vitrion.amorphous.packmol import contact_radius
+from vitrion.amorphous.volume import check_volume_per_atom, default_volume_per_atom
+from vitrion.chemistry import decompose_into_ions, parse_composition
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pymatgen.core import Composition
+
+
+@dataclass(frozen=True)
+class PackingPlan:
+    """What goes into a cube of which size."""
+
+    ions: list[tuple[Ion, int]]
+    unit: Literal["ions", "atoms"]
+    side_A: float
+
+    @property
+    def symbols(self) -> list[str]:
+        """Element of each atom, ion by ion."""
+        return [symbol for ion, n in self.ions for _ in range(n) for symbol in ion.symbols]
+
+
+def as_composition(composition: Composition | str) -> Composition:
+    """Return the reduced integer composition."""
+    return parse_composition(composition if isinstance(composition, str) else composition.formula)
+
+
+def ions_and_unit(
+    composition: Composition, unit: Literal["ions", "atoms"] | None
+) -> tuple[list[tuple[Ion, int]], Literal["ions", "atoms"]]:
+    """Return what one formula unit is packed from, and what to call it.
+
+    Raises
+    ------
+    InputError
+        If ions are asked for and none are known.
+    """
+    ions = ions_of(composition) if unit != "atoms" else None
+    if unit == "ions" and ions is None:
+        raise InputError(
+            f"{composition.reduced_formula} is not made of known ions: name the ions, pack atoms, "
+            "or give a crystal to melt."
+        )
+    if ions is not None and (unit == "ions" or any(len(ion) > 1 for ion, _ in ions)):
+        return ions, "ions"
+    return [(known_ion(el.symbol), round(n)) for el, n in composition.items()], "atoms"
+
+
+def plan_composition(
+    composition: Composition | str,
+    n_atoms: int,
+    unit: Literal["ions", "atoms"] | None,
+    volume_per_atom: float | None,
+    min_side: float,
+) -> PackingPlan:
+    """Plan the packing of a composition; see :func:`vitrion.amorphous.pack.pack`."""
+    ions, unit = ions_and_unit(as_composition(composition), unit)
+    return plan_ions(ions, unit, n_atoms, volume_per_atom, min_side)
+
+
+def plan_ions(
+    per_formula: list[tuple[Ion, int]],
+    unit: Literal["ions", "atoms"],
+    n_atoms: int,
+    volume_per_atom: float | None,
+    min_side: float,
+) -> PackingPlan:
+    """Plan the packing of ions; see :func:`vitrion.amorphous.pack.pack_ions`."""
+    from pymatgen.core import Composition
+
+    _check_request(per_formula, n_atoms, neutral=unit == "ions")
+    formula_units = -(-n_atoms // sum(len(ion) * n for ion, n in per_formula))
+    ions = [(ion, n * formula_units) for ion, n in per_formula if n]
+    amounts: Counter[str] = Counter()
+    for ion, n in ions:
+        for symbol in ion.symbols:
+            amounts[symbol] += n
+    composition = Composition(amounts)
+    if volume_per_atom is None:
+        volume_per_atom = default_volume_per_atom(composition)
+    check_volume_per_atom(composition, volume_per_atom)
+    total = sum(amounts.values())
+    side = (volume_per_atom * total) ** (1 / 3)
+    _check_side(ions, side, min_side, total)
+    return PackingPlan(ions, unit, side)
+
+
+def ions_of(composition: Composition) -> list[tuple[Ion, int]] | None:
+    """Return the known ions of one formula unit, or None where there are none."""
+    decomposition = decompose_into_ions(composition)
+    if decomposition is None:
+        return None
+    return [(known_ion(formula), n) for formula, n in decomposition.ions.items()]
+
+
+def _check_request(ions: Sequence[tuple[Ion, int]], n_atoms: int, *, neutral: bool) -> None:
+    if n_atoms < 1 or any(n < 0 for _, n in ions) or not any(n > 0 for _, n in ions):
+        raise InputError("A cell needs a positive number of atoms and of ions.")
+    charges = [ion.charge for ion, n in ions if n]
+    total = sum(ion.charge * n for ion, n in ions if ion.charge is not None)
+    if neutral and None not in charges and total:
+        named = ", ".join(f"{n} {ion.formula}" for ion, n in ions)
+        raise InputError(f"The ions {named} carry a charge of {total:+d}: balance them.")
+
+
+def _check_side(
+    packed: Sequence[tuple[Ion, int]], side: float, min_side: float, n_atoms: int
+) -> None:
+    largest = max(packed, key=lambda item: item[0].diameter_A)[0]
+    ends = 2 * max(contact_radius(s) for s in largest.symbols)
+    least = max(min_side, largest.diameter_A + ends if len(largest) > 1 else 0.0)
+    if side < least:
+        needed = int(np.ceil(n_atoms * (least / side) ** 3))
+        raise InputError(
+            f"A cell of {n_atoms} atoms is {side:.1f} A wide, less than the {least:.1f} A that the "
+            f"potential's cutoff and the ions need: ask for at least {needed} atoms."
+        )

@@ -1,0 +1,141 @@
+"""What a melt-quench run is asked to do, checked before anything starts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vitrion.amorphous.speciation import default_formers
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Self
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "quick": {"n_atoms": 72, "melt_ps": 4.0, "quench_rate_K_per_ps": 300.0, "equilibrate_ps": 2.0},
+    "standard": {
+        "n_atoms": 144,
+        "melt_ps": 20.0,
+        "quench_rate_K_per_ps": 50.0,
+        "equilibrate_ps": 10.0,
+    },
+    "paper": {
+        "n_atoms": 216,
+        "melt_ps": 50.0,
+        "quench_rate_K_per_ps": 10.0,
+        "equilibrate_ps": 20.0,
+    },
+}
+"""Size and patience by name. ``paper`` is the project's own production protocol: the one behind the
+published figures is not known."""
+
+SALT_MELT_K, NETWORK_MELT_K = 1500.0, 3000.0
+"""Default melts. A salt of whole ions flows at 1500 K and keeps them; atoms at random must first
+make a network (SiO2, P2O5), whose bonds open often enough only near 3000 K."""
+
+
+class MeltQuenchSettings(BaseModel):
+    """Settings of one melt-quench run.
+
+    Examples
+    --------
+    >>> MeltQuenchSettings.preset("quick", seed=7).quench_ps(1500.0)
+    4.0
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    n_atoms: int = Field(144, ge=1, le=100_000, description="Least number of atoms in the cell.")
+    unit: Literal["ions", "atoms"] | None = Field(
+        None,
+        description="What is packed; None for whole ions where the composition has known ones.",
+    )
+    volume_per_atom_A3: float | None = Field(
+        None, gt=0, description="Packed volume per atom in A3; None for the built-in estimate."
+    )
+    melt_temperature_K: float | None = Field(
+        None,
+        gt=0,
+        le=10_000,
+        description="Temperature of the melt in K; None for 1500, or 3000 for a network that is "
+        "packed from atoms.",
+    )
+    melt_ps: float = Field(20.0, gt=0, description="Time in the melt in ps, at the packed volume.")
+    quench_rate_K_per_ps: float = Field(50.0, gt=0, description="Cooling rate in K/ps.")
+    quench_ensemble: Literal["nvt", "npt"] = Field(
+        "npt",
+        description="Whether the cell keeps its volume or follows the pressure while cooling.",
+    )
+    target_temperature_K: float = Field(300.0, gt=0, description="End of the quench in K.")
+    equilibrate_ps: float = Field(
+        10.0, gt=0, description="Time in ps in which the density settles at the target pressure."
+    )
+    pressure_GPa: float = Field(0.0, description="Target pressure in GPa.")
+    timestep_fs: float | None = Field(
+        None, gt=0, description="Time step in fs; None for 2, or 0.5 where there is hydrogen."
+    )
+    relax_fmax_eV_per_A: float = Field(
+        0.05, gt=0, description="Largest force after the relaxation in eV/A."
+    )
+    seed: int = Field(0, ge=0, description="Seed of the packing and of the dynamics.")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as exc:
+            first = exc.errors()[0]
+            name = ".".join(str(part) for part in first["loc"]) or "settings"
+            raise InputError(
+                f"The melt-quench setting '{name}' is not valid: {first['msg']}."
+            ) from exc
+        melt = self.melt_temperature_K
+        if melt is not None and melt <= self.target_temperature_K:
+            raise InputError(
+                f"The melt at {melt:g} K must be hotter than the end of the quench at "
+                f"{self.target_temperature_K:g} K."
+            )
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Self:
+        """Return the settings of a preset, with changes.
+
+        Parameters
+        ----------
+        name : str
+            ``quick``, ``standard`` or ``paper``.
+        **changes
+            Fields to set otherwise.
+
+        Raises
+        ------
+        InputError
+            If there is no such preset, or a value is not valid.
+        """
+        if name not in PRESETS:
+            raise InputError(f"There is no preset '{name}': choose {', '.join(PRESETS)}.")
+        return cls(**{**PRESETS[name], **changes})
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Make settings from a dictionary, which may carry jobflow's ``@module`` and ``@class``."""
+        return cls(**{k: v for k, v in values.items() if not k.startswith("@")})
+
+    def melt_temperature(self, symbols: Iterable[str], unit: str) -> float:
+        """Return the temperature of the melt in K for these elements and what is packed."""
+        if self.melt_temperature_K is not None:
+            return self.melt_temperature_K
+        is_network = unit == "atoms" and bool(default_formers(symbols))
+        default = NETWORK_MELT_K if is_network else SALT_MELT_K
+        return max(default, self.target_temperature_K + 100.0)
+
+    def timestep(self, symbols: Iterable[str]) -> float:
+        """Return the time step in fs for these elements."""
+        if self.timestep_fs is not None:
+            return self.timestep_fs
+        return 0.5 if "H" in set(symbols) else 2.0
+
+    def quench_ps(self, melt_temperature_K: float) -> float:
+        """Return how long the quench takes in ps."""
+        return (melt_temperature_K - self.target_temperature_K) / self.quench_rate_K_per_ps
