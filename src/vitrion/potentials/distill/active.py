@@ -1,13 +1,11 @@
-"""Active rounds: dynamics with the student, frames its committee disagrees on, labels, training.
+"""Active rounds: dynamics with a student, and the frames that its committee disagrees on.
 
-A round lives in ``round-NNN`` of the working directory, with one file per run of dynamics. It is
-labelled when the teacher has written all of ``labelled.xyz``. A round that was killed goes on with
-whatever is missing.
+A round lives in a folder of its own with one file per run of dynamics; a round that was killed goes
+on with the runs that are missing.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -17,14 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vitrion.errors import InputError
 from vitrion.potentials.distill.committee import disagreement, select
-from vitrion.potentials.distill.labelling import Teacher, label
 from vitrion.potentials.distill.sampling import Chemistry, DynamicsSettings, draw_start, explore
-from vitrion.potentials.distill.training import (
-    Architecture,
-    TrainingSettings,
-    load_checkpoint,
-    train,
-)
+from vitrion.potentials.distill.training import Architecture, load_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,61 +95,19 @@ def collect(
     return frames
 
 
-def run_rounds(
-    start: list[Atoms],
-    teacher: Teacher,
+def collect_round(
+    checkpoints: list[Path],
+    architecture: Architecture,
     chemistry: Chemistry,
     crystals: dict[str, Atoms],
+    settings: ActiveSettings,
     directory: Path,
-    *,
-    rounds: int,
     seed: int,
-    active: ActiveSettings | None = None,
-    training: TrainingSettings | None = None,
-    architecture: Architecture | None = None,
     progress: Progress = print,
-) -> Path:
-    """Label, train, and then explore, label and train again, ``rounds`` times.
-
-    The committee of a round is the newest student and the one of the round before; in the first
-    round the second member is a student that was trained on the same frames from another seed.
-
-    Returns
-    -------
-    Path
-        The newest checkpoint. ``rounds.json`` in ``directory`` says what each round added.
-    """
-    active, training = active or ActiveSettings(), training or TrainingSettings()
-    architecture = architecture or Architecture()
-    record = directory / "rounds.json"
-    done: list[dict[str, object]] = json.loads(record.read_text()) if record.exists() else []
-    labelled = label(start, teacher, directory / "round-000")
-    if not done:
-        checkpoint = train(labelled, directory / "student", training, architecture)
-        other = training.model_copy(update={"seed": training.seed + 1})
-        rival = train(labelled, directory / "rival", other, architecture)
-        _keep(checkpoint, directory / "student-000.pt")
-        _keep(rival, directory / "student-rival.pt")
-        done.append({"round": 0, "frames": len(labelled)})
-        record.write_text(json.dumps(done, indent=1))
-    for number in range(1, rounds + 1):
-        folder = directory / f"round-{number:03d}"
-        before = directory / (f"student-{number - 2:03d}.pt" if number > 1 else "student-rival.pt")
-        members = [directory / f"student-{number - 1:03d}.pt", before]
-        frames_file = folder / "labelled.xyz"
-        finished = number < len(done)
-        if finished:
-            labelled += read(frames_file, index=":", format="extxyz")
-            continue
-        committee = [_calculator(path, architecture) for path in members]
-        found = collect(committee, chemistry, crystals, active, folder, seed + number, progress)
-        labelled += label(found, teacher, folder)
-        checkpoint = train(labelled, directory / "student", training, architecture)
-        _keep(checkpoint, directory / f"student-{number:03d}.pt")
-        done.append({"round": number, "frames": len(found)})
-        record.write_text(json.dumps(done, indent=1))
-        progress(f"round {number} of {rounds}: {len(labelled)} labelled frames")
-    return directory / f"student-{rounds:03d}.pt"
+) -> list[Atoms]:
+    """Do :func:`collect` with the students of these checkpoints as the committee."""
+    committee = [_calculator(path, architecture) for path in checkpoints]
+    return collect(committee, chemistry, crystals, settings, directory, seed, progress)
 
 
 def _calculator(checkpoint: Path, architecture: Architecture) -> Calculator:
@@ -166,7 +116,7 @@ def _calculator(checkpoint: Path, architecture: Architecture) -> Calculator:
     return LeanMACECalculator(load_checkpoint(checkpoint, architecture))
 
 
-def _keep(checkpoint: Path, target: Path) -> None:
+def keep(checkpoint: Path, target: Path) -> None:
     """Copy a checkpoint out of mace's folder, which keeps only the newest."""
     partial = target.with_suffix(".partial")
     partial.write_bytes(checkpoint.read_bytes())

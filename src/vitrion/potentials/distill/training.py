@@ -81,7 +81,8 @@ def train(
         Keeps data, checkpoints, log, the exact command and the atomic energies, which are fitted
         at the first call and stay.
     settings
-        The phase. A repeated call with another step size or decay starts a new phase.
+        The phase. A repeated call with other settings or more frames starts a new one; with the
+        same, it finishes what was killed.
     architecture
         Size of the student; the same in every call.
     foundation
@@ -108,12 +109,9 @@ def train(
     write_frames(directory / "train.xyz", training)
     write_frames(directory / "valid.xyz", validation)
     energies = _atomic_energies(directory / "atomic_energies.json", training)
-    start = 0
-    if (checkpoint := latest_checkpoint(directory)) is not None:
-        set_schedule(checkpoint, settings.learning_rate, settings.decay)
-        start = _epoch(checkpoint) + 1
+    target = _target_epoch(directory, settings, len(kept))
     command = training_command(
-        directory, settings, architecture or Architecture(), energies, start, foundation
+        directory, settings, architecture or Architecture(), energies, target, foundation
     )
     (directory / "command.json").write_text(json.dumps(command, indent=1))
     threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"} if settings.device == "cpu" else {}
@@ -129,7 +127,7 @@ def training_command(
     settings: TrainingSettings,
     architecture: Architecture,
     energies: dict[int, float],
-    start_epoch: int = 0,
+    last_epoch: int,
     foundation: Path | str | None = None,
 ) -> list[str]:
     """Return the exact command of a phase."""
@@ -153,7 +151,7 @@ def training_command(
         "lr": settings.learning_rate,
         "scheduler": "ExponentialLR",
         "lr_scheduler_gamma": settings.decay,
-        "max_num_epochs": start_epoch + settings.epochs,
+        "max_num_epochs": last_epoch,
         "eval_interval": settings.evaluate_every,
         "ema_decay": 0.99,
         "default_dtype": "float32",
@@ -194,6 +192,24 @@ def latest_checkpoint(directory: Path) -> Path | None:
     """Return the newest checkpoint of a training directory, None if there is none."""
     found = sorted((directory / "checkpoints").glob("*_epoch-*.pt"), key=_epoch)
     return found[-1] if found else None
+
+
+def _target_epoch(directory: Path, settings: TrainingSettings, n_frames: int) -> int:
+    """Return the epoch at which the phase ends; a new phase sets the schedule in the checkpoint.
+
+    A phase is known by its settings and number of frames, so that a killed one goes on to the same
+    end instead of starting again.
+    """
+    record = directory / "phase.json"
+    phase = {"settings": settings.model_dump(mode="json"), "frames": n_frames}
+    if record.is_file() and (before := json.loads(record.read_text()))["phase"] == phase:
+        return int(before["target"])
+    start = 0
+    if (checkpoint := latest_checkpoint(directory)) is not None:
+        set_schedule(checkpoint, settings.learning_rate, settings.decay)
+        start = _epoch(checkpoint) + 1
+    record.write_text(json.dumps({"phase": phase, "target": start + settings.epochs}))
+    return start + settings.epochs
 
 
 def _epoch(checkpoint: Path) -> int:

@@ -91,7 +91,7 @@ def _rms(values: np.ndarray) -> float:
 def table(errors: Sequence[RegimeError]) -> str:
     """Return the errors as a Markdown table."""
     lines = [
-        "| regime | frames | E meV/atom | E spread | F RMSE meV/A | F MAE | F rms teacher | p GPa |",
+        "| regime | frames | E meV/atom | E spread | F RMSE meV/A | F MAE | F rms | p GPa |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for e in errors:
@@ -127,7 +127,7 @@ def relaxed(
 
 
 def lattice_difference(first: Atoms, second: Atoms) -> float:
-    """Return the largest relative difference of the three cell lengths and of the volume's root."""
+    """Return the largest relative difference of the cell lengths and of the volume's root."""
     lengths = np.abs(first.cell.lengths() / second.cell.lengths() - 1).max()
     volume = abs((first.get_volume() / second.get_volume()) ** (1 / 3) - 1)
     return float(max(lengths, volume))

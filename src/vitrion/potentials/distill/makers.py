@@ -1,0 +1,275 @@
+"""Makers around the stages of distillation: label, train, collect, release, and all of them.
+
+Frames travel as files in a directory that the user names, because a killed stage finds there what
+it has done; the database holds paths, counts and hashes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase.io import read
+from jobflow import Flow, Job, Maker, Response, job
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from vitrion.errors import InputError
+from vitrion.potentials.distill.active import ActiveSettings, collect_round, keep
+from vitrion.potentials.distill.dataset import (
+    ENERGY,
+    FORCES,
+    STRESS,
+    read_labelled,
+    split,
+    within,
+    write_frames,
+)
+from vitrion.potentials.distill.labelling import Teacher, label
+from vitrion.potentials.distill.recipe import CHEMISTRY, crystal_cells, seed_frames
+from vitrion.potentials.distill.release import release
+from vitrion.potentials.distill.sampling import Chemistry
+from vitrion.potentials.distill.training import (
+    Architecture,
+    TrainingSettings,
+    load_checkpoint,
+    train,
+)
+from vitrion.potentials.distill.validation import regime_errors
+
+# VASP writes stresses in kbar, compression positive.
+_EV_A3_PER_VASP_KBAR = -1 / 1602.1766208
+
+
+@dataclass
+class LabelMaker(Maker):
+    """Label the frames of a directory, with a teacher or with static calculations.
+
+    Parameters
+    ----------
+    name : str
+        Name of the jobs.
+    teacher : Teacher
+        Potential that labels, here or in another environment.
+    static_maker : Maker or None
+        A Maker of static calculations, such as atomate2's VASP ``StaticMaker``, that labels in the
+        teacher's place: one job a frame.
+    """
+
+    name: str = "label"
+    teacher: Teacher = field(default_factory=lambda: Teacher(name="sevennet:7net-l3i5"))
+    static_maker: Maker | None = None
+
+    def __post_init__(self) -> None:
+        """Accept the teacher as a dictionary, as a serialized Maker has it."""
+        self.teacher = Teacher.model_validate(self.teacher)
+
+    @job
+    def make(self, directory: str) -> Response | dict[str, Any]:
+        """Label ``frames.xyz`` of the directory into ``labelled.xyz``."""
+        folder = Path(directory)
+        if not (folder / "frames.xyz").is_file():
+            raise InputError(f"There are no frames to label in {folder}.")
+        frames = read(folder / "frames.xyz", index=":", format="extxyz")
+        if self.static_maker is None:
+            return {"directory": directory, "frames": len(label(frames, self.teacher, folder))}
+        adaptor = AseAtomsAdaptor()
+        statics = [self.static_maker.make(adaptor.get_structure(frame)) for frame in frames]
+        gather = gather_labels(directory, [static.output.output for static in statics])
+        return Response(replace=Flow([*statics, gather], output=gather.output, name=self.name))
+
+
+@job(name="gather labels")
+def gather_labels(directory: str, outputs: list[Any]) -> dict[str, Any]:
+    """Write the results of static calculations as the labels of a directory's frames.
+
+    Parameters
+    ----------
+    directory
+        Holds ``frames.xyz``.
+    outputs
+        For each frame the ``output`` of an atomate2 document: energy (eV), forces (eV/A) and
+        stress (kbar, in VASP's sign).
+    """
+    folder = Path(directory)
+    frames = read(folder / "frames.xyz", index=":", format="extxyz")
+    for frame, output in zip(frames, outputs, strict=True):
+        entry = output if isinstance(output, dict) else output.model_dump()
+        frame.info[ENERGY] = float(entry["energy"])
+        frame.arrays[FORCES] = np.array(entry["forces"], dtype=float)
+        if entry.get("stress") is not None:
+            frame.info[STRESS] = np.ravel(entry["stress"]) * _EV_A3_PER_VASP_KBAR
+    write_frames(folder / "labelled.xyz", frames)
+    return {"directory": directory, "frames": len(frames)}
+
+
+@dataclass
+class TrainMaker(Maker):
+    """Train a student on all labelled frames, or go on with its training.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    settings : TrainingSettings
+        The phase.
+    architecture : Architecture
+        Size of the student.
+    foundation : str or None
+        Name or file of a MACE foundation model to fine-tune instead.
+    """
+
+    name: str = "train"
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
+    architecture: Architecture = field(default_factory=Architecture)
+    foundation: str | None = None
+
+    def __post_init__(self) -> None:
+        """Accept settings as dictionaries, as a serialized Maker has them."""
+        self.settings = TrainingSettings.model_validate(self.settings)
+        self.architecture = Architecture.model_validate(self.architecture)
+
+    @job
+    def make(self, directory: str, labelled: list[dict[str, Any]], keep_as: str) -> dict[str, Any]:
+        """Train in ``directory/student`` and keep the checkpoint as ``directory/<keep_as>``."""
+        folder = Path(directory)
+        if (folder / keep_as).exists():
+            return {"checkpoint": str(folder / keep_as)}
+        sources = [Path(entry["directory"]) / "labelled.xyz" for entry in labelled]
+        frames = read_labelled(sources)
+        checkpoint = train(
+            frames,
+            folder / f"student-{self.settings.seed}",
+            self.settings,
+            self.architecture,
+            foundation=self.foundation,
+        )
+        keep(checkpoint, folder / keep_as)
+        return {"checkpoint": str(folder / keep_as)}
+
+
+@job(name="seed frames")
+def seed_job(directory: str, seed: int) -> dict[str, Any]:
+    """Write the first frames of the Li-C-O-F-P recipe."""
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    frames = seed_frames(seed)
+    write_frames(folder / "frames.xyz", frames)
+    return {"directory": directory, "frames": len(frames)}
+
+
+@dataclass
+class CollectMaker(Maker):
+    """Dynamics with the students of two rounds; keeps the frames they disagree on."""
+
+    name: str = "collect"
+    chemistry: Chemistry = field(default_factory=lambda: CHEMISTRY)
+    settings: ActiveSettings = field(default_factory=ActiveSettings)
+    architecture: Architecture = field(default_factory=Architecture)
+
+    def __post_init__(self) -> None:
+        """Accept settings as dictionaries, as a serialized Maker has them."""
+        self.chemistry = Chemistry.model_validate(self.chemistry)
+        self.settings = ActiveSettings.model_validate(self.settings)
+        self.architecture = Architecture.model_validate(self.architecture)
+
+    @job
+    def make(self, directory: str, checkpoints: list[str], seed: int) -> dict[str, Any]:
+        """Write the chosen frames to ``directory/frames.xyz``."""
+        members = [Path(checkpoint) for checkpoint in checkpoints]
+        folder = Path(directory)
+        frames = collect_round(
+            members, self.architecture, self.chemistry, crystal_cells(), self.settings, folder, seed
+        )
+        write_frames(folder / "frames.xyz", frames)
+        return {"directory": directory, "frames": len(frames)}
+
+
+@job(name="release")
+def release_job(
+    directory: str,
+    checkpoint: str,
+    labelled: list[dict[str, Any]],
+    architecture: dict[str, Any],
+    validation_fraction: float,
+    card: dict[str, Any],
+) -> dict[str, Any]:
+    """Write the student file and its card, with its errors on the frames kept from training."""
+    frames = read_labelled([Path(entry["directory"]) / "labelled.xyz" for entry in labelled])
+    training, kept_out = split(within(frames, 12.0), validation_fraction)
+    model = load_checkpoint(Path(checkpoint), Architecture.model_validate(architecture))
+    path = Path(directory) / "student.safetensors"
+    from vitrion.potentials.lean_mace import LeanMACECalculator
+
+    for frame in kept_out:
+        frame.info.setdefault("regime", str(frame.info.get("config_type", "all")))
+    errors = [e.model_dump() for e in regime_errors(kept_out, LeanMACECalculator(model))]
+    sha256 = release(model, training, kept_out, path, {**card, "validation": errors})
+    return {"path": str(path), "sha256": sha256, "errors": errors}
+
+
+@dataclass
+class DistillMaker(Maker):
+    """From nothing to a student file: seeds, labels, training, active rounds, release.
+
+    Examples
+    --------
+    >>> from vitrion.potentials.distill.labelling import Teacher
+    >>> maker = DistillMaker(rounds=2, label_maker=LabelMaker(teacher=Teacher(name="chgnet")))
+    >>> [job.name for job in maker.make("distilled").jobs][:4]
+    ['seed frames', 'label', 'train', 'train']
+    """
+
+    name: str = "distill"
+    rounds: int = 6
+    seed: int = 1
+    label_maker: LabelMaker = field(default_factory=LabelMaker)
+    train_maker: TrainMaker = field(default_factory=TrainMaker)
+    collect_maker: CollectMaker = field(default_factory=CollectMaker)
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def make(self, directory: str) -> Flow:
+        """Return the flow; everything is kept in ``directory``, which can be used again."""
+        if self.rounds < 0:
+            raise InputError("The number of active rounds cannot be negative.")
+        base = Path(directory).absolute()
+        seeds = seed_job(str(base / "round-000"), self.seed)
+        labels = [self.label_maker.make(seeds.output["directory"])]
+        first = self._train(base, labels, "student-000.pt")
+        rival = self._train(base, labels, "student-rival.pt", seed_shift=1)
+        jobs: list[Job] = [seeds, *labels, first, rival]
+        older, newest = rival, first
+        for number in range(1, self.rounds + 1):
+            members = [newest.output["checkpoint"], older.output["checkpoint"]]
+            folder = str(base / f"round-{number:03d}")
+            found = self.collect_maker.make(folder, members, self.seed + number)
+            labels.append(self.label_maker.make(found.output["directory"]))
+            older, newest = newest, self._train(base, labels, f"student-{number:03d}.pt")
+            jobs += [found, labels[-1], newest]
+        final = release_job(
+            str(base),
+            newest.output["checkpoint"],
+            [entry.output for entry in labels],
+            self.train_maker.architecture.model_dump(mode="json"),
+            self.train_maker.settings.validation_fraction,
+            self._card(),
+        )
+        return Flow([*jobs, final], output=final.output, name=self.name)
+
+    def _train(self, base: Path, labels: list[Job], name: str, seed_shift: int = 0) -> Job:
+        maker = self.train_maker
+        if seed_shift:
+            seed = maker.settings.seed + seed_shift
+            maker = TrainMaker(
+                settings=maker.settings.model_copy(update={"seed": seed}),
+                architecture=maker.architecture,
+                foundation=maker.foundation,
+            )
+        return maker.make(str(base), [entry.output for entry in labels], name)
+
+    def _card(self) -> dict[str, Any]:
+        teacher = self.label_maker.teacher.name
+        if self.label_maker.static_maker is not None:
+            teacher = type(self.label_maker.static_maker).__name__
+        return {"teacher": teacher, "seed": self.seed, "rounds": self.rounds, **self.card}
