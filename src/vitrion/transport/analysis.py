@@ -28,6 +28,9 @@ from vitrion.transport.result import (
     TransportResult,
 )
 
+MANY_HOPS = 30
+"""Hops from which on the slope of the MSD is a fair measure of how many of them are undone."""
+
 Mobile = str | Sequence[str] | Mapping[str, float]
 
 
@@ -186,14 +189,12 @@ def _diffusivity_bound(found: Diffusivities, hops: Hops, motion: Displacements) 
 
     Each hop that is independent of the others adds its squared length, so D* is at most
     ``n a^2 / 6 N t`` with n the Poisson bound. Hops that are undone add less, which the observed
-    long-time slope shows; the smaller of both holds.
+    long-time slope shows once there are many; then the smaller of both holds.
     """
     ion_time = motion.mobile.shape[1] * motion.duration_fs
-    events = event_bound(hops.n_hops)
-    bound = events * hops.hop_length_A**2 / (6.0 * ion_time)
-    if hops.n_hops > 0:
-        slope = found.slowest_modes * events / hops.n_hops
-        bound = min(bound, slope)
+    bound = event_bound(hops.n_hops) * hops.hop_length_A**2 / (6.0 * ion_time)
+    if hops.n_hops >= MANY_HOPS:
+        bound = min(bound, max(found.slowest_modes.upper_bound(), found.self_.upper_bound()))
     return bound * A2_PER_FS_TO_CM2_PER_S
 
 

@@ -13,6 +13,9 @@ from vitrion.transport.spectrum import MAX_MODES, MIN_MODES, ModeFit, choose_mod
 
 IONS_AT_ONCE = 16
 
+PROBE_MODES = 64
+"""Slow modes from which concerted motion is first judged."""
+
 
 @dataclass(frozen=True)
 class Diffusivities:
@@ -26,7 +29,7 @@ class Diffusivities:
         D* of each species.
     tensor : ndarray, shape (3, 3)
         Self-diffusivity tensor.
-    slowest_modes : float
+    slowest_modes : Estimate
         Mean power of the slowest modes: what D* is at most if the motion is subdiffusive.
     fit : ModeFit
         Which modes were used and how.
@@ -37,7 +40,7 @@ class Diffusivities:
     haven: Estimate
     species: dict[str, Estimate]
     tensor: np.ndarray
-    slowest_modes: float
+    slowest_modes: Estimate
     fit: ModeFit
 
 
@@ -102,14 +105,18 @@ def estimate_diffusivities(
     squares = amplitudes**2
     power = np.einsum("jia,i->j", squares, charge**2) / (3 * n_ions)
     f = mode_frequencies(len(power), len(positions) - 1)
-    fit = choose_modes(power, f, 3 * n_ions)
+    concert = _concert(amplitudes[:PROBE_MODES], power[:PROBE_MODES])
+    fit = choose_modes(power, f, 3 * n_ions / (1.0 + concert))
     m = fit.n_modes
     ion_values = np.tensordot(fit.weights, squares[:m], axes=1).mean(axis=1)
     weighted = charge**2 * ion_values
     gaussian = fit.gaussian_variance() / 3.0
-    relative_variance, excess = _variance_over_ions(weighted, gaussian, amplitudes[:m], fit)
-    d_self = float(weighted.mean())
-    self_ = _self_estimate(d_self, relative_variance, n_ions)
+    concert = _concert(amplitudes[:m], power[:m])
+    independent = _plain_variance(weighted, gaussian)
+    # Four-point part: hops are rare events, which no number of modes can average away.
+    excess = max(independent - gaussian / n_ions, 0.0)
+    relative_variance = independent + concert * gaussian / n_ions
+    self_ = _self_estimate(float(weighted.mean()), relative_variance, n_ions)
 
     total = np.einsum("jia,i->ja", amplitudes[:m], charge) / np.sqrt(n_ions)
     d_collective = float(fit.weights @ (total**2).mean(axis=1))
@@ -125,7 +132,10 @@ def estimate_diffusivities(
         for name in dict.fromkeys(symbols)
         for mask in [np.array([symbol == name for symbol in symbols])]
     }
-    slowest = float(power[:MIN_MODES].mean())
+    slowest, _ = _chi_square_estimate(
+        float(power[:MIN_MODES].mean()),
+        2.0 * (1.0 + concert) / (3 * n_ions * min(MIN_MODES, m)) + excess,
+    )
     return Diffusivities(self_, collective, haven, species, tensor / n_ions, slowest, fit)
 
 
@@ -136,30 +146,20 @@ def _plain_variance(values: np.ndarray, gaussian: float) -> float:
     return float(max(spread, gaussian) / n)
 
 
-def _variance_over_ions(
-    values: np.ndarray,
-    gaussian: float,
-    amplitudes: np.ndarray,
-    fit: ModeFit,
-) -> tuple[float, float]:
-    """Return the relative variance of D* and the part of it that no Gaussian path has.
+def _concert(amplitudes: np.ndarray, power: np.ndarray) -> float:
+    """Return by how much motion in concert raises the Gaussian variance of D*, relative to it.
 
-    Ions that move in concert carry less information than independent ones. For Gaussian paths the
-    mean of squares has the variance ``2 sum_ik C_ik^2 / N^2`` with C the correlation matrix of the
-    ions' modes; its estimate is freed of the bias 1/(number of modes) that noise gives squares.
+    The mean of squares of Gaussian paths has the variance ``2 sum_ik C_ik^2 / N^2`` with C the
+    correlation matrix of the ions. Squares of estimated correlations are freed of the bias
+    1/(number of modes) that noise gives them.
     """
-    n = len(values)
-    independent = _plain_variance(values, gaussian)
-    excess = max(independent - gaussian / n, 0.0)
-    if n == 1:
-        return independent, excess
-    flat = amplitudes.transpose(0, 2, 1).reshape(-1, n) / np.sqrt(np.repeat(fit.shape, 3))[:, None]
+    n = amplitudes.shape[1]
+    flat = (amplitudes / np.sqrt(power)[:, None, None]).transpose(0, 2, 1).reshape(-1, n)
     covariance = flat.T @ flat
     scale = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(scale, scale)
-    pairs = np.sum(correlation**2) - n
     chance = n * (n - 1) / len(flat)
-    return independent + gaussian * max(pairs - chance, 0.0) / n**2, excess
+    return float(max(np.sum(correlation**2) - n - chance, 0.0) / n)
 
 
 def _self_estimate(value: float, relative_variance: float, n_ions: int) -> Estimate:

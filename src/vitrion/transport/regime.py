@@ -11,46 +11,58 @@ from vitrion.transport.result import Estimate, Regime
 if TYPE_CHECKING:
     from vitrion.transport.msd import MeanSquares
 
-WINDOW = 4
-"""An exponent is taken between a lag and this many times it."""
+WINDOW = 3
+"""An exponent compares the growth of the MSD over two lag windows, each this factor wide."""
 
-TOLERANCE = 0.1
+TOLERANCE = 0.05
 """Departure from one that is allowed on top of two standard errors."""
 
 MAX_EXPONENT_ERROR = 0.25
 """Exponents less certain than this are not judged."""
 
 MIN_WINDOWS = 3
-MAX_RELATIVE_ERROR = 0.6
-"""Relative error of D from which on a bound says more than a value."""
+MIN_HOPS = 10
+"""Hops below which a bound says more than a value."""
 
 
 def local_exponents(squares: MeanSquares) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return lags, exponents d ln MSD / d ln t and their standard errors over the ions.
 
+    The exponent is taken from how the MSD grows, ``1 + ln[(m(9t) - m(3t)) / 3 (m(3t) - m(t))] /
+    ln 3``: the same as the log-log slope for any power law, but blind to the constant that
+    vibration adds, which would make a slow solid look subdiffusive long after it is diffusive.
+
     Returns
     -------
     lags : ndarray, shape (n_windows,)
-        First lag of each window in frames; the window ends at the lag nearest to `WINDOW` times it.
+        First lag t of each window in frames.
     exponents, errors : ndarray, shape (n_windows,)
-        By the delta method over ions, which are independent while time windows are not.
+        Errors by the delta method over ions, which are independent while time windows are not;
+        NaN and infinity where the MSD does not grow.
     """
     lags, ions = squares.lags, squares.ions
-    ends = np.searchsorted(lags, WINDOW * lags)
-    starts = np.flatnonzero(ends < len(lags))
-    ends = ends[starts]
-    mean = squares.mean
-    usable = (mean[starts] > 0.0) & (mean[ends] > 0.0)
-    starts, ends = starts[usable], ends[usable]
-    width = np.log(lags[ends] / lags[starts])
-    exponents = np.log(mean[ends] / mean[starts]) / width
-    spread = ions[ends] / mean[ends, None] - ions[starts] / mean[starts, None]
+    middle = np.searchsorted(lags, WINDOW * lags)
+    middle = middle[middle < len(lags)]
+    last = np.searchsorted(lags, WINDOW * lags[middle])
+    last = last[last < len(lags)]
+    first, middle = np.arange(len(last)), middle[: len(last)]
+    # Growth per unit of lag in the two windows, for each ion.
+    early = (ions[middle] - ions[first]) / (lags[middle] - lags[first])[:, None]
+    late = (ions[last] - ions[middle]) / (lags[last] - lags[middle])[:, None]
+    mean_early, mean_late = early.mean(axis=1), late.mean(axis=1)
+    width = 0.5 * np.log(lags[last] / lags[first])
     n_ions = ions.shape[1]
-    if n_ions > 1:
-        errors = spread.std(axis=1, ddof=1) / np.sqrt(n_ions) / width
-    else:
-        errors = np.full(len(starts), np.nan)
-    return lags[starts], exponents, errors
+    with np.errstate(divide="ignore", invalid="ignore"):
+        exponents = 1.0 + np.log(mean_late / mean_early) / width
+        spread = late / mean_late[:, None] - early / mean_early[:, None]
+        deviation = spread.std(axis=1, ddof=1) if n_ions > 1 else np.full(len(first), np.inf)
+        errors = deviation / np.sqrt(n_ions) / width
+    grows = (mean_early > 0.0) & (mean_late > 0.0)
+    return (
+        lags[first],
+        np.where(grows, exponents, np.nan),
+        np.where(grows, errors, np.inf),
+    )
 
 
 def find_regime(
@@ -76,14 +88,14 @@ def find_regime(
     ps = interval_fs / 1000.0
     judged = np.flatnonzero(errors <= MAX_EXPONENT_ERROR)
     table = {
-        "lags_ps": lags * np.sqrt(WINDOW) * ps,
+        "lags_ps": lags * WINDOW * ps,
         "exponents": exponents,
         "exponent_errors": errors,
     }
     if not len(judged):
         return Regime(
             diffusive=False,
-            reason="Not diffusive: the run is too short to tell the slope of its MSD.",
+            reason="Not diffusive: the MSD does not grow beyond its error.",
             exponent=float(exponents[-1]) if len(exponents) else float("nan"),
             exponent_error=float(errors[-1]) if len(errors) else float("nan"),
             **table,
@@ -96,7 +108,7 @@ def find_regime(
     verdict = {
         "exponent": float(exponents[last]),
         "exponent_error": float(errors[last]),
-        "end_ps": float(lags[last] * WINDOW * ps),
+        "end_ps": float(lags[last] * WINDOW**2 * ps),
         **table,
     }
     reason = _objection(last - first + 1, exponents[last], errors[last], diffusivity, n_hops)
@@ -122,6 +134,8 @@ def _objection(
             f"the slope of ln MSD at the longest lags is {exponent:.2f} +- {error:.2f}, not 1 over "
             "a range of lags."
         )
-    if diffusivity.relative_error > MAX_RELATIVE_ERROR:
+    if n_hops < MIN_HOPS:
         return f"{n_hops} hops are too few for a value."
+    if not diffusivity.value > 0.0:
+        return "the MSD does not grow at the longest lags."
     return None
