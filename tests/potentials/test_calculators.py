@@ -92,3 +92,16 @@ def _cut_the_network(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setenv("XDG_CACHE_HOME", "/nonexistent")
+
+
+def test_the_default_is_the_shipped_student_and_a_user_may_name_the_file(lithium_fluoride):
+    from vitrion.potentials import DEFAULT_POTENTIAL, get_potential
+
+    atoms = lithium_fluoride.copy()
+    atoms.calc = load_calculator(symbols=["Li", "F"])
+    path = get_potential(DEFAULT_POTENTIAL).path
+    other = lithium_fluoride.copy()
+    other.calc = load_calculator(f"mace:{path}")
+    np.testing.assert_allclose(atoms.get_forces(), other.get_forces(), atol=1e-5)
+    with pytest.raises(InputError, match="does not know Na"):
+        load_calculator(symbols=["Na"])

@@ -14,7 +14,7 @@ from vitrion.potentials.spec import sha256_of, verify_file
 
 def test_every_listed_potential_has_the_file_its_hash_names():
     specs = list_potentials()
-    assert {"chgnet", "chgnet-r2scan"} <= {spec.name for spec in specs}
+    assert {"vitrion-lipof", "chgnet", "chgnet-r2scan"} <= {spec.name for spec in specs}
     for spec in specs:
         assert sha256_of(verify_file(spec)) == spec.sha256
         assert {"Li", "P", "O", "F"} <= set(spec.elements)

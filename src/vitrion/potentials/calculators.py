@@ -82,8 +82,7 @@ def load_calculator(
         return _load_chgnet(spec, device, dtype)
     calculator = _load_mace(spec, device, dtype)
     if symbols is not None:
-        elements = _mace_elements(calculator)
-        check_elements(spec.model_copy(update={"elements": elements}), symbols)
+        check_elements(spec.model_copy(update={"elements": _elements(calculator)}), symbols)
     return calculator
 
 
@@ -127,6 +126,12 @@ def _load_chgnet(spec: PotentialSpec, device: str, dtype: str) -> Calculator:
 
 
 def _load_mace(spec: PotentialSpec, device: str, dtype: str) -> Calculator:
+    if spec.path is not None and spec.path.suffix == ".safetensors":
+        from vitrion.potentials.lean_mace import LeanMACECalculator
+        from vitrion.potentials.student import load_student
+
+        model = load_student(verify_file(spec), sha256=spec.sha256)
+        return LeanMACECalculator(model, device=device, dtype=dtype)
     from mace.calculators import MACECalculator
 
     path = verify_file(_downloaded(spec)) if spec.path is None else _trusted(spec)
@@ -164,7 +169,9 @@ def _trusted(spec: PotentialSpec) -> Path:
     return path
 
 
-def _mace_elements(calculator: Any) -> tuple[str, ...]:
+def _elements(calculator: Any) -> tuple[str, ...]:
+    """Return the elements of a loaded MACE model, ours or mace-torch's calculator around it."""
     from ase.data import chemical_symbols
 
-    return tuple(chemical_symbols[z] for z in calculator.z_table.zs)
+    own = getattr(calculator, "elements", None)
+    return tuple(chemical_symbols[z] for z in (own or calculator.z_table.zs))

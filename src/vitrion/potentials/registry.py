@@ -1,4 +1,4 @@
-"""From a name to a potential: ``chgnet``, ``chgnet-r2scan``, ``mace:<foundation name or file>``."""
+"""From a name to a potential: ``vitrion-lipof``, ``chgnet``, ``mace:<foundation name or file>``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 
 from vitrion.errors import InputError, PotentialError
 from vitrion.potentials.spec import PotentialSpec, sha256_of
+from vitrion.potentials.student import STUDENT_NAME, student_spec
 
-DEFAULT_POTENTIAL = "chgnet"
+DEFAULT_POTENTIAL = STUDENT_NAME
 """The potential that a run takes where the user names none."""
 
 # Every element to plutonium but the five that the MPtrj training set lacks.
@@ -42,7 +43,7 @@ _CHGNET_FILES = {
 
 def list_potentials() -> list[PotentialSpec]:
     """Return the potentials that work here without a download or a file of the user's."""
-    return [_chgnet_spec(name) for name in _CHGNET_FILES]
+    return [PotentialSpec(**student_spec()), *(_chgnet_spec(name) for name in _CHGNET_FILES)]
 
 
 def foundation_names() -> list[str]:
@@ -58,9 +59,9 @@ def get_potential(name: str | PotentialSpec | None = None) -> PotentialSpec:
     Parameters
     ----------
     name : str, PotentialSpec or None
-        ``chgnet``, ``chgnet-r2scan``, ``mace:<foundation name>`` such as ``mace:medium-mpa-0``, or
-        ``mace:<path>`` with an optional ``#<sha256>`` that the file must have. None takes the
-        user's setting, else the package's default.
+        ``vitrion-lipof`` (shipped), ``chgnet``, ``chgnet-r2scan``, ``mace:<foundation name>`` such
+        as ``mace:medium-mpa-0``, or ``mace:<path>`` with an optional ``#<sha256>`` that the file
+        must have. None takes the user's setting, else the package's default.
 
     Returns
     -------
@@ -80,11 +81,13 @@ def get_potential(name: str | PotentialSpec | None = None) -> PotentialSpec:
         from vitrion.settings import get_settings
 
         name = get_settings().potential or DEFAULT_POTENTIAL
+    if name == STUDENT_NAME:
+        return PotentialSpec(**student_spec())
     if name in _CHGNET_FILES:
         return _chgnet_spec(name)
     if name.startswith("mace:"):
         return _mace_spec(name)
-    known = [*_CHGNET_FILES, "mace:<foundation name>", "mace:<path>"]
+    known = [STUDENT_NAME, *_CHGNET_FILES, "mace:<foundation name>", "mace:<path>"]
     hint = difflib.get_close_matches(name, known, n=1)
     raise InputError(
         f"There is no potential '{name}'"
