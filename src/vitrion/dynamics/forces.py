@@ -51,9 +51,10 @@ class ForceProvider:
         self._switch = _stress_switch(calculator)
         self._pbc = np.asarray(pbc, dtype=bool)
         self._atoms = Atoms(numbers, np.zeros((len(numbers), 3)), pbc=self._pbc)
-        self._changes: list[str] = list(all_changes)
+        self._changes: list[str] = []
         self._images: np.ndarray | None = None
         self._share = (masses / np.sum(masses))[:, None] if remove_net_force else None
+        self.forget()
 
     def __call__(
         self, positions: np.ndarray, cell: np.ndarray, stress: bool = False

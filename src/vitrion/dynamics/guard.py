@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.neighborlist import primitive_neighbor_list
+from ase.geometry import complete_cell
+from matscipy.neighbours import neighbour_list
 
 from vitrion.dynamics.state import temperature
 from vitrion.errors import SimulationError
@@ -48,8 +49,12 @@ def check_frame(state: State, settings: MDSettings, pbc: np.ndarray) -> None:
         raise _blown_up(state, settings, "positions are not a number")
     if settings.min_distance_A == 0:
         return
-    distances = primitive_neighbor_list(
-        "d", pbc, state.cell, state.positions, cutoff=settings.min_distance_A
+    distances = neighbour_list(
+        "d",
+        pbc=pbc,
+        cell=complete_cell(state.cell),
+        positions=state.positions,
+        cutoff=settings.min_distance_A,
     )
     if distances.size:
         raise _blown_up(
