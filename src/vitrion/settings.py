@@ -6,7 +6,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,6 +23,23 @@ CONFIG_FILE_VARIABLE = "VITRION_CONFIG_FILE"
 def config_file() -> Path:
     """Return the settings file in force, whether or not it exists."""
     return Path(os.environ.get(CONFIG_FILE_VARIABLE, "~/.vitrion.yaml")).expanduser()
+
+
+class Route(BaseModel):
+    """Where FireWorks runs some jobs; of several that fit a job, later ones win."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    jobs: str = Field("", description="Part of the names of the jobs; empty takes all.")
+    fworker: str | None = Field(None, description="Name of the only FWorker that may run them.")
+    category: str | None = Field(
+        None, description="Category, such as cpu or gpu: run by FWorkers of that category."
+    )
+    queue: dict[str, str | int] = Field(
+        default_factory=dict,
+        description="Values for the queue adapter's template: cores, walltime, partition.",
+    )
+    priority: int | None = Field(None, description="Jobs of higher priority run first.")
 
 
 class VitrionSettings(BaseSettings):
@@ -43,6 +60,9 @@ class VitrionSettings(BaseSettings):
         description="Worker processes of one thread each for independent runs.",
     )
     device: str = Field("cpu", description="Torch device of the calculators, such as cpu or cuda.")
+    routes: list[Route] = Field(
+        default_factory=list, description="Where jobs run that are submitted to a launchpad."
+    )
     allow_pickle: bool = Field(
         False,
         description="Load model files that are pickles (MACE .model files) without a stated hash; "
