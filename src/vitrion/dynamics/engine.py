@@ -258,7 +258,7 @@ class _Run:
         """Make the remaining steps, or as many as the walltime allows."""
         s = self.settings
         try:
-            with RunProgress(s, report) as progress:
+            with RunProgress(s, self.directory, report) as progress:
                 last_save = time.monotonic()
                 while self.state.step < s.n_steps:
                     self._step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from rich.progress import TaskID
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     Report = Callable[[int, float], None]
 
 SECONDS_BETWEEN_UPDATES = 0.5
+PROGRESS_FILE = "progress.json"
+"""Beside the trajectory: how far the run is, for whoever watches from another process."""
 
 
 def make_progress() -> Progress:
@@ -94,11 +98,14 @@ class RunProgress:
     ----------
     settings : MDSettings
         Of the run.
+    directory : Path
+        Of the run; gets the progress file.
     report : callable, optional
         Called with (step, temperature in K) in place of drawing a bar.
     """
 
-    def __init__(self, settings: MDSettings, report: Report | None = None) -> None:
+    def __init__(self, settings: MDSettings, directory: Path, report: Report | None = None) -> None:
+        self._settings, self._file = settings, directory / PROGRESS_FILE
         self._series = None
         if report is None:
             name = label(settings)
@@ -123,6 +130,19 @@ class RunProgress:
         if last or now - self._last > SECONDS_BETWEEN_UPDATES:
             self._last = now
             self._report(step, temperature_K)
+            self._leave_word(step, temperature_K)
+
+    def _leave_word(self, step: int, temperature_K: float) -> None:
+        settings = self._settings
+        word = {
+            "run": label(settings),
+            "done_ps": step * settings.timestep_fs / 1000,
+            "total_ps": settings.duration_ps,
+            "temperature_K": temperature_K,
+        }
+        temporary = self._file.with_suffix(".tmp")
+        temporary.write_text(json.dumps(word))
+        temporary.replace(self._file)
 
 
 def ns_per_day(simulated_fs: float, seconds: float) -> float:
