@@ -64,7 +64,7 @@ def padded_points(
 def nearest_atom_distances(
     points: NDArray[np.float64], structure: Structure, limit_A: float = 6.0
 ) -> NDArray[np.float64]:
-    """Return the distance in A from each fractional point to the nearest atom (inf beyond limit)."""
+    """Return the distance in A from each point to the nearest atom; inf beyond the limit."""
     matrix = structure.lattice.matrix
     tree = cKDTree(padded_points(wrap(structure.frac_coords), matrix, limit_A)[0])
     distances, _ = tree.query(wrap(points) @ matrix, distance_upper_bound=limit_A)

@@ -1,0 +1,147 @@
+"""From relaxed defects to the document: formation energies, distributions, equilibrium."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.defects.statistics import boltzmann_energy, frenkel_fraction, weighted_quantiles
+from vitrion.documents.defects import (
+    BoltzmannPoint,
+    DefectDoc,
+    EnergyDistribution,
+    FrenkelEquilibrium,
+)
+from vitrion.documents.provenance import Provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vitrion.defects.energies import Defect
+    from vitrion.defects.host import Host
+    from vitrion.defects.settings import DefectSettings
+    from vitrion.defects.sites import Site
+    from vitrion.documents.defects import DefectRecord, Reservoir
+    from vitrion.potentials import PotentialSpec
+
+QUANTILES = (5, 25, 50, 75, 95)
+A3_PER_CM3 = 1e24
+
+
+def assemble(
+    host: Host,
+    sites: Sequence[Site],
+    defects: Sequence[Defect],
+    settings: DefectSettings,
+    *,
+    reservoir: Reservoir | None = None,
+    potential: PotentialSpec | str | None = None,
+    material_id: str | None = None,
+) -> DefectDoc:
+    """Put what was found on one host into a document.
+
+    Parameters
+    ----------
+    host : Host
+    sites : sequence of Site
+    defects : sequence of Defect
+        Relaxed, duplicates marked.
+    settings : DefectSettings
+    reservoir : Reservoir, optional
+        Without it insertions and vacancies have no formation energy.
+    potential : PotentialSpec or str, optional
+    material_id : str, optional
+
+    Returns
+    -------
+    DefectDoc
+    """
+    records = [defect.record for defect in defects]
+    for record in records:
+        if record.charge_transferred and reservoir is not None:
+            mu = reservoir.chemical_potential_eV
+            record.formation_energy_eV = record.energy_eV - record.charge_transferred * mu
+    is_crystal = host.phase == "crystalline"
+    pairs = [r for r in records if r.kind == "frenkel"]
+    near = [r for r in pairs if r.separation == "near"]
+    far = [r for r in pairs if r.separation == "far"]
+    temperatures = settings.temperatures_K
+    document = DefectDoc.from_structure(
+        host.structure,
+        material_id=material_id,
+        phase=host.phase,
+        mobile_species=host.mobile,
+        unit_cell=host.unit_cell if is_crystal else None,
+        supercell=host.repeats,
+        host_energy_eV=host.energy_eV,
+        host_max_force_eV_A=host.max_force_eV_A,
+        sites=[site.document() for site in sites],
+        records=records,
+        relaxed_structures={defect.record.label: defect.structure for defect in defects},
+        reservoir=reservoir,
+        insertion=distribution([r for r in records if r.kind == "insertion"], temperatures),
+        vacancy=distribution([r for r in records if r.kind == "vacancy"], temperatures),
+        frenkel_near=distribution(near, temperatures),
+        frenkel=distribution(far, temperatures),
+        provenance=Provenance.collect(potential, seeds={"rattle": settings.seed}),
+    )
+    document.equilibrium = equilibrium(document, n_sites=_distinct_sites(document))
+    return document
+
+
+def distribution(
+    records: Sequence[DefectRecord], temperatures_K: Sequence[float]
+) -> EnergyDistribution | None:
+    """Summarize the energies of distinct defects, weighted by multiplicity; None where none."""
+    counted = [record for record in records if record.counts]
+    if not counted:
+        return None
+    energies = np.array([_energy(record) for record in counted])
+    weights = np.array([record.weight for record in counted])
+    mean = float(np.average(energies, weights=weights))
+    spread = float(np.sqrt(np.average((energies - mean) ** 2, weights=weights)))
+    values = weighted_quantiles(energies, np.array(QUANTILES) / 100, weights)
+    return EnergyDistribution(
+        n=len(counted),
+        mean_eV=mean,
+        std_eV=spread,
+        minimum_eV=float(energies.min()),
+        quantiles_eV={str(q): float(v) for q, v in zip(QUANTILES, values, strict=True)},
+        boltzmann=[
+            BoltzmannPoint(temperature_K=t, energy_eV=boltzmann_energy(energies, t, weights))
+            for t in temperatures_K
+        ],
+    )
+
+
+def equilibrium(document: DefectDoc, n_sites: float) -> list[FrenkelEquilibrium]:
+    """Return the share of ions on interstitial sites, from the far pairs."""
+    if document.frenkel is None or document.structure is None:
+        return []
+    cell = document.structure if document.unit_cell is None else document.unit_cell
+    n_ions = cell.composition[document.mobile_species]
+    points = []
+    for point in document.frenkel.boltzmann:
+        share = frenkel_fraction(point.energy_eV, point.temperature_K, n_sites / n_ions)
+        points.append(
+            FrenkelEquilibrium(
+                temperature_K=point.temperature_K,
+                fraction=share,
+                concentration_cm3=share * n_ions / cell.volume * A3_PER_CM3,
+            )
+        )
+    return points
+
+
+def _energy(record: DefectRecord) -> float:
+    known = record.formation_energy_eV
+    return record.energy_eV if known is None else known
+
+
+def _distinct_sites(document: DefectDoc) -> float:
+    """Return how many distinct interstitial sites the cell has: those that hold an ion at rest."""
+    insertions = [r for r in document.records if r.kind == "insertion" and r.counts]
+    if insertions:
+        return sum(r.weight for r in insertions)
+    return sum(site.multiplicity for site in document.sites)

@@ -1,0 +1,95 @@
+"""The same defects in supercells of other sizes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.defects.energies import defect_energies
+from vitrion.defects.host import repeat_host
+from vitrion.documents.defects import ConvergencePoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vitrion.defects.edits import Edit
+    from vitrion.defects.energies import Defect, EnergySettings
+    from vitrion.defects.host import Host
+    from vitrion.defects.ledger import Ledger
+    from vitrion.defects.relaxation import Relaxer
+
+
+def check_convergence(
+    host: Host,
+    defects: Sequence[Defect],
+    edits: Sequence[Edit],
+    relax: Relaxer,
+    settings: EnergySettings,
+    sides_A: Sequence[float],
+    *,
+    ledger: Ledger | None = None,
+    context: str = "",
+) -> list[ConvergencePoint]:
+    """Compute the lowest defect of each kind again in other supercells of the crystal.
+
+    Parameters
+    ----------
+    host : Host
+        Of a crystal.
+    defects, edits : sequences
+        What was computed in ``host``, in the same order. Of the pairs, those with the shortest
+        distance are compared, since a far pair is another defect in another cell.
+    relax, settings, ledger, context
+        As in :func:`vitrion.defects.energies.defect_energies`.
+    sides_A : sequence of float
+        Least distances of opposite faces of the other supercells.
+
+    Returns
+    -------
+    list of ConvergencePoint
+        By defect and size, with those of ``host``; sizes that repeat one are left out.
+    """
+    chosen = _lowest(defects, edits)
+    points = {(edit.label, len(host.structure)): defect.record.energy_eV for edit, defect in chosen}
+    for side in sides_A:
+        other = repeat_host(host.unit_cell, host.mobile, relax, side, host.group)
+        if other.repeats == host.repeats:
+            continue
+        moved = [transfer(edit, host, other) for edit, _ in chosen]
+        found = defect_energies(other, moved, relax, settings, ledger=ledger, context=context)
+        for defect in found:
+            points[defect.record.label, len(other.structure)] = defect.record.energy_eV
+    return [
+        ConvergencePoint(label=label, n_atoms=n_atoms, energy_eV=energy)
+        for (label, n_atoms), energy in sorted(points.items())
+    ]
+
+
+def transfer(edit: Edit, host: Host, other: Host) -> Edit:
+    """Return the edit in another supercell of the same crystal: same places from the origin."""
+    ratio = np.array(host.repeats) / np.array(other.repeats)
+    removed = [other.nearest_ion(host.structure.frac_coords[k] * ratio)[0] for k in edit.remove]
+    added = []
+    for place in edit.add:
+        # Near its ion, not across the faces of the cell it comes from.
+        base = host.structure.frac_coords[edit.remove[0]] if edit.remove else np.zeros(3)
+        delta = np.array(place) - base
+        x, y, z = (base + delta - np.round(delta)) * ratio
+        added.append((float(x), float(y), float(z)))
+    return replace(edit, remove=tuple(removed), add=tuple(added))
+
+
+def _lowest(defects: Sequence[Defect], edits: Sequence[Edit]) -> list[tuple[Edit, Defect]]:
+    """Return the lowest insertion and vacancy, and the closest pair that does not heal."""
+    counted = [(e, d) for e, d in zip(edits, defects, strict=True) if d.record.counts]
+    chosen = []
+    for kind in ("insertion", "vacancy"):
+        of_kind = [pair for pair in counted if pair[0].kind == kind]
+        if of_kind:
+            chosen.append(min(of_kind, key=lambda pair: pair[1].record.energy_eV))
+    pairs = [pair for pair in counted if pair[0].kind == "frenkel"]
+    if pairs:
+        chosen.append(min(pairs, key=lambda pair: pair[1].record.pair_distance_A or 0.0))
+    return chosen

@@ -1,0 +1,235 @@
+"""Energies of edits of a host: relaxed in batches, kept as they come, judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.defects.edits import Edit, apply, outcome, undo
+from vitrion.defects.geometry import minimum_image
+from vitrion.defects.ledger import Ledger, fingerprint
+from vitrion.documents.defects import DefectRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+    from pymatgen.core import Structure
+
+    from vitrion.defects.host import Host
+    from vitrion.defects.relaxation import Relaxed, Relaxer
+
+
+@dataclass(frozen=True)
+class Defect:
+    """A relaxed defect: its record, and its structure."""
+
+    record: DefectRecord
+    structure: Structure
+
+
+@dataclass(frozen=True)
+class EnergySettings:
+    """How edits are relaxed.
+
+    Attributes
+    ----------
+    batch_size : int
+        Defects that are relaxed, and lost by a kill, together.
+    anneal : bool
+        Whether each defect is undone and the host relaxed again.
+    rattle_A : float
+        See :func:`vitrion.defects.edits.apply`.
+    seed : int
+    """
+
+    batch_size: int = 8
+    anneal: bool = False
+    rattle_A: float = 0.02
+    seed: int = 0
+
+
+def defect_energies(
+    host: Host,
+    edits: Sequence[Edit],
+    relax: Relaxer,
+    settings: EnergySettings,
+    *,
+    ledger: Ledger | None = None,
+    context: str = "",
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Defect]:
+    """Relax each edit of a host at fixed cell.
+
+    Parameters
+    ----------
+    host : Host
+    edits : sequence of Edit
+    relax : Relaxer
+    settings : EnergySettings
+    ledger : Ledger, optional
+        Where finished defects are kept; those it has already are not computed again.
+    context : str
+        Name of the potential and of all else the energies depend on; part of the ledger's keys.
+    on_progress : callable, optional
+        Called with the number of defects done and the number of all.
+
+    Returns
+    -------
+    list of Defect
+        In the order of the edits.
+    """
+    ledger = Ledger(None) if ledger is None else ledger
+    base = fingerprint(
+        [
+            context,
+            host.structure.lattice.matrix.tolist(),
+            host.structure.frac_coords.tolist(),
+            [site.specie.symbol for site in host.structure],
+            settings.rattle_A,
+            settings.seed,
+            settings.anneal,
+        ]
+    )
+    keys = [fingerprint([base, edit.kind, list(edit.remove), list(edit.add)]) for edit in edits]
+    pending = [k for k, key in enumerate(keys) if key not in ledger]
+    done = len(edits) - len(pending)
+    if on_progress:
+        on_progress(done, len(edits))
+    for start in range(0, len(pending), settings.batch_size):
+        batch = pending[start : start + settings.batch_size]
+        found = _relax_batch(host, [edits[k] for k in batch], relax, settings)
+        ledger.write({keys[k]: result for k, result in zip(batch, found, strict=True)})
+        done += len(batch)
+        if on_progress:
+            on_progress(done, len(edits))
+    return [_defect(host, edit, ledger[key]) for edit, key in zip(edits, keys, strict=True)]
+
+
+def _relax_batch(
+    host: Host, edits: list[Edit], relax: Relaxer, settings: EnergySettings
+) -> list[dict]:
+    """Return what the ledger keeps of each edit."""
+    starts = [
+        apply(
+            edit,
+            host.structure,
+            host.mobile,
+            rattle_A=settings.rattle_A,
+            seed=int(fingerprint([edit.label, settings.seed]), 16) % 2**32,
+        )
+        for edit in edits
+    ]
+    relaxed = relax(starts)
+    healed: list[Relaxed | None] = [None] * len(edits)
+    if settings.anneal:
+        undone = [
+            undo(edit, host.structure, result.structure, host.mobile)
+            for edit, result in zip(edits, relaxed, strict=True)
+        ]
+        healed = list(relax(undone))
+    return [
+        {
+            "energy_eV": result.energy_eV,
+            "max_force_eV_A": result.max_force_eV_A,
+            "n_steps": result.n_steps,
+            "converged": result.converged,
+            "frac_coords": np.round(result.structure.frac_coords, 7).tolist(),
+            "annealed_energy_eV": None if after is None else after.energy_eV,
+        }
+        for result, after in zip(relaxed, healed, strict=True)
+    ]
+
+
+def _defect(host: Host, edit: Edit, result: dict) -> Defect:
+    structure = apply(edit, host.structure, host.mobile, rattle_A=0.0, seed=0)
+    for site, frac in zip(structure, result["frac_coords"], strict=True):
+        site.frac_coords = np.array(frac)
+    seen = outcome(edit, host.structure, structure, host.mobile)
+    annealed = result["annealed_energy_eV"]
+    record = DefectRecord(
+        kind=edit.kind,
+        label=edit.label,
+        site=edit.site,
+        vacancy=edit.remove[0] if len(edit.remove) == 1 else None,
+        weight=edit.weight,
+        separation=edit.separation,
+        pair_distance_A=pair_distance(host, edit),
+        energy_eV=result["energy_eV"] - host.energy_eV,
+        formation_energy_eV=result["energy_eV"] - host.energy_eV if edit.net == 0 else None,
+        charge_transferred=edit.net,
+        annealing_energy_eV=None if annealed is None else annealed - host.energy_eV,
+        displaced_ions=seen.displaced_ions,
+        displaced_framework_atoms=seen.displaced_framework,
+        max_host_displacement_A=seen.max_displacement_A,
+        recombined=seen.healed and bool(edit.add) and bool(edit.remove),
+        interstitial_frac_coords=[(float(x), float(y), float(z)) for x, y, z in seen.interstitials],
+        converged=result["converged"],
+        max_force_eV_A=result["max_force_eV_A"],
+        n_steps=result["n_steps"],
+    )
+    return Defect(record, structure)
+
+
+def pair_distance(host: Host, edit: Edit) -> float | None:
+    """Return the distance in A from the ion taken out to the place filled, for one of each."""
+    if len(edit.remove) != 1 or len(edit.add) != 1:
+        return None
+    start = host.structure.frac_coords[edit.remove[0]]
+    vector = minimum_image(start[None], np.array(edit.add), host.structure.lattice.matrix)
+    return float(np.linalg.norm(vector))
+
+
+def mark_duplicates(
+    defects: Sequence[Defect], host: Host, *, distance_A: float = 0.5, energy_eV: float = 0.02
+) -> None:
+    """Mark insertions and moves that relaxed into the same defect as one before, lower ones first.
+
+    Two are the same where as many ions sit off the regular sites, the regular sites left empty are
+    the same in number, each loose ion lies within ``distance_A`` of one of the other (up to a
+    symmetry operation of the crystal), and the energies agree within ``energy_eV``.
+    """
+    ordered = sorted(defects, key=lambda defect: defect.record.energy_eV)
+    distinct: list[DefectRecord] = []
+    for defect in ordered:
+        record = defect.record
+        if not record.converged or record.recombined or not record.interstitial_frac_coords:
+            continue
+        for other in distinct:
+            if (
+                record.energy_eV - other.energy_eV < energy_eV
+                and other.kind == record.kind
+                and other.vacancy == record.vacancy
+                and _same_place(record, other, host, distance_A)
+            ):
+                record.duplicate_of = other.label
+                break
+        else:
+            distinct.append(record)
+
+
+def _same_place(first: DefectRecord, second: DefectRecord, host: Host, distance_A: float) -> bool:
+    a = np.array(first.interstitial_frac_coords)
+    b = np.array(second.interstitial_frac_coords)
+    if len(a) != len(b):
+        return False
+    if host.group.is_trivial or first.vacancy is not None:
+        return _coincide(a, b, host.structure.lattice.matrix, distance_A)
+    repeats = np.array(host.repeats)
+    matrix = host.unit_cell.lattice.matrix
+    images = zip(host.group.rotations, host.group.translations, strict=True)
+    return any(
+        _coincide((a * repeats) @ rotation.T + shift, b * repeats, matrix, distance_A)
+        for rotation, shift in images
+    )
+
+
+def _coincide(
+    a: NDArray[np.float64], b: NDArray[np.float64], matrix: NDArray[np.float64], distance_A: float
+) -> bool:
+    """Whether each point of ``a`` has a point of ``b`` within a distance."""
+    gaps = minimum_image(np.repeat(a, len(b), axis=0), np.tile(b, (len(a), 1)), matrix)
+    near = np.linalg.norm(gaps, axis=1).reshape(len(a), len(b)) < distance_A
+    return bool(near.any(axis=1).all() and near.any(axis=0).all())

@@ -1,0 +1,84 @@
+"""A file of finished results, one JSON line each, that a kill cannot spoil."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class Ledger:
+    """Results by key, kept on disk as they come.
+
+    A line that a kill cut short is dropped when the file is opened; all lines before it count.
+
+    Parameters
+    ----------
+    path : str, Path or None
+        The file, made on the first write; None keeps the results in memory alone.
+    """
+
+    def __init__(self, path: str | Path | None) -> None:
+        self._path = None if path is None else Path(path)
+        self._results: dict[str, dict[str, Any]] = {}
+        if self._path is None or not self._path.is_file():
+            return
+        kept = 0
+        with self._path.open("rb") as file:
+            for line in file:
+                entry = _parse(line)
+                if entry is None:
+                    break
+                self._results[entry["key"]] = entry["result"]
+                kept += len(line)
+        if kept < self._path.stat().st_size:
+            os.truncate(self._path, kept)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._results
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        return self._results[key]
+
+    def write(self, results: Mapping[str, dict[str, Any]]) -> None:
+        """Add results; they are on the disk when this returns."""
+        self._results.update(results)
+        if self._path is None:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        lines = [json.dumps({"key": key, "result": result}) for key, result in results.items()]
+        with self._path.open("ab") as file:
+            file.write("".join(line + "\n" for line in lines).encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def fingerprint(parts: Iterable[Any]) -> str:
+    """Return a short hash of anything JSON can hold; floats count to 1e-6."""
+    text = json.dumps([_rounded(part) for part in parts], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6) + 0.0  # no negative zero
+    if isinstance(value, (list, tuple)):
+        return [_rounded(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return value
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and {"key", "result"} <= entry.keys() else None

@@ -1,0 +1,105 @@
+"""Relaxation of many cells of fixed shape: the one place where defects meet a potential."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ase.calculators.calculator import Calculator
+    from pymatgen.core import Structure
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """A structure after relaxation at fixed cell.
+
+    Attributes
+    ----------
+    structure : Structure
+        Same sites in the same order as before.
+    energy_eV : float
+    max_force_eV_A : float
+        Largest force on an atom at the end.
+    first_max_force_eV_A : float
+        The same at the start.
+    n_steps : int
+    converged : bool
+    """
+
+    structure: Structure
+    energy_eV: float
+    max_force_eV_A: float
+    first_max_force_eV_A: float
+    n_steps: int
+    converged: bool
+
+
+class Relaxer(Protocol):
+    """Relaxes structures at fixed cell; ``max_steps=0`` only evaluates them."""
+
+    def __call__(
+        self, structures: Sequence[Structure], *, max_steps: int | None = None
+    ) -> list[Relaxed]:
+        """Return one result for each structure, in order."""
+
+
+@dataclass(frozen=True)
+class AseRelaxer:
+    """Relaxes one structure after the other with any ASE calculator (L-BFGS).
+
+    Parameters
+    ----------
+    calculator : Calculator
+    fmax_eV_A : float
+        Largest force on an atom that counts as relaxed.
+    max_steps : int
+        Steps after which a relaxation is given up, not converged.
+    max_step_A : float
+        Longest move of an atom in one step.
+    """
+
+    calculator: Calculator
+    fmax_eV_A: float = 0.02
+    max_steps: int = 300
+    max_step_A: float = 0.2
+
+    def __call__(
+        self, structures: Sequence[Structure], *, max_steps: int | None = None
+    ) -> list[Relaxed]:
+        """Return one result for each structure, in order."""
+        limit = self.max_steps if max_steps is None else max_steps
+        return [self._relax(structure, limit) for structure in structures]
+
+    def _relax(self, structure: Structure, max_steps: int) -> Relaxed:
+        from ase.optimize import LBFGS
+        from pymatgen.io.ase import AseAtomsAdaptor
+
+        atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+        atoms.calc = self.calculator
+        first = _largest(atoms.get_forces())
+        n_steps = 0
+        if max_steps and first > self.fmax_eV_A:
+            optimizer = LBFGS(atoms, logfile=None, maxstep=self.max_step_A)
+            optimizer.run(fmax=self.fmax_eV_A, steps=max_steps)
+            n_steps = optimizer.nsteps
+        last = _largest(atoms.get_forces())
+        relaxed = structure.copy()
+        for site, position in zip(relaxed, atoms.get_scaled_positions(wrap=False), strict=True):
+            site.frac_coords = position
+        return Relaxed(
+            structure=relaxed,
+            energy_eV=float(atoms.get_potential_energy()),
+            max_force_eV_A=last,
+            first_max_force_eV_A=first,
+            n_steps=n_steps,
+            converged=last <= self.fmax_eV_A,
+        )
+
+
+def _largest(forces: np.ndarray) -> float:
+    return float(np.linalg.norm(forces, axis=1).max())

@@ -1,0 +1,109 @@
+"""The metal that gives and takes the mobile ion, and the voltages a host can stand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vitrion.chemistry import MOBILE_CHARGES
+from vitrion.documents.defects import Reservoir
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ase.calculators.calculator import Calculator
+    from pymatgen.analysis.phase_diagram import PDEntry
+    from pymatgen.core import Composition
+
+FMAX_EV_A = 0.005
+
+
+def metal_reservoir(symbol: str, calculator: Calculator) -> Reservoir:
+    """Relax the metal, cell and all, with the potential in use.
+
+    Parameters
+    ----------
+    symbol : str
+        Such as ``Li`` (bcc).
+    calculator : Calculator
+        With stress.
+
+    Returns
+    -------
+    Reservoir
+
+    Raises
+    ------
+    InputError
+        If no simple structure of the element is known.
+    """
+    from ase.build import bulk
+    from ase.filters import FrechetCellFilter
+    from ase.optimize import BFGS
+
+    try:
+        atoms = bulk(symbol)
+    except (ValueError, KeyError, RuntimeError) as exc:
+        raise InputError(
+            f"No structure of metallic {symbol} is known: give its chemical potential."
+        ) from exc
+    atoms.calc = calculator
+    BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=FMAX_EV_A, steps=100)
+    return Reservoir(
+        species=symbol,
+        chemical_potential_eV=float(atoms.get_potential_energy() / len(atoms)),
+        source=f"metallic {symbol}, relaxed with the same potential",
+        charge=MOBILE_CHARGES.get(symbol, 1),
+    )
+
+
+def given_reservoir(symbol: str, chemical_potential_eV: float) -> Reservoir:
+    """Return a reservoir whose chemical potential the user states."""
+    return Reservoir(
+        species=symbol,
+        chemical_potential_eV=chemical_potential_eV,
+        source="given",
+        charge=MOBILE_CHARGES.get(symbol, 1),
+    )
+
+
+def voltage_window(
+    entries: Sequence[PDEntry], composition: Composition, reservoir: Reservoir
+) -> tuple[float, float] | None:
+    """Return the voltages against the metal between which a composition is on the hull.
+
+    Parameters
+    ----------
+    entries : sequence of PDEntry
+        Phases of the chemical system, all with the potential in use.
+    composition : Composition
+    reservoir : Reservoir
+        The metal; it is added to the entries.
+
+    Returns
+    -------
+    (low, high) in V, or None where the composition is not stable at any voltage.
+
+    Raises
+    ------
+    InputError
+        If the entries do not span the chemical system.
+    """
+    from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
+    from pymatgen.core import Composition, Element
+
+    metal = PDEntry(Composition(reservoir.species), reservoir.chemical_potential_eV)
+    try:
+        diagram = PhaseDiagram([*entries, metal])
+        stable = {entry.composition.reduced_formula for entry in diagram.stable_entries}
+        if composition.reduced_formula not in stable:
+            return None
+        limits = diagram.get_all_chempots(composition)
+    except ValueError as exc:
+        raise InputError(f"The hull lacks an element or the host: {exc}.") from exc
+    element = Element(reservoir.species)
+    voltages = [
+        (reservoir.chemical_potential_eV - float(mu[element])) / reservoir.charge
+        for mu in limits.values()
+    ]
+    return (min(voltages), max(voltages))

@@ -1,0 +1,196 @@
+"""The defects of one host, from its structure to the document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitrion.chemistry import default_mobile_species
+from vitrion.defects.assemble import assemble
+from vitrion.defects.convergence import check_convergence
+from vitrion.defects.energies import Defect, EnergySettings, defect_energies, mark_duplicates
+from vitrion.defects.host import Host, check_request, prepare_host
+from vitrion.defects.ledger import Ledger
+from vitrion.defects.plan import far_pairs, insertions, near_pairs, vacancies
+from vitrion.defects.relaxation import AseRelaxer
+from vitrion.defects.reservoir import given_reservoir, metal_reservoir
+from vitrion.defects.settings import DefectSettings
+from vitrion.defects.sites import Site, candidate_sites
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ase.calculators.calculator import Calculator
+    from numpy.typing import ArrayLike
+    from pymatgen.core import Structure
+
+    from vitrion.defects.edits import Edit
+    from vitrion.documents.defects import DefectDoc, Reservoir, SiteSource
+    from vitrion.potentials import PotentialSpec
+
+LEDGER_FILE = "defects.jsonl"
+
+
+@dataclass(frozen=True)
+class DefectStudy:
+    """All that a study found.
+
+    Attributes
+    ----------
+    document : DefectDoc
+    host : Host
+    sites : list of Site
+    defects : list of Defect
+        In the order of the document's records.
+    """
+
+    document: DefectDoc
+    host: Host
+    sites: list[Site]
+    defects: list[Defect]
+
+
+def study_defects(
+    structure: Structure,
+    calculator: Calculator,
+    settings: DefectSettings | None = None,
+    *,
+    potential: PotentialSpec | str | None = None,
+    given_sites: Mapping[SiteSource, ArrayLike] | None = None,
+    extra_edits: Callable[[Host, list[Site]], list[Edit]] | None = None,
+    directory: str | Path | None = None,
+    material_id: str | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> DefectStudy:
+    """Make, relax and judge the defects of the mobile ion in one structure.
+
+    Parameters
+    ----------
+    structure : Structure
+        A crystal's cell or a glass, relaxed with the potential in use.
+    calculator : Calculator
+        Gives energies, forces and (for the metal) stress.
+    settings : DefectSettings, optional
+    potential : PotentialSpec or str, optional
+        What ``calculator`` is, for the document; its elements are checked.
+    given_sites : mapping, optional
+        Sites from elsewhere, fractional in ``structure``: see
+        :func:`vitrion.defects.sites.candidate_sites`.
+    extra_edits : callable, optional
+        Makes further edits (:func:`vitrion.defects.plan.move`) of the host.
+    directory : path, optional
+        Where finished defects are kept: the same call made again goes on from there.
+    material_id : str, optional
+    on_progress : callable, optional
+        Called with the number of defects done and the number of all.
+
+    Returns
+    -------
+    DefectStudy
+
+    Raises
+    ------
+    InputError
+        If the structure cannot be used: see :func:`vitrion.defects.host.prepare_host`.
+    """
+    settings = settings or DefectSettings()
+    mobile = settings.mobile or default_mobile_species(structure.composition)
+    check_request(structure, mobile, amorphous=settings.phase == "amorphous")
+    _check_potential(potential, structure)
+    relax = AseRelaxer(calculator, settings.fmax_eV_A, settings.max_steps)
+    host = prepare_host(
+        structure,
+        mobile,
+        relax,
+        phase=settings.phase,
+        supercell_side_A=settings.supercell_side_A,
+        force_bound_eV_A=settings.force_bound_eV_A,
+        symprec_A=settings.symprec_A,
+    )
+    sites = candidate_sites(
+        host.unit_cell,
+        host.group,
+        sources=settings.sources,
+        given=given_sites,
+        min_radius_A=settings.min_radius_A,
+        max_sites=settings.max_sites,
+    )
+    edits = planned_edits(host, sites, settings)
+    edits += extra_edits(host, sites) if extra_edits else []
+    ledger = Ledger(None if directory is None else Path(directory) / LEDGER_FILE)
+    context = f"{getattr(potential, 'name', potential)} {settings.fmax_eV_A} {settings.max_steps}"
+    energy_settings = EnergySettings(
+        batch_size=settings.batch_size,
+        anneal=settings.anneal if settings.anneal is not None else host.phase == "amorphous",
+        rattle_A=settings.rattle_A,
+        seed=settings.seed,
+    )
+    defects = defect_energies(
+        host, edits, relax, energy_settings, ledger=ledger, context=context, on_progress=on_progress
+    )
+    mark_duplicates(defects, host)
+    document = assemble(
+        host,
+        sites,
+        defects,
+        settings,
+        reservoir=_reservoir(mobile, calculator, settings, ledger, context),
+        potential=potential,
+        material_id=material_id,
+    )
+    if host.phase == "crystalline" and settings.convergence_sides_A:
+        document.convergence = check_convergence(
+            host,
+            defects,
+            edits,
+            relax,
+            energy_settings,
+            settings.convergence_sides_A,
+            ledger=ledger,
+            context=context,
+        )
+    return DefectStudy(document, host, sites, defects)
+
+
+def planned_edits(host: Host, sites: list[Site], settings: DefectSettings) -> list[Edit]:
+    """Return the edits of the kinds asked for, each once."""
+    plans: dict[str, Callable[[], list[Edit]]] = {
+        "insertion": lambda: insertions(host, sites),
+        "vacancy": lambda: vacancies(host),
+        "near": lambda: near_pairs(host, sites),
+        "far": lambda: far_pairs(host, sites),
+    }
+    edits = [edit for kind in settings.kinds for edit in plans[kind]()]
+    return list({edit.label: edit for edit in edits}.values())
+
+
+def _check_potential(potential: PotentialSpec | str | None, structure: Structure) -> None:
+    if potential is None:
+        return
+    from vitrion.potentials import check_elements, get_potential
+
+    check_elements(get_potential(potential), [el.symbol for el in structure.composition])
+
+
+def _reservoir(
+    mobile: str,
+    calculator: Calculator,
+    settings: DefectSettings,
+    ledger: Ledger,
+    context: str,
+) -> Reservoir | None:
+    """Return the reservoir as given or computed; None where the calculator cannot do metals."""
+    from vitrion.documents.defects import Reservoir
+
+    if settings.chemical_potential_eV is not None:
+        return given_reservoir(mobile, settings.chemical_potential_eV)
+    key = f"reservoir {mobile} {context}"
+    if key not in ledger:
+        try:
+            found = metal_reservoir(mobile, calculator)
+        except InputError:
+            return None
+        ledger.write({key: found.model_dump(mode="json")})
+    return Reservoir.model_validate(ledger[key])
