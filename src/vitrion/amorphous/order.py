@@ -33,7 +33,7 @@ AMORPHOUS_BELOW = 0.5
 OBELiX set, as supercells of their primitive cells with 50 to 160 atoms: no false "amorphous" at
 rest, nor with Gaussian displacements of 0.15 or 0.25 A on every coordinate (lowest overlaps 1.00,
 0.75 and 0.52). Packed cells of 14 compositions at the density of the crystal: no false
-"crystalline" in 87 cells of 60 atoms or more (highest overlap 0.46), 1 in 39 with 48 to 60 atoms."""
+"crystalline" in 87 cells of 60 atoms or more (highest overlap 0.46), 1 in 39 of 48 to 60."""
 
 METRIC_TOLERANCE = 0.08
 """Largest relative change of the cell's metric under a rotation that is tried."""
