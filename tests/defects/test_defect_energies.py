@@ -1,0 +1,231 @@
+"""Energies of defects against the direct calculation with the same toy potential."""
+
+import json
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.optimize import BFGS
+from pymatgen.core import Lattice, Structure
+
+from vitrion.defects.edits import Edit, apply, outcome, undo
+from vitrion.defects.energies import EnergySettings, defect_energies, mark_duplicates
+from vitrion.defects.host import prepare_host
+from vitrion.defects.ledger import Ledger
+from vitrion.defects.plan import distinct_ions, far_pairs, insertions, move, near_pairs, vacancies
+from vitrion.defects.settings import DefectSettings
+from vitrion.defects.sites import candidate_sites
+from vitrion.defects.study import study_defects
+from vitrion.errors import InputError
+
+STILL = EnergySettings(rattle_A=0.0, batch_size=3)
+
+
+@pytest.fixture
+def host(crystal, relax):
+    return prepare_host(crystal, "Li", relax, supercell_side_A=7.5)
+
+
+def direct_energy(structure: Structure, calculator) -> float:
+    """Relax with another optimizer, straight in ASE."""
+    atoms = Atoms(
+        [site.specie.symbol for site in structure],
+        positions=structure.cart_coords,
+        cell=structure.lattice.matrix,
+        pbc=True,
+        calculator=calculator,
+    )
+    BFGS(atoms, logfile=None).run(fmax=0.005, steps=300)
+    return atoms.get_potential_energy()
+
+
+def test_frenkel_pair_energy_is_the_direct_one(host, relax, calculator):
+    sites = candidate_sites(host.unit_cell, host.group, min_radius_A=1.2)
+    edit = max(far_pairs(host, sites), key=lambda e: sites[e.site].radius_A)
+    found = defect_energies(host, [edit], relax, STILL)[0].record
+    by_hand = host.structure.copy()
+    by_hand.remove_sites(list(edit.remove))
+    by_hand.append("Li", edit.add[0])
+    expected = direct_energy(by_hand, calculator) - direct_energy(host.structure, calculator)
+    assert found.energy_eV == pytest.approx(expected, abs=2e-3)
+    assert found.formation_energy_eV == found.energy_eV
+    assert found.converged
+    assert not found.recombined
+    assert found.charge_transferred == 0
+
+
+def test_unrelaxed_vacancy_of_a_pair_potential_is_the_bond_energy(crystal, calculator, relax):
+    """Taking an atom out, nothing else moving, costs the energy of its bonds: twice per atom."""
+    frozen = type(relax)(calculator, max_steps=0)
+    host = prepare_host(crystal, "Li", relax, supercell_side_A=7.5)
+    record = defect_energies(host, vacancies(host), frozen, STILL)[0].record
+    bonds = -2 * host.energy_eV / len(host.structure)
+    assert record.energy_eV == pytest.approx(bonds, rel=1e-5)
+
+
+def test_a_pair_next_to_its_hole_heals(host, relax):
+    ion = int(host.ions[0])
+    beside = host.structure.frac_coords[ion] + [0.08, 0.0, 0.0]
+    edit = move(host, ion, beside.tolist())
+    record = defect_energies(host, [edit], relax, STILL)[0].record
+    assert record.recombined
+    assert not record.counts
+    assert record.energy_eV == pytest.approx(0, abs=2e-3)
+
+
+def test_symmetry_leaves_the_distinct_defects_with_their_number(host):
+    sites = candidate_sites(host.unit_cell, host.group, min_radius_A=1.2)
+    assert sum(site.multiplicity for site in sites) == 12
+    assert [ion.multiplicity for ion in distinct_ions(host)] == [1]
+    assert sum(edit.weight for edit in insertions(host, sites)) == 12
+    assert sum(edit.weight for edit in vacancies(host)) == 1
+    shells = near_pairs(host, sites, n_shells=1)
+    distances = sorted({round(float(e.label.split()[-2]), 2) for e in shells})
+    assert distances[0] == pytest.approx(3.8 * np.sqrt(3) / 4, abs=0.01)
+
+
+def test_an_exchanged_ion_is_no_defect_and_a_kicked_out_one_is_flagged(host):
+    a, b = (int(k) for k in host.ions[:2])
+    edit = Edit("insertion", "x", add=((0.3, 0.3, 0.3),))
+    start = apply(edit, host.structure, "Li", rattle_A=0, seed=0)
+    kicked = start.copy()
+    position = kicked[a].frac_coords.copy()
+    kicked[a].frac_coords = position + 0.2
+    kicked[-1].frac_coords = position
+    seen = outcome(edit, host.structure, kicked, "Li")
+    assert seen.displaced_ions == 1
+    assert seen.vacant == ()
+    assert np.allclose(seen.interstitials, [(position + 0.2) % 1])
+    swapped = host.structure.copy()
+    swapped[a].frac_coords, swapped[b].frac_coords = (
+        host.structure[b].frac_coords,
+        host.structure[a].frac_coords,
+    )
+    assert outcome(
+        Edit("move", "y", (a,), ((0, 0, 0),)), host.structure, host.structure, "Li"
+    ).healed
+    assert outcome(Edit("insertion", "z"), host.structure, swapped, "Li").healed
+
+
+def test_drift_of_the_whole_cell_displaces_nothing(host):
+    edit = Edit("vacancy", "v", remove=(int(host.ions[0]),))
+    start = apply(edit, host.structure, "Li", rattle_A=0, seed=0)
+    start.translate_sites(range(len(start)), [0.2, 0.1, 0.0])
+    seen = outcome(edit, host.structure, start, "Li")
+    assert seen.max_displacement_A == pytest.approx(0, abs=1e-6)
+    assert seen.vacant == edit.remove
+
+
+@pytest.mark.parametrize("kind", ["insertion", "vacancy", "frenkel"])
+def test_undoing_a_defect_gives_the_host_back(host, relax, kind):
+    ion = int(host.ions[3])
+    place = tuple((host.structure.frac_coords[ion] + [0.5, 0.25, 0.0]).tolist())
+    edit = {
+        "insertion": Edit("insertion", "i", add=(place,)),
+        "vacancy": Edit("vacancy", "v", remove=(ion,)),
+        "frenkel": Edit("frenkel", "f", remove=(ion,), add=(place,)),
+    }[kind]
+    start = apply(edit, host.structure, "Li", rattle_A=0.02, seed=1)
+    back = relax([undo(edit, host.structure, start, "Li")])[0]
+    assert back.energy_eV == pytest.approx(host.energy_eV, abs=2e-3)
+    record = defect_energies(host, [edit], relax, EnergySettings(anneal=True))[0].record
+    assert record.annealing_energy_eV == pytest.approx(0, abs=5e-3)
+
+
+def test_two_starts_of_one_interstitial_are_one(host, relax):
+    octahedral = np.array([0.5, 0.5, 0.5])
+    other = np.array([0.0, 0.0, 0.5])  # the same kind of void, seen from an equal place
+    edits = [
+        Edit("insertion", "a", add=(tuple(host.to_supercell(octahedral)),)),
+        Edit("insertion", "b", add=(tuple(host.to_supercell(octahedral + 0.02)),)),
+        Edit("insertion", "c", add=(tuple(host.to_supercell(other)),)),
+    ]
+    defects = defect_energies(host, edits, relax, STILL)
+    mark_duplicates(defects, host)
+    counted = [d.record for d in defects if d.record.counts]
+    assert len(counted) == 2
+    assert counted[1].label == "c"  # nothing but Li at the corners: the voids are not all equal
+
+
+def test_a_killed_run_goes_on_where_it_was(host, relax, tmp_path):
+    edits = [*vacancies(host), *insertions(host, candidate_sites(host.unit_cell, host.group))]
+    calls: list[int] = []
+
+    def counting(structures, *, max_steps=None):
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        calls.append(len(structures))
+        return relax(structures, max_steps=max_steps)
+
+    path = tmp_path / "defects.jsonl"
+    settings = EnergySettings(batch_size=1, rattle_A=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        defect_energies(host, edits, counting, settings, ledger=Ledger(path))
+    with path.open("a") as file:
+        file.write('{"key": "torn line of a ki')
+    finished: list[int] = []
+
+    def recording(structures, *, max_steps=None):
+        finished.append(len(structures))
+        return relax(structures, max_steps=max_steps)
+
+    again = defect_energies(host, edits, recording, settings, ledger=Ledger(path))
+    assert sum(finished) == len(edits) - 1
+    straight = defect_energies(host, edits, relax, settings)
+    assert [d.record for d in again] == [d.record for d in straight]
+    assert all(json.loads(line) for line in path.read_text().splitlines())
+
+
+def test_a_glass_is_studied_and_the_document_survives_json(glass, calculator):
+    settings = DefectSettings(
+        mobile="Li",
+        max_sites=2,
+        min_radius_A=1.2,
+        chemical_potential_eV=-1.0,
+        kinds=("insertion", "vacancy", "near"),
+    )
+    ticks: list[tuple[int, int]] = []
+    study = study_defects(
+        glass, calculator, settings, on_progress=lambda done, n: ticks.append((done, n))
+    )
+    doc = study.document
+    assert doc.phase == "amorphous"
+    assert ticks[-1] == (len(doc.records), len(doc.records))
+    for record in doc.records:
+        if record.charge_transferred:
+            shift = record.charge_transferred * -1.0
+            assert record.formation_energy_eV == pytest.approx(record.energy_eV - shift)
+    insertion = next(r for r in doc.records if r.kind == "insertion")
+    line = doc.formation_line(insertion.label, [0.0, 1.0, 3.0])
+    assert np.allclose(np.diff(line), [1.0, 2.0])
+    vacancy = next(r for r in doc.records if r.kind == "vacancy")
+    assert np.allclose(np.diff(doc.formation_line(vacancy.label, [0.0, 2.0])), [-2.0])
+    assert all(record.annealing_energy_eV is not None for record in doc.records)
+    copy = type(doc).model_validate_json(doc.model_dump_json())
+    assert copy.records == doc.records
+    assert copy.relaxed_structures.keys() == {r.label for r in doc.records}
+
+
+def test_what_cannot_be_studied_is_refused_in_a_sentence(crystal, calculator, relax):
+    def refuse(structure, message, **settings):
+        chosen = DefectSettings(**({"mobile": "Li"} | settings))
+        with pytest.raises(InputError, match=message) as caught:
+            study_defects(structure, calculator, chosen)
+        assert str(caught.value).count(". ") == 0
+
+    refuse(crystal, "no void", min_radius_A=3.0)
+    refuse(crystal, "too small|meet its own image", phase="amorphous")
+    refuse(crystal, "holds no Na", mobile="Na")
+    strained = crystal.copy()
+    strained[1] = "Ar", [0.5, 0.4, 0.0]
+    refuse(strained, "not relaxed", phase="crystalline")
+    disordered = crystal.copy()
+    disordered[0] = {"Li": 0.5, "Na": 0.5}
+    refuse(disordered, "ordered")
+    with pytest.raises(InputError, match="does not know"):
+        study_defects(
+            Structure(Lattice.cubic(4), ["Li", "At"], [[0, 0, 0], [0.5] * 3]),
+            calculator,
+            DefectSettings(mobile="Li"),
+            potential="chgnet",
+        )

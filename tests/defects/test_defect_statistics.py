@@ -1,0 +1,87 @@
+"""Averages in closed form."""
+
+import numpy as np
+import pytest
+
+from vitrion.defects.statistics import (
+    between_replicas,
+    boltzmann_energy,
+    frenkel_fraction,
+    overlap_probability,
+    weighted_quantiles,
+)
+from vitrion.errors import InputError
+from vitrion.transport.constants import KB_EV_PER_K
+
+
+def test_boltzmann_energy_of_one_value_is_that_value():
+    assert boltzmann_energy([0.7], 300) == pytest.approx(0.7)
+
+
+def test_boltzmann_energy_of_a_normal_distribution():
+    """For a normal distribution it is mean - var / 2kT."""
+    rng = np.random.default_rng(1)
+    temperature, sigma = 1000.0, 0.1
+    energies = 0.5 + sigma * rng.standard_normal(400_000)
+    expected = 0.5 - sigma**2 / (2 * KB_EV_PER_K * temperature)
+    assert boltzmann_energy(energies, temperature) == pytest.approx(expected, abs=2e-3)
+
+
+def test_boltzmann_energy_goes_to_the_lowest_in_the_cold_and_to_the_mean_in_the_heat():
+    energies = [0.2, 0.9, 3.0]
+    cold = boltzmann_energy(energies, 20)
+    assert cold == pytest.approx(0.2 + 20 * KB_EV_PER_K * np.log(3), abs=1e-9)
+    assert boltzmann_energy(energies, 1e7) == pytest.approx(np.mean(energies), rel=1e-2)
+
+
+def test_boltzmann_weights_are_multiplicities():
+    repeated = boltzmann_energy([0.3, 0.3, 0.3, 0.5], 700)
+    assert boltzmann_energy([0.3, 0.5], 700, [3, 1]) == pytest.approx(repeated)
+
+
+def test_quantiles_with_weights_are_those_of_repeated_values():
+    values, weights = [1.0, 2.0, 5.0], [2, 1, 1]
+    expected = np.quantile([1, 1, 2, 5], [0.25, 0.5, 0.75], method="hazen")
+    got = weighted_quantiles([1.0, 1.0, 2.0, 5.0], [0.25, 0.5, 0.75])
+    assert np.allclose(got, expected)
+    assert weighted_quantiles(values, [0.625], weights)[0] == pytest.approx(2.0)
+
+
+def test_frenkel_fraction_solves_mass_action():
+    for energy in (-0.3, 0.0, 0.2, 1.5):
+        for ratio in (0.5, 1.0, 8.0):
+            x = frenkel_fraction(energy, 500, ratio)
+            constant = np.exp(-energy / (KB_EV_PER_K * 500))
+            assert x**2 == pytest.approx((1 - x) * (ratio - x) * constant, rel=1e-9)
+
+
+def test_frenkel_fraction_in_the_dilute_limit_and_for_no_cost():
+    energy, temperature, ratio = 2.2, 300.0, 2.0
+    dilute = np.sqrt(ratio) * np.exp(-energy / (2 * KB_EV_PER_K * temperature))
+    assert frenkel_fraction(energy, temperature, ratio) == pytest.approx(dilute, rel=1e-9)
+    # At no cost the ions spread evenly over all sites.
+    assert frenkel_fraction(0.0, 300, 3.0) == pytest.approx(3 / 4)
+
+
+def test_overlap_is_none_for_a_gap_and_half_for_equals():
+    assert overlap_probability([0, 1, 2], [3, 4]) == 0
+    assert overlap_probability([0, 1, 2], [0, 1, 2]) == pytest.approx(0.5)
+    assert overlap_probability([3, 4], [0, 1]) == 1
+    rng = np.random.default_rng(0)
+    lower, upper = rng.normal(0, 1, 300), rng.normal(1, 1, 300)
+    direct = np.mean(upper[:, None] < lower[None])
+    assert overlap_probability(lower, upper) == pytest.approx(direct)
+
+
+def test_error_between_replicas():
+    assert between_replicas([1.0, 2.0, 3.0]) == (2.0, pytest.approx(1 / np.sqrt(3)))
+    assert between_replicas([1.0]) == (1.0, None)
+
+
+def test_nothing_to_average_is_refused():
+    with pytest.raises(InputError, match="at least one"):
+        boltzmann_energy([], 300)
+    with pytest.raises(InputError, match="above 0 K"):
+        boltzmann_energy([0.1], 0)
+    with pytest.raises(InputError):
+        overlap_probability([], [1.0])
