@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from vitrion.defects.statistics import boltzmann_energy, frenkel_fraction, weighted_quantiles
-from vitrion.documents.defects import (
-    BoltzmannPoint,
-    DefectDoc,
-    EnergyDistribution,
-    FrenkelEquilibrium,
-)
+from vitrion.defects.distributions import summarize
+from vitrion.defects.statistics import frenkel_fraction
+from vitrion.documents.defects import DefectDoc, FrenkelEquilibrium
 from vitrion.documents.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -22,10 +16,9 @@ if TYPE_CHECKING:
     from vitrion.defects.host import Host
     from vitrion.defects.settings import DefectSettings
     from vitrion.defects.sites import Site
-    from vitrion.documents.defects import DefectRecord, Reservoir
+    from vitrion.documents.defects import DefectRecord, EnergyDistribution, Reservoir
     from vitrion.potentials import PotentialSpec
 
-QUANTILES = (5, 25, 50, 75, 95)
 A3_PER_CM3 = 1e24
 
 
@@ -95,24 +88,7 @@ def distribution(
 ) -> EnergyDistribution | None:
     """Summarize the energies of distinct defects, weighted by multiplicity; None where none."""
     counted = [record for record in records if record.counts]
-    if not counted:
-        return None
-    energies = np.array([_energy(record) for record in counted])
-    weights = np.array([record.weight for record in counted])
-    mean = float(np.average(energies, weights=weights))
-    spread = float(np.sqrt(np.average((energies - mean) ** 2, weights=weights)))
-    values = weighted_quantiles(energies, np.array(QUANTILES) / 100, weights)
-    return EnergyDistribution(
-        n=len(counted),
-        mean_eV=mean,
-        std_eV=spread,
-        minimum_eV=float(energies.min()),
-        quantiles_eV={str(q): float(v) for q, v in zip(QUANTILES, values, strict=True)},
-        boltzmann=[
-            BoltzmannPoint(temperature_K=t, energy_eV=boltzmann_energy(energies, t, weights))
-            for t in temperatures_K
-        ],
-    )
+    return summarize([_energy(r) for r in counted], [r.weight for r in counted], temperatures_K)
 
 
 def equilibrium(document: DefectDoc, n_sites: float) -> list[FrenkelEquilibrium]:
