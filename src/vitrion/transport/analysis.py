@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,11 +14,13 @@ from vitrion.transport.constants import (
     NERNST_EINSTEIN,
     NOMINAL_HOP_A,
 )
+from vitrion.transport.density import density_map, percolation_barriers
 from vitrion.transport.diffusivity import Diffusivities, estimate_diffusivities
 from vitrion.transport.displacements import Displacements, Tracker
 from vitrion.transport.framework import framework_motion
-from vitrion.transport.hops import HopRecord, event_bound, find_hops
+from vitrion.transport.hops import Stays, event_bound, find_stays
 from vitrion.transport.io import open_frames
+from vitrion.transport.jumps import jump_network
 from vitrion.transport.msd import MeanSquares, mean_squares, non_gaussian_parameter
 from vitrion.transport.regime import find_regime
 from vitrion.transport.result import (
@@ -27,6 +29,10 @@ from vitrion.transport.result import (
     NonGaussian,
     TransportResult,
 )
+from vitrion.transport.vanhove import van_hove
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MANY_HOPS = 30
 """Hops from which on the slope of the MSD is a fair measure of how many of them are undone."""
@@ -45,6 +51,7 @@ def analyze(
     *,
     wrapped: bool | None = None,
     memory_MB: float = 500.0,
+    spatial: bool = False,
 ) -> TransportResult:
     """Analyze the ion transport of one run at one temperature.
 
@@ -68,6 +75,8 @@ def analyze(
         Whether atoms are put back into the cell when they leave it; None finds out.
     memory_MB : float
         Bound on the memory of the kept positions; a longer run is thinned in time.
+    spatial : bool
+        Whether to add where the ions move: van Hove functions, jump network, percolation.
 
     Returns
     -------
@@ -83,7 +92,7 @@ def analyze(
         symbols, list(charges), frame_interval_fs, wrapped=wrapped, memory_MB=memory_MB
     )
     tracker.add(positions, cells)
-    return analyze_displacements(tracker.result(), temperature_K, charges)
+    return analyze_displacements(tracker.result(), temperature_K, charges, spatial=spatial)
 
 
 def mobile_charges(mobile: Mobile, charge: float | None = None) -> dict[str, float]:
@@ -111,7 +120,11 @@ def mobile_charges(mobile: Mobile, charge: float | None = None) -> dict[str, flo
 
 
 def analyze_displacements(
-    motion: Displacements, temperature_K: float, charges: Mapping[str, float]
+    motion: Displacements,
+    temperature_K: float,
+    charges: Mapping[str, float],
+    *,
+    spatial: bool = False,
 ) -> TransportResult:
     """Analyze displacements that a `Tracker` has made; see `analyze`."""
     if not (np.isfinite(temperature_K) and 0.0 < temperature_K < 20000.0):
@@ -120,8 +133,8 @@ def analyze_displacements(
     ion_charges = np.array([charges[symbol] for symbol in motion.symbols])
     squares = mean_squares(positions, ion_charges)
     diffusivities = estimate_diffusivities(positions, interval, motion.symbols, ion_charges)
-    record = find_hops(positions)
-    hops = _hop_summary(record, motion)
+    stays = find_stays(positions)
+    hops = _hop_summary(stays, motion)
     regime = find_regime(squares, interval, diffusivities.self_, hops.n_hops)
     framework = framework_motion(motion)
     density = len(ion_charges) / motion.volume_A3 * float(np.mean(ion_charges**2))
@@ -148,6 +161,7 @@ def analyze_displacements(
         non_gaussian=NonGaussian(
             lag_ps=squares.lags * ps, alpha2=non_gaussian_parameter(positions, squares.lags)
         ),
+        **(_spatial(motion, stays, temperature_K) if spatial else {}),
         warnings=_warnings(motion, framework.diffuses, hops),
     )
 
@@ -172,9 +186,20 @@ def _values(found: Diffusivities, to_conductivity: float, diffusive: bool) -> di
     }
 
 
-def _hop_summary(record: HopRecord, motion: Displacements) -> Hops:
-    n_hops, n_ions = len(record), motion.mobile.shape[1]
-    length = float(np.sqrt(np.mean(record.lengths**2))) if n_hops else NOMINAL_HOP_A
+def _spatial(motion: Displacements, stays: Stays, temperature_K: float) -> dict[str, object]:
+    """Where the ions move, with van Hove functions at three lags a decade apart."""
+    positions, interval = motion.mobile, motion.frame_interval_fs
+    lags_ps = np.array([0.004, 0.04, 0.4]) * motion.duration_fs / 1000.0
+    return {
+        "van_hove": van_hove(positions, motion.cell, interval, lags_ps.tolist()),
+        "jump_network": jump_network(stays, motion.cell, len(positions), interval),
+        "percolation": percolation_barriers(density_map(positions, motion.cell), temperature_K),
+    }
+
+
+def _hop_summary(stays: Stays, motion: Displacements) -> Hops:
+    n_hops, n_ions = stays.n_hops, motion.mobile.shape[1]
+    length = float(np.sqrt(np.mean(stays.hop_lengths**2))) if n_hops else NOMINAL_HOP_A
     return Hops(
         n_hops=n_hops,
         hops_per_ion=n_hops / n_ions,
@@ -233,6 +258,7 @@ def analyze_file(
     timestep_fs: float | None = None,
     type_map: Mapping[int, str] | None = None,
     memory_MB: float = 500.0,
+    spatial: bool = True,
 ) -> TransportResult:
     """Analyze a trajectory from anywhere, frame by frame; memory does not grow with its length.
 
@@ -250,6 +276,8 @@ def analyze_file(
         For LAMMPS dumps: MD time step, and the symbol of each type.
     memory_MB : float
         Bound on the memory of the kept positions.
+    spatial : bool
+        As in `analyze`.
 
     Raises
     ------
@@ -276,4 +304,4 @@ def analyze_file(
         to_skip = max(to_skip - len(positions), 0)
         if len(positions[kept]):
             tracker.add(positions[kept], cells if cells.ndim == 2 else cells[kept])
-    return analyze_displacements(tracker.result(), temperature_K, charges)
+    return analyze_displacements(tracker.result(), temperature_K, charges, spatial=spatial)

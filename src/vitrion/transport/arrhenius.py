@@ -17,7 +17,9 @@ from scipy.stats import chi2, t
 
 from vitrion.errors import InputError
 from vitrion.transport.constants import KB_EV_PER_K, NERNST_EINSTEIN
-from vitrion.transport.result import Estimate, Interval, TransportResult, _Model
+from vitrion.transport.result import Estimate, TransportResult
+from vitrion.transport.schema import Interval, Model
+from vitrion.transport.vtf import VTFComparison, compare_vtf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +31,7 @@ EVENTS_AT_BOUND = -math.log(0.05)
 """Events expected at a 95 % bound from zero events: 3.0."""
 
 
-class ArrheniusPoint(_Model):
+class ArrheniusPoint(Model):
     """A diffusivity, or a bound of it, at one temperature."""
 
     temperature_K: float = Field(description="Temperature in K.")
@@ -46,7 +48,7 @@ class ArrheniusPoint(_Model):
         return math.log(self.diffusivity.value) + self.diffusivity.log_shift
 
 
-class LinearFit(_Model):
+class LinearFit(Model):
     """Straight line through ln D against 1/kT."""
 
     log_prefactor: float = Field(description="ln(D0 / (cm2/s)).")
@@ -63,19 +65,7 @@ class LinearFit(_Model):
         return math.sqrt(self.covariance[1][1])
 
 
-class VTFComparison(_Model):
-    """Arrhenius against Vogel-Tammann-Fulcher, ``ln D = A - B / (T - T0)``, by evidence."""
-
-    b_K: float = Field(description="B of the VTF law in K.")
-    t0_K: float = Field(description="T0 of the VTF law in K.")
-    delta_aicc: float | None = Field(
-        description="AICc(VTF) - AICc(Arrhenius); negative favors VTF. None below 5 points."
-    )
-    delta_bic: float = Field(description="BIC(VTF) - BIC(Arrhenius); negative favors VTF.")
-    preferred: str = Field(description="Arrhenius or VTF; VTF only on strong evidence.")
-
-
-class ArrheniusResult(_Model):
+class ArrheniusResult(Model):
     """Arrhenius fit of a diffusivity, with the conductivity that follows from it."""
 
     quantity: str = Field(description="Which diffusivity was fitted: self or collective.")
@@ -270,6 +260,9 @@ def _fit_line(
     dof = _satterthwaite(np.array([0.0, 1.0]), points)
     for bound in bounds:
         parameters, covariance = _with_bound(parameters, covariance, bound)
+    if len(points) >= 4:
+        temperatures = np.array([point.temperature_K for point in points])
+        result.vtf = compare_vtf(temperatures, y, errors)
     curvature = _curvature_refusal(points, y, errors)
     if curvature:
         result.refusals.append(curvature)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 FRAMEWORK_FRAMES = 256
 """Frames of the framework that are kept: its motion is judged at long lags only."""
 
-CHUNK_VALUES = 1_200_000
+CHUNK_VALUES = 300_000
 """Coordinates handled at once; small enough to stay in a processor's cache levels."""
 
 MIN_FRAMES = 20
@@ -33,7 +34,8 @@ class Displacements:
     Attributes
     ----------
     mobile : ndarray, shape (n_frames, n_mobile, 3)
-        Unwrapped positions of the mobile ions in A, less the drift of the framework.
+        Unwrapped positions of the mobile ions in A, less the drift of the framework since the
+        first frame.
     symbols : tuple of str
         Species of each mobile ion.
     framework : ndarray, shape (n_coarse, n_framework, 3)
@@ -175,6 +177,7 @@ class Tracker:
         self._place = np.empty(0)  # its Cartesian positions, unwrapped
         self._cell = np.empty(0)  # cell of the first frame
         self._shifted = False  # whether unwrapped positions may differ from those given
+        self._start = np.zeros(3)  # center of mass of the framework in the first frame
         self._n_frames = 0
         self._volume_sum = 0.0
         self._cell_sum = np.zeros((3, 3))
@@ -212,6 +215,9 @@ class Tracker:
         drift = moved.reshape(count, -1) @ self._drift
         if not np.isfinite(drift).all():
             raise InputError("The trajectory holds positions that are not finite numbers.")
+        if self._n_frames == 0:
+            self._start = drift[0].copy()
+        drift -= self._start
         self._kept.add(count, lambda part: moved[part][:, self._mobile] - drift[part, None])
         self._coarse.add(count, lambda part: moved[part][:, self._framework] - drift[part, None])
         self._n_frames += count
@@ -232,19 +238,21 @@ class Tracker:
             return positions
         self._shifted = True
         fractional = positions @ np.linalg.inv(cells)
-        steps = np.diff(fractional, axis=0, prepend=self._last[None])
+        steps = np.empty_like(fractional)
+        np.subtract(fractional[0], self._last, out=steps[0])
+        np.subtract(fractional[1:], fractional[:-1], out=steps[1:])
+        self._last = fractional[-1].copy()
         if self._wrapped is not False:
-            wrapped = steps - np.rint(steps)
-            if np.abs(wrapped).max() > AMBIGUOUS_STEP:
+            steps -= np.rint(steps, out=fractional)
+            if max(steps.max(), -steps.min()) > AMBIGUOUS_STEP:
                 raise InputError(
                     "Atoms move nearly half a cell between two frames, so the trajectory cannot "
                     "be unwrapped: save frames more often, or give unwrapped positions."
                 )
-            steps = wrapped
-        self._last = fractional[-1]
-        steps = steps @ cells
-        steps[0] += self._place
-        unwrapped = np.cumsum(steps, axis=0, out=steps)
+        unwrapped = np.matmul(steps, cells, out=fractional)
+        unwrapped[0] += self._place
+        for before, here in pairwise(unwrapped):  # three times faster than cumsum on this axis
+            here += before
         self._place = unwrapped[-1].copy()
         return unwrapped
 

@@ -1,4 +1,4 @@
-"""Hops of the ions from site to site, counted from their paths alone."""
+"""Stays and hops of the ions, from their paths alone."""
 
 from __future__ import annotations
 
@@ -14,34 +14,44 @@ BLOCKS = 2000
 
 
 @dataclass(frozen=True)
-class HopRecord:
-    """All hops of a run, in order of time.
+class Stays:
+    """Where each ion stayed and for how long, ordered by ion and time.
+
+    Between two stays of one ion lies a hop.
 
     Attributes
     ----------
-    ion : ndarray of int, shape (n_hops,)
+    ion : ndarray of int, shape (n_stays,)
         Index of the mobile ion.
-    frame : ndarray of int, shape (n_hops,)
-        Frame in which the ion is first seen beyond the threshold.
-    start, end : ndarray, shape (n_hops, 3)
-        Mean unwrapped positions in A of the stays before and after the hop.
+    begin, end : ndarray of int, shape (n_stays,)
+        First frame of the stay and first frame after it.
+    position : ndarray, shape (n_stays, 3)
+        Mean unwrapped position in A.
     """
 
     ion: np.ndarray
-    frame: np.ndarray
-    start: np.ndarray
+    begin: np.ndarray
     end: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.ion)
+    position: np.ndarray
 
     @property
-    def lengths(self) -> np.ndarray:
-        """Hop lengths in A."""
-        return np.linalg.norm(self.end - self.start, axis=1)
+    def before_hop(self) -> np.ndarray:
+        """Indices of the stays that end in a hop; the next index is the stay after it."""
+        return np.flatnonzero(self.ion[1:] == self.ion[:-1])
+
+    @property
+    def n_hops(self) -> int:
+        """Number of hops of all ions."""
+        return len(self.before_hop)
+
+    @property
+    def hop_lengths(self) -> np.ndarray:
+        """Hop lengths in A, shape (n_hops,)."""
+        first = self.before_hop
+        return np.linalg.norm(self.position[first + 1] - self.position[first], axis=1)
 
 
-def find_hops(positions: np.ndarray, threshold_A: float = NOMINAL_HOP_A / 2) -> HopRecord:
+def find_stays(positions: np.ndarray, threshold_A: float = NOMINAL_HOP_A / 2) -> Stays:
     """Find when ions leave the neighborhood of their site.
 
     An ion hops when its position, averaged over a block of frames, is further than the threshold
@@ -54,39 +64,26 @@ def find_hops(positions: np.ndarray, threshold_A: float = NOMINAL_HOP_A / 2) -> 
     threshold_A : float
         Distance that ends a stay: about half the distance between sites.
     """
-    block = max(1, len(positions) // BLOCKS)
-    n_blocks, n_ions = len(positions) // block, positions.shape[1]
-    blocks = positions[: n_blocks * block].reshape(n_blocks, block, n_ions, 3).mean(axis=1)
-    anchor = blocks[0].copy()
-    stay = np.ones(n_ions)
-    ions, times, starts = [], [], []
+    size = max(1, len(positions) // BLOCKS)
+    n_blocks, n_ions = len(positions) // size, positions.shape[1]
+    blocks = positions[: n_blocks * size].reshape(n_blocks, size, n_ions, 3).mean(axis=1)
+    center, length = blocks[0].copy(), np.ones(n_ions)
+    begin = np.zeros(n_ions, dtype=int)
+    found: list[tuple[np.ndarray, ...]] = []
     for k in range(1, n_blocks):
-        step = blocks[k] - anchor
+        step = blocks[k] - center
         gone = np.einsum("ia,ia->i", step, step) > threshold_A**2
         if gone.any():
             who = np.flatnonzero(gone)
-            ions.append(who)
-            times.append(np.full(len(who), k * block))
-            starts.append(anchor[who].copy())
-            anchor[who] = blocks[k, who]
-            stay[who] = 0.0
-            step[who] = 0.0
-        stay += 1.0
-        anchor += step / stay[:, None]
-    if not ions:
-        empty = np.empty((0, 3))
-        return HopRecord(np.empty(0, int), np.empty(0, int), empty, empty)
-    ion, frame, start = np.concatenate(ions), np.concatenate(times), np.concatenate(starts)
-    return HopRecord(ion, frame, start, _next_stays(ion, start, anchor))
-
-
-def _next_stays(ion: np.ndarray, start: np.ndarray, anchor: np.ndarray) -> np.ndarray:
-    """Return where each hop ended: the start of the ion's next hop, or where it is now."""
-    end = anchor[ion]
-    order = np.lexsort((np.arange(len(ion)), ion))
-    same = ion[order[1:]] == ion[order[:-1]]
-    end[order[:-1][same]] = start[order[1:][same]]
-    return end
+            found.append((who, begin[who], np.full(len(who), k * size), center[who]))
+            center[who], begin[who], length[who], step[who] = blocks[k, who], k * size, 0.0, 0.0
+        length += 1.0
+        center += step / length[:, None]
+    everyone = np.arange(n_ions)
+    found.append((everyone, begin, np.full(n_ions, len(positions)), center))
+    ion, start, end, place = (np.concatenate(part) for part in zip(*found, strict=True))
+    order = np.lexsort((start, ion))
+    return Stays(ion[order], start[order], end[order], place[order])
 
 
 def event_bound(n_events: int, level: float = 0.95) -> float:

@@ -111,7 +111,7 @@ def _open_path(
         interval = timestep_fs * steps if timestep_fs and steps else None
         wrapped = False if dump.unwrapped else None
         return FrameStream(dump.symbols, _stack(dump.frames), interval, wrapped=wrapped)
-    if name.endswith(".json") or name.endswith(".json.gz"):
+    if name.endswith((".json", ".json.gz")):
         from pymatgen.core.trajectory import Trajectory as PymatgenTrajectory
 
         return _from_pymatgen(PymatgenTrajectory.from_file(str(path)))

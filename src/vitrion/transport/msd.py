@@ -8,6 +8,9 @@ import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 
 IONS_AT_ONCE = 8
+MAX_ORIGINS = 2000
+"""Time origins of the fourth moment, which is a description, not an estimate with an error."""
+
 WINDOWS_PER_LAG = 16
 """Overlapping windows that start within one lag; more of them add almost no information."""
 
@@ -111,7 +114,7 @@ def non_gaussian_parameter(positions: np.ndarray, lags: np.ndarray) -> np.ndarra
     """
     values = np.empty(len(lags))
     for k, lag in enumerate(lags):
-        stride = max(1, lag // WINDOWS_PER_LAG)
+        stride = max(1, lag // WINDOWS_PER_LAG, len(positions) // MAX_ORIGINS)
         steps = positions[lag::stride] - positions[:-lag:stride]
         squares = np.einsum("kia,kia->ki", steps, steps)
         mean = squares.mean()

@@ -129,13 +129,13 @@ def _objection(
 ) -> str | None:
     if n_hops == 0:
         return "no ion left its site."
+    if n_hops < MIN_HOPS:
+        return f"{n_hops} hops are too few for a value."
     if n_windows < MIN_WINDOWS:
         return (
             f"the slope of ln MSD at the longest lags is {exponent:.2f} +- {error:.2f}, not 1 over "
             "a range of lags."
         )
-    if n_hops < MIN_HOPS:
-        return f"{n_hops} hops are too few for a value."
     if not diffusivity.value > 0.0:
         return "the MSD does not grow at the longest lags."
     return None

@@ -55,7 +55,7 @@ def _xdatcar_frames(path: Path, n_atoms: int) -> Iterator[Frame]:
 
 
 def read_vasprun(path: Path) -> tuple[tuple[str, ...], dict[str, float], Iterator[Frame]]:
-    """Return symbols, MD parameters (``POTIM``, ``NBLOCK``, ``TEBEG``) and frames of vasprun.xml."""
+    """Return the symbols, POTIM, NBLOCK and TEBEG, and the frames of a vasprun.xml."""
     symbols: tuple[str, ...] = ()
     parameters: dict[str, float] = {}
     for _, element in iterparse(path):

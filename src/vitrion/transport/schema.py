@@ -1,0 +1,24 @@
+"""What all transport results share: strict models that take arrays for lists."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+Interval = tuple[float, float]
+
+
+def _as_list(value: object) -> object:
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+Series = Annotated[list[float], BeforeValidator(_as_list)]
+Matrix = Annotated[list[list[float]], BeforeValidator(_as_list)]
+
+
+class Model(BaseModel):
+    """Parent of all results: no unknown fields, and NaN survives JSON."""
+
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings")

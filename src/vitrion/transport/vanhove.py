@@ -1,0 +1,96 @@
+"""Van Hove correlation functions, self and distinct."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from vitrion.errors import InputError
+from vitrion.transport.schema import Matrix, Model, Series
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ORIGINS = 200
+"""Time origins that are averaged; more of them change little and cost time."""
+
+
+class VanHove(Model):
+    """Where an ion, or another ion, is after a time."""
+
+    lag_ps: Series = Field(description="Lags in ps, one for each row of the functions.")
+    r_A: Series = Field(description="Centers of the distance bins in A.")
+    self_per_A: Matrix = Field(
+        description="4 pi r^2 G_s(r, t): distribution of an ion's displacement, 1/A."
+    )
+    distinct: Matrix = Field(
+        description="G_d(r, t) over the density of the other ions: 1 where uncorrelated."
+    )
+
+
+def van_hove(
+    positions: np.ndarray,
+    cell: np.ndarray,
+    interval_fs: float,
+    lags_ps: Sequence[float],
+    *,
+    r_max_A: float | None = None,
+    bin_A: float = 0.1,
+) -> VanHove:
+    """Compute both van Hove functions.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (n_frames, n_ions, 3)
+        Unwrapped positions in A, framework drift removed.
+    cell : ndarray, shape (3, 3)
+        Lattice vectors in rows, in A.
+    interval_fs : float
+        Time between frames.
+    lags_ps : sequence of float
+        Lags, rounded to frames.
+    r_max_A : float or None
+        Longest distance. Half the least height of the cell by default, and at most: up to there
+        the image found by rounding is the nearest one in any cell.
+    bin_A : float
+        Width of the bins.
+
+    Raises
+    ------
+    InputError
+        If a lag is longer than the run, or `r_max_A` longer than the cell allows.
+    """
+    inverse = np.linalg.inv(cell)
+    limit = 0.5 / float(np.linalg.norm(inverse, axis=0).max())
+    r_max = limit if r_max_A is None else r_max_A
+    if r_max > limit + 1e-9:
+        raise InputError(f"Distances beyond half the cell, {limit:.2f} A, see an atom twice.")
+    lags = np.rint(1000.0 * np.asarray(lags_ps) / interval_fs).astype(int)
+    if lags.min(initial=0) < 0 or lags.max(initial=0) >= len(positions):
+        raise InputError("The lags of van Hove functions must lie within the run.")
+    edges = np.arange(0.0, r_max + 0.5 * bin_A, bin_A)
+    n_ions = positions.shape[1]
+    volume = abs(float(np.linalg.det(cell)))
+    shells = 4.0 / 3.0 * np.pi * np.diff(edges**3)
+    self_part = np.empty((len(lags), len(edges) - 1))
+    distinct = np.zeros_like(self_part)
+    for row, lag in enumerate(lags):
+        origins = np.unique(np.linspace(0, len(positions) - 1 - lag, ORIGINS).astype(int))
+        moved = np.linalg.norm(positions[origins + lag] - positions[origins], axis=-1)
+        self_part[row] = np.histogram(moved, edges)[0] / (moved.size * bin_A)
+        if n_ions < 2:
+            continue
+        for origin in origins:
+            apart = (positions[origin + lag] - positions[origin][:, None]) @ inverse
+            distance = np.linalg.norm((apart - np.rint(apart)) @ cell, axis=-1)
+            np.fill_diagonal(distance, np.inf)
+            distinct[row] += np.histogram(distance, edges)[0]
+        distinct[row] /= len(origins) * n_ions * (n_ions - 1) / volume * shells
+    return VanHove(
+        lag_ps=lags * interval_fs / 1000.0,
+        r_A=0.5 * (edges[1:] + edges[:-1]),
+        self_per_A=self_part,
+        distinct=distinct,
+    )

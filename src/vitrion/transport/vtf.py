@@ -1,0 +1,69 @@
+"""Vogel-Tammann-Fulcher against Arrhenius, judged by evidence."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from pydantic import Field
+
+from vitrion.transport.schema import Model
+
+STRONG_EVIDENCE = 6.0
+"""Difference of an information criterion that counts as strong (Kass and Raftery, 1995)."""
+
+
+class VTFComparison(Model):
+    """Arrhenius against Vogel-Tammann-Fulcher, ``ln D = A - B / (T - T0)``."""
+
+    b_K: float = Field(description="B of the VTF law in K.")
+    t0_K: float = Field(description="T0 of the VTF law in K; 0 is Arrhenius.")
+    delta_aicc: float | None = Field(
+        description="AICc(VTF) - AICc(Arrhenius); negative favors VTF. None below 5 points."
+    )
+    delta_bic: float = Field(description="BIC(VTF) - BIC(Arrhenius); negative favors VTF.")
+    preferred: str = Field(description="Arrhenius or VTF; VTF only on strong evidence.")
+
+
+def compare_vtf(temperatures: np.ndarray, y: np.ndarray, errors: np.ndarray) -> VTFComparison:
+    """Fit both laws by weighted least squares and compare them.
+
+    Parameters
+    ----------
+    temperatures, y, errors : ndarray, shape (n,)
+        Temperatures in K, values of ln D and their standard errors; n at least 4.
+
+    Notes
+    -----
+    With known errors, twice the negative log-likelihood is chi-square, so BIC is
+    ``chi2 + k ln n`` and AICc ``chi2 + 2k + 2k(k+1)/(n-k-1)``. T0 is scanned; A and B are linear.
+    """
+    t0s = np.linspace(0.0, 0.98 * temperatures.min(), 491)
+    fits = [_line(1.0 / (temperatures - t0), y, errors) for t0 in t0s]
+    best = int(np.argmin([chi_square for _, chi_square in fits]))
+    slope, chi_vtf = fits[best]
+    chi_arrhenius = fits[0][1]
+    n = len(y)
+    delta_bic = chi_vtf - chi_arrhenius + math.log(n)
+    delta_aicc = None
+    if n >= 5:
+        penalty = 2.0 + 24.0 / (n - 4) - 12.0 / (n - 3)
+        delta_aicc = chi_vtf - chi_arrhenius + penalty
+    criteria = [delta_bic] if delta_aicc is None else [delta_bic, delta_aicc]
+    vtf = all(delta < -STRONG_EVIDENCE for delta in criteria)
+    return VTFComparison(
+        b_K=-slope,
+        t0_K=float(t0s[best]),
+        delta_aicc=delta_aicc,
+        delta_bic=delta_bic,
+        preferred="VTF" if vtf else "Arrhenius",
+    )
+
+
+def _line(x: np.ndarray, y: np.ndarray, errors: np.ndarray) -> tuple[float, float]:
+    """Return slope and chi-square of the weighted straight line."""
+    weights = errors**-2
+    total = weights.sum()
+    x, y = x - weights @ x / total, y - weights @ y / total
+    slope = float(weights @ (x * y) / (weights @ (x * x)))
+    return slope, float(weights @ (y - slope * x) ** 2)
