@@ -2,3 +2,209 @@
 
 from __future__ import annotations
 
+import math
+
+from pydantic import Field
+from scipy.stats import norm, t
+
+from vitrion.transport.density import PercolationBarriers
+from vitrion.transport.jumps import JumpNetwork
+from vitrion.transport.schema import Interval, Matrix, Model, Series
+from vitrion.transport.vanhove import VanHove
+
+HEADLINE_ERROR = 0.3
+"""Relative error above which D_sigma is too uncertain to be the headline."""
+
+
+class Estimate(Model):
+    """A positive quantity with its uncertainty, in the unit that its field states.
+
+    The intervals are those of ``ln(value)`` as Student's t with `degrees_of_freedom`, so they
+    never reach below zero.
+    """
+
+    value: float = Field(description="Best value, in the unit of the field.")
+    relative_error: float = Field(description="Standard error of ln(value), dimensionless.")
+    degrees_of_freedom: float = Field(
+        description="Degrees of freedom of that standard error; infinite where it is known."
+    )
+    log_shift: float = Field(
+        0.0, description="Centre of the intervals of ln(value), less ln(value): small-sample bias."
+    )
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """Return the central interval that holds the truth with probability `level`."""
+        quantile = self.quantile(0.5 + level / 2)
+        return self._at(-quantile), self._at(quantile)
+
+    def upper_bound(self, level: float = 0.95) -> float:
+        """Return the value that the truth stays below with probability `level`."""
+        return self._at(self.quantile(level))
+
+    @property
+    def interval_68(self) -> Interval:
+        """Central 68 % interval."""
+        return self.interval(0.68)
+
+    @property
+    def interval_95(self) -> Interval:
+        """Central 95 % interval."""
+        return self.interval(0.95)
+
+    def scaled(self, factor: float) -> Estimate:
+        """Return the estimate of this quantity times an exactly known positive factor."""
+        return self.model_copy(update={"value": self.value * factor})
+
+    def quantile(self, probability: float) -> float:
+        """Return the quantile of the intervals' distribution in units of the standard error."""
+        if math.isinf(self.degrees_of_freedom):
+            return float(norm.ppf(probability))
+        return float(t.ppf(probability, self.degrees_of_freedom))
+
+    def _at(self, quantile: float) -> float:
+        # An exponent beyond 300 is a quantity of which nothing is known.
+        exponent = min(max(self.log_shift + quantile * self.relative_error, -300.0), 300.0)
+        return self.value * math.exp(exponent)
+
+
+class Regime(Model):
+    """Whether and at which lags the motion is diffusive."""
+
+    diffusive: bool = Field(description="Whether a diffusive regime was found in the data.")
+    reason: str = Field(description="The finding in one sentence.")
+    start_ps: float | None = Field(
+        None, description="Shortest lag of the diffusive regime in ps; None where there is none."
+    )
+    end_ps: float | None = Field(None, description="Longest lag that was judged, in ps.")
+    exponent: float = Field(description="d ln MSD / d ln t at the longest lags that were judged.")
+    exponent_error: float = Field(description="Standard error of the exponent.")
+    lags_ps: Series = Field(default_factory=list, description="Centres of the lag windows in ps.")
+    exponents: Series = Field(default_factory=list, description="Exponent in each window.")
+    exponent_errors: Series = Field(
+        default_factory=list, description="Standard error of each exponent."
+    )
+
+
+class Hops(Model):
+    """Displacements of more than half a hop length that outlast vibration; see `find_stays`."""
+
+    n_hops: int = Field(description="Number of hops of all mobile ions.")
+    hops_per_ion: float = Field(description="Mean number of hops of a mobile ion.")
+    hop_length_A: float = Field(
+        description="Root mean square hop length in A; the nominal one where no hop was seen."
+    )
+    mean_residence_time_ps: float | None = Field(
+        description="Total observation time of all ions over the number of hops, in ps."
+    )
+    relative_error_floor: float = Field(
+        description="1/sqrt(hops): no analysis of this run can be more precise. Infinite at none."
+    )
+
+
+class Framework(Model):
+    """Motion of the species that are not mobile, with their common drift removed."""
+
+    diffuses: bool = Field(description="Whether the framework itself diffuses.")
+    diffusivity_cm2_s: float = Field(
+        description="Slope of the framework's MSD over its longest lags, cm2/s."
+    )
+    msd_A2: float = Field(description="Mean square displacement over half the run, A2.")
+    exponent: float = Field(description="d ln MSD / d ln t over the longest lags.")
+
+
+class MSDCurve(Model):
+    """Mean square displacements on a thinned grid of lags."""
+
+    lag_ps: Series = Field(description="Lags in ps.")
+    msd_A2: Series = Field(description="Mean square displacement of the mobile ions, A2.")
+    msd_error_A2: Series = Field(description="Its standard error over the ions, A2.")
+    msd_axis_A2: Matrix = Field(description="Along x, y and z, A2: one row a lag.")
+    collective_A2: Series = Field(
+        description="Square of the summed, charge-weighted displacement over the ions, A2."
+    )
+
+
+class NonGaussian(Model):
+    """Non-Gaussian parameter alpha2 = 3 <r^4> / (5 <r^2>^2) - 1."""
+
+    lag_ps: Series = Field(description="Lags in ps.")
+    alpha2: Series = Field(description="Non-Gaussian parameter, dimensionless.")
+
+
+class TransportResult(Model):
+    """Ion transport at one temperature, from one run or from several replicas."""
+
+    temperature_K: float = Field(description="Temperature of the ions in K.")
+    mobile: dict[str, float] = Field(description="Mobile species and their charges in e.")
+    n_mobile: int = Field(description="Number of mobile ions in the cell.")
+    n_framework: int = Field(description="Number of the other atoms in the cell.")
+    volume_A3: float = Field(description="Mean volume of the cell in A3.")
+    duration_ps: float = Field(description="Length of the run in ps; the sum over replicas.")
+    frame_interval_fs: float = Field(description="Time between the frames used, in fs.")
+    n_frames: int = Field(description="Number of frames read.")
+    n_replicas: int = Field(1, description="Number of independent runs.")
+    regime: Regime = Field(description="Whether the motion is diffusive, and where.")
+    apparent_diffusivity_cm2_s: float = Field(
+        description="Long-time slope of the MSD over 6, whatever the verdict, cm2/s."
+    )
+    self_diffusivity: Estimate | None = Field(
+        description="Self-diffusivity D* in cm2/s; None where the motion is not diffusive."
+    )
+    collective_diffusivity: Estimate | None = Field(
+        description="Collective, charge-weighted diffusivity D_sigma in cm2/s."
+    )
+    haven_ratio: Estimate | None = Field(description="D*/D_sigma, dimensionless.")
+    conductivity_nernst_einstein: Estimate | None = Field(
+        description="n q^2 D* / kT in mS/cm: the ions move independently."
+    )
+    conductivity_einstein: Estimate | None = Field(
+        description="n q^2 D_sigma / kT in mS/cm: correlations between ions included."
+    )
+    diffusivity_bound_cm2_s: float | None = Field(
+        description="One-sided 95 % upper bound of D* in cm2/s where the motion is not diffusive."
+    )
+    conductivity_bound_mS_cm: float | None = Field(
+        description="The same bound as a Nernst-Einstein conductivity in mS/cm."
+    )
+    species_diffusivity: dict[str, Estimate] = Field(
+        default_factory=dict, description="Self-diffusivity of each mobile species in cm2/s."
+    )
+    tensor_cm2_s: Matrix | None = Field(
+        None, description="Self-diffusivity tensor, Cartesian, cm2/s."
+    )
+    hops: Hops = Field(description="Hops of the mobile ions.")
+    framework: Framework | None = Field(description="Motion of the framework.")
+    msd: MSDCurve = Field(description="Mean square displacements.")
+    non_gaussian: NonGaussian = Field(description="Non-Gaussian parameter.")
+    van_hove: VanHove | None = Field(
+        None, description="Van Hove functions, where the motion in space was asked for."
+    )
+    jump_network: JumpNetwork | None = Field(
+        None, description="Sites and the hops between them, where it was asked for."
+    )
+    percolation: PercolationBarriers | None = Field(
+        None, description="Bottleneck of -kT ln(density) by axis, where it was asked for."
+    )
+    warnings: list[str] = Field(default_factory=list, description="What limits the trust, if any.")
+
+    @property
+    def diffusive(self) -> bool:
+        """Whether a diffusive regime was found."""
+        return self.regime.diffusive
+
+    @property
+    def headline(self) -> str:
+        """Which conductivity to quote: Einstein where its 68 % error is below 50 %, or NE."""
+        einstein = self.conductivity_einstein
+        return (
+            "Einstein"
+            if einstein and einstein.relative_error <= HEADLINE_ERROR
+            else "Nernst-Einstein"
+        )
+
+    @property
+    def conductivity(self) -> Estimate | None:
+        """Headline conductivity in mS/cm; `headline` names which one it is."""
+        if self.headline == "Einstein":
+            return self.conductivity_einstein
+        return self.conductivity_nernst_einstein
