@@ -1,0 +1,324 @@
+"""Flows on a FireWorks launchpad: hand them in, and see by material how they fare."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter, defaultdict
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jobflow.managers.fireworks import flow_to_workflow
+from pymongo.errors import PyMongoError
+
+from fireworks import LaunchPad, fw_config
+from vitrion.errors import InputError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from jobflow import Flow, Job, JobStore
+
+    from fireworks import Workflow
+    from vitrion.settings import Route
+
+MARK = "metadata.vitrion"
+_TOGETHER = 100  # workflows inserted at a time
+_WAITING = ("WAITING", "READY", "RESERVED", "PAUSED", "DEFUSED")
+
+
+@dataclass
+class Submission:
+    """A flow and what it is about.
+
+    Parameters
+    ----------
+    flow
+        The flow or job.
+    material
+        What :func:`status` lists it under, such as ``LiPO2F2 amorphous``.
+    label
+        A flow whose label is on the launchpad already is not handed in again; None takes the uuid
+        of the flow.
+    """
+
+    flow: Flow | Job
+    material: str
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.label is None:
+            self.label = self.flow.uuid
+
+
+@dataclass
+class SubmitReport:
+    """What was handed in.
+
+    Attributes
+    ----------
+    submitted, skipped : list[str]
+        Labels of the flows that were added, and of those that were there before.
+    """
+
+    submitted: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+@dataclass
+class MaterialStatus:
+    """How far the flows of one material are.
+
+    Attributes
+    ----------
+    material : str
+        The material.
+    flows : int
+        Number of flows.
+    completed, running, waiting, failed : int
+        Number of jobs by what they do.
+    """
+
+    material: str
+    flows: int = 0
+    completed: int = 0
+    running: int = 0
+    waiting: int = 0
+    failed: int = 0
+
+    @property
+    def jobs(self) -> int:
+        """Number of all jobs known so far; flows may add some while they run."""
+        return self.completed + self.running + self.waiting + self.failed
+
+    @property
+    def done(self) -> bool:
+        """Whether everything is complete."""
+        return self.completed == self.jobs
+
+
+@dataclass
+class Failure:
+    """A job that ended in an error.
+
+    Attributes
+    ----------
+    material, job : str
+        The material and the name of the job.
+    fw_id : int
+        Its number on the launchpad.
+    error : str
+        Last line of the error.
+    """
+
+    material: str
+    job: str
+    fw_id: int
+    error: str
+
+
+def open_launchpad(file: str | os.PathLike[str] | None = None) -> LaunchPad:
+    """Open a launchpad and see that its server answers.
+
+    Parameters
+    ----------
+    file
+        A ``my_launchpad.yaml``; None takes the one that ``FW_config.yaml`` names.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    StoreError
+        If the server does not answer or refuses the login.
+    """
+    path = file or fw_config.LAUNCHPAD_LOC
+    if path is None or not os.path.isfile(path):
+        where = f"The file {path} does not exist" if path else "No launchpad is configured"
+        raise InputError(f"{where}: 'vitrion config init' writes the files, edit them and retry.")
+    try:
+        launchpad = LaunchPad.from_file(os.fspath(path))
+        launchpad.workflows.find_one({}, {"_id": 1})
+    except PyMongoError as error:  # its text may hold the address, so only its kind is told
+        raise StoreError(
+            f"The launchpad of {path} does not answer ({type(error).__name__}): check host, login "
+            "and that the server runs."
+        ) from error
+    return launchpad
+
+
+def submit(
+    submissions: Iterable[Submission],
+    launchpad: LaunchPad,
+    *,
+    routes: Sequence[Route] = (),
+    priority: int | None = None,
+    store: JobStore | None = None,
+) -> SubmitReport:
+    """Hand flows in; may be repeated, for a flow is added once only.
+
+    Parameters
+    ----------
+    submissions
+        The flows; read one after the other, so that a screen need not be in memory.
+    launchpad
+        Where to.
+    routes
+        Where the jobs run, by name; jobs that a flow makes while it runs follow them too.
+    priority
+        Priority of all jobs that no route gives another; higher runs first.
+    store
+        Where outputs go; None, the rule, takes what ``jobflow.yaml`` says on the machine that
+        runs a job. A given store is written into the jobs, with its password if it has one.
+
+    Returns
+    -------
+    SubmitReport
+        What was added.
+    """
+    launchpad.workflows.create_index(f"{MARK}.label")
+    launchpad.workflows.create_index(f"{MARK}.material")
+    report = SubmitReport()
+    batch: list[Submission] = []
+    for submission in submissions:
+        batch.append(submission)
+        if len(batch) == _TOGETHER:
+            _submit_batch(batch, launchpad, routes, priority, store, report)
+            batch = []
+    _submit_batch(batch, launchpad, routes, priority, store, report)
+    return report
+
+
+def _submit_batch(
+    batch: Sequence[Submission],
+    launchpad: LaunchPad,
+    routes: Sequence[Route],
+    priority: int | None,
+    store: JobStore | None,
+    report: SubmitReport,
+) -> None:
+    known = _known_labels([str(submission.label) for submission in batch], launchpad)
+    workflows = []
+    for submission in batch:
+        label = str(submission.label)
+        if label in known:
+            report.skipped.append(label)
+            continue
+        known.add(label)
+        workflows.append(_workflow(submission, routes, priority, store))
+        report.submitted.append(label)
+    if workflows:
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+            launchpad.bulk_add_wfs(workflows)  # shows a progress bar of its own
+
+
+def _known_labels(labels: list[str], launchpad: LaunchPad) -> set[str]:
+    """Return the labels on the launchpad, after removing flows whose adding was cut off."""
+    known = set()
+    query = {f"{MARK}.label": {"$in": labels}}
+    for found in launchpad.workflows.find(query, {"nodes": 1, MARK: 1}):
+        nodes = found["nodes"]
+        if launchpad.fireworks.count_documents({"fw_id": {"$in": nodes}}) == len(nodes):
+            known.add(found["metadata"]["vitrion"]["label"])
+        else:  # workflows are written before their fireworks
+            launchpad.fireworks.delete_many({"fw_id": {"$in": nodes}})
+            launchpad.workflows.delete_one({"_id": found["_id"]})
+    return known
+
+
+def _workflow(
+    submission: Submission, routes: Sequence[Route], priority: int | None, store: JobStore | None
+) -> Workflow:
+    flow = deepcopy(submission.flow)  # a route must not change the caller's flow
+    if priority is not None:
+        _set(flow, "", {"_priority": priority})
+    for route in routes:
+        values: dict[str, Any] = {
+            "_fworker": route.fworker,
+            "_category": route.category,
+            "_queueadapter": route.queue or None,
+            "_priority": route.priority,
+        }
+        _set(flow, route.jobs, {name: value for name, value in values.items() if value is not None})
+    mark = {"material": submission.material, "label": submission.label, "flow": flow.name}
+    return flow_to_workflow(flow, store, metadata={"vitrion": mark})  # type: ignore[arg-type]
+
+
+def _set(flow: Flow | Job, jobs: str, values: dict[str, Any]) -> None:
+    changes = {f"manager_config->{name}": value for name, value in values.items()}
+    flow.update_config({"_set": changes}, name_filter=jobs, dict_mod=True, dynamic=True)
+
+
+def status(launchpad: LaunchPad, material: str | None = None) -> list[MaterialStatus]:
+    """Tell how far each material is.
+
+    Parameters
+    ----------
+    launchpad
+        The launchpad.
+    material
+        Only this one.
+
+    Returns
+    -------
+    list[MaterialStatus]
+        By name of the material.
+    """
+    rows: dict[str, MaterialStatus] = {}
+    for found in launchpad.workflows.find(_query(material), {"fw_states": 1, MARK: 1}):
+        name = found["metadata"]["vitrion"]["material"]
+        row = rows.setdefault(name, MaterialStatus(name))
+        states = Counter(found["fw_states"].values())
+        row.flows += 1
+        row.completed += states["COMPLETED"]
+        row.running += states["RUNNING"]
+        row.failed += states["FIZZLED"]
+        row.waiting += sum(states[state] for state in _WAITING)
+    return [rows[name] for name in sorted(rows)]
+
+
+def failures(launchpad: LaunchPad, material: str | None = None) -> list[Failure]:
+    """Tell which jobs ended in an error, and in which.
+
+    Parameters
+    ----------
+    launchpad
+        The launchpad.
+    material
+        Only this one.
+    """
+    owners: dict[int, str] = {}
+    for found in launchpad.workflows.find(_query(material), {"fw_states": 1, MARK: 1}):
+        for number, state in found["fw_states"].items():
+            if state == "FIZZLED":
+                owners[int(number)] = found["metadata"]["vitrion"]["material"]
+    errors = last_errors(launchpad, list(owners))
+    names = launchpad.fireworks.find({"fw_id": {"$in": list(owners)}}, {"fw_id": 1, "name": 1})
+    return [
+        Failure(owners[fw["fw_id"]], fw["name"], fw["fw_id"], _last_line(errors[fw["fw_id"]]))
+        for fw in names
+    ]
+
+
+def last_errors(launchpad: LaunchPad, fw_ids: list[int]) -> dict[int, str]:
+    """Return the stack trace of the last launch of each firework; empty where it has none."""
+    errors: dict[int, str] = defaultdict(str)
+    launches = launchpad.launches.find(
+        {"fw_id": {"$in": fw_ids}, "state": "FIZZLED"}, {"fw_id": 1, "launch_id": 1, "action": 1}
+    )
+    for launch in sorted(launches, key=lambda found: found["launch_id"]):
+        stored = (launch.get("action") or {}).get("stored_data") or {}
+        errors[launch["fw_id"]] = (stored.get("_exception") or {}).get("_stacktrace") or ""
+    return errors
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "the run was lost"
+
+
+def _query(material: str | None) -> dict[str, Any]:
+    if material is None:
+        return {MARK: {"$exists": True}}
+    return {f"{MARK}.material": material}

@@ -1,0 +1,218 @@
+"""Mend what killed workers, a killed server or a killed submission leave on a launchpad.
+
+Safe to run at any time, also while workers run: what could be the work of a living process is
+watched for a while and left alone if it moves. Every job of vitrion may run twice without harm.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, fields
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fireworks.core.launchpad import LockedWorkflowError, WFLock
+
+from fireworks import fw_config
+from vitrion.database.launchpad import last_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fireworks import LaunchPad
+
+_SAMPLES = 20
+_FINISHED = ("COMPLETED", "FIZZLED")
+# The server or the network failed, not the job.
+_TRANSIENT = (
+    "pymongo.errors.",
+    "ConnectionRefusedError",
+    "ConnectionResetError",
+    "BrokenPipeError",
+)
+
+
+@dataclass
+class RepairReport:
+    """What was mended, as numbers of fireworks; of workflows for ``unlocked``.
+
+    Attributes
+    ----------
+    unlocked : list
+        Workflows whose lock a killed process had kept.
+    orphans : list
+        Fireworks that belong to no workflow; removed.
+    reconciled : list
+        Fireworks whose state the workflow did not know; brought in line.
+    unreserved : list
+        Fireworks reserved by a process that was killed before it ran them; ready again.
+    lost : list
+        Fireworks whose worker has gone; ready again.
+    retried : list
+        Fireworks that failed for no fault of the job; ready again.
+    failed : list
+        Fireworks that ended in an error of their own; left alone.
+    """
+
+    unlocked: list[Any] = field(default_factory=list)
+    orphans: list[int] = field(default_factory=list)
+    reconciled: list[int] = field(default_factory=list)
+    unreserved: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
+    retried: list[int] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was mended."""
+        return any(getattr(self, part.name) for part in fields(self) if part.name != "failed")
+
+
+def repair(
+    launchpad: LaunchPad,
+    *,
+    lost_after_s: float | None = None,
+    watch_s: float = 30.0,
+    retry_failed: bool = False,
+) -> RepairReport:
+    """Mend a launchpad.
+
+    Parameters
+    ----------
+    launchpad
+        The launchpad.
+    lost_after_s
+        A run that has not reported for this long is lost. Must be several times the interval at
+        which workers report (``PING_TIME_SECS`` in their ``FW_config.yaml``); None takes
+        ``RUN_EXPIRATION_SECS``.
+    watch_s
+        How long locks, reservations and fireworks without a workflow are watched before they are
+        taken for dead. Nothing is waited for where there are none.
+    retry_failed
+        Run jobs that ended in an error of their own once more too.
+
+    Returns
+    -------
+    RepairReport
+        What was mended.
+    """
+    lost_after_s = fw_config.RUN_EXPIRATION_SECS if lost_after_s is None else lost_after_s
+    report = RepairReport()
+    locked, reserved, orphans = _stuck(launchpad, watch_s)
+    for key in locked:
+        launchpad.workflows.update_one({"_id": key}, {"$unset": {"locked": ""}})
+        report.unlocked.append(key)
+    if orphans:
+        launchpad.fireworks.delete_many({"fw_id": {"$in": orphans}})
+        report.orphans = orphans
+    _reconcile(launchpad, report)
+    for fw_id in reserved:
+        _attempt(launchpad.rerun_fw, fw_id, report.unreserved, report)
+    _rerun_lost(launchpad, lost_after_s, report)
+    _retry_fizzled(launchpad, retry_failed, report)
+    return report
+
+
+def _stuck(launchpad: LaunchPad, watch_s: float) -> tuple[list[Any], list[int], list[int]]:
+    """Return locks, reservations and orphans that stay the same all the time they are watched."""
+    found = _suspects(launchpad)
+    for _ in range(_SAMPLES):
+        if not any(found):
+            break
+        time.sleep(watch_s / _SAMPLES)
+        found = tuple(
+            {key: mark for key, mark in before.items() if now.get(key) == mark}
+            for before, now in zip(found, _suspects(launchpad), strict=True)
+        )
+    locks, reservations, orphans = found
+    return list(locks), sorted(reservations), sorted(orphans)
+
+
+def _suspects(launchpad: LaunchPad) -> tuple[dict, ...]:
+    locks = {
+        workflow["_id"]: workflow["updated_on"]
+        for workflow in launchpad.workflows.find({"locked": True}, {"updated_on": 1})
+    }
+    reservations = {}
+    query = {"state": "RESERVED"}
+    for fw in launchpad.fireworks.find(query, {"fw_id": 1, "launches": 1, "updated_on": 1}):
+        # With a reserved launch it waits in a queue, which may take days.
+        waiting = {"launch_id": {"$in": fw.get("launches") or []}, "state": "RESERVED"}
+        if launchpad.launches.find_one(waiting, {"_id": 1}) is None:
+            reservations[fw["fw_id"]] = fw["updated_on"]
+    nodes: set[int] = set()
+    for workflow in launchpad.workflows.find({}, {"nodes": 1}):
+        nodes.update(workflow["nodes"])
+    numbers = [fw["fw_id"] for fw in launchpad.fireworks.find({}, {"fw_id": 1})]
+    orphans = {number: None for number in numbers if number not in nodes}
+    return locks, reservations, orphans
+
+
+def _reconcile(launchpad: LaunchPad, report: RepairReport) -> None:
+    """Bring fireworks and workflows in line that disagree because a write was cut off."""
+    for workflow in launchpad.workflows.find({}, {"nodes": 1, "fw_states": 1}):
+        query = {"fw_id": {"$in": workflow["nodes"]}}
+        for fw in launchpad.fireworks.find(query, {"fw_id": 1, "state": 1, "launches": 1}):
+            known = workflow["fw_states"].get(str(fw["fw_id"]))
+            if fw["state"] == known and not _has_finished_launch(launchpad, fw):
+                continue
+            fw_id = fw["fw_id"]
+            _attempt(partial(_refresh, launchpad), fw_id, report.reconciled, report)
+
+
+def _has_finished_launch(launchpad: LaunchPad, fw: dict) -> bool:
+    """Tell whether a firework still counts as running though its launch has ended."""
+    if fw["state"] != "RUNNING":
+        return False
+    query = {"launch_id": {"$in": fw.get("launches") or []}, "state": {"$in": _FINISHED}}
+    return launchpad.launches.find_one(query, {"_id": 1}) is not None
+
+
+def _refresh(launchpad: LaunchPad, fw_id: int) -> None:
+    with WFLock(launchpad, fw_id, expire_secs=10, kill=False):
+        # Looked at again under the lock, where no living process is between two writes.
+        workflow = launchpad.workflows.find_one({"nodes": fw_id}, {"fw_states": 1})
+        fw = launchpad.fireworks.find_one({"fw_id": fw_id}, {"state": 1})
+        known = workflow["fw_states"].get(str(fw_id))
+        if fw["state"] in _FINISHED and known not in _FINISHED:
+            # The end was written, but not what follows from it: new jobs, children made ready.
+            # FireWorks does that when it sees the state change, so the old state is put back.
+            launchpad.fireworks.update_one({"fw_id": fw_id}, {"$set": {"state": "RUNNING"}})
+    launchpad._refresh_wf(fw_id)
+
+
+def _rerun_lost(launchpad: LaunchPad, lost_after_s: float, report: RepairReport) -> None:
+    launches, _, _ = launchpad.detect_lostruns(expiration_secs=lost_after_s)
+    for launch_id in launches:
+        fw_id = launchpad.launches.find_one({"launch_id": launch_id}, {"fw_id": 1})["fw_id"]
+        fw = launchpad.fireworks.find_one({"fw_id": fw_id}, {"state": 1, "launches": 1})
+        if fw is None or launch_id not in fw["launches"]:
+            # Killed between making the launch and giving it to its firework.
+            launchpad.launches.update_one({"launch_id": launch_id}, {"$set": {"state": "FIZZLED"}})
+        elif fw["state"] == "RUNNING":
+            launchpad.mark_fizzled(launch_id)
+            _attempt(launchpad.rerun_fw, fw_id, report.lost, report)
+
+
+def _retry_fizzled(launchpad: LaunchPad, retry_failed: bool, report: RepairReport) -> None:
+    fw_ids = [fw["fw_id"] for fw in launchpad.fireworks.find({"state": "FIZZLED"}, {"fw_id": 1})]
+    errors = last_errors(launchpad, fw_ids)
+    for fw_id in sorted(fw_ids):
+        lost = not errors[fw_id]
+        if lost or retry_failed or any(mark in errors[fw_id] for mark in _TRANSIENT):
+            _attempt(launchpad.rerun_fw, fw_id, report.retried, report)
+        else:
+            report.failed.append(fw_id)
+
+
+def _attempt(
+    action: Callable[[int], Any], fw_id: int, done: list[int], report: RepairReport
+) -> None:
+    try:
+        action(fw_id)
+    except LockedWorkflowError:
+        return  # a living process is at it; the next repair looks again
+    except RuntimeError:  # FireWorks cannot read the job any more and has marked it
+        report.failed.append(fw_id)
+    else:
+        done.append(fw_id)

@@ -1,0 +1,100 @@
+"""Real ``lpad`` and ``rlaunch`` processes on a launchpad of a test."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from jobflow import JobStore
+from maggma.stores import MongoStore
+from maggma.stores.gridfs import GridFSStore
+
+from fireworks import LaunchPad
+
+HERE = Path(__file__).parent
+PING_S, LOST_AFTER_S = 1, 4
+LAUNCHPAD = """\
+host: {uri}
+uri_mode: true
+name: {database}
+"""
+FW_CONFIG = """\
+LAUNCHPAD_LOC: {folder}/my_launchpad.yaml
+FWORKER_LOC: {folder}/my_fworker.yaml
+PING_TIME_SECS: {ping}
+RUN_EXPIRATION_SECS: {lost}
+"""
+FWORKER = """\
+name: {name}
+category: {category}
+query: '{{}}'
+"""
+JOBFLOW = """\
+JOB_STORE:
+  docs_store:
+    type: MongoStore
+    uri: {uri}
+    database: {database}
+    collection_name: outputs
+  additional_stores:
+    data:
+      type: GridFSStore
+      uri: {uri}
+      database: {database}
+      collection_name: outputs_blobs
+"""
+
+
+class Campaign:
+    """A folder with the files of a user, a launchpad and the processes on it."""
+
+    def __init__(self, folder, uri, database):
+        self.folder, self.uri, self.database = folder, uri, database
+        values = {"folder": folder, "uri": uri, "database": database}
+        for name, text in {
+            "my_launchpad.yaml": LAUNCHPAD.format(**values),
+            "my_fworker.yaml": FWORKER.format(name="cpu", category="__none__"),
+            "gpu_fworker.yaml": FWORKER.format(name="gpu", category="gpu"),
+            "FW_config.yaml": FW_CONFIG.format(**values, ping=PING_S, lost=LOST_AFTER_S),
+            "jobflow.yaml": JOBFLOW.format(**values),
+        }.items():
+            (folder / name).write_text(text)
+        self.launchpad = LaunchPad.from_file(str(folder / "my_launchpad.yaml"))
+        self.launchpad.reset("", require_password=False)
+        self.environment = {
+            **os.environ,
+            "FW_CONFIG_FILE": str(folder / "FW_config.yaml"),
+            "JOBFLOW_CONFIG_FILE": str(folder / "jobflow.yaml"),
+            "PYTHONPATH": str(HERE),
+            "OMP_NUM_THREADS": "1",
+        }
+
+    def command(self, name, *arguments, **options):
+        """Start one of FireWorks' programs."""
+        program = str(Path(sys.executable).with_name(name))
+        log = (self.folder / "log.txt").open("a")
+        options = {"stdout": log, "stderr": subprocess.STDOUT, **options}
+        work = self.folder / "launches"
+        work.mkdir(exist_ok=True)
+        return subprocess.Popen(
+            [program, *arguments], cwd=work, env=self.environment, text=True, **options
+        )
+
+    def worker(self, fworker="my_fworker.yaml"):
+        """Start a worker that runs all there is and ends when nothing is left."""
+        file = str(self.folder / fworker)
+        return self.command("rlaunch", "-w", file, "rapidfire", "--nlaunches", "0", "--sleep", "1")
+
+    def job_store(self):
+        """Return the connected store that the workers write to."""
+        common = {"uri": self.uri, "database": self.database}
+        store = JobStore(
+            MongoStore(collection_name="outputs", **common),
+            {"data": GridFSStore(collection_name="outputs_blobs", **common)},
+        )
+        store.connect()
+        return store
+
+    def log(self):
+        """Return what the processes have said."""
+        return (self.folder / "log.txt").read_text()

@@ -1,0 +1,144 @@
+"""Flows run on FireWorks by several workers, are built into documents and found again."""
+
+import subprocess
+from collections import Counter
+
+import pytest
+from campaign import Campaign
+from fireworks_jobs import chain_flow, copper_run, fail
+
+from vitrion.database.builders import build
+from vitrion.database.client import VitrionClient
+from vitrion.database.launchpad import Submission, failures, open_launchpad, status, submit
+from vitrion.database.repair import repair
+from vitrion.dynamics.trajectory import Trajectory
+from vitrion.errors import InputError, StoreError
+from vitrion.settings import Route
+
+CHAINS = {3: "LiF short", 5: "LiF long"}
+ROUTES = [
+    Route(jobs="copper", category="gpu", queue={"ntasks": 4}, priority=5),
+    Route(jobs="copper MD", priority=7),
+]
+
+
+@pytest.fixture(scope="module")
+def campaign(mongo_uri, tmp_path_factory):
+    """Flows that two workers at once have run to the end, one of them for the GPU's category."""
+    campaign = Campaign(tmp_path_factory.mktemp("campaign"), mongo_uri, "vitrion_test_campaign")
+    runs = campaign.folder / "runs"
+    copper = copper_run(runs, duration_ps=0.3, walltime_s=0.01)  # one checkpoint a job
+    submissions = [
+        *(Submission(chain_flow(n), name, label=f"chain-{n}") for n, name in CHAINS.items()),
+        Submission(copper, "Cu"),
+        Submission(fail(), "broken"),
+    ]
+    first = submit(submissions, campaign.launchpad, routes=ROUTES, priority=1)
+    again = submit(submissions, campaign.launchpad, routes=ROUTES, priority=1)
+    before = status(campaign.launchpad)
+    workers = [campaign.worker(), campaign.worker("gpu_fworker.yaml")]
+    codes = [worker.wait(300) for worker in workers]
+    assert codes == [0, 0], campaign.log()[-3000:]
+    campaign.notes = {"first": first, "again": again, "before": before, "copper": copper}
+    yield campaign
+    campaign.launchpad.connection.drop_database("vitrion_test_campaign")
+
+
+def test_flows_are_handed_in_once(campaign):
+    first, again = campaign.notes["first"], campaign.notes["again"]
+    assert first.submitted == again.skipped
+    assert first.submitted[:2] == ["chain-3", "chain-5"]
+    assert again.submitted == first.skipped == []
+    rows = {row.material: row for row in campaign.notes["before"]}
+    assert rows["LiF long"].jobs == rows["LiF long"].waiting == 3
+    assert not rows["LiF long"].done
+
+
+def test_status_is_told_by_material(campaign):
+    rows = {row.material: row for row in status(campaign.launchpad)}
+    assert set(rows) == {"LiF short", "LiF long", "Cu", "broken"}
+    assert rows["LiF short"].completed == rows["LiF short"].jobs == 5
+    assert rows["LiF long"].completed == 7, "jobs that flows added are counted"
+    assert rows["LiF long"].done
+    assert (rows["broken"].failed, rows["broken"].done) == (1, False)
+    (row,) = status(campaign.launchpad, "Cu")
+    assert row.done
+    (failure,) = failures(campaign.launchpad)
+    assert (failure.material, failure.job) == ("broken", "fail")
+    assert "this job never works" in failure.error
+
+
+def test_jobs_follow_their_routes_also_those_made_later(campaign):
+    copper = list(campaign.launchpad.fireworks.find({"name": "copper MD"}))
+    assert len(copper) > 1, "the walltime made the run continue itself"
+    for fw in copper:
+        assert fw["spec"]["_category"] == "gpu"
+        assert fw["spec"]["_priority"] == 7
+        assert fw["spec"]["_queueadapter"] == {"ntasks": 4}
+    grown = list(campaign.launchpad.fireworks.find({"name": "grow"}))
+    assert all(fw["spec"]["_priority"] == 1 and "_category" not in fw["spec"] for fw in grown)
+    gpu = campaign.launchpad.launches.distinct("fw_id", {"fworker.name": "gpu"})
+    assert set(gpu) == {fw["fw_id"] for fw in copper}
+
+
+def test_each_result_is_there_once(campaign):
+    store = campaign.job_store()
+    keys = Counter((doc["uuid"], doc["index"]) for doc in store.query({}, ["uuid", "index"]))
+    assert max(keys.values()) == 1
+    assert store.count({"name": "check", "output.checked": True}) == 2
+    store.close()
+
+
+def test_a_run_continues_across_walltimes(campaign):
+    store = campaign.job_store()
+    uuid = campaign.notes["copper"].uuid
+    outputs = store.get_output(uuid, which="all")
+    assert [output["complete"] for output in outputs] == [False, False, True]
+    assert [output["n_steps"] for output in outputs] == [50, 100, 150]
+    with Trajectory(outputs[-1]["trajectory"]["path"]) as trajectory:
+        assert trajectory.times_ps(slice(None))[-1] == pytest.approx(0.3)
+        assert trajectory.n_frames == 16
+    store.close()
+
+
+def test_documents_are_built_and_found_on_mongodb(campaign):
+    with VitrionClient(campaign.job_store()) as client:
+        report = build(client.collections)
+        assert report.written["test_chain"] == 2
+        assert report.written["molecular_dynamics"] == 1
+        assert build(client.collections).written == {}
+        found = client.test_chain.search(chemsys="F-Li", links_min=4, sort="-links")
+        assert [document.links for document in found] == [5]
+        assert len(found[0].series) == 10, "large objects come from GridFS"
+        (summary,) = client.summary.search(formula="LiF")
+        assert summary.values["links"] in (3.0, 5.0)
+        assert client.molecular_dynamics.count(chemsys="Cu") == 1
+        indexes = client.collections.store("test_chain")._collection.index_information()
+        assert indexes["document_id_1"]["unique"] is True
+        assert {"links_1", "chemsys_1", "phase_1"} <= set(indexes)
+
+
+def test_lpad_reads_the_launchpad(campaign):
+    process = campaign.command(
+        "lpad", "get_wflows", "-d", "count", stdout=subprocess.PIPE, stderr=None
+    )
+    assert process.communicate(timeout=60)[0].strip() == "4"
+
+
+def test_repair_leaves_a_sound_launchpad_alone(campaign):
+    report = repair(campaign.launchpad, watch_s=0.2)
+    assert not report.changed
+    assert len(report.failed) == 1, "an error of the job's own is told, not retried"
+
+
+def test_a_launchpad_is_opened_by_its_file(campaign, tmp_path):
+    file = campaign.folder / "my_launchpad.yaml"
+    assert open_launchpad(file).workflows.count_documents({}) == 4
+    with pytest.raises(InputError, match="does not exist: 'vitrion config init'"):
+        open_launchpad(tmp_path / "none.yaml")
+    dead = tmp_path / "my_launchpad.yaml"
+    secret = "mongodb://user:secret@127.0.0.1:1/?serverSelectionTimeoutMS=300"
+    dead.write_text(f"host: {secret}\nuri_mode: true\nname: x\n")
+    with pytest.raises(StoreError, match="does not answer") as error:
+        open_launchpad(dead)
+    assert "secret" not in str(error.value)
