@@ -28,7 +28,7 @@ def simulate(folder, atoms, calculator, **settings):
 
 @pytest.mark.parametrize("name", ENSEMBLES)
 def test_conserved_energy_is_kept_to_second_order(tmp_path, name):
-    """Halving the step divides the error by four (quartering it, by sixteen), the work of the baths included."""
+    """A quarter of the step has a sixteenth of the error, the work of the baths included."""
     errors = []
     for step in (20.0, 5.0):
         settings = {"temperature_K": 40.0, **ENSEMBLES[name], "thermostat_time_fs": 400.0}

@@ -1,0 +1,132 @@
+"""Independent runs in worker processes."""
+
+import fcntl
+import multiprocessing
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pair_potentials import LennardJones, argon, lennard_jones
+
+from vitrion.dynamics.engine import LOCK_NAME, run_md
+from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.trajectory import Trajectory
+from vitrion.dynamics.workers import WORKER_ENVIRONMENT, MDTask, run_many
+from vitrion.errors import InputError
+
+SHORT = {"timestep_fs": 5.0, "duration_ps": 0.2, "save_interval_fs": 20.0}
+
+
+def task(folder, name, **settings):
+    return MDTask(name, argon(), MDSettings(**{**SHORT, **settings}), folder / name)
+
+
+class Deadly(LennardJones):
+    """Ends its process or raises where the first atom is not argon's; notes its environment."""
+
+    def __init__(self, notes):
+        super().__init__()
+        (Path(notes) / str(os.getpid())).write_text(os.environ["OMP_NUM_THREADS"])
+
+    def calculate(self, atoms=None, properties=None, system_changes=None):
+        if atoms.numbers[0] == 10:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if atoms.numbers[0] == 36:
+            raise RuntimeError("the model is broken")
+        super().calculate(atoms, properties)
+
+
+def test_one_failure_does_not_take_the_others_along(tmp_path, same_frames):
+    """A killed process, an exception and a blow-up among good runs, two at a time."""
+    tasks = [task(tmp_path, f"T{kelvin}", temperature_K=kelvin) for kelvin in (30, 60)]
+    for name, symbol in (("killed", "Ne"), ("broken", "Kr")):
+        odd = task(tmp_path, name)
+        odd.structure.symbols[0] = symbol
+        tasks.insert(1, odd)
+    tasks.insert(
+        0,
+        task(
+            tmp_path, "blown-up", max_temperature_K=300.0, min_distance_A=3.0, temperature_K=300.0
+        ),
+    )
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    outcomes = run_many(tasks, partial(Deadly, str(notes)), workers=2)
+    errors = {outcome.name: outcome.error for outcome in outcomes}
+    assert list(errors) == [one.name for one in tasks]
+    assert "process died" in errors["killed"]
+    assert errors["broken"] == "RuntimeError: the model is broken"
+    assert "blew up" in errors["blown-up"]
+    assert [outcome.complete for outcome in outcomes] == [False, True, False, False, True]
+    assert {note.read_text() for note in notes.iterdir()} == {"1"}
+    assert len(list(notes.iterdir())) == 5, "each run has a process of its own"
+    run_md(argon(), lennard_jones(), tasks[1].settings, tmp_path / "here")
+    same_frames(tmp_path / "here" / "md.vtraj.h5", tmp_path / "T30" / "md.vtraj.h5")
+
+
+def test_environment_is_as_it_was(tmp_path):
+    before = dict(os.environ)
+    assert before.get("MALLOC_TRIM_THRESHOLD_") != WORKER_ENVIRONMENT["MALLOC_TRIM_THRESHOLD_"]
+    run_many([task(tmp_path, "a")], lennard_jones)
+    assert dict(os.environ) == before
+
+
+def test_runs_that_share_a_place_are_refused(tmp_path):
+    one = task(tmp_path, "a")
+    with pytest.raises(InputError, match="share a name"):
+        run_many([one, one], lennard_jones)
+    with pytest.raises(InputError, match="share a directory"):
+        run_many([one, MDTask("b", one.structure, one.settings, one.directory)], lennard_jones)
+    with pytest.raises(InputError, match="at least one worker"):
+        run_many([one], lennard_jones, workers=0)
+
+
+def test_walltime_leaves_runs_that_can_be_continued(tmp_path):
+    tasks = [
+        task(tmp_path, name, seed=seed, checkpoint_interval_ps=0.05)
+        for seed, name in enumerate("ab")
+    ]
+    first = run_many(tasks, lennard_jones, walltime_s=0.01)
+    assert not any(outcome.complete or outcome.error for outcome in first)
+    second = run_many(tasks, lennard_jones)
+    assert all(outcome.complete for outcome in second)
+    positions = []
+    for outcome in second:
+        with Trajectory(outcome.result.trajectory) as run:
+            positions.append(run.positions())
+    assert np.abs(positions[0] - positions[1]).max() > 0.1, "the seeds differ"
+
+
+def parent_of_a_long_run(folder):
+    run_many([task(Path(folder), "long", duration_ps=1000.0)], lennard_jones)
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path):
+    parent = multiprocessing.get_context("spawn").Process(
+        target=parent_of_a_long_run, args=(str(tmp_path),)
+    )
+    parent.start()
+    while not (tmp_path / "long" / "checkpoint.npz").is_file():
+        assert parent.is_alive()
+        time.sleep(0.05)
+    assert held(tmp_path / "long")
+    parent.kill()
+    parent.join()
+    deadline = time.monotonic() + 60
+    while held(tmp_path / "long"):
+        assert time.monotonic() < deadline, "the worker still runs"
+        time.sleep(0.05)
+
+
+def held(folder):
+    """Whether a process is running in the folder."""
+    with (folder / LOCK_NAME).open() as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
