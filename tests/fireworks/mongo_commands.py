@@ -12,6 +12,7 @@ MAX_BATCH_BYTES = 15_000_000
 FIRST_BATCH = 101
 ALL = 10**9
 INDEX_OPTIONS = ("unique", "sparse", "name", "expireAfterSeconds", "partialFilterExpression")
+WRITES = ("insert", "update", "delete", "findandmodify")
 GREETING = {
     "helloOk": True,
     "isWritablePrimary": True,
@@ -55,6 +56,7 @@ class Engine:
         self.lock = threading.RLock()
         self.cursors = {}
         self.cursor_ids = itertools.count(1000)
+        self.writes_left = None
         self.state = State(state_file) if state_file else None
         for space, documents, indexes in self.state.load() if self.state else ():
             database, name = space.split(".", 1)
@@ -73,7 +75,21 @@ class Engine:
         if command.get("startTransaction"):
             raise CommandError(20, "Transaction numbers are only allowed on a replica set member")
         with self.lock:
+            self._fail_if_told(name.lower())
             return method(command, command.get("$db", "test"), command[name])
+
+    def _fail_if_told(self, name):
+        if self.writes_left is None or name in ("hello", "ismaster", "testfault"):
+            return
+        if self.writes_left <= 0:
+            raise ConnectionAbortedError
+        if name in WRITES:
+            self.writes_left -= 1
+
+    def do_testfault(self, command, database, writes):
+        """Drop every connection after so many writes; -1 ends that. No command of MongoDB's."""
+        self.writes_left = None if writes < 0 else writes
+        return {}
 
     # Administration
 

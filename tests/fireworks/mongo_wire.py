@@ -95,6 +95,8 @@ class Connection(socketserver.BaseRequestHandler):
             return {**self.server.engine.run(command), "ok": 1.0}
         except CommandError as error:
             return {"ok": 0.0, "errmsg": str(error), "code": error.code}
+        except ConnectionError:
+            raise
         except Exception as error:  # whatever goes wrong in the engine is the client's to see
             logging.exception("command failed: %.300r", command)
             return {"ok": 0.0, "errmsg": f"{type(error).__name__}: {error}", "code": 8}

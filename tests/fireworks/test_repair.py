@@ -1,0 +1,153 @@
+"""Repair mends whatever a kill leaves behind, at every moment at which one can come.
+
+A worker and a submission only touch the world by their writes, so cutting them off after each
+number of writes in turn covers every moment of a kill. The test server drops all connections then.
+"""
+
+import contextlib
+import os
+from collections import Counter
+
+import pytest
+from campaign import Campaign
+from fireworks.core.rocket_launcher import launch_rocket
+from fireworks_jobs import chain_flow, fail
+from pymongo import MongoClient
+
+from fireworks import FWorker
+from vitrion.database.launchpad import Submission, status, submit
+from vitrion.database.repair import repair
+
+WRITES = 60  # of a whole chain, at least
+
+
+@pytest.fixture
+def campaign(mongo_process, tmp_path, monkeypatch):
+    options = "?retryWrites=false&retryReads=false&serverSelectionTimeoutMS=2000"
+    campaign = Campaign(tmp_path, f"{mongo_process.uri}/{options}", "vitrion_test_repair")
+    monkeypatch.chdir(tmp_path)
+    yield campaign
+    campaign.launchpad.connection.drop_database("vitrion_test_repair")
+
+
+@pytest.fixture
+def server(mongo_process):
+    with MongoClient(mongo_process.uri) as client:
+        yield client.admin
+        client.admin.command("testFault", -1)
+
+
+def work(campaign):
+    """Run what is ready, here; return whether a rocket was cut off."""
+    try:
+        while launch_rocket(campaign.launchpad, FWorker()):
+            os.chdir(campaign.folder)
+    except Exception:
+        return True
+    return False
+
+
+def finish(campaign, rounds=6):
+    for _ in range(rounds):
+        repair(campaign.launchpad, lost_after_s=0, watch_s=0.02)
+        work(campaign)
+        if all(row.done for row in status(campaign.launchpad)):
+            return
+    raise AssertionError(status(campaign.launchpad))
+
+
+def check_sound(campaign, target):
+    """All is complete, in line, and there once."""
+    launchpad = campaign.launchpad
+    (workflow,) = launchpad.workflows.find()
+    assert "locked" not in workflow
+    states = {fw["fw_id"]: fw["state"] for fw in launchpad.fireworks.find()}
+    assert set(states) == set(workflow["nodes"]), "no firework is left without a workflow"
+    assert set(states.values()) == {"COMPLETED"}
+    assert set(workflow["fw_states"].values()) == {"COMPLETED"}
+    assert len(states) == target + 2, "no job was doubled"
+    store = campaign.job_store()
+    keys = Counter((doc["uuid"], doc["index"]) for doc in store.query({}, ["uuid", "index"]))
+    assert len(keys) == target + 2
+    assert set(keys.values()) == {1}
+    assert store.query_one({"name": "check"})["output"] == {"checked": True}
+    blobs = store.additional_stores["data"]
+    for doc in store.query({"name": {"$in": ["start", "grow"]}}):
+        reference = doc["output"]["series"]
+        assert blobs.query_one({"blob_uuid": reference["blob_uuid"]}) is not None
+    store.close()
+
+
+def cut_off(campaign, server, moments):
+    """Cut a worker off at each of the moments; return how often that happened in a flow's life."""
+    cuts = 0
+    for moment in moments:
+        campaign.launchpad.reset("", require_password=False)
+        campaign.job_store().remove_docs({})
+        submit([Submission(chain_flow(3), "LiF")], campaign.launchpad, store=campaign.job_store())
+        server.command("testFault", moment)
+        cuts += work(campaign)
+        server.command("testFault", -1)
+        finish(campaign)
+        check_sound(campaign, 3)
+    return cuts
+
+
+def test_a_worker_cut_off_at_some_writes(campaign, server):
+    assert cut_off(campaign, server, range(2, WRITES, 11)) == len(range(2, WRITES, 11))
+
+
+@pytest.mark.slow
+def test_a_worker_cut_off_at_every_write(campaign, server):
+    assert cut_off(campaign, server, range(WRITES)) == WRITES
+
+
+def test_a_submission_cut_off_at_every_write_can_be_repeated(campaign, server):
+    flows = [Submission(chain_flow(3), f"m{i}", label=str(i)) for i in range(3)]
+    for moment in range(8):
+        campaign.launchpad.reset("", require_password=False)
+        server.command("testFault", moment)
+        try:
+            submit(flows, campaign.launchpad)
+        except Exception:
+            server.command("testFault", -1)
+            submit(flows, campaign.launchpad)
+        server.command("testFault", -1)
+        assert [row.flows for row in status(campaign.launchpad)] == [1, 1, 1]
+        assert campaign.launchpad.fireworks.count_documents({}) == 9
+
+
+def test_a_repair_cut_off_at_any_write_can_be_repeated(campaign, server):
+    submit([Submission(chain_flow(3), "LiF")], campaign.launchpad, store=campaign.job_store())
+    server.command("testFault", 30)
+    work(campaign)
+    for moment in range(6):
+        server.command("testFault", moment)
+        with contextlib.suppress(Exception):  # whatever pymongo or FireWorks make of it
+            repair(campaign.launchpad, lost_after_s=0, watch_s=0.02)
+        server.command("testFault", -1)
+    finish(campaign)
+    check_sound(campaign, 3)
+
+
+def test_what_lives_is_left_alone(campaign):
+    launchpad = campaign.launchpad
+    submit([Submission(chain_flow(3), "LiF")], launchpad)
+    fw, _ = launchpad.checkout_fw(FWorker(), str(campaign.folder))
+    report = repair(launchpad, lost_after_s=60, watch_s=0.02)
+    assert not report.changed
+    assert launchpad.get_fw_by_id(fw.fw_id).state == "RUNNING"
+
+    launchpad.reset("", require_password=False)
+    submit([Submission(chain_flow(3), "LiF")], launchpad)
+    fw, _ = launchpad.reserve_fw(FWorker(), str(campaign.folder))  # waits in a queue
+    assert not repair(launchpad, lost_after_s=0, watch_s=0.02).changed
+    assert launchpad.get_fw_by_id(fw.fw_id).state == "RESERVED"
+
+
+def test_a_jobs_own_error_is_retried_only_when_asked(campaign):
+    submit([Submission(fail(), "broken")], campaign.launchpad, store=campaign.job_store())
+    assert not work(campaign)
+    assert repair(campaign.launchpad, watch_s=0.02).failed == [1]
+    assert repair(campaign.launchpad, watch_s=0.02, retry_failed=True).retried == [1]
+    assert campaign.launchpad.get_fw_by_id(1).state == "READY"
