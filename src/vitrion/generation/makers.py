@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from jobflow import Maker, job
 
-from vitrion.generation.candidate import Candidate, StructureGenerator
 from vitrion.generation.diffusion.generator import DiffusionGenerator
 from vitrion.generation.inpaint import inpaint
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+    from vitrion.generation.candidate import Candidate, StructureGenerator
 
 
 @dataclass

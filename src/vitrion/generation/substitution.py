@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pymatgen.core import Composition, Structure
 
-ANION_ELECTRONEGATIVITY = 2.5
+ANION_ELECTRONEGATIVITY = 2.56
 """Elements above it stand for anions, which may share the sites of one anion."""
 
 

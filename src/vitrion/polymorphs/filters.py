@@ -1,0 +1,82 @@
+"""What cannot be a crystal, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.generation.distances import closeness
+from vitrion.polymorphs.relax import hole_reason
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from vitrion.polymorphs.relax import Relaxed
+
+OVERLAP_BEFORE = 0.55
+OVERLAP_AFTER = 0.70
+"""Shortest distance over the sum of covalent radii below which atoms overlap. The shortest bonds of
+stable compounds (C=O in CO2, P=O, N#N) have 0.76 and more; before relaxation more is allowed."""
+
+EMPTY_A = 6.0
+"""A crystal with an empty slab thicker than this has come apart into layers, rods or molecules."""
+
+
+def overlap(structure: Structure, limit: float = OVERLAP_BEFORE) -> str | None:
+    """Return a sentence if two atoms overlap, else None."""
+    found = closeness(structure)
+    if found < limit:
+        return f"two atoms overlap ({found:.2f} of their covalent distance)"
+    return None
+
+
+def unphysical(relaxed: Relaxed, lowest_eV_per_atom: float | None = None) -> str | None:
+    """Return why a relaxed structure is dropped, or None if it may be kept.
+
+    Parameters
+    ----------
+    relaxed : Relaxed
+    lowest_eV_per_atom : float, optional
+        Energies below this are holes of the potential, not crystals: usually the hull's energy at
+        this composition less a generous margin.
+    """
+    if relaxed.failure is not None:
+        return relaxed.failure
+    too_close = overlap(relaxed.structure, OVERLAP_AFTER)
+    if too_close is not None:
+        return too_close
+    gap = largest_gap(relaxed.structure)
+    if gap > EMPTY_A:
+        return f"the structure fell apart (an empty slab of {gap:.1f} A)"
+    energy = relaxed.energy_per_atom_eV
+    if lowest_eV_per_atom is not None and energy < lowest_eV_per_atom:
+        return hole_reason(energy)
+    return None
+
+
+def largest_gap(structure: Structure) -> float:
+    """Return the thickness in A of the thickest slab without atoms, along the cell's faces."""
+    lattice = structure.lattice
+    heights = 1.0 / np.linalg.norm(lattice.inv_matrix, axis=0)
+    gaps = []
+    for axis in range(3):
+        along = np.sort(np.mod(structure.frac_coords[:, axis], 1.0))
+        spaces = np.diff(np.append(along, along[0] + 1.0))
+        gaps.append(spaces.max() * heights[axis])
+    return float(max(gaps))
+
+
+def reason_class(reason: str) -> str:
+    """Return a reason without its numbers, for counting."""
+    for word in ("overlap", "fell apart", "volume", "forces", "finite", "below anything"):
+        if word in reason:
+            return {
+                "overlap": "atoms overlap",
+                "fell apart": "fell apart",
+                "volume": "volume changed too much",
+                "forces": "not converged",
+                "finite": "no finite energy",
+                "below anything": "energy below anything physical",
+            }[word]
+    return reason
