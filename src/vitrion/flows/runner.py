@@ -79,7 +79,7 @@ def run_flow(
     folder: str | Path,
     *,
     workers: int = 1,
-    on_change: Callable[[dict[str, Path], RunReport], None] | None = None,
+    on_change: Callable[[dict[Path, str], RunReport], None] | None = None,
 ) -> RunReport:
     """Run a flow to its end, or continue it where an earlier call in the folder was stopped.
 
@@ -95,7 +95,7 @@ def run_flow(
     workers : int
         Worker processes of one thread each.
     on_change : callable, optional
-        Called about once a second with the directories of the running jobs by job name, and the
+        Called about once a second with the names of the running jobs by their directory, and the
         report so far.
 
     Returns
@@ -123,7 +123,7 @@ class _Scheduler:
         folder: Path,
         store: JobStore,
         workers: int,
-        on_change: Callable[[dict[str, Path], RunReport], None] | None,
+        on_change: Callable[[dict[Path, str], RunReport], None] | None,
     ) -> None:
         self.folder, self.store, self.workers, self.on_change = folder, store, workers, on_change
         self.waiting: list[_Node] = []
@@ -213,7 +213,7 @@ class _Scheduler:
             self.report.completed.append(node.job.name)
             self._divert(node, response)
         if self.on_change is not None:
-            running = {n.job.name: self._directory(n) for n in self.running.values()}
+            running = {self._directory(n): n.job.name for n in self.running.values()}
             self.on_change(running, self.report)
 
     def _divert(self, node: _Node, response: dict[str, Any]) -> None:
