@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from vitrion.defects.host import Host
     from vitrion.defects.settings import DefectSettings
     from vitrion.defects.sites import Site
-    from vitrion.documents.defects import DefectRecord, EnergyDistribution, Reservoir
+    from vitrion.documents.defects import DefectRecord, Reservoir
+    from vitrion.documents.energies import EnergyDistribution
     from vitrion.potentials import PotentialSpec
 
 A3_PER_CM3 = 1e24

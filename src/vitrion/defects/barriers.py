@@ -15,7 +15,7 @@ from vitrion.defects.geometry import indices_of, minimum_image, site_symbols
 from vitrion.defects.hops import MAX_LENGTH_A, Hop, direct_hops, distinct_hops
 from vitrion.defects.ledger import Ledger, fingerprint
 from vitrion.defects.network import Bond, easiest_loop, percolation
-from vitrion.documents.landscape import BarrierNetwork, HopRecord, PercolationRecord
+from vitrion.documents.energies import BarrierNetwork, HopRecord, PercolationRecord
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vitrion.defects.host import Host
     from vitrion.defects.relaxation import Relaxer
     from vitrion.defects.sites import Site
-    from vitrion.documents.landscape import Mechanism
+    from vitrion.documents.energies import Mechanism
 
 
 SAME_PLACE_A = 0.2

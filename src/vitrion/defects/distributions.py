@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.defects.statistics import boltzmann_energy, weighted_quantiles
-from vitrion.documents.defects import BoltzmannPoint, EnergyDistribution
+from vitrion.documents.energies import BoltzmannPoint, EnergyDistribution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

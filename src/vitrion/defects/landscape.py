@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vitrion.documents.defects import DefectDoc
-    from vitrion.documents.landscape import BarrierNetwork, DensityBarrier
+    from vitrion.documents.energies import PercolationRecord
+    from vitrion.documents.landscape import DensityBarrier
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,6 @@ def site_energies(document: DefectDoc) -> SiteEnergies:
 def landscape(
     documents: Sequence[DefectDoc],
     *,
-    networks: Sequence[BarrierNetwork] = (),
     density_barrier: DensityBarrier | None = None,
     material_id: str | None = None,
 ) -> SiteEnergyLandscapeDoc:
@@ -99,8 +99,6 @@ def landscape(
     ----------
     documents : sequence of DefectDoc
         One for each replica, all of one material and mobile species.
-    networks : sequence of BarrierNetwork
-        With the replica that each belongs to.
     density_barrier : DensityBarrier, optional
         From dynamics: :func:`vitrion.defects.dynamics.density_barrier`.
     material_id : str, optional
@@ -133,7 +131,9 @@ def landscape(
     residuals = [s.residual_eV for s in found if s.residual_eV is not None]
     removal = [_removal(document) for document in documents]
     both = list(zip(occupied, empty, strict=True))
-    percolating = [n.percolation[0] for n in networks if n.percolation]
+    networks = [network for document in documents for network in document.networks]
+    percolating = [_easiest(document) for document in documents]
+    conducting = [p for p in percolating if p is not None]
     insertion = [e for d in documents if len(e := _insertion(d))]
     assert first.structure is not None
     return SiteEnergyLandscapeDoc.from_structure(
@@ -153,9 +153,9 @@ def landscape(
         removal_energies_eV=[r.tolist() for r in removal],
         removal_spread_eV=_optional([float(r.std()) for r in removal if len(r)]),
         density_barrier=density_barrier,
-        networks=list(networks),
-        percolating_barrier_eV=_optional([p.barrier_eV for p in percolating]),
-        percolating_percentile=_optional([p.percentile for p in percolating]),
+        networks=networks,
+        percolating_barrier_eV=_optional([p.barrier_eV for p in conducting]),
+        percolating_percentile=_optional([p.percentile for p in conducting]),
         provenance=_provenance(documents),
     )
 
@@ -189,6 +189,12 @@ def _insertion(document: DefectDoc) -> NDArray[np.float64]:
     records = document.of_kind("insertion")
     energies = [r.insertion_energy_eV - mu for r in records]
     return np.repeat(energies, [round(r.weight) for r in records])
+
+
+def _easiest(document: DefectDoc) -> PercolationRecord | None:
+    """Return the percolation in one direction of the mechanism with the lowest barrier."""
+    found = [network.percolation[0] for network in document.networks if network.percolation]
+    return min(found, key=lambda p: p.barrier_eV, default=None)
 
 
 def _ion_weights(document: DefectDoc, ions: list[int]) -> dict[int, float]:

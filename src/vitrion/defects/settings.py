@@ -7,6 +7,24 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class BarrierSettings(BaseModel):
+    """How the barriers between neighboring sites are found."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mechanisms: tuple[Literal["vacancy", "interstitial"], ...] = Field(
+        ("vacancy",), description="What moves."
+    )
+    n_between: int = Field(5, ge=1, description="Images between the ends of a band.")
+    max_length_A: float = Field(5.0, gt=0, description="Longest hop in A.")
+    max_hops: int | None = Field(
+        None, ge=1, description="Compute the shortest distinct hops only; None computes all."
+    )
+    fmax_eV_A: float = Field(0.05, gt=0, description="Largest force of a relaxed band in eV/A.")
+    max_steps: int = Field(200, ge=1, description="Steps after which a band is given up.")
+    climb: bool = Field(True, description="Whether the highest image climbs to the saddle point.")
+
+
 class DefectSettings(BaseModel):
     """Choices with defaults that suit a quick study of one host."""
 
@@ -51,5 +69,8 @@ class DefectSettings(BaseModel):
     )
     chemical_potential_eV: float | None = Field(
         None, description="Energy per atom of the metal; None computes it."
+    )
+    barriers: BarrierSettings | None = Field(
+        None, description="None computes no barriers between sites."
     )
     seed: int = Field(0, description="Seed of the random displacements.")

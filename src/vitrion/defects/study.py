@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrion.chemistry import default_mobile_species
 from vitrion.defects.assemble import assemble
+from vitrion.defects.barriers import barrier_network, interstitial_carriers, vacancy_carriers
 from vitrion.defects.convergence import check_convergence
 from vitrion.defects.energies import Defect, EnergySettings, defect_energies, mark_duplicates
 from vitrion.defects.host import Host, check_request, prepare_host
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from pymatgen.core import Structure
 
+    from vitrion.defects.bands import BandRelaxer
     from vitrion.defects.edits import Edit
     from vitrion.documents.defects import DefectDoc, Reservoir, SiteSource
     from vitrion.potentials import PotentialSpec
@@ -59,6 +61,7 @@ def study_defects(
     *,
     potential: PotentialSpec | str | None = None,
     given_sites: Mapping[SiteSource, ArrayLike] | None = None,
+    relax_band: BandRelaxer | None = None,
     extra_edits: Callable[[Host, list[Site]], list[Edit]] | None = None,
     directory: str | Path | None = None,
     material_id: str | None = None,
@@ -78,6 +81,8 @@ def study_defects(
     given_sites : mapping, optional
         Sites from elsewhere, fractional in ``structure``: see
         :func:`vitrion.defects.sites.candidate_sites`.
+    relax_band : BandRelaxer, optional
+        Needed for barriers.
     extra_edits : callable, optional
         Makes further edits (:func:`vitrion.defects.plan.move`) of the host.
     directory : path, optional
@@ -97,6 +102,8 @@ def study_defects(
     """
     settings = settings or DefectSettings()
     mobile = settings.mobile or default_mobile_species(structure.composition)
+    if settings.barriers is not None and relax_band is None:
+        raise InputError("Barriers need something that relaxes bands: give relax_band.")
     check_request(structure, mobile, amorphous=settings.phase == "amorphous")
     _check_potential(potential, structure)
     relax = AseRelaxer(calculator, settings.fmax_eV_A, settings.max_steps)
@@ -151,6 +158,27 @@ def study_defects(
             ledger=ledger,
             context=context,
         )
+    if settings.barriers is not None and relax_band is not None:
+        for mechanism in settings.barriers.mechanisms:
+            if mechanism == "vacancy":
+                carriers = vacancy_carriers(host, defects)
+            else:
+                carriers = interstitial_carriers(host, sites, defects)
+            network = barrier_network(
+                host,
+                carriers,
+                relax,
+                relax_band,
+                replace(energy_settings, anneal=False),
+                n_between=settings.barriers.n_between,
+                max_length_A=settings.barriers.max_length_A,
+                max_hops=settings.barriers.max_hops,
+                temperatures_K=settings.temperatures_K,
+                ledger=ledger,
+                context=context,
+                on_progress=on_progress,
+            )
+            document.networks.append(network)
     return DefectStudy(document, host, sites, defects)
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from vitrion.documents.base import StoredStructure, VitrionDoc
+from vitrion.documents.energies import BarrierNetwork, EnergyDistribution
 
 DefectKind = Literal["insertion", "vacancy", "frenkel", "move"]
 Separation = Literal["near", "far"]
@@ -107,24 +108,6 @@ class Reservoir(BaseModel):
         return self.chemical_potential_eV - self.charge * voltage_V
 
 
-class BoltzmannPoint(BaseModel):
-    """An energy that a distribution acts as, at one temperature."""
-
-    temperature_K: float = Field(description="Temperature in K.")
-    energy_eV: float = Field(description="-kT ln <exp(-E/kT)> in eV.")
-
-
-class EnergyDistribution(BaseModel):
-    """Energies of one kind of defect over all sites."""
-
-    n: int = Field(description="Number of distinct defects.")
-    mean_eV: float = Field(description="Mean in eV.")
-    std_eV: float = Field(description="Standard deviation in eV.")
-    minimum_eV: float = Field(description="Lowest in eV.")
-    quantiles_eV: dict[str, float] = Field(description="Quantiles in eV, by percentage.")
-    boltzmann: list[BoltzmannPoint] = Field(description="Boltzmann energy by temperature.")
-
-
 class FrenkelEquilibrium(BaseModel):
     """Pairs of vacancy and interstitial in equilibrium at one temperature."""
 
@@ -176,6 +159,9 @@ class DefectDoc(VitrionDoc):
     )
     equilibrium: list[FrenkelEquilibrium] = Field(
         default_factory=list, description="Pairs in equilibrium, by temperature."
+    )
+    networks: list[BarrierNetwork] = Field(
+        default_factory=list, description="Barriers between neighboring sites, by mechanism."
     )
     convergence: list[ConvergencePoint] = Field(
         default_factory=list, description="Energies in supercells of rising size (crystals)."

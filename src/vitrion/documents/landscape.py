@@ -2,63 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, Field
 
 from vitrion.documents.base import VitrionDoc
-from vitrion.documents.defects import EnergyDistribution
-
-Mechanism = Literal["vacancy", "interstitial"]
-
-
-class HopRecord(BaseModel):
-    """The easiest path of an ion between two neighboring sites."""
-
-    start: int = Field(description="Site of the network the carrier leaves.")
-    end: int = Field(description="Site it arrives at.")
-    image: tuple[int, int, int] = Field(description="Cell of the copy of the end site.")
-    length_A: float = Field(description="Distance between the sites in A.")
-    multiplicity: int = Field(1, description="Hops in the cell that are the same by symmetry.")
-    saddle_energy_eV: float = Field(
-        description="Energy of the highest image in eV, on the scale of the site energies."
-    )
-    forward_barrier_eV: float = Field(description="Saddle point above the start in eV.")
-    backward_barrier_eV: float = Field(description="Saddle point above the end in eV.")
-    profile_eV: list[float] = Field(description="Energies of the images in eV above the start.")
-    converged: bool = Field(description="Whether the band relaxed.")
-
-
-class PercolationRecord(BaseModel):
-    """Where a network of hops starts to conduct in so many directions."""
-
-    dimension: int = Field(description="Independent directions: 1, 2 or 3.")
-    threshold_eV: float = Field(
-        description="Highest saddle point of the easiest periodic path in eV."
-    )
-    barrier_eV: float = Field(description="The same above the lowest site of the cluster, in eV.")
-    percentile: float = Field(description="Percentage of saddle points up to the threshold.")
-
-
-class BarrierNetwork(BaseModel):
-    """Sites of one mechanism, the hops between them, and how they conduct."""
-
-    mechanism: Mechanism = Field(description="What moves: vacancies or interstitial ions.")
-    replica: int = Field(0, description="Which host the network belongs to.")
-    site_energies_eV: list[float] = Field(
-        description="Energy of the carrier on each site in eV: E(defect) - E(host)."
-    )
-    hops: list[HopRecord] = Field(description="One for each that symmetry makes distinct.")
-    barriers: EnergyDistribution | None = Field(
-        None, description="Barriers of all hops, forward and backward, in eV."
-    )
-    percolation: list[PercolationRecord] = Field(
-        default_factory=list, description="By number of directions, as far as the hops conduct."
-    )
-    path: list[tuple[float, float]] = Field(
-        default_factory=list,
-        description="Easiest periodic path: energy in eV of each site and of the saddle after it.",
-    )
+from vitrion.documents.energies import BarrierNetwork
 
 
 class DensityBarrier(BaseModel):

@@ -1,0 +1,238 @@
+"""Hops, bands and barriers of toy landscapes with known answers."""
+
+import numpy as np
+import pytest
+from ase.calculators.calculator import Calculator, all_changes
+from pymatgen.core import Lattice, Structure
+
+from vitrion.defects.bands import Band, interpolate
+from vitrion.defects.barriers import barrier_network, interstitial_carriers, vacancy_carriers
+from vitrion.defects.dynamics import density_barrier
+from vitrion.defects.edits import Edit
+from vitrion.defects.energies import EnergySettings, defect_energies
+from vitrion.defects.hops import direct_hops, distinct_hops
+from vitrion.defects.host import prepare_host
+from vitrion.defects.ledger import Ledger
+from vitrion.defects.plan import vacancies
+from vitrion.defects.relaxation import AseRelaxer
+from vitrion.defects.sites import Site, density_peaks
+from vitrion.defects.symmetry import SpaceGroup
+from vitrion.errors import InputError
+from vitrion.transport.constants import KB_EV_PER_K
+
+A = 4.0
+HEIGHT = (0.30, 0.50, 0.80)
+"""Barrier of the periodic field along x, y and z, eV."""
+
+
+class Field(Calculator):
+    """Ions in an outer field ``sum_k h_k sin^2(pi x_k / A)``, bound to nothing else.
+
+    Minima on the lattice of constant A; the saddle between neighbors along axis k is h_k high.
+    Framework atoms are held where they are, at the body centers.
+    """
+
+    implemented_properties = ("energy", "forces")
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        h = np.array(HEIGHT)
+        x = self.atoms.positions
+        free = np.array([s == "Li" for s in self.atoms.get_chemical_symbols()])
+        spring = np.where(free[:, None], 0.0, x - np.round(x / A - 0.5) * A - A / 2)
+        phase = np.pi * x / A
+        energy = (h * np.sin(phase) ** 2)[free].sum() + 0.5 * (spring**2).sum()
+        forces = np.where(free[:, None], -h * np.pi / A * np.sin(2 * phase), 0) - spring
+        self.results = {"energy": energy, "forces": forces}
+
+
+class Bands:
+    """Relaxes bands with ASE."""
+
+    def __init__(self, calculator):
+        self.calculator = calculator
+        self.calls = 0
+
+    def __call__(self, images):
+        from ase.mep import NEB
+        from ase.optimize import FIRE
+        from pymatgen.io.ase import AseAtomsAdaptor
+
+        self.calls += 1
+        atoms = [AseAtomsAdaptor.get_atoms(image, msonable=False) for image in images]
+        for image in atoms:
+            image.calc = self.calculator
+        band = NEB(atoms, climb=True, method="improvedtangent", allow_shared_calculator=True)
+        done = FIRE(band, logfile=None).run(fmax=0.01, steps=200)
+        return Band(tuple(float(a.get_potential_energy()) for a in atoms), bool(done))
+
+
+@pytest.fixture
+def cubic():
+    """Return simple cubic Li in a body-centered framework."""
+    return Structure(Lattice.cubic(A), ["Li", "Xe"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+
+
+@pytest.fixture
+def relax_field():
+    return AseRelaxer(Field(), fmax_eV_A=0.005)
+
+
+def test_direct_hops_of_simple_cubic_fcc_and_bcc():
+    cubic = direct_hops(np.zeros((1, 3)), np.eye(3) * A, max_length_A=8.0)
+    assert [h.length_A for h in cubic] == pytest.approx([A] * 3)
+    fcc = Lattice.from_parameters(A, A, A, 60, 60, 60)
+    assert len(direct_hops(np.zeros((1, 3)), fcc.matrix, max_length_A=8.0)) == 6
+    bcc = direct_hops(np.array([[0, 0, 0], [0.5] * 3]), np.eye(3) * A, max_length_A=8.0)
+    assert [h.length_A for h in bcc] == pytest.approx([A * 3**0.5 / 2] * 8)
+
+
+def test_hops_in_a_crystal_fall_into_orbits(cubic):
+    cell = cubic.copy()
+    cell.make_supercell([2, 1, 1])
+    sites = np.array([s.frac_coords for s in cell if s.specie.symbol == "Li"])
+    matrix = cell.lattice.matrix
+    hops = direct_hops(sites, matrix)
+    assert len(hops) == 6
+    groups = distinct_hops(
+        direct_hops(np.zeros((1, 3)), cubic.lattice.matrix),
+        np.zeros((1, 3)),
+        SpaceGroup.of(cubic),
+        cubic.lattice.matrix,
+    )
+    assert [len(g) for g in groups] == [3]
+
+
+def test_images_take_the_short_way_and_keep_the_ends(cubic):
+    cell = cubic.copy()
+    cell.make_supercell(2)
+    end = cell.copy()
+    end.translate_sites([0], [-0.1, 0, 0], to_unit_cell=True)
+    images = interpolate(cell, end, 3)
+    x = [image[0].frac_coords[0] - cell[0].frac_coords[0] for image in images]
+    assert x == pytest.approx([0, -0.025, -0.05, -0.075, -0.1])
+
+
+def test_images_of_a_kick_out_are_two_short_moves(cubic):
+    """An ion comes from the left, its neighbor leaves to the right: no ion has to pass another."""
+    cell = cubic.copy()
+    cell.make_supercell([3, 2, 2])
+    start = cell.copy()
+    start.append("Li", [0.08, 0.1, 0.1])
+    end = cell.copy()
+    end.append("Li", [0.25, 0.1, 0.1])
+    traded = interpolate(start, end, 1, mobile="Li")
+    moved = [np.linalg.norm(traded[-1][k].coords - traded[0][k].coords) for k in range(len(start))]
+    assert sum(m**2 for m in moved) <= (0.17 * 3 * A) ** 2 + 1e-9
+
+
+def test_atoms_that_would_collide_are_spread_out():
+    cell = Structure(Lattice.cubic(9.0), ["Li", "Xe"], [[0.2, 0.5, 0.5], [0.5, 0.5, 0.505]])
+    end = cell.copy()
+    end[1].frac_coords = [0.5, 0.52, 0.505]
+    end[0].frac_coords = [0.69, 0.5, 0.5]
+    images = interpolate(cell, end, 3)
+    assert min(image.distance_matrix[0, 1] for image in images) > 1.0
+
+
+def test_ends_that_do_not_match_are_refused(cubic):
+    other = cubic.copy()
+    other.replace(0, "Na")
+    with pytest.raises(InputError, match="same atoms"):
+        interpolate(cubic, other, 3)
+    with pytest.raises(InputError, match="at least one image"):
+        interpolate(cubic, cubic, 0)
+
+
+def test_vacancy_barriers_of_a_known_field_percolate_in_order(cubic, relax_field, tmp_path):
+    """The field is not cubic, so the three axes conduct one after the other."""
+    low = cubic.copy()
+    host = prepare_host(low, "Li", relax_field, phase="crystalline", supercell_side_A=8.0)
+    # The structure is cubic, but the field is not: switch its symmetry off.
+    host = type(host)(**{**vars(host), "group": SpaceGroup(np.eye(3)[None], np.zeros((1, 3)))})
+    settings = EnergySettings(rattle_A=0.0)
+    defects = defect_energies(host, vacancies(host)[:1], relax_field, settings)
+    carriers = vacancy_carriers(host, defects)
+    bands = Bands(Field())
+    path = tmp_path / "bands.jsonl"
+    network = barrier_network(
+        host, carriers, relax_field, bands, settings, n_between=3, ledger=Ledger(path)
+    )
+    assert sorted(h.forward_barrier_eV for h in network.hops) == pytest.approx(HEIGHT, abs=5e-3)
+    assert [p.barrier_eV for p in network.percolation] == pytest.approx(HEIGHT, abs=5e-3)
+    assert [p.percentile for p in network.percolation] == pytest.approx([100 / 3, 200 / 3, 100])
+    assert len(network.path) == 1
+    assert all(h.converged for h in network.hops)
+    again = barrier_network(
+        host, carriers, relax_field, bands, settings, n_between=3, ledger=Ledger(path)
+    )
+    assert again == network
+    assert bands.calls == 3
+
+
+def test_symmetry_saves_bands_and_keeps_their_number(cubic):
+    field = Field()
+    relax = AseRelaxer(field, fmax_eV_A=0.005)
+    host = prepare_host(cubic, "Li", relax, supercell_side_A=8.0)
+    settings = EnergySettings(rattle_A=0.0)
+    carriers = vacancy_carriers(host, defect_energies(host, vacancies(host), relax, settings))
+    bands = Bands(field)
+    network = barrier_network(host, carriers, relax, bands, settings, n_between=3)
+    assert bands.calls == 1
+    assert [h.multiplicity for h in network.hops] == [3]
+    assert network.percolation[-1].dimension == 3
+
+
+def test_interstitial_sites_are_those_that_kept_their_ion(cubic, relax_field):
+    host = prepare_host(cubic, "Li", relax_field, supercell_side_A=8.0)
+    site = Site(np.array([[0.5, 0.5, 0.02]]), 1.0, "given")
+    edit = Edit("insertion", "i", add=(tuple(host.to_supercell(site.frac)),), site=0)
+    defects = defect_energies(host, [edit], relax_field, EnergySettings(rattle_A=0.0))
+    carriers = interstitial_carriers(host, [site], defects)
+    assert carriers.places.shape == (1, 3)
+    assert carriers.energies_eV[0] == pytest.approx(defects[0].record.energy_eV)
+    with pytest.raises(InputError, match="missing"):
+        vacancy_carriers(host, defects)
+
+
+def walkers_in_field(n_frames, temperature, seed=0):
+    """Sample the Boltzmann distribution of the field by rejection: the density is exact."""
+    rng = np.random.default_rng(seed)
+    points = np.empty((0, 3))
+    while len(points) < n_frames:
+        x = rng.random((4 * n_frames, 3)) * A
+        energy = (np.array(HEIGHT) * np.sin(np.pi * x / A) ** 2).sum(axis=1)
+        keep = rng.random(len(x)) < np.exp(-energy / (KB_EV_PER_K * temperature))
+        points = np.vstack([points, x[keep]])
+    return points[:n_frames, None]
+
+
+def test_density_barrier_of_a_known_field():
+    positions = walkers_in_field(400_000, 2500.0)
+    found = density_barrier(positions, np.eye(3) * A, 2500.0)
+    assert found.axes_eV == pytest.approx(HEIGHT, abs=0.06)
+    assert found.barrier_eV == min(found.axes_eV)
+    assert 0 < found.error_eV < 0.03
+
+
+def test_no_barrier_where_nothing_crossed():
+    rng = np.random.default_rng(0)
+    positions = 2.0 + 0.2 * rng.standard_normal((500, 1, 3))
+    assert density_barrier(positions, np.eye(3) * 8.0, 300.0) is None
+    with pytest.raises(InputError, match="too few"):
+        density_barrier(positions[:4], np.eye(3) * 8.0, 300.0)
+
+
+def test_density_peaks_are_the_sites_with_their_occupancy(cubic):
+    rng = np.random.default_rng(2)
+    cell = Structure(Lattice.from_parameters(7, 8, 9, 80, 95, 100), ["Xe"], [[0.9, 0.9, 0.9]])
+    centers = np.array([[0.02, 0.5, 0.25], [0.6, 0.2, 0.7], [0.4, 0.8, 0.98]])
+    shares = np.array([0.6, 0.3, 0.1])
+    which = rng.choice(3, 60_000, p=shares)
+    cartesian = centers[which] @ cell.lattice.matrix + 0.3 * rng.standard_normal((60_000, 3))
+    frac = cartesian @ np.linalg.inv(cell.lattice.matrix) % 1.0
+    counts, _ = np.histogramdd(frac, bins=(24, 27, 30), range=[(0, 1)] * 3)
+    peaks, occupancy = density_peaks(counts, cell, n_ions=2.0)
+    assert occupancy == pytest.approx(2 * shares, rel=0.05)
+    gaps = cell.lattice.get_all_distances(peaks, centers)
+    assert np.diag(gaps).max() < 0.05
