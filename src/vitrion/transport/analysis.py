@@ -213,13 +213,16 @@ def _diffusivity_bound(found: Diffusivities, hops: Hops, motion: Displacements) 
     """One-sided 95 % bound of D* in cm2/s from the number of hops and their length.
 
     Each hop that is independent of the others adds its squared length, so D* is at most
-    ``n a^2 / 6 N t`` with n the Poisson bound. Hops that are undone add less, which the observed
-    long-time slope shows once there are many; then the smaller of both holds.
+    ``n a^2 / 6 N t`` with n the Poisson bound. Hops that are undone add less; once there are many,
+    the long-time slope shows how much is left. It bounds D* in any case, and catches motion that
+    is not made of hops.
     """
-    ion_time = motion.mobile.shape[1] * motion.duration_fs
-    bound = event_bound(hops.n_hops) * hops.hop_length_A**2 / (6.0 * ion_time)
-    if hops.n_hops >= MANY_HOPS:
-        bound = min(bound, max(found.slowest_modes.upper_bound(), found.self_.upper_bound()))
+    slope = found.self_ if found.self_.value > 0.0 else found.slowest_modes
+    bound = slope.upper_bound()
+    if hops.n_hops < MANY_HOPS:
+        length = max(hops.hop_length_A, NOMINAL_HOP_A / 2)
+        ion_time = motion.mobile.shape[1] * motion.duration_fs
+        bound = max(bound, event_bound(hops.n_hops) * length**2 / (6.0 * ion_time))
     return bound * A2_PER_FS_TO_CM2_PER_S
 
 
