@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vitrion import cli_database
 from vitrion.errors import InputError, VitrionError
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 potential_app = typer.Typer(help="The potentials that give energies and forces.")
 app.add_typer(potential_app, name="potential")
+cli_database.register(app)
 
 console = Console()
 error_console = Console(stderr=True)

@@ -1,0 +1,220 @@
+"""The commands about results and launchpads: query, build, submit's companions, serve."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from vitrion.database.client import PropertyClient
+
+FORMATS = ("table", "jsonl", "csv")
+console = Console()
+
+StoreOption = Annotated[
+    Path | None,
+    typer.Option("--store", "-s", help="Folder of the results, or a jobflow.yaml."),
+]
+LaunchpadOption = Annotated[
+    Path | None,
+    typer.Option("--launchpad", "-l", help="my_launchpad.yaml; else the one FireWorks knows."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command(epilog="Example:  vitrion query --phase amorphous 'sigma_300K>0.1'")(query)
+    app.command(epilog="Example:  vitrion build --store jobflow.yaml")(build)
+    app.command(epilog="Example:  vitrion status LiPO2F2")(status)
+    app.command(epilog="Example:  vitrion repair")(repair)
+
+
+def query(
+    conditions: Annotated[
+        list[str] | None,
+        typer.Argument(help="Conditions such as 'sigma_300K>0.1' or 'material_id=mp-1138'."),
+    ] = None,
+    kind: Annotated[
+        str, typer.Option("--kind", "-k", help="Kind of document; 'list' tells which there are.")
+    ] = "summary",
+    formula: Annotated[str | None, typer.Option(help="Formula, such as LiPO2F2.")] = None,
+    chemsys: Annotated[str | None, typer.Option(help="Elements, such as Li-P-O-F.")] = None,
+    phase: Annotated[str | None, typer.Option(help="crystalline, amorphous or liquid.")] = None,
+    fields: Annotated[
+        str | None, typer.Option(help="Fields to show, with commas between; 'all' for all.")
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option(help="Field to sort by; -field for downwards.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Greatest number of documents; 0 for all.")] = 100,
+    output: Annotated[str, typer.Option("--format", "-f", help="table, jsonl or csv.")] = "table",
+    store: StoreOption = None,
+) -> None:
+    """Find results and print or export them."""
+    from vitrion.database.client import VitrionClient
+    from vitrion.database.export import write_csv, write_json_lines
+
+    if output not in FORMATS:
+        raise InputError(f"The format is one of {', '.join(FORMATS)}, not '{output}'.")
+    filters: dict[str, Any] = {"formula": formula, "chemsys": chemsys, "phase": phase}
+    filters.update(parse_conditions(conditions or []))
+    with VitrionClient(store) as client:
+        if kind == "list":
+            _print_kinds([client[name] for name in client.properties])
+            return
+        searched = client[kind]
+        wanted = _wanted_fields(searched, fields, whole=output == "jsonl")
+        found = searched.raw(fields=wanted, sort=sort, limit=limit, **filters)
+        if output == "table":
+            _print_documents(found, searched, wanted)
+        else:
+            write = write_csv if output == "csv" else write_json_lines
+            write(found, sys.stdout)
+
+
+def parse_conditions(conditions: Sequence[str]) -> dict[str, Any]:
+    """Turn ``name=value``, ``name>value`` and ``name<value`` into filters of a search.
+
+    Raises
+    ------
+    InputError
+        If a condition has another form.
+    """
+    filters: dict[str, Any] = {}
+    for condition in conditions:
+        for sign, end in ((">=", "_min"), ("<=", "_max"), (">", "_min"), ("<", "_max"), ("=", "")):
+            name, found, value = condition.partition(sign)
+            if found and name.strip() and value.strip():
+                filters[name.strip() + end] = _value(name.strip(), value.strip(), bool(end))
+                break
+        else:
+            raise InputError(
+                f"'{condition}' is not a condition: write name=value, 'name>value' or 'name<value'."
+            )
+    return filters
+
+
+def build(store: StoreOption = None) -> None:
+    """Bring the material collections up to date with the job outputs."""
+    from vitrion.database.builders import build as build_collections
+    from vitrion.database.collections import Collections, find_job_store
+
+    with Collections(find_job_store(store)) as collections:
+        report = build_collections(collections)
+    for kind in sorted({*report.written, *report.removed}):
+        written, removed = report.written.get(kind, 0), report.removed.get(kind, 0)
+        console.print(f"{kind}: {written} written, {removed} removed")
+    if not report.written and not report.removed:
+        console.print("Everything is up to date.")
+
+
+def status(
+    material: Annotated[str | None, typer.Argument(help="Only this material.")] = None,
+    launchpad: LaunchpadOption = None,
+) -> None:
+    """Tell how far the flows on a launchpad are, by material."""
+    from vitrion.database.launchpad import failures, open_launchpad
+    from vitrion.database.launchpad import status as find_status
+
+    pad = open_launchpad(launchpad)
+    rows = find_status(pad, material)
+    if not rows:
+        console.print("There are no flows of vitrion on this launchpad.")
+        return
+    table = Table("material", "flows", "jobs", "completed", "running", "waiting", "failed")
+    for row in rows:
+        counts = (row.flows, row.jobs, row.completed, row.running, row.waiting, row.failed)
+        table.add_row(row.material, *map(str, counts), style="green" if row.done else None)
+    console.print(table)
+    for failure in failures(pad, material):
+        console.print(f"{failure.material}: {failure.job} ({failure.fw_id}): {failure.error}")
+
+
+def repair(
+    launchpad: LaunchpadOption = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run jobs that ended in an error again too.")
+    ] = False,
+    lost_after: Annotated[
+        float | None, typer.Option(help="Seconds of silence after which a run is lost.")
+    ] = None,
+) -> None:
+    """Mend what killed workers left on a launchpad; safe at any time."""
+    from dataclasses import fields as parts_of
+
+    from vitrion.database.launchpad import open_launchpad
+    from vitrion.database.repair import repair as mend
+
+    report = mend(open_launchpad(launchpad), lost_after_s=lost_after, retry_failed=retry_failed)
+    for part in parts_of(report):
+        found = getattr(report, part.name)
+        if found:
+            console.print(f"{part.name}: {len(found)} ({', '.join(map(str, found[:10]))})")
+    if not report.changed:
+        console.print("There was nothing to mend.")
+
+
+def _value(name: str, text: str, is_bound: bool) -> Any:
+    from vitrion.database.search import ELEMENT_FILTERS, TEXT_FILTERS
+
+    if name in (*TEXT_FILTERS, *ELEMENT_FILTERS):
+        return text.split(",")
+    if text.lower() in ("true", "false") and not is_bound:
+        return text.lower() == "true"
+    try:
+        return float(text)
+    except ValueError:
+        if is_bound:
+            raise InputError(f"'{text}' is not a number.") from None
+        return text
+
+
+def _wanted_fields(
+    searched: PropertyClient, fields: str | None, *, whole: bool
+) -> list[str] | None:
+    if fields == "all" or (fields is None and whole):
+        return None
+    if fields is not None:
+        return [name.strip() for name in fields.split(",") if name.strip()]
+    return ["formula_pretty", "phase", "material_id", *searched.key_fields.values()]
+
+
+def _print_kinds(searches: Iterable[PropertyClient]) -> None:
+    table = Table("kind", "documents", "figures to filter and sort by")
+    for search in searches:
+        table.add_row(search.name, str(search.count()), ", ".join(search.key_fields))
+    console.print(table)
+
+
+def _print_documents(
+    found: Iterable[dict[str, Any]], searched: PropertyClient, wanted: list[str] | None
+) -> None:
+    from vitrion.database.export import flatten
+
+    names = {path: name for name, path in searched.key_fields.items()}
+    rows = [flatten(document) for document in found]
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    if wanted is not None:  # without the empty columns
+        columns = [column for column in wanted if any(row.get(column) is not None for row in rows)]
+    if not rows:
+        console.print("Nothing was found.")
+        return
+    table = Table(*(names.get(column, column) for column in columns))
+    for row in rows:
+        table.add_row(*(_text(row.get(column)) for column in columns))
+    console.print(table)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,97 @@
+"""The commands about results, as a user types them."""
+
+import csv
+import io
+import json
+
+import pytest
+from jobflow import Flow, run_locally
+from sample_documents import make_density, make_hopping
+from typer.testing import CliRunner
+
+from vitrion.cli import app
+from vitrion.cli_database import parse_conditions
+from vitrion.database.sqlite_store import open_job_store
+from vitrion.errors import InputError, StoreError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results")
+    with open_job_store(folder) as store:
+        jobs = [make_hopping(["Li", "F"], b, "amorphous", material_id=f"m{b}") for b in (0.2, 0.3)]
+        jobs += [make_hopping(["Li", "O", "Li"], 0.5, "crystalline")]
+        jobs += [make_density(["Li", "F"], "amorphous")]
+        run_locally(Flow(jobs), store=store, ensure_success=True)
+    return folder
+
+
+def run(*words, folder=None):
+    result = CliRunner().invoke(app, [*words, *(["--store", str(folder)] if folder else [])])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_query_prints_a_table(folder, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    text = run("query", "--kind", "test_hopping", "--sort", "-barrier_eV", folder=folder)
+    lines = [line for line in text.splitlines() if "LiF" in line or "Li2O" in line]
+    assert [line.split()[1] for line in lines] == ["Li2O", "LiF", "LiF"]
+    assert "0.5" in lines[0]
+    assert "barrier_eV" in text
+    assert "test_hopping" in run("query", "--kind", "list", folder=folder)
+    assert "Nothing was found" in run("query", "--formula", "NaCl", folder=folder)
+
+
+def test_query_exports(folder):
+    words = (
+        "query",
+        "-k",
+        "test_hopping",
+        "barrier_eV<0.4",
+        "measured=true",
+        "--sort",
+        "barrier_eV",
+    )
+    lines = run(*words, "-f", "jsonl", folder=folder).splitlines()
+    documents = [json.loads(line) for line in lines]
+    assert [document["barrier_eV"] for document in documents] == [0.2, 0.3]
+    assert len(documents[0]["rates"]) == 51
+    text = run(*words, "-f", "csv", "--fields", "barrier_eV,rate_300K.value", folder=folder)
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [float(row["barrier_eV"]) for row in rows] == [0.2, 0.3]
+    assert float(rows[0]["rate_300K.value"]) > float(rows[1]["rate_300K.value"])
+    summary = run("query", "phase=amorphous", "elements=Li,F", "-f", "jsonl", folder=folder)
+    assert len(summary.splitlines()) == 3
+
+
+def test_build_says_what_it_did(folder):
+    assert "up to date" in run("build", folder=folder)
+
+
+def test_conditions():
+    assert parse_conditions(["a>=1", "b < 2e-3", "c=x", "material_id=12", "d=false"]) == {
+        "a_min": 1.0,
+        "b_max": 2e-3,
+        "c": "x",
+        "material_id": ["12"],
+        "d": False,
+    }
+    for wrong in ("a", "=3", "a=", ">1"):
+        with pytest.raises(InputError, match="not a condition"):
+            parse_conditions([wrong])
+    with pytest.raises(InputError, match="not a number"):
+        parse_conditions(["a>b"])
+
+
+def test_bad_input_is_one_sentence(folder, tmp_path):
+    with pytest.raises(StoreError, match="no results"):
+        run("query", folder=tmp_path)
+    with pytest.raises(InputError, match="format"):
+        run("query", "-f", "xml", folder=folder)
+    with pytest.raises(InputError, match="no documents called 'nothing'"):
+        run("query", "-k", "nothing", folder=folder)
+    with pytest.raises(InputError, match="launchpad"):
+        run("status", "-l", str(tmp_path / "my_launchpad.yaml"))
