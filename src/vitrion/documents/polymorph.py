@@ -1,0 +1,83 @@
+"""The document of a search for the crystals of a composition."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from vitrion.documents.base import StoredStructure, VitrionDoc
+from vitrion.generation.candidate import Origin
+
+
+class SpaceGroupAt(BaseModel):
+    """Symmetry of a structure at one tolerance."""
+
+    tolerance_A: float = Field(description="Tolerance of the search for symmetry in A.")
+    number: int = Field(description="Number of the space group.")
+    symbol: str = Field(description="Hermann-Mauguin symbol of the space group.")
+
+
+class Polymorph(BaseModel):
+    """One crystal that the search found."""
+
+    structure: StoredStructure = Field(description="Relaxed primitive cell; lengths in A.")
+    energy_per_atom_eV: float = Field(description="Energy per atom in eV.")
+    energy_above_hull_eV_per_atom: float | None = Field(
+        None,
+        description="Energy in eV/atom above the hull of the references without this composition; "
+        "negative for a crystal more stable than they are; None where references are missing.",
+    )
+    energy_above_best_eV_per_atom: float = Field(
+        description="Energy in eV/atom above the best crystal of this search."
+    )
+    max_force_eV_per_A: float = Field(description="Largest force left on an atom in eV/A.")
+    space_groups: list[SpaceGroupAt] = Field(description="Symmetry at several tolerances.")
+    density_g_cm3: float = Field(description="Density in g/cm3.")
+    volume_per_atom_A3: float = Field(description="Volume per atom in A3.")
+    coordination: dict[str, dict[str, float]] = Field(
+        description="For each element, the share of its atoms with each set of more "
+        'electronegative neighbors, such as {"P": {"F2O2": 1.0}}.'
+    )
+    times_found: int = Field(description="How many relaxed candidates ended in this crystal.")
+    found_by: dict[str, int] = Field(description="The same number by generator.")
+    first_found_at: int = Field(
+        description="Number of relaxations made when it was first found, this one included."
+    )
+    origins: list[Origin] = Field(description="Origins of the first candidates that led to it.")
+
+
+class HullReference(BaseModel):
+    """A phase the hull was made of."""
+
+    name: str = Field(description="Name of the phase.")
+    formula: str = Field(description="Reduced formula.")
+    energy_per_atom_eV: float = Field(
+        description="Energy per atom in eV, relaxed with the potential of the search."
+    )
+
+
+class PolymorphDoc(VitrionDoc):
+    """What a search for the crystals of one composition found; ``structure`` is the best."""
+
+    property_name: str = "polymorphs"
+
+    polymorphs: list[Polymorph] = Field(description="Different crystals by rising energy.")
+    references: list[HullReference] = Field(
+        default_factory=list, description="Phases of the hull, relaxed with the same potential."
+    )
+    decomposition: dict[str, float] = Field(
+        default_factory=dict,
+        description="Phases the composition falls apart into on the hull, with atomic fractions.",
+    )
+    n_relaxations: int = Field(description="Candidates that were relaxed.")
+    n_relaxations_by_generator: dict[str, int] = Field(
+        default_factory=dict, description="The same number by generator."
+    )
+    rejected: dict[str, int] = Field(
+        default_factory=dict, description="Candidates that were dropped, by reason."
+    )
+    rounds: int = Field(description="Rounds of the search.")
+    stop_reason: str = Field(description="Why the search ended.")
+    best_energy_eV_per_atom: list[float | None] = Field(
+        default_factory=list,
+        description="Lowest energy in eV/atom after each relaxation; None before the first crystal.",
+    )

@@ -1,0 +1,69 @@
+"""What a crystal looks like: symmetry over tolerances and the neighbors of its atoms."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pymatgen.core import Structure
+
+TOLERANCES_A = (0.01, 0.1, 0.3)
+BOND = 1.25
+"""A bond is at most this long, in units of the sum of covalent radii."""
+
+
+def space_groups(
+    structure: Structure, tolerances_A: Sequence[float] = TOLERANCES_A
+) -> list[tuple[float, int, str]]:
+    """Return tolerance in A, number and symbol of the space group at each tolerance."""
+    import spglib
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer, SymmetryUndeterminedError
+
+    found = []
+    for tolerance in tolerances_A:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                analyzer = SpacegroupAnalyzer(structure, symprec=tolerance, angle_tolerance=-1)
+                number, symbol = (
+                    analyzer.get_space_group_number(),
+                    analyzer.get_space_group_symbol(),
+                )
+        except (SymmetryUndeterminedError, TypeError, spglib.SpglibError):
+            continue  # a tolerance too coarse for this cell has no answer
+        found.append((tolerance, int(number), symbol))
+    return found
+
+
+def coordination(structure: Structure) -> dict[str, dict[str, float]]:
+    """Return for each element the share of its atoms by their more electronegative neighbors.
+
+    Examples
+    --------
+    Rock salt LiF gives ``{"Li": {"F6": 1.0}}``; LiPO2F2 has ``{"P": {"F2O2": 1.0}}``.
+    """
+    from ase.data import covalent_radii
+
+    elements = [site.specie for site in structure]
+    radii = covalent_radii[np.array(structure.atomic_numbers)]
+    reach = 2 * BOND * radii.max()
+    centers, neighbors, _, distances = structure.get_neighbor_list(reach, exclude_self=True)
+    around: dict[int, Counter[str]] = defaultdict(Counter)
+    for i, j, distance in zip(centers, neighbors, distances, strict=True):
+        if elements[j].X > elements[i].X and distance < BOND * (radii[i] + radii[j]):
+            around[i][elements[j].symbol] += 1
+    shells: dict[str, Counter[str]] = defaultdict(Counter)
+    for i, element in enumerate(elements):
+        shell = "".join(f"{s}{n if n > 1 else ''}" for s, n in sorted(around[i].items()))
+        if shell:
+            shells[element.symbol][shell] += 1
+    return {
+        symbol: {shell: n / sum(counts.values()) for shell, n in counts.most_common()}
+        for symbol, counts in sorted(shells.items())
+    }

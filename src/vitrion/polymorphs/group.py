@@ -1,0 +1,95 @@
+"""Which relaxed candidates are the same crystal."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vitrion.generation.candidate import Origin, PlainStructure
+
+if TYPE_CHECKING:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+    from pymatgen.core import Structure
+
+SAME_ENERGY_EV = 0.01
+"""Candidates whose energies per atom differ by more are not the same crystal: relaxing to forces of
+0.05 eV/A leaves errors of a few meV/atom."""
+KEPT_ORIGINS = 10
+
+
+class Finding(BaseModel):
+    """One relaxed candidate, kept or dropped."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    structure: PlainStructure = Field(description="Relaxed structure.")
+    origin: Origin = Field(description="How the candidate was made.")
+    energy_per_atom_eV: float = Field(description="Energy per atom in eV; 0 if never relaxed.")
+    max_force_eV_per_A: float = Field(description="Largest force left in eV/A.")
+    steps: int = Field(description="Evaluations of the potential.")
+    rejected: str | None = Field(None, description="Why it was dropped, if it was.")
+
+
+class Group(BaseModel):
+    """Candidates that ended in the same crystal."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    structure: PlainStructure = Field(description="The member of lowest energy.")
+    energy_per_atom_eV: float = Field(description="Its energy per atom in eV.")
+    max_force_eV_per_A: float = Field(description="Its largest force in eV/A.")
+    count: int = Field(1, description="Members.")
+    found_by: dict[str, int] = Field(description="Members by generator.")
+    first_found_at: int = Field(description="Relaxations made when the first was found.")
+    origins: list[Origin] = Field(description="Origins of the first members.")
+
+    @classmethod
+    def of(cls, finding: Finding, number: int) -> Group:
+        """Start a group with the finding of that number."""
+        return cls(
+            structure=finding.structure,
+            energy_per_atom_eV=finding.energy_per_atom_eV,
+            max_force_eV_per_A=finding.max_force_eV_per_A,
+            found_by={finding.origin.generator: 1},
+            first_found_at=number,
+            origins=[finding.origin],
+        )
+
+    def add(self, finding: Finding) -> None:
+        """Take a member in."""
+        self.count += 1
+        generator = finding.origin.generator
+        self.found_by[generator] = self.found_by.get(generator, 0) + 1
+        if len(self.origins) < KEPT_ORIGINS:
+            self.origins.append(finding.origin)
+        if finding.energy_per_atom_eV < self.energy_per_atom_eV:
+            self.structure = finding.structure
+            self.energy_per_atom_eV = finding.energy_per_atom_eV
+            self.max_force_eV_per_A = finding.max_force_eV_per_A
+
+
+def same_crystal(first: Structure, second: Structure) -> bool:
+    """Return whether two structures are the same crystal, whatever their cells."""
+    return bool(_matcher().fit(first, second))
+
+
+@lru_cache(maxsize=1)
+def _matcher() -> StructureMatcher:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    return StructureMatcher(ltol=0.2, stol=0.3, angle_tol=5)
+
+
+def add_to_groups(groups: list[Group], finding: Finding, number: int) -> None:
+    """Put a finding into the group of its crystal, or start a new one."""
+    for group in sorted(
+        groups, key=lambda g: abs(g.energy_per_atom_eV - finding.energy_per_atom_eV)
+    ):
+        if abs(group.energy_per_atom_eV - finding.energy_per_atom_eV) > SAME_ENERGY_EV:
+            break
+        if same_crystal(group.structure, finding.structure):
+            group.add(finding)
+            return
+    groups.append(Group.of(finding, number))

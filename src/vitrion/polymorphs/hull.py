@@ -1,0 +1,122 @@
+"""The convex hull of known phases, all relaxed with the potential of the search."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitrion.errors import InputError
+from vitrion.polymorphs.relax import RelaxSettings, relax_many
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pymatgen.core import Composition, Structure
+
+    from vitrion.potentials.batch import BatchPotential
+
+FINE = RelaxSettings(force_tolerance_eV_per_A=0.02, max_steps=600)
+
+
+def shipped_references() -> dict[str, Structure]:
+    """Return the known phases of Li-C-O-F-P that come with the package, by name.
+
+    Their cells were relaxed by this project (see the data card beside the file); a search relaxes
+    them again with its own potential.
+    """
+    from pymatgen.core import Structure
+
+    path = files("vitrion.polymorphs") / "data" / "references.json"
+    return {
+        entry["name"]: Structure(entry["lattice"], entry["species"], entry["fractional"])
+        for entry in json.loads(path.read_text())
+    }
+
+
+def materials_project_references(
+    elements: Iterable[str], api_key: str | None = None
+) -> dict[str, Structure]:
+    """Return the stable phases of a chemical system from the Materials Project.
+
+    Raises
+    ------
+    InputError
+        If mp-api is not installed.
+    """
+    try:
+        from mp_api.client import MPRester
+    except ImportError as exc:
+        raise InputError("Materials Project references need mp-api: pip install mp-api.") from exc
+    with MPRester(api_key) as rester:
+        entries = rester.get_entries_in_chemsys(list(elements), additional_criteria={})
+    stable: dict[str, Any] = {}
+    for entry in entries:
+        formula = entry.composition.reduced_formula
+        if formula not in stable or entry.energy_per_atom < stable[formula].energy_per_atom:
+            stable[formula] = entry
+    return {f"{formula} ({e.entry_id})": e.structure for formula, e in stable.items()}
+
+
+@dataclass(frozen=True)
+class Hull:
+    """Energies of reference phases.
+
+    Attributes
+    ----------
+    energies : dict
+        Name to (composition, energy per atom in eV).
+    """
+
+    energies: dict[str, tuple[Composition, float]]
+
+    @classmethod
+    def relaxed(
+        cls,
+        references: Mapping[str, Structure],
+        potential: BatchPotential,
+        settings: RelaxSettings = FINE,
+    ) -> Hull:
+        """Relax references with a potential; those that fail are left out, with a warning."""
+        results = relax_many(list(references.values()), potential, settings)
+        energies = {}
+        for name, result in zip(references, results, strict=True):
+            if result.failure is not None:
+                warnings.warn(f"Reference {name} is left out: {result.failure}.", stacklevel=2)
+                continue
+            energies[name] = (result.structure.composition, result.energy_per_atom_eV)
+        return cls(energies)
+
+    def energy_per_atom(self, composition: Composition) -> tuple[float, dict[str, float]] | None:
+        """Return the lowest energy the references reach at a composition, and how.
+
+        A linear program over the phases, so that elements need no reference of their own where
+        compounds do.
+
+        Returns
+        -------
+        (float, dict) or None
+            Energy in eV per atom, and the atomic fraction of each phase; None where the
+            references cannot add up to the composition.
+        """
+        from scipy.optimize import linprog
+
+        inside = {
+            name: (c.fractional_composition, energy)
+            for name, (c, energy) in self.energies.items()
+            if set(c.elements) <= set(composition.elements)
+        }
+        if not inside:
+            return None
+        target = composition.fractional_composition
+        amounts = np.array([[c[el] for c, _ in inside.values()] for el in target.elements])
+        wanted = [target[el] for el in target.elements]
+        found = linprog([e for _, e in inside.values()], A_eq=amounts, b_eq=wanted)
+        if found.status != 0:
+            return None
+        shares = zip(inside, found.x, strict=True)
+        return float(found.fun), {name: float(x) for name, x in shares if x > 1e-6}

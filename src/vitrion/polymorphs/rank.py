@@ -1,0 +1,91 @@
+"""From the end of a search to its document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vitrion.documents.polymorph import HullReference, Polymorph, PolymorphDoc, SpaceGroupAt
+from vitrion.documents.provenance import Provenance
+from vitrion.polymorphs.describe import coordination, space_groups
+
+if TYPE_CHECKING:
+    from pymatgen.core import Composition
+
+    from vitrion.polymorphs.group import Group
+    from vitrion.polymorphs.hull import Hull
+    from vitrion.polymorphs.search import SearchSettings
+    from vitrion.polymorphs.state import SearchState
+
+P1_TOLERANCE_A = 0.1
+MOST_REPORTED = 50
+
+
+def make_document(
+    formula: Composition,
+    state: SearchState,
+    hull: Hull,
+    stop_reason: str,
+    potential: str | None,
+    seed: int,
+    settings: SearchSettings,
+) -> PolymorphDoc:
+    """Rank the crystals of a search by their energy above the hull.
+
+    The composition's own energy does not enter the hull, so a crystal more stable than all
+    references has a negative energy above it.
+    """
+    from vitrion.potentials import get_potential
+
+    groups = state.ranked
+    if settings.drop_triclinic:
+        groups = [group for group in groups if not _is_p1(group)]
+    groups = groups[:MOST_REPORTED]
+    at_hull = hull.energy_per_atom(formula)
+    best = groups[0].energy_per_atom_eV if groups else float("nan")
+    fields = {
+        "polymorphs": [_polymorph(g, at_hull[0] if at_hull else None, best) for g in groups],
+        "references": [
+            HullReference(name=name, formula=c.reduced_formula, energy_per_atom_eV=energy)
+            for name, (c, energy) in hull.energies.items()
+        ],
+        "decomposition": at_hull[1] if at_hull else {},
+        "n_relaxations": state.n_relaxations,
+        "n_relaxations_by_generator": state.relaxations,
+        "rejected": state.rejected,
+        "rounds": state.rounds,
+        "stop_reason": stop_reason,
+        "best_energy_eV_per_atom": state.best_energies,
+        "phase": "crystalline",
+        "provenance": Provenance.collect(get_potential(potential), seeds={"search": seed}),
+    }
+    if not groups:
+        return PolymorphDoc.from_composition(formula, **fields)
+    return PolymorphDoc.from_structure(groups[0].structure, **fields)
+
+
+def _is_p1(group: Group) -> bool:
+    found = space_groups(group.structure, [P1_TOLERANCE_A])
+    return bool(found) and found[0][1] == 1
+
+
+def _polymorph(group: Group, hull_energy: float | None, best_energy: float) -> Polymorph:
+    structure = group.structure.get_primitive_structure()
+    energy = group.energy_per_atom_eV
+    return Polymorph(
+        structure=structure,
+        energy_per_atom_eV=energy,
+        energy_above_hull_eV_per_atom=None if hull_energy is None else energy - hull_energy,
+        energy_above_best_eV_per_atom=energy - best_energy,
+        max_force_eV_per_A=group.max_force_eV_per_A,
+        space_groups=[
+            SpaceGroupAt(tolerance_A=tolerance, number=number, symbol=symbol)
+            for tolerance, number, symbol in space_groups(structure)
+        ],
+        density_g_cm3=float(structure.density),
+        volume_per_atom_A3=structure.volume / len(structure),
+        coordination=coordination(structure),
+        times_found=group.count,
+        found_by=group.found_by,
+        first_found_at=group.first_found_at,
+        origins=group.origins,
+    )

@@ -1,0 +1,71 @@
+"""What a search knows so far, and when it has seen enough."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, Field
+
+from vitrion.polymorphs.filters import reason_class
+from vitrion.polymorphs.group import Finding, Group, add_to_groups
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pymatgen.core import Structure
+
+
+class SearchState(BaseModel):
+    """The crystals found so far, without duplicates; it travels from round to round."""
+
+    groups: list[Group] = Field(default_factory=list, description="Different crystals.")
+    rejected: dict[str, int] = Field(default_factory=dict, description="Dropped, by reason.")
+    relaxations: dict[str, int] = Field(
+        default_factory=dict, description="Relaxed candidates by generator."
+    )
+    best_energies: list[float | None] = Field(
+        default_factory=list,
+        description="Lowest energy in eV/atom after each relaxation; None before the first crystal.",
+    )
+    rounds: int = Field(0, description="Rounds that are done.")
+
+    @property
+    def n_relaxations(self) -> int:
+        """Candidates relaxed so far."""
+        return sum(self.relaxations.values())
+
+    @property
+    def ranked(self) -> list[Group]:
+        """Groups by rising energy."""
+        return sorted(self.groups, key=lambda group: group.energy_per_atom_eV)
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Take in relaxed candidates; a rejected one counts as a relaxation if it took steps."""
+        rejected = Counter(self.rejected)
+        for finding in findings:
+            if finding.steps:
+                generator = finding.origin.generator
+                self.relaxations[generator] = self.relaxations.get(generator, 0) + 1
+            if finding.rejected is not None:
+                rejected[reason_class(finding.rejected)] += 1
+            else:
+                add_to_groups(self.groups, finding, self.n_relaxations)
+            if finding.steps:
+                lowest = [group.energy_per_atom_eV for group in self.groups]
+                self.best_energies.append(min(lowest, default=None))
+        self.rejected = dict(rejected)
+
+    def best(self, n: int) -> list[Structure]:
+        """Return the structures of the ``n`` crystals of lowest energy."""
+        return [group.structure for group in self.ranked[:n]]
+
+    def stop_reason(self, found_again: int, max_relaxations: int, max_rounds: int) -> str | None:
+        """Return why the search should end now, or None if it should go on."""
+        if self.groups and self.ranked[0].count >= found_again:
+            return f"the best crystal was found {self.ranked[0].count} times"
+        if self.n_relaxations >= max_relaxations:
+            return f"the budget of {max_relaxations} relaxations is spent"
+        if self.rounds >= max_rounds:
+            return f"{self.rounds} rounds are done"
+        return None
