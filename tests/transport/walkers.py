@@ -1,0 +1,105 @@
+"""Paths whose diffusivities are known exactly, in A and frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HOP_A = 3.0
+
+
+class Scenario(NamedTuple):
+    """How to draw a set of paths, and the truth about them."""
+
+    draw: Callable[[np.random.Generator], np.ndarray]
+    diffusivity: float  # A2 a frame
+    haven: float
+
+
+def brownian(n_frames: int, n_ions: int, diffusivity: float = 1.0, vibration: float = 0.0):
+    """Independent Brownian ions on which uncorrelated vibration (A, each axis) is laid."""
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        steps = rng.normal(scale=np.sqrt(2.0 * diffusivity), size=(n_frames, n_ions, 3))
+        return np.cumsum(steps, axis=0) + rng.normal(scale=vibration + 1e-12, size=steps.shape)
+
+    return Scenario(draw, diffusivity, 1.0)
+
+
+def strings(n_frames: int, n_ions: int, correlation: float, size: int = 5):
+    """Brownian ions that move in concert, in strings of `size` with a pair correlation."""
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        shape = (n_frames, n_ions // size, size, 3)
+        common = rng.normal(scale=np.sqrt(correlation), size=(*shape[:2], 1, 3))
+        own = rng.normal(scale=np.sqrt(1.0 - correlation), size=shape)
+        return np.cumsum(np.sqrt(2.0) * (common + own).reshape(n_frames, n_ions, 3), axis=0)
+
+    return Scenario(draw, 1.0, 1.0 / (1.0 + (size - 1) * correlation))
+
+
+def hopping(
+    n_frames: int, n_ions: int, hops_per_ion: float, vibration: float = 0.3, undone: float = 0.0
+):
+    """Ions that hop on a cubic lattice at a Poisson rate, and vibrate.
+
+    A fraction `undone` of the hops is reversed five frames later on average; `hops_per_ion`
+    counts the others.
+    """
+    rate = hops_per_ion / n_frames
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        steps = np.zeros((n_frames, n_ions, 3))
+        count = rng.poisson(rate / (1.0 - undone) * n_frames * n_ions)
+        when, who = rng.integers(0, n_frames, count), rng.integers(0, n_ions, count)
+        axis, sign = rng.integers(0, 3, count), rng.choice([-HOP_A, HOP_A], count)
+        np.add.at(steps, (when, who, axis), sign)
+        back = when + 1 + rng.exponential(5.0, count).astype(int)
+        returns = (rng.random(count) < undone) & (back < n_frames)
+        np.add.at(steps, (back[returns], who[returns], axis[returns]), -sign[returns])
+        return np.cumsum(steps, axis=0) + rng.normal(scale=vibration, size=steps.shape)
+
+    return Scenario(draw, rate * HOP_A**2 / 6.0, 1.0)
+
+
+def rattling(n_frames: int, n_ions: int, rate: float = 0.02):
+    """Ions that hop to and fro between two sites: thousands of hops, no diffusion."""
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        paths = rng.normal(scale=0.3, size=(n_frames, n_ions, 3))
+        paths[..., 0] += HOP_A * (np.cumsum(rng.random((n_frames, n_ions)) < rate, axis=0) % 2)
+        return paths
+
+    return Scenario(draw, 0.0, 1.0)
+
+
+def subdiffusive(n_frames: int, n_ions: int, exponent: float):
+    """Fractional Brownian motion: MSD proportional to t^exponent at all times."""
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        frequency = np.fft.rfftfreq(4 * n_frames)[1:]
+        noise = rng.normal(size=(2, len(frequency), n_ions, 3))
+        modes = (noise[0] + 1j * noise[1]) * frequency[:, None, None] ** (-0.5 * (exponent + 1.0))
+        modes = np.concatenate([np.zeros((1, n_ions, 3)), modes])
+        paths = np.fft.irfft(modes, n=4 * n_frames, axis=0)[:n_frames]
+        return paths * np.sqrt(0.1 / np.mean(np.diff(paths, axis=0) ** 2))
+
+    return Scenario(draw, 0.0, 1.0)
+
+
+def in_crystal(
+    paths: np.ndarray, cell: np.ndarray, rng: np.random.Generator, n_framework: int = 20
+) -> tuple[np.ndarray, list[str]]:
+    """Put lithium paths into a vibrating oxygen framework that drifts; return positions, symbols."""
+    n_frames, n_ions = paths.shape[:2]
+    start = rng.random((n_ions, 3)) @ cell
+    framework = rng.random((n_framework, 3)) @ cell
+    vibration = rng.normal(scale=0.1, size=(n_frames, n_framework, 3))
+    vibration -= vibration.mean(axis=1, keepdims=True)
+    drift = np.linspace(0.0, 5.0, n_frames)[:, None, None] * [1.0, -0.5, 0.2]
+    positions = np.concatenate([paths - paths[0] + start, framework + vibration], axis=1) + drift
+    return positions, ["Li"] * n_ions + ["O"] * n_framework
