@@ -79,5 +79,5 @@ class PolymorphDoc(VitrionDoc):
     stop_reason: str = Field(description="Why the search ended.")
     best_energy_eV_per_atom: list[float | None] = Field(
         default_factory=list,
-        description="Lowest energy in eV/atom after each relaxation; None before the first crystal.",
+        description="Lowest energy in eV/atom after each relaxation; None while there is none.",
     )

@@ -34,7 +34,7 @@ def shipped_references() -> dict[str, Structure]:
     path = files("vitrion.polymorphs") / "data" / "references.json"
     return {
         entry["name"]: Structure(entry["lattice"], entry["species"], entry["fractional"])
-        for entry in json.loads(path.read_text())
+        for entry in json.loads(path.read_text())["phases"]
     }
 
 

@@ -26,7 +26,7 @@ class SearchState(BaseModel):
     )
     best_energies: list[float | None] = Field(
         default_factory=list,
-        description="Lowest energy in eV/atom after each relaxation; None before the first crystal.",
+        description="Lowest energy in eV/atom after each relaxation; None while there is none.",
     )
     rounds: int = Field(0, description="Rounds that are done.")
 

@@ -1,0 +1,162 @@
+"""jobflow Makers of the polymorph search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jobflow import Flow, Maker, Response, job
+
+from vitrion.documents.polymorph import PolymorphDoc
+from vitrion.generation.seeds import spawn_seeds
+from vitrion.polymorphs.group import Finding
+from vitrion.polymorphs.hull import Hull
+from vitrion.polymorphs.rank import make_document
+from vitrion.polymorphs.search import SearchSettings, check_request, make_hull, search_round
+from vitrion.polymorphs.state import SearchState
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+
+@dataclass
+class PolymorphSearchMaker(Maker):
+    """Search for the crystals of a composition.
+
+    Each round is made of ``parallel`` independent jobs (generate, relax, make hosts, fill, relax)
+    and one that gathers what they found; it starts the next round, or ends the search with a
+    ``PolymorphDoc``.
+
+    Attributes
+    ----------
+    settings : SearchSettings
+        The candidates it names are those of one job.
+    potential : str or None
+        Name in the registry; None takes the user's setting.
+    parallel : int
+        Jobs a round.
+    seed : int
+    device : str or None
+        Torch device.
+    references : dict or None
+        Structures of the hull by name; None takes those that ship with the package.
+    name : str
+
+    Examples
+    --------
+    >>> flow = PolymorphSearchMaker(parallel=2).make("LiPO2F2")
+    """
+
+    settings: SearchSettings = field(default_factory=SearchSettings)
+    potential: str | None = None
+    parallel: int = 1
+    seed: int = 0
+    device: str | None = None
+    references: dict[str, Structure] | None = None
+    name: str = "polymorph search"
+
+    def make(self, composition: str) -> Flow:
+        """Return the flow of a search; its output is that of the search's last job.
+
+        Raises
+        ------
+        InputError
+            If the request cannot be carried out.
+        """
+        formula = check_request(composition, self.settings)
+        reference_job = relax_references(
+            formula.reduced_formula, self.potential, self.device, self.references
+        )
+        request = {
+            "formula": formula.reduced_formula,
+            "settings": self.settings.model_dump(mode="json"),
+            "potential": self.potential,
+            "parallel": self.parallel,
+            "seed": self.seed,
+            "device": self.device,
+        }
+        first = next_round(request, reference_job.output, SearchState())
+        return Flow(
+            [reference_job, first],
+            output=first.output,
+            name=f"{formula.reduced_formula} {self.name}",
+        )
+
+
+@job
+def relax_references(
+    formula: str,
+    potential: str | None,
+    device: str | None,
+    references: dict[str, Structure] | None,
+) -> dict[str, list[Any]]:
+    """Relax the references; returns formula and energy in eV/atom by name."""
+    composition = check_request(formula, SearchSettings(hosts=0))
+    hull = make_hull(composition, _load(potential, device, formula), references)
+    return {name: [c.formula, energy] for name, (c, energy) in hull.energies.items()}
+
+
+@job
+def next_round(request: dict[str, Any], hull: dict[str, list[Any]], state: SearchState) -> Response:
+    """Start a round of parallel jobs and the job that gathers them."""
+    settings = SearchSettings.model_validate(request["settings"])
+    round_seed = spawn_seeds(request["seed"], state.rounds + 1)[-1]
+    known = state.best(settings.hosts)
+    workers = [
+        make_round(request, hull, seed, known, state.rounds == 0 and index == 0)
+        for index, seed in enumerate(spawn_seeds(round_seed, request["parallel"]))
+    ]
+    gathered = gather(request, hull, state, [worker.output for worker in workers])
+    return Response(replace=Flow([*workers, gathered], output=gathered.output))
+
+
+@job
+def make_round(
+    request: dict[str, Any],
+    hull: dict[str, list[Any]],
+    seed: int,
+    known: list[Structure],
+    first: bool,
+) -> list[Finding]:
+    """Make one job's share of a round."""
+    settings = SearchSettings.model_validate(request["settings"])
+    formula = check_request(request["formula"], settings)
+    potential = _load(request["potential"], request["device"], request["formula"])
+    return search_round(formula, settings, potential, _hull(hull), seed, known, first=first)
+
+
+@job(output_schema=PolymorphDoc)
+def gather(
+    request: dict[str, Any],
+    hull: dict[str, list[Any]],
+    state: SearchState,
+    found: list[list[Finding]],
+) -> PolymorphDoc | Response:
+    """Take in what a round found; end the search or start the next round."""
+    settings = SearchSettings.model_validate(request["settings"])
+    state = state.model_copy(deep=True)
+    for findings in found:
+        state.add(findings)
+    state.rounds += 1
+    reason = state.stop_reason(settings.found_again, settings.max_relaxations, settings.max_rounds)
+    if reason is None:
+        return Response(replace=next_round(request, hull, state))
+    formula = check_request(request["formula"], settings)
+    return make_document(
+        formula, state, _hull(hull), reason, request["potential"], request["seed"], settings
+    )
+
+
+def _load(potential: str | None, device: str | None, formula: str) -> Any:
+    from pymatgen.core import Composition
+
+    from vitrion.potentials.batch import load_batch_potential
+
+    symbols = [element.symbol for element in Composition(formula)]
+    return load_batch_potential(potential, device=device, symbols=symbols)
+
+
+def _hull(energies: dict[str, list[Any]]) -> Hull:
+    from pymatgen.core import Composition
+
+    return Hull({name: (Composition(f), energy) for name, (f, energy) in energies.items()})
