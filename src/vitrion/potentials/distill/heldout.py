@@ -41,7 +41,7 @@ def starts(calculator: Calculator, seed: int) -> Iterator[Start]:
         return pack(ions, volume, seed=int(rng.integers(2**31)))
 
     for count in (2, 2, 4):
-        cell = relaxed_cell(packed({"Li": count, "PO2F2": count}), calculator, fmax=0.05)
+        cell = relaxed_cell(packed({"Li": count, "PO2F2": count}), calculator, fmax=0.1, steps=120)
         cell = cell.repeat((2, 1, 1) if count == 4 else (2, 2, 1))
         yield Start("LiPO2F2 crystal-like, 300-1000 K", cell, (300, 700, 1000))
     for _ in range(2):
