@@ -38,7 +38,9 @@ rest, nor with Gaussian displacements of 0.15 or 0.25 A on every coordinate (low
 METRIC_TOLERANCE = 0.08
 """Largest relative change of the cell's metric under a rotation that is tried."""
 
-PIVOTS = 2
+PIVOTS, SCORED = 2, 16
+"""Atoms of the rarest element whose images fix the isometries to try, and that rate these."""
+
 CANDIDATES = 256
 """Isometries, best by the rarest element alone, that all atoms are tried on. That element may sit
 on a lattice of higher symmetry than the crystal has, with many wrong ones among them."""
@@ -195,7 +197,7 @@ def _candidates(
             nearby = np.round((translation % 1) * np.array(lattice.abc) / WIDTH_A)
             key = np.concatenate([rotation.ravel(), nearby]).tobytes()
             if key not in found:
-                overlap = _match(turned + translation, rare, lattice)[0].mean()
+                overlap = _match(turned[:SCORED] + translation, rare, lattice)[0].mean()
                 found[key] = (float(overlap), rotation, translation)
     likely = sorted(found.values(), key=lambda item: -item[0])[:CANDIDATES]
     overlaps = [

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from vitrion.amorphous.ions import Ion
 
 TIMEOUT_S = 120
+MAX_LOOPS = 20
+"""Packmol's default is 50 for each kind of molecule; a cell that can be packed takes a few."""
+
 NO_PACKING_FOUND = 173
 """Packmol's exit status where it ran to the end without a packing that keeps all contacts."""
 
@@ -112,6 +115,7 @@ def _input_text(
     lines = [
         f"tolerance {2 * scale:.4f}",
         "filetype xyz",
+        f"nloop {MAX_LOOPS}",
         "output packed.xyz",
         f"seed {1 + seed % (2**31 - 2)}",
         f"pbc {side:.8f} {side:.8f} {side:.8f}",

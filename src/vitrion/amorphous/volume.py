@@ -45,7 +45,7 @@ MELT_EXPANSION = 1.35
 crystal (Janz, Molten Salts Handbook, 1967). LiPO2F2 comes to 15.1 A3/atom; 13.5 was measured
 1.6 GPa too dense with CHGNet at 300 K."""
 
-DENSEST, LOOSEST = 0.45, 4.0
+DENSEST, LOOSEST = 0.6, 4.0
 """Range of packed volumes that is accepted, in units of the default volume."""
 
 
@@ -86,7 +86,7 @@ def check_volume_per_atom(composition: Composition, volume_per_atom: float) -> N
     Raises
     ------
     InputError
-        If it lies outside 0.45 to 4 times the default.
+        If it lies outside 0.6 to 4 times the default.
     """
     default = default_volume_per_atom(composition)
     if not DENSEST * default <= volume_per_atom <= LOOSEST * default:

@@ -1,0 +1,232 @@
+import os
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from atomate2.forcefields.jobs import ForceFieldRelaxMaker
+from jobflow import Flow, Job, JobStore, run_locally
+from jobflow.managers.fireworks import flow_to_workflow
+from maggma.stores import MemoryStore
+from monty.json import MontyDecoder, MontyEncoder, jsanitize
+from pymatgen.core import Structure
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from fireworks import Workflow
+from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
+from vitrion.amorphous.settings import MeltQuenchSettings
+from vitrion.documents.amorphous import AmorphousDoc
+from vitrion.dynamics.makers import MDMaker
+from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.trajectory import Trajectory
+from vitrion.errors import InputError
+
+EMT = {"@module": "ase.calculators.emt", "@callable": "EMT"}
+TOY = MeltQuenchSettings(
+    n_atoms=32,
+    melt_temperature_K=2400.0,
+    melt_ps=0.6,
+    quench_rate_K_per_ps=7000.0,
+    equilibrate_ps=0.3,
+    timestep_fs=4.0,
+    seed=5,
+)
+STAGES = ["pack", "relax contacts", "melt", "quench", "equilibrate", "relax", "characterize"]
+
+
+def toy_maker(settings=TOY, **kwargs):
+    return MeltQuenchMaker(
+        settings=settings,
+        md_maker=MDMaker(force_field_name=EMT, **kwargs),
+        relax_maker=ForceFieldRelaxMaker(force_field_name=EMT, steps=200),
+    )
+
+
+def store():
+    return JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+
+
+def run(flow, folder, job_store=None):
+    here = os.getcwd()
+    os.chdir(folder)
+    try:
+        responses = run_locally(
+            flow, store=job_store or store(), create_folders=True, ensure_success=True, log=False
+        )
+    finally:
+        os.chdir(here)
+    return responses
+
+
+@pytest.fixture(scope="module")
+def toy_run(tmp_path_factory):
+    """A CuAg glass from packed atoms: flow, outputs and store."""
+    folder = tmp_path_factory.mktemp("toy")
+    flow = toy_maker(root_dir=str(folder / "md")).make("CuAg")
+    job_store = store()
+    responses = run(flow, folder, job_store)
+    outputs = {job.name: max(responses[job.uuid].items())[1].output for job in flow.jobs}
+    return flow, outputs, job_store, folder
+
+
+def test_the_stages_of_a_toy_glass(toy_run):
+    flow, outputs, _, _ = toy_run
+    assert [job.name for job in flow.jobs] == STAGES
+    document = outputs["characterize"]
+    assert isinstance(document, AmorphousDoc)
+    assert document.composition.reduced_formula == "CuAg"
+    assert document.nsites == 32
+    assert document.packing.unit == "atoms"
+    assert document.melt_temperature_K == 2400
+    assert document.quench_rate_K_per_ps == 7000
+    assert document.relaxed
+    assert document.provenance.seeds == {"glass": 5}
+    assert set(document.trajectories) == {"melt", "quench", "equilibrate"}
+    assert 7.0 < document.density_relaxed_g_per_cm3 < 10.5
+    # the metal packed at random is neither gas nor overlapping once it is relaxed
+    nearest = {tuple(p.pair): p.first_peak_A for p in document.pair_distributions}
+    assert 2.4 < nearest["Cu", "Ag"] < 3.0
+
+
+def test_the_quench_follows_its_ramp(toy_run):
+    _, outputs, _, _ = toy_run
+    melt, quench, rest = (outputs[stage] for stage in ("melt", "quench", "equilibrate"))
+    assert melt.ensemble == "nvt"
+    assert quench.ensemble == rest.ensemble == "npt"
+    assert (quench.start_temperature_K, quench.end_temperature_K) == (2400, 300)
+    assert quench.duration_ps == pytest.approx(2100 / 7000)
+    temperatures = {}
+    for stage, document in (("melt", melt), ("quench", quench), ("equilibrate", rest)):
+        with Trajectory(document.trajectory.path) as trajectory:
+            temperatures[stage] = trajectory.temperatures()
+    # 32 atoms fluctuate by sqrt(2/93) = 15 %
+    assert temperatures["melt"][-30:].mean() == pytest.approx(2400, rel=0.35)
+    assert temperatures["quench"][-5:].mean() < 1000
+    assert temperatures["equilibrate"][-20:].mean() == pytest.approx(300, rel=0.4)
+    seeds = {document.seed for document in (melt, quench, rest)}
+    assert len(seeds) == 3
+
+
+def test_relaxation_lowers_the_energy_below_the_dynamics(toy_run):
+    _, outputs, _, _ = toy_run
+    dynamic = outputs["equilibrate"].energy_eV / 32
+    assert outputs["characterize"].energy_eV_per_atom < dynamic
+
+
+def test_the_stored_document_can_be_read_again(toy_run):
+    flow, outputs, job_store, _ = toy_run
+    stored = job_store.get_output(flow.jobs[-1].uuid, load=True)
+    again = AmorphousDoc.model_validate(stored)
+    assert again.order_overlap == pytest.approx(outputs["characterize"].order_overlap)
+    assert again.structure.matches(outputs["characterize"].structure)
+    assert "velocities" not in again.structure.site_properties
+
+
+def test_running_the_jobs_again_repeats_nothing(toy_run, tmp_path):
+    flow, outputs, _, _ = toy_run
+    before = os.stat(outputs["melt"].trajectory.path).st_mtime_ns
+    again = run(flow, tmp_path)
+    document = max(again[flow.jobs[-1].uuid].items())[1].output
+    assert os.stat(outputs["melt"].trajectory.path).st_mtime_ns == before
+    np.testing.assert_allclose(
+        document.structure.frac_coords, outputs["characterize"].structure.frac_coords, atol=1e-6
+    )
+
+
+def test_a_crystal_can_be_melted(tmp_path):
+    copper = AseAtomsAdaptor.get_structure(bulk("Cu", cubic=True))
+    settings = TOY.model_copy(update={"melt_ps": 0.1, "equilibrate_ps": 0.1})
+    flow = toy_maker(settings).make(copper)
+    responses = run(flow, tmp_path)
+    document = responses[flow.jobs[-1].uuid][1].output
+    assert document.packing.unit == "crystal"
+    assert document.packing.seed is None
+    assert document.melt.neighbor_distance_A == pytest.approx(3.61 / np.sqrt(2), abs=0.02)
+
+
+def test_walltime_and_makers_can_be_updated_in_the_flow():
+    flow = toy_maker().make("CuAg")
+    flow.update_maker_kwargs({"walltime_s": 100.0}, class_filter=MDMaker)
+    walltimes = [job.maker.walltime_s for job in flow.jobs if isinstance(job.maker, MDMaker)]
+    assert walltimes == [100.0] * 3
+
+
+def test_the_maker_survives_serialization():
+    maker = toy_maker()
+    again = MontyDecoder().decode(MontyEncoder().encode(maker))
+    assert again.settings == maker.settings
+    assert again.md_maker.force_field_name == maker.md_maker.force_field_name
+
+
+def test_flows_become_fireworks_and_come_back():
+    flow = GlassReplicasMaker(melt_quench_maker=toy_maker(), n_replicas=2).make("CuAg")
+    workflow = flow_to_workflow(flow, store=store())
+    assert len(workflow.fws) == 2 * len(STAGES)
+    again = Workflow.from_dict(jsanitize(workflow.to_dict(), strict=True, enum_values=True))
+    assert sorted(fw.name for fw in again.fws) == sorted(fw.name for fw in workflow.fws)
+    (task,) = again.fws[0].tasks
+    restored = MontyDecoder().process_decoded(task["job"])
+    assert isinstance(restored, Job)
+
+
+def test_replicas_have_seeds_of_their_own():
+    flow = GlassReplicasMaker(melt_quench_maker=toy_maker(), n_replicas=3).make("CuAg")
+    assert all(isinstance(replica, Flow) for replica in flow.jobs)
+    seeds = [replica.jobs[0].function_args[1].seed for replica in flow.jobs]
+    assert len(set(seeds)) == 3
+    with pytest.raises(InputError, match="replica"):
+        GlassReplicasMaker(melt_quench_maker=toy_maker(), n_replicas=0).make("CuAg")
+
+
+def test_settings_of_the_md_maker_that_the_protocol_leaves_open_are_kept():
+    base = MDSettings(thermostat="nose-hoover", checkpoint_interval_ps=0.5, barostat=None)
+    maker = MeltQuenchMaker(
+        settings=TOY,
+        md_maker=MDMaker(force_field_name=EMT, settings=base),
+        relax_maker=ForceFieldRelaxMaker(force_field_name=EMT),
+    )
+    melt = maker.make("CuAg").jobs[2].maker.settings
+    assert melt.thermostat == "nose-hoover"
+    assert melt.checkpoint_interval_ps == 0.5
+    assert melt.temperature_K == 2400
+
+
+@pytest.mark.parametrize(
+    ("start", "changes", "message"),
+    [
+        ("LiXx", {}, "formula"),
+        ("LiPO2F2", {"volume_per_atom_A3": 1.0}, "absurd"),
+        ("SiO2", {"unit": "ions"}, "known ions"),
+        ("LiPO2F2", {"n_atoms": 6}, "atoms"),
+    ],
+)
+def test_bad_requests_are_refused_before_any_job_is_made(start, changes, message):
+    settings = MeltQuenchSettings(**changes)
+    with pytest.raises(InputError, match=message):
+        toy_maker(settings).make(start)
+
+
+def test_elements_unknown_to_the_potential_are_refused():
+    maker = MeltQuenchMaker.from_potential("chgnet", TOY)
+    with pytest.raises(InputError, match="does not know"):
+        maker.make("AtF")
+
+
+@pytest.mark.slow
+def test_chgnet_keeps_po2f2_through_melt_and_quench(tmp_path):
+    settings = MeltQuenchSettings(
+        n_atoms=48, melt_ps=0.4, quench_rate_K_per_ps=3000.0, equilibrate_ps=0.4, seed=1
+    )
+    flow = MeltQuenchMaker.from_potential("chgnet", settings).make("LiPO2F2")
+    responses = run(flow, tmp_path)
+    document = responses[flow.jobs[-1].uuid][1].output
+    assert isinstance(document.structure, Structure)
+    assert document.packing.ions == {"Li": 8, "PO2F2": 8}
+    assert document.ions_intact == dict.fromkeys(
+        ("melt", "quench", "equilibrate", "relaxation"), 1.0
+    )
+    assert document.speciation.centers == {"P": {"PO2F2": 8}}
+    assert document.speciation.loose == {}
+    assert document.is_amorphous
+    assert 1.6 < document.density_relaxed_g_per_cm3 < 2.5
+    assert document.energy_eV_per_atom == pytest.approx(-6.3, abs=0.15)
+    assert document.provenance.potential.name == "chgnet"

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from vitrion.amorphous.cell import face_distances
+from vitrion.amorphous.settings import MeltQuenchSettings
+from vitrion.amorphous.start import melt_start, start_cell
+from vitrion.errors import InputError
+
+
+@pytest.fixture
+def lithium_fluoride():
+    return Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(4.03), ["Li", "F"], [[0] * 3, [0.5] * 3]
+    )
+
+
+def test_a_crystal_becomes_a_near_cubic_supercell(lithium_fluoride):
+    primitive = lithium_fluoride.get_primitive_structure()
+    cell = melt_start(primitive, n_atoms=60, min_side_A=7.0)
+    assert cell.unit == "crystal"
+    assert len(cell.structure) >= 60
+    assert min(face_distances(cell.structure)) >= 7.0
+    assert max(face_distances(cell.structure)) < 1.7 * min(face_distances(cell.structure))
+    assert cell.volume_per_atom_A3 == pytest.approx(4.03**3 / 8)
+    assert cell.shortest_contact_A == pytest.approx(2.015)
+
+
+def test_a_crystal_can_be_loosened(lithium_fluoride):
+    cell = melt_start(lithium_fluoride, n_atoms=60, volume_per_atom_A3=11.0)
+    assert cell.structure.volume / len(cell.structure) == pytest.approx(11.0)
+
+
+def test_disordered_crystals_are_refused():
+    disordered = Structure(Lattice.cubic(4), [{"Li": 0.5, "Na": 0.5}, "F"], [[0] * 3, [0.5] * 3])
+    with pytest.raises(InputError, match="partial"):
+        melt_start(disordered)
+
+
+def test_settings_decide_the_start(lithium_fluoride):
+    settings = MeltQuenchSettings(n_atoms=48, seed=4)
+    packed = start_cell("LiPO2F2", settings, 6.0)
+    assert (packed.unit, packed.seed, len(packed.structure)) == ("ions", 4, 48)
+    assert start_cell(lithium_fluoride, settings, 6.0).unit == "crystal"
+
+
+def test_face_distances_of_a_skew_cell():
+    lattice = Lattice.hexagonal(4.0, 7.0)
+    found = face_distances(Structure(lattice, ["Li"], [[0] * 3]))
+    np.testing.assert_allclose(found, [4 * np.sqrt(3) / 2, 4 * np.sqrt(3) / 2, 7.0])
