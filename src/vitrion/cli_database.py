@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example:  vitrion build --store jobflow.yaml")(build)
     app.command(epilog="Example:  vitrion status LiPO2F2")(status)
     app.command(epilog="Example:  vitrion repair")(repair)
+    app.command(epilog="Example:  vitrion serve --store vitrion_data")(serve)
 
 
 def query(
@@ -161,6 +162,33 @@ def repair(
             console.print(f"{part.name}: {len(found)} ({', '.join(map(str, found[:10]))})")
     if not report.changed:
         console.print("There was nothing to mend.")
+
+
+def serve(
+    store: StoreOption = None,
+    host: Annotated[str, typer.Option(help="Address; beyond this machine with a token only.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="Port.")] = 8000,
+) -> None:
+    """Serve the documents over HTTP, for reading; VITRION_TOKEN holds the token, if any."""
+    import os
+
+    from vitrion.database.builders import build_if_changed
+    from vitrion.database.collections import Collections, find_job_store
+
+    try:
+        from vitrion.database.rest import check_address
+        from vitrion.database.rest import serve as serve_collections
+    except ImportError as error:
+        raise InputError(
+            "Serving needs FastAPI and uvicorn: pip install 'vitrion[serve]'."
+        ) from error
+    token = os.environ.get("VITRION_TOKEN")
+    check_address(host, token)
+    with Collections(find_job_store(store)) as collections:
+        build_if_changed(collections)
+        serve_collections(collections, host, port, token)
 
 
 def _value(name: str, text: str, is_bound: bool) -> Any:

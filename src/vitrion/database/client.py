@@ -178,7 +178,7 @@ class PropertyClient:
         if skip < 0 or limit < 0:
             raise InputError("The search takes a skip and a limit of zero or more.")
         if fields is not None:
-            self._check_fields([field.split(".")[0] for field in fields if field != KEY])
+            self.check_fields([field.split(".")[0] for field in fields if field != KEY])
             if any("$" in field for field in fields):
                 raise InputError("A field of a document has no '$' in its name.")
         criteria = build_criteria(filters, self.key_fields)
@@ -205,7 +205,14 @@ class PropertyClient:
             raise InputError(f"There is no {self.name} document '{document_id}'.")
         return found[0]
 
-    def _check_fields(self, names: Sequence[str]) -> None:
+    def check_fields(self, names: Sequence[str]) -> None:
+        """Refuse names that are no fields of this kind of document.
+
+        Raises
+        ------
+        InputError
+            If there is one.
+        """
         known = self.document_class.model_fields
         for name in names:
             if name not in known:
@@ -214,7 +221,7 @@ class PropertyClient:
                 raise InputError(f"A {self.name} document has no field '{name}'{tail}")
 
     def _part(self, names: tuple[str, ...]) -> type[BaseModel]:
-        self._check_fields([name for name in names if name != KEY])
+        self.check_fields([name for name in names if name != KEY])
         return _partial_model(self.document_class, names)
 
     def _validated(self, model: type[BaseModel], document: dict[str, Any]) -> BaseModel:

@@ -15,6 +15,7 @@ from pydash import get, has, set_
 
 from vitrion.database.criteria import normalize, translate
 from vitrion.database.keys import ARRAY, is_exact, keys_at, sort_key, values_at
+from vitrion.database.pipelines import Pipelines
 from vitrion.database.projection import Properties, project
 from vitrion.database.sqlite_file import SQLiteFile
 from vitrion.errors import StoreError
@@ -89,8 +90,8 @@ class SQLiteStore(Store):
         return self._file
 
     @property
-    def _collection(self) -> SQLiteFile:
-        return self.file
+    def _collection(self) -> Pipelines:
+        return Pipelines(self)
 
     def connect(self, force_reset: bool = False) -> None:
         """Open the file, making it where it is missing.
@@ -112,8 +113,8 @@ class SQLiteStore(Store):
             self._file.release()
             self._file = None
 
-    def count(self, criteria: dict | None = None) -> int:
-        """Return the number of documents that match a filter."""
+    def count(self, criteria: dict | None = None, hint: Any = None) -> int:
+        """Return the number of documents that match a filter; a hint changes nothing here."""
         return len(self._select(normalize(criteria or {}), {}, 0, 0))
 
     def query(

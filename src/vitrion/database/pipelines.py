@@ -1,0 +1,42 @@
+"""The one kind of aggregation that maggma.api asks of a store: a page of documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vitrion.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from vitrion.database.sqlite_store import SQLiteStore
+
+
+class Pipelines:
+    """Stands in for a MongoDB collection where maggma.api asks for a page of documents."""
+
+    _STAGES = ("$match", "$sort", "$project", "$skip", "$limit")
+
+    def __init__(self, store: SQLiteStore) -> None:
+        self._store = store
+
+    def aggregate(self, pipeline: Sequence[Mapping[str, Any]]) -> Iterator[dict]:
+        """Run a pipeline of match, sort, project, skip and limit, each once and in this order.
+
+        Raises
+        ------
+        StoreError
+            If the pipeline is any other.
+        """
+        stages = [next(iter(stage.items())) for stage in pipeline]
+        places = [self._STAGES.index(name) if name in self._STAGES else -1 for name, _ in stages]
+        if places != sorted(set(places)) or -1 in places:
+            raise StoreError("The embedded store has no such pipeline: use a MongoDB server.")
+        stage = dict(stages)
+        return self._store.query(
+            stage.get("$match"),
+            stage.get("$project"),
+            stage.get("$sort"),
+            stage.get("$skip", 0),
+            stage.get("$limit", 0),
+        )

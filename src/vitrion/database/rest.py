@@ -1,0 +1,245 @@
+"""A read-only web service on the material collections, made of maggma.api's resources.
+
+Nothing of a request reaches the database but plain values at places that are known beforehand:
+each kind of document has a fixed list of parameters, and others are refused.
+"""
+
+from __future__ import annotations
+
+import inspect
+import ipaddress
+import secrets
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi.responses import JSONResponse
+from maggma.api.query_operator import QueryOperator
+from maggma.api.resource import HeaderProcessor, ReadOnlyResource
+from pydantic import BaseModel, WithJsonSchema, create_model
+
+from vitrion.database.client import PropertyClient
+from vitrion.database.collections import KEY
+from vitrion.database.search import (
+    ELEMENT_FILTERS,
+    TEXT_FILTERS,
+    build_criteria,
+    build_sort,
+)
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from fastapi import Response
+
+    from vitrion.database.collections import Collections
+
+MAX_LIMIT = 1000
+MAX_SKIP = 10**6
+_OPEN_PATHS = ("/heartbeat",)
+_HIDDEN = ("_id", "job", "built_from", "@module", "@class", "@version")
+
+
+class SearchQuery(QueryOperator):
+    """The parameters of one kind of document: filters, fields, order and page."""
+
+    def __init__(self, searched: PropertyClient) -> None:
+        self.searched = searched
+        self.query = self._with_signature()
+
+    def query(self) -> dict[str, Any]:  # type: ignore[no-redef]
+        """Be there for the abstract parent; an instance has one with its own parameters."""
+        raise NotImplementedError
+
+    def post_process(self, docs: list[dict], query: dict) -> list[dict]:
+        """Leave out what is of no interest to a reader."""
+        return [{k: v for k, v in doc.items() if k not in _HIDDEN} for doc in docs]
+
+    def meta(self) -> dict[str, Any]:
+        """Tell the greatest size of a page."""
+        return {"max_limit": MAX_LIMIT}
+
+    def _with_signature(self) -> Callable[..., dict[str, Any]]:
+        def query(**values: Any) -> dict[str, Any]:
+            try:
+                return self._translate(values)
+            except InputError as error:
+                raise HTTPException(status_code=400, detail=str(error)) from error
+
+        parameters = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=query_, annotation=kind)
+            for name, (kind, query_) in _parameters(self.searched.key_fields).items()
+        ]
+        query.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return query
+
+    def _translate(self, values: dict[str, Any]) -> dict[str, Any]:
+        skip, limit = values.pop("_skip"), values.pop("_limit")
+        fields = _words(values.pop("_fields"))
+        sort = _words(values.pop("_sort_fields"))
+        for name in (*TEXT_FILTERS, *ELEMENT_FILTERS):
+            values[name] = _words(values[name])
+        key_fields = self.searched.key_fields
+        for name in key_fields:
+            values[name] = _number_or_text(values[name])
+        order = {**build_sort(sort, key_fields), KEY: 1}  # the same order on every page
+        return {
+            "criteria": build_criteria(values, key_fields),
+            "properties": self._properties(fields),
+            "sort": order,
+            "skip": skip,
+            "limit": limit,
+        }
+
+    def _properties(self, fields: list[str] | None) -> list[str]:
+        known = self.searched.document_class.model_fields
+        if fields == ["_all"]:
+            return [KEY, *known]
+        if fields is None:
+            fields = ["formula_pretty", "chemsys", "phase", "material_id", "last_updated"]
+        self.searched.check_fields([field for field in fields if field != KEY])
+        return list(dict.fromkeys([KEY, *fields]))
+
+
+class _JsonHeader(HeaderProcessor):
+    """Says that the answer is JSON, which maggma leaves out of answers it does not validate."""
+
+    def process_header(self, response: Response, request: Request) -> None:
+        response.headers["content-type"] = "application/json"
+
+    def configure_query_on_request(self, request: Request, query_operator: Any) -> dict[str, Any]:
+        return {}
+
+
+def make_app(collections: Collections, token: str | None = None) -> FastAPI:
+    """Make the service.
+
+    Parameters
+    ----------
+    collections
+        The collections of a connected JobStore.
+    token
+        What every request must bring as ``Authorization: Bearer <token>``; None asks for nothing.
+
+    Returns
+    -------
+    FastAPI
+        With one resource for each kind of document, ``/docs`` and ``/openapi.json``.
+    """
+    app = FastAPI(title="vitrion", description="Documents of ion transport; reading only.")
+    for name in collections.classes:
+        searched = PropertyClient(collections, name)
+        resource = ReadOnlyResource(
+            collections.store(name),
+            _response_model(searched),
+            tags=[name],
+            query_operators=[SearchQuery(searched)],
+            header_processor=_JsonHeader(),
+            timeout=30,
+            disable_validation=True,
+        )
+        app.include_router(resource.router, prefix=f"/{name}")
+
+    @app.get("/heartbeat", include_in_schema=False)
+    def heartbeat() -> dict[str, str]:
+        return {"status": "OK"}
+
+    @app.middleware("http")
+    async def authorize(
+        request: Request, call_next: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        given = request.headers.get("authorization", "").encode()
+        is_open = token is None or request.url.path in _OPEN_PATHS
+        if not is_open and not secrets.compare_digest(given, f"Bearer {token}".encode()):
+            return JSONResponse({"detail": "A token is needed."}, status_code=401)
+        return await call_next(request)
+
+    return app
+
+
+def check_address(host: str, token: str | None) -> None:
+    """Refuse to serve beyond this machine without a token.
+
+    Raises
+    ------
+    InputError
+        If the address is not loopback and there is no token, or a token that is too short.
+    """
+    if token is not None and len(token) < 16:
+        raise InputError("The token must have at least 16 characters: set VITRION_TOKEN to one.")
+    try:
+        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback and token is None:
+        raise InputError(
+            f"Serving on {host} reaches other machines: set VITRION_TOKEN to a secret of at least "
+            "16 characters, or serve on 127.0.0.1."
+        )
+
+
+def serve(collections: Collections, host: str, port: int, token: str | None = None) -> None:
+    """Serve until interrupted.
+
+    Parameters
+    ----------
+    collections
+        The collections of a connected JobStore.
+    host, port
+        Address to listen at; beyond loopback only with a token.
+    token
+        As in :func:`make_app`.
+
+    Raises
+    ------
+    InputError
+        As in :func:`check_address`.
+    """
+    import uvicorn
+
+    check_address(host, token)
+    uvicorn.run(make_app(collections, token), host=host, port=port, log_level="info")
+
+
+def _parameters(key_fields: Mapping[str, str]) -> dict[str, tuple[Any, Any]]:
+    several = "One, or several with commas between."
+    parameters: dict[str, tuple[Any, Any]] = {
+        name: (str | None, Query(None, max_length=2000, description=several))
+        for name in (*TEXT_FILTERS, *ELEMENT_FILTERS)
+    }
+    parameters["deprecated"] = (bool, Query(False, description="Deprecated documents instead."))
+    for name in key_fields:
+        parameters[name] = (str | None, Query(None, max_length=200, description="Exactly this."))
+        parameters[f"{name}_min"] = (float | None, Query(None, description="At least this."))
+        parameters[f"{name}_max"] = (float | None, Query(None, description="At most this."))
+    fields = "Fields to return, with commas between; _all for all."
+    order = "Fields to sort by, with commas between; -field sorts downwards."
+    parameters["_fields"] = (str | None, Query(None, max_length=2000, description=fields))
+    parameters["_sort_fields"] = (str | None, Query(None, max_length=500, description=order))
+    parameters["_skip"] = (int, Query(0, ge=0, le=MAX_SKIP, description="Documents to pass over."))
+    page = "Greatest number of documents."
+    parameters["_limit"] = (int, Query(100, ge=1, le=MAX_LIMIT, description=page))
+    return parameters
+
+
+def _words(text: str | None) -> list[str] | None:
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _number_or_text(text: str | None) -> float | bool | str | None:
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text
+
+
+def _response_model(searched: PropertyClient) -> type[BaseModel]:
+    """Describe a document for the OpenAPI page; answers are not validated against it."""
+    schema = searched.document_class.model_json_schema()["properties"]
+    fields: dict[str, Any] = {KEY: (str, ...)}
+    for name in searched.document_class.model_fields:
+        shown = {k: v for k, v in schema.get(name, {}).items() if k in ("type", "description")}
+        fields[name] = (Annotated[Any, WithJsonSchema(shown)], None)
+    return create_model(searched.document_class.__name__, **fields)

@@ -1,0 +1,166 @@
+"""The web service gives documents, page by page, and lets no operator of MongoDB through."""
+
+import pytest
+from jobflow import Flow, run_locally
+from sample_documents import make_hopping
+
+from vitrion.database.builders import build
+from vitrion.database.collections import Collections
+from vitrion.database.sqlite_store import open_job_store
+from vitrion.errors import InputError
+
+for package in ("fastapi", "httpx"):
+    pytest.importorskip(package, reason="needs the extra 'serve'")
+
+from fastapi.testclient import TestClient
+
+from vitrion.database.rest import check_address, make_app
+
+TOKEN = "0123456789abcdef0123"
+BARRIERS = [0.2, 0.25, 0.3, 0.35, 0.4]
+
+
+@pytest.fixture(scope="module")
+def collections(tmp_path_factory):
+    with open_job_store(tmp_path_factory.mktemp("rest")) as store:
+        jobs = [make_hopping(["Li", "F"], barrier, "amorphous") for barrier in BARRIERS]
+        jobs += [make_hopping(["Na", "F"], 0.5, "crystalline", material_id="a,b")]
+        run_locally(Flow(jobs), store=store, ensure_success=True)
+        with Collections(store) as collections:
+            build(collections)
+            yield collections
+
+
+@pytest.fixture(scope="module")
+def web(collections):
+    return TestClient(make_app(collections))
+
+
+def get(web, status=200, kind="test_hopping", **parameters):
+    answer = web.get(f"/{kind}/", params=parameters)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def test_filters_fields_and_order(web):
+    found = get(
+        web, chemsys="Li-F", barrier_eV_min=0.3, _sort_fields="-barrier_eV", _fields="barrier_eV"
+    )
+    assert [set(document) for document in found["data"]] == [{"document_id", "barrier_eV"}] * 3
+    assert [document["barrier_eV"] for document in found["data"]] == [0.4, 0.35, 0.3]
+    assert found["meta"]["total_doc"] == 3
+    assert get(web, elements="Li,F", exclude_elements="Na")["meta"]["total_doc"] == 5
+    (whole,) = get(web, barrier_eV="0.5", measured="true", _fields="_all")["data"]
+    assert whole["structure"]["@class"] == "Structure"
+    assert whole["rates"]["store"] == "data", "large objects stay references"
+    assert "job" not in whole
+    summary = get(web, kind="summary", phase="crystalline", _fields="values")["data"]
+    assert summary[0]["values"]["barrier_eV"] == 0.5
+
+
+def test_pages_join_up(web):
+    pages = [get(web, _skip=skip, _limit=2)["data"] for skip in (0, 2, 4)]
+    assert [len(page) for page in pages] == [2, 2, 2]
+    assert len({document["document_id"] for page in pages for document in page}) == 6
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"$where": "1"},
+        {"chemsys[$gt]": ""},
+        {"criteria": '{"a": 1}'},
+        {"_fields": "$where"},
+        {"_fields": "structure.$x"},
+        {"_sort_fields": "$natural"},
+        {"_sort_fields": "rates"},
+        {"barrier_eV_min": "nan"},
+        {"formula": "{}"},
+        {"barrier_eV_mn": "1"},
+        {"limit": "1"},
+    ],
+    ids=str,
+)
+def test_what_is_not_known_is_refused(web, parameters):
+    get(web, status=400, **parameters)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"_limit": "0"},
+        {"_limit": "1001"},
+        {"_limit": "-1"},
+        {"_skip": "-1"},
+        {"_skip": str(2**70)},
+        {"barrier_eV_min": '{"$gt": 0}'},
+        {"barrier_eV_min": "x"},
+        {"deprecated": "maybe"},
+        {"chemsys": "x" * 3000},
+    ],
+    ids=lambda parameters: str(parameters)[:40],
+)
+def test_what_is_out_of_range_is_refused(web, parameters):
+    get(web, status=422, **parameters)
+
+
+def test_an_operator_as_text_is_only_text(web):
+    for name in ("chemsys", "material_id", "document_id", "phase", "elements"):
+        assert get(web, **{name: '{"$ne": null}'})["data"] == []
+        assert get(web, **{name: "$ne"})["data"] == []
+
+
+def test_nothing_can_be_written(web):
+    for method in ("post", "put", "patch", "delete"):
+        assert getattr(web, method)("/test_hopping/").status_code == 405
+
+
+def test_a_token_is_asked_for(collections):
+    web = TestClient(make_app(collections, TOKEN))
+    for path in ("/test_hopping/", "/docs", "/openapi.json", "/nothing"):
+        assert web.get(path).status_code == 401
+        assert web.get(path, headers={"Authorization": "Bearer wrong"}).status_code == 401
+    good = {"Authorization": f"Bearer {TOKEN}"}
+    assert web.get("/test_hopping/", headers=good).status_code == 200
+    assert web.get("/heartbeat").json() == {"status": "OK"}
+
+
+def test_it_is_not_served_beyond_this_machine_without_a_token():
+    for host in ("127.0.0.1", "localhost", "::1"):
+        check_address(host, None)
+    for host in ("0.0.0.0", "192.168.1.2", "example.org", "::"):
+        with pytest.raises(InputError, match="VITRION_TOKEN"):
+            check_address(host, None)
+        check_address(host, TOKEN)
+    with pytest.raises(InputError, match="16 characters"):
+        check_address("127.0.0.1", "short")
+
+
+def test_the_openapi_page_describes_the_service(web):
+    description = web.get("/openapi.json").json()
+    operation = description["paths"]["/test_hopping/"]["get"]
+    names = {parameter["name"] for parameter in operation["parameters"]}
+    assert {"chemsys", "rate_300K_min", "_limit", "_fields"} <= names
+    assert web.get("/docs").status_code == 200
+
+
+@pytest.mark.slow
+def test_random_requests_never_break_it(collections):
+    schemathesis = pytest.importorskip("schemathesis")
+    app = make_app(collections)
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app)
+    for operation in schema.get_all_operations():
+        strategy = operation.ok().as_strategy()
+        _hammer(strategy)
+
+
+def _hammer(strategy):
+    from hypothesis import HealthCheck, given, settings
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(case=strategy)
+    def request(case):
+        answer = case.call()
+        assert answer.status_code < 500, answer.content
+
+    request()
