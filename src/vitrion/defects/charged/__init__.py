@@ -1,0 +1,1 @@
+"""Charged defects of a crystal, by density-functional theory."""
