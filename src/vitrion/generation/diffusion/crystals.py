@@ -117,8 +117,12 @@ def _grid(a: int, b: int, c: int) -> np.ndarray:
 
 def nearest_neighbors(
     batch: CrystalBatch, fractional: torch.Tensor, cutoff: float, most: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return the nearest neighbors of each atom within a cutoff, over all periodic images.
+
+    Where neighbors have to be left out, ``limit`` is the distance of the nearest of them: a
+    function that goes to zero there does not depend on which of several neighbors at one distance
+    happen to be kept.
 
     Returns
     -------
@@ -128,6 +132,8 @@ def nearest_neighbors(
         In A; infinite where there are fewer than K neighbors.
     index : Tensor (B, N, K)
         Which atom of the cell the neighbor is.
+    limit : Tensor (B, N)
+        Distance in A of the nearest neighbor left out; infinite where none is.
     """
     size, n_atoms, _ = fractional.shape
     difference = fractional[:, None] - fractional[:, :, None]
@@ -138,6 +144,11 @@ def nearest_neighbors(
     unwanted = (~batch.mask)[:, None, :, None] | (squares > cutoff**2) | (squares < 1e-8)
     squares = squares.masked_fill(unwanted, torch.inf).reshape(size, n_atoms, -1)
     vectors = vectors.reshape(size, n_atoms, -1, 3)
-    nearest, where = squares.topk(min(most, squares.shape[-1]), largest=False)
+    nearest, where = squares.topk(min(most + 1, squares.shape[-1]), largest=False)
+    limit = nearest[..., -1].sqrt()
+    if nearest.shape[-1] > most:
+        nearest, where = nearest[..., :-1], where[..., :-1]
+    else:
+        limit = torch.full_like(limit, torch.inf)
     vectors = torch.gather(vectors, 2, where[..., None].expand(-1, -1, -1, 3))
-    return vectors, nearest.sqrt(), where // images.shape[1]
+    return vectors, nearest.sqrt(), where // images.shape[1], limit

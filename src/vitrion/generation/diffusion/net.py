@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 HEAVIEST = 100
 N_DESCRIPTORS = 6
 N_WAVES = 12
+TAPER_START = 0.8
+"""Fraction of the distance to the nearest neighbor left out, where messages begin to fade."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class _Edges:
         centers: torch.Tensor,
     ) -> _Edges:
         mask = batch.mask
-        vectors, distances, index = nearest_neighbors(
+        vectors, distances, index, limit = nearest_neighbors(
             batch, fractional, config.cutoff_A, config.neighbors
         )
         rows = torch.zeros(mask.shape, dtype=torch.long, device=batch.device)
@@ -140,7 +142,14 @@ class _Edges:
         spacing = config.cutoff_A / config.radial
         basis = torch.exp(-(((distance - centers) / spacing) ** 2) / 2)
         envelope = 0.5 * (1 + torch.cos(math.pi * distance / config.cutoff_A))
+        envelope = envelope * _taper(distance / limit[mask][:, None, None])
         return cls(directions, (basis * envelope).masked_fill(empty, 0.0), index)
+
+
+def _taper(ratio: torch.Tensor) -> torch.Tensor:
+    """Return 1 up to a ratio of ``TAPER_START``, then fall smoothly to 0 at 1."""
+    x = ((ratio - TAPER_START) / (1 - TAPER_START)).clamp(0, 1)
+    return 1 - x**2 * (3 - 2 * x)
 
 
 class _Layer(nn.Module):

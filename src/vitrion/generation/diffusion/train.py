@@ -211,7 +211,7 @@ class Trainer:
             "step %d epoch %.1f train %.3f validation %.3f",
             self.step,
             self.epochs,
-            np.mean(self.losses[-100:]),
+            np.mean(self.losses[-100:] or [np.nan]),
             validation,
         )
         state = {
