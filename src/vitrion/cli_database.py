@@ -30,8 +30,12 @@ LaunchpadOption = Annotated[
 ]
 
 
+config_app = typer.Typer(help="The files with which FireWorks, jobflow and vitrion work together.")
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
+    app.add_typer(config_app, name="config")
     app.command(epilog="Example:  vitrion query --phase amorphous 'sigma_300K>0.1'")(query)
     app.command(epilog="Example:  vitrion build --store jobflow.yaml")(build)
     app.command(epilog="Example:  vitrion status LiPO2F2")(status)
@@ -189,6 +193,25 @@ def serve(
     with Collections(find_job_store(store)) as collections:
         build_if_changed(collections)
         serve_collections(collections, host, port, token)
+
+
+@config_app.command("init", epilog="Example:  vitrion config init ~/vitrion_config --queue slurm")
+def config_init(
+    folder: Annotated[Path, typer.Argument(help="Folder for the files.")] = Path("vitrion_config"),
+    store: Annotated[str, typer.Option(help="embedded, gridfs or s3.")] = "gridfs",
+    queue: Annotated[str, typer.Option(help="slurm, pbs or sge.")] = "slurm",
+) -> None:
+    """Write commented files for a launchpad, workers, a queue and a store; keeps what is there."""
+    from vitrion.database.config_files import write_config
+
+    report = write_config(folder, store=store, queue=queue)
+    for name in report.written:
+        console.print(f"written  {name}")
+    for name in report.kept:
+        console.print(f"kept     {name}")
+    console.print(f"Edit the files in {report.folder}, then add to your shell's start-up file:")
+    for line in report.shell_lines:
+        console.print(f"  {line}", soft_wrap=True)
 
 
 def _value(name: str, text: str, is_bound: bool) -> Any:

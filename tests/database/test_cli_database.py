@@ -71,6 +71,15 @@ def test_build_says_what_it_did(folder):
     assert "up to date" in run("build", folder=folder)
 
 
+def test_config_init_writes_files_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    text = run("config", "init", str(tmp_path / "c"), "--store", "embedded", "--queue", "pbs")
+    assert "written  jobflow.yaml" in text
+    assert f"export FW_CONFIG_FILE={tmp_path}/c/FW_config.yaml" in text
+    assert "SQLiteJobStore" in (tmp_path / "c" / "jobflow.yaml").read_text()
+    assert "kept     jobflow.yaml" in run("config", "init", str(tmp_path / "c"))
+
+
 def test_conditions():
     assert parse_conditions(["a>=1", "b < 2e-3", "c=x", "material_id=12", "d=false"]) == {
         "a_min": 1.0,
