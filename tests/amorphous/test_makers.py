@@ -25,7 +25,7 @@ TOY = MeltQuenchSettings(
     n_atoms=32,
     melt_temperature_K=2400.0,
     melt_ps=0.6,
-    quench_rate_K_per_ps=7000.0,
+    quench_rate_K_per_ps=3500.0,
     equilibrate_ps=0.3,
     timestep_fs=4.0,
     seed=5,
@@ -77,7 +77,7 @@ def test_the_stages_of_a_toy_glass(toy_run):
     assert document.nsites == 32
     assert document.packing.unit == "atoms"
     assert document.melt_temperature_K == 2400
-    assert document.quench_rate_K_per_ps == 7000
+    assert document.quench_rate_K_per_ps == 3500
     assert document.relaxed
     assert document.provenance.seeds == {"glass": 5}
     assert set(document.trajectories) == {"melt", "quench", "equilibrate"}
@@ -93,14 +93,15 @@ def test_the_quench_follows_its_ramp(toy_run):
     assert melt.ensemble == "nvt"
     assert quench.ensemble == rest.ensemble == "npt"
     assert (quench.start_temperature_K, quench.end_temperature_K) == (2400, 300)
-    assert quench.duration_ps == pytest.approx(2100 / 7000)
+    assert quench.duration_ps == pytest.approx(2100 / 3500)
     temperatures = {}
     for stage, document in (("melt", melt), ("quench", quench), ("equilibrate", rest)):
         with Trajectory(document.trajectory.path) as trajectory:
             temperatures[stage] = trajectory.temperatures()
     # 32 atoms fluctuate by sqrt(2/93) = 15 %
     assert temperatures["melt"][-30:].mean() == pytest.approx(2400, rel=0.35)
-    assert temperatures["quench"][-5:].mean() < 1000
+    # the thermostat's 0.1 ps let the temperature lag behind by 350 K
+    assert temperatures["quench"][-10:].mean() < 300 + 2 * 350
     assert temperatures["equilibrate"][-20:].mean() == pytest.approx(300, rel=0.4)
     seeds = {document.seed for document in (melt, quench, rest)}
     assert len(seeds) == 3

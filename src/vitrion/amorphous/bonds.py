@@ -91,6 +91,15 @@ def site_symbols(structure: Structure) -> NDArray[np.str_]:
     return np.array([site.specie.symbol for site in structure])
 
 
+def bare(structure: Structure) -> Structure:
+    """Return a copy without oxidation states and site properties, such as velocities."""
+    copy = structure.copy()
+    for name in list(copy.site_properties):
+        copy.remove_site_property(name)
+    copy.remove_oxidation_states()
+    return copy
+
+
 def find_bonds(structure: Structure) -> Bonds:
     """Find the covalent bonds of an ordered periodic structure.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vitrion.amorphous.bonds import bare
 from vitrion.amorphous.characterize import characterize, equilibrium_frames, mean_density
 from vitrion.amorphous.memory import melt_memory
 from vitrion.amorphous.speciation import intact_ions
@@ -48,7 +49,7 @@ def glass_document(
     -------
     AmorphousDoc
     """
-    structure = structure.copy(site_properties={})
+    structure = bare(structure)
     references = {
         stage: TrajectoryReference.model_validate(reference)
         for stage, reference in (trajectories or {}).items()

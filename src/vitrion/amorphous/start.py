@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.amorphous.bonds import find_bonds
+from vitrion.amorphous.bonds import bare, find_bonds
 from vitrion.amorphous.cell import PackedCell, face_distances, shortest_contact
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.volume import check_volume_per_atom
@@ -86,8 +86,7 @@ def melt_start(
         min(face_distances(crystal) * repeats) < min_side_A
     ):
         repeats[np.argmin(face_distances(crystal) * repeats)] += 1
-    structure = crystal.copy(site_properties={})
-    structure.remove_oxidation_states()
+    structure = bare(crystal)
     structure.make_supercell(np.diag(repeats))
     if volume_per_atom_A3 is not None:
         check_volume_per_atom(structure.composition, volume_per_atom_A3)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel, Field
 
 from vitrion.amorphous.memory import MeltMemory
-from vitrion.amorphous.order import AMORPHOUS_BELOW
+from vitrion.amorphous.order import AMORPHOUS_BELOW, SURE_VERDICT_ATOMS
 from vitrion.amorphous.settings import MeltQuenchSettings
 from vitrion.amorphous.speciation import Speciation
 from vitrion.documents.base import VitrionDoc
@@ -160,6 +160,11 @@ class AmorphousDoc(VitrionDoc):
     def findings(self) -> list[str]:
         """Return one sentence for each thing that went otherwise than in a sound glass."""
         found = []
+        if self.nsites is not None and self.nsites < SURE_VERDICT_ATOMS:
+            found.append(
+                f"A cell of {self.nsites} atoms is too small for a sure verdict: a glass of fewer "
+                f"than {SURE_VERDICT_ATOMS} can look crystalline by chance."
+            )
         if not self.is_amorphous:
             found.append("The cell is crystalline: an isometry maps its framework onto itself.")
         if self.melt is not None and not self.melt.forgotten:
