@@ -71,7 +71,7 @@ class Checkpoint:
     n_frames : int
         Frames in the trajectory at this moment.
     elapsed_s : float
-        Wall time spent so far, over all parts of the run.
+        Wall time spent on steps so far, over all parts of the run.
     settings : dict
         Of the run, as JSON.
     potential : dict

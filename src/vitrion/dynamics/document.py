@@ -15,10 +15,13 @@ from vitrion.potentials.spec import sha256_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ase import Atoms
+
     from vitrion.dynamics.result import MDResult
     from vitrion.potentials import PotentialSpec
 
 VIEW_POINTS = 200
+ASSESSED_FRAMES = 20
 
 
 def md_document(result: MDResult, potential: PotentialSpec | None = None, **kwargs: Any) -> MDDoc:
@@ -82,6 +85,18 @@ def md_document(result: MDResult, potential: PotentialSpec | None = None, **kwar
     )
 
 
+def thinned(result: MDResult) -> list[Atoms]:
+    """Return a few frames of a run, evenly spaced from the first to the last."""
+    with Trajectory(result.trajectory) as trajectory:
+        kept = _evenly(trajectory.n_frames, ASSESSED_FRAMES)
+        return [next(trajectory.to_ase(slice(index, index + 1))) for index in kept]
+
+
+def _evenly(n_frames: int, most: int) -> list[int]:
+    """Choose at most that many frames, the first and the last among them."""
+    return np.unique(np.linspace(0, n_frames - 1, min(n_frames, most)).round().astype(int)).tolist()
+
+
 def _reference(path: Path) -> dict[str, Any]:
     return {
         "path": str(path.absolute()),
@@ -92,8 +107,7 @@ def _reference(path: Path) -> dict[str, Any]:
 
 
 def _view(trajectory: Trajectory) -> ThinnedView:
-    last = trajectory.n_frames - 1
-    kept = np.unique(np.linspace(0, last, min(last + 1, VIEW_POINTS)).round().astype(int))
+    kept = _evenly(trajectory.n_frames, VIEW_POINTS)
     pressures = trajectory.pressures()[kept]
     return ThinnedView(
         times_ps=trajectory.times_ps()[kept].tolist(),

@@ -259,14 +259,14 @@ class _Run:
         s = self.settings
         try:
             with RunProgress(s, self.directory, report) as progress:
-                last_save = time.monotonic()
+                first = last_save = time.monotonic()
                 while self.state.step < s.n_steps:
                     self._step()
                     at_end = self.state.step == s.n_steps
                     progress.update(self.state.step, temperature(self.state, self.system), at_end)
                     if at_end or self.state.step % s.checkpoint_every == 0:
                         now = time.monotonic()
-                        self._save(now - began)
+                        self._save(now - first)
                         block, last_save = now - last_save, now
                         if walltime_s is not None and now - began + 1.1 * block > walltime_s:
                             break

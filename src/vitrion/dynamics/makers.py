@@ -13,12 +13,13 @@ from atomate2.utils.path import strip_hostname
 from jobflow import CURRENT_JOB, Maker, Response, job
 
 from vitrion.documents.md import MDDoc, MDSeriesDoc
-from vitrion.dynamics.document import md_document
+from vitrion.dynamics.document import md_document, thinned
 from vitrion.dynamics.engine import is_same_run, run_md
 from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.workers import MDTask, run_many
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials import describe_potential, get_potential, load_calculator
+from vitrion.potentials.trust import assess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +45,9 @@ class ForceFieldDynamics(ForceFieldMixin):
         What to do.
     walltime_s : float or None
         Seconds after which a job replaces itself by one that continues it; it ends at a checkpoint.
+    reference_potential : str or None
+        Name of a second potential; its forces are compared with the run's on a few frames, for the
+        document's ``trust``.
     root_dir : str or None
         Folder under which each job has one named by its uuid, so that a job that is run again, in
         whatever launch directory, finds its checkpoint. None is the launch directory.
@@ -52,6 +56,7 @@ class ForceFieldDynamics(ForceFieldMixin):
     potential: str | None = None
     settings: MDSettings = field(default_factory=MDSettings)
     walltime_s: float | None = None
+    reference_potential: str | None = None
     root_dir: str | None = None
 
     def __post_init__(self) -> None:
@@ -89,6 +94,13 @@ class ForceFieldDynamics(ForceFieldMixin):
         kwargs = {key: str(value) for key, value in self.calculator_kwargs.items()}
         return {**identity, "calculator_kwargs": kwargs}
 
+    def document(self, result: MDResult) -> MDDoc:
+        """Make the document of a run, with what can be said about the trust in it."""
+        if not self._unnamed or not result.complete:
+            return md_document(result, self.spec())
+        trust = assess(thinned(result), self.potential, self.reference_potential)
+        return md_document(result, self.spec(), trust=trust)
+
     def _get_calculator(self) -> Calculator:
         return self.loader()()
 
@@ -114,7 +126,7 @@ class MDMaker(ForceFieldDynamics, Maker):
     ----------
     name : str
         The name of the jobs.
-    potential, settings, walltime_s, root_dir
+    potential, settings, walltime_s, reference_potential, root_dir
         See :class:`ForceFieldDynamics`.
     force_field_name, calculator_meta, calculator_kwargs, task_document_kwargs
         See atomate2's ``ForceFieldMixin``.
@@ -146,7 +158,7 @@ class MDMaker(ForceFieldDynamics, Maker):
             Of the run; where the walltime ended it, the job replaces itself to go on.
         """
         result = self.run(structure, prev_dir)
-        document = md_document(result, self.spec())
+        document = self.document(result)
         if result.complete:
             return document
         return Response(
@@ -190,7 +202,7 @@ class MDSeriesMaker(ForceFieldDynamics, Maker):
         Runs at each temperature.
     workers : int or None
         Processes at a time; None is the user's setting.
-    potential, settings, walltime_s, root_dir
+    potential, settings, walltime_s, reference_potential, root_dir
         See :class:`ForceFieldDynamics`.
     """
 
@@ -240,7 +252,7 @@ class MDSeriesMaker(ForceFieldDynamics, Maker):
         document = MDSeriesDoc(
             dir_name=str(root),
             runs={
-                outcome.name: md_document(outcome.result, self.spec())
+                outcome.name: self.document(outcome.result)
                 for outcome in outcomes
                 if outcome.result is not None
             },

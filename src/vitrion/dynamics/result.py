@@ -38,7 +38,7 @@ class MDResult:
     n_steps, n_frames : int
         Made and saved so far.
     elapsed_s, ns_per_day : float
-        Wall time over all parts of the run, and speed.
+        Wall time spent on steps over all parts of the run, and speed.
     structure : Structure
         Last moment, with the site property ``velocities`` in A/fs.
     energy_eV : float

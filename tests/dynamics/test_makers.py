@@ -1,0 +1,182 @@
+"""The jobs: composition, continuation after a walltime, provenance, FireWorks."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from jobflow import Flow, JobStore, Maker, run_locally
+from jobflow.managers.fireworks import flow_to_workflow
+from maggma.stores import MemoryStore
+from monty.json import MontyDecoder, MontyEncoder
+from pair_potentials import argon
+from pymatgen.core import Structure
+
+from fireworks import Workflow
+from vitrion.database.sqlite_store import open_job_store
+from vitrion.documents.md import MDDoc, MDSeriesDoc
+from vitrion.dynamics.makers import MDMaker, MDSeriesMaker
+from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.trajectory import Trajectory
+from vitrion.errors import InputError
+from vitrion.potentials.spec import sha256_of
+
+FORCE_FIELD = {"@module": "ase.calculators.lj", "@callable": "LennardJones"}
+PARAMETERS = {"sigma": 3.4, "epsilon": 0.0104, "rc": 5.0, "smooth": True}
+SETTINGS = MDSettings(
+    temperature_K=40,
+    timestep_fs=5,
+    duration_ps=0.2,
+    save_interval_fs=10,
+    checkpoint_interval_ps=0.1,
+)
+
+
+def maker(cls=MDMaker, **kwargs):
+    return cls(
+        force_field_name=FORCE_FIELD,
+        calculator_kwargs=dict(PARAMETERS),
+        **{"settings": SETTINGS, **kwargs},
+    )
+
+
+@pytest.fixture
+def crystal():
+    return Structure.from_ase_atoms(argon())
+
+
+def run(flow, folder):
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    return run_locally(
+        flow, root_dir=folder, create_folders=True, store=store, ensure_success=True, log=False
+    ), store
+
+
+def test_walltime_makes_the_job_continue_itself(tmp_path, crystal, same_frames):
+    job = maker(walltime_s=0).make(crystal)
+    responses, store = run(job, tmp_path / "parts")
+    assert sorted(responses[job.uuid]) == [1, 2]
+    documents = [responses[job.uuid][index].output for index in (1, 2)]
+    assert [document.complete for document in documents] == [False, True]
+    assert [document.n_steps for document in documents] == [20, 40]
+    assert documents[0].dir_name == documents[1].dir_name
+    whole = maker().make(crystal)
+    document = run(whole, tmp_path / "whole")[0][whole.uuid][1].output
+    same_frames(document.trajectory.path, documents[1].trajectory.path)
+    stored = MDDoc.model_validate(store.get_output(job.uuid))
+    assert stored.complete
+    assert stored.structure == document.structure
+
+
+def test_document_refers_to_files_and_holds_a_thinned_view(tmp_path, crystal):
+    settings = MDSettings(
+        **{
+            **SETTINGS.model_dump(),
+            "duration_ps": 1.25,
+            "save_interval_fs": 5,
+            "mobile": "Ar",
+            "seed": 9,
+        }
+    )
+    job = maker(settings=settings).make(crystal)
+    document = run(job, tmp_path)[0][job.uuid][1].output
+    assert document.trajectory.sha256 == sha256_of(tmp_path / document.trajectory.path)
+    assert document.checkpoint.sha256 == sha256_of(tmp_path / document.checkpoint.path)
+    assert document.trajectory.n_frames == 251
+    assert len(document.view.times_ps) == 200
+    assert document.view.times_ps[-1] == pytest.approx(1.25)
+    with Trajectory(document.trajectory.path) as trajectory:
+        assert document.view.energy_eV[-1] == trajectory.energies()[-1]
+        assert document.mean_temperature_K == pytest.approx(trajectory.temperatures().mean())
+    assert abs(document.energy_drift_meV_per_atom_ps) < 0.01
+    assert document.provenance.seeds == {"dynamics": 9}
+    assert document.provenance.job_uuids == [job.uuid]
+    assert document.force_field["name"] == "ase.calculators.lj.LennardJones"
+    assert document.mobile == "Ar"
+    velocities = np.array(document.structure.site_properties["velocities"])
+    kelvin = 0.03995 * np.sum((1e5 * velocities) ** 2) / (93 * 8.314462618)
+    assert kelvin == pytest.approx(document.view.temperature_K[-1], rel=1e-3), "A/fs"
+    assert len(json.dumps(document.model_dump(mode="json"))) < 100_000
+    assert MDDoc.model_validate_json(document.model_dump_json()).view == document.view
+
+
+def test_a_chain_of_jobs_carries_velocities(tmp_path, crystal):
+    nve = MDSettings(**{**SETTINGS.model_dump(), "ensemble": "nve"})
+    first = maker(settings=nve).make(crystal)
+    second = maker(settings=nve).make(first.output.structure, prev_dir=first.output.dir_name)
+    long = maker(settings=MDSettings(**{**nve.model_dump(), "duration_ps": 0.4})).make(crystal)
+    responses, _ = run(Flow([first, second, long]), tmp_path)
+    end, whole = (responses[job.uuid][1].output.structure for job in (second, long))
+    moved = end.frac_coords - whole.frac_coords
+    np.testing.assert_allclose(moved, np.round(moved), atol=1e-9)
+
+
+def test_makers_update_and_survive_json(crystal):
+    original = maker(walltime_s=60.0)
+    copy = MontyDecoder().process_decoded(json.loads(json.dumps(original, cls=MontyEncoder)))
+    assert copy == original
+    hot = original.update_kwargs({"_set": {"settings->temperature_K": 90}}, dict_mod=True)
+    assert hot.settings == MDSettings(**{**SETTINGS.model_dump(), "temperature_K": 90})
+    assert original.settings == SETTINGS
+    job = original.make(crystal)
+    job.update_maker_kwargs({"walltime_s": 5.0})
+    assert job.maker.walltime_s == 5.0
+    assert isinstance(job.maker, Maker)
+    with pytest.raises(InputError, match="temperature_K"):
+        original.update_kwargs({"settings": {"temperature_K": -1}})
+    with pytest.raises(InputError, match="not both"):
+        maker(potential="chgnet")
+
+
+def test_unreachable_previous_directory_is_refused(tmp_path, crystal, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="cannot be reached"):
+        maker().run(crystal, prev_dir="elsewhere:/no/such/folder")
+    assert not list(tmp_path.iterdir())
+
+
+def test_series_runs_every_temperature_and_replica(tmp_path, crystal):
+    crystal.add_site_property("velocities", np.zeros((32, 3)).tolist())
+    series = maker(
+        MDSeriesMaker, temperatures_K=(20.0, 60.0), replicas=2, workers=2, walltime_s=3600.0
+    )
+    job = series.make(crystal)
+    document = run(job, tmp_path)[0][job.uuid][1].output
+    assert isinstance(document, MDSeriesDoc)
+    assert sorted(document.runs) == ["s0-20K-r0", "s0-20K-r1", "s0-60K-r0", "s0-60K-r1"]
+    assert not document.failures
+    assert len({one.seed for one in document.runs.values()}) == 4
+    assert document.runs["s0-60K-r0"].view.temperature_K[0] == pytest.approx(60)
+    assert len({one.energy_eV for one in document.runs.values()}) == 4
+
+
+def test_series_continues_after_its_walltime(tmp_path, crystal):
+    job = maker(MDSeriesMaker, temperatures_K=(20.0,), workers=1, walltime_s=1e-3).make(crystal)
+    job.maker.walltime_s = 1e-3
+    root = tmp_path / "series"
+    root.mkdir()
+    tasks = job.maker.tasks([crystal], root)
+    assert [task.directory for task in tasks] == [root / "s0-20K-r0"]
+    responses, _ = run(job, tmp_path)
+    assert len(responses[job.uuid]) >= 2
+    last = responses[job.uuid][max(responses[job.uuid])].output
+    assert last.runs["s0-20K-r0"].complete
+
+
+def test_fireworks_round_trip_continues_in_another_launch_directory(tmp_path, crystal, monkeypatch):
+    """Each part runs in a launch directory of its own, from its JSON, as rlaunch would do it."""
+    store = open_job_store(tmp_path / "store")
+    workflow = flow_to_workflow(Flow([maker(walltime_s=0).make(crystal)]), store=store)
+    waiting = [workflow.to_format("json")]
+    launches = []
+    while waiting:
+        (firework,) = Workflow.from_format(waiting.pop(0), "json").fws
+        folder = tmp_path / f"launch{len(launches)}"
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        action = firework.tasks[0].run_task(firework.spec)
+        launches.append(os.listdir(folder))
+        waiting += [detour.to_format("json") for detour in action.detours]
+    assert [len(files) for files in launches] == [1, 0], "the second part went on in the first's"
+    outputs = sorted(store.query({}), key=lambda document: document["index"])
+    assert [document["output"]["complete"] for document in outputs] == [False, True]
