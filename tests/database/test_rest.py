@@ -12,9 +12,9 @@ from vitrion.errors import InputError
 for package in ("fastapi", "httpx"):
     pytest.importorskip(package, reason="needs the extra 'serve'")
 
-from fastapi.testclient import TestClient
+from fastapi.testclient import TestClient  # noqa: E402
 
-from vitrion.database.rest import check_address, make_app
+from vitrion.database.rest import check_address, make_app  # noqa: E402
 
 TOKEN = "0123456789abcdef0123"
 BARRIERS = [0.2, 0.25, 0.3, 0.35, 0.4]
