@@ -1,7 +1,7 @@
 """MatterGen and XtalPaint, run as programs in an environment of their own.
 
 Neither can be installed beside this package (MatterGen 1.0 needs numpy below 2 and an old torch),
-so they are asked through files: MatterGen by its command, XtalPaint by ``xtalpaint_program.py``.
+so they are asked through files: MatterGen by its command, XtalPaint by ``programs/run_xtalpaint.py``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 MATTERGEN_VERSION = (1, 0)
 MATTERGEN_OUTPUT = "generated_crystals.extxyz"
-XTALPAINT_PROGRAM = Path(__file__).with_name("xtalpaint_program.py")
+XTALPAINT_PROGRAM = Path(__file__).with_name("programs") / "run_xtalpaint.py"
 
 
 @dataclass

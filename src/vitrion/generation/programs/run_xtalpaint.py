@@ -1,4 +1,7 @@
-"""Runs in XtalPaint's environment, not in this package's: REQUEST.json in, ANSWER.extxyz out."""
+"""Runs in XtalPaint's environment, not in this package's: REQUEST.json in, ANSWER.extxyz out.
+
+It has a folder of its own because Python puts a program's folder first among those it imports from.
+"""
 
 import json
 import random
