@@ -36,7 +36,7 @@ rest, nor with Gaussian displacements of 0.15 or 0.25 A on every coordinate (low
 "crystalline" in 87 cells of 60 atoms or more (highest overlap 0.46), 1 in 39 of 48 to 60."""
 
 SURE_VERDICT_ATOMS = 48
-"""Smaller glasses are called crystalline by chance: 13 % of packed cells of 32 atoms, 43 % of 24."""
+"""Smaller glasses can look crystalline: 13 % of packed cells of 32 atoms did, 43 % of 24."""
 
 METRIC_TOLERANCE = 0.08
 """Largest relative change of the cell's metric under a rotation that is tried."""

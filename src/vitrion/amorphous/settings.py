@@ -63,7 +63,11 @@ class MeltQuenchSettings(BaseModel):
         "packed from atoms.",
     )
     melt_ps: float = Field(20.0, gt=0, description="Time in the melt in ps, at the packed volume.")
-    quench_rate_K_per_ps: float = Field(50.0, gt=0, description="Cooling rate in K/ps.")
+    quench_rate_K_per_ps: float = Field(
+        50.0,
+        gt=0,
+        description="Cooling rate in K/ps; the temperature lags behind by about 0.2 ps of it.",
+    )
     quench_ensemble: Literal["nvt", "npt"] = Field(
         "npt",
         description="Whether the cell keeps its volume or follows the pressure while cooling.",
