@@ -111,6 +111,22 @@ def test_a_chain_of_jobs_carries_velocities(tmp_path, crystal):
     np.testing.assert_allclose(moved, np.round(moved), atol=1e-9)
 
 
+def test_walltime_and_carried_velocities_go_together(tmp_path, crystal):
+    """The continuation no longer knows the job whose velocities the run began with."""
+    first = maker().make(crystal)
+    start = run(first, tmp_path / "first")[0][first.uuid][1].output
+    bare = start.structure.copy()
+    bare.remove_site_property("velocities")
+    parts = maker(walltime_s=0).make(bare, prev_dir=start.dir_name)
+    responses, _ = run(parts, tmp_path / "second")
+    documents = [responses[parts.uuid][index].output for index in (1, 2)]
+    assert documents[0].dir_name == documents[1].dir_name
+    assert documents[1].n_steps == 40
+    at_once = maker().make(start.structure)
+    whole = run(at_once, tmp_path / "third")[0][at_once.uuid][1].output
+    assert documents[1].energy_eV == pytest.approx(whole.energy_eV, abs=1e-9)
+
+
 def test_makers_update_and_survive_json(crystal):
     original = maker(walltime_s=60.0)
     copy = MontyDecoder().process_decoded(json.loads(json.dumps(original, cls=MontyEncoder)))

@@ -75,3 +75,6 @@ def test_a_system_that_cannot_be_run_is_refused():
         MDSettings().check_system(["Li"], cell, periodic, None)
     with pytest.raises(InputError, match="periodic along all three"):
         MDSettings(ensemble="npt").check_system(["Li"] * 2, cell, (True, True, False), None)
+    with pytest.raises(InputError, match="hydrogen"):
+        MDSettings().check_system(["Li", "H"], cell, periodic, None)
+    MDSettings(timestep_fs=0.5).check_system(["Li", "H"], cell, periodic, None)

@@ -14,6 +14,7 @@ from vitrion.dynamics.state import State
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 FILE_NAME = "checkpoint.npz"
@@ -46,15 +47,19 @@ class Start:
     cell: np.ndarray
     velocities: np.ndarray
 
-    def same_as(self, other: Start) -> bool:
-        """Whether both describe the same system to the precision of a document."""
-        if not np.array_equal(self.numbers, other.numbers):
+    def fits(self, asked: Start) -> bool:
+        """Whether a run that began here is the one asked for, to the precision of a document.
+
+        Where no velocities are asked for, any will do: they may have come from an earlier run.
+        """
+        if not np.array_equal(self.numbers, asked.numbers):
             return False
+        names = ["masses", "pbc", "positions", "cell"]
+        if not np.isnan(asked.velocities).any():
+            names.append("velocities")
         return all(
-            np.allclose(
-                getattr(self, name), getattr(other, name), rtol=0, atol=1e-6, equal_nan=True
-            )
-            for name in ("masses", "pbc", "positions", "cell", "velocities")
+            np.allclose(getattr(self, name), getattr(asked, name), rtol=0, atol=1e-6)
+            for name in names
         )
 
 
@@ -82,7 +87,7 @@ class Checkpoint:
 
     start: Start
     state: State
-    random_state: dict[str, Any]
+    random_state: Mapping[str, Any]
     n_frames: int
     elapsed_s: float
     settings: dict[str, Any]

@@ -182,7 +182,7 @@ def _matching_checkpoint(
         raise InputError(
             f"The directory {directory} holds a run with another potential: use an empty directory."
         )
-    if not checkpoint.start.same_as(start):
+    if not checkpoint.start.fits(start):
         raise InputError(
             f"The directory {directory} holds a run of another structure: use an empty directory."
         )

@@ -44,7 +44,7 @@ class ForceProvider:
         calculator: Calculator,
         numbers: np.ndarray,
         masses: np.ndarray,
-        pbc: Sequence[bool],
+        pbc: Sequence[bool] | np.ndarray,
         remove_net_force: bool = True,
     ) -> None:
         self._calculator = calculator

@@ -82,7 +82,7 @@ class JournaledFile(io.RawIOBase):
         self._size = self._position if size is None else size
         return self._size
 
-    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]  # noqa: D102
+    def readinto(self, buffer) -> int:  # noqa: D102
         view = memoryview(buffer).cast("B")
         count = max(0, min(len(view), self._size - self._position))
         self._read_disk(self._position, view[:count])
@@ -93,7 +93,7 @@ class JournaledFile(io.RawIOBase):
         self._position += count
         return count
 
-    def write(self, data) -> int:  # type: ignore[no-untyped-def]  # noqa: D102
+    def write(self, data) -> int:  # noqa: D102
         view = memoryview(data).cast("B")
         for number, start, stop, offset in self._spans(len(view)):
             page = self._pages.get(number)

@@ -64,39 +64,35 @@ class ForceFieldDynamics(ForceFieldMixin):
         super().__post_init__()
         if isinstance(self.settings, dict):
             self.settings = MDSettings.from_dict(self.settings)
-        if self.potential is not None and not self._unnamed:
+        atomate2_names_it = self.calculator_meta != MLFF.Forcefield
+        if self.potential is not None and atomate2_names_it:
             raise InputError("Name either a potential or an atomate2 force field, not both.")
-        if self.potential is None and self._unnamed:
+        if self.potential is None and not atomate2_names_it:
             self.potential = get_potential().name  # the default may change before the job runs
-
-    @property
-    def _unnamed(self) -> bool:
-        """Whether no force field is named the atomate2 way."""
-        return self.calculator_meta == MLFF.Forcefield
 
     def spec(self) -> PotentialSpec | None:
         """Return the registry's description of the potential; None for atomate2's force fields."""
-        return get_potential(self.potential) if self._unnamed else None
+        return None if self.potential is None else describe_potential(self.potential)
 
     def loader(self) -> Callable[[], Calculator]:
         """Return a function that loads the calculator, fit to be sent to another process."""
-        if self._unnamed:
+        if self.potential is not None:
             return partial(load_calculator, self.potential, **self.calculator_kwargs)
-        return partial(ase_calculator, self.calculator_meta, **self.calculator_kwargs)
+        return partial(ase_calculator, self.calculator_meta, **self.calculator_kwargs)  # type: ignore[arg-type, return-value]
 
     def identity(self) -> dict[str, Any]:
         """Return what tells this potential from another, as JSON."""
-        if self._unnamed:
-            spec = describe_potential(self.potential)
-            identity = {"name": spec.name, "version": spec.version, "sha256": spec.sha256}
+        spec = self.spec()
+        if spec is not None:
+            names = {"name": spec.name, "version": spec.version, "sha256": spec.sha256}
         else:
-            identity = {"name": str(self.calculator_meta)}
+            names = {"name": str(self.calculator_meta)}
         kwargs = {key: str(value) for key, value in self.calculator_kwargs.items()}
-        return {**identity, "calculator_kwargs": kwargs}
+        return {**names, "calculator_kwargs": kwargs}
 
     def document(self, result: MDResult) -> MDDoc:
         """Make the document of a run, with what can be said about the trust in it."""
-        if not self._unnamed or not result.complete:
+        if self.potential is None or not result.complete:
             return md_document(result, self.spec())
         trust = assess(thinned(result), self.potential, self.reference_potential)
         return md_document(result, self.spec(), trust=trust)

@@ -124,7 +124,7 @@ def last_structure(checkpoint: Checkpoint) -> Structure:
 
     start, state = checkpoint.start, checkpoint.state
     return Structure(
-        Lattice(state.cell, pbc=tuple(bool(flag) for flag in start.pbc)),
+        Lattice(state.cell, pbc=(bool(start.pbc[0]), bool(start.pbc[1]), bool(start.pbc[2]))),
         [Element.from_Z(int(number)) for number in start.numbers],
         state.positions,
         coords_are_cartesian=True,

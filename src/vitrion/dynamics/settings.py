@@ -20,6 +20,7 @@ Ramp = float | tuple[float, float]
 
 TEMPERATURE_LIMIT_K = 20_000.0
 PRESSURE_LIMIT_GPA = 1_000.0
+HYDROGEN_TIMESTEP_FS = 1.0
 
 
 class MDSettings(BaseModel):
@@ -166,7 +167,11 @@ class MDSettings(BaseModel):
         return _at(self.pressure_GPa or 0.0, step / self.n_steps)
 
     def check_system(
-        self, symbols: Sequence[str], cell: np.ndarray, pbc: Sequence[bool], cutoff_A: float | None
+        self,
+        symbols: Sequence[str],
+        cell: np.ndarray,
+        pbc: Sequence[bool] | np.ndarray,
+        cutoff_A: float | None,
     ) -> None:
         """Refuse a system that these settings or the potential cannot simulate.
 
@@ -184,7 +189,8 @@ class MDSettings(BaseModel):
         Raises
         ------
         InputError
-            If the system is too small, not periodic under npt, or lacks the mobile element.
+            If the system is too small, too light for the time step, not periodic under npt, or
+            lacks the mobile element.
         """
         if not len(symbols):
             raise InputError("The structure has no atoms: give one that has.")
@@ -197,6 +203,11 @@ class MDSettings(BaseModel):
             raise InputError(
                 f"The mobile species '{self.mobile}' is not in the structure, which "
                 f"holds {', '.join(sorted(set(symbols)))}."
+            )
+        if "H" in symbols and self.timestep_fs > HYDROGEN_TIMESTEP_FS:
+            raise InputError(
+                "The structure holds hydrogen, which needs a time step of at most "
+                f"{HYDROGEN_TIMESTEP_FS:g} fs, not {self.timestep_fs:g}."
             )
         if self.ensemble == "npt" and not all(pbc):
             raise InputError(

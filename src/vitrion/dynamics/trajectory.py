@@ -60,14 +60,24 @@ class TrajectoryWriter:
     ----------
     path : Path
         An existing trajectory file; see :meth:`create`.
+
+    Raises
+    ------
+    InputError
+        If the file does not exist or is not a trajectory.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = Path(path)
         self._pending: list[Frame] = []
         self.n_frames = 0
-        with JournaledFile(self._path, writable=True) as raw, h5py.File(raw, "r") as file:
-            self.n_frames = len(file["frames/step"])
+        if not self._path.is_file():
+            raise InputError(f"There is no trajectory file {self._path} to append to.")
+        try:
+            with JournaledFile(self._path, writable=True) as raw, h5py.File(raw, "r") as file:
+                self.n_frames = len(file["frames/step"])
+        except (OSError, KeyError) as exc:
+            raise InputError(f"{self._path} is not a readable trajectory file.") from exc
 
     @classmethod
     def create(
@@ -78,7 +88,7 @@ class TrajectoryWriter:
         *,
         timestep_fs: float,
         frame_interval_fs: float,
-        pbc: Sequence[bool] = (True, True, True),
+        pbc: Sequence[bool] | np.ndarray = (True, True, True),
         with_forces: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> Self:
