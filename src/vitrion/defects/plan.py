@@ -70,8 +70,10 @@ def vacancies(host: Host) -> list[Edit]:
     ]
 
 
-def near_pairs(host: Host, sites: Sequence[Site], n_shells: int = 2) -> list[Edit]:
-    """Return each distinct ion moved into the nearest sites.
+def near_pairs(
+    host: Host, sites: Sequence[Site], active: Sequence[int] | None = None, n_shells: int = 2
+) -> list[Edit]:
+    """Return each distinct ion moved into the nearest of the active sites (all by default).
 
     In a crystal these are the ``n_shells`` nearest shells of each kind of site, since a pair in
     the first often recombines; in a glass the nearest ``n_shells`` sites of any kind.
@@ -79,8 +81,8 @@ def near_pairs(host: Host, sites: Sequence[Site], n_shells: int = 2) -> list[Edi
     edits = []
     for ion in distinct_ions(host):
         shells: list[tuple[float, int, NDArray[np.float64], int]] = []
-        for k, site in enumerate(sites):
-            places, distances = _distances(host, ion.index, site)
+        for k in _active(sites, active):
+            places, distances = _distances(host, ion.index, sites[k])
             for shell in _shells(distances)[:n_shells]:
                 shells.append((float(distances[shell[0]]), k, places[shell[0]], len(shell)))
         shells.sort(key=lambda item: item[0])
@@ -93,7 +95,7 @@ def near_pairs(host: Host, sites: Sequence[Site], n_shells: int = 2) -> list[Edi
     return edits
 
 
-def far_pairs(host: Host, sites: Sequence[Site]) -> list[Edit]:
+def far_pairs(host: Host, sites: Sequence[Site], active: Sequence[int] | None = None) -> list[Edit]:
     """Return pairs as far apart as the cell allows, enough to give every site an energy.
 
     In a crystal every distinct ion is moved to the farthest copy of every kind of site. In a glass
@@ -103,9 +105,9 @@ def far_pairs(host: Host, sites: Sequence[Site]) -> list[Edit]:
     """
     ions = distinct_ions(host)
     if not host.group.is_trivial:
-        pairs = [(ion, k) for ion in ions for k in range(len(sites))]
+        pairs = [(ion, k) for ion in ions for k in _active(sites, active)]
     else:
-        pairs = _reference_pairs(host, ions, sites)
+        pairs = _reference_pairs(host, ions, sites, _active(sites, active))
     edits = []
     for ion, k in pairs:
         places, distances = _distances(host, ion.index, sites[k])
@@ -166,16 +168,22 @@ def _shells(distances: NDArray[np.float64]) -> list[NDArray[np.int64]]:
 
 
 def _reference_pairs(
-    host: Host, ions: Sequence[Ion], sites: Sequence[Site]
+    host: Host, ions: Sequence[Ion], sites: Sequence[Site], active: Sequence[int]
 ) -> list[tuple[Ion, int]]:
-    table = np.array([[_distances(host, ion.index, s)[1].max() for s in sites] for ion in ions])
+    table = np.array(
+        [[_distances(host, ion.index, sites[k])[1].max() for k in active] for ion in ions]
+    )
     # Two ions that see the sites most differently, and two sites that see the ions so.
     ion_pair = _most_different(table)
     site_pair = _most_different(table.T)
     chosen = [(i, k) for i in ion_pair for k in site_pair]
-    chosen += [(max(ion_pair, key=lambda i: table[i, k]), k) for k in range(len(sites))]
+    chosen += [(max(ion_pair, key=lambda i: table[i, k]), k) for k in range(len(active))]
     chosen += [(i, max(site_pair, key=lambda k: table[i, k])) for i in range(len(ions))]
-    return [(ions[i], k) for i, k in dict.fromkeys(chosen)]
+    return [(ions[i], active[k]) for i, k in dict.fromkeys(chosen)]
+
+
+def _active(sites: Sequence[Site], active: Sequence[int] | None) -> Sequence[int]:
+    return range(len(sites)) if active is None else active
 
 
 def _most_different(table: NDArray[np.float64]) -> tuple[int, int]:

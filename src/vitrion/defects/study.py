@@ -21,7 +21,7 @@ from vitrion.defects.sites import Site, candidate_sites
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from ase.calculators.calculator import Calculator
     from numpy.typing import ArrayLike
@@ -124,8 +124,6 @@ def study_defects(
         min_radius_A=settings.min_radius_A,
         max_sites=settings.max_sites,
     )
-    edits = planned_edits(host, sites, settings)
-    edits += extra_edits(host, sites) if extra_edits else []
     ledger = Ledger(None if directory is None else Path(directory) / LEDGER_FILE)
     context = f"{getattr(potential, 'name', potential)} {settings.fmax_eV_A} {settings.max_steps}"
     energy_settings = EnergySettings(
@@ -134,10 +132,27 @@ def study_defects(
         rattle_A=settings.rattle_A,
         seed=settings.seed,
     )
-    defects = defect_energies(
-        host, edits, relax, energy_settings, ledger=ledger, context=context, on_progress=on_progress
-    )
+
+    def compute(edits: list[Edit]) -> list[Defect]:
+        return defect_energies(
+            host,
+            edits,
+            relax,
+            energy_settings,
+            ledger=ledger,
+            context=context,
+            on_progress=on_progress,
+        )
+
+    edits = single_edits(host, sites, settings)
+    defects = compute(edits)
     mark_duplicates(defects, host)
+    # Pairs are made of the sites that hold an ion of their own at rest.
+    more = pair_edits(host, sites, settings, distinct_sites(defects))
+    more += extra_edits(host, sites) if extra_edits else []
+    pairs = compute(more)
+    mark_duplicates(pairs, host)
+    edits, defects = [*edits, *more], [*defects, *pairs]
     document = assemble(
         host,
         sites,
@@ -182,16 +197,25 @@ def study_defects(
     return DefectStudy(document, host, sites, defects)
 
 
-def planned_edits(host: Host, sites: list[Site], settings: DefectSettings) -> list[Edit]:
-    """Return the edits of the kinds asked for, each once."""
-    plans: dict[str, Callable[[], list[Edit]]] = {
-        "insertion": lambda: insertions(host, sites),
-        "vacancy": lambda: vacancies(host),
-        "near": lambda: near_pairs(host, sites),
-        "far": lambda: far_pairs(host, sites),
-    }
-    edits = [edit for kind in settings.kinds for edit in plans[kind]()]
+def single_edits(host: Host, sites: list[Site], settings: DefectSettings) -> list[Edit]:
+    """Return the insertions and vacancies, where asked for."""
+    edits = insertions(host, sites) if "insertion" in settings.kinds else []
+    return edits + (vacancies(host) if "vacancy" in settings.kinds else [])
+
+
+def pair_edits(
+    host: Host, sites: list[Site], settings: DefectSettings, active: list[int] | None
+) -> list[Edit]:
+    """Return the pairs, where asked for, each once."""
+    edits = near_pairs(host, sites, active) if "near" in settings.kinds else []
+    edits += far_pairs(host, sites, active) if "far" in settings.kinds else []
     return list({edit.label: edit for edit in edits}.values())
+
+
+def distinct_sites(defects: Sequence[Defect]) -> list[int] | None:
+    """Return the sites where an insertion stayed; None where none was made or none stayed."""
+    records = [d.record for d in defects if d.record.kind == "insertion" and d.record.counts]
+    return sorted({r.site for r in records if r.site is not None}) or None
 
 
 def _check_potential(potential: PotentialSpec | str | None, structure: Structure) -> None:

@@ -1,0 +1,173 @@
+"""What the command ``vitrion defects`` does once it has its structure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from vitrion.defects.settings import BarrierSettings, DefectSettings
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pymatgen.core import Structure
+
+    from vitrion.documents.defects import DefectDoc
+
+DOCUMENT_FILE = "defects.json"
+
+
+@dataclass(frozen=True)
+class DefectReport:
+    """A document, and rows that say the most of it.
+
+    Attributes
+    ----------
+    document : DefectDoc
+    path : Path
+        Where the document was written.
+    rows : list of (what, value)
+    """
+
+    document: DefectDoc
+    path: Path
+    rows: list[tuple[str, str]]
+
+
+def read_structure(target: str, find: Callable[[str], Structure | None] | None = None) -> Structure:
+    """Return the structure that a user names by a file or by an identifier.
+
+    Parameters
+    ----------
+    target : str
+        A file that pymatgen reads (CIF, POSCAR, JSON, ...), or an identifier.
+    find : callable, optional
+        Looks an identifier up in a store; returns None where it is not there.
+
+    Raises
+    ------
+    InputError
+        If there is neither such a file nor such an identifier, or the file cannot be read.
+    """
+    from pymatgen.core import Structure
+
+    if Path(target).is_file():
+        try:
+            return Structure.from_file(target)
+        except Exception as exc:  # each format fails in its own way
+            raise InputError(f"{target} could not be read as a structure: {exc}.") from exc
+    found = find(target) if find is not None else None
+    if found is None:
+        raise InputError(
+            f"'{target}' is neither a structure file nor the identifier of a stored structure."
+        )
+    return found
+
+
+def run_defects(
+    structure: Structure,
+    *,
+    directory: str | Path = "defects",
+    potential: str | None = None,
+    mobile: str | None = None,
+    phase: Literal["crystalline", "amorphous"] | None = None,
+    kinds: Sequence[str] | None = None,
+    barriers: Sequence[str] = (),
+    max_sites: int | None = None,
+    trajectory: str | None = None,
+    material_id: str | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+    **settings: Any,
+) -> DefectReport:
+    """Compute the defects of a structure and write the document.
+
+    Parameters
+    ----------
+    structure : Structure
+        Relaxed with the potential.
+    directory : path
+        Keeps finished defects and the document; the same call made again goes on from there.
+    potential : str, optional
+        Name in the registry.
+    mobile, phase, kinds, max_sites
+        See :class:`vitrion.defects.settings.DefectSettings`; None takes the default.
+    barriers : sequence of str
+        Mechanisms whose barriers are computed: ``vacancy``, ``interstitial``.
+    trajectory : str, optional
+        Dynamics of the structure, whose density peaks are candidate sites too.
+    material_id : str, optional
+    on_progress : callable, optional
+        Called with the number of defects done and the number of all.
+    **settings
+        Other fields of DefectSettings.
+
+    Returns
+    -------
+    DefectReport
+
+    Raises
+    ------
+    InputError
+        If a setting or the structure cannot be used.
+    """
+    from pydantic import ValidationError
+
+    from vitrion.defects.makers import DefectMaker
+
+    chosen = {"mobile": mobile, "phase": phase, "kinds": kinds, "max_sites": max_sites}
+    try:
+        made = DefectSettings(
+            **{name: value for name, value in chosen.items() if value is not None},
+            barriers=BarrierSettings(mechanisms=tuple(barriers)) if barriers else None,
+            **settings,
+        )
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"The setting '{name}' is not valid: {first['msg']}.") from exc
+    maker = DefectMaker(potential=potential, settings=made)
+    document = maker.run(
+        structure,
+        directory,
+        trajectory=trajectory,
+        material_id=material_id,
+        on_progress=on_progress,
+    )
+    path = Path(directory) / DOCUMENT_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(document.model_dump_json(indent=1))
+    return DefectReport(document, path, summary_rows(document))
+
+
+def summary_rows(document: DefectDoc) -> list[tuple[str, str]]:
+    """Return what a user wants to see first."""
+    rows = [
+        ("host", f"{document.formula_pretty}, {document.phase}, {document.nsites} atoms"),
+        ("empty sites tried", str(len(document.sites))),
+    ]
+    named = (
+        ("insertion at 0 V", document.insertion),
+        ("vacancy at 0 V", document.vacancy),
+        ("Frenkel pair, near", document.frenkel_near),
+        ("Frenkel pair, far", document.frenkel),
+    )
+    for name, found in named:
+        if found is not None:
+            text = f"lowest {found.minimum_eV:.2f} eV, mean {found.mean_eV:.2f} eV"
+            rows.append((name, f"{text}, spread {found.std_eV:.2f} eV, {found.n} distinct"))
+    if document.equilibrium:
+        first = document.equilibrium[0]
+        rows.append(
+            (f"Frenkel pairs at {first.temperature_K:.0f} K", f"{first.fraction:.1e} per ion")
+        )
+    for network in document.networks:
+        for found_path in network.percolation:
+            label = f"{network.mechanism} barrier, {found_path.dimension}-dimensional"
+            rows.append((label, f"{found_path.barrier_eV:.2f} eV"))
+    moved = sum(r.displaced_ions > 0 for r in document.records)
+    healed = sum(r.recombined for r in document.records)
+    lost = sum(not r.converged for r in document.records)
+    rows.append(("displaced a host ion / healed / not converged", f"{moved} / {healed} / {lost}"))
+    return rows

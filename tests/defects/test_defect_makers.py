@@ -1,0 +1,113 @@
+"""The jobs of defects, with the shipped potential."""
+
+import pytest
+from jobflow import Flow, JobStore, run_locally
+from maggma.stores import MemoryStore
+from monty.json import MontyDecoder, jsanitize
+from pymatgen.core import Lattice, Structure
+
+from vitrion.defects.command import read_structure, run_defects
+from vitrion.defects.figure import landscape_figure
+from vitrion.defects.makers import DefectMaker, LandscapeMaker
+from vitrion.defects.settings import BarrierSettings, DefectSettings
+from vitrion.documents.defects import DefectDoc
+from vitrion.documents.landscape import SiteEnergyLandscapeDoc
+from vitrion.errors import InputError
+
+POTENTIAL = "vitrion-lipof"
+SETTINGS = DefectSettings(
+    kinds=("insertion", "vacancy", "far"),
+    max_sites=1,
+    min_radius_A=1.6,
+    supercell_side_A=7.5,
+    fmax_eV_A=0.05,
+    chemical_potential_eV=-1.95,
+    barriers=BarrierSettings(n_between=1, fmax_eV_A=0.1),
+)
+
+
+@pytest.fixture
+def lif() -> Structure:
+    return Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(4.06), ["Li", "F"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+
+
+def store() -> JobStore:
+    return JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+
+
+def test_a_landscape_flow_runs_and_its_figure_is_drawn(lif, tmp_path):
+    maker = LandscapeMaker(defect_maker=DefectMaker(potential=POTENTIAL, settings=SETTINGS))
+    maker = MontyDecoder().process_decoded(jsanitize(maker, strict=True, enum_values=True))
+    flow = maker.make(lif)
+    memory = store()
+    output = run_locally(flow, root_dir=tmp_path, create_folders=True, store=memory, log=False)
+    defects = output[flow.jobs[0].uuid][1].output
+    assert isinstance(defects, DefectDoc)
+    assert defects.provenance.potential.name == POTENTIAL
+    assert defects.provenance.job_uuids == [flow.jobs[0].uuid]
+    stored = memory.docs_store.query_one({"uuid": flow.jobs[0].uuid})
+    assert "blob_uuid" in stored["output"]["relaxed_structures"]
+    network = defects.networks[0]
+    # One kind of hop between the 4 Li of the cell, each with 12 neighbors.
+    assert [hop.multiplicity for hop in network.hops] == [24]
+    assert network.hops[0].length_A == pytest.approx(4.06 / 2**0.5, abs=1e-3)
+    assert 0.1 < network.percolation[-1].barrier_eV < 1.5
+    doc = output[flow.jobs[-1].uuid][1].output
+    assert isinstance(doc, SiteEnergyLandscapeDoc)
+    far = next(r for r in defects.records if r.separation == "far")
+    assert doc.gap_eV.mean == pytest.approx(far.energy_eV)
+    assert doc.percolating_barrier_eV.mean == network.percolation[0].barrier_eV
+    assert doc.overlap.mean == 0
+    landscape_figure([doc, doc], tmp_path / "flat.png", titles=["one", "two"])
+    assert (tmp_path / "flat.png").stat().st_size > 10_000
+
+
+def test_settings_can_be_changed_on_a_flow(lif):
+    flow = LandscapeMaker(defect_maker=DefectMaker(potential=POTENTIAL)).make([lif, lif])
+    assert isinstance(flow, Flow)
+    assert [job.name for job in flow.jobs] == ["defects 0", "defects 1", "join landscape"]
+    flow.update_maker_kwargs({"root_dir": "elsewhere"}, class_filter=DefectMaker)
+    assert flow.jobs[0].maker.root_dir == "elsewhere"
+
+
+def test_a_landscape_without_far_pairs_is_refused(lif):
+    maker = LandscapeMaker(
+        defect_maker=DefectMaker(potential=POTENTIAL, settings=DefectSettings(kinds=("vacancy",)))
+    )
+    with pytest.raises(InputError, match="far"):
+        maker.make(lif)
+
+
+def test_the_command_writes_its_document_and_goes_on_from_there(lif, tmp_path):
+    lif.to(str(tmp_path / "LiF.cif"))
+    structure = read_structure(str(tmp_path / "LiF.cif"))
+    request = {
+        "directory": tmp_path / "out",
+        "potential": POTENTIAL,
+        "kinds": ("vacancy",),
+        "supercell_side_A": 7.5,
+        "chemical_potential_eV": -1.95,
+    }
+    report = run_defects(structure, **request)
+    copy = DefectDoc.model_validate_json(report.path.read_text())
+    assert copy.records == report.document.records
+    assert dict(report.rows)["vacancy at 0 V"].endswith("1 distinct")
+    ledger = tmp_path / "out" / "defects.jsonl"
+    before = ledger.read_bytes()
+    assert run_defects(structure, **request).document.records == report.document.records
+    assert ledger.read_bytes() == before
+
+
+def test_bad_requests_are_refused_in_a_sentence(lif, tmp_path):
+    with pytest.raises(InputError, match="neither a structure file"):
+        read_structure("mp-0", find=lambda name: None)
+    (tmp_path / "x.cif").write_text("nonsense")
+    with pytest.raises(InputError, match="could not be read"):
+        read_structure(str(tmp_path / "x.cif"))
+    with pytest.raises(InputError, match="kinds"):
+        run_defects(lif, kinds=("colour",), directory=tmp_path, potential=POTENTIAL)
+    sodium = Structure(Lattice.cubic(4), ["Na", "F"], [[0, 0, 0], [0.5] * 3])
+    with pytest.raises(InputError, match="does not know Na"):
+        run_defects(sodium, directory=tmp_path, potential=POTENTIAL)
