@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(config_app, name="config")
     app.command(epilog="Example:  vitrion query --phase amorphous 'sigma_300K>0.1'")(query)
     app.command(epilog="Example:  vitrion build --store jobflow.yaml")(build)
+    app.command(epilog="Example:  vitrion archive --store jobflow.yaml")(archive)
     app.command(epilog="Example:  vitrion status LiPO2F2")(status)
     app.command(epilog="Example:  vitrion repair")(repair)
     app.command(epilog="Example:  vitrion serve --store vitrion_data")(serve)
@@ -120,6 +121,23 @@ def build(store: StoreOption = None) -> None:
         console.print(f"{kind}: {written} written, {removed} removed")
     if not report.written and not report.removed:
         console.print("Everything is up to date.")
+
+
+def archive(store: StoreOption = None) -> None:
+    """Copy the trajectories on this machine into the store for files."""
+    from vitrion.database.builders import build as build_collections
+    from vitrion.database.collections import Collections, find_job_store
+    from vitrion.database.files import archive as archive_files
+
+    with Collections(find_job_store(store)) as collections:
+        build_collections(collections)
+        report = archive_files(collections)
+    console.print(
+        f"{len(report.stored)} copied, {len(report.present)} there before, "
+        f"{len(report.elsewhere)} on other machines, {len(report.missing)} gone or changed"
+    )
+    for path in report.missing:
+        console.print(f"gone or changed: {path}", soft_wrap=True)
 
 
 def status(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from vitrion.database.builders import build_if_changed
 from vitrion.database.collections import KEY, Collections, find_job_store
+from vitrion.database.files import FILES_STORE, fetch_file
 from vitrion.database.job_store import SQLiteJobStore
 from vitrion.database.search import build_criteria, build_sort
 from vitrion.errors import InputError, StoreError
@@ -18,6 +19,7 @@ from vitrion.errors import InputError, StoreError
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
     from typing import Self
 
     from jobflow import JobStore
@@ -72,6 +74,24 @@ class VitrionClient:
 
     def __exit__(self, *exception: object) -> None:
         self.collections.close()
+
+    def fetch(self, reference: Any, folder: str | os.PathLike[str] = "vitrion_files") -> Path:
+        """Return the path of a file that a document refers to, fetching it if it has to be.
+
+        Parameters
+        ----------
+        reference
+            Such as ``document.trajectory``.
+        folder
+            Where to keep fetched files.
+
+        Raises
+        ------
+        StoreError
+            If the file is nowhere to be had, or is not what the reference says.
+        """
+        stores: dict[str, Store] = self.collections.job_store.additional_stores  # type: ignore[has-type]
+        return fetch_file(reference, stores.get(FILES_STORE), folder)
 
     @property
     def properties(self) -> list[str]:

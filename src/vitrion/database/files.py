@@ -1,0 +1,244 @@
+"""Trajectories and other files that documents refer to: keep them in a store, fetch them back.
+
+A document holds a reference: path, host, size and SHA-256. While the file lies where it was
+written, nothing else is needed. To reach it from other machines, or to keep it when scratch space
+is cleaned, its content is copied into a maggma store (GridFS, S3, SQLite) under its hash, in parts.
+Content is compared with the hash whenever it is read, is never run, and is only ever written into
+the folder that the caller names.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import socket
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from vitrion.errors import StoreError
+from vitrion.potentials.spec import sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from maggma.core import Store
+
+    from vitrion.database.collections import Collections
+    from vitrion.documents.md import FileReference
+
+FILES_STORE = "files"
+"""Name of the additional store of the JobStore that keeps files."""
+PART_BYTES = 8 * 2**20
+TRAJECTORY_FIELDS = ("trajectory", "trajectories")
+_REFERENCE = {"path", "host", "size_bytes", "sha256"}
+
+
+@dataclass
+class ArchiveReport:
+    """What became of the files that documents refer to.
+
+    Attributes
+    ----------
+    stored, present, elsewhere, missing : list[str]
+        Paths of the files that were copied now, that were in the store before, that lie on other
+        hosts, and that are gone or changed.
+    """
+
+    stored: list[str] = field(default_factory=list)
+    present: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+def put_file(reference: FileReference | Mapping[str, Any], store: Store) -> bool:
+    """Copy a file of this machine into a store.
+
+    Parameters
+    ----------
+    reference
+        What a document says of the file.
+    store
+        A connected store with the key ``blob_uuid``.
+
+    Returns
+    -------
+    bool
+        Whether it was copied; False where the store has it.
+
+    Raises
+    ------
+    StoreError
+        If the file is not there or is not what the reference says.
+    """
+    said = _as_dict(reference)
+    path, digest = Path(said["path"]), said["sha256"]
+    if _has_content(store, digest):
+        return False
+    if not path.is_file() or sha256_of(path) != digest:
+        raise StoreError(f"The file {path} is gone or has changed since it was written.")
+    with path.open("rb") as handle:
+        for part, data in enumerate(iter(lambda: handle.read(PART_BYTES), b"")):
+            _put_part(store, digest, part, data)
+    # Written last: a copy that was cut off has no such entry and is made again.
+    sealed = {"parts": part_count(said["size_bytes"]), "size_bytes": said["size_bytes"]}
+    store.update({"blob_uuid": digest, "data": sealed, **_job_fields(digest)}, key="blob_uuid")
+    return True
+
+
+def fetch_file(
+    reference: FileReference | Mapping[str, Any],
+    store: Store | None,
+    folder: str | os.PathLike[str],
+) -> Path:
+    """Return the path of a file on this machine, fetching it if it has to be.
+
+    Parameters
+    ----------
+    reference
+        What a document says of the file.
+    store
+        A connected store that may have it; None where there is none.
+    folder
+        Where to keep files that were fetched, under their hashes; one that is there is used again.
+
+    Returns
+    -------
+    Path
+        A file whose content agrees with the hash of the reference.
+
+    Raises
+    ------
+    StoreError
+        If the file is nowhere to be had, or its content is not what the reference says.
+    """
+    said = _as_dict(reference)
+    original, digest = Path(said["path"]), _checked_digest(said["sha256"])
+    # Only the name is taken from the document: its path must not choose where we write.
+    kept = Path(folder).expanduser() / digest[:2] / digest / original.name
+    for path in (original, kept):
+        if path.is_file() and sha256_of(path) == digest:
+            return path
+    if store is None or not _has_content(store, digest):
+        raise StoreError(
+            f"The file {original} of {said['host']} is not here and in no store: run 'vitrion "
+            "archive' on that machine, with a store called 'files' in its jobflow.yaml."
+        )
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    found = hashlib.sha256()
+    with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as handle:
+        for data in _parts(store, digest):
+            found.update(data)
+            handle.write(data)
+    if found.hexdigest() != digest:
+        os.unlink(handle.name)
+        raise StoreError(f"The stored content of {original} is damaged: archive it again.")
+    os.replace(handle.name, kept)
+    return kept
+
+
+def archive(collections: Collections, fields: Sequence[str] = TRAJECTORY_FIELDS) -> ArchiveReport:
+    """Copy the files that documents refer to, and that lie on this machine, into the store.
+
+    Run on each machine that has worked; may be repeated, and copies what is new.
+
+    Parameters
+    ----------
+    collections
+        The collections of a connected JobStore, built; its additional store ``files`` is filled.
+    fields
+        Names of the fields that hold the references.
+
+    Returns
+    -------
+    ArchiveReport
+        What became of each file.
+
+    Raises
+    ------
+    StoreError
+        If the JobStore has no such store.
+    """
+    stores: dict[str, Store] = collections.job_store.additional_stores  # type: ignore[has-type]
+    store = stores.get(FILES_STORE)
+    if store is None:
+        raise StoreError(
+            f"The JobStore has no store for files: add '{FILES_STORE}' to the additional_stores in "
+            "jobflow.yaml."
+        )
+    report = ArchiveReport()
+    for reference in _references(collections, fields):
+        path = reference["path"]
+        if _has_content(store, reference["sha256"]):
+            report.present.append(path)
+        elif reference["host"] != socket.gethostname():
+            report.elsewhere.append(path)
+        else:
+            try:
+                put_file(reference, store)
+                report.stored.append(path)
+            except StoreError:
+                report.missing.append(path)
+    return report
+
+
+def part_count(size_bytes: int) -> int:
+    """Return the number of parts in which a file is stored."""
+    return -(-size_bytes // PART_BYTES)
+
+
+def find_references(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield the file references inside a document, however deep."""
+    if isinstance(node, dict):
+        if node.keys() >= _REFERENCE:
+            yield node
+        else:
+            for value in node.values():
+                yield from find_references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from find_references(value)
+
+
+def _references(collections: Collections, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for kind, cls in collections.classes.items():
+        known = [name for name in fields if name in cls.model_fields]
+        if known:
+            for document in collections.store(kind).query({}, known):
+                yield from find_references(document)
+
+
+def _as_dict(reference: FileReference | Mapping[str, Any]) -> dict[str, Any]:
+    return reference.model_dump() if isinstance(reference, BaseModel) else dict(reference)
+
+
+def _checked_digest(digest: str) -> str:
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise StoreError("The reference to a file has no SHA-256.")
+    return digest
+
+
+def _has_content(store: Store, digest: str) -> bool:
+    return store.query_one({"blob_uuid": digest}) is not None
+
+
+def _put_part(store: Store, digest: str, part: int, data: bytes) -> None:
+    # As text, because GridFS in maggma keeps JSON.
+    text = base64.b64encode(data).decode()
+    document = {"blob_uuid": f"{digest}-{part}", "data": text, **_job_fields(digest)}
+    store.update(document, key="blob_uuid")
+
+
+def _job_fields(digest: str) -> dict[str, Any]:
+    return {"job_uuid": digest, "job_index": 0}  # a JobStore's additional stores index these
+
+
+def _parts(store: Store, digest: str) -> Iterator[bytes]:
+    sealed = store.query_one({"blob_uuid": digest})
+    for part in range(sealed["data"]["parts"] if sealed else 0):
+        found = store.query_one({"blob_uuid": f"{digest}-{part}"})
+        yield b"" if found is None else base64.b64decode(found["data"])
