@@ -94,7 +94,7 @@ def subdiffusive(n_frames: int, n_ions: int, exponent: float):
 def in_crystal(
     paths: np.ndarray, cell: np.ndarray, rng: np.random.Generator, n_framework: int = 20
 ) -> tuple[np.ndarray, list[str]]:
-    """Put lithium paths into a vibrating oxygen framework that drifts; return positions, symbols."""
+    """Put lithium into a vibrating oxygen framework that drifts; return positions, symbols."""
     n_frames, n_ions = paths.shape[:2]
     start = rng.random((n_ions, 3)) @ cell
     framework = rng.random((n_framework, 3)) @ cell

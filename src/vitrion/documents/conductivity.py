@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from vitrion.documents.base import VitrionDoc
+from vitrion.documents.md import TrajectoryReference
 from vitrion.transport.arrhenius import ArrheniusResult, arrhenius
+from vitrion.transport.combine import combine
+from vitrion.transport.precision import Plan
 from vitrion.transport.result import Estimate, TransportResult
 
 if TYPE_CHECKING:
@@ -35,7 +38,9 @@ class ConductivityDoc(VitrionDoc):
     replicas: list[list[TransportResult]] = Field(
         default_factory=list, description="Transport of each replica, by temperature."
     )
-    arrhenius: ArrheniusResult = Field(description="Temperature dependence, or why there is none.")
+    arrhenius: ArrheniusResult | None = Field(
+        None, description="Temperature dependence, or why there is none; None before any result."
+    )
     activation_energy_eV: float | None = Field(None, description="Activation energy in eV.")
     activation_energy_error_eV: float | None = Field(None, description="Its standard error in eV.")
     conductivity_300K: Estimate | None = Field(
@@ -44,8 +49,15 @@ class ConductivityDoc(VitrionDoc):
     conductivity_bound_300K: float | None = Field(
         None, description="One-sided 95 % upper bound at 300 K in mS/cm, where there is no value."
     )
-    trajectories: list[dict[str, Any]] = Field(
-        default_factory=list, description="References to the trajectories, with checksums."
+    plan: Plan | None = Field(
+        None, description="Whether the target precision was reached, and why the runs ended."
+    )
+    dir_name: str | None = Field(None, description="Directory of the runs.")
+    trajectories: dict[str, list[TrajectoryReference]] = Field(
+        default_factory=dict, description="Trajectory files of each run, in parts, with checksums."
+    )
+    failures: dict[str, str] = Field(
+        default_factory=dict, description="Runs that failed and are left out, and why."
     )
 
     @classmethod
@@ -77,25 +89,25 @@ class ConductivityDoc(VitrionDoc):
         **fields
             Other fields of the document, such as ``trust``, ``phase`` and ``provenance``.
         """
-        from vitrion.transport.combine import combine
-
         groups = [
             [value] if isinstance(value, TransportResult) else list(value)
             for _, value in sorted(results_by_temperature.items())
         ]
         results = [combine(group, hierarchical=hierarchical) for group in groups]
-        fit = arrhenius(results, melting_K=melting_K, glass_transition_K=glass_transition_K)
+        limits = {"melting_K": melting_K, "glass_transition_K": glass_transition_K}
+        fit = arrhenius(results, **limits) if results else None
+        line = fit.fit if fit else None
         return cls.from_structure(
             structure,
             material_id=material_id,
-            mobile=results[0].mobile if results else {},
+            mobile=dict(results[0].mobile) if results else {},
             temperatures_K=[result.temperature_K for result in results],
             results=results,
             replicas=groups if any(len(group) > 1 for group in groups) else [],
             arrhenius=fit,
-            activation_energy_eV=fit.fit.activation_energy_eV if fit.fit else None,
-            activation_energy_error_eV=fit.fit.activation_energy_error_eV if fit.fit else None,
-            conductivity_300K=fit.conductivity_300K,
-            conductivity_bound_300K=fit.conductivity_bound_300K,
+            activation_energy_eV=line.activation_energy_eV if line else None,
+            activation_energy_error_eV=line.activation_energy_error_eV if line else None,
+            conductivity_300K=fit.conductivity_300K if fit else None,
+            conductivity_bound_300K=fit.conductivity_bound_300K if fit else None,
             **fields,
         )

@@ -222,9 +222,13 @@ def _point(
     return point
 
 
+def _line(temperatures_K: Sequence[float]) -> np.ndarray:
+    inverse = 1.0 / (KB_EV_PER_K * np.array(temperatures_K))
+    return np.column_stack([np.ones(len(inverse)), -inverse])
+
+
 def _design(points: Sequence[ArrheniusPoint]) -> np.ndarray:
-    inverse = 1.0 / (KB_EV_PER_K * np.array([point.temperature_K for point in points]))
-    return np.column_stack([np.ones(len(points)), -inverse])
+    return _line([point.temperature_K for point in points])
 
 
 def _errors(points: Sequence[ArrheniusPoint]) -> np.ndarray:
@@ -233,8 +237,30 @@ def _errors(points: Sequence[ArrheniusPoint]) -> np.ndarray:
 
 def _operator(points: Sequence[ArrheniusPoint]) -> np.ndarray:
     """Return the matrix (2, n) that maps the values of ln D to (ln D0, Ea)."""
-    design, weights = _design(points), _errors(points) ** -2
+    return _weighted_inverse(_design(points), _errors(points))
+
+
+def _weighted_inverse(design: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    weights = errors**-2
     return np.linalg.solve(design.T * weights @ design, design.T * weights)
+
+
+def extrapolation_weights(
+    temperatures_K: Sequence[float], errors: np.ndarray, temperature_K: float
+) -> np.ndarray:
+    """Return the weight of each ln D in the fit's value at another temperature.
+
+    Parameters
+    ----------
+    temperatures_K : sequence of float
+        Temperatures of the fit.
+    errors : ndarray, shape (n,)
+        Standard errors of ln D.
+    temperature_K : float
+        Where the line is evaluated.
+    """
+    design = _line(temperatures_K)
+    return _line([temperature_K])[0] @ _weighted_inverse(design, errors)
 
 
 def _satterthwaite(x: np.ndarray, points: Sequence[ArrheniusPoint]) -> float:
@@ -308,8 +334,7 @@ def _curvature_refusal(
     x = _design(points)[:, 1]
     x = (x - x.mean()) / (np.ptp(x) / 2)
     design = np.column_stack([np.ones_like(x), x, x**2])
-    weights = errors**-2
-    operator = np.linalg.solve(design.T * weights @ design, design.T * weights)
+    operator = _weighted_inverse(design, errors)
     parts = (operator[2] * errors) ** 2
     dof = np.array([p.diffusivity.degrees_of_freedom for p in points if p.diffusivity])
     spread = float(np.sum(parts**2 / dof))

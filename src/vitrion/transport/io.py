@@ -61,6 +61,7 @@ def open_frames(
         A path, or an object: a vitrion ``Trajectory``, a pymatgen ``Trajectory``, an MDAnalysis
         ``Universe``, or a sequence of ASE ``Atoms``. Paths: vitrion ``.h5``, XDATCAR, vasprun.xml,
         LAMMPS text dump (``.lammpstrj``, ``.dump``), or anything that ASE reads (extxyz, traj).
+        A list of paths is one run in consecutive parts, each starting where the last ended.
     timestep_fs : float or None
         MD time step, to turn the step numbers of a LAMMPS dump into times.
     type_map : mapping of int to str or None
@@ -77,6 +78,8 @@ def open_frames(
     """
     if isinstance(source, (str, Path)):
         return _open_path(Path(source), timestep_fs, type_map)
+    if isinstance(source, (list, tuple)) and source and isinstance(source[0], (str, Path)):
+        return _chain([_open_path(Path(path), timestep_fs, type_map) for path in source])
     if hasattr(source, "trajectory") and hasattr(source, "atoms"):
         return _from_mdanalysis(source)
     if hasattr(source, "coords") and hasattr(source, "constant_lattice"):
@@ -116,6 +119,34 @@ def _open_path(
 
         return _from_pymatgen(PymatgenTrajectory.from_file(str(path)))
     return _from_ase(_iterate_ase(path))
+
+
+def _chain(parts: list[FrameStream]) -> FrameStream:
+    """Join the parts of one run; atoms may be in other images of the cell after a restart."""
+    first = parts[0]
+    for part in parts[1:]:
+        if part.symbols != first.symbols or part.frame_interval_fs != first.frame_interval_fs:
+            raise InputError("The parts of a run must have the same atoms and frame interval.")
+
+    def chunks() -> Iterator[Chunk]:
+        last: np.ndarray | None = None
+        for part in parts:
+            fresh = True
+            for positions, cells in part.chunks:
+                skip = int(fresh and last is not None and _same_place(last, positions[0], cells))
+                fresh, last = False, positions[-1]
+                if len(positions) > skip:
+                    yield positions[skip:], cells if cells.ndim == 2 else cells[skip:]
+
+    known = [part.temperature_K for part in parts if part.temperature_K is not None]
+    temperature = float(np.mean(known)) if known else None
+    return FrameStream(first.symbols, chunks(), first.frame_interval_fs, temperature)
+
+
+def _same_place(last: np.ndarray, here: np.ndarray, cells: np.ndarray) -> bool:
+    """Tell whether a frame repeats the last one of the part before, up to whole cells."""
+    apart = (here - last) @ np.linalg.inv(cells.reshape(-1, 3, 3)[0])
+    return bool(np.abs(apart - np.rint(apart)).max() < 1e-6)
 
 
 def _iterate_ase(path: Path) -> Iterator[Any]:

@@ -1,0 +1,111 @@
+"""The extension policy spends molecular dynamics where it helps, and knows when to stop."""
+
+import numpy as np
+import pytest
+from walkers import hopping, in_crystal
+
+from vitrion.errors import InputError
+from vitrion.transport import analyze
+from vitrion.transport.constants import KB_EV_PER_K
+from vitrion.transport.precision import plan_extension
+
+CELL = 15.0 * np.eye(3)
+FRAME_FS = 100.0
+TEMPERATURES = (500.0, 600.0, 700.0, 850.0)
+FIXED_PS = 200.0  # at each temperature, whatever the material
+
+
+class SyntheticRuns:
+    """Runs at a ladder of temperatures that can be made longer, as molecular dynamics can."""
+
+    def __init__(self, hops_per_ion_ns_at_800K, energy_eV, n_ions=30, seed=0):
+        self.seed = seed
+        self.n_ions = n_ions
+        inverse = 1.0 / np.array(TEMPERATURES) - 1.0 / 800.0
+        self.rates = hops_per_ion_ns_at_800K * np.exp(-energy_eV / KB_EV_PER_K * inverse)
+        self.lengths_ps = dict.fromkeys(TEMPERATURES, 0.0)
+
+    @property
+    def spent_ps(self):
+        return sum(self.lengths_ps.values())
+
+    def extend(self, extensions_ps):
+        for temperature, more in extensions_ps.items():
+            self.lengths_ps[temperature] += more
+
+    def results(self):
+        return [self.result(k, t) for k, t in enumerate(TEMPERATURES)]
+
+    def result(self, k, temperature):
+        n_frames = int(1000.0 * self.lengths_ps[temperature] / FRAME_FS) + 1
+        hops = self.rates[k] * self.lengths_ps[temperature] / 1000.0
+        rng = np.random.default_rng([self.seed, k])
+        paths = hopping(n_frames, self.n_ions, hops).draw(rng)
+        positions, symbols = in_crystal(paths, CELL, rng, n_framework=5)
+        return analyze(positions, CELL, symbols, FRAME_FS, temperature)
+
+
+def follow(runs, target, budget_ps, goal="300K", first_ps=20.0):
+    """Run the loop of the Maker; return the last plan."""
+    runs.extend(dict.fromkeys(TEMPERATURES, first_ps))
+    for _ in range(30):
+        plan = plan_extension(runs.results(), target, budget_ps - runs.spent_ps, goal=goal)
+        if not plan.extensions_ps:
+            return plan
+        runs.extend(plan.extensions_ps)
+    pytest.fail("the plan does not end")
+
+
+def test_a_fast_conductor_stops_early():
+    """20 % at every temperature takes a fraction of the fixed length, which is far more precise."""
+    runs = SyntheticRuns(hops_per_ion_ns_at_800K=200.0, energy_eV=0.2)
+    plan = follow(runs, 0.2, budget_ps=FIXED_PS * len(TEMPERATURES), goal="each")
+    assert plan.reached
+    assert all(result.conductivity.relative_error <= 0.2 for result in runs.results())
+    print(f"fast: {runs.spent_ps:.0f} ps instead of {FIXED_PS * len(TEMPERATURES):.0f} ps")
+    assert runs.spent_ps < 0.7 * FIXED_PS * len(TEMPERATURES)
+
+
+def test_a_slow_conductor_moves_effort_to_the_cold_end():
+    """For 20 % at every temperature, equal lengths would have to follow the coldest one."""
+    runs = SyntheticRuns(hops_per_ion_ns_at_800K=40.0, energy_eV=0.25)
+    plan = follow(runs, 0.2, budget_ps=20000.0, goal="each")
+    assert plan.reached
+    longest = max(runs.lengths_ps.values())
+    print(f"slow: {runs.spent_ps:.0f} ps instead of {longest * len(TEMPERATURES):.0f} ps")
+    assert runs.lengths_ps[500.0] == longest
+    assert runs.spent_ps < 0.7 * longest * len(TEMPERATURES)
+
+
+def test_extrapolation_costs_less_than_equal_lengths():
+    """The same error of sigma(300 K) with less time than when all runs are equally long."""
+    runs = SyntheticRuns(hops_per_ion_ns_at_800K=200.0, energy_eV=0.25, seed=5)
+    plan = follow(runs, 0.35, budget_ps=20000.0)
+    assert plan.reached
+    equal = SyntheticRuns(hops_per_ion_ns_at_800K=200.0, energy_eV=0.25, seed=5)
+    equal.extend(dict.fromkeys(TEMPERATURES, runs.spent_ps / len(TEMPERATURES)))
+    left = plan_extension(equal.results(), 0.35, 1e6)
+    print(f"sigma(300 K): {plan.relative_error:.2f} planned, {left.relative_error:.2f} equal")
+    assert left.relative_error > plan.relative_error
+
+
+def test_what_never_moves_ends_with_a_bound_and_no_waste():
+    runs = SyntheticRuns(hops_per_ion_ns_at_800K=1e-3, energy_eV=0.3)
+    plan = follow(runs, 0.2, budget_ps=400.0)
+    assert not plan.reached
+    assert runs.spent_ps <= 200.0
+    assert all(result.diffusivity_bound_cm2_s > 0.0 for result in runs.results())
+
+
+def test_the_budget_is_kept_and_named():
+    runs = SyntheticRuns(hops_per_ion_ns_at_800K=100.0, energy_eV=0.25)
+    plan = follow(runs, 0.02, budget_ps=150.0, goal="each")
+    assert not plan.reached
+    assert "budget" in plan.reason
+    assert runs.spent_ps == pytest.approx(150.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("target", [0.0, -0.1, 1.0, float("nan")])
+def test_an_impossible_target_is_refused(target):
+    with pytest.raises(InputError, match="target"):
+        plan_extension([], target, 100.0)
