@@ -85,6 +85,11 @@ def parse_composition(formula: str) -> Composition:
     return integer
 
 
+def plain_formula(composition: Composition) -> str:
+    """Return the formula as a chemist types it: LiPO2F2, not LiP(OF)2."""
+    return "".join(f"{el.symbol}{round(n) if n > 1 else ''}" for el, n in composition.items())
+
+
 def check_charge_balance(composition: Composition, *, allow_unbalanced: bool = False) -> None:
     """Refuse a composition that no known oxidation states balance.
 
@@ -98,7 +103,7 @@ def check_charge_balance(composition: Composition, *, allow_unbalanced: bool = F
         return
     if composition.oxi_state_guesses():
         return
-    message = f"No known oxidation states balance {composition.reduced_formula}"
+    message = f"No known oxidation states balance {plain_formula(composition)}"
     if not allow_unbalanced:
         raise InputError(f"{message}: check the formula, or allow unbalanced compositions.")
     warnings.warn(f"{message}.", stacklevel=2)
@@ -116,7 +121,7 @@ def default_mobile_species(composition: Composition) -> str:
         if symbol in composition:
             return symbol
     raise InputError(
-        f"{composition.reduced_formula} holds none of the usual mobile ions "
+        f"{plain_formula(composition)} holds none of the usual mobile ions "
         f"({', '.join(MOBILE_CHARGES)}): name the mobile species."
     )
 

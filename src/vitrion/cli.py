@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vitrion import cli_database
+from vitrion import cli_database, cli_run
 from vitrion.errors import InputError, VitrionError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 potential_app = typer.Typer(help="The potentials that give energies and forces.")
 app.add_typer(potential_app, name="potential")
+cli_run.register(app)
 cli_database.register(app)
 
 console = Console()

@@ -81,13 +81,16 @@ class RunDisplay:
 
     def _note(self, directory: Path) -> tuple[str, float]:
         """Return a few words on the job in a directory, and its fraction done."""
-        word = _newest_word(directory)
-        if word is None:
+        words = _words(directory)
+        if not words:
             return "", 0.0
-        done, total = word["done_ps"], word["total_ps"]
+        done, total = sum(w["done_ps"] for w in words), sum(w["total_ps"] for w in words)
+        note = f"{done:.1f}/{total:.1f} ps"
+        note += (
+            f" in {len(words)} runs" if len(words) > 1 else f" at {words[0]['temperature_K']:.0f} K"
+        )
         begin_s, begin_ps = self._first_seen.setdefault(directory, (time.monotonic(), done))
         seconds = time.monotonic() - begin_s
-        note = f"{done:.1f}/{total:.1f} ps at {word['temperature_K']:.0f} K"
         if seconds > 2 and done > begin_ps:
             left = (total - done) * seconds / (done - begin_ps)
             speed = ns_per_day((done - begin_ps) * 1000, seconds)
@@ -95,6 +98,6 @@ class RunDisplay:
         return note, done / total
 
 
-def _newest_word(directory: Path) -> dict[str, Any] | None:
-    files = sorted(directory.rglob(PROGRESS_FILE), key=lambda path: path.stat().st_mtime)
-    return json.loads(files[-1].read_text()) if files else None
+def _words(directory: Path) -> list[dict[str, Any]]:
+    """Read what the runs below a directory left word of, those that have begun."""
+    return [json.loads(path.read_text()) for path in directory.rglob(PROGRESS_FILE)]
