@@ -1,0 +1,126 @@
+"""Defects of LiF and Li2O beside published values.
+
+``python benchmarks/defects_crystals.py [--side 8] [potential ...]``; by default the shipped potential
+and CHGNet. Vacancies are neutral, as in the DFT study the barriers are compared with; pairs and
+Schottky trios are neutral by themselves.
+
+Published values
+----------------
+Li vacancy migration: DFT-GGA nudged elastic band with neutral vacancies, LiF 0.729 eV and Li2O
+0.152 eV: Y. C. Chen, C. Y. Ouyang, L. J. Song, Z. L. Sun, J. Phys. Chem. C 115, 7044 (2011).
+Li Frenkel pair of Li2O: experiment 1.8 to 2.53 eV (Lorger 2019, Farley 1991, Chadwick 1988), as
+compiled in Table 4 of PubMed Central article PMC8558309.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+import warnings
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+warnings.simplefilter("ignore")
+
+PUBLISHED = {
+    ("LiF", "Li vacancy migration"): "0.729 (DFT)",
+    ("Li2O", "Li vacancy migration"): "0.152 (DFT)",
+    ("Li2O", "Frenkel pair, far"): "1.8 to 2.53 (experiment)",
+}
+
+
+def crystals():
+    from pymatgen.core import Lattice, Structure
+
+    return {
+        "LiF": Structure.from_spacegroup(
+            "Fm-3m", Lattice.cubic(4.03), ["Li", "F"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+        ),
+        "Li2O": Structure.from_spacegroup(
+            "Fm-3m", Lattice.cubic(4.62), ["O", "Li"], [[0, 0, 0], [0.25, 0.25, 0.25]]
+        ),
+    }
+
+
+def relax_cell(structure, calculator):
+    from ase.filters import FrechetCellFilter
+    from ase.optimize import BFGS
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+    atoms.calc = calculator
+    BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=0.005, steps=100)
+    return AseAtomsAdaptor.get_structure(atoms)
+
+
+def schottky_energy(host, calculator, fmax):
+    """Take one formula unit out of the host, each ion as far from the others as it goes."""
+    from vitrion.defects.relaxation import AseRelaxer
+
+    per_unit, _ = host.unit_cell.composition.get_integer_formula_and_factor()
+    from pymatgen.core import Composition
+
+    chosen: list[int] = []
+    for element, count in Composition(per_unit).items():
+        for _ in range(round(count)):
+            same = [k for k, s in enumerate(host.structure) if s.specie == element]
+            same = [k for k in same if k not in chosen]
+            far = max(
+                same,
+                key=lambda k: min(
+                    (host.structure.get_distance(k, other) for other in chosen), default=0.0
+                ),
+            )
+            chosen.append(far)
+    holed = host.structure.copy()
+    holed.remove_sites(chosen)
+    energy = AseRelaxer(calculator, fmax)([holed])[0].energy_eV
+    return energy + host.energy_eV * len(chosen) / len(host.structure) - host.energy_eV
+
+
+def main() -> None:
+    from vitrion.defects.makers import ForceFieldBands
+    from vitrion.defects.settings import BarrierSettings, DefectSettings
+    from vitrion.defects.study import study_defects
+    from vitrion.potentials import load_calculator
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("potentials", nargs="*", default=["vitrion-lipof", "chgnet"])
+    parser.add_argument("--side", type=float, default=8.0, help="width of the supercell in A")
+    arguments = parser.parse_args()
+    settings = DefectSettings(
+        kinds=("insertion", "vacancy", "far"),
+        min_radius_A=1.6,
+        supercell_side_A=arguments.side,
+        barriers=BarrierSettings(n_between=3),
+    )
+    for potential in arguments.potentials:
+        calculator = load_calculator(potential)
+        for name, crystal in crystals().items():
+            start = time.process_time()
+            relaxed = relax_cell(crystal, calculator)
+            bands = ForceFieldBands(potential, settings.barriers)
+            study = study_defects(
+                relaxed, calculator, settings, potential=potential, relax_band=bands
+            )
+            doc = study.document
+            shortest = min(doc.networks[0].hops, key=lambda hop: hop.length_A)
+            found = {
+                "Frenkel pair, far": doc.frenkel.minimum_eV if doc.frenkel else None,
+                "Schottky": schottky_energy(study.host, calculator, settings.fmax_eV_A),
+                "Li vacancy migration": shortest.forward_barrier_eV,
+                "insertion at 0 V": doc.insertion.minimum_eV if doc.insertion else None,
+                "vacancy at 0 V": doc.vacancy.minimum_eV if doc.vacancy else None,
+            }
+            seconds = time.process_time() - start
+            print(
+                f"\n{name}, {potential}, {len(study.host.structure)} atoms, "
+                f"a = {relaxed.lattice.a:.3f} A, {seconds:.0f} CPU-s"
+            )
+            for what, value in found.items():
+                text = "   -" if value is None else f"{value:6.2f}"
+                print(f"  {what:22s} {text} eV   published {PUBLISHED.get((name, what), '-')}")
+
+
+if __name__ == "__main__":
+    main()

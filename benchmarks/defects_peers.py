@@ -1,0 +1,117 @@
+"""The same defects of LiF by vitrion, matcalc and doped: energies and times in one run.
+
+``python benchmarks/defects_peers.py [potential]``. Needs matcalc and doped. All three use the same
+calculator, the same cell and the same force criterion; doped makes the structures, which are relaxed
+here as vitrion's are, in doped's own supercell.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import warnings
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+warnings.simplefilter("ignore")
+
+FMAX_EV_A = 0.01
+SIDE_A = 8.0
+
+
+def main(potential: str = "vitrion-lipof") -> None:
+    from defects_crystals import crystals, relax_cell
+    from vitrion.defects.settings import DefectSettings
+    from vitrion.defects.study import study_defects
+    from vitrion.potentials import load_calculator
+
+    calculator = load_calculator(potential)
+    crystal = relax_cell(crystals()["LiF"], calculator)
+
+    start = time.process_time()
+    settings = DefectSettings(
+        kinds=("insertion", "vacancy"),
+        min_radius_A=1.6,
+        supercell_side_A=SIDE_A,
+        fmax_eV_A=FMAX_EV_A,
+    )
+    study = study_defects(crystal, calculator, settings, potential=potential)
+    ours_s = time.process_time() - start
+    doc = study.document
+    assert doc.reservoir is not None
+    ours = {r.kind: r.formation_energy_eV for r in doc.records if r.counts}
+    mu = doc.reservoir.chemical_potential_eV
+
+    matcalc_s, theirs = by_matcalc(crystal, calculator, mu, study)
+    print(f"LiF, {potential}, {len(study.host.structure)} atoms, formation energies at 0 V in eV")
+    print(f"{'':12s}{'vitrion':>10s}{'matcalc':>10s}{'difference':>12s}")
+    for kind in ("insertion", "vacancy"):
+        difference = ours[kind] - theirs[kind]
+        print(f"{kind:12s}{ours[kind]:10.4f}{theirs[kind]:10.4f}{1000 * difference:9.1f} meV")
+    print(f"{'CPU-s':12s}{ours_s:10.1f}{matcalc_s:10.1f}   ratio {matcalc_s / ours_s:.2f}")
+
+    sites_s, doped_s, doped = by_doped(crystal, calculator, mu)
+    print(
+        f"\ndoped: structures in {doped_s:.1f} CPU-s; vitrion finds its sites in {sites_s:.2f} "
+        f"CPU-s: ratio {doped_s / sites_s:.0f}"
+    )
+    for name, n_atoms, energy in doped:
+        kind = "vacancy" if name.startswith("v_") else "insertion"
+        print(f"  {name:24s} {n_atoms} atoms {energy:8.4f} eV, vitrion {ours[kind]:8.4f} eV")
+
+
+def by_matcalc(crystal, calculator, mu, study):
+    """Return CPU seconds, and the formation energy of the same vacancy and interstitial."""
+    from matcalc import DefectCalc
+
+    place = study.sites[0].frac.tolist()
+    start = time.process_time()
+    calc = DefectCalc(
+        calculator,
+        relax_bulk=False,
+        fmax=FMAX_EV_A,
+        chemical_potentials={"Li": mu},
+    )
+    found = calc.calc_defects(
+        crystal,
+        supercell_matrix=list(study.host.repeats),
+        vacancies="Li",
+        interstitials={"Li": [place]},
+    )
+    seconds = time.process_time() - start
+    named = {"v_Li": "vacancy", "Li_i": "insertion"}
+    return seconds, {named[f["defect_name"]]: f["formation_energy"] for f in found}
+
+
+def by_doped(crystal, calculator, mu):
+    """Return times of finding the structures, and neutral formation energies on doped's cells."""
+    from doped.generation import DefectsGenerator
+
+    from vitrion.defects.relaxation import AseRelaxer
+    from vitrion.defects.sites import candidate_sites
+    from vitrion.defects.symmetry import SpaceGroup
+
+    start = time.process_time()
+    candidate_sites(crystal, SpaceGroup.of(crystal), min_radius_A=1.6)
+    sites_s = time.process_time() - start
+    start = time.process_time()
+    generator = DefectsGenerator(
+        crystal, supercell_gen_kwargs={"min_image_distance": SIDE_A, "min_atoms": 50}, processes=1
+    )
+    doped_s = time.process_time() - start
+    relax = AseRelaxer(calculator, FMAX_EV_A)
+    bulk = relax([generator.bulk_supercell], max_steps=0)[0].energy_eV
+    found = []
+    for name, entry in generator.defect_entries.items():
+        if entry.charge_state != 0 or not name.startswith(("v_Li", "Li_i")):
+            continue
+        cell = entry.defect_supercell.copy()
+        cell.remove_oxidation_states()
+        change = 1 if name.startswith("Li_i") else -1
+        energy = relax([cell])[0].energy_eV - bulk - change * mu
+        found.append((name, len(generator.bulk_supercell), energy))
+    return sites_s, doped_s, found
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
