@@ -262,8 +262,10 @@ class GlassReplicasMaker(Maker):
         flows: list[Flow | Job] = []
         for k, seed in enumerate(replica_seeds(base.settings.seed, self.n_replicas)):
             settings = base.settings.model_copy(update={"seed": seed})
-            maker = replace(base, name=f"{base.name} {k}", settings=settings)
-            flows.append(maker.make(structure, prev_dir=prev_dir))
+            maker = replace(base, settings=settings)
+            flow = maker.make(structure, prev_dir=prev_dir)
+            flow.append_name(f" {k}")  # tells the stages of the replicas apart
+            flows.append(flow)
         return Flow(flows, output=[flow.output for flow in flows], name=self.name)
 
 

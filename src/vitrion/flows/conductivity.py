@@ -10,6 +10,7 @@ from jobflow import Flow, Maker
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
 from vitrion.amorphous.settings import MeltQuenchSettings
 from vitrion.flows.presets import get_preset
+from vitrion.potentials import get_potential
 from vitrion.transport.makers import ConductivityMaker
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ class GlassConductivityMaker(Maker):
             "first_ps": first_ps,
             "budget_ps": first_round * (1 + chosen.extension),
             "target": chosen.target,
+            "phase": "amorphous",
+            "reference_potential": _second_opinion(potential),
             **kwargs,
         }
         maker = ConductivityMaker(**conductivity)
@@ -133,3 +136,8 @@ class GlassConductivityMaker(Maker):
         measured = self.conductivity_maker.make([glass.structure for glass in glasses.output])
         output = {"glasses": glasses.output, "conductivity": measured.output}
         return Flow([glasses, measured], output=output, name=self.name)
+
+
+def _second_opinion(potential: str | None) -> str | None:
+    """Return a potential of another make that needs no download, if there is one."""
+    return None if get_potential(potential).backend == "chgnet" else "chgnet"

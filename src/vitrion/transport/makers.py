@@ -13,12 +13,13 @@ from jobflow import Maker, Response, job
 from vitrion.chemistry import default_mobile_species
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.provenance import Provenance
-from vitrion.dynamics.document import md_document
+from vitrion.dynamics.document import md_document, thinned
 from vitrion.dynamics.makers import ForceFieldDynamics, _at_rest, _reachable
 from vitrion.dynamics.result import TRAJECTORY_NAME, load_result
 from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.workers import MDTask, run_many
 from vitrion.errors import InputError, SimulationError
+from vitrion.potentials.trust import assess
 from vitrion.transport.analysis import analyze_file
 from vitrion.transport.combine import combine
 from vitrion.transport.precision import Goal, plan_extension
@@ -29,10 +30,14 @@ if TYPE_CHECKING:
 
     from pymatgen.core import Structure
 
+    from vitrion.documents.base import Phase
+    from vitrion.potentials.trust import TrustReport
     from vitrion.transport.precision import Plan
     from vitrion.transport.result import TransportResult
 
 ROUNDS_FILE = "rounds.json"
+FRAME_STRIDE = 3
+"""Of the frames that one run would show for its trust, a third is enough where there are many."""
 
 
 @dataclass
@@ -65,6 +70,8 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         Most molecular dynamics to spend in ps, all runs together, equilibration not counted.
     melting_K, glass_transition_K : float or None
         Temperatures above which no point enters the Arrhenius fit, where known.
+    phase : {"crystalline", "amorphous", "liquid"} or None
+        State of the material, for the document.
     workers : int or None
         Processes at a time; None is the user's setting.
     potential, settings, walltime_s, root_dir
@@ -88,6 +95,7 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
     budget_ps: float = 1000.0
     melting_K: float | None = None
     glass_transition_K: float | None = None
+    phase: Phase | None = None
     workers: int | None = None
     settings: MDSettings = field(default_factory=lambda: MDSettings(save_interval_fs=50.0))
 
@@ -243,6 +251,8 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
             melting_K=self.melting_K,
             glass_transition_K=self.glass_transition_K,
             plan=plan,
+            phase=self.phase,
+            trust=None if plan is None or plan.extensions_ps else self._trust(root, failures),
             dir_name=str(root),
             failures=dict(failures),
             trajectories={
@@ -251,6 +261,18 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
             },
             provenance=Provenance.collect(spec, seeds={"dynamics": self.settings.seed}),
         )
+
+    def _trust(self, root: Path, failures: Mapping[str, str]) -> TrustReport | None:
+        """Assess the potential on a few frames of every run that did not fail."""
+        if self.potential is None:
+            return None
+        folders = [folder for folder in sorted(root.glob("s*-r*")) if folder.name not in failures]
+        frames = [
+            frame
+            for folder in folders
+            for frame in thinned(load_result(_parts(folder, None)[-1]))[1::FRAME_STRIDE]
+        ]
+        return assess(frames, self.potential, self.reference_potential)
 
     def _workers(self) -> int:
         if self.workers is not None:
