@@ -103,7 +103,8 @@ def test_the_quench_follows_its_ramp(toy_run):
     # kinetic and potential energy leave through a thermostat of 0.1 ps, so the temperature lags
     # behind the ramp by twice 0.1 ps times the rate
     assert temperatures["quench"][-10:].mean() < 300 + 1.5 * 700
-    assert temperatures["equilibrate"][-20:].mean() == pytest.approx(300, rel=0.5)
+    # at 3500 K/ps the metal still settles and gives off heat
+    assert 200 < temperatures["equilibrate"][-100:].mean() < 600
     seeds = {document.seed for document in (melt, quench, rest)}
     assert len(seeds) == 3
 
