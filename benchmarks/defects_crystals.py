@@ -1,8 +1,8 @@
 """Defects of LiF and Li2O beside published values.
 
-``python benchmarks/defects_crystals.py [--side 8] [potential ...]``; by default the shipped potential
-and CHGNet. Vacancies are neutral, as in the DFT study the barriers are compared with; pairs and
-Schottky trios are neutral by themselves.
+``python benchmarks/defects_crystals.py [--side 8] [potential ...]``; by default the shipped
+potential and CHGNet. Vacancies are neutral, as in the DFT study the barriers are compared with;
+pairs and Schottky defects are neutral by themselves.
 
 Published values
 ----------------

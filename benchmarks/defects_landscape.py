@@ -1,9 +1,9 @@
 """The two claims of the paper on LiPO2F2: a flatter landscape, a lower insertion energy in glass.
 
-``python benchmarks/defects_landscape.py --crystal FILE --glass FILE FILE FILE [--out FOLDER]`` tests
-them on given structures, relaxed with the potential or nearly so (positions are relaxed here first).
-Every claim is tested by Student's one-sided test over the replicas of the glass, and reported as it
-comes out.
+``python benchmarks/defects_landscape.py --crystal FILE --glass FILE FILE FILE [--out FOLDER]``
+tests them on given structures, relaxed with the potential or nearly so (positions are relaxed here
+first). Every claim is tested by Student's one-sided test over the replicas of the glass, and
+reported as it comes out.
 """
 
 from __future__ import annotations
