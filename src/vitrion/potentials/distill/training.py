@@ -109,7 +109,9 @@ def train(
     write_frames(directory / "train.xyz", training)
     write_frames(directory / "valid.xyz", validation)
     energies = _atomic_energies(directory / "atomic_energies.json", training)
-    target = _target_epoch(directory, settings, len(kept))
+    target, finished = _target_epoch(directory, settings, len(kept))
+    if finished and (checkpoint := latest_checkpoint(directory)) is not None:
+        return checkpoint
     command = training_command(
         directory, settings, architecture or Architecture(), energies, target, foundation
     )
@@ -119,6 +121,8 @@ def train(
     checkpoint = latest_checkpoint(directory)
     if checkpoint is None:
         raise SimulationError(f"The training in {directory} left no checkpoint: see train.log.")
+    record = json.loads((directory / "phase.json").read_text())
+    (directory / "phase.json").write_text(json.dumps(record | {"finished": True}))
     return checkpoint
 
 
@@ -194,22 +198,22 @@ def latest_checkpoint(directory: Path) -> Path | None:
     return found[-1] if found else None
 
 
-def _target_epoch(directory: Path, settings: TrainingSettings, n_frames: int) -> int:
-    """Return the epoch at which the phase ends; a new phase sets the schedule in the checkpoint.
+def _target_epoch(directory: Path, settings: TrainingSettings, n_frames: int) -> tuple[int, bool]:
+    """Return the epoch at which the phase ends, and whether it has ended.
 
     A phase is known by its settings and number of frames, so that a killed one goes on to the same
-    end instead of starting again.
+    end instead of starting again; a new one sets its schedule in the checkpoint.
     """
     record = directory / "phase.json"
     phase = {"settings": settings.model_dump(mode="json"), "frames": n_frames}
     if record.is_file() and (before := json.loads(record.read_text()))["phase"] == phase:
-        return int(before["target"])
+        return int(before["target"]), bool(before.get("finished"))
     start = 0
     if (checkpoint := latest_checkpoint(directory)) is not None:
         set_schedule(checkpoint, settings.learning_rate, settings.decay)
         start = _epoch(checkpoint) + 1
     record.write_text(json.dumps({"phase": phase, "target": start + settings.epochs}))
-    return start + settings.epochs
+    return start + settings.epochs, False
 
 
 def _epoch(checkpoint: Path) -> int:

@@ -1,0 +1,118 @@
+"""Labelling and training as programs: restarts, failures, and what they produce."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from vitrion.errors import InputError, SimulationError
+from vitrion.potentials.distill.dataset import read_labelled
+from vitrion.potentials.distill.labelling import Teacher, label
+from vitrion.potentials.distill.recipe import seed_frames
+from vitrion.potentials.distill.training import (
+    Architecture,
+    TrainingSettings,
+    latest_checkpoint,
+    load_checkpoint,
+    train,
+)
+from vitrion.potentials.lean_mace import LeanMACECalculator
+from vitrion.potentials.student import student_calculator
+
+TEACHER = Teacher(name="vitrion.potentials.student:student_calculator")
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    frames = [a for a in seed_frames(5, per_crystal=1, packed=12) if len(a) < 32][:14]
+    folder = tmp_path_factory.mktemp("labels") / "round"
+    return frames, label(frames, TEACHER, folder), folder
+
+
+def test_labels_are_the_teachers(labelled):
+    frames, out, _ = labelled
+    calculator = student_calculator()
+    assert len(out) == len(frames)
+    for frame in (out[0], out[-1]):
+        work = frame.copy()
+        work.calc = calculator
+        assert frame.info["REF_energy"] == pytest.approx(work.get_potential_energy(), rel=1e-5)
+        scale = np.abs(frame.arrays["REF_forces"]).max()
+        np.testing.assert_allclose(
+            frame.arrays["REF_forces"], work.get_forces(), atol=1e-4 * max(scale, 1)
+        )
+        np.testing.assert_allclose(
+            np.reshape(frame.info["REF_stress"], (3, 3)),
+            work.get_stress(voigt=False),
+            atol=1e-4,
+        )
+
+
+def test_killed_labelling_goes_on(labelled, tmp_path):
+    frames, full, done = labelled
+    folder = tmp_path / "round"
+    folder.mkdir()
+    shutil.copy(done / "frames.xyz", folder)
+    lines = (done / "labelled.xyz").read_text().splitlines(keepends=True)
+    whole = len(frames[0]) + 2
+    target = folder / "labelled.xyz"
+    target.write_text("".join(lines[: whole + 5]))  # one whole frame and a part of the next
+    again = label(frames, TEACHER, folder)
+    assert target.read_text().startswith("".join(lines[:whole]))
+    assert len(again) == len(frames)
+    for new, old in zip(again, full, strict=True):
+        np.testing.assert_allclose(new.arrays["REF_forces"], old.arrays["REF_forces"], atol=1e-4)
+    with pytest.raises(InputError, match="other frames"):
+        label(frames[3:5], TEACHER, folder)
+
+
+def test_failing_teacher_is_reported(labelled, tmp_path):
+    frames, _, _ = labelled
+    with pytest.raises(SimulationError, match="ended with code 1"):
+        label(frames[:1], Teacher(name="no_such_package:factory"), tmp_path / "a")
+    with pytest.raises(InputError, match="does not exist"):
+        label(frames[:1], Teacher(name="chgnet", python=tmp_path / "python"), tmp_path / "b")
+
+
+def test_training_learns_and_goes_on(labelled, tmp_path):
+    _, frames, _ = labelled
+    small = Architecture(channels=8, max_ell=1, correlation=1, radial_layers=(8,), cutoff_A=4.0)
+    first = TrainingSettings(
+        epochs=3, batch_size=2, validation_fraction=0.2, largest_force_eV_per_A=100
+    )
+    checkpoint = train(frames, tmp_path / "t", first, small)
+    before = _force_error(frames, LeanMACECalculator(load_checkpoint(checkpoint, small)))
+    untouched = train(frames, tmp_path / "t", first, small)
+    assert untouched.name == checkpoint.name  # the phase was finished: nothing to do
+    second = first.model_copy(update={"learning_rate": 0.005, "epochs": 4})
+    final = train(frames, tmp_path / "t", second, small)
+    assert final == latest_checkpoint(tmp_path / "t")
+    after = _force_error(frames, LeanMACECalculator(load_checkpoint(final, small)))
+    zero = float(np.sqrt(np.mean(np.concatenate([a.arrays["REF_forces"] for a in frames]) ** 2)))
+    assert after < before < zero
+    assert (tmp_path / "t" / "command.json").is_file()
+
+
+def test_failing_training_is_reported(labelled, tmp_path):
+    _, frames, _ = labelled
+    settings = TrainingSettings(epochs=1, device="nowhere", validation_fraction=0.2)
+    with pytest.raises(SimulationError):
+        train(frames, tmp_path / "t", settings)
+    with pytest.raises(InputError, match="too few"):
+        train(frames[:1], tmp_path / "u")
+
+
+def test_frames_without_labels_are_refused(tmp_path):
+    from ase.build import bulk
+    from ase.io import write
+
+    write(tmp_path / "bare.xyz", bulk("Li"), format="extxyz")
+    with pytest.raises(InputError, match="lack the labels"):
+        read_labelled([tmp_path / "bare.xyz"])
+    with pytest.raises(InputError, match="no file"):
+        read_labelled([tmp_path / "none.xyz"])
+
+
+def _force_error(frames, calculator):
+    errors = [(calculator.get_forces(a) - a.arrays["REF_forces"]).ravel() for a in frames]
+    return float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
