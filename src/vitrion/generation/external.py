@@ -1,7 +1,8 @@
 """MatterGen and XtalPaint, run as programs in an environment of their own.
 
 Neither can be installed beside this package (MatterGen 1.0 needs numpy below 2 and an old torch),
-so they are asked through files: MatterGen by its command, XtalPaint by ``programs/run_xtalpaint.py``.
+so they are asked through files: MatterGen by its command, XtalPaint by
+``programs/run_xtalpaint.py``.
 """
 
 from __future__ import annotations

@@ -45,6 +45,15 @@ class Group(BaseModel):
     first_found_at: int = Field(description="Relaxations made when the first was found.")
     origins: list[Origin] = Field(description="Origins of the first members.")
 
+    @property
+    def independent_count(self) -> int:
+        """Members that did not come from each other: all fillings of hosts count as one.
+
+        A host made of a crystal leads back to it, which says little about other crystals.
+        """
+        fillings = self.found_by.get("inpainting", 0)
+        return self.count - fillings + (1 if fillings else 0)
+
     @classmethod
     def of(cls, finding: Finding, number: int) -> Group:
         """Start a group with the finding of that number."""

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobflow import Flow, Maker, Response, job
 
-from vitrion.documents.polymorph import PolymorphDoc
 from vitrion.generation.seeds import spawn_seeds
-from vitrion.polymorphs.group import Finding
 from vitrion.polymorphs.hull import Hull
 from vitrion.polymorphs.rank import make_document
 from vitrion.polymorphs.search import SearchSettings, check_request, make_hull, search_round
@@ -17,6 +15,9 @@ from vitrion.polymorphs.state import SearchState
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+    from vitrion.documents.polymorph import PolymorphDoc
+    from vitrion.polymorphs.group import Finding
 
 
 @dataclass
@@ -125,14 +126,18 @@ def make_round(
     return search_round(formula, settings, potential, _hull(hull), seed, known, first=first)
 
 
-@job(output_schema=PolymorphDoc)
+@job
 def gather(
     request: dict[str, Any],
     hull: dict[str, list[Any]],
     state: SearchState,
     found: list[list[Finding]],
 ) -> PolymorphDoc | Response:
-    """Take in what a round found; end the search or start the next round."""
+    """Take in what a round found; end the search or start the next round.
+
+    No output schema: jobflow gives a replaced job's schema to the reference that stands in for its
+    output, and then refuses the reference.
+    """
     settings = SearchSettings.model_validate(request["settings"])
     state = state.model_copy(deep=True)
     for findings in found:

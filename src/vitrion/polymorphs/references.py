@@ -1,8 +1,8 @@
 """Make the reference phases that ship with the package.
 
 ``python -m vitrion.polymorphs.references OUT.json [--search FORMULA ...]`` relaxes the known
-crystals, keeping their symmetry, and adds the best crystal that a search finds for each formula whose
-cell is not at hand.
+crystals, keeping their symmetry, and adds the best crystal that a search finds for each formula
+whose cell is not at hand.
 """
 
 from __future__ import annotations

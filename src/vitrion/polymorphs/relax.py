@@ -33,7 +33,7 @@ class RelaxSettings(BaseModel):
         description="Largest force on an atom, and largest row of the virial over the number of "
         "atoms, at the end, in eV/A.",
     )
-    max_steps: int = Field(400, ge=1, description="Steps after which a structure is given up.")
+    max_steps: int = Field(500, ge=1, description="Steps after which a structure is given up.")
     relax_cell: bool = Field(True, description="Whether the cell relaxes with the positions.")
     pressure_GPa: float = Field(0.0, description="Outer pressure in GPa.")
     keep_symmetry: bool = Field(False, description="Whether the space group is kept.")

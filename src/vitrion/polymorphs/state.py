@@ -62,8 +62,8 @@ class SearchState(BaseModel):
 
     def stop_reason(self, found_again: int, max_relaxations: int, max_rounds: int) -> str | None:
         """Return why the search should end now, or None if it should go on."""
-        if self.groups and self.ranked[0].count >= found_again:
-            return f"the best crystal was found {self.ranked[0].count} times"
+        if self.groups and self.ranked[0].independent_count >= found_again:
+            return f"the best crystal was found {self.ranked[0].independent_count} times over"
         if self.n_relaxations >= max_relaxations:
             return f"the budget of {max_relaxations} relaxations is spent"
         if self.rounds >= max_rounds:

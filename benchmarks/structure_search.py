@@ -1,0 +1,232 @@
+"""How well crystals are found, each generator with the same potential and number of relaxations.
+
+``python benchmarks/structure_search.py known OUT.jsonl``
+    Relaxations needed to come within 5 meV/atom of the known crystal, from the formula alone.
+``python benchmarks/structure_search.py match OUT.jsonl FILE [FILE ...]``
+    Match rate and RMSE in the true cell on formulas the score net never saw, beside uniform
+    random positions, and of PyXtal's crystals. FILE: the structure files of the training.
+``python benchmarks/structure_search.py lipo2f2 OUT.jsonl``
+    Lowest energy of LiPO2F2 against the number of relaxations.
+``python benchmarks/structure_search.py speed``
+    CPU time of 64 samples of 18 atoms.
+
+Results are appended, one line a run; a run that is in the file is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+import warnings
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+warnings.simplefilter("ignore")
+
+METHODS = ("diffusion", "inpainting", "random", "substitution")
+WITHIN_EV = 0.005
+
+
+def load(potential, formula):
+    from pymatgen.core import Composition
+
+    from vitrion.potentials.batch import load_batch_potential
+
+    return load_batch_potential(potential, symbols=[el.symbol for el in Composition(formula)])
+
+
+def done(out, **key):
+    """Return whether the file already holds the run."""
+    if not out.is_file():
+        return False
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    return any(all(line.get(k) == v for k, v in key.items()) for line in lines)
+
+
+def record(out, **fields):
+    print(" ".join(f"{k}={v}" for k, v in fields.items() if k not in ("energies",)), flush=True)
+    with out.open("a") as handle:
+        handle.write(json.dumps(fields) + "\n")
+
+
+def trace(formula, method, seed, potential, settings, budget, goal=None):
+    """Relax candidates of one method in small rounds; return the lowest energy after each."""
+    from vitrion.polymorphs.hull import Hull
+    from vitrion.polymorphs.search import as_formula, search_round
+    from vitrion.polymorphs.state import SearchState
+
+    state = SearchState()
+    share = {"candidates": {"diffusion" if method == "inpainting" else method: 6}}
+    share["hosts"] = 2 if method == "inpainting" else 0
+    chosen = settings.model_copy(update=share)
+    rounds = 0
+    while state.n_relaxations < budget and rounds < 3 * budget:
+        rounds += 1
+        known = state.best(chosen.hosts)
+        findings = search_round(
+            as_formula(formula), chosen, potential, Hull({}), 1000 * seed + rounds, known
+        )
+        state.add(findings)
+        lowest = state.best_energies[-1] if state.best_energies else None
+        if goal is not None and lowest is not None and lowest < goal + WITHIN_EV:
+            break
+    return state
+
+
+def known(options):
+    from vitrion.polymorphs.hull import FINE, shipped_references
+    from vitrion.polymorphs.relax import RelaxSettings, relax_many
+    from vitrion.polymorphs.search import SearchSettings
+
+    phases = shipped_references()
+    settings = SearchSettings(
+        formula_units=(1, 2),
+        fillings=2,
+        relax=RelaxSettings(force_tolerance_eV_per_A=0.05, max_steps=400),
+    )
+    for formula in options.formulas:
+        potential = load(options.potential, formula)
+        name = next(n for n in phases if n.split()[0] == formula)
+        goal = relax_many([phases[name]], potential, FINE)[0].energy_per_atom_eV
+        for seed in range(options.seeds):
+            for method in METHODS:
+                key = {"formula": formula, "method": method, "seed": seed}
+                if done(options.out, **key):
+                    continue
+                start = time.process_time()
+                state = trace(formula, method, seed, potential, settings, options.budget, goal)
+                hits = [
+                    i + 1
+                    for i, energy in enumerate(state.best_energies)
+                    if energy is not None and energy < goal + WITHIN_EV
+                ]
+                lowest = state.best_energies[-1] if state.best_energies else None
+                record(
+                    options.out,
+                    **key,
+                    needed=hits[0] if hits else None,
+                    relaxed=state.n_relaxations,
+                    best_meV=None if lowest is None else round(1000 * (lowest - goal), 1),
+                    cpu_s=round(time.process_time() - start),
+                )
+
+
+def lipo2f2(options):
+    from vitrion.polymorphs.describe import coordination, space_groups
+    from vitrion.polymorphs.search import SearchSettings
+
+    potential = load(options.potential, "LiPO2F2")
+    settings = SearchSettings(formula_units=(1, 2), fillings=2)
+    for seed in range(options.seeds):
+        for method in METHODS:
+            key = {"formula": "LiPO2F2", "method": method, "seed": seed}
+            if done(options.out, **key):
+                continue
+            state = trace("LiPO2F2", method, seed, potential, settings, options.budget)
+            best = state.ranked[0] if state.groups else None
+            record(
+                options.out,
+                **key,
+                relaxed=state.n_relaxations,
+                best_eV=best and round(best.energy_per_atom_eV, 4),
+                group=best and space_groups(best.structure)[1][2],
+                P=best and coordination(best.structure).get("P"),
+                structure=best and best.structure.as_dict(),
+                energies=state.best_energies,
+            )
+
+
+def match(options):
+    import numpy as np
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+    from pymatgen.core import Structure
+
+    from vitrion.generation.diffusion.dataset import (
+        prepare_training_set,
+        read_structures,
+        split_by_formula,
+    )
+    from vitrion.generation.diffusion.generator import ScoreModel
+    from vitrion.generation.diffusion.sampler import Task
+    from vitrion.generation.random import RandomGenerator
+
+    crystals = prepare_training_set(read_structures(options.files), exclude=["LiPO2F2"])
+    held_out = split_by_formula(crystals, 0.08, 0)[1]
+    bonded = [c for c in held_out if not c.is_intermetallic and 3 < len(c.numbers) <= 16]
+    rng = np.random.default_rng(0)
+    chosen = [bonded[i] for i in rng.permutation(len(bonded))[: options.formulas_n]]
+    model = ScoreModel.load(options.weights)
+    matcher = StructureMatcher(ltol=0.2, stol=0.3, angle_tol=5)
+    n = 20
+    for index, crystal in enumerate(chosen):
+        truth = Structure(crystal.lattice, crystal.numbers, crystal.fractional)
+        tasks = [Task(crystal.numbers, crystal.lattice, 20 * index + s) for s in range(n)]
+        random = [Structure(t.lattice, t.numbers, rng.random((len(t.numbers), 3))) for t in tasks]
+        units = truth.composition.get_reduced_composition_and_factor()[1]
+        try:
+            symmetric = RandomGenerator(formula_units=(int(units),)).generate(
+                truth.composition.reduced_formula, n, index
+            )
+        except Exception as exc:  # an element PyXtal has no radius for, or no volume is known
+            print("pyxtal:", exc)
+            symmetric = []
+        sampled = {
+            "diffusion": model.sample(tasks, {}),
+            "uniform": random,
+            "pyxtal": [c.structure for c in symmetric],
+        }
+        for method, structures in sampled.items():
+            rms = [matcher.get_rms_dist(truth, s) for s in structures]
+            found = [float(r[0]) if r else None for r in rms]
+            record(options.out, formula=crystal.formula, method=method, rms=found)
+    summarize_match(options.out)
+
+
+def summarize_match(out):
+    import numpy as np
+
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    for method in ("diffusion", "uniform", "pyxtal"):
+        runs = [line["rms"] for line in lines if line["method"] == method and line["rms"]]
+        one = np.mean([np.mean([r is not None for r in rms]) for rms in runs])
+        any_of = np.mean([any(r is not None for r in rms) for rms in runs])
+        best = [
+            min(r for r in rms if r is not None) for rms in runs if any(r is not None for r in rms)
+        ]
+        print(
+            f"{method}: {len(runs)} crystals, match at 1 {one:.0%}, at 20 {any_of:.0%}, median RMSE "
+            f"of the best {np.median(best) if best else float('nan'):.3f}"
+        )
+
+
+def speed(options):
+    from vitrion.generation.diffusion.generator import DiffusionGenerator
+    from vitrion.generation.distances import closeness
+
+    start = time.process_time()
+    generator = DiffusionGenerator(weights=options.weights, formula_units=(3,))
+    found = generator.generate("LiPO2F2", 64, seed=0)
+    spent = time.process_time() - start
+    sound = sum(closeness(c.structure) > 0.55 for c in found) / len(found)
+    print(f"64 samples of 18 atoms: {spent / 60:.2f} CPU-minutes, {sound:.0%} without overlaps")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["known", "match", "lipo2f2", "speed"])
+    parser.add_argument("out", nargs="?", type=Path)
+    parser.add_argument("files", nargs="*")
+    parser.add_argument("--formulas", nargs="*", default=["LiF", "Li2O", "Li2CO3", "Li3PO4"])
+    parser.add_argument("--formulas-n", type=int, default=30)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--budget", type=int, default=24)
+    parser.add_argument("--potential")
+    parser.add_argument("--weights", default="vitrion-score")
+    options = parser.parse_args()
+    globals()[options.what](options)
+
+
+if __name__ == "__main__":
+    main()

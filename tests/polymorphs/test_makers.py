@@ -1,0 +1,34 @@
+"""The search as a flow: rounds that start each other, and a document at the end."""
+
+from __future__ import annotations
+
+from jobflow import JobStore, run_locally
+from maggma.stores import MemoryStore
+from monty.json import MontyDecoder, MontyEncoder
+
+from vitrion.documents.polymorph import PolymorphDoc
+from vitrion.polymorphs.makers import PolymorphSearchMaker
+from vitrion.polymorphs.search import SearchSettings
+
+
+def test_a_search_in_two_rounds_of_two_jobs(tmp_path):
+    settings = SearchSettings(
+        candidates={"random": 3},
+        formula_units=(1,),
+        hosts=1,
+        fillings=1,
+        sampler={"levels": 10},
+        max_rounds=2,
+        found_again=10**6,
+    )
+    maker = PolymorphSearchMaker(settings, potential="vitrion-lipof", parallel=2, seed=1)
+    flow = maker.make("LiF")
+    assert MontyDecoder().decode(MontyEncoder().encode(flow)).name == flow.name
+    store = JobStore(MemoryStore())
+    run_locally(flow, store=store, ensure_success=True, root_dir=tmp_path, log=False)
+    doc = PolymorphDoc.model_validate(store.get_output(flow.output.uuid, load=True))
+    assert doc.rounds == 2
+    assert doc.stop_reason == "2 rounds are done"
+    assert doc.n_relaxations_by_generator["random"] <= 12
+    assert doc.polymorphs[0].coordination["Li"]
+    assert len(doc.best_energy_eV_per_atom) == doc.n_relaxations

@@ -1,0 +1,162 @@
+"""Grouping, hull, ranking, and whole searches with the shipped potential."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
+from pymatgen.core import Composition, Lattice, Structure
+
+from vitrion.documents.polymorph import PolymorphDoc
+from vitrion.errors import InputError
+from vitrion.generation.candidate import Origin
+from vitrion.polymorphs.describe import coordination, space_groups
+from vitrion.polymorphs.group import Finding, same_crystal
+from vitrion.polymorphs.hull import Hull, shipped_references
+from vitrion.polymorphs.search import SearchSettings, check_request, search
+from vitrion.polymorphs.state import SearchState
+
+
+def rock_salt(a=4.03):
+    return Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(a), ["Li", "F"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+
+
+def finding(structure, energy, generator="random", rejected=None):
+    return Finding(
+        structure=structure,
+        origin=Origin(generator=generator),
+        energy_per_atom_eV=energy,
+        max_force_eV_per_A=0.01,
+        steps=20,
+        rejected=rejected,
+    )
+
+
+def zinc_blende():
+    return Structure.from_spacegroup(
+        "F-43m", Lattice.cubic(4.3), ["Li", "F"], [[0, 0, 0], [0.25, 0.25, 0.25]]
+    )
+
+
+def test_the_same_crystal_in_another_cell_is_one_group():
+    other = rock_salt(4.05).get_primitive_structure()
+    other.translate_sites([0], [1.2, 0, 0])
+    turned = rock_salt().make_supercell([[1, 1, 0], [-1, 1, 0], [0, 0, 1]], in_place=False)
+    assert same_crystal(rock_salt(), other)
+    state = SearchState()
+    state.add(
+        [
+            finding(rock_salt(), -4.80),
+            finding(zinc_blende(), -4.797),
+            finding(other, -4.803, "diffusion"),
+            finding(turned, -4.801, "inpainting"),
+            finding(turned, -4.801, "inpainting"),
+            finding(rock_salt(2.0), 3.0, rejected="two atoms overlap (0.31 of their ...)"),
+        ]
+    )
+    assert [group.count for group in state.ranked] == [4, 1]
+    best = state.ranked[0]
+    assert best.energy_per_atom_eV == -4.803
+    assert best.found_by == {"random": 1, "diffusion": 1, "inpainting": 2}
+    assert best.independent_count == 3
+    assert state.rejected == {"atoms overlap": 1}
+    assert state.n_relaxations == 6
+    assert state.best_energies == [-4.80, -4.80, -4.803, -4.803, -4.803, -4.803]
+    assert state.stop_reason(3, 100, 9) == "the best crystal was found 3 times over"
+    assert state.stop_reason(4, 6, 9) == "the budget of 6 relaxations is spent"
+    assert state.stop_reason(4, 100, 9) is None
+
+
+def test_hull_agrees_with_pymatgen():
+    energies = {"Li": -1.9, "Li2O": -4.7, "O2": -4.9, "Li2O2": -4.85, "LiF": -4.8, "F2": -1.8}
+    hull = Hull({name: (Composition(name), energy) for name, energy in energies.items()})
+    entries = [PDEntry(Composition(n), e * Composition(n).num_atoms) for n, e in energies.items()]
+    diagram = PhaseDiagram(entries)
+    for formula in ("LiO2", "Li4OF", "Li3O2"):
+        composition = Composition(formula)
+        energy, parts = hull.energy_per_atom(composition)
+        assert energy == pytest.approx(diagram.get_hull_energy_per_atom(composition))
+        assert sum(parts.values()) == pytest.approx(1.0)
+    assert hull.energy_per_atom(Composition("Li3PO4")) is None
+
+
+def test_references_ship_and_are_crystals():
+    phases = shipped_references()
+    assert {"LiF", "Li2O", "Li3PO4", "Li2CO3"} <= set(phases)
+    assert coordination(phases["LiF"])["Li"] == {"F6": 1.0}
+    assert coordination(phases["Li3PO4"])["P"] == {"O4": 1.0}
+    assert not any(s.composition.reduced_formula == "LiP(OF)2" for s in phases.values())
+
+
+def test_symmetry_falls_with_the_tolerance():
+    structure = rock_salt()
+    structure.perturb(0.04)
+    numbers = [number for _, number, _ in space_groups(structure)]
+    assert numbers[0] < 16
+    assert numbers[-1] == 225
+
+
+def test_requests_that_make_no_sense():
+    with pytest.raises(InputError, match="no generator 'magic'"):
+        check_request("LiF", SearchSettings(candidates={"magic": 3}))
+    with pytest.raises(InputError, match="at least one generator"):
+        check_request("LiF", SearchSettings(candidates={}))
+    with pytest.raises(InputError, match="holds no Na"):
+        check_request("LiF", SearchSettings(host_species="Na"))
+    with pytest.raises(InputError, match="does not know Na"):
+        search("NaF", potential="vitrion-lipof")
+
+
+SMALL = SearchSettings(
+    candidates={"diffusion": 3, "random": 2, "substitution": 3},
+    formula_units=(1,),
+    hosts=1,
+    fillings=1,
+    max_rounds=1,
+    sampler={"levels": 25},
+)
+
+
+@pytest.fixture(scope="module")
+def lithium_fluoride():
+    told = []
+    doc = search(
+        "LiF", SMALL, potential="vitrion-lipof", seed=2, on_progress=lambda s, _: told.append(s)
+    )
+    return doc, told
+
+
+def test_finds_rock_salt_from_the_formula_alone(lithium_fluoride):
+    doc, told = lithium_fluoride
+    best = doc.polymorphs[0]
+    assert same_crystal(best.structure, rock_salt())
+    assert best.coordination["Li"] == {"F6": 1.0}
+    assert abs(best.energy_above_hull_eV_per_atom) < 5e-3
+    assert best.space_groups[1].symbol == "Fm-3m"
+    assert doc.n_relaxations == sum(p.times_found for p in doc.polymorphs) + sum(
+        n for reason, n in doc.rejected.items() if reason != "atoms overlap"
+    )
+    energies = [p.energy_per_atom_eV for p in doc.polymorphs]
+    assert energies == sorted(energies)
+    assert doc.provenance.seeds == {"search": 2}
+    assert doc.provenance.potential.name == "vitrion-lipof"
+    assert told[0].endswith("reference phases relaxed")
+    assert PolymorphDoc.model_validate_json(doc.model_dump_json()).polymorphs[0].structure == (
+        best.structure
+    )
+
+
+def test_the_same_seed_finds_the_same(lithium_fluoride):
+    again = search("LiF", SMALL, potential="vitrion-lipof", seed=2)
+    first = [p.energy_per_atom_eV for p in lithium_fluoride[0].polymorphs]
+    np.testing.assert_allclose([p.energy_per_atom_eV for p in again.polymorphs], first, atol=1e-4)
+
+
+def test_a_reference_that_is_missing_leaves_the_hull_open():
+    doc = search(
+        "LiF", SMALL.model_copy(update={"hosts": 0}), potential="vitrion-lipof", references={}
+    )
+    assert doc.polymorphs[0].energy_above_hull_eV_per_atom is None
+    assert doc.polymorphs[0].energy_above_best_eV_per_atom == 0.0
