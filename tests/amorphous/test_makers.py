@@ -2,7 +2,9 @@ import os
 
 import numpy as np
 import pytest
+from ase import units
 from ase.build import bulk
+from ase.calculators.emt import EMT as EMT_CALCULATOR
 from atomate2.forcefields.jobs import ForceFieldRelaxMaker
 from jobflow import Flow, Job, JobStore, run_locally
 from jobflow.managers.fireworks import flow_to_workflow
@@ -144,6 +146,17 @@ def test_a_crystal_can_be_melted(tmp_path):
     assert document.packing.unit == "crystal"
     assert document.packing.seed is None
     assert document.melt.neighbor_distance_A == pytest.approx(3.61 / np.sqrt(2), abs=0.02)
+
+
+def test_the_last_relaxation_holds_the_target_pressure(tmp_path):
+    copper = AseAtomsAdaptor.get_structure(bulk("Cu", cubic=True))
+    settings = MeltQuenchSettings(pressure_GPa=10.0, relax_fmax_eV_per_A=0.005)
+    maker = toy_maker(settings).make(copper).jobs[STAGES.index("relax")].maker
+    responses = run(maker.make(copper), tmp_path)
+    ((response,),) = (tuple(found.values()) for found in responses.values())
+    atoms = response.output.structure.to_ase_atoms()
+    atoms.calc = EMT_CALCULATOR()
+    assert -atoms.get_stress()[:3].mean() / units.GPa == pytest.approx(10, abs=0.3)
 
 
 def test_walltime_and_makers_can_be_updated_in_the_flow():

@@ -50,11 +50,11 @@ class PairDistributions:
     def first_shell(self, first: str, second: str) -> tuple[float, float] | None:
         """Return the position of the first peak and of the minimum behind it in A.
 
-        None where g never rises above 1.5, or no minimum follows within the range.
+        None where g never rises above 1.1, or no minimum follows within the range.
         """
         bin_width = self.r_A[1] - self.r_A[0]
         g = gaussian_filter1d(self.pair(first, second), SMOOTHING_A / bin_width)
-        rising = np.flatnonzero(g > 1.5)
+        rising = np.flatnonzero(g > 1.1)
         if not len(rising):
             return None
         turns = np.flatnonzero((g[1:-1] >= g[:-2]) & (g[1:-1] > g[2:])) + 1

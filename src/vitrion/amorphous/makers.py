@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from ase import units
 from atomate2.forcefields.jobs import ForceFieldRelaxMaker
 from jobflow import Flow, Maker, OutputReference, job
 from pymatgen.core import Structure
 
+from vitrion.amorphous.bonds import bare
 from vitrion.amorphous.cell import PackedCell
 from vitrion.amorphous.document import glass_document
 from vitrion.amorphous.pack import check_packing, packing_unit
@@ -22,6 +24,7 @@ from vitrion.dynamics.makers import MDMaker
 from vitrion.dynamics.settings import MDSettings
 from vitrion.errors import InputError
 from vitrion.potentials import check_elements, force_field, get_potential
+from vitrion.potentials.trust import assess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,6 +150,7 @@ class MeltQuenchMaker(Maker):
             stages={stage: run.output.structure for stage, run in runs.items()},
             trajectories={stage: run.output.trajectory for stage, run in runs.items()},
             potential=self.md_maker.potential,
+            reference_potential=self.md_maker.reference_potential,
             settings=settings,
             melt_temperature_K=melt,
             quench_rate_K_per_ps=settings.quench_rate_K_per_ps,
@@ -194,12 +198,11 @@ class MeltQuenchMaker(Maker):
         )
 
     def _final_maker(self) -> ForceFieldRelaxMaker:
-        fmax = self.settings.relax_fmax_eV_per_A
-        return replace(
-            self.relax_maker,
-            name="relax",
-            relax_kwargs={**self.relax_maker.relax_kwargs, "fmax": fmax},
-        )
+        kwargs = {**self.relax_maker.relax_kwargs, "fmax": self.settings.relax_fmax_eV_per_A}
+        if self.relax_maker.relax_cell:
+            pressure = self.settings.pressure_GPa * units.GPa
+            kwargs["filter_kwargs"] = {"scalar_pressure": pressure}
+        return replace(self.relax_maker, name="relax", relax_kwargs=kwargs)
 
     def _stage_makers(self, melt_K: float, timestep_fs: float) -> dict[str, MDMaker]:
         settings = self.settings
@@ -294,16 +297,22 @@ def characterize_glass(
     stages: dict[str, Structure],
     trajectories: dict[str, Any],
     potential: str | None,
+    reference_potential: str | None,
     settings: MeltQuenchSettings,
     **kwargs: Any,
 ) -> AmorphousDoc:
     """Characterize a glass; see :func:`vitrion.amorphous.document.glass_document`."""
+    trust = None
+    if potential is not None:
+        cells = [bare(cell).to_ase_atoms() for cell in (*stages.values(), structure)]
+        trust = assess(cells, potential, reference_potential)
     return glass_document(
         structure,
         packed=PackedCell(**start),
         stages=stages,
         trajectories=trajectories,
         settings=settings,
+        trust=trust,
         provenance=Provenance.collect(potential, seeds={"glass": settings.seed}),
         **kwargs,
     )

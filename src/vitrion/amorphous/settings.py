@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from typing import Self
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {"n_atoms": 72, "melt_ps": 4.0, "quench_rate_K_per_ps": 300.0, "equilibrate_ps": 2.0},
+    "quick": {
+        "n_atoms": 72,
+        "melt_ps": 4.0,
+        "quench_rate_K_per_ps": 300.0,
+        "equilibrate_ps": 2.0,
+        "relax_fmax_eV_per_A": 0.1,
+    },
     "standard": {
         "n_atoms": 144,
         "melt_ps": 20.0,
