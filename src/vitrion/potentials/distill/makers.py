@@ -6,7 +6,7 @@ it has done; the database holds paths, counts and hashes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from vitrion.potentials.distill.sampling import Chemistry
 from vitrion.potentials.distill.training import (
     Architecture,
     TrainingSettings,
+    fine_tune,
     load_checkpoint,
     train,
 )
@@ -116,14 +117,11 @@ class TrainMaker(Maker):
         The phase.
     architecture : Architecture
         Size of the student.
-    foundation : str or None
-        Name or file of a MACE foundation model to fine-tune instead.
     """
 
     name: str = "train"
     settings: TrainingSettings = field(default_factory=TrainingSettings)
     architecture: Architecture = field(default_factory=Architecture)
-    foundation: str | None = None
 
     def __post_init__(self) -> None:
         """Accept settings as dictionaries, as a serialized Maker has them."""
@@ -143,10 +141,41 @@ class TrainMaker(Maker):
             folder / f"student-{self.settings.seed}",
             self.settings,
             self.architecture,
-            foundation=self.foundation,
         )
         keep(checkpoint, folder / keep_as)
         return {"checkpoint": str(folder / keep_as)}
+
+
+@dataclass
+class FineTuneMaker(Maker):
+    """Fine-tune a MACE foundation model on labelled frames: the other exit of a distillation.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    foundation : str
+        Name that mace can download, or a file.
+    settings : TrainingSettings
+        Step size, epochs, weights.
+    """
+
+    name: str = "fine-tune"
+    foundation: str = "medium-mpa-0"
+    settings: TrainingSettings = field(
+        default_factory=lambda: TrainingSettings(learning_rate=1e-4, epochs=20)
+    )
+
+    def __post_init__(self) -> None:
+        """Accept settings as a dictionary, as a serialized Maker has them."""
+        self.settings = TrainingSettings.model_validate(self.settings)
+
+    @job
+    def make(self, directory: str, labelled: list[dict[str, Any]]) -> dict[str, Any]:
+        """Fine-tune in ``directory/fine-tuned``; the model is named as ``mace:<path>``."""
+        frames = read_labelled([Path(entry["directory"]) / "labelled.xyz" for entry in labelled])
+        folder = Path(directory) / "fine-tuned"
+        return {"model": str(fine_tune(frames, folder, self.foundation, self.settings))}
 
 
 @job(name="seed frames")
@@ -211,7 +240,22 @@ def release_job(
 
 @dataclass
 class DistillMaker(Maker):
-    """From nothing to a student file: seeds, labels, training, active rounds, release.
+    """From nothing to a student file: seeds, labels, training, active rounds, cooling, release.
+
+    Parameters
+    ----------
+    name : str
+        Name of the flow.
+    rounds : int
+        Active rounds after the seeds.
+    seed : int
+        Seed of the frames of every round.
+    label_maker, train_maker, collect_maker : Maker
+        The stages.
+    cooling : TrainingSettings or None
+        Last phase, in which the step size falls; None leaves it out.
+    card : dict
+        Further entries of the data card: version, license, citation.
 
     Examples
     --------
@@ -227,7 +271,17 @@ class DistillMaker(Maker):
     label_maker: LabelMaker = field(default_factory=LabelMaker)
     train_maker: TrainMaker = field(default_factory=TrainMaker)
     collect_maker: CollectMaker = field(default_factory=CollectMaker)
+    cooling: TrainingSettings | None = field(
+        default_factory=lambda: TrainingSettings(
+            learning_rate=0.005, decay=0.955, epochs=90, energy_weight=3.0
+        )
+    )
     card: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Accept settings as a dictionary, as a serialized Maker has them."""
+        if self.cooling is not None:
+            self.cooling = TrainingSettings.model_validate(self.cooling)
 
     def make(self, directory: str) -> Flow:
         """Return the flow; everything is kept in ``directory``, which can be used again."""
@@ -247,6 +301,9 @@ class DistillMaker(Maker):
             labels.append(self.label_maker.make(found.output["directory"]))
             older, newest = newest, self._train(base, labels, f"student-{number:03d}.pt")
             jobs += [found, labels[-1], newest]
+        if self.cooling is not None:
+            newest = self._train(base, labels, "student-cooled.pt", settings=self.cooling)
+            jobs.append(newest)
         final = release_job(
             str(base),
             newest.output["checkpoint"],
@@ -257,15 +314,18 @@ class DistillMaker(Maker):
         )
         return Flow([*jobs, final], output=final.output, name=self.name)
 
-    def _train(self, base: Path, labels: list[Job], name: str, seed_shift: int = 0) -> Job:
-        maker = self.train_maker
-        if seed_shift:
-            seed = maker.settings.seed + seed_shift
-            maker = TrainMaker(
-                settings=maker.settings.model_copy(update={"seed": seed}),
-                architecture=maker.architecture,
-                foundation=maker.foundation,
-            )
+    def _train(
+        self,
+        base: Path,
+        labels: list[Job],
+        name: str,
+        *,
+        seed_shift: int = 0,
+        settings: TrainingSettings | None = None,
+    ) -> Job:
+        settings = settings or self.train_maker.settings
+        seed = self.train_maker.settings.seed + seed_shift
+        maker = replace(self.train_maker, settings=settings.model_copy(update={"seed": seed}))
         return maker.make(str(base), [entry.output for entry in labels], name)
 
     def _card(self) -> dict[str, Any]:

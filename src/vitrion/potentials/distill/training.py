@@ -68,8 +68,6 @@ def train(
     directory: Path,
     settings: TrainingSettings | None = None,
     architecture: Architecture | None = None,
-    *,
-    foundation: Path | str | None = None,
 ) -> Path:
     """Train a student, or go on with the training that ``directory`` holds.
 
@@ -85,8 +83,6 @@ def train(
         same, it finishes what was killed.
     architecture
         Size of the student; the same in every call.
-    foundation
-        Name or file of a MACE foundation model to fine-tune instead of a new student.
 
     Returns
     -------
@@ -101,23 +97,13 @@ def train(
         If ``mace_run_train`` fails.
     """
     settings = settings or TrainingSettings()
-    kept = within(frames, settings.largest_force_eV_per_A)
-    training, validation = split(kept, settings.validation_fraction)
-    if len(training) < settings.batch_size or not validation:
-        raise InputError(f"{len(kept)} usable frames are too few to train on: label more.")
-    directory.mkdir(parents=True, exist_ok=True)
-    write_frames(directory / "train.xyz", training)
-    write_frames(directory / "valid.xyz", validation)
-    energies = _atomic_energies(directory / "atomic_energies.json", training)
-    target, finished = _target_epoch(directory, settings, len(kept))
+    energies, n_frames = _write_data(frames, directory, settings)
+    target, finished = _target_epoch(directory, settings, n_frames)
     if finished and (checkpoint := latest_checkpoint(directory)) is not None:
         return checkpoint
-    command = training_command(
-        directory, settings, architecture or Architecture(), energies, target, foundation
-    )
-    (directory / "command.json").write_text(json.dumps(command, indent=1))
-    threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"} if settings.device == "cpu" else {}
-    run_checked(command, directory / "train.log", {**os.environ, **MALLOC, **threads})
+    options = _architecture_options(architecture or Architecture())
+    command = training_command(directory, settings, energies, target, options)
+    _run(command, directory, settings)
     checkpoint = latest_checkpoint(directory)
     if checkpoint is None:
         raise SimulationError(f"The training in {directory} left no checkpoint: see train.log.")
@@ -126,15 +112,73 @@ def train(
     return checkpoint
 
 
+def fine_tune(
+    frames: Sequence[Atoms],
+    directory: Path,
+    foundation: Path | str,
+    settings: TrainingSettings | None = None,
+) -> Path:
+    """Fine-tune a MACE foundation model on the same frames: the other exit.
+
+    Parameters
+    ----------
+    frames
+        Labelled frames.
+    directory
+        Keeps data, checkpoints, log and the exact command; a killed call goes on.
+    foundation
+        Name that mace can download, or a file.
+    settings
+        A small step size is in place: 1e-4 unless stated.
+
+    Returns
+    -------
+    Path
+        The fine-tuned model, to be used as ``mace:<path>``.
+
+    Raises
+    ------
+    InputError
+        If no frames are left after filtering.
+    SimulationError
+        If ``mace_run_train`` fails.
+    """
+    settings = settings or TrainingSettings(learning_rate=1e-4, epochs=20)
+    energies, _ = _write_data(frames, directory, settings)
+    options = {"foundation_model": foundation, "multiheads_finetuning": False}
+    command = training_command(directory, settings, energies, settings.epochs, options)
+    _run(command, directory, settings)
+    return directory / "student.model"
+
+
+def _write_data(
+    frames: Sequence[Atoms], directory: Path, settings: TrainingSettings
+) -> tuple[dict[int, float], int]:
+    """Write the two files of frames; return the atomic energies and the number of frames."""
+    kept = within(frames, settings.largest_force_eV_per_A)
+    training, validation = split(kept, settings.validation_fraction)
+    if len(training) < settings.batch_size or not validation:
+        raise InputError(f"{len(kept)} usable frames are too few to train on: label more.")
+    directory.mkdir(parents=True, exist_ok=True)
+    write_frames(directory / "train.xyz", training)
+    write_frames(directory / "valid.xyz", validation)
+    return _atomic_energies(directory / "atomic_energies.json", training), len(kept)
+
+
+def _run(command: list[str], directory: Path, settings: TrainingSettings) -> None:
+    (directory / "command.json").write_text(json.dumps(command, indent=1))
+    threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"} if settings.device == "cpu" else {}
+    run_checked(command, directory / "train.log", {**os.environ, **MALLOC, **threads})
+
+
 def training_command(
     directory: Path,
     settings: TrainingSettings,
-    architecture: Architecture,
     energies: dict[int, float],
     last_epoch: int,
-    foundation: Path | str | None = None,
+    model_options: dict[str, Any],
 ) -> list[str]:
-    """Return the exact command of a phase."""
+    """Return the exact command of a phase; ``model_options`` say which model it trains."""
     options: dict[str, Any] = {
         "name": "student",
         "work_dir": directory,
@@ -163,12 +207,10 @@ def training_command(
         "seed": settings.seed,
         "plot": False,
     }
+    options |= model_options
     flags = ["--ema", "--save_cpu", "--restart_latest"]
-    if foundation is None:
-        options |= _architecture_options(architecture)
+    if "foundation_model" not in options:
         flags.append("--pair_repulsion")
-    else:
-        options |= {"foundation_model": foundation, "multiheads_finetuning": False}
     program = [sys.executable, "-m", "vitrion.potentials.distill.train_program"]
     return [*program, *(f"--{key}={value}" for key, value in options.items()), *flags]
 
