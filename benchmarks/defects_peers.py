@@ -1,8 +1,8 @@
 """The same defects of LiF by vitrion, matcalc and doped: energies and times in one run.
 
 ``python benchmarks/defects_peers.py [potential]``. Needs matcalc and doped. All three use the same
-calculator, the same cell and the same force criterion; doped makes the structures, which are relaxed
-here as vitrion's are, in doped's own supercell.
+calculator, the same cell and the same force criterion; doped makes the structures, which are
+relaxed here as vitrion's are, in doped's own supercell.
 """
 
 from __future__ import annotations

@@ -109,3 +109,17 @@ def test_hops_of_fcc_ions_are_one_orbit_and_those_to_second_neighbors_another(ro
     groups = hop_orbits(lithium, hops, SpaceGroup.of(rocksalt), rocksalt.lattice.matrix)
     # 4 ions, each with 12 first and 6 second neighbors, every pair counted once.
     assert sorted(len(g) for g in groups) == [12, 24]
+
+
+def test_inpainted_ions_become_candidate_sites(rocksalt):
+    from vitrion.defects.inpainted import inpainted_sites
+    from vitrion.defects.sites import candidate_sites
+
+    points = inpainted_sites(rocksalt, "Li", n=2, seed=1)
+    assert points.shape == (2, 3)
+    assert np.array_equal(points, inpainted_sites(rocksalt, "Li", n=2, seed=1))
+    void = np.array([[0.26, 0.25, 0.25]])
+    sites = candidate_sites(
+        rocksalt, SpaceGroup.of(rocksalt), sources=(), given={"inpainted": void}
+    )
+    assert [(site.source, site.multiplicity) for site in sites] == [("inpainted", 8)]

@@ -68,7 +68,7 @@ class ForceFieldBands:
         """Return the energies of the relaxed images."""
         with revert_default_dtype():
             found = self._maker.run_ase([image.copy() for image in images])
-        energies = tuple(float(energy) for energy in found.energies)
+        energies = tuple(float(energy) for energy in found.energies or ())
         state = str(getattr(found.state, "value", found.state))
         return Band(energies, converged=state == "successful")
 
@@ -170,6 +170,8 @@ class DefectMaker(Maker):
         from vitrion.defects.charged.makers import charged_flow
         from vitrion.defects.charged.objects import charged_defects
 
+        if self.charged_relax_maker is None:
+            raise InputError("Charged defects need a VASP maker: set charged_relax_maker.")
         mobile = self.settings.mobile or default_mobile_species(structure.composition)
         defects = charged_defects(
             structure,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
     from ase.calculators.calculator import Calculator
     from pymatgen.core import Structure
+
+    from vitrion.potentials.batch import BatchPotential
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,6 @@ class Relaxed:
     energy_eV : float
     max_force_eV_A : float
         Largest force on an atom at the end.
-    first_max_force_eV_A : float
-        The same at the start.
     n_steps : int
     converged : bool
     """
@@ -34,7 +35,6 @@ class Relaxed:
     structure: Structure
     energy_eV: float
     max_force_eV_A: float
-    first_max_force_eV_A: float
     n_steps: int
     converged: bool
 
@@ -81,10 +81,9 @@ class AseRelaxer:
 
         atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
         atoms.calc = self.calculator
-        first = _largest(atoms.get_forces())
         n_steps = 0
-        if max_steps and first > self.fmax_eV_A:
-            optimizer = LBFGS(atoms, logfile=None, maxstep=self.max_step_A)
+        if max_steps and _largest(atoms.get_forces()) > self.fmax_eV_A:
+            optimizer = LBFGS(atoms, logfile=os.devnull, maxstep=self.max_step_A)
             optimizer.run(fmax=self.fmax_eV_A, steps=max_steps)
             n_steps = optimizer.nsteps
         last = _largest(atoms.get_forces())
@@ -95,10 +94,54 @@ class AseRelaxer:
             structure=relaxed,
             energy_eV=float(atoms.get_potential_energy()),
             max_force_eV_A=last,
-            first_max_force_eV_A=first,
             n_steps=n_steps,
             converged=last <= self.fmax_eV_A,
         )
+
+
+@dataclass(frozen=True)
+class BatchRelaxer:
+    """Relaxes all structures together, in the same calls of the model (FIRE).
+
+    Parameters
+    ----------
+    potential : BatchPotential
+        See :func:`vitrion.potentials.batch.batched`.
+    fmax_eV_A, max_steps
+        As in :class:`AseRelaxer`.
+    batch_atoms : int
+        Atoms in one call of the model.
+    """
+
+    potential: BatchPotential
+    fmax_eV_A: float = 0.02
+    max_steps: int = 300
+    batch_atoms: int = 4000
+
+    def __call__(
+        self, structures: Sequence[Structure], *, max_steps: int | None = None
+    ) -> list[Relaxed]:
+        """Return one result for each structure, in order."""
+        from vitrion.polymorphs.relax import RelaxSettings, relax_many
+
+        limit = self.max_steps if max_steps is None else max_steps
+        settings = RelaxSettings(
+            force_tolerance_eV_per_A=self.fmax_eV_A,
+            max_steps=limit + 1,  # it counts evaluations, the first among them
+            relax_cell=False,
+            batch_atoms=self.batch_atoms,
+        )
+        found = relax_many(structures, self.potential, settings)
+        return [
+            Relaxed(
+                structure=result.structure,
+                energy_eV=result.energy_eV,
+                max_force_eV_A=result.max_force_eV_per_A,
+                n_steps=result.steps - 1,
+                converged=result.failure is None,
+            )
+            for result in found
+        ]
 
 
 def _largest(forces: np.ndarray) -> float:

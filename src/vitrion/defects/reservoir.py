@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from vitrion.chemistry import MOBILE_CHARGES
@@ -48,7 +49,9 @@ def metal_reservoir(symbol: str, calculator: Calculator) -> Reservoir:
             f"No structure of metallic {symbol} is known: give its chemical potential."
         ) from exc
     atoms.calc = calculator
-    BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=FMAX_EV_A, steps=100)
+    BFGS(FrechetCellFilter(atoms), logfile=os.devnull).run(  # type: ignore[arg-type]
+        fmax=FMAX_EV_A, steps=100
+    )
     return Reservoir(
         species=symbol,
         chemical_potential_eV=float(atoms.get_potential_energy() / len(atoms)),
@@ -95,12 +98,14 @@ def voltage_window(
     metal = PDEntry(Composition(reservoir.species), reservoir.chemical_potential_eV)
     try:
         diagram = PhaseDiagram([*entries, metal])
+        if missing := set(composition.elements) - set(diagram.elements):
+            raise ValueError(f"there is no phase with {', '.join(el.symbol for el in missing)}")
         stable = {entry.composition.reduced_formula for entry in diagram.stable_entries}
         if composition.reduced_formula not in stable:
             return None
         limits = diagram.get_all_chempots(composition)
     except ValueError as exc:
-        raise InputError(f"The hull lacks an element or the host: {exc}.") from exc
+        raise InputError(f"The hull cannot be made of these phases: {exc}.") from exc
     element = Element(reservoir.species)
     voltages = [
         (reservoir.chemical_potential_eV - float(mu[element])) / reservoir.charge

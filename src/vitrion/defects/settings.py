@@ -62,6 +62,10 @@ class DefectSettings(BaseModel):
         None,
         description="Undo each defect and relax the host again; None does so in a glass alone.",
     )
+    batched: bool = Field(
+        False,
+        description="Relax a batch in the same model calls; pays on a GPU, not on a CPU.",
+    )
     batch_size: int = Field(8, ge=1, description="Defects relaxed, and saved, together.")
     temperatures_K: tuple[float, ...] = Field(
         (300.0, 400.0, 500.0, 600.0, 800.0, 1000.0),
@@ -69,6 +73,14 @@ class DefectSettings(BaseModel):
     )
     chemical_potential_eV: float | None = Field(
         None, description="Energy per atom of the metal; None computes it."
+    )
+    voltage_limits_V: tuple[float, float] | None = Field(
+        None,
+        description="Voltages against the metal between which the host is on the hull: see "
+        "vitrion.defects.reservoir.voltage_window.",
+    )
+    n_inpainted: int = Field(
+        0, ge=0, description="Ions that the diffusion generator puts into the host as candidates."
     )
     barriers: BarrierSettings | None = Field(
         None, description="None computes no barriers between sites."

@@ -39,14 +39,11 @@ class Site:
         Distance to the nearest atom.
     source : str
         How it was found.
-    occupancy : float or None
-        Mean number of ions there in the dynamics.
     """
 
     orbit: NDArray[np.float64]
     radius_A: float
     source: SiteSource
-    occupancy: float | None = None
 
     @property
     def frac(self) -> NDArray[np.float64]:
@@ -68,7 +65,6 @@ class Site:
             radius_A=self.radius_A,
             source=self.source,
             multiplicity=self.multiplicity,
-            occupancy=self.occupancy,
         )
 
 

@@ -26,11 +26,11 @@ def boltzmann_energy(
     weights : (n,) array, optional
         Multiplicity of each energy; equal by default.
     """
-    energies, weights = _weighted(energies_eV, weights)
+    energies, multiplicity = _weighted(energies_eV, weights)
     if temperature_K <= 0:
         raise InputError(f"The temperature must be above 0 K, not {temperature_K:g} K.")
     kt = KB_EV_PER_K * temperature_K
-    return float(-kt * logsumexp(-energies / kt, b=weights / weights.sum()))
+    return float(-kt * logsumexp(-energies / kt, b=multiplicity / multiplicity.sum()))
 
 
 def weighted_quantiles(
@@ -41,11 +41,11 @@ def weighted_quantiles(
     With equal weights this is Hazen's rule; outside the outermost middles it is the outermost
     value.
     """
-    energies, weights = _weighted(energies_eV, weights)
+    energies, multiplicity = _weighted(energies_eV, weights)
     order = np.argsort(energies, kind="stable")
-    energies, weights = energies[order], weights[order] / weights.sum()
-    middle = np.cumsum(weights) - 0.5 * weights
-    return np.interp(np.asarray(quantiles, dtype=float), middle, energies)
+    shares = multiplicity[order] / multiplicity.sum()
+    middle = np.cumsum(shares) - 0.5 * shares
+    return np.interp(np.asarray(quantiles, dtype=float), middle, energies[order])
 
 
 def frenkel_fraction(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,10 @@ from vitrion.defects.barriers import barrier_network, interstitial_carriers, vac
 from vitrion.defects.convergence import check_convergence
 from vitrion.defects.energies import Defect, EnergySettings, defect_energies, mark_duplicates
 from vitrion.defects.host import Host, check_request, prepare_host
+from vitrion.defects.inpainted import inpainted_sites
 from vitrion.defects.ledger import Ledger
 from vitrion.defects.plan import far_pairs, insertions, near_pairs, vacancies
-from vitrion.defects.relaxation import AseRelaxer
+from vitrion.defects.relaxation import AseRelaxer, BatchRelaxer
 from vitrion.defects.reservoir import given_reservoir, metal_reservoir
 from vitrion.defects.settings import DefectSettings
 from vitrion.defects.sites import Site, candidate_sites
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from vitrion.defects.bands import BandRelaxer
     from vitrion.defects.edits import Edit
+    from vitrion.defects.relaxation import Relaxer
     from vitrion.documents.defects import DefectDoc, Reservoir, SiteSource
     from vitrion.potentials import PotentialSpec
 
@@ -106,7 +109,7 @@ def study_defects(
         raise InputError("Barriers need something that relaxes bands: give relax_band.")
     check_request(structure, mobile, amorphous=settings.phase == "amorphous")
     _check_potential(potential, structure)
-    relax = AseRelaxer(calculator, settings.fmax_eV_A, settings.max_steps)
+    relax = _relaxer(calculator, settings)
     host = prepare_host(
         structure,
         mobile,
@@ -116,11 +119,16 @@ def study_defects(
         force_bound_eV_A=settings.force_bound_eV_A,
         symprec_A=settings.symprec_A,
     )
+    given: dict[SiteSource, ArrayLike] = dict(given_sites or {})
+    if settings.n_inpainted:
+        given["inpainted"] = inpainted_sites(
+            host.unit_cell, mobile, n=settings.n_inpainted, seed=settings.seed
+        )
     sites = candidate_sites(
         host.unit_cell,
         host.group,
         sources=settings.sources,
-        given=given_sites,
+        given=given,
         min_radius_A=settings.min_radius_A,
         max_sites=settings.max_sites,
     )
@@ -133,7 +141,10 @@ def study_defects(
         seed=settings.seed,
     )
 
-    def compute(edits: list[Edit]) -> list[Defect]:
+    def compute(edits: list[Edit], before: int = 0) -> list[Defect]:
+        report = None
+        if on_progress is not None:
+            report = partial(_report, on_progress, before)
         return defect_energies(
             host,
             edits,
@@ -141,7 +152,7 @@ def study_defects(
             energy_settings,
             ledger=ledger,
             context=context,
-            on_progress=on_progress,
+            on_progress=report,
         )
 
     edits = single_edits(host, sites, settings)
@@ -150,7 +161,7 @@ def study_defects(
     # Pairs are made of the sites that hold an ion of their own at rest.
     more = pair_edits(host, sites, settings, distinct_sites(defects))
     more += extra_edits(host, sites) if extra_edits else []
-    pairs = compute(more)
+    pairs = compute(more, len(edits))
     mark_duplicates(pairs, host)
     edits, defects = [*edits, *more], [*defects, *pairs]
     document = assemble(
@@ -197,6 +208,11 @@ def study_defects(
     return DefectStudy(document, host, sites, defects)
 
 
+def _report(on_progress: Callable[[int, int], None], before: int, done: int, n: int) -> None:
+    """Count the defects of an earlier stage too."""
+    on_progress(before + done, before + n)
+
+
 def single_edits(host: Host, sites: list[Site], settings: DefectSettings) -> list[Edit]:
     """Return the insertions and vacancies, where asked for."""
     edits = insertions(host, sites) if "insertion" in settings.kinds else []
@@ -218,6 +234,14 @@ def distinct_sites(defects: Sequence[Defect]) -> list[int] | None:
     return sorted({r.site for r in records if r.site is not None}) or None
 
 
+def _relaxer(calculator: Calculator, settings: DefectSettings) -> Relaxer:
+    if not settings.batched:
+        return AseRelaxer(calculator, settings.fmax_eV_A, settings.max_steps)
+    from vitrion.potentials.batch import batched
+
+    return BatchRelaxer(batched(calculator), settings.fmax_eV_A, settings.max_steps)
+
+
 def _check_potential(potential: PotentialSpec | str | None, structure: Structure) -> None:
     if potential is None:
         return
@@ -233,11 +257,13 @@ def _reservoir(
     ledger: Ledger,
     context: str,
 ) -> Reservoir | None:
-    """Return the reservoir as given or computed; None where the calculator cannot do metals."""
+    """Return the reservoir as given or computed; None where the element has no known metal."""
     from vitrion.documents.defects import Reservoir
 
+    limits = {"voltage_limits_V": settings.voltage_limits_V}
     if settings.chemical_potential_eV is not None:
-        return given_reservoir(mobile, settings.chemical_potential_eV)
+        given = given_reservoir(mobile, settings.chemical_potential_eV)
+        return given.model_copy(update=limits)
     key = f"reservoir {mobile} {context}"
     if key not in ledger:
         try:
@@ -245,4 +271,4 @@ def _reservoir(
         except InputError:
             return None
         ledger.write({key: found.model_dump(mode="json")})
-    return Reservoir.model_validate(ledger[key])
+    return Reservoir.model_validate(ledger[key]).model_copy(update=limits)

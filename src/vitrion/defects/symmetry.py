@@ -35,7 +35,7 @@ class SpaceGroup:
         import spglib
 
         numbers = [site.specie.Z for site in structure]
-        cell = (structure.lattice.matrix, structure.frac_coords, numbers)
+        cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), numbers)
         found = spglib.get_symmetry(cell, symprec=symprec_A)
         if found is None:
             return cls(np.eye(3)[None], np.zeros((1, 3)))

@@ -11,7 +11,7 @@ from vitrion.documents.energies import BarrierNetwork, EnergyDistribution
 
 DefectKind = Literal["insertion", "vacancy", "frenkel", "move"]
 Separation = Literal["near", "far"]
-SiteSource = Literal["voronoi", "grid", "density", "given"]
+SiteSource = Literal["voronoi", "grid", "density", "inpainted", "given"]
 Triple = tuple[float, float, float]
 
 
@@ -22,9 +22,6 @@ class CandidateSite(BaseModel):
     radius_A: float = Field(description="Distance to the nearest atom in A, before relaxation.")
     source: SiteSource = Field(description="How the site was found.")
     multiplicity: int = Field(1, description="Number of such sites in the host, by symmetry.")
-    occupancy: float | None = Field(
-        None, description="Mean number of ions near the site in the dynamics, where known."
-    )
 
 
 class DefectRecord(BaseModel):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from atomate2.vasp.flows.defect import FormationEnergyMaker
-from jobflow import Flow
+from jobflow import Flow, Job
 
 from vitrion.defects.geometry import face_distances
 
@@ -54,8 +54,8 @@ def charged_flow(
     maker = FormationEnergyMaker(
         defect_relax_maker=relax_maker, uc_bulk=not bulk, collect_defect_entry_data=bulk
     )
-    flows: list[Flow] = []
-    bulk_directory = None
+    flows: list[Flow | Job] = []
+    bulk_directory: Any = None
     for index, defect in enumerate(defects):
         flow = maker.make(
             defect,

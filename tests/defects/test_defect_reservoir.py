@@ -1,0 +1,94 @@
+"""The metal, the voltages of a host, and the same defect in other supercells."""
+
+import numpy as np
+import pytest
+from ase.calculators.emt import EMT
+from pymatgen.analysis.phase_diagram import PDEntry
+from pymatgen.core import Composition
+
+from vitrion.defects.convergence import check_convergence, transfer
+from vitrion.defects.energies import EnergySettings, defect_energies
+from vitrion.defects.host import prepare_host, repeat_host
+from vitrion.defects.plan import insertions, near_pairs, vacancies
+from vitrion.defects.relaxation import AseRelaxer, BatchRelaxer
+from vitrion.defects.reservoir import given_reservoir, metal_reservoir, voltage_window
+from vitrion.defects.sites import candidate_sites
+from vitrion.errors import InputError
+from vitrion.potentials.batch import batched
+
+
+def test_the_metal_is_relaxed_to_its_minimum():
+    from ase.build import bulk
+    from scipy.optimize import minimize_scalar
+
+    def energy(a):
+        atoms = bulk("Cu", a=a)
+        atoms.calc = EMT()
+        return atoms.get_potential_energy()
+
+    expected = minimize_scalar(energy, bounds=(3.4, 3.8), method="bounded").fun
+    found = metal_reservoir("Cu", EMT())
+    assert found.chemical_potential_eV == pytest.approx(expected, abs=1e-4)
+    assert found.chemical_potential(0.5) == pytest.approx(expected - 0.5)
+    with pytest.raises(InputError, match="chemical potential"):
+        metal_reservoir("Xx", EMT())
+
+
+def test_voltage_window_is_that_of_the_reactions_at_its_ends():
+    """Li2O forms from Li at 0 V and gives Li2O2 up, so both ends follow by hand."""
+    reservoir = given_reservoir("Li", -2.0)
+    energies = {"O2": -10.0, "Li2O": -15.0, "Li2O2": -21.0}
+    entries = [PDEntry(Composition(f), e) for f, e in energies.items()]
+    low, high = voltage_window(entries, Composition("Li2O"), reservoir)
+    # 2 Li2O -> Li2O2 + 2 Li: V = (E(Li2O2) + 2 mu - 2 E(Li2O)) / 2
+    assert low == pytest.approx(0.0, abs=1e-9)
+    assert high == pytest.approx((-21.0 - 4.0 + 30.0) / 2)
+    assert voltage_window(entries, Composition("LiO"), reservoir) is not None
+    worse = [*entries[:2], PDEntry(Composition("Li2O2"), -17.0)]
+    assert voltage_window(worse, Composition("Li2O2"), reservoir) is None
+    with pytest.raises(InputError, match="hull"):
+        voltage_window([], Composition("Li2O"), reservoir)
+
+
+def test_unrelaxed_defects_of_a_pair_potential_are_the_same_in_every_supercell(
+    crystal, relax, calculator
+):
+    host = prepare_host(crystal, "Li", relax, supercell_side_A=11.0)
+    other = repeat_host(host.unit_cell, "Li", relax, 15.0, host.group)
+    assert other.repeats == (4, 4, 4)
+    frozen = AseRelaxer(calculator, max_steps=0)
+    settings = EnergySettings(rattle_A=0.0)
+    sites = candidate_sites(host.unit_cell, host.group, min_radius_A=1.2)
+    edits = [*vacancies(host), insertions(host, sites)[0], near_pairs(host, sites)[-1]]
+    first = defect_energies(host, edits, frozen, settings)
+    moved = [transfer(edit, host, other) for edit in edits]
+    second = defect_energies(other, moved, frozen, settings)
+    for a, b in zip(first, second, strict=True):
+        assert b.record.energy_eV == pytest.approx(a.record.energy_eV, abs=1e-6)
+        assert b.record.pair_distance_A == pytest.approx(a.record.pair_distance_A)
+
+
+def test_convergence_lists_each_size_once(crystal, relax):
+    host = prepare_host(crystal, "Li", relax, supercell_side_A=7.5)
+    edits = vacancies(host)
+    settings = EnergySettings(rattle_A=0.0)
+    defects = defect_energies(host, edits, relax, settings)
+    points = check_convergence(host, defects, edits, relax, settings, (7.0, 11.0))
+    assert [point.n_atoms for point in points] == [32, 108]
+    energies = [point.energy_eV for point in points]
+    assert np.ptp(energies) < 0.05
+
+
+def test_batches_relax_to_the_same_place_as_one_by_one(crystal, calculator):
+    start = crystal.copy()
+    start.make_supercell(2)
+    start.remove_sites([0])
+    start.perturb(0.05, seed=1)
+    single = AseRelaxer(calculator, fmax_eV_A=0.005)([start])[0]
+    many = BatchRelaxer(batched(calculator), fmax_eV_A=0.005, max_steps=500)([start, crystal])
+    assert many[0].converged
+    assert many[0].energy_eV == pytest.approx(single.energy_eV, abs=1e-3)
+    assert len(many[1].structure) == len(crystal)
+    still = BatchRelaxer(batched(calculator))([start], max_steps=0)[0]
+    assert still.n_steps == 0
+    assert np.allclose(still.structure.frac_coords % 1, start.frac_coords % 1)
