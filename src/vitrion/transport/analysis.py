@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from ase import units
+from ase.data import atomic_masses, atomic_numbers
 
 from vitrion.chemistry import ANION_CHARGES, CATION_CHARGES
 from vitrion.errors import InputError
@@ -30,6 +32,10 @@ from vitrion.transport.result import (
     TransportResult,
 )
 from vitrion.transport.vanhove import van_hove
+
+SPEED_FRAMES = 200
+SPEED_LIMIT = 2.0
+"""Root mean square step over that of free flight at the temperature from which input is refused."""
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,6 +136,7 @@ def analyze_displacements(
     if not (np.isfinite(temperature_K) and 0.0 < temperature_K < 20000.0):
         raise InputError(f"The temperature must be positive and in K, not {temperature_K}.")
     positions, interval = motion.mobile, motion.frame_interval_fs
+    _check_speed(motion, temperature_K)
     ion_charges = np.array([charges[symbol] for symbol in motion.symbols])
     squares = mean_squares(positions, ion_charges)
     diffusivities = estimate_diffusivities(positions, interval, motion.symbols, ion_charges)
@@ -164,6 +171,19 @@ def analyze_displacements(
         **(_spatial(motion, stays, temperature_K) if spatial else {}),
         warnings=_warnings(motion, framework.diffuses, hops),
     )
+
+
+def _check_speed(motion: Displacements, temperature_K: float) -> None:
+    """Refuse ions that outrun the thermal speed: the frame interval must be wrong."""
+    steps = np.diff(motion.mobile[: SPEED_FRAMES + 1], axis=0)
+    masses = atomic_masses[[atomic_numbers[symbol] for symbol in motion.symbols]]
+    # <v^2> = 3 kT / m in A2/fs2; a step is at most as long as free flight makes it.
+    flight = 3.0 * units.kB * temperature_K / masses * units.fs**2 * motion.frame_interval_fs**2
+    if np.mean(np.sum(steps**2, axis=-1) / flight) > SPEED_LIMIT**2:
+        raise InputError(
+            f"The ions move faster than {temperature_K:.0f} K allows: check the frame interval of "
+            f"{motion.frame_interval_fs:g} fs (MD time step times steps between frames)."
+        )
 
 
 def _values(found: Diffusivities, to_conductivity: float, diffusive: bool) -> dict[str, object]:
@@ -217,8 +237,9 @@ def _diffusivity_bound(found: Diffusivities, hops: Hops, motion: Displacements) 
     the long-time slope shows how much is left. It bounds D* in any case, and catches motion that
     is not made of hops.
     """
-    slope = found.self_ if found.self_.value > 0.0 else found.slowest_modes
-    bound = slope.upper_bound()
+    bound = found.slowest_modes.upper_bound()  # holds for a slope that still falls with time
+    if found.self_.value > 0.0:
+        bound = min(bound, found.self_.upper_bound())
     if hops.n_hops < MANY_HOPS:
         length = max(hops.hop_length_A, NOMINAL_HOP_A / 2)
         ion_time = motion.mobile.shape[1] * motion.duration_fs

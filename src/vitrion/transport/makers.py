@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jobflow import Maker, Response, job
@@ -17,11 +15,12 @@ from vitrion.dynamics.document import md_document, thinned
 from vitrion.dynamics.makers import ForceFieldDynamics, _at_rest, _reachable
 from vitrion.dynamics.result import TRAJECTORY_NAME, load_result
 from vitrion.dynamics.settings import MDSettings
-from vitrion.dynamics.workers import MDTask, run_many
+from vitrion.dynamics.workers import MDTask
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.trust import assess
 from vitrion.transport.analysis import analyze_file
 from vitrion.transport.combine import combine
+from vitrion.transport.parts import list_parts, read_rounds, run_parts, write_rounds
 from vitrion.transport.precision import Goal, plan_extension
 
 if TYPE_CHECKING:
@@ -142,19 +141,16 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         SimulationError
             If a temperature has no run left that has not failed.
         """
-        rounds = _read_rounds(root) or [dict.fromkeys(self.temperatures_K, self.first_ps)]
+        rounds = read_rounds(root) or [dict.fromkeys(self.temperatures_K, self.first_ps)]
         failures: dict[str, str] = {}
         complete = True
         first = [dict.fromkeys(self.temperatures_K, self.equilibration_ps)]
         for index, lengths in enumerate(first + rounds):
             if not any(lengths.values()):
                 continue
-            outcomes = run_many(
-                [
-                    task
-                    for task in self._tasks(structures, root, index, lengths)
-                    if task.name not in failures
-                ],
+            tasks = self._tasks(structures, root, index, lengths)
+            outcomes = run_parts(
+                [task for task in tasks if task.name not in failures],
                 self.loader(),
                 workers=self._workers(),
                 potential=self.identity(),
@@ -171,7 +167,7 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         plan = self._plan(results, len(structures) > 1)
         document = self._document(structures, root, results, plan, failures)
         if plan.extensions_ps:
-            _write_rounds(root, [*rounds, plan.extensions_ps])
+            write_rounds(root, [*rounds, plan.extensions_ps])
         return document, not plan.extensions_ps
 
     def _plan(self, results: Mapping[float, list[TransportResult]], hierarchical: bool) -> Plan:
@@ -197,7 +193,7 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
             duration = self._whole_frames(lengths.get(temperature, 0.0))
             if not duration:
                 continue
-            before = _parts(root / name, part)
+            before = list_parts(root / name, part)
             start = load_result(before[-1]).structure if before else _at_rest(structures[index])
             seed = np.random.SeedSequence([self.settings.seed, number, part]).generate_state(1)[0]
             values = {"temperature_K": temperature, "duration_ps": duration, "seed": int(seed)}
@@ -218,7 +214,7 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
             if name in failures:
                 continue
             # Part 0 is the equilibration.
-            parts = [p for p in _parts(root / name, n_rounds + 1) if p.name != "part-000"]
+            parts = [p for p in list_parts(root / name, n_rounds + 1) if p.name != "part-000"]
             files = [str(part / TRAJECTORY_NAME) for part in parts]
             results[temperature].append(
                 analyze_file(files, mobile, temperature, charge=self.charge)
@@ -240,7 +236,7 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
     ) -> ConductivityDoc:
         spec = self.spec()
         documents = {
-            name: [md_document(load_result(part), spec) for part in _parts(root / name, None)]
+            name: [md_document(load_result(part), spec) for part in list_parts(root / name, None)]
             for name, _, _ in self._runs(structures)
             if name not in failures and results
         }
@@ -270,7 +266,7 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         frames = [
             frame
             for folder in folders
-            for frame in thinned(load_result(_parts(folder, None)[-1]))[1::FRAME_STRIDE]
+            for frame in thinned(load_result(list_parts(folder, None)[-1]))[1::FRAME_STRIDE]
         ]
         return assess(frames, self.potential, self.reference_potential)
 
@@ -284,27 +280,3 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
 
 def _as_list(structure: Structure | list[Structure]) -> list[Structure]:
     return list(structure) if isinstance(structure, list) else [structure]
-
-
-def _parts(folder: Path, before: int | None) -> list[Path]:
-    """Return the folders of a run's parts, in order, up to and without part `before`."""
-    parts = sorted(folder.glob("part-*"))
-    if before is None:
-        return parts
-    return [part for part in parts if int(part.name.removeprefix("part-")) < before]
-
-
-def _read_rounds(root: Path) -> list[dict[float, float]]:
-    path = root / ROUNDS_FILE
-    if not path.is_file():
-        return []
-    saved: list[dict[str, Any]] = json.loads(path.read_text())
-    return [{float(t): float(time) for t, time in lengths.items()} for lengths in saved]
-
-
-def _write_rounds(root: Path, rounds: list[dict[float, float]]) -> None:
-    """Write the rounds so that a kill leaves the old or the new ones."""
-    path = root / ROUNDS_FILE
-    temporary = path.with_suffix(".new")
-    temporary.write_text(json.dumps(rounds))
-    os.replace(temporary, path)

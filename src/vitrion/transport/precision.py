@@ -139,7 +139,7 @@ def _for_each(
     return (None if unknown or not errors else max(errors)), wanted
 
 
-def _for_300K(  # noqa: N802
+def _for_300K(
     results: Sequence[TransportResult], target: float, budget_ps: float
 ) -> tuple[float | None, dict[float, float]]:
     """Share time so that the error of the extrapolation falls fastest."""
@@ -196,6 +196,10 @@ def _shares(
 
 
 def _time_to_see_hops(result: TransportResult, target: float) -> float:
-    """Time after which there would be enough hops at the rate seen so far, at least one."""
-    rate = max(result.hops.n_hops, 1) / _length(result)
-    return math.ceil(1.0 / target**2) / rate - _length(result)
+    """Time in ps until there are enough hops at the rate seen so far, taken as one for none.
+
+    Where there are enough and the motion is still not diffusive, the run is too short to forget.
+    """
+    length = _length(result)
+    rate = max(result.hops.n_hops, 1) / length
+    return max(math.ceil(1.0 / target**2) / rate - length, GROWTH * length)

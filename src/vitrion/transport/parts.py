@@ -1,0 +1,101 @@
+"""The parts of runs that grow: where they lie, which are asked for, and running them."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from vitrion.dynamics.engine import run_md
+from vitrion.dynamics.result import load_result
+from vitrion.dynamics.workers import MDOutcome, MDTask, run_many
+from vitrion.errors import VitrionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from ase.calculators.calculator import Calculator
+
+ROUNDS_FILE = "rounds.json"
+
+
+def run_parts(
+    tasks: Sequence[MDTask],
+    load: Callable[[], Calculator],
+    *,
+    workers: int,
+    potential: dict[str, Any],
+    cutoff_A: float | None,
+    walltime_s: float | None,
+) -> list[MDOutcome]:
+    """Run what is not yet done; one worker is this process, which loads the potential once.
+
+    Parameters are those of `vitrion.dynamics.workers.run_many`.
+    """
+    missing = [task for task in tasks if not _is_done(task)]
+    if not missing:
+        return []
+    if workers > 1 or walltime_s is not None:  # run_many shares the walltime among the tasks
+        return run_many(
+            missing,
+            load,
+            workers=workers,
+            potential=potential,
+            cutoff_A=cutoff_A,
+            walltime_s=walltime_s,
+        )
+    calculator = load()
+    return [_run_here(task, calculator, potential, cutoff_A) for task in missing]
+
+
+def _is_done(task: MDTask) -> bool:
+    try:
+        return load_result(task.directory).complete
+    except VitrionError:
+        return False
+
+
+def _run_here(
+    task: MDTask,
+    calculator: Calculator,
+    potential: dict[str, Any],
+    cutoff_A: float | None,
+) -> MDOutcome:
+    try:
+        result = run_md(
+            task.structure,
+            calculator,
+            task.settings,
+            task.directory,
+            potential=potential,
+            cutoff_A=cutoff_A,
+        )
+    except VitrionError as exc:
+        return MDOutcome(task.name, None, str(exc))
+    return MDOutcome(task.name, result)
+
+
+def list_parts(folder: Path, before: int | None) -> list[Path]:
+    """Return the folders of a run's parts, in order, up to and without part `before`."""
+    parts = sorted(folder.glob("part-*"))
+    if before is None:
+        return parts
+    return [part for part in parts if int(part.name.removeprefix("part-")) < before]
+
+
+def read_rounds(root: Path) -> list[dict[float, float]]:
+    """Return the lengths in ps of each round by temperature; empty before the first."""
+    path = root / ROUNDS_FILE
+    if not path.is_file():
+        return []
+    saved: list[dict[str, Any]] = json.loads(path.read_text())
+    return [{float(t): float(time) for t, time in lengths.items()} for lengths in saved]
+
+
+def write_rounds(root: Path, rounds: list[dict[float, float]]) -> None:
+    """Write the rounds so that a kill leaves the old or the new ones."""
+    path = root / ROUNDS_FILE
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(rounds))
+    os.replace(temporary, path)

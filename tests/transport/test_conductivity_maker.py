@@ -1,0 +1,129 @@
+"""The job that extends its own molecular dynamics, on ions whose diffusivity is known exactly.
+
+Atoms that all but ignore each other diffuse under a Langevin thermostat with D = kT / (m gamma).
+"""
+
+import numpy as np
+import pytest
+from ase import units
+from jobflow import JobStore, run_locally
+from jobflow.managers.fireworks import flow_to_workflow
+from maggma.stores import MemoryStore
+from pymatgen.core import Lattice, Structure
+
+from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.dynamics.settings import MDSettings
+from vitrion.errors import InputError
+from vitrion.transport.makers import ConductivityMaker
+
+FRICTION_TIME_FS = 50.0
+SETTINGS = MDSettings(
+    thermostat="langevin",
+    thermostat_time_fs=FRICTION_TIME_FS,
+    timestep_fs=5.0,
+    save_interval_fs=25.0,
+    min_distance_A=0.3,
+    seed=3,
+)
+
+
+def make_maker(folder, **kwargs):
+    values = {
+        "temperatures_K": (300.0, 600.0),
+        "target": 0.12,
+        "goal": "each",
+        "equilibration_ps": 0.25,
+        "first_ps": 3.0,
+        "budget_ps": 24.0,
+        "workers": 1,
+        "settings": SETTINGS,
+        "root_dir": str(folder),
+        "force_field_name": {"@module": "ase.calculators.lj", "@callable": "LennardJones"},
+        "calculator_kwargs": {"sigma": 1.0, "epsilon": 5e-4, "rc": 2.5},
+    }
+    return ConductivityMaker(**{**values, **kwargs})
+
+
+@pytest.fixture
+def gas():
+    """Light ions among heavy atoms, which hardly move."""
+    rng = np.random.default_rng(1)
+    return Structure(Lattice.cubic(20.0), ["Li"] * 16 + ["U"] * 8, rng.random((24, 3)))
+
+
+def run(flow, folder):
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    return run_locally(
+        flow, root_dir=folder, create_folders=True, store=store, ensure_success=True, log=False
+    )
+
+
+def einstein_diffusivity(temperature):
+    """D = kT / (m gamma) of free lithium, in cm2/s."""
+    speed_squared = units.kB * temperature / 6.94 * units.fs**2  # A2/fs2
+    return speed_squared * FRICTION_TIME_FS * 0.1
+
+
+def test_the_job_extends_its_runs_until_the_target_is_met(tmp_path, gas):
+    job = make_maker(tmp_path / "runs").make(gas)
+    responses = run(job, tmp_path)[job.uuid]
+    documents = [ConductivityDoc.model_validate(r.output) for _, r in sorted(responses.items())]
+    assert len(documents) > 1, "the first round cannot be precise enough"
+    last = documents[-1]
+    assert last.plan.reached
+    assert [document.plan.reached for document in documents[:-1]] == [False] * (len(documents) - 1)
+    for result in last.results:
+        assert result.conductivity.relative_error <= 0.12
+        low, high = result.self_diffusivity.interval(0.99)
+        assert low < einstein_diffusivity(result.temperature_K) < high
+        files = last.trajectories[f"s0-{result.temperature_K:g}K-r0"]
+        # Parts after the equilibration overlap in one frame each.
+        frames = sum(file.n_frames - 1 for file in files[1:])
+        assert result.n_frames == frames + 1
+        assert result.duration_ps == pytest.approx(frames * 0.025)
+    assert last.activation_energy_eV == pytest.approx(0.0345, abs=0.02)  # D proportional to T
+
+
+def test_the_job_run_again_changes_nothing(tmp_path, gas):
+    maker = make_maker(tmp_path / "runs", target=0.3)
+    first, finished = maker.advance([gas], tmp_path / "runs")
+    again, finished_again = maker.advance([gas], tmp_path / "runs")
+    assert finished
+    assert finished_again
+    assert again.results == first.results
+
+
+def test_walltime_makes_the_job_continue_itself(tmp_path, gas):
+    job = make_maker(tmp_path / "runs", target=0.5, walltime_s=0.0).make(gas)
+    responses = run(job, tmp_path)[job.uuid]
+    outputs = [response.output for _, response in sorted(responses.items())]
+    assert outputs[0].results == []
+    assert outputs[-1].plan.reached
+
+
+def test_replicas_of_several_structures_are_hierarchical(tmp_path, gas):
+    other = gas.copy()
+    other.translate_sites(range(16), [0.1, 0.2, 0.3], to_unit_cell=True)
+    maker = make_maker(tmp_path, target=0.9, temperatures_K=(400.0,))
+    document, _ = maker.advance([gas, other], tmp_path)
+    assert [len(runs) for runs in document.replicas] == [2]
+    errors = [run.self_diffusivity.relative_error for run in document.replicas[0]]
+    assert document.results[0].n_replicas == 2
+    # The spread between systems is part of the error, and two of them say little about it.
+    assert document.results[0].self_diffusivity.relative_error > min(errors) / np.sqrt(2.0)
+
+
+def test_maker_goes_through_fireworks(tmp_path, gas):
+    flow = make_maker(tmp_path).make(gas)
+    assert len(flow_to_workflow(flow).fws) == 1
+    updated = make_maker(tmp_path).update_kwargs({"target": 0.4})
+    assert updated.target == 0.4
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [{"temperatures_K": ()}, {"target": 2.0}, {"first_ps": 0.0}, {"replicas": 0}],
+)
+def test_bad_input_is_refused(tmp_path, kwargs):
+    with pytest.raises(InputError):
+        make_maker(tmp_path, **kwargs)
