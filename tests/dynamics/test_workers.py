@@ -90,9 +90,11 @@ def test_walltime_leaves_runs_that_can_be_continued(tmp_path):
         task(tmp_path, name, seed=seed, checkpoint_interval_ps=0.05)
         for seed, name in enumerate("ab")
     ]
-    first = run_many(tasks, lennard_jones, walltime_s=0.01)
-    assert not any(outcome.complete or outcome.error for outcome in first)
-    second = run_many(tasks, lennard_jones)
+    first = run_many(tasks, lennard_jones, walltime_s=0.0)
+    assert [outcome.error for outcome in first] == [None, None]
+    assert first[0].result.n_steps == 10
+    assert first[1].result is None, "one worker has brought one run to its checkpoint"
+    second = run_many(tasks, lennard_jones, workers=2)
     assert all(outcome.complete for outcome in second)
     positions = []
     for outcome in second:

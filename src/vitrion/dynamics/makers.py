@@ -231,8 +231,10 @@ class MDSeriesMaker(ForceFieldDynamics, Maker):
             If all runs failed.
         """
         structures = structure if isinstance(structure, list) else [structure]
+        root = self._own_directory()
         previous = _reachable(prev_dir)
-        root = self._own_directory() if previous is None else previous
+        if previous and any(task.directory.is_dir() for task in self.tasks(structures, previous)):
+            root = previous
         outcomes = run_many(
             self.tasks(structures, root),
             self.loader(),

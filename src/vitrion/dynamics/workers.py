@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitrion.dynamics.checkpoint import FILE_NAME
-from vitrion.dynamics.engine import run_md
+from vitrion.dynamics.engine import is_same_run, run_md
 from vitrion.dynamics.progress import SeriesProgress
 from vitrion.dynamics.result import MDResult, load_result
 from vitrion.errors import InputError, VitrionError
@@ -52,14 +52,14 @@ class MDTask:
         By which its outcome is told apart.
     structure : Structure or Atoms
     settings : MDSettings
-    directory : str or Path
+    directory : Path
         Its own; no two runs may share one.
     """
 
     name: str
     structure: Structure | Atoms
     settings: MDSettings
-    directory: str | Path
+    directory: Path
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ def run_many(
     potential, cutoff_A
         See :func:`~vitrion.dynamics.engine.run_md`.
     walltime_s : float, optional
-        After which runs stop at their next checkpoint and no further one begins.
+        After which runs stop at their next checkpoint and no further one begins; the first
+        ``workers`` unfinished ones always get to a checkpoint.
 
     Returns
     -------
@@ -128,24 +129,37 @@ def run_many(
         raise InputError(f"There must be at least one worker, not {workers}.")
     for what, values in (
         ("name", [task.name for task in tasks]),
-        ("directory", [str(Path(task.directory).absolute()) for task in tasks]),
+        ("directory", [str(task.directory.absolute()) for task in tasks]),
     ):
         if len(set(values)) < len(values):
             raise InputError(f"Two runs share a {what}: give each its own.")
     deadline = None if walltime_s is None else time.time() + walltime_s
     common = _Common(load, potential or {}, cutoff_A, deadline)
+    outcomes = {task.name: MDOutcome(task.name, _result_at_hand(task)) for task in tasks}
+    waiting = [task for task in tasks if not _finished(task, outcomes[task.name], common)]
+    sure = {task.name for task in waiting[:workers]}  # else a short walltime would never end
     with (
         _environment(WORKER_ENVIRONMENT),
         SeriesProgress() as progress,
         ThreadPoolExecutor(workers) as pool,
     ):
-        return list(pool.map(lambda task: _supervise(task, common, progress), tasks))
+        for outcome in pool.map(
+            lambda task: _supervise(task, common, progress, task.name in sure), waiting
+        ):
+            outcomes[outcome.name] = outcome
+    return [outcomes[task.name] for task in tasks]
 
 
-def _supervise(task: MDTask, common: _Common, progress: SeriesProgress) -> MDOutcome:
-    """Start one run in its process and wait for it."""
+def _finished(task: MDTask, outcome: MDOutcome, common: _Common) -> bool:
+    return outcome.complete and is_same_run(
+        task.directory, task.structure, task.settings, common.potential
+    )
+
+
+def _supervise(task: MDTask, common: _Common, progress: SeriesProgress, sure: bool) -> MDOutcome:
+    """Start one run in its process, if there is time or it is sure to have its turn, and wait."""
     left = common.seconds_left()
-    if left is not None and left <= 0:
+    if left is not None and left <= 0 and not sure:
         return MDOutcome(task.name, _result_at_hand(task))
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
@@ -199,7 +213,7 @@ def _die_with_parent(pipe: Connection) -> None:
 
 
 def _result_at_hand(task: MDTask) -> MDResult | None:
-    if not (Path(task.directory) / FILE_NAME).is_file():
+    if not (task.directory / FILE_NAME).is_file():
         return None
     try:
         return load_result(task.directory)
