@@ -7,6 +7,8 @@
     random positions, and of PyXtal's crystals. FILE: the structure files of the training.
 ``python benchmarks/structure_search.py lipo2f2 OUT.jsonl``
     Lowest energy of LiPO2F2 against the number of relaxations.
+``python benchmarks/structure_search.py stability OUT.jsonl``
+    The best LiPO2F2 of the runs in OUT.jsonl: phonons, and 300 K without decomposition.
 ``python benchmarks/structure_search.py speed``
     CPU time of 64 samples of 18 atoms.
 
@@ -196,9 +198,60 @@ def summarize_match(out):
             min(r for r in rms if r is not None) for rms in runs if any(r is not None for r in rms)
         ]
         print(
-            f"{method}: {len(runs)} crystals, match at 1 {one:.0%}, at 20 {any_of:.0%}, median RMSE "
-            f"of the best {np.median(best) if best else float('nan'):.3f}"
+            f"{method}: {len(runs)} crystals, match at 1 {one:.0%}, at 20 {any_of:.0%}, "
+            f"median RMSE of the best {np.median(best) if best else float('nan'):.3f}"
         )
+
+
+def stability(options):
+    """Phonons on a grid of wave vectors, and 4 ps at 300 K, of the best crystal found."""
+    import numpy as np
+    from ase import units
+    from ase.md.langevin import Langevin
+    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+    from ase.phonons import Phonons
+    from pymatgen.core import Structure
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    from vitrion.polymorphs.describe import coordination, space_groups
+    from vitrion.polymorphs.relax import RelaxSettings, relax_many
+    from vitrion.potentials import load_calculator
+
+    runs = [json.loads(line) for line in options.out.read_text().splitlines()]
+    best = min((r for r in runs if r.get("structure")), key=lambda r: r["best_eV"])
+    settings = RelaxSettings(force_tolerance_eV_per_A=0.002, max_steps=2000)
+    potential = load(options.potential, "LiPO2F2")
+    (end,) = relax_many([Structure.from_dict(best["structure"])], potential, settings)
+    print(
+        f"{best['method']} seed {best['seed']}: {end.energy_per_atom_eV:.4f} eV/atom, largest "
+        f"force {end.max_force_eV_per_A:.4f} eV/A, {space_groups(end.structure)[1][2]}, "
+        f"{end.structure.density:.2f} g/cm3, {coordination(end.structure)}"
+    )
+    calculator = load_calculator(options.potential, dtype="float64")
+    repeat = [max(1, int(np.ceil(7.5 / a))) for a in end.structure.lattice.abc]
+    atoms = AseAtomsAdaptor.get_atoms(end.structure, msonable=False)
+    phonons = Phonons(atoms, calculator, supercell=repeat, delta=0.01, name="/tmp/phonons-vitrion")
+    phonons.clean()
+    phonons.run()
+    phonons.read(acoustic=True)
+    grid = np.stack(np.meshgrid(*[np.arange(n) / n for n in repeat], indexing="ij"), -1)
+    omega = [phonons.band_structure([q])[0] for q in grid.reshape(-1, 3)]
+    lowest = np.min(omega) / units.invcm
+    print(
+        f"phonons, supercell {repeat}: lowest {lowest:.0f} cm-1 (negative: imaginary), "
+        f"highest {np.max(omega) / units.invcm:.0f} cm-1"
+    )
+    phonons.clean()
+    hot = atoms.repeat(repeat)
+    hot.calc = load_calculator(options.potential)
+    rng = np.random.default_rng(0)
+    MaxwellBoltzmannDistribution(hot, temperature_K=600, rng=rng)  # half goes into the potential
+    dynamics = Langevin(hot, 2 * units.fs, temperature_K=300, friction=0.01 / units.fs, rng=rng)
+    shells = []
+    for _ in range(8):
+        dynamics.run(250)
+        shells.append(coordination(AseAtomsAdaptor.get_structure(hot)).get("P"))
+    print(f"{len(hot)} atoms, 4 ps at 300 K: P has {shells}")
 
 
 def speed(options):
@@ -215,7 +268,7 @@ def speed(options):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["known", "match", "lipo2f2", "speed"])
+    parser.add_argument("what", choices=["known", "match", "lipo2f2", "stability", "speed"])
     parser.add_argument("out", nargs="?", type=Path)
     parser.add_argument("files", nargs="*")
     parser.add_argument("--formulas", nargs="*", default=["LiF", "Li2O", "Li2CO3", "Li3PO4"])

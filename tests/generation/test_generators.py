@@ -17,8 +17,8 @@ from vitrion.generation.diffusion.generator import DiffusionGenerator, ScoreMode
 from vitrion.generation.distances import closeness, shortest_distance
 from vitrion.generation.external import MatterGenGenerator, xtalpaint_inpaint
 from vitrion.generation.files import FileGenerator
-from vitrion.generation.hosts import make_hosts
-from vitrion.generation.inpaint import inpaint
+from vitrion.generation.hosts import make_hosts, ordered_host
+from vitrion.generation.inpainting import inpaint
 from vitrion.generation.lattices import enumerate_lattices, heights
 from vitrion.generation.random import RandomGenerator
 from vitrion.generation.substitution import SubstitutionGenerator
@@ -146,6 +146,16 @@ def test_hosts_that_cannot_be_made():
         make_hosts(rock_salt(), "Na")
     with pytest.raises(InputError, match="Nothing is left"):
         make_hosts(Structure(Lattice.cubic(3.4), ["Li"], [[0, 0, 0]]), "Li")
+
+
+def test_partial_sites_become_whole_atoms_to_insert():
+    sites = [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0, 0]]
+    disordered = Structure(Lattice.cubic(4), ["Cl", {"Li": 0.5}, {"Li": 0.25, "Na": 0.25}], sites)
+    host = ordered_host(disordered)
+    assert host.structure.composition == Composition("Cl4")
+    assert host.insert == {"Li": 3, "Na": 1}
+    with pytest.raises(InputError, match="fully occupied"):
+        ordered_host(rock_salt())
 
 
 def test_a_filled_host_keeps_its_atoms():

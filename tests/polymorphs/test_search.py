@@ -110,12 +110,11 @@ def test_requests_that_make_no_sense():
 
 
 SMALL = SearchSettings(
-    candidates={"diffusion": 3, "random": 2, "substitution": 3},
-    formula_units=(1,),
+    candidates={"diffusion": 4, "random": 2},
+    formula_units=(1, 2),
     hosts=1,
     fillings=1,
     max_rounds=1,
-    sampler={"levels": 25},
 )
 
 
@@ -123,7 +122,7 @@ SMALL = SearchSettings(
 def lithium_fluoride():
     told = []
     doc = search(
-        "LiF", SMALL, potential="vitrion-lipof", seed=2, on_progress=lambda s, _: told.append(s)
+        "LiF", SMALL, potential="vitrion-lipof", seed=0, on_progress=lambda s, _: told.append(s)
     )
     return doc, told
 
@@ -140,7 +139,7 @@ def test_finds_rock_salt_from_the_formula_alone(lithium_fluoride):
     )
     energies = [p.energy_per_atom_eV for p in doc.polymorphs]
     assert energies == sorted(energies)
-    assert doc.provenance.seeds == {"search": 2}
+    assert doc.provenance.seeds == {"search": 0}
     assert doc.provenance.potential.name == "vitrion-lipof"
     assert told[0].endswith("reference phases relaxed")
     assert PolymorphDoc.model_validate_json(doc.model_dump_json()).polymorphs[0].structure == (
@@ -149,7 +148,7 @@ def test_finds_rock_salt_from_the_formula_alone(lithium_fluoride):
 
 
 def test_the_same_seed_finds_the_same(lithium_fluoride):
-    again = search("LiF", SMALL, potential="vitrion-lipof", seed=2)
+    again = search("LiF", SMALL, potential="vitrion-lipof", seed=0)
     first = [p.energy_per_atom_eV for p in lithium_fluoride[0].polymorphs]
     np.testing.assert_allclose([p.energy_per_atom_eV for p in again.polymorphs], first, atol=1e-4)
 

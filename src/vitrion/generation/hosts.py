@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 TOLERANCES_A = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5)
+MOST_CELLS = 12
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,6 @@ def make_hosts(
     if count == len(structure):
         raise InputError(f"Nothing is left of the structure without {species}.")
     framework = structure.copy()
-    framework.remove_site_property("magmom") if "magmom" in structure.site_properties else None
     framework.remove_species([species])
     per_atom = count / len(framework)
     hosts: dict[int, Host] = {}
@@ -116,6 +116,46 @@ def _symmetrized(framework: Structure, tolerance: float) -> tuple[Structure, str
     return primitive, analyzer.get_space_group_symbol(), analyzer.get_space_group_number()
 
 
+def ordered_host(structure: Structure) -> Host:
+    """Return the fully occupied part of a disordered crystal and what its other sites hold.
+
+    The sites of partial occupancy are removed; inpainting then decides where their atoms are, which
+    need not be the average sites.
+
+    Parameters
+    ----------
+    structure : Structure
+        With partially occupied sites; ``structure`` itself is not changed.
+
+    Returns
+    -------
+    Host
+        The smallest multiple of the cell, along its shortest axis, that holds whole atoms.
+
+    Raises
+    ------
+    InputError
+        If no site is partially occupied, or no multiple of up to 12 cells holds whole atoms.
+    """
+    partial = [index for index, site in enumerate(structure) if not site.is_ordered]
+    if not partial:
+        raise InputError("All sites of the structure are fully occupied: nothing is to be filled.")
+    held = structure.composition.element_composition
+    host = structure.copy()
+    host.remove_sites(partial)
+    host = host.remove_oxidation_states()
+    missing = held - host.composition.element_composition
+    amounts = {element.symbol: amount for element, amount in missing.items() if amount > 1e-3}
+    for repeat in range(1, MOST_CELLS + 1):
+        if all(abs(amount * repeat - round(amount * repeat)) < 0.02 for amount in amounts.values()):
+            insert = {symbol: round(amount * repeat) for symbol, amount in amounts.items()}
+            return Host(_repeated(host, repeat), insert, "as given", 0.0)
+    raise InputError(
+        f"No supercell of up to {MOST_CELLS} cells holds whole numbers of the partial atoms: round "
+        "the occupancies."
+    )
+
+
 def _host(reduced: Structure, species: str, per_atom: float, symbol: str, tolerance: float) -> Host:
     """Return the host with a whole number of atoms to insert, repeated where the cell needs it."""
     from vitrion.generation.diffusion.dataset import niggli
@@ -123,8 +163,12 @@ def _host(reduced: Structure, species: str, per_atom: float, symbol: str, tolera
     wanted = per_atom * len(reduced)
     whole = round(wanted * 120)
     repeat = 120 // gcd(whole, 120)  # smallest multiple of the cell that holds whole atoms
-    if repeat > 1:
-        shortest = int(np.argmin(reduced.lattice.abc))
-        scaling = [repeat if axis == shortest else 1 for axis in range(3)]
-        reduced = reduced.make_supercell(scaling, in_place=False)
-    return Host(niggli(reduced), {species: round(wanted * repeat)}, symbol, tolerance)
+    filled = niggli(_repeated(reduced, repeat))
+    return Host(filled, {species: round(wanted * repeat)}, symbol, tolerance)
+
+
+def _repeated(structure: Structure, times: int) -> Structure:
+    """Return the cell repeated along its shortest axis."""
+    shortest = int(np.argmin(structure.lattice.abc))
+    scaling = [times if axis == shortest else 1 for axis in range(3)]
+    return structure.make_supercell(scaling, in_place=False)

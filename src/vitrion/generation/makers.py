@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jobflow import Maker, job
 
 from vitrion.generation.diffusion.generator import DiffusionGenerator
-from vitrion.generation.inpaint import inpaint
+from vitrion.generation.inpainting import inpaint
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

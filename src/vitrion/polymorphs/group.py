@@ -78,6 +78,14 @@ class Group(BaseModel):
             self.energy_per_atom_eV = finding.energy_per_atom_eV
             self.max_force_eV_per_A = finding.max_force_eV_per_A
 
+    def absorb(self, other: Group) -> None:
+        """Take in the members of a group of higher energy."""
+        self.count += other.count
+        for generator, count in other.found_by.items():
+            self.found_by[generator] = self.found_by.get(generator, 0) + count
+        self.first_found_at = min(self.first_found_at, other.first_found_at)
+        self.origins = [*self.origins, *other.origins][:KEPT_ORIGINS]
+
 
 def same_crystal(first: Structure, second: Structure) -> bool:
     """Return whether two structures are the same crystal, whatever their cells."""

@@ -10,7 +10,7 @@ from jobflow import Flow, Maker, Response, job
 from vitrion.generation.seeds import spawn_seeds
 from vitrion.polymorphs.hull import Hull
 from vitrion.polymorphs.rank import make_document
-from vitrion.polymorphs.search import SearchSettings, check_request, make_hull, search_round
+from vitrion.polymorphs.search import SearchSettings, check_request, make_hull, polish, search_round
 from vitrion.polymorphs.state import SearchState
 
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ def gather(
     if reason is None:
         return Response(replace=next_round(request, hull, state))
     formula = check_request(request["formula"], settings)
+    polish(state, _load(request["potential"], request["device"], request["formula"]), settings)
     return make_document(
         formula, state, _hull(hull), reason, request["potential"], request["seed"], settings
     )

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from vitrion.polymorphs.filters import reason_class
-from vitrion.polymorphs.group import Finding, Group, add_to_groups
+from vitrion.polymorphs.group import (
+    SAME_ENERGY_EV,
+    Finding,
+    Group,
+    add_to_groups,
+    same_crystal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,6 +61,19 @@ class SearchState(BaseModel):
                 lowest = [group.energy_per_atom_eV for group in self.groups]
                 self.best_energies.append(min(lowest, default=None))
         self.rejected = dict(rejected)
+
+    def merge(self) -> None:
+        """Join groups that have become the same crystal by further relaxation."""
+        merged: list[Group] = []
+        for group in self.ranked:
+            for kept in merged:
+                gap = abs(kept.energy_per_atom_eV - group.energy_per_atom_eV)
+                if gap < SAME_ENERGY_EV and same_crystal(kept.structure, group.structure):
+                    kept.absorb(group)
+                    break
+            else:
+                merged.append(group)
+        self.groups = merged
 
     def best(self, n: int) -> list[Structure]:
         """Return the structures of the ``n`` crystals of lowest energy."""
