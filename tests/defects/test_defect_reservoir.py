@@ -6,7 +6,7 @@ from ase.calculators.emt import EMT
 from pymatgen.analysis.phase_diagram import PDEntry
 from pymatgen.core import Composition
 
-from vitrion.defects.convergence import check_convergence, transfer
+from vitrion.defects.convergence import check_convergence, supercell_error, transfer
 from vitrion.defects.energies import EnergySettings, defect_energies
 from vitrion.defects.host import prepare_host, repeat_host
 from vitrion.defects.plan import insertions, near_pairs, vacancies
@@ -77,6 +77,8 @@ def test_convergence_lists_each_size_once(crystal, relax):
     assert [point.n_atoms for point in points] == [32, 108]
     energies = [point.energy_eV for point in points]
     assert np.ptp(energies) < 0.05
+    assert supercell_error(points) == pytest.approx(np.ptp(energies))
+    assert supercell_error(points[:1]) is None
 
 
 def test_batches_relax_to_the_same_place_as_one_by_one(crystal, calculator):

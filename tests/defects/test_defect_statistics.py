@@ -6,7 +6,7 @@ import pytest
 from vitrion.defects.statistics import (
     between_replicas,
     boltzmann_energy,
-    frenkel_fraction,
+    interstitial_fraction,
     overlap_probability,
     weighted_quantiles,
 )
@@ -47,20 +47,40 @@ def test_quantiles_with_weights_are_those_of_repeated_values():
     assert weighted_quantiles(values, [0.625], weights)[0] == pytest.approx(2.0)
 
 
-def test_frenkel_fraction_solves_mass_action():
+def test_one_kind_of_site_each_is_the_law_of_mass_action():
     for energy in (-0.3, 0.0, 0.2, 1.5):
         for ratio in (0.5, 1.0, 8.0):
-            x = frenkel_fraction(energy, 500, ratio)
+            x = interstitial_fraction([0.1], [0.1 + energy], 500, [1], [ratio])
             constant = np.exp(-energy / (KB_EV_PER_K * 500))
-            assert x**2 == pytest.approx((1 - x) * (ratio - x) * constant, rel=1e-9)
+            assert x**2 == pytest.approx((1 - x) * (ratio - x) * constant, rel=1e-8)
 
 
-def test_frenkel_fraction_in_the_dilute_limit_and_for_no_cost():
+def test_few_interstitials_in_the_dilute_limit_and_an_even_spread_for_no_cost():
     energy, temperature, ratio = 2.2, 300.0, 2.0
     dilute = np.sqrt(ratio) * np.exp(-energy / (2 * KB_EV_PER_K * temperature))
-    assert frenkel_fraction(energy, temperature, ratio) == pytest.approx(dilute, rel=1e-9)
-    # At no cost the ions spread evenly over all sites.
-    assert frenkel_fraction(0.0, 300, 3.0) == pytest.approx(3 / 4)
+    x = interstitial_fraction([0.0], [energy], temperature, [1], [ratio])
+    assert x == pytest.approx(dilute, rel=1e-8)
+    assert interstitial_fraction([0.0], [0.0], 300, [1], [3]) == pytest.approx(3 / 4)
+
+
+def test_a_glass_of_few_sites_against_counting_all_arrangements():
+    """The grand canonical average, with the chemical potential that keeps the mean number."""
+    rng = np.random.default_rng(6)
+    occupied, empty, temperature = rng.normal(0, 0.1, 60), rng.normal(0.3, 0.15, 80), 900.0
+    kt = KB_EV_PER_K * temperature
+    x = interstitial_fraction(occupied, empty, temperature)
+    # Metropolis moves of ions between sites, each holding one.
+    energies = np.concatenate([occupied, empty])
+    filled, vacant = list(range(60)), list(range(60, 140))
+    mean, n_steps = 0.0, 200_000
+    choices = rng.integers(60, size=n_steps), rng.integers(80, size=n_steps), rng.random(n_steps)
+    for step, (a, b, chance) in enumerate(zip(*choices, strict=True)):
+        i, s = filled[a], vacant[b]
+        if chance < np.exp(-(energies[s] - energies[i]) / kt):
+            filled[a], vacant[b] = s, i
+        if step >= 20_000 and step % 50 == 0:
+            mean += sum(k >= 60 for k in filled) / 60
+    assert x == pytest.approx(mean / 3600, abs=0.01)
 
 
 def test_overlap_is_none_for_a_gap_and_half_for_equals():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vitrion.defects.distributions import summarize
-from vitrion.defects.statistics import frenkel_fraction
+from vitrion.defects.landscape import site_energies
+from vitrion.defects.statistics import interstitial_fraction
 from vitrion.documents.defects import DefectDoc, FrenkelEquilibrium
 from vitrion.documents.provenance import Provenance
 
@@ -80,7 +81,7 @@ def assemble(
         frenkel=distribution(far, temperatures),
         provenance=Provenance.collect(potential, seeds={"rattle": settings.seed}),
     )
-    document.equilibrium = equilibrium(document, n_sites=_distinct_sites(document))
+    document.equilibrium = equilibrium(document, temperatures)
     return document
 
 
@@ -92,33 +93,29 @@ def distribution(
     return summarize([_energy(r) for r in counted], [r.weight for r in counted], temperatures_K)
 
 
-def equilibrium(document: DefectDoc, n_sites: float) -> list[FrenkelEquilibrium]:
-    """Return the share of ions on interstitial sites, from the far pairs."""
+def equilibrium(document: DefectDoc, temperatures_K: Sequence[float]) -> list[FrenkelEquilibrium]:
+    """Return the share of ions on interstitial sites, from the site energies of the far pairs."""
     if document.frenkel is None or document.structure is None:
         return []
     cell = document.structure if document.unit_cell is None else document.unit_cell
-    n_ions = cell.composition[document.mobile_species]
-    points = []
-    for point in document.frenkel.boltzmann:
-        share = frenkel_fraction(point.energy_eV, point.temperature_K, n_sites / n_ions)
-        points.append(
-            FrenkelEquilibrium(
-                temperature_K=point.temperature_K,
-                fraction=share,
-                concentration_cm3=share * n_ions / cell.volume * A3_PER_CM3,
-            )
+    density = cell.composition[document.mobile_species] / cell.volume * A3_PER_CM3
+    sites = site_energies(document)
+    shares = [
+        interstitial_fraction(
+            list(sites.occupied.values()),
+            list(sites.empty.values()),
+            temperature,
+            list(sites.occupied_weights.values()),
+            list(sites.empty_weights.values()),
         )
-    return points
+        for temperature in temperatures_K
+    ]
+    return [
+        FrenkelEquilibrium(temperature_K=t, fraction=x, concentration_cm3=x * density)
+        for t, x in zip(temperatures_K, shares, strict=True)
+    ]
 
 
 def _energy(record: DefectRecord) -> float:
     known = record.formation_energy_eV
     return record.energy_eV if known is None else known
-
-
-def _distinct_sites(document: DefectDoc) -> float:
-    """Return how many distinct interstitial sites the cell has: those that hold an ion at rest."""
-    insertions = [r for r in document.records if r.kind == "insertion" and r.counts]
-    if insertions:
-        return sum(r.weight for r in insertions)
-    return sum(site.multiplicity for site in document.sites)

@@ -67,6 +67,16 @@ def check_convergence(
     ]
 
 
+def supercell_error(points: Sequence[ConvergencePoint]) -> float | None:
+    """Return the largest difference in eV between a defect's two largest supercells."""
+    labels = {point.label for point in points}
+    sizes = [
+        sorted((p.n_atoms, p.energy_eV) for p in points if p.label == label) for label in labels
+    ]
+    differences = [abs(found[-1][1] - found[-2][1]) for found in sizes if len(found) > 1]
+    return max(differences, default=None)
+
+
 def transfer(edit: Edit, host: Host, other: Host) -> Edit:
     """Return the edit in another supercell of the same crystal: same places from the origin."""
     ratio = np.array(host.repeats) / np.array(other.repeats)

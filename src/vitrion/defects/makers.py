@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.documents.landscape import DensityBarrier
+
+logger = logging.getLogger(__name__)
 
 NEVER = 10**9
 """Interval at which atomate2 stores the frames of a band: it would ask for stresses each time."""
@@ -161,7 +164,11 @@ class DefectMaker(Maker):
     ) -> DefectDoc:
         """Find and relax the defects with a registered potential; see :meth:`make`."""
         return self.run(
-            structure, prev_dir or self._own_directory(), given_sites, trajectory=trajectory
+            structure,
+            prev_dir or self._own_directory(),
+            given_sites,
+            trajectory=trajectory,
+            on_progress=lambda done, n: logger.info("%d of %d defects or bands", done, n),
         )
 
     @job(name="charged defects")

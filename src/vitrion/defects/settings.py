@@ -47,7 +47,7 @@ class DefectSettings(BaseModel):
         10.0, gt=0, description="Least distance of a crystal's defect to its image in A."
     )
     convergence_sides_A: tuple[float, ...] = Field(
-        (), description="Other such distances at which the lowest defects are computed again."
+        (7.5,), description="Other such distances at which the lowest defects are computed again."
     )
     symprec_A: float = Field(0.01, gt=0, description="Tolerance of the symmetry search in A.")
     fmax_eV_A: float = Field(0.03, gt=0, description="Largest force that counts as relaxed, eV/A.")

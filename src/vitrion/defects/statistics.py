@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import logsumexp
 
 from vitrion.errors import InputError
@@ -48,37 +49,51 @@ def weighted_quantiles(
     return np.interp(np.asarray(quantiles, dtype=float), middle, energies[order])
 
 
-def frenkel_fraction(
-    pair_energy_eV: float, temperature_K: float, voids_per_ion: float = 1.0
+def interstitial_fraction(
+    occupied_eV: ArrayLike,
+    empty_eV: ArrayLike,
+    temperature_K: float,
+    occupied_weights: ArrayLike | None = None,
+    empty_weights: ArrayLike | None = None,
 ) -> float:
     """Return the fraction of the mobile ions that sit on interstitial sites in equilibrium.
 
-    Mass action with site exclusion, ``x^2 / ((1 - x) (r - x)) = exp(-E / kT)``, where r is the
-    number of interstitial sites for each regular one. Vibrations, the interaction of defects and
-    other charged defects are left out. In a glass E is the Boltzmann energy of the distribution.
+    Ions without interaction on sites that each hold one: Fermi's distribution, whose chemical
+    potential makes as many vacancies as interstitial ions. With one kind of site each it is the
+    law of mass action, ``x^2 / ((1 - x) (r - x)) = exp(-E / kT)``, where E is the energy of a pair
+    and r the number of interstitial sites for each regular one. Vibrations, the interaction of
+    defects and charged defects of other species are left out.
 
     Parameters
     ----------
-    pair_energy_eV : float
-        Energy of a well separated pair.
+    occupied_eV, empty_eV : (n,) and (m,) arrays
+        Energies of the regular and of the interstitial sites on one scale.
     temperature_K : float
-    voids_per_ion : float
-        r.
-
-    Source: N. F. Mott and M. J. Littleton, Trans. Faraday Soc. 34, 485 (1938), for the dilute
-    limit ``x = sqrt(r) exp(-E / 2kT)``.
+    occupied_weights, empty_weights : arrays, optional
+        Number of sites of each energy.
     """
-    if temperature_K <= 0 or voids_per_ion <= 0:
-        raise InputError("A concentration needs a temperature and a number of sites above zero.")
-    # With K = exp(-E/kT): (1 - K) x^2 + K (1 + r) x - K r = 0, solved without cancellation after
-    # division by exp(-E/2kT), which keeps both very small and very large K in range.
-    half = np.exp(-pair_energy_eV / (2 * KB_EV_PER_K * temperature_K))
-    r = voids_per_ion
-    if half <= 1.0:
-        root = np.sqrt((half * (1 - r)) ** 2 + 4 * r)
-        return float(2 * half * r / (half * (1 + r) + root))
-    root = np.sqrt((1 - r) ** 2 + 4 * r / half**2)
-    return float(2 * r / ((1 + r) + root))
+    occupied, n_ions = _weighted(occupied_eV, occupied_weights)
+    empty, n_voids = _weighted(empty_eV, empty_weights)
+    if temperature_K <= 0:
+        raise InputError(f"The temperature must be above 0 K, not {temperature_K:g} K.")
+    kt = KB_EV_PER_K * temperature_K
+
+    def log_interstitials(mu: float) -> float:
+        return float(logsumexp(-np.logaddexp(0.0, (empty - mu) / kt), b=n_voids))
+
+    def log_vacancies(mu: float) -> float:
+        return float(logsumexp(-np.logaddexp(0.0, (mu - occupied) / kt), b=n_ions))
+
+    energies = np.concatenate([occupied, empty])
+    ratio = abs(np.log(n_voids.sum() / n_ions.sum()))
+    margin = kt * (ratio + 5.0)
+    mu = brentq(
+        lambda level: log_interstitials(level) - log_vacancies(level),
+        energies.min() - margin,
+        energies.max() + margin,
+        xtol=1e-12 * kt,
+    )
+    return float(np.exp(log_interstitials(mu)) / n_ions.sum())
 
 
 def overlap_probability(lower_eV: ArrayLike, upper_eV: ArrayLike) -> float:

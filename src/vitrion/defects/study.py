@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vitrion.chemistry import default_mobile_species
 from vitrion.defects.assemble import assemble
 from vitrion.defects.barriers import barrier_network, interstitial_carriers, vacancy_carriers
-from vitrion.defects.convergence import check_convergence
+from vitrion.defects.convergence import check_convergence, supercell_error
 from vitrion.defects.energies import Defect, EnergySettings, defect_energies, mark_duplicates
 from vitrion.defects.host import Host, check_request, prepare_host
 from vitrion.defects.inpainted import inpainted_sites
@@ -133,7 +133,7 @@ def study_defects(
         max_sites=settings.max_sites,
     )
     ledger = Ledger(None if directory is None else Path(directory) / LEDGER_FILE)
-    context = f"{getattr(potential, 'name', potential)} {settings.fmax_eV_A} {settings.max_steps}"
+    context = f"{_identity(potential)} {settings.fmax_eV_A} {settings.max_steps}"
     energy_settings = EnergySettings(
         batch_size=settings.batch_size,
         anneal=settings.anneal if settings.anneal is not None else host.phase == "amorphous",
@@ -184,6 +184,7 @@ def study_defects(
             ledger=ledger,
             context=context,
         )
+        document.supercell_error_eV = supercell_error(document.convergence)
     if settings.barriers is not None and relax_band is not None:
         for mechanism in settings.barriers.mechanisms:
             if mechanism == "vacancy":
@@ -240,6 +241,13 @@ def _relaxer(calculator: Calculator, settings: DefectSettings) -> Relaxer:
     from vitrion.potentials.batch import batched
 
     return BatchRelaxer(batched(calculator), settings.fmax_eV_A, settings.max_steps)
+
+
+def _identity(potential: PotentialSpec | str | None) -> str:
+    """Tell one potential from another: by the hash of its weights where that is known."""
+    if potential is None or isinstance(potential, str):
+        return str(potential)
+    return f"{potential.name} {potential.version} {potential.sha256}"
 
 
 def _check_potential(potential: PotentialSpec | str | None, structure: Structure) -> None:

@@ -163,6 +163,9 @@ class DefectDoc(VitrionDoc):
     convergence: list[ConvergencePoint] = Field(
         default_factory=list, description="Energies in supercells of rising size (crystals)."
     )
+    supercell_error_eV: float | None = Field(
+        None, description="Largest difference in eV between the two largest supercells."
+    )
 
     def of_kind(self, *kinds: DefectKind) -> list[DefectRecord]:
         """Return the records of some kinds that enter averages."""
