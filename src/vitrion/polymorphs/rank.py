@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitrion.documents.polymorph import HullReference, Polymorph, PolymorphDoc, SpaceGroupAt
 from vitrion.documents.provenance import Provenance
@@ -42,7 +42,7 @@ def make_document(
     groups = groups[:MOST_REPORTED]
     at_hull = hull.energy_per_atom(formula)
     best = groups[0].energy_per_atom_eV if groups else float("nan")
-    fields = {
+    fields: dict[str, Any] = {
         "polymorphs": [_polymorph(g, at_hull[0] if at_hull else None, best) for g in groups],
         "references": [
             HullReference(name=name, formula=c.reduced_formula, energy_per_atom_eV=energy)

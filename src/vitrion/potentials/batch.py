@@ -61,7 +61,7 @@ def load_batch_potential(
     return batched(load_calculator(potential, device=device, dtype=dtype, symbols=symbols))
 
 
-def batched(calculator: Calculator) -> BatchPotential:
+def batched(calculator: Any) -> BatchPotential:
     """Return the fastest way to evaluate lists of structures with a calculator.
 
     MACE models (ours and mace-torch's) and CHGNet take all structures in one call; any other ASE
@@ -117,7 +117,7 @@ class MACEBatch:
         self.device, self.dtype = first.device, first.dtype
         for parameter in model.parameters():
             parameter.requires_grad_(False)
-        self.cutoff = float(model.r_max)
+        self.cutoff = float(model.r_max)  # type: ignore[arg-type]
         self.column = np.full(120, -1)
         self.column[np.asarray(elements)] = np.arange(len(elements))
         self.n_elements = len(elements)
@@ -151,7 +151,7 @@ class MACEBatch:
             from vitrion.errors import InputError
 
             raise InputError("The potential does not know an element of these structures.")
-        long = {"dtype": torch.long, "device": self.device}
+        long: dict[str, Any] = {"dtype": torch.long, "device": self.device}
         return {
             "positions": self._tensor(np.concatenate([atoms.positions for atoms in systems])),
             "node_attrs": self._tensor(np.eye(self.n_elements)[columns]),

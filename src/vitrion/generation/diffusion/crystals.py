@@ -58,7 +58,7 @@ class CrystalBatch:
         return torch.remainder(cartesian @ torch.linalg.inv(self.lattice), 1.0)
 
 
-def make_batch(numbers: Sequence[ArrayLike], lattices: ArrayLike, radius: float) -> CrystalBatch:
+def make_batch(numbers: Sequence[np.ndarray], lattices: ArrayLike, radius: float) -> CrystalBatch:
     """Pad cells into one batch.
 
     Parameters
@@ -81,7 +81,7 @@ def make_batch(numbers: Sequence[ArrayLike], lattices: ArrayLike, radius: float)
     )
 
 
-def pad(arrays: Sequence[ArrayLike], n_atoms: int) -> torch.Tensor:
+def pad(arrays: Sequence[np.ndarray], n_atoms: int) -> torch.Tensor:
     """Return per-atom arrays ``(n, 3)`` as one zero-padded float tensor ``(B, n_atoms, 3)``."""
     padded = np.zeros((len(arrays), n_atoms, 3), dtype=np.float32)
     for row, array in zip(padded, arrays, strict=True):

@@ -182,5 +182,5 @@ class ScoreModel:
         for batch in batches_of(tasks):
             positions = sample(self.net, [tasks[i] for i in batch], schedule, chosen)
             for i, fractional in zip(batch, positions, strict=True):
-                structures[i] = Structure(tasks[i].lattice, tasks[i].numbers, fractional)
+                structures[i] = Structure(tasks[i].lattice, tasks[i].numbers.tolist(), fractional)
         return structures

@@ -57,6 +57,10 @@ class ScoreNet(nn.Module):
     condition of the network.
     """
 
+    descriptors: torch.Tensor
+    waves: torch.Tensor
+    centers: torch.Tensor
+
     def __init__(self, config: NetConfig | None = None) -> None:
         super().__init__()
         self.config = config or NetConfig()

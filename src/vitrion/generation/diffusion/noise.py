@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -102,7 +103,7 @@ def score_images(lattice: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     padded[:] = 1000.0
     for row, integers in zip(padded, reciprocal, strict=True):
         row[: len(integers)] = integers
-    as_tensor = {"dtype": lattice.dtype, "device": lattice.device}
+    as_tensor: dict[str, Any] = {"dtype": lattice.dtype, "device": lattice.device}
     return torch.as_tensor(real, **as_tensor), torch.as_tensor(padded, **as_tensor)
 
 

@@ -117,7 +117,8 @@ class Trainer:
         self.schedule = NoiseSchedule()
         self.generator = torch.Generator().manual_seed(self.settings.seed)
         self.rng = np.random.default_rng(self.settings.seed)
-        self.step, self.epochs, self.losses = 0, 0.0, []
+        self.step, self.epochs = 0, 0.0
+        self.losses: list[float] = []
         self.training_set, self.name = training_set, name
 
     @property
