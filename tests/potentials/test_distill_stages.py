@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.distill.dataset import read_labelled
@@ -12,12 +13,19 @@ from vitrion.potentials.distill.recipe import seed_frames
 from vitrion.potentials.distill.training import (
     Architecture,
     TrainingSettings,
+    fine_tune,
     latest_checkpoint,
     load_checkpoint,
     train,
 )
 from vitrion.potentials.lean_mace import LeanMACECalculator
-from vitrion.potentials.student import student_calculator
+from vitrion.potentials.student import (
+    build_model,
+    describe_model,
+    load_student,
+    student_calculator,
+    student_path,
+)
 
 TEACHER = Teacher(name="vitrion.potentials.student:student_calculator")
 
@@ -91,6 +99,29 @@ def test_training_learns_and_goes_on(labelled, tmp_path):
     zero = float(np.sqrt(np.mean(np.concatenate([a.arrays["REF_forces"] for a in frames]) ** 2)))
     assert after < before < zero
     assert (tmp_path / "t" / "command.json").is_file()
+
+
+def test_fine_tuning_starts_from_the_foundation(labelled, tmp_path):
+    _, frames, _ = labelled
+    small = describe_model(load_student(student_path())) | {
+        "hidden_irreps": "8x0e",
+        "max_ell": 1,
+        "correlation": 1,
+        "r_max": 4.0,
+        "radial_MLP": [8],
+    }
+    torch.manual_seed(0)
+    foundation = build_model(small)
+    torch.save(foundation, tmp_path / "foundation.model")
+    settings = TrainingSettings(
+        epochs=2, learning_rate=1e-3, batch_size=2, validation_fraction=0.2, evaluate_every=1
+    )
+    path = fine_tune(frames, tmp_path / "t", tmp_path / "foundation.model", settings)
+    tuned = torch.load(path, map_location="cpu", weights_only=False)
+    before = foundation.state_dict()["interactions.0.linear_up.weight"]
+    after = tuned.state_dict()["interactions.0.linear_up.weight"].to(before.dtype)
+    change = (after - before).abs().max()
+    assert 0 < change < 0.2 * before.abs().max()
 
 
 def test_failing_training_is_reported(labelled, tmp_path):

@@ -1,0 +1,137 @@
+"""Lattice parameters, density and Li energies of a student against its teacher.
+
+All from single teacher labels at the student's own minima, so that any teacher, however slow, can
+be asked. Where the teacher's stress there is not zero, the strain that would release it follows
+from the student's elastic constants; energies of Li insertion and removal are compared at the same
+geometries.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase.stress import voigt_6_to_full_3x3_stress
+
+from vitrion.potentials.distill.crystals import known_crystals
+from vitrion.potentials.distill.dataset import ENERGY, STRESS
+from vitrion.potentials.distill.heldout import GLASS_A3
+from vitrion.potentials.distill.packing import pack
+from vitrion.potentials.distill.sampling import (
+    DynamicsSettings,
+    explore,
+    with_interstitial,
+    with_vacancy,
+)
+from vitrion.potentials.distill.validation import lattice_difference, relaxed, relaxed_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+CRYSTALS = ("LiF", "Li2O", "Li2CO3", "Li3PO4", "Li")
+
+
+def property_frames(calculator: Calculator, seed: int, *, defects: int = 3) -> list[Atoms]:
+    """Return the minima of the student that the teacher has to label.
+
+    Crystals with relaxed cells, one glass with a relaxed cell, and that glass with one Li removed
+    or inserted (``defects`` times each, at the glass's cell), each with ``info["property"]``.
+    """
+    rng = np.random.default_rng(seed)
+    crystals = known_crystals()
+    frames = [_named(relaxed_cell(crystals[name], calculator), name) for name in CRYSTALS]
+    start = pack({"Li": 6, "PO2F2": 6}, GLASS_A3, seed=seed)
+    del start.arrays["fragment"]
+    melt = DynamicsSettings(duration_ps=1.0, interval_fs=200.0)
+    hot = explore(start, calculator, 1500.0, melt, rng)[-1]
+    cold = explore(hot, calculator, 600.0, melt, rng)[-1]
+    glass = relaxed_cell(cold, calculator, fmax=0.03)
+    frames.append(_named(glass, "glass"))
+    for change in (with_vacancy, with_interstitial):
+        for _ in range(defects):
+            defect, _ = relaxed(change(glass, "Li", rng), calculator, fmax=0.05)
+            frames.append(_named(defect, change.__name__.removeprefix("with_")))
+    return frames
+
+
+def property_errors(
+    labelled: Sequence[Atoms], calculator: Calculator
+) -> dict[str, list[dict[str, float | str]]]:
+    """Compare the student with the labels of :func:`property_frames`.
+
+    Returns
+    -------
+    dict
+        ``lattices``: for each crystal and the glass the largest relative difference of the lattice
+        parameters, and that of the density; ``defects``: for each defect the student's formation
+        energy minus the teacher's in eV, each with its own Li metal as the reservoir, and the
+        error of that reservoir.
+    """
+    lattices: list[dict[str, float | str]] = []
+    by_name: dict[str, list[Atoms]] = {}
+    for atoms in labelled:
+        by_name.setdefault(str(atoms.info["property"]), []).append(atoms)
+    for name in (*CRYSTALS, "glass"):
+        own = by_name[name][0]
+        other = _released(own, calculator)
+        density = own.get_volume() / other.get_volume() - 1
+        lattices.append(
+            {
+                "name": name,
+                "lattice_difference": lattice_difference(own, other),
+                "density_difference": -density,
+            }
+        )
+    metal, host = by_name["Li"][0], by_name["glass"][0]
+    reference = _energy_error(metal, calculator) / len(metal)
+    defects: list[dict[str, float | str]] = []
+    for name, sign in (("vacancy", 1), ("interstitial", -1)):
+        for atoms in by_name[name]:
+            error = _energy_error(atoms, calculator) - _energy_error(host, calculator)
+            defects.append(
+                {"name": name, "error_eV": error + sign * reference, "reference_eV": reference}
+            )
+    return {"lattices": lattices, "defects": defects}
+
+
+def stiffness(atoms: Atoms, calculator: Calculator, strain: float = 0.003) -> np.ndarray:
+    """Return the elastic constants ``(6, 6)`` in eV/A3 (Voigt), ions relaxed at each strain."""
+    columns = []
+    for component in range(6):
+        pair = []
+        for size in (strain, -strain):
+            voigt = np.zeros(6)
+            voigt[component] = size
+            work = _strained(atoms, voigt)
+            work, _ = relaxed(work, calculator, fmax=0.01, steps=60)
+            work.calc = calculator
+            pair.append(work.get_stress())
+        columns.append((pair[0] - pair[1]) / (2 * strain))
+    constants = np.array(columns)
+    return (constants + constants.T) / 2
+
+
+def _released(atoms: Atoms, calculator: Calculator) -> Atoms:
+    """Return the cell strained so that the teacher's stress would vanish, to first order."""
+    tensor = np.reshape(atoms.info[STRESS], (3, 3))
+    stress = tensor[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+    return _strained(atoms, -np.linalg.solve(stiffness(atoms, calculator), stress))
+
+
+def _strained(atoms: Atoms, voigt: np.ndarray) -> Atoms:
+    halved = np.concatenate([voigt[:3], voigt[3:] / 2])
+    out = atoms.copy()
+    out.set_cell(atoms.cell.array @ (np.eye(3) + voigt_6_to_full_3x3_stress(halved)), True)
+    return out
+
+
+def _energy_error(atoms: Atoms, calculator: Calculator) -> float:
+    return float(calculator.get_potential_energy(atoms) - atoms.info[ENERGY])
+
+
+def _named(atoms: Atoms, name: str) -> Atoms:
+    atoms.info = {"property": name}
+    return atoms
