@@ -15,6 +15,7 @@ from vitrion.defects.geometry import indices_of, minimum_image, site_symbols
 from vitrion.defects.hops import MAX_LENGTH_A, Hop, direct_hops, distinct_hops
 from vitrion.defects.ledger import Ledger, fingerprint
 from vitrion.defects.network import Bond, easiest_loop, percolation
+from vitrion.defects.relaxation import describe
 from vitrion.documents.energies import BarrierNetwork, HopRecord, PercolationRecord
 from vitrion.errors import InputError
 
@@ -167,10 +168,8 @@ def _band(
     start = host.to_supercell(carriers.places[hop.start])
     end = host.to_supercell(carriers.places[hop.end] + np.array(hop.image))
     ends = [_edit(host, carriers.mechanism, place) for place in (start, end)]
-    structure = host.structure
     places = [[list(e.remove), list(e.add)] for e in ends]
-    cell = [structure.lattice.matrix.tolist(), structure.frac_coords.tolist()]
-    key = fingerprint(["band", context, *cell, n_between, places])
+    key = fingerprint(["band", context, *describe(host.structure), n_between, places])
     if key not in ledger:
         defects = defect_energies(host, ends, relax, settings, ledger=ledger, context=context)
         first, last = (defect.structure for defect in defects)

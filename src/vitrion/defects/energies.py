@@ -10,6 +10,7 @@ import numpy as np
 from vitrion.defects.edits import Edit, apply, outcome, undo
 from vitrion.defects.geometry import minimum_image
 from vitrion.defects.ledger import Ledger, fingerprint
+from vitrion.defects.relaxation import describe
 from vitrion.documents.defects import DefectRecord
 
 if TYPE_CHECKING:
@@ -82,17 +83,8 @@ def defect_energies(
         In the order of the edits.
     """
     ledger = Ledger(None) if ledger is None else ledger
-    base = fingerprint(
-        [
-            context,
-            host.structure.lattice.matrix.tolist(),
-            host.structure.frac_coords.tolist(),
-            [site.specie.symbol for site in host.structure],
-            settings.rattle_A,
-            settings.seed,
-            settings.anneal,
-        ]
-    )
+    how = [settings.rattle_A, settings.seed, settings.anneal]
+    base = fingerprint([context, *describe(host.structure), *how])
     keys = [fingerprint([base, edit.kind, list(edit.remove), list(edit.add)]) for edit in edits]
     pending = [k for k, key in enumerate(keys) if key not in ledger]
     done = len(edits) - len(pending)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+from vitrion.defects.ledger import Ledger, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,6 +144,59 @@ class BatchRelaxer:
             )
             for result in found
         ]
+
+
+@dataclass(frozen=True)
+class RememberedRelaxer:
+    """Relaxes what a ledger does not hold yet, so that a run that goes on has the same host.
+
+    Parameters
+    ----------
+    relax : Relaxer
+    ledger : Ledger
+    context : str
+        Name of all that the results depend on.
+    """
+
+    relax: Relaxer
+    ledger: Ledger
+    context: str
+
+    def __call__(
+        self, structures: Sequence[Structure], *, max_steps: int | None = None
+    ) -> list[Relaxed]:
+        """Return one result for each structure, in order."""
+        keys = [
+            fingerprint(["relaxed", self.context, max_steps, *describe(structure)])
+            for structure in structures
+        ]
+        missing = [k for k, key in enumerate(keys) if key not in self.ledger]
+        if missing:
+            found = self.relax([structures[k] for k in missing], max_steps=max_steps)
+            self.ledger.write({keys[k]: _stored(r) for k, r in zip(missing, found, strict=True)})
+        return [
+            _restored(structure, self.ledger[key])
+            for structure, key in zip(structures, keys, strict=True)
+        ]
+
+
+def describe(structure: Structure) -> list[list]:
+    """Return cell, positions and elements as JSON can hold them."""
+    symbols = [site.specie.symbol for site in structure]
+    return [structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), symbols]
+
+
+def _stored(result: Relaxed) -> dict:
+    stored = {f.name: getattr(result, f.name) for f in fields(result) if f.name != "structure"}
+    return {**stored, "frac_coords": result.structure.frac_coords.tolist()}
+
+
+def _restored(start: Structure, stored: dict) -> Relaxed:
+    structure = start.copy()
+    values = dict(stored)
+    for site, frac in zip(structure, values.pop("frac_coords"), strict=True):
+        site.frac_coords = np.array(frac)
+    return Relaxed(structure=structure, **values)
 
 
 def _largest(forces: np.ndarray) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from vitrion.defects.host import Host, check_request, prepare_host
 from vitrion.defects.inpainted import inpainted_sites
 from vitrion.defects.ledger import Ledger
 from vitrion.defects.plan import far_pairs, insertions, near_pairs, vacancies
-from vitrion.defects.relaxation import AseRelaxer, BatchRelaxer
+from vitrion.defects.relaxation import AseRelaxer, BatchRelaxer, RememberedRelaxer
 from vitrion.defects.reservoir import given_reservoir, metal_reservoir
 from vitrion.defects.settings import DefectSettings
 from vitrion.defects.sites import Site, candidate_sites
@@ -32,7 +31,8 @@ if TYPE_CHECKING:
     from vitrion.defects.bands import BandRelaxer
     from vitrion.defects.edits import Edit
     from vitrion.defects.relaxation import Relaxer
-    from vitrion.documents.defects import DefectDoc, Reservoir, SiteSource
+    from vitrion.documents.defects import ConvergencePoint, DefectDoc, Reservoir, SiteSource
+    from vitrion.documents.energies import BarrierNetwork
     from vitrion.potentials import PotentialSpec
 
 LEDGER_FILE = "defects.jsonl"
@@ -109,22 +109,132 @@ def study_defects(
         raise InputError("Barriers need something that relaxes bands: give relax_band.")
     check_request(structure, mobile, amorphous=settings.phase == "amorphous")
     _check_potential(potential, structure)
+    ledger = Ledger(None if directory is None else Path(directory) / LEDGER_FILE)
+    context = f"{_identity(potential)} {settings.fmax_eV_A} {settings.max_steps}"
     relax = _relaxer(calculator, settings)
     host = prepare_host(
         structure,
         mobile,
-        relax,
+        RememberedRelaxer(relax, ledger, context),
         phase=settings.phase,
         supercell_side_A=settings.supercell_side_A,
         force_bound_eV_A=settings.force_bound_eV_A,
         symprec_A=settings.symprec_A,
     )
-    given: dict[SiteSource, ArrayLike] = dict(given_sites or {})
+    work = _Work(host, relax, settings, ledger, context, on_progress)
+    sites = _sites(host, settings, dict(given_sites or {}))
+    edits = single_edits(host, sites, settings)
+    defects = work.compute(edits)
+    # Pairs are made of the sites that hold an ion of their own at rest.
+    more = pair_edits(host, sites, settings, distinct_sites(defects))
+    more += extra_edits(host, sites) if extra_edits else []
+    defects += work.compute(more, before=len(edits))
+    reservoir = _reservoir(mobile, calculator, settings, ledger, context)
+    document = assemble(
+        host,
+        sites,
+        defects,
+        settings,
+        reservoir=reservoir,
+        potential=potential,
+        material_id=material_id,
+    )
+    if host.phase == "crystalline" and settings.convergence_sides_A:
+        document.convergence = work.converge(defects, [*edits, *more])
+        document.supercell_error_eV = supercell_error(document.convergence)
+    if relax_band is not None:
+        document.networks = work.networks(sites, defects, relax_band)
+    return DefectStudy(document, host, sites, defects)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all stages of a study share."""
+
+    host: Host
+    relax: Relaxer
+    settings: DefectSettings
+    ledger: Ledger
+    context: str
+    on_progress: Callable[[int, int], None] | None
+
+    @property
+    def energy_settings(self) -> EnergySettings:
+        anneal = self.settings.anneal
+        return EnergySettings(
+            batch_size=self.settings.batch_size,
+            anneal=self.host.phase == "amorphous" if anneal is None else anneal,
+            rattle_A=self.settings.rattle_A,
+            seed=self.settings.seed,
+        )
+
+    def compute(self, edits: list[Edit], before: int = 0) -> list[Defect]:
+        """Relax edits, those that came before counted into the progress."""
+
+        def report(done: int, n: int) -> None:
+            if self.on_progress is not None:
+                self.on_progress(before + done, before + n)
+
+        defects = defect_energies(
+            self.host,
+            edits,
+            self.relax,
+            self.energy_settings,
+            ledger=self.ledger,
+            context=self.context,
+            on_progress=report,
+        )
+        mark_duplicates(defects, self.host)
+        return defects
+
+    def converge(self, defects: list[Defect], edits: list[Edit]) -> list[ConvergencePoint]:
+        """Compute the lowest defects in supercells of other sizes."""
+        return check_convergence(
+            self.host,
+            defects,
+            edits,
+            RememberedRelaxer(self.relax, self.ledger, self.context),
+            self.energy_settings,
+            self.settings.convergence_sides_A,
+            ledger=self.ledger,
+            context=self.context,
+        )
+
+    def networks(
+        self, sites: list[Site], defects: list[Defect], relax_band: BandRelaxer
+    ) -> list[BarrierNetwork]:
+        """Compute the barriers of each mechanism asked for."""
+        asked = self.settings.barriers
+        found = []
+        for mechanism in asked.mechanisms if asked is not None else ():
+            if mechanism == "vacancy":
+                carriers = vacancy_carriers(self.host, defects)
+            else:
+                carriers = interstitial_carriers(self.host, sites, defects)
+            network = barrier_network(
+                self.host,
+                carriers,
+                self.relax,
+                relax_band,
+                replace(self.energy_settings, anneal=False),
+                n_between=asked.n_between,
+                max_length_A=asked.max_length_A,
+                max_hops=asked.max_hops,
+                temperatures_K=self.settings.temperatures_K,
+                ledger=self.ledger,
+                context=self.context,
+                on_progress=self.on_progress,
+            )
+            found.append(network)
+        return found
+
+
+def _sites(host: Host, settings: DefectSettings, given: dict[SiteSource, ArrayLike]) -> list[Site]:
     if settings.n_inpainted:
         given["inpainted"] = inpainted_sites(
-            host.unit_cell, mobile, n=settings.n_inpainted, seed=settings.seed
+            host.unit_cell, host.mobile, n=settings.n_inpainted, seed=settings.seed
         )
-    sites = candidate_sites(
+    return candidate_sites(
         host.unit_cell,
         host.group,
         sources=settings.sources,
@@ -132,86 +242,6 @@ def study_defects(
         min_radius_A=settings.min_radius_A,
         max_sites=settings.max_sites,
     )
-    ledger = Ledger(None if directory is None else Path(directory) / LEDGER_FILE)
-    context = f"{_identity(potential)} {settings.fmax_eV_A} {settings.max_steps}"
-    energy_settings = EnergySettings(
-        batch_size=settings.batch_size,
-        anneal=settings.anneal if settings.anneal is not None else host.phase == "amorphous",
-        rattle_A=settings.rattle_A,
-        seed=settings.seed,
-    )
-
-    def compute(edits: list[Edit], before: int = 0) -> list[Defect]:
-        report = None
-        if on_progress is not None:
-            report = partial(_report, on_progress, before)
-        return defect_energies(
-            host,
-            edits,
-            relax,
-            energy_settings,
-            ledger=ledger,
-            context=context,
-            on_progress=report,
-        )
-
-    edits = single_edits(host, sites, settings)
-    defects = compute(edits)
-    mark_duplicates(defects, host)
-    # Pairs are made of the sites that hold an ion of their own at rest.
-    more = pair_edits(host, sites, settings, distinct_sites(defects))
-    more += extra_edits(host, sites) if extra_edits else []
-    pairs = compute(more, len(edits))
-    mark_duplicates(pairs, host)
-    edits, defects = [*edits, *more], [*defects, *pairs]
-    document = assemble(
-        host,
-        sites,
-        defects,
-        settings,
-        reservoir=_reservoir(mobile, calculator, settings, ledger, context),
-        potential=potential,
-        material_id=material_id,
-    )
-    if host.phase == "crystalline" and settings.convergence_sides_A:
-        document.convergence = check_convergence(
-            host,
-            defects,
-            edits,
-            relax,
-            energy_settings,
-            settings.convergence_sides_A,
-            ledger=ledger,
-            context=context,
-        )
-        document.supercell_error_eV = supercell_error(document.convergence)
-    if settings.barriers is not None and relax_band is not None:
-        for mechanism in settings.barriers.mechanisms:
-            if mechanism == "vacancy":
-                carriers = vacancy_carriers(host, defects)
-            else:
-                carriers = interstitial_carriers(host, sites, defects)
-            network = barrier_network(
-                host,
-                carriers,
-                relax,
-                relax_band,
-                replace(energy_settings, anneal=False),
-                n_between=settings.barriers.n_between,
-                max_length_A=settings.barriers.max_length_A,
-                max_hops=settings.barriers.max_hops,
-                temperatures_K=settings.temperatures_K,
-                ledger=ledger,
-                context=context,
-                on_progress=on_progress,
-            )
-            document.networks.append(network)
-    return DefectStudy(document, host, sites, defects)
-
-
-def _report(on_progress: Callable[[int, int], None], before: int, done: int, n: int) -> None:
-    """Count the defects of an earlier stage too."""
-    on_progress(before + done, before + n)
 
 
 def single_edits(host: Host, sites: list[Site], settings: DefectSettings) -> list[Edit]:

@@ -1,0 +1,66 @@
+"""Known crystals with the shipped potential: minutes, not seconds."""
+
+import pytest
+from ase.filters import FrechetCellFilter
+from ase.optimize import BFGS
+from pymatgen.core import Lattice, Structure
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from vitrion.defects.makers import ForceFieldBands
+from vitrion.defects.settings import BarrierSettings, DefectSettings
+from vitrion.defects.study import study_defects
+from vitrion.potentials import load_calculator
+
+POTENTIAL = "vitrion-lipof"
+CRYSTALS = {
+    "LiF": Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(4.07), ["Li", "F"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    ),
+    "Li2O": Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(4.66), ["O", "Li"], [[0, 0, 0], [0.25, 0.25, 0.25]]
+    ),
+}
+SETTINGS = DefectSettings(
+    kinds=("insertion", "vacancy", "far"),
+    min_radius_A=1.6,
+    supercell_side_A=8.0,
+    barriers=BarrierSettings(n_between=3),
+)
+
+
+@pytest.fixture(scope="module")
+def studies():
+    calculator = load_calculator(POTENTIAL)
+    found = {}
+    for name, crystal in CRYSTALS.items():
+        atoms = AseAtomsAdaptor.get_atoms(crystal, msonable=False)
+        atoms.calc = calculator
+        BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=0.01, steps=50)
+        bands = ForceFieldBands(POTENTIAL, SETTINGS.barriers)
+        relaxed = AseAtomsAdaptor.get_structure(atoms)
+        found[name] = study_defects(relaxed, calculator, SETTINGS, relax_band=bands).document
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CRYSTALS)
+def test_a_far_pair_costs_what_its_parts_cost(studies, name):
+    """Insertion and vacancy without reservoir add up to the pair, but for their interaction."""
+    doc = studies[name]
+    parts = doc.insertion.minimum_eV + doc.vacancy.minimum_eV
+    assert doc.frenkel.minimum_eV == pytest.approx(parts, abs=0.4)
+    assert 1.0 < doc.frenkel.minimum_eV < 4.0
+
+
+@pytest.mark.slow
+def test_vacancies_of_the_oxide_are_faster_than_those_of_the_fluoride(studies):
+    """DFT: 0.152 and 0.729 eV (Chen et al., J. Phys. Chem. C 115, 7044 (2011))."""
+    barriers = {name: doc.networks[0].percolation[-1].barrier_eV for name, doc in studies.items()}
+    assert 0.0 < barriers["Li2O"] < barriers["LiF"] < 1.0
+
+
+@pytest.mark.slow
+def test_the_next_smaller_supercell_says_nearly_the_same(studies):
+    assert all(
+        doc.supercell_error_eV is None or doc.supercell_error_eV < 0.3 for doc in studies.values()
+    )
