@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vitrion import cli_database, cli_run
+from vitrion import cli_database, cli_launchpad, cli_run
 from vitrion.errors import InputError, VitrionError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ potential_app = typer.Typer(help="The potentials that give energies and forces."
 app.add_typer(potential_app, name="potential")
 cli_run.register(app)
 cli_database.register(app)
+cli_launchpad.register(app)
 
 console = Console()
 error_console = Console(stderr=True)

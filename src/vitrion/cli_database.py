@@ -1,4 +1,4 @@
-"""The commands about results and launchpads: query, build, submit's companions, serve."""
+"""The commands about results: query, build, archive, schema, serve."""
 
 from __future__ import annotations
 
@@ -24,23 +24,14 @@ StoreOption = Annotated[
     Path | None,
     typer.Option("--store", "-s", help="Folder of the results, or a jobflow.yaml."),
 ]
-LaunchpadOption = Annotated[
-    Path | None,
-    typer.Option("--launchpad", "-l", help="my_launchpad.yaml; else the one FireWorks knows."),
-]
-
-
-config_app = typer.Typer(help="The files with which FireWorks, jobflow and vitrion work together.")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    app.add_typer(config_app, name="config")
     app.command(epilog="Example:  vitrion query --phase amorphous 'sigma_300K>0.1'")(query)
     app.command(epilog="Example:  vitrion build --store jobflow.yaml")(build)
     app.command(epilog="Example:  vitrion archive --store jobflow.yaml")(archive)
-    app.command(epilog="Example:  vitrion status LiPO2F2")(status)
-    app.command(epilog="Example:  vitrion repair")(repair)
+    app.command(epilog="Example:  vitrion schema conductivity")(schema)
     app.command(epilog="Example:  vitrion serve --store vitrion_data")(serve)
 
 
@@ -140,50 +131,18 @@ def archive(store: StoreOption = None) -> None:
         console.print(f"gone or changed: {path}", soft_wrap=True)
 
 
-def status(
-    material: Annotated[str | None, typer.Argument(help="Only this material.")] = None,
-    launchpad: LaunchpadOption = None,
+def schema(
+    kind: Annotated[str, typer.Argument(help="Kind of document, such as conductivity.")],
 ) -> None:
-    """Tell how far the flows on a launchpad are, by material."""
-    from vitrion.database.launchpad import failures, open_launchpad
-    from vitrion.database.launchpad import status as find_status
+    """Print the JSON schema of a kind of document, with the unit of each field."""
+    import json
 
-    pad = open_launchpad(launchpad)
-    rows = find_status(pad, material)
-    if not rows:
-        console.print("There are no flows of vitrion on this launchpad.")
-        return
-    table = Table("material", "flows", "jobs", "completed", "running", "waiting", "failed")
-    for row in rows:
-        counts = (row.flows, row.jobs, row.completed, row.running, row.waiting, row.failed)
-        table.add_row(row.material, *map(str, counts), style="green" if row.done else None)
-    console.print(table)
-    for failure in failures(pad, material):
-        console.print(f"{failure.material}: {failure.job} ({failure.fw_id}): {failure.error}")
+    from vitrion.documents.base import document_classes
 
-
-def repair(
-    launchpad: LaunchpadOption = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Run jobs that ended in an error again too.")
-    ] = False,
-    lost_after: Annotated[
-        float | None, typer.Option(help="Seconds of silence after which a run is lost.")
-    ] = None,
-) -> None:
-    """Mend what killed workers left on a launchpad; safe at any time."""
-    from dataclasses import fields as parts_of
-
-    from vitrion.database.launchpad import open_launchpad
-    from vitrion.database.repair import repair as mend
-
-    report = mend(open_launchpad(launchpad), lost_after_s=lost_after, retry_failed=retry_failed)
-    for part in parts_of(report):
-        found = getattr(report, part.name)
-        if found:
-            console.print(f"{part.name}: {len(found)} ({', '.join(map(str, found[:10]))})")
-    if not report.changed:
-        console.print("There was nothing to mend.")
+    classes = document_classes()
+    if kind not in classes:
+        raise InputError(f"There are no documents called '{kind}': {', '.join(sorted(classes))}.")
+    print(json.dumps(classes[kind].model_json_schema(), indent=2))
 
 
 def serve(
@@ -211,25 +170,6 @@ def serve(
     with Collections(find_job_store(store)) as collections:
         build_if_changed(collections)
         serve_collections(collections, host, port, token)
-
-
-@config_app.command("init", epilog="Example:  vitrion config init ~/vitrion_config --queue slurm")
-def config_init(
-    folder: Annotated[Path, typer.Argument(help="Folder for the files.")] = Path("vitrion_config"),
-    store: Annotated[str, typer.Option(help="embedded, gridfs or s3.")] = "gridfs",
-    queue: Annotated[str, typer.Option(help="slurm, pbs or sge.")] = "slurm",
-) -> None:
-    """Write commented files for a launchpad, workers, a queue and a store; keeps what is there."""
-    from vitrion.database.config_files import write_config
-
-    report = write_config(folder, store=store, queue=queue)
-    for name in report.written:
-        console.print(f"written  {name}")
-    for name in report.kept:
-        console.print(f"kept     {name}")
-    console.print(f"Edit the files in {report.folder}, then add to your shell's start-up file:")
-    for line in report.shell_lines:
-        console.print(f"  {line}", soft_wrap=True)
 
 
 def _value(name: str, text: str, is_bound: bool) -> Any:

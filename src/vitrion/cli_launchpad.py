@@ -1,0 +1,136 @@
+"""The commands about launchpads: submit, status, repair, config init."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from vitrion.errors import InputError
+
+console = Console()
+config_app = typer.Typer(help="The files with which FireWorks, jobflow and vitrion work together.")
+
+LaunchpadOption = Annotated[
+    Path | None,
+    typer.Option("--launchpad", "-l", help="my_launchpad.yaml; else the one FireWorks knows."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.add_typer(config_app, name="config")
+    app.command(epilog="Example:  vitrion submit LiPO2F2 Li3PO4 --preset quick")(submit)
+    app.command(epilog="Example:  vitrion status LiPO2F2")(status)
+    app.command(epilog="Example:  vitrion repair")(repair)
+
+
+def submit(
+    formulas: Annotated[
+        list[str] | None, typer.Argument(help="Compositions, such as LiPO2F2.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="A file with one composition a line.")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="quick, standard or paper.")] = "standard",
+    potential: Annotated[str | None, typer.Option(help="Name of the potential.")] = None,
+    priority: Annotated[int | None, typer.Option(help="Jobs of higher priority run first.")] = None,
+    launchpad: LaunchpadOption = None,
+) -> None:
+    """Hand the conductivity of glasses in to a launchpad; what is there already is left alone."""
+    from vitrion.database.launchpad import Submission, open_launchpad
+    from vitrion.database.launchpad import submit as hand_in
+    from vitrion.flows.request import RunRequest
+    from vitrion.settings import get_settings
+
+    wanted = [*(formulas or []), *(_lines(file) if file else [])]
+    if not wanted:
+        raise InputError("Name at least one composition, or a file with --file.")
+    # Everything is checked before anything is handed in.
+    requests = [
+        RunRequest(formula=formula, preset=preset, potential=potential).checked()
+        for formula in wanted
+    ]
+    submissions = (
+        Submission(request.make_flow(), f"{request.formula} {request.phase}", request.run_id)
+        for request in requests
+    )
+    pad = open_launchpad(launchpad)
+    report = hand_in(submissions, pad, routes=get_settings().routes, priority=priority)
+    console.print(f"{len(report.submitted)} submitted, {len(report.skipped)} there before")
+
+
+def status(
+    material: Annotated[str | None, typer.Argument(help="Only this material.")] = None,
+    launchpad: LaunchpadOption = None,
+) -> None:
+    """Tell how far the flows on a launchpad are, by material."""
+    from vitrion.database.launchpad import failures, open_launchpad
+    from vitrion.database.launchpad import status as find_status
+
+    pad = open_launchpad(launchpad)
+    rows = find_status(pad, material)
+    if not rows:
+        console.print("There are no flows of vitrion on this launchpad.")
+        return
+    table = Table("material", "flows", "jobs", "completed", "running", "waiting", "failed")
+    for row in rows:
+        counts = (row.flows, row.jobs, row.completed, row.running, row.waiting, row.failed)
+        table.add_row(row.material, *map(str, counts), style="green" if row.done else None)
+    console.print(table)
+    for failure in failures(pad, material):
+        console.print(f"{failure.material}: {failure.job} ({failure.fw_id}): {failure.error}")
+
+
+def repair(
+    launchpad: LaunchpadOption = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run jobs that ended in an error again too.")
+    ] = False,
+    lost_after: Annotated[
+        float | None, typer.Option(help="Seconds of silence after which a run is lost.")
+    ] = None,
+) -> None:
+    """Mend what killed workers left on a launchpad; safe at any time."""
+    from dataclasses import fields as parts_of
+
+    from vitrion.database.launchpad import open_launchpad
+    from vitrion.database.repair import repair as mend
+
+    report = mend(open_launchpad(launchpad), lost_after_s=lost_after, retry_failed=retry_failed)
+    for part in parts_of(report):
+        found = getattr(report, part.name)
+        if found:
+            console.print(f"{part.name}: {len(found)} ({', '.join(map(str, found[:10]))})")
+    if not report.changed:
+        console.print("There was nothing to mend.")
+
+
+@config_app.command("init", epilog="Example:  vitrion config init ~/vitrion_config --queue slurm")
+def config_init(
+    folder: Annotated[Path, typer.Argument(help="Folder for the files.")] = Path("vitrion_config"),
+    store: Annotated[str, typer.Option(help="embedded, gridfs or s3.")] = "gridfs",
+    queue: Annotated[str, typer.Option(help="slurm, pbs or sge.")] = "slurm",
+) -> None:
+    """Write commented files for a launchpad, workers, a queue and a store; keeps what is there."""
+    from vitrion.database.config_files import write_config
+
+    report = write_config(folder, store=store, queue=queue)
+    for name in report.written:
+        console.print(f"written  {name}")
+    for name in report.kept:
+        console.print(f"kept     {name}")
+    console.print(f"Edit the files in {report.folder}, then add to your shell's start-up file:")
+    for line in report.shell_lines:
+        console.print(f"  {line}", soft_wrap=True)
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        lines = file.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The file {file} cannot be read as text.") from error
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]

@@ -1,0 +1,28 @@
+"""A worker for the fault tests: what ``rlaunch rapidfire`` does, in a process that forks fast.
+
+Importing FireWorks and atomate2 takes seconds; a fork server does it once, so that many workers can
+be started and killed.
+"""
+
+import logging
+import os
+import sys
+
+import fireworks_jobs  # noqa: F401 - imported once, in the fork server
+from fireworks.core.rocket_launcher import rapidfire
+
+from fireworks import FWorker, LaunchPad
+
+
+def work(folder, number):
+    """Run all that is ready, and what becomes ready, as ``rlaunch rapidfire --nlaunches 0``."""
+    os.setsid()  # the kill takes along what the worker starts
+    logging.disable(logging.CRITICAL)
+    launches = os.path.join(folder, "launches")
+    os.makedirs(launches, exist_ok=True)
+    os.chdir(launches)
+    log = os.open(os.path.join(folder, f"worker-{number}.log"), os.O_WRONLY | os.O_CREAT)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(log, stream.fileno())
+    launchpad = LaunchPad.from_file(os.path.join(folder, "my_launchpad.yaml"))
+    rapidfire(launchpad, FWorker(), nlaunches=0, sleep_time=0.2, strm_lvl="CRITICAL")

@@ -1,0 +1,160 @@
+"""kill -9 of workers and of the server at random moments of real flows, and what is left of them.
+
+The number of faults is what the environment variables say, so that a report can ask for more::
+
+    VITRION_WORKER_KILLS=20 VITRION_SERVER_KILLS=5 pytest -m slow -s tests/fireworks/test_faults.py
+"""
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections import Counter
+
+import numpy as np
+import pytest
+from campaign import Campaign
+from fault_worker import work
+from fireworks_jobs import chain_flow, copper_run
+
+from vitrion.database.launchpad import Submission, status, submit
+from vitrion.database.repair import repair
+from vitrion.dynamics.trajectory import Trajectory
+
+WORKER_KILLS = int(os.environ.get("VITRION_WORKER_KILLS", "4"))
+SERVER_KILLS = int(os.environ.get("VITRION_SERVER_KILLS", "2"))
+STEPS, CHAIN = 1000, 6
+
+
+@pytest.fixture
+def campaign(mongo_process, tmp_path):
+    campaign = Campaign(tmp_path, mongo_process.uri, "vitrion_test_faults")
+    yield campaign
+    campaign.launchpad.connection.drop_database("vitrion_test_faults")
+
+
+@pytest.fixture(scope="module")
+def forks():
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["fault_worker"])
+    return context
+
+
+class Faults:
+    """Workers on a launchpad, and a count of what was done to them and found after it."""
+
+    def __init__(self, campaign, forks):
+        self.campaign, self.forks = campaign, forks
+        self.counts = Counter()
+
+    def start(self):
+        self.counts["workers"] += 1
+        arguments = (str(self.campaign.folder), self.counts["workers"])
+        process = self.forks.Process(target=work, args=arguments)
+        process.start()
+        return process
+
+    def kill(self, process):
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            process.kill()
+        process.join()
+        self.counts["worker kills"] += 1
+        for fw in self.campaign.launchpad.fireworks.find(
+            {"state": {"$in": ["RESERVED", "RUNNING"]}}
+        ):
+            self.counts[f"killed {fw['state']} in {fw['name']}"] += 1
+        if self.campaign.launchpad.workflows.find_one({"locked": True}):
+            self.counts["killed under a lock"] += 1
+
+    def repair(self):
+        report = repair(self.campaign.launchpad, lost_after_s=0, watch_s=0.1)
+        for part in ("unlocked", "orphans", "reconciled", "unreserved", "lost", "retried"):
+            self.counts[f"mended: {part}"] += len(getattr(report, part))
+        assert report.failed == []
+
+    def done(self):
+        return all(row.done for row in status(self.campaign.launchpad))
+
+    def finish(self):
+        for _ in range(5):
+            process = self.start()
+            process.join()
+            if self.done():
+                return
+            self.repair()
+        raise AssertionError(status(self.campaign.launchpad))
+
+
+def hand_in(campaign, store):
+    copper = copper_run(campaign.folder / "runs", duration_ps=STEPS * 2e-3)
+    flows = {"chain one": chain_flow(CHAIN), "chain two": chain_flow(CHAIN), "Cu": copper}
+    submissions = [Submission(flow, name, name) for name, flow in flows.items()]
+    submit(submissions, campaign.launchpad, store=store)
+    return copper
+
+
+def check_complete(campaign, store, copper):
+    """Everything is there, once; the run is the one that nothing had interrupted."""
+    launchpad = campaign.launchpad
+    nodes = [n for workflow in launchpad.workflows.find() for n in workflow["nodes"]]
+    numbers = [fw["fw_id"] for fw in launchpad.fireworks.find()]
+    assert sorted(nodes) == sorted(numbers)
+    assert launchpad.fireworks.count_documents({"state": {"$ne": "COMPLETED"}}) == 0
+    keys = Counter((doc["uuid"], doc["index"]) for doc in store.query({}, ["uuid", "index"]))
+    assert len(keys) == len(nodes) == 2 * (CHAIN + 2) + 1
+    assert set(keys.values()) == {1}, "no result is doubled"
+    for doc in store.query({"name": {"$in": ["start", "grow"]}}, load=True):
+        assert isinstance(doc["output"]["series"], list), "no large object is lost"
+    assert store.count({"name": "check", "output.checked": True}) == 2
+
+    output = store.get_output(copper.uuid)
+    assert (output["complete"], output["n_steps"]) == (True, STEPS)
+    unbroken = copper_run(campaign.folder / "unbroken", duration_ps=STEPS * 2e-3)
+    alone = unbroken.function.__self__.run(*unbroken.function_args)
+    with Trajectory(output["trajectory"]["path"]) as a, Trajectory(alone.trajectory) as b:
+        assert a.n_frames == b.n_frames
+        assert np.array_equal(a.positions(slice(None)), b.positions(slice(None)))
+
+
+@pytest.mark.slow
+def test_workers_are_killed(campaign, forks):
+    store = campaign.job_store()
+    copper = hand_in(campaign, store)
+    faults, rng = Faults(campaign, forks), random.Random(5)
+    faults.start().join(2)  # the fork server has imported everything
+    while faults.counts["worker kills"] < WORKER_KILLS and not faults.done():
+        process = faults.start()
+        time.sleep(rng.uniform(0.05, 3.0))
+        if process.is_alive():
+            faults.kill(process)
+        faults.repair()
+    faults.finish()
+    check_complete(campaign, store, copper)
+    store.close()
+    print("\n" + "\n".join(f"{name}: {n}" for name, n in sorted(faults.counts.items()) if n))
+    assert faults.counts["worker kills"] > 0
+
+
+@pytest.mark.slow
+def test_the_server_is_killed(campaign, forks, mongo_process):
+    store = campaign.job_store()
+    copper = hand_in(campaign, store)
+    faults, rng = Faults(campaign, forks), random.Random(6)
+    for _ in range(SERVER_KILLS):
+        process = faults.start()
+        time.sleep(rng.uniform(0.5, 3.0))
+        mongo_process.kill()
+        faults.counts["server kills"] += 1
+        time.sleep(1)
+        mongo_process.start()
+        process.join(60)
+        if process.is_alive():
+            faults.kill(process)
+        faults.repair()
+    faults.finish()
+    check_complete(campaign, store, copper)
+    store.close()
+    print("\n" + "\n".join(f"{name}: {n}" for name, n in sorted(faults.counts.items()) if n))
