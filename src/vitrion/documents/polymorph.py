@@ -23,8 +23,8 @@ class Polymorph(BaseModel):
     energy_per_atom_eV: float = Field(description="Energy per atom in eV.")
     energy_above_hull_eV_per_atom: float | None = Field(
         None,
-        description="Energy in eV/atom above the hull of the references without this composition; "
-        "negative for a crystal more stable than they are; None where references are missing.",
+        description="Energy in eV/atom above the hull of the references; negative for a crystal "
+        "more stable than all of them together; None where they cannot add up to the composition.",
     )
     energy_above_best_eV_per_atom: float = Field(
         description="Energy in eV/atom above the best crystal of this search."

@@ -31,8 +31,8 @@ def make_document(
 ) -> PolymorphDoc:
     """Rank the crystals of a search by their energy above the hull.
 
-    The composition's own energy does not enter the hull, so a crystal more stable than all
-    references has a negative energy above it.
+    What the search found does not enter the hull, so a crystal more stable than all references has
+    a negative energy above it.
     """
     from vitrion.potentials import get_potential
 
