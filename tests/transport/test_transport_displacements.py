@@ -1,5 +1,7 @@
 """Unwrapping, drift, changing cells, bounded memory, and input that must be refused."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from walkers import brownian, in_crystal
@@ -22,7 +24,7 @@ def crystal():
 def track(positions, cells, symbols, *, wrapped=None, pieces=1, memory_MB=500.0):
     tracker = Tracker(symbols, ["Li"], 50.0, wrapped=wrapped, memory_MB=memory_MB)
     bounds = np.linspace(0, len(positions), pieces + 1).astype(int)
-    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, end in pairwise(bounds):
         part = slice(start, end)
         tracker.add(positions[part], cells if cells.ndim == 2 else cells[part])
     return tracker.result()
@@ -57,7 +59,7 @@ def test_wrapping_that_starts_late_is_found(crystal):
 def test_an_affine_change_of_the_cell_is_no_diffusion():
     """In NPT atoms ride with the cell: positions change, sites do not."""
     rng = np.random.default_rng(1)
-    sites = rng.random((12, 3)) + [3.0, -2.0, 1.0]  # in far images of the cell
+    sites = rng.random((12, 3)) + np.array([3.0, -2.0, 1.0])  # in far images of the cell
     cells = TRICLINIC * (1.0 + 0.05 * np.sin(np.linspace(0.0, 20.0, 300)))[:, None, None]
     positions = sites @ cells
     motion = track(positions, cells, ["Li"] * 4 + ["O"] * 8, wrapped=False)

@@ -171,9 +171,10 @@ def arrhenius(
     if len(values_used) >= 2:
         _fit_line(result, values_used, [p for p in used if p.bound_cm2_s is not None])
     else:
+        left_out = [f"{p.temperature_K:.0f} K: {p.excluded}" for p in points if p.excluded]
         result.refusals.append(
             f"An activation energy needs diffusion at two temperatures; {len(values_used)} of "
-            f"{len(points)} showed it."
+            f"{len(points)} can be used{''.join(f' ({why})' for why in left_out)}."
         )
     if result.fit is not None:
         result.diffusivity_300K = result.diffusivity(300.0)

@@ -132,9 +132,11 @@ def estimate_diffusivities(
         for name in dict.fromkeys(symbols)
         for mask in [np.array([symbol == name for symbol in symbols])]
     }
+    slow_values = charge**2 * squares[:MIN_MODES].mean(axis=(0, 2))
+    slow_gaussian = 2.0 / (3 * min(MIN_MODES, m))
     slowest, _ = _chi_square_estimate(
-        float(power[:MIN_MODES].mean()),
-        2.0 * (1.0 + concert) / (3 * n_ions * min(MIN_MODES, m)) + excess,
+        float(slow_values.mean()),
+        _plain_variance(slow_values, slow_gaussian) + concert * slow_gaussian / n_ions,
     )
     return Diffusivities(self_, collective, haven, species, tensor / n_ions, slowest, fit)
 

@@ -55,7 +55,8 @@ def find_stays(positions: np.ndarray, threshold_A: float = NOMINAL_HOP_A / 2) ->
     """Find when ions leave the neighborhood of their site.
 
     An ion hops when its position, averaged over a block of frames, is further than the threshold
-    from the mean of its stay so far, and still is one block later. There is no list of sites, so glasses need no reference.
+    from the mean of its stay so far, and still is one block later. There is no list of sites, so
+    glasses need no reference.
 
     Parameters
     ----------

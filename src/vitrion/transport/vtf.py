@@ -39,10 +39,11 @@ def compare_vtf(temperatures: np.ndarray, y: np.ndarray, errors: np.ndarray) -> 
     ``chi2 + k ln n`` and AICc ``chi2 + 2k + 2k(k+1)/(n-k-1)``. T0 is scanned; A and B are linear.
     """
     t0s = np.linspace(0.0, 0.98 * temperatures.min(), 491)
-    fits = [_line(1.0 / (temperatures - t0), y, errors) for t0 in t0s]
-    best = int(np.argmin([chi_square for _, chi_square in fits]))
-    slope, chi_vtf = fits[best]
-    chi_arrhenius = fits[0][1]
+    slopes, chi_squares = _lines(1.0 / (temperatures - t0s[:, None]), y, errors)
+    best = int(np.argmin(chi_squares))
+    slope, chi_vtf, chi_arrhenius = (
+        float(v) for v in (slopes[best], chi_squares[best], chi_squares[0])
+    )
     n = len(y)
     delta_bic = chi_vtf - chi_arrhenius + math.log(n)
     delta_aicc = None
@@ -60,10 +61,9 @@ def compare_vtf(temperatures: np.ndarray, y: np.ndarray, errors: np.ndarray) -> 
     )
 
 
-def _line(x: np.ndarray, y: np.ndarray, errors: np.ndarray) -> tuple[float, float]:
-    """Return slope and chi-square of the weighted straight line."""
-    weights = errors**-2
-    total = weights.sum()
-    x, y = x - weights @ x / total, y - weights @ y / total
-    slope = float(weights @ (x * y) / (weights @ (x * x)))
-    return slope, float(weights @ (y - slope * x) ** 2)
+def _lines(x: np.ndarray, y: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return slope and chi-square of the weighted straight line for each row of x."""
+    weights = errors**-2 / np.sum(errors**-2)
+    x, y = x - (x @ weights)[:, None], y - y @ weights
+    slopes = (x * y) @ weights / (x**2 @ weights)
+    return slopes, ((y - slopes[:, None] * x) ** 2) @ errors**-2

@@ -1,0 +1,203 @@
+"""Arrhenius: the line, bounds as censored points, refusals, VTF by evidence, replicas."""
+
+import math
+
+import numpy as np
+import pytest
+from walkers import brownian, hopping, in_crystal
+
+from vitrion.errors import InputError
+from vitrion.transport import ArrheniusPoint, Estimate, analyze, arrhenius, combine
+from vitrion.transport.combine import combine_estimates
+from vitrion.transport.constants import KB_EV_PER_K
+
+TEMPERATURES = np.array([500.0, 600.0, 700.0, 850.0, 1000.0])
+
+
+def law(temperature, energy=0.3, prefactor=1e-3):
+    return prefactor * math.exp(-energy / (KB_EV_PER_K * temperature))
+
+
+def vtf(temperature):
+    return 1e-4 * math.exp(-1500.0 / (temperature - 300.0))
+
+
+def point(temperature, value, error=0.1, dof=math.inf):
+    estimate = Estimate(value=value, relative_error=error, degrees_of_freedom=dof)
+    return ArrheniusPoint(temperature_K=temperature, diffusivity=estimate)
+
+
+def noisy(rng, temperatures=TEMPERATURES, f=law, error=0.1):
+    return [point(t, f(t) * math.exp(error * rng.normal()), error) for t in temperatures]
+
+
+def run_at(temperature, seed=0, hops=20.0, melts=False):
+    rng = np.random.default_rng(seed)
+    positions, symbols = in_crystal(hopping(400, 20, hops).draw(rng), 12 * np.eye(3), rng)
+    if melts:
+        positions[:, 20:] += brownian(400, 20, 0.05).draw(rng)
+    return analyze(positions, 12 * np.eye(3), symbols, 100.0, temperature, wrapped=False)
+
+
+def test_exact_points_give_the_line_back():
+    fit = arrhenius([point(t, law(t)) for t in TEMPERATURES])
+    assert fit.fit.activation_energy_eV == pytest.approx(0.3)
+    assert math.exp(fit.fit.log_prefactor) == pytest.approx(1e-3)
+    assert fit.diffusivity_300K.value == pytest.approx(law(300.0))
+    # Errors of weighted least squares, worked out from the normal equations.
+    x = 1.0 / (KB_EV_PER_K * TEMPERATURES)
+    expected = 0.1 / np.sqrt(np.sum((x - x.mean()) ** 2))
+    assert fit.fit.activation_energy_error_eV == pytest.approx(expected)
+
+
+def test_a_predictive_interval_widens_away_from_the_data():
+    fit = arrhenius(noisy(np.random.default_rng(0)))
+    errors = [fit.diffusivity(t).relative_error for t in (650.0, 400.0, 300.0, 250.0)]
+    assert errors == sorted(errors)
+
+
+def test_conductivity_follows_from_the_density_of_charge():
+    fit = arrhenius([run_at(t, hops=h) for t, h in ((500.0, 10.0), (700.0, 30.0))])
+    first = fit.points[0]
+    assert fit.quantity in {"self", "collective"}
+    # 20 ions of charge 1 in 1728 A3: sigma = n e^2 D / kT.
+    sigma = 20 / 1.728e-27 * (1.602177e-19) ** 2 / (1.380649e-23 * 500.0) * 1e-4 * 10.0
+    at_500 = fit.conductivity(500.0).value
+    assert at_500 == pytest.approx(sigma * fit.diffusivity(500.0).value, rel=1e-4)
+    assert at_500 == pytest.approx(sigma * math.exp(first.log_value), rel=1e-6)
+    assert fit.conductivity_300K.interval_95[0] < fit.conductivity(300.0).value
+
+
+def test_a_bound_pulls_the_extrapolation_down_and_narrows_it():
+    rng = np.random.default_rng(1)
+    hot = noisy(rng, TEMPERATURES[2:])
+    free = arrhenius(hot)
+    cold = ArrheniusPoint(temperature_K=400.0, bound_cm2_s=law(400.0))
+    bound = arrhenius([*hot, cold])
+    assert bound.diffusivity_300K.value < free.diffusivity_300K.value
+    assert bound.diffusivity_300K.relative_error < free.diffusivity_300K.relative_error
+    far_above = ArrheniusPoint(temperature_K=400.0, bound_cm2_s=1e3 * law(400.0))
+    same = arrhenius([*hot, far_above])
+    assert same.diffusivity_300K.value == pytest.approx(free.diffusivity_300K.value, rel=0.02)
+
+
+def test_censored_fits_cover():
+    """Bounds from Poisson counts below 600 K, values above: the truth is held as often as stated.
+
+    The law leaves 0 to 3 expected hops at the cold temperatures, where a run gives just a bound.
+    """
+    cold, hot = (450.0, 520.0), (700.0, 850.0, 1000.0)
+    held, n = np.zeros(2), 400
+    for rng in np.random.default_rng(2).spawn(n):
+        points = noisy(rng, hot, error=0.25)
+        for t in cold:
+            expected = 1.0 * law(t) / law(cold[0])  # hops in a run at t
+            if rng.poisson(expected) == 0:
+                per_hop = law(t) / expected
+                points.append(ArrheniusPoint(temperature_K=t, bound_cm2_s=2.9957 * per_hop))
+        fit = arrhenius(points)
+        if fit.fit is None:
+            n -= 1
+            continue
+        for k, level in enumerate((0.68, 0.95)):
+            low, high = fit.diffusivity_300K.interval(level)
+            held[k] += low <= law(300.0) <= high
+    coverage = held / n
+    print(f"censored: 68 %: {100 * coverage[0]:.1f}  95 %: {100 * coverage[1]:.1f}")
+    assert 0.60 < coverage[0] < 0.77
+    assert 0.91 < coverage[1] < 0.985
+
+
+def test_one_temperature_or_none_gives_a_bound_and_the_reason():
+    still = run_at(500.0, hops=0.0)
+    fit = arrhenius([still, run_at(700.0)])
+    assert fit.fit is None
+    assert "two temperatures" in fit.refusals[0]
+    assert fit.conductivity_bound_300K > 0.0
+    assert fit.conductivity(300.0) is None
+    # What does not move at 500 K does not move faster at 300 K.
+    expected = still.conductivity_bound_mS_cm * 500.0 / 300.0
+    assert fit.conductivity_bound_300K == pytest.approx(expected)
+
+
+def test_temperatures_above_melting_or_with_a_moving_framework_are_left_out():
+    runs = [run_at(500.0), run_at(600.0), run_at(900.0), run_at(1000.0, melts=True)]
+    fit = arrhenius(runs, glass_transition_K=800.0)
+    reasons = [p.excluded for p in fit.points]
+    assert reasons[:2] == [None, None]
+    assert "glass transition" in reasons[2]
+    assert reasons[3]
+    only = arrhenius([run_at(500.0), run_at(1000.0, melts=True)])
+    assert only.fit is None
+    assert "framework" in only.points[1].excluded
+    assert "framework" in only.refusals[0]
+
+
+def test_clear_curvature_is_refused_and_vtf_preferred():
+    fit = arrhenius(noisy(np.random.default_rng(3), f=vtf, error=0.05))
+    assert fit.fit is None
+    assert "curved" in fit.refusals[0]
+    assert fit.vtf.preferred == "VTF"
+    assert fit.vtf.t0_K == pytest.approx(300.0, abs=60.0)
+    straight = arrhenius(noisy(np.random.default_rng(4)))
+    assert straight.fit is not None
+    assert straight.vtf.preferred == "Arrhenius"
+
+
+def test_straight_lines_are_rarely_refused():
+    refused = sum(arrhenius(noisy(rng)).fit is None for rng in np.random.default_rng(5).spawn(200))
+    assert refused <= 7  # 1 % of 200, and chance
+
+
+def test_bad_input():
+    with pytest.raises(InputError, match="none"):
+        arrhenius([])
+    with pytest.raises(InputError, match="same temperature"):
+        arrhenius([point(500.0, 1e-6), point(500.0, 2e-6)])
+
+
+def test_replicas_of_one_system_add_their_information():
+    runs = [run_at(600.0, seed) for seed in range(4)]
+    both = combine(runs)
+    assert both.n_replicas == 4
+    assert both.duration_ps == pytest.approx(4 * runs[0].duration_ps)
+    assert both.hops.n_hops == sum(run.hops.n_hops for run in runs)
+    mean_error = np.mean([run.self_diffusivity.relative_error for run in runs])
+    assert both.self_diffusivity.relative_error == pytest.approx(mean_error / 2, rel=0.2)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.3, 0.5])
+def test_hierarchical_intervals_cover_for_three_glasses(spread):
+    """With the prior's own spread the coverage is right; with less of it, conservative."""
+    held, n = np.zeros(2), 150
+    for rng in np.random.default_rng(6).spawn(n):
+        truths = spread * rng.normal(size=3)
+        values = [
+            Estimate(
+                value=math.exp(t + 0.2 * rng.normal()), relative_error=0.2, degrees_of_freedom=30
+            )
+            for t in truths
+        ]
+        combined = combine_estimates(values, hierarchical=True)
+        for k, level in enumerate((0.68, 0.95)):
+            low, high = combined.interval(level)
+            held[k] += low <= 1.0 <= high
+    inner, outer = held / n
+    print(f"glasses, spread {spread}: 68 %: {100 * inner:.1f}  95 %: {100 * outer:.1f}")
+    # 92 and 63 %, less two counting errors of 150 trials.
+    assert outer >= 0.88
+    assert inner >= 0.55
+
+
+def test_replicas_that_cannot_be_combined():
+    with pytest.raises(InputError, match="no results"):
+        combine([])
+    with pytest.raises(InputError, match="one temperature"):
+        combine([run_at(500.0), run_at(600.0)])
+
+
+def test_replicas_without_diffusion_pool_their_bound():
+    runs = [run_at(500.0, seed, hops=0.0) for seed in range(3)]
+    both = combine(runs)
+    assert not both.diffusive
+    assert both.diffusivity_bound_cm2_s == pytest.approx(runs[0].diffusivity_bound_cm2_s / 3)

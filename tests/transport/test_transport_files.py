@@ -1,0 +1,219 @@
+"""Trajectories from everywhere give the same answer, and broken ones one sentence."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.io import write
+from pymatgen.core.trajectory import Trajectory as PymatgenTrajectory
+from walkers import hopping, in_crystal
+
+from vitrion.dynamics.trajectory import Frame, Trajectory, TrajectoryWriter
+from vitrion.errors import InputError
+from vitrion.transport import analyze, analyze_file
+
+CELL = np.array(
+    [[12.0, 0.0, 0.0], [2.0, 11.0, 0.0], [1.0, -1.0, 13.0]]
+)  # a along x, as LAMMPS asks
+INTERVAL_FS = 100.0
+
+
+@pytest.fixture(scope="module")
+def run():
+    rng = np.random.default_rng(0)
+    positions, symbols = in_crystal(hopping(300, 10, 10.0, vibration=0.1).draw(rng), CELL, rng)
+    return positions, symbols
+
+
+@pytest.fixture(scope="module")
+def expected(run):
+    positions, symbols = run
+    return analyze(positions, CELL, symbols, INTERVAL_FS, 700.0, wrapped=False)
+
+
+def images(run, wrap=True):
+    positions, symbols = run
+    frames = [Atoms(symbols, positions=frame, cell=CELL, pbc=True) for frame in positions]
+    for atoms in frames:
+        if wrap:
+            atoms.wrap()
+    return frames
+
+
+def check(result, expected, rel=1e-4):
+    assert result.n_frames == expected.n_frames
+    assert result.duration_ps == pytest.approx(expected.duration_ps)
+    assert result.hops.n_hops == expected.hops.n_hops
+    assert result.apparent_diffusivity_cm2_s == pytest.approx(
+        expected.apparent_diffusivity_cm2_s, rel=rel
+    )
+    assert result.volume_A3 == pytest.approx(expected.volume_A3, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["run.extxyz", "run.traj", "XDATCAR"])
+def test_files_that_ase_writes(tmp_path, run, expected, name):
+    path = tmp_path / name
+    write(path, images(run), **({"format": "vasp-xdatcar"} if name == "XDATCAR" else {}))
+    result = analyze_file(path, "Li", 700.0, INTERVAL_FS)
+    check(result, expected, rel=1e-3)
+    assert result.percolation is not None
+    assert result.jump_network is not None
+
+
+def test_parts_of_one_run_are_joined(tmp_path, run, expected):
+    """The second part repeats the last frame of the first, in another image of the cell."""
+    frames = images(run)
+    write(tmp_path / "a.traj", frames[:120])
+    write(tmp_path / "b.traj", [*frames[119:]])
+    paths = [tmp_path / "a.traj", tmp_path / "b.traj"]
+    check(analyze_file(paths, "Li", 700.0, INTERVAL_FS), expected)
+
+
+def test_vitrion_trajectory_says_everything_itself(tmp_path, run, expected):
+    positions, _ = run
+    path = tmp_path / "run.vtraj.h5"
+    atoms = images(run, wrap=False)[0]
+    writer = TrajectoryWriter.create(
+        path, atoms.numbers, atoms.get_masses(), timestep_fs=2.0, frame_interval_fs=INTERVAL_FS
+    )
+    for k, frame in enumerate(positions):
+        writer.append(make_frame(k, frame))
+    writer.flush()
+    with Trajectory(path) as trajectory:
+        assert trajectory.n_frames == len(positions)
+    result = analyze_file(path)
+    check(result, expected)
+    assert result.temperature_K == pytest.approx(700.0)
+
+
+def make_frame(k, positions):
+    return Frame(
+        step=50 * k,
+        positions=positions,
+        cell=CELL,
+        energy=0.0,
+        conserved=0.0,
+        temperature=700.0,
+        pressure=np.nan,
+        forces=None,
+    )
+
+
+def test_pymatgen_trajectory(run, expected):
+    positions, symbols = run
+    fractional = (positions @ np.linalg.inv(CELL)) % 1.0
+    trajectory = PymatgenTrajectory(
+        symbols, fractional, lattice=CELL, constant_lattice=True, time_step=INTERVAL_FS
+    )
+    check(analyze_file(trajectory, "Li", 700.0), expected)
+
+
+@pytest.mark.parametrize("columns", ["xu yu zu", "x y z", "xs ys zs"])
+def test_lammps_dump_of_a_tilted_cell(tmp_path, run, expected, columns):
+    path = tmp_path / "run.lammpstrj"
+    write_dump(path, *run, columns)
+    result = analyze_file(
+        path, "Li", 700.0, timestep_fs=2.0, type_map={1: "Li", 2: "O"}, spatial=False
+    )
+    check(result, expected)
+
+
+def write_dump(path, positions, symbols, columns):
+    xy, xz, yz = CELL[1, 0], CELL[2, 0], CELL[2, 1]
+    lengths, origin = np.diag(CELL), np.array([1.0, -2.0, 0.5])
+    tilts = np.array([[min(0, xy, xz, xy + xz), max(0, xy, xz, xy + xz)], [min(0, yz), max(0, yz)]])
+    bounds = np.stack([origin, origin + lengths], axis=1)
+    bounds[:2] += tilts
+    rng = np.random.default_rng(1)
+    with path.open("w") as file:
+        for k, frame in enumerate(positions):
+            fractional = frame @ np.linalg.inv(CELL)
+            values = {
+                "xu yu zu": frame + origin,
+                "x y z": (fractional % 1.0) @ CELL + origin,
+                "xs ys zs": fractional % 1.0,
+            }[columns]
+            file.write(f"ITEM: TIMESTEP\n{50 * k}\nITEM: NUMBER OF ATOMS\n{len(frame)}\n")
+            file.write("ITEM: BOX BOUNDS xy xz yz pp pp pp\n")
+            for (low, high), tilt in zip(bounds, (xy, xz, yz), strict=True):
+                file.write(f"{low:.8f} {high:.8f} {tilt:.8f}\n")
+            file.write(f"ITEM: ATOMS id type {columns}\n")
+            for i in rng.permutation(len(frame)):
+                x, y, z = values[i]
+                kind = 1 if symbols[i] == "Li" else 2
+                file.write(f"{i + 1} {kind} {x:.8f} {y:.8f} {z:.8f}\n")
+
+
+def test_vasprun(tmp_path, run, expected):
+    positions, symbols = run
+    path = tmp_path / "vasprun.xml"
+    fractional = (positions @ np.linalg.inv(CELL)) % 1.0
+    path.write_text(vasprun_text(fractional, symbols))
+    check(analyze_file(path, "Li"), expected, rel=1e-3)
+    # A run that was killed while it wrote is read as far as it goes.
+    path.write_text(vasprun_text(fractional, symbols)[:-3000])
+    assert 280 < analyze_file(path, "Li").n_frames < 300
+
+
+def vasprun_text(fractional, symbols):
+    def rows(values):
+        return "".join(f"<v> {x:.8f} {y:.8f} {z:.8f} </v>\n" for x, y, z in values)
+
+    def structure(frame):
+        return (
+            f'<structure><crystal><varray name="basis">\n{rows(CELL)}</varray></crystal>'
+            f'<varray name="positions">\n{rows(frame)}</varray></structure>\n'
+        )
+
+    atoms = "".join(f"<rc><c>{symbol} </c><c> 1</c></rc>\n" for symbol in symbols)
+    steps = "".join(f"<calculation>{structure(frame)}</calculation>\n" for frame in fractional)
+    return (
+        '<?xml version="1.0" encoding="ISO-8859-1"?>\n<modeling>\n<incar>\n'
+        '<i name="POTIM"> 2.0</i><i type="int" name="NBLOCK"> 50</i><i name="TEBEG"> 700.0</i>\n'
+        f'</incar>\n<atominfo><array name="atoms"><set>\n{atoms}</set></array></atominfo>\n'
+        f"{structure(fractional[0])}{steps}</modeling>\n"
+    )
+
+
+def test_mdanalysis_universe(run, expected):
+    mda = pytest.importorskip("MDAnalysis", reason="MDAnalysis is not installed")
+    positions, symbols = run
+    universe = mda.Universe.empty(len(symbols), trajectory=True)
+    universe.add_TopologyAttr("elements", symbols)
+    universe.load_new(positions, dt=INTERVAL_FS / 1000.0)
+    lengths = np.linalg.norm(CELL, axis=1)
+    cosines = [CELL[i] @ CELL[j] / lengths[i] / lengths[j] for i, j in ((1, 2), (0, 2), (0, 1))]
+    universe.dimensions = [*lengths, *np.degrees(np.arccos(cosines))]
+    check(analyze_file(universe, "Li", 700.0), expected, rel=0.05)
+
+
+def test_equilibration_is_left_out(tmp_path, run):
+    path = tmp_path / "run.traj"
+    write(path, images(run))
+    result = analyze_file(path, "Li", 700.0, INTERVAL_FS, skip_ps=10.0)
+    assert result.n_frames == 200
+
+
+def test_bad_files_are_one_sentence(tmp_path, run):
+    path = tmp_path / "run.traj"
+    frames = images(run)[:30]
+    write(path, frames)
+    with pytest.raises(InputError, match="no trajectory file"):
+        analyze_file(tmp_path / "absent.traj")
+    with pytest.raises(InputError, match="temperature"):
+        analyze_file(path, "Li", None, INTERVAL_FS)
+    with pytest.raises(InputError, match="time between its frames"):
+        analyze_file(path, "Li", 700.0)
+    with pytest.raises(InputError, match="no Na"):
+        analyze_file(path, "Na", 700.0, INTERVAL_FS)
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(InputError, match="can be read"):
+        analyze_file(tmp_path / "notes.txt", "Li", 700.0, INTERVAL_FS)
+    for atoms in frames:
+        atoms.pbc = False
+    write(path, frames)
+    with pytest.raises(InputError, match="no periodic cell"):
+        analyze_file(path, "Li", 700.0, INTERVAL_FS)
+    dump = tmp_path / "run.lammpstrj"
+    write_dump(dump, *run, "xu yu zu")
+    with pytest.raises(InputError, match="type_map"):
+        analyze_file(dump, "Li", 700.0, timestep_fs=2.0)
