@@ -13,7 +13,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitrion.dynamics.checkpoint import FILE_NAME
@@ -25,6 +24,7 @@ from vitrion.errors import InputError, VitrionError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.connection import Connection
+    from pathlib import Path
 
     from ase import Atoms
     from ase.calculators.calculator import Calculator
