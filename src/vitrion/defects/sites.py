@@ -185,7 +185,7 @@ def density_peaks(
     weights = density[tuple(voxels.T)] * (n_ions / density.sum())
     centers = (voxels + 0.5) / shape
     owner, shift = _nearest(centers, frac, matrix)
-    occupancy = np.bincount(owner, weights, minlength=len(frac))
+    occupancy = np.bincount(owner, weights, minlength=len(frac)).astype(float)
     near = np.linalg.norm(shift @ matrix, axis=1) < merge_A
     mass = np.bincount(owner[near], weights[near], minlength=len(frac))
     moment = np.stack(

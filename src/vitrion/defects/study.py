@@ -205,8 +205,10 @@ class _Work:
     ) -> list[BarrierNetwork]:
         """Compute the barriers of each mechanism asked for."""
         asked = self.settings.barriers
+        if asked is None:
+            return []
         found = []
-        for mechanism in asked.mechanisms if asked is not None else ():
+        for mechanism in asked.mechanisms:
             if mechanism == "vacancy":
                 carriers = vacancy_carriers(self.host, defects)
             else:
