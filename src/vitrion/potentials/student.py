@@ -163,6 +163,7 @@ def save_student(
     path = Path(path)
     partial = path.with_suffix(".partial")
     save_file(tensors, str(partial), metadata={"description": json.dumps(describe_model(model))})
+    partial.chmod(0o644)  # safetensors writes files that only their owner can read
     partial.replace(path)
     return sha256_of(path)
 
