@@ -60,7 +60,7 @@ def charged_defects(
         from pymatgen.analysis.defects.core import Interstitial, Vacancy
     except ImportError as exc:
         raise InputError(
-            "Charged defects need the package pymatgen-analysis-defects: pip install vitrion[charged]."
+            "Charged defects need pymatgen-analysis-defects: pip install vitrion[charged]."
         ) from exc
     from pymatgen.core import PeriodicSite
 
