@@ -30,7 +30,7 @@ SETTINGS = MDSettings(
 def make_maker(folder, **kwargs):
     values = {
         "temperatures_K": (300.0, 600.0),
-        "target": 0.12,
+        "target": 0.2,
         "goal": "each",
         "equilibration_ps": 0.25,
         "first_ps": 3.0,
@@ -73,7 +73,7 @@ def test_the_job_extends_its_runs_until_the_target_is_met(tmp_path, gas):
     assert last.plan.reached
     assert [document.plan.reached for document in documents[:-1]] == [False] * (len(documents) - 1)
     for result in last.results:
-        assert result.conductivity.relative_error <= 0.12
+        assert result.conductivity.relative_error <= 0.2
         low, high = result.self_diffusivity.interval(0.99)
         assert low < einstein_diffusivity(result.temperature_K) < high
         files = last.trajectories[f"s0-{result.temperature_K:g}K-r0"]

@@ -192,13 +192,15 @@ def _values(found: Diffusivities, to_conductivity: float, diffusive: bool) -> di
         sigmas = "conductivity_nernst_einstein", "conductivity_einstein"
         return dict.fromkeys((*names, *sigmas))
     self_ = found.self_.scaled(A2_PER_FS_TO_CM2_PER_S)
-    collective = found.collective.scaled(A2_PER_FS_TO_CM2_PER_S)
+    collective = None  # a short run can leave no positive value of a single collective path
+    if found.collective.value > 0.0:
+        collective = found.collective.scaled(A2_PER_FS_TO_CM2_PER_S)
     return {
         "self_diffusivity": self_,
         "collective_diffusivity": collective,
-        "haven_ratio": found.haven,
+        "haven_ratio": found.haven if collective else None,
         "conductivity_nernst_einstein": self_.scaled(to_conductivity),
-        "conductivity_einstein": collective.scaled(to_conductivity),
+        "conductivity_einstein": collective.scaled(to_conductivity) if collective else None,
         "species_diffusivity": {
             name: value.scaled(A2_PER_FS_TO_CM2_PER_S) for name, value in found.species.items()
         },

@@ -13,7 +13,7 @@ from scipy.stats import norm
 from vitrion.errors import InputError
 from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S
 from vitrion.transport.hops import event_bound
-from vitrion.transport.result import Estimate, Hops, TransportResult
+from vitrion.transport.result import Estimate, Hops, MSDCurve, NonGaussian, TransportResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,12 +69,17 @@ def combine(results: Sequence[TransportResult], *, hierarchical: bool = False) -
             default=None,
         ),
         "msd": _mean_curve(results),
+        "non_gaussian": _mean_non_gaussian(results),
+        **dict.fromkeys(("van_hove", "jump_network", "percolation")),  # each run has its own
         "warnings": list(dict.fromkeys(w for result in results for w in result.warnings)),
     }
     if diffusive:
         for name in ESTIMATES:
-            values = [getattr(result, name) for result in moving]
-            update[name] = combine_estimates(values, hierarchical=hierarchical)
+            update[name] = _combined([getattr(result, name) for result in moving], hierarchical)
+        update["species_diffusivity"] = {
+            species: _combined([run.species_diffusivity[species] for run in moving], hierarchical)
+            for species in first.mobile
+        }
         update["regime"] = moving[0].regime
         tensors = [result.tensor_cm2_s for result in moving]
         update["tensor_cm2_s"] = np.mean(tensors, axis=0).tolist()
@@ -107,6 +112,11 @@ ESTIMATES = (
     "conductivity_nernst_einstein",
     "conductivity_einstein",
 )
+
+
+def _combined(values: Sequence[Estimate | None], hierarchical: bool) -> Estimate | None:
+    known = [value for value in values if value is not None]
+    return combine_estimates(known, hierarchical=hierarchical) if known else None
 
 
 def combine_estimates(values: Sequence[Estimate], *, hierarchical: bool) -> Estimate:
@@ -213,7 +223,17 @@ def _pooled_bound(hops: Hops, results: Sequence[TransportResult]) -> float:
     return pooled * A2_PER_FS_TO_CM2_PER_S
 
 
-def _mean_curve(results: Sequence[TransportResult]) -> object:
+def _mean_non_gaussian(results: Sequence[TransportResult]) -> NonGaussian:
+    """Average the non-Gaussian parameters of runs that share their lags; else the first's."""
+    curves = [result.non_gaussian for result in results]
+    if any(curve.lag_ps != curves[0].lag_ps for curve in curves):
+        return curves[0]
+    return NonGaussian(
+        lag_ps=curves[0].lag_ps, alpha2=np.mean([curve.alpha2 for curve in curves], axis=0)
+    )
+
+
+def _mean_curve(results: Sequence[TransportResult]) -> MSDCurve:
     """Average the MSD curves of runs that share their lags; else return that of the first."""
     curves = [result.msd for result in results]
     if any(curve.lag_ps != curves[0].lag_ps for curve in curves):
