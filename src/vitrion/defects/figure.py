@@ -106,6 +106,7 @@ def _draw_paths(axis: Axes, document: SiteEnergyLandscapeDoc) -> None:
         sites, saddles = np.tile(sites, 3), np.tile(saddles, 3)
         x, y = _smooth_path(np.append(sites, sites[0]), saddles)
         axis.plot(x, y - sites.min(), color=PATH, linewidth=1.2, label=network.mechanism)
+    axis.margins(y=0.16)
     axis.set_xlabel("hops along the path")
     axis.set_xticks([])
     if any(network.path for network in document.networks):
