@@ -27,8 +27,8 @@ PRESETS = {
     "quick": Preset(
         n_replicas=2,
         temperatures_K=(600, 750, 900),
-        equilibration_ps=2,
-        first_ps=16,
+        equilibration_ps=1.5,
+        first_ps=8.5,
         extension=0.0,
         target=0.5,
     ),
