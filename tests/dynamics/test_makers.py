@@ -144,6 +144,16 @@ def test_makers_update_and_survive_json(crystal):
         maker(potential="chgnet")
 
 
+def test_an_element_unknown_to_the_potential_is_refused(tmp_path, crystal, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    crystal.add_oxidation_state_by_element({"Ar": 0})
+    MDMaker(potential="chgnet").check(crystal)
+    crystal.replace_species({"Ar0+": "Rn"})
+    with pytest.raises(InputError, match="does not know Rn"):
+        MDMaker(potential="chgnet").run(crystal)
+    assert not list(tmp_path.iterdir())
+
+
 def test_unreachable_previous_directory_is_refused(tmp_path, crystal, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="cannot be reached"):

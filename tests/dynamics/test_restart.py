@@ -233,6 +233,23 @@ def test_blown_up_run_stops_and_keeps_its_good_frames(tmp_path, how, said):
     assert run_md(argon(), lennard_jones(), settings, tmp_path).complete
 
 
+def test_evaporating_cell_stops_the_run(tmp_path):
+    settings = MDSettings(
+        **{
+            **SHORT,
+            "ensemble": "npt",
+            "temperature_K": 2000.0,
+            "duration_ps": 20.0,
+            "seed": 1,
+            "barostat_time_fs": 200.0,
+            "max_volume_ratio": 2.0,
+            "min_distance_A": 0.0,
+        }
+    )
+    with pytest.raises(SimulationError, match="times that of the start"):
+        run_md(argon(1), IdealGas(), settings, tmp_path)
+
+
 def test_unwrapped_positions_are_right_across_boundaries(tmp_path):
     """Free flight through many cells, in a cell that shrinks: fractional motion is steady."""
     settings = MDSettings(

@@ -20,6 +20,7 @@ from vitrion.errors import InputError
         {"duration_ps": -5},
         {"duration_ps": 1e9},
         {"save_interval_fs": 3.0},
+        {"max_volume_ratio": 0.5},
         {"save_interval_fs": 0.5},
         {"checkpoint_interval_ps": 0},
         {"ensemble": "nph"},

@@ -24,6 +24,7 @@ from vitrion.dynamics.forces import ForceProvider, cutoff_of
 from vitrion.dynamics.integrator import fixed_cell_step, moving_cell_step
 from vitrion.dynamics.progress import RunProgress
 from vitrion.dynamics.result import TRAJECTORY_NAME, MDResult, load_result
+from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.start import read_start
 from vitrion.dynamics.state import (
     State,
@@ -33,6 +34,7 @@ from vitrion.dynamics.state import (
     pressure_tensor,
     temperature,
     thermal_velocities,
+    volume,
 )
 from vitrion.dynamics.thermostats import THERMOSTATS
 from vitrion.dynamics.trajectory import Frame, TrajectoryWriter
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.dynamics.progress import Report
-    from vitrion.dynamics.settings import MDSettings
 
 LOCK_NAME = ".running"
 
@@ -171,12 +172,12 @@ def _matching_checkpoint(
     if not path.is_file():
         return None
     checkpoint = read_checkpoint(path)
-    asked = settings.model_dump(mode="json")
-    for name, value in asked.items():
-        if checkpoint.settings.get(name) != value:
+    found = MDSettings(**checkpoint.settings).model_dump()
+    for name, value in settings.model_dump().items():
+        if found[name] != value:
             raise InputError(
-                f"The directory {directory} holds a run with {name} = "
-                f"{checkpoint.settings.get(name)}, not {value}: use an empty directory."
+                f"The directory {directory} holds a run with {name} = {found[name]}, not {value}: "
+                "use an empty directory."
             )
     if checkpoint.potential != potential:
         raise InputError(
@@ -231,7 +232,7 @@ class _Run:
             chain=np.zeros(len(self.system.chain_masses)),
         )
         guard.check_step(self.state, self.system, s)
-        guard.check_frame(self.state, s, start.pbc)
+        guard.check_frame(self.state, s, start.pbc, volume(start.cell))
         self.writer = TrajectoryWriter.create(
             self.directory / TRAJECTORY_NAME,
             start.numbers,
@@ -289,7 +290,7 @@ class _Run:
         )
         guard.check_step(self.state, self.system, s)
         if number % s.save_every == 0:
-            guard.check_frame(self.state, s, self.start.pbc)
+            guard.check_frame(self.state, s, self.start.pbc, volume(self.start.cell))
             self.writer.append(self._frame())
 
     def _wants_stress(self, step: int) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from ase.geometry import complete_cell
 from matscipy.neighbours import neighbour_list
 
-from vitrion.dynamics.state import temperature
+from vitrion.dynamics.state import temperature, volume
 from vitrion.errors import SimulationError
 
 if TYPE_CHECKING:
@@ -37,16 +37,20 @@ def check_step(state: State, system: System, settings: MDSettings) -> None:
         )
 
 
-def check_frame(state: State, settings: MDSettings, pbc: np.ndarray) -> None:
-    """Look at the distances, before a frame is kept.
+def check_frame(state: State, settings: MDSettings, pbc: np.ndarray, first_volume: float) -> None:
+    """Look at volume and distances, before a frame is kept.
 
     Raises
     ------
     SimulationError
-        If two atoms are closer than the limit.
+        If two atoms are closer than the limit, or the volume (A3) is too far from the first one.
     """
     if not np.isfinite(state.positions).all():
         raise _blown_up(state, settings, "positions are not a number")
+    if settings.needs_stress:
+        ratio = volume(state.cell) / first_volume
+        if not 1 / settings.max_volume_ratio < ratio < settings.max_volume_ratio:
+            raise _blown_up(state, settings, f"the volume is {ratio:.2g} times that of the start")
     if settings.min_distance_A == 0:
         return
     distances = neighbour_list(

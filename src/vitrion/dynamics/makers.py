@@ -18,7 +18,7 @@ from vitrion.dynamics.engine import is_same_run, run_md
 from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.workers import MDTask, run_many
 from vitrion.errors import InputError, SimulationError
-from vitrion.potentials import describe_potential, get_potential, load_calculator
+from vitrion.potentials import check_elements, describe_potential, get_potential, load_calculator
 from vitrion.potentials.trust import assess
 
 if TYPE_CHECKING:
@@ -69,6 +69,18 @@ class ForceFieldDynamics(ForceFieldMixin):
             raise InputError("Name either a potential or an atomate2 force field, not both.")
         if self.potential is None and not atomate2_names_it:
             self.potential = get_potential().name  # the default may change before the job runs
+
+    def check(self, *structures: Structure) -> None:
+        """Refuse structures with elements that the potential does not know.
+
+        Raises
+        ------
+        InputError
+            If there is one.
+        """
+        spec = self.spec()
+        if spec is not None:
+            check_elements(spec, {e.symbol for one in structures for e in one.elements})
 
     def spec(self) -> PotentialSpec | None:
         """Return the registry's description of the potential; None for atomate2's force fields."""
@@ -163,6 +175,7 @@ class MDMaker(ForceFieldDynamics, Maker):
 
     def run(self, structure: Structure, prev_dir: str | Path | None = None) -> MDResult:
         """Run without jobflow; see :meth:`make`."""
+        self.check(structure)
         previous = _reachable(prev_dir)
         identity = self.identity()
         directory = self._own_directory()
@@ -231,6 +244,7 @@ class MDSeriesMaker(ForceFieldDynamics, Maker):
             If all runs failed.
         """
         structures = structure if isinstance(structure, list) else [structure]
+        self.check(*structures)
         root = self._own_directory()
         previous = _reachable(prev_dir)
         if previous and any(task.directory.is_dir() for task in self.tasks(structures, previous)):

@@ -57,7 +57,9 @@ class MDSettings(BaseModel):
         None, description="Target pressure or its ramp (start, end) in GPa; npt only, default 0."
     )
     timestep_fs: float = Field(2.0, description="Time step in fs.")
-    duration_ps: float = Field(10.0, description="Length of the run in ps.")
+    duration_ps: float = Field(
+        10.0, description="Length of the run in ps; rounded to whole time steps."
+    )
     save_interval_fs: float = Field(100.0, description="Time between saved frames in fs.")
     checkpoint_interval_ps: float = Field(
         1.0, description="Time between checkpoints in ps: the most that a kill can lose."
@@ -88,6 +90,10 @@ class MDSettings(BaseModel):
     )
     min_distance_A: float = Field(
         0.5, description="The run has blown up where two atoms of a frame are closer than this."
+    )
+    max_volume_ratio: float = Field(
+        10.0,
+        description="npt has blown up where the volume grows or shrinks by more than this factor.",
     )
     mobile: str | None = Field(
         None, description="Element whose mean square displacement is shown and documented."
@@ -264,13 +270,13 @@ def _check_numbers(s: MDSettings) -> None:
         _within("pressure_GPa", value, -PRESSURE_LIMIT_GPA, PRESSURE_LIMIT_GPA, "GPa")
     if s.max_temperature_K is not None:
         _within("max_temperature_K", s.max_temperature_K, max(_ends(s.temperature_K)), 1e7, "K")
-    for name, total in (
-        ("save_interval_fs", s.save_interval_fs),
-        ("duration_ps", s.duration_ps * 1000),
-    ):
-        ratio = total / s.timestep_fs
-        if abs(ratio - round(ratio)) > 1e-6 * ratio:
-            raise InputError(f"{name} must be a whole number of time steps of {s.timestep_fs} fs.")
+    _within("max_volume_ratio", s.max_volume_ratio, 1.01, 1e6, "times the volume at the start")
+    ratio = s.save_interval_fs / s.timestep_fs
+    if abs(ratio - round(ratio)) > 1e-6 * ratio:
+        raise InputError(
+            f"save_interval_fs must be a whole number of time steps of {s.timestep_fs:g} fs, which "
+            f"{s.save_interval_fs:g} is not."
+        )
 
 
 def _within(name: str, value: float, low: float, high: float, unit: str) -> None:
