@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vitrion.errors import InputError, PotentialError
+from vitrion.potentials.mace_import import import_mace
 from vitrion.potentials.registry import get_potential
 from vitrion.potentials.spec import PotentialSpec, verify_file
 
@@ -132,6 +133,7 @@ def _load_mace(spec: PotentialSpec, device: str, dtype: str) -> Calculator:
 
         model = load_student(verify_file(spec), sha256=spec.sha256)
         return LeanMACECalculator(model, device=device, dtype=dtype)
+    import_mace()
     from mace.calculators import MACECalculator
 
     path = verify_file(_downloaded(spec)) if spec.path is None else _trusted(spec)

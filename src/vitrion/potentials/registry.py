@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from vitrion.errors import InputError, PotentialError
+from vitrion.potentials.mace_import import import_mace
 from vitrion.potentials.spec import PotentialSpec, sha256_of
 from vitrion.potentials.student import STUDENT_NAME, student_spec
 
@@ -48,6 +49,7 @@ def list_potentials() -> list[PotentialSpec]:
 
 def foundation_names() -> list[str]:
     """Return the names of the MACE foundation models that mace-torch can download."""
+    import_mace()
     from mace.calculators.foundations_models import mace_mp_urls
 
     return list(mace_mp_urls)

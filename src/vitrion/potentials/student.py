@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitrion.errors import PotentialError
+from vitrion.potentials.mace_import import import_mace
 from vitrion.potentials.spec import sha256_of
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def describe_model(model: torch.nn.Module) -> dict[str, Any]:
 
 def build_model(description: dict[str, Any]) -> torch.nn.Module:
     """Return a float32 MACE module of that architecture, with weights yet to be loaded."""
-    import mace  # noqa: F401  (first: it sets how e3nn loads its constants)
+    import_mace()
     import numpy as np
     import torch
     from e3nn import o3

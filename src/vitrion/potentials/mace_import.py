@@ -1,0 +1,15 @@
+"""The first import of mace in a process."""
+
+from __future__ import annotations
+
+import io
+from contextlib import redirect_stdout
+
+
+def import_mace() -> None:
+    """Import mace, without the line it prints about optional packages that are not there.
+
+    It must come before anything that imports e3nn, because it sets how e3nn loads its constants.
+    """
+    with redirect_stdout(io.StringIO()):
+        import mace.modules  # noqa: F401
