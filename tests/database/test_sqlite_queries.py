@@ -172,9 +172,8 @@ def test_distinct_and_groupby_agree(store, reference):
     )
 
     def groups(source):
-        found = source.groupby(
-            ["output.name", "phase"], {"phase": {"$in": ["amorphous", "crystalline"]}}
-        )
+        criteria = {"phase": {"$in": ["amorphous", "crystalline"]}}
+        found = source.groupby(["output.name", "phase"], criteria, ["task_id"])
         return {str(label): sorted(names(docs)) for label, docs in found}
 
     assert groups(store) == groups(reference)
@@ -197,3 +196,33 @@ def test_removal_is_complete(tmp_path):
         assert sorted(names(store.query())) == sorted(names(left))
         keys = store.file.rows("SELECT count(DISTINCT doc) FROM entries")
         assert keys == [(len(left),)]
+
+
+def test_what_is_not_plain_is_made_so(tmp_path):
+    from pathlib import Path
+
+    import numpy as np
+    from pymatgen.core import Lattice
+
+    lattice = Lattice.cubic(3.1)
+    document = {
+        "task_id": "a",
+        "_id": "from elsewhere",
+        "array": np.arange(3),
+        "number": np.float32(0.5),
+        "pair": (1, 2),
+        "lattice": lattice,
+        "path": Path("/x"),
+        3: "three",
+    }
+    with SQLiteStore(str(tmp_path / "s.sqlite")) as store:
+        store.ensure_index("pair")
+        store.update([document, {"task_id": "b", "pair": (5, 6)}])
+        found = store.query_one({"pair": 2})
+        assert store.query_one({"pair": 6})["task_id"] == "b"
+    assert found["array"] == [0, 1, 2]
+    assert found["number"] == 0.5
+    assert found["pair"] == [1, 2]
+    assert Lattice.from_dict(found["lattice"]) == lattice
+    assert found["3"] == "three"
+    assert "_id" not in found

@@ -11,6 +11,7 @@ import random
 import signal
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from vitrion.dynamics.trajectory import Trajectory
 WORKER_KILLS = int(os.environ.get("VITRION_WORKER_KILLS", "4"))
 SERVER_KILLS = int(os.environ.get("VITRION_SERVER_KILLS", "2"))
 STEPS, CHAIN = 1000, 6
+CHAINS = max(2, WORKER_KILLS // 3)  # enough to outlast the kills
 
 
 @pytest.fixture
@@ -36,9 +38,11 @@ def campaign(mongo_process, tmp_path):
 
 @pytest.fixture(scope="module")
 def forks():
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # where it finds what it preloads
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["fault_worker"])
-    return context
+    yield context
+    del os.environ["PYTHONPATH"]
 
 
 class Faults:
@@ -90,8 +94,8 @@ class Faults:
 
 def hand_in(campaign, store):
     copper = copper_run(campaign.folder / "runs", duration_ps=STEPS * 2e-3)
-    flows = {"chain one": chain_flow(CHAIN), "chain two": chain_flow(CHAIN), "Cu": copper}
-    submissions = [Submission(flow, name, name) for name, flow in flows.items()]
+    flows = [*(chain_flow(CHAIN) for _ in range(CHAINS)), copper]
+    submissions = [Submission(flow, f"material {n}") for n, flow in enumerate(flows)]
     submit(submissions, campaign.launchpad, store=store)
     return copper
 
@@ -104,11 +108,11 @@ def check_complete(campaign, store, copper):
     assert sorted(nodes) == sorted(numbers)
     assert launchpad.fireworks.count_documents({"state": {"$ne": "COMPLETED"}}) == 0
     keys = Counter((doc["uuid"], doc["index"]) for doc in store.query({}, ["uuid", "index"]))
-    assert len(keys) == len(nodes) == 2 * (CHAIN + 2) + 1
+    assert len(keys) == len(nodes) == CHAINS * (CHAIN + 2) + 1
     assert set(keys.values()) == {1}, "no result is doubled"
     for doc in store.query({"name": {"$in": ["start", "grow"]}}, load=True):
         assert isinstance(doc["output"]["series"], list), "no large object is lost"
-    assert store.count({"name": "check", "output.checked": True}) == 2
+    assert store.count({"name": "check", "output.checked": True}) == CHAINS
 
     output = store.get_output(copper.uuid)
     assert (output["complete"], output["n_steps"]) == (True, STEPS)
@@ -124,7 +128,12 @@ def test_workers_are_killed(campaign, forks):
     store = campaign.job_store()
     copper = hand_in(campaign, store)
     faults, rng = Faults(campaign, forks), random.Random(5)
-    faults.start().join(2)  # the fork server has imported everything
+    first = faults.start()  # the fork server imports everything
+    while campaign.launchpad.launches.count_documents({}) == 0:
+        time.sleep(0.1)
+    time.sleep(0.5)
+    faults.kill(first)
+    faults.repair()
     while faults.counts["worker kills"] < WORKER_KILLS and not faults.done():
         process = faults.start()
         time.sleep(rng.uniform(0.05, 3.0))
@@ -143,9 +152,11 @@ def test_the_server_is_killed(campaign, forks, mongo_process):
     store = campaign.job_store()
     copper = hand_in(campaign, store)
     faults, rng = Faults(campaign, forks), random.Random(6)
-    for _ in range(SERVER_KILLS):
+    for kills in range(1, SERVER_KILLS + 1):
         process = faults.start()
-        time.sleep(rng.uniform(0.5, 3.0))
+        while campaign.launchpad.launches.count_documents({}) < kills:
+            time.sleep(0.1)
+        time.sleep(rng.uniform(0.0, 2.0))
         mongo_process.kill()
         faults.counts["server kills"] += 1
         time.sleep(1)

@@ -30,14 +30,20 @@ _COMPRESS_ABOVE = 2048  # bytes
 _PLAIN, _DEFLATED = b"\0", b"\1"
 
 
-def _pack(document: Mapping[str, Any]) -> bytes:
+def _encode(document: Mapping[str, Any]) -> bytes:
+    plain = {name: value for name, value in document.items() if name != "_id"}
     try:
-        body = bson.encode(document)
+        return bson.encode(plain)  # far faster than to look at everything beforehand
+    except (BSONError, TypeError, OverflowError):
+        pass
+    try:
+        return bson.encode(jsanitize(plain, allow_bson=True, recursive_msonable=True))
     except (BSONError, OverflowError) as error:
         raise StoreError(f"A document cannot be stored ({error}).") from error
-    if len(body) > _COMPRESS_ABOVE:
-        return _DEFLATED + zlib.compress(body, 1)
-    return _PLAIN + body
+
+
+def _pack(body: bytes) -> bytes:
+    return _DEFLATED + zlib.compress(body, 1) if len(body) > _COMPRESS_ABOVE else _PLAIN + body
 
 
 def _unpack(body: bytes) -> dict:
@@ -166,17 +172,13 @@ class SQLiteStore(Store):
         """
         key = key or self.key
         names = [key] if isinstance(key, str) else list(key)
-        documents = [
-            jsanitize(doc, allow_bson=True, recursive_msonable=True)
-            for doc in (docs if isinstance(docs, list) else [docs])
-        ]
-        documents = [document for document in documents if self._is_valid(document)]
+        bodies = [_encode(doc) for doc in (docs if isinstance(docs, list) else [docs])]
         with self.file.transaction():
             for name in names:
                 self.ensure_index(name)
             fields = self._fields()
-            for document in documents:
-                self._replace(document, names, fields)
+            for body in bodies:
+                self._replace(body, names, fields)
 
     def remove_docs(self, criteria: dict) -> None:
         """Remove the documents that match a filter."""
@@ -333,20 +335,21 @@ class SQLiteStore(Store):
         self.logger.error(problems)
         return False
 
-    def _replace(self, document: dict, names: list[str], fields: Mapping[str, int]) -> None:
-        document.pop("_id", None)
+    def _replace(self, body: bytes, names: list[str], fields: Mapping[str, int]) -> None:
+        document = bson.decode(body)  # exactly what a query will return
+        if not self._is_valid(document):
+            return
         missing = [name for name in names if not has(document, name)]
         if missing:
             raise StoreError(f"A document without its key field '{missing[0]}' cannot be stored.")
-        body = _pack(document)
         same = self._select({name: get(document, name) for name in names}, {}, 0, 1)
         if same:
             number = same[0]
             self.file.rows("DELETE FROM entries WHERE doc = ?", (number,))
-            self.file.rows("UPDATE docs SET body = ? WHERE id = ?", (body, number))
+            self.file.rows("UPDATE docs SET body = ? WHERE id = ?", (_pack(body), number))
         else:
             sql = "INSERT INTO docs(collection, body) VALUES (?, ?) RETURNING id"
-            number = self.file.rows(sql, (self.collection_name, body))[0][0]
+            number = self.file.rows(sql, (self.collection_name, _pack(body)))[0][0]
         self._enter(number, document, fields)
 
     def _enter(self, number: int, document: dict, fields: Mapping[str, int]) -> None:
