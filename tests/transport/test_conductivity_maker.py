@@ -94,7 +94,9 @@ def test_the_job_run_again_changes_nothing(tmp_path, gas):
 
 
 def test_walltime_makes_the_job_continue_itself(tmp_path, gas):
-    job = make_maker(tmp_path / "runs", target=0.5, walltime_s=0.0).make(gas)
+    job = make_maker(tmp_path / "runs", target=0.5, walltime_s=0.0, temperatures_K=(400.0,)).make(
+        gas
+    )
     responses = run(job, tmp_path)[job.uuid]
     outputs = [response.output for _, response in sorted(responses.items())]
     assert outputs[0].results == []

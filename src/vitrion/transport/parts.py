@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from vitrion.dynamics.engine import run_md
@@ -36,7 +38,7 @@ def run_parts(
     missing = [task for task in tasks if not _is_done(task)]
     if not missing:
         return []
-    if workers > 1 or walltime_s is not None:  # run_many shares the walltime among the tasks
+    if workers > 1:
         return run_many(
             missing,
             load,
@@ -46,7 +48,14 @@ def run_parts(
             walltime_s=walltime_s,
         )
     calculator = load()
-    return [_run_here(task, calculator, potential, cutoff_A) for task in missing]
+    deadline = math.inf if walltime_s is None else time.monotonic() + walltime_s
+    outcomes = [_run_here(missing[0], calculator, potential, cutoff_A, deadline)]
+    for task in missing[1:]:
+        if time.monotonic() < deadline:
+            outcomes.append(_run_here(task, calculator, potential, cutoff_A, deadline))
+        else:
+            outcomes.append(MDOutcome(task.name, None))
+    return outcomes
 
 
 def _is_done(task: MDTask) -> bool:
@@ -61,6 +70,7 @@ def _run_here(
     calculator: Calculator,
     potential: dict[str, Any],
     cutoff_A: float | None,
+    deadline: float,
 ) -> MDOutcome:
     try:
         result = run_md(
@@ -70,6 +80,7 @@ def _run_here(
             task.directory,
             potential=potential,
             cutoff_A=cutoff_A,
+            walltime_s=None if math.isinf(deadline) else max(deadline - time.monotonic(), 0.0),
         )
     except VitrionError as exc:
         return MDOutcome(task.name, None, str(exc))
