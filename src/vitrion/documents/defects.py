@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -127,6 +127,12 @@ class DefectDoc(VitrionDoc):
     ``structure`` is the cell that holds the defects; for a crystal it is a supercell, and the
     sites and their multiplicities are those of ``unit_cell``.
     """
+
+    key_fields: ClassVar = {
+        "frenkel_energy_eV": "frenkel.mean_eV",
+        "insertion_energy_eV": "insertion.mean_eV",
+        "vacancy_energy_eV": "vacancy.mean_eV",
+    }
 
     property_name: str = "defects"
     mobile_species: str = Field(description="Element whose defects they are.")

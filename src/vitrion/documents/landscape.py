@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import BaseModel, Field
 
 from vitrion.documents.base import VitrionDoc
@@ -33,6 +35,13 @@ class SiteEnergyLandscapeDoc(VitrionDoc):
     Site energies come from moves of one ion at constant composition: the energy of moving an ion
     from site i to site s is e(s) - e(i). Zero is the highest occupied site of each replica.
     """
+
+    key_fields: ClassVar = {
+        "landscape_gap_eV": "gap_eV.mean",
+        "landscape_overlap": "overlap.mean",
+        "percolating_barrier_eV": "percolating_barrier_eV.mean",
+        "removal_spread_eV": "removal_spread_eV.mean",
+    }
 
     property_name: str = "site_energy_landscape"
     mobile_species: str = Field(description="Element whose sites they are.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
 
@@ -46,6 +46,11 @@ class MDDoc(VitrionDoc):
 
     ``structure`` is its last moment, with velocities in A/fs as the site property ``velocities``.
     """
+
+    key_fields: ClassVar = {
+        "md_temperature_K": "mean_temperature_K",
+        "md_duration_ps": "duration_ps",
+    }
 
     property_name: str = "molecular_dynamics"
 

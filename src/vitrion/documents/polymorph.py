@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import BaseModel, Field
 
 from vitrion.documents.base import StoredStructure, VitrionDoc
@@ -57,6 +59,10 @@ class HullReference(BaseModel):
 
 class PolymorphDoc(VitrionDoc):
     """What a search for the crystals of one composition found; ``structure`` is the best."""
+
+    key_fields: ClassVar = {
+        "energy_above_hull_eV_per_atom": "polymorphs.0.energy_above_hull_eV_per_atom",
+    }
 
     property_name: str = "polymorphs"
 

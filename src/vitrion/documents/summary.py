@@ -88,5 +88,8 @@ def _freshness(document: Mapping[str, Any]) -> tuple:
 def _follow(document: Mapping[str, Any], path: str) -> Any:
     node: Any = document
     for part in path.split("."):
-        node = node.get(part) if isinstance(node, dict) else None
+        if isinstance(node, list):
+            node = node[int(part)] if part.isdigit() and int(part) < len(node) else None
+        else:
+            node = node.get(part) if isinstance(node, dict) else None
     return node
