@@ -1,6 +1,6 @@
 """How fast the embedded store takes job outputs, beside the stores that maggma brings along.
 
-    python benchmarks/store_speed.py [--documents 1500]
+    python benchmarks/store_speed.py [--documents 1000]
 
 Each store is given the same outputs of 5 kB, one at a time, as jobs give them, and is durable after
 each (but for MemoryStore, which is never). Prints the time of a write when the store is new and
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from maggma.core import Store
 
-ENDS = 100
+ENDS = 50
 
 
 @job
@@ -58,7 +58,7 @@ def write_times(store: Store, documents: int) -> np.ndarray:
 
 def find_time(store: Store, documents: int) -> float:
     began = time.perf_counter()
-    for number in range(0, documents, max(documents // 20, 1)):
+    for number in range(0, documents, documents // 20):
         assert store.query_one({"uuid": f"job-{number}"}) is not None
     return (time.perf_counter() - began) / 20
 
@@ -96,7 +96,7 @@ def stores(folder: Path) -> dict[str, tuple[Callable[[], Store], float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--documents", type=int, default=1500)
+    parser.add_argument("--documents", type=int, default=1000)
     documents = parser.parse_args().documents
     print(f"{'store':22} {'n':>6} {'write new':>10} {'write full':>11} {'ratio':>6} {'find':>9}")
     full: dict[str, float] = {}

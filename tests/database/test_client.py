@@ -125,6 +125,7 @@ def test_summaries(client):
         ({"fields": ["barier_eV"]}, "did you mean 'barrier_eV'"),
         ({"fields": ["$where"]}, "no field"),
         ({"limit": -1}, "zero or more"),
+        ({"formula": "(" * 1500 + "Li" + ")" * 1500}, "at most 200 characters"),
         ({"material_id": ["x"] * 2000}, "at most 1000"),
     ],
     ids=str,

@@ -25,6 +25,7 @@ TEXT_FILTERS = {
 }
 ELEMENT_FILTERS = ("elements", "exclude_elements")
 MAX_VALUES = 1000
+MAX_LENGTH = 200  # a formula is read by a recursive parser
 
 
 def build_criteria(filters: Mapping[str, Any], key_fields: Mapping[str, str]) -> dict[str, Any]:
@@ -118,6 +119,8 @@ def _texts(name: str, value: str | Iterable[str]) -> list[str]:
 
 
 def _spell(name: str, text: str) -> str:
+    if len(text) > MAX_LENGTH:
+        raise InputError(f"The search takes at most {MAX_LENGTH} characters for '{name}'.")
     if name == "chemsys":
         return "-".join(sorted(text.split("-")))
     return parse_composition(text).reduced_formula if name == "formula" else text
