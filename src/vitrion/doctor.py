@@ -124,9 +124,7 @@ def _fireworks() -> Finding:
     config = os.environ.get("FW_CONFIG_FILE") or Path("~/.fireworks/FW_config.yaml").expanduser()
     if Path(config).is_file():
         return Finding("FireWorks", "ok", f"{text}, configured by {config}")
-    return Finding(
-        "FireWorks", "note", f"{text}, no launchpad set up (clusters only)"
-    )
+    return Finding("FireWorks", "note", f"{text}, no launchpad set up (clusters only)")
 
 
 _CHECKS: tuple[Callable[[], Finding], ...] = (
