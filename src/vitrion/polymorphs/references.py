@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--potential")
     parser.add_argument("--search", nargs="*", default=[], help="formulas to search for")
-    parser.add_argument("--relaxations", type=int, default=80, help="budget of each search")
+    parser.add_argument("--relaxations", type=int, default=60, help="budget of each search")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     potential = load_batch_potential(options.potential)
@@ -73,7 +73,12 @@ def main() -> None:
     for formula in options.search:
         found = search(
             formula,
-            SearchSettings(max_relaxations=options.relaxations, hosts=0, formula_units=(1, 2, 4)),
+            SearchSettings(
+                candidates={"diffusion": 12, "random": 4, "substitution": 4},
+                max_relaxations=options.relaxations,
+                formula_units=(1, 2),
+                hosts=2,
+            ),
             potential=options.potential,
             seed=options.seed,
             references=cells,
