@@ -21,6 +21,8 @@ SIDE_A = 8.0
 
 def main(potential: str = "vitrion-lipof") -> None:
     from defects_crystals import crystals, relax_cell
+    from vitrion.defects.geometry import face_distances
+    from vitrion.defects.reservoir import metal_reservoir
     from vitrion.defects.settings import DefectSettings
     from vitrion.defects.study import study_defects
     from vitrion.potentials import load_calculator
@@ -28,19 +30,19 @@ def main(potential: str = "vitrion-lipof") -> None:
     calculator = load_calculator(potential)
     crystal = relax_cell(crystals()["LiF"], calculator)
 
-    start = time.process_time()
+    mu = metal_reservoir("Li", calculator).chemical_potential_eV
     settings = DefectSettings(
         kinds=("insertion", "vacancy"),
         min_radius_A=1.6,
         supercell_side_A=SIDE_A,
+        convergence_sides_A=(),
         fmax_eV_A=FMAX_EV_A,
+        chemical_potential_eV=mu,
     )
+    start = time.process_time()
     study = study_defects(crystal, calculator, settings, potential=potential)
     ours_s = time.process_time() - start
-    doc = study.document
-    assert doc.reservoir is not None
-    ours = {r.kind: r.formation_energy_eV for r in doc.records if r.counts}
-    mu = doc.reservoir.chemical_potential_eV
+    ours = {r.kind: r.formation_energy_eV for r in study.document.records if r.counts}
 
     matcalc_s, theirs = by_matcalc(crystal, calculator, mu, study)
     print(f"LiF, {potential}, {len(study.host.structure)} atoms, formation energies at 0 V in eV")
@@ -55,9 +57,21 @@ def main(potential: str = "vitrion-lipof") -> None:
         f"\ndoped: structures in {doped_s:.1f} CPU-s; vitrion finds its sites in {sites_s:.2f} "
         f"CPU-s: ratio {doped_s / sites_s:.0f}"
     )
+    # doped repeats the primitive cell; so do we, until the supercells are the same.
+    primitive = crystal.get_primitive_structure()
+    n_atoms = doped[0][1]
+    side = face_distances(primitive.lattice.matrix).min() * (n_atoms / len(primitive)) ** (1 / 3)
+    same = settings.model_copy(update={"supercell_side_A": float(side) - 0.1})
+    study = study_defects(primitive, calculator, same, potential=potential)
+    ours = {r.kind: r.formation_energy_eV for r in study.document.records if r.counts}
+    assert len(study.host.structure) == n_atoms
     for name, n_atoms, energy in doped:
         kind = "vacancy" if name.startswith("v_") else "insertion"
-        print(f"  {name:24s} {n_atoms} atoms {energy:8.4f} eV, vitrion {ours[kind]:8.4f} eV")
+        difference = 1000 * (ours[kind] - energy)
+        print(
+            f"  {name:12s} {n_atoms} atoms, doped's cell {energy:8.4f} eV, vitrion "
+            f"{ours[kind]:8.4f} eV: {difference:.1f} meV"
+        )
 
 
 def by_matcalc(crystal, calculator, mu, study):
