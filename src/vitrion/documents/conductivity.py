@@ -94,8 +94,9 @@ class ConductivityDoc(VitrionDoc):
             for _, value in sorted(results_by_temperature.items())
         ]
         results = [combine(group, hierarchical=hierarchical) for group in groups]
-        limits = {"melting_K": melting_K, "glass_transition_K": glass_transition_K}
-        fit = arrhenius(results, **limits) if results else None
+        fit = None
+        if results:
+            fit = arrhenius(results, melting_K=melting_K, glass_transition_K=glass_transition_K)
         line = fit.fit if fit else None
         return cls.from_structure(
             structure,

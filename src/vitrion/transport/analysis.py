@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from ase import units
@@ -36,9 +36,6 @@ from vitrion.transport.vanhove import van_hove
 SPEED_FRAMES = 200
 SPEED_LIMIT = 2.0
 """Root mean square step over that of free flight at the temperature from which input is refused."""
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MANY_HOPS = 30
 """Hops from which on the slope of the MSD is a fair measure of how many of them are undone."""
@@ -274,7 +271,7 @@ def _warnings(motion: Displacements, framework_diffuses: bool, hops: Hops) -> li
 
 
 def analyze_file(
-    path: str | Path,
+    path: Any,
     mobile: Mobile = "Li",
     temperature_K: float | None = None,
     frame_interval_fs: float | None = None,
@@ -290,7 +287,7 @@ def analyze_file(
 
     Parameters
     ----------
-    path : str, Path or trajectory object
+    path : str, Path, list of these, or trajectory object
         See `vitrion.transport.io.open_frames`.
     mobile, charge
         As in `analyze`.

@@ -351,10 +351,12 @@ def _curvature_refusal(
 
 def _bound_at(points: Sequence[ArrheniusPoint], temperature_K: float) -> float | None:
     """Bound D at a temperature below all bounds: diffusion does not speed up on cooling."""
-    bounds = [
-        point.bound_cm2_s if point.bound_cm2_s is not None else point.diffusivity.upper_bound()
-        for point in points
-        if point.temperature_K >= temperature_K
-        and (point.bound_cm2_s is not None or point.diffusivity is not None)
-    ]
+    bounds = []
+    for point in points:
+        if point.temperature_K < temperature_K:
+            continue
+        if point.bound_cm2_s is not None:
+            bounds.append(point.bound_cm2_s)
+        elif point.diffusivity is not None:
+            bounds.append(point.diffusivity.upper_bound())
     return min(bounds, default=None)

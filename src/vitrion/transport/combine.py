@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GLASS_SPREAD = 0.5
-"""Scale of the half-normal prior of the spread of ln D between glasses of one composition."""
+"""Scale of the half-Cauchy prior of the spread of ln D between glasses of one composition."""
 
 
 def combine(results: Sequence[TransportResult], *, hierarchical: bool = False) -> TransportResult:
@@ -137,7 +137,7 @@ def combine_estimates(values: Sequence[Estimate], *, hierarchical: bool) -> Esti
     Notes
     -----
     Hierarchical: ``y_r = mu + tau_r + e_r`` with the errors e_r known, a flat prior on mu and a
-    half-normal one on the spread tau (C. Roever, J. Stat. Softw. 93, 6 (2020)), integrated on a
+    half-Cauchy one on the spread tau (A. Gelman, Bayesian Anal. 1, 515 (2006)), integrated on a
     grid. Three glasses alone say little about tau; the prior keeps the interval finite.
     """
     y = np.array([math.log(value.value) + value.log_shift for value in values])
@@ -153,14 +153,13 @@ def combine_estimates(values: Sequence[Estimate], *, hierarchical: bool) -> Esti
             relative_error=math.sqrt(total),
             degrees_of_freedom=float(total**2 / spread) if spread > 0.0 else math.inf,
         )
-    taus = np.linspace(0.0, 4.0 * GLASS_SPREAD, 401)
+    taus = np.linspace(0.0, 8.0 * GLASS_SPREAD, 501)
     weights = 1.0 / (variance + taus[:, None] ** 2)
     precision = weights.sum(axis=1)
     means = weights @ y / precision
     residuals = np.sum(weights * (y - means[:, None]) ** 2, axis=1)
-    log_posterior = 0.5 * (
-        np.log(weights).sum(axis=1) - np.log(precision) - residuals - (taus / GLASS_SPREAD) ** 2
-    )
+    log_likelihood = 0.5 * (np.log(weights).sum(axis=1) - np.log(precision) - residuals)
+    log_posterior = log_likelihood - np.log1p((taus / GLASS_SPREAD) ** 2)
     posterior = np.exp(log_posterior - log_posterior.max())
     posterior /= posterior.sum()
     center = float(posterior @ means)

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from vitrion.transport.arrhenius import ArrheniusResult
     from vitrion.transport.result import TransportResult
 
-BAND = {"alpha": 0.2, "linewidth": 0}
-
 
 def plot_msd(result: TransportResult, ax: Axes | None = None) -> Axes:
     """Draw the MSD with its error, the diffusive regime, and the slope with its 95 % interval."""
@@ -24,7 +22,7 @@ def plot_msd(result: TransportResult, ax: Axes | None = None) -> Axes:
     error = np.nan_to_num(np.array(result.msd.msd_error_A2))
     (line,) = ax.loglog(lag, msd, label="self")
     low = np.maximum(msd - error, 0.1 * msd)
-    ax.fill_between(lag, low, msd + error, color=line.get_color(), **BAND)
+    ax.fill_between(lag, low, msd + error, color=line.get_color(), alpha=0.2, linewidth=0)
     ax.loglog(lag, result.msd.collective_A2, "--", label="collective")
     if result.self_diffusivity is not None and result.regime.start_ps is not None:
         inside = lag >= result.regime.start_ps
@@ -44,7 +42,8 @@ def plot_msd(result: TransportResult, ax: Axes | None = None) -> Axes:
             first + growth[inside] * low_d,
             first + growth[inside] * high_d,
             color="k",
-            **BAND,
+            alpha=0.2,
+            linewidth=0,
         )
         ax.axvspan(result.regime.start_ps, lag[-1], color="tab:green", alpha=0.08, lw=0)
     ax.set(xlabel="lag (ps)", ylabel="MSD (A2)", title=f"{result.temperature_K:.0f} K")
@@ -75,7 +74,7 @@ def plot_arrhenius(result: ArrheniusResult, ax: Axes | None = None) -> Axes:
         )
         x = 1000.0 / temperatures
         ax.plot(x, [estimate.value for estimate in values], "C0", label=label)
-        ax.fill_between(x, bands[:, 0], bands[:, 1], color="C0", **BAND)
+        ax.fill_between(x, bands[:, 0], bands[:, 1], color="C0", alpha=0.2, linewidth=0)
         ax.legend()
     ax.set_yscale("log")
     ax.set(xlabel="1000 / T (1/K)", ylabel=f"D ({result.quantity}) (cm2/s)")

@@ -41,9 +41,9 @@ def local_exponents(squares: MeanSquares) -> tuple[np.ndarray, np.ndarray, np.nd
         NaN and infinity where the MSD does not grow.
     """
     lags, ions = squares.lags, squares.ions
-    middle = np.searchsorted(lags, WINDOW * lags)
+    middle = np.atleast_1d(np.searchsorted(lags, WINDOW * lags))
     middle = middle[middle < len(lags)]
-    last = np.searchsorted(lags, WINDOW * lags[middle])
+    last = np.atleast_1d(np.searchsorted(lags, WINDOW * lags[middle]))
     last = last[last < len(lags)]
     first, middle = np.arange(len(last)), middle[: len(last)]
     # Growth per unit of lag in the two windows, for each ion.
