@@ -1,0 +1,83 @@
+"""The jobs of a distillation."""
+
+import json
+
+import numpy as np
+import pytest
+from ase.io import read
+from jobflow import run_locally
+from monty.json import MontyDecoder, MontyEncoder
+
+from vitrion.errors import InputError
+from vitrion.potentials import force_field
+from vitrion.potentials.distill.active import ActiveSettings
+from vitrion.potentials.distill.crystals import known_crystals
+from vitrion.potentials.distill.dataset import write_frames
+from vitrion.potentials.distill.labelling import Teacher
+from vitrion.potentials.distill.makers import CollectMaker, DistillMaker, LabelMaker, TrainMaker
+from vitrion.potentials.distill.sampling import DynamicsSettings
+from vitrion.potentials.distill.training import Architecture, TrainingSettings
+from vitrion.potentials.student import load_student, student_calculator
+
+TEACHER = Teacher(name="vitrion.potentials.student:student_calculator")
+
+
+def test_static_calculations_label_like_the_potential_itself(tmp_path):
+    from atomate2.forcefields.jobs import ForceFieldStaticMaker
+
+    frames = [known_crystals()[name] for name in ("LiF", "Li2O")]
+    for seed, frame in enumerate(frames):
+        frame.rattle(0.1, seed=seed)
+        frame.set_cell(frame.cell.array * 0.97, scale_atoms=True)
+    write_frames(tmp_path / "frames.xyz", frames)
+    static = ForceFieldStaticMaker(**force_field("vitrion-lipof"))
+    job = LabelMaker(static_maker=static).make(str(tmp_path))
+    run_locally(job, root_dir=tmp_path, create_folders=True, ensure_success=True)
+    labelled = read(tmp_path / "labelled.xyz", index=":", format="extxyz")
+    calculator = student_calculator()
+    for frame, label in zip(frames, labelled, strict=True):
+        frame.calc = calculator
+        assert label.info["REF_energy"] == pytest.approx(frame.get_potential_energy(), abs=1e-3)
+        np.testing.assert_allclose(label.arrays["REF_forces"], frame.get_forces(), atol=1e-3)
+        stress = frame.get_stress(voigt=False)
+        assert np.abs(stress).max() > 0.01  # the sign below is not the sign of nothing
+        np.testing.assert_allclose(np.reshape(label.info["REF_stress"], (3, 3)), stress, atol=1e-4)
+
+
+def test_flow_has_its_stages_and_survives_serialization(tmp_path):
+    maker = DistillMaker(rounds=2, label_maker=LabelMaker(teacher=TEACHER))
+    again = json.loads(json.dumps(maker, cls=MontyEncoder), cls=MontyDecoder)
+    names = [job.name for job in again.make(str(tmp_path)).jobs]
+    rounds = ["collect", "label", "train"] * 2
+    start = ["seed frames", "label", "train", "train"]
+    assert names == [*start, *rounds, "train", "release"]
+    assert again.label_maker.teacher == TEACHER
+    with pytest.raises(InputError, match="negative"):
+        DistillMaker(rounds=-1).make(str(tmp_path))
+
+
+@pytest.mark.slow
+def test_whole_distillation_can_be_run_again(tmp_path):
+    settings = TrainingSettings(
+        epochs=2, batch_size=4, validation_fraction=0.15, largest_force_eV_per_A=60
+    )
+    small = Architecture(channels=8, max_ell=1, correlation=1, radial_layers=(8,), cutoff_A=4.0)
+    short = ActiveSettings(
+        runs=2, frames_per_run=2, dynamics=DynamicsSettings(duration_ps=0.05, interval_fs=10)
+    )
+    maker = DistillMaker(
+        rounds=1,
+        label_maker=LabelMaker(teacher=TEACHER),
+        train_maker=TrainMaker(settings=settings, architecture=small),
+        collect_maker=CollectMaker(settings=short, architecture=small),
+        cooling=settings.model_copy(update={"learning_rate": 0.002, "decay": 0.9}),
+    )
+    results = []
+    for _ in range(2):
+        flow = maker.make(str(tmp_path / "out"))
+        responses = run_locally(flow, ensure_success=True)
+        results.append(responses[flow.output.uuid][1].output)
+    assert results[0]["sha256"] == results[1]["sha256"]
+    model = load_student(results[0]["path"], results[0]["sha256"])
+    assert int(model.num_interactions) == small.interactions
+    assert {entry["regime"] for entry in results[0]["errors"]}
