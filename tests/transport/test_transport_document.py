@@ -73,6 +73,9 @@ def test_table_of_both_verdicts(results):
     low, high = (float(part) for part in row.interval.split(" to "))
     assert low < float(row.value) < high
     assert row.unit == "cm2/s"
+    barriers = next(row for row in table(results[2]) if row.label.startswith("bottleneck"))
+    assert barriers.unit == "eV"
+    assert barriers.value.count(",") == 2
 
 
 def test_figures_show_what_the_result_says(results, tmp_path):

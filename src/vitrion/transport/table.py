@@ -31,6 +31,7 @@ def table(result: TransportResult) -> list[Row]:
             _row("Haven ratio", result.haven_ratio, ""),
             _row("sigma (Nernst-Einstein)", result.conductivity_nernst_einstein, "mS/cm"),
             _row("sigma (Einstein)", result.conductivity_einstein, "mS/cm"),
+            *_species_rows(result),
             Row("headline", f"{result.headline} conductivity", "", ""),
         ]
     else:
@@ -46,7 +47,21 @@ def table(result: TransportResult) -> list[Row]:
     if result.framework is not None:
         moving = "diffuses" if result.framework.diffuses else "stays"
         rows.append(Row("framework", moving, "", f"MSD {result.framework.msd_A2:.2g} A2"))
+    rows.append(Row("non-Gaussian, largest", f"{max(result.non_gaussian.alpha2):.2f}", "", ""))
+    if result.percolation is not None:
+        barriers = result.percolation.a_eV, result.percolation.b_eV, result.percolation.c_eV
+        shown = ", ".join("-" if barrier is None else f"{barrier:.2f}" for barrier in barriers)
+        unseen = f"- is above {result.percolation.unseen_eV:.2f}"
+        rows.append(Row("bottleneck along a, b, c", shown, "eV", unseen if "-" in shown else ""))
     return rows + [Row("note", note, "", "") for note in [result.regime.reason, *result.warnings]]
+
+
+def _species_rows(result: TransportResult) -> list[Row]:
+    if len(result.species_diffusivity) < 2:
+        return []
+    return [
+        _row(f"D* of {name}", value, "cm2/s") for name, value in result.species_diffusivity.items()
+    ]
 
 
 def _row(label: str, estimate: Estimate | None, unit: str) -> Row:
