@@ -4,4 +4,4 @@
 cd "$(dirname "$0")/.."
 source launchers/environment.sh
 make_environment .venv-tests "[tests]"
-exec .venv-tests/bin/python -m pytest -n "$(nproc 2>/dev/null || echo 2)" --dist loadfile "$@"
+exec .venv-tests/bin/python -m pytest -n "$(getconf _NPROCESSORS_ONLN)" --dist loadfile "$@"
