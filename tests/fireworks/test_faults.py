@@ -94,7 +94,7 @@ class Faults:
 
 def hand_in(campaign, store):
     copper = copper_run(campaign.folder / "runs", duration_ps=STEPS * 2e-3)
-    flows = [*(chain_flow(CHAIN) for _ in range(CHAINS)), copper]
+    flows = [copper, *(chain_flow(CHAIN) for _ in range(CHAINS))]
     submissions = [Submission(flow, f"material {n}") for n, flow in enumerate(flows)]
     submit(submissions, campaign.launchpad, store=store)
     return copper
