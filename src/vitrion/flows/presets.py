@@ -26,7 +26,7 @@ class Preset(BaseModel):
 PRESETS = {
     "quick": Preset(
         n_replicas=2,
-        temperatures_K=(600, 750, 900),
+        temperatures_K=(600, 700, 800),
         equilibration_ps=1.5,
         first_ps=8.5,
         extension=0.0,
@@ -34,7 +34,7 @@ PRESETS = {
     ),
     "standard": Preset(
         n_replicas=3,
-        temperatures_K=(500, 600, 700, 850),
+        temperatures_K=(500, 575, 650, 750),
         equilibration_ps=10,
         first_ps=50,
         extension=1.0,
@@ -42,7 +42,7 @@ PRESETS = {
     ),
     "paper": Preset(
         n_replicas=5,
-        temperatures_K=(450, 500, 600, 700, 850),
+        temperatures_K=(450, 500, 575, 650, 750),
         equilibration_ps=50,
         first_ps=500,
         extension=2.0,
