@@ -2,7 +2,8 @@
 
 Against ``mace.calculators.MACECalculator``: the stress only when it is asked for; the neighbor list
 with a skin, made anew only after atoms have moved by half of it; species encoded once per run; the
-message sum fused (see :mod:`vitrion.potentials.fused`).
+message sum fused, over edges laid out so that none need be gathered (see
+:mod:`vitrion.potentials.fused`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from matscipy.neighbours import neighbour_list
 
 from vitrion.errors import InputError
-from vitrion.potentials.fused import fuse
+from vitrion.potentials.fused import ScalarConvolution, fuse, regular_edges
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -37,7 +38,13 @@ class NeighborList:
         """
         cell = atoms.cell.array
         if self._stale(atoms, cell):
-            first, second, shifts = neighbour_list("ijS", atoms, self.cutoff + self.skin)
+            first, second, shifts = neighbour_list(
+                "ijS",
+                pbc=atoms.pbc,
+                cell=_bounded(atoms),
+                positions=atoms.positions,
+                cutoff=self.cutoff + self.skin,
+            )
             by_receiver = np.argsort(second, kind="stable")
             self._pairs = np.stack([first, second])[:, by_receiver]
             self._shifts = shifts[by_receiver].astype(float)
@@ -55,6 +62,14 @@ class NeighborList:
             return True
         moved = atoms.positions - self._positions
         return np.einsum("ij,ij->i", moved, moved).max() > (0.5 * self.skin) ** 2
+
+
+def _bounded(atoms: Atoms) -> np.ndarray:
+    """Return the cell, with a vector that spans the atoms wherever it has none."""
+    cell = atoms.cell.array.copy()
+    for axis in np.flatnonzero(~cell.any(axis=1)):
+        cell[axis, axis] = 2 * np.abs(atoms.positions).max() + 10.0
+    return cell
 
 
 class LeanMACECalculator(Calculator):
@@ -88,6 +103,10 @@ class LeanMACECalculator(Calculator):
         self.model = fuse(model).to(device=self.device, dtype=self.dtype).eval()
         for parameter in self.model.parameters():
             parameter.requires_grad_(False)
+        sums = [m for m in self.model.modules() if isinstance(m, ScalarConvolution)]
+        self._regular = len(sums) == len(self.model.interactions)
+        for message_sum in sums:
+            message_sum.regular = self._regular
         self.elements = [int(z) for z in model.atomic_numbers]
         self._neighbors = NeighborList(float(model.r_max), skin)
         self._static: dict[str, torch.Tensor] = {}
@@ -131,12 +150,16 @@ class LeanMACECalculator(Calculator):
             self._numbers = atoms.numbers.copy()
         pairs, shifts = self._neighbors.update(atoms)
         cell = atoms.cell.array
+        vectors = shifts @ cell
+        if self._regular:
+            pairs, vectors = regular_edges(pairs, vectors, len(atoms), self._neighbors.cutoff)
+            shifts = vectors @ np.linalg.pinv(cell)  # the model strains cells through these
         return {
             **self._static,
             "positions": self._tensor(atoms.positions),
             "cell": self._tensor(cell),
             "edge_index": torch.from_numpy(pairs).to(self.device, torch.long),
-            "shifts": self._tensor(shifts @ cell),
+            "shifts": self._tensor(vectors),
             "unit_shifts": self._tensor(shifts),
         }
 
