@@ -74,10 +74,17 @@ import scipp as sc
 from kinisi.analyze import DiffusionAnalyzer
 universe = mda.Universe.empty(len(symbols), trajectory=True)
 universe.add_TopologyAttr("type", symbols)
-universe.load_new(positions % {edge}, dt={frame} / 1000)
-for step in universe.trajectory:
-    step.dimensions = [{edge}] * 3 + [90] * 3
-universe.transfer_to_memory()
+box = np.array([{edge}] * 3 + [90.0] * 3, dtype=np.float32)
+universe.load_new(positions % {edge}, dt={frame} / 1000, dimensions=box)
+dt = sc.linspace("time interval", {frame}, {frame} * {n_frames} / 2, 200, unit="fs")
+dt = sc.round(dt / sc.scalar({frame}, unit="fs")) * sc.scalar({frame}, unit="fs")
+def work():
+    found = DiffusionAnalyzer.from_universe(
+        universe, "Li", sc.scalar({frame}, unit="fs"), sc.scalar(1), dt=dt, progress=False
+    )
+    found.diffusion(sc.scalar({frame} * 100, unit="fs"), progress=False)
+    return np.median(found.D.values)
+report(work, 1)
 """
 
 
@@ -94,7 +101,7 @@ def make_positions() -> np.ndarray:
 
 def measure(python: str | Path, code: str, data: Path) -> tuple[float, float, float]:
     """Return CPU seconds, MB over the input and D in cm2/s of a snippet."""
-    values = {"frame": FRAME_FS, "kelvin": TEMPERATURE_K, "edge": EDGE_A}
+    values = {"frame": FRAME_FS, "kelvin": TEMPERATURE_K, "edge": EDGE_A, "n_frames": N_FRAMES}
     text = COMMON + code.format(**{"wrapped": False, **values})
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     done = subprocess.run(

@@ -154,7 +154,8 @@ def _iterate_ase(path: Path) -> Iterator[Any]:
     from ase.io.formats import UnknownFileTypeError
 
     try:
-        yield from iread(str(path), index=":")
+        # ASE knows extended XYZ by .xyz and .extxyz alone.
+        yield from iread(str(path), ":", format="extxyz" if path.suffix == ".exyz" else None)
     except (UnknownFileTypeError, ValueError, KeyError, IndexError) as exc:
         raise InputError(f"{path} is not a trajectory that can be read: {exc}.") from exc
 
