@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("--max-sites", type=int, default=15)
     parser.add_argument("--side", type=float, default=8.0, help="least width of the supercell in A")
     parser.add_argument("--barriers", action="store_true", help="vacancy barriers too")
+    parser.add_argument("--quick", action="store_true", help="no vacancies, no annealing, looser")
     parser.add_argument("--out", default="defects_landscape")
     arguments = parser.parse_args()
 
@@ -70,7 +71,10 @@ def study(structure, phase, arguments, number):
         potential=arguments.potential,
         mobile="Li",
         phase=phase,
-        kinds=("insertion", "vacancy", "far"),
+        kinds=("insertion", "far") if arguments.quick else ("insertion", "vacancy", "far"),
+        anneal=False if arguments.quick else None,
+        fmax_eV_A=0.06 if arguments.quick else 0.03,
+        convergence_sides_A=() if arguments.quick else (7.5,),
         barriers=("vacancy",) if arguments.barriers else (),
         max_sites=arguments.max_sites,
         supercell_side_A=arguments.side,
