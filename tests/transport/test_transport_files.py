@@ -179,10 +179,10 @@ def test_mdanalysis_universe(run, expected):
     positions, symbols = run
     universe = mda.Universe.empty(len(symbols), trajectory=True)
     universe.add_TopologyAttr("elements", symbols)
-    universe.load_new(positions, dt=INTERVAL_FS / 1000.0)
     lengths = np.linalg.norm(CELL, axis=1)
     cosines = [CELL[i] @ CELL[j] / lengths[i] / lengths[j] for i, j in ((1, 2), (0, 2), (0, 1))]
-    universe.dimensions = [*lengths, *np.degrees(np.arccos(cosines))]
+    box = np.array([*lengths, *np.degrees(np.arccos(cosines))])
+    universe.load_new(positions, dt=INTERVAL_FS / 1000.0, dimensions=box)
     check(analyze_file(universe, "Li", 700.0), expected, rel=0.05)
 
 

@@ -23,6 +23,8 @@ Chunk = tuple[np.ndarray, np.ndarray]
 
 FRAMES_AT_ONCE = 200
 
+NO_CELL = "The trajectory has no periodic cell: give the lattice vectors in A."
+
 
 @dataclass(frozen=True)
 class FrameStream:
@@ -165,7 +167,7 @@ def _from_ase(images: Iterator[Any]) -> FrameStream:
     if first is None:
         raise InputError("The trajectory holds no frames.")
     if not all(first.pbc):
-        raise InputError("The trajectory has no periodic cell: give the lattice vectors in A.")
+        raise InputError(NO_CELL)
 
     def frames() -> Iterator[Frame]:
         yield first.get_positions(), first.cell.array
@@ -189,7 +191,7 @@ def _from_vitrion(trajectory: Any) -> FrameStream:
 
 def _from_pymatgen(trajectory: Any) -> FrameStream:
     if trajectory.lattice is None:
-        raise InputError("The trajectory has no periodic cell: give the lattice vectors in A.")
+        raise InputError(NO_CELL)
     trajectory.to_positions()
     fractional = np.asarray(trajectory.coords)
     cells = np.asarray(trajectory.lattice, dtype=float)
@@ -208,11 +210,11 @@ def _from_mdanalysis(universe: Any) -> FrameStream:
     atoms = universe.atoms
     names = atoms.elements if hasattr(atoms, "elements") else atoms.types
     symbols = tuple(str(name).capitalize() for name in names)
-    if any(step.dimensions is None for step in universe.trajectory[:1]):
-        raise InputError("The trajectory has no periodic cell: give the lattice vectors in A.")
 
     def frames() -> Iterator[Frame]:
         for step in universe.trajectory:
+            if step.triclinic_dimensions is None:
+                raise InputError(NO_CELL)
             yield atoms.positions.astype(float), step.triclinic_dimensions.astype(float)
 
     return FrameStream(symbols, _stack(frames()), 1000.0 * float(universe.trajectory.dt))
