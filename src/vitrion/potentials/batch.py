@@ -6,6 +6,7 @@ little more than one of them alone.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -104,7 +105,7 @@ class MACEBatch:
     Parameters
     ----------
     model : torch module
-        As mace-torch makes them; its parameters are set not to need gradients.
+        As mace-torch makes them; it is copied.
     elements : sequence of int
         Atomic numbers in the order of the model.
     head : int
@@ -113,9 +114,13 @@ class MACEBatch:
 
     def __init__(self, model: torch.nn.Module, elements: Sequence[int], *, head: int = 0) -> None:
         first = next(model.parameters())
-        self.model, self.head = model.eval(), head
         self.device, self.dtype = first.device, first.dtype
-        for parameter in model.parameters():
+        # A copy: the lean calculator's model reads edges in a layout of its own.
+        self.model, self.head = copy.deepcopy(model).eval(), head
+        for module in self.model.modules():
+            if hasattr(module, "regular"):
+                module.regular = False
+        for parameter in self.model.parameters():
             parameter.requires_grad_(False)
         self.cutoff = float(model.r_max)  # type: ignore[arg-type]
         self.column = np.full(120, -1)
