@@ -117,6 +117,8 @@ def main() -> None:
     # Set before numpy and torch start: one thread a process is the only fast way.
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
+    # The libraries' warnings are for developers; worker processes inherit the variable.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
     warnings.simplefilter("ignore")
     try:
         app()

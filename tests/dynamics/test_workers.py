@@ -3,41 +3,18 @@
 import fcntl
 import multiprocessing
 import os
-import signal
 import time
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
-from pair_potentials import LennardJones, argon, lennard_jones
+from pair_potentials import argon, lennard_jones
+from worker_jobs import Deadly, parent_of_a_long_run, task
 
 from vitrion.dynamics.engine import LOCK_NAME, run_md
-from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.dynamics.workers import WORKER_ENVIRONMENT, MDTask, run_many
 from vitrion.errors import InputError
-
-SHORT = {"timestep_fs": 5.0, "duration_ps": 0.2, "save_interval_fs": 20.0}
-
-
-def task(folder, name, **settings):
-    return MDTask(name, argon(), MDSettings(**{**SHORT, **settings}), folder / name)
-
-
-class Deadly(LennardJones):
-    """Ends its process or raises where the first atom is not argon's; notes its environment."""
-
-    def __init__(self, notes):
-        super().__init__()
-        (Path(notes) / str(os.getpid())).write_text(os.environ["OMP_NUM_THREADS"])
-
-    def calculate(self, atoms=None, properties=None, system_changes=None):
-        if atoms.numbers[0] == 10:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if atoms.numbers[0] == 36:
-            raise RuntimeError("the model is broken")
-        super().calculate(atoms, properties)
 
 
 def test_one_failure_does_not_take_the_others_along(tmp_path, same_frames):
@@ -101,10 +78,6 @@ def test_walltime_leaves_runs_that_can_be_continued(tmp_path):
         with Trajectory(outcome.result.trajectory) as run:
             positions.append(run.positions())
     assert np.abs(positions[0] - positions[1]).max() > 0.1, "the seeds differ"
-
-
-def parent_of_a_long_run(folder):
-    run_many([task(Path(folder), "long", duration_ps=1000.0)], lennard_jones)
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path):
