@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vitrion import cli_database, cli_launchpad, cli_run
+from vitrion import cli_crystal, cli_database, cli_launchpad, cli_run
 from vitrion.errors import InputError, VitrionError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
 potential_app = typer.Typer(help="The potentials that give energies and forces.")
 app.add_typer(potential_app, name="potential")
 cli_run.register(app)
+cli_crystal.register(app)
 cli_database.register(app)
 cli_launchpad.register(app)
 

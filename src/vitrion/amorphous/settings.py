@@ -20,6 +20,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "quench_rate_K_per_ps": 300.0,
         "equilibrate_ps": 2.0,
         "relax_fmax_eV_per_A": 0.1,
+        # At constant pressure a melt of small ions expands more in 4 ps than it can take back.
+        "quench_ensemble": "nvt",
     },
     "standard": {
         "n_atoms": 144,

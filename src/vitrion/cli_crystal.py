@@ -1,0 +1,131 @@
+"""Commands about crystals and their defects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from vitrion.errors import InputError
+
+console = Console()
+error_console = Console(stderr=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command(epilog="Example:  vitrion search LiPO2F2 --max-relaxations 100")(search)
+    app.command(epilog="Example:  vitrion defects LiF.cif --kind frenkel --kind vacancy")(defects)
+
+
+def search(
+    formula: Annotated[str, typer.Argument(help="Composition, such as LiPO2F2.")],
+    potential: Annotated[str | None, typer.Option(help="Name of the potential.")] = None,
+    max_relaxations: Annotated[int, typer.Option(help="Stop after this many.")] = 400,
+    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the document and the CIF files.")
+    ] = Path("search"),
+) -> None:
+    """Search for the most stable crystal of a composition, knowing nothing else."""
+    from pydantic import ValidationError
+
+    from vitrion.polymorphs.search import SearchSettings
+    from vitrion.polymorphs.search import search as find
+
+    try:
+        settings = SearchSettings(max_relaxations=max_relaxations)
+    except ValidationError as exc:
+        raise InputError(f"max_relaxations: {exc.errors()[0]['msg']}.") from exc
+    output.mkdir(parents=True, exist_ok=True)
+    document = find(
+        formula,
+        settings,
+        potential=potential,
+        seed=seed,
+        on_progress=lambda sentence, _: error_console.print(sentence, highlight=False),
+    )
+    (output / "polymorphs.json").write_text(document.model_dump_json(indent=1))
+    table = Table("rank", "space group", "E above hull (eV/atom)", "density (g/cm3)", "found")
+    for rank, crystal in enumerate(document.polymorphs, start=1):
+        crystal.structure.to(filename=str(output / f"{rank:03d}.cif"))
+        if rank <= 10:
+            above = crystal.energy_above_hull_eV_per_atom
+            table.add_row(
+                str(rank),
+                crystal.space_groups[-1].symbol,
+                "-" if above is None else f"{above:.3f}",
+                f"{crystal.density_g_cm3:.2f}",
+                str(crystal.times_found),
+            )
+    console.print(table)
+    console.print(
+        f"{document.n_relaxations} relaxations; {document.stop_reason}; "
+        f"document and CIF files in {output}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def defects(
+    target: Annotated[str, typer.Argument(help="Structure file, or identifier in the store.")],
+    kind: Annotated[
+        list[str] | None, typer.Option(help="insertion, vacancy or frenkel; again for several.")
+    ] = None,
+    barrier: Annotated[
+        list[str] | None, typer.Option(help="Barriers of vacancy or interstitial hops.")
+    ] = None,
+    mobile: Annotated[str | None, typer.Option(help="Species of the defects.")] = None,
+    phase: Annotated[str | None, typer.Option(help="crystalline or amorphous.")] = None,
+    potential: Annotated[str | None, typer.Option(help="Name of the potential.")] = None,
+    max_sites: Annotated[int | None, typer.Option(help="Most empty sites to try.")] = None,
+    trajectory: Annotated[str | None, typer.Option(help="Dynamics whose peaks are sites.")] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder; the same call goes on there.")
+    ] = Path("defects"),
+    store: Annotated[Path | None, typer.Option(help="Store to look identifiers up in.")] = None,
+) -> None:
+    """Compute interstitials, vacancies, Frenkel pairs and barriers of a relaxed structure."""
+    from vitrion.defects.command import read_structure, run_defects
+
+    if phase not in (None, "crystalline", "amorphous"):
+        raise InputError(f"The phase is crystalline or amorphous, not '{phase}'.")
+    report = run_defects(
+        read_structure(target, lambda name: _stored_structure(name, store)),
+        directory=output,
+        potential=potential,
+        mobile=mobile,
+        phase=phase,  # type: ignore[arg-type]
+        kinds=kind,
+        barriers=barrier or (),
+        max_sites=max_sites,
+        trajectory=trajectory,
+        on_progress=lambda done, total: error_console.print(
+            f"{done} of {total} defects", highlight=False
+        ),
+    )
+    table = Table("what", "found")
+    for row in report.rows:
+        table.add_row(*row)
+    console.print(table)
+    console.print(f"Document in {report.path}", highlight=False, soft_wrap=True)
+
+
+def _stored_structure(identifier: str, store: Path | None) -> object | None:
+    """Return the structure of a stored document by its identifier, or None."""
+    from vitrion.database.client import VitrionClient
+    from vitrion.errors import VitrionError
+
+    try:
+        with VitrionClient(store) as client:
+            for name in client.properties:
+                try:
+                    return client[name].get(identifier).structure
+                except InputError:
+                    continue
+    except VitrionError:
+        return None
+    return None
