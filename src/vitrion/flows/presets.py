@@ -26,9 +26,9 @@ class Preset(BaseModel):
 PRESETS = {
     "quick": Preset(
         n_replicas=2,
-        temperatures_K=(600, 700, 800),
+        temperatures_K=(600, 750),
         equilibration_ps=1.5,
-        first_ps=8.5,
+        first_ps=13.5,
         extension=0.0,
         target=0.5,
     ),
