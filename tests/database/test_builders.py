@@ -126,6 +126,11 @@ def test_a_summary_takes_the_newest_figure_of_each_property(store, collections):
     assert summary["chemsys"] == "F-Li"
 
 
+def test_a_document_without_a_phase_is_in_no_summary(store, collections):
+    run(store, make_hopping(["Li", "F"], 0.3, None))
+    assert build(collections).written == {"test_hopping": 1}
+
+
 def test_a_build_that_was_cut_off_is_completed(store, collections, monkeypatch):
     run(store, make_hopping(["Li", "F"], 0.3, "amorphous"))
     monkeypatch.setattr("vitrion.database.builders.SummaryBuilder.get_items", raise_interrupt)

@@ -109,6 +109,8 @@ class DocumentBuilder(Builder):
 class SummaryBuilder(Builder):
     """Keep one summary for each material and phase in step with the material collections.
 
+    A document that does not say which phase it is about, as a single run, is in no summary.
+
     Parameters
     ----------
     sources
@@ -141,7 +143,7 @@ class SummaryBuilder(Builder):
         members: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         stamps: dict[str, list[str]] = defaultdict(list)
         for kind, store in self.sources_by_name.items():
-            for doc in store.query({}, [KEY, "job", *_GROUP]):
+            for doc in store.query({"phase": {"$ne": None}}, [KEY, "job", *_GROUP]):
                 group = _group_id(doc)
                 members[group][kind].append(doc[KEY])
                 stamps[group].append(_stamp(doc))
@@ -183,7 +185,7 @@ def _stamp(document: dict) -> str:
 
 def _group_id(document: dict) -> str:
     material = document.get("material_id") or document.get("formula_pretty") or "unknown"
-    return f"{material}:{document.get('phase') or 'unknown'}"
+    return f"{material}:{document['phase']}"
 
 
 @dataclass
