@@ -176,7 +176,7 @@ class MDMaker(ForceFieldDynamics, Maker):
     def run(self, structure: Structure, prev_dir: str | Path | None = None) -> MDResult:
         """Run without jobflow; see :meth:`make`."""
         self.check(structure)
-        previous = _reachable(prev_dir)
+        previous = reachable(prev_dir)
         identity = self.identity()
         directory = self._own_directory()
         if previous and is_same_run(previous, structure, self.settings, identity):
@@ -246,7 +246,7 @@ class MDSeriesMaker(ForceFieldDynamics, Maker):
         structures = structure if isinstance(structure, list) else [structure]
         self.check(*structures)
         root = self._own_directory()
-        previous = _reachable(prev_dir)
+        previous = reachable(prev_dir)
         if previous and any(task.directory.is_dir() for task in self.tasks(structures, previous)):
             root = previous
         outcomes = run_many(
@@ -296,7 +296,7 @@ class MDSeriesMaker(ForceFieldDynamics, Maker):
             values = {"temperature_K": temperature, "seed": int(seed)}
             name = f"s{index}-{_kelvin(temperature)}-r{replica}"
             settings = MDSettings(**{**self.settings.model_dump(), **values})
-            tasks.append(MDTask(name, _at_rest(structures[index]), settings, root / name))
+            tasks.append(MDTask(name, at_rest(structures[index]), settings, root / name))
         return tasks
 
     def _workers(self) -> int:
@@ -307,7 +307,7 @@ class MDSeriesMaker(ForceFieldDynamics, Maker):
         return get_settings().workers
 
 
-def _reachable(prev_dir: str | Path | None) -> Path | None:
+def reachable(prev_dir: str | Path | None) -> Path | None:
     """Return the directory on this machine, whether or not the host is named before it.
 
     Raises
@@ -328,7 +328,7 @@ def _kelvin(temperature: float | tuple[float, float]) -> str:
     return "-".join(f"{value:g}K" for value in ends)
 
 
-def _at_rest(structure: Structure) -> Structure:
+def at_rest(structure: Structure) -> Structure:
     """Return the structure without velocities."""
     if "velocities" not in structure.site_properties:
         return structure

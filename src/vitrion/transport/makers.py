@@ -12,7 +12,7 @@ from vitrion.chemistry import default_mobile_species
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.dynamics.document import md_document, thinned
-from vitrion.dynamics.makers import ForceFieldDynamics, _at_rest, _reachable
+from vitrion.dynamics.makers import ForceFieldDynamics, at_rest, reachable
 from vitrion.dynamics.result import TRAJECTORY_NAME, load_result
 from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.workers import MDTask
@@ -127,7 +127,7 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         ConductivityDoc
             Of all runs so far; while the target is not met the job replaces itself to go on.
         """
-        root = _reachable(prev_dir) or self._own_directory()
+        root = reachable(prev_dir) or self._own_directory()
         document, finished = self.advance(_as_list(structure), root)
         if finished:
             return document
@@ -194,7 +194,7 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
             if not duration:
                 continue
             before = list_parts(root / name, part)
-            start = load_result(before[-1]).structure if before else _at_rest(structures[index])
+            start = load_result(before[-1]).structure if before else at_rest(structures[index])
             seed = np.random.SeedSequence([self.settings.seed, number, part]).generate_state(1)[0]
             values = {"temperature_K": temperature, "duration_ps": duration, "seed": int(seed)}
             settings = MDSettings(**{**self.settings.model_dump(), **values})
