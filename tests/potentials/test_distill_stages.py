@@ -101,6 +101,7 @@ def test_training_learns_and_goes_on(labelled, tmp_path):
     assert (tmp_path / "t" / "command.json").is_file()
 
 
+@pytest.mark.slow
 def test_fine_tuning_starts_from_the_foundation(labelled, tmp_path):
     _, frames, _ = labelled
     small = describe_model(load_student(student_path())) | {
