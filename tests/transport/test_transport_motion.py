@@ -147,6 +147,23 @@ def test_bound_holds_for_rare_hops():
     assert np.mean(held) >= 0.92
 
 
+def test_ligands_that_rotate_about_resting_centers_do_not_melt_the_framework():
+    rng = np.random.default_rng(7)
+    n_frames, n_anions = 600, 20
+    centers = rng.random((n_anions, 3)) @ CELL
+    vibration = rng.normal(scale=0.1, size=(n_frames, n_anions, 3))
+    # A bond of 1.5 A whose direction performs a random walk on the sphere.
+    directions = np.cumsum(rng.normal(scale=0.05, size=(n_frames, n_anions, 3)), axis=0)
+    directions += rng.normal(size=(1, n_anions, 3))
+    directions *= 1.5 / np.linalg.norm(directions, axis=-1, keepdims=True)
+    ions = brownian(n_frames, 20, 0.02).draw(rng) + rng.random((1, 20, 3)) @ CELL
+    positions = np.concatenate([ions, centers + vibration, centers + directions], axis=1)
+    symbols = ["Li"] * 20 + ["P"] * n_anions + ["O"] * n_anions
+    result = analyze(positions, CELL, symbols, 100.0, 600.0, wrapped=False)
+    assert not result.framework.diffuses
+    assert result.framework.msd_A2 < 0.5
+
+
 def test_a_framework_that_melts_is_noticed():
     rng = np.random.default_rng(6)
     paths = brownian(600, 50, 0.02).draw(rng)

@@ -40,6 +40,8 @@ class Displacements:
         Species of each mobile ion.
     framework : ndarray, shape (n_coarse, n_framework, 3)
         The same of the other atoms, on a coarser grid of times.
+    framework_symbols : tuple of str
+        Species of each of them.
     frame_interval_fs, framework_interval_fs : float
         Times between kept frames.
     volume_A3 : float
@@ -53,6 +55,7 @@ class Displacements:
     mobile: np.ndarray
     symbols: tuple[str, ...]
     framework: np.ndarray
+    framework_symbols: tuple[str, ...]
     frame_interval_fs: float
     framework_interval_fs: float
     volume_A3: float
@@ -166,6 +169,7 @@ class Tracker:
         self._framework = np.flatnonzero(~is_mobile)
         self._drift = _drift_operator(names, is_mobile)
         self.symbols = tuple(names[self._mobile].tolist())
+        self._framework_symbols = tuple(names[self._framework].tolist())
         self.n_atoms = len(names)
         self.frame_interval_fs = float(frame_interval_fs)
         self._wrapped = wrapped
@@ -282,6 +286,7 @@ class Tracker:
             mobile=mobile,
             symbols=self.symbols,
             framework=self._coarse.frames,
+            framework_symbols=self._framework_symbols,
             frame_interval_fs=self.frame_interval_fs * self._kept.stride,
             framework_interval_fs=self.frame_interval_fs * self._coarse.stride,
             volume_A3=self._volume_sum / self._n_frames,

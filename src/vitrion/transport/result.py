@@ -102,7 +102,7 @@ class Hops(Model):
 
 
 class Framework(Model):
-    """Motion of the species that are not mobile, with their common drift removed."""
+    """Motion of the least mobile species, with the drift of all that are not mobile removed."""
 
     diffuses: bool = Field(description="Whether the framework itself diffuses.")
     diffusivity_cm2_s: float = Field(
