@@ -87,7 +87,9 @@ def test_reaches_the_minimum_that_ase_reaches(lennard_jones):
     atoms = AseAtomsAdaptor.get_atoms(start)
     atoms.calc = lennard_jones
     BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=0.0005, steps=500)
-    (found,) = relax_many([start], batched(lennard_jones), TIGHT)
+    # argon is soft: 0.003 eV of virial an atom would leave its volume open by 0.4 %
+    tighter = TIGHT.model_copy(update={"force_tolerance_eV_per_A": 0.0005})
+    (found,) = relax_many([start], batched(lennard_jones), tighter)
     assert found.failure is None
     assert found.energy_eV == pytest.approx(atoms.get_potential_energy(), abs=2e-4)
     assert found.structure.volume == pytest.approx(atoms.get_volume(), rel=2e-3)
