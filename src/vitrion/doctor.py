@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -42,15 +41,6 @@ def examine() -> list[Finding]:
     return [check() for check in _CHECKS]
 
 
-def find_packmol() -> Path | None:
-    """Return the packmol program: beside this interpreter first, then on PATH."""
-    beside = Path(sys.executable).with_name("packmol")
-    if beside.is_file():
-        return beside
-    found = shutil.which("packmol")
-    return Path(found) if found else None
-
-
 def _python() -> Finding:
     text = f"{platform.python_version()}, {os.cpu_count()} cores"
     return Finding("Python", "ok", text)
@@ -68,10 +58,12 @@ def _torch() -> Finding:
 
 
 def _packmol() -> Finding:
-    path = find_packmol()
-    if path is None:
-        return Finding("packmol", "fault", "not found: pip install packmol")
-    return Finding("packmol", "ok", str(path))
+    from vitrion.amorphous.packmol import find_packmol
+
+    try:
+        return Finding("packmol", "ok", find_packmol())
+    except VitrionError as exc:
+        return Finding("packmol", "fault", str(exc))
 
 
 def _potential() -> Finding:
