@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,23 @@ KNOWN_POLYANIONS = {
     "OH": -1,
 }
 """Polyanions of common salts with their charge, by formula."""
+
+
+@lru_cache(maxsize=256)
+def bonds_covalently(symbol: str) -> bool:
+    """Whether an element forms molecules: hydrogen and the p block, less the noble gases."""
+    from pymatgen.core import Element
+
+    element = Element(symbol)
+    return symbol == "H" or (element.block == "p" and not element.is_noble_gas)
+
+
+@lru_cache(maxsize=256)
+def electronegativity(symbol: str) -> float:
+    """Return Pauling's electronegativity."""
+    from pymatgen.core import Element
+
+    return float(Element(symbol).X)
 
 
 def parse_composition(formula: str) -> Composition:

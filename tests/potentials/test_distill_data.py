@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from vitrion.crystals import known_crystals
 from vitrion.errors import InputError
 from vitrion.potentials.distill.committee import disagreement, select
-from vitrion.potentials.distill.crystals import known_crystals
 from vitrion.potentials.distill.dataset import fit_atomic_energies, split
 from vitrion.potentials.distill.heldout import _stated
 from vitrion.potentials.distill.packing import FRAGMENTS, pack

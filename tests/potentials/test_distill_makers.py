@@ -8,10 +8,10 @@ from ase.io import read
 from jobflow import run_locally
 from monty.json import MontyDecoder, MontyEncoder
 
+from vitrion.crystals import known_crystals
 from vitrion.errors import InputError
 from vitrion.potentials import force_field
 from vitrion.potentials.distill.active import ActiveSettings
-from vitrion.potentials.distill.crystals import known_crystals
 from vitrion.potentials.distill.dataset import write_frames
 from vitrion.potentials.distill.labelling import Teacher
 from vitrion.potentials.distill.makers import CollectMaker, DistillMaker, LabelMaker, TrainMaker

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from vitrion.crystals import known_crystals
 from vitrion.errors import InputError
 from vitrion.potentials import trust
-from vitrion.potentials.distill.crystals import known_crystals
 from vitrion.potentials.student import student_calculator
 
 

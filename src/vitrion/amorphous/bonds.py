@@ -11,6 +11,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
+from vitrion.chemistry import bonds_covalently, electronegativity
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -58,15 +60,6 @@ class Bonds:
         return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
 
 
-@lru_cache(maxsize=256)
-def bonds_covalently(symbol: str) -> bool:
-    """Whether an element forms molecules: hydrogen and the p block, less the noble gases."""
-    from pymatgen.core import Element
-
-    element = Element(symbol)
-    return symbol == "H" or (element.block == "p" and not element.is_noble_gas)
-
-
 @lru_cache(maxsize=1024)
 def bond_cutoff(first: str, second: str) -> float:
     """Return the longest covalent bond between two elements in A, 0 where they form none."""
@@ -76,14 +69,6 @@ def bond_cutoff(first: str, second: str) -> float:
         return 0.0
     radii = covalent_radii[[atomic_numbers[first], atomic_numbers[second]]]
     return BOND_FACTOR * float(radii.sum())
-
-
-@lru_cache(maxsize=256)
-def electronegativity(symbol: str) -> float:
-    """Return Pauling's electronegativity."""
-    from pymatgen.core import Element
-
-    return float(Element(symbol).X)
 
 
 def site_symbols(structure: Structure) -> NDArray[np.str_]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from vitrion.amorphous.bonds import electronegativity, site_symbols
+from vitrion.amorphous.bonds import site_symbols
+from vitrion.chemistry import electronegativity
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from vitrion.amorphous.bonds import bonds_covalently
 from vitrion.amorphous.speciation import default_formers
+from vitrion.chemistry import bonds_covalently
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from vitrion.amorphous.bonds import bonds_covalently, find_bonds, site_symbols
+from vitrion.amorphous.bonds import find_bonds, site_symbols
 from vitrion.amorphous.cell import PackedCell, shortest_contact
 from vitrion.amorphous.ions import Ion, known_ion
 from vitrion.amorphous.packmol import run_packmol
@@ -23,6 +23,7 @@ from vitrion.amorphous.plan import (
     plan_composition,
     plan_ions,
 )
+from vitrion.chemistry import bonds_covalently
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:

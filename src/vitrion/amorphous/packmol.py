@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.amorphous.bonds import bonds_covalently
+from vitrion.chemistry import bonds_covalently
 from vitrion.errors import InputError, SimulationError
 
 if TYPE_CHECKING:

@@ -97,11 +97,7 @@ class MeltQuenchSettings(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as exc:
-            first = exc.errors()[0]
-            name = ".".join(str(part) for part in first["loc"]) or "settings"
-            raise InputError(
-                f"The melt-quench setting '{name}' is not valid: {first['msg']}."
-            ) from exc
+            raise InputError.from_validation(exc, "melt-quench setting") from exc
         melt = self.melt_temperature_K
         if melt is not None and melt <= self.target_temperature_K:
             raise InputError(

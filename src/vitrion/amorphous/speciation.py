@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from vitrion.amorphous.bonds import (
-    Bonds,
-    bonds_covalently,
-    electronegativity,
-    find_bonds,
-    formula_of,
-)
+from vitrion.amorphous.bonds import Bonds, find_bonds, formula_of
+from vitrion.chemistry import bonds_covalently, electronegativity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

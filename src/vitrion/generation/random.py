@@ -19,7 +19,7 @@ from vitrion.generation.candidate import (
     check_formula_units,
 )
 from vitrion.generation.seeds import spawn_seeds
-from vitrion.generation.volume import estimated_volume_per_atom
+from vitrion.volumes import crystal_volume_per_atom
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
@@ -50,7 +50,7 @@ class RandomGenerator(StructureGenerator):
         check_count(n)
         units = check_formula_units(self.formula_units)
         formula = as_formula(composition)
-        volume = self.volume_per_atom_A3 or estimated_volume_per_atom(formula)
+        volume = self.volume_per_atom_A3 or crystal_volume_per_atom(formula)
         candidates = []
         for index, child in enumerate(spawn_seeds(seed, n)):
             count = units[index % len(units)]

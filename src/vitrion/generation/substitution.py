@@ -18,7 +18,7 @@ from vitrion.generation.candidate import (
     check_count,
 )
 from vitrion.generation.seeds import spawn_seeds
-from vitrion.generation.volume import estimated_volume_per_atom
+from vitrion.volumes import crystal_volume_per_atom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ class SubstitutionGenerator(StructureGenerator):
         """Make up to ``n`` substituted prototypes; see ``StructureGenerator``."""
         check_count(n)
         formula = as_formula(composition)
-        volume = self.volume_per_atom_A3 or estimated_volume_per_atom(formula)
+        volume = self.volume_per_atom_A3 or crystal_volume_per_atom(formula)
         fits = [
             (label, cell, groups)
             for label, cell in _prototypes()

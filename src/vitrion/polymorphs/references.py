@@ -28,7 +28,7 @@ def starting_cells() -> dict[str, Structure]:
     """Return the known crystals of the Li-C-O-F-P system from published cells, by name."""
     from pymatgen.io.ase import AseAtomsAdaptor
 
-    from vitrion.potentials.distill.crystals import known_crystals
+    from vitrion.crystals import known_crystals
 
     return {
         name: AseAtomsAdaptor.get_structure(atoms).get_primitive_structure()

@@ -20,7 +20,7 @@ from vitrion.generation.candidate import (
 from vitrion.generation.diffusion.weights import SHIPPED, ScoreNetCard, load_weights
 from vitrion.generation.lattices import enumerate_lattices
 from vitrion.generation.seeds import spawn_seeds
-from vitrion.generation.volume import estimated_volume_per_atom
+from vitrion.volumes import crystal_volume_per_atom
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -91,7 +91,7 @@ class DiffusionGenerator(StructureGenerator):
         low, high = self.volume_spread
         if not 0 < low <= high:
             raise InputError("The range of volume factors must be positive and ascending.")
-        volume = self.volume_per_atom_A3 or estimated_volume_per_atom(formula)
+        volume = self.volume_per_atom_A3 or crystal_volume_per_atom(formula)
         rng = np.random.default_rng(seed)
         seeds = spawn_seeds(seed, n)
         streams = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from vitrion.potentials.distill.crystals import known_crystals
+from vitrion.crystals import known_crystals
 from vitrion.potentials.distill.dataset import ENERGY, STRESS
 from vitrion.potentials.distill.heldout import GLASS_A3
 from vitrion.potentials.distill.packing import pack

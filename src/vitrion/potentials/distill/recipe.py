@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.potentials.distill.crystals import known_crystals
+from vitrion.crystals import known_crystals
 from vitrion.potentials.distill.packing import pack
 from vitrion.potentials.distill.sampling import Chemistry, Mixture, strained_and_rattled
 
