@@ -39,7 +39,7 @@ def search(
     try:
         settings = SearchSettings(max_relaxations=max_relaxations)
     except ValidationError as exc:
-        raise InputError(f"max_relaxations: {exc.errors()[0]['msg']}.") from exc
+        raise InputError.from_validation(exc, "option") from exc
     output.mkdir(parents=True, exist_ok=True)
     document = find(
         formula,

@@ -100,9 +100,5 @@ def get_settings() -> VitrionSettings:
     try:
         return VitrionSettings()
     except ValidationError as exc:
-        first = exc.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"The setting '{name}' is not valid ({first['msg']}): correct VITRION_{name.upper()} "
-            f"or {config_file()}."
-        ) from exc
+        remedy = f"correct it in {config_file()} or among the VITRION_ variables"
+        raise InputError.from_validation(exc, "setting", remedy) from exc

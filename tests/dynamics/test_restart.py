@@ -147,7 +147,7 @@ def test_directory_of_another_run_is_refused(tmp_path):
 
 def test_two_processes_cannot_run_in_one_directory(tmp_path):
     def load():  # while this run holds the directory
-        with pytest.raises(SimulationError, match="Another process"):
+        with pytest.raises(InputError, match="Another process"):
             run_md(argon(), lennard_jones(), settings, tmp_path)
         return lennard_jones()
 

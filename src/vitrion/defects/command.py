@@ -124,9 +124,7 @@ def run_defects(
             **settings,
         )
     except ValidationError as exc:
-        first = exc.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"The setting '{name}' is not valid: {first['msg']}.") from exc
+        raise InputError.from_validation(exc, "setting") from exc
     maker = DefectMaker(potential=potential, settings=made)
     document = maker.run(
         structure,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitrion.dynamics.journal import replace_durably
+from vitrion.durable import replace_durably
 from vitrion.dynamics.state import State
 from vitrion.errors import InputError
 

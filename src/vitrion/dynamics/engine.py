@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import units
 
+from vitrion.durable import only_process
 from vitrion.dynamics import guard
 from vitrion.dynamics.checkpoint import (
     FILE_NAME,
@@ -41,7 +40,7 @@ from vitrion.dynamics.trajectory import Frame, TrajectoryWriter
 from vitrion.errors import InputError, SimulationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from ase import Atoms
     from ase.calculators.calculator import Calculator
@@ -100,9 +99,10 @@ def run_md(
     Raises
     ------
     InputError
-        If the system cannot be run so, or the directory holds another run.
+        If the system cannot be run so, the directory holds another run, or another process is at
+        work in it.
     SimulationError
-        If the run blows up, or another process is running it.
+        If the run blows up.
     """
     began = time.monotonic()
     directory = Path(directory).absolute()
@@ -110,7 +110,7 @@ def run_md(
         structure, settings.fix_center_of_mass, None if prev_dir is None else Path(prev_dir)
     )
     _check(settings, start, cutoff_A)
-    with _only_process(directory):
+    with only_process(directory / LOCK_NAME):
         checkpoint = _matching_checkpoint(directory, start, settings, potential or {})
         if checkpoint is not None and checkpoint.complete:
             return load_result(directory)
@@ -144,24 +144,6 @@ def _check(settings: MDSettings, start: Start, cutoff_A: float | None) -> None:
 
     symbols = [chemical_symbols[number] for number in start.numbers]
     settings.check_system(symbols, start.cell, start.pbc, cutoff_A)
-
-
-@contextmanager
-def _only_process(directory: Path) -> Iterator[None]:
-    """Keep a second process out of the directory; a kill releases it."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        handle = (directory / LOCK_NAME).open("w")
-    except OSError as exc:
-        raise InputError(f"The directory {directory} cannot be written: {exc.strerror}.") from exc
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise SimulationError(
-                f"Another process is running the simulation in {directory}: wait for it or stop it."
-            ) from exc
-        yield
 
 
 def _matching_checkpoint(

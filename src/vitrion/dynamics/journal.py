@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.durable import replace_durably, sync_folder
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -24,14 +26,6 @@ PAGE = 4096
 def journal_path(path: Path) -> Path:
     """Return where the journal of a file lies."""
     return path.with_name(path.name + ".journal")
-
-
-def replace_durably(temporary: Path, path: Path) -> None:
-    """Rename a written file into place so that a crash leaves the old or the new one, whole."""
-    with temporary.open("rb+") as handle:
-        os.fsync(handle.fileno())
-    temporary.replace(path)
-    _sync_folder(path.parent)
 
 
 class JournaledFile(io.RawIOBase):
@@ -174,12 +168,4 @@ def _recover(path: Path) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     journal.unlink()
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)

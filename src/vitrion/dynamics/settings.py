@@ -104,7 +104,7 @@ class MDSettings(BaseModel):
         try:
             super().__init__(**data)
         except ValidationError as exc:
-            raise InputError(_sentence(exc)) from exc
+            raise InputError.from_validation(exc, "MD setting") from exc
 
     @field_validator("temperature_K", "pressure_GPa", mode="before")
     @classmethod
@@ -225,16 +225,6 @@ class MDSettings(BaseModel):
                 f"The cell is {widths.min():.2f} A wide but the potential reaches {cutoff_A:.2f} A"
                 ", so atoms would feel their own images: use a larger supercell."
             )
-
-
-def _sentence(exc: ValidationError) -> str:
-    """Reduce pydantic's report to one sentence about the first fault."""
-    error = exc.errors()[0]
-    cause = error.get("ctx", {}).get("error")
-    if isinstance(cause, InputError):
-        return str(cause)
-    name = ".".join(str(part) for part in error["loc"]) or "settings"
-    return f"The MD setting '{name}' is not valid: {error['msg']}."
 
 
 def _ends(value: Ramp) -> tuple[float, float]:

@@ -56,9 +56,7 @@ class RunRequest(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as exc:
-            first = exc.errors()[0]
-            name = ".".join(str(part) for part in first["loc"])
-            raise InputError(f"The option '{name}' is not valid: {first['msg']}.") from exc
+            raise InputError.from_validation(exc, "option") from exc
 
     def checked(self) -> RunRequest:
         """Return the request with its defaults written out, after all that can be refused is.

@@ -10,7 +10,6 @@ Here independent jobs run side by side, one thread each, and a run folder rememb
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import multiprocessing
@@ -21,15 +20,15 @@ import time
 import traceback
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitrion.errors import InputError, SimulationError
+from vitrion.durable import only_process, write_durably
+from vitrion.errors import SimulationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from jobflow import Flow, Job, JobStore
 
@@ -110,7 +109,7 @@ def run_flow(
     """
     folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    with _exclusive(folder / "lock", wait_s=0):
+    with only_process(folder / "lock"):
         flow = _remembered_flow(flow, folder)
         return _Scheduler(folder, store, workers, on_change).run(flow)
 
@@ -237,7 +236,7 @@ def _remembered_flow(flow: Flow | Callable[[], Flow], folder: Path) -> Flow:
     path = folder / FLOW_FILE
     if not path.exists():
         made = get_flow(flow() if callable(flow) and not hasattr(flow, "iterflow") else flow)
-        _write_json(path, made.as_dict())
+        write_durably(path, _to_json(made.as_dict()))
     # Always the one on disk: a first run and a continued one then see the very same flow.
     return _decode(json.loads(path.read_text()))
 
@@ -252,13 +251,13 @@ def _execute(payload: str, directory: str) -> dict[str, Any]:
         decoded = _decode(json.loads(payload))
         job, store = decoded["job"], decoded["store"]
         # A killed run's orphan may need a moment to notice; two writers must never meet.
-        with _exclusive(path / "lock", wait_s=30), cd(path):
+        with only_process(path / "lock", wait_s=30), cd(path):
             store.connect()
             response = job.run(store=store, job_dir=path)
             store.close()
             kept = {kind: _as_dict(getattr(response, kind)) for kind in DIVERSIONS}
             kept |= {name: getattr(response, name) for name in ("stop_children", "stop_jobflow")}
-            _write_json(path / RESPONSE_FILE, kept)
+            write_durably(path / RESPONSE_FILE, _to_json(kept))
             return kept
     except Exception as exc:  # one failed job must not take the others with it
         (path / "error.txt").write_text(traceback.format_exc())
@@ -284,33 +283,6 @@ def _decode(content: dict[str, Any]) -> Any:
     from monty.json import MontyDecoder
 
     return MontyDecoder().process_decoded(content)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write atomically: after a kill there is the whole file or none."""
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w") as handle:
-        handle.write(_to_json(content))
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
-
-
-@contextmanager
-def _exclusive(path: Path, wait_s: float) -> Iterator[None]:
-    deadline = time.monotonic() + wait_s
-    with path.open("w") as handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise InputError(
-                        f"Another process is at work in {path.parent}: wait for it or stop it."
-                    ) from None
-                time.sleep(0.2)
-        yield
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:

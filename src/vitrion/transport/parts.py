@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from vitrion.durable import write_durably
 from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.result import load_result
 from vitrion.dynamics.workers import MDOutcome, MDTask, run_many
@@ -106,7 +106,4 @@ def read_rounds(root: Path) -> list[dict[float, float]]:
 
 def write_rounds(root: Path, rounds: list[dict[float, float]]) -> None:
     """Write the rounds so that a kill leaves the old or the new ones."""
-    path = root / ROUNDS_FILE
-    temporary = path.with_suffix(".new")
-    temporary.write_text(json.dumps(rounds))
-    os.replace(temporary, path)
+    write_durably(root / ROUNDS_FILE, json.dumps(rounds))

@@ -1,0 +1,75 @@
+"""Files that a kill leaves whole, and folders that one process at a time works in."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def replace_durably(temporary: Path, path: Path) -> None:
+    """Rename a written file into place so that a crash leaves the old or the new one, whole."""
+    with temporary.open("rb+") as handle:
+        os.fsync(handle.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Write a file of text so that a crash leaves the old or the new one, whole."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.write_text(text)
+    replace_durably(temporary, path)
+
+
+@contextmanager
+def only_process(file: Path, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold a lock that one process at a time can have; a kill releases it.
+
+    Parameters
+    ----------
+    file : Path
+        The lock, in the folder that is to be worked in; made with the folder where it is missing.
+    wait_s : float
+        How long to wait for another process in s.
+
+    Raises
+    ------
+    InputError
+        If another process has it, or the folder cannot be written.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = file.open("w")
+    except OSError as exc:
+        raise InputError(f"The folder {file.parent} cannot be written: {exc.strerror}.") from exc
+    deadline = time.monotonic() + wait_s
+    with handle:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise InputError(
+                        f"Another process is at work in {file.parent}: wait for it or stop it."
+                    ) from None
+                time.sleep(0.2)
+        yield
