@@ -1,0 +1,79 @@
+"""Sphinx configuration: ``sphinx-build -W docs docs/_build/html``, without a network."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "vitrion"
+author = "The vitrion developers"
+copyright = "The vitrion developers, BSD-3-Clause"
+release = version = installed_version("vitrion")
+
+extensions = [
+    "commands",
+    "fields",
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["_build", "_templates"]
+templates_path = ["_templates"]
+
+# One thread a process is the only fast way; the tutorial runs molecular dynamics.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# VITRION_DOCS_EXECUTE=off builds in seconds, without the outputs of the tutorial.
+nb_execution_mode = os.environ.get("VITRION_DOCS_EXECUTE", "cache")
+nb_execution_raise_on_error = True
+nb_execution_timeout = 900
+nb_merge_streams = True
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist"]
+myst_heading_anchors = 3
+
+autosummary_generate = True
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+# Methods and fields that pydantic and monty give to every class say nothing about this one.
+autodoc_default_options = {"exclude-members": "model_config,model_post_init"}
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+python_use_unqualified_type_names = True
+
+# Links into other projects need their inventories from the network; the build must not.
+intersphinx_mapping = {}
+if os.environ.get("VITRION_DOCS_ONLINE") or os.environ.get("READTHEDOCS"):
+    intersphinx_mapping = {
+        "python": ("https://docs.python.org/3", None),
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "pymatgen": ("https://pymatgen.org", None),
+        "jobflow": ("https://materialsproject.github.io/jobflow", None),
+        "atomate2": ("https://materialsproject.github.io/atomate2", None),
+        "ase": ("https://ase-lib.org", None),
+    }
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"vitrion {release}"
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+copybutton_exclude = ".linenos, .gp, .go"
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "
+copybutton_prompt_is_regexp = True
