@@ -1,0 +1,1 @@
+"""What is shown of results: tables, figures for screen and paper, and a page that works offline."""

@@ -1,0 +1,222 @@
+"""What a store knows of one material in one phase, gathered for a reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from pymatgen.core import Composition
+
+from vitrion.chemistry import electronegativity, plain_formula
+from vitrion.documents.amorphous import AmorphousDoc
+from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.documents.defects import DefectDoc
+from vitrion.documents.landscape import SiteEnergyLandscapeDoc
+from vitrion.documents.polymorph import PolymorphDoc
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from vitrion.database.client import VitrionClient
+    from vitrion.documents.base import VitrionDoc
+
+Doc = TypeVar("Doc")
+KINDS = ("conductivity", "amorphous", "polymorphs", "defects", "site_energy_landscape")
+PHASE_ORDER = ("crystalline", "amorphous", "liquid")
+PHASE_NAMES = {"crystalline": "crystal", "amorphous": "glass", "liquid": "liquid"}
+
+
+@dataclass(frozen=True)
+class MaterialReport:
+    """The documents of one material in one phase that a report is made of.
+
+    Attributes
+    ----------
+    formula : str
+        Reduced formula as a chemist types it.
+    phase : str or None
+        ``crystalline``, ``amorphous`` or ``liquid``; None where no document says.
+    material_id : str or None
+        Identifier of the material, where it has one.
+    conductivity, polymorphs, landscape : document or None
+        The newest of its kind.
+    glasses, defects : tuple of documents
+        Every replica, the oldest first.
+    older : tuple of documents
+        Documents that a newer one stands for.
+    """
+
+    formula: str
+    phase: str | None
+    material_id: str | None = None
+    conductivity: ConductivityDoc | None = None
+    polymorphs: PolymorphDoc | None = None
+    landscape: SiteEnergyLandscapeDoc | None = None
+    glasses: tuple[AmorphousDoc, ...] = ()
+    defects: tuple[DefectDoc, ...] = ()
+    older: tuple[VitrionDoc, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Formula and phase in words, such as ``LiPO2F2 glass``."""
+        return self.formula if self.phase is None else f"{self.formula} {self.phase_name}"
+
+    @property
+    def phase_name(self) -> str:
+        """The phase as one word, such as ``glass``."""
+        return "material" if self.phase is None else PHASE_NAMES[self.phase]
+
+    @property
+    def key(self) -> str:
+        """What to look the material up by: its identifier, or else its formula."""
+        return self.material_id or self.formula
+
+    @property
+    def documents(self) -> tuple[VitrionDoc, ...]:
+        """The documents that the report shows."""
+        single = (self.conductivity, self.polymorphs, self.landscape)
+        return (*(d for d in single if d is not None), *self.glasses, *self.defects)
+
+    @property
+    def mobile(self) -> str:
+        """The species that moves, for labels; ``ion`` where no document says."""
+        if self.conductivity is not None and self.conductivity.mobile:
+            return ", ".join(self.conductivity.mobile)
+        for document in (self.landscape, *self.defects):
+            if document is not None:
+                return document.mobile_species
+        return "ion"
+
+    @classmethod
+    def from_documents(cls, documents: Iterable[VitrionDoc]) -> MaterialReport:
+        """Sort the documents of one material in one phase.
+
+        Raises
+        ------
+        InputError
+            If there are none, or they are of several compositions or phases.
+        """
+        newest_last = sorted(documents, key=lambda document: document.last_updated)
+        if not newest_last:
+            raise InputError("A report needs at least one document.")
+        formulas = {display_formula(document) for document in newest_last}
+        phases = {document.phase for document in newest_last}
+        if len(formulas) > 1 or len(phases) > 1:
+            raise InputError("The documents of one report are of one composition and one phase.")
+        conductivity = _of_kind(newest_last, ConductivityDoc)
+        polymorphs = _of_kind(newest_last, PolymorphDoc)
+        landscapes = _of_kind(newest_last, SiteEnergyLandscapeDoc)
+        return cls(
+            formula=formulas.pop(),
+            phase=phases.pop(),
+            material_id=newest_last[-1].material_id,
+            conductivity=_last(conductivity),
+            polymorphs=_last(polymorphs),
+            landscape=_last(landscapes),
+            glasses=tuple(_of_kind(newest_last, AmorphousDoc)),
+            defects=tuple(_of_kind(newest_last, DefectDoc)),
+            older=(*conductivity[:-1], *polymorphs[:-1], *landscapes[:-1]),
+        )
+
+    def showing(self, document: VitrionDoc) -> MaterialReport:
+        """Return the report with this document in place of the newest of its kind."""
+        for field in ("conductivity", "polymorphs", "landscape"):
+            shown = getattr(self, field)
+            if isinstance(document, type(shown)) and document in self.older:
+                others = tuple(other for other in self.older if other is not document)
+                return replace(self, older=(*others, shown), **{field: document})
+        return self
+
+
+def find_reports(
+    client: VitrionClient, identifier: str, phase: str | None = None
+) -> list[MaterialReport]:
+    """Look up a material and gather its documents, one report for each phase.
+
+    Parameters
+    ----------
+    client : VitrionClient
+        An open client.
+    identifier : str
+        A material identifier, a formula, or the identifier of any document of the material; the
+        report then shows that very document.
+    phase : str, optional
+        The phase that is wanted; all by default.
+
+    Returns
+    -------
+    list of MaterialReport
+        The crystal first, then the glass.
+
+    Raises
+    ------
+    InputError
+        If the store has nothing of the kind.
+    """
+    if phase is not None and phase not in PHASE_ORDER:
+        raise InputError(f"The phase is one of {', '.join(PHASE_ORDER)}, not '{phase}'.")
+    chosen = _search(client, document_id=identifier, deprecated=None)
+    named = chosen or _search(client, material_id=identifier)
+    formulas = {document.formula_pretty for document in named.values()} or {identifier}
+    groups: dict[tuple[str | None, str | None], list[VitrionDoc]] = {}
+    for document in ({**_search_formula(client, *formulas), **chosen}).values():
+        groups.setdefault((document.phase, document.material_id), []).append(document)
+    if named:
+        groups = _of_material(groups, next(iter(named.values())).material_id)
+    keys = sorted((key for key in groups if phase in (None, key[0])), key=_rank)
+    if not keys:
+        tail = "" if phase is None else f" in the phase '{phase}'"
+        raise InputError(
+            f"There is nothing of '{identifier}'{tail}: 'vitrion query' lists the store."
+        )
+    reports = [MaterialReport.from_documents(groups[key]) for key in keys]
+    for document in chosen.values():
+        reports = [report.showing(document) for report in reports]
+    return reports
+
+
+def display_formula(document: VitrionDoc) -> str:
+    """Return the reduced formula with its elements by electronegativity: LiPO2F2, Li2CO3."""
+    reduced = Composition(document.formula_pretty or "")
+    ordered = sorted(reduced.items(), key=lambda item: electronegativity(item[0].symbol))
+    return plain_formula(Composition(dict(ordered))) or "unknown composition"
+
+
+def _of_kind(documents: Sequence[VitrionDoc], kind: type[Doc]) -> list[Doc]:
+    return [document for document in documents if isinstance(document, kind)]
+
+
+def _last(documents: Sequence[Doc]) -> Doc | None:
+    return documents[-1] if documents else None
+
+
+def _rank(key: tuple[str | None, str | None]) -> tuple[int, str]:
+    phase = PHASE_ORDER.index(key[0]) if key[0] in PHASE_ORDER else len(PHASE_ORDER)
+    return phase, key[1] or ""
+
+
+def _of_material(
+    groups: dict[tuple[str | None, str | None], list[VitrionDoc]], material_id: str | None
+) -> dict[tuple[str | None, str | None], list[VitrionDoc]]:
+    """Keep one material and, to compare it with, the same formula in phases that it has not."""
+    own = {phase for phase, name in groups if name == material_id}
+    return {
+        key: group for key, group in groups.items() if key[1] == material_id or key[0] not in own
+    }
+
+
+def _search(client: VitrionClient, **filters: str | None) -> dict[str, VitrionDoc]:
+    """Return documents by their identifiers."""
+    return {
+        found["document_id"]: client[kind].document_class.model_validate(found)
+        for kind in KINDS
+        for found in client[kind].raw(**filters)
+    }
+
+
+def _search_formula(client: VitrionClient, formula: str | None) -> dict[str, VitrionDoc]:
+    try:
+        return _search(client, formula=formula)
+    except InputError:  # not a formula, nor anything else that is known
+        return {}

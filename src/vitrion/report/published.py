@@ -1,0 +1,59 @@
+"""What the paper that vitrion implements has found, to stand beside one's own results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pymatgen.core import Composition
+
+SOURCE = (
+    "P. Zhong and K. A. Persson, Machine-Learning-Guided Insights into Solid-Electrolyte "
+    "Interphase Conductivity: Are Amorphous Lithium Fluorophosphates the Key?, "
+    "ACS Energy Letters, arXiv:2510.22912"
+)
+URL = "https://arxiv.org/abs/2510.22912"
+
+
+@dataclass(frozen=True)
+class Published:
+    """The figures that the abstract and the public summaries give for one composition.
+
+    Attributes
+    ----------
+    formula : str
+    glass_conductivity_300K_mS_cm, glass_activation_energy_eV : float
+        Projected from dynamics, of the amorphous phase.
+    conductivity_ratio : float
+        Of the amorphous over the crystalline conductivity at room temperature: an order of
+        magnitude.
+    landscape, insertion : str
+        Findings given in words alone.
+    """
+
+    formula: str
+    glass_conductivity_300K_mS_cm: float
+    glass_activation_energy_eV: float
+    conductivity_ratio: float
+    landscape: str
+    insertion: str
+
+
+_KNOWN = (
+    Published(
+        formula="LiPO2F2",
+        glass_conductivity_300K_mS_cm=0.18,
+        glass_activation_energy_eV=0.40,
+        conductivity_ratio=1000.0,
+        landscape="flatter in the amorphous phase",
+        insertion="high in the crystal, low in the amorphous phase",
+    ),
+)
+
+
+def published_for(formula: str) -> Published | None:
+    """Return what the paper has for a composition, or None."""
+    reduced = Composition(formula).reduced_formula
+    for known in _KNOWN:
+        if Composition(known.formula).reduced_formula == reduced:
+            return known
+    return None

@@ -1,0 +1,139 @@
+"""Ratios and differences with their intervals, and the table that shows them."""
+
+import math
+
+import numpy as np
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.errors import InputError
+from vitrion.report.comparison import compare
+from vitrion.report.material import MaterialReport, display_formula
+from vitrion.report.published import published_for
+from vitrion.report.quantity import Quantity, difference_of, mean_of, number, ratio_of
+from vitrion.transport.result import Estimate
+
+SPACED = [[x / 2, y / 2, z / 2] for x in (0, 1) for y in (0, 1) for z in (0, 1)]
+LIPO2F2 = Structure(Lattice.cubic(6.0), ["Li", "P", "O", "O", "F", "F"], SPACED[:6])
+
+
+def report(phase, *, sigma=None, bound=None, structure=LIPO2F2):
+    document = ConductivityDoc.from_structure(
+        structure,
+        phase=phase,
+        mobile={"Li": 1.0},
+        temperatures_K=[600.0],
+        results=[],
+        conductivity_300K=sigma,
+        conductivity_bound_300K=bound,
+    )
+    return MaterialReport.from_documents([document])
+
+
+def estimate(value, error, freedom=math.inf):
+    return Estimate(value=value, relative_error=error, degrees_of_freedom=freedom)
+
+
+@pytest.mark.parametrize("freedoms", [(math.inf, math.inf), (4.0, 4.0), (5.0, math.inf)])
+def test_the_interval_of_a_ratio_covers_it(freedoms):
+    """Of estimates whose logarithms scatter as Student's t says, 92 to 98 % cover the truth."""
+    rng = np.random.default_rng(7)
+    draws = [
+        rng.standard_normal(2000)
+        if math.isinf(f)
+        else rng.standard_normal(2000) / np.sqrt(rng.chisquare(f, 2000) / f)
+        for f in freedoms
+    ]
+    errors = (0.4, 0.4)
+    inside = 0
+    for a, b in zip(*draws, strict=True):
+        first = estimate(2e-4 * math.exp(errors[0] * a), errors[0], freedoms[0])
+        second = estimate(0.2 * math.exp(errors[1] * b), errors[1], freedoms[1])
+        ratio = ratio_of(first, second)
+        inside += ratio.low <= 1000.0 <= ratio.high
+    assert 0.92 <= inside / 2000 <= 0.98
+
+
+def test_a_ratio_against_a_bound_is_a_bound():
+    glass = estimate(0.2, 0.3)
+    at_least = ratio_of(None, glass, first_bound=1e-4)
+    assert at_least.value is None
+    assert at_least.low == pytest.approx(0.2 * math.exp(-1.6449 * 0.3) / 1e-4, rel=1e-3)
+    at_most = ratio_of(glass, None, second_bound=1e-4)
+    assert at_most.high == pytest.approx(1e-4 / (0.2 * math.exp(-1.6449 * 0.3)), rel=1e-3)
+    assert ratio_of(None, None, 1.0, 2.0) is None
+    assert ratio_of(None, glass) is None
+
+
+def test_differences_join_their_errors():
+    exact, uncertain = Quantity(1.0), Quantity.from_error(0.4, 0.1, 2)
+    change = difference_of(exact, uncertain)
+    assert change.value == pytest.approx(-0.6)
+    assert change.high - change.low == pytest.approx(2 * 4.3027 * 0.1, rel=1e-3)
+    both = difference_of(uncertain, uncertain)
+    assert both.error == pytest.approx(0.1 * math.sqrt(2))
+    assert both.freedom == pytest.approx(4.0)
+    assert difference_of(exact, Quantity(high=1.0)) is None
+    assert difference_of(exact, Quantity(3.0)) == Quantity(2.0)
+
+
+def test_mean_over_replicas():
+    mean = mean_of([1.0, 2.0, 3.0])
+    assert mean.value == 2.0
+    assert mean.error == pytest.approx(1 / math.sqrt(3))
+    assert mean_of([]) is None
+    assert mean_of([5.0]) == Quantity(5.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.18, "0.18"), (1000.0, "1000"), (2e-7, "2.0e-7"), (0.0034, "0.0034"), (0, "0"),
+     (12.345, "12"), (1.236, "1.24"), (-0.6, "-0.60"), (math.inf, "inf")],
+)  # fmt: skip
+def test_numbers_have_the_digits_that_a_reader_can_use(value, text):
+    assert number(value) == text
+
+
+def test_crystal_beside_glass_beside_paper():
+    crystal = report("crystalline", bound=2e-4)
+    glass = report("amorphous", sigma=estimate(0.2, 0.3))
+    row = compare(crystal, glass)[0]
+    title, first, second, change, paper = row.cells()
+    assert title == "conductivity at 300 K (mS/cm)"
+    assert first == "below 2.0e-4"
+    assert second.startswith("0.20 (0.11 to 0.3")
+    assert change.startswith("at least x ")
+    assert "0.18" in paper
+    assert "1000" in paper
+
+
+def test_the_paper_speaks_of_its_own_composition_alone():
+    lif = Structure(Lattice.cubic(4.0), ["Li", "F"], SPACED[:2])
+    other = report("crystalline", sigma=estimate(1e-6, 0.5), structure=lif)
+    glass = report("amorphous", sigma=estimate(0.2, 0.3))
+    assert compare(other, glass)[0].paper == ""
+    assert published_for("LiP(OF)2").glass_activation_energy_eV == 0.40
+    assert published_for("LiF") is None
+
+
+def test_formulas_are_written_as_chemists_do():
+    assert display_formula(report("amorphous", bound=1.0).conductivity) == "LiPO2F2"
+
+
+def test_documents_of_two_phases_are_no_one_report():
+    two = [report(phase, bound=1.0).conductivity for phase in ("amorphous", "crystalline")]
+    with pytest.raises(InputError, match="one phase"):
+        MaterialReport.from_documents(two)
+    with pytest.raises(InputError, match="at least one"):
+        MaterialReport.from_documents([])
+
+
+def test_the_newest_document_is_shown_unless_another_is_asked_for():
+    old, new = (report("amorphous", bound=b).conductivity for b in (1.0, 2.0))
+    new = new.model_copy(update={"last_updated": old.last_updated.replace(year=2100)})
+    shown = MaterialReport.from_documents([new, old])
+    assert shown.conductivity is new
+    assert shown.older == (old,)
+    assert shown.showing(old).conductivity is old
+    assert shown.showing(old).older == (new,)
