@@ -19,6 +19,7 @@ def test_a_search_in_two_rounds_of_two_jobs(tmp_path):
         fillings=1,
         sampler={"levels": 10},
         max_rounds=2,
+        max_relaxations=13,
         found_again=10**6,
     )
     maker = PolymorphSearchMaker(settings, potential="vitrion-lipof", parallel=2, seed=1)
@@ -28,7 +29,7 @@ def test_a_search_in_two_rounds_of_two_jobs(tmp_path):
     run_locally(flow, store=store, ensure_success=True, root_dir=tmp_path, log=False)
     doc = PolymorphDoc.model_validate(store.get_output(flow.output.uuid, load=True))
     assert doc.rounds == 2
-    assert doc.stop_reason == "2 rounds are done"
+    assert doc.n_relaxations <= 13
     assert doc.n_relaxations_by_generator["random"] <= 12
     assert doc.polymorphs[0].coordination["Li"]
     assert len(doc.best_energy_eV_per_atom) == doc.n_relaxations

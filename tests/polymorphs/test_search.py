@@ -13,7 +13,12 @@ from vitrion.generation.candidate import Origin
 from vitrion.polymorphs.describe import coordination, space_groups
 from vitrion.polymorphs.group import Finding, same_crystal
 from vitrion.polymorphs.hull import Hull, shipped_references
-from vitrion.polymorphs.search import SearchSettings, check_request, search
+from vitrion.polymorphs.search import (
+    SearchSettings,
+    candidates_within,
+    check_request,
+    search,
+)
 from vitrion.polymorphs.state import SearchState
 
 
@@ -151,6 +156,25 @@ def test_the_same_seed_finds_the_same(lithium_fluoride):
     again = search("LiF", SMALL, potential="vitrion-lipof", seed=0)
     first = [p.energy_per_atom_eV for p in lithium_fluoride[0].polymorphs]
     np.testing.assert_allclose([p.energy_per_atom_eV for p in again.polymorphs], first, atol=1e-4)
+
+
+def test_the_budget_is_not_overdrawn():
+    settings = SMALL.model_copy(update={"max_rounds": 4, "max_relaxations": 5, "found_again": 99})
+    doc = search("LiF", settings, potential="vitrion-lipof", references={})
+    assert doc.n_relaxations == 5
+    assert doc.n_relaxations_by_generator["inpainting"] >= 1
+    assert doc.stop_reason == "the budget of 5 relaxations is spent"
+
+
+@pytest.mark.parametrize("budget", [0, 1, 10, 51, 52, None])
+def test_a_small_round_keeps_the_shares(budget):
+    settings = SearchSettings()  # 24, 8 and 8 candidates, 12 fillings
+    counts = candidates_within(settings, budget)
+    if budget is None or budget >= 52:
+        assert counts == settings.candidates
+    else:
+        assert sum(counts.values()) == (0 if budget == 0 else max(1, round(budget * 40 / 52)))
+        assert counts["diffusion"] >= 3 * counts["random"] - 2
 
 
 def test_a_reference_that_is_missing_leaves_the_hull_open():

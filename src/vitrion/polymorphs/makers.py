@@ -103,9 +103,13 @@ def next_round(request: dict[str, Any], hull: dict[str, list[Any]], state: Searc
     settings = SearchSettings.model_validate(request["settings"])
     round_seed = spawn_seeds(request["seed"], state.rounds + 1)[-1]
     known = state.best(settings.hosts)
+    left, n_jobs = settings.max_relaxations - state.n_relaxations, request["parallel"]
+    budgets = [left // n_jobs + (index < left % n_jobs) for index in range(min(n_jobs, left))]
     workers = [
-        make_round(request, hull, seed, known, state.rounds == 0 and index == 0)
-        for index, seed in enumerate(spawn_seeds(round_seed, request["parallel"]))
+        make_round(request, hull, seed, known, budget, state.rounds == 0 and index == 0)
+        for index, (seed, budget) in enumerate(
+            zip(spawn_seeds(round_seed, len(budgets)), budgets, strict=True)
+        )
     ]
     gathered = gather(request, hull, state, [worker.output for worker in workers])
     return Response(replace=Flow([*workers, gathered], output=gathered.output))
@@ -117,13 +121,16 @@ def make_round(
     hull: dict[str, list[Any]],
     seed: int,
     known: list[Structure],
+    budget: int,
     first: bool,
 ) -> list[Finding]:
-    """Make one job's share of a round."""
+    """Make one job's share of a round, in at most ``budget`` relaxations."""
     settings = SearchSettings.model_validate(request["settings"])
     formula = check_request(request["formula"], settings)
     potential = _load(request["potential"], request["device"], request["formula"])
-    return search_round(formula, settings, potential, _hull(hull), seed, known, first=first)
+    return search_round(
+        formula, settings, potential, _hull(hull), seed, known, first=first, budget=budget
+    )
 
 
 @job

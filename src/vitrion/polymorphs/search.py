@@ -162,6 +162,7 @@ def search(
             state.best(settings.hosts),
             progress,
             first=number == 1,
+            budget=settings.max_relaxations - state.n_relaxations,
         )
         state.add(findings)
         state.rounds = number
@@ -213,6 +214,7 @@ def search_round(
     tell: Callable[[str], None] = lambda sentence: None,
     *,
     first: bool = True,
+    budget: int | None = None,
 ) -> list[Finding]:
     """Make one round of candidates and fillings, all relaxed.
 
@@ -231,27 +233,54 @@ def search_round(
     tell : callable
         Called with a sentence after each stage.
     first : bool
-        Whether files are read and all prototypes are asked for.
+        Whether files are read.
+    budget : int, optional
+        The round makes no more relaxations than this; it keeps a share for the fillings.
     """
     at_hull = hull.energy_per_atom(formula)
     floor = None if at_hull is None else at_hull[0] - HOLE_EV_PER_ATOM
     seeds = spawn_seeds(seed, len(settings.candidates) + 2)
     candidates: list[Candidate] = []
-    for generator_seed, (name, count) in zip(seeds, settings.candidates.items(), strict=False):
-        if count:
-            candidates += make_generator(name, settings).generate(formula, count, generator_seed)
     if first and settings.files:
         from vitrion.generation.files import FileGenerator
 
-        candidates += FileGenerator(list(settings.files)).generate(formula, 10**6)
+        candidates = FileGenerator(list(settings.files)).generate(formula, 10**6)[:budget]
+    room = None if budget is None else budget - len(candidates)
+    counts = candidates_within(settings, room)
+    for generator_seed, (name, count) in zip(seeds, counts.items(), strict=False):
+        if count:
+            candidates += make_generator(name, settings).generate(formula, count, generator_seed)
     tell(f"{len(candidates)} candidates")
     findings = relax_candidates(candidates, potential, settings, floor)
     tell(f"{sum(f.rejected is None for f in findings)} of {len(findings)} relaxed to a crystal")
     if settings.hosts:
-        fillings = _fill_hosts(formula, settings, findings, known, seeds[-1])
+        relaxed = sum(finding.steps > 0 for finding in findings)
+        room = None if budget is None else budget - relaxed
+        fillings = _fill_hosts(formula, settings, findings, known, seeds[-1])[:room]
         tell(f"{len(fillings)} fillings of hosts")
         findings += relax_candidates(fillings, potential, settings, floor)
     return findings
+
+
+def candidates_within(settings: SearchSettings, budget: int | None) -> dict[str, int]:
+    """Return how many candidates each generator makes in a round of so many relaxations.
+
+    Where the budget is less than a full round, its parts shrink alike, the fillings of hosts among
+    them; by the largest remainder, so that the sum is exact.
+    """
+    counts = settings.candidates
+    total, fillings = sum(counts.values()), settings.hosts * settings.fillings
+    if budget is None or total + fillings <= budget:
+        return dict(counts)
+    if budget < 1:
+        return dict.fromkeys(counts, 0)
+    room = max(1, round(budget * total / (total + fillings)))
+    shares = {name: count * room / total for name, count in counts.items()}
+    whole = {name: int(share) for name, share in shares.items()}
+    by_rest = sorted(shares, key=lambda name: whole[name] - shares[name])
+    for name in by_rest[: room - sum(whole.values())]:
+        whole[name] += 1
+    return whole
 
 
 def make_generator(name: str, settings: SearchSettings) -> StructureGenerator:
