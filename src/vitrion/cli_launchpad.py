@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vitrion.database.launchpad import Submission
+    from vitrion.flows.request import RunRequest
 
 console = Console()
 config_app = typer.Typer(help="The files with which FireWorks, jobflow and vitrion work together.")
@@ -35,32 +41,47 @@ def submit(
     file: Annotated[
         Path | None, typer.Option("--file", help="A file with one composition a line.")
     ] = None,
+    phase: Annotated[
+        str | None, typer.Option(help="State of the material, as 'vitrion run' takes it.")
+    ] = None,
     preset: Annotated[str, typer.Option(help="quick, standard or paper.")] = "standard",
     potential: Annotated[str | None, typer.Option(help="Name of the potential.")] = None,
     priority: Annotated[int | None, typer.Option(help="Jobs of higher priority run first.")] = None,
+    root_dir: Annotated[
+        Path | None, typer.Option(help="Folder that all workers see, for files and checkpoints.")
+    ] = None,
+    walltime_s: Annotated[
+        float | None,
+        typer.Option(
+            "--walltime-s", help="Seconds after which a long job makes room for the next."
+        ),
+    ] = None,
     launchpad: LaunchpadOption = None,
 ) -> None:
-    """Hand the conductivity of glasses in to a launchpad; what is there already is left alone."""
-    from vitrion.database.launchpad import Submission, open_launchpad
+    """Hand compositions in to a launchpad; what is there already is left alone."""
+    from vitrion.database.launchpad import open_launchpad
     from vitrion.database.launchpad import submit as hand_in
-    from vitrion.flows.request import RunRequest
+    from vitrion.flows.request import RUNS_FOLDER, RunRequest
     from vitrion.settings import get_settings
 
     wanted = [*(formulas or []), *(_lines(file) if file else [])]
     if not wanted:
         raise InputError("Name at least one composition, or a file with --file.")
+    chosen = {} if phase is None else {"phase": phase}
     # Everything is checked before anything is handed in.
     requests = [
-        RunRequest(formula=formula, preset=preset, potential=potential).checked()
+        RunRequest(formula=formula, preset=preset, potential=potential, **chosen).checked()
         for formula in wanted
     ]
-    submissions = (
-        Submission(request.make_flow(), f"{request.formula} {request.phase}", request.run_id)
-        for request in requests
-    )
+    settings = get_settings()
+    folder = (root_dir or settings.root_dir or settings.store / RUNS_FOLDER).expanduser().absolute()
+    walltime = settings.walltime_s if walltime_s is None else walltime_s
     pad = open_launchpad(launchpad)
-    report = hand_in(submissions, pad, routes=get_settings().routes, priority=priority)
+    submissions = _submissions(requests, folder, walltime)
+    report = hand_in(submissions, pad, routes=settings.routes, priority=priority)
     console.print(f"{len(report.submitted)} submitted, {len(report.skipped)} there before")
+    if report.submitted:
+        console.print(f"Files and checkpoints go to {folder}: every worker must reach it.")
 
 
 def status(
@@ -126,6 +147,18 @@ def config_init(
     console.print(f"Edit the files in {report.folder}, then add to your shell's start-up file:")
     for line in report.shell_lines:
         console.print(f"  {line}", soft_wrap=True)
+
+
+def _submissions(
+    requests: list[RunRequest], folder: Path, walltime_s: float | None
+) -> Iterator[Submission]:
+    from vitrion.database.launchpad import Submission
+    from vitrion.database.placement import place
+
+    for request in requests:
+        flow = request.make_flow()
+        place(flow, root_dir=folder / request.run_id, walltime_s=walltime_s)
+        yield Submission(flow, f"{request.formula} {request.phase}", request.run_id)
 
 
 def _lines(file: Path) -> list[str]:

@@ -63,6 +63,17 @@ class VitrionSettings(BaseSettings):
     routes: list[Route] = Field(
         default_factory=list, description="Where jobs run that are submitted to a launchpad."
     )
+    root_dir: Path | None = Field(
+        None,
+        description="Folder that all workers of a launchpad see, in which submitted runs keep "
+        "their files; None takes `runs` in the folder of the store.",
+    )
+    walltime_s: float | None = Field(
+        None,
+        gt=0,
+        description="Seconds after which a long job that was submitted ends at a checkpoint, to be "
+        "continued by another; None lets it run to its end.",
+    )
     allow_pickle: bool = Field(
         False,
         description="Load model files that are pickles (MACE .model files) without a stated hash; "

@@ -62,7 +62,7 @@ def fail():
     raise ValueError("this job never works")
 
 
-def copper_run(root_dir, duration_ps=1.0, walltime_s=None, seed=0):
+def copper_run(root_dir=None, duration_ps=1.0, seed=0):
     """Return a real run of copper under EMT, some seconds long."""
     maker = MDMaker(
         name="copper MD",
@@ -76,8 +76,7 @@ def copper_run(root_dir, duration_ps=1.0, walltime_s=None, seed=0):
             "checkpoint_interval_ps": 0.1,
             "seed": seed,
         },
-        walltime_s=walltime_s,
-        root_dir=str(root_dir),
+        root_dir=None if root_dir is None else str(root_dir),
     )
     atoms = bulk("Cu", cubic=True).repeat(2)
     atoms.rattle(0.02, seed=seed)

@@ -2,7 +2,9 @@
 
 import subprocess
 from collections import Counter
+from pathlib import Path
 
+import numpy as np
 import pytest
 from campaign import Campaign
 from fireworks_jobs import chain_flow, copper_run, fail
@@ -10,6 +12,7 @@ from fireworks_jobs import chain_flow, copper_run, fail
 from vitrion.database.builders import build
 from vitrion.database.client import VitrionClient
 from vitrion.database.launchpad import Submission, failures, open_launchpad, status, submit
+from vitrion.database.placement import place
 from vitrion.database.repair import repair
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.errors import InputError, StoreError
@@ -27,7 +30,8 @@ def campaign(mongo_uri, tmp_path_factory):
     """Flows that two workers at once have run to the end, one of them for the GPU's category."""
     campaign = Campaign(tmp_path_factory.mktemp("campaign"), mongo_uri, "vitrion_test_campaign")
     runs = campaign.folder / "runs"
-    copper = copper_run(runs, duration_ps=0.3, walltime_s=0.01)  # one checkpoint a job
+    copper = copper_run(duration_ps=0.3)
+    place(copper, root_dir=runs, walltime_s=0.01)  # one checkpoint a job
     submissions = [
         *(Submission(chain_flow(n), name, label=f"chain-{n}") for n, name in CHAINS.items()),
         Submission(copper, "Cu"),
@@ -89,15 +93,21 @@ def test_each_result_is_there_once(campaign):
     store.close()
 
 
-def test_a_run_continues_across_walltimes(campaign):
+def test_a_run_continues_across_walltimes_as_if_it_had_never_stopped(campaign, tmp_path):
     store = campaign.job_store()
     uuid = campaign.notes["copper"].uuid
     outputs = store.get_output(uuid, which="all")
     assert [output["complete"] for output in outputs] == [False, False, True]
     assert [output["n_steps"] for output in outputs] == [50, 100, 150]
-    with Trajectory(outputs[-1]["trajectory"]["path"]) as trajectory:
-        assert trajectory.times_ps(slice(None))[-1] == pytest.approx(0.3)
-        assert trajectory.n_frames == 16
+    path = Path(outputs[-1]["trajectory"]["path"])
+    assert path.parent == campaign.folder / "runs" / f"md-{uuid}", "all launches share a folder"
+    unbroken = copper_run(tmp_path, duration_ps=0.3).function.__self__
+    alone = unbroken.run(*campaign.notes["copper"].function_args)
+    with Trajectory(path) as a, Trajectory(alone.trajectory) as b:
+        assert a.times_ps(slice(None))[-1] == pytest.approx(0.3)
+        assert a.n_frames == b.n_frames == 16
+        assert np.array_equal(a.positions(slice(None)), b.positions(slice(None)))
+        assert np.array_equal(a.energies(slice(None)), b.energies(slice(None)))
     store.close()
 
 

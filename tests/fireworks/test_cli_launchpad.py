@@ -2,16 +2,22 @@
 
 import pytest
 from campaign import Campaign
+from fireworks_jobs import chain_flow
 from typer.testing import CliRunner
 
 from vitrion.cli import app
 from vitrion.database.launchpad import status
+from vitrion.database.placement import place
 from vitrion.errors import InputError
+from vitrion.settings import get_settings
 
 
 @pytest.fixture
 def campaign(mongo_uri, mongo_database, tmp_path):
     return Campaign(tmp_path, mongo_uri, mongo_database)
+
+
+QUICK = ("--preset", "quick", "--phase", "amorphous", "--potential", "chgnet")
 
 
 def run(*words):
@@ -22,17 +28,38 @@ def run(*words):
     return result.output
 
 
+def long_makers(launchpad, nodes):
+    """Yield the Makers of the jobs that keep files."""
+    for fw in launchpad.fireworks.find({"fw_id": {"$in": nodes}}):
+        (task,) = fw["spec"]["_tasks"]
+        maker = task["job"]["function"].get("@bound") or {}
+        if "root_dir" in maker:
+            yield maker
+
+
 def test_compositions_are_handed_in_once_and_followed(campaign, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     pad = ("--launchpad", str(campaign.folder / "my_launchpad.yaml"))
     assert "no flows" in run("status", *pad)
     screen = tmp_path / "screen.txt"
     screen.write_text("# a screen\nLiPO2F2\nLi3PO4\n")
-    words = ("--file", str(screen), "--preset", "quick", "--potential", "chgnet", *pad)
+    words = ("--file", str(screen), *QUICK, *pad)
     assert "2 submitted, 0 there before" in run("submit", *words)
     assert "0 submitted, 2 there before" in run("submit", *words)
-    assert "1 submitted" in run("submit", "LiF", "--preset", "quick", "--potential", "chgnet", *pad)
+    assert "1 submitted" in run("submit", "LiF", *QUICK, *pad)
     assert len(status(campaign.launchpad)) == 3
+    options = ("--root-dir", str(tmp_path / "shared"), "--walltime-s", "600")
+    words = ("submit", "Li2O", *QUICK, *options, *pad)
+    assert str(tmp_path / "shared") in run(*words).replace("\n", "")
+    for workflow in campaign.launchpad.workflows.find({}):
+        makers = list(long_makers(campaign.launchpad, workflow["nodes"]))
+        label = workflow["metadata"]["vitrion"]["label"]
+        given = label.startswith("Li2O-")
+        parent = tmp_path / "shared" if given else get_settings().store.absolute() / "runs"
+        assert {maker["root_dir"] for maker in makers} == {str(parent / label)}
+        walltimes = [maker["walltime_s"] for maker in makers if "walltime_s" in maker]
+        assert set(walltimes) == {600.0 if given else None}
+        assert len(walltimes) == 7, "three stages of two glasses, and the conductivity"
     text = run("status", "LiPO2F2 amorphous", *pad)
     assert "LiPO2F2" in text
     assert "Li3PO4" not in text
@@ -42,9 +69,18 @@ def test_compositions_are_handed_in_once_and_followed(campaign, tmp_path, monkey
 def test_one_bad_composition_hands_nothing_in(campaign):
     pad = ("--launchpad", str(campaign.folder / "my_launchpad.yaml"))
     with pytest.raises(InputError):
-        run("submit", "LiPO2F2", "Xx2", "--potential", "chgnet", *pad)
+        run("submit", "LiPO2F2", "Xx2", *pad)
     with pytest.raises(InputError, match="at least one composition"):
         run("submit", *pad)
     with pytest.raises(InputError, match="cannot be read"):
         run("submit", "--file", str(campaign.folder / "none.txt"), *pad)
+    assert status(campaign.launchpad) == []
+
+
+def test_a_folder_or_a_walltime_that_cannot_be_hands_nothing_in(campaign):
+    with pytest.raises(InputError, match="absolute path"):
+        place(chain_flow(1), root_dir="runs")
+    pad = ("--launchpad", str(campaign.folder / "my_launchpad.yaml"))
+    with pytest.raises(InputError, match="positive time"):
+        run("submit", "LiF", *QUICK, "--walltime-s", "0", *pad)
     assert status(campaign.launchpad) == []

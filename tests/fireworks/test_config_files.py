@@ -17,7 +17,7 @@ from maggma.stores.gridfs import GridFSStore
 from fireworks import FWorker, LaunchPad, fw_config
 from vitrion.database.config_files import QUEUES, STORES, render, write_config
 from vitrion.errors import InputError, StoreError
-from vitrion.settings import get_settings
+from vitrion.settings import VitrionSettings, get_settings
 
 LAUNCHERS = Path(__file__).parents[2] / "launchers"
 RENDERED = [*STORES.values(), *QUEUES.values(), "sge_template.txt", "FW_config.yaml"]
@@ -53,6 +53,19 @@ def test_init_keeps_what_is_there_and_hides_passwords(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be written"):
         write_config(tmp_path / "file" / "below")
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_a_job_begun_last_ends_before_the_queue_kills_its_worker(tmp_path, monkeypatch, queue):
+    write_config(tmp_path, queue=queue)
+    adapter = CommonAdapter.from_file(str(tmp_path / "my_qadapter.yaml"))
+    hours, minutes, seconds = map(int, adapter["walltime"].split(":"))
+    begun_last_s = int(adapter["rocket_launch"].rpartition("--timeout ")[2])
+    monkeypatch.setenv("VITRION_CONFIG_FILE", str(tmp_path / "vitrion.yaml"))
+    settings = VitrionSettings()
+    spare_s = 1800  # to load the potential before, to analyze after
+    assert begun_last_s + settings.walltime_s + spare_s <= 3600 * hours + 60 * minutes + seconds
+    assert settings.root_dir == tmp_path / "runs"
 
 
 def test_launchpad_and_workers_load(tmp_path):
