@@ -10,10 +10,15 @@ from scipy.spatial.transform import Rotation
 
 from vitrion.errors import InputError, PotentialError
 from vitrion.generation.diffusion.crystals import make_batch, pad
-from vitrion.generation.diffusion.dataset import prepare_training_set, split_by_formula
+from vitrion.generation.diffusion.dataset import (
+    draw_formulas,
+    prepare_training_set,
+    split_by_formula,
+)
 from vitrion.generation.diffusion.net import NetConfig, ScoreNet, element_descriptors
 from vitrion.generation.diffusion.noise import NoiseSchedule
 from vitrion.generation.diffusion.sampler import SamplerSettings, Task, batches_of, sample
+from vitrion.generation.diffusion.symmetry import SiteSymmetry
 from vitrion.generation.diffusion.train import Trainer, TrainSettings
 from vitrion.generation.diffusion.weights import load_weights
 
@@ -81,7 +86,7 @@ def trained(tmp_path_factory):
     crystals = prepare_training_set(salts * 40)
     out = tmp_path_factory.mktemp("net") / "net.safetensors"
     settings = TrainSettings(
-        wall_minutes=1e9, held_out=0, atoms_per_batch=80, learning_rate=3e-3, checkpoint_minutes=1e9
+        passes=150, held_out=0, atoms_per_batch=80, learning_rate=3e-3, checkpoint_minutes=1e9
     )
     trainer = Trainer(crystals, out, settings, net_config=SMALL, name="salts")
     for _ in range(60):
@@ -123,6 +128,38 @@ def test_a_host_stays_and_the_seed_decides(trained):
         np.testing.assert_allclose(alone, first, atol=2e-3)
 
 
+def wurtzite():
+    return Structure.from_spacegroup(
+        "P6_3mc",
+        Lattice.hexagonal(3.1, 5.0),
+        ["Li", "F"],
+        [[1 / 3, 2 / 3, 0], [1 / 3, 2 / 3, 0.38]],
+    )
+
+
+def test_symmetric_noise_moves_sites_only_where_they_may_and_as_far_as_others():
+    symmetry = SiteSymmetry.of(wurtzite())
+    noise = np.random.default_rng(0).normal(size=(4000, 12)) @ symmetry.projection.T
+    noise = noise.reshape(4000, 4, 3) * symmetry.spread[:, None]
+    np.testing.assert_allclose(noise[..., :2], 0, atol=1e-6)  # on a threefold axis
+    np.testing.assert_allclose(noise[..., 2].std(0), 1.0, atol=0.05)
+    np.testing.assert_allclose(noise[:, 0], noise[:, 1], atol=1e-6)  # the two Li are one site
+
+
+def test_a_sample_keeps_the_space_group_of_its_start(trained):
+    net, _ = load_weights(trained[1])
+    start = wurtzite()
+    symmetry = SiteSymmetry.of(start)
+    numbers, cell = np.array(start.atomic_numbers), start.lattice.matrix
+    tasks = [Task(numbers, cell, s, start=start.frac_coords, symmetry=symmetry) for s in (1, 2)]
+    tasks.append(Task(numbers, cell, 3))
+    found = sample(net, tasks, NoiseSchedule(), SamplerSettings(levels=20))
+    groups = [Structure(cell, numbers, f).get_space_group_info(0.02)[1] for f in found]
+    assert set(groups[:2]) <= {186, 194}  # or that of the special case halfway
+    assert groups[2] < 186
+    assert np.abs(found[0] - found[1]).max() > 0.01
+
+
 def test_repaint_jumps_by_the_square_root_of_the_step(trained, monkeypatch):
     """After a jump back the noise has the variance of the upper level, not another."""
     from vitrion.generation.diffusion import sampler
@@ -156,6 +193,21 @@ def test_a_killed_run_goes_on(trained, tmp_path):
     assert load_weights(tmp_path / "n.safetensors")[1].epochs == first.epochs
 
 
+def test_what_a_start_held_out_stays_held_out(trained, tmp_path):
+    trainer, out = trained
+    net, card = load_weights(out)
+    start = net, card.model_copy(update={"held_out": ["NaCl"]})
+    settings = TrainSettings(passes=1, held_out=0.9, atoms_per_batch=80)
+    second = Trainer(
+        trainer.train_set, tmp_path / "n.safetensors", settings, start=start, hold_out=["MgO"]
+    )
+    assert {c.formula for c in second.train_set} == {"LiF"}
+    second.run()
+    card = load_weights(tmp_path / "n.safetensors")[1]
+    assert card.held_out == ["MgO", "NaCl"]
+    assert card.epochs == pytest.approx(trainer.epochs + 1, abs=0.1)
+
+
 def test_held_out_formulas_and_excluded_ones_are_not_seen():
     salts = [
         Structure.from_spacegroup("Fm-3m", Lattice.cubic(a), [c, x], [[0, 0, 0], [0.5, 0.5, 0.5]])
@@ -164,9 +216,11 @@ def test_held_out_formulas_and_excluded_ones_are_not_seen():
     crystals = prepare_training_set(salts * 2, exclude=["NaCl"])
     assert {c.formula for c in crystals} == {"LiF", "MgO", "KBr"}
     assert {len(c.numbers) for c in crystals} == {2}
-    train, test = split_by_formula(crystals, 0.34, seed=0)
-    assert test
-    assert not {c.formula for c in train} & {c.formula for c in test}
+    hidden = draw_formulas(crystals, 0.34, seed=0)
+    train, test = split_by_formula(crystals, hidden)
+    assert len(hidden) == 1
+    assert {c.formula for c in test} == hidden
+    assert {c.formula for c in train} == {"LiF", "MgO", "KBr"} - hidden
     with pytest.raises(InputError, match="left to train on"):
         prepare_training_set(salts, most_atoms=1)
 

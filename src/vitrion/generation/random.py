@@ -54,7 +54,8 @@ class RandomGenerator(StructureGenerator):
         candidates = []
         for index, child in enumerate(spawn_seeds(seed, n)):
             count = units[index % len(units)]
-            group, structure = _random_crystal(formula * count, volume, child)
+            group, structure = random_crystal(formula * count, child)
+            structure.scale_lattice(max(structure.volume, volume * len(structure)))
             origin = Origin(
                 generator=self.name,
                 seed=child,
@@ -66,8 +67,26 @@ class RandomGenerator(StructureGenerator):
         return candidates
 
 
-def _random_crystal(composition: Composition, volume: float, seed: int) -> tuple[int, Structure]:
-    """Return the number of the space group and a primitive cell; groups are drawn evenly."""
+def random_crystal(composition: Composition, seed: int) -> tuple[int, Structure]:
+    """Put atoms on random Wyckoff positions of a random space group, by PyXtal.
+
+    Parameters
+    ----------
+    composition : Composition
+        Contents of the primitive cell.
+    seed : int
+
+    Returns
+    -------
+    (int, Structure)
+        Number of the space group, drawn evenly from those that fit, and the primitive cell; its
+        volume is PyXtal's estimate.
+
+    Raises
+    ------
+    InputError
+        If PyXtal finds none.
+    """
     from pyxtal import pyxtal
     from pyxtal.symmetry import Group
 
@@ -90,10 +109,8 @@ def _random_crystal(composition: Composition, volume: float, seed: int) -> tuple
             continue
         if crystal.valid:
             structure = crystal.to_pymatgen().get_primitive_structure()
-            if len(structure) > sum(amounts):
-                continue
-            structure.scale_lattice(max(structure.volume, volume * len(structure)))
-            return number, structure
+            if len(structure) == sum(amounts):
+                return number, structure
     raise InputError(
         f"PyXtal found no crystal of {composition.formula} in {TRIES} tries: allow other numbers "
         "of formula units."

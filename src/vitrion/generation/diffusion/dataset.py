@@ -15,7 +15,7 @@ from vitrion.chemistry import parse_composition
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from maggma.core import Store
     from pymatgen.core import Structure
@@ -106,13 +106,16 @@ def prepare_training_set(
     return crystals
 
 
-def split_by_formula(
-    crystals: Sequence[Crystal], held_out: float, seed: int
-) -> tuple[list[Crystal], list[Crystal]]:
-    """Divide crystals so that no formula of the second part occurs in the first."""
+def draw_formulas(crystals: Sequence[Crystal], share: float, seed: int) -> set[str]:
+    """Draw a share of the formulas that occur among crystals."""
     formulas = np.array(sorted({crystal.formula for crystal in crystals}))
-    chosen = np.random.default_rng(seed).permutation(formulas)[: int(held_out * len(formulas))]
-    hidden = set(chosen.tolist())
+    return set(np.random.default_rng(seed).permutation(formulas)[: int(share * len(formulas))])
+
+
+def split_by_formula(
+    crystals: Sequence[Crystal], hidden: Collection[str]
+) -> tuple[list[Crystal], list[Crystal]]:
+    """Divide crystals into those of other formulas and those of the hidden ones."""
     train = [crystal for crystal in crystals if crystal.formula not in hidden]
     return train, [crystal for crystal in crystals if crystal.formula in hidden]
 
@@ -122,7 +125,7 @@ def read_structures(paths: Iterable[str | Path]) -> Iterator[Structure]:
 
     A ``.json`` or ``.json.gz`` file holds a structure, or a list of structures or of records with
     the key ``structure`` (pymatgen's dictionaries); anything else is what pymatgen or ASE reads
-    (CIF, POSCAR, extxyz with many frames).
+    (CIF, POSCAR, extxyz with many frames, also gzipped).
 
     Raises
     ------
@@ -135,7 +138,7 @@ def read_structures(paths: Iterable[str | Path]) -> Iterator[Structure]:
         try:
             if path.name.endswith((".json", ".json.gz")):
                 yield from _from_json(path)
-            elif path.suffix in (".xyz", ".extxyz", ".traj"):
+            elif path.suffix in (".xyz", ".extxyz", ".traj") or path.name.endswith(".xyz.gz"):
                 yield from _from_ase(path)
             else:
                 yield _from_pymatgen(path)

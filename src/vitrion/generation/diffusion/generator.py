@@ -25,7 +25,7 @@ from vitrion.volumes import crystal_volume_per_atom
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pymatgen.core import Composition, Lattice
+    from pymatgen.core import Composition, Lattice, Structure
 
     from vitrion.generation.diffusion.net import ScoreNet
     from vitrion.generation.diffusion.sampler import Task
@@ -35,7 +35,10 @@ NONMETALS = frozenset("H B C N O F Si P S Cl As Se Br Te I".split())
 
 @dataclass
 class DiffusionGenerator(StructureGenerator):
-    """Positions from the score net in enumerated lattices (CHGGen's manner).
+    """Positions from the score net in given cells.
+
+    Some candidates fill enumerated lattices without symmetry (CHGGen's manner), the others the
+    cell of a random crystal of PyXtal, whose space group and Wyckoff positions they keep.
 
     Attributes
     ----------
@@ -47,6 +50,8 @@ class DiffusionGenerator(StructureGenerator):
         None estimates it from the composition.
     volume_spread : (float, float)
         Range of factors on the volume, drawn for each candidate.
+    symmetric_share : float
+        Share of the candidates that keep a space group.
     sampler : dict
         Fields of ``SamplerSettings``.
     device : str
@@ -57,6 +62,7 @@ class DiffusionGenerator(StructureGenerator):
     formula_units: tuple[int, ...] = (1, 2, 3, 4)
     volume_per_atom_A3: float | None = None
     volume_spread: tuple[float, float] = (0.95, 1.2)
+    symmetric_share: float = 0.5
     sampler: dict[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     name = "diffusion"
@@ -68,43 +74,71 @@ class DiffusionGenerator(StructureGenerator):
         model = ScoreModel.load(self.weights, self.device)
         model.check(el.symbol for el in formula)
         plan = self._plan(formula, n, seed)
-        tasks = [model.task(formula * units, lattice, s) for units, _, lattice, s in plan]
+        structures = model.sample([model.task_of(place, formula) for place in plan], self.sampler)
         return [
             Candidate(
                 structure=structure,
                 origin=Origin(
                     generator=self.name,
-                    seed=task_seed,
-                    formula_units=units,
+                    seed=place.seed,
+                    formula_units=place.units,
                     model=model.label,
-                    details={"cell": kind, "sampler": self.sampler},
+                    details={"cell": place.kind, "sampler": self.sampler},
                 ),
             )
-            for structure, (units, kind, _, task_seed) in zip(
-                model.sample(tasks, self.sampler), plan, strict=True
-            )
+            for structure, place in zip(structures, plan, strict=True)
         ]
 
-    def _plan(self, formula: Composition, n: int, seed: int) -> list[tuple[int, str, Lattice, int]]:
-        """Return formula units, kind of cell, lattice and seed of each candidate."""
+    def _plan(self, formula: Composition, n: int, seed: int) -> list[Place]:
+        """Choose formula units, cell and seed of each candidate."""
         units = check_formula_units(self.formula_units)
         low, high = self.volume_spread
         if not 0 < low <= high:
             raise InputError("The range of volume factors must be positive and ascending.")
+        if not 0 <= self.symmetric_share <= 1:
+            raise InputError("The share of symmetric candidates lies between 0 and 1.")
         volume = self.volume_per_atom_A3 or crystal_volume_per_atom(formula)
         rng = np.random.default_rng(seed)
-        seeds = spawn_seeds(seed, n)
         streams = {
             u: enumerate_lattices(u * formula.num_atoms * volume, int(rng.integers(2**31)))
             for u in units
         }
         plan = []
-        for index, task_seed in enumerate(seeds):
-            count = units[index % len(units)]
+        for index, task_seed in enumerate(spawn_seeds(seed, n)):
+            # Each kind goes through all numbers of formula units.
+            count = units[(index // 2 if 0 < self.symmetric_share < 1 else index) % len(units)]
+            size = count * formula.num_atoms * volume * rng.uniform(low, high)
             kind, lattice = next(streams[count])
-            lattice = lattice.scale(lattice.volume * rng.uniform(low, high))
-            plan.append((count, kind, lattice, task_seed))
+            place = Place(count, kind, lattice.scale(size), task_seed)
+            if int((index + 1) * self.symmetric_share) > int(index * self.symmetric_share):
+                place = symmetric_place(formula, count, size, task_seed) or place
+            plan.append(place)
         return plan
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one candidate is sampled: a cell and, in a symmetric one, a start in it."""
+
+    units: int
+    kind: str
+    lattice: Lattice
+    seed: int
+    start: Structure | None = None
+
+
+def symmetric_place(formula: Composition, units: int, volume: float, seed: int) -> Place | None:
+    """Return the cell of a random crystal at a volume (A3), or None where PyXtal finds none."""
+    from vitrion.generation.diffusion.dataset import niggli
+    from vitrion.generation.random import random_crystal
+
+    try:
+        number, start = random_crystal(formula * units, seed)
+    except InputError:
+        return None
+    start = niggli(start)
+    start.scale_lattice(volume)
+    return Place(units, f"space group {number}", start.lattice, seed, start)
 
 
 @dataclass(frozen=True)
@@ -164,6 +198,21 @@ class ScoreModel:
             lattice.matrix.copy(),
             seed,
             None if host is None else host.frac_coords,
+        )
+
+    def task_of(self, place: Place, formula: Composition) -> Task:
+        """Describe a candidate in its place."""
+        from vitrion.generation.diffusion.sampler import Task
+        from vitrion.generation.diffusion.symmetry import SiteSymmetry
+
+        if place.start is None:
+            return self.task(formula * place.units, place.lattice, place.seed)
+        return Task(
+            np.array(place.start.atomic_numbers),
+            place.lattice.matrix.copy(),
+            place.seed,
+            start=place.start.frac_coords,
+            symmetry=SiteSymmetry.of(place.start),
         )
 
     def sample(self, tasks: Sequence[Task], settings: dict[str, Any]) -> list[Any]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vitrion.generation.diffusion.net import ScoreNet
+    from vitrion.generation.diffusion.symmetry import SiteSymmetry
 
 InpaintMode = Literal["conditioned", "repaint"]
 
@@ -71,12 +72,18 @@ class Task:
         The result depends on it alone, not on what else is in the batch (to rounding).
     host : array (h, 3) or None
         Fractional positions of the first ``h`` atoms, which are given.
+    start : array (n, 3) or None
+        Fractional positions to start from; None draws them from the whole cell.
+    symmetry : SiteSymmetry or None
+        Space group that the start has and the crystal keeps.
     """
 
     numbers: np.ndarray
     lattice: np.ndarray
     seed: int
     host: np.ndarray | None = None
+    start: np.ndarray | None = None
+    symmetry: SiteSymmetry | None = None
 
     @property
     def n_host(self) -> int:
@@ -155,7 +162,11 @@ class _Run:
         counts = torch.tensor([task.n_host for task in tasks], device=device)
         self.host = torch.arange(self.n_atoms, device=device) < counts[:, None]
         self.free = (self.batch.mask & ~self.host).float()
+        self.projection, self.spread = self._symmetries(device)
         start = self._draw(torch.rand)
+        for row, task in zip(start, tasks, strict=True):
+            if task.start is not None:
+                row[: len(task.start)] = torch.as_tensor(task.start)
         self.fractional = torch.where(self.host[..., None], self.given, start)
 
     def result(self) -> list[np.ndarray]:
@@ -197,7 +208,7 @@ class _Run:
         # Where nothing is given there is no origin: the crystal as a whole does not drift.
         drift = mean_over(score, self.free)
         score = score - torch.where(self.host.any(1)[:, None, None], 0.0, drift)
-        move = step * score
+        move = self._symmetric(step * score)
         if width > 0:
             move = move + width * self._noise()
         self._shift(move * self.free[..., None])
@@ -210,7 +221,28 @@ class _Run:
         self.fractional = torch.remainder(self.fractional + cartesian @ self.inverse, 1.0)
 
     def _noise(self) -> torch.Tensor:
-        return self._draw(torch.randn)
+        noise = self._symmetric(self._draw(torch.randn))
+        return noise if self.spread is None else noise * self.spread
+
+    def _symmetric(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Return the part of vectors on the atoms that keeps the space group of each crystal."""
+        if self.projection is None:
+            return vectors
+        flat = vectors.reshape(len(vectors), -1, 1)
+        return (self.projection @ flat).reshape(vectors.shape)
+
+    def _symmetries(self, device: torch.device) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """Return projections ``(B, 3N, 3N)`` and spreads ``(B, N, 1)``; None if all are P1."""
+        if all(task.symmetry is None for task in self.tasks):
+            return None, None
+        projection = torch.eye(3 * self.n_atoms).repeat(len(self.tasks), 1, 1)
+        spread = torch.ones((len(self.tasks), self.n_atoms, 1))
+        for index, task in enumerate(self.tasks):
+            if task.symmetry is not None:
+                n = len(task.numbers)
+                projection[index, : 3 * n, : 3 * n] = torch.as_tensor(task.symmetry.projection)
+                spread[index, :n, 0] = torch.as_tensor(task.symmetry.spread)
+        return projection.to(device), spread.to(device)
 
     def _draw(self, distribution: Callable[..., torch.Tensor]) -> torch.Tensor:
         drawn = torch.zeros((len(self.tasks), self.n_atoms, 3))

@@ -1,7 +1,8 @@
 """Train the score net: ``python -m vitrion.generation.diffusion.train OUT FILE [FILE ...]``.
 
 A killed run continues from its checkpoint when the same command is given again. The weights
-written are the running mean of those of the training steps.
+written are the running mean of those of the training steps. A run that starts from other weights
+(``--start``) never trains on a formula that those had held out.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from vitrion.chemistry import parse_composition
 from vitrion.generation.diffusion.crystals import CrystalBatch, make_batch, pad
 from vitrion.generation.diffusion.dataset import (
     NONMETALS,
     Crystal,
+    draw_formulas,
     prepare_training_set,
     read_structures,
     split_by_formula,
@@ -41,19 +44,19 @@ class TrainSettings:
 
     Attributes
     ----------
+    passes : float
+        Passes over the training set of this run.
     wall_minutes : float
-        The run stops, with its weights written, after this time.
+        The run stops early, with its weights written, after this time.
     atoms_per_batch : int
         Cells are batched with others of their size up to this many atoms.
     learning_rate : float
-        After a warm-up of 100 steps; falls as the inverse root of the step from 3,000 on.
+        After a warm-up of 100 steps; falls in proportion to the passes that are left.
     intermetallic_fraction : float
         Share of the compounds without a nonmetal that an epoch sees; they teach packing, not
         bonds.
     held_out : float
-        Share of the formulas kept for validation.
-    most_atoms : int
-        Largest cell.
+        Share of the formulas kept for validation, where there is no start that has chosen them.
     checkpoint_minutes : float
         Time between checkpoints.
     seed : int
@@ -61,12 +64,12 @@ class TrainSettings:
         Torch device.
     """
 
-    wall_minutes: float = 60.0
+    passes: float = 60.0
+    wall_minutes: float = 1e6
     atoms_per_batch: int = 384
     learning_rate: float = 1e-3
     intermetallic_fraction: float = 0.3
     held_out: float = 0.08
-    most_atoms: int = 40
     checkpoint_minutes: float = 3.0
     seed: int = 0
     device: str = "cpu"
@@ -82,7 +85,8 @@ class Trainer:
         settings: TrainSettings | None = None,
         *,
         net_config: NetConfig | None = None,
-        start: ScoreNet | None = None,
+        start: tuple[ScoreNet, ScoreNetCard] | None = None,
+        hold_out: Sequence[str] = (),
         training_set: str = "not stated",
         name: str = "user",
     ) -> None:
@@ -97,20 +101,25 @@ class Trainer:
         settings : TrainSettings, optional
         net_config : NetConfig, optional
             Size of a new network.
-        start : ScoreNet, optional
-            A network to go on from, in place of a new one.
+        start : (ScoreNet, ScoreNetCard), optional
+            A network to go on from, in place of a new one; what it held out stays held out.
+        hold_out : sequence of str
+            Formulas to keep for validation besides those drawn or inherited.
         training_set, name : str
             What the weights say of themselves.
         """
         self.settings = settings or TrainSettings()
         self.out = Path(out)
-        self.train_set, self.test_set = split_by_formula(
-            crystals, self.settings.held_out, self.settings.seed
-        )
         torch.manual_seed(self.settings.seed)
-        self.net = start or ScoreNet(net_config)
         if start is None:
+            self.net, self.passes_before = ScoreNet(net_config), 0.0
             self.net.descriptors.copy_(element_descriptors())
+            self.held_out = draw_formulas(crystals, self.settings.held_out, self.settings.seed)
+        else:
+            self.net, self.passes_before = start[0], start[1].epochs
+            self.held_out = set(start[1].held_out)
+        self.held_out |= {parse_composition(formula).reduced_formula for formula in hold_out}
+        self.train_set, self.test_set = split_by_formula(crystals, self.held_out)
         self.net.to(self.settings.device).train()
         self.mean = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         self.optimizer = torch.optim.AdamW(self.net.parameters(), self.settings.learning_rate)
@@ -138,7 +147,7 @@ class Trainer:
         )
         end = time.monotonic() + 60 * self.settings.wall_minutes
         saved = time.monotonic()
-        while time.monotonic() < end:
+        while time.monotonic() < end and self.epochs < self.settings.passes - 1e-6:
             batches = list(self._epoch())
             for chosen in batches:
                 self._train_step(chosen)
@@ -168,7 +177,8 @@ class Trainer:
 
     def _train_step(self, chosen: Sequence[Crystal]) -> None:
         self.step += 1
-        rate = min(1.0, self.step / 100) * min(1.0, (3000 / self.step) ** 0.5)
+        left = 1.0 - self.epochs / self.settings.passes
+        rate = min(1.0, self.step / 100) * max(0.01, left)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * rate
         loss = self._loss(chosen, self.generator)
@@ -261,7 +271,8 @@ class Trainer:
             systems=sorted(systems),
             training_set=self.training_set,
             n_crystals=len(self.train_set),
-            epochs=round(self.epochs, 1),
+            epochs=round(self.passes_before + self.epochs, 1),
+            held_out=sorted(self.held_out),
             validation_loss=round(validation, 4),
         )
 
@@ -278,7 +289,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", help="safetensors file to write")
     parser.add_argument("files", nargs="+", help="structure files (see read_structures)")
-    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--passes", type=float, default=60.0)
+    parser.add_argument("--minutes", type=float, default=1e6, help="stop early after this time")
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--intermetallics", type=float, default=0.3, help="share seen in a pass")
+    parser.add_argument("--hold-out", nargs="*", default=[], help="formulas for validation")
     parser.add_argument("--exclude", nargs="*", default=[], help="formulas to keep out")
     parser.add_argument("--most-atoms", type=int, default=40)
     parser.add_argument("--channels", type=int, default=64)
@@ -300,9 +315,17 @@ def main() -> None:
     Trainer(
         crystals,
         options.out,
-        TrainSettings(wall_minutes=options.minutes, seed=options.seed, device=options.device),
+        TrainSettings(
+            passes=options.passes,
+            wall_minutes=options.minutes,
+            learning_rate=options.learning_rate,
+            intermetallic_fraction=options.intermetallics,
+            seed=options.seed,
+            device=options.device,
+        ),
         net_config=NetConfig(channels=options.channels, layers=options.layers),
-        start=load_weights(options.start)[0] if options.start else None,
+        start=load_weights(options.start) if options.start else None,
+        hold_out=options.hold_out,
         training_set=options.training_set,
         name=options.name,
     ).run()

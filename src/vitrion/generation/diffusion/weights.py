@@ -36,6 +36,9 @@ class ScoreNetCard(BaseModel):
     training_set: str = Field(description="What it was trained on.")
     n_crystals: int = Field(description="Crystals in the training set.")
     epochs: float = Field(description="Passes over the training set.")
+    held_out: list[str] = Field(
+        default_factory=list, description="Formulas kept out of training for validation."
+    )
     validation_loss: float | None = Field(
         None, description="Mean squared error of sigma times the score on held-out formulas."
     )
