@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from pymatgen.core import Lattice, Structure
 
 from vitrion.documents.base import VitrionDoc
+from vitrion.documents.potential import PotentialDoc
 from vitrion.documents.provenance import Provenance
 
 BOLTZMANN_EV = 8.617333262e-5
@@ -48,7 +49,7 @@ def structure(formula_ions, length=4.0):
     return Structure(Lattice.cubic(length), formula_ions, points[: len(formula_ions)])
 
 
-def hopping(ions, barrier_eV, phase, **fields):
+def hopping(ions, barrier_eV, phase, potential=None, **fields):
     """Make a document whose rates follow its barrier exactly."""
     temperatures = [300.0 + 10 * i for i in range(50)]
     rates = [math.exp(-barrier_eV / (BOLTZMANN_EV * T)) for T in temperatures]
@@ -59,7 +60,7 @@ def hopping(ions, barrier_eV, phase, **fields):
         rate_300K=Quantity(value=rates[0]),
         temperatures_K=temperatures,
         rates=[*rates, math.nan],
-        provenance=Provenance.collect(seeds={"pack": 1}),
+        provenance=Provenance.collect(potential, seeds={"pack": 1}),
         **fields,
     )
 
@@ -81,6 +82,23 @@ def refine(barrier_eV):
     if barrier_eV >= 0.3:
         return Response(output=document, replace=refine(barrier_eV - 0.1))
     return document
+
+
+@job(output_schema=PotentialDoc)
+def describe(potential):
+    """Describe a potential as a distillation does, with errors of its own."""
+    error = {
+        "regime": "salt",
+        "n_frames": 3,
+        "n_atoms": 24,
+        "energy_rmse_meV_per_atom": 2.0,
+        "energy_offset_meV_per_atom": 1.0,
+        "energy_spread_meV_per_atom": 1.7,
+        "force_rmse_meV_per_A": 60.0,
+        "force_mae_meV_per_A": 40.0,
+        "force_rms_meV_per_A": 900.0,
+    }
+    return PotentialDoc.from_potential(potential, {"validation": [error], "teacher": "none"})
 
 
 @job

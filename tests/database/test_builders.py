@@ -5,13 +5,17 @@ import time
 
 import pytest
 from jobflow import Flow, run_locally
-from sample_documents import hopping, make_density, make_hopping, no_document, refine
+from sample_documents import describe, hopping, make_density, make_hopping, no_document, refine
 
 from vitrion.database.builders import build, build_if_changed
+from vitrion.database.client import VitrionClient
 from vitrion.database.collections import Collections, find_job_store
 from vitrion.database.sqlite_store import open_job_store
 from vitrion.documents.base import document_classes
+from vitrion.documents.potential import PotentialDoc
 from vitrion.errors import StoreError
+from vitrion.potentials import get_potential
+from vitrion.potentials.student import student_card
 
 
 @pytest.fixture
@@ -124,6 +128,42 @@ def test_a_summary_takes_the_newest_figure_of_each_property(store, collections):
     assert summary["density"] == pytest.approx(0.3446, abs=1e-4), "of the newest structure"
     assert summary["deprecated"] is False
     assert summary["chemsys"] == "F-Li"
+
+
+def test_the_potentials_of_all_documents_are_collected(store, collections):
+    jobs = run(
+        store,
+        make_hopping(["Li", "F"], 0.3, "amorphous", potential="vitrion-lipof"),
+        make_hopping(["Li", "F"], 0.4, None, potential="vitrion-lipof"),
+        make_hopping(["Li", "O", "Li"], 0.5, "crystalline", potential="chgnet"),
+        make_density(["Li", "F"], "amorphous"),
+    )
+    assert build(collections).written["potential"] == 2
+    found = {
+        document["name"]: document for document in documents(collections, "potential").values()
+    }
+    assert found["vitrion-lipof"]["used_by"] == {"test_hopping": 2}
+    assert found["vitrion-lipof"]["document_id"] == student_card()["sha256"]
+    assert found["chgnet"]["elements"] == sorted(get_potential("chgnet").elements)
+    assert "potential" not in build(collections).written
+    with VitrionClient(store.path) as client:
+        (student,) = client.potential.search(elements=["Li", "P"], potential="vitrion-lipof")
+        assert isinstance(student, PotentialDoc)
+        assert len(student.errors) == len(student_card()["validation"])
+        assert client.test_hopping.count(potential="vitrion-lipof") == 2
+        assert client.summary.count() == 2, "a potential is no material"
+        assert "potential_name" not in client.summary.key_fields
+    store.remove_docs({"uuid": jobs[2].uuid})
+    assert build(collections).removed["potential"] == 1
+
+
+def test_a_potential_that_a_job_describes_itself_is_taken_as_it_is(store, collections):
+    run(store, describe("chgnet"), make_hopping(["Li", "F"], 0.3, "amorphous", potential="chgnet"))
+    assert build(collections).written["potential"] == 1
+    (document,) = documents(collections, "potential").values()
+    assert document["errors"][0]["regime"] == "salt"
+    assert document["used_by"] == {"test_hopping": 1}
+    assert "potential" not in build(collections).written
 
 
 def test_a_document_without_a_phase_is_in_no_summary(store, collections):

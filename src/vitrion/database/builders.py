@@ -16,6 +16,7 @@ from maggma.utils import grouper
 from monty.json import jsanitize
 
 from vitrion.database.collections import KEY, Collections
+from vitrion.database.potentials import PotentialBuilder
 from vitrion.documents.summary import SummaryDoc
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _STAMP = ("uuid", "index", "completed_at")
 _GROUP = ("material_id", "formula_pretty", "phase")
+_BUILT_FROM_OTHERS = ("potential", "summary")
 
 
 class DocumentBuilder(Builder):
@@ -201,7 +203,7 @@ class BuildReport:
     written: dict[str, int] = field(default_factory=dict)
     removed: dict[str, int] = field(default_factory=dict)
 
-    def add(self, kind: str, builder: DocumentBuilder | SummaryBuilder) -> None:
+    def add(self, kind: str, builder: DocumentBuilder | PotentialBuilder | SummaryBuilder) -> None:
         """Count what a builder has done."""
         if builder.written:
             self.written[kind] = len(builder.written)
@@ -225,16 +227,19 @@ def build(collections: Collections) -> BuildReport:
     outputs = collections.job_store.docs_store
     for name in ("uuid", "output.property_name"):
         outputs.ensure_index(name)
-    state = _state(outputs)
+    state = _state(collections)
     report = BuildReport()
-    known = [kind for kind in collections.classes if kind != "summary"]
     found = [kind for kind in outputs.distinct("output.property_name") if isinstance(kind, str)]
+    kinds = dict.fromkeys([*collections.classes, *found])
     sources = {}
-    for kind in dict.fromkeys([*known, *found]):
+    for kind in (kind for kind in kinds if kind not in _BUILT_FROM_OTHERS):
         sources[kind] = collections.store(kind)
         builder = DocumentBuilder(outputs, sources[kind], kind)
         _run(builder)
         report.add(kind, builder)
+    potential_builder = PotentialBuilder(outputs, sources, collections.store("potential"))
+    _run(potential_builder)
+    report.add("potential", potential_builder)
     key_fields = {kind: collections.key_fields(kind) for kind in sources}
     summary_builder = SummaryBuilder(sources, collections.store("summary"), key_fields)
     _run(summary_builder)
@@ -244,24 +249,26 @@ def build(collections: Collections) -> BuildReport:
 
 
 def build_if_changed(collections: Collections) -> BuildReport:
-    """Build unless the number of outputs and the newest of them are those of the last build.
+    """Build unless the number of outputs, the newest and their kinds are those of the last build.
 
     Cheap enough for every opening of an embedded store. An output that was written again in
     place, by a host whose clock is behind, is left to :func:`build`.
     """
     last = collections.store("builds").query_one({KEY: "last"})
-    if last is not None and last["state"] == _state(collections.job_store.docs_store):
+    if last is not None and last["state"] == _state(collections):
         return BuildReport()
     return build(collections)
 
 
-def _state(outputs: Store) -> dict[str, Any]:
+def _state(collections: Collections) -> dict[str, Any]:
+    outputs = collections.job_store.docs_store
     criteria = {"output.property_name": {"$exists": True}}
     newest = outputs.query_one(criteria, ["completed_at"], sort={"completed_at": -1})
     return {
         "outputs": outputs.count(criteria),
         "newest": newest["completed_at"] if newest else None,
         "vitrion": version("vitrion"),
+        "kinds": sorted(collections.classes),
     }
 
 

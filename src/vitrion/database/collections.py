@@ -27,6 +27,8 @@ COMMON_INDEXES = (
     "phase",
     "deprecated",
     "last_updated",
+    "provenance.potential.name",
+    "provenance.potential.sha256",
 )
 
 
@@ -118,9 +120,8 @@ class Collections:
     def key_fields(self, property_name: str) -> dict[str, str]:
         """Return the paths of the key figures in a collection, by their short names."""
         if property_name == "summary":
-            return {
-                name: f"values.{name}" for kind in self.classes.values() for name in kind.key_fields
-            }
+            summarized = [kind for kind in self.classes.values() if kind.of_material]
+            return {name: f"values.{name}" for kind in summarized for name in kind.key_fields}
         cls = self.classes.get(property_name, VitrionDoc)
         return dict(cls.key_fields)
 

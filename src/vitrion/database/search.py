@@ -22,6 +22,7 @@ TEXT_FILTERS = {
     "formula": "formula_pretty",
     "chemsys": "chemsys",
     "phase": "phase",
+    "potential": "provenance.potential.name",
 }
 ELEMENT_FILTERS = ("elements", "exclude_elements")
 MAX_VALUES = 1000
@@ -34,10 +35,10 @@ def build_criteria(filters: Mapping[str, Any], key_fields: Mapping[str, str]) ->
     Parameters
     ----------
     filters
-        By name: ``document_id``, ``material_id``, ``formula``, ``chemsys``, ``phase`` (a string or
-        several), ``elements`` and ``exclude_elements`` (symbols), ``deprecated`` (False where it
-        is not given, None for all), and for each key figure its name, or its name with ``_min`` or
-        ``_max``. A filter of None is no filter.
+        By name: ``document_id``, ``material_id``, ``formula``, ``chemsys``, ``phase``,
+        ``potential`` (a string or several), ``elements`` and ``exclude_elements`` (symbols),
+        ``deprecated`` (False where it is not given, None for all), and for each key figure its
+        name, or its name with ``_min`` or ``_max``. A filter of None is no filter.
     key_fields
         Paths of the key figures by their short names.
 

@@ -50,12 +50,14 @@ class VitrionDoc(PropertyDoc):
     A subclass gives ``property_name`` a default; that name is how stores, builders and the query
     client find documents of its kind. ``key_fields`` names the figures that one filters and sorts
     by and that a summary repeats: a short name, unique among all documents, and the dotted path of
-    a number, string or flag in the document.
+    a number, string or flag in the document. ``of_material`` is False for documents that are about
+    something else and are in no summary.
     """
 
     model_config = ConfigDict(ser_json_inf_nan="strings")  # NaN survives JSON, as "NaN"
 
     key_fields: ClassVar[Mapping[str, str]] = {}
+    of_material: ClassVar[bool] = True
 
     property_name: str
     schema_version: str = Field("1.0", description="Version of the schema of this document.")
