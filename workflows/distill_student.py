@@ -24,16 +24,13 @@ from typing import TYPE_CHECKING
 from jobflow import run_locally
 
 from vitrion.potentials.distill.active import ActiveSettings
+from vitrion.potentials.distill.architecture import Architecture
+from vitrion.potentials.distill.checkpoints import load_checkpoint
 from vitrion.potentials.distill.dataset import read_labelled
 from vitrion.potentials.distill.labelling import Teacher
 from vitrion.potentials.distill.makers import CollectMaker, DistillMaker, LabelMaker, TrainMaker
-from vitrion.potentials.distill.training import (
-    Architecture,
-    TrainingSettings,
-    fine_tune,
-    load_checkpoint,
-    train,
-)
+from vitrion.potentials.distill.recipe import PHASES
+from vitrion.potentials.distill.training import TrainingSettings, fine_tune, train
 from vitrion.potentials.student import save_student
 
 if TYPE_CHECKING:
@@ -53,13 +50,9 @@ def kept_frames() -> list[Atoms]:
 def retrain(directory: Path, device: str) -> Path:
     """Train the student again on the frames that are kept with the project."""
     frames = kept_frames()
-    for phase in (
-        TrainingSettings(epochs=80, device=device),
-        TrainingSettings(
-            epochs=90, learning_rate=0.005, decay=0.955, energy_weight=3, device=device
-        ),
-    ):
-        checkpoint = train(frames, directory / "student", phase)
+    for phase in (TrainingSettings(epochs=80), *PHASES):
+        settings = phase.model_copy(update={"device": device})
+        checkpoint = train(frames, directory / "student", settings)
     path = directory / "student.safetensors"
     save_student(load_checkpoint(checkpoint, Architecture()), path)
     return path

@@ -12,11 +12,19 @@ from vitrion.crystals import known_crystals
 from vitrion.errors import InputError
 from vitrion.potentials import force_field
 from vitrion.potentials.distill.active import ActiveSettings
+from vitrion.potentials.distill.architecture import Architecture
 from vitrion.potentials.distill.dataset import write_frames
 from vitrion.potentials.distill.labelling import Teacher
-from vitrion.potentials.distill.makers import CollectMaker, DistillMaker, LabelMaker, TrainMaker
+from vitrion.potentials.distill.makers import (
+    CollectMaker,
+    DistillMaker,
+    LabelMaker,
+    SupplementMaker,
+    TrainMaker,
+)
 from vitrion.potentials.distill.sampling import DynamicsSettings
-from vitrion.potentials.distill.training import Architecture, TrainingSettings
+from vitrion.potentials.distill.supplement import SupplementSettings
+from vitrion.potentials.distill.training import TrainingSettings
 from vitrion.potentials.student import load_student, student_calculator
 
 TEACHER = Teacher(name="vitrion.potentials.student:student_calculator")
@@ -50,7 +58,9 @@ def test_flow_has_its_stages_and_survives_serialization(tmp_path):
     names = [job.name for job in again.make(str(tmp_path)).jobs]
     rounds = ["collect", "label", "train"] * 2
     start = ["seed frames", "label", "train", "train"]
-    assert names == [*start, *rounds, "train", "release"]
+    end = ["supplement", "label", "train", "train", "release"]
+    assert names == [*start, *rounds, *end]
+    assert again.phases == maker.phases
     assert again.label_maker.teacher == TEACHER
     with pytest.raises(InputError, match="negative"):
         DistillMaker(rounds=-1).make(str(tmp_path))
@@ -65,12 +75,19 @@ def test_whole_distillation_can_be_run_again(tmp_path):
     short = ActiveSettings(
         runs=2, frames_per_run=2, dynamics=DynamicsSettings(duration_ps=0.05, interval_fs=10)
     )
+    few = SupplementSettings(
+        glasses=({"Li": 2, "PO2F2": 2},),
+        glass_families=1,
+        crystal_families=0,
+        polymorphs={"LiF": 1},
+    )
     maker = DistillMaker(
         rounds=1,
         label_maker=LabelMaker(teacher=TEACHER),
         train_maker=TrainMaker(settings=settings, architecture=small),
         collect_maker=CollectMaker(settings=short, architecture=small),
-        cooling=settings.model_copy(update={"learning_rate": 0.002, "decay": 0.9}),
+        supplement_maker=SupplementMaker(settings=few, architecture=small),
+        phases=(settings.model_copy(update={"learning_rate": 0.002, "fresh_optimizer": True}),),
     )
     results = []
     for _ in range(2):

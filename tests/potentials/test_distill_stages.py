@@ -7,17 +7,12 @@ import pytest
 import torch
 
 from vitrion.errors import InputError, SimulationError
+from vitrion.potentials.distill.architecture import Architecture
+from vitrion.potentials.distill.checkpoints import latest_checkpoint, load_checkpoint
 from vitrion.potentials.distill.dataset import read_labelled
 from vitrion.potentials.distill.labelling import Teacher, label
 from vitrion.potentials.distill.recipe import seed_frames
-from vitrion.potentials.distill.training import (
-    Architecture,
-    TrainingSettings,
-    fine_tune,
-    latest_checkpoint,
-    load_checkpoint,
-    train,
-)
+from vitrion.potentials.distill.training import TrainingSettings, fine_tune, train
 from vitrion.potentials.lean_mace import LeanMACECalculator
 from vitrion.potentials.student import (
     build_model,
@@ -92,7 +87,9 @@ def test_training_learns_and_goes_on(labelled, tmp_path):
     before = _force_error(frames, LeanMACECalculator(load_checkpoint(checkpoint, small)))
     untouched = train(frames, tmp_path / "t", first, small)
     assert untouched.name == checkpoint.name  # the phase was finished: nothing to do
-    second = first.model_copy(update={"learning_rate": 0.005, "epochs": 4})
+    second = first.model_copy(
+        update={"learning_rate": 0.005, "epochs": 4, "fresh_optimizer": True, "averaging": 0.9}
+    )
     final = train(frames, tmp_path / "t", second, small)
     assert final == latest_checkpoint(tmp_path / "t")
     after = _force_error(frames, LeanMACECalculator(load_checkpoint(final, small)))

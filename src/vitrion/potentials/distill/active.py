@@ -14,15 +14,17 @@ from ase.io import read, write
 from pydantic import BaseModel, ConfigDict, Field
 
 from vitrion.errors import InputError
+from vitrion.potentials.distill.checkpoints import load_checkpoint
 from vitrion.potentials.distill.committee import disagreement, select
 from vitrion.potentials.distill.sampling import Chemistry, DynamicsSettings, draw_start, explore
-from vitrion.potentials.distill.training import Architecture, load_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ase import Atoms
     from ase.calculators.calculator import Calculator
+
+    from vitrion.potentials.distill.architecture import Architecture
 
 Progress = Callable[[str], None]
 
@@ -106,11 +108,12 @@ def collect_round(
     progress: Progress = print,
 ) -> list[Atoms]:
     """Do :func:`collect` with the students of these checkpoints as the committee."""
-    committee = [_calculator(path, architecture) for path in checkpoints]
+    committee = [student_of(path, architecture) for path in checkpoints]
     return collect(committee, chemistry, crystals, settings, directory, seed, progress)
 
 
-def _calculator(checkpoint: Path, architecture: Architecture) -> Calculator:
+def student_of(checkpoint: Path, architecture: Architecture) -> Calculator:
+    """Return the student of a checkpoint as a calculator."""
     from vitrion.potentials.lean_mace import LeanMACECalculator
 
     return LeanMACECalculator(load_checkpoint(checkpoint, architecture))

@@ -16,7 +16,14 @@ from jobflow import Flow, Job, Maker, Response, job
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from vitrion.errors import InputError
-from vitrion.potentials.distill.active import ActiveSettings, collect_round, keep
+from vitrion.potentials.distill.active import (
+    ActiveSettings,
+    collect_round,
+    keep,
+    student_of,
+)
+from vitrion.potentials.distill.architecture import Architecture
+from vitrion.potentials.distill.checkpoints import load_checkpoint
 from vitrion.potentials.distill.dataset import (
     ENERGY,
     FORCES,
@@ -27,16 +34,18 @@ from vitrion.potentials.distill.dataset import (
     write_frames,
 )
 from vitrion.potentials.distill.labelling import Teacher, label
-from vitrion.potentials.distill.recipe import CHEMISTRY, crystal_cells, seed_frames
+from vitrion.potentials.distill.recipe import (
+    CHEMISTRY,
+    PHASES,
+    SUPPLEMENT,
+    crystal_cells,
+    defect_crystals,
+    seed_frames,
+)
 from vitrion.potentials.distill.release import release
 from vitrion.potentials.distill.sampling import Chemistry
-from vitrion.potentials.distill.training import (
-    Architecture,
-    TrainingSettings,
-    fine_tune,
-    load_checkpoint,
-    train,
-)
+from vitrion.potentials.distill.supplement import SupplementSettings, supplement
+from vitrion.potentials.distill.training import TrainingSettings, fine_tune, train
 from vitrion.potentials.distill.validation import regime_errors
 
 # VASP writes stresses in kbar, compression positive.
@@ -215,6 +224,29 @@ class CollectMaker(Maker):
         return {"directory": directory, "frames": len(frames)}
 
 
+@dataclass
+class SupplementMaker(Maker):
+    """Defects and other packings, sampled with a student: see ``distill.supplement``."""
+
+    name: str = "supplement"
+    settings: SupplementSettings = field(default_factory=lambda: SUPPLEMENT)
+    architecture: Architecture = field(default_factory=Architecture)
+
+    def __post_init__(self) -> None:
+        """Accept settings as dictionaries, as a serialized Maker has them."""
+        self.settings = SupplementSettings.model_validate(self.settings)
+        self.architecture = Architecture.model_validate(self.architecture)
+
+    @job
+    def make(self, directory: str, checkpoint: str, seed: int) -> dict[str, Any]:
+        """Write the frames to ``directory/frames.xyz``."""
+        student = student_of(Path(checkpoint), self.architecture)
+        folder = Path(directory)
+        frames = supplement(student, defect_crystals(), self.settings, folder / "families", seed)
+        write_frames(folder / "frames.xyz", frames)
+        return {"directory": directory, "frames": len(frames)}
+
+
 @job(name="release")
 def release_job(
     directory: str,
@@ -240,7 +272,7 @@ def release_job(
 
 @dataclass
 class DistillMaker(Maker):
-    """From nothing to a student file: seeds, labels, training, active rounds, cooling, release.
+    """From nothing to a student file: seeds, labels, active rounds, supplement, phases, release.
 
     Parameters
     ----------
@@ -252,8 +284,10 @@ class DistillMaker(Maker):
         Seed of the frames of every round.
     label_maker, train_maker, collect_maker : Maker
         The stages.
-    cooling : TrainingSettings or None
-        Last phase, in which the step size falls; None leaves it out.
+    supplement_maker : SupplementMaker or None
+        Samples defects and other packings after the active rounds; None leaves them out.
+    phases : tuple of TrainingSettings
+        Phases on all frames at the end, in which the step size falls and the energy gains weight.
     card : dict
         Further entries of the data card: version, license, citation.
 
@@ -271,17 +305,13 @@ class DistillMaker(Maker):
     label_maker: LabelMaker = field(default_factory=LabelMaker)
     train_maker: TrainMaker = field(default_factory=TrainMaker)
     collect_maker: CollectMaker = field(default_factory=CollectMaker)
-    cooling: TrainingSettings | None = field(
-        default_factory=lambda: TrainingSettings(
-            learning_rate=0.005, decay=0.955, epochs=90, energy_weight=3.0
-        )
-    )
+    supplement_maker: SupplementMaker | None = field(default_factory=SupplementMaker)
+    phases: tuple[TrainingSettings, ...] = PHASES
     card: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Accept settings as a dictionary, as a serialized Maker has them."""
-        if self.cooling is not None:
-            self.cooling = TrainingSettings.model_validate(self.cooling)
+        """Accept settings as dictionaries, as a serialized Maker has them."""
+        self.phases = tuple(TrainingSettings.model_validate(phase) for phase in self.phases)
 
     def make(self, directory: str) -> Flow:
         """Return the flow; everything is kept in ``directory``, which can be used again."""
@@ -301,8 +331,13 @@ class DistillMaker(Maker):
             labels.append(self.label_maker.make(found.output["directory"]))
             older, newest = newest, self._train(base, labels, f"student-{number:03d}.pt")
             jobs += [found, labels[-1], newest]
-        if self.cooling is not None:
-            newest = self._train(base, labels, "student-cooled.pt", settings=self.cooling)
+        if self.supplement_maker is not None:
+            folder = str(base / "supplement")
+            found = self.supplement_maker.make(folder, newest.output["checkpoint"], self.seed)
+            labels.append(self.label_maker.make(found.output["directory"]))
+            jobs += [found, labels[-1]]
+        for number, phase in enumerate(self.phases):
+            newest = self._train(base, labels, f"student-phase-{number}.pt", settings=phase)
             jobs.append(newest)
         final = release_job(
             str(base),

@@ -14,7 +14,7 @@ import numpy as np
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from vitrion.crystals import known_crystals
-from vitrion.potentials.distill.dataset import ENERGY, STRESS
+from vitrion.potentials.distill.dataset import STRESS
 from vitrion.potentials.distill.heldout import GLASS_A3
 from vitrion.potentials.distill.packing import pack
 from vitrion.potentials.distill.sampling import (
@@ -23,7 +23,12 @@ from vitrion.potentials.distill.sampling import (
     with_interstitial,
     with_vacancy,
 )
-from vitrion.potentials.distill.validation import lattice_difference, relaxed, relaxed_cell
+from vitrion.potentials.distill.validation import (
+    energy_error,
+    lattice_difference,
+    relaxed,
+    relaxed_cell,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,11 +91,11 @@ def property_errors(
             }
         )
     metal, host = by_name["Li"][0], by_name["glass"][0]
-    reference = _energy_error(metal, calculator) / len(metal)
+    reference = energy_error(metal, calculator) / len(metal)
     defects: list[dict[str, float | str]] = []
     for name, sign in (("vacancy", 1), ("interstitial", -1)):
         for atoms in by_name[name]:
-            error = _energy_error(atoms, calculator) - _energy_error(host, calculator)
+            error = energy_error(atoms, calculator) - energy_error(host, calculator)
             defects.append(
                 {"name": name, "error_eV": error + sign * reference, "reference_eV": reference}
             )
@@ -126,10 +131,6 @@ def _strained(atoms: Atoms, voigt: np.ndarray) -> Atoms:
     out = atoms.copy()
     out.set_cell(atoms.cell.array @ (np.eye(3) + voigt_6_to_full_3x3_stress(halved)), True)
     return out
-
-
-def _energy_error(atoms: Atoms, calculator: Calculator) -> float:
-    return float(calculator.get_potential_energy(atoms) - atoms.info[ENERGY])
 
 
 def _named(atoms: Atoms, name: str) -> Atoms:

@@ -9,6 +9,8 @@ import numpy as np
 from vitrion.crystals import known_crystals
 from vitrion.potentials.distill.packing import pack
 from vitrion.potentials.distill.sampling import Chemistry, Mixture, strained_and_rattled
+from vitrion.potentials.distill.supplement import SupplementSettings
+from vitrion.potentials.distill.training import TrainingSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -95,3 +97,76 @@ def seed_frames(seed: int, *, per_crystal: int = 8, packed: int = 110) -> list[A
         frame.info = {"config_type": "packed"}
         frames.append(frame)
     return [frames[i] for i in rng.permutation(len(frames))]
+
+
+SUPPLEMENT = SupplementSettings(
+    glasses=(
+        {"Li": 4, "PO2F2": 4},
+        {"Li": 5, "PO2F2": 5},
+        {"Li": 3, "PO2F2": 3},
+        {"Li": 6, "PO2F2": 6},
+        {"Li": 5, "PO2F2": 5},
+        {"Li": 6, "PO4": 2},
+        {"Li": 4, "PO2F2": 4},
+        {"Li": 5, "PO3": 5},
+    ),
+    glass_families=24,
+    polymorphs={
+        "LiF": 14,
+        "Li2O": 10,
+        "Li3PO4": 8,
+        "Li2CO3": 7,
+        "LiPO3": 8,
+        "LiPO2F2": 10,
+        "LiPF6": 4,
+        "P2O5": 5,
+        "POF3": 3,
+        "Li2O2": 4,
+        "Li3P": 3,
+        "Li4P2O7": 2,
+        "CO2": 2,
+        "Li": 3,
+    },
+)
+
+
+def defect_crystals() -> dict[str, Atoms]:
+    """Return supercells of the known crystals in which a Li can be missing or added."""
+    repeats = {
+        "LiF": (2, 1, 1),
+        "LiF (32)": (2, 2, 1),
+        "Li2O": (1, 1, 1),
+        "Li2O (24)": (2, 1, 1),
+        "Li2CO3": (1, 1, 1),
+        "Li3PO4": (1, 1, 1),
+        "Li3PO4 (32)": (1, 2, 1),
+        "Li3P": (2, 1, 1),
+        "Li2O2": (2, 1, 1),
+        "LiPF6": (2, 1, 1),
+    }
+    crystals = known_crystals()
+    return {name: crystals[name.split()[0]].repeat(r) for name, r in repeats.items()}
+
+
+# On all frames, after the rounds: cooling, then energies and stresses with a weight at which they
+# count as much as the forces. The second phase begins at a full step again.
+PHASES = (
+    TrainingSettings(
+        learning_rate=0.005,
+        decay=0.955,
+        epochs=40,
+        energy_weight=3.0,
+        averaging=0.995,
+        fresh_optimizer=True,
+    ),
+    TrainingSettings(
+        learning_rate=0.004,
+        decay=0.94,
+        epochs=45,
+        energy_weight=200.0,
+        stress_weight=300.0,
+        averaging=0.995,
+        fresh_optimizer=True,
+        largest_force_eV_per_A=20.0,
+    ),
+)

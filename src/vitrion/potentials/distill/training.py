@@ -1,20 +1,21 @@
 """Training of a student by ``mace_run_train``, as a checked and restartable subprocess.
 
-The optimizer's step size is part of mace's checkpoint; :func:`set_schedule` changes it there, so
-that a training goes on with grown data at the full step size and is cooled at the end.
+A training is a row of phases, which differ in their settings and may see more frames than the ones
+before; :mod:`vitrion.potentials.distill.checkpoints` takes the weights from one to the next.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from vitrion.errors import InputError, SimulationError
+from vitrion.potentials.distill.architecture import Architecture
+from vitrion.potentials.distill.checkpoints import epoch_of, latest_checkpoint, set_schedule
 from vitrion.potentials.distill.dataset import fit_atomic_energies, split, within, write_frames
 from vitrion.potentials.distill.labelling import run_checked
 
@@ -22,26 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import torch
     from ase import Atoms
 
 # Large arrays come from the heap instead of fresh pages: a fifth faster on the CPU.
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "8589934592"}
-
-
-class Architecture(BaseModel):
-    """Size of a MACE student; the defaults are those of the shipped one."""
-
-    model_config = ConfigDict(frozen=True)
-
-    channels: int = Field(64, ge=1, description="Channels of the node features (all scalars).")
-    max_ell: int = Field(3, ge=0, description="Highest order of the spherical harmonics.")
-    correlation: int = Field(2, ge=1, le=4, description="Body order of the product basis less 1.")
-    interactions: int = Field(2, ge=1, description="Message passing steps.")
-    cutoff_A: float = Field(5.0, gt=0, description="Cutoff of one step, A.")
-    radial_functions: int = Field(8, ge=1, description="Radial basis functions.")
-    radial_layers: tuple[int, ...] = Field((32, 32), description="Hidden widths of the radial net.")
-    average_neighbors: float = Field(38.0, gt=0, description="Normalization of the message sum.")
 
 
 class TrainingSettings(BaseModel):
@@ -56,6 +41,10 @@ class TrainingSettings(BaseModel):
     energy_weight: float = Field(1.0, ge=0, description="Weight of the energy per atom (eV).")
     forces_weight: float = Field(10.0, ge=0, description="Weight of the forces (eV/A).")
     stress_weight: float = Field(10.0, ge=0, description="Weight of the stress (eV/A3).")
+    averaging: float = Field(0.99, ge=0, lt=1, description="Decay of the mean of the weights.")
+    fresh_optimizer: bool = Field(
+        False, description="Begin the phase without Adam's memory of the one before, and amsgrad."
+    )
     validation_fraction: float = Field(0.07, gt=0, lt=1, description="Frames kept for validation.")
     largest_force_eV_per_A: float = Field(25.0, gt=0, description="Frames above it are left out.")
     evaluate_every: int = Field(2, ge=1, description="Epochs between validations.")
@@ -101,7 +90,7 @@ def train(
     target, finished = _target_epoch(directory, settings, n_frames)
     if finished and (checkpoint := latest_checkpoint(directory)) is not None:
         return checkpoint
-    options = _architecture_options(architecture or Architecture())
+    options = (architecture or Architecture()).mace_options()
     command = training_command(directory, settings, energies, target, options)
     _run(command, directory, settings)
     checkpoint = latest_checkpoint(directory)
@@ -201,7 +190,7 @@ def training_command(
         "lr_scheduler_gamma": settings.decay,
         "max_num_epochs": last_epoch,
         "eval_interval": settings.evaluate_every,
-        "ema_decay": 0.99,
+        "ema_decay": settings.averaging,
         "default_dtype": "float32",
         "device": settings.device,
         "seed": settings.seed,
@@ -213,31 +202,6 @@ def training_command(
         flags.append("--pair_repulsion")
     program = [sys.executable, "-m", "vitrion.potentials.distill.train_program"]
     return [*program, *(f"--{key}={value}" for key, value in options.items()), *flags]
-
-
-def _architecture_options(architecture: Architecture) -> dict[str, Any]:
-    return {
-        "model": "ScaleShiftMACE",
-        "num_channels": architecture.channels,
-        "max_L": 0,
-        "max_ell": architecture.max_ell,
-        "correlation": architecture.correlation,
-        "num_interactions": architecture.interactions,
-        "r_max": architecture.cutoff_A,
-        "num_radial_basis": architecture.radial_functions,
-        "num_cutoff_basis": 5,
-        "radial_MLP": list(architecture.radial_layers),
-        "distance_transform": "Agnesi",
-        "scaling": "rms_forces_scaling",
-        "avg_num_neighbors": architecture.average_neighbors,
-        "compute_avg_num_neighbors": False,
-    }
-
-
-def latest_checkpoint(directory: Path) -> Path | None:
-    """Return the newest checkpoint of a training directory, None if there is none."""
-    found = sorted((directory / "checkpoints").glob("*_epoch-*.pt"), key=_epoch)
-    return found[-1] if found else None
 
 
 def _target_epoch(directory: Path, settings: TrainingSettings, n_frames: int) -> tuple[int, bool]:
@@ -252,66 +216,12 @@ def _target_epoch(directory: Path, settings: TrainingSettings, n_frames: int) ->
         return int(before["target"]), bool(before.get("finished"))
     start = 0
     if (checkpoint := latest_checkpoint(directory)) is not None:
-        set_schedule(checkpoint, settings.learning_rate, settings.decay)
-        start = _epoch(checkpoint) + 1
+        set_schedule(
+            checkpoint, settings.learning_rate, settings.decay, fresh=settings.fresh_optimizer
+        )
+        start = epoch_of(checkpoint) + 1
     record.write_text(json.dumps({"phase": phase, "target": start + settings.epochs}))
     return start + settings.epochs, False
-
-
-def _epoch(checkpoint: Path) -> int:
-    match = re.search(r"_epoch-(\d+)", checkpoint.name)
-    return int(match.group(1)) if match else -1
-
-
-def set_schedule(checkpoint: Path, learning_rate: float, decay: float) -> None:
-    """Write another step size and decay into a checkpoint of ours.
-
-    The checkpoint is a pickle made by the training in the same directory, not a foreign file.
-    """
-    import torch
-
-    content = torch.load(checkpoint, map_location="cpu", weights_only=False)
-    groups = content["optimizer"]["param_groups"]
-    for group in groups:
-        group["lr"] = group["initial_lr"] = learning_rate
-    rates = [learning_rate] * len(groups)
-    content["lr_scheduler"] = {
-        "gamma": decay,
-        "base_lrs": rates,
-        "last_epoch": 0,
-        "_step_count": 1,
-        "_last_lr": rates,
-    }
-    partial = checkpoint.with_suffix(".partial")
-    torch.save(content, partial)
-    partial.replace(checkpoint)
-
-
-def load_checkpoint(checkpoint: Path, architecture: Architecture) -> torch.nn.Module:
-    """Return the model of one of our checkpoints."""
-    import torch
-
-    from vitrion.potentials.student import build_model, fill_model
-
-    weights = torch.load(checkpoint, map_location="cpu", weights_only=False)["model"]
-    description = {
-        "r_max": architecture.cutoff_A,
-        "num_bessel": architecture.radial_functions,
-        "num_polynomial_cutoff": 5,
-        "max_ell": architecture.max_ell,
-        "num_interactions": architecture.interactions,
-        "correlation": architecture.correlation,
-        "avg_num_neighbors": architecture.average_neighbors,
-        "atomic_numbers": [int(z) for z in weights["atomic_numbers"]],
-        "distance_transform": "Agnesi",
-        "pair_repulsion": True,
-        "radial_MLP": list(architecture.radial_layers),
-        "hidden_irreps": f"{architecture.channels}x0e",
-        "MLP_irreps": "16x0e",
-        "interaction_cls": "RealAgnosticResidualInteractionBlock",
-        "interaction_cls_first": "RealAgnosticResidualInteractionBlock",
-    }
-    return fill_model(build_model(description), weights, str(checkpoint))
 
 
 def _atomic_energies(path: Path, frames: Sequence[Atoms]) -> dict[int, float]:

@@ -84,6 +84,42 @@ def _regime(name: str, frames: list[Atoms], calculator: Calculator) -> RegimeErr
     )
 
 
+def change_errors(frames: Sequence[Atoms], calculator: Calculator) -> list[dict[str, float | str]]:
+    """Errors of the energy of taking out or putting in mobile atoms, in eV per such atom.
+
+    Frames are those of :mod:`vitrion.potentials.distill.off_stoichiometry`, labelled: for each
+    family the energy of each changed cell, minus that of its host, against the teacher's. Energies
+    are those of the cells as they stand, so the reference energy of the element is in both.
+
+    Raises
+    ------
+    InputError
+        If a family has no host.
+    """
+    groups: dict[str, list[Atoms]] = {}
+    for atoms in frames:
+        if "change" in atoms.info:
+            groups.setdefault(str(atoms.info["family"]), []).append(atoms)
+    found: list[dict[str, float | str]] = []
+    for name, group in groups.items():
+        hosts = [a for a in group if str(a.info["config_type"]).endswith(":host")]
+        if len(hosts) != 1:
+            raise InputError(f"The family {name} needs one host, it has {len(hosts)}.")
+        host = energy_error(hosts[0], calculator)
+        for atoms in group:
+            if atoms is not hosts[0]:
+                change = int(atoms.info["change"])
+                error = (energy_error(atoms, calculator) - host) / abs(change)
+                kind = str(atoms.info["config_type"])
+                found.append({"family": name, "kind": kind, "change": change, "error_eV": error})
+    return found
+
+
+def energy_error(atoms: Atoms, calculator: Calculator) -> float:
+    """Return the potential's energy minus the label, eV."""
+    return float(calculator.get_potential_energy(atoms) - atoms.info[ENERGY])
+
+
 def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2)))
 

@@ -1,0 +1,61 @@
+"""Size of a MACE student, and what mace calls it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Architecture(BaseModel):
+    """Size of a MACE student; the defaults are those of the shipped one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    channels: int = Field(64, ge=1, description="Channels of the node features (all scalars).")
+    max_ell: int = Field(3, ge=0, description="Highest order of the spherical harmonics.")
+    correlation: int = Field(2, ge=1, le=4, description="Body order of the product basis less 1.")
+    interactions: int = Field(2, ge=1, description="Message passing steps.")
+    cutoff_A: float = Field(5.0, gt=0, description="Cutoff of one step, A.")
+    radial_functions: int = Field(8, ge=1, description="Radial basis functions.")
+    radial_layers: tuple[int, ...] = Field((32, 32), description="Hidden widths of the radial net.")
+    average_neighbors: float = Field(38.0, gt=0, description="Normalization of the message sum.")
+
+    def mace_options(self) -> dict[str, Any]:
+        """Return the options of ``mace_run_train`` that make a student of this size."""
+        return {
+            "model": "ScaleShiftMACE",
+            "num_channels": self.channels,
+            "max_L": 0,
+            "max_ell": self.max_ell,
+            "correlation": self.correlation,
+            "num_interactions": self.interactions,
+            "r_max": self.cutoff_A,
+            "num_radial_basis": self.radial_functions,
+            "num_cutoff_basis": 5,
+            "radial_MLP": list(self.radial_layers),
+            "distance_transform": "Agnesi",
+            "scaling": "rms_forces_scaling",
+            "avg_num_neighbors": self.average_neighbors,
+            "compute_avg_num_neighbors": False,
+        }
+
+    def description(self, atomic_numbers: list[int]) -> dict[str, Any]:
+        """Return what :func:`vitrion.potentials.student.build_model` makes the same student of."""
+        return {
+            "r_max": self.cutoff_A,
+            "num_bessel": self.radial_functions,
+            "num_polynomial_cutoff": 5,
+            "max_ell": self.max_ell,
+            "num_interactions": self.interactions,
+            "correlation": self.correlation,
+            "avg_num_neighbors": self.average_neighbors,
+            "atomic_numbers": atomic_numbers,
+            "distance_transform": "Agnesi",
+            "pair_repulsion": True,
+            "radial_MLP": list(self.radial_layers),
+            "hidden_irreps": f"{self.channels}x0e",
+            "MLP_irreps": "16x0e",
+            "interaction_cls": "RealAgnosticResidualInteractionBlock",
+            "interaction_cls_first": "RealAgnosticResidualInteractionBlock",
+        }
