@@ -1,4 +1,4 @@
-"""The command that does the main job, and the tables it ends with."""
+"""The commands that do the main job: run, screen, compare."""
 
 from __future__ import annotations
 
@@ -7,39 +7,52 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from vitrion.amorphous.speciation import Speciation
-    from vitrion.documents.conductivity import ConductivityDoc
-    from vitrion.flows.request import RunRequest, RunResult
-    from vitrion.transport.result import Estimate, TransportResult
+    from contextlib import AbstractContextManager
+
+    from jobflow import JobStore
+
+    from vitrion.database.client import VitrionClient
+    from vitrion.flows.display import RunDisplay
+    from vitrion.flows.request import RunRequest
+    from vitrion.report.material import MaterialReport
 
 console = Console()
 
-EXAMPLE = "Example:  vitrion run LiPO2F2 --phase amorphous --preset quick"
-
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command(epilog=EXAMPLE)(run)
+    """Add the commands to the application."""
+    app.command(epilog="Example:  vitrion run LiPO2F2 --preset quick")(run)
+    app.command(epilog="Example:  vitrion screen --grid LiF-Li3PO4-P2O5 --steps 3")(screen)
+    app.command(epilog="Example:  vitrion compare LiPO2F2:crystalline LiPO2F2:amorphous")(compare)
 
 
 def run(
     formula: Annotated[str, typer.Argument(help="Composition, such as LiPO2F2.")],
-    phase: Annotated[str, typer.Option(help="State of the material: amorphous.")] = "amorphous",
+    phase: Annotated[str, typer.Option(help="both, crystalline or amorphous.")] = "both",
     preset: Annotated[str, typer.Option(help="quick, standard or paper.")] = "standard",
     potential: Annotated[
         str | None, typer.Option(help="Name of the potential (vitrion potential list).")
     ] = None,
+    structure: Annotated[
+        Path | None,
+        typer.Option(help="The crystal, where it is known; 'known' takes one that ships."),
+    ] = None,
+    landscape: Annotated[
+        bool, typer.Option(help="Compute defects and the site-energy landscape.")
+    ] = True,
     temperatures: Annotated[
         str | None, typer.Option(help="Temperatures in K with commas between.")
     ] = None,
     replicas: Annotated[int | None, typer.Option(help="Independent glasses.")] = None,
+    max_relaxations: Annotated[
+        int | None, typer.Option(help="Budget of the search for the crystal.")
+    ] = None,
     volume_per_atom: Annotated[
-        float | None, typer.Option(help="Packed volume per atom in A3.")
+        float | None, typer.Option(help="Packed volume of the glass per atom in A3.")
     ] = None,
     timestep: Annotated[float | None, typer.Option(help="Time step in fs.")] = None,
     mobile: Annotated[str | None, typer.Option(help="Species that moves.")] = None,
@@ -52,26 +65,25 @@ def run(
         bool, typer.Option("--allow-unbalanced", help="Accept a formula that is not neutral.")
     ] = False,
 ) -> None:
-    """Make the glass of a composition and measure its ionic conductivity.
+    """Find the crystal of a composition, make its glass, and measure and explain both.
 
     Run again after any interruption it goes on where it was; a finished run is looked up.
     """
-    from vitrion.database.job_store import SQLiteJobStore
-    from vitrion.flows.display import RunDisplay
-    from vitrion.flows.request import RunRequest, run_request
+    from vitrion.cli_results import print_result
+    from vitrion.flows.request import RunRequest, read_crystal, run_request
     from vitrion.settings import get_settings
 
     settings = get_settings()
-    count = settings.workers if workers is None else workers
-    if count < 1:
-        raise InputError(f"There must be at least one worker, not {count}.")
     request = RunRequest(
         formula=formula,
         phase=phase,
         preset=preset,
         potential=potential,
+        crystal=None if structure is None else read_crystal(str(structure), formula),
+        landscape=landscape,
         temperatures_K=_numbers(temperatures),
         n_replicas=replicas,
+        max_relaxations=max_relaxations,
         volume_per_atom_A3=volume_per_atom,
         timestep_fs=timestep,
         mobile=mobile,
@@ -79,17 +91,127 @@ def run(
         allow_unbalanced=allow_unbalanced,
     ).checked()
     folder = (store or settings.store).expanduser().absolute()
+    count = _count(settings.workers if workers is None else workers)
+    console.print(_headline(request, folder), highlight=False, soft_wrap=True)
+    with _open_store(folder) as job_store, _display() as display:
+        result = run_request(request, job_store, folder, workers=count, on_change=display.update)
+    print_result(console, request, result)
+    if result.report.errors:
+        raise typer.Exit(1)
+
+
+def screen(
+    compositions: Annotated[
+        Path | None, typer.Argument(help="CSV file with a column 'formula', or one a line.")
+    ] = None,
+    grid: Annotated[
+        str | None, typer.Option(help="End members of a grid, such as LiF-Li3PO4-P2O5.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Steps along each edge of the grid.")] = 4,
+    known: Annotated[
+        bool, typer.Option("--known", help="Add the SEI crystals that ship, for comparison.")
+    ] = False,
+    phase: Annotated[str, typer.Option(help="both, crystalline or amorphous.")] = "amorphous",
+    preset: Annotated[str, typer.Option(help="quick, standard or paper.")] = "quick",
+    potential: Annotated[str | None, typer.Option(help="Name of the potential.")] = None,
+    landscape: Annotated[
+        bool, typer.Option(help="Compute defects and the site-energy landscape.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
+    store: Annotated[
+        Path | None, typer.Option("--store", help="Folder for results and trajectories.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes of one thread each.")] = None,
+) -> None:
+    """Run many compositions one after the other; what the store holds is not run again.
+
+    One that fails is told at the end, and does not stop the others.
+    """
+    from vitrion.cli_results import print_screen
+    from vitrion.flows.request import RunRequest
+    from vitrion.flows.screen import composition_grid, known_requests, read_compositions, run_screen
+    from vitrion.settings import get_settings
+
+    wanted = read_compositions(compositions) if compositions is not None else []
+    wanted += composition_grid(grid, steps) if grid is not None else []
+    common = {"preset": preset, "potential": potential, "landscape": landscape, "seed": seed}
+    requests = [RunRequest(formula=formula, phase=phase, **common) for formula in wanted]
+    requests += known_requests(**common) if known else []
+    if not requests:
+        raise InputError("Name a file of compositions, a --grid of end members, or --known.")
+    requests = [request.checked() for request in requests]  # all, before anything is run
+    settings = get_settings()
+    folder = (store or settings.store).expanduser().absolute()
+    count = _count(settings.workers if workers is None else workers)
+    with _open_store(folder) as job_store, _display() as display:
+        outcomes = run_screen(
+            requests,
+            job_store,
+            folder,
+            workers=count,
+            on_change=display.update,
+            on_start=lambda k, request: console.print(
+                f"{k + 1} of {len(requests)}: {_headline(request, folder)}",
+                highlight=False,
+                soft_wrap=True,
+            ),
+        )
+    print_screen(console, outcomes)
+    if any(outcome.error for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="Formula or identifier; FORMULA:PHASE for one.")],
+    second: Annotated[
+        str | None, typer.Argument(help="The other; without it, crystal against glass.")
+    ] = None,
+    store: Annotated[Path | None, typer.Option("--store", help="Store to look them up in.")] = None,
+) -> None:
+    """Lay two materials of the store, or the crystal and the glass of one, side by side."""
+    from vitrion.cli_results import comparison_table
+    from vitrion.database.client import VitrionClient
+
+    with VitrionClient(store) as client:
+        if second is None:
+            found = _reports(client, first)
+            if len(found) < 2:
+                raise InputError(
+                    f"The store has but one phase of {first}: name what to compare it with."
+                )
+            pair = found[0], found[1]
+        else:
+            pair = _reports(client, first)[-1], _reports(client, second)[-1]
+    console.print(comparison_table(*pair))
+
+
+def _reports(client: VitrionClient, text: str) -> list[MaterialReport]:
+    from vitrion.report.material import find_reports
+
+    name, _, phase = text.partition(":")
+    return find_reports(client, name, phase or None)
+
+
+def _open_store(folder: Path) -> AbstractContextManager[JobStore]:
+    from contextlib import closing
+
+    from vitrion.database.job_store import SQLiteJobStore
+
     job_store = SQLiteJobStore(str(folder))
     job_store.connect()
-    console.print(_headline(request, folder), highlight=False, soft_wrap=True)
-    try:
-        with RunDisplay() as display:
-            result = run_request(
-                request, job_store, folder, workers=count, on_change=display.update
-            )
-    finally:
-        job_store.close()
-    _print_result(request, result)
+    return closing(job_store)
+
+
+def _display() -> RunDisplay:
+    from vitrion.flows.display import RunDisplay
+
+    return RunDisplay()
+
+
+def _count(workers: int) -> int:
+    if workers < 1:
+        raise InputError(f"There must be at least one worker, not {workers}.")
+    return workers
 
 
 def _numbers(text: str | None) -> tuple[float, ...]:
@@ -102,111 +224,10 @@ def _numbers(text: str | None) -> tuple[float, ...]:
 
 
 def _headline(request: RunRequest, folder: Path) -> str:
+    phases = {"both": "crystal and glass", "crystalline": "crystal", "amorphous": "glass"}
+    glasses = "" if request.phase == "crystalline" else f"{request.n_replicas} glass(es), "
     return (
-        f"{request.formula}, {request.phase}: {request.n_replicas} glass(es), "
+        f"{request.formula}, {phases[request.phase]}: {glasses}"
         f"{', '.join(f'{t:g}' for t in request.temperatures_K)} K, potential {request.potential}, "
         f"seed {request.seed}\nResults and trajectories in {folder}, run {request.run_id}"
     )
-
-
-def _print_result(request: RunRequest, result: RunResult) -> None:
-    if not result.report.completed:
-        console.print("This run was finished before; its results:")
-    _print_glasses(result)
-    console.print(_transport_table(result.conductivity))
-    for line in _summary(request, result.conductivity):
-        console.print(line, highlight=False, soft_wrap=True)
-    console.print("How much to trust it", style="bold")
-    for line in _trust(result):
-        console.print(f"- {line}", highlight=False, soft_wrap=True)
-
-
-def _print_glasses(result: RunResult) -> None:
-    table = Table("glass", "verdict", "density (g/cm3)", "species of the formers", title="Glasses")
-    for number, glass in enumerate(result.glasses):
-        verdict = "amorphous" if glass.is_amorphous else "NOT amorphous"
-        density = glass.density_equilibrated_g_per_cm3
-        table.add_row(
-            str(number),
-            verdict,
-            "-" if density is None else f"{density:.2f}",
-            _species(glass.speciation),
-        )
-    console.print(table)
-
-
-def _species(speciation: Speciation) -> str:
-    """Write down the surroundings of all formers, then bridges and loose ligands."""
-    counts = [count for kinds in speciation.centers.values() for count in kinds.items()]
-    words = [f"{n} {name}" for name, n in sorted(counts, key=lambda item: -item[1])]
-    words += [f"{n} {name}" for name, n in speciation.bridges.items()]
-    return ", ".join(words + [f"{n} loose {name}" for name, n in speciation.loose.items()])
-
-
-def _transport_table(document: ConductivityDoc) -> Table:
-    table = Table("T (K)", "D* (cm2/s)", "95 %", "sigma (mS/cm)", "95 %", "Haven", "hops")
-    table.title = "Transport (interval, or upper bound where nothing diffuses)"
-    for result in document.results:
-        diffusivity = _cells(result.self_diffusivity, result.diffusivity_bound_cm2_s)
-        conductivity = _cells(result.conductivity, result.conductivity_bound_mS_cm)
-        haven = "-" if result.haven_ratio is None else f"{result.haven_ratio.value:.2f}"
-        table.add_row(
-            f"{result.temperature_K:g}", *diffusivity, *conductivity, haven, _hops(result)
-        )
-    return table
-
-
-def _hops(result: TransportResult) -> str:
-    floor = result.hops.relative_error_floor
-    return f"{result.hops.n_hops} (error >= {floor:.0%})" if result.hops.n_hops else "0"
-
-
-def _cells(estimate: Estimate | None, bound: float | None) -> tuple[str, str]:
-    if estimate is not None:
-        low, high = estimate.interval_95
-        return f"{estimate.value:.2e}", f"{low:.1e} to {high:.1e}"
-    return ("-", "") if bound is None else (f"< {bound:.1e}", "95 % bound")
-
-
-def _summary(request: RunRequest, document: ConductivityDoc) -> list[str]:
-    lines = []
-    fit = document.arrhenius
-    interval = None if fit is None else fit.activation_energy_interval()
-    if document.activation_energy_eV is not None and interval is not None:
-        lines.append(
-            f"Activation energy: {document.activation_energy_eV:.2f} eV "
-            f"(95 %: {interval[0]:.2f} to {interval[1]:.2f})"
-        )
-    if document.conductivity_300K is not None:
-        low, high = document.conductivity_300K.interval_95
-        lines.append(
-            f"sigma(300 K) of amorphous {request.formula}: "
-            f"{document.conductivity_300K.value:.2g} mS/cm (95 %: {low:.1g} to {high:.1g})"
-        )
-    elif document.conductivity_bound_300K is not None:
-        lines.append(f"sigma(300 K): below {document.conductivity_bound_300K:.2g} mS/cm (95 %)")
-    else:
-        lines.append("sigma(300 K): no value, because the fit is refused (below).")
-    return lines
-
-
-def _trust(result: RunResult) -> list[str]:
-    """Say in sentences what limits the result."""
-    document = result.conductivity
-    lines = [] if document.arrhenius is None else [*document.arrhenius.refusals]
-    potential = document.provenance.potential
-    if potential is not None:
-        lines.append(
-            f"Potential {potential.name} {potential.version} ({potential.functional}); trained on "
-            f"{potential.training_set}."
-        )
-    if document.trust is not None:
-        lines.append(document.trust.statement)
-    for number, glass in enumerate(result.glasses):
-        lines += [f"Glass {number}: {remark}" for remark in glass.remarks]
-    for at in document.results:
-        lines += [f"{at.temperature_K:g} K: {warning}" for warning in at.warnings]
-    lines += [f"Run {name} failed: {error}" for name, error in document.failures.items()]
-    if document.plan is not None:
-        lines.append(document.plan.reason)
-    return lines

@@ -17,7 +17,7 @@ def test_defaults_are_written_out_and_name_the_run():
     assert request.potential_sha256
     assert request.run_id == make(mobile="Li").checked().run_id
     assert request.run_id != make(seed=1).checked().run_id
-    assert request.run_id.startswith("LiPO2F2-amorphous-")
+    assert request.run_id.startswith("LiPO2F2-both-")
 
 
 def test_the_jobs_know_the_run_they_belong_to():

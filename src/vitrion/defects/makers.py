@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from vitrion.errors import InputError
 from vitrion.potentials import describe_potential, force_field, get_potential, load_calculator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from ase.calculators.calculator import Calculator
     from atomate2.vasp.jobs.base import BaseVaspMaker
@@ -263,7 +264,7 @@ class LandscapeMaker(Maker):
     def make(
         self,
         structures: Sequence[Structure] | Structure,
-        trajectories: Sequence[str] = (),
+        trajectories: Sequence[str] | Mapping[str, Any] = (),
     ) -> Flow:
         """Make the flow.
 
@@ -271,8 +272,9 @@ class LandscapeMaker(Maker):
         ----------
         structures : Structure or sequence of Structure
             The crystal, or the replicas of the glass.
-        trajectories : sequence of str, optional
-            Dynamics for the density: of the first structure, at one temperature.
+        trajectories : sequence of str or mapping, optional
+            Dynamics of the first structure, for the density; or the ``trajectories`` of a
+            ConductivityDoc, of which those of its first structure are taken.
 
         Returns
         -------
@@ -289,14 +291,14 @@ class LandscapeMaker(Maker):
                 defects.append_name(f" {k}")
             jobs.append(defects)
         mobile = self.defect_maker.settings.mobile
-        joined = join_landscape([d.output for d in jobs], list(trajectories), mobile)
+        joined = join_landscape([d.output for d in jobs], trajectories, mobile)
         return Flow([*jobs, joined], output=joined.output, name=self.name)
 
 
 @job(name="join landscape", output_schema=SiteEnergyLandscapeDoc)
 def join_landscape(
     documents: Sequence[DefectDoc | dict],
-    trajectories: Sequence[str] = (),
+    trajectories: Sequence[str] | Mapping[str, Any] = (),
     mobile: str | None = None,
 ) -> SiteEnergyLandscapeDoc:
     """Join the defects of all replicas, and the density of their dynamics."""
@@ -309,11 +311,25 @@ def join_landscape(
     ]
     barriers = [
         found
-        for trajectory in trajectories
+        for trajectory in _paths(trajectories)
         if (found := trajectory_barrier(trajectory, mobile or parsed[0].mobile_species))
     ]
     lowest = min(barriers, key=lambda barrier: barrier.temperature_K, default=None)
     return landscape(parsed, density_barrier=lowest)
+
+
+def _paths(trajectories: Sequence[str] | Mapping[str, Any]) -> list[str]:
+    """Return the paths of runs; of a conductivity's, those of its first structure, production."""
+    if not isinstance(trajectories, Mapping):
+        return list(trajectories)
+    runs = [parts for name, parts in trajectories.items() if name.startswith("s0-")]
+    # The first part of a run is its equilibration; the longest of the others says most.
+    longest = [max(parts[1:], key=lambda part: _field(part, "n_frames")) for parts in runs]
+    return [str(_field(part, "path")) for part in longest]
+
+
+def _field(reference: Any, name: str) -> Any:
+    return reference[name] if isinstance(reference, Mapping) else getattr(reference, name)
 
 
 def trajectory_barrier(trajectory: str, mobile: str) -> DensityBarrier | None:

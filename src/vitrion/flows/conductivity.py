@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jobflow import Flow, Maker
+import numpy as np
+from jobflow import Flow, Maker, job
 
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
 from vitrion.amorphous.settings import MeltQuenchSettings
+from vitrion.defects.geometry import face_distances
 from vitrion.flows.presets import get_preset
 from vitrion.potentials import get_potential
 from vitrion.transport.makers import ConductivityMaker
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from pymatgen.core import Composition, Structure
+
+    from vitrion.documents.base import Phase
+    from vitrion.flows.presets import Preset
 
 
 @dataclass
@@ -86,32 +91,23 @@ class GlassConductivityMaker(Maker):
             If there is no such preset or potential, or a value is not valid.
         """
         chosen = get_preset(preset)
-        temperatures = tuple(float(t) for t in temperatures_K or chosen.temperatures_K)
         replicas = chosen.n_replicas if n_replicas is None else n_replicas
         settings = MeltQuenchSettings.preset(preset, seed=seed, **(glass or {}))
-        first_ps = kwargs.pop("first_ps", chosen.first_ps)
-        first_round = first_ps * len(temperatures) * max(replicas, 1)
-        conductivity: dict[str, Any] = {
-            "potential": potential,
-            "temperatures_K": temperatures,
-            "mobile": mobile,
-            "equilibration_ps": chosen.equilibration_ps,
-            "first_ps": first_ps,
-            "budget_ps": first_round * (1 + chosen.extension),
-            "target": chosen.target,
-            "phase": "amorphous",
-            "reference_potential": _second_opinion(potential),
-            **kwargs,
-        }
-        maker = ConductivityMaker(**conductivity)
-        dynamics = {**maker.settings.model_dump(), "seed": seed}
-        maker.settings = type(maker.settings)(**dynamics)
         return cls(
             glass_maker=GlassReplicasMaker(
                 melt_quench_maker=MeltQuenchMaker.from_potential(potential, settings),
                 n_replicas=replicas,
             ),
-            conductivity_maker=maker,
+            conductivity_maker=conductivity_maker(
+                chosen,
+                "amorphous",
+                n_structures=replicas,
+                potential=potential,
+                temperatures_K=temperatures_K,
+                mobile=mobile,
+                seed=seed,
+                **kwargs,
+            ),
         )
 
     def make(
@@ -136,6 +132,112 @@ class GlassConductivityMaker(Maker):
         measured = self.conductivity_maker.make([glass.structure for glass in glasses.output])
         output = {"glasses": glasses.output, "conductivity": measured.output}
         return Flow([glasses, measured], output=output, name=self.name)
+
+
+@dataclass
+class CrystalConductivityMaker(Maker):
+    """Measure the conductivity of a crystal in a supercell.
+
+    Parameters
+    ----------
+    name : str
+        The name of the flows.
+    min_side_A : float
+        Least distance in A between opposite faces of the supercell.
+    conductivity_maker : ConductivityMaker
+        Measures it.
+    """
+
+    name: str = "crystal conductivity"
+    min_side_A: float = 11.0
+    conductivity_maker: ConductivityMaker = field(
+        default_factory=lambda: ConductivityMaker(phase="crystalline")
+    )
+
+    @classmethod
+    def from_preset(
+        cls,
+        preset: str = "standard",
+        *,
+        potential: str | None = None,
+        temperatures_K: Sequence[float] = (),
+        mobile: str | None = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> Self:
+        """Make the Maker of a preset; see :meth:`GlassConductivityMaker.from_preset`."""
+        chosen = get_preset(preset)
+        maker = conductivity_maker(
+            chosen,
+            "crystalline",
+            potential=potential,
+            temperatures_K=temperatures_K,
+            mobile=mobile,
+            seed=seed,
+            **kwargs,
+        )
+        return cls(min_side_A=chosen.crystal_side_A, conductivity_maker=maker)
+
+    def make(self, structure: Structure, prev_dir: str | Path | None = None) -> Flow:
+        """Make the flow.
+
+        Parameters
+        ----------
+        structure : Structure
+            A cell of the crystal, relaxed with the potential.
+        prev_dir : str or Path, optional
+            Directory of an earlier measurement, to continue it there.
+
+        Returns
+        -------
+        Flow
+            Its output is the :class:`~vitrion.documents.conductivity.ConductivityDoc`.
+        """
+        cell = repeat_cell(structure, self.min_side_A)
+        measured = self.conductivity_maker.make(cell.output, prev_dir=prev_dir)
+        measured.append_name("crystal ", prepend=True)
+        return Flow([cell, measured], output=measured.output, name=self.name)
+
+
+@job(name="supercell")
+def repeat_cell(structure: Structure, min_side_A: float) -> Structure:
+    """Repeat a cell until opposite faces are ``min_side_A`` apart."""
+    repeated = structure.copy(site_properties={})
+    counts = np.ceil(min_side_A / face_distances(structure.lattice.matrix) - 1e-6)
+    repeated.make_supercell(np.diag(np.maximum(counts, 1).astype(int)))
+    return repeated
+
+
+def conductivity_maker(
+    preset: Preset,
+    phase: Phase,
+    *,
+    n_structures: int = 1,
+    potential: str | None = None,
+    temperatures_K: Sequence[float] = (),
+    mobile: str | None = None,
+    seed: int = 0,
+    **kwargs: Any,
+) -> ConductivityMaker:
+    """Return the Maker of a preset for some structures of one phase."""
+    temperatures = tuple(float(t) for t in temperatures_K or preset.temperatures_K)
+    first_ps = kwargs.pop("first_ps", preset.first_ps)
+    first_round = first_ps * len(temperatures) * max(n_structures, 1)
+    values: dict[str, Any] = {
+        "potential": potential,
+        "temperatures_K": temperatures,
+        "mobile": mobile,
+        "equilibration_ps": preset.equilibration_ps,
+        "first_ps": first_ps,
+        "budget_ps": first_round * (1 + preset.extension),
+        "target": preset.target,
+        "phase": phase,
+        "reference_potential": _second_opinion(potential),
+        **kwargs,
+    }
+    maker = ConductivityMaker(**values)
+    maker.settings = type(maker.settings)(**{**maker.settings.model_dump(), "seed": seed})
+    return maker
 
 
 def _second_opinion(potential: str | None) -> str | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from vitrion.errors import InputError
 
 
 class Preset(BaseModel):
-    """Size of a conductivity run; the glass's own preset of the same name goes with it."""
+    """Size of a run; the glass's own preset of the same name goes with it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -20,7 +22,14 @@ class Preset(BaseModel):
         description="How much of the first round may be spent again where the target is missed."
     )
     target: float = Field(description="Relative standard error of sigma(300 K) that is asked for.")
+    crystal_side_A: float = Field(description="Least width of the crystal's supercell in A.")
+    search: dict[str, Any] = Field(description="Fields of the SearchSettings of each job.")
+    search_jobs: int = Field(description="Jobs of each round of the search, side by side.")
+    defects: dict[str, Any] = Field(description="Fields of the DefectSettings.")
 
+
+# A landscape needs pairs far apart; those that are near add nothing to it.
+KINDS = ("insertion", "vacancy", "far")
 
 # The ladders stay low: to 300 K, 700 to 1100 K leaves a factor 8 at 95 %, 500 to 900 K one of 2.7.
 PRESETS = {
@@ -28,9 +37,26 @@ PRESETS = {
         n_replicas=2,
         temperatures_K=(600, 750),
         equilibration_ps=1.5,
-        first_ps=13.5,
+        first_ps=9.0,
         extension=0.0,
         target=0.5,
+        crystal_side_A=8.0,
+        search={
+            "candidates": {"diffusion": 8, "random": 2, "substitution": 2},
+            "formula_units": (1, 2),
+            "hosts": 1,
+            "fillings": 2,
+            "max_rounds": 1,
+            "polished": 2,
+        },
+        search_jobs=2,
+        defects={
+            "kinds": KINDS,
+            "max_sites": 4,
+            "fmax_eV_A": 0.1,
+            "max_steps": 150,
+            "convergence_sides_A": (),
+        },
     ),
     "standard": Preset(
         n_replicas=3,
@@ -39,6 +65,10 @@ PRESETS = {
         first_ps=50,
         extension=1.0,
         target=0.3,
+        crystal_side_A=11.0,
+        search={},
+        search_jobs=2,
+        defects={"kinds": KINDS, "max_sites": 20, "barriers": {"max_hops": 12}},
     ),
     "paper": Preset(
         n_replicas=5,
@@ -47,6 +77,10 @@ PRESETS = {
         first_ps=500,
         extension=2.0,
         target=0.2,
+        crystal_side_A=14.0,
+        search={"max_relaxations": 4000, "max_rounds": 25},
+        search_jobs=4,
+        defects={"kinds": KINDS, "max_sites": 60, "barriers": {"max_hops": 60}},
     ),
 }
 

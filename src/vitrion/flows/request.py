@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,12 +26,21 @@ if TYPE_CHECKING:
 
     from jobflow import Flow, JobStore
 
-    from vitrion.documents.amorphous import AmorphousDoc
-    from vitrion.documents.conductivity import ConductivityDoc
+    from vitrion.documents.base import VitrionDoc
 
 RUNS_FOLDER = "runs"
 REQUEST_KEY = "vitrion_request"
 COLDEST_K, HOTTEST_K = 50.0, 3000.0
+KINDS = (
+    "conductivity",
+    "amorphous",
+    "polymorphs",
+    "defects",
+    "site_energy_landscape",
+    "comparison",
+)
+"""Documents of a run that its result is told from."""
+_WITHOUT: dict[str, dict[str, None]] = {"defects": {"relaxed_structures": None}}
 
 
 class RunRequest(BaseModel):
@@ -40,12 +49,19 @@ class RunRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     formula: str = Field(description="Composition.")
-    phase: Literal["amorphous"] = Field("amorphous", description="State of the material.")
+    phase: Literal["both", "crystalline", "amorphous"] = Field(
+        "both", description="Crystal, glass, or both side by side."
+    )
+    crystal: dict[str, Any] | None = Field(
+        None, description="The crystal, as pymatgen writes it; None searches for it."
+    )
+    landscape: bool = Field(True, description="Whether defects and landscapes are computed.")
     preset: str = Field("standard", description="quick, standard or paper.")
     potential: str | None = Field(None, description="Name in the registry of potentials.")
     potential_sha256: str | None = Field(None, description="SHA-256 of its file; filled in.")
     temperatures_K: tuple[float, ...] = Field((), description="Temperatures in K, if not preset's.")
     n_replicas: int | None = Field(None, ge=1, le=100, description="Independent glasses.")
+    max_relaxations: int | None = Field(None, ge=1, description="Budget of the crystal search.")
     volume_per_atom_A3: float | None = Field(None, description="Packed volume per atom in A3.")
     mobile: str | None = Field(None, description="Mobile species.")
     timestep_fs: float | None = Field(None, description="Time step in fs.")
@@ -102,7 +118,9 @@ class RunRequest(BaseModel):
 
     def make_flow(self) -> Flow:
         """Return the flow that carries the request out; its jobs know the name of the run."""
-        from vitrion.flows.conductivity import GlassConductivityMaker
+        from pymatgen.core import Structure
+
+        from vitrion.flows.ion_conductor import IonConductorMaker
 
         options: dict[str, Any] = {}
         glass: dict[str, Any] = {"volume_per_atom_A3": self.volume_per_atom_A3}
@@ -113,17 +131,24 @@ class RunRequest(BaseModel):
             options["settings"] = MDSettings(
                 timestep_fs=self.timestep_fs, save_interval_fs=25 * self.timestep_fs
             )
-        maker = GlassConductivityMaker.from_preset(
+        search = None
+        if self.max_relaxations is not None:
+            search = {"max_relaxations": self.max_relaxations}
+        maker = IonConductorMaker.from_preset(
             self.preset,
+            phase=self.phase,
+            landscape=self.landscape,
             potential=self.potential,
             temperatures_K=self.temperatures_K,
             n_replicas=self.n_replicas,
             mobile=self.mobile,
             seed=self.seed,
             glass=glass,
+            search=search,
             **options,
         )
-        flow = maker.make(self.formula)
+        crystal = None if self.crystal is None else Structure.from_dict(self.crystal)
+        flow = maker.make(self.formula, crystal)
         flow.update_metadata({REQUEST_KEY: self.run_id})
         return flow
 
@@ -134,16 +159,23 @@ class RunResult:
 
     Attributes
     ----------
-    conductivity : ConductivityDoc
-    glasses : list of AmorphousDoc
-        One for each replica.
+    documents : dict of str to list of VitrionDoc
+        By property name; a kind that the run did not make is not there.
     report : RunReport
-        What ran now and what was there already.
+        What ran now, what was there already, and what failed.
     """
 
-    conductivity: ConductivityDoc
-    glasses: list[AmorphousDoc] = field(default_factory=list)
+    documents: dict[str, list[Any]] = field(default_factory=dict)
     report: RunReport = field(default_factory=RunReport)
+
+    def of_kind(self, kind: str, phase: str | None = None) -> list[Any]:
+        """Return the documents of a kind, all or those of one phase."""
+        found = self.documents.get(kind, [])
+        return [document for document in found if phase in (None, document.phase)]
+
+    def the(self, kind: str, phase: str | None = None) -> Any:
+        """Return the newest document of a kind, or None."""
+        return next(reversed(self.of_kind(kind, phase)), None)
 
 
 def run_request(
@@ -172,7 +204,7 @@ def run_request(
     InputError
         If another process is at work on the same run.
     SimulationError
-        If a job fails.
+        If no conductivity comes of it.
     StoreError
         If a finished run's documents are not in the store.
     """
@@ -183,28 +215,61 @@ def run_request(
         workers=workers,
         on_change=on_change,
     )
-    report.raise_for_errors()
-    return RunResult(
-        conductivity=cast("ConductivityDoc", _documents(store, request, "conductivity")[-1]),
-        glasses=cast("list[AmorphousDoc]", _documents(store, request, "amorphous")),
-        report=report,
-    )
-
-
-def _documents(store: JobStore, request: RunRequest, property_name: str) -> list[Any]:
-    from vitrion.documents.base import document_classes
-
-    criteria = {
-        f"metadata.{REQUEST_KEY}": request.run_id,
-        "output.property_name": property_name,
-    }
-    newest: dict[str, dict[str, Any]] = {}
-    for found in store.query(criteria, sort={"index": 1}, load=True):
-        newest[found["uuid"]] = found["output"]
-    if not newest:
+    documents = find_documents(store, request)
+    if "conductivity" not in documents:
+        report.raise_for_errors()
         raise StoreError(
             f"The run {request.run_id} is finished but its documents are not in the store: name "
             "the store it was made with, or remove its folder to run it again."
         )
-    document_class = document_classes()[property_name]
-    return [document_class.model_validate(output) for output in newest.values()]
+    return RunResult(documents, report)
+
+
+def read_crystal(source: str, formula: str) -> dict[str, Any]:
+    """Return the crystal of a request.
+
+    Parameters
+    ----------
+    source : str
+        A structure file, or ``known`` for the structure of that formula that ships.
+    formula : str
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    from vitrion.defects.command import read_structure
+    from vitrion.polymorphs.hull import shipped_references
+
+    if source != "known":
+        return read_structure(source).copy(site_properties={}).as_dict()
+
+    wanted = parse_composition(formula).reduced_formula
+    for structure in shipped_references().values():
+        if structure.composition.reduced_formula == wanted:
+            return structure.as_dict()
+    raise InputError(f"No structure of {formula} ships: give a file.")
+
+
+def find_documents(store: JobStore, request: RunRequest) -> dict[str, list[VitrionDoc]]:
+    """Return what a store holds of a request's results, by kind."""
+    from vitrion.documents.base import document_classes
+
+    criteria = {
+        f"metadata.{REQUEST_KEY}": request.run_id,
+        "output.property_name": {"$in": list(KINDS)},
+    }
+    newest: dict[str, dict[str, Any]] = {}
+    # Large parts stay in their store: nobody reads relaxed defects off a table.
+    for found in store.query(criteria, sort={"index": 1}):
+        newest[found["uuid"]] = {
+            **found["output"],
+            **_WITHOUT.get(found["output"]["property_name"], {}),
+        }
+    classes = document_classes()
+    documents: dict[str, list[VitrionDoc]] = {}
+    for output in newest.values():
+        kind = output["property_name"]
+        documents.setdefault(kind, []).append(classes[kind].model_validate(output))
+    return documents

@@ -55,6 +55,22 @@ class Estimate(Model):
         """Return the estimate of this quantity times an exactly known positive factor."""
         return self.model_copy(update={"value": self.value * factor})
 
+    def over(self, other: Estimate) -> Estimate:
+        """Return this quantity divided by an independent one.
+
+        The errors of the logarithms add in quadrature, with the degrees of freedom of Welch and
+        Satterthwaite (Biometrics Bulletin 2, 110, 1946).
+        """
+        variances = (self.relative_error**2, other.relative_error**2)
+        freedoms = (self.degrees_of_freedom, other.degrees_of_freedom)
+        scatter = sum(v * v / f for v, f in zip(variances, freedoms, strict=True))
+        return Estimate(
+            value=self.value / other.value,
+            relative_error=math.sqrt(sum(variances)),
+            degrees_of_freedom=sum(variances) ** 2 / scatter if scatter else math.inf,
+            log_shift=self.log_shift - other.log_shift,
+        )
+
     def quantile(self, probability: float) -> float:
         """Return the quantile of the intervals' distribution in units of the standard error."""
         if math.isinf(self.degrees_of_freedom):

@@ -1,0 +1,210 @@
+"""The tables and sentences that the commands end with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from vitrion.amorphous.speciation import Speciation
+    from vitrion.documents.amorphous import AmorphousDoc
+    from vitrion.documents.comparison import ComparisonDoc
+    from vitrion.documents.conductivity import ConductivityDoc
+    from vitrion.documents.polymorph import PolymorphDoc
+    from vitrion.flows.request import RunRequest, RunResult
+    from vitrion.flows.screen import Outcome
+    from vitrion.report.material import MaterialReport
+    from vitrion.transport.result import Estimate, TransportResult
+
+BEST = 5
+"""Crystals of a search that are shown."""
+
+PHASES = {"crystalline": "crystal", "amorphous": "glass"}
+
+
+def print_result(console: Console, request: RunRequest, result: RunResult) -> None:
+    """Print all that a run has found: details first, what it comes down to last."""
+    if not result.report.completed:
+        console.print("This run was finished before; its results:")
+    found = result.the("polymorphs")
+    if found is not None:
+        console.print(_polymorph_table(found))
+    glasses = result.of_kind("amorphous")
+    if glasses:
+        console.print(_glass_table(glasses))
+    for document in result.of_kind("conductivity"):
+        console.print(_transport_table(document))
+    reports = _reports(result)
+    table = comparison_table(*reports) if len(reports) == 2 else figure_table(reports[0])
+    console.print(table)
+    for line in _verdicts(result.the("comparison")):
+        console.print(line, highlight=False, soft_wrap=True)
+    console.print("How much to trust it", style="bold")
+    for line in _trust(result):
+        console.print(f"- {line}", highlight=False, soft_wrap=True)
+
+
+def print_screen(console: Console, outcomes: Sequence[Outcome]) -> None:
+    """Print one line for each composition and phase, the best conductor first."""
+    from vitrion.report.comparison import activation_energy, conductivity_300K
+
+    table = Table("material", "sigma(300 K) (mS/cm)", "Ea (eV)", title="Screen (95 % intervals)")
+    rows = []
+    for outcome in outcomes:
+        for report in _reports(outcome.result) if outcome.result else []:
+            sigma, barrier = conductivity_300K(report), activation_energy(report)
+            rank = 0.0 if sigma is None else (sigma.value or 0.0)
+            texts = ("-" if q is None else q.text for q in (sigma, barrier))
+            rows.append((rank, (report.name, *texts)))
+    for _, cells in sorted(rows, key=lambda row: -row[0]):
+        table.add_row(*cells)
+    console.print(table)
+    for outcome in outcomes:
+        if outcome.error:
+            console.print(
+                f"{outcome.request.formula}: {outcome.error}", highlight=False, soft_wrap=True
+            )
+
+
+def comparison_table(first: MaterialReport, second: MaterialReport) -> Table:
+    """Return two materials side by side, with what the paper has."""
+    from vitrion.report.comparison import compare
+
+    rows = [row.cells() for row in compare(first, second)]
+    columns = ["", first.name, second.name, "change", "paper"]
+    if not any(row[-1] != "-" for row in rows):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    table = Table(*columns, title=f"{first.name} against {second.name} (95 % intervals)")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def figure_table(report: MaterialReport) -> Table:
+    """Return the figures of one material."""
+    from vitrion.report.comparison import figures_of
+
+    table = Table("", report.name, title=f"{report.name} (95 % intervals)")
+    for name, unit, quantity in figures_of(report):
+        table.add_row(f"{name} ({unit})" if unit else name, quantity.text)
+    return table
+
+
+def _reports(result: RunResult) -> list[MaterialReport]:
+    """Return what the run has of each phase, the crystal first."""
+    from vitrion.report.material import MaterialReport
+
+    return [
+        MaterialReport.from_documents(found)
+        for phase in PHASES
+        if (found := [d for kind in result.documents for d in result.of_kind(kind, phase)])
+    ]
+
+
+def _polymorph_table(document: PolymorphDoc) -> Table:
+    table = Table("rank", "space group", "E above hull (eV/atom)", "density (g/cm3)", "found")
+    table.title = f"Crystals, after {document.n_relaxations} relaxations: {document.stop_reason}"
+    for rank, crystal in enumerate(document.polymorphs[:BEST], start=1):
+        above = crystal.energy_above_hull_eV_per_atom
+        table.add_row(
+            str(rank),
+            crystal.space_groups[-1].symbol,
+            "-" if above is None else f"{above:.3f}",
+            f"{crystal.density_g_cm3:.2f}",
+            str(crystal.times_found),
+        )
+    return table
+
+
+def _glass_table(glasses: Sequence[AmorphousDoc]) -> Table:
+    table = Table("glass", "verdict", "density (g/cm3)", "species of the formers", title="Glasses")
+    for number, glass in enumerate(glasses):
+        verdict = "amorphous" if glass.is_amorphous else "NOT amorphous"
+        density = glass.density_equilibrated_g_per_cm3
+        table.add_row(
+            str(number),
+            verdict,
+            "-" if density is None else f"{density:.2f}",
+            _species(glass.speciation),
+        )
+    return table
+
+
+def _species(speciation: Speciation) -> str:
+    """Write down the surroundings of all formers, then bridges and loose ligands."""
+    counts = [count for kinds in speciation.centers.values() for count in kinds.items()]
+    words = [f"{n} {name}" for name, n in sorted(counts, key=lambda item: -item[1])]
+    words += [f"{n} {name}" for name, n in speciation.bridges.items()]
+    return ", ".join(words + [f"{n} loose {name}" for name, n in speciation.loose.items()])
+
+
+def _transport_table(document: ConductivityDoc) -> Table:
+    table = Table("T (K)", "D* (cm2/s)", "95 %", "sigma (mS/cm)", "95 %", "Haven", "hops")
+    phase = PHASES.get(document.phase or "", "material")
+    table.title = f"Transport in the {phase} (interval, or upper bound where nothing diffuses)"
+    for result in document.results:
+        diffusivity = _cells(result.self_diffusivity, result.diffusivity_bound_cm2_s)
+        conductivity = _cells(result.conductivity, result.conductivity_bound_mS_cm)
+        haven = "-" if result.haven_ratio is None else f"{result.haven_ratio.value:.2f}"
+        table.add_row(
+            f"{result.temperature_K:g}", *diffusivity, *conductivity, haven, _hops(result)
+        )
+    return table
+
+
+def _hops(result: TransportResult) -> str:
+    floor = result.hops.relative_error_floor
+    return f"{result.hops.n_hops} (error >= {floor:.0%})" if result.hops.n_hops else "0"
+
+
+def _cells(estimate: Estimate | None, bound: float | None) -> tuple[str, str]:
+    if estimate is not None:
+        low, high = estimate.interval_95
+        return f"{estimate.value:.2e}", f"{low:.1e} to {high:.1e}"
+    return ("-", "") if bound is None else (f"< {bound:.1e}", "95 % bound")
+
+
+def _verdicts(document: ComparisonDoc | None) -> list[str]:
+    """Say what the landscapes prove of the claim that the glass is flatter and easier to fill."""
+    if document is None:
+        return []
+    return [
+        f"The glass has the {claim.claim} {claim.figure.removesuffix('_eV').replace('_', ' ')}: "
+        f"{claim.verdict} ({claim.glass:.2f} against {claim.crystal:.2f}"
+        + (")" if claim.probability is None else f", p = {claim.probability:.2g})")
+        for claim in document.claims
+    ]
+
+
+def _trust(result: RunResult) -> list[str]:
+    """Say in sentences what limits the result."""
+    lines = [f"The step '{name}' failed: {error}" for name, error in result.report.errors.items()]
+    for number, glass in enumerate(result.of_kind("amorphous")):
+        lines += [f"Glass {number}: {remark}" for remark in glass.remarks]
+    for document in result.of_kind("conductivity"):
+        lines += _trust_conductivity(document)
+    potential = result.the("conductivity").provenance.potential
+    if potential is not None:
+        lines.append(
+            f"Potential {potential.name} {potential.version} ({potential.functional}); trained on "
+            f"{potential.training_set}."
+        )
+    return lines
+
+
+def _trust_conductivity(document: ConductivityDoc) -> list[str]:
+    phase = PHASES.get(document.phase or "", "material").capitalize()
+    lines = [] if document.arrhenius is None else [*document.arrhenius.refusals]
+    if document.trust is not None:
+        lines.append(document.trust.statement)
+    for at in document.results:
+        lines += [f"{at.temperature_K:g} K: {warning}" for warning in at.warnings]
+    lines += [f"Run {name} failed: {error}" for name, error in document.failures.items()]
+    if document.plan is not None:
+        lines.append(document.plan.reason)
+    return [f"{phase}: {line}" for line in lines]

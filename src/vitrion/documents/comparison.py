@@ -1,0 +1,159 @@
+"""The crystal and the glass of one composition side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, Field
+
+from vitrion.defects.compare import compare_landscapes
+from vitrion.documents.base import VitrionDoc
+from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.documents.provenance import Provenance
+from vitrion.errors import InputError
+from vitrion.transport.result import Estimate
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from vitrion.documents.landscape import SiteEnergyLandscapeDoc
+
+
+class ConductivityRatio(BaseModel):
+    """How much better the glass conducts than the crystal, at one temperature."""
+
+    temperature_K: float = Field(description="Temperature in K.")
+    extrapolated: bool = Field(description="Whether the dynamics were run at other temperatures.")
+    ratio: Estimate | None = Field(None, description="Conductivity of the glass over the crystal.")
+    lower_bound: float | None = Field(
+        None,
+        description="What the ratio exceeds with 90 % probability, where the crystal has but an "
+        "upper bound: lower 95 % bound of the glass over the upper 95 % bound of the crystal.",
+    )
+
+
+class LandscapeClaim(BaseModel):
+    """A figure of both landscapes, and whether the glass is flatter or easier to fill by it."""
+
+    figure: str = Field(description="Field of the landscape.")
+    claim: Literal["lower", "higher"] = Field(description="What is claimed of the glass.")
+    crystal: float = Field(description="Value of the crystal in the unit of the field.")
+    glass: float = Field(description="Mean over the glasses.")
+    error: float | None = Field(None, description="Standard error of the difference.")
+    probability: float | None = Field(
+        None, description="One-sided p value of the opposite: small where the claim is supported."
+    )
+    verdict: Literal["supported", "contradicted", "undecided"] = Field(
+        description="At 95 %; undecided where the error does not allow more."
+    )
+
+
+class ComparisonDoc(VitrionDoc):
+    """Crystal against glass: conductivities, their ratio, and the landscapes that explain it."""
+
+    key_fields: ClassVar = {
+        "ratio_300K": "ratios.0.ratio.value",
+        "ratio_300K_bound": "ratios.0.lower_bound",
+    }
+
+    property_name: str = "comparison"
+    mobile: dict[str, float] = Field(
+        default_factory=dict, description="Mobile species and their charges in e."
+    )
+    ratios: list[ConductivityRatio] = Field(
+        default_factory=list,
+        description="Ratio of the conductivities, at 300 K first, then where both were run.",
+    )
+    claims: list[LandscapeClaim] = Field(
+        default_factory=list, description="Tests of what flattens in the glass."
+    )
+
+    @classmethod
+    def from_documents(cls, crystal: dict[str, Any], glass: dict[str, Any]) -> Self:
+        """Compare the documents of a crystal and a glass; whatever is missing is left out.
+
+        Parameters
+        ----------
+        crystal, glass : dict
+            ``conductivity`` (:class:`ConductivityDoc`) and ``landscape``
+            (:class:`SiteEnergyLandscapeDoc`); each may be missing or None.
+
+        Raises
+        ------
+        InputError
+            If there is no document at all.
+        """
+        documents = [d for d in (*glass.values(), *crystal.values()) if d is not None]
+        if not documents:
+            raise InputError("There is nothing to compare: neither phase has a document.")
+        source = next((d for d in documents if d.structure is not None), documents[0])
+        mobile = next((d.mobile for d in documents if isinstance(d, ConductivityDoc)), {})
+        uuids = [uuid for d in documents for uuid in d.provenance.job_uuids]
+        return cls.from_structure(
+            source.structure,
+            material_id=source.material_id,
+            mobile=mobile,
+            ratios=conductivity_ratios(crystal.get("conductivity"), glass.get("conductivity")),
+            claims=_claims(crystal.get("landscape"), glass.get("landscape")),
+            provenance=Provenance.collect(
+                source.provenance.potential, seeds=source.provenance.seeds, job_uuids=uuids
+            ),
+        )
+
+
+def conductivity_ratios(
+    crystal: ConductivityDoc | None, glass: ConductivityDoc | None
+) -> list[ConductivityRatio]:
+    """Divide the conductivities of a glass by those of its crystal.
+
+    Parameters
+    ----------
+    crystal, glass : ConductivityDoc or None
+
+    Returns
+    -------
+    list of ConductivityRatio
+        At 300 K, extrapolated, and then at every temperature that both were run at.
+    """
+    if crystal is None or glass is None:
+        return []
+    ratios = [
+        _ratio(
+            300.0,
+            True,
+            (crystal.conductivity_300K, crystal.conductivity_bound_300K),
+            glass.conductivity_300K,
+        )
+    ]
+    measured = {result.temperature_K: result for result in crystal.results}
+    for result in glass.results:
+        found = measured.get(result.temperature_K)
+        if found is not None:
+            pair = (found.conductivity, found.conductivity_bound_mS_cm)
+            ratios.append(_ratio(result.temperature_K, False, pair, result.conductivity))
+    return ratios
+
+
+def _ratio(
+    temperature_K: float,
+    extrapolated: bool,
+    crystal: tuple[Estimate | None, float | None],
+    glass: Estimate | None,
+) -> ConductivityRatio:
+    value, bound = crystal
+    ratio = lower = None
+    if glass is not None and value is not None:
+        ratio = glass.over(value)
+    elif glass is not None and bound:
+        lower = glass.interval(0.90)[0] / bound
+    return ConductivityRatio(
+        temperature_K=temperature_K, extrapolated=extrapolated, ratio=ratio, lower_bound=lower
+    )
+
+
+def _claims(
+    crystal: SiteEnergyLandscapeDoc | None, glass: SiteEnergyLandscapeDoc | None
+) -> list[LandscapeClaim]:
+    if crystal is None or glass is None:
+        return []
+    return [LandscapeClaim(**vars(claim)) for claim in compare_landscapes(crystal, glass)]

@@ -1,0 +1,86 @@
+"""What ``vitrion search`` does: a polymorph search that is stored, and resumed after a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from vitrion.errors import StoreError
+from vitrion.flows.request import REQUEST_KEY, RUNS_FOLDER
+from vitrion.flows.runner import RunReport, run_flow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from jobflow import JobStore
+
+    from vitrion.documents.polymorph import PolymorphDoc
+    from vitrion.polymorphs.search import SearchSettings
+
+
+def run_search(
+    formula: str,
+    settings: SearchSettings,
+    store: JobStore,
+    folder: Path,
+    *,
+    potential: str | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    on_change: Callable[[dict[Path, str], RunReport], None] | None = None,
+) -> PolymorphDoc:
+    """Search for the crystals of a composition, or continue or look up an earlier search.
+
+    Parameters
+    ----------
+    formula : str
+    settings : SearchSettings
+    store : JobStore
+        Where the document goes; connected.
+    folder : Path
+        Holds one folder for each run.
+    potential : str, optional
+        Name in the registry; None takes the user's setting.
+    seed : int
+    workers : int
+        Worker processes; each makes a share of a round, so that their number enters the result.
+    on_change : callable, optional
+        See :func:`vitrion.flows.runner.run_flow`.
+
+    Raises
+    ------
+    InputError
+        If the request makes no sense, or another process is at work on it.
+    SimulationError
+        If a job of the search fails.
+    StoreError
+        If a finished search is not in the store.
+    """
+    from vitrion.documents.polymorph import PolymorphDoc
+    from vitrion.polymorphs.makers import PolymorphSearchMaker
+    from vitrion.polymorphs.search import check_request
+    from vitrion.potentials import check_elements, describe_potential
+
+    composition = check_request(formula, settings)
+    spec = describe_potential(potential)
+    check_elements(spec, [element.symbol for element in composition])
+    maker = PolymorphSearchMaker(settings, potential=spec.name, parallel=workers, seed=seed)
+    request = [settings.model_dump(mode="json"), spec.name, spec.sha256, seed, workers]
+    digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:10]
+    run_id = f"{composition.reduced_formula}-search-{digest}"
+    flow = maker.make(formula)
+    flow.update_metadata({REQUEST_KEY: run_id})
+    report = run_flow(
+        flow, store, folder / RUNS_FOLDER / run_id, workers=workers, on_change=on_change
+    )
+    report.raise_for_errors()
+    criteria = {f"metadata.{REQUEST_KEY}": run_id, "output.property_name": "polymorphs"}
+    found = store.query_one(criteria, load=True)
+    if found is None:
+        raise StoreError(
+            f"The search {run_id} is finished but not in the store: name the store it was made "
+            "with, or remove its folder to search again."
+        )
+    return PolymorphDoc.model_validate(found["output"])

@@ -1,0 +1,301 @@
+"""The whole chain for one composition: its crystal, its glass, and why one conducts better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from atomate2.forcefields.jobs import ForceFieldRelaxMaker
+from jobflow import Flow, Maker, OnMissing, job
+
+from vitrion.chemistry import default_mobile_species, parse_composition
+from vitrion.defects.makers import DefectMaker, LandscapeMaker
+from vitrion.defects.settings import DefectSettings
+from vitrion.documents.polymorph import PolymorphDoc
+from vitrion.errors import InputError, SimulationError
+from vitrion.flows.comparison import compare_phases
+from vitrion.flows.conductivity import CrystalConductivityMaker, GlassConductivityMaker
+from vitrion.flows.presets import get_preset
+from vitrion.polymorphs.makers import PolymorphSearchMaker
+from vitrion.polymorphs.search import SearchSettings
+from vitrion.potentials import force_field, get_potential
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from typing import Self
+
+    from jobflow import Job, OutputReference
+    from pymatgen.core import Composition, Structure
+
+CRYSTAL_FMAX_EV_PER_A = 0.02
+
+
+def _relax_maker(potential: str | None = None) -> ForceFieldRelaxMaker:
+    return ForceFieldRelaxMaker(
+        **force_field(potential),
+        name="relax crystal",
+        fix_symmetry=True,
+        relax_kwargs={"fmax": CRYSTAL_FMAX_EV_PER_A},
+    )
+
+
+@dataclass
+class IonConductorMaker(Maker):
+    """From a composition to the ion transport of its crystal and its glass, and the reason for it.
+
+    Search for the crystal; make the glass; measure the conductivity of both; compute the defects
+    and the site-energy landscape of both; compare. Each part is a Maker that can be replaced, and
+    a part that is None is left out.
+
+    Parameters
+    ----------
+    name : str
+        The name of the flows.
+    polymorph_maker : PolymorphSearchMaker or None
+        Finds the crystal; not used where one is given.
+    crystal_maker : CrystalConductivityMaker or None
+        Measures the crystal; None leaves the crystal out, search included.
+    glass_maker : GlassConductivityMaker or None
+        Makes and measures the glass; None leaves it out.
+    relax_maker : ForceFieldRelaxMaker or None
+        Relaxes a crystal that is given; None takes it as it is.
+    crystal_landscape_maker, glass_landscape_maker : LandscapeMaker or None
+        Defects and landscape of each.
+
+    Examples
+    --------
+    >>> flow = IonConductorMaker.from_preset("quick").make("LiPO2F2")
+    >>> sorted(flow.output)
+    ['comparison', 'crystal', 'crystal_landscape', 'glass', 'glass_landscape', 'polymorphs']
+    """
+
+    name: str = "ion conductor"
+    polymorph_maker: PolymorphSearchMaker | None = field(default_factory=PolymorphSearchMaker)
+    crystal_maker: CrystalConductivityMaker | None = field(default_factory=CrystalConductivityMaker)
+    glass_maker: GlassConductivityMaker | None = field(default_factory=GlassConductivityMaker)
+    relax_maker: ForceFieldRelaxMaker | None = field(default_factory=_relax_maker)
+    crystal_landscape_maker: LandscapeMaker | None = field(default_factory=LandscapeMaker)
+    glass_landscape_maker: LandscapeMaker | None = field(default_factory=LandscapeMaker)
+
+    @classmethod
+    def from_preset(
+        cls,
+        preset: str = "standard",
+        *,
+        phase: Literal["both", "crystalline", "amorphous"] = "both",
+        landscape: bool = True,
+        potential: str | None = None,
+        temperatures_K: Sequence[float] = (),
+        n_replicas: int | None = None,
+        mobile: str | None = None,
+        seed: int = 0,
+        glass: dict[str, Any] | None = None,
+        search: dict[str, Any] | None = None,
+        defects: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Make the Maker of a preset.
+
+        Parameters
+        ----------
+        preset : str
+            ``quick``, ``standard`` or ``paper``.
+        phase : str
+            ``crystalline`` or ``amorphous`` leaves the other out.
+        landscape : bool
+            Whether defects and landscapes are computed.
+        potential, temperatures_K, n_replicas, mobile, seed, glass
+            See :meth:`~vitrion.flows.conductivity.GlassConductivityMaker.from_preset`.
+        search : dict, optional
+            Fields of :class:`~vitrion.polymorphs.search.SearchSettings` to set otherwise.
+        defects : dict, optional
+            Fields of :class:`~vitrion.defects.settings.DefectSettings` to set otherwise.
+        **kwargs
+            Fields of the :class:`~vitrion.transport.makers.ConductivityMaker` to set otherwise.
+
+        Raises
+        ------
+        InputError
+            If there is no such preset or potential, or a value is not valid.
+        """
+        chosen = get_preset(preset)
+        name = get_potential(potential).name
+        common: dict[str, Any] = {
+            "potential": name,
+            "temperatures_K": temperatures_K,
+            "mobile": mobile,
+            "seed": seed,
+            **kwargs,
+        }
+        settings = DefectSettings(
+            **{**chosen.defects, "mobile": mobile, "seed": seed, **(defects or {})}
+        )
+        maker = cls(
+            polymorph_maker=PolymorphSearchMaker(
+                settings=SearchSettings(**{**chosen.search, **(search or {})}),
+                potential=name,
+                parallel=chosen.search_jobs,
+                seed=seed,
+            ),
+            crystal_maker=CrystalConductivityMaker.from_preset(preset, **common),
+            glass_maker=GlassConductivityMaker.from_preset(
+                preset, n_replicas=n_replicas, glass=glass, **common
+            ),
+            relax_maker=_relax_maker(name),
+            crystal_landscape_maker=_landscape_maker(name, settings, "crystalline"),
+            glass_landscape_maker=_landscape_maker(name, settings, "amorphous"),
+        )
+        if phase == "crystalline":
+            maker.glass_maker = None
+        if phase == "amorphous":
+            maker.crystal_maker = None
+        if not landscape:
+            maker.crystal_landscape_maker = maker.glass_landscape_maker = None
+        return maker
+
+    def make(
+        self,
+        composition: Composition | str,
+        crystal: Structure | None = None,
+        prev_dir: str | Path | None = None,
+    ) -> Flow:
+        """Make the flow.
+
+        Parameters
+        ----------
+        composition : Composition or str
+            Such as ``"LiPO2F2"``.
+        crystal : Structure, optional
+            The crystal, where it is known; it is not searched for then.
+        prev_dir : str or Path, optional
+            Handed to the first jobs of the glass.
+
+        Returns
+        -------
+        Flow
+            Its output holds ``polymorphs``, ``crystal`` and ``glass`` (conductivities),
+            ``crystal_landscape``, ``glass_landscape`` and ``comparison``, those that are made; a
+            comparison takes both phases.
+
+        Raises
+        ------
+        InputError
+            If the composition cannot be treated, or nothing is left to do.
+        """
+        formula = parse_composition(str(composition))
+        default_mobile_species(formula)
+        parts: list[Flow | Job] = []
+        output: dict[str, Any] = {}
+        if self.crystal_maker is not None:
+            self._add_crystal(formula, crystal, parts, output)
+        if self.glass_maker is not None:
+            self._add_glass(formula, prev_dir, parts, output)
+        if not parts:
+            raise InputError("There is neither a crystal nor a glass to make.")
+        if self.crystal_maker is None or self.glass_maker is None:
+            return Flow(parts, output=output, name=f"{formula.reduced_formula} {self.name}")
+        compared = compare_phases(
+            *(
+                {"conductivity": output[phase], "landscape": output.get(f"{phase}_landscape")}
+                for phase in ("crystal", "glass")
+            )
+        )
+        # What failed is missing in the comparison; it does not take the rest with it.
+        compared.config.on_missing_references = OnMissing.NONE
+        parts.append(compared)
+        output["comparison"] = compared.output
+        return Flow(parts, output=output, name=f"{formula.reduced_formula} {self.name}")
+
+    def _add_crystal(
+        self,
+        formula: Composition,
+        crystal: Structure | None,
+        parts: list[Flow | Job],
+        output: dict[str, Any],
+    ) -> None:
+        """Find the crystal where it is not known, measure it, and lay out its landscape."""
+        if crystal is None and self.polymorph_maker is None:
+            raise InputError("The crystal is not known: give one, or a polymorph_maker.")
+        found: Structure | OutputReference
+        if crystal is None:
+            assert self.polymorph_maker is not None
+            search = self.polymorph_maker.make(formula.reduced_formula)
+            best = best_crystal(search.output)
+            parts += [search, best]
+            output["polymorphs"] = search.output
+            found = best.output
+        else:
+            found = self._relaxed(crystal, formula, parts)
+        assert self.crystal_maker is not None
+        measured = self.crystal_maker.make(found)
+        parts.append(measured)
+        output["crystal"] = measured.output
+        if self.crystal_landscape_maker is not None:
+            landscape = self.crystal_landscape_maker.make(
+                [found], trajectories=measured.output.trajectories
+            )
+            landscape.append_name("crystal ", prepend=True)
+            parts.append(landscape)
+            output["crystal_landscape"] = landscape.output
+
+    def _add_glass(
+        self,
+        formula: Composition,
+        prev_dir: str | Path | None,
+        parts: list[Flow | Job],
+        output: dict[str, Any],
+    ) -> None:
+        """Make the glasses, measure them, and lay out their landscape."""
+        assert self.glass_maker is not None
+        made = self.glass_maker.make(formula.reduced_formula, prev_dir=prev_dir)
+        parts.append(made)
+        measured = made.output["conductivity"]
+        output["glass"] = measured
+        if self.glass_landscape_maker is not None:
+            landscape = self.glass_landscape_maker.make(
+                [glass.structure for glass in made.output["glasses"]],
+                trajectories=measured.trajectories,
+            )
+            landscape.append_name("glass ", prepend=True)
+            parts.append(landscape)
+            output["glass_landscape"] = landscape.output
+
+    def _relaxed(
+        self, crystal: Structure, formula: Composition, parts: list[Flow | Job]
+    ) -> Structure | OutputReference:
+        """Relax the crystal that is given, after it is seen to be of the composition."""
+        if crystal.composition.reduced_formula != formula.reduced_formula:
+            raise InputError(
+                f"The crystal given is {crystal.composition.reduced_formula}, not "
+                f"{formula.reduced_formula}."
+            )
+        if self.relax_maker is None:
+            return crystal
+        relaxation = self.relax_maker.make(crystal)
+        parts.append(relaxation)
+        return relaxation.output.structure
+
+
+@job(name="best crystal")
+def best_crystal(polymorphs: PolymorphDoc | dict[str, Any]) -> Structure:
+    """Return the most stable crystal that a search has found.
+
+    Raises
+    ------
+    SimulationError
+        If it has found none.
+    """
+    document = PolymorphDoc.model_validate(polymorphs)
+    if not document.polymorphs:
+        raise SimulationError(
+            f"The search found no crystal in {document.n_relaxations} relaxations: allow more."
+        )
+    return document.polymorphs[0].structure
+
+
+def _landscape_maker(
+    potential: str, settings: DefectSettings, phase: Literal["crystalline", "amorphous"]
+) -> LandscapeMaker:
+    chosen = settings.model_copy(update={"phase": phase})
+    return LandscapeMaker(defect_maker=DefectMaker(potential=potential, settings=chosen))

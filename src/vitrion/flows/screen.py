@@ -1,0 +1,227 @@
+"""Many compositions: which ones, as one flow, or run here one after the other."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from jobflow import Flow, Maker
+from pymatgen.core import Composition
+
+from vitrion.chemistry import check_charge_balance, parse_composition, plain_formula
+from vitrion.errors import InputError, VitrionError
+from vitrion.flows.ion_conductor import IonConductorMaker
+from vitrion.flows.request import RunRequest, RunResult, read_crystal, run_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from jobflow import JobStore
+
+    from vitrion.flows.runner import RunReport
+
+SEI_CRYSTALS = ("LiF", "Li2O", "Li2CO3", "Li3PO4")
+"""The known crystals of the interphase, to compare with; their structures ship with the package."""
+
+
+@dataclass
+class ScreenMaker(Maker):
+    """Make one flow that does the same for many compositions.
+
+    Parameters
+    ----------
+    name : str
+        The name of the flows.
+    maker : IonConductorMaker
+        Or any Maker whose ``make`` takes a formula.
+
+    Examples
+    --------
+    >>> flow = ScreenMaker().make(["LiPO2F2", "Li3PO4"], held=["Li3PO4"])
+    >>> len(flow.jobs)
+    1
+    """
+
+    name: str = "screen"
+    maker: Maker = field(default_factory=IonConductorMaker)
+
+    def make(self, compositions: Iterable[Composition | str], held: Iterable[str] = ()) -> Flow:
+        """Make the flow.
+
+        Parameters
+        ----------
+        compositions : iterable of Composition or str
+        held : iterable of str
+            Formulas that need not be computed again: see :func:`held_formulas`.
+
+        Returns
+        -------
+        Flow
+            Its output holds that of each composition's flow, by formula.
+
+        Raises
+        ------
+        InputError
+            If a composition cannot be treated, or nothing is left to compute.
+        """
+        known = {parse_composition(formula).reduced_formula for formula in held}
+        flows: dict[str, Flow] = {}
+        for composition in compositions:
+            formula = plain_formula(parse_composition(str(composition)))
+            if Composition(formula).reduced_formula in known or formula in flows:
+                continue
+            flows[formula] = self.maker.make(formula)
+        if not flows:
+            raise InputError("Nothing is left to compute: the store holds all compositions.")
+        output = {formula: flow.output for formula, flow in flows.items()}
+        return Flow(list(flows.values()), output=output, name=self.name)
+
+
+def held_formulas(store: JobStore | str | Path | None, phase: str | None = None) -> list[str]:
+    """Return the formulas whose conductivity a store holds, in one phase or any.
+
+    Parameters
+    ----------
+    store : JobStore, path or None
+        See :func:`vitrion.database.collections.find_job_store`.
+    phase : str, optional
+        ``crystalline`` or ``amorphous``.
+    """
+    from vitrion.database.client import VitrionClient
+
+    criteria = {} if phase is None else {"phase": phase}
+    with VitrionClient(store) as client:
+        found = client.conductivity.raw(fields=["formula_pretty"], **criteria)
+    return sorted({document["formula_pretty"] for document in found})
+
+
+def read_compositions(path: Path) -> list[str]:
+    """Read formulas from a CSV file with a column ``formula``, or one of a line each.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or holds no formula.
+    """
+    try:
+        lines = [line for line in path.read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The file {path} cannot be read as text.") from error
+    rows = list(csv.reader(line for line in lines if not line.lstrip().startswith("#")))
+    if rows and "formula" in (header := [cell.strip().lower() for cell in rows[0]]):
+        column = header.index("formula")
+        formulas = [row[column].strip() for row in rows[1:] if len(row) > column]
+    else:
+        formulas = [row[0].strip() for row in rows]
+    if not formulas:
+        raise InputError(f"The file {path} holds no formula.")
+    return list(dict.fromkeys(formulas))
+
+
+def composition_grid(end_members: str, steps: int) -> list[str]:
+    """Return the compositions of a regular grid between end members.
+
+    Parameters
+    ----------
+    end_members : str
+        Formulas with dashes between, such as ``"LiF-Li3PO4-P2O5"``.
+    steps : int
+        Steps along each edge: the molar fractions are multiples of ``1 / steps``.
+
+    Returns
+    -------
+    list of str
+        Reduced formulas, each once; those that hold no mobile cation are left out.
+
+    Raises
+    ------
+    InputError
+        If an end member is no formula, or there are fewer than two, or no step.
+    """
+    members = [parse_composition(formula) for formula in end_members.split("-")]
+    if len(members) < 2 or steps < 1:
+        raise InputError("A grid needs two end members or more, and at least one step.")
+    formulas = []
+    for parts in product(range(steps + 1), repeat=len(members)):
+        if sum(parts) != steps:
+            continue
+        mixed = sum((member * n for member, n in zip(members, parts, strict=True)), Composition())
+        formulas.append(plain_formula(mixed.reduced_composition))
+    return [formula for formula in dict.fromkeys(formulas) if _is_conductor(formula)]
+
+
+def known_requests(**options: Any) -> list[RunRequest]:
+    """Return requests for the known SEI crystals, their structures included."""
+    return [
+        RunRequest(
+            formula=formula, phase="crystalline", crystal=read_crystal("known", formula), **options
+        )
+        for formula in SEI_CRYSTALS
+    ]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one request of a screen.
+
+    Attributes
+    ----------
+    request : RunRequest
+    result : RunResult or None
+        None where nothing came of it.
+    error : str
+        Why, or which of its steps failed; empty if all went well.
+    """
+
+    request: RunRequest
+    result: RunResult | None
+    error: str = ""
+
+
+def run_screen(
+    requests: Sequence[RunRequest],
+    store: JobStore,
+    folder: Path,
+    *,
+    workers: int = 1,
+    on_start: Callable[[int, RunRequest], None] | None = None,
+    on_change: Callable[[dict[Path, str], RunReport], None] | None = None,
+) -> list[Outcome]:
+    """Carry out requests one after the other; a finished one is looked up, a failed one told.
+
+    Parameters
+    ----------
+    requests : sequence of RunRequest
+        Checked.
+    store, folder, workers, on_change
+        See :func:`vitrion.flows.request.run_request`.
+    on_start : callable, optional
+        Called with the number of each request and the request.
+    """
+    outcomes = []
+    for number, request in enumerate(requests):
+        if on_start is not None:
+            on_start(number, request)
+        try:
+            result = run_request(request, store, folder, workers=workers, on_change=on_change)
+        except VitrionError as error:
+            outcomes.append(Outcome(request, None, str(error)))
+            continue
+        failed = "; ".join(f"{name}: {text}" for name, text in result.report.errors.items())
+        outcomes.append(Outcome(request, result, failed))
+    return outcomes
+
+
+def _is_conductor(formula: str) -> bool:
+    from vitrion.chemistry import default_mobile_species
+
+    try:
+        composition = parse_composition(formula)
+        check_charge_balance(composition)
+        default_mobile_species(composition)
+    except InputError:
+        return False
+    return True

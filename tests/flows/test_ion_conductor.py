@@ -1,0 +1,106 @@
+import pytest
+from jobflow import Flow, JobStore
+from jobflow.managers.fireworks import flow_to_workflow
+from maggma.stores import MemoryStore
+from monty.json import MontyDecoder
+from pymatgen.core import Lattice, Structure
+
+from vitrion.database.client import VitrionClient
+from vitrion.database.job_store import SQLiteJobStore
+from vitrion.documents.comparison import ComparisonDoc
+from vitrion.errors import InputError
+from vitrion.flows.ion_conductor import IonConductorMaker
+from vitrion.flows.runner import run_flow
+
+
+@pytest.fixture
+def maker():
+    """Return the whole chain at toy size: it shows that all parts fit, not that LiF conducts."""
+    made = IonConductorMaker.from_preset(
+        "quick",
+        temperatures_K=(1500,),
+        n_replicas=1,
+        seed=3,
+        glass={
+            "n_atoms": 48,
+            "melt_ps": 0.1,
+            "quench_rate_K_per_ps": 20000,
+            "equilibrate_ps": 0.1,
+            "relax_fmax_eV_per_A": 0.1,
+        },
+        search={"candidates": {"random": 2}, "hosts": 0, "formula_units": (2,)},
+        defects={"max_sites": 1, "fmax_eV_A": 0.4, "kinds": ("insertion", "vacancy", "far")},
+        equilibration_ps=0.1,
+        first_ps=1.0,
+        reference_potential=None,
+        workers=1,
+    )
+    made.crystal_maker.min_side_A = 5.5
+    made.polymorph_maker.parallel = 1
+    return made
+
+
+def names(flow):
+    return [job.name for job, _ in flow.iterflow()]
+
+
+def test_from_a_formula_to_crystal_and_glass_side_by_side(maker, tmp_path):
+    flow = maker.make("LiF")
+    store = SQLiteJobStore(str(tmp_path / "store"))
+    store.connect()
+    report = run_flow(flow, store, tmp_path / "run")
+    assert report.errors == {}
+    document = ComparisonDoc.model_validate(
+        store.query_one({"output.property_name": "comparison"}, load=True)["output"]
+    )
+    store.close()
+    assert document.formula_pretty == "LiF"
+    assert [ratio.temperature_K for ratio in document.ratios] == [300, 1500]
+    assert [ratio.extrapolated for ratio in document.ratios] == [True, False]
+    assert {claim.figure for claim in document.claims} >= {"gap_eV", "overlap"}
+    # One glass has no error, so nothing can be decided.
+    assert {claim.verdict for claim in document.claims if claim.error is None} == {"undecided"}
+    with VitrionClient(tmp_path / "store") as client:
+        assert len(list(client.comparison.raw())) == 1
+        phases = {found["phase"] for found in client["site_energy_landscape"].raw()}
+        assert phases == {"crystalline", "amorphous"}
+        assert {found["phase"] for found in client.summary.raw()} == {"crystalline", "amorphous"}
+
+
+def test_every_part_can_be_left_out_or_replaced(maker):
+    whole = names(maker.make("LiPO2F2"))
+    assert {"best crystal", "supercell", "crystal defects", "compare phases"} <= set(whole)
+    assert len(set(whole)) == len(whole)
+    glass = IonConductorMaker.from_preset("quick", phase="amorphous", landscape=False)
+    assert names(glass.make("LiPO2F2"))[-1] == "conductivity"
+    crystal = IonConductorMaker.from_preset("quick", phase="crystalline")
+    assert "melt 0" not in names(crystal.make("LiPO2F2"))
+    assert "compare phases" not in names(crystal.make("LiPO2F2"))
+
+
+def test_a_known_crystal_is_relaxed_instead_of_searched(maker):
+    salt = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(4.0), ["Li", "F"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+    flow = maker.make("LiF", salt)
+    assert "relax crystal" in names(flow)
+    assert "best crystal" not in names(flow)
+    with pytest.raises(InputError, match="is LiF, not Li2O"):
+        maker.make("Li2O", salt)
+
+
+def test_nothing_to_do_and_nothing_that_moves_are_refused(maker):
+    maker.crystal_maker = maker.glass_maker = None
+    with pytest.raises(InputError, match="neither a crystal nor a glass"):
+        maker.make("LiF")
+    with pytest.raises(InputError, match="mobile"):
+        maker.make("P2O5")
+
+
+def test_survives_serialization_and_the_way_to_fireworks(maker):
+    flow = maker.make("LiPO2F2")
+    again = MontyDecoder().process_decoded(flow.as_dict())
+    assert isinstance(again, Flow)
+    workflow = flow_to_workflow(again, store=JobStore(MemoryStore()))
+    assert {fw.name for fw in workflow.fws} >= {"crystal conductivity", "glass join landscape"}
+    assert MontyDecoder().process_decoded(maker.as_dict()).as_dict() == maker.as_dict()

@@ -1,0 +1,68 @@
+import pytest
+
+from vitrion.errors import InputError
+from vitrion.flows.conductivity import GlassConductivityMaker
+from vitrion.flows.request import read_crystal
+from vitrion.flows.screen import (
+    SEI_CRYSTALS,
+    ScreenMaker,
+    composition_grid,
+    known_requests,
+    read_compositions,
+)
+
+
+def test_a_grid_has_every_mixture_once_and_only_conductors():
+    found = composition_grid("LiF-Li3PO4-P2O5", 2)
+    # Six points; P2O5 has no lithium.
+    assert len(found) == 5
+    assert {"LiF", "Li3PO4"} <= set(found)
+    assert "P2O5" not in found
+    assert composition_grid("Li2O-LiF", 1) == ["LiF", "Li2O"]
+
+
+def test_every_point_of_a_grid_is_neutral():
+    from vitrion.chemistry import check_charge_balance, parse_composition
+
+    for formula in composition_grid("LiF-Li3PO4-P2O5", 4):
+        check_charge_balance(parse_composition(formula))
+
+
+@pytest.mark.parametrize(("members", "steps"), [("LiF", 3), ("LiF-Li2O", 0), ("LiF-Xy", 2)])
+def test_a_grid_of_nothing_is_refused(members, steps):
+    with pytest.raises(InputError):
+        composition_grid(members, steps)
+
+
+def test_compositions_are_read_from_csv_and_from_lines(tmp_path):
+    table = tmp_path / "a.csv"
+    table.write_text("name,Formula\nsalt,LiF\noxide, Li2O\nsalt,LiF\n")
+    assert read_compositions(table) == ["LiF", "Li2O"]
+    lines = tmp_path / "b.txt"
+    lines.write_text("# mine\nLiF\n\nLiPO2F2\n")
+    assert read_compositions(lines) == ["LiF", "LiPO2F2"]
+    empty = tmp_path / "c.csv"
+    empty.write_text("formula\n")
+    with pytest.raises(InputError, match="no formula"):
+        read_compositions(empty)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_compositions(tmp_path / "missing.csv")
+
+
+def test_a_screen_is_one_flow_and_leaves_out_what_is_held():
+    maker = ScreenMaker(maker=GlassConductivityMaker.from_preset("quick"))
+    flow = maker.make(["LiF", "LiPO2F2", "F2Li2"], held=["LiF2PO2"])
+    assert list(flow.output) == ["LiF"]
+    with pytest.raises(InputError, match="Nothing is left"):
+        maker.make(["LiF"], held=["LiF"])
+
+
+def test_known_crystals_come_with_their_structures():
+    requests = known_requests(preset="quick")
+    assert [request.formula for request in requests] == list(SEI_CRYSTALS)
+    for request in requests:
+        checked = request.checked()
+        jobs = [job.name for job, _ in checked.make_flow().iterflow()]
+        assert "relax crystal" in jobs
+    with pytest.raises(InputError, match="ships"):
+        read_crystal("known", "LiPO2F2Cl4")
