@@ -1,12 +1,15 @@
 """The embedded store answers queries as MongoDB does; maggma's MemoryStore is the reference."""
 
 import random
+import sqlite3
 from datetime import datetime, timedelta
 
+import bson
 import pytest
 from maggma.core import Sort
 from maggma.stores import MemoryStore
 
+from vitrion.database import sqlite_file
 from vitrion.database.sqlite_store import SQLiteStore
 from vitrion.errors import StoreError
 
@@ -229,9 +232,66 @@ def test_what_is_not_plain_is_made_so(tmp_path):
     assert "_id" not in found
 
 
-def test_an_indexed_field_tells_false_from_zero(tmp_path):
+FLAGS = {"a": False, "b": 0, "c": [True, 5], "d": 1, "e": None}
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (False, "a"),
+        (0, "b"),
+        (True, "c"),
+        (1, "d"),
+        ({"$in": [False, 1]}, "ad"),
+        ({"$nin": [False, 1]}, "bcef"),
+        ({"$ne": 0}, "acdef"),
+        ({"$gte": 0}, "bcd"),
+        ({"$not": {"$in": [0, True]}}, "adef"),
+        ({"$gte": 0, "$lt": 2}, "bd"),
+        ({"$exists": True, "$ne": True}, "abde"),
+    ],
+    ids=str,
+)
+def test_false_is_not_zero(tmp_path, condition, expected, indexed):
     with SQLiteStore(str(tmp_path / "s.sqlite")) as store:
-        store.ensure_index("flag")
-        store.update([{"task_id": "a", "flag": False}, {"task_id": "b", "flag": 0}])
-        assert names(store.query({"flag": False})) == ["a"]
-        assert names(store.query({"flag": 0})) == ["b"]
+        if indexed:
+            store.ensure_index("flag")
+        store.update([{"task_id": name, "flag": flag} for name, flag in FLAGS.items()])
+        store.update({"task_id": "f"})
+        assert "".join(sorted(names(store.query({"flag": condition})))) == expected
+        either = {"$or": [{"flag": condition}, {"flag": {"$regex": "x"}}]}
+        assert "".join(sorted(names(store.query(either)))) == expected
+
+
+def test_a_unique_index_refuses_a_second_document(tmp_path):
+    with SQLiteStore(str(tmp_path / "s.sqlite")) as store:
+        store.update([{"task_id": "a", "label": "x"}, {"task_id": "b"}, {"task_id": "c"}])
+        assert store.ensure_index("label", unique=True)
+        with pytest.raises(StoreError, match="has the same 'label'"):
+            store.update([{"task_id": "d", "label": "y"}, {"task_id": "e", "label": "x"}])
+        assert store.count() == 3, "all or nothing"
+        store.update([{"task_id": "a", "label": "x", "n": 1}, {"task_id": "b", "label": "y"}])
+        with SQLiteStore(str(tmp_path / "s.sqlite")) as other, pytest.raises(StoreError):
+            other.update({"task_id": "c", "label": ["z", "y"]})
+        store.ensure_index("label")
+        with pytest.raises(StoreError):
+            store.update({"task_id": "c", "label": "x"})
+        store.update([{"task_id": "f", "n": 1}, {"task_id": "g", "n": 2}])
+        assert not store.ensure_index("n", unique=True), "two documents agree already"
+        store.update({"task_id": "h", "n": 2})
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path):
+    path = tmp_path / "s.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(sqlite_file._TABLES + "; PRAGMA user_version = 1")
+    body = b"\0" + bson.encode({"task_id": "a", "n": 1})
+    connection.execute("INSERT INTO docs(collection, body) VALUES ('docs', ?)", (body,))
+    connection.commit()
+    connection.close()
+    with SQLiteStore(str(path)) as store:
+        assert store.ensure_index("n", unique=True)
+        assert names(store.query({"n": 1})) == ["a"]
+    with SQLiteStore(str(path)) as store, pytest.raises(StoreError, match="same 'n'"):
+        store.update({"task_id": "b", "n": 1})

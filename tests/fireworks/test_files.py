@@ -139,14 +139,14 @@ def test_a_document_cannot_choose_where_files_are_written(tmp_path):
 
 def test_the_trajectories_of_documents_are_archived(tmp_path):
     job_store = SQLiteJobStore(str(tmp_path / "results"))
-    files_store = SQLiteStore(str(tmp_path / "files.sqlite"), key="blob_uuid")
-    job_store.additional_stores["files"] = files_store
     here = write_file(tmp_path / "run", 100, "a.h5")
     gone = write_file(tmp_path / "run", 100, "b.h5")
+    shared = write_file(tmp_path / "run", 200, "c.h5")
     trajectories = [
         reference_to(here).model_dump(),
         reference_to(gone).model_dump(),
         {**reference_to(here, host="elsewhere").model_dump(), "sha256": "1" * 64},
+        reference_to(shared, host="elsewhere").model_dump(),
     ]
     gone.unlink()
     output = {"property_name": "conductivity", "trajectories": trajectories}
@@ -156,13 +156,13 @@ def test_the_trajectories_of_documents_are_archived(tmp_path):
         job_store.update({"uuid": "a", "index": 1, "output": output, "completed_at": "x"})
         build(collections)
         report = archive(collections)
-        assert (len(report.stored), len(report.elsewhere), len(report.missing)) == (1, 1, 1)
-        assert archive(collections).present == [str(here)]
+        assert (len(report.stored), len(report.elsewhere), len(report.missing)) == (2, 1, 1)
+        assert archive(collections).present == [str(here), str(shared)]
         here.unlink()
         client = VitrionClient(job_store)
         assert client.fetch(trajectories[0], tmp_path / "cache").stat().st_size == 100
-    without = Collections(SQLiteJobStore(str(tmp_path / "results")))
-    with without, pytest.raises(StoreError, match="no store for files"):
+    without = JobStore(SQLiteStore(str(tmp_path / "other.sqlite"), "outputs"))
+    with Collections(without) as without, pytest.raises(StoreError, match="no store for files"):
         archive(without)
 
 

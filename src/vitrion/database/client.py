@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from vitrion.database.builders import build_if_changed
 from vitrion.database.collections import KEY, Collections, find_job_store
-from vitrion.database.files import FILES_STORE, fetch_file
-from vitrion.database.job_store import SQLiteJobStore
+from vitrion.database.files import fetch_file
+from vitrion.database.job_store import FILES_STORE, SQLiteJobStore
 from vitrion.database.search import build_criteria, build_sort
 from vitrion.errors import InputError, StoreError
 

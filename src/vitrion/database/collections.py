@@ -108,7 +108,7 @@ class Collections:
             store.connect()
             self._stores[property_name] = store
             if not store.ensure_index(KEY, unique=True):
-                store.ensure_index(KEY)  # the embedded store's update() keeps keys unique itself
+                store.ensure_index(KEY)  # a reader of a server may not make the other
             for path in self.index_paths(property_name):
                 store.ensure_index(path)
         return self._stores[property_name]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from vitrion.database.job_store import FILES_STORE
 from vitrion.errors import StoreError
 from vitrion.potentials.spec import sha256_of
 
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from vitrion.database.collections import Collections
     from vitrion.documents.md import FileReference
 
-FILES_STORE = "files"
-"""Name of the additional store of the JobStore that keeps files."""
 PART_BYTES = 8 * 2**20
 TRAJECTORY_FIELDS = ("trajectory", "trajectories")
 _REFERENCE = {"path", "host", "size_bytes", "sha256"}
@@ -79,7 +78,7 @@ def put_file(reference: FileReference | Mapping[str, Any], store: Store) -> bool
     path, digest = Path(said["path"]), said["sha256"]
     if _has_content(store, digest):
         return False
-    if not path.is_file() or sha256_of(path) != digest:
+    if not _is_here(said):
         raise StoreError(f"The file {path} is gone or has changed since it was written.")
     with path.open("rb") as handle:
         for part, data in enumerate(iter(lambda: handle.read(PART_BYTES), b"")):
@@ -142,9 +141,10 @@ def fetch_file(
 
 
 def archive(collections: Collections, fields: Sequence[str] = TRAJECTORY_FIELDS) -> ArchiveReport:
-    """Copy the files that documents refer to, and that lie on this machine, into the store.
+    """Copy the files that documents refer to, and that this machine can read, into the store.
 
-    Run on each machine that has worked; may be repeated, and copies what is new.
+    Run on each machine that has worked, or on one that sees the disk they shared; may be repeated,
+    and copies what is new.
 
     Parameters
     ----------
@@ -175,14 +175,13 @@ def archive(collections: Collections, fields: Sequence[str] = TRAJECTORY_FIELDS)
         path = reference["path"]
         if _has_content(store, reference["sha256"]):
             report.present.append(path)
-        elif reference["host"] != socket.gethostname():
-            report.elsewhere.append(path)
+        elif _is_here(reference):
+            put_file(reference, store)
+            report.stored.append(path)
+        elif reference["host"] == socket.gethostname():
+            report.missing.append(path)
         else:
-            try:
-                put_file(reference, store)
-                report.stored.append(path)
-            except StoreError:
-                report.missing.append(path)
+            report.elsewhere.append(path)
     return report
 
 
@@ -220,6 +219,12 @@ def _checked_digest(digest: str) -> str:
     if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
         raise StoreError("The reference to a file has no SHA-256.")
     return digest
+
+
+def _is_here(said: Mapping[str, Any]) -> bool:
+    """Tell whether the very file can be read on this machine, whoever has written it."""
+    path = Path(said["path"])
+    return path.is_file() and sha256_of(path) == said["sha256"]
 
 
 def _has_content(store: Store, digest: str) -> bool:

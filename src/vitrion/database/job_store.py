@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from maggma.core import Store
 
 FILE_NAME = "vitrion.sqlite"
+FILES_STORE = "files"
+"""Name of the additional store of a JobStore that keeps files."""
 OUTPUT_INDEXES = (
     "index",
     "name",
@@ -41,7 +43,8 @@ class SQLiteJobStore(JobStore):
     path
         The folder; ``~`` is expanded.
     additional_stores
-        Stores for large objects, by name; None keeps those named ``data`` in the same file.
+        Stores for large objects, by name; None keeps those named ``data``, and the files of
+        ``vitrion archive``, in the same SQLite file.
     save, load
         As in jobflow's ``JobStore``.
     """
@@ -56,7 +59,10 @@ class SQLiteJobStore(JobStore):
         self.path = os.path.abspath(os.path.expanduser(path))
         file = os.path.join(self.path, FILE_NAME)
         if additional_stores is None:
-            additional_stores = {"data": SQLiteStore(file, "blobs", key="blob_uuid")}
+            additional_stores = {
+                "data": SQLiteStore(file, "blobs", key="blob_uuid"),
+                FILES_STORE: SQLiteStore(file, "files", key="blob_uuid"),
+            }
         self.outputs = SQLiteStore(file, "outputs", key="uuid")
         super().__init__(self.outputs, additional_stores, save, load)
 

@@ -15,9 +15,8 @@ from vitrion.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SCHEMA_VERSION = 1
 _BUSY_SECONDS = 120
-_SCHEMA = """
+_TABLES = """
 CREATE TABLE IF NOT EXISTS docs(id INTEGER PRIMARY KEY, collection TEXT NOT NULL, body BLOB);
 CREATE INDEX IF NOT EXISTS docs_by_collection ON docs(collection);
 CREATE TABLE IF NOT EXISTS fields(
@@ -26,6 +25,9 @@ CREATE TABLE IF NOT EXISTS entries(
   field INTEGER, key BLOB, doc INTEGER, PRIMARY KEY(field, key, doc)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entries_by_doc ON entries(doc, field, key);
 """
+_UNIQUE = "ALTER TABLE fields ADD COLUMN is_unique INTEGER NOT NULL DEFAULT 0"
+_STEPS = (_TABLES, _UNIQUE)  # from each version of the file to the next
+SCHEMA_VERSION = len(_STEPS)
 
 _open_files: dict[tuple[int, str], SQLiteFile] = {}
 _registry_lock = threading.Lock()
@@ -140,10 +142,10 @@ class SQLiteFile:
             raise StoreError(
                 f"The store {self.path} was written by a newer version of vitrion: update vitrion."
             )
-        if version < SCHEMA_VERSION:
-            for statement in _SCHEMA.split(";"):
+        for step in _STEPS[version:]:
+            for statement in step.split(";"):
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
         return connection
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import bson
 from bson.errors import BSONError
 from maggma.core import Sort, Store
-from mongomock_ng.filtering import filter_applies
 from monty.json import jsanitize
 from pydash import get, has, set_
 
 from vitrion.database.criteria import normalize, translate
-from vitrion.database.keys import ARRAY, is_exact, keys_at, sort_key, values_at
+from vitrion.database.keys import ARRAY, NULL, OBJECT, OTHER, is_exact, keys_at, sort_key, values_at
+from vitrion.database.matching import matches
 from vitrion.database.pipelines import Pipelines
 from vitrion.database.projection import Properties, project
 from vitrion.database.sqlite_file import SQLiteFile
@@ -48,6 +48,11 @@ def _pack(body: bytes) -> bytes:
 
 def _unpack(body: bytes) -> dict:
     return bson.decode(zlib.decompress(body[1:]) if body[:1] == _DEFLATED else body[1:])
+
+
+def _is_bound(key: bytes) -> bool:
+    """Tell whether an encoded value stands for itself alone, so that it can be unique."""
+    return key[:1] not in (NULL, OBJECT, ARRAY, OTHER)
 
 
 class SQLiteStore(Store):
@@ -190,15 +195,22 @@ class SQLiteStore(Store):
     def ensure_index(self, key: str, unique: bool = False) -> bool:
         """Index a field, given by its dotted path, for all present and future documents.
 
+        Parameters
+        ----------
+        key
+            The path.
+        unique
+            Refuse a document with a value there that another one has; documents that have no value
+            there, or one that is a document itself, are not bound by it.
+
         Returns
         -------
         bool
-            Whether the index exists; False for a unique one, which this store does not keep: the
-            key of :meth:`update` is what identifies a document.
+            Whether the index exists; False where two documents agree already and it should be
+            unique.
         """
-        if unique:
-            return False
-        if key in self._fields():
+        sql = "SELECT is_unique FROM fields WHERE collection = ? AND path = ?"
+        if self.file.rows(sql, (self.collection_name, key)) in ([(1,)], [(int(unique),)]):
             return True
         with self.file.transaction():
             sql = "INSERT OR IGNORE INTO fields(collection, path) VALUES (?, ?) RETURNING id"
@@ -206,6 +218,13 @@ class SQLiteStore(Store):
             if new:  # else another process was faster
                 for number, document in self._read(self._all_ids()):
                     self._enter(number, document, {key: new[0][0]})
+            return self._make_unique(self._fields()[key]) if unique else True
+
+    def _make_unique(self, field: int) -> bool:
+        sql = "SELECT key FROM entries WHERE field = ? GROUP BY key HAVING count(*) > 1"
+        if any(_is_bound(key) for (key,) in self.file.rows(sql, (field,))):
+            return False
+        self.file.rows("UPDATE fields SET is_unique = 1 WHERE id = ?", (field,))
         return True
 
     def groupby(
@@ -310,7 +329,7 @@ class SQLiteStore(Store):
     def _filter(self, ids: list[int], criteria: dict, order: Mapping[str, int]) -> list[int]:
         kept = []
         for number, document in self._read(ids):
-            if filter_applies(criteria, document):
+            if matches(criteria, document):
                 ranks = [sort_key(document, path, way < 0) for path, way in order.items()]
                 kept.append((number, ranks))
         for position, way in reversed(list(enumerate(order.values()))):  # stable, last field first
@@ -350,7 +369,19 @@ class SQLiteStore(Store):
         else:
             sql = "INSERT INTO docs(collection, body) VALUES (?, ?) RETURNING id"
             number = self.file.rows(sql, (self.collection_name, _pack(body)))[0][0]
+        self._check_unique(number, document)
         self._enter(number, document, fields)
+
+    def _check_unique(self, number: int, document: dict) -> None:
+        sql = "SELECT path, id FROM fields WHERE collection = ? AND is_unique = 1"
+        for path, field in self.file.rows(sql, (self.collection_name,)):
+            for key in filter(_is_bound, keys_at(document, path)):
+                same = "SELECT 1 FROM entries WHERE field = ? AND key = ? AND doc <> ? LIMIT 1"
+                if self.file.rows(same, (field, key, number)):
+                    raise StoreError(
+                        f"Another document of '{self.collection_name}' has the same '{path}', "
+                        "which is unique there."
+                    )
 
     def _enter(self, number: int, document: dict, fields: Mapping[str, int]) -> None:
         entries = [

@@ -33,8 +33,8 @@ class SummaryDoc(VitrionDoc):
         description="Identifiers of the documents of each property, the newest first."
     )
     values: dict[str, float | str | bool | None] = Field(
-        description="Key figures by their short names, each from the newest document that has it; "
-        "units as in the description of the document's field."
+        description="Key figures by their short names, those of one kind from the newest document "
+        "of it that has any; units as in the description of the document's field."
     )
 
     @classmethod
@@ -59,13 +59,14 @@ class SummaryDoc(VitrionDoc):
         newest = sorted(documents, key=_freshness, reverse=True)
         ids: dict[str, list[str]] = {}
         values: dict[str, Any] = {}
+        told: set[str] = set()
         for document in newest:
             kind = document["property_name"]
             ids.setdefault(kind, []).append(document["document_id"])
-            for name, path in key_fields.get(kind, {}).items():
-                value = _follow(document, path)
-                if values.get(name) is None and isinstance(value, (bool, int, float, str)):
-                    values[name] = value
+            if kind not in told:  # figures of one kind stay together: a value and its bound
+                figures = _figures(document, key_fields.get(kind, {}))
+                values |= figures
+                told |= {kind} if figures else set()
         with_structure = [d for d in newest if "lattice" in (d.get("structure") or {})]
         source = with_structure[0] if with_structure else newest[0]
         fields = (*_METADATA, "nsites", "volume", "density", "density_atomic", "symmetry")
@@ -83,6 +84,11 @@ class SummaryDoc(VitrionDoc):
 
 def _freshness(document: Mapping[str, Any]) -> tuple:
     return not document.get("deprecated", False), document["last_updated"], document["document_id"]
+
+
+def _figures(document: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
+    found = {name: _follow(document, path) for name, path in paths.items()}
+    return {name: v for name, v in found.items() if isinstance(v, (bool, int, float, str))}
 
 
 def _follow(document: Mapping[str, Any], path: str) -> Any:
