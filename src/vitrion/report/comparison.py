@@ -150,7 +150,7 @@ def _paper_column(a: MaterialReport, b: MaterialReport) -> dict[str, str]:
 
 def _of_landscape(field: str) -> Callable[[MaterialReport], Quantity | None]:
     def find(report: MaterialReport) -> Quantity | None:
-        spread: Spread | None = report.landscape and getattr(report.landscape, field)
+        spread: Spread | None = getattr(report.landscape, field, None)
         if spread is None:
             return None
         return Quantity.from_error(spread.mean, spread.error, len(spread.values) - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pymatgen.core import Composition
 
@@ -206,7 +206,7 @@ def _of_material(
     }
 
 
-def _search(client: VitrionClient, **filters: str | None) -> dict[str, VitrionDoc]:
+def _search(client: VitrionClient, **filters: Any) -> dict[str, VitrionDoc]:
     """Return documents by their identifiers."""
     return {
         found["document_id"]: client[kind].document_class.model_validate(found)

@@ -1,0 +1,191 @@
+"""Figures for papers: descriptions drawn with matplotlib."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any
+
+from vitrion.report.palette import PALETTE
+from vitrion.report.panels import (
+    Axis,
+    Band,
+    Bars,
+    Curve,
+    Figure,
+    Line,
+    Panel,
+    Points,
+    UpperBounds,
+)
+from vitrion.report.typeset import typeset
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+PANEL_INCHES = (4.4, 3.6)
+DASHES = {"solid": "-", "dash": "--", "dot": ":"}
+CARET_BELOW = 11
+SYMBOLS = {"circle": "o", "diamond": "D", "square": "s", "star": "*", "line": "|"}
+
+
+def draw_figure(figure: Figure, path: str | Path | None = None) -> MatplotlibFigure:
+    """Draw all panels of a figure.
+
+    Parameters
+    ----------
+    figure : Figure
+    path : path, optional
+        File to write; its ending gives the format: ``.svg``, ``.pdf``, ``.png``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+    n_rows, n_columns = len(figure.rows), max(len(row) for row in figure.rows)
+    size = (PANEL_INCHES[0] * n_columns, PANEL_INCHES[1] * n_rows)
+    drawn = MatplotlibFigure(figsize=size, layout="constrained")
+    axes = drawn.subplots(n_rows, n_columns, squeeze=False)
+    for row, panels in enumerate(figure.rows):
+        for column in range(n_columns):
+            if column < len(panels):
+                draw_panel(panels[column], axes[row, column])
+            else:
+                axes[row, column].set_axis_off()
+    if path is not None:
+        drawn.savefig(path, dpi=300)
+    return drawn
+
+
+def draw_panel(panel: Panel, ax: Axes | None = None) -> Axes:
+    """Draw one panel in axes that are given, or in new ones."""
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        ax = plt.subplots(figsize=PANEL_INCHES, layout="constrained")[1]
+    _prepare(ax, panel.x, "x")
+    _prepare(ax, panel.y, "y")
+    bars = [mark for mark in panel.marks if isinstance(mark, Bars)]
+    for mark in panel.marks:
+        if not isinstance(mark, Bars) and not getattr(mark, "hidden", False):
+            _draw(mark, ax)
+    for place, mark in enumerate(bars):
+        _draw_bars(mark, ax, place - (len(bars) - 1) / 2, 0.8 / len(bars))
+    _finish(ax, panel.x, "x")
+    _finish(ax, panel.y, "y")
+    ax.set_title(typeset(panel.title), fontsize="medium")
+    if panel.equal:
+        ax.set_aspect("equal")
+    if panel.note:
+        place = {"ha": "right", "va": "bottom", "fontsize": "small"}
+        ax.text(0.98, 0.03, typeset(panel.note), transform=ax.transAxes, **place)
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(frameon=False, fontsize="small")
+    ax.spines[["top", "right"]].set_visible(bool(panel.x.opposite))
+    return ax
+
+
+def _prepare(ax: Axes, axis: Axis, which: str) -> None:
+    if axis.log:
+        getattr(ax, f"set_{which}scale")("log")
+
+
+def _finish(ax: Axes, axis: Axis, which: str) -> None:
+    getattr(ax, f"set_{which}label")(typeset(axis.label))
+    if axis.limits is not None:
+        getattr(ax, f"set_{which}lim")(axis.limits)
+    if axis.ticks is not None:
+        _set_ticks(ax, which, axis.ticks)
+    if axis.opposite:
+        twin = ax.secondary_xaxis("top") if which == "x" else ax.secondary_yaxis("right")
+        low, high = sorted(getattr(ax, f"get_{which}lim")())
+        _set_ticks(twin, which, [tick for tick in axis.opposite if low <= tick[0] <= high])
+        getattr(twin, f"set_{which}label")(axis.opposite_label)
+
+
+def _set_ticks(ax: Any, which: str, ticks: Sequence[tuple[float, str]]) -> None:
+    places, texts = [place for place, _ in ticks], [text for _, text in ticks]
+    getattr(ax, f"set_{which}ticks")(places, texts)
+
+
+def _color(name: str) -> str:
+    return PALETTE[name][0]
+
+
+@singledispatch
+def _draw(mark: Any, ax: Axes) -> None:
+    raise TypeError(f"There is no way to draw a {type(mark).__name__}.")
+
+
+def _draw_bars(mark: Bars, ax: Axes, place: float, width: float) -> None:
+    """Draw one set of bars, side by side with the others of the panel."""
+    middles = [index + place * width for index in range(len(mark.names))]
+    ax.bar(
+        middles, mark.heights, width, color=_color(mark.color), label=typeset(mark.label) or None
+    )
+    ax.set_xticks(range(len(mark.names)), mark.names)
+
+
+@_draw.register(Curve)
+def _(mark: Curve, ax: Axes) -> None:
+    ax.plot(
+        mark.x,
+        mark.y,
+        DASHES[mark.dash],
+        color=_color(mark.color),
+        linewidth=mark.width,
+        alpha=mark.opacity,
+        label=typeset(mark.label) or None,
+    )
+
+
+@_draw.register(Band)
+def _(mark: Band, ax: Axes) -> None:
+    fill = ax.fill_betweenx if mark.upright else ax.fill_between
+    fill(mark.x, mark.low, mark.high, color=_color(mark.color), alpha=mark.opacity, linewidth=0)
+
+
+@_draw.register(Points)
+def _(mark: Points, ax: Axes) -> None:
+    color, symbol = _color(mark.color), SYMBOLS[mark.symbol]
+    if mark.values is not None:
+        areas = 36 if mark.sizes is None else [size**2 for size in mark.sizes]
+        drawn = ax.scatter(mark.x, mark.y, s=areas, c=mark.values, zorder=3)
+        ax.figure.colorbar(drawn, ax=ax, label=typeset(mark.scale))
+        return
+    errors = None
+    if mark.low is not None and mark.high is not None:
+        below = [value - low for value, low in zip(mark.y, mark.low, strict=True)]
+        above = [high - value for value, high in zip(mark.y, mark.high, strict=True)]
+        errors = [below, above]
+    style: dict[str, Any] = {"fmt": symbol, "color": color, "alpha": mark.opacity, "capsize": 2}
+    size = 9 if mark.symbol in ("star", "line") else 5
+    ax.errorbar(mark.x, mark.y, errors, markersize=size, label=typeset(mark.label) or None, **style)
+
+
+@_draw.register(UpperBounds)
+def _(mark: UpperBounds, ax: Axes) -> None:
+    style: dict[str, Any] = {
+        "color": _color(mark.color),
+        "alpha": mark.opacity,
+        "linestyle": "none",
+    }
+    ax.plot(mark.x, mark.y, marker="_", markersize=11, label=typeset(mark.label) or None, **style)
+    ax.plot(mark.x, mark.y, marker=CARET_BELOW, markersize=7, **style)
+
+
+@_draw.register(Line)
+def _(mark: Line, ax: Axes) -> None:
+    draw = ax.axvline if mark.vertical else ax.axhline
+    draw(
+        mark.at,
+        color=_color(mark.color),
+        linestyle=DASHES[mark.dash],
+        linewidth=1,
+        label=typeset(mark.label) or None,
+    )

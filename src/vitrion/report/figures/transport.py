@@ -1,0 +1,331 @@
+"""Figures of ion transport: Arrhenius, MSD, van Hove, jump network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.errors import InputError
+from vitrion.report.palette import heat, phase_dash, phase_symbol, report_colors, series
+from vitrion.report.panels import (
+    Axis,
+    Band,
+    Curve,
+    Figure,
+    Line,
+    Mark,
+    Panel,
+    Points,
+    UpperBounds,
+)
+from vitrion.report.published import published_for
+from vitrion.report.quantity import Quantity
+from vitrion.transport.constants import NERNST_EINSTEIN
+
+if TYPE_CHECKING:
+    from vitrion.report.material import MaterialReport
+    from vitrion.transport.arrhenius import ArrheniusPoint, ArrheniusResult
+    from vitrion.transport.result import TransportResult
+
+ROOM_K = 300.0
+A2_PER_PS = 6.0 * 1000.0 * 10.0
+"""Growth of the MSD in A2/ps for each cm2/s of diffusivity."""
+
+
+def arrhenius_figure(reports: Sequence[MaterialReport]) -> Figure | None:
+    """Describe the conductivity of materials against inverse temperature, the paper's beside it.
+
+    Returns
+    -------
+    Figure or None
+        None where no material has been run at any temperature.
+    """
+    fits, colors, phases = {}, [], []
+    for report, color in zip(reports, report_colors(reports), strict=True):
+        if report.conductivity is not None and report.conductivity.arrhenius is not None:
+            fits[report.name] = report.conductivity.arrhenius
+            colors.append(color)
+            phases.append(report.phase)
+    if not fits:
+        return None
+    panel = arrhenius_panel(fits, colors=colors, phases=phases)
+    paper = published_for(reports[0].formula)
+    if paper is not None and "conductivity" in panel.y.label:
+        star = Points(
+            [1000.0 / ROOM_K],
+            [paper.glass_conductivity_300K_mS_cm],
+            label="glass in the paper",
+            symbol="star",
+            notes=["Zhong and Persson: about 0.18 mS/cm at 300 K, projected"],
+        )
+        panel = Panel(panel.x, panel.y, (*panel.marks, star), panel.title, panel.note)
+    return Figure(
+        "arrhenius",
+        "Conductivity against temperature",
+        "Points with 95 % intervals; arrows hang from one-sided 95 % upper bounds where nothing "
+        "was seen to diffuse; faded points are left out of the fit. Lines are Arrhenius fits with "
+        "their 95 % bands, drawn on to 300 K.",
+        ((panel,),),
+    )
+
+
+def arrhenius_panel(
+    results: ArrheniusResult | Mapping[str, ArrheniusResult],
+    *,
+    colors: Sequence[str] = (),
+    phases: Sequence[str | None] = (),
+) -> Panel:
+    """Describe one or several Arrhenius results: values, bounds, and lines with 95 % bands.
+
+    Conductivity where every result knows its density of charge, else diffusivity.
+    """
+    named = dict(results) if isinstance(results, Mapping) else {"": results}
+    conducts = all(result.charge_density_per_A3 is not None for result in named.values())
+    marks: list[Mark] = []
+    temperatures: list[float] = [ROOM_K]
+    for index, (name, result) in enumerate(named.items()):
+        color = colors[index] if colors else series(index)
+        phase = phases[index] if phases else None
+        temperatures += [point.temperature_K for point in result.points]
+        marks += _line_and_band(result, name, color, phase, conducts)
+        marks += _measured(result, name, color, phase, conducts)
+    shown = [t for t in (300, 400, 500, 600, 800, 1000, 1500, 2000) if t <= max(temperatures)]
+    label = "conductivity (mS/cm)"
+    if not conducts:
+        quantities = {result.quantity for result in named.values()}
+        label = f"diffusivity ({', '.join(sorted(quantities))}) (cm2/s)"
+    marks.append(Line(1000.0 / ROOM_K, dash="dot"))
+    left = 1000.0 / max(temperatures)
+    span = 1000.0 / ROOM_K - left
+    x = Axis(
+        "1000 / T (1/K)",
+        limits=(left - 0.05 * span, 1000.0 / ROOM_K + 0.05 * span),
+        opposite=tuple((1000.0 / t, f"{t} K") for t in shown),
+    )
+    return Panel(x, Axis(label, log=True), tuple(marks))
+
+
+def _line_and_band(
+    result: ArrheniusResult, name: str, color: str, phase: str | None, conducts: bool
+) -> list[Mark]:
+    if result.fit is None:
+        return []
+    hottest = max(point.temperature_K for point in result.points)
+    inverse = np.linspace(1.0 / ROOM_K, 1.0 / hottest, 60)
+    predict = result.conductivity if conducts else result.diffusivity
+    predicted = [estimate for estimate in (predict(1.0 / x) for x in inverse) if estimate]
+    bands = np.array([estimate.interval_95 for estimate in predicted])
+    fit = result.fit
+    energy = f"Ea = {fit.activation_energy_eV:.2f} +- {fit.activation_energy_error_eV:.2f} eV"
+    label = f"{name}, {energy}" if name else energy
+    x = 1000.0 * inverse
+    values = [estimate.value for estimate in predicted]
+    return [
+        Band(x, bands[:, 0], bands[:, 1], color, group=name),
+        Curve(x, values, label, color, phase_dash(phase), group=name),
+    ]
+
+
+def _measured(
+    result: ArrheniusResult, name: str, color: str, phase: str | None, conducts: bool
+) -> list[Mark]:
+    marks: list[Mark] = []
+    labelled = result.fit is not None or not name  # the line carries the name
+    for excluded in (False, True):
+        chosen = [point for point in result.points if bool(point.excluded) is excluded]
+        valued = [(p, p.diffusivity) for p in chosen if p.diffusivity is not None]
+        bounds = [(p, p.bound_cm2_s) for p in chosen if p.diffusivity is None and p.bound_cm2_s]
+        faded = 0.4 if excluded else 1.0
+        if valued:
+            factors = [_factor(point, result, conducts) for point, _ in valued]
+            estimates = [e.scaled(f) for (_, e), f in zip(valued, factors, strict=True)]
+            ends = [estimate.interval_95 for estimate in estimates]
+            marks.append(
+                Points(
+                    [1000.0 / point.temperature_K for point, _ in valued],
+                    [estimate.value for estimate in estimates],
+                    [low for low, _ in ends],
+                    [high for _, high in ends],
+                    label="" if labelled else name,
+                    color=color,
+                    symbol=phase_symbol(phase),
+                    opacity=faded,
+                    group=name,
+                    notes=[
+                        _point_note(point, Quantity.from_estimate(estimate), conducts)
+                        for (point, _), estimate in zip(valued, estimates, strict=True)
+                    ],
+                )
+            )
+            labelled = True
+        if bounds:
+            values = [bound * _factor(point, result, conducts) for point, bound in bounds]
+            marks.append(
+                UpperBounds(
+                    [1000.0 / point.temperature_K for point, _ in bounds],
+                    values,
+                    label=f"{name}, upper bounds" if name else "upper bounds",
+                    color=color,
+                    opacity=faded,
+                    notes=[
+                        _point_note(point, Quantity(high=value), conducts)
+                        for (point, _), value in zip(bounds, values, strict=True)
+                    ],
+                )
+            )
+    return marks
+
+
+def _factor(point: ArrheniusPoint, result: ArrheniusResult, conducts: bool) -> float:
+    if not conducts or result.charge_density_per_A3 is None:
+        return 1.0
+    return NERNST_EINSTEIN * result.charge_density_per_A3 / point.temperature_K
+
+
+def _point_note(point: ArrheniusPoint, quantity: Quantity, conducts: bool) -> str:
+    unit = "mS/cm" if conducts else "cm2/s"
+    left_out = f"\nleft out: {point.excluded}" if point.excluded else ""
+    return f"{point.temperature_K:.0f} K: {quantity.text} {unit}{left_out}"
+
+
+def msd_figure(reports: Sequence[MaterialReport]) -> Figure | None:
+    """Describe the MSDs of materials, one panel each; None where there are none."""
+    panels = tuple(
+        msd_panel(report.conductivity.results, title=report.name)
+        for report in reports
+        if report.conductivity is not None and report.conductivity.results
+    )
+    if not panels:
+        return None
+    return Figure(
+        "msd",
+        "Mean square displacements",
+        "Of the mobile ions against lag, in double logarithmic scale, with the standard error "
+        "over ions; dotted lines follow the diffusivity where the motion is diffusive, with its "
+        "95 % interval. A curve that stays flat belongs to ions that rattle in place.",
+        (panels,),
+    )
+
+
+def msd_panel(results: TransportResult | Sequence[TransportResult], *, title: str = "") -> Panel:
+    """Describe MSDs with their errors, and the slope with its 95 % interval where diffusive.
+
+    Of a single result the collective displacement is shown too; of several it is at hand but
+    hidden.
+    """
+    several = [*results] if isinstance(results, Sequence) else [results]
+    marks: list[Mark] = []
+    for index, result in enumerate(several):
+        color = heat(index, len(several))
+        marks += _displacements(result, color, alone=len(several) == 1)
+    if len(several) == 1:
+        title = title or f"{several[0].temperature_K:.0f} K"
+    return Panel(Axis("lag (ps)", log=True), Axis("MSD (A2)", log=True), tuple(marks), title)
+
+
+def _displacements(result: TransportResult, color: str, *, alone: bool) -> list[Mark]:
+    lag, msd = np.array(result.msd.lag_ps), np.array(result.msd.msd_A2)
+    error = np.nan_to_num(np.array(result.msd.msd_error_A2))
+    name = f"{result.temperature_K:.0f} K"
+    label = "self" if alone else name
+    marks: list[Mark] = [
+        Band(lag, np.maximum(msd - error, 0.1 * msd), msd + error, color, group=name),
+        Curve(lag, msd, label, color, group=name),
+    ]
+    collective = "collective" if alone else f"{name}, collective"
+    dashed = Curve(lag, result.msd.collective_A2, collective, color, "dash", hidden=not alone)
+    if result.self_diffusivity is not None and result.regime.start_ps is not None:
+        marks += _slope(result, lag, msd, name, labelled=alone)
+    return [*marks, dashed]
+
+
+def _slope(
+    result: TransportResult, lag: np.ndarray, msd: np.ndarray, name: str, *, labelled: bool
+) -> list[Mark]:
+    """Draw the diffusivity as a line; vibration adds a constant, which the slope does not know."""
+    estimate = result.self_diffusivity
+    assert estimate is not None
+    assert result.regime.start_ps is not None
+    inside = lag >= result.regime.start_ps
+    x, start = lag[inside], msd[inside][0]
+    growth = A2_PER_PS * (x - x[0])
+    low, high = estimate.interval_95
+    label = f"D* = {estimate.value:.2g} cm2/s" if labelled else ""
+    return [
+        Band(x, start + low * growth, start + high * growth, "ink", 0.12, group=name),
+        Curve(x, start + estimate.value * growth, label, "ink", "dot", group=name),
+    ]
+
+
+def van_hove_panel(result: TransportResult) -> Panel:
+    """Describe the self (full) and distinct (dashed) van Hove functions at their lags.
+
+    Raises
+    ------
+    InputError
+        If the result was made without the motion in space.
+    """
+    found = result.van_hove
+    if found is None:
+        raise InputError("There is no van Hove function in this result: analyze with spatial=True.")
+    marks: list[Mark] = []
+    for index, lag in enumerate(found.lag_ps):
+        color, name = heat(index, len(found.lag_ps)), f"{lag:.3g} ps"
+        marks.append(Curve(found.r_A, found.self_per_A[index], name, color, group=name))
+        marks.append(Curve(found.r_A, found.distinct[index], "", color, "dash", group=name))
+    return Panel(Axis("r (A)"), Axis("4 pi r2 Gs (1/A);  Gd (dashed)"), tuple(marks))
+
+
+def jump_network_panel(result: TransportResult) -> Panel:
+    """Describe sites in the x-y plane, sized by occupancy, with hops as lines, widest the busiest.
+
+    Raises
+    ------
+    InputError
+        If the result was made without the motion in space.
+    """
+    network = result.jump_network
+    if network is None:
+        raise InputError("There is no jump network in this result: analyze with spatial=True.")
+    sites = np.array(network.sites_A).reshape(-1, 3)
+    most = max((edge.forward + edge.backward for edge in network.edges), default=1)
+    marks: list[Mark] = []
+    for edge in network.edges:
+        if any(edge.image):  # a line across the cell would mislead
+            continue
+        pair = sites[[edge.site_1, edge.site_2]]
+        width = max(3.0 * (edge.forward + edge.backward) / most, 0.2)
+        marks.append(Curve(pair[:, 0], pair[:, 1], width=width, opacity=0.5))
+    marks.append(
+        Points(
+            sites[:, 0],
+            sites[:, 1],
+            sizes=np.sqrt(15.0 + 80.0 * np.array(network.occupancy)),
+            values=sites[:, 2],
+            scale="z (A)",
+        )
+    )
+    return Panel(Axis("x (A)"), Axis("y (A)"), tuple(marks), equal=True)
+
+
+def spatial_figure(reports: Sequence[MaterialReport]) -> Figure | None:
+    """Describe the motion in space at the highest temperature that has it; None without any."""
+    rows = []
+    for report in reports:
+        results = report.conductivity.results if report.conductivity is not None else []
+        result = next((r for r in reversed(results) if r.van_hove and r.jump_network), None)
+        if result is not None:
+            name = f"{report.name}, {result.temperature_K:.0f} K"
+            panels = van_hove_panel(result), jump_network_panel(result)
+            rows.append(tuple(Panel(p.x, p.y, p.marks, name, equal=p.equal) for p in panels))
+    if not rows:
+        return None
+    return Figure(
+        "motion_in_space",
+        "Motion in space",
+        "Van Hove functions, self (full) and distinct (dashed), after several lags; and the sites "
+        "that ions visit, seen along z, joined by the hops between them.",
+        tuple(rows),
+    )

@@ -1,0 +1,278 @@
+"""The page: one HTML file that needs nothing but a browser.
+
+The plots are drawn by plotly.js. Its basic bundle (1.2 MB, scatter and bar traces, MIT license) is
+shipped with the package and put into each page, rather than the full bundle of the plotly package
+(4.8 MB, of a version that pymatgen decides): pages stay small enough to mail, and look the same
+everywhere. Structures are drawn by a small viewer of our own on a 2D canvas, because the basic
+bundle has no third dimension and WebGL is not everywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from vitrion.documents.provenance import utc_now
+from vitrion.errors import InputError
+from vitrion.report.comparison import (
+    activation_energy,
+    compare,
+    conductivity_300K,
+    conductivity_ratio,
+    figures_of,
+)
+from vitrion.report.figures.trust import novelty_figure
+from vitrion.report.origin import citations_of, origin_tables
+from vitrion.report.palette import PALETTE
+from vitrion.report.plotly import plot_data
+from vitrion.report.sections import sections_of
+from vitrion.report.structures import structures_of
+from vitrion.report.tables import Cell, Table, make_table, measured, quantified
+from vitrion.report.trust import statements_of
+from vitrion.report.typeset import formula_html, typeset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from vitrion.documents.summary import SummaryDoc
+    from vitrion.report.comparison import ComparisonRow
+    from vitrion.report.material import MaterialReport
+    from vitrion.report.quantity import Quantity
+
+REPORT_LINK = "/report/{key}"
+
+
+@dataclass(frozen=True)
+class Card:
+    """A headline figure: what it is, its value, and what must be read with it."""
+
+    label: str
+    value: str
+    unit: str
+    notes: tuple[str, ...]
+    color: str
+
+
+def render_page(*reports: MaterialReport) -> str:
+    """Render the report on a material.
+
+    Parameters
+    ----------
+    *reports : MaterialReport
+        From :func:`vitrion.report.material.find_reports`: the phases of one material, or other
+        materials to stand side by side. The first two are compared figure by figure.
+
+    Returns
+    -------
+    str
+        A whole HTML document that loads nothing.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to report on.
+    """
+    if not reports:
+        raise InputError("A page needs at least one report.")
+    sections = sections_of(reports)
+    structures = structures_of(reports)
+    novelty = novelty_figure(reports)
+    figures = [figure for section in sections for figure in section.figures]
+    figures += [novelty] if novelty is not None else []
+    data = {
+        "figures": {f.name: [plot_data(panel) for panel in f.panels] for f in figures},
+        "palette": PALETTE,
+    }
+    names = list(dict.fromkeys(report.formula for report in reports))
+    return _render(
+        "page.html.j2",
+        ("plotly-basic.min.js", "plots.js", "viewer.js", "tables.js")
+        if figures
+        else ("viewer.js", "tables.js"),
+        title=" and ".join(names),
+        formulas=names,
+        reports=reports,
+        cards=_cards(reports),
+        overview=_overview(reports),
+        sections=[section for section in sections if not section.is_empty],
+        missing=[section for section in sections if section.is_empty],
+        novelty=novelty,
+        statements=statements_of(reports),
+        structures=structures,
+        origin=origin_tables(reports),
+        citations=citations_of(reports),
+        figure_data=json_block("figure-data", data),
+        structure_data=json_block("structure-data", structures),
+    )
+
+
+def render_index(summaries: Iterable[SummaryDoc], *, link: str = REPORT_LINK) -> str:
+    """Render the list of all materials, a row for each phase.
+
+    Parameters
+    ----------
+    summaries : iterable of SummaryDoc
+        Such as ``client.summary.search()``.
+    link : str
+        Address of a report; ``{key}`` stands for the identifier of the material.
+    """
+    rows = [_index_row(summary, link) for summary in summaries]
+    heads = ("material", "phase", "conductivity at 300 K (mS/cm) #", "activation energy (eV) #",
+             "Frenkel pair (eV) #", "landscape gap (eV) #", "above hull (eV/atom) #",
+             "glass density (g/cm3) #", "changed (UTC)")  # fmt: skip
+    table = make_table("All materials in the store", heads, rows)
+    return _render("index.html.j2", ("tables.js",), title="materials", table=table)
+
+
+def json_block(name: str, content: Any) -> Markup:
+    """Return JSON in a script element that nothing in the content can end or run."""
+    text = json.dumps(content, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(f'<script type="application/json" id="{name}">{text}</script>')
+
+
+def _render(template: str, scripts: Sequence[str], **values: Any) -> str:
+    sources = [_asset(name) for name in scripts]
+    hashes = " ".join(f"'sha256-{_digest(source)}'" for source in sources)
+    policy = (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            policy=policy,
+            colors=Markup(_color_variables()),
+            style=Markup(_asset("style.css")),
+            scripts=[Markup(source) for source in sources],
+            vitrion_version=version("vitrion"),
+            made=utc_now().strftime("%Y-%m-%d %H:%M"),
+            **values,
+        )
+    )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("vitrion.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"typeset": typeset, "formula": formula_html}
+    return environment
+
+
+@lru_cache(maxsize=16)
+def _asset(name: str) -> str:
+    return files("vitrion.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _digest(source: str) -> str:
+    return base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+
+
+def _color_variables() -> str:
+    sides = [
+        " ".join(f"--{name}: {pair[side]};" for name, pair in PALETTE.items()) for side in (0, 1)
+    ]
+    dark = f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {sides[1]} }} }}"
+    return f":root {{ {sides[0]} }}\n{dark}"
+
+
+def _cards(reports: Sequence[MaterialReport]) -> list[Card]:
+    cards = []
+    for report in reports:
+        energy, color = activation_energy(report), report.phase or "muted"
+        notes = [] if energy is None else [f"activation energy {energy.text} eV"]
+        sigma = conductivity_300K(report)
+        if sigma is not None:
+            cards.append(_sigma_card(report.name, sigma, notes, color))
+        elif energy is not None:
+            cards.append(
+                Card(report.name, f"{energy.value:.2f}", "eV", ("activation energy",), color)
+            )
+    if len(reports) > 1 and (ratio := conductivity_ratio(reports[0], reports[1])) is not None:
+        names = f"{reports[1].phase_name} over {reports[0].phase_name}"
+        if reports[0].formula != reports[1].formula:
+            names = f"{reports[1].name} over {reports[0].name}"
+        cards.append(_ratio_card(names, ratio))
+    return cards
+
+
+def _sigma_card(name: str, sigma: Quantity, notes: Sequence[str], color: str) -> Card:
+    value, _, rest = sigma.text.partition(" (")
+    told = "conductivity at 300 K"
+    if sigma.value is None:
+        told += ", one-sided 95 % bound"
+    interval = [f"95 %: {rest.rstrip(')')}"] if rest else []
+    return Card(name, value, "mS/cm", (told, *interval, *notes), color)
+
+
+def _ratio_card(names: str, ratio: Quantity) -> Card:
+    value, _, rest = ratio.text.partition(" (")
+    notes = ["ratio of the conductivities at 300 K"]
+    notes.append(f"95 %: {rest.rstrip(')')}" if rest else "one-sided bound, 90 % at least")
+    return Card(
+        names, f"x {value}" if ratio.value is not None else value, "", tuple(notes), "muted"
+    )
+
+
+def _overview(reports: Sequence[MaterialReport]) -> Table | None:
+    if len(reports) == 1:
+        rows = [
+            [f"{name} ({unit})" if unit else name, quantified(quantity)]
+            for name, unit, quantity in figures_of(reports[0])
+        ]
+        heads = ("figure", f"{reports[0].name} #")
+        return make_table("Figures", heads, rows, sortable=False) if rows else None
+    rows_of_two = compare(reports[0], reports[1])
+    second, first = reports[1].name, reports[0].name
+    heads = ("figure", f"{first} #", f"{second} #", "second against first #", "the paper")
+    if not any(row.paper for row in rows_of_two):
+        heads = heads[:-1]
+    rows = [_compared(row)[: len(heads)] for row in rows_of_two]
+    caption = "Side by side, with 95 % intervals"
+    return make_table(caption, heads, rows, sortable=False) if rows else None
+
+
+def _compared(row: ComparisonRow) -> list[Cell | str]:
+    change = Cell(row.change_text, row.change.value if row.change is not None else None)
+    return [row.title, quantified(row.first), quantified(row.second), change, row.paper or "-"]
+
+
+def _index_row(summary: SummaryDoc, link: str) -> list[Cell | str]:
+    from vitrion.report.material import display_formula
+
+    formula = display_formula(summary)
+    key = summary.material_id or formula
+    values = {name: value for name, value in summary.values.items() if isinstance(value, float)}
+    sigma = measured(values.get("sigma_300K"), ".2g")
+    if "sigma_300K" not in values:
+        sigma = measured(values.get("sigma_300K_bound"), ".2g", "below ")
+    shown = formula if summary.material_id is None else f"{formula} ({summary.material_id})"
+    return [
+        Cell(shown, link=link.format(key=quote(key, safe="")), is_formula=True),
+        summary.phase or "-",
+        sigma,
+        measured(values.get("activation_energy_eV")),
+        measured(values.get("frenkel_energy_eV")),
+        measured(values.get("landscape_gap_eV")),
+        measured(values.get("energy_above_hull_eV_per_atom"), ".3f"),
+        measured(values.get("glass_density_g_per_cm3")),
+        summary.last_updated.strftime("%Y-%m-%d %H:%M"),
+    ]

@@ -1,0 +1,167 @@
+"""The description of a figure, before anything is drawn.
+
+Each figure is described once, from documents, and drawn twice: by :mod:`vitrion.report.draw` for
+papers and by :mod:`vitrion.report.plotly` for the page. Colors are names of the palette.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Numbers = Sequence[float]
+Ticks = tuple[tuple[float, str], ...]
+Dash = Literal["solid", "dash", "dot"]
+Symbol = Literal["circle", "diamond", "square", "star", "line"]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis.
+
+    Attributes
+    ----------
+    label : str
+        Quantity and unit.
+    log : bool
+    limits : pair of float, optional
+        From the data by default.
+    ticks : tuple of (place, text), optional
+        By default as the drawer sees fit; empty for none.
+    opposite : tuple of (place, text)
+        Ticks on the other side of the panel, such as temperatures above their inverses.
+    opposite_label : str
+    """
+
+    label: str
+    log: bool = False
+    limits: tuple[float, float] | None = None
+    ticks: Ticks | None = None
+    opposite: Ticks = ()
+    opposite_label: str = ""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line; NaN breaks it. Marks of one `group` are shown and hidden together."""
+
+    x: Numbers
+    y: Numbers
+    label: str = ""
+    color: str = "ink"
+    dash: Dash = "solid"
+    width: float = 1.8
+    opacity: float = 1.0
+    group: str = ""
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Band:
+    """An area between two curves over x, or beside y where `upright` is set."""
+
+    x: Numbers
+    low: Numbers
+    high: Numbers
+    color: str = "ink"
+    opacity: float = 0.2
+    group: str = ""
+    hidden: bool = False
+    upright: bool = False
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points, with the ends of their intervals if given.
+
+    `sizes` are diameters in points; `values` color the points on a scale named by `scale`;
+    `notes` are shown when a point is pointed at.
+    """
+
+    x: Numbers
+    y: Numbers
+    low: Numbers | None = None
+    high: Numbers | None = None
+    label: str = ""
+    color: str = "ink"
+    symbol: Symbol = "circle"
+    opacity: float = 1.0
+    group: str = ""
+    sizes: Numbers | None = None
+    values: Numbers | None = None
+    scale: str = ""
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class UpperBounds:
+    """One-sided bounds: a bar at the value and an arrow downwards."""
+
+    x: Numbers
+    y: Numbers
+    label: str = ""
+    color: str = "ink"
+    opacity: float = 1.0
+    group: str = ""
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Bars:
+    """One bar for each category."""
+
+    names: Sequence[str]
+    heights: Numbers
+    label: str = ""
+    color: str = "ink"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A straight line through the panel at one value of x (``vertical``) or y."""
+
+    at: float
+    label: str = ""
+    color: str = "muted"
+    vertical: bool = True
+    dash: Dash = "dash"
+
+
+Mark = Curve | Band | Points | UpperBounds | Bars | Line
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Axes with what is drawn in them; `note` is a short text in a free corner."""
+
+    x: Axis
+    y: Axis
+    marks: tuple[Mark, ...]
+    title: str = ""
+    note: str = ""
+    equal: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Panels in rows of equal length.
+
+    Attributes
+    ----------
+    name : str
+        Name of its file, without ending.
+    title, caption : str
+        What it shows, in words that serve also who cannot see it.
+    rows : tuple of tuples of Panel
+    """
+
+    name: str
+    title: str
+    caption: str
+    rows: tuple[tuple[Panel, ...], ...]
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        """All panels, row by row."""
+        return tuple(panel for row in self.rows for panel in row)

@@ -1,0 +1,324 @@
+"""The sections of the page, in the order of the science: what each shows, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vitrion.defects.compare import compare_landscapes
+from vitrion.report.figures.defects import barrier_figure, defect_figure, voltage_figure
+from vitrion.report.figures.glass import pair_figure, speciation_figure
+from vitrion.report.figures.landscape import landscapes_of
+from vitrion.report.figures.search import candidate_figure
+from vitrion.report.figures.transport import arrhenius_figure, msd_figure, spatial_figure
+from vitrion.report.quantity import Quantity
+from vitrion.report.tables import Cell, Table, make_table, measured, quantified
+
+if TYPE_CHECKING:
+    from vitrion.documents.amorphous import AmorphousDoc
+    from vitrion.documents.energies import EnergyDistribution
+    from vitrion.documents.polymorph import Polymorph
+    from vitrion.report.material import MaterialReport
+    from vitrion.report.panels import Figure
+    from vitrion.transport.result import TransportResult
+
+Reports = Sequence["MaterialReport"]
+ROOM_K = 300.0
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page.
+
+    Attributes
+    ----------
+    name : str
+        Its anchor.
+    title, text : str
+    figures : tuple of Figure
+    tables : tuple of Table
+    command : str
+        The command that fills it, where it is empty.
+    """
+
+    name: str
+    title: str
+    text: str
+    figures: tuple[Figure, ...] = ()
+    tables: tuple[Table, ...] = field(default=())
+    command: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show."""
+        return not self.figures and not self.tables
+
+
+def sections_of(reports: Reports) -> list[Section]:
+    """Return all sections of a page on these materials, empty ones among them."""
+    return [
+        transport_section(reports),
+        glass_section(reports),
+        candidate_section(reports),
+        landscape_section(reports),
+        defect_section(reports),
+    ]
+
+
+def figures_of(reports: Reports) -> list[Figure]:
+    """Return every figure that the documents of these materials have something for."""
+    return [figure for section in sections_of(reports) for figure in section.figures]
+
+
+def transport_section(reports: Reports) -> Section:
+    """Return Arrhenius, MSDs, motion in space, and the table of all temperatures."""
+    rows = [
+        _transport_row(report, result)
+        for report in reports
+        if report.conductivity is not None
+        for result in report.conductivity.results
+    ]
+    heads = ("material", "T (K) #", "D* (cm2/s) #", "conductivity (mS/cm) #", "formula used",
+             "Haven ratio #", "hops #", "run (ps) #", "replicas #", "verdict")  # fmt: skip
+    tables = [make_table("Transport at each temperature, with 95 % intervals", heads, rows)]
+    return Section(
+        "transport",
+        "Ion transport",
+        "Diffusivity and conductivity at each temperature that was run, and what they "
+        "extrapolate to.",
+        _some(arrhenius_figure(reports), msd_figure(reports), spatial_figure(reports)),
+        tuple(tables if rows else ()),
+        f"vitrion run {reports[0].formula}",
+    )
+
+
+def _transport_row(report: MaterialReport, result: TransportResult) -> list[Cell | str]:
+    haven = result.haven_ratio
+    estimates = (
+        (result.self_diffusivity, result.diffusivity_bound_cm2_s),
+        (result.conductivity, result.conductivity_bound_mS_cm),
+    )
+    values = [
+        Quantity.from_estimate(estimate) if estimate else Quantity(high=bound)
+        for estimate, bound in estimates
+    ]
+    return [
+        report.name,
+        measured(result.temperature_K, ".0f"),
+        *(quantified(value) for value in values),
+        result.headline if result.conductivity else "upper bound",
+        quantified(None if haven is None else Quantity.from_estimate(haven)),
+        measured(result.hops.n_hops, "d"),
+        measured(result.duration_ps, ".3g"),
+        measured(result.n_replicas, "d"),
+        "diffusive" if result.diffusive else "not diffusive",
+    ]
+
+
+def glass_section(reports: Reports) -> Section:
+    """Return pair distributions, speciation, and the table of the replicas."""
+    glasses = [
+        (f"{report.name} {number}", glass)
+        for report in reports
+        for number, glass in enumerate(report.glasses, start=1)
+    ]
+    heads = ("replica", "verdict", "density (g/cm3) #", "relaxed (g/cm3) #", "self-overlap #",
+             "cooling (K/ps) #", "energy (eV/atom) #", "formers")  # fmt: skip
+    tables = [
+        make_table("Replicas of the glass", heads, [_glass_row(*item) for item in glasses]),
+        make_table(
+            "First neighbor shells, mean over the replicas",
+            ("pair", "distance (A) #", "first around second #", "second around first #"),
+            [row for report in reports if report.glasses for row in _shell_rows(report.glasses)],
+        ),
+    ]
+    return Section(
+        "glass",
+        "The glass",
+        "How each replica was made, whether it is amorphous, and what its atoms are bound to. "
+        "A replica counts as amorphous where no rotation or reflection maps more than a part of "
+        "its framework onto itself.",
+        _some(pair_figure(reports), speciation_figure(reports)),
+        tuple(tables if glasses else ()),
+        f"vitrion run {reports[0].formula} --phase amorphous",
+    )
+
+
+def _glass_row(name: str, glass: AmorphousDoc) -> list[Cell | str]:
+    kinds = [item for found in glass.speciation.centers.values() for item in found.items()]
+    words = [f"{count} {kind}" for kind, count in sorted(kinds, key=lambda item: -item[1])]
+    words += [f"{count} {bridge}" for bridge, count in glass.speciation.bridges.items()]
+    words += [f"{count} loose {symbol}" for symbol, count in glass.speciation.loose.items()]
+    return [
+        name,
+        "amorphous" if glass.is_amorphous else "not amorphous",
+        quantified(_density(glass)),
+        measured(glass.density_relaxed_g_per_cm3),
+        measured(glass.order_overlap),
+        measured(glass.quench_rate_K_per_ps, ".3g"),
+        measured(glass.energy_eV_per_atom, ".3f"),
+        Cell(", ".join(words) or "-", is_formula=True),
+    ]
+
+
+def _density(glass: AmorphousDoc) -> Quantity | None:
+    if glass.density_equilibrated_g_per_cm3 is None:
+        return None
+    return Quantity.from_error(
+        glass.density_equilibrated_g_per_cm3, glass.density_error_g_per_cm3, 3
+    )
+
+
+def _shell_rows(glasses: Sequence[AmorphousDoc]) -> list[list[Cell | str]]:
+    rows: list[list[Cell | str]] = []
+    for pair in (distribution.pair for distribution in glasses[0].pair_distributions):
+        same = [d for glass in glasses for d in glass.pair_distributions if d.pair == pair]
+        peaks = [d.first_peak_A for d in same if d.first_peak_A is not None]
+        shells = [d.coordination for d in same if d.coordination is not None]
+        if peaks and shells:
+            around = [sum(shell[side] for shell in shells) / len(shells) for side in (1, 0)]
+            peak = sum(peaks) / len(peaks)
+            rows.append(["-".join(pair), measured(peak), *(measured(n, ".1f") for n in around)])
+    return rows
+
+
+def candidate_section(reports: Reports) -> Section:
+    """Return the ranking of the crystals that a search found."""
+    document = next((r.polymorphs for r in reports if r.polymorphs is not None), None)
+    section = Section(
+        "candidates",
+        "Candidate crystals",
+        "Crystals of this composition by energy, from a search that was told nothing but the "
+        "composition.",
+        command=f"vitrion search {reports[0].formula}",
+    )
+    if document is None or not document.polymorphs:
+        return section
+    heads = ("rank #", "space group", "above hull (eV/atom) #", "above the best (eV/atom) #",
+             "density (g/cm3) #", "volume (A3/atom) #", "coordination", "times found #",
+             "found by")  # fmt: skip
+    rows = [_crystal_row(rank, crystal) for rank, crystal in enumerate(document.polymorphs, 1)]
+    tables = [make_table("Ranking of the candidates", heads, rows)]
+    if document.references:
+        tables.append(
+            make_table(
+                "Phases of the hull, relaxed with the same potential",
+                ("phase", "formula", "energy (eV/atom) #"),
+                [
+                    [
+                        r.name,
+                        Cell(r.formula, is_formula=True),
+                        measured(r.energy_per_atom_eV, ".3f"),
+                    ]
+                    for r in document.references
+                ],
+            )
+        )
+    ends = f"{document.n_relaxations} candidates were relaxed; the search ended because "
+    return Section(
+        section.name,
+        section.title,
+        f"{section.text} {ends}{document.stop_reason}.",
+        _some(candidate_figure(reports)),
+        tuple(tables),
+    )
+
+
+def _crystal_row(rank: int, crystal: Polymorph) -> list[Cell | str]:
+    group = crystal.space_groups[-1] if crystal.space_groups else None
+    around = [
+        f"{element}: {', '.join(kinds)}" for element, kinds in crystal.coordination.items() if kinds
+    ]
+    return [
+        measured(rank, "d"),
+        Cell("-") if group is None else Cell(f"{group.symbol} ({group.number})", group.number),
+        measured(crystal.energy_above_hull_eV_per_atom, ".3f"),
+        measured(crystal.energy_above_best_eV_per_atom, ".3f"),
+        measured(crystal.density_g_cm3),
+        measured(crystal.volume_per_atom_A3),
+        Cell("; ".join(around) or "-", is_formula=True),
+        measured(crystal.times_found, "d"),
+        ", ".join(f"{name} {count}" for name, count in crystal.found_by.items()),
+    ]
+
+
+def landscape_section(reports: Reports) -> Section:
+    """Return the site-energy landscapes and, of a crystal and a glass, which is flatter."""
+    known = [report for report in reports if report.landscape is not None]
+    tables = []
+    if [report.phase for report in known[:2]] == ["crystalline", "amorphous"]:
+        tables.append(_flatness(known[0], known[1]))
+    return Section(
+        "landscape",
+        "Site-energy landscape",
+        "Peaks against plain: what it costs the mobile ion to sit where it does not usually sit, "
+        "and what it must climb on its way.",
+        _some(landscapes_of(reports)),
+        tuple(tables),
+        f"vitrion run {reports[0].formula}, which ends with the landscape of each phase",
+    )
+
+
+def _flatness(crystal: MaterialReport, glass: MaterialReport) -> Table:
+    assert crystal.landscape is not None
+    assert glass.landscape is not None
+    rows = []
+    for claim in compare_landscapes(crystal.landscape, glass.landscape):
+        name = claim.figure.removesuffix("_eV").replace("_", " ")
+        rows.append(
+            [
+                f"{name} (eV)" if claim.figure.endswith(("_eV", "barrier")) else name,
+                measured(claim.crystal, ".3f"),
+                measured(claim.glass, ".3f"),
+                measured(claim.error, ".3f"),
+                measured(claim.probability, ".2g"),
+                f"{claim.claim} in the glass: {claim.verdict}",
+            ]
+        )
+    heads = ("figure", "crystal #", "glass #", "error of the difference #", "p #", "claim")
+    return make_table("Is the glass flatter? One-sided tests at 95 %", heads, rows)
+
+
+def defect_section(reports: Reports) -> Section:
+    """Return defect energies, barriers, and their table."""
+    kinds = (("Frenkel pair, far apart", "frenkel"), ("Frenkel pair, close", "frenkel_near"),
+             ("insertion", "insertion"), ("vacancy", "vacancy"))  # fmt: skip
+    rows = [
+        _defect_row(f"{report.name} {number}", label, getattr(document, kind))
+        for report in reports
+        for number, document in enumerate(report.defects, start=1)
+        for label, kind in kinds
+        if getattr(document, kind) is not None
+    ]
+    heads = ("host", "defect", "sites #", "lowest (eV) #", "mean (eV) #", "scatter (eV) #",
+             "Boltzmann, 300 K (eV) #")  # fmt: skip
+    table = make_table("Energies of the defects", heads, rows)
+    return Section(
+        "defects",
+        "Defects and barriers",
+        "Energies of the defects of the mobile ion after relaxation. The Frenkel pair needs no "
+        "reservoir and is the primary figure; insertion and vacancy are counted at 0 V against "
+        "the metal where that is known.",
+        _some(defect_figure(reports), voltage_figure(reports), barrier_figure(reports)),
+        (table,) if rows else (),
+        "vitrion defects IDENTIFIER --kind frenkel --kind insertion --barrier vacancy",
+    )
+
+
+def _defect_row(host: str, label: str, found: EnergyDistribution) -> list[Cell | str]:
+    at_room = min(found.boltzmann, key=lambda b: abs(b.temperature_K - ROOM_K), default=None)
+    near = at_room is not None and abs(at_room.temperature_K - ROOM_K) < 10.0
+    return [
+        host,
+        label,
+        measured(found.n, "d"),
+        measured(found.minimum_eV),
+        measured(found.mean_eV),
+        measured(found.std_eV),
+        measured(at_room.energy_eV if at_room is not None and near else None),
+    ]
+
+
+def _some(*figures: Figure | None) -> tuple[Figure, ...]:
+    return tuple(figure for figure in figures if figure is not None)

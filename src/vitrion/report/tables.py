@@ -1,0 +1,63 @@
+"""Tables of the page: cells with a text and the value that a column is sorted by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from vitrion.report.quantity import Quantity
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell shows, what it is sorted by, and where it leads, if anywhere."""
+
+    text: str
+    order: float | str | None = None
+    link: str = ""
+    is_formula: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """Head of a column; numbers stand to the right."""
+
+    name: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under heads, with a caption that says what they are."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    sortable: bool = True
+
+
+def make_table(
+    caption: str, heads: Sequence[str], rows: Iterable[Sequence[Cell | str]], **options: bool
+) -> Table:
+    """Make a table; a head that ends in ``#`` is of a column of numbers."""
+    columns = tuple(Column(head.rstrip("#").rstrip(), head.endswith("#")) for head in heads)
+    cells = tuple(
+        tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in row) for row in rows
+    )
+    return Table(caption, columns, cells, **options)
+
+
+def measured(value: float | None, form: str = ".2f", prefix: str = "") -> Cell:
+    """Make a cell of a number; empty where there is none."""
+    return Cell("-") if value is None else Cell(f"{prefix}{value:{form}}", value)
+
+
+def quantified(quantity: Quantity | None) -> Cell:
+    """Make a cell of a figure with its interval."""
+    if quantity is None:
+        return Cell("-")
+    ends = (quantity.value, quantity.high, quantity.low)
+    return Cell(quantity.text, next((end for end in ends if end is not None), None))

@@ -1,0 +1,39 @@
+"""From plain text to typography: units, signs and formulas as they are printed."""
+
+from __future__ import annotations
+
+import re
+
+from markupsafe import Markup, escape
+
+_UNITS = (
+    (re.compile(r"\bcm2\b"), "cm\u00b2"),
+    (re.compile(r"\bcm3\b"), "cm\u00b3"),
+    (re.compile(r"(?<![\w.])A2\b"), "\u00c5\u00b2"),
+    (re.compile(r"(?<![\w.])A3\b"), "\u00c5\u00b3"),
+    (re.compile(r"(?<=[\d(/] )A(?=[\s,.;)]|$)|(?<=[(/])A(?=[\s),]|$)"), "\u00c5"),
+    (re.compile(r"\br2\b"), "r\u00b2"),
+    (re.compile(r"\+-"), "\u00b1"),
+    (re.compile(r"(?<=\d)e(-?\d+)\b"), None),
+    (re.compile(r"\bx (?=\d)"), "\u00d7\u2009"),
+    (re.compile(r"(?<![\w-])-(?=\d)"), "\u2212"),
+)
+_RAISED = str.maketrans(
+    "-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
+)
+
+
+def typeset(text: str) -> str:
+    """Return a text with its units and numbers as in print: ``2.0e-7 cm2/s``, ``+-``."""
+    for pattern, replacement in _UNITS:
+        text = pattern.sub(_power if replacement is None else replacement, text)
+    return text
+
+
+def formula_html(formula: str) -> Markup:
+    """Return a formula with its numbers lowered, safe to stand in HTML."""
+    return Markup(re.sub(r"(?<=[A-Za-z)])(\d+(?:\.\d+)?)", r"<sub>\1</sub>", str(escape(formula))))
+
+
+def _power(found: re.Match[str]) -> str:
+    return "\u00d710" + found.group(1).translate(_RAISED)
