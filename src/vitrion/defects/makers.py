@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from vitrion.documents.defects import DefectDoc
 from vitrion.documents.landscape import SiteEnergyLandscapeDoc
 from vitrion.errors import InputError
 from vitrion.potentials import describe_potential, force_field, get_potential, load_calculator
+from vitrion.progress import Word, leave_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.documents.landscape import DensityBarrier
-
-logger = logging.getLogger(__name__)
 
 NEVER = 10**9
 """Interval at which atomate2 stores the frames of a band: it would ask for stresses each time."""
@@ -164,12 +162,13 @@ class DefectMaker(Maker):
         trajectory: str | None = None,
     ) -> DefectDoc:
         """Find and relax the defects with a registered potential; see :meth:`make`."""
+        folder = Path(prev_dir or self._own_directory())
         return self.run(
             structure,
-            prev_dir or self._own_directory(),
+            folder,
             given_sites,
             trajectory=trajectory,
-            on_progress=lambda done, n: logger.info("%d of %d defects or bands", done, n),
+            on_progress=lambda done, n: leave_word(folder, Word(done, n, "defects or barriers")),
         )
 
     @job(name="charged defects")

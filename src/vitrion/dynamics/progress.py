@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from vitrion.progress import Word, leave_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     Report = Callable[[int, float], None]
 
 SECONDS_BETWEEN_UPDATES = 0.5
-PROGRESS_FILE = "progress.json"
-"""Beside the trajectory: how far the run is, for whoever watches from another process."""
 
 
 def make_progress() -> Progress:
@@ -105,7 +104,7 @@ class RunProgress:
     """
 
     def __init__(self, settings: MDSettings, directory: Path, report: Report | None = None) -> None:
-        self._settings, self._file = settings, directory / PROGRESS_FILE
+        self._settings, self._directory = settings, directory
         self._series = None
         if report is None:
             name = label(settings)
@@ -133,16 +132,9 @@ class RunProgress:
             self._leave_word(step, temperature_K)
 
     def _leave_word(self, step: int, temperature_K: float) -> None:
-        settings = self._settings
-        word = {
-            "run": label(settings),
-            "done_ps": step * settings.timestep_fs / 1000,
-            "total_ps": settings.duration_ps,
-            "temperature_K": temperature_K,
-        }
-        temporary = self._file.with_suffix(".tmp")
-        temporary.write_text(json.dumps(word))
-        temporary.replace(self._file)
+        done_ps = step * self._settings.timestep_fs / 1000
+        word = Word(done_ps, self._settings.duration_ps, "ps", f"at {temperature_K:.0f} K")
+        leave_word(self._directory, word)
 
 
 def ns_per_day(simulated_fs: float, seconds: float) -> float:

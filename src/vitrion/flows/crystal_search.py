@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jobflow import JobStore
 
     from vitrion.documents.polymorph import PolymorphDoc
-    from vitrion.polymorphs.search import SearchSettings
+    from vitrion.polymorphs.settings import SearchSettings
 
 
 def run_search(
@@ -60,7 +60,7 @@ def run_search(
     """
     from vitrion.documents.polymorph import PolymorphDoc
     from vitrion.polymorphs.makers import PolymorphSearchMaker
-    from vitrion.polymorphs.search import check_request
+    from vitrion.polymorphs.settings import check_request
     from vitrion.potentials import check_elements, describe_potential
 
     composition = check_request(formula, settings)

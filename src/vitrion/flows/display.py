@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from vitrion.dynamics.progress import PROGRESS_FILE, ns_per_day
+from vitrion.dynamics.progress import ns_per_day
+from vitrion.progress import read_progress
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Any
 
     from rich.progress import TaskID
 
@@ -56,8 +55,10 @@ class RunDisplay:
 
     def update(self, running: dict[Path, str], report: RunReport) -> None:
         """Show the running jobs by directory and name; fits ``run_flow``'s ``on_change``."""
-        for name in report.completed[self._reported :]:
-            self._console.print(f"done: {name}", highlight=False)
+        for number, name in enumerate(report.completed[self._reported :], self._reported + 1):
+            steps = number + len(report.skipped)
+            rest = f"{steps} steps done, {report.open} to do" if report.open else f"{steps} steps"
+            self._console.print(f"done: {name} ({rest})", highlight=False)
         self._reported = len(report.completed)
         for directory in set(self._tasks) - set(running):
             self._bars.remove_task(self._tasks.pop(directory))
@@ -81,23 +82,15 @@ class RunDisplay:
 
     def _note(self, directory: Path) -> tuple[str, float]:
         """Return a few words on the job in a directory, and its fraction done."""
-        words = _words(directory)
-        if not words:
+        word = read_progress(directory)
+        if word is None or not word.total:
             return "", 0.0
-        done, total = sum(w["done_ps"] for w in words), sum(w["total_ps"] for w in words)
-        note = f"{done:.1f}/{total:.1f} ps"
-        note += (
-            f" in {len(words)} runs" if len(words) > 1 else f" at {words[0]['temperature_K']:.0f} K"
-        )
-        begin_s, begin_ps = self._first_seen.setdefault(directory, (time.monotonic(), done))
+        note = f"{word.done:.4g} of {word.total:.4g} {word.unit} {word.note}".rstrip()
+        begin_s, begin = self._first_seen.setdefault(directory, (time.monotonic(), word.done))
         seconds = time.monotonic() - begin_s
-        if seconds > 2 and done > begin_ps:
-            left = (total - done) * seconds / (done - begin_ps)
-            speed = ns_per_day((done - begin_ps) * 1000, seconds)
-            note += f", {speed:.2f} ns/day, {left / 60:.0f} min left"
-        return note, done / total
-
-
-def _words(directory: Path) -> list[dict[str, Any]]:
-    """Read what the runs below a directory left word of, those that have begun."""
-    return [json.loads(path.read_text()) for path in directory.rglob(PROGRESS_FILE)]
+        if seconds > 2 and word.done > begin:
+            left = (word.total - word.done) * seconds / (word.done - begin)
+            if word.unit == "ps":
+                note += f", {ns_per_day((word.done - begin) * 1000, seconds):.2f} ns/day"
+            note += f", {left / 60:.0f} min left"
+        return note, word.done / word.total

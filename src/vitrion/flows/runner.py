@@ -60,11 +60,14 @@ class RunReport:
         Names of the jobs that ran now, and of those that had run before.
     errors : dict[str, str]
         Name of each failed job to its error; jobs that depend on it did not run.
+    open : int
+        Jobs known now that are still to be done.
     """
 
     completed: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
+    open: int = 0
 
     def raise_for_errors(self) -> None:
         """Raise SimulationError with the first error, if there is one."""
@@ -211,6 +214,7 @@ class _Scheduler:
                 continue
             self.report.completed.append(node.job.name)
             self._divert(node, response)
+        self.report.open = len(self.waiting) + len(self.running)
         if self.on_change is not None:
             running = {self._directory(n): n.job.name for n in self.running.values()}
             self.on_change(running, self.report)

@@ -18,6 +18,7 @@ from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.workers import MDTask
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.trust import assess
+from vitrion.progress import Word, leave_word
 from vitrion.transport.analysis import analyze_file
 from vitrion.transport.combine import combine
 from vitrion.transport.parts import list_parts, read_rounds, run_parts, write_rounds
@@ -145,6 +146,7 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         failures: dict[str, str] = {}
         complete = True
         first = [dict.fromkeys(self.temperatures_K, self.equilibration_ps)]
+        self._leave_plan(root, len(structures), [*first, *rounds])
         for index, lengths in enumerate(first + rounds):
             if not any(lengths.values()):
                 continue
@@ -169,6 +171,12 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         if plan.extensions_ps:
             write_rounds(root, [*rounds, plan.extensions_ps])
         return document, not plan.extensions_ps
+
+    def _leave_plan(self, root: Path, n_structures: int, rounds: list[dict[float, float]]) -> None:
+        """Tell whoever watches how much dynamics there will be, runs not begun included."""
+        runs = n_structures * self.replicas
+        total = runs * sum(sum(lengths.values()) for lengths in rounds)
+        leave_word(root, Word(0.0, total, "ps"), plan=True)
 
     def _plan(self, results: Mapping[float, list[TransportResult]], hierarchical: bool) -> Plan:
         combined = [combine(runs, hierarchical=hierarchical) for runs in results.values()]
