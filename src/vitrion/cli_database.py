@@ -132,7 +132,12 @@ def archive(store: StoreOption = None) -> None:
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(help="Kind of document, such as conductivity.")],
+    kind: Annotated[
+        str | None, typer.Argument(help="Kind of document, such as conductivity.")
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="Write pages and schemas of all kinds to this folder.")
+    ] = None,
 ) -> None:
     """Print the JSON schema of a kind of document, with the unit of each field."""
     import json
@@ -140,6 +145,13 @@ def schema(
     from vitrion.documents.base import document_classes
 
     classes = document_classes()
+    if write is not None:
+        from vitrion.database.schema_pages import write_schemas
+
+        console.print(f"{len(write_schemas(write))} files written to {write}")
+        return
+    if kind is None:
+        raise InputError(f"Name a kind of document: {', '.join(sorted(classes))}.")
     if kind not in classes:
         raise InputError(f"There are no documents called '{kind}': {', '.join(sorted(classes))}.")
     print(json.dumps(classes[kind].model_json_schema(), indent=2))

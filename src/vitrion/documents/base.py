@@ -59,7 +59,7 @@ class VitrionDoc(PropertyDoc):
     key_fields: ClassVar[Mapping[str, str]] = {}
     of_material: ClassVar[bool] = True
 
-    property_name: str
+    property_name: str = Field(description="Kind of document; the name of its collection.")
     schema_version: str = Field("1.0", description="Version of the schema of this document.")
     deprecated: bool = Field(False, description="Whether the document should no longer be used.")
     material_id: str | None = Field(
