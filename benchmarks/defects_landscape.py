@@ -32,8 +32,9 @@ def main() -> None:
     from pymatgen.core import Structure
 
     from vitrion.defects.compare import compare_landscapes
-    from vitrion.defects.figure import landscape_figure
     from vitrion.defects.landscape import landscape
+    from vitrion.report.draw import draw_figure
+    from vitrion.report.figures.landscape import landscape_figure
 
     out = Path(arguments.out)
     crystal = landscape(
@@ -44,7 +45,7 @@ def main() -> None:
         for k, path in enumerate(arguments.glass)
     ]
     glass = landscape(glasses)
-    landscape_figure([crystal, glass], out / "peaks_against_plain.png")
+    draw_figure(landscape_figure([crystal, glass]), out / "peaks_against_plain.png")
     print(
         f"\n{'figure':28s}{'claim':>8s}{'crystal':>10s}{'glass':>10s}{'+-':>8s}{'p':>8s}  verdict"
     )

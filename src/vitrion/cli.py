@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vitrion import cli_crystal, cli_database, cli_launchpad, cli_run
+from vitrion import cli_crystal, cli_database, cli_launchpad, cli_report, cli_run
 from vitrion.errors import InputError, VitrionError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ cli_run.register(app)
 cli_crystal.register(app)
 cli_database.register(app)
 cli_launchpad.register(app)
+cli_report.register(app)
 
 console = Console()
 error_console = Console(stderr=True)

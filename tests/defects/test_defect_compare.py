@@ -6,11 +6,12 @@ from pymatgen.core import Lattice, Structure
 from scipy.stats import t
 
 from vitrion.defects.compare import compare_landscapes
-from vitrion.defects.figure import landscape_figure
 from vitrion.defects.landscape import spread
 from vitrion.documents.energies import BarrierNetwork
 from vitrion.documents.landscape import DensityBarrier, SiteEnergyLandscapeDoc
 from vitrion.errors import InputError
+from vitrion.report.draw import draw_figure
+from vitrion.report.figures.landscape import landscape_figure
 
 
 def doc(gaps, overlap=0.0, *, species="Li", density=None, path=()):
@@ -82,7 +83,7 @@ def test_other_species_are_refused():
 def test_the_figure_shows_both_on_one_scale(tmp_path):
     peaks = doc([2.0], path=[(1.0, 1.9)])
     plain = doc([0.3, 0.5, 0.4], path=[(0.5, 0.7), (0.6, 0.8)])
-    figure = landscape_figure([peaks, plain], tmp_path / "landscape.png")
+    figure = draw_figure(landscape_figure([peaks, plain]), tmp_path / "landscape.png")
     levels, paths = figure.axes[:2], figure.axes[2:]
     assert levels[0].get_ylim() == levels[1].get_ylim()
     heights = [float(np.ptp(axis.lines[0].get_ydata())) for axis in paths]

@@ -7,12 +7,13 @@ from monty.json import MontyDecoder, jsanitize
 from pymatgen.core import Lattice, Structure
 
 from vitrion.defects.command import read_structure, run_defects
-from vitrion.defects.figure import landscape_figure
 from vitrion.defects.makers import DefectMaker, LandscapeMaker
 from vitrion.defects.settings import BarrierSettings, DefectSettings
 from vitrion.documents.defects import DefectDoc
 from vitrion.documents.landscape import SiteEnergyLandscapeDoc
 from vitrion.errors import InputError
+from vitrion.report.draw import draw_figure
+from vitrion.report.figures.landscape import landscape_figure
 
 POTENTIAL = "vitrion-lipof"
 SETTINGS = DefectSettings(
@@ -60,7 +61,7 @@ def test_a_landscape_flow_runs_and_its_figure_is_drawn(lif, tmp_path):
     assert doc.gap_eV.mean == pytest.approx(far.energy_eV)
     assert doc.percolating_barrier_eV.mean == network.percolation[0].barrier_eV
     assert doc.overlap.mean == 0
-    landscape_figure([doc, doc], tmp_path / "flat.png", titles=["one", "two"])
+    draw_figure(landscape_figure([doc, doc], titles=["one", "two"]), tmp_path / "flat.png")
     assert (tmp_path / "flat.png").stat().st_size > 10_000
 
 

@@ -8,8 +8,14 @@ from walkers import hopping, in_crystal
 
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.errors import InputError
+from vitrion.report.draw import draw_panel
+from vitrion.report.figures.transport import (
+    arrhenius_panel,
+    jump_network_panel,
+    msd_panel,
+    van_hove_panel,
+)
 from vitrion.transport import analyze, arrhenius, table
-from vitrion.transport.plots import plot_arrhenius, plot_jump_network, plot_msd, plot_van_hove
 
 mpl.use("agg")
 CELL = 12.0 * np.eye(3)
@@ -79,20 +85,20 @@ def test_table_of_both_verdicts(results):
 
 
 def test_figures_show_what_the_result_says(results, tmp_path):
-    ax = plot_msd(results[2])
+    ax = draw_panel(msd_panel(results[2]))
     assert ax.get_title() == "800 K"
     ax.figure.savefig(tmp_path / "msd.png")
     line = next(line for line in ax.lines if line.get_label().startswith("D* = "))
     slope = np.polyfit(line.get_xdata(), line.get_ydata(), 1)[0]
     # MSD = 6 D t: 1 cm2/s is 1e4 A2/ps.
     assert slope == pytest.approx(6.0e4 * results[2].self_diffusivity.value, rel=1e-6)
-    plot_msd(results[0])
+    draw_panel(msd_panel(results[0]))
     fit = arrhenius(results)
-    ax = plot_arrhenius(fit)
+    ax = draw_panel(arrhenius_panel(fit))
     assert ax.get_yscale() == "log"
-    assert plot_van_hove(results[2]).lines
-    assert plot_jump_network(results[2]).collections
+    assert draw_panel(van_hove_panel(results[2])).lines
+    assert draw_panel(jump_network_panel(results[2])).collections
     with pytest.raises(InputError, match="spatial"):
-        plot_van_hove(run_at(700.0, 20.0))
+        van_hove_panel(run_at(700.0, 20.0))
     with pytest.raises(InputError, match="spatial"):
-        plot_jump_network(run_at(700.0, 20.0))
+        jump_network_panel(run_at(700.0, 20.0))

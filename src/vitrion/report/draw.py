@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitrion.report.palette import PALETTE
@@ -17,14 +18,16 @@ from vitrion.report.panels import (
     Points,
     UpperBounds,
 )
+from vitrion.report.sections import figures_of
 from vitrion.report.typeset import typeset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MatplotlibFigure
+
+    from vitrion.report.material import MaterialReport
 
 PANEL_INCHES = (4.4, 3.6)
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}
@@ -189,3 +192,31 @@ def _(mark: Line, ax: Axes) -> None:
         linewidth=1,
         label=typeset(mark.label) or None,
     )
+
+
+def save_figures(
+    reports: Sequence[MaterialReport], folder: str | Path, file_format: str = "svg"
+) -> list[Path]:
+    """Write every figure of a report as a file.
+
+    Parameters
+    ----------
+    reports : sequence of MaterialReport
+    folder : path
+        Made if it is not there.
+    file_format : str
+        ``svg``, ``png`` or ``pdf``.
+
+    Returns
+    -------
+    list of Path
+        One for each figure that the documents have something for.
+    """
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for figure in figures_of(reports):
+        path = place / f"{figure.name}.{file_format}"
+        draw_figure(figure, path)
+        paths.append(path)
+    return paths

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pymatgen.core import Composition
 
 from vitrion.chemistry import electronegativity, plain_formula
 from vitrion.documents.amorphous import AmorphousDoc
+from vitrion.documents.base import document_classes
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.defects import DefectDoc
 from vitrion.documents.landscape import SiteEnergyLandscapeDoc
 from vitrion.documents.polymorph import PolymorphDoc
 from vitrion.errors import InputError
+from vitrion.report.typeset import lowered
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Sequence
 
     from vitrion.database.client import VitrionClient
@@ -63,6 +68,11 @@ class MaterialReport:
         return self.formula if self.phase is None else f"{self.formula} {self.phase_name}"
 
     @property
+    def label(self) -> str:
+        """The name for figures, with the numbers of the formula lowered."""
+        return lowered(self.name)
+
+    @property
     def phase_name(self) -> str:
         """The phase as one word, such as ``glass``."""
         return "material" if self.phase is None else PHASE_NAMES[self.phase]
@@ -80,13 +90,13 @@ class MaterialReport:
 
     @property
     def mobile(self) -> str:
-        """The species that moves, for labels; ``ion`` where no document says."""
+        """The species that moves, for labels; empty where no document says."""
         if self.conductivity is not None and self.conductivity.mobile:
             return ", ".join(self.conductivity.mobile)
         for document in (self.landscape, *self.defects):
             if document is not None:
                 return document.mobile_species
-        return "ion"
+        return ""
 
     @classmethod
     def from_documents(cls, documents: Iterable[VitrionDoc]) -> MaterialReport:
@@ -117,6 +127,14 @@ class MaterialReport:
             glasses=tuple(_of_kind(newest_last, AmorphousDoc)),
             defects=tuple(_of_kind(newest_last, DefectDoc)),
             older=(*conductivity[:-1], *polymorphs[:-1], *landscapes[:-1]),
+        )
+
+    def is_about(self, document: VitrionDoc) -> bool:
+        """Return whether a document is of this material and phase, as far as it says."""
+        return (
+            display_formula(document) == self.formula
+            and document.phase == self.phase
+            and document.material_id in (None, self.material_id)
         )
 
     def showing(self, document: VitrionDoc) -> MaterialReport:
@@ -174,6 +192,47 @@ def find_reports(
     for document in chosen.values():
         reports = [report.showing(document) for report in reports]
     return reports
+
+
+def add_documents(
+    reports: Iterable[MaterialReport], documents: Iterable[VitrionDoc]
+) -> list[MaterialReport]:
+    """Return the reports with more documents, such as those of files, each in its place.
+
+    Parameters
+    ----------
+    reports : iterable of MaterialReport
+    documents : iterable of VitrionDoc
+        Those of a material and phase without a report get one of their own.
+    """
+    found = list(reports)
+    for document in documents:
+        place = next((k for k, report in enumerate(found) if report.is_about(document)), None)
+        if place is None:
+            found.append(MaterialReport.from_documents([document]))
+            continue
+        old = found[place]
+        new = MaterialReport.from_documents([*old.documents, *old.older, document])
+        for shown in (*old.documents, document):
+            new = new.showing(shown)
+        found[place] = new
+    return sorted(found, key=lambda report: _rank((report.phase, None)))
+
+
+def read_document(path: str | os.PathLike[str]) -> VitrionDoc:
+    """Read a document from a JSON file, as ``vitrion search`` and ``vitrion defects`` write.
+
+    Raises
+    ------
+    InputError
+        If the file is not the document of a known kind.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        kind = json.loads(text)["property_name"]
+        return document_classes()[kind].model_validate_json(text)
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"The file {path} holds no document of vitrion.") from error
 
 
 def display_formula(document: VitrionDoc) -> str:

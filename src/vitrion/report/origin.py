@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from vitrion.report.material import MaterialReport
 
 
+DOCUMENT_HEADS = ("material", "document", "made (UTC)", "job", "seeds", "potential")
+
+
 @dataclass(frozen=True)
 class Citation:
     """A work to cite, and what it was used for."""
@@ -120,7 +123,7 @@ def origin_tables(reports: Sequence[MaterialReport]) -> list[Table]:
         _potential_table(potentials_of(reports)),
         make_table(
             "Documents on this page",
-            ("material", "document", "made (UTC)", "job", "seeds", "potential"),
+            DOCUMENT_HEADS,
             [_document_row(report.name, document) for report, document in shown],
         ),
         _version_table([document for _, document in shown]),
@@ -128,12 +131,11 @@ def origin_tables(reports: Sequence[MaterialReport]) -> list[Table]:
     older = [(report, document) for report in reports for document in report.older]
     if older:
         rows = [_document_row(report.name, document) for report, document in older]
-        heads = ("material", "document", "made (UTC)", "job", "seeds", "potential")
-        tables.insert(2, make_table("Older documents, not shown", heads, rows))
+        tables.insert(2, make_table("Older documents, not shown", DOCUMENT_HEADS, rows))
     files = [file for _, document in shown for file in _files(document)]
     if files:
         heads = ("trajectory", "frames #", "SHA-256")
-        rows_of_files = [
+        rows_of_files: list[list[Cell | str]] = [
             [_short(file.path), Cell(str(getattr(file, "n_frames", "-"))), file.sha256]
             for file in files
         ]
@@ -154,7 +156,7 @@ def _document_row(name: str, document: VitrionDoc) -> list[Cell | str]:
     origin = document.provenance
     seeds = ", ".join(f"{step} {seed}" for step, seed in origin.seeds.items())
     return [
-        name,
+        Cell(name, is_formula=True),
         document.property_name.replace("_", " "),
         document.last_updated.strftime("%Y-%m-%d %H:%M"),
         origin.job_uuids[-1] if origin.job_uuids else "-",

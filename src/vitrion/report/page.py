@@ -39,7 +39,7 @@ from vitrion.report.sections import sections_of
 from vitrion.report.structures import structures_of
 from vitrion.report.tables import Cell, Table, make_table, measured, quantified
 from vitrion.report.trust import statements_of
-from vitrion.report.typeset import formula_html, typeset
+from vitrion.report.typeset import formula_html, rich_html, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -101,6 +101,7 @@ def render_page(*reports: MaterialReport) -> str:
         else ("viewer.js", "tables.js"),
         title=" and ".join(names),
         formulas=names,
+        mobile=", ".join(dict.fromkeys(r.mobile for r in reports if r.mobile)),
         reports=reports,
         cards=_cards(reports),
         overview=_overview(reports),
@@ -173,7 +174,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"typeset": typeset, "formula": formula_html}
+    environment.filters |= {"typeset": typeset, "formula": formula_html, "rich": rich_html}
     return environment
 
 

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Numbers = Sequence[float]
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = Sequence[float] | NDArray[np.float64]
 Ticks = tuple[tuple[float, str], ...]
 Dash = Literal["solid", "dash", "dot"]
 Symbol = Literal["circle", "diamond", "square", "star", "line"]

@@ -67,6 +67,8 @@ def number(value: float) -> str:
         return f"{value:g}"
     if 1e-3 <= abs(value) < 1e4:
         digits = max(0, 1 - math.floor(math.log10(abs(value))))
+        if abs(value) >= 100:
+            value = float(f"{value:.3g}")
         return f"{value:.{min(max(digits, 2 if abs(value) < 10 else 0), 4)}f}"
     mantissa, exponent = f"{value:.1e}".split("e")
     return f"{mantissa}e{int(exponent)}"

@@ -104,7 +104,7 @@ def _transport_row(report: MaterialReport, result: TransportResult) -> list[Cell
         for estimate, bound in estimates
     ]
     return [
-        report.name,
+        Cell(report.name, is_formula=True),
         measured(result.temperature_K, ".0f"),
         *(quantified(value) for value in values),
         result.headline if result.conductivity else "upper bound",
@@ -151,7 +151,7 @@ def _glass_row(name: str, glass: AmorphousDoc) -> list[Cell | str]:
     words += [f"{count} {bridge}" for bridge, count in glass.speciation.bridges.items()]
     words += [f"{count} loose {symbol}" for symbol, count in glass.speciation.loose.items()]
     return [
-        name,
+        Cell(name, is_formula=True),
         "amorphous" if glass.is_amorphous else "not amorphous",
         quantified(_density(glass)),
         measured(glass.density_relaxed_g_per_cm3),
@@ -195,7 +195,7 @@ def candidate_section(reports: Reports) -> Section:
     )
     if document is None or not document.polymorphs:
         return section
-    heads = ("rank #", "space group", "above hull (eV/atom) #", "above the best (eV/atom) #",
+    heads = ("rank", "space group", "above hull (eV/atom) #", "above the best (eV/atom) #",
              "density (g/cm3) #", "volume (A3/atom) #", "coordination", "times found #",
              "found by")  # fmt: skip
     rows = [_crystal_row(rank, crystal) for rank, crystal in enumerate(document.polymorphs, 1)]
@@ -310,7 +310,7 @@ def _defect_row(host: str, label: str, found: EnergyDistribution) -> list[Cell |
     at_room = min(found.boltzmann, key=lambda b: abs(b.temperature_K - ROOM_K), default=None)
     near = at_room is not None and abs(at_room.temperature_K - ROOM_K) < 10.0
     return [
-        host,
+        Cell(host, is_formula=True),
         label,
         measured(found.n, "d"),
         measured(found.minimum_eV),

@@ -24,6 +24,8 @@ Place = tuple[int, tuple[int, ...]]
 MAX_CRYSTALS = 6
 EDGE = 0.02
 """Atoms this close to a face of the cell, in fractions of it, are drawn on the other face too."""
+SHOWN_A = 8.0
+"""Shorter cells are repeated to about this length: a few atoms alone show no structure."""
 
 
 def structures_of(reports: Sequence[MaterialReport]) -> list[dict[str, Any]]:
@@ -37,15 +39,15 @@ def structures_of(reports: Sequence[MaterialReport]) -> list[dict[str, Any]]:
         if report.polymorphs is not None:
             for rank, crystal in enumerate(report.polymorphs.polymorphs[:MAX_CRYSTALS], start=1):
                 group = crystal.space_groups[-1].symbol if crystal.space_groups else "crystal"
-                found.append(scene(crystal.structure, f"{report.name} {rank}, {group}"))
+                found.append(scene(crystal.structure, f"{report.label} {rank}, {group}"))
         for number, glass in enumerate(report.glasses, start=1):
             if glass.structure is not None:
-                found.append(scene(glass.structure, f"{report.name} {number}"))
+                found.append(scene(glass.structure, f"{report.label} {number}"))
         if report.polymorphs is None and not report.glasses:
             others = (d.structure for d in report.documents if d.structure is not None)
             structure = next(others, None)
             if structure is not None:
-                found.append(scene(structure, report.name))
+                found.append(scene(structure, report.label))
     return found
 
 
@@ -65,6 +67,10 @@ def scene(structure: Structure, name: str) -> dict[str, Any]:
     from ase.data import atomic_numbers, covalent_radii
     from ase.data.colors import jmol_colors
 
+    repeats = [max(1, min(3, round(SHOWN_A / length))) for length in structure.lattice.abc]
+    if max(repeats) > 1:
+        structure = structure.make_supercell(repeats, in_place=False)
+        name = f"{name}, {' x '.join(map(str, repeats))} cells"
     bonds = find_bonds(structure)
     symbols = [str(symbol) for symbol in bonds.symbols]
     matrix = np.array(structure.lattice.matrix)

@@ -45,7 +45,15 @@ def statements_of(reports: Sequence[MaterialReport]) -> list[Statement]:
         )
     ]
     order = ("doubt", "caution", "good")
-    return sorted(dict.fromkeys(found), key=lambda statement: order.index(statement.verdict))
+    return sorted(_joined(found), key=lambda statement: order.index(statement.verdict))
+
+
+def _joined(statements: Iterable[Statement]) -> list[Statement]:
+    """Say once what is true of several."""
+    about: dict[tuple[Verdict, str], dict[str, None]] = {}
+    for statement in statements:
+        about.setdefault((statement.verdict, statement.text), {})[statement.about] = None
+    return [Statement(verdict, "; ".join(names), text) for (verdict, text), names in about.items()]
 
 
 def _of_potential(report: MaterialReport) -> Iterable[Statement]:

@@ -18,6 +18,8 @@ _UNITS = (
     (re.compile(r"\bx (?=\d)"), "\u00d7\u2009"),
     (re.compile(r"(?<![\w-])-(?=\d)"), "\u2212"),
 )
+_NUMBERS = re.compile(r"(?<=[A-Za-z)])(\d+)")
+_LOWERED = {ord("0") + digit: 0x2080 + digit for digit in range(10)}
 _RAISED = str.maketrans(
     "-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
 )
@@ -30,9 +32,19 @@ def typeset(text: str) -> str:
     return text
 
 
+def lowered(formula: str) -> str:
+    """Return a formula with its numbers lowered, as plain text for figures."""
+    return _NUMBERS.sub(lambda found: found.group(1).translate(_LOWERED), formula)
+
+
 def formula_html(formula: str) -> Markup:
     """Return a formula with its numbers lowered, safe to stand in HTML."""
-    return Markup(re.sub(r"(?<=[A-Za-z)])(\d+(?:\.\d+)?)", r"<sub>\1</sub>", str(escape(formula))))
+    return Markup(_NUMBERS.sub(r"<sub>\1</sub>", str(escape(formula))))
+
+
+def rich_html(text: str) -> Markup:
+    """Return a heading that may hold units and formulas."""
+    return formula_html(typeset(text))
 
 
 def _power(found: re.Match[str]) -> str:

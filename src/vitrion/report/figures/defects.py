@@ -51,7 +51,7 @@ def _cumulative(reports: Sequence[MaterialReport], kind: DefectKind, title: str)
         shares = 100.0 * shares / shares[-1]
         x, y = _steps(energies, shares)
         dash, symbol = phase_dash(report.phase), phase_symbol(report.phase)
-        marks.append(Curve(x, y, report.name, color, dash, group=report.name))
+        marks.append(Curve(x, y, report.label, color, dash, group=report.label))
         notes = [f"{record.label}: {e:.2f} eV" for record, e in zip(records, energies, strict=True)]
         marks.append(
             Points(
@@ -59,7 +59,7 @@ def _cumulative(reports: Sequence[MaterialReport], kind: DefectKind, title: str)
                 shares,
                 color=color,
                 symbol=symbol,
-                group=report.name,
+                group=report.label,
                 notes=notes,
             )
         )
@@ -102,7 +102,7 @@ def voltage_figure(reports: Sequence[MaterialReport]) -> Figure | None:
             document, record = lowest
             x = np.linspace(*VOLTAGES_V, 11)
             y = document.formation_line(record.label, x.tolist())
-            name = f"{report.name}, {kind}"
+            name = f"{report.label}, {kind}"
             marks.append(Curve(x, y, name, color, dash))
     if not marks:
         return None
@@ -138,7 +138,7 @@ def barrier_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     marks: list[Mark] = []
     for report, color in zip(reports, report_colors(reports), strict=True):
         for index, (mechanism, networks) in enumerate(_by_mechanism(report).items()):
-            marks += _barrier_steps(f"{report.name}, {mechanism}", networks, color, index)
+            marks += _barrier_steps(f"{report.label}, {mechanism}", networks, color, index)
     if not marks:
         return None
     share = Axis("share of the hops (%)", limits=(0.0, 108.0))

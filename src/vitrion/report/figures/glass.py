@@ -9,6 +9,7 @@ import numpy as np
 
 from vitrion.report.palette import N_SERIES, numbered_dash, report_colors, series
 from vitrion.report.panels import Axis, Band, Bars, Curve, Figure, Line, Mark, Panel
+from vitrion.report.typeset import lowered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,47 +19,49 @@ if TYPE_CHECKING:
     from vitrion.documents.amorphous import AmorphousDoc
     from vitrion.report.material import MaterialReport
 
-SHOWN_PAIRS = 4
-"""Pairs that are drawn at first, those with the highest first peak; the others are at hand."""
+BOND_PEAK = 20.0
+"""Pairs with a higher first peak are bonds, and have a panel of their own scale."""
 
 
 def pair_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     """Describe the partial pair distribution functions of each glass; None without a glass."""
-    panels = tuple(
-        pair_panel(report.glasses, title=report.name) for report in reports if report.glasses
+    rows = tuple(
+        pair_panels(report.glasses, title=report.label) for report in reports if report.glasses
     )
-    if not panels:
+    if not rows:
         return None
     return Figure(
         "pair_distributions",
         "Pair distributions",
         "Partial pair distribution functions g(r), the mean over the replicas with their range as "
-        "a band; 1 is what a gas without structure would have.",
-        (panels,),
+        "a band; 1 is what a gas without structure would have. Bonded pairs, whose peaks tower "
+        "over all others, have a panel of their own.",
+        rows,
     )
 
 
-def pair_panel(glasses: Sequence[AmorphousDoc], *, title: str = "") -> Panel:
-    """Describe g(r) of every pair of elements, averaged over replicas of one glass."""
+def pair_panels(glasses: Sequence[AmorphousDoc], *, title: str = "") -> tuple[Panel, ...]:
+    """Describe g(r) of every pair of elements, averaged over replicas: bonds, then the others."""
     first = glasses[0]
     r = np.array(first.r_A)
-    curves = {
-        distribution.pair: np.array(_on_grid(glasses, distribution.pair, r))
-        for distribution in first.pair_distributions
-    }
-    heights = sorted((float(g.mean(axis=0).max()) for g in curves.values()), reverse=True)
-    least = heights[min(SHOWN_PAIRS, len(heights)) - 1] if heights else 0.0
-    marks: list[Mark] = [Line(1.0, vertical=False, dash="dot")]
-    for index, (pair, g) in enumerate(curves.items()):
-        mean, name, color = g.mean(axis=0), "-".join(pair), series(index)
-        hidden = float(mean.max()) < least
+    bonds: list[Mark] = []
+    others: list[Mark] = [Line(1.0, vertical=False, dash="dot")]
+    for index, distribution in enumerate(first.pair_distributions):
+        g = np.array(_on_grid(glasses, distribution.pair, r))
+        mean, name, color = g.mean(axis=0), "-".join(distribution.pair), series(index)
+        marks = bonds if float(mean.max()) > BOND_PEAK else others
         if len(g) > 1:
-            low, high = g.min(axis=0), g.max(axis=0)
-            marks.append(Band(r, low, high, color, group=name, hidden=hidden))
-        dash = numbered_dash(index // N_SERIES)
-        marks.append(Curve(r, mean, name, color, dash, group=name, hidden=hidden))
+            marks.append(Band(r, g.min(axis=0), g.max(axis=0), color, group=name))
+        marks.append(Curve(r, mean, name, color, numbered_dash(index // N_SERIES), group=name))
     top = float(r[-1]) if len(r) else 1.0
-    return Panel(Axis("r (A)", limits=(0.8, top)), Axis("g(r)"), tuple(marks), title)
+    panels = []
+    if bonds:
+        axis = Axis("r (A)", limits=(0.8, min(3.0, top)))
+        panels.append(Panel(axis, Axis("g(r)"), tuple(bonds), f"{title}, bonds"))
+    if len(others) > 1:
+        axis = Axis("r (A)", limits=(0.8, top))
+        panels.append(Panel(axis, Axis("g(r)"), tuple(others), f"{title}, other pairs"))
+    return tuple(panels)
 
 
 def _on_grid(
@@ -77,7 +80,7 @@ def _on_grid(
 def speciation_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     """Describe what the formers are bound to, in percent; None where there is no former."""
     named = [
-        (report.name, color, shares(report.glasses))
+        (report.label, color, shares(report.glasses))
         for report, color in zip(reports, report_colors(reports), strict=True)
         if report.glasses
     ]
@@ -87,11 +90,14 @@ def speciation_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     )
     if not kinds:
         return None
+    names = [lowered(kind) for kind in kinds]
     bars = tuple(
-        Bars(kinds, [100.0 * found.get(kind, 0.0) for kind in kinds], name, color)
+        Bars(names, [100.0 * found.get(kind, 0.0) for kind in kinds], name, color)
         for name, color, found in named
     )
-    panel = Panel(Axis("surroundings of the formers"), Axis("share of the former (%)"), bars)
+    beside = max(0.6, 2.0 - len(kinds) / 2)  # one bar should not fill the panel
+    around = Axis("surroundings of the formers", limits=(-beside, len(kinds) - 1 + beside))
+    panel = Panel(around, Axis("share of the former (%)", limits=(0.0, 115.0)), bars)
     return Figure(
         "speciation",
         "Speciation of the glass",

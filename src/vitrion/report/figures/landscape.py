@@ -27,7 +27,7 @@ NO_TICKS: tuple[tuple[float, str], ...] = ()
 
 def landscapes_of(reports: Sequence[MaterialReport]) -> Figure | None:
     """Describe the landscapes of materials on one scale; None where none is known."""
-    known = [(r.name, r.landscape) for r in reports if r.landscape is not None]
+    known = [(r.label, r.landscape) for r in reports if r.landscape is not None]
     if not known:
         return None
     return landscape_figure([d for _, d in known], titles=[name for name, _ in known])

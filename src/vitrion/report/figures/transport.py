@@ -45,7 +45,7 @@ def arrhenius_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     fits, colors, phases = {}, [], []
     for report, color in zip(reports, report_colors(reports), strict=True):
         if report.conductivity is not None and report.conductivity.arrhenius is not None:
-            fits[report.name] = report.conductivity.arrhenius
+            fits[report.label] = report.conductivity.arrhenius
             colors.append(color)
             phases.append(report.phase)
     if not fits:
@@ -193,7 +193,7 @@ def _point_note(point: ArrheniusPoint, quantity: Quantity, conducts: bool) -> st
 def msd_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     """Describe the MSDs of materials, one panel each; None where there are none."""
     panels = tuple(
-        msd_panel(report.conductivity.results, title=report.name)
+        msd_panel(report.conductivity.results, title=report.label)
         for report in reports
         if report.conductivity is not None and report.conductivity.results
     )
@@ -317,7 +317,7 @@ def spatial_figure(reports: Sequence[MaterialReport]) -> Figure | None:
         results = report.conductivity.results if report.conductivity is not None else []
         result = next((r for r in reversed(results) if r.van_hove and r.jump_network), None)
         if result is not None:
-            name = f"{report.name}, {result.temperature_K:.0f} K"
+            name = f"{report.label}, {result.temperature_K:.0f} K"
             panels = van_hove_panel(result), jump_network_panel(result)
             rows.append(tuple(Panel(p.x, p.y, p.marks, name, equal=p.equal) for p in panels))
     if not rows:

@@ -27,7 +27,7 @@ def novelty_figure(reports: Sequence[MaterialReport]) -> Figure | None:
             Points(
                 list(range(1, len(novelty.scores) + 1)),
                 novelty.scores,
-                label=report.name,
+                label=report.label,
                 color=color,
                 symbol=phase_symbol(report.phase),
             )

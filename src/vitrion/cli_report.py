@@ -1,0 +1,85 @@
+"""The command that writes the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from vitrion.report.material import MaterialReport
+
+FIGURE_FORMATS = ("svg", "png", "pdf")
+console = Console()
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(epilog="Example:  vitrion report LiPO2F2 -o LiPO2F2.html --figures figures")(report)
+
+
+def report(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            help="Formula, material or document identifier, or the JSON file of a document; "
+            "several stand side by side."
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The HTML file; by default <ID>.html.")
+    ] = None,
+    phase: Annotated[str | None, typer.Option(help="crystalline, amorphous or liquid.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder for the same figures as files, for papers.")
+    ] = None,
+    figure_format: Annotated[
+        str, typer.Option("--format", "-f", help="Of these files: svg, png or pdf.")
+    ] = "svg",
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", "-s", help="Folder of the results, or a jobflow.yaml."),
+    ] = None,
+) -> None:
+    """Write one page with all that is known of a material; it works offline."""
+    from vitrion.report.draw import save_figures
+    from vitrion.report.page import render_page
+
+    if figure_format not in FIGURE_FORMATS:
+        raise InputError(
+            f"The format is one of {', '.join(FIGURE_FORMATS)}, not '{figure_format}'."
+        )
+    path = output or Path(f"{_file_name(targets[0])}.html")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name the HTML file with -o.")
+    reports = _find(targets, phase, store)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render_page(*reports), encoding="utf-8")
+    shown = ", ".join(found.name for found in reports)
+    console.print(f"{shown}: {path}", highlight=False, soft_wrap=True)
+    if figures is not None:
+        for file in save_figures(reports, figures, figure_format):
+            console.print(str(file), highlight=False, soft_wrap=True)
+
+
+def _find(targets: list[str], phase: str | None, store: Path | None) -> list[MaterialReport]:
+    from vitrion.database.client import VitrionClient
+    from vitrion.report.material import add_documents, find_reports, read_document
+
+    files = [target for target in targets if Path(target).is_file()]
+    documents = [read_document(file) for file in files]
+    wanted = [target for target in targets if target not in files]
+    reports: list[MaterialReport] = []
+    if wanted:
+        with VitrionClient(store) as client:
+            for target in wanted:
+                reports += find_reports(client, target, phase)
+    return add_documents(reports, documents)
+
+
+def _file_name(target: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(target).stem) or "report"
