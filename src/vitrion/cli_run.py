@@ -108,6 +108,10 @@ def screen(
         str | None, typer.Option(help="End members of a grid, such as LiF-Li3PO4-P2O5.")
     ] = None,
     steps: Annotated[int, typer.Option(help="Steps along each edge of the grid.")] = 4,
+    query: Annotated[
+        list[str] | None,
+        typer.Option(help="Compositions of the store that meet conditions of 'vitrion query'."),
+    ] = None,
     known: Annotated[
         bool, typer.Option("--known", help="Add the SEI crystals that ship, for comparison.")
     ] = False,
@@ -127,21 +131,31 @@ def screen(
 
     One that fails is told at the end, and does not stop the others.
     """
+    from vitrion.cli_database import parse_conditions
     from vitrion.cli_results import print_screen
     from vitrion.flows.request import RunRequest
-    from vitrion.flows.screen import composition_grid, known_requests, read_compositions, run_screen
+    from vitrion.flows.screen import (
+        composition_grid,
+        find_formulas,
+        known_requests,
+        read_compositions,
+        run_screen,
+    )
     from vitrion.settings import get_settings
 
+    settings = get_settings()
+    folder = (store or settings.store).expanduser().absolute()
     wanted = read_compositions(compositions) if compositions is not None else []
+    wanted += find_formulas(folder, "summary", **parse_conditions(query)) if query else []
     wanted += composition_grid(grid, steps) if grid is not None else []
     common = {"preset": preset, "potential": potential, "landscape": landscape, "seed": seed}
     requests = [RunRequest(formula=formula, phase=phase, **common) for formula in wanted]
     requests += known_requests(**common) if known else []
     if not requests:
-        raise InputError("Name a file of compositions, a --grid of end members, or --known.")
+        raise InputError(
+            "Name a file of compositions, a --grid of end members, a --query or --known."
+        )
     requests = [request.checked() for request in requests]  # all, before anything is run
-    settings = get_settings()
-    folder = (store or settings.store).expanduser().absolute()
     count = _count(settings.workers if workers is None else workers)
     with _open_store(folder) as job_store, _display() as display:
         outcomes = run_screen(

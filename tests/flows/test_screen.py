@@ -1,5 +1,9 @@
 import pytest
+from monty.json import jsanitize
+from pymatgen.core import Composition
 
+from vitrion.database.job_store import SQLiteJobStore
+from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.errors import InputError
 from vitrion.flows.conductivity import GlassConductivityMaker
 from vitrion.flows.request import read_crystal
@@ -7,6 +11,7 @@ from vitrion.flows.screen import (
     SEI_CRYSTALS,
     ScreenMaker,
     composition_grid,
+    find_formulas,
     known_requests,
     read_compositions,
 )
@@ -55,6 +60,22 @@ def test_a_screen_is_one_flow_and_leaves_out_what_is_held():
     assert list(flow.output) == ["LiF"]
     with pytest.raises(InputError, match="Nothing is left"):
         maker.make(["LiF"], held=["LiF"])
+
+
+def test_the_formulas_of_a_store_are_found_by_query(tmp_path):
+    store = SQLiteJobStore(str(tmp_path))
+    store.connect()
+    for number, (formula, phase) in enumerate(
+        [("LiF", "crystalline"), ("LiPO2F2", "amorphous"), ("Li2O", "amorphous")]
+    ):
+        document = ConductivityDoc.from_composition(
+            Composition(formula), phase=phase, mobile={"Li": 1.0}, temperatures_K=[], results=[]
+        )
+        output = {"uuid": str(number), "index": 1, "output": jsanitize(document, strict=True)}
+        store.update({**output, "completed_at": f"2026-01-0{number + 1}T00:00:00"})
+    store.close()
+    assert find_formulas(tmp_path) == ["Li2O", "LiF", "LiPO2F2"]
+    assert find_formulas(tmp_path, "summary", phase="amorphous") == ["Li2O", "LiPO2F2"]
 
 
 def test_known_crystals_come_with_their_structures():

@@ -297,13 +297,16 @@ def _pool(workers: int) -> ProcessPoolExecutor:
         max_workers=workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
-        initargs=(os.getpid(),),
+        initargs=(os.getpid(), workers),
     )
 
 
-def _start_worker(parent: int) -> None:
+def _start_worker(parent: int, workers: int) -> None:
     """Quieten a worker, leave Ctrl-C to the parent, and die with the parent."""
     import warnings
+
+    # A job that runs many simulations keeps to the number of processes that was asked for.
+    os.environ["VITRION_WORKERS"] = str(workers)
 
     warnings.simplefilter("ignore")
     logging.getLogger("jobflow").setLevel(logging.WARNING)

@@ -55,7 +55,7 @@ class ScreenMaker(Maker):
         ----------
         compositions : iterable of Composition or str
         held : iterable of str
-            Formulas that need not be computed again: see :func:`held_formulas`.
+            Formulas that need not be computed again: see :func:`find_formulas`.
 
         Returns
         -------
@@ -80,22 +80,28 @@ class ScreenMaker(Maker):
         return Flow(list(flows.values()), output=output, name=self.name)
 
 
-def held_formulas(store: JobStore | str | Path | None, phase: str | None = None) -> list[str]:
-    """Return the formulas whose conductivity a store holds, in one phase or any.
+def find_formulas(
+    store: JobStore | str | Path | None = None, kind: str = "conductivity", **filters: Any
+) -> list[str]:
+    """Return the formulas of which a store holds documents: what a screen takes up or leaves out.
 
     Parameters
     ----------
     store : JobStore, path or None
         See :func:`vitrion.database.collections.find_job_store`.
-    phase : str, optional
-        ``crystalline`` or ``amorphous``.
+    kind : str
+        Kind of document.
+    **filters
+        As :meth:`vitrion.database.client.PropertyClient.search` takes them, such as
+        ``phase="amorphous"`` or ``sigma_300K_min=0.1``.
     """
     from vitrion.database.client import VitrionClient
 
-    criteria = {} if phase is None else {"phase": phase}
     with VitrionClient(store) as client:
-        found = client.conductivity.raw(fields=["formula_pretty"], **criteria)
-    return sorted({document["formula_pretty"] for document in found})
+        found = [
+            d["formula_pretty"] for d in client[kind].raw(fields=["formula_pretty"], **filters)
+        ]
+    return sorted({plain_formula(parse_composition(formula)) for formula in found})
 
 
 def read_compositions(path: Path) -> list[str]:
