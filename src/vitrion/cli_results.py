@@ -45,7 +45,7 @@ def print_result(console: Console, request: RunRequest, result: RunResult) -> No
     for line in _verdicts(result.the("comparison")):
         console.print(line, highlight=False, soft_wrap=True)
     console.print("How much to trust it", style="bold")
-    for line in _trust(result):
+    for line in trust_lines(result):
         console.print(f"- {line}", highlight=False, soft_wrap=True)
 
 
@@ -181,7 +181,7 @@ def _verdicts(document: ComparisonDoc | None) -> list[str]:
     ]
 
 
-def _trust(result: RunResult) -> list[str]:
+def trust_lines(result: RunResult) -> list[str]:
     """Say in sentences what limits the result."""
     lines = [f"The step '{name}' failed: {error}" for name, error in result.report.errors.items()]
     for number, glass in enumerate(result.of_kind("amorphous")):

@@ -48,6 +48,9 @@ def run(
         str | None, typer.Option(help="Temperatures in K with commas between.")
     ] = None,
     replicas: Annotated[int | None, typer.Option(help="Independent glasses.")] = None,
+    glass_atoms: Annotated[
+        int | None, typer.Option(help="Least number of atoms of a glass.")
+    ] = None,
     max_relaxations: Annotated[
         int | None, typer.Option(help="Budget of the search for the crystal.")
     ] = None,
@@ -83,6 +86,7 @@ def run(
         landscape=landscape,
         temperatures_K=_numbers(temperatures),
         n_replicas=replicas,
+        glass_atoms=glass_atoms,
         max_relaxations=max_relaxations,
         volume_per_atom_A3=volume_per_atom,
         timestep_fs=timestep,

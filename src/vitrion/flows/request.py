@@ -61,6 +61,7 @@ class RunRequest(BaseModel):
     potential_sha256: str | None = Field(None, description="SHA-256 of its file; filled in.")
     temperatures_K: tuple[float, ...] = Field((), description="Temperatures in K, if not preset's.")
     n_replicas: int | None = Field(None, ge=1, le=100, description="Independent glasses.")
+    glass_atoms: int | None = Field(None, ge=1, description="Least number of atoms of a glass.")
     max_relaxations: int | None = Field(None, ge=1, description="Budget of the crystal search.")
     volume_per_atom_A3: float | None = Field(None, description="Packed volume per atom in A3.")
     mobile: str | None = Field(None, description="Mobile species.")
@@ -124,6 +125,8 @@ class RunRequest(BaseModel):
 
         options: dict[str, Any] = {}
         glass: dict[str, Any] = {"volume_per_atom_A3": self.volume_per_atom_A3}
+        if self.glass_atoms is not None:
+            glass["n_atoms"] = self.glass_atoms
         if self.timestep_fs is not None:
             from vitrion.dynamics.settings import MDSettings
 
