@@ -8,6 +8,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from rich.console import Console
 
@@ -27,7 +28,7 @@ BEST = 5
 PHASES = {"crystalline": "crystal", "amorphous": "glass"}
 
 
-def print_result(console: Console, request: RunRequest, result: RunResult) -> None:
+def print_result(console: Console, request: RunRequest, result: RunResult, folder: Path) -> None:
     """Print all that a run has found: details first, what it comes down to last."""
     if not result.report.completed:
         console.print("This run was finished before; its results:")
@@ -47,6 +48,11 @@ def print_result(console: Console, request: RunRequest, result: RunResult) -> No
     console.print("How much to trust it", style="bold")
     for line in trust_lines(result):
         console.print(f"- {line}", highlight=False, soft_wrap=True)
+    console.print(
+        f"All of it as a page: vitrion report {request.formula} --store {folder}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def print_screen(console: Console, outcomes: Sequence[Outcome]) -> None:

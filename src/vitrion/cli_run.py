@@ -99,7 +99,7 @@ def run(
     console.print(_headline(request, folder), highlight=False, soft_wrap=True)
     with _open_store(folder) as job_store, _display() as display:
         result = run_request(request, job_store, folder, workers=count, on_change=display.update)
-    print_result(console, request, result)
+    print_result(console, request, result, folder)
     if result.report.errors:
         raise typer.Exit(1)
 
