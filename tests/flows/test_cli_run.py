@@ -1,0 +1,73 @@
+"""The commands of the main job, as a user types them."""
+
+import math
+
+import pytest
+from monty.json import jsanitize
+from pymatgen.core import Lattice, Structure
+from typer.testing import CliRunner
+
+from vitrion.cli import app
+from vitrion.database.job_store import SQLiteJobStore
+from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.errors import InputError
+from vitrion.transport.result import Estimate
+
+
+def invoke(*words):
+    result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"})
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a store with a crystal that has but a bound, and a glass that conducts."""
+    folder = tmp_path_factory.mktemp("results")
+    salt = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(4.0), ["Li", "F"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+    crystal = ConductivityDoc.from_results(salt, {}, phase="crystalline")
+    crystal.conductivity_bound_300K = 0.001
+    glass = ConductivityDoc.from_results(salt, {}, phase="amorphous")
+    glass.conductivity_300K = Estimate(value=2.0, relative_error=0.1, degrees_of_freedom=math.inf)
+    store = SQLiteJobStore(str(folder))
+    store.connect()
+    for uuid, document in (("a", crystal), ("b", glass)):
+        content = jsanitize(document, strict=True)
+        store.update({"uuid": uuid, "index": 1, "output": content, "completed_at": "2026-01-01"})
+    store.close()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("run", "Nonsense"), "not a chemical formula"),
+        (("run", "LiF", "--phase", "plasma"), "phase"),
+        (("run", "LiF", "--workers", "0"), "at least one worker"),
+        (("run", "LiF", "--temperatures", "hot"), "not a list of temperatures"),
+        (("run", "LiF", "--structure", "missing.cif"), "neither a structure file"),
+        (("run", "LiPO2F2", "--structure", "known"), "ships"),
+        (("screen",), "Name a file"),
+        (("screen", "--grid", "LiF"), "two end members"),
+        (("screen", "missing.csv"), "cannot be read"),
+    ],
+)
+def test_bad_input_stops_before_anything_starts(words, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=sentence):
+        invoke(*words, "--store", tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_crystal_and_glass_are_compared_with_a_bound_of_the_ratio(folder):
+    text = invoke("compare", "LiF", "--store", folder).output
+    row = next(line for line in text.splitlines() if "conductivity at 300 K" in line)
+    assert "below 0.0010" in row
+    assert "at least x 1" in row
+    same = invoke("compare", "LiF:amorphous", "LiF:amorphous", "--store", folder).output
+    assert "x 1.00" in same
+    with pytest.raises(InputError, match="nothing of 'NaF'"):
+        invoke("compare", "NaF", "--store", folder)
