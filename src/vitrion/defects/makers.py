@@ -24,6 +24,7 @@ from vitrion.documents.landscape import SiteEnergyLandscapeDoc
 from vitrion.errors import InputError
 from vitrion.potentials import describe_potential, force_field, get_potential, load_calculator
 from vitrion.progress import Word, leave_word
+from vitrion.transport.parts import EQUILIBRATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -321,10 +322,14 @@ def _paths(trajectories: Sequence[str] | Mapping[str, Any]) -> list[str]:
     """Return the paths of runs; of a conductivity's, those of its first structure, production."""
     if not isinstance(trajectories, Mapping):
         return list(trajectories)
-    runs = [parts for name, parts in trajectories.items() if name.startswith("s0-")]
-    # The first part of a run is its equilibration; the longest of the others says most.
-    longest = [max(parts[1:], key=lambda part: _field(part, "n_frames")) for parts in runs]
-    return [str(_field(part, "path")) for part in longest]
+    longest: list[tuple[int, str]] = []
+    for name, parts in trajectories.items():
+        found = [(int(_field(p, "n_frames")), str(_field(p, "path"))) for p in parts]
+        production = [(n, path) for n, path in found if Path(path).parent.name != EQUILIBRATION]
+        if name.startswith("s0-") and production:
+            longest.append(max(production))
+    # Another machine may have run them without a shared folder.
+    return [path for _, path in longest if Path(path).is_file()]
 
 
 def _field(reference: Any, name: str) -> Any:

@@ -21,7 +21,7 @@ from vitrion.potentials.trust import assess
 from vitrion.progress import Word, leave_word
 from vitrion.transport.analysis import analyze_file
 from vitrion.transport.combine import combine
-from vitrion.transport.parts import list_parts, read_rounds, run_parts, write_rounds
+from vitrion.transport.parts import EQUILIBRATION, list_parts, read_rounds, run_parts, write_rounds
 from vitrion.transport.precision import Goal, plan_extension
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from vitrion.transport.precision import Plan
     from vitrion.transport.result import TransportResult
 
-ROUNDS_FILE = "rounds.json"
 FRAME_STRIDE = 3
 """Of the frames that one run would show for its trust, a third is enough where there are many."""
 
@@ -221,8 +220,7 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         for name, _, temperature in self._runs(structures):
             if name in failures:
                 continue
-            # Part 0 is the equilibration.
-            parts = [p for p in list_parts(root / name, n_rounds + 1) if p.name != "part-000"]
+            parts = [p for p in list_parts(root / name, n_rounds + 1) if p.name != EQUILIBRATION]
             files = [str(part / TRAJECTORY_NAME) for part in parts]
             results[temperature].append(
                 analyze_file(files, mobile, temperature, charge=self.charge)
