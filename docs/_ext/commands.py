@@ -1,4 +1,4 @@
-"""The directive ``commands``: the command-line reference, read off the application itself."""
+"""Directives that read the reference off the package: ``commands`` and ``settings``."""
 
 from __future__ import annotations
 
@@ -32,6 +32,23 @@ class Commands(Directive):
         parent = nodes.section()
         parent.document = self.state.document
         nested_parse_with_titles(self.state, StringList(lines, "vitrion"), parent)
+        return parent.children
+
+
+class Settings(Directive):
+    """Write one entry for each setting of vitrion."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return a definition list."""
+        from vitrion.settings import VitrionSettings
+
+        lines = []
+        for name, field in VitrionSettings.model_fields.items():
+            known = field.default_factory is None and field.default is not None
+            default = f" Default: ``{field.default}``." if known else ""
+            lines += [f"``VITRION_{name.upper()}``, ``{name}``", f"   {field.description}{default}"]
+        parent = nodes.container()
+        self.state.nested_parse(StringList(lines, "settings"), 0, parent)
         return parent.children
 
 
@@ -69,6 +86,7 @@ def describe(parameter: Any, context: Any) -> tuple[str, str] | None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the directive."""
+    """Register the directives."""
     app.add_directive("commands", Commands)
+    app.add_directive("settings", Settings)
     return {"parallel_read_safe": True}

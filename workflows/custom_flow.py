@@ -1,0 +1,104 @@
+"""A flow of your own, composed of Makers: what the cooling rate does to a glass.
+
+    python workflows/custom_flow.py LiPO2F2 --rates 300 100 30
+    python workflows/custom_flow.py --toy
+
+For each rate: melt, quench, measure the conductivity; at the end a job of this file compares them.
+Any part can be replaced by another Maker, or by one of atomate2.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from jobflow import Flow, job, run_locally
+
+from vitrion.amorphous.makers import MeltQuenchMaker
+from vitrion.amorphous.settings import MeltQuenchSettings
+from vitrion.database.sqlite_store import open_job_store
+from vitrion.dynamics.makers import MDMaker
+from vitrion.transport.makers import ConductivityMaker
+
+
+@job
+def compare(glasses: list[Any], conductivities: list[Any]) -> list[dict[str, Any]]:
+    """Make one row for each rate; outputs of earlier jobs arrive as their documents."""
+    return [
+        {
+            "rate_K_per_ps": glass.quench_rate_K_per_ps,
+            "density_g_per_cm3": glass.density_relaxed_g_per_cm3,
+            "energy_eV_per_atom": glass.energy_eV_per_atom,
+            "is_amorphous": glass.is_amorphous,
+            "sigma_mS_cm": {
+                result.temperature_K: (
+                    result.conductivity.interval_95
+                    if result.conductivity
+                    else (0.0, result.conductivity_bound_mS_cm)
+                )
+                for result in measured.results
+            },
+        }
+        for glass, measured in zip(glasses, conductivities, strict=True)
+    ]
+
+
+def cooling_rate_flow(
+    formula: str,
+    rates: list[float],
+    glass: MeltQuenchSettings,
+    conductivity: ConductivityMaker,
+    walltime_s: float | None = None,
+) -> Flow:
+    """Compose the flow; nothing runs yet."""
+    glasses, measured = [], []
+    for rate in rates:
+        maker = MeltQuenchMaker.from_potential(
+            conductivity.potential, glass.model_copy(update={"quench_rate_K_per_ps": rate})
+        )
+        # Powerups reach all the way down: every run of dynamics gets a walltime.
+        maker = maker.update_kwargs({"walltime_s": walltime_s}, class_filter=MDMaker, nested=True)
+        flow = maker.make(formula)
+        flow.append_name(f" {rate:g} K/ps")
+        glasses.append(flow)
+        measured.append(conductivity.make(flow.output.structure))
+    table = compare([flow.output for flow in glasses], [run.output for run in measured])
+    return Flow([*glasses, *measured, table], output=table.output, name="cooling rates")
+
+
+def main() -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("formula", nargs="?", default="LiPO2F2")
+    parser.add_argument("--rates", nargs="+", type=float, default=[300, 100, 30], help="K/ps")
+    parser.add_argument("--potential", default=None, help="name in the registry")
+    parser.add_argument("--store", default="vitrion_data")
+    parser.add_argument("--toy", action="store_true", help="24 atoms of LiF, two rates")
+    options = parser.parse_args()
+    glass = MeltQuenchSettings.preset("quick")
+    conductivity = ConductivityMaker(
+        potential=options.potential, temperatures_K=(600, 750), phase="amorphous"
+    )
+    if options.toy:
+        options.formula, options.rates = "LiF", [40000.0, 10000.0]
+        glass = MeltQuenchSettings(
+            n_atoms=24, melt_ps=0.1, equilibrate_ps=0.05, relax_fmax_eV_per_A=1.0
+        )
+        conductivity = ConductivityMaker(
+            temperatures_K=(1200,), equilibration_ps=0, first_ps=1.2, budget_ps=1.2, workers=1
+        )
+
+    store = open_job_store(options.store)
+    store.connect()
+    flow = cooling_rate_flow(options.formula, options.rates, glass, conductivity)
+    # A job that is defined in this very file runs in this process; put it into a module of your
+    # own to run the flow on several workers (vitrion.flows.runner) or on a launchpad.
+    run_locally(flow, store=store, create_folders=True, raise_immediately=True, log=False)
+    for row in store.get_output(flow.jobs[-1].uuid):
+        print(row)
+
+
+if __name__ == "__main__":
+    main()

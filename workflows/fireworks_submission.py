@@ -1,0 +1,87 @@
+"""Hand flows in to a FireWorks launchpad, where workers of a cluster take them.
+
+    python workflows/fireworks_submission.py LiPO2F2 Li3PO4 --preset standard
+    python workflows/fireworks_submission.py --toy
+    rlaunch rapidfire                       # a worker, or: qlaunch rapidfire
+    vitrion status
+
+FireWorks finds the launchpad by FW_CONFIG_FILE, and the workers find the store of the results by
+JOBFLOW_CONFIG_FILE: ``vitrion config init`` writes both. The script can be run again at any time: a
+flow whose label is on the launchpad is left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitrion.amorphous.makers import MeltQuenchMaker
+from vitrion.amorphous.settings import MeltQuenchSettings
+from vitrion.database.launchpad import Submission, open_launchpad, status, submit
+from vitrion.dynamics.makers import ForceFieldDynamics
+from vitrion.flows.conductivity import GlassConductivityMaker
+from vitrion.settings import Route, get_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobflow import Flow
+
+
+def make_flow(formula: str, preset: str, root: Path, walltime_s: float) -> Flow:
+    """Make the flow of one composition, fit for workers whose time is limited."""
+    maker = GlassConductivityMaker.from_preset(preset)
+    # A job ends at a checkpoint before its walltime and replaces itself by one that goes on; the
+    # folder must be on a disk that all workers see, so that the next one finds the checkpoint.
+    limits = {"walltime_s": walltime_s, "root_dir": str(root)}
+    maker = maker.update_kwargs(limits, class_filter=ForceFieldDynamics, nested=True)
+    return maker.make(formula)
+
+
+def toy_flow(root: Path) -> Flow:
+    """Make a glass of 24 atoms in tenths of a picosecond."""
+    settings = MeltQuenchSettings(
+        n_atoms=24,
+        melt_ps=0.1,
+        quench_rate_K_per_ps=20000,
+        equilibrate_ps=0.05,
+        relax_fmax_eV_per_A=1.0,
+    )
+    return MeltQuenchMaker.from_potential(None, settings, root_dir=str(root)).make("LiF")
+
+
+def main() -> None:
+    """Read the command line and submit."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("formulas", nargs="*", default=["LiPO2F2"])
+    parser.add_argument("--preset", default="standard")
+    parser.add_argument("--root", type=Path, default=Path("runs"), help="folder of trajectories")
+    parser.add_argument("--walltime", type=float, default=20 * 3600, help="seconds for each job")
+    parser.add_argument("--priority", type=int, default=None)
+    parser.add_argument("--launchpad", type=Path, help="my_launchpad.yaml; else FireWorks' own")
+    parser.add_argument("--toy", action="store_true", help="one glass, seconds of work")
+    options = parser.parse_args()
+    root = options.root.absolute()
+    # Routes of the settings send jobs to workers; here one more, for the dynamics, by its name.
+    routes = [*get_settings().routes, Route(jobs="conductivity", priority=5)]
+
+    def submissions() -> Iterator[Submission]:  # read one by one: a thousand flows are fine
+        if options.toy:
+            yield Submission(toy_flow(root), "LiF amorphous", label="LiF-toy")
+            return
+        for formula in options.formulas:
+            flow = make_flow(formula, options.preset, root, options.walltime)
+            yield Submission(flow, f"{formula} amorphous", label=f"{formula}-{options.preset}")
+
+    launchpad = open_launchpad(options.launchpad)
+    report = submit(submissions(), launchpad, routes=routes, priority=options.priority)
+    print(f"{len(report.submitted)} submitted, {len(report.skipped)} there before")
+    for row in status(launchpad):
+        print(f"{row.material}: {row.completed} of {row.jobs} jobs completed, {row.failed} failed")
+
+
+if __name__ == "__main__":
+    main()

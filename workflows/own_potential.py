@@ -1,0 +1,99 @@
+"""A potential of your own: what it is worth here, and what conductivity it gives.
+
+    python workflows/own_potential.py LiF.cif mace:/models/my.model --reference chgnet
+    python workflows/own_potential.py --toy
+
+A ``.model`` file is a pickle, which can run any code when it is loaded; stating its SHA-256 in the
+name (``mace:FILE#HASH``) says that you know where it comes from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from jobflow import Flow, run_locally
+from pymatgen.core import Lattice, Structure
+
+from vitrion.database.sqlite_store import open_job_store
+from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.documents.md import MDDoc
+from vitrion.dynamics.makers import MDMaker
+from vitrion.dynamics.settings import MDSettings
+from vitrion.potentials import get_potential
+from vitrion.transport.makers import ConductivityMaker
+
+
+def toy_potential(folder: Path) -> str:
+    """Save the shipped student as a file of mace's, as if it were a model of yours."""
+    import torch
+
+    from vitrion.potentials.spec import sha256_of
+    from vitrion.potentials.student import load_student, student_path
+
+    path = folder / "my.model"
+    torch.save(load_student(student_path()), path)
+    return f"mace:{path}#{sha256_of(path)}"
+
+
+def main() -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("structure", nargs="?", type=Path, help="file of the crystal or glass")
+    parser.add_argument("potential", nargs="?", help="name in the registry")
+    parser.add_argument("--reference", default="chgnet", help="potential to compare forces with")
+    parser.add_argument("--store", default="vitrion_data")
+    parser.add_argument("--toy", action="store_true", help="LiF, tenths of a picosecond")
+    options = parser.parse_args()
+    if options.toy:
+        name = toy_potential(Path(tempfile.mkdtemp()))
+        rock_salt = [[0, 0, 0], [0.5, 0.5, 0.5], [0, 0, 0.5], [0.5, 0.5, 0]]
+        structure = Structure(Lattice.tetragonal(2.86, 4.05), ["Li", "Li", "F", "F"], rock_salt)
+        structure.make_supercell(2)  # wider than the potential reaches
+        short_ps, first_ps, budget_ps, interval_fs = 0.05, 0.4, 0.4, 20.0
+    else:
+        name, structure = options.potential, Structure.from_file(options.structure)
+        short_ps, first_ps, budget_ps, interval_fs = 5.0, 20.0, 500.0, 50.0
+    print(get_potential(name).model_dump_json(indent=1))
+
+    # 1. A short run at the highest temperature; its document compares the forces on its own frames.
+    check = MDMaker(
+        name="check",
+        potential=name,
+        reference_potential=options.reference,
+        settings=MDSettings(temperature_K=1000, duration_ps=short_ps, save_interval_fs=10),
+    ).make(structure)
+    # 2. Where the forces are good enough, a conductivity.
+    conductivity = ConductivityMaker(
+        potential=name,
+        temperatures_K=(1000,) if options.toy else (700, 850, 1000),
+        settings=MDSettings(save_interval_fs=interval_fs),
+        equilibration_ps=first_ps / 10,
+        first_ps=first_ps,
+        budget_ps=budget_ps,
+        workers=1 if options.toy else None,
+    ).make(structure)
+
+    store = open_job_store(options.store)
+    store.connect()
+    flow = Flow([check, conductivity], name="my potential")
+    run_locally(flow, store=store, create_folders=True, raise_immediately=True, log=False)
+    run = MDDoc.model_validate(store.get_output(check.uuid, load=True))
+    print(run.trust.statement)
+    print(f"Drift of the conserved energy: {run.energy_drift_meV_per_atom_ps} meV/(atom ps)")
+    document = ConductivityDoc.model_validate(store.get_output(conductivity.uuid, load=True))
+    for result in document.results:
+        value, bound = result.conductivity, result.conductivity_bound_mS_cm
+        text = (
+            f"{value.value:.3g} mS/cm, 95 %: {value.interval_95}"
+            if value
+            else f"< {bound:.3g} mS/cm"
+        )
+        print(f"{result.temperature_K:g} K: {text}")
+
+
+if __name__ == "__main__":
+    main()
