@@ -164,14 +164,14 @@ def serve(
     ),
     port: Annotated[int, typer.Option(help="Port.")] = 8000,
 ) -> None:
-    """Serve the documents over HTTP, for reading; VITRION_TOKEN holds the token, if any."""
+    """Serve documents and reports over HTTP, for reading; VITRION_TOKEN holds the token, if any."""
     import os
 
     from vitrion.database.builders import build_if_changed
     from vitrion.database.collections import Collections, find_job_store
 
     try:
-        from vitrion.database.rest import check_address
+        from vitrion.database.access import check_address
         from vitrion.database.rest import serve as serve_collections
     except ImportError as error:
         raise InputError(
@@ -181,6 +181,7 @@ def serve(
     check_address(host, token)
     with Collections(find_job_store(store)) as collections:
         build_if_changed(collections)
+        console.print(f"Materials and reports: http://{host}:{port}/ (documents: /docs)")
         serve_collections(collections, host, port, token)
 
 

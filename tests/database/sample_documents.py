@@ -3,13 +3,16 @@
 import math
 from typing import ClassVar
 
+import numpy as np
 from jobflow import Response, job
 from pydantic import BaseModel, Field
 from pymatgen.core import Lattice, Structure
 
 from vitrion.documents.base import VitrionDoc
+from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.potential import PotentialDoc
 from vitrion.documents.provenance import Provenance
+from vitrion.transport import analyze
 
 BOLTZMANN_EV = 8.617333262e-5
 
@@ -99,6 +102,22 @@ def describe(potential):
         "force_rms_meV_per_A": 900.0,
     }
     return PotentialDoc.from_potential(potential, {"validation": [error], "teacher": "none"})
+
+
+@job(output_schema=ConductivityDoc)
+def make_conductivity():
+    """Measure ions that walk at random among others that stand still."""
+    rng = np.random.default_rng(1)
+    symbols, start = ["Li"] * 8 + ["P"] * 8, rng.uniform(0, 10, size=(16, 3))
+    results = {}
+    for temperature, step_A in ((700.0, 0.2), (900.0, 0.3)):
+        moves = rng.normal(size=(300, 16, 3)) * step_A
+        moves[:, 8:] = 0.0
+        positions = start + np.cumsum(moves, axis=0)
+        cell = np.eye(3) * 10.0
+        results[temperature] = analyze(positions, cell, symbols, 100.0, temperature, wrapped=False)
+    host = Structure(Lattice.cubic(10.0), symbols, start / 10.0)
+    return ConductivityDoc.from_results(host, results, phase="amorphous")
 
 
 @job

@@ -1,8 +1,10 @@
 """The web service gives documents, page by page, and lets no operator of MongoDB through."""
 
+import re
+
 import pytest
 from jobflow import Flow, run_locally
-from sample_documents import make_hopping
+from sample_documents import make_conductivity, make_hopping
 
 from vitrion.database.builders import build
 from vitrion.database.collections import Collections
@@ -14,7 +16,8 @@ for package in ("fastapi", "httpx"):
 
 from fastapi.testclient import TestClient  # noqa: E402
 
-from vitrion.database.rest import check_address, make_app  # noqa: E402
+from vitrion.database.access import check_address  # noqa: E402
+from vitrion.database.rest import make_app  # noqa: E402
 
 TOKEN = "0123456789abcdef0123"
 BARRIERS = [0.2, 0.25, 0.3, 0.35, 0.4]
@@ -25,6 +28,7 @@ def collections(tmp_path_factory):
     with open_job_store(tmp_path_factory.mktemp("rest")) as store:
         jobs = [make_hopping(["Li", "F"], barrier, "amorphous") for barrier in BARRIERS]
         jobs += [make_hopping(["Na", "F"], 0.5, "crystalline", material_id="a,b")]
+        jobs += [make_conductivity()]
         run_locally(Flow(jobs), store=store, ensure_success=True)
         with Collections(store) as collections:
             build(collections)
@@ -33,7 +37,7 @@ def collections(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def web(collections):
-    return TestClient(make_app(collections))
+    return TestClient(make_app(collections), base_url="http://127.0.0.1:8000")
 
 
 def get(web, status=200, kind="test_hopping", **parameters):
@@ -117,12 +121,48 @@ def test_nothing_can_be_written(web):
 
 def test_a_token_is_asked_for(collections):
     web = TestClient(make_app(collections, TOKEN))
-    for path in ("/test_hopping/", "/docs", "/openapi.json", "/nothing"):
+    for path in ("/", "/report/LiF", "/test_hopping/", "/docs", "/openapi.json", "/nothing"):
         assert web.get(path).status_code == 401
         assert web.get(path, headers={"Authorization": "Bearer wrong"}).status_code == 401
     good = {"Authorization": f"Bearer {TOKEN}"}
     assert web.get("/test_hopping/", headers=good).status_code == 200
+    assert "Basic" in web.get("/").headers["WWW-Authenticate"], "a browser asks for it"
+    assert web.get("/", auth=("anyone", TOKEN)).status_code == 200
+    for wrong in (("anyone", "wrong"), (TOKEN, "")):
+        assert web.get("/", auth=wrong).status_code == 401
+    for broken in ("Basic", "Basic !", "Basic /w==", f"Digest {TOKEN}", TOKEN):
+        assert web.get("/", headers={"Authorization": broken}).status_code == 401
     assert web.get("/heartbeat").json() == {"status": "OK"}
+
+
+def test_a_name_of_elsewhere_that_points_here_is_refused(collections, web):
+    for host in ("localhost:8000", "127.0.0.1", "[::1]:8000"):
+        assert web.get("/", headers={"Host": host}).status_code == 200
+    assert web.get("/", headers={"Host": "evil.example"}).status_code == 400
+    reached = TestClient(make_app(collections, TOKEN), headers={"Authorization": f"Bearer {TOKEN}"})
+    assert reached.get("/", headers={"Host": "server.example"}).status_code == 200
+
+
+def test_materials_are_listed_and_lead_to_their_reports(web):
+    page = web.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["X-Frame-Options"] == "DENY"
+    assert "/report/LiF" in page.text
+    assert "/report/a%2Cb" in page.text
+    (document,) = get(web, kind="conductivity", formula="LiP", _fields="results")["data"]
+    for name in ("LiP", document["document_id"]):
+        report = web.get(f"/report/{name}", params={"phase": "amorphous"})
+        assert report.status_code == 200
+        assert "<h1>LiP</h1>" in report.text
+        coldest = document["results"][0]
+        shown = re.sub("<script.*?</script>", "", report.text, flags=re.DOTALL)
+        assert f"{coldest['temperature_K']:.0f}" in shown
+        assert shown != report.text, "plots are drawn by the page itself"
+    missing = web.get("/report/<script>alert(1)</script>")
+    assert missing.status_code == 404
+    assert missing.headers["content-type"] == "application/json"
+    assert web.get("/report/LiF", params={"phase": "solid"}).status_code == 404
+    assert web.get("/report/" + "Li(" * 500).status_code == 404
 
 
 def test_it_is_not_served_beyond_this_machine_without_a_token():

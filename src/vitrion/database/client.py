@@ -66,6 +66,13 @@ class VitrionClient:
         self.collections = Collections(job_store)
         self._build = isinstance(job_store, SQLiteJobStore) if build is None else build
 
+    @classmethod
+    def over(cls, collections: Collections) -> Self:
+        """Return a client of collections that are open already, and stay so."""
+        client = cls(collections.job_store, build=False)
+        client.collections = collections
+        return client
+
     def __enter__(self) -> Self:
         self.collections.__enter__()
         if self._build:

@@ -7,18 +7,17 @@ each kind of document has a fixed list of parameters, and others are refused.
 from __future__ import annotations
 
 import inspect
-import ipaddress
-import secrets
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query, Request
-from fastapi.responses import JSONResponse
 from maggma.api.query_operator import QueryOperator
 from maggma.api.resource import HeaderProcessor, ReadOnlyResource
 from pydantic import BaseModel, WithJsonSchema, create_model
 
+from vitrion.database.access import check_address, guard
 from vitrion.database.client import PropertyClient
 from vitrion.database.collections import KEY
+from vitrion.database.pages import add_pages
 from vitrion.database.search import (
     ELEMENT_FILTERS,
     TEXT_FILTERS,
@@ -28,7 +27,7 @@ from vitrion.database.search import (
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     from fastapi import Response
 
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 
 MAX_LIMIT = 1000
 MAX_SKIP = 10**6
-_OPEN_PATHS = ("/heartbeat",)
 _HIDDEN = ("_id", "job", "built_from", "@module", "@class", "@version")
 
 
@@ -119,12 +117,13 @@ def make_app(collections: Collections, token: str | None = None) -> FastAPI:
     collections
         The collections of a connected JobStore.
     token
-        What every request must bring as ``Authorization: Bearer <token>``; None asks for nothing.
+        What every request must bring; see :func:`vitrion.database.access.guard`.
 
     Returns
     -------
     FastAPI
-        With one resource for each kind of document, ``/docs`` and ``/openapi.json``.
+        With one resource for each kind of document, ``/docs`` and ``/openapi.json``, and pages for
+        readers: ``/`` and ``/report/<material>``.
     """
     app = FastAPI(title="vitrion", description="Documents of ion transport; reading only.")
     for name in collections.classes:
@@ -144,38 +143,9 @@ def make_app(collections: Collections, token: str | None = None) -> FastAPI:
     def heartbeat() -> dict[str, str]:
         return {"status": "OK"}
 
-    @app.middleware("http")
-    async def authorize(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        given = request.headers.get("authorization", "").encode()
-        is_open = token is None or request.url.path in _OPEN_PATHS
-        if not is_open and not secrets.compare_digest(given, f"Bearer {token}".encode()):
-            return JSONResponse({"detail": "A token is needed."}, status_code=401)
-        return await call_next(request)
-
+    add_pages(app, collections)
+    guard(app, token)
     return app
-
-
-def check_address(host: str, token: str | None) -> None:
-    """Refuse to serve beyond this machine without a token.
-
-    Raises
-    ------
-    InputError
-        If the address is not loopback and there is no token, or a token that is too short.
-    """
-    if token is not None and len(token) < 16:
-        raise InputError("The token must have at least 16 characters: set VITRION_TOKEN to one.")
-    try:
-        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback and token is None:
-        raise InputError(
-            f"Serving on {host} reaches other machines: set VITRION_TOKEN to a secret of at least "
-            "16 characters, or serve on 127.0.0.1."
-        )
 
 
 def serve(collections: Collections, host: str, port: int, token: str | None = None) -> None:
@@ -193,7 +163,7 @@ def serve(collections: Collections, host: str, port: int, token: str | None = No
     Raises
     ------
     InputError
-        As in :func:`check_address`.
+        As in :func:`vitrion.database.access.check_address`.
     """
     import uvicorn
 
