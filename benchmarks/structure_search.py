@@ -5,12 +5,16 @@
 ``python benchmarks/structure_search.py match OUT.jsonl FILE [FILE ...]``
     Match rate and RMSE in the true cell on formulas the score net never saw, beside uniform
     random positions, and of PyXtal's crystals. FILE: the structure files of the training.
+``python benchmarks/structure_search.py loss FILE [FILE ...]``
+    Loss of the score net on the formulas that it held out of each file.
 ``python benchmarks/structure_search.py lipo2f2 OUT.jsonl``
     Lowest energy of LiPO2F2 against the number of relaxations.
 ``python benchmarks/structure_search.py stability OUT.jsonl``
     The best LiPO2F2 of the runs in OUT.jsonl: phonons, and 300 K without decomposition.
 ``python benchmarks/structure_search.py speed``
     CPU time of 64 samples of 18 atoms.
+``python benchmarks/structure_search.py tables OUT.jsonl``
+    What the runs in OUT.jsonl found, as the tables of docs/results/structure_search.md.
 
 Results are appended, one line a run; a run that is in the file is not made again.
 """
@@ -20,6 +24,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -28,6 +33,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 warnings.simplefilter("ignore")
 
 METHODS = ("diffusion", "inpainting", "random", "substitution")
+KNOWN = ("LiF", "Li2O", "Li2CO3", "Li3PO4", "LiPO3")
 WITHIN_EV = 0.005
 
 
@@ -54,21 +60,31 @@ def record(out, **fields):
 
 
 def trace(formula, method, seed, potential, settings, budget, goal=None):
-    """Relax candidates of one method in small rounds; return the lowest energy after each."""
+    """Relax candidates of one method in small rounds, until the goal or the budget is reached.
+
+    With inpainting, the candidates are those of diffusion, and two hosts a round are filled.
+    """
+    from vitrion.generation.candidate import as_formula
     from vitrion.polymorphs.hull import Hull
-    from vitrion.polymorphs.search import as_formula, search_round
+    from vitrion.polymorphs.round import search_round, with_volume_of_best
     from vitrion.polymorphs.state import SearchState
 
     state = SearchState()
     share = {"candidates": {"diffusion" if method == "inpainting" else method: 6}}
     share["hosts"] = 2 if method == "inpainting" else 0
     chosen = settings.model_copy(update=share)
-    rounds = 0
-    while state.n_relaxations < budget and rounds < 3 * budget:
-        rounds += 1
-        known = state.best(chosen.hosts)
+    for number in range(1, 3 * budget):
+        left = budget - state.n_relaxations
+        if left < 1:
+            break
         findings = search_round(
-            as_formula(formula), chosen, potential, Hull({}), 1000 * seed + rounds, known
+            as_formula(formula),
+            with_volume_of_best(chosen, state),
+            potential,
+            Hull({}),
+            1000 * seed + number,
+            state.best(chosen.hosts),
+            budget=left,
         )
         state.add(findings)
         lowest = state.best_energies[-1] if state.best_energies else None
@@ -80,7 +96,7 @@ def trace(formula, method, seed, potential, settings, budget, goal=None):
 def known(options):
     from vitrion.polymorphs.hull import FINE, shipped_references
     from vitrion.polymorphs.relax import RelaxSettings, relax_many
-    from vitrion.polymorphs.search import SearchSettings
+    from vitrion.polymorphs.settings import SearchSettings
 
     phases = shipped_references()
     settings = SearchSettings(
@@ -117,7 +133,7 @@ def known(options):
 
 def lipo2f2(options):
     from vitrion.polymorphs.describe import coordination, space_groups
-    from vitrion.polymorphs.search import SearchSettings
+    from vitrion.polymorphs.settings import SearchSettings
 
     potential = load(options.potential, "LiPO2F2")
     settings = SearchSettings(formula_units=(1, 2), fillings=2)
@@ -154,12 +170,14 @@ def match(options):
     from vitrion.generation.diffusion.sampler import Task
     from vitrion.generation.random import RandomGenerator
 
-    crystals = prepare_training_set(read_structures(options.files), exclude=["LiPO2F2"])
-    held_out = split_by_formula(crystals, 0.08, 0)[1]
-    bonded = [c for c in held_out if not c.is_intermetallic and 3 < len(c.numbers) <= 16]
-    rng = np.random.default_rng(0)
-    chosen = [bonded[i] for i in rng.permutation(len(bonded))[: options.formulas_n]]
     model = ScoreModel.load(options.weights)
+    crystals = prepare_training_set(read_structures(options.files))
+    held_out = split_by_formula(crystals, model.card.held_out)[1]
+    bonded = [c for c in held_out if c.n_nonmetals and 3 < len(c.numbers) <= 16]
+    rng = np.random.default_rng(0)
+    # One crystal a formula, so that those with many structures do not decide.
+    by_formula = {bonded[i].formula: bonded[i] for i in rng.permutation(len(bonded))}
+    chosen = list(by_formula.values())[: options.formulas_n]
     matcher = StructureMatcher(ltol=0.2, stol=0.3, angle_tol=5)
     n = 20
     for index, crystal in enumerate(chosen):
@@ -184,6 +202,25 @@ def match(options):
             found = [float(r[0]) if r else None for r in rms]
             record(options.out, formula=crystal.formula, method=method, rms=found)
     summarize_match(options.out)
+
+
+def loss(options):
+    """Loss on held-out formulas, file by file, and on those with two or more nonmetals."""
+    from vitrion.generation.diffusion.dataset import prepare_training_set, read_structures
+    from vitrion.generation.diffusion.train import Trainer, TrainSettings
+    from vitrion.generation.diffusion.weights import load_weights
+
+    start = load_weights(options.weights)
+    for file in [str(options.out), *options.files]:
+        crystals = prepare_training_set(read_structures([file]))
+        trainer = Trainer(crystals, Path("unused"), TrainSettings(), start=start)
+        n_mixed = sum(c.n_nonmetals > 1 for c in crystals)
+        print(
+            f"{Path(file).name}: loss {trainer.validation_loss():.3f} on "
+            f"{len(trainer.test_set)} held-out crystals of {len(crystals)} "
+            f"({n_mixed} with two or more nonmetals)",
+            flush=True,
+        )
 
 
 def summarize_match(out):
@@ -230,8 +267,8 @@ def stability(options):
     calculator = load_calculator(options.potential, dtype="float64")
     repeat = [max(1, int(np.ceil(7.5 / a))) for a in end.structure.lattice.abc]
     atoms = AseAtomsAdaptor.get_atoms(end.structure, msonable=False)
-    phonons = Phonons(atoms, calculator, supercell=repeat, delta=0.01, name="/tmp/phonons-vitrion")
-    phonons.clean()
+    folder = tempfile.mkdtemp()
+    phonons = Phonons(atoms, calculator, supercell=repeat, delta=0.01, name=f"{folder}/phonons")
     phonons.run()
     phonons.read(acoustic=True)
     grid = np.stack(np.meshgrid(*[np.arange(n) / n for n in repeat], indexing="ij"), -1)
@@ -241,7 +278,6 @@ def stability(options):
         f"phonons, supercell {repeat}: lowest {lowest:.0f} cm-1 (negative: imaginary), "
         f"highest {np.max(omega) / units.invcm:.0f} cm-1"
     )
-    phonons.clean()
     hot = atoms.repeat(repeat)
     hot.calc = load_calculator(options.potential)
     rng = np.random.default_rng(0)
@@ -252,6 +288,38 @@ def stability(options):
         dynamics.run(250)
         shells.append(coordination(AseAtomsAdaptor.get_structure(hot)).get("P"))
     print(f"{len(hot)} atoms, 4 ps at 300 K: P has {shells}")
+
+
+def tables(options):
+    """Print the runs as tables in Markdown; a run that missed the goal counts its whole budget."""
+    from statistics import mean
+
+    runs = [json.loads(line) for line in options.out.read_text().splitlines()]
+    searched = [r for r in runs if "needed" in r]
+    formulas = sorted({r["formula"] for r in searched})
+    if searched:
+        print("| method | " + " | ".join(formulas) + " |\n" + "|---" * (len(formulas) + 1) + "|")
+    for method in METHODS if searched else ():
+        cells = []
+        for formula in formulas:
+            of_both = [r for r in searched if (r["formula"], r["method"]) == (formula, method)]
+            needed = [str(r["needed"] or f">{r['relaxed']}") for r in of_both]
+            average = mean(r["needed"] or r["relaxed"] for r in of_both) if of_both else 0
+            cells.append(f"{', '.join(needed)} (mean {average:.1f})")
+        print(f"| {method} | " + " | ".join(cells) + " |")
+    open_ended = [r for r in runs if r.get("energies")]
+    steps = (6, 12, 24, 48, 96)
+    if open_ended:
+        print("| method | seed | " + " | ".join(f"after {n}" for n in steps) + " | group | P |")
+        print("|---" * (len(steps) + 4) + "|")
+    for r in sorted(open_ended, key=lambda r: (METHODS.index(r["method"]), r["seed"])):
+        energies = r["energies"]
+        cells = [
+            "-" if n > len(energies) or energies[n - 1] is None else f"{energies[n - 1]:.4f}"
+            for n in steps
+        ]
+        line = " | ".join([r["method"], str(r["seed"]), *cells, str(r["group"]), str(r["P"])])
+        print(f"| {line} |")
 
 
 def speed(options):
@@ -268,10 +336,11 @@ def speed(options):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["known", "match", "lipo2f2", "stability", "speed"])
+    commands = (known, match, loss, lipo2f2, stability, speed, tables)
+    parser.add_argument("what", choices=[command.__name__ for command in commands])
     parser.add_argument("out", nargs="?", type=Path)
     parser.add_argument("files", nargs="*")
-    parser.add_argument("--formulas", nargs="*", default=["LiF", "Li2O", "Li2CO3", "Li3PO4"])
+    parser.add_argument("--formulas", nargs="*", default=list(KNOWN))
     parser.add_argument("--formulas-n", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--budget", type=int, default=24)

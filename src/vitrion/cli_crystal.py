@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from vitrion.documents.polymorph import PolymorphDoc
 
 console = Console()
 error_console = Console(stderr=True)
@@ -26,48 +29,76 @@ def search(
     potential: Annotated[str | None, typer.Option(help="Name of the potential.")] = None,
     max_relaxations: Annotated[int, typer.Option(help="Stop after this many.")] = 400,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
+    workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Store of the result and of what is needed to resume.")
+    ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the document and the CIF files.")
-    ] = Path("search"),
+        Path | None, typer.Option("--output", "-o", help="Folder for CIF files of the crystals.")
+    ] = None,
 ) -> None:
-    """Search for the most stable crystal of a composition, knowing nothing else."""
+    """Search for the most stable crystal of a composition, knowing nothing else.
+
+    The result is a document of the store (vitrion query --kind polymorphs); the same command goes
+    on with a search that was stopped.
+    """
+    from contextlib import closing
+
     from pydantic import ValidationError
 
-    from vitrion.polymorphs.search import SearchSettings
-    from vitrion.polymorphs.search import search as find
+    from vitrion.database.job_store import SQLiteJobStore
+    from vitrion.flows.crystal_search import run_search
+    from vitrion.flows.display import RunDisplay
+    from vitrion.polymorphs.settings import SearchSettings
+    from vitrion.settings import get_settings
 
+    count = get_settings().workers if workers is None else workers
+    if count < 1:
+        raise InputError(f"There must be at least one worker, not {count}.")
     try:
         settings = SearchSettings(max_relaxations=max_relaxations)
     except ValidationError as exc:
         raise InputError.from_validation(exc, "option") from exc
-    output.mkdir(parents=True, exist_ok=True)
-    document = find(
-        formula,
-        settings,
-        potential=potential,
-        seed=seed,
-        on_progress=lambda sentence, _: error_console.print(sentence, highlight=False),
-    )
-    (output / "polymorphs.json").write_text(document.model_dump_json(indent=1))
-    table = Table("rank", "space group", "E above hull (eV/atom)", "density (g/cm3)", "found")
-    for rank, crystal in enumerate(document.polymorphs, start=1):
-        crystal.structure.to(filename=str(output / f"{rank:03d}.cif"))
-        if rank <= 10:
-            above = crystal.energy_above_hull_eV_per_atom
-            table.add_row(
-                str(rank),
-                crystal.space_groups[-1].symbol,
-                "-" if above is None else f"{above:.3f}",
-                f"{crystal.density_g_cm3:.2f}",
-                str(crystal.times_found),
-            )
-    console.print(table)
+    folder = (store or get_settings().store).expanduser().absolute()
+    job_store = SQLiteJobStore(str(folder))
+    job_store.connect()
+    with closing(job_store), RunDisplay() as display:
+        document = run_search(
+            formula,
+            settings,
+            job_store,
+            folder,
+            potential=potential,
+            seed=seed,
+            workers=count,
+            on_change=display.update,
+        )
+    _print_polymorphs(document)
+    where = f"document in {folder}"
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        for rank, crystal in enumerate(document.polymorphs, start=1):
+            crystal.structure.to(filename=str(output / f"{rank:03d}.cif"))
+        where += f", CIF files in {output}"
     console.print(
-        f"{document.n_relaxations} relaxations; {document.stop_reason}; "
-        f"document and CIF files in {output}",
+        f"{document.n_relaxations} relaxations; {document.stop_reason}; {where}",
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _print_polymorphs(document: PolymorphDoc) -> None:
+    table = Table("rank", "space group", "E above hull (eV/atom)", "density (g/cm3)", "found")
+    for rank, crystal in enumerate(document.polymorphs[:10], start=1):
+        above = crystal.energy_above_hull_eV_per_atom
+        table.add_row(
+            str(rank),
+            crystal.space_groups[-1].symbol,
+            "-" if above is None else f"{above:.3f}",
+            f"{crystal.density_g_cm3:.2f}",
+            str(crystal.times_found),
+        )
+    console.print(table)
 
 
 def defects(

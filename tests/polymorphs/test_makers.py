@@ -6,9 +6,36 @@ from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from monty.json import MontyDecoder, MontyEncoder
 
+from vitrion.database.job_store import SQLiteJobStore
 from vitrion.documents.polymorph import PolymorphDoc
+from vitrion.flows.crystal_search import run_search
 from vitrion.polymorphs.makers import PolymorphSearchMaker
-from vitrion.polymorphs.search import SearchSettings
+from vitrion.polymorphs.settings import SearchSettings
+
+
+def test_a_search_is_stored_and_looked_up_when_asked_again(tmp_path):
+    settings = SearchSettings(candidates={"random": 2}, formula_units=(1,), hosts=0, max_rounds=1)
+    store = SQLiteJobStore(str(tmp_path))
+    store.connect()
+    calls = []
+
+    def ask():
+        return run_search(
+            "LiF",
+            settings,
+            store,
+            tmp_path,
+            potential="vitrion-lipof",
+            on_change=lambda running, report: calls.append(report),
+        )
+
+    doc, n_calls = ask(), len(calls)
+    assert doc.n_relaxations == 2
+    assert n_calls > 0
+    assert ask() == doc
+    assert len(calls) == n_calls  # no job ran
+    criteria = {"output.property_name": "polymorphs", "output.formula_pretty": "LiF"}
+    assert len({found["uuid"] for found in store.query(criteria)}) == 1
 
 
 def test_a_search_in_two_rounds_of_two_jobs(tmp_path):

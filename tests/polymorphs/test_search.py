@@ -13,12 +13,9 @@ from vitrion.generation.candidate import Origin
 from vitrion.polymorphs.describe import coordination, space_groups
 from vitrion.polymorphs.group import Finding, same_crystal
 from vitrion.polymorphs.hull import Hull, shipped_references
-from vitrion.polymorphs.search import (
-    SearchSettings,
-    candidates_within,
-    check_request,
-    search,
-)
+from vitrion.polymorphs.round import candidates_within, generate, with_volume_of_best
+from vitrion.polymorphs.search import search
+from vitrion.polymorphs.settings import SearchSettings, check_request, host_species
 from vitrion.polymorphs.state import SearchState
 
 
@@ -175,6 +172,29 @@ def test_a_small_round_keeps_the_shares(budget):
     else:
         assert sum(counts.values()) == (0 if budget == 0 else max(1, round(budget * 40 / 52)))
         assert counts["diffusion"] >= 3 * counts["random"] - 2
+
+
+def test_a_generator_that_cannot_gives_its_share_to_another():
+    formula = check_request("Li4P2O7", SearchSettings())
+    assert host_species(formula, SearchSettings()) == "Li"
+    assert host_species(check_request("P2O5", SearchSettings()), SearchSettings()) is None
+    settings, told = SearchSettings(formula_units=(1,)), []
+    made = generate(formula, settings, {"substitution": 2, "random": 1}, [1, 2, 3, 4], told.append)
+    assert [candidate.origin.generator for candidate in made] == ["random"] * 3
+    assert len({candidate.origin.seed for candidate in made}) == 3
+    assert "No prototype fits" in told[0]
+    with pytest.raises(InputError, match="No prototype fits"):
+        generate(formula, settings, {"substitution": 2}, [1, 2, 3], told.append)
+
+
+def test_later_candidates_have_the_volume_of_the_best():
+    state = SearchState()
+    state.add([finding(rock_salt(a), -4.8 + 0.1 * a) for a in (3.8, 4.0, 4.4)])
+    learned = with_volume_of_best(SearchSettings(), state)
+    assert learned.volume_per_atom_A3 == pytest.approx(4.0**3 / 8)
+    given = SearchSettings(volume_per_atom_A3=9.0)
+    assert with_volume_of_best(given, state).volume_per_atom_A3 == 9.0
+    assert with_volume_of_best(SearchSettings(), SearchState()).volume_per_atom_A3 is None
 
 
 def test_a_reference_that_is_missing_leaves_the_hull_open():

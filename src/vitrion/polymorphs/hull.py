@@ -29,12 +29,24 @@ def shipped_references() -> dict[str, Structure]:
     Their cells were relaxed by this project (see the data card beside the file); a search relaxes
     them again with its own potential.
     """
+    return _shipped("phases")
+
+
+def shipped_crystals() -> dict[str, Structure]:
+    """Return all crystals that come with the package, by name: references first.
+
+    Those that this project searched for as a test, LiPO2F2 among them, are not references.
+    """
+    return shipped_references() | _shipped("beside_the_hull")
+
+
+def _shipped(kind: str) -> dict[str, Structure]:
     from pymatgen.core import Structure
 
     path = files("vitrion.polymorphs") / "data" / "references.json"
     return {
         entry["name"]: Structure(entry["lattice"], entry["species"], entry["fractional"])
-        for entry in json.loads(path.read_text())["phases"]
+        for entry in json.loads(path.read_text()).get(kind, [])
     }
 
 

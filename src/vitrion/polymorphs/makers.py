@@ -10,10 +10,13 @@ from jobflow import Flow, Maker, Response, job
 from vitrion.generation.seeds import spawn_seeds
 from vitrion.polymorphs.hull import Hull
 from vitrion.polymorphs.rank import make_document
-from vitrion.polymorphs.search import SearchSettings, check_request, make_hull, polish, search_round
+from vitrion.polymorphs.round import search_round, with_volume_of_best
+from vitrion.polymorphs.search import make_hull, polish
+from vitrion.polymorphs.settings import SearchSettings, check_request
 from vitrion.polymorphs.state import SearchState
 
 if TYPE_CHECKING:
+    from jobflow import Job
     from pymatgen.core import Structure
 
     from vitrion.documents.polymorph import PolymorphDoc
@@ -68,6 +71,7 @@ class PolymorphSearchMaker(Maker):
         reference_job = relax_references(
             formula.reduced_formula, self.potential, self.device, self.references
         )
+        _named(reference_job, "reference phases")
         request = {
             "formula": formula.reduced_formula,
             "settings": self.settings.model_dump(mode="json"),
@@ -76,7 +80,7 @@ class PolymorphSearchMaker(Maker):
             "seed": self.seed,
             "device": self.device,
         }
-        first = next_round(request, reference_job.output, SearchState())
+        first = _named(next_round(request, reference_job.output, SearchState()), "round 1")
         return Flow(
             [reference_job, first],
             output=first.output,
@@ -103,15 +107,21 @@ def next_round(request: dict[str, Any], hull: dict[str, list[Any]], state: Searc
     settings = SearchSettings.model_validate(request["settings"])
     round_seed = spawn_seeds(request["seed"], state.rounds + 1)[-1]
     known = state.best(settings.hosts)
+    learned = with_volume_of_best(settings, state)
+    asked = {**request, "settings": learned.model_dump(mode="json")}
     left, n_jobs = settings.max_relaxations - state.n_relaxations, request["parallel"]
     budgets = [left // n_jobs + (index < left % n_jobs) for index in range(min(n_jobs, left))]
     workers = [
-        make_round(request, hull, seed, known, budget, state.rounds == 0 and index == 0)
+        make_round(asked, hull, seed, known, budget, state.rounds == 0 and index == 0)
         for index, (seed, budget) in enumerate(
             zip(spawn_seeds(round_seed, len(budgets)), budgets, strict=True)
         )
     ]
     gathered = gather(request, hull, state, [worker.output for worker in workers])
+    number = state.rounds + 1
+    for index, worker in enumerate(workers, start=1):
+        _named(worker, f"round {number}, part {index}")
+    _named(gathered, f"round {number}, what was found")
     return Response(replace=Flow([*workers, gathered], output=gathered.output))
 
 
@@ -152,12 +162,19 @@ def gather(
     state.rounds += 1
     reason = state.stop_reason(settings.found_again, settings.max_relaxations, settings.max_rounds)
     if reason is None:
-        return Response(replace=next_round(request, hull, state))
+        following = next_round(request, hull, state)
+        return Response(replace=_named(following, f"round {state.rounds + 1}"))
     formula = check_request(request["formula"], settings)
     polish(state, _load(request["potential"], request["device"], request["formula"]), settings)
     return make_document(
         formula, state, _hull(hull), reason, request["potential"], request["seed"], settings
     )
+
+
+def _named(job: Job, name: str) -> Job:
+    """Give a job a name that a person who watches understands."""
+    job.name = name
+    return job
 
 
 def _load(potential: str | None, device: str | None, formula: str) -> Any:

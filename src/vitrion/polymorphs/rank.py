@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from vitrion.polymorphs.group import Group
     from vitrion.polymorphs.hull import Hull
-    from vitrion.polymorphs.search import SearchSettings
+    from vitrion.polymorphs.settings import SearchSettings
     from vitrion.polymorphs.state import SearchState
 
 P1_TOLERANCE_A = 0.1

@@ -1,8 +1,9 @@
-"""Make the reference phases that ship with the package.
+"""Make the crystals that ship with the package.
 
-``python -m vitrion.polymorphs.references OUT.json [--search FORMULA ...]`` relaxes the known
-crystals, keeping their symmetry, and adds the best crystal that a search finds for each formula
-whose cell is not at hand.
+``python -m vitrion.polymorphs.references OUT.json [--search FORMULA ...] [--found FILE ...]``
+relaxes the known crystals, keeping their symmetry, and adds the best crystal that a search finds
+for each formula whose cell is not at hand; crystals of ``--found`` files ship beside the hull, not
+in it. ``... OUT.json --again`` relaxes those that ship once more, as after a change of potential.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitrion.polymorphs.hull import shipped_crystals, shipped_references
 from vitrion.polymorphs.relax import RelaxSettings, relax_many
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pymatgen.core import Structure
 
     from vitrion.potentials.batch import BatchPotential
@@ -40,8 +44,11 @@ def starting_cells() -> dict[str, Structure]:
 def compute_references(
     cells: dict[str, Structure], potential: BatchPotential
 ) -> list[dict[str, Any]]:
-    """Relax cells with their symmetry kept; a cell that fails is left out."""
+    """Relax cells with their symmetry kept; a cell that fails is left out, and said so."""
     results = relax_many(list(cells.values()), potential, SYMMETRIC)
+    for name, result in zip(cells, results, strict=True):
+        if result.failure is not None:
+            print(f"{name} is left out: {result.failure}")
     return [
         {
             "name": name,
@@ -55,9 +62,29 @@ def compute_references(
     ]
 
 
+def search_for(formulas: Sequence[str], options: argparse.Namespace) -> dict[str, Structure]:
+    """Return the best crystal that a search finds for each formula."""
+    from vitrion.polymorphs.search import search
+    from vitrion.polymorphs.settings import SearchSettings
+
+    settings = SearchSettings(
+        candidates={"diffusion": 12, "random": 4, "substitution": 4},
+        max_relaxations=options.relaxations,
+        formula_units=(1, 2, 4),
+        hosts=2,
+    )
+    best = {}
+    for formula in formulas:
+        found = search(formula, settings, potential=options.potential, seed=options.seed)
+        if found.polymorphs:
+            best[f"{formula} (found here)"] = found.polymorphs[0].structure
+            print(f"{formula}: {found.polymorphs[0].model_dump(exclude={'structure', 'origins'})}")
+    return best
+
+
 def main() -> None:
     """Relax the known crystals, search for the others, write the file."""
-    from vitrion.polymorphs.search import SearchSettings, search
+    from vitrion.generation.diffusion.dataset import read_structures
     from vitrion.potentials import get_potential
     from vitrion.potentials.batch import load_batch_potential
 
@@ -67,29 +94,25 @@ def main() -> None:
     parser.add_argument("--search", nargs="*", default=[], help="formulas to search for")
     parser.add_argument("--relaxations", type=int, default=60, help="budget of each search")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--found", nargs="*", default=[], help="files of crystals beside the hull")
+    parser.add_argument("--again", action="store_true", help="start from the crystals that ship")
     options = parser.parse_args()
     potential = load_batch_potential(options.potential)
     cells = starting_cells()
-    for formula in options.search:
-        found = search(
-            formula,
-            SearchSettings(
-                candidates={"diffusion": 12, "random": 4, "substitution": 4},
-                max_relaxations=options.relaxations,
-                formula_units=(1, 2),
-                hosts=2,
-            ),
-            potential=options.potential,
-            seed=options.seed,
-            references=cells,
-        )
-        if found.polymorphs:
-            cells[f"{formula} (found here)"] = found.polymorphs[0].structure
+    beside = {
+        f"{structure.composition.reduced_formula} (found here)": structure
+        for structure in read_structures(options.found)
+    }
+    if options.again:
+        cells |= shipped_references()
+        beside = {n: s for n, s in shipped_crystals().items() if n not in cells} | beside
+    cells |= search_for(options.search, options)
     content = {
         "potential": get_potential(options.potential).model_dump(
             mode="json", include={"name", "version", "sha256", "functional"}
         ),
         "phases": compute_references(cells, potential),
+        "beside_the_hull": compute_references(beside, potential),
     }
     options.out.write_text(json.dumps(content, indent=None) + "\n")
 

@@ -56,9 +56,9 @@ class Crystal:
         )
 
     @property
-    def is_intermetallic(self) -> bool:
-        """Whether it holds no nonmetal."""
-        return not NONMETALS.intersection(self.numbers.tolist())
+    def n_nonmetals(self) -> int:
+        """How many of its elements are nonmetals."""
+        return len(NONMETALS.intersection(self.numbers.tolist()))
 
 
 def niggli(structure: Structure) -> Structure:

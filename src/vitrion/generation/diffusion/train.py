@@ -55,6 +55,8 @@ class TrainSettings:
     intermetallic_fraction : float
         Share of the compounds without a nonmetal that an epoch sees; they teach packing, not
         bonds.
+    one_nonmetal_fraction : float
+        Likewise, of those with one nonmetal; less than 1 where complex anions are to be learned.
     held_out : float
         Share of the formulas kept for validation, where there is no start that has chosen them.
     checkpoint_minutes : float
@@ -69,6 +71,7 @@ class TrainSettings:
     atoms_per_batch: int = 384
     learning_rate: float = 1e-3
     intermetallic_fraction: float = 0.3
+    one_nonmetal_fraction: float = 1.0
     held_out: float = 0.08
     checkpoint_minutes: float = 3.0
     seed: int = 0
@@ -162,8 +165,12 @@ class Trainer:
 
     def _epoch(self) -> Iterator[list[Crystal]]:
         """Batches of cells of similar size, in random order."""
-        share = self.settings.intermetallic_fraction
-        seen = [c for c in self.train_set if not c.is_intermetallic or self.rng.random() < share]
+        shares = (self.settings.intermetallic_fraction, self.settings.one_nonmetal_fraction)
+        seen = [
+            crystal
+            for crystal in self.train_set
+            if crystal.n_nonmetals > 1 or self.rng.random() < shares[crystal.n_nonmetals]
+        ]
         sizes = np.array([len(c.numbers) for c in seen])
         batches: list[list[Crystal]] = [[]]
         for index in np.argsort(sizes * self.rng.uniform(0.85, 1.15, len(sizes))):
@@ -293,6 +300,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1e6, help="stop early after this time")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--intermetallics", type=float, default=0.3, help="share seen in a pass")
+    parser.add_argument("--one-nonmetal", type=float, default=1.0, help="likewise")
     parser.add_argument("--hold-out", nargs="*", default=[], help="formulas for validation")
     parser.add_argument("--exclude", nargs="*", default=[], help="formulas to keep out")
     parser.add_argument("--most-atoms", type=int, default=40)
@@ -320,6 +328,7 @@ def main() -> None:
             wall_minutes=options.minutes,
             learning_rate=options.learning_rate,
             intermetallic_fraction=options.intermetallics,
+            one_nonmetal_fraction=options.one_nonmetal,
             seed=options.seed,
             device=options.device,
         ),

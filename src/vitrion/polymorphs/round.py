@@ -1,0 +1,252 @@
+"""One round of a search: generate, relax, make hosts, fill them, relax."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.errors import InputError
+from vitrion.generation.hosts import make_hosts
+from vitrion.generation.seeds import spawn_seeds
+from vitrion.polymorphs.filters import overlap, unphysical
+from vitrion.polymorphs.group import Finding
+from vitrion.polymorphs.relax import relax_many
+from vitrion.polymorphs.settings import SearchSettings, host_species
+from vitrion.polymorphs.state import SearchState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pymatgen.core import Composition, Structure
+
+    from vitrion.generation.candidate import Candidate, StructureGenerator
+    from vitrion.polymorphs.hull import Hull
+    from vitrion.potentials.batch import BatchPotential
+
+LEARNED_FROM = 5
+"""Best crystals from which a search takes the volume of its next candidates."""
+
+HOLE_EV_PER_ATOM = 0.6
+"""No crystal lies so far below a hull of known phases; a lower energy is the potential's fault."""
+
+
+def search_round(
+    formula: Composition,
+    settings: SearchSettings,
+    potential: BatchPotential,
+    hull: Hull,
+    seed: int,
+    known: Sequence[Structure],
+    tell: Callable[[str], None] = lambda sentence: None,
+    *,
+    first: bool = True,
+    budget: int | None = None,
+) -> list[Finding]:
+    """Make one round of candidates and fillings, all relaxed.
+
+    Parameters
+    ----------
+    formula : Composition
+        One formula unit.
+    settings : SearchSettings
+    potential : BatchPotential
+    hull : Hull
+        Tells what energy is beyond belief.
+    seed : int
+        Of this round.
+    known : sequence of Structure
+        Best crystals of earlier rounds; they become hosts along with those of this round.
+    tell : callable
+        Called with a sentence after each stage.
+    first : bool
+        Whether files are read.
+    budget : int, optional
+        The round makes no more relaxations than this; it keeps a share for the fillings.
+    """
+    at_hull = hull.energy_per_atom(formula)
+    floor = None if at_hull is None else at_hull[0] - HOLE_EV_PER_ATOM
+    seeds = spawn_seeds(seed, len(settings.candidates) + 2)
+    candidates: list[Candidate] = []
+    if first and settings.files:
+        from vitrion.generation.files import FileGenerator
+
+        candidates = FileGenerator(list(settings.files)).generate(formula, 10**6)[:budget]
+    room = None if budget is None else budget - len(candidates)
+    counts = candidates_within(settings, room)
+    candidates += generate(formula, settings, counts, seeds, tell)
+    tell(f"{len(candidates)} candidates")
+    findings = relax_candidates(candidates, potential, settings, floor)
+    tell(f"{sum(f.rejected is None for f in findings)} of {len(findings)} relaxed to a crystal")
+    if settings.hosts and host_species(formula, settings) is not None:
+        relaxed = sum(finding.steps > 0 for finding in findings)
+        room = None if budget is None else budget - relaxed
+        fillings = _fill_hosts(formula, settings, findings, known, seeds[-1])[:room]
+        tell(f"{len(fillings)} fillings of hosts")
+        findings += relax_candidates(fillings, potential, settings, floor)
+    return findings
+
+
+def generate(
+    formula: Composition,
+    settings: SearchSettings,
+    counts: dict[str, int],
+    seeds: Sequence[int],
+    tell: Callable[[str], None],
+) -> list[Candidate]:
+    """Make candidates with each generator; the share of one that cannot goes to another.
+
+    Raises
+    ------
+    InputError
+        If none of the generators can make the composition.
+    """
+    candidates: list[Candidate] = []
+    able, missing = None, 0
+    reason: InputError | None = None
+    for seed, (name, count) in zip(seeds, counts.items(), strict=False):
+        if not count:
+            continue
+        generator = make_generator(name, settings)
+        try:
+            candidates += generator.generate(formula, count, seed)
+            able = able or generator
+        except InputError as exc:
+            tell(f"{name}: {exc}")
+            reason, missing = exc, missing + count
+    if reason is not None and able is None:
+        raise reason
+    if missing and able is not None:
+        candidates += able.generate(formula, missing, seeds[-2])
+    return candidates
+
+
+def with_volume_of_best(settings: SearchSettings, state: SearchState) -> SearchSettings:
+    """Return the settings with the volume that the best crystals relaxed to, if none is given.
+
+    Increments of ions know nothing of how loosely molecular ions pack, nor of the potential.
+    """
+    best = state.best(LEARNED_FROM)
+    if settings.volume_per_atom_A3 is not None or not best:
+        return settings
+    volume = float(np.median([structure.volume / len(structure) for structure in best]))
+    return settings.model_copy(update={"volume_per_atom_A3": volume})
+
+
+def candidates_within(settings: SearchSettings, budget: int | None) -> dict[str, int]:
+    """Return how many candidates each generator makes in a round of so many relaxations.
+
+    Where the budget is less than a full round, its parts shrink alike, the fillings of hosts among
+    them; by the largest remainder, so that the sum is exact.
+    """
+    counts = settings.candidates
+    total, fillings = sum(counts.values()), settings.hosts * settings.fillings
+    if budget is None or total + fillings <= budget:
+        return dict(counts)
+    if budget < 1:
+        return dict.fromkeys(counts, 0)
+    room = max(1, round(budget * total / (total + fillings)))
+    shares = {name: count * room / total for name, count in counts.items()}
+    whole = {name: int(share) for name, share in shares.items()}
+    by_rest = sorted(shares, key=lambda name: whole[name] - shares[name])
+    for name in by_rest[: room - sum(whole.values())]:
+        whole[name] += 1
+    return whole
+
+
+def make_generator(name: str, settings: SearchSettings) -> StructureGenerator:
+    """Return a generator with the settings of the search."""
+    if name == "diffusion":
+        from vitrion.generation.diffusion.generator import DiffusionGenerator
+
+        return DiffusionGenerator(
+            weights=settings.weights,
+            formula_units=settings.formula_units,
+            volume_per_atom_A3=settings.volume_per_atom_A3,
+            sampler=dict(settings.sampler),
+        )
+    if name == "random":
+        from vitrion.generation.random import RandomGenerator
+
+        return RandomGenerator(settings.formula_units, settings.volume_per_atom_A3)
+    from vitrion.generation.substitution import SubstitutionGenerator
+
+    return SubstitutionGenerator(volume_per_atom_A3=settings.volume_per_atom_A3)
+
+
+def relax_candidates(
+    candidates: Sequence[Candidate],
+    potential: BatchPotential,
+    settings: SearchSettings,
+    floor_eV_per_atom: float | None,
+) -> list[Finding]:
+    """Relax candidates; those that overlap or end unphysical are kept with the reason."""
+    findings: list[Finding] = []
+    sound: list[Candidate] = []
+    for candidate in candidates:
+        reason = overlap(candidate.structure)
+        if reason is None:
+            sound.append(candidate)
+        else:
+            findings.append(
+                Finding(
+                    structure=candidate.structure,
+                    origin=candidate.origin,
+                    energy_per_atom_eV=0.0,
+                    max_force_eV_per_A=0.0,
+                    steps=0,
+                    rejected=reason,
+                )
+            )
+    relax = settings.relax.model_copy(update={"lowest_eV_per_atom": floor_eV_per_atom})
+    results = relax_many([candidate.structure for candidate in sound], potential, relax)
+    for candidate, result in zip(sound, results, strict=True):
+        findings.append(
+            Finding(
+                structure=result.structure,
+                origin=candidate.origin,
+                energy_per_atom_eV=result.energy_per_atom_eV,
+                max_force_eV_per_A=result.max_force_eV_per_A,
+                steps=result.steps,
+                rejected=unphysical(result, floor_eV_per_atom),
+            )
+        )
+    return findings
+
+
+def _fill_hosts(
+    formula: Composition,
+    settings: SearchSettings,
+    findings: Sequence[Finding],
+    known: Sequence[Structure],
+    seed: int,
+) -> list[Candidate]:
+    """Fill the hosts of the best crystals of this round and of earlier ones."""
+    from vitrion.generation.inpainting import inpaint
+
+    fresh = SearchState()
+    fresh.add(findings)
+    species = host_species(formula, settings)
+    assert species is not None
+    parents = [*fresh.best(settings.hosts), *known]
+    fillings: list[Candidate] = []
+    for parent, child in zip(parents, spawn_seeds(seed, len(parents)), strict=True):
+        hosts = make_hosts(parent, species, allow_triclinic=False)[: settings.fillings]
+        for index, host in enumerate(hosts):
+            # The fillings of a crystal are shared out over its hosts of different symmetry.
+            share = len(range(index, settings.fillings, len(hosts)))
+            label = f"{host.space_group} host at {host.tolerance_A} A"
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the generator has already told what is unknown
+                fillings += inpaint(
+                    host.structure,
+                    host.insert,
+                    share,
+                    child + index,
+                    mode=settings.inpaint_mode,
+                    weights=settings.weights,
+                    sampler=settings.sampler,
+                    parent=label,
+                )
+    return fillings
