@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SIGMA = "conductivity at 300 K"
 ACTIVATION = "activation energy"
 GAP = "landscape gap, empty above occupied"
+ENERGY = "energy"
 INSERTION = "lowest insertion energy at 0 V"
 
 
@@ -92,6 +93,8 @@ def compare(a: MaterialReport, b: MaterialReport) -> list[ComparisonRow]:
         first, second = find(a), find(b)
         kind: Literal["ratio", "difference"] = "ratio" if name == SIGMA else "difference"
         change = conductivity_ratio(a, b) if name == SIGMA else difference_of(first, second)
+        if name == ENERGY and a.potentials != b.potentials:  # their zeros of energy differ
+            change = None
         rows.append(ComparisonRow(name, unit, first, second, change, kind, papers.get(name, "")))
     return [row for row in rows if row.first is not None or row.second is not None]
 
@@ -206,6 +209,6 @@ FIGURES: tuple[tuple[str, str, Callable[[MaterialReport], Quantity | None]], ...
     ("percolating barrier", "eV", _of_landscape("percolating_barrier_eV")),
     ("spread of removal energies", "eV", _of_landscape("removal_spread_eV")),
     ("density", "g/cm3", _density),
-    ("energy", "eV/atom", _energy),
+    (ENERGY, "eV/atom", _energy),
 )
 """Every figure that materials are compared by: its name, unit, and where it is found."""

@@ -89,6 +89,12 @@ class MaterialReport:
         return (*(d for d in single if d is not None), *self.glasses, *self.defects)
 
     @property
+    def potentials(self) -> set[str]:
+        """Hashes, or names without a hash, of the potentials behind the documents."""
+        specs = [document.provenance.potential for document in self.documents]
+        return {spec.sha256 or spec.name for spec in specs if spec is not None}
+
+    @property
     def mobile(self) -> str:
         """The species that moves, for labels; empty where no document says."""
         if self.conductivity is not None and self.conductivity.mobile:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -24,20 +23,15 @@ from markupsafe import Markup
 
 from vitrion.documents.provenance import utc_now
 from vitrion.errors import InputError
-from vitrion.report.comparison import (
-    activation_energy,
-    compare,
-    conductivity_300K,
-    conductivity_ratio,
-    figures_of,
-)
 from vitrion.report.figures.trust import novelty_figure
+from vitrion.report.headline import cards_of, overview_table
+from vitrion.report.material import display_formula
 from vitrion.report.origin import citations_of, origin_tables
 from vitrion.report.palette import PALETTE
 from vitrion.report.plotly import plot_data
 from vitrion.report.sections import sections_of
 from vitrion.report.structures import structures_of
-from vitrion.report.tables import Cell, Table, make_table, measured, quantified
+from vitrion.report.tables import MISSING, Cell, make_table, measured
 from vitrion.report.trust import statements_of
 from vitrion.report.typeset import formula_html, rich_html, typeset
 
@@ -45,22 +39,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from vitrion.documents.summary import SummaryDoc
-    from vitrion.report.comparison import ComparisonRow
     from vitrion.report.material import MaterialReport
-    from vitrion.report.quantity import Quantity
 
 REPORT_LINK = "/report/{key}"
-
-
-@dataclass(frozen=True)
-class Card:
-    """A headline figure: what it is, its value, and what must be read with it."""
-
-    label: str
-    value: str
-    unit: str
-    notes: tuple[str, ...]
-    color: str
 
 
 def render_page(*reports: MaterialReport) -> str:
@@ -103,8 +84,8 @@ def render_page(*reports: MaterialReport) -> str:
         formulas=names,
         mobile=", ".join(dict.fromkeys(r.mobile for r in reports if r.mobile)),
         reports=reports,
-        cards=_cards(reports),
-        overview=_overview(reports),
+        cards=cards_of(reports),
+        overview=overview_table(reports),
         sections=[section for section in sections if not section.is_empty],
         missing=[section for section in sections if section.is_empty],
         novelty=novelty,
@@ -195,70 +176,7 @@ def _color_variables() -> str:
     return f":root {{ {sides[0]} }}\n{dark}"
 
 
-def _cards(reports: Sequence[MaterialReport]) -> list[Card]:
-    cards = []
-    for report in reports:
-        energy, color = activation_energy(report), report.phase or "muted"
-        notes = [] if energy is None else [f"activation energy {energy.text} eV"]
-        sigma = conductivity_300K(report)
-        if sigma is not None:
-            cards.append(_sigma_card(report.name, sigma, notes, color))
-        elif energy is not None:
-            cards.append(
-                Card(report.name, f"{energy.value:.2f}", "eV", ("activation energy",), color)
-            )
-    if len(reports) > 1 and (ratio := conductivity_ratio(reports[0], reports[1])) is not None:
-        names = f"{reports[1].phase_name} over {reports[0].phase_name}"
-        if reports[0].formula != reports[1].formula:
-            names = f"{reports[1].name} over {reports[0].name}"
-        cards.append(_ratio_card(names, ratio))
-    return cards
-
-
-def _sigma_card(name: str, sigma: Quantity, notes: Sequence[str], color: str) -> Card:
-    value, _, rest = sigma.text.partition(" (")
-    told = "conductivity at 300 K"
-    if sigma.value is None:
-        told += ", one-sided 95 % bound"
-    interval = [f"95 %: {rest.rstrip(')')}"] if rest else []
-    return Card(name, value, "mS/cm", (told, *interval, *notes), color)
-
-
-def _ratio_card(names: str, ratio: Quantity) -> Card:
-    value, _, rest = ratio.text.partition(" (")
-    notes = ["ratio of the conductivities at 300 K"]
-    notes.append(f"95 %: {rest.rstrip(')')}" if rest else "one-sided bound, 90 % at least")
-    return Card(
-        names, f"x {value}" if ratio.value is not None else value, "", tuple(notes), "muted"
-    )
-
-
-def _overview(reports: Sequence[MaterialReport]) -> Table | None:
-    if len(reports) == 1:
-        rows = [
-            [f"{name} ({unit})" if unit else name, quantified(quantity)]
-            for name, unit, quantity in figures_of(reports[0])
-        ]
-        heads = ("figure", f"{reports[0].name} #")
-        return make_table("Figures", heads, rows, sortable=False) if rows else None
-    rows_of_two = compare(reports[0], reports[1])
-    second, first = reports[1].name, reports[0].name
-    heads = ("figure", f"{first} #", f"{second} #", "second against first #", "the paper")
-    if not any(row.paper for row in rows_of_two):
-        heads = heads[:-1]
-    rows = [_compared(row)[: len(heads)] for row in rows_of_two]
-    caption = "Side by side, with 95 % intervals"
-    return make_table(caption, heads, rows, sortable=False) if rows else None
-
-
-def _compared(row: ComparisonRow) -> list[Cell | str]:
-    change = Cell(row.change_text, row.change.value if row.change is not None else None)
-    return [row.title, quantified(row.first), quantified(row.second), change, row.paper or "-"]
-
-
 def _index_row(summary: SummaryDoc, link: str) -> list[Cell | str]:
-    from vitrion.report.material import display_formula
-
     formula = display_formula(summary)
     key = summary.material_id or formula
     values = {name: value for name, value in summary.values.items() if isinstance(value, float)}
@@ -268,7 +186,7 @@ def _index_row(summary: SummaryDoc, link: str) -> list[Cell | str]:
     shown = formula if summary.material_id is None else f"{formula} ({summary.material_id})"
     return [
         Cell(shown, link=link.format(key=quote(key, safe="")), is_formula=True),
-        summary.phase or "-",
+        summary.phase or MISSING,
         sigma,
         measured(values.get("activation_energy_eV")),
         measured(values.get("frenkel_energy_eV")),

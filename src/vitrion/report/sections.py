@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vitrion.report.panels import Figure
     from vitrion.transport.result import TransportResult
 
+Row = list[Cell | str]
 Reports = Sequence["MaterialReport"]
 ROOM_K = 300.0
 
@@ -93,7 +94,7 @@ def transport_section(reports: Reports) -> Section:
     )
 
 
-def _transport_row(report: MaterialReport, result: TransportResult) -> list[Cell | str]:
+def _transport_row(report: MaterialReport, result: TransportResult) -> Row:
     haven = result.haven_ratio
     estimates = (
         (result.self_diffusivity, result.diffusivity_bound_cm2_s),
@@ -145,7 +146,7 @@ def glass_section(reports: Reports) -> Section:
     )
 
 
-def _glass_row(name: str, glass: AmorphousDoc) -> list[Cell | str]:
+def _glass_row(name: str, glass: AmorphousDoc) -> Row:
     kinds = [item for found in glass.speciation.centers.values() for item in found.items()]
     words = [f"{count} {kind}" for kind, count in sorted(kinds, key=lambda item: -item[1])]
     words += [f"{count} {bridge}" for bridge, count in glass.speciation.bridges.items()]
@@ -170,8 +171,8 @@ def _density(glass: AmorphousDoc) -> Quantity | None:
     )
 
 
-def _shell_rows(glasses: Sequence[AmorphousDoc]) -> list[list[Cell | str]]:
-    rows: list[list[Cell | str]] = []
+def _shell_rows(glasses: Sequence[AmorphousDoc]) -> list[Row]:
+    rows: list[Row] = []
     for pair in (distribution.pair for distribution in glasses[0].pair_distributions):
         same = [d for glass in glasses for d in glass.pair_distributions if d.pair == pair]
         peaks = [d.first_peak_A for d in same if d.first_peak_A is not None]
@@ -225,7 +226,7 @@ def candidate_section(reports: Reports) -> Section:
     )
 
 
-def _crystal_row(rank: int, crystal: Polymorph) -> list[Cell | str]:
+def _crystal_row(rank: int, crystal: Polymorph) -> Row:
     group = crystal.space_groups[-1] if crystal.space_groups else None
     around = [
         f"{element}: {', '.join(kinds)}" for element, kinds in crystal.coordination.items() if kinds
@@ -256,14 +257,14 @@ def landscape_section(reports: Reports) -> Section:
         "and what it must climb on its way.",
         _some(landscapes_of(reports)),
         tuple(tables),
-        f"vitrion run {reports[0].formula}, which ends with the landscape of each phase",
+        f"vitrion run {reports[0].formula}",
     )
 
 
 def _flatness(crystal: MaterialReport, glass: MaterialReport) -> Table:
     assert crystal.landscape is not None
     assert glass.landscape is not None
-    rows = []
+    rows: list[Row] = []
     for claim in compare_landscapes(crystal.landscape, glass.landscape):
         name = claim.figure.removesuffix("_eV").replace("_", " ")
         rows.append(
@@ -302,11 +303,11 @@ def defect_section(reports: Reports) -> Section:
         "the metal where that is known.",
         _some(defect_figure(reports), voltage_figure(reports), barrier_figure(reports)),
         (table,) if rows else (),
-        "vitrion defects IDENTIFIER --kind frenkel --kind insertion --barrier vacancy",
+        f"vitrion defects {reports[0].key} --barrier vacancy",
     )
 
 
-def _defect_row(host: str, label: str, found: EnergyDistribution) -> list[Cell | str]:
+def _defect_row(host: str, label: str, found: EnergyDistribution) -> Row:
     at_room = min(found.boltzmann, key=lambda b: abs(b.temperature_K - ROOM_K), default=None)
     near = at_room is not None and abs(at_room.temperature_K - ROOM_K) < 10.0
     return [

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from vitrion.report.quantity import Quantity
 
 
+MISSING = "-"
+
+
 @dataclass(frozen=True)
 class Cell:
     """What a cell shows, what it is sorted by, and where it leads, if anywhere."""
@@ -42,22 +45,29 @@ class Table:
 def make_table(
     caption: str, heads: Sequence[str], rows: Iterable[Sequence[Cell | str]], **options: bool
 ) -> Table:
-    """Make a table; a head that ends in ``#`` is of a column of numbers."""
-    columns = tuple(Column(head.rstrip("#").rstrip(), head.endswith("#")) for head in heads)
-    cells = tuple(
-        tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in row) for row in rows
+    """Make a table without empty columns; a head that ends in ``#`` is of a column of numbers."""
+    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    kept = [
+        index
+        for index in range(len(heads))
+        if index == 0 or not cells or any(row[index].text != MISSING for row in cells)
+    ]
+    columns = tuple(
+        Column(heads[index].rstrip("# "), numeric=heads[index].endswith("#")) for index in kept
     )
-    return Table(caption, columns, cells, **options)
+    return Table(
+        caption, columns, tuple(tuple(row[index] for index in kept) for row in cells), **options
+    )
 
 
 def measured(value: float | None, form: str = ".2f", prefix: str = "") -> Cell:
     """Make a cell of a number; empty where there is none."""
-    return Cell("-") if value is None else Cell(f"{prefix}{value:{form}}", value)
+    return Cell(MISSING) if value is None else Cell(f"{prefix}{value:{form}}", value)
 
 
 def quantified(quantity: Quantity | None) -> Cell:
     """Make a cell of a figure with its interval."""
     if quantity is None:
-        return Cell("-")
+        return Cell(MISSING)
     ends = (quantity.value, quantity.high, quantity.low)
     return Cell(quantity.text, next((end for end in ends if end is not None), None))

@@ -44,6 +44,12 @@ def statements_of(reports: Sequence[MaterialReport]) -> list[Statement]:
             *_of_defects(report),
         )
     ]
+    potentials = set().union(*(report.potentials for report in reports))
+    if len(potentials) > 1:
+        text = (
+            "The documents were made with different potentials: compare their energies with care."
+        )
+        found.append(Statement("doubt", "All materials", text))
     order = ("doubt", "caution", "good")
     return sorted(_joined(found), key=lambda statement: order.index(statement.verdict))
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vitrion.documents.energies import BarrierNetwork
     from vitrion.report.material import MaterialReport
 
+EXCHANGED: tuple[DefectKind, ...] = ("insertion", "vacancy")
 VOLTAGES_V = (0.0, 5.0)
 KINDS: tuple[tuple[DefectKind, str], ...] = (
     ("frenkel", "Frenkel pair"),
@@ -95,7 +96,7 @@ def voltage_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     """Describe formation energies against voltage; None where no reservoir is known."""
     marks: list[Mark] = []
     for report, color in zip(reports, report_colors(reports), strict=True):
-        for kind, dash in (("insertion", "solid"), ("vacancy", "dash")):
+        for index, kind in enumerate(EXCHANGED):
             lowest = _lowest(report.defects, kind)
             if lowest is None:
                 continue
@@ -103,7 +104,7 @@ def voltage_figure(reports: Sequence[MaterialReport]) -> Figure | None:
             x = np.linspace(*VOLTAGES_V, 11)
             y = document.formation_line(record.label, x.tolist())
             name = f"{report.label}, {kind}"
-            marks.append(Curve(x, y, name, color, dash))
+            marks.append(Curve(x, y, name, color, numbered_dash(index)))
     if not marks:
         return None
     panel = Panel(
