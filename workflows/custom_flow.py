@@ -18,6 +18,7 @@ from vitrion.amorphous.makers import MeltQuenchMaker
 from vitrion.amorphous.settings import MeltQuenchSettings
 from vitrion.database.sqlite_store import open_job_store
 from vitrion.dynamics.makers import MDMaker
+from vitrion.dynamics.settings import MDSettings
 from vitrion.transport.makers import ConductivityMaker
 
 
@@ -87,7 +88,12 @@ def main() -> None:
             n_atoms=24, melt_ps=0.1, equilibrate_ps=0.05, relax_fmax_eV_per_A=1.0
         )
         conductivity = ConductivityMaker(
-            temperatures_K=(1200,), equilibration_ps=0, first_ps=1.2, budget_ps=1.2, workers=1
+            temperatures_K=(1500,),
+            settings=MDSettings(save_interval_fs=20),
+            equilibration_ps=0,
+            first_ps=0.4,
+            budget_ps=0.4,
+            workers=1,
         )
 
     store = open_job_store(options.store)

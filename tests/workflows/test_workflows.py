@@ -1,0 +1,75 @@
+"""Every example of ``workflows/`` runs at toy size and leaves what it promises."""
+
+import pytest
+
+from vitrion.database.client import VitrionClient
+from vitrion.potentials import load_calculator
+
+
+def test_own_trajectory_finds_the_barrier_of_the_walkers(run_workflow):
+    said = run_workflow("own_trajectory", "--toy")
+    with VitrionClient("vitrion_data") as client:
+        (document,) = client.conductivity.search()
+    assert document.temperatures_K == [500, 600, 750]
+    assert [result.n_replicas for result in document.results] == [2, 2, 2]
+    low, high = document.arrhenius.activation_energy_interval()
+    assert low < 0.3 < high, "the walkers hop over 0.3 eV"
+    assert high - low < 0.2
+    # D = 9 A2 * rate / 2 along each axis of a frame of 50 fs, at 600 K.
+    truth = 0.1 * 9.0 * 5.0 * 3.0254e-3 / (2 * 50.0)
+    assert truth == pytest.approx(document.arrhenius.diffusivity(600).value, rel=0.25)
+    assert "Activation energy" in said
+
+
+def test_own_potential_is_checked_and_used(run_workflow):
+    said = run_workflow("own_potential", "--toy")
+    assert "differ from chgnet" in said
+    with VitrionClient("vitrion_data") as client:
+        (run,) = client.molecular_dynamics.search()
+        (document,) = client.conductivity.search()
+    name = run.provenance.potential.name
+    assert name.startswith("mace:")
+    assert name.endswith(run.provenance.potential.sha256)
+    assert 0.5 < run.trust.force_check.force_slope < 1.5
+    # The file holds the shipped student, so both must give the same forces.
+    atoms = run.structure.to_ase_atoms()
+    own, shipped = (load_calculator(p).get_forces(atoms) for p in (name, "vitrion-lipof"))
+    assert own == pytest.approx(shipped, abs=1e-3)
+    assert document.temperatures_K == [1000]
+    assert document.provenance.potential.name == name
+
+
+def test_custom_flow_compares_cooling_rates(run_workflow):
+    run_workflow("custom_flow", "--toy")
+    with VitrionClient("vitrion_data") as client:
+        glasses = client.amorphous.search()
+        measured = client.conductivity.search()
+    assert sorted(glass.quench_rate_K_per_ps for glass in glasses) == [10000, 40000]
+    densities = {glass.density_relaxed_g_per_cm3 for glass in glasses}
+    assert len(densities) == 2, "the rate is what differs"
+    assert all(1.5 < density < 3.5 for density in densities), "LiF has 2.6 g/cm3"
+    assert len(measured) == 2
+
+
+def test_screen_runs_once_and_looks_up_afterwards(run_workflow):
+    first = run_workflow("screen", "--toy")
+    with VitrionClient("vitrion_data") as client:
+        assert {d.formula_pretty for d in client.conductivity.search()} == {"LiF", "Li3OF"}
+        assert {d.phase for d in client.summary.search()} == {"amorphous"}
+    again = run_workflow("screen", "--toy")
+    assert " 0 done before" in first
+    assert again.startswith("0 jobs run")
+    assert first.splitlines()[1:] == again.splitlines()[1:], "the same ranking"
+
+
+def test_paper_puts_crystal_and_glass_side_by_side(run_workflow, tmp_path):
+    said = run_workflow("paper", "--toy")
+    with VitrionClient("vitrion_data") as client:
+        (comparison,) = client.comparison.search()
+        phases = {d.phase for d in client.conductivity.search()}
+    assert phases == {"crystalline", "amorphous"}
+    assert {claim.figure for claim in comparison.claims} >= {"gap_eV", "overlap"}
+    page = (tmp_path / "vitrion_data/LiF.html").read_text()
+    assert "amorphous" in page
+    assert list((tmp_path / "vitrion_data/figures").glob("*.svg"))
+    assert "jobs run, 0 done before" in said

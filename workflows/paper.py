@@ -1,0 +1,94 @@
+"""The whole chain of the paper for one composition: crystal, glass, conductivities, landscapes.
+
+    python workflows/paper.py LiPO2F2 --preset standard --workers 8
+    python workflows/paper.py --toy
+
+The same as ``vitrion run``, in Python, so that any part can be replaced. Run it again after any
+interruption: it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vitrion.database.client import VitrionClient
+from vitrion.database.sqlite_store import open_job_store
+from vitrion.dynamics.settings import MDSettings
+from vitrion.flows.ion_conductor import IonConductorMaker
+from vitrion.flows.runner import run_flow
+from vitrion.polymorphs.hull import shipped_references
+from vitrion.report.comparison import compare
+from vitrion.report.draw import save_figures
+from vitrion.report.material import find_reports
+from vitrion.report.page import render_page
+
+
+def toy_maker() -> IonConductorMaker:
+    """Return the chain at a size that shows that all parts fit, and nothing else."""
+    maker = IonConductorMaker.from_preset(
+        "quick",
+        temperatures_K=(1500,),
+        n_replicas=1,
+        glass={
+            "n_atoms": 24,
+            "melt_ps": 0.1,
+            "quench_rate_K_per_ps": 40000,
+            "equilibrate_ps": 0.05,
+            "relax_fmax_eV_per_A": 0.1,
+        },
+        defects={"max_sites": 1, "fmax_eV_A": 0.4, "anneal": False},
+        settings=MDSettings(save_interval_fs=20),
+        equilibration_ps=0.0,
+        first_ps=0.4,
+        reference_potential=None,
+        workers=1,
+    )
+    maker.crystal_maker.min_side_A = 5.5
+    return maker
+
+
+def main() -> None:
+    """Read the command line, run, and write the page and its figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("formula", nargs="?", default="LiPO2F2")
+    parser.add_argument("--preset", default="standard", help="quick, standard or paper")
+    parser.add_argument("--workers", type=int, default=1, help="processes of one thread each")
+    parser.add_argument("--store", type=Path, default=Path("vitrion_data"))
+    parser.add_argument("--toy", action="store_true", help="LiF, its crystal given: a minute")
+    options = parser.parse_args()
+    crystal = None  # search for it
+    if options.toy:
+        options.formula, maker = "LiF", toy_maker()
+        crystal = shipped_references()["LiF"]
+    else:
+        maker = IonConductorMaker.from_preset(options.preset, seed=0)
+        # Replace what you like before the flow is made, for instance
+        #   maker.glass_maker.glass_maker.n_replicas = 6
+        #   maker.crystal_landscape_maker = None
+
+    store = open_job_store(options.store)
+    store.connect()
+    folder = options.store / "runs" / f"{options.formula}-{options.preset}-workflow"
+    report = run_flow(
+        lambda: maker.make(options.formula, crystal), store, folder, workers=options.workers
+    )
+    store.close()
+    print(f"{len(report.completed)} jobs run, {len(report.skipped)} done before")
+    for name, error in report.errors.items():  # one step that fails does not take the others along
+        print(f"{name}: {error}")
+
+    with VitrionClient(options.store) as client:
+        reports = find_reports(client, options.formula)
+    if len(reports) == 2:
+        for row in compare(*reports):  # the last column: what the paper has
+            print(*row.cells(), sep="  |  ")
+    page = options.store / f"{options.formula}.html"
+    page.write_text(render_page(*reports), encoding="utf-8")
+    print(page, *save_figures(reports, options.store / "figures"), sep="\n")
+
+
+if __name__ == "__main__":  # the workers import this file
+    main()

@@ -1,0 +1,91 @@
+"""A screen over compositions: which glass conducts best; what the store holds is not run again.
+
+    python workflows/screen.py --grid LiF-Li3PO4-P2O5 --steps 3 --preset quick --workers 8
+    python workflows/screen.py --file compositions.csv
+    python workflows/screen.py --toy
+
+On the command line the same is ``vitrion screen``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vitrion.database.client import VitrionClient
+from vitrion.database.sqlite_store import open_job_store
+from vitrion.dynamics.settings import MDSettings
+from vitrion.errors import InputError
+from vitrion.flows.conductivity import GlassConductivityMaker
+from vitrion.flows.runner import run_flow
+from vitrion.flows.screen import ScreenMaker, composition_grid, find_formulas, read_compositions
+
+TOY = {
+    "temperatures_K": (1500,),
+    "n_replicas": 1,
+    "glass": {
+        "n_atoms": 24,
+        "melt_ps": 0.1,
+        "quench_rate_K_per_ps": 40000,
+        "equilibrate_ps": 0.05,
+        "relax_fmax_eV_per_A": 1.0,
+    },
+    "settings": MDSettings(save_interval_fs=20),
+    "equilibration_ps": 0.0,
+    "first_ps": 0.4,
+    "reference_potential": None,
+    "workers": 1,
+}
+
+
+def main() -> None:
+    """Read the command line, run what is new, and rank all."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--grid", help="end members with dashes between, such as LiF-Li3PO4-P2O5")
+    parser.add_argument("--steps", type=int, default=3, help="steps along an edge of the grid")
+    parser.add_argument("--file", type=Path, help="CSV with a column 'formula', or one a line")
+    parser.add_argument("--preset", default="quick")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--store", type=Path, default=Path("vitrion_data"))
+    parser.add_argument("--toy", action="store_true", help="LiF and Li3OF, tenths of a picosecond")
+    options = parser.parse_args()
+    if options.toy:
+        options.grid, options.steps = "LiF-Li2O", 2
+    if options.file:
+        formulas = read_compositions(options.file)
+    elif options.grid:
+        formulas = composition_grid(options.grid, options.steps)
+    else:
+        raise SystemExit("Name a grid or a file; --help has examples.")
+    if options.toy:
+        formulas.remove("Li2O")
+
+    # Glasses alone; with IonConductorMaker in its place crystals and landscapes as well.
+    maker = GlassConductivityMaker.from_preset(options.preset, **(TOY if options.toy else {}))
+    held = find_formulas(options.store, phase="amorphous")
+    name = options.file.stem if options.file else f"{options.grid}-{options.steps}"
+    store = open_job_store(options.store)
+    store.connect()
+    try:
+        report = run_flow(  # called again with the same folder, it goes on there
+            lambda: ScreenMaker(maker=maker).make(formulas, held=held),
+            store,
+            options.store / "runs" / f"screen-{name}-{options.preset}",
+            workers=options.workers,
+        )
+        print(f"{len(report.completed)} jobs run, {len(report.skipped)} done before")
+        for job, error in report.errors.items():  # one composition that fails leaves the others be
+            print(f"{job}: {error}")
+    except InputError as error:  # nothing is left to compute
+        print(error)
+    store.close()
+
+    with VitrionClient(options.store) as client:
+        for found in client.summary.search(phase="amorphous", sort="-sigma_300K"):
+            print(found.formula_pretty, found.values)
+
+
+if __name__ == "__main__":  # the workers import this file
+    main()
