@@ -7,7 +7,8 @@ import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
 
 project = "vitrion"
 author = "The vitrion developers"
@@ -41,6 +42,11 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
+# Pages of modules that are gone would be errors of the next build.
+for page in (HERE / "api" / "generated").glob("*.rst"):
+    source = HERE.parent / "src" / page.stem.replace(".", "/")
+    if not (source.with_suffix(".py").exists() or source.is_dir()):
+        page.unlink()
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
