@@ -12,6 +12,8 @@ from rich.table import Table
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
     from vitrion.documents.polymorph import PolymorphDoc
 
 console = Console()
@@ -145,7 +147,7 @@ def defects(
     console.print(f"Document in {report.path}", highlight=False, soft_wrap=True)
 
 
-def _stored_structure(identifier: str, store: Path | None) -> object | None:
+def _stored_structure(identifier: str, store: Path | None) -> Structure | None:
     """Return the structure of a stored document by its identifier, or None."""
     from vitrion.database.client import VitrionClient
     from vitrion.errors import VitrionError

@@ -81,7 +81,7 @@ def comparison_table(first: MaterialReport, second: MaterialReport) -> Table:
     """Return two materials side by side, with what the paper has."""
     from vitrion.report.comparison import compare
 
-    rows = [row.cells() for row in compare(first, second)]
+    rows: list[tuple[str, ...]] = [row.cells() for row in compare(first, second)]
     columns = ["", first.name, second.name, "change", "paper"]
     if not any(row[-1] != "-" for row in rows):
         columns, rows = columns[:-1], [row[:-1] for row in rows]

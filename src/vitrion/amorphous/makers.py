@@ -132,7 +132,7 @@ class MeltQuenchMaker(Maker):
         settings = self.settings
         symbols, unit = self._check(structure)
         melt = settings.melt_temperature(symbols, unit)
-        start = pack_start(
+        start = pack_start(  # type: ignore[misc]
             structure if isinstance(structure, Structure | OutputReference) else str(structure),
             settings,
             self._min_side(),
@@ -144,7 +144,7 @@ class MeltQuenchMaker(Maker):
             runs[stage] = maker.make(previous)
             previous = runs[stage].output.structure
         relaxation = self._final_maker().make(previous)
-        document = characterize_glass(
+        document = characterize_glass(  # type: ignore[misc]
             relaxation.output.structure,
             start.output,
             stages={stage: run.output.structure for stage, run in runs.items()},

@@ -81,7 +81,7 @@ def combine(results: Sequence[TransportResult], *, hierarchical: bool = False) -
             for species in first.mobile
         }
         update["regime"] = moving[0].regime
-        tensors = [result.tensor_cm2_s for result in moving]
+        tensors = [run.tensor_cm2_s for run in moving if run.tensor_cm2_s is not None]
         update["tensor_cm2_s"] = np.mean(tensors, axis=0).tolist()
         update["diffusivity_bound_cm2_s"] = update["conductivity_bound_mS_cm"] = None
         if len(moving) < len(results):
