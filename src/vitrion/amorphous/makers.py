@@ -132,19 +132,20 @@ class MeltQuenchMaker(Maker):
         settings = self.settings
         symbols, unit = self._check(structure)
         melt = settings.melt_temperature(symbols, unit)
-        start = pack_start(  # type: ignore[misc]
+        start = pack_start(
             structure if isinstance(structure, Structure | OutputReference) else str(structure),
             settings,
             self._min_side(),
         )
-        contacts = self._contacts_maker().make(start.output["structure"], prev_dir=prev_dir)
+        packed = start.output["structure"]
+        contacts = self._contacts_maker().make(packed, prev_dir=prev_dir)  # type: ignore[misc]
         runs: dict[str, Job] = {}
         previous = contacts.output.structure
         for stage, maker in self._stage_makers(melt, settings.timestep(symbols)).items():
             runs[stage] = maker.make(previous)
             previous = runs[stage].output.structure
-        relaxation = self._final_maker().make(previous)
-        document = characterize_glass(  # type: ignore[misc]
+        relaxation = self._final_maker().make(previous)  # type: ignore[misc]
+        document = characterize_glass(
             relaxation.output.structure,
             start.output,
             stages={stage: run.output.structure for stage, run in runs.items()},
