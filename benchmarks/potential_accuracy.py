@@ -10,16 +10,16 @@ only its forces compare.
 from __future__ import annotations
 
 import argparse
-import gzip
 import os
-import tempfile
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
+
 from vitrion.potentials import load_calculator
 from vitrion.potentials.distill.dataset import read_labelled
-from vitrion.potentials.distill.validation import regime_errors, table
+from vitrion.potentials.distill.validation import change_errors, regime_errors, table
 
 HELDOUT = Path(__file__).parents[1] / "data" / "student" / "heldout.xyz.gz"
 
@@ -30,13 +30,18 @@ def main() -> None:
     parser.add_argument("--potential", default="vitrion-lipof")
     parser.add_argument("--frames", type=Path, default=HELDOUT)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / "heldout.xyz"
-        packed = options.frames.suffix == ".gz"
-        data = options.frames.read_bytes()
-        plain.write_bytes(gzip.decompress(data) if packed else data)
-        frames = read_labelled([plain])
-    print(table(regime_errors(frames, load_calculator(options.potential))))
+    frames = read_labelled([options.frames])
+    calculator = load_calculator(options.potential)
+    print(table(regime_errors(frames, calculator)))
+    errors: dict[str, list[float]] = {}
+    for entry in change_errors(frames, calculator):
+        origin, *rest = str(entry["kind"]).split(":")
+        change = "removed" if "vacancy" in rest else "added"
+        errors.setdefault(f"{origin}, Li {change}", []).append(float(entry["error_eV"]))
+    print("\n| energy of a change | cells | mean error eV per Li | rms |\n|---|---|---|---|")
+    for name, values in errors.items():
+        rms = np.sqrt(np.mean(np.square(values)))
+        print(f"| {name} | {len(values)} | {np.mean(values):+.2f} | {rms:.2f} |")
 
 
 if __name__ == "__main__":

@@ -16,35 +16,38 @@ errors); ``--from-data`` retrains it on the frames that are kept there, without 
 from __future__ import annotations
 
 import argparse
-import gzip
-import tempfile
+from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobflow import run_locally
 
-from vitrion.potentials.distill.active import ActiveSettings
-from vitrion.potentials.distill.architecture import Architecture
+from vitrion.potentials.distill.active import ActiveSettings, student_of
 from vitrion.potentials.distill.checkpoints import load_checkpoint
-from vitrion.potentials.distill.dataset import read_labelled
+from vitrion.potentials.distill.dataset import read_labelled, split, within
 from vitrion.potentials.distill.labelling import Teacher
 from vitrion.potentials.distill.makers import CollectMaker, DistillMaker, LabelMaker, TrainMaker
-from vitrion.potentials.distill.recipe import PHASES
+from vitrion.potentials.distill.recipe import ARCHITECTURE, PHASES
+from vitrion.potentials.distill.release import release
 from vitrion.potentials.distill.training import TrainingSettings, fine_tune, train
-from vitrion.potentials.student import save_student
+from vitrion.potentials.distill.validation import regime_errors, table
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-DATA = Path(__file__).parents[1] / "data" / "student" / "train.xyz.gz"
+DATA = Path(__file__).parents[1] / "data" / "student"
+CARD = {
+    "functional": "PBE and PBE+U as in the Materials Project (through the teacher)",
+    "teacher": "sevennet:7net-l3i5 (sevenn 0.13.0, MIT license, trained on MPtrj)",
+    "license": "BSD-3-Clause",
+    "citation": "The vitrion developers (this package); teacher: Y. Park et al., "
+    "J. Chem. Theory Comput. 20, 4857 (2024), 10.1021/acs.jctc.4c00190",
+}
 
 
 def kept_frames() -> list[Atoms]:
     """Return the labelled frames that are kept with the project."""
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / "train.xyz"
-        plain.write_bytes(gzip.decompress(DATA.read_bytes()))
-        return read_labelled([plain])
+    return read_labelled([DATA / "train.xyz.gz"])
 
 
 def retrain(directory: Path, device: str) -> Path:
@@ -52,10 +55,35 @@ def retrain(directory: Path, device: str) -> Path:
     frames = kept_frames()
     for phase in (TrainingSettings(epochs=80), *PHASES):
         settings = phase.model_copy(update={"device": device})
-        checkpoint = train(frames, directory / "student", settings)
-    path = directory / "student.safetensors"
-    save_student(load_checkpoint(checkpoint, Architecture()), path)
+        checkpoint = train(frames, directory / "student", settings, ARCHITECTURE)
+    return checkpoint
+
+
+def finish(checkpoint: Path, directory: Path, version: str) -> Path:
+    """Write the student and its card, with its errors on the frames never trained on."""
+    last = PHASES[-1]
+    kept = within(kept_frames(), last.largest_force_eV_per_A)
+    training, kept_out = split(kept, last.validation_fraction)
+    heldout = read_labelled([DATA / "heldout.xyz.gz"])
+    errors = regime_errors(heldout, student_of(checkpoint, ARCHITECTURE))
+    atoms = sum(len(frame) for frame in training)
+    card = CARD | {
+        "version": version,
+        "training_set": f"{len(training)} frames ({atoms} atoms) of Li-C-O-F-P crystals, defects, "
+        "melts and glasses, labelled by SevenNet 7net-l3i5",
+        "mace": f"mace-torch {metadata.version('mace-torch')}",
+        "validation": [rounded(entry.model_dump()) for entry in errors],
+    }
+    path = directory / "vitrion-lipof.safetensors"
+    model = load_checkpoint(checkpoint, ARCHITECTURE)
+    release(model, within(training, 12.0), within(kept_out, 12.0), path, card)
+    print(table(errors))
     return path
+
+
+def rounded(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the entry with its numbers to three digits after the point."""
+    return {k: round(v, 3) if isinstance(v, float) else v for k, v in entry.items()}
 
 
 def main() -> None:
@@ -73,10 +101,13 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--from-data", action="store_true", help="retrain on the kept frames")
+    parser.add_argument("--checkpoint", type=Path, help="only write the student of a checkpoint")
+    parser.add_argument("--version", default="0.0.0", help="version of the student, for its card")
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)
-    if options.from_data:
-        print(f"wrote {retrain(options.directory, options.device)}")
+    if options.from_data or options.checkpoint:
+        checkpoint = options.checkpoint or retrain(options.directory, options.device)
+        print(f"wrote {finish(checkpoint, options.directory, options.version)}")
         return
     if options.fine_tune:
         model = fine_tune(kept_frames(), options.directory, options.fine_tune)

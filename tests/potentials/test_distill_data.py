@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 
 from vitrion.crystals import known_crystals
 from vitrion.errors import InputError
 from vitrion.potentials.distill.committee import disagreement, select
-from vitrion.potentials.distill.dataset import fit_atomic_energies, split
+from vitrion.potentials.distill.dataset import ENERGY, fit_atomic_energies, low_energies, split
 from vitrion.potentials.distill.heldout import _stated
 from vitrion.potentials.distill.packing import FRAGMENTS, pack
 from vitrion.potentials.distill.recipe import CHEMISTRY, seed_frames
@@ -141,3 +142,13 @@ def test_temperatures_of_a_regime():
     assert _stated("LiPO2F2 glass, 300 K", 300)
     assert not _stated("LiPO2F2 glass, 300 K", 1200)
     assert _stated("Li2PO3F (composition held out), 600-1000 K", 1000)
+
+
+def test_frames_far_above_their_composition_are_left_out():
+    frames = []
+    for energy, size in ((-10.0, 1), (-8.5, 1), (-17.0, 2), (-3.0, 1)):
+        atoms = bulk("LiF", "rocksalt", a=4.0).repeat((1, 1, size))
+        atoms.info[ENERGY] = energy
+        frames.append(atoms)
+    kept = low_energies(frames, 1.0)
+    assert [atoms.info[ENERGY] for atoms in kept] == [-10.0, -8.5, -17.0]

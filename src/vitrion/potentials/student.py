@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitrion.errors import PotentialError
+from vitrion.potentials.imbalance import ImbalanceEnergy
 from vitrion.potentials.mace_import import import_mace
 from vitrion.potentials.spec import sha256_of
 
@@ -188,6 +189,8 @@ def describe_model(model: torch.nn.Module) -> dict[str, Any]:
             transform, "None"
         ),
         "pair_repulsion": hasattr(model, "pair_repulsion"),
+        "hole_energy_eV": getattr(model, "hole_energy_eV", 0.0),
+        "electron_energy_eV": getattr(model, "electron_energy_eV", 0.0),
         "radial_MLP": [int(width) for width in model.interactions[0].radial_MLP],
         "hidden_irreps": str(products.linear.irreps_out),
         "MLP_irreps": str(model.readouts[-1].hidden_irreps),
@@ -208,7 +211,7 @@ def build_model(description: dict[str, Any]) -> torch.nn.Module:
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
     try:
-        return ScaleShiftMACE(
+        model = ScaleShiftMACE(
             **{key: description[key] for key in _PLAIN},
             hidden_irreps=o3.Irreps(description["hidden_irreps"]),
             MLP_irreps=o3.Irreps(description["MLP_irreps"]),
@@ -223,3 +226,10 @@ def build_model(description: dict[str, Any]) -> torch.nn.Module:
         )
     finally:
         torch.set_default_dtype(default)
+    model.hole_energy_eV = float(description.get("hole_energy_eV", 0.0))
+    model.electron_energy_eV = float(description.get("electron_energy_eV", 0.0))
+    if model.hole_energy_eV or model.electron_energy_eV:
+        numbers = [int(z) for z in description["atomic_numbers"]]
+        term = ImbalanceEnergy(numbers, model.hole_energy_eV, model.electron_energy_eV)
+        model.register_forward_hook(term)
+    return model

@@ -20,6 +20,12 @@ class Architecture(BaseModel):
     radial_functions: int = Field(8, ge=1, description="Radial basis functions.")
     radial_layers: tuple[int, ...] = Field((32, 32), description="Hidden widths of the radial net.")
     average_neighbors: float = Field(38.0, gt=0, description="Normalization of the message sum.")
+    hole_energy_eV: float = Field(
+        0.0, description="Energy of a missing electron, eV: see vitrion.potentials.imbalance."
+    )
+    electron_energy_eV: float = Field(
+        0.0, description="Energy of an added electron over electrons per atom, eV: likewise."
+    )
 
     def mace_options(self) -> dict[str, Any]:
         """Return the options of ``mace_run_train`` that make a student of this size."""
@@ -56,6 +62,8 @@ class Architecture(BaseModel):
             "radial_MLP": list(self.radial_layers),
             "hidden_irreps": f"{self.channels}x0e",
             "MLP_irreps": "16x0e",
+            "hole_energy_eV": self.hole_energy_eV,
+            "electron_energy_eV": self.electron_energy_eV,
             "interaction_cls": "RealAgnosticResidualInteractionBlock",
             "interaction_cls_first": "RealAgnosticResidualInteractionBlock",
         }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,7 @@ ENERGY, FORCES, STRESS = "REF_energy", "REF_forces", "REF_stress"
 
 
 def read_labelled(paths: Iterable[Path | str]) -> list[Atoms]:
-    """Read the labelled frames of all files.
+    """Read the labelled frames of all files, compressed (``.gz``) or not.
 
     Raises
     ------
@@ -32,7 +34,9 @@ def read_labelled(paths: Iterable[Path | str]) -> list[Atoms]:
     for path in paths:
         if not Path(path).is_file():
             raise InputError(f"There is no file of labelled frames {path}.")
-        frames += read(path, index=":", format="extxyz")
+        data = Path(path).read_bytes()
+        plain = gzip.decompress(data) if Path(path).suffix == ".gz" else data
+        frames += read(io.StringIO(plain.decode()), index=":", format="extxyz")
     if any(ENERGY not in a.info or FORCES not in a.arrays for a in frames):
         raise InputError(f"Some frames lack the labels {ENERGY} and {FORCES}: label them first.")
     return frames
@@ -41,6 +45,20 @@ def read_labelled(paths: Iterable[Path | str]) -> list[Atoms]:
 def within(frames: Iterable[Atoms], largest_force: float) -> list[Atoms]:
     """Keep the frames with no force component above ``largest_force`` (eV/A)."""
     return [a for a in frames if np.abs(a.arrays[FORCES]).max() <= largest_force]
+
+
+def low_energies(frames: Sequence[Atoms], highest: float) -> list[Atoms]:
+    """Keep the frames at most ``highest`` (eV per atom) above the lowest of their composition."""
+    formulas = [atoms.symbols.formula.reduce()[0].format("hill") for atoms in frames]
+    energies = [atoms.info[ENERGY] / len(atoms) for atoms in frames]
+    lowest: dict[str, float] = {}
+    for formula, energy in zip(formulas, energies, strict=True):
+        lowest[formula] = min(energy, lowest.get(formula, energy))
+    return [
+        atoms
+        for atoms, formula, energy in zip(frames, formulas, energies, strict=True)
+        if energy <= lowest[formula] + highest
+    ]
 
 
 def split(frames: Iterable[Atoms], fraction: float) -> tuple[list[Atoms], list[Atoms]]:

@@ -35,6 +35,7 @@ from vitrion.potentials.distill.dataset import (
 )
 from vitrion.potentials.distill.labelling import Teacher, label
 from vitrion.potentials.distill.recipe import (
+    ARCHITECTURE,
     CHEMISTRY,
     PHASES,
     SUPPLEMENT,
@@ -130,7 +131,7 @@ class TrainMaker(Maker):
 
     name: str = "train"
     settings: TrainingSettings = field(default_factory=TrainingSettings)
-    architecture: Architecture = field(default_factory=Architecture)
+    architecture: Architecture = field(default_factory=lambda: ARCHITECTURE)
 
     def __post_init__(self) -> None:
         """Accept settings as dictionaries, as a serialized Maker has them."""
@@ -204,7 +205,7 @@ class CollectMaker(Maker):
     name: str = "collect"
     chemistry: Chemistry = field(default_factory=lambda: CHEMISTRY)
     settings: ActiveSettings = field(default_factory=ActiveSettings)
-    architecture: Architecture = field(default_factory=Architecture)
+    architecture: Architecture = field(default_factory=lambda: ARCHITECTURE)
 
     def __post_init__(self) -> None:
         """Accept settings as dictionaries, as a serialized Maker has them."""
@@ -230,7 +231,7 @@ class SupplementMaker(Maker):
 
     name: str = "supplement"
     settings: SupplementSettings = field(default_factory=lambda: SUPPLEMENT)
-    architecture: Architecture = field(default_factory=Architecture)
+    architecture: Architecture = field(default_factory=lambda: ARCHITECTURE)
 
     def __post_init__(self) -> None:
         """Accept settings as dictionaries, as a serialized Maker has them."""

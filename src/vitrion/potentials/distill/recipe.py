@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.crystals import known_crystals
+from vitrion.potentials.distill.architecture import Architecture
 from vitrion.potentials.distill.packing import pack
 from vitrion.potentials.distill.sampling import Chemistry, Mixture, strained_and_rattled
 from vitrion.potentials.distill.supplement import SupplementSettings
@@ -148,25 +149,32 @@ def defect_crystals() -> dict[str, Atoms]:
     return {name: crystals[name.split()[0]].repeat(r) for name, r in repeats.items()}
 
 
-# On all frames, after the rounds: cooling, then energies and stresses with a weight at which they
-# count as much as the forces. The second phase begins at a full step again.
+ARCHITECTURE = Architecture(hole_energy_eV=0.8, electron_energy_eV=16.0)
+"""The shipped student."""
+
+# On all frames, after the rounds: cooling; then energies at a growing weight, at last with those of
+# Li-poor and Li-rich cells above the others.
 PHASES = (
     TrainingSettings(
         learning_rate=0.005,
         decay=0.955,
-        epochs=40,
+        epochs=34,
         energy_weight=3.0,
         averaging=0.995,
         fresh_optimizer=True,
     ),
     TrainingSettings(
-        learning_rate=0.004,
-        decay=0.94,
-        epochs=45,
-        energy_weight=200.0,
-        stress_weight=300.0,
+        learning_rate=0.0012, decay=0.9, epochs=15, energy_weight=20.0, averaging=0.995
+    ),
+    TrainingSettings(
+        learning_rate=0.0015,
+        decay=0.91,
+        epochs=30,
+        energy_weight=50.0,
+        stress_weight=100.0,
+        highest_energy_eV_per_atom=1.5,
         averaging=0.995,
-        fresh_optimizer=True,
-        largest_force_eV_per_A=20.0,
+        validation_fraction=0.06,
+        largest_force_eV_per_A=15.0,
     ),
 )

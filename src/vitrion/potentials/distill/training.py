@@ -16,8 +16,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.distill.architecture import Architecture
 from vitrion.potentials.distill.checkpoints import epoch_of, latest_checkpoint, set_schedule
-from vitrion.potentials.distill.dataset import fit_atomic_energies, split, within, write_frames
+from vitrion.potentials.distill.dataset import (
+    ENERGY,
+    fit_atomic_energies,
+    low_energies,
+    split,
+    within,
+    write_frames,
+)
 from vitrion.potentials.distill.labelling import run_checked
+from vitrion.potentials.imbalance import imbalance_energy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,12 +49,21 @@ class TrainingSettings(BaseModel):
     energy_weight: float = Field(1.0, ge=0, description="Weight of the energy per atom (eV).")
     forces_weight: float = Field(10.0, ge=0, description="Weight of the forces (eV/A).")
     stress_weight: float = Field(10.0, ge=0, description="Weight of the stress (eV/A3).")
+    emphasis: dict[str, float] = Field(
+        default_factory=dict,
+        description="Weights of the energies of frames whose config_type contains the key.",
+    )
     averaging: float = Field(0.99, ge=0, lt=1, description="Decay of the mean of the weights.")
     fresh_optimizer: bool = Field(
         False, description="Begin the phase without Adam's memory of the one before, and amsgrad."
     )
     validation_fraction: float = Field(0.07, gt=0, lt=1, description="Frames kept for validation.")
     largest_force_eV_per_A: float = Field(25.0, gt=0, description="Frames above it are left out.")
+    highest_energy_eV_per_atom: float = Field(
+        5.0,
+        gt=0,
+        description="Frames further above the lowest one of their composition are left out.",
+    )
     evaluate_every: int = Field(2, ge=1, description="Epochs between validations.")
     device: str = Field("cpu", description="Torch device.")
     seed: int = Field(1, description="Seed of the weights and of the order of the frames.")
@@ -86,12 +103,13 @@ def train(
         If ``mace_run_train`` fails.
     """
     settings = settings or TrainingSettings()
+    architecture = architecture or Architecture()
+    frames = [without_imbalance(atoms, architecture) for atoms in frames]
     energies, n_frames = _write_data(frames, directory, settings)
     target, finished = _target_epoch(directory, settings, n_frames)
     if finished and (checkpoint := latest_checkpoint(directory)) is not None:
         return checkpoint
-    options = (architecture or Architecture()).mace_options()
-    command = training_command(directory, settings, energies, target, options)
+    command = training_command(directory, settings, energies, target, architecture.mace_options())
     _run(command, directory, settings)
     checkpoint = latest_checkpoint(directory)
     if checkpoint is None:
@@ -144,7 +162,12 @@ def _write_data(
     frames: Sequence[Atoms], directory: Path, settings: TrainingSettings
 ) -> tuple[dict[int, float], int]:
     """Write the two files of frames; return the atomic energies and the number of frames."""
-    kept = within(frames, settings.largest_force_eV_per_A)
+    kept = [
+        _emphasized(atoms, settings.emphasis)
+        for atoms in low_energies(
+            within(frames, settings.largest_force_eV_per_A), settings.highest_energy_eV_per_atom
+        )
+    ]
     training, validation = split(kept, settings.validation_fraction)
     if len(training) < settings.batch_size or not validation:
         raise InputError(f"{len(kept)} usable frames are too few to train on: label more.")
@@ -152,6 +175,24 @@ def _write_data(
     write_frames(directory / "train.xyz", training)
     write_frames(directory / "valid.xyz", validation)
     return _atomic_energies(directory / "atomic_energies.json", training), len(kept)
+
+
+def without_imbalance(atoms: Atoms, architecture: Architecture) -> Atoms:
+    """Return a copy whose label lacks the energy of its holes or electrons: not mace's to learn."""
+    out = atoms.copy()
+    out.info[ENERGY] = float(out.info[ENERGY]) - imbalance_energy(
+        out.numbers, architecture.hole_energy_eV, architecture.electron_energy_eV
+    )
+    return out
+
+
+def _emphasized(atoms: Atoms, emphasis: dict[str, float]) -> Atoms:
+    """Return a copy that carries the weight of its energy under mace's name for it."""
+    name = str(atoms.info.get("config_type", ""))
+    weights = [weight for key, weight in emphasis.items() if key in name]
+    out = atoms.copy()
+    out.info["config_energy_weight"] = max(weights, default=1.0)
+    return out
 
 
 def _run(command: list[str], directory: Path, settings: TrainingSettings) -> None:
