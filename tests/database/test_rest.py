@@ -1,6 +1,7 @@
 """The web service gives documents, page by page, and lets no operator of MongoDB through."""
 
 import re
+from urllib.parse import quote
 
 import pytest
 from jobflow import Flow, run_locally
@@ -20,6 +21,7 @@ from vitrion.database.access import check_address  # noqa: E402
 from vitrion.database.rest import make_app  # noqa: E402
 
 TOKEN = "0123456789abcdef0123"
+HERE = {"Host": "localhost"}
 BARRIERS = [0.2, 0.25, 0.3, 0.35, 0.4]
 
 
@@ -188,19 +190,25 @@ def test_the_openapi_page_describes_the_service(web):
 def test_random_requests_never_break_it(collections):
     schemathesis = pytest.importorskip("schemathesis")
     app = make_app(collections)
-    schema = schemathesis.openapi.from_asgi("/openapi.json", app)
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app, headers=HERE)
     for operation in schema.get_all_operations():
-        strategy = operation.ok().as_strategy()
-        _hammer(strategy)
+        _hammer(operation.ok().as_strategy(), lambda case: case.call(headers=HERE))
 
 
-def _hammer(strategy):
+@pytest.mark.slow
+def test_random_names_of_reports_never_break_it(web):
+    strategies = pytest.importorskip("hypothesis").strategies
+    words = strategies.text(max_size=300) | strategies.text("LiPOF0123(){}$[]-:/.%", max_size=30)
+    _hammer(words, lambda word: web.get(f"/report/{quote(word)}"))
+
+
+def _hammer(strategy, ask):
     from hypothesis import HealthCheck, given, settings
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(case=strategy)
-    def request(case):
-        answer = case.call()
+    @given(item=strategy)
+    def request(item):
+        answer = ask(item)
         assert answer.status_code < 500, answer.content
 
     request()
