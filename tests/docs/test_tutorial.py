@@ -14,7 +14,7 @@ def tutorial(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tutorial")
     names = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tempfile.mkdtemp", lambda prefix="": str(folder))
+        patch.setattr("tempfile.tempdir", str(folder))
         patch.setenv("MPLBACKEND", "agg")
         for number, body in enumerate(blocks(DOCS / "tutorial.md", "{code-cell} python")):
             code = re.sub(r"^:tags:.*\n", "", body)

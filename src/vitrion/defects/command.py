@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from vitrion.documents.defects import DefectDoc
 
 DOCUMENT_FILE = "defects.json"
+FRENKEL = ("near", "far")
+"""What a user's ``frenkel`` stands for: pairs close together and far apart."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def run_defects(
     potential : str, optional
         Name in the registry.
     mobile, phase, kinds, max_sites
-        See :class:`vitrion.defects.settings.DefectSettings`; None takes the default.
+        See :class:`vitrion.defects.settings.DefectSettings`; None takes the default. The kind
+        ``frenkel`` stands for ``near`` and ``far``.
     barriers : sequence of str
         Mechanisms whose barriers are computed: ``vacancy``, ``interstitial``.
     trajectory : str, optional
@@ -116,6 +119,8 @@ def run_defects(
 
     from vitrion.defects.makers import DefectMaker
 
+    if kinds is not None:
+        kinds = [kind for name in kinds for kind in (FRENKEL if name == "frenkel" else (name,))]
     chosen = {"mobile": mobile, "phase": phase, "kinds": kinds, "max_sites": max_sites}
     try:
         made = DefectSettings(
