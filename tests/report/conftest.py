@@ -199,7 +199,7 @@ def landscape(structure, phase, gaps, networks):
         empty_energies_eV=[(gap + rng.random(8)).tolist() for gap in gaps],
         gap_eV=spread(gaps),
         median_gap_eV=spread([gap + 1 for gap in gaps]),
-        overlap=spread([0.05] * len(gaps)),
+        overlap=spread([0.05 / gap for gap in gaps]),
         insertion_energy_eV=spread([gap + 0.3 for gap in gaps]),
         networks=networks,
     )

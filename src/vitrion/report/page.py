@@ -180,9 +180,9 @@ def _index_row(summary: SummaryDoc, link: str) -> list[Cell | str]:
     formula = display_formula(summary)
     key = summary.material_id or formula
     values = {name: value for name, value in summary.values.items() if isinstance(value, float)}
-    sigma = measured(values.get("sigma_300K"), ".2g")
+    sigma = measured(values.get("sigma_300K"), "")
     if "sigma_300K" not in values:
-        sigma = measured(values.get("sigma_300K_bound"), ".2g", "below ")
+        sigma = measured(values.get("sigma_300K_bound"), "", "below ")
     shown = formula if summary.material_id is None else f"{formula} ({summary.material_id})"
     return [
         Cell(shown, link=link.format(key=quote(key, safe="")), is_formula=True),

@@ -64,7 +64,7 @@ def plot_data(panel: Panel) -> dict[str, Any]:
 def _axis(axis: Axis) -> dict[str, Any]:
     made: dict[str, Any] = {"title": {"text": _text(axis.label)}}
     if axis.log:
-        made |= {"type": "log", "exponentformat": "power", "dtick": 1}
+        made |= {"type": "log", "exponentformat": "power"}
     if axis.limits is not None:
         made["range"] = [math.log10(end) if axis.log else end for end in axis.limits]
     if axis.ticks is not None:

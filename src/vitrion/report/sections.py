@@ -111,7 +111,7 @@ def _transport_row(report: MaterialReport, result: TransportResult) -> Row:
         result.headline if result.conductivity else "upper bound",
         quantified(None if haven is None else Quantity.from_estimate(haven)),
         measured(result.hops.n_hops, "d"),
-        measured(result.duration_ps, ".3g"),
+        measured(result.duration_ps, ""),
         measured(result.n_replicas, "d"),
         "diffusive" if result.diffusive else "not diffusive",
     ]
@@ -157,7 +157,7 @@ def _glass_row(name: str, glass: AmorphousDoc) -> Row:
         quantified(_density(glass)),
         measured(glass.density_relaxed_g_per_cm3),
         measured(glass.order_overlap),
-        measured(glass.quench_rate_K_per_ps, ".3g"),
+        measured(glass.quench_rate_K_per_ps, ""),
         measured(glass.energy_eV_per_atom, ".3f"),
         Cell(", ".join(words) or "-", is_formula=True),
     ]
@@ -273,7 +273,7 @@ def _flatness(crystal: MaterialReport, glass: MaterialReport) -> Table:
                 measured(claim.crystal, ".3f"),
                 measured(claim.glass, ".3f"),
                 measured(claim.error, ".3f"),
-                measured(claim.probability, ".2g"),
+                measured(claim.probability, ""),
                 f"{claim.claim} in the glass: {claim.verdict}",
             ]
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vitrion.report.quantity import number
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -61,8 +63,10 @@ def make_table(
 
 
 def measured(value: float | None, form: str = ".2f", prefix: str = "") -> Cell:
-    """Make a cell of a number; empty where there is none."""
-    return Cell(MISSING) if value is None else Cell(f"{prefix}{value:{form}}", value)
+    """Make a cell of a number; empty where there is none. No form: digits that a reader can use."""
+    if value is None:
+        return Cell(MISSING)
+    return Cell(prefix + (f"{value:{form}}" if form else number(value)), value)
 
 
 def quantified(quantity: Quantity | None) -> Cell:

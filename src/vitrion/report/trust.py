@@ -114,7 +114,8 @@ def _of_glasses(report: MaterialReport) -> Iterable[Statement]:
             verdict: Verdict = "caution" if glass.is_amorphous else "doubt"
             yield Statement(verdict, f"{report.name} {number}", remark)
     if 0 < len(report.glasses) < 3:
-        text = f"{len(report.glasses)} replica(s) of the glass: three are needed to judge scatter."
+        count = ("One replica", "Two replicas")[len(report.glasses) - 1]
+        text = f"{count} of the glass: three are needed to judge how glasses differ."
         yield Statement("caution", report.name, text)
 
 

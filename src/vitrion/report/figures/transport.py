@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from vitrion.transport.result import TransportResult
 
 ROOM_K = 300.0
+FLAT = 10.0
+"""A curve that covers less than this factor is shown in two decades."""
+WIDTHS = (0.3, 1.0, 2.0, 3.0)
+"""Widths of the lines of a jump network, the busiest hops last."""
 A2_PER_PS = 6.0 * 1000.0 * 10.0
 """Growth of the MSD in A2/ps for each cm2/s of diffusivity."""
 
@@ -222,7 +227,17 @@ def msd_panel(results: TransportResult | Sequence[TransportResult], *, title: st
         marks += _displacements(result, color, alone=len(several) == 1)
     if len(several) == 1:
         title = title or f"{several[0].temperature_K:.0f} K"
-    return Panel(Axis("lag (ps)", log=True), Axis("MSD (A2)", log=True), tuple(marks), title)
+    y = Axis("MSD (A2)", log=True, limits=_decades([v for r in several for v in r.msd.msd_A2]))
+    return Panel(Axis("lag (ps)", log=True), y, tuple(marks), title)
+
+
+def _decades(values: Sequence[float]) -> tuple[float, float] | None:
+    """Return limits for values that cover little: rattling in place should look flat."""
+    found = [value for value in values if value > 0]
+    if not found or max(found) > FLAT * min(found):
+        return None
+    middle = math.sqrt(min(found) * max(found))
+    return middle / FLAT, middle * FLAT
 
 
 def _displacements(result: TransportResult, color: str, *, alone: bool) -> list[Mark]:
@@ -292,12 +307,17 @@ def jump_network_panel(result: TransportResult) -> Panel:
     sites = np.array(network.sites_A).reshape(-1, 3)
     most = max((edge.forward + edge.backward for edge in network.edges), default=1)
     marks: list[Mark] = []
+    gap = np.full((1, 3), np.nan)
+    lines: dict[float, list[np.ndarray]] = {}
     for edge in network.edges:
         if any(edge.image):  # a line across the cell would mislead
             continue
-        pair = sites[[edge.site_1, edge.site_2]]
-        width = max(3.0 * (edge.forward + edge.backward) / most, 0.2)
-        marks.append(Curve(pair[:, 0], pair[:, 1], width=width, opacity=0.5))
+        share = (edge.forward + edge.backward) / most
+        width = WIDTHS[min(int(share * len(WIDTHS)), len(WIDTHS) - 1)]
+        lines.setdefault(width, []).append(sites[[edge.site_1, edge.site_2]])
+    for width, pairs in sorted(lines.items()):
+        path = np.concatenate([part for pair in pairs for part in (pair, gap)])
+        marks.append(Curve(path[:, 0], path[:, 1], width=width, opacity=0.5))
     marks.append(
         Points(
             sites[:, 0],

@@ -1,0 +1,118 @@
+"""The command report, on a store and on files, and how documents find their report."""
+
+import pytest
+from jobflow import Flow, job, run_locally
+from typer.testing import CliRunner
+
+from vitrion.cli import app
+from vitrion.database.client import VitrionClient
+from vitrion.database.sqlite_store import open_job_store
+from vitrion.documents.base import VitrionDoc
+from vitrion.errors import InputError
+from vitrion.report.material import add_documents, find_reports, read_document
+
+
+@job
+def store_document(document: VitrionDoc):
+    """Store a document that is at hand."""
+    return document
+
+
+@pytest.fixture(scope="module")
+def folder(reports, tmp_path_factory):
+    """Return a store with the crystal under an identifier, the glass under its formula alone."""
+    folder = tmp_path_factory.mktemp("results")
+    crystal, glass = reports
+    named = crystal.conductivity.model_copy(update={"material_id": "mp-77"})
+    later = named.last_updated.replace(year=2100)
+    newer = named.model_copy(update={"last_updated": later, "conductivity_bound_300K": 1.5})
+    jobs = [store_document(d) for d in (named, newer, glass.conductivity, glass.glasses[0])]
+    with open_job_store(folder) as store:
+        run_locally(Flow(jobs), store=store, ensure_success=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(folder):
+    with VitrionClient(folder) as client:
+        yield client
+
+
+def run(*words):
+    return CliRunner().invoke(app, ["report", *map(str, words)])
+
+
+def test_formula_and_identifier_find_crystal_and_glass(client):
+    for name in ("LiPO2F2", "Li2P2O4F4", "mp-77"):
+        found = find_reports(client, name)
+        assert [(report.phase, report.material_id) for report in found] == [
+            ("crystalline", "mp-77"),
+            ("amorphous", None),
+        ]
+    crystal, glass = found
+    assert crystal.conductivity.conductivity_bound_300K == 1.5
+    assert len(crystal.older) == 1
+    assert len(glass.glasses) == 1
+
+
+def test_phase_and_document_narrow_the_report(client):
+    assert [r.phase for r in find_reports(client, "LiPO2F2", "amorphous")] == ["amorphous"]
+    old = next(
+        found["document_id"]
+        for found in client.conductivity.raw(phase="crystalline", sort="last_updated", limit=1)
+    )
+    crystal = find_reports(client, old)[0]
+    assert crystal.conductivity.conductivity_bound_300K != 1.5
+    assert crystal.older[0].conductivity_bound_300K == 1.5
+
+
+@pytest.mark.parametrize(
+    ("name", "phase", "message"),
+    [
+        ("LiF", None, "nothing of 'LiF'"),
+        ("no such thing", None, "nothing of"),
+        ("LiPO2F2", "liquid", "in the phase 'liquid'"),
+        ("LiPO2F2", "frozen", "phase is one of"),
+    ],
+)
+def test_what_is_not_there_is_said(client, name, phase, message):
+    with pytest.raises(InputError, match=message):
+        find_reports(client, name, phase)
+
+
+def test_documents_of_files_join_their_material(client, reports, tmp_path):
+    path = tmp_path / "polymorphs.json"
+    path.write_text(reports[0].polymorphs.model_dump_json())
+    found = add_documents(find_reports(client, "LiPO2F2"), [read_document(path)])
+    assert [report.phase for report in found] == ["crystalline", "amorphous"]
+    assert found[0].polymorphs.n_relaxations == 16
+    assert found[0].conductivity.conductivity_bound_300K == 1.5
+    alone = add_documents([], [read_document(path)])
+    assert [report.name for report in alone] == ["LiPO2F2 crystal"]
+
+
+@pytest.mark.parametrize("content", ["no json", "[]", "{}", '{"property_name": "amorphous"}'])
+def test_a_file_that_is_no_document_is_refused(tmp_path, content):
+    path = tmp_path / "file.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match="holds no document"):
+        read_document(path)
+
+
+def test_the_command_writes_page_and_figures(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run("LiPO2F2", "--store", folder, "--figures", "figures", "-f", "png")
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "LiPO2F2.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {"arrhenius.png", "msd.png"} <= names
+    assert all((tmp_path / "figures" / name).read_bytes()[:4] == b"\x89PNG" for name in names)
+
+
+def test_the_command_refuses_before_it_writes(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for words in (("LiF",), ("LiPO2F2", "-f", "gif"), ("LiPO2F2", "-o", tmp_path)):
+        done = run(*words, "--store", folder)
+        assert isinstance(done.exception, InputError)
+    assert list(tmp_path.iterdir()) == []
