@@ -73,6 +73,13 @@ class PairDistributions:
         """Return the mean number of ``neighbor`` within ``r_A`` of a ``center``.
 
         The integral of ``4 pi r^2 rho_b g_ab(r)``, with the atom itself left out of ``rho_b``.
+
+        Parameters
+        ----------
+        center, neighbor : str
+            Elements.
+        r_A : float
+            Radius of the sphere in A, as far as g(r) is known.
         """
         bin_width = self.r_A[1] - self.r_A[0]
         edges = self.r_A - bin_width / 2

@@ -259,7 +259,13 @@ class GlassReplicasMaker(Maker):
     def make(
         self, structure: Structure | Composition | str, prev_dir: str | Path | None = None
     ) -> Flow:
-        """Make the flow; see :meth:`MeltQuenchMaker.make`. Its output is a list of documents."""
+        """Make the flow; see :meth:`MeltQuenchMaker.make`. Its output is a list of documents.
+
+        Raises
+        ------
+        InputError
+            If there is no replica, or as :meth:`MeltQuenchMaker.make`.
+        """
         if self.n_replicas < 1:
             raise InputError(f"There must be at least one replica, not {self.n_replicas}.")
         base = self.melt_quench_maker

@@ -207,7 +207,24 @@ class DefectMaker(Maker):
         material_id: str | None = None,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> DefectDoc:
-        """Run without jobflow; see :meth:`make`."""
+        """Run without jobflow.
+
+        Parameters
+        ----------
+        structure, given_sites, trajectory
+            See :meth:`make`.
+        directory : str or Path, optional
+            Keeps finished defects; the same call goes on from there. None keeps nothing.
+        material_id : str, optional
+            Identifier of the material, for the document.
+        on_progress : callable, optional
+            Called with the number of defects and bands done, and the number of all.
+
+        Raises
+        ------
+        InputError
+            If the structure cannot be used: see :func:`vitrion.defects.host.check_request`.
+        """
         sites: dict[Any, ArrayLike] = dict(given_sites or {})
         if trajectory is not None:
             mobile = self.settings.mobile or default_mobile_species(structure.composition)
@@ -280,6 +297,11 @@ class LandscapeMaker(Maker):
         -------
         Flow
             Its output is a SiteEnergyLandscapeDoc.
+
+        Raises
+        ------
+        InputError
+            If the settings leave out pairs far apart.
         """
         replicas = structures if isinstance(structures, (list, tuple)) else [structures]
         if "far" not in self.defect_maker.settings.kinds:
@@ -301,7 +323,17 @@ def join_landscape(
     trajectories: Sequence[str] | Mapping[str, Any] = (),
     mobile: str | None = None,
 ) -> SiteEnergyLandscapeDoc:
-    """Join the defects of all replicas, and the density of their dynamics."""
+    """Join the defects of all replicas, and the density of their dynamics.
+
+    Parameters
+    ----------
+    documents : sequence of DefectDoc or dict
+        One for each replica, as documents or as stored.
+    trajectories : sequence of str, or mapping
+        See :meth:`LandscapeMaker.make`.
+    mobile : str, optional
+        Mobile element; None takes that of the documents.
+    """
     # The relaxed structures stay in their store: a landscape needs energies alone.
     parsed = [
         d
@@ -337,7 +369,13 @@ def _field(reference: Any, name: str) -> Any:
 
 
 def trajectory_barrier(trajectory: str, mobile: str) -> DensityBarrier | None:
-    """Return the bottleneck of -kT ln rho of a run; None where nothing crossed the cell."""
+    """Return the bottleneck of -kT ln rho of a run; None where nothing crossed the cell.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or does not state its temperature.
+    """
     motion, temperature = mobile_motion(trajectory, mobile)
     if temperature is None:
         raise InputError(f"{trajectory} does not state its temperature.")
@@ -345,7 +383,22 @@ def trajectory_barrier(trajectory: str, mobile: str) -> DensityBarrier | None:
 
 
 def trajectory_peaks(structure: Structure, trajectory: str, mobile: str) -> np.ndarray:
-    """Return the density peaks of a run, fractional, as candidate sites of its structure."""
+    """Return the density peaks of a run as candidate sites of its structure.
+
+    Parameters
+    ----------
+    structure : Structure
+        Where the run started; its cell is used.
+    trajectory : str
+        File of the run.
+    mobile : str
+        Element whose peaks are found.
+
+    Returns
+    -------
+    (n, 3) array
+        Fractional coordinates.
+    """
     from vitrion.transport.density import density_map
 
     motion, _ = mobile_motion(trajectory, mobile)

@@ -26,6 +26,11 @@ def boltzmann_energy(
     temperature_K : float
     weights : (n,) array, optional
         Multiplicity of each energy; equal by default.
+
+    Raises
+    ------
+    InputError
+        If there is no energy, or the temperature is not above 0 K.
     """
     energies, multiplicity = _weighted(energies_eV, weights)
     if temperature_K <= 0:
@@ -71,6 +76,11 @@ def interstitial_fraction(
     temperature_K : float
     occupied_weights, empty_weights : arrays, optional
         Number of sites of each energy.
+
+    Raises
+    ------
+    InputError
+        If there is no energy on a side, or the temperature is not above 0 K.
     """
     occupied, n_ions = _weighted(occupied_eV, occupied_weights)
     empty, n_voids = _weighted(empty_eV, empty_weights)
@@ -101,6 +111,11 @@ def overlap_probability(lower_eV: ArrayLike, upper_eV: ArrayLike) -> float:
 
     0 where a gap parts the sets, 1/2 where they are alike (Mann and Whitney's U over the product
     of sizes); ties count half.
+
+    Raises
+    ------
+    InputError
+        If a set is empty.
     """
     lower = np.sort(np.asarray(lower_eV, dtype=float))
     upper = np.asarray(upper_eV, dtype=float)

@@ -131,7 +131,13 @@ def is_same_run(
     settings: MDSettings,
     potential: dict[str, Any] | None = None,
 ) -> bool:
-    """Whether a directory holds this very run, finished or not, so that it can be continued."""
+    """Whether a directory holds this very run, finished or not, so that it can be continued.
+
+    Parameters
+    ----------
+    directory, structure, settings, potential
+        As :func:`run_md` takes them.
+    """
     start = read_start(structure, settings.fix_center_of_mass)
     try:
         return _matching_checkpoint(Path(directory), start, settings, potential or {}) is not None

@@ -96,7 +96,16 @@ class System:
 
     @classmethod
     def from_settings(cls, settings: MDSettings, masses: np.ndarray, cell: np.ndarray) -> System:
-        """Gather the constants of a run that starts in ``cell`` with atoms of ``masses`` (n,)."""
+        """Gather the constants of a run.
+
+        Parameters
+        ----------
+        settings : MDSettings
+        masses : (n,) array
+            In u.
+        cell : (3, 3) array
+            Lattice vectors at the start as rows, in A.
+        """
         fixed = settings.fix_center_of_mass
         n_dof = 3 * len(masses) - 3 * fixed
         coupling = settings.thermostat_time_fs * units.fs

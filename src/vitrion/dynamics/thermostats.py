@@ -1,7 +1,8 @@
 """Thermostats: pure functions that act on the velocities for a given time.
 
 Each takes (velocities, chain momenta, time, system, kT, rng) and returns (velocities, chain
-momenta, energy handed to the bath). kT may differ from call to call: that is how a ramp is
+momenta, energy handed to the bath), in ASE's units: eV, A, u, and A sqrt(u/eV) for times. kT may
+differ from call to call: that is how a ramp is
 followed, and the energy handed over keeps the sum exact all the same.
 """
 

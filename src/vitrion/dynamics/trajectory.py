@@ -149,7 +149,13 @@ class TrajectoryWriter:
         self._pending.clear()
 
     def truncate(self, n_frames: int) -> None:
-        """Drop all frames after the first ``n_frames``."""
+        """Drop all frames after the first ``n_frames``.
+
+        Raises
+        ------
+        InputError
+            If the file holds fewer.
+        """
         with JournaledFile(self._path, writable=True) as raw:
             with h5py.File(raw, "r+") as file:
                 if len(file["frames/step"]) < n_frames:
