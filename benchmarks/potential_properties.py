@@ -1,9 +1,11 @@
-"""Lattice parameters, glass density and Li energies of the shipped student against its teacher.
+"""Lattices, density, Li energies and other packings by the shipped student against its teacher.
 
-    python benchmarks/potential_properties.py out --python ENV/bin/python
+    python benchmarks/potential_properties.py out --python ENV/bin/python [--packings 12] [--seed 1]
 
 The student finds its minima, the teacher labels them in its own environment, and the differences
-are printed (see vitrion.potentials.distill.properties for how). Run again to continue.
+are printed (see vitrion.potentials.distill.properties and .packings for how). A packing that the
+student puts below the known crystal, and the teacher does not, is a hole that a crystal search
+falls into. Run again to continue.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -19,7 +22,22 @@ from ase.io import read
 from vitrion.potentials import load_calculator
 from vitrion.potentials.distill.dataset import write_frames
 from vitrion.potentials.distill.labelling import Teacher, label
+from vitrion.potentials.distill.packings import packing_errors, packing_frames
 from vitrion.potentials.distill.properties import property_errors, property_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ase import Atoms
+
+
+def labelled(folder: Path, make: Callable[[], list[Atoms]], teacher: Teacher) -> list[Atoms]:
+    """Return the minima that ``make`` finds, labelled; what is in the folder is not made again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    minima = folder / "minima.xyz"
+    if not minima.exists():
+        write_frames(minima, make())
+    return label(read(minima, index=":", format="extxyz"), teacher, folder / "labels")
 
 
 def main() -> None:
@@ -29,17 +47,17 @@ def main() -> None:
     parser.add_argument("--teacher", default="sevennet:7net-l3i5")
     parser.add_argument("--python", type=Path, help="interpreter of the teacher's environment")
     parser.add_argument("--potential", default="vitrion-lipof")
+    parser.add_argument("--packings", type=int, default=12, help="candidates of each formula")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     calculator = load_calculator(options.potential)
-    options.directory.mkdir(parents=True, exist_ok=True)
-    minima = options.directory / "minima.xyz"
-    if not minima.exists():
-        write_frames(minima, property_frames(calculator, options.seed))
-    frames = read(minima, index=":", format="extxyz")
     teacher = Teacher(name=options.teacher, python=options.python)
-    labelled = label(frames, teacher, options.directory / "labels")
-    errors = property_errors(labelled, calculator)
+    frames = labelled(
+        options.directory / "properties",
+        lambda: property_frames(calculator, options.seed),
+        teacher,
+    )
+    errors = property_errors(frames, calculator)
     for entry in errors["lattices"]:
         print(
             f"{entry['name']:8s} lattice {100 * entry['lattice_difference']:5.2f} %  "
@@ -47,6 +65,18 @@ def main() -> None:
         )
     for entry in errors["defects"]:
         print(f"{entry['name']:12s} student minus teacher {entry['error_eV']:+.3f} eV")
+    frames = labelled(
+        options.directory / "packings",
+        lambda: packing_frames(calculator, options.seed, options.packings),
+        teacher,
+    )
+    for entry in packing_errors(frames, calculator):
+        print(
+            f"{entry['formula']:8s} {entry['n']:3d} packings, the lowest lies "
+            f"{entry['lowest_student']:+7.1f} meV/atom above the known crystal "
+            f"(teacher {entry['lowest_teacher']:+7.1f}); difference rms "
+            f"{entry['rms_difference']:5.1f}, deepest hole {entry['deepest_hole']:+6.1f}"
+        )
 
 
 if __name__ == "__main__":
