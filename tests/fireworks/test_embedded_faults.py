@@ -1,0 +1,106 @@
+"""kill -9 of a run with two workers at random moments of a real flow, on the embedded store.
+
+More kills: VITRION_LOCAL_KILLS=20 pytest -m slow -s tests/fireworks/test_embedded_faults.py
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from embedded_flow import CHAIN
+from fireworks_jobs import copper_run
+
+from vitrion.database.sqlite_store import open_job_store
+from vitrion.dynamics.checkpoint import FILE_NAME, read_checkpoint
+from vitrion.dynamics.trajectory import Trajectory
+from vitrion.progress import read_progress
+
+HERE = Path(__file__).parent
+KILLS = int(os.environ.get("VITRION_LOCAL_KILLS", "3"))
+STEPS, CHAINS = 1000 + 300 * KILLS, 2 + KILLS // 3  # enough to outlast the kills
+CHECKPOINT_STEPS, TIMESTEP_PS = 50, 2e-3
+
+
+def start(folder):
+    """Start the flow, or go on with it, in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, str(HERE / "embedded_flow.py"), str(folder), str(STEPS), str(CHAINS)],
+        env={**os.environ, "PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+
+
+def newest(folder):
+    """Return when anything was last written by a job."""
+    times = [0.0]
+    for path in (folder / "run").glob("jobs/**/*"):
+        try:
+            times.append(path.stat().st_mtime)
+        except FileNotFoundError:  # a temporary file
+            continue
+    return max(times)
+
+
+def dynamics(folder):
+    """Return the step of the last checkpoint, and the last step that is known to be made."""
+    for path in (folder / "run").glob(f"jobs/*/md*/{FILE_NAME}"):
+        word, kept = read_progress(path.parent), read_checkpoint(path).state.step
+        return kept, max(kept, 0 if word is None else round(word.done / TIMESTEP_PS))
+    return 0, 0
+
+
+def outputs(folder):
+    with open_job_store(folder / "store") as store:
+        return {(doc["uuid"], doc["index"]): doc for doc in store.query({}, load=True)}
+
+
+@pytest.mark.slow
+def test_a_run_is_killed_again_and_again(tmp_path):
+    rng, counts, kept, reached = random.Random(3), Counter(), {}, 0
+    while counts["kills"] < KILLS:
+        before, process = newest(tmp_path), start(tmp_path)
+        while process.poll() is None and newest(tmp_path) == before:
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0.0, 3.0))
+        if process.poll() is not None:
+            break
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        counts["kills"] += 1
+        step, made = dynamics(tmp_path)
+        counts["kills in molecular dynamics"] += 0 < step < STEPS
+        assert reached <= step <= made <= step + CHECKPOINT_STEPS
+        found, reached = outputs(tmp_path), step
+        assert {key: doc["output"] for key, doc in found.items() if key in kept} == {
+            key: doc["output"] for key, doc in kept.items()
+        }, "no result is lost or changed"
+        kept = found
+    assert start(tmp_path).wait() == 0
+    check_complete(tmp_path)
+    print("\n" + "\n".join(f"{name}: {n}" for name, n in sorted(counts.items())))
+    assert counts["kills"] > 0
+
+
+def check_complete(folder):
+    """Everything is there, once; the run is the one that nothing had interrupted."""
+    found = outputs(folder)
+    assert len(found) == CHAINS * (CHAIN + 2) + 1
+    names = Counter(doc["name"] for doc in found.values())
+    assert names == {"copper MD": 1, "start": CHAINS, "grow": CHAINS * CHAIN, "check": CHAINS}
+    for doc in found.values():
+        if doc["name"] in ("start", "grow"):
+            assert isinstance(doc["output"]["series"], list), "no large object is lost"
+    (output,) = (doc["output"] for doc in found.values() if doc["name"] == "copper MD")
+    assert (output["complete"], output["n_steps"]) == (True, STEPS)
+    unbroken = copper_run(folder / "unbroken", duration_ps=STEPS * TIMESTEP_PS)
+    alone = unbroken.function.__self__.run(*unbroken.function_args)
+    with Trajectory(output["trajectory"]["path"]) as a, Trajectory(alone.trajectory) as b:
+        assert a.n_frames == b.n_frames
+        assert np.array_equal(a.positions(slice(None)), b.positions(slice(None)))
