@@ -68,7 +68,7 @@ def test_only_the_scripts_of_the_page_may_run(html):
     made = {base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts}
     assert made == allowed
     assert len(scripts) == 4
-    assert "default-src 'none'" in html
+    assert "default-src &#39;none&#39;" in html
 
 
 def test_every_figure_has_its_data(html):

@@ -156,10 +156,8 @@ def _(mark: Band, ax: Axes) -> None:
 @_draw.register(Points)
 def _(mark: Points, ax: Axes) -> None:
     color, symbol = _color(mark.color), SYMBOLS[mark.symbol]
-    if mark.values is not None:
-        areas = 36 if mark.sizes is None else [size**2 for size in mark.sizes]
-        drawn = ax.scatter(mark.x, mark.y, s=areas, c=mark.values, zorder=3)
-        ax.figure.colorbar(drawn, ax=ax, label=typeset(mark.scale))
+    if mark.values is not None or mark.sizes is not None:
+        _draw_scatter(mark, ax)
         return
     errors = None
     if mark.low is not None and mark.high is not None:
@@ -169,6 +167,17 @@ def _(mark: Points, ax: Axes) -> None:
     style: dict[str, Any] = {"fmt": symbol, "color": color, "alpha": mark.opacity, "capsize": 2}
     size = 9 if mark.symbol in ("star", "line") else 5
     ax.errorbar(mark.x, mark.y, errors, markersize=size, label=typeset(mark.label) or None, **style)
+
+
+def _draw_scatter(mark: Points, ax: Axes) -> None:
+    """Draw points that differ in size or color."""
+    style: dict[str, Any] = {"marker": SYMBOLS[mark.symbol], "label": mark.label or None}
+    style["s"] = 36 if mark.sizes is None else [size**2 for size in mark.sizes]
+    if mark.values is None:
+        ax.scatter(mark.x, mark.y, color=_color(mark.color), alpha=0.75, **style)
+        return
+    drawn = ax.scatter(mark.x, mark.y, c=mark.values, zorder=3, **style)
+    ax.figure.colorbar(drawn, ax=ax, label=typeset(mark.scale))
 
 
 @_draw.register(UpperBounds)

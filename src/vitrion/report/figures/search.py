@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vitrion.report.palette import numbered_symbol, series
 from vitrion.report.panels import Axis, Curve, Figure, Line, Mark, Panel, Points
 
@@ -81,7 +83,8 @@ def _course(document: PolymorphDoc) -> Panel:
         for number, energy in enumerate(document.best_energy_eV_per_atom, start=1)
         if energy is not None
     ]
-    x, y = zip(*steps, strict=True)
-    curve = Curve(x, y, color="series-0")
+    numbers, energies = np.array(steps, dtype=float).T
+    # The lowest energy stays what it is until the next relaxation betters it.
+    curve = Curve(np.repeat(numbers, 2)[1:], np.repeat(energies, 2)[:-1], color="series-0")
     return Panel(Axis("relaxations"), Axis("lowest energy above the best (eV/atom)"), (curve,),
                  "search")  # fmt: skip
