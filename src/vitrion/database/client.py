@@ -6,7 +6,6 @@ import difflib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Optional, cast
 
-from jobflow.utils.find import find_key
 from pydantic import BaseModel, ValidationError, create_model
 
 from vitrion.database.builders import build_if_changed
@@ -260,14 +259,16 @@ class PropertyClient:
                 f"({error.errors()[0]['msg']}): build the collections again."
             ) from error
 
-    def _resolved(self, document: dict[str, Any]) -> dict[str, Any]:
-        for path in find_key(cast("dict", document), "blob_uuid"):
-            *parents, last = path
-            holder: Any = document
-            for step in parents:
-                holder = holder[step]
-            holder[last] = self._large_object(holder[last])
-        return document
+    def _resolved(self, node: Any) -> Any:
+        """Return a document, or a part of it, with its large objects in place of references."""
+        if isinstance(node, dict):
+            if "blob_uuid" in node:
+                return self._large_object(node)
+            return {
+                name: self._resolved(value) if isinstance(value, (dict, list)) else value
+                for name, value in node.items()
+            }
+        return [self._resolved(part) if isinstance(part, (dict, list)) else part for part in node]
 
     def _large_object(self, reference: dict[str, str]) -> Any:
         stores: dict[str, Store] = self._collections.job_store.additional_stores  # type: ignore[has-type]
