@@ -83,9 +83,9 @@ def main() -> None:
         potential=options.potential, temperatures_K=(600, 750), phase="amorphous"
     )
     if options.toy:
-        options.formula, options.rates = "LiF", [40000.0, 10000.0]
+        options.formula, options.rates = "LiF", [60000.0, 20000.0]
         glass = MeltQuenchSettings(
-            n_atoms=24, melt_ps=0.1, equilibrate_ps=0.05, relax_fmax_eV_per_A=1.0
+            n_atoms=24, melt_ps=0.04, equilibrate_ps=0.02, relax_fmax_eV_per_A=1.0
         )
         conductivity = ConductivityMaker(
             temperatures_K=(1500,),

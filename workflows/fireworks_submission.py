@@ -43,9 +43,9 @@ def toy_flow(root: Path) -> Flow:
     """Make a glass of 24 atoms in tenths of a picosecond."""
     settings = MeltQuenchSettings(
         n_atoms=24,
-        melt_ps=0.1,
-        quench_rate_K_per_ps=20000,
-        equilibrate_ps=0.05,
+        melt_ps=0.04,
+        quench_rate_K_per_ps=60000,
+        equilibrate_ps=0.02,
         relax_fmax_eV_per_A=1.0,
     )
     return MeltQuenchMaker.from_potential(None, settings, root_dir=str(root)).make("LiF")

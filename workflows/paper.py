@@ -32,9 +32,9 @@ def toy_maker() -> IonConductorMaker:
         n_replicas=1,
         glass={
             "n_atoms": 24,
-            "melt_ps": 0.1,
-            "quench_rate_K_per_ps": 40000,
-            "equilibrate_ps": 0.05,
+            "melt_ps": 0.04,
+            "quench_rate_K_per_ps": 60000,
+            "equilibrate_ps": 0.02,
             "relax_fmax_eV_per_A": 0.1,
         },
         defects={"max_sites": 1, "fmax_eV_A": 0.4, "anneal": False},

@@ -25,9 +25,9 @@ TOY = {
     "n_replicas": 1,
     "glass": {
         "n_atoms": 24,
-        "melt_ps": 0.1,
-        "quench_rate_K_per_ps": 40000,
-        "equilibrate_ps": 0.05,
+        "melt_ps": 0.04,
+        "quench_rate_K_per_ps": 60000,
+        "equilibrate_ps": 0.02,
         "relax_fmax_eV_per_A": 1.0,
     },
     "settings": MDSettings(save_interval_fs=20),
@@ -64,10 +64,10 @@ def main() -> None:
 
     # Glasses alone; with IonConductorMaker in its place crystals and landscapes as well.
     maker = GlassConductivityMaker.from_preset(options.preset, **(TOY if options.toy else {}))
-    held = find_formulas(options.store, phase="amorphous")
     name = options.file.stem if options.file else f"{options.grid}-{options.steps}"
     store = open_job_store(options.store)
     store.connect()
+    held = find_formulas(options.store, phase="amorphous")
     try:
         report = run_flow(  # called again with the same folder, it goes on there
             lambda: ScreenMaker(maker=maker).make(formulas, held=held),

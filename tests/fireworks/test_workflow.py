@@ -31,7 +31,7 @@ def test_a_glass_is_handed_in_once_made_by_a_worker_and_kept(campaign):
         "1 submitted, 0 there before",
         "LiF amorphous: 0 of 7 jobs completed, 0 failed",
     ]
-    assert campaign.worker().wait(300) == 0, campaign.log()[-3000:]
+    assert campaign.worker().wait(900) == 0, campaign.log()[-3000:]
     assert submit(campaign) == [
         "0 submitted, 1 there before",
         "LiF amorphous: 7 of 7 jobs completed, 0 failed",
