@@ -135,5 +135,6 @@ def test_the_newest_document_is_shown_unless_another_is_asked_for():
     shown = MaterialReport.from_documents([new, old])
     assert shown.conductivity is new
     assert shown.older == (old,)
-    assert shown.showing(old).conductivity is old
-    assert shown.showing(old).older == (new,)
+    chosen = MaterialReport.from_documents([new, old], preferred=[old])
+    assert chosen.conductivity is old
+    assert chosen.older == (new,)

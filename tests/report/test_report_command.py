@@ -4,12 +4,13 @@ import pytest
 from jobflow import Flow, job, run_locally
 from typer.testing import CliRunner
 
+from vitrion.amorphous.settings import MeltQuenchSettings
 from vitrion.cli import app
 from vitrion.database.client import VitrionClient
 from vitrion.database.sqlite_store import open_job_store
 from vitrion.documents.base import VitrionDoc
 from vitrion.errors import InputError
-from vitrion.report.material import add_documents, find_reports, read_document
+from vitrion.report.material import MaterialReport, add_documents, find_reports, read_document
 
 
 @job
@@ -116,3 +117,20 @@ def test_the_command_refuses_before_it_writes(folder, tmp_path, monkeypatch):
         done = run(*words, "--store", folder)
         assert isinstance(done.exception, InputError)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_replicas_are_made_in_one_way(reports):
+    glasses = reports[1].glasses
+
+    def made(glass, seed, rate, year):
+        settings = MeltQuenchSettings(seed=seed, quench_rate_K_per_ps=rate)
+        time = glass.last_updated.replace(year=year)
+        return glass.model_copy(update={"settings": settings, "last_updated": time})
+
+    old, other = made(glasses[0], 1, 10.0, 2001), made(glasses[1], 1, 100.0, 2002)
+    again, second = made(glasses[0], 1, 100.0, 2003), made(glasses[1], 2, 100.0, 2004)
+    report = MaterialReport.from_documents([old, second, again, other])
+    assert [id(glass) for glass in report.glasses] == [id(again), id(second)]
+    assert {id(glass) for glass in report.older} == {id(old), id(other)}
+    asked = MaterialReport.from_documents([old, second, again, other], preferred=[old])
+    assert [id(glass) for glass in asked.glasses] == [id(old)]

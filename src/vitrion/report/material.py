@@ -47,9 +47,9 @@ class MaterialReport:
     conductivity, polymorphs, landscape : document or None
         The newest of its kind.
     glasses, defects : tuple of documents
-        Every replica, the oldest first.
+        Every replica of the newest kind, made in the same way, the oldest first.
     older : tuple of documents
-        Documents that a newer one stands for.
+        The other documents.
     """
 
     formula: str
@@ -105,35 +105,42 @@ class MaterialReport:
         return ""
 
     @classmethod
-    def from_documents(cls, documents: Iterable[VitrionDoc]) -> MaterialReport:
+    def from_documents(
+        cls, documents: Iterable[VitrionDoc], *, preferred: Sequence[VitrionDoc] = ()
+    ) -> MaterialReport:
         """Sort the documents of one material in one phase.
+
+        Parameters
+        ----------
+        documents : iterable of VitrionDoc
+        preferred : sequence of VitrionDoc
+            Those among them that are shown rather than newer ones, the last above all.
 
         Raises
         ------
         InputError
             If there are none, or they are of several compositions or phases.
         """
-        newest_last = sorted(documents, key=lambda document: document.last_updated)
-        if not newest_last:
+        ranks = {id(document): rank for rank, document in enumerate(preferred, start=1)}
+        best_last = sorted(documents, key=lambda d: (ranks.get(id(d), 0), d.last_updated))
+        if not best_last:
             raise InputError("A report needs at least one document.")
-        formulas = {display_formula(document) for document in newest_last}
-        phases = {document.phase for document in newest_last}
+        formulas = {display_formula(document) for document in best_last}
+        phases = {document.phase for document in best_last}
         if len(formulas) > 1 or len(phases) > 1:
             raise InputError("The documents of one report are of one composition and one phase.")
-        conductivity = _of_kind(newest_last, ConductivityDoc)
-        polymorphs = _of_kind(newest_last, PolymorphDoc)
-        landscapes = _of_kind(newest_last, SiteEnergyLandscapeDoc)
-        return cls(
+        report = cls(
             formula=formulas.pop(),
-            phase=phases.pop(),
-            material_id=newest_last[-1].material_id,
-            conductivity=_last(conductivity),
-            polymorphs=_last(polymorphs),
-            landscape=_last(landscapes),
-            glasses=tuple(_of_kind(newest_last, AmorphousDoc)),
-            defects=tuple(_of_kind(newest_last, DefectDoc)),
-            older=(*conductivity[:-1], *polymorphs[:-1], *landscapes[:-1]),
+            phase=best_last[-1].phase,
+            material_id=best_last[-1].material_id,
+            conductivity=_last(best_last, ConductivityDoc),
+            polymorphs=_last(best_last, PolymorphDoc),
+            landscape=_last(best_last, SiteEnergyLandscapeDoc),
+            glasses=_replicas(_of_kind(best_last, AmorphousDoc)),
         )
+        report = replace(report, defects=_hosts(_of_kind(best_last, DefectDoc), report))
+        shown = {id(document) for document in report.documents}
+        return replace(report, older=tuple(d for d in best_last if id(d) not in shown))
 
     def is_about(self, document: VitrionDoc) -> bool:
         """Return whether a document is of this material and phase, as far as it says."""
@@ -142,15 +149,6 @@ class MaterialReport:
             and document.phase == self.phase
             and document.material_id in (None, self.material_id)
         )
-
-    def showing(self, document: VitrionDoc) -> MaterialReport:
-        """Return the report with this document in place of the newest of its kind."""
-        for field in ("conductivity", "polymorphs", "landscape"):
-            shown = getattr(self, field)
-            if isinstance(document, type(shown)) and document in self.older:
-                others = tuple(other for other in self.older if other is not document)
-                return replace(self, older=(*others, shown), **{field: document})
-        return self
 
 
 def find_reports(
@@ -194,10 +192,8 @@ def find_reports(
         raise InputError(
             f"There is nothing of '{identifier}'{tail}: 'vitrion query' lists the store."
         )
-    reports = [MaterialReport.from_documents(groups[key]) for key in keys]
-    for document in chosen.values():
-        reports = [report.showing(document) for report in reports]
-    return reports
+    preferred = tuple(chosen.values())
+    return [MaterialReport.from_documents(groups[key], preferred=preferred) for key in keys]
 
 
 def add_documents(
@@ -218,10 +214,9 @@ def add_documents(
             found.append(MaterialReport.from_documents([document]))
             continue
         old = found[place]
-        new = MaterialReport.from_documents([*old.documents, *old.older, document])
-        for shown in (*old.documents, document):
-            new = new.showing(shown)
-        found[place] = new
+        found[place] = MaterialReport.from_documents(
+            [*old.documents, *old.older, document], preferred=[*old.documents, document]
+        )
     return sorted(found, key=lambda report: _rank((report.phase, None)))
 
 
@@ -252,8 +247,33 @@ def _of_kind(documents: Sequence[VitrionDoc], kind: type[Doc]) -> list[Doc]:
     return [document for document in documents if isinstance(document, kind)]
 
 
-def _last(documents: Sequence[Doc]) -> Doc | None:
-    return documents[-1] if documents else None
+def _last(documents: Sequence[VitrionDoc], kind: type[Doc]) -> Doc | None:
+    found = _of_kind(documents, kind)
+    return found[-1] if found else None
+
+
+def _replicas(glasses: Sequence[AmorphousDoc]) -> tuple[AmorphousDoc, ...]:
+    """Keep the glasses made as the last one was, one for each seed."""
+    if not glasses:
+        return ()
+    same = [glass for glass in glasses if _recipe(glass) == _recipe(glasses[-1])]
+    by_seed = {
+        id(glass) if glass.settings is None else glass.settings.seed: glass for glass in same
+    }
+    return tuple(by_seed.values())
+
+
+def _recipe(glass: AmorphousDoc) -> tuple[object, ...]:
+    settings = None if glass.settings is None else glass.settings.model_dump(exclude={"seed"})
+    potential = glass.provenance.potential
+    return settings, None if potential is None else potential.sha256, glass.nsites
+
+
+def _hosts(defects: Sequence[DefectDoc], report: MaterialReport) -> tuple[DefectDoc, ...]:
+    """Keep the last crystal, or as many glasses as the landscape joins."""
+    if report.phase == "crystalline":
+        return tuple(defects[-1:])
+    return tuple(defects if report.landscape is None else defects[-report.landscape.n_replicas :])
 
 
 def _rank(key: tuple[str | None, str | None]) -> tuple[int, str]:
