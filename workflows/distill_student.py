@@ -29,7 +29,7 @@ from vitrion.potentials.distill.labelling import Teacher
 from vitrion.potentials.distill.makers import CollectMaker, DistillMaker, LabelMaker, TrainMaker
 from vitrion.potentials.distill.recipe import ARCHITECTURE, PHASES
 from vitrion.potentials.distill.release import release
-from vitrion.potentials.distill.training import TrainingSettings, fine_tune, train
+from vitrion.potentials.distill.training import TrainingSettings, fine_tune, train, usable
 from vitrion.potentials.distill.validation import regime_errors, table
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ def retrain(directory: Path, device: str) -> Path:
 def finish(checkpoint: Path, directory: Path, version: str) -> Path:
     """Write the student and its card, with its errors on the frames never trained on."""
     last = PHASES[-1]
-    kept = within(kept_frames(), last.largest_force_eV_per_A)
-    training, kept_out = split(kept, last.validation_fraction)
+    training, kept_out = split(usable(kept_frames(), last), last.validation_fraction)
     heldout = read_labelled([DATA / "heldout.xyz.gz"])
     errors = regime_errors(heldout, student_of(checkpoint, ARCHITECTURE))
     atoms = sum(len(frame) for frame in training)

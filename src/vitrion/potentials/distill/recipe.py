@@ -152,8 +152,20 @@ def defect_crystals() -> dict[str, Atoms]:
 ARCHITECTURE = Architecture(hole_energy_eV=0.8, electron_energy_eV=16.0)
 """The shipped student."""
 
-# On all frames, after the rounds: cooling; then energies at a growing weight, at last with those of
-# Li-poor and Li-rich cells above the others.
+_LAST = TrainingSettings(
+    learning_rate=0.0015,
+    decay=0.91,
+    epochs=15,
+    energy_weight=50.0,
+    stress_weight=100.0,
+    highest_energy_eV_per_atom=1.5,
+    averaging=0.995,
+    validation_fraction=0.06,
+    largest_force_eV_per_A=15.0,
+)
+
+# On all frames, after the rounds: cooling, with a growing weight of the energies; then without the
+# frames of the highest energies, in two steps.
 PHASES = (
     TrainingSettings(
         learning_rate=0.005,
@@ -166,15 +178,6 @@ PHASES = (
     TrainingSettings(
         learning_rate=0.0012, decay=0.9, epochs=15, energy_weight=20.0, averaging=0.995
     ),
-    TrainingSettings(
-        learning_rate=0.0015,
-        decay=0.91,
-        epochs=30,
-        energy_weight=50.0,
-        stress_weight=100.0,
-        highest_energy_eV_per_atom=1.5,
-        averaging=0.995,
-        validation_fraction=0.06,
-        largest_force_eV_per_A=15.0,
-    ),
+    _LAST,
+    _LAST.model_copy(update={"learning_rate": 0.0005, "decay": 0.8, "epochs": 7}),
 )

@@ -162,12 +162,7 @@ def _write_data(
     frames: Sequence[Atoms], directory: Path, settings: TrainingSettings
 ) -> tuple[dict[int, float], int]:
     """Write the two files of frames; return the atomic energies and the number of frames."""
-    kept = [
-        _emphasized(atoms, settings.emphasis)
-        for atoms in low_energies(
-            within(frames, settings.largest_force_eV_per_A), settings.highest_energy_eV_per_atom
-        )
-    ]
+    kept = [_emphasized(atoms, settings.emphasis) for atoms in usable(frames, settings)]
     training, validation = split(kept, settings.validation_fraction)
     if len(training) < settings.batch_size or not validation:
         raise InputError(f"{len(kept)} usable frames are too few to train on: label more.")
@@ -175,6 +170,12 @@ def _write_data(
     write_frames(directory / "train.xyz", training)
     write_frames(directory / "valid.xyz", validation)
     return _atomic_energies(directory / "atomic_energies.json", training), len(kept)
+
+
+def usable(frames: Sequence[Atoms], settings: TrainingSettings) -> list[Atoms]:
+    """Return the frames that a phase uses, to train on or to validate with."""
+    kept = within(frames, settings.largest_force_eV_per_A)
+    return low_energies(kept, settings.highest_energy_eV_per_atom)
 
 
 def without_imbalance(atoms: Atoms, architecture: Architecture) -> Atoms:
@@ -238,7 +239,9 @@ def training_command(
         "plot": False,
     }
     options |= model_options
-    flags = ["--ema", "--save_cpu", "--restart_latest"]
+    # The newest checkpoint counts, not that of the lowest validation loss: on so few frames it is
+    # noisy, and cooling ends where the mean of the weights is best.
+    flags = ["--ema", "--save_cpu", "--restart_latest", "--save_all_checkpoints"]
     if "foundation_model" not in options:
         flags.append("--pair_repulsion")
     program = [sys.executable, "-m", "vitrion.potentials.distill.train_program"]
