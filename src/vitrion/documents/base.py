@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from emmet.core.base import EmmetMeta
 from emmet.core.material_property import PropertyDoc
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from monty.json import jsanitize
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic_core import to_json
 from pymatgen.core import Structure
 
 from vitrion import documents
@@ -30,7 +32,8 @@ def _as_structure(value: Any) -> Any:
 StoredStructure = Annotated[
     Structure,
     BeforeValidator(_as_structure),
-    PlainSerializer(lambda structure: structure.as_dict(), return_type=dict),
+    # Site properties may be numpy arrays, which JSON does not know.
+    PlainSerializer(lambda structure: jsanitize(structure.as_dict()), return_type=dict),
     WithJsonSchema({"type": "object", "description": "pymatgen Structure as a dictionary"}),
 ]
 """A pymatgen Structure that keeps all its site properties through dump and validation."""
@@ -53,8 +56,6 @@ class VitrionDoc(PropertyDoc):
     a number, string or flag in the document. ``of_material`` is False for documents that are about
     something else and are in no summary.
     """
-
-    model_config = ConfigDict(ser_json_inf_nan="strings")  # NaN survives JSON, as "NaN"
 
     key_fields: ClassVar[Mapping[str, str]] = {}
     of_material: ClassVar[bool] = True
@@ -111,6 +112,21 @@ class VitrionDoc(PropertyDoc):
         return super().from_structure(
             meta_structure, material_id=material_id, deprecated=deprecated, **kwargs
         )
+
+    def model_dump_json(self, *, indent: int | None = None, **options: Any) -> str:
+        """Return JSON in which NaN and infinities are the strings that validation takes for them.
+
+        pydantic's own turns those of nested models into null.
+
+        Parameters
+        ----------
+        indent
+            Spaces of each level; None for one line.
+        **options
+            As in ``model_dump``.
+        """
+        content = self.model_dump(**options)
+        return to_json(content, indent=indent, inf_nan_mode="strings").decode()
 
 
 def document_classes() -> dict[str, type[VitrionDoc]]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from vitrion.documents.base import VitrionDoc
 from vitrion.documents.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+_SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+Figure = Annotated[
+    float | str | bool | None,
+    BeforeValidator(lambda value: _SPECIAL.get(value, value) if isinstance(value, str) else value),
+]
+"""A key figure; a number that JSON has no sign for comes back from its name."""
 
 _METADATA = (
     "material_id",
@@ -32,7 +40,7 @@ class SummaryDoc(VitrionDoc):
     document_ids: dict[str, list[str]] = Field(
         description="Identifiers of the documents of each property, the newest first."
     )
-    values: dict[str, float | str | bool | None] = Field(
+    values: dict[str, Figure] = Field(
         description="Key figures by their short names, those of one kind from the newest document "
         "of it that has any; units as in the description of the document's field."
     )
