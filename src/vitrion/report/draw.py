@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PANEL_INCHES = (4.4, 3.6)
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 CARET_BELOW = 11
-SYMBOLS = {"circle": "o", "diamond": "D", "square": "s", "star": "*", "line": "|"}
+SYMBOLS = {"circle": "o", "diamond": "D", "square": "s", "star": "*"}
 
 
 def draw_figure(figure: Figure, path: str | Path | None = None) -> MatplotlibFigure:
@@ -165,7 +165,7 @@ def _(mark: Points, ax: Axes) -> None:
         above = [high - value for value, high in zip(mark.y, mark.high, strict=True)]
         errors = [below, above]
     style: dict[str, Any] = {"fmt": symbol, "color": color, "alpha": mark.opacity, "capsize": 2}
-    size = 9 if mark.symbol in ("star", "line") else 5
+    size = 9 if mark.symbol == "star" else 5
     ax.errorbar(mark.x, mark.y, errors, markersize=size, label=typeset(mark.label) or None, **style)
 
 

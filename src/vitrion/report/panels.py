@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Numbers = Sequence[float] | NDArray[np.float64]
 Ticks = tuple[tuple[float, str], ...]
 Dash = Literal["solid", "dash", "dot"]
-Symbol = Literal["circle", "diamond", "square", "star", "line"]
+Symbol = Literal["circle", "diamond", "square", "star"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,6 @@ class Band:
     color: str = "ink"
     opacity: float = 0.2
     group: str = ""
-    hidden: bool = False
     upright: bool = False
 
 
@@ -106,7 +105,6 @@ class UpperBounds:
     label: str = ""
     color: str = "ink"
     opacity: float = 1.0
-    group: str = ""
     notes: Sequence[str] = ()
 
 

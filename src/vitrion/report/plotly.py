@@ -25,14 +25,9 @@ from vitrion.report.typeset import typeset
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SYMBOLS = {
-    "circle": "circle",
-    "diamond": "diamond",
-    "square": "square",
-    "star": "star",
-    "line": "line-ns-open",
-}
 DIGITS = 5
+DECADES = 30.0
+"""Logarithmic axes that cover a greater factor are marked at powers of ten alone."""
 ARROW = 0.45
 """Where the arrow of an upper bound ends, as a part of the bound."""
 
@@ -46,7 +41,10 @@ def plot_data(panel: Panel) -> dict[str, Any]:
         ``data`` and ``layout`` for ``Plotly.react``; plain lists, strings and numbers only.
     """
     traces = [trace for mark in panel.marks for trace in _traces(mark)]
-    layout: dict[str, Any] = {"xaxis": _axis(panel.x), "yaxis": _axis(panel.y)}
+    layout: dict[str, Any] = {
+        "xaxis": _axis(panel.x, [value for trace in traces for value in trace["x"]]),
+        "yaxis": _axis(panel.y, [value for trace in traces for value in trace["y"]]),
+    }
     shapes = [_shape(mark) for mark in panel.marks if isinstance(mark, Line)]
     notes = [_line_label(mark) for mark in panel.marks if isinstance(mark, Line) and mark.label]
     if panel.note:
@@ -61,10 +59,13 @@ def plot_data(panel: Panel) -> dict[str, Any]:
     return {"data": traces, "layout": layout}
 
 
-def _axis(axis: Axis) -> dict[str, Any]:
+def _axis(axis: Axis, values: list[Any]) -> dict[str, Any]:
     made: dict[str, Any] = {"title": {"text": _text(axis.label)}}
     if axis.log:
         made |= {"type": "log", "exponentformat": "power"}
+        shown = axis.limits or [value for value in values if value is not None and value > 0]
+        if shown and max(shown) > DECADES * min(shown):
+            made["dtick"] = 1  # between the powers of ten there is no room for more
     if axis.limits is not None:
         made["range"] = [math.log10(end) if axis.log else end for end in axis.limits]
     if axis.ticks is not None:
@@ -143,16 +144,14 @@ def _(mark: Band) -> list[dict[str, Any]]:
             "fillcolor": f"@{mark.color}/{mark.opacity:g}",
             "line": {"width": 0, "color": f"@{mark.color}"},
             "hoverinfo": "skip",
-            **_legend("", mark.group, mark.hidden),
+            **_legend("", mark.group),
         }
     ]
 
 
 @_traces.register
 def _(mark: Points) -> list[dict[str, Any]]:
-    marker: dict[str, Any] = {"symbol": SYMBOLS[mark.symbol], "color": f"@{mark.color}", "size": 9}
-    if mark.symbol == "line":
-        marker |= {"size": 12, "line": {"width": 1.5, "color": f"@{mark.color}"}}
+    marker: dict[str, Any] = {"symbol": mark.symbol, "color": f"@{mark.color}", "size": 9}
     if mark.sizes is not None:
         marker["size"] = _numbers(mark.sizes)
     if mark.values is not None:
@@ -166,7 +165,7 @@ def _(mark: Points) -> list[dict[str, Any]]:
         "marker": marker,
         "opacity": mark.opacity,
         **_notes(mark.notes),
-        **_legend(mark.label, mark.group, False),
+        **_legend(mark.label, mark.group),
     }
     if mark.low is not None and mark.high is not None:
         trace["error_y"] = {
@@ -188,7 +187,7 @@ def _(mark: UpperBounds) -> list[dict[str, Any]]:
     nan = [math.nan] * n
     tails_x = [value for group in zip(mark.x, mark.x, nan, strict=True) for value in group]
     tails_y = [value for group in zip(mark.y, ends, nan, strict=True) for value in group]
-    shared = {"type": "scatter", "opacity": mark.opacity, "legendgroup": mark.group or mark.label}
+    shared = {"type": "scatter", "opacity": mark.opacity, "legendgroup": mark.label}
     bars = {"symbol": "line-ew-open", "size": 16, "line": {"width": 2, "color": color}}
     heads = {"symbol": ["line-ew", "triangle-down", "line-ew"] * n, "size": 9, "color": color}
     return [
@@ -199,7 +198,7 @@ def _(mark: UpperBounds) -> list[dict[str, Any]]:
             "y": _numbers(mark.y),
             "marker": bars,
             **_notes(mark.notes),
-            **_legend(mark.label, mark.group or mark.label, False),
+            **_legend(mark.label, mark.label),
         },
         {
             **shared,
@@ -222,7 +221,7 @@ def _(mark: Bars) -> list[dict[str, Any]]:
             "x": [_text(name) for name in mark.names],
             "y": _numbers(mark.heights),
             "marker": {"color": f"@{mark.color}"},
-            **_legend(mark.label, "", False),
+            **_legend(mark.label),
         }
     ]
 
@@ -232,7 +231,7 @@ def _(mark: Line) -> list[dict[str, Any]]:
     return []  # a shape of the layout
 
 
-def _legend(label: str, group: str, hidden: bool) -> dict[str, Any]:
+def _legend(label: str, group: str = "", hidden: bool = False) -> dict[str, Any]:
     made: dict[str, Any] = {"showlegend": bool(label), "name": _text(label), "meta": typeset(label)}
     if group:
         made["legendgroup"] = group
