@@ -60,9 +60,12 @@ def test_compositions_are_handed_in_once_and_followed(campaign, tmp_path, monkey
         walltimes = [maker["walltime_s"] for maker in makers if "walltime_s" in maker]
         assert set(walltimes) == {600.0 if given else None}
         assert len(walltimes) == 7, "three stages of two glasses, and the conductivity"
-    text = run("status", "LiPO2F2 amorphous", *pad)
-    assert "LiPO2F2" in text
-    assert "Li3PO4" not in text
+    for name in ("LiPO2F2", "LiPO2F2 amorphous"):
+        text = run("status", name, *pad)
+        assert "LiPO2F2 amorphous" in text
+        assert "Li3PO4" not in text
+    for name in ("Li", "LiPO2F2 crystalline", ".*"):
+        assert "no flows" in run("status", name, *pad)
     assert "nothing to mend" in run("repair", *pad)
 
 

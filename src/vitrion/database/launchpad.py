@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections import Counter, defaultdict
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -258,7 +259,7 @@ def status(launchpad: LaunchPad, material: str | None = None) -> list[MaterialSt
     launchpad
         The launchpad.
     material
-        Only this one.
+        Only this one: ``LiPO2F2 amorphous``, or ``LiPO2F2`` for all its phases.
 
     Returns
     -------
@@ -321,4 +322,4 @@ def _last_line(text: str) -> str:
 def _query(material: str | None) -> dict[str, Any]:
     if material is None:
         return {MARK: {"$exists": True}}
-    return {f"{MARK}.material": material}
+    return {f"{MARK}.material": {"$regex": f"^{re.escape(material)}( |$)"}}
