@@ -50,7 +50,6 @@ for page in (HERE / "api" / "generated").glob("*.rst"):
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-autodoc_preserve_defaults = True
 # Methods and fields that pydantic and monty give to every class say nothing about this one.
 autodoc_default_options = {"exclude-members": "model_config,model_post_init"}
 napoleon_google_docstring = False

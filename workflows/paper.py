@@ -31,7 +31,7 @@ def toy_maker() -> IonConductorMaker:
         temperatures_K=(1500,),
         n_replicas=1,
         glass={
-            "n_atoms": 24,
+            "n_atoms": 48,
             "melt_ps": 0.04,
             "quench_rate_K_per_ps": 60000,
             "equilibrate_ps": 0.02,

@@ -81,7 +81,7 @@ def section(path: str, command: Any) -> Iterator[str]:
 def describe(parameter: Any, context: Any) -> tuple[str, str] | None:
     """Return the spelling of an option or argument and what is said about it."""
     if parameter.param_type_name == "argument":
-        return parameter.make_metavar(ctx=context), parameter.help or ""
+        return parameter.name.upper(), parameter.help or ""
     return parameter.get_help_record(context)
 
 
