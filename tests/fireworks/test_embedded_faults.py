@@ -37,10 +37,10 @@ def start(folder):
     )
 
 
-def newest(folder):
-    """Return when anything was last written by a job."""
+def newest(folder, pattern):
+    """Return when any of the files that jobs write was last written."""
     times = [0.0]
-    for path in (folder / "run").glob("jobs/**/*"):
+    for path in (folder / "run").glob(pattern):
         try:
             times.append(path.stat().st_mtime)
         except FileNotFoundError:  # a temporary file
@@ -65,10 +65,12 @@ def outputs(folder):
 def test_a_run_is_killed_again_and_again(tmp_path):
     rng, counts, kept, reached = random.Random(3), Counter(), {}, 0
     while counts["kills"] < KILLS:
-        before, process = newest(tmp_path), start(tmp_path)
-        while process.poll() is None and newest(tmp_path) == before:
-            time.sleep(0.05)
-        time.sleep(rng.uniform(0.0, 3.0))
+        # In turn among the short jobs, and once molecular dynamics has made its next checkpoint.
+        moves = "jobs/**/*" if counts["kills"] % 2 else f"jobs/*/md*/{FILE_NAME}"
+        before, process = newest(tmp_path, moves), start(tmp_path)
+        while process.poll() is None and newest(tmp_path, moves) == before:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0.0, 1.0))
         if process.poll() is not None:
             break
         os.killpg(process.pid, signal.SIGKILL)
