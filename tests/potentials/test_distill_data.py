@@ -152,3 +152,17 @@ def test_frames_far_above_their_composition_are_left_out():
         frames.append(atoms)
     kept = low_energies(frames, 1.0)
     assert [atoms.info[ENERGY] for atoms in kept] == [-10.0, -8.5, -17.0]
+
+
+def test_pair_distribution_of_two_elements():
+    atoms = bulk("LiF", "rocksalt", a=4.0, cubic=True)
+    distance, unlike = pair_distribution([atoms], pair=("Li", "F"))
+    _, like = pair_distribution([atoms], pair=("Li", "Li"))
+    _, total = pair_distribution([atoms])
+    assert distance[unlike.argmax()] == pytest.approx(2.0, abs=0.05)
+    assert like[distance < 2.7].sum() == 0
+    np.testing.assert_allclose(total, (like + unlike) / 2)  # as many Li as F
+    shell = (distance > 1.9) & (distance < 2.1)
+    width = distance[1] - distance[0]
+    neighbors = (4 * np.pi * distance**2 * unlike * width)[shell].sum() * 4 / atoms.get_volume()
+    assert neighbors == pytest.approx(6, rel=0.01)

@@ -47,8 +47,9 @@ def packing_errors(
     -------
     list of dict
         For each formula: ``n``; the lowest packing's energy above the known crystal by the student
-        and by the teacher; ``rms_difference`` of the two over all packings less than 300 meV/atom
-        above; ``deepest_hole``, the most by which the student puts one too low.
+        and by the teacher; ``rms_difference`` of the two over the packings at most 500 meV/atom
+        above (NaN if there is none); ``deepest_hole``, the most by which the student puts one of
+        them too low.
     """
     found: list[dict[str, float | str]] = []
     for formula in FORMULAS:
@@ -57,15 +58,19 @@ def packing_errors(
         teacher = np.array([a.info[ENERGY] / len(a) for a in frames])
         known = [bool(a.info["known"]) for a in frames].index(True)
         own, teacher = (1000 * np.delete(e - e[known], known) for e in (own, teacher))
-        low = teacher < 300
+        differences = (own - teacher)[teacher < 500]
         found.append(
             {
                 "formula": formula,
                 "n": len(own),
                 "lowest_student": float(own.min()),
                 "lowest_teacher": float(teacher.min()),
-                "rms_difference": float(np.sqrt(np.mean((own - teacher)[low] ** 2))),
-                "deepest_hole": float((own - teacher)[low].min()),
+                "rms_difference": _rms(differences),
+                "deepest_hole": float(differences.min(initial=0.0)),
             }
         )
     return found
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2))) if len(values) else float("nan")

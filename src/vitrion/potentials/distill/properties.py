@@ -1,8 +1,9 @@
 """Lattice parameters, density and Li energies of a student against its teacher.
 
-All from single teacher labels at the student's own minima, so that any teacher, however slow, can
-be asked. Where the teacher's stress there is not zero, the strain that would release it follows
-from the student's elastic constants; energies of Li insertion and removal are compared at the same
+All from single teacher labels at the student's own minima and at cells a little larger and smaller,
+so that any teacher, however slow, can be asked. The teacher's volume is where its pressure would
+vanish; where its stress is not isotropic, the strain that would release the rest follows from the
+student's elastic constants. Energies of Li insertion and removal are compared at the same
 geometries.
 """
 
@@ -11,9 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from ase.filters import FrechetCellFilter
+from ase.optimize import BFGS
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from vitrion.crystals import known_crystals
+from vitrion.errors import SimulationError
 from vitrion.potentials.distill.dataset import STRESS
 from vitrion.potentials.distill.heldout import GLASS_A3
 from vitrion.potentials.distill.packing import pack
@@ -36,25 +40,33 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
+SIZES = (-0.015, 0.015)
+"""Linear strains at which the teacher is asked for the pressure too."""
+
+_ISOTROPIC = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+
 CRYSTALS = ("LiF", "Li2O", "Li2CO3", "Li3PO4", "Li")
 
 
 def property_frames(calculator: Calculator, seed: int, *, defects: int = 3) -> list[Atoms]:
     """Return the minima of the student that the teacher has to label.
 
-    Crystals with relaxed cells, one glass with a relaxed cell, and that glass with one Li removed
-    or inserted (``defects`` times each, at the glass's cell), each with ``info["property"]``.
+    Crystals with relaxed cells, one glass with a relaxed cell, each also at the sizes of ``SIZES``;
+    and that glass with one Li removed or inserted (``defects`` times each, at the glass's cell).
+    Each has ``info["property"]``.
     """
     rng = np.random.default_rng(seed)
     crystals = known_crystals()
-    frames = [_named(relaxed_cell(crystals[name], calculator), name) for name in CRYSTALS]
+    frames = []
+    for name in CRYSTALS:
+        frames += _family(_minimum(crystals[name], calculator), name)
     start = pack({"Li": 6, "PO2F2": 6}, GLASS_A3, seed=seed)
     del start.arrays["fragment"]
     melt = DynamicsSettings(duration_ps=1.0, interval_fs=200.0)
     hot = explore(start, calculator, 1500.0, melt, rng)[-1]
     cold = explore(hot, calculator, 600.0, melt, rng)[-1]
-    glass = relaxed_cell(cold, calculator, fmax=0.03)
-    frames.append(_named(glass, "glass"))
+    glass = _minimum(cold, calculator)
+    frames += _family(glass, "glass")
     for change in (with_vacancy, with_interstitial):
         for _ in range(defects):
             defect, _ = relaxed(change(glass, "Li", rng), calculator, fmax=0.05)
@@ -81,7 +93,7 @@ def property_errors(
         by_name.setdefault(str(atoms.info["property"]), []).append(atoms)
     for name in (*CRYSTALS, "glass"):
         own = by_name[name][0]
-        other = _released(own, calculator)
+        other = _released(by_name[name], calculator, shear=name != "glass")
         density = own.get_volume() / other.get_volume() - 1
         lattices.append(
             {
@@ -119,11 +131,45 @@ def stiffness(atoms: Atoms, calculator: Calculator, strain: float = 0.003) -> np
     return (constants + constants.T) / 2
 
 
-def _released(atoms: Atoms, calculator: Calculator) -> Atoms:
-    """Return the cell strained so that the teacher's stress would vanish, to first order."""
-    tensor = np.reshape(atoms.info[STRESS], (3, 3))
-    stress = tensor[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
-    return _strained(atoms, -np.linalg.solve(stiffness(atoms, calculator), stress))
+def _minimum(atoms: Atoms, calculator: Calculator) -> Atoms:
+    work = relaxed_cell(atoms, calculator, steps=150)
+    work.calc = calculator
+    BFGS(FrechetCellFilter(work), logfile=None).run(fmax=0.01, steps=100)
+    return work.copy()
+
+
+def _family(atoms: Atoms, name: str) -> list[Atoms]:
+    """Return a minimum and the same at other sizes."""
+    frames = [atoms, *(_strained(atoms, size * _ISOTROPIC) for size in SIZES)]
+    return [_named(frame, name) for frame in frames]
+
+
+def _released(frames: Sequence[Atoms], calculator: Calculator, *, shear: bool) -> Atoms:
+    """Return the first cell as the teacher would have it, by stresses at that and other sizes."""
+    teacher = np.array([_voigt(np.reshape(atoms.info[STRESS], (3, 3))) for atoms in frames])
+    student = np.array([calculator.get_stress(atoms) for atoms in frames])
+    sizes = np.array([0.0, *SIZES])
+    strain = (_zero(sizes, teacher) - _zero(sizes, student)) * _ISOTROPIC
+    if shear:
+        rest = teacher[0] - student[0]
+        rest[:3] -= rest[:3].mean()
+        change = -np.linalg.solve(stiffness(frames[0], calculator), rest)
+        change[:3] -= change[:3].mean()
+        strain = strain + change
+    return _strained(frames[0], strain)
+
+
+def _zero(sizes: np.ndarray, stress: np.ndarray) -> float:
+    """Return the size nearest 0 at which a parabola through the mean normal stress vanishes."""
+    roots = np.roots(np.polyfit(sizes, stress[:, :3].mean(axis=1), 2))
+    real = roots[np.abs(roots.imag) < 1e-9].real
+    if not len(real):
+        raise SimulationError("The pressure does not vanish near the minimum: relax it further.")
+    return float(real[np.argmin(np.abs(real))])
+
+
+def _voigt(tensor: np.ndarray) -> np.ndarray:
+    return tensor[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
 
 
 def _strained(atoms: Atoms, voigt: np.ndarray) -> Atoms:

@@ -170,17 +170,26 @@ def lattice_difference(first: Atoms, second: Atoms) -> float:
 
 
 def pair_distribution(
-    frames: Sequence[Atoms], cutoff_A: float = 5.0, bins: int = 100
+    frames: Sequence[Atoms],
+    cutoff_A: float = 5.0,
+    bins: int = 100,
+    pair: tuple[str, str] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return distances (A) and the total pair distribution function of frames."""
+    """Return distances (A) and the pair distribution function of frames, over all or one pair."""
     from ase.neighborlist import neighbor_list
 
     edges = np.linspace(0, cutoff_A, bins + 1)
     shells = 4 / 3 * np.pi * np.diff(edges**3)
     total = np.zeros(bins)
     for atoms in frames:
-        counts = np.histogram(neighbor_list("d", atoms, cutoff_A), bins=edges)[0]
-        total += counts / (len(atoms) * shells * len(atoms) / atoms.get_volume())
+        first, second, distance = neighbor_list("ijd", atoms, cutoff_A)
+        is_first, is_second = (
+            np.array(atoms.symbols) == element if pair else np.full(len(atoms), True)
+            for element in pair or ("", "")
+        )
+        counts = np.histogram(distance[is_first[first] & is_second[second]], bins=edges)[0]
+        density = is_second.sum() / atoms.get_volume()
+        total += counts / (is_first.sum() * shells * density)
     return (edges[1:] + edges[:-1]) / 2, total / len(frames)
 
 
