@@ -14,10 +14,12 @@ from vitrion.errors import InputError
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-    from vitrion.documents.polymorph import PolymorphDoc
 
 console = Console()
 error_console = Console(stderr=True)
+
+SHOWN = 10
+"""Crystals of a search that are shown."""
 
 
 def register(app: typer.Typer) -> None:
@@ -48,6 +50,7 @@ def search(
 
     from pydantic import ValidationError
 
+    from vitrion.cli_results import polymorph_table
     from vitrion.database.job_store import SQLiteJobStore
     from vitrion.flows.crystal_search import run_search
     from vitrion.flows.display import RunDisplay
@@ -75,32 +78,14 @@ def search(
             workers=count,
             on_change=display.update,
         )
-    _print_polymorphs(document)
+    console.print(polymorph_table(document, SHOWN))
     where = f"document in {folder}"
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         for rank, crystal in enumerate(document.polymorphs, start=1):
             crystal.structure.to(filename=str(output / f"{rank:03d}.cif"))
         where += f", CIF files in {output}"
-    console.print(
-        f"{document.n_relaxations} relaxations; {document.stop_reason}; {where}",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def _print_polymorphs(document: PolymorphDoc) -> None:
-    table = Table("rank", "space group", "E above hull (eV/atom)", "density (g/cm3)", "found")
-    for rank, crystal in enumerate(document.polymorphs[:10], start=1):
-        above = crystal.energy_above_hull_eV_per_atom
-        table.add_row(
-            str(rank),
-            crystal.space_groups[-1].symbol,
-            "-" if above is None else f"{above:.3f}",
-            f"{crystal.density_g_cm3:.2f}",
-            str(crystal.times_found),
-        )
-    console.print(table)
+    console.print(where[0].upper() + where[1:], highlight=False, soft_wrap=True)
 
 
 def defects(

@@ -34,7 +34,7 @@ def print_result(console: Console, request: RunRequest, result: RunResult, folde
         console.print("This run was finished before; its results:")
     found = result.the("polymorphs")
     if found is not None:
-        console.print(_polymorph_table(found))
+        console.print(polymorph_table(found, BEST))
     glasses = result.of_kind("amorphous")
     if glasses:
         console.print(_glass_table(glasses))
@@ -112,10 +112,11 @@ def _reports(result: RunResult) -> list[MaterialReport]:
     ]
 
 
-def _polymorph_table(document: PolymorphDoc) -> Table:
+def polymorph_table(document: PolymorphDoc, most: int) -> Table:
+    """Return the most stable crystals of a search."""
     table = Table("rank", "space group", "E above hull (eV/atom)", "density (g/cm3)", "found")
     table.title = f"Crystals, after {document.n_relaxations} relaxations: {document.stop_reason}"
-    for rank, crystal in enumerate(document.polymorphs[:BEST], start=1):
+    for rank, crystal in enumerate(document.polymorphs[:most], start=1):
         above = crystal.energy_above_hull_eV_per_atom
         table.add_row(
             str(rank),

@@ -93,8 +93,7 @@ def ratio_of(
 ) -> Quantity | None:
     """Return the second over the first.
 
-    Two estimates: their logarithms are independent Student variables, whose difference is taken as
-    one more, with the degrees of freedom of Welch and Satterthwaite. An estimate against an upper
+    Two estimates: see :meth:`vitrion.transport.result.Estimate.over`. An estimate against an upper
     bound gives a bound of the ratio: from the 95 % bound and the 95 % one-sided limit of the
     estimate, so that it holds with 90 % at least (Bonferroni). Two bounds say nothing.
 
@@ -105,13 +104,7 @@ def ratio_of(
         One-sided 95 % upper bounds, where there is no estimate.
     """
     if first is not None and second is not None:
-        shift = second.log_shift - first.log_shift
-        error, freedom = _joint(
-            (first.relative_error, first.degrees_of_freedom),
-            (second.relative_error, second.degrees_of_freedom),
-        )
-        value, half = second.value / first.value, _quantile(freedom) * error
-        return Quantity(value, value * _exp(shift - half), value * _exp(shift + half))
+        return Quantity.from_estimate(second.over(first))
     if second is not None and first_bound:
         lower = second.interval(0.90)[0]
         return Quantity(low=lower / first_bound)
@@ -142,7 +135,3 @@ def _joint(*parts: tuple[float, float]) -> tuple[float, float]:
 
 def _quantile(freedom: float) -> float:
     return float(norm.ppf(TAIL) if math.isinf(freedom) else t.ppf(TAIL, freedom))
-
-
-def _exp(exponent: float) -> float:
-    return math.exp(min(max(exponent, -300.0), 300.0))
