@@ -128,6 +128,7 @@ def has_sound_bonds(structure: Structure) -> bool:
 def low_and_different(findings: list[Finding]) -> list[Finding]:
     """Return the crystals near the best of their composition, each once, by energy."""
     from vitrion.polymorphs.group import SAME_ENERGY_EV, same_crystal
+    from vitrion.polymorphs.round import HOLE_EV_PER_ATOM
 
     by_formula: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
@@ -135,6 +136,8 @@ def low_and_different(findings: list[Finding]) -> list[Finding]:
     chosen: list[Finding] = []
     for formula, members in sorted(by_formula.items()):
         members.sort(key=lambda finding: finding.energy_per_atom_eV)
+        middle = members[len(members) // 2].energy_per_atom_eV
+        members = [m for m in members if m.energy_per_atom_eV > middle - HOLE_EV_PER_ATOM]
         kept: list[Finding] = []
         for finding in members:
             energy = finding.energy_per_atom_eV
@@ -188,16 +191,20 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.out.with_name(options.out.name.split(".")[0] + ".rounds")
     folder.mkdir(parents=True, exist_ok=True)
+    spec = get_potential(None)
+    potential = f"{spec.name} {spec.version} sha256:{(spec.sha256 or 'unknown')[:16]}"
     findings: list[Finding] = []
     for number in range(options.rounds):
         path = folder / f"{number}.json"
         if not path.is_file():
             made = [finding.model_dump(mode="json") for finding in run_round(number, options.seed)]
-            path.write_text(json.dumps(made))
-        findings += [Finding.model_validate(entry) for entry in json.loads(path.read_text())]
+            path.write_text(json.dumps({"potential": potential, "crystals": made}))
+        content = json.loads(path.read_text())
+        if content["potential"] != potential:
+            raise SystemExit(f"{path} was made with {content['potential']}, not {potential}.")
+        findings += [Finding.model_validate(entry) for entry in content["crystals"]]
     chosen = low_and_different(findings)
-    spec = get_potential(None)
-    write(chosen, options.out, f"{spec.name} sha256:{(spec.sha256 or 'unknown')[:16]}")
+    write(chosen, options.out, potential)
     print(f"{len(chosen)} crystals in {options.out}")
 
 
