@@ -18,11 +18,11 @@ release = version = installed_version("vitrion")
 extensions = [
     "commands",
     "fields",
+    "mathml",
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
@@ -41,6 +41,7 @@ nb_merge_streams = True
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
 
+html_math_renderer = "mathml"
 autosummary_generate = True
 # Pages of modules that are gone would be errors of the next build.
 for page in (HERE / "api" / "generated").glob("*.rst"):
@@ -71,6 +72,8 @@ if os.environ.get("VITRION_DOCS_ONLINE") or os.environ.get("READTHEDOCS"):
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"vitrion {release}"
+html_static_path = ["_static"]
+html_css_files = ["formula.css"]
 html_show_sourcelink = False
 html_theme_options = {
     "navigation_with_keys": False,
