@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from jobflow import Job, OutputReference
+    from jobflow import Job
     from pymatgen.core import Composition, Structure
 
 CRYSTAL_FMAX_EV_PER_A = 0.02
@@ -217,7 +217,7 @@ class IonConductorMaker(Maker):
         """Find the crystal where it is not known, measure it, and lay out its landscape."""
         if crystal is None and self.polymorph_maker is None:
             raise InputError("The crystal is not known: give one, or a polymorph_maker.")
-        found: Structure | OutputReference
+        found: Any  # a structure, or the reference to one
         if crystal is None:
             assert self.polymorph_maker is not None
             search = self.polymorph_maker.make(formula.reduced_formula)
@@ -261,9 +261,7 @@ class IonConductorMaker(Maker):
             parts.append(landscape)
             output["glass_landscape"] = landscape.output
 
-    def _relaxed(
-        self, crystal: Structure, formula: Composition, parts: list[Flow | Job]
-    ) -> Structure | OutputReference:
+    def _relaxed(self, crystal: Structure, formula: Composition, parts: list[Flow | Job]) -> Any:
         """Relax the crystal that is given, after it is seen to be of the composition."""
         if crystal.composition.reduced_formula != formula.reduced_formula:
             raise InputError(

@@ -235,11 +235,12 @@ class _Scheduler:
 
 
 def _remembered_flow(flow: Flow | Callable[[], Flow], folder: Path) -> Flow:
+    from jobflow import Flow, Job
     from jobflow.core.flow import get_flow
 
     path = folder / FLOW_FILE
     if not path.exists():
-        made = get_flow(flow() if callable(flow) and not hasattr(flow, "iterflow") else flow)
+        made = get_flow(flow if isinstance(flow, Flow | Job) else flow())
         write_durably(path, _to_json(made.as_dict()))
     # Always the one on disk: a first run and a continued one then see the very same flow.
     return _decode(json.loads(path.read_text()))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from jobflow import JobStore
+    from jobflow import Job, JobStore
 
     from vitrion.flows.runner import RunReport
 
@@ -68,7 +68,7 @@ class ScreenMaker(Maker):
             If a composition cannot be treated, or nothing is left to compute.
         """
         known = {parse_composition(formula).reduced_formula for formula in held}
-        flows: dict[str, Flow] = {}
+        flows: dict[str, Flow | Job] = {}
         for composition in compositions:
             formula = plain_formula(parse_composition(str(composition)))
             if Composition(formula).reduced_formula in known or formula in flows:

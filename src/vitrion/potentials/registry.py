@@ -97,7 +97,7 @@ def get_potential(name: str | PotentialSpec | None = None) -> PotentialSpec:
     )
 
 
-def describe_potential(potential: str | PotentialSpec) -> PotentialSpec:
+def describe_potential(potential: str | PotentialSpec | None = None) -> PotentialSpec:
     """Return the description for a document: with the hash of the file that is in use now."""
     spec = get_potential(potential)
     if spec.sha256 is None and spec.path is not None and spec.path.is_file():
