@@ -41,6 +41,8 @@ nb_merge_streams = True
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
 
+# Annotations name types without their module, and steps share names such as Host and Ion.
+suppress_warnings = ["ref.python"]
 html_math_renderer = "mathml"
 autosummary_generate = True
 # Pages of modules that are gone would be errors of the next build.
