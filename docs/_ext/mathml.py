@@ -33,7 +33,9 @@ def visit_inline(translator: Any, node: nodes.math) -> NoReturn:
 
 def visit_block(translator: Any, node: nodes.math_block) -> NoReturn:
     """Write a displayed formula."""
-    translator.body.append(f'<div class="formula notranslate">{formula(node, as_block=True)}</div>\n')
+    translator.body.append(
+        f'<div class="formula notranslate">{formula(node, as_block=True)}</div>\n'
+    )
     raise nodes.SkipNode
 
 
