@@ -62,7 +62,7 @@ def main() -> None:
 
 def page(request: RunRequest, result: RunResult) -> str:
     """Write the figures down as a page of the documentation."""
-    from vitrion.cli_results import trust_lines
+    from vitrion.cli.results import trust_lines
     from vitrion.report.comparison import compare
     from vitrion.report.published import SOURCE, URL
 

@@ -10,7 +10,7 @@ from sample_documents import make_density, make_hopping
 from typer.testing import CliRunner
 
 from vitrion.cli import app
-from vitrion.cli_database import parse_conditions
+from vitrion.cli.database import parse_conditions
 from vitrion.database.sqlite_store import open_job_store
 from vitrion.errors import InputError, StoreError
 

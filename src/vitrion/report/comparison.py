@@ -182,7 +182,7 @@ def _lowest_insertion(report: MaterialReport) -> Quantity | None:
 
 
 def _density(report: MaterialReport) -> Quantity | None:
-    if report.glasses:
+    if report.glasses and report.phase == "amorphous":  # one that crystallized is no glass
         return mean_of([glass.density_relaxed_g_per_cm3 for glass in report.glasses])
     if report.polymorphs is not None:
         return Quantity(report.polymorphs.polymorphs[0].density_g_cm3)
@@ -193,7 +193,8 @@ def _density(report: MaterialReport) -> Quantity | None:
 def _energy(report: MaterialReport) -> Quantity | None:
     if report.polymorphs is not None:
         return Quantity(report.polymorphs.polymorphs[0].energy_per_atom_eV)
-    energies = [glass.energy_eV_per_atom for glass in report.glasses]
+    glasses = report.glasses if report.phase == "amorphous" else ()
+    energies = [glass.energy_eV_per_atom for glass in glasses]
     return mean_of([energy for energy in energies if energy is not None])
 
 

@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from ase import units
-from ase.io import read, write
+from ase.io import iread, write
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
@@ -40,7 +40,7 @@ def main() -> int:
 
     if options.device == "cpu":
         torch.set_num_threads(1)
-    atoms = read(options.start, format="extxyz")
+    atoms = next(iread(options.start, format="extxyz"))
     atoms.calc = load_teacher(options.teacher, options.device)
     rng = np.random.default_rng(options.seed)
     MaxwellBoltzmannDistribution(atoms, temperature_K=options.temperature, rng=rng)

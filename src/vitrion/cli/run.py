@@ -72,7 +72,7 @@ def run(
 
     Run again after any interruption it goes on where it was; a finished run is looked up.
     """
-    from vitrion.cli_results import print_result
+    from vitrion.cli.results import print_result
     from vitrion.flows.request import RunRequest, read_crystal, run_request
     from vitrion.settings import get_settings
 
@@ -135,8 +135,8 @@ def screen(
 
     One that fails is told at the end, and does not stop the others.
     """
-    from vitrion.cli_database import parse_conditions
-    from vitrion.cli_results import print_screen
+    from vitrion.cli.database import parse_conditions
+    from vitrion.cli.results import print_screen
     from vitrion.flows.request import RunRequest
     from vitrion.flows.screen import (
         composition_grid,
@@ -187,7 +187,7 @@ def compare(
     store: Annotated[Path | None, typer.Option("--store", help="Store to look them up in.")] = None,
 ) -> None:
     """Lay two materials of the store, or the crystal and the glass of one, side by side."""
-    from vitrion.cli_results import comparison_table
+    from vitrion.cli.results import comparison_table
     from vitrion.database.client import VitrionClient
 
     with VitrionClient(store) as client:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vitrion import cli_crystal, cli_database, cli_launchpad, cli_report, cli_run
+from vitrion.cli import crystal, database, launchpad, report, run
 from vitrion.errors import InputError, VitrionError
 
 app = typer.Typer(
@@ -25,11 +25,11 @@ app = typer.Typer(
 )
 potential_app = typer.Typer(help="The potentials that give energies and forces.")
 app.add_typer(potential_app, name="potential")
-cli_run.register(app)
-cli_crystal.register(app)
-cli_database.register(app)
-cli_launchpad.register(app)
-cli_report.register(app)
+run.register(app)
+crystal.register(app)
+database.register(app)
+launchpad.register(app)
+report.register(app)
 
 console = Console()
 error_console = Console(stderr=True)

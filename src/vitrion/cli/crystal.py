@@ -50,7 +50,7 @@ def search(
 
     from pydantic import ValidationError
 
-    from vitrion.cli_results import polymorph_table
+    from vitrion.cli.results import polymorph_table
     from vitrion.database.job_store import SQLiteJobStore
     from vitrion.flows.crystal_search import run_search
     from vitrion.flows.display import RunDisplay
