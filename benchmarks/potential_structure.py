@@ -47,12 +47,16 @@ def quenched(units: int, seed: int) -> Atoms:
     return cell
 
 
-def trajectory(teacher: Teacher, start: Path, target: Path, seed: int) -> list[Atoms]:
+def trajectory(
+    teacher: Teacher, start: Path, target: Path, seed: int, length_ps: float
+) -> list[Atoms]:
     """Return the frames of a run by a potential in its own environment."""
     if not target.exists():
         command = teacher.command(start, target)
         command[1] = str(dynamics_program.__file__)
-        run_checked([*command, "--seed", str(seed)], target.with_suffix(".log"))
+        more = {"--seed": seed, "--wait": length_ps / 3, "--length": length_ps}
+        command += [str(part) for option in more.items() for part in option]
+        run_checked(command, target.with_suffix(".log"))
     return read(target, index=":", format="extxyz")
 
 
@@ -71,6 +75,9 @@ def main() -> None:
     parser.add_argument("--teacher", default="sevennet:7net-l3i5")
     parser.add_argument("--python", type=Path, help="interpreter of the teacher's environment")
     parser.add_argument("--units", type=int, default=5, help="formula units of LiPO2F2")
+    parser.add_argument(
+        "--length", type=float, default=0.6, help="ps of a run, after a third of it"
+    )
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)
@@ -79,10 +86,15 @@ def main() -> None:
         write_frames(start, [quenched(options.units, options.seed)])
     student = Teacher(name=STUDENT)
     teacher = Teacher(name=options.teacher, python=options.python)
-    folder = options.directory
-    first = by_pair(trajectory(student, start, folder / "student-1.xyz", options.seed))
-    again = by_pair(trajectory(student, start, folder / "student-2.xyz", options.seed + 1))
-    other = by_pair(trajectory(teacher, start, folder / "teacher.xyz", options.seed))
+    runs = {}
+    for name, potential, seed in (
+        ("student-1", student, options.seed),
+        ("student-2", student, options.seed + 1),
+        ("teacher", teacher, options.seed),
+    ):
+        target = options.directory / f"{name}.xyz"
+        runs[name] = by_pair(trajectory(potential, start, target, seed, options.length))
+    first, again, other = runs.values()
     print("pair     student and teacher   student and student")
     for name, own in first.items():
         print(f"{name:8s} {overlap(own, other[name]):19.3f} {overlap(own, again[name]):21.3f}")
