@@ -5,8 +5,8 @@
 ``python benchmarks/structure_search.py match OUT.jsonl FILE [FILE ...]``
     Match rate and RMSE in the true cell on formulas the score net never saw, beside uniform
     random positions, and of PyXtal's crystals. FILE: the structure files of the training.
-``python benchmarks/structure_search.py loss FILE [FILE ...]``
-    Loss of the score net on the formulas that it held out of each file.
+``python benchmarks/structure_search.py loss FILE [FILE ...] [--hold-out FORMULA ...]``
+    Loss of the score net on the formulas that it held out, and on others that are named.
 ``python benchmarks/structure_search.py lipo2f2 OUT.jsonl``
     Lowest energy of LiPO2F2 against the number of relaxations.
 ``python benchmarks/structure_search.py stability OUT.jsonl``
@@ -54,7 +54,7 @@ def done(out, **key):
 
 
 def record(out, **fields):
-    print(" ".join(f"{k}={v}" for k, v in fields.items() if k not in ("energies",)), flush=True)
+    print(" ".join(f"{k}={v}" for k, v in fields.items() if k not in ("energies", "structure")), flush=True)
     with out.open("a") as handle:
         handle.write(json.dumps(fields) + "\n")
 
@@ -205,22 +205,21 @@ def match(options):
 
 
 def loss(options):
-    """Loss on held-out formulas, file by file, and on those with two or more nonmetals."""
+    """Loss on the held-out formulas of some files, all and by the number of nonmetals."""
     from vitrion.generation.diffusion.dataset import prepare_training_set, read_structures
     from vitrion.generation.diffusion.train import Trainer, TrainSettings
     from vitrion.generation.diffusion.weights import load_weights
 
     start = load_weights(options.weights)
-    for file in [str(options.out), *options.files]:
-        crystals = prepare_training_set(read_structures([file]))
-        trainer = Trainer(crystals, Path("unused"), TrainSettings(), start=start)
-        n_mixed = sum(c.n_nonmetals > 1 for c in crystals)
-        print(
-            f"{Path(file).name}: loss {trainer.validation_loss():.3f} on "
-            f"{len(trainer.test_set)} held-out crystals of {len(crystals)} "
-            f"({n_mixed} with two or more nonmetals)",
-            flush=True,
+    crystals = prepare_training_set(read_structures([str(options.out), *options.files]))
+    groups = {"all": crystals}
+    for n, name in enumerate(("no nonmetal", "one nonmetal", "two or more nonmetals")):
+        groups[name] = [c for c in crystals if min(c.n_nonmetals, 2) == n]
+    for name, group in groups.items():
+        trainer = Trainer(
+            group, Path("unused"), TrainSettings(), start=start, hold_out=options.hold_out
         )
+        print(f"{name}: {trainer.validation_loss():.3f} on {len(trainer.test_set)} crystals")
 
 
 def summarize_match(out):
@@ -345,6 +344,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--budget", type=int, default=24)
     parser.add_argument("--potential")
+    parser.add_argument("--hold-out", nargs="*", default=[])
     parser.add_argument("--weights", default="vitrion-score")
     options = parser.parse_args()
     globals()[options.what](options)
