@@ -7,15 +7,15 @@ on with the runs that are missing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.io import read, write
 from pydantic import BaseModel, ConfigDict, Field
 
 from vitrion.errors import InputError
 from vitrion.potentials.distill.checkpoints import load_checkpoint
 from vitrion.potentials.distill.committee import disagreement, select
+from vitrion.potentials.distill.dataset import made_once
 from vitrion.potentials.distill.sampling import Chemistry, DynamicsSettings, draw_start, explore
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def collect(
     directory.mkdir(parents=True, exist_ok=True)
     frames: list[Atoms] = []
     for run, child in enumerate(np.random.SeedSequence(seed).spawn(settings.runs)):
-        path = directory / f"run-{run:03d}.xyz"
-        if not path.exists():
+
+        def make(run: int = run, child: Any = child) -> list[Atoms]:
             rng = np.random.default_rng(child)
             atoms, temperature = draw_start(chemistry, crystals, rng)
             found = explore(atoms, committee[0], temperature, settings.dynamics, rng)
@@ -85,15 +85,14 @@ def collect(
             chosen = select(
                 scores, rng, limit=settings.frames_per_run, threshold=settings.threshold
             )
-            partial = path.with_suffix(".partial")
-            write(partial, [found[i] for i in chosen], format="extxyz")
-            partial.replace(path)
             progress(
                 f"run {run + 1} of {settings.runs}: {atoms.symbols} at {temperature:.0f} K, "
                 f"disagreement {np.median(scores):.2f} (worst {scores.max():.2f}), "
                 f"{len(chosen)} of {len(found)} frames taken"
             )
-        frames += read(path, index=":", format="extxyz")
+            return [found[i] for i in chosen]
+
+        frames += made_once(directory / f"run-{run:03d}.xyz", make)
     return frames
 
 

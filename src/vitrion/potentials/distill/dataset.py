@@ -14,7 +14,7 @@ from ase.io import read, write
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ase import Atoms
 
@@ -100,3 +100,14 @@ def write_frames(path: Path, frames: Sequence[Atoms]) -> Path:
     write(partial, list(frames), format="extxyz")
     partial.replace(path)
     return path
+
+
+def made_once(path: Path, make: Callable[[], Sequence[Atoms]]) -> list[Atoms]:
+    """Return the frames of a file, which are made and written first if it does not exist."""
+    if not path.exists():
+        frames = make()
+        if frames:
+            write_frames(path, frames)
+        else:
+            path.touch()
+    return read(path, index=":", format="extxyz") if path.stat().st_size else []

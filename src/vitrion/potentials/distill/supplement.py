@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.io import read, write
 from pydantic import BaseModel, ConfigDict, Field
 
+from vitrion.potentials.distill.dataset import made_once
 from vitrion.potentials.distill.off_stoichiometry import crystal_family, glass_family
 from vitrion.potentials.distill.polymorphs import candidates, polymorph_family
 
@@ -69,20 +69,15 @@ def supplement(
     children = np.random.SeedSequence(seed).spawn(len(named))
     frames: list[Atoms] = []
     for (name, family), child in zip(named, children, strict=True):
-        path = directory / f"{name}.xyz"
-        if not path.exists():
+
+        def make(name: str = name, family: Family = family, child: Any = child) -> list[Atoms]:
             found = family(calculator, np.random.default_rng(child))
             for frame in found:
                 frame.info["family"] = name
-            partial = path.with_suffix(".partial")
-            if found:
-                write(partial, found, format="extxyz")
-            else:
-                partial.touch()
-            partial.replace(path)
             progress(f"{name}: {len(found)} frames")
-        if path.stat().st_size:
-            frames += read(path, index=":", format="extxyz")
+            return found
+
+        frames += made_once(directory / f"{name}.xyz", make)
     return frames
 
 
