@@ -54,7 +54,10 @@ def done(out, **key):
 
 
 def record(out, **fields):
-    print(" ".join(f"{k}={v}" for k, v in fields.items() if k not in ("energies", "structure")), flush=True)
+    print(
+        " ".join(f"{k}={v}" for k, v in fields.items() if k not in ("energies", "structure")),
+        flush=True,
+    )
     with out.open("a") as handle:
         handle.write(json.dumps(fields) + "\n")
 
