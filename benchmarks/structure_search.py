@@ -68,11 +68,12 @@ def trace(formula, method, seed, potential, settings, budget, goal=None):
     With inpainting, the candidates are those of diffusion, and two hosts a round are filled.
     """
     from vitrion.generation.candidate import as_formula
-    from vitrion.polymorphs.hull import Hull
     from vitrion.polymorphs.round import search_round, with_volume_of_best
+    from vitrion.polymorphs.search import make_hull
     from vitrion.polymorphs.state import SearchState
 
     state = SearchState()
+    hull = make_hull(as_formula(formula), potential)  # tells holes of the potential
     share = {"candidates": {"diffusion" if method == "inpainting" else method: 6}}
     share["hosts"] = 2 if method == "inpainting" else 0
     chosen = settings.model_copy(update=share)
@@ -84,7 +85,7 @@ def trace(formula, method, seed, potential, settings, budget, goal=None):
             as_formula(formula),
             with_volume_of_best(chosen, state),
             potential,
-            Hull({}),
+            hull,
             1000 * seed + number,
             state.best(chosen.hosts),
             budget=left,

@@ -63,6 +63,8 @@ COMPOSITIONS = {
 A_ROUND = {"random": 5, "diffusion": 6, "substitution": 3}
 BONDS_OF = {"P": 4, "C": 2}
 """An atom of these in an oxide or fluoride has at least so many bonds to O and F."""
+HOLE_EV_PER_ATOM = 0.6
+"""Crystals so far below the median of their composition are holes of the potential."""
 WINDOW_EV = 0.25
 """Crystals this far above the best of their composition (eV/atom) are kept."""
 
@@ -128,7 +130,6 @@ def has_sound_bonds(structure: Structure) -> bool:
 def low_and_different(findings: list[Finding]) -> list[Finding]:
     """Return the crystals near the best of their composition, each once, by energy."""
     from vitrion.polymorphs.group import SAME_ENERGY_EV, same_crystal
-    from vitrion.polymorphs.round import HOLE_EV_PER_ATOM
 
     by_formula: dict[str, list[Finding]] = defaultdict(list)
     for finding in findings:

@@ -12,7 +12,7 @@ from vitrion.errors import InputError
 from vitrion.generation.candidate import Origin
 from vitrion.polymorphs.describe import coordination, space_groups
 from vitrion.polymorphs.group import Finding, same_crystal
-from vitrion.polymorphs.hull import Hull, shipped_references
+from vitrion.polymorphs.hull import Hull, shipped_crystals, shipped_references
 from vitrion.polymorphs.round import candidates_within, generate, with_volume_of_best
 from vitrion.polymorphs.search import search
 from vitrion.polymorphs.settings import SearchSettings, check_request, host_species
@@ -90,6 +90,8 @@ def test_references_ship_and_are_crystals():
     assert coordination(phases["LiF"])["Li"] == {"F6": 1.0}
     assert coordination(phases["Li3PO4"])["P"] == {"O4": 1.0}
     assert not any(s.composition.reduced_formula == "LiP(OF)2" for s in phases.values())
+    found = shipped_crystals()["LiPO2F2 (found here)"]
+    assert coordination(found)["P"] == {"F2O2": 1.0}
 
 
 def test_symmetry_falls_with_the_tolerance():

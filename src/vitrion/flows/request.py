@@ -243,13 +243,13 @@ def read_crystal(source: str, formula: str) -> dict[str, Any]:
         If there is none.
     """
     from vitrion.defects.command import read_structure
-    from vitrion.polymorphs.hull import shipped_references
+    from vitrion.polymorphs.hull import shipped_crystals
 
     if source != "known":
         return read_structure(source).copy(site_properties={}).as_dict()
 
     wanted = parse_composition(formula).reduced_formula
-    for structure in shipped_references().values():
+    for structure in shipped_crystals().values():
         if structure.composition.reduced_formula == wanted:
             return structure.as_dict()
     raise InputError(f"No structure of {formula} ships: give a file.")

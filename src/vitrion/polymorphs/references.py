@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitrion.chemistry import plain_formula
 from vitrion.polymorphs.hull import shipped_crystals, shipped_references
 from vitrion.polymorphs.relax import RelaxSettings, relax_many
 
@@ -100,7 +101,7 @@ def main() -> None:
     potential = load_batch_potential(options.potential)
     cells = starting_cells()
     beside = {
-        f"{structure.composition.reduced_formula} (found here)": structure
+        f"{plain_formula(structure.composition)} (found here)": structure
         for structure in read_structures(options.found)
     }
     if options.again:
