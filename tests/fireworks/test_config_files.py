@@ -109,7 +109,8 @@ def test_jobflow_loads_its_stores_in_a_process_of_its_own(tmp_path):
     said = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    expected = ["SQLiteJobStore", "SQLiteStore", {"data": "SQLiteStore"}]
+    stores = {"data": "SQLiteStore", "files": "SQLiteStore"}
+    expected = ["SQLiteJobStore", "SQLiteStore", stores]
     assert json.loads(said.stdout.splitlines()[-1]) == expected
 
 
