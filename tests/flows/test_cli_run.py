@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
         (("run", "LiF", "--workers", "0"), "at least one worker"),
         (("run", "LiF", "--temperatures", "hot"), "not a list of temperatures"),
         (("run", "LiF", "--structure", "missing.cif"), "neither a structure file"),
-        (("run", "LiPO2F2", "--structure", "known"), "ships"),
+        (("run", "Li7P3O11", "--structure", "known"), "ships"),
         (("screen",), "Name a file"),
         (("screen", "--grid", "LiF"), "two end members"),
         (("screen", "missing.csv"), "cannot be read"),
