@@ -89,7 +89,7 @@ def test_elements_the_weights_do_not_know_and_anions_never_seen_together():
     with pytest.raises(InputError, match="never saw Og"):
         ScoreModel.load().check({"Li", "Og"})
     with pytest.warns(UserWarning, match="saw no crystal with"):
-        ScoreModel.load().check({"Li", "P", "O", "F"})
+        ScoreModel.load().check({"Li", "P", "N", "S", "F"})
 
 
 def test_bad_requests_are_refused():
