@@ -62,11 +62,11 @@ def main() -> None:
 
 def page(request: RunRequest, result: RunResult) -> str:
     """Write the figures down as a page of the documentation."""
-    from vitrion.cli.results import trust_lines
+    from vitrion.cli.results import phase_reports, trust_lines
     from vitrion.report.comparison import compare
     from vitrion.report.published import SOURCE, URL
 
-    crystal, glass = reports(result)
+    crystal, glass = phase_reports(result)
     rows = [row.cells() for row in compare(crystal, glass)]
     lines = [
         "# LiPO2F2: crystal against glass, beside the paper",
@@ -103,18 +103,6 @@ def page(request: RunRequest, result: RunResult) -> str:
     lines += ["## Is the landscape of the glass flatter?", "", *table(header, claims), ""]
     lines += ["## How much to trust it", "", *(f"- {line}" for line in trust_lines(result)), ""]
     return "\n".join(lines)
-
-
-def reports(result: RunResult) -> list:
-    """Return what the run has of the crystal and of the glass."""
-    from vitrion.report.material import MaterialReport
-
-    return [
-        MaterialReport.from_documents(
-            d for kind in result.documents for d in result.of_kind(kind, phase)
-        )
-        for phase in ("crystalline", "amorphous")
-    ]
 
 
 def command(request: RunRequest) -> str:

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from vitrion.cli.places import open_store, results_folder, worker_count
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,28 +47,20 @@ def search(
     The result is a document of the store (vitrion query --kind polymorphs); the same command goes
     on with a search that was stopped.
     """
-    from contextlib import closing
-
     from pydantic import ValidationError
 
     from vitrion.cli.results import polymorph_table
-    from vitrion.database.job_store import SQLiteJobStore
     from vitrion.flows.crystal_search import run_search
     from vitrion.flows.display import RunDisplay
     from vitrion.polymorphs.settings import SearchSettings
-    from vitrion.settings import get_settings
 
-    count = get_settings().workers if workers is None else workers
-    if count < 1:
-        raise InputError(f"There must be at least one worker, not {count}.")
+    count = worker_count(workers)
     try:
         settings = SearchSettings(max_relaxations=max_relaxations)
     except ValidationError as exc:
         raise InputError.from_validation(exc, "option") from exc
-    folder = (store or get_settings().store).expanduser().absolute()
-    job_store = SQLiteJobStore(str(folder))
-    job_store.connect()
-    with closing(job_store), RunDisplay() as display:
+    folder = results_folder(store)
+    with open_store(folder) as job_store, RunDisplay() as display:
         document = run_search(
             formula,
             settings,

@@ -40,7 +40,7 @@ def print_result(console: Console, request: RunRequest, result: RunResult, folde
         console.print(_glass_table(glasses))
     for document in result.of_kind("conductivity"):
         console.print(_transport_table(document))
-    reports = _reports(result)
+    reports = phase_reports(result)
     table = comparison_table(*reports) if len(reports) == 2 else figure_table(reports[0])
     console.print(table)
     for line in _verdicts(result.the("comparison")):
@@ -62,7 +62,7 @@ def print_screen(console: Console, outcomes: Sequence[Outcome]) -> None:
     table = Table("material", "sigma(300 K) (mS/cm)", "Ea (eV)", title="Screen (95 % intervals)")
     rows = []
     for outcome in outcomes:
-        for report in _reports(outcome.result) if outcome.result else []:
+        for report in phase_reports(outcome.result) if outcome.result else []:
             sigma, barrier = conductivity_300K(report), activation_energy(report)
             rank = 0.0 if sigma is None else (sigma.value or 0.0)
             texts = ("-" if q is None else q.text for q in (sigma, barrier))
@@ -101,7 +101,7 @@ def figure_table(report: MaterialReport) -> Table:
     return table
 
 
-def _reports(result: RunResult) -> list[MaterialReport]:
+def phase_reports(result: RunResult) -> list[MaterialReport]:
     """Return what the run has of each phase, the crystal first."""
     from vitrion.report.material import MaterialReport
 

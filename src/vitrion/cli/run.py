@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from vitrion.cli.places import open_store, results_folder, worker_count
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from jobflow import JobStore
-
     from vitrion.database.client import VitrionClient
     from vitrion.flows.display import RunDisplay
     from vitrion.flows.request import RunRequest
@@ -74,9 +71,7 @@ def run(
     """
     from vitrion.cli.results import print_result
     from vitrion.flows.request import RunRequest, read_crystal, run_request
-    from vitrion.settings import get_settings
 
-    settings = get_settings()
     request = RunRequest(
         formula=formula,
         phase=phase,
@@ -94,10 +89,10 @@ def run(
         seed=seed,
         allow_unbalanced=allow_unbalanced,
     ).checked()
-    folder = (store or settings.store).expanduser().absolute()
-    count = _count(settings.workers if workers is None else workers)
+    folder = results_folder(store)
+    count = worker_count(workers)
     console.print(_headline(request, folder), highlight=False, soft_wrap=True)
-    with _open_store(folder) as job_store, _display() as display:
+    with open_store(folder) as job_store, _display() as display:
         result = run_request(request, job_store, folder, workers=count, on_change=display.update)
     print_result(console, request, result, folder)
     if result.report.errors:
@@ -145,10 +140,8 @@ def screen(
         read_compositions,
         run_screen,
     )
-    from vitrion.settings import get_settings
 
-    settings = get_settings()
-    folder = (store or settings.store).expanduser().absolute()
+    folder = results_folder(store)
     wanted = read_compositions(compositions) if compositions is not None else []
     wanted += find_formulas(folder, "summary", **parse_conditions(query)) if query else []
     wanted += composition_grid(grid, steps) if grid is not None else []
@@ -160,8 +153,8 @@ def screen(
             "Name a file of compositions, a --grid of end members, a --query or --known."
         )
     requests = [request.checked() for request in requests]  # all, before anything is run
-    count = _count(settings.workers if workers is None else workers)
-    with _open_store(folder) as job_store, _display() as display:
+    count = worker_count(workers)
+    with open_store(folder) as job_store, _display() as display:
         outcomes = run_screen(
             requests,
             job_store,
@@ -210,26 +203,10 @@ def _reports(client: VitrionClient, text: str) -> list[MaterialReport]:
     return find_reports(client, name, phase or None)
 
 
-def _open_store(folder: Path) -> AbstractContextManager[JobStore]:
-    from contextlib import closing
-
-    from vitrion.database.job_store import SQLiteJobStore
-
-    job_store = SQLiteJobStore(str(folder))
-    job_store.connect()
-    return closing(job_store)
-
-
 def _display() -> RunDisplay:
     from vitrion.flows.display import RunDisplay
 
     return RunDisplay()
-
-
-def _count(workers: int) -> int:
-    if workers < 1:
-        raise InputError(f"There must be at least one worker, not {workers}.")
-    return workers
 
 
 def _numbers(text: str | None) -> tuple[float, ...]:
