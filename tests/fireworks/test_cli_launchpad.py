@@ -69,6 +69,22 @@ def test_compositions_are_handed_in_once_and_followed(campaign, tmp_path, monkey
     assert "nothing to mend" in run("repair", *pad)
 
 
+def test_known_crystals_are_handed_in_without_a_search(campaign):
+    words = ("--preset", "quick", "--phase", "crystalline", "--potential", "chgnet")
+    pad = ("--launchpad", str(campaign.folder / "my_launchpad.yaml"))
+    shorter = ("--structure", "known", "--no-landscape", "--temperatures", "700,800")
+    assert "2 submitted" in run("submit", "LiF", "Li2O", *words, *shorter, *pad)
+    names = [fw["name"] for fw in campaign.launchpad.fireworks.find({})]
+    assert set(names) == {"relax crystal", "supercell", "crystal conductivity"}, "nothing else"
+    assert len(names) == 6
+    temperatures = {
+        tuple(maker["temperatures_K"])
+        for maker in long_makers(campaign.launchpad, campaign.launchpad.get_fw_ids())
+        if "temperatures_K" in maker
+    }
+    assert temperatures == {(700.0, 800.0)}
+
+
 def test_one_bad_composition_hands_nothing_in(campaign):
     pad = ("--launchpad", str(campaign.folder / "my_launchpad.yaml"))
     with pytest.raises(InputError):

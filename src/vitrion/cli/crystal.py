@@ -9,6 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from vitrion.cli.options import (
+    FolderOption,
+    PotentialOption,
+    SeedOption,
+    StoreOption,
+    WorkersOption,
+)
 from vitrion.cli.places import open_store, results_folder, worker_count
 from vitrion.errors import InputError
 
@@ -31,13 +38,11 @@ def register(app: typer.Typer) -> None:
 
 def search(
     formula: Annotated[str, typer.Argument(help="Composition, such as LiPO2F2.")],
-    potential: Annotated[str | None, typer.Option(help="Name of the potential.")] = None,
+    potential: PotentialOption = None,
     max_relaxations: Annotated[int, typer.Option(help="Stop after this many.")] = 400,
-    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
-    workers: Annotated[int | None, typer.Option(help="Worker processes.")] = None,
-    store: Annotated[
-        Path | None, typer.Option(help="Store of the result and of what is needed to resume.")
-    ] = None,
+    seed: SeedOption = 0,
+    workers: WorkersOption = None,
+    store: FolderOption = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for CIF files of the crystals.")
     ] = None,
@@ -91,13 +96,13 @@ def defects(
     ] = None,
     mobile: Annotated[str | None, typer.Option(help="Species of the defects.")] = None,
     phase: Annotated[str | None, typer.Option(help="crystalline or amorphous.")] = None,
-    potential: Annotated[str | None, typer.Option(help="Name of the potential.")] = None,
+    potential: PotentialOption = None,
     max_sites: Annotated[int | None, typer.Option(help="Most empty sites to try.")] = None,
     trajectory: Annotated[str | None, typer.Option(help="Dynamics whose peaks are sites.")] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder; the same call goes on there.")
     ] = Path("defects"),
-    store: Annotated[Path | None, typer.Option(help="Store to look identifiers up in.")] = None,
+    store: StoreOption = None,
 ) -> None:
     """Compute interstitials, vacancies, Frenkel pairs and barriers of a relaxed structure."""
     from vitrion.defects.command import read_structure, run_defects

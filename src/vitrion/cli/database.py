@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from vitrion.cli.options import StoreOption
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "jsonl", "csv")
 console = Console()
-
-StoreOption = Annotated[
-    Path | None,
-    typer.Option("--store", "-s", help="Folder of the results, or a jobflow.yaml."),
-]
 
 
 def register(app: typer.Typer) -> None:

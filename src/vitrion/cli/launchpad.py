@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from vitrion.cli.options import LaunchpadOption, RequestOptions, takes_request
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
 console = Console()
 config_app = typer.Typer(help="The files with which FireWorks, jobflow and vitrion work together.")
 
-LaunchpadOption = Annotated[
-    Path | None,
-    typer.Option("--launchpad", "-l", help="my_launchpad.yaml; else the one FireWorks knows."),
-]
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
@@ -34,18 +30,17 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example:  vitrion repair")(repair)
 
 
+@takes_request()
 def submit(
     formulas: Annotated[
         list[str] | None, typer.Argument(help="Compositions, such as LiPO2F2.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", help="A file with one composition a line.")
+        Path | None,
+        typer.Option(help="CSV file with a column 'formula', or one composition a line."),
     ] = None,
-    phase: Annotated[
-        str | None, typer.Option(help="State of the material, as 'vitrion run' takes it.")
-    ] = None,
-    preset: Annotated[str, typer.Option(help="quick, standard or paper.")] = "standard",
-    potential: Annotated[str | None, typer.Option(help="Name of the potential.")] = None,
+    *,
+    options: RequestOptions,
     priority: Annotated[int | None, typer.Option(help="Jobs of higher priority run first.")] = None,
     root_dir: Annotated[
         Path | None, typer.Option(help="Folder that all workers see, for files and checkpoints.")
@@ -61,18 +56,14 @@ def submit(
     """Hand compositions in to a launchpad; what is there already is left alone."""
     from vitrion.database.launchpad import open_launchpad
     from vitrion.database.launchpad import submit as hand_in
-    from vitrion.flows.request import RUNS_FOLDER, RunRequest
+    from vitrion.flows.request import RUNS_FOLDER
+    from vitrion.flows.screen import read_compositions
     from vitrion.settings import get_settings
 
-    wanted = [*(formulas or []), *(_lines(file) if file else [])]
+    wanted = [*(formulas or []), *(read_compositions(file) if file else [])]
     if not wanted:
         raise InputError("Name at least one composition, or a file with --file.")
-    chosen = {} if phase is None else {"phase": phase}
-    # Everything is checked before anything is handed in.
-    requests = [
-        RunRequest(formula=formula, preset=preset, potential=potential, **chosen).checked()
-        for formula in wanted
-    ]
+    requests = options.requests(wanted)  # all are checked before one is handed in
     settings = get_settings()
     folder = (root_dir or settings.root_dir or settings.store / RUNS_FOLDER).expanduser().absolute()
     walltime = settings.walltime_s if walltime_s is None else walltime_s
@@ -159,11 +150,3 @@ def _submissions(
         flow = request.make_flow()
         place(flow, root_dir=folder / request.run_id, walltime_s=walltime_s)
         yield Submission(flow, f"{request.formula} {request.phase}", request.run_id)
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        lines = file.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The file {file} cannot be read as text.") from error
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]

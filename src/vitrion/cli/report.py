@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from vitrion.cli.options import StoreOption
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,10 +41,7 @@ def report(
     figure_format: Annotated[
         str, typer.Option("--format", "-f", help="Of these files: svg, png or pdf.")
     ] = "svg",
-    store: Annotated[
-        Path | None,
-        typer.Option("--store", "-s", help="Folder of the results, or a jobflow.yaml."),
-    ] = None,
+    store: StoreOption = None,
 ) -> None:
     """Write one page with all that is known of a material; it works offline."""
     from vitrion.report.draw import save_figures

@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from vitrion.cli.options import (
+    FolderOption,
+    RequestOptions,
+    StoreOption,
+    WorkersOption,
+    takes_request,
+)
 from vitrion.cli.places import open_store, results_folder, worker_count
 from vitrion.errors import InputError
 
@@ -27,68 +34,21 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example:  vitrion compare LiPO2F2:crystalline LiPO2F2:amorphous")(compare)
 
 
+@takes_request()
 def run(
     formula: Annotated[str, typer.Argument(help="Composition, such as LiPO2F2.")],
-    phase: Annotated[str, typer.Option(help="both, crystalline or amorphous.")] = "both",
-    preset: Annotated[str, typer.Option(help="quick, standard or paper.")] = "standard",
-    potential: Annotated[
-        str | None, typer.Option(help="Name of the potential (vitrion potential list).")
-    ] = None,
-    structure: Annotated[
-        Path | None,
-        typer.Option(help="The crystal, where it is known; 'known' takes one that ships."),
-    ] = None,
-    landscape: Annotated[
-        bool, typer.Option(help="Compute defects and the site-energy landscape.")
-    ] = True,
-    temperatures: Annotated[
-        str | None, typer.Option(help="Temperatures in K with commas between.")
-    ] = None,
-    replicas: Annotated[int | None, typer.Option(help="Independent glasses.")] = None,
-    glass_atoms: Annotated[
-        int | None, typer.Option(help="Least number of atoms of a glass.")
-    ] = None,
-    max_relaxations: Annotated[
-        int | None, typer.Option(help="Budget of the search for the crystal.")
-    ] = None,
-    volume_per_atom: Annotated[
-        float | None, typer.Option(help="Packed volume of the glass per atom in A3.")
-    ] = None,
-    timestep: Annotated[float | None, typer.Option(help="Time step in fs.")] = None,
-    mobile: Annotated[str | None, typer.Option(help="Species that moves.")] = None,
-    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
-    store: Annotated[
-        Path | None, typer.Option("--store", help="Folder for results and trajectories.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes of one thread each.")] = None,
-    allow_unbalanced: Annotated[
-        bool, typer.Option("--allow-unbalanced", help="Accept a formula that is not neutral.")
-    ] = False,
+    options: RequestOptions,
+    store: FolderOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Find the crystal of a composition, make its glass, and measure and explain both.
 
     Run again after any interruption it goes on where it was; a finished run is looked up.
     """
     from vitrion.cli.results import print_result
-    from vitrion.flows.request import RunRequest, read_crystal, run_request
+    from vitrion.flows.request import run_request
 
-    request = RunRequest(
-        formula=formula,
-        phase=phase,
-        preset=preset,
-        potential=potential,
-        crystal=None if structure is None else read_crystal(str(structure), formula),
-        landscape=landscape,
-        temperatures_K=_numbers(temperatures),
-        n_replicas=replicas,
-        glass_atoms=glass_atoms,
-        max_relaxations=max_relaxations,
-        volume_per_atom_A3=volume_per_atom,
-        timestep_fs=timestep,
-        mobile=mobile,
-        seed=seed,
-        allow_unbalanced=allow_unbalanced,
-    ).checked()
+    (request,) = options.requests([formula])
     folder = results_folder(store)
     count = worker_count(workers)
     console.print(_headline(request, folder), highlight=False, soft_wrap=True)
@@ -99,6 +59,7 @@ def run(
         raise typer.Exit(1)
 
 
+@takes_request(phase="amorphous", preset="quick")
 def screen(
     compositions: Annotated[
         Path | None, typer.Argument(help="CSV file with a column 'formula', or one a line.")
@@ -114,17 +75,10 @@ def screen(
     known: Annotated[
         bool, typer.Option("--known", help="Add the SEI crystals that ship, for comparison.")
     ] = False,
-    phase: Annotated[str, typer.Option(help="both, crystalline or amorphous.")] = "amorphous",
-    preset: Annotated[str, typer.Option(help="quick, standard or paper.")] = "quick",
-    potential: Annotated[str | None, typer.Option(help="Name of the potential.")] = None,
-    landscape: Annotated[
-        bool, typer.Option(help="Compute defects and the site-energy landscape.")
-    ] = True,
-    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
-    store: Annotated[
-        Path | None, typer.Option("--store", help="Folder for results and trajectories.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes of one thread each.")] = None,
+    *,
+    options: RequestOptions,
+    store: FolderOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Run many compositions one after the other; what the store holds is not run again.
 
@@ -132,7 +86,6 @@ def screen(
     """
     from vitrion.cli.database import parse_conditions
     from vitrion.cli.results import print_screen
-    from vitrion.flows.request import RunRequest
     from vitrion.flows.screen import (
         composition_grid,
         find_formulas,
@@ -145,14 +98,13 @@ def screen(
     wanted = read_compositions(compositions) if compositions is not None else []
     wanted += find_formulas(folder, "summary", **parse_conditions(query)) if query else []
     wanted += composition_grid(grid, steps) if grid is not None else []
-    common = {"preset": preset, "potential": potential, "landscape": landscape, "seed": seed}
-    requests = [RunRequest(formula=formula, phase=phase, **common) for formula in wanted]
-    requests += known_requests(**common) if known else []
+    requests = options.requests(wanted)  # all are checked before one is run
+    if known:
+        requests += [request.checked() for request in known_requests(**options.settings())]
     if not requests:
         raise InputError(
             "Name a file of compositions, a --grid of end members, a --query or --known."
         )
-    requests = [request.checked() for request in requests]  # all, before anything is run
     count = worker_count(workers)
     with open_store(folder) as job_store, _display() as display:
         outcomes = run_screen(
@@ -177,7 +129,7 @@ def compare(
     second: Annotated[
         str | None, typer.Argument(help="The other; without it, crystal against glass.")
     ] = None,
-    store: Annotated[Path | None, typer.Option("--store", help="Store to look them up in.")] = None,
+    store: StoreOption = None,
 ) -> None:
     """Lay two materials of the store, or the crystal and the glass of one, side by side."""
     from vitrion.cli.results import comparison_table
@@ -207,15 +159,6 @@ def _display() -> RunDisplay:
     from vitrion.flows.display import RunDisplay
 
     return RunDisplay()
-
-
-def _numbers(text: str | None) -> tuple[float, ...]:
-    try:
-        return tuple(float(word) for word in text.split(",")) if text else ()
-    except ValueError:
-        raise InputError(
-            f"'{text}' is not a list of temperatures: write it like 600,750,900."
-        ) from None
 
 
 def _headline(request: RunRequest, folder: Path) -> str:
