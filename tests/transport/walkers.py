@@ -91,6 +91,27 @@ def subdiffusive(n_frames: int, n_ions: int, exponent: float):
     return Scenario(draw, 0.0, 1.0)
 
 
+def confined(n_frames: int, n_ions: int, diffusivity: float, width_A: float = 12.0):
+    """Brownian ions between walls: diffusion at first, and none in the end."""
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        steps = rng.normal(scale=np.sqrt(2.0 * diffusivity), size=(n_frames, n_ions, 3))
+        free = (np.cumsum(steps, axis=0) + width_A * rng.random((1, n_ions, 3))) % (2 * width_A)
+        return np.minimum(free, 2 * width_A - free)
+
+    return Scenario(draw, 0.0, 1.0)
+
+
+def ballistic(n_frames: int, n_ions: int, speed: float = 0.05):
+    """Ions that fly straight on, in A a frame, and vibrate."""
+
+    def draw(rng: np.random.Generator) -> np.ndarray:
+        flight = np.arange(n_frames)[:, None, None] * rng.normal(scale=speed, size=(1, n_ions, 3))
+        return flight + rng.normal(scale=0.2, size=flight.shape)
+
+    return Scenario(draw, 0.0, 1.0)
+
+
 def in_crystal(
     paths: np.ndarray, cell: np.ndarray, rng: np.random.Generator, n_framework: int = 20
 ) -> tuple[np.ndarray, list[str]]:

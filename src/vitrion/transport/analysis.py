@@ -24,11 +24,13 @@ from vitrion.transport.hops import Stays, event_bound, find_stays
 from vitrion.transport.io import open_frames
 from vitrion.transport.jumps import jump_network
 from vitrion.transport.msd import MeanSquares, mean_squares, non_gaussian_parameter
-from vitrion.transport.regime import find_regime
+from vitrion.transport.regime import MIN_HOPS, find_regime
 from vitrion.transport.result import (
+    ESTIMATES,
     Hops,
     MSDCurve,
     NonGaussian,
+    Provisional,
     TransportResult,
 )
 from vitrion.transport.vanhove import van_hove
@@ -156,7 +158,7 @@ def analyze_displacements(
         n_frames=motion.n_frames_read,
         regime=regime,
         apparent_diffusivity_cm2_s=diffusivities.self_.value * A2_PER_FS_TO_CM2_PER_S,
-        **_values(diffusivities, to_conductivity, regime.diffusive),
+        **_values(diffusivities, to_conductivity, regime.diffusive, hops.n_hops),
         diffusivity_bound_cm2_s=bound,
         conductivity_bound_mS_cm=None if bound is None else bound * to_conductivity,
         hops=hops,
@@ -183,26 +185,31 @@ def _check_speed(motion: Displacements, temperature_K: float) -> None:
         )
 
 
-def _values(found: Diffusivities, to_conductivity: float, diffusive: bool) -> dict[str, object]:
+def _values(
+    found: Diffusivities, to_conductivity: float, diffusive: bool, n_hops: int
+) -> dict[str, object]:
+    """Return the estimates as fields: of the result itself, or provisional ones."""
+    values = None
+    if found.self_.value > 0.0 and n_hops >= MIN_HOPS:
+        self_ = found.self_.scaled(A2_PER_FS_TO_CM2_PER_S)
+        collective = None  # a short run can leave no positive value of a single collective path
+        if found.collective.value > 0.0:
+            collective = found.collective.scaled(A2_PER_FS_TO_CM2_PER_S)
+        values = Provisional(
+            self_diffusivity=self_,
+            collective_diffusivity=collective,
+            haven_ratio=found.haven if collective else None,
+            conductivity_nernst_einstein=self_.scaled(to_conductivity),
+            conductivity_einstein=collective.scaled(to_conductivity) if collective else None,
+            species_diffusivity={
+                name: value.scaled(A2_PER_FS_TO_CM2_PER_S) for name, value in found.species.items()
+            },
+            tensor_cm2_s=found.tensor * A2_PER_FS_TO_CM2_PER_S,
+        )
     if not diffusive:
-        names = "self_diffusivity", "collective_diffusivity", "haven_ratio"
-        sigmas = "conductivity_nernst_einstein", "conductivity_einstein"
-        return dict.fromkeys((*names, *sigmas))
-    self_ = found.self_.scaled(A2_PER_FS_TO_CM2_PER_S)
-    collective = None  # a short run can leave no positive value of a single collective path
-    if found.collective.value > 0.0:
-        collective = found.collective.scaled(A2_PER_FS_TO_CM2_PER_S)
-    return {
-        "self_diffusivity": self_,
-        "collective_diffusivity": collective,
-        "haven_ratio": found.haven if collective else None,
-        "conductivity_nernst_einstein": self_.scaled(to_conductivity),
-        "conductivity_einstein": collective.scaled(to_conductivity) if collective else None,
-        "species_diffusivity": {
-            name: value.scaled(A2_PER_FS_TO_CM2_PER_S) for name, value in found.species.items()
-        },
-        "tensor_cm2_s": found.tensor * A2_PER_FS_TO_CM2_PER_S,
-    }
+        return {**dict.fromkeys(ESTIMATES), "provisional": values}
+    assert values is not None  # otherwise the motion is not judged diffusive
+    return dict(values)
 
 
 def _spatial(motion: Displacements, stays: Stays, temperature_K: float) -> dict[str, object]:

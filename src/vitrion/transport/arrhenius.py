@@ -189,13 +189,7 @@ def arrhenius(
 
 def _charge_density(run: TransportResult) -> float:
     # One species, or several of one charge; the general mean is in the run's conductivities.
-    if run.conductivity_nernst_einstein is not None and run.self_diffusivity is not None:
-        ratio = run.conductivity_nernst_einstein.value / run.self_diffusivity.value
-    else:
-        assert run.conductivity_bound_mS_cm is not None
-        assert run.diffusivity_bound_cm2_s is not None
-        ratio = run.conductivity_bound_mS_cm / run.diffusivity_bound_cm2_s
-    return ratio * run.temperature_K / NERNST_EINSTEIN
+    return run.conductivity_per_diffusivity * run.temperature_K / NERNST_EINSTEIN
 
 
 def _point(

@@ -13,7 +13,15 @@ from scipy.stats import norm
 from vitrion.errors import InputError
 from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S
 from vitrion.transport.hops import event_bound
-from vitrion.transport.result import Estimate, Hops, MSDCurve, NonGaussian, TransportResult
+from vitrion.transport.regime import joint_regime
+from vitrion.transport.result import (
+    ESTIMATES,
+    Estimate,
+    Hops,
+    MSDCurve,
+    NonGaussian,
+    TransportResult,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +44,8 @@ def combine(results: Sequence[TransportResult], *, hierarchical: bool = False) -
     Returns
     -------
     TransportResult
-        Curves are those of the mean over runs.
+        Curves are those of the mean over runs; the verdict is that of
+        :func:`vitrion.transport.regime.joint_regime`.
 
     Raises
     ------
@@ -51,8 +60,7 @@ def combine(results: Sequence[TransportResult], *, hierarchical: bool = False) -
     for other in results[1:]:
         if abs(other.temperature_K - first.temperature_K) > 1.0 or other.mobile != first.mobile:
             raise InputError("Only runs at one temperature and with one mobile species combine.")
-    moving = [result for result in results if result.diffusive]
-    diffusive = len(moving) > len(results) / 2
+    regime = joint_regime(results)
     hops = _pooled_hops(results)
     update: dict[str, object] = {
         "n_replicas": sum(result.n_replicas for result in results),
@@ -62,6 +70,7 @@ def combine(results: Sequence[TransportResult], *, hierarchical: bool = False) -
         "apparent_diffusivity_cm2_s": float(
             np.mean([result.apparent_diffusivity_cm2_s for result in results])
         ),
+        "regime": regime,
         "hops": hops,
         "framework": max(
             (result.framework for result in results if result.framework),
@@ -71,47 +80,44 @@ def combine(results: Sequence[TransportResult], *, hierarchical: bool = False) -
         "msd": _mean_curve(results),
         "non_gaussian": _mean_non_gaussian(results),
         **dict.fromkeys(("van_hove", "jump_network", "percolation")),  # each run has its own
-        "warnings": list(dict.fromkeys(w for result in results for w in result.warnings)),
+        "warnings": _warnings(results, regime.diffusive),
     }
-    if diffusive:
-        for name in ESTIMATES:
-            update[name] = _combined([getattr(result, name) for result in moving], hierarchical)
-        update["species_diffusivity"] = {
-            species: _combined([run.species_diffusivity[species] for run in moving], hierarchical)
-            for species in first.mobile
-        }
-        update["regime"] = moving[0].regime
-        tensors = [run.tensor_cm2_s for run in moving if run.tensor_cm2_s is not None]
-        update["tensor_cm2_s"] = np.mean(tensors, axis=0).tolist()
-        update["diffusivity_bound_cm2_s"] = update["conductivity_bound_mS_cm"] = None
-        if len(moving) < len(results):
-            update["warnings"] = [
-                *update["warnings"],  # type: ignore[misc]
-                f"{len(results) - len(moving)} of {len(results)} replicas are not diffusive and "
-                "were left out of the mean, which is therefore too high.",
-            ]
+    if regime.diffusive:
+        update |= _means([_as_diffusive(result) for result in results], hierarchical)
     else:
-        still = next(result for result in results if not result.diffusive)
-        update["regime"] = still.regime
-        update.update(dict.fromkeys(ESTIMATES))
-        update["species_diffusivity"], update["tensor_cm2_s"] = {}, None
         bound = _pooled_bound(hops, results)
-        assert still.conductivity_bound_mS_cm is not None
-        assert still.diffusivity_bound_cm2_s is not None
-        update["diffusivity_bound_cm2_s"] = bound
-        update["conductivity_bound_mS_cm"] = (
-            bound * still.conductivity_bound_mS_cm / still.diffusivity_bound_cm2_s
-        )
+        update |= {
+            **dict.fromkeys((*ESTIMATES, "tensor_cm2_s", "provisional")),
+            "species_diffusivity": {},
+            "diffusivity_bound_cm2_s": bound,
+            "conductivity_bound_mS_cm": bound * first.conductivity_per_diffusivity,
+        }
     return first.model_copy(update=update)
 
 
-ESTIMATES = (
-    "self_diffusivity",
-    "collective_diffusivity",
-    "haven_ratio",
-    "conductivity_nernst_einstein",
-    "conductivity_einstein",
-)
+def _as_diffusive(result: TransportResult) -> TransportResult | None:
+    """Return a run with its values, provisional ones where it was not diffusive by itself."""
+    if result.diffusive:
+        return result
+    return (
+        None if result.provisional is None else result.model_copy(update=dict(result.provisional))
+    )
+
+
+def _means(runs: Sequence[TransportResult | None], hierarchical: bool) -> dict[str, object]:
+    """Return the fields of diffusive replicas together; None stands for one that did not move."""
+    moving = [run for run in runs if run is not None]
+    update: dict[str, object] = {
+        name: _combined([getattr(run, name) for run in moving], hierarchical) for name in ESTIMATES
+    }
+    update["species_diffusivity"] = {
+        species: _combined([run.species_diffusivity[species] for run in moving], hierarchical)
+        for species in moving[0].mobile
+    }
+    tensors = [run.tensor_cm2_s for run in moving if run.tensor_cm2_s is not None]
+    update["tensor_cm2_s"] = np.mean(tensors, axis=0).tolist()
+    update |= dict.fromkeys(("diffusivity_bound_cm2_s", "conductivity_bound_mS_cm", "provisional"))
+    return update
 
 
 def _combined(values: Sequence[Estimate | None], hierarchical: bool) -> Estimate | None:
@@ -200,6 +206,17 @@ def _dof_of_ratio(ratio: float) -> float:
     return float(brentq(excess, 1.0, 1e5)) if excess(1.0) > 0.0 else 1.0
 
 
+def _warnings(results: Sequence[TransportResult], diffusive: bool) -> list[str]:
+    found = list(dict.fromkeys(warning for result in results for warning in result.warnings))
+    still = sum(_as_diffusive(result) is None for result in results)
+    if diffusive and still:
+        found.append(
+            f"{still} of {len(results)} replicas hopped too seldom for a value and were left out "
+            "of the mean, which is therefore too high."
+        )
+    return found
+
+
 def _pooled_hops(results: Sequence[TransportResult]) -> Hops:
     counts = np.array([result.hops.n_hops for result in results])
     total = int(counts.sum())
@@ -216,10 +233,16 @@ def _pooled_hops(results: Sequence[TransportResult]) -> Hops:
 
 
 def _pooled_bound(hops: Hops, results: Sequence[TransportResult]) -> float:
-    """Return the Poisson bound of all runs together, or the least of the single bounds."""
+    """Return the Poisson bound of all runs together, or the mean of the single bounds if lower."""
     ion_time_fs = 1000.0 * sum(result.n_mobile * result.duration_ps for result in results)
     pooled = event_bound(hops.n_hops) * hops.hop_length_A**2 / (6.0 * ion_time_fs)
-    return pooled * A2_PER_FS_TO_CM2_PER_S
+    single = [
+        result.diffusivity_bound_cm2_s
+        if result.self_diffusivity is None
+        else result.self_diffusivity.upper_bound()
+        for result in results
+    ]
+    return min(pooled * A2_PER_FS_TO_CM2_PER_S, float(np.mean(single)))
 
 
 def _mean_non_gaussian(results: Sequence[TransportResult]) -> NonGaussian:

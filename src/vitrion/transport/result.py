@@ -147,6 +147,30 @@ class NonGaussian(Model):
     alpha2: Series = Field(description="Non-Gaussian parameter, dimensionless.")
 
 
+ESTIMATES = (
+    "self_diffusivity",
+    "collective_diffusivity",
+    "haven_ratio",
+    "conductivity_nernst_einstein",
+    "conductivity_einstein",
+)
+"""Fields of a result that hold where the motion is diffusive."""
+
+
+class Provisional(Model):
+    """What a run would tell if its motion were diffusive, which it could not show alone."""
+
+    self_diffusivity: Estimate = Field(description="Self-diffusivity D* in cm2/s.")
+    collective_diffusivity: Estimate | None = Field(description="D_sigma in cm2/s.")
+    haven_ratio: Estimate | None = Field(description="D*/D_sigma, dimensionless.")
+    conductivity_nernst_einstein: Estimate = Field(description="n q^2 D* / kT in mS/cm.")
+    conductivity_einstein: Estimate | None = Field(description="n q^2 D_sigma / kT in mS/cm.")
+    species_diffusivity: dict[str, Estimate] = Field(
+        description="Self-diffusivity of each mobile species in cm2/s."
+    )
+    tensor_cm2_s: Matrix = Field(description="Self-diffusivity tensor, Cartesian, cm2/s.")
+
+
 class TransportResult(Model):
     """Ion transport at one temperature, from one run or from several replicas."""
 
@@ -188,6 +212,11 @@ class TransportResult(Model):
     tensor_cm2_s: Matrix | None = Field(
         None, description="Self-diffusivity tensor, Cartesian, cm2/s."
     )
+    provisional: Provisional | None = Field(
+        None,
+        description="Estimates of a run that is not diffusive by itself but hops enough, for "
+        "replicas that are judged together; no result by themselves.",
+    )
     hops: Hops = Field(description="Hops of the mobile ions.")
     framework: Framework | None = Field(description="Motion of the framework.")
     msd: MSDCurve = Field(description="Mean square displacements.")
@@ -207,6 +236,15 @@ class TransportResult(Model):
     def diffusive(self) -> bool:
         """Whether a diffusive regime was found."""
         return self.regime.diffusive
+
+    @property
+    def conductivity_per_diffusivity(self) -> float:
+        """Nernst-Einstein conductivity over D*, in mS/cm over cm2/s: n q^2 / kT."""
+        if self.conductivity_nernst_einstein is not None and self.self_diffusivity is not None:
+            return self.conductivity_nernst_einstein.value / self.self_diffusivity.value
+        assert self.conductivity_bound_mS_cm is not None
+        assert self.diffusivity_bound_cm2_s is not None
+        return self.conductivity_bound_mS_cm / self.diffusivity_bound_cm2_s
 
     @property
     def headline(self) -> str:
