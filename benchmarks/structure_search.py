@@ -34,6 +34,14 @@ warnings.simplefilter("ignore")
 
 METHODS = ("diffusion", "inpainting", "random", "substitution")
 KNOWN = ("LiF", "Li2O", "Li2CO3", "Li3PO4", "LiPO3")
+CELLS = {  # measured crystals that do not ship: space group, lattice parameters, sites
+    "Li2S": ("Fm-3m", (5.71, 5.71, 5.71, 90, 90, 90), {"S": [(0, 0, 0)], "Li": [(0.25,) * 3]}),
+    "Li3N": (
+        "P6/mmm",
+        (3.65, 3.65, 3.88, 90, 90, 120),
+        {"N": [(0, 0, 0)], "Li": [(0, 0, 0.5), (1 / 3, 2 / 3, 0)]},
+    ),
+}
 WITHIN_EV = 0.005
 
 
@@ -43,6 +51,13 @@ def load(potential, formula):
     from vitrion.potentials.batch import load_batch_potential
 
     return load_batch_potential(potential, symbols=[el.symbol for el in Composition(formula)])
+
+
+def label(potential):
+    from vitrion.potentials import get_potential
+
+    spec = get_potential(potential)
+    return f"{spec.name} {spec.version}"
 
 
 def done(out, **key):
@@ -62,18 +77,17 @@ def record(out, **fields):
         handle.write(json.dumps(fields) + "\n")
 
 
-def trace(formula, method, seed, potential, settings, budget, goal=None):
+def trace(formula, method, seed, potential, hull, settings, budget, goal=None):
     """Relax candidates of one method in small rounds, until the goal or the budget is reached.
 
-    With inpainting, the candidates are those of diffusion, and two hosts a round are filled.
+    With inpainting, the candidates are those of diffusion, and two hosts a round are filled. The
+    hull tells holes of the potential.
     """
     from vitrion.generation.candidate import as_formula
     from vitrion.polymorphs.round import search_round, with_volume_of_best
-    from vitrion.polymorphs.search import make_hull
     from vitrion.polymorphs.state import SearchState
 
     state = SearchState()
-    hull = make_hull(as_formula(formula), potential)  # tells holes of the potential
     share = {"candidates": {"diffusion" if method == "inpainting" else method: 6}}
     share["hosts"] = 2 if method == "inpainting" else 0
     chosen = settings.model_copy(update=share)
@@ -97,28 +111,47 @@ def trace(formula, method, seed, potential, settings, budget, goal=None):
     return state
 
 
+def known_crystal(formula):
+    from pymatgen.core import Lattice, Structure
+
+    from vitrion.polymorphs.hull import shipped_references
+
+    for name, structure in shipped_references().items():
+        if name.split()[0] == formula:
+            return structure
+    group, parameters, sites = CELLS[formula]
+    species = [element for element, places in sites.items() for _ in places]
+    places = [place for several in sites.values() for place in several]
+    lattice = Lattice.from_parameters(*parameters)
+    return Structure.from_spacegroup(group, lattice, species, places).get_primitive_structure()
+
+
 def known(options):
-    from vitrion.polymorphs.hull import FINE, shipped_references
+    from vitrion.generation.candidate import as_formula
+    from vitrion.polymorphs.hull import FINE
     from vitrion.polymorphs.relax import RelaxSettings, relax_many
+    from vitrion.polymorphs.search import make_hull
     from vitrion.polymorphs.settings import SearchSettings
 
-    phases = shipped_references()
     settings = SearchSettings(
-        formula_units=(1, 2),
+        formula_units=tuple(options.units or (1, 2)),
         fillings=2,
+        oversampling=options.oversampling,
         relax=RelaxSettings(force_tolerance_eV_per_A=0.05, max_steps=400),
     )
     for formula in options.formulas:
         potential = load(options.potential, formula)
-        name = next(n for n in phases if n.split()[0] == formula)
-        goal = relax_many([phases[name]], potential, FINE)[0].energy_per_atom_eV
+        hull = make_hull(as_formula(formula), potential)
+        goal = relax_many([known_crystal(formula)], potential, FINE)[0].energy_per_atom_eV
         for seed in range(options.seeds):
-            for method in METHODS:
+            for method in options.methods:
                 key = {"formula": formula, "method": method, "seed": seed}
                 if done(options.out, **key):
                     continue
                 start = time.process_time()
-                state = trace(formula, method, seed, potential, settings, options.budget, goal)
+                state = trace(
+                    formula, method, seed, potential, hull, settings, options.budget, goal
+                )
                 hits = [
                     i + 1
                     for i, energy in enumerate(state.best_energies)
@@ -130,28 +163,41 @@ def known(options):
                     **key,
                     needed=hits[0] if hits else None,
                     relaxed=state.n_relaxations,
+                    evaluations=sum(state.evaluations.values()),
+                    potential=label(options.potential),
                     best_meV=None if lowest is None else round(1000 * (lowest - goal), 1),
                     cpu_s=round(time.process_time() - start),
                 )
 
 
 def lipo2f2(options):
+    from vitrion.generation.candidate import as_formula
     from vitrion.polymorphs.describe import coordination, space_groups
+    from vitrion.polymorphs.search import make_hull
     from vitrion.polymorphs.settings import SearchSettings
 
     potential = load(options.potential, "LiPO2F2")
-    settings = SearchSettings(formula_units=(1, 2), fillings=2)
+    hull = make_hull(as_formula("LiPO2F2"), potential)
+    settings = SearchSettings(
+        formula_units=tuple(options.units or (1, 2)),
+        fillings=2,
+        oversampling=options.oversampling,
+    )
     for seed in range(options.seeds):
-        for method in METHODS:
+        for method in options.methods:
             key = {"formula": "LiPO2F2", "method": method, "seed": seed}
             if done(options.out, **key):
                 continue
-            state = trace("LiPO2F2", method, seed, potential, settings, options.budget)
+            start = time.process_time()
+            state = trace("LiPO2F2", method, seed, potential, hull, settings, options.budget)
             best = state.ranked[0] if state.groups else None
             record(
                 options.out,
                 **key,
                 relaxed=state.n_relaxations,
+                evaluations=sum(state.evaluations.values()),
+                potential=label(options.potential),
+                cpu_s=round(time.process_time() - start),
                 best_eV=best and round(best.energy_per_atom_eV, 4),
                 group=best and space_groups(best.structure)[1][2],
                 P=best and coordination(best.structure).get("P"),
@@ -347,6 +393,9 @@ def main() -> None:
     parser.add_argument("--formulas-n", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--budget", type=int, default=24)
+    parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
+    parser.add_argument("--units", nargs="*", type=int, help="formula units in a cell")
+    parser.add_argument("--oversampling", type=int, default=4)
     parser.add_argument("--potential")
     parser.add_argument("--hold-out", nargs="*", default=[])
     parser.add_argument("--weights", default="vitrion-score")

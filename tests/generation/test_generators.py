@@ -20,7 +20,7 @@ from vitrion.generation.files import FileGenerator
 from vitrion.generation.hosts import make_hosts, ordered_host
 from vitrion.generation.inpainting import inpaint
 from vitrion.generation.lattices import enumerate_lattices, heights
-from vitrion.generation.random import RandomGenerator
+from vitrion.generation.random import RandomGenerator, class_order
 from vitrion.generation.substitution import SubstitutionGenerator
 
 FAST = {"levels": 12, "correctors": 0}
@@ -63,6 +63,18 @@ def test_random_crystals_have_symmetry_and_room():
     groups = [c.structure.get_space_group_info(symprec=0.01)[1] for c in found]
     assert groups == [c.origin.details["space_group_number"] for c in found]
     assert min(closeness(c.structure) for c in found) > 0.5
+
+
+def test_symmetric_places_leave_the_rarest_element_room():
+    """Of LiPO2F2, no P sits where more than two operations meet; PyXtal alone puts it anywhere."""
+    generator = DiffusionGenerator(formula_units=(1, 2), symmetric_share=1.0, sampler=FAST)
+    kinds = [(c.origin, c.origin.details["cell"]) for c in generator.generate("LiPO2F2", 8, seed=2)]
+    numbers = [(o.formula_units, int(k.split()[-1])) for o, k in kinds if k.startswith("space")]
+    assert len(numbers) >= 6
+    assert all(class_order(number) <= 2 * units for units, number in numbers)
+    assert [class_order(number) for number in (2, 14, 15, 62, 148, 225)] == [2, 4, 4, 8, 6, 48]
+    with pytest.raises(InputError, match="largest_site_order"):
+        DiffusionGenerator(largest_site_order=0).generate("LiF", 1, seed=0)
 
 
 def test_prototypes_of_rock_salt_and_shared_anion_sites():

@@ -14,6 +14,7 @@ from vitrion.polymorphs.describe import coordination, space_groups
 from vitrion.polymorphs.group import Finding, same_crystal
 from vitrion.polymorphs.hull import Hull, shipped_crystals, shipped_references
 from vitrion.polymorphs.round import candidates_within, generate, with_volume_of_best
+from vitrion.polymorphs.screen import PASSED_OVER
 from vitrion.polymorphs.search import search
 from vitrion.polymorphs.settings import SearchSettings, check_request, host_species
 from vitrion.polymorphs.state import SearchState
@@ -69,6 +70,25 @@ def test_the_same_crystal_in_another_cell_is_one_group():
     assert state.stop_reason(3, 100, 9) == "the best crystal was found 3 times over"
     assert state.stop_reason(4, 6, 9) == "the budget of 6 relaxations is spent"
     assert state.stop_reason(4, 100, 9) is None
+    state.rounds = 1
+    assert state.stop_reason(4, 100, 1) == "the one round asked for is done"
+    state.rounds = 3
+    assert state.stop_reason(4, 100, 3) == "all 3 rounds asked for are done"
+
+
+def test_what_was_only_looked_at_counts_as_an_evaluation():
+    state = SearchState()
+    looked_at = finding(rock_salt(4.4), 0.0, rejected=PASSED_OVER)
+    state.add(
+        [
+            looked_at.model_copy(update={"steps": 0, "screened": True}),
+            finding(rock_salt(), -4.8).model_copy(update={"screened": True}),
+            finding(zinc_blende(), -4.7, "diffusion"),
+        ]
+    )
+    assert state.evaluations == {"random": 22, "diffusion": 20}
+    assert state.relaxations == {"random": 1, "diffusion": 1}
+    assert state.rejected == {"passed over before relaxation": 1}
 
 
 def test_hull_agrees_with_pymatgen():
@@ -114,8 +134,9 @@ def test_requests_that_make_no_sense():
 
 
 SMALL = SearchSettings(
-    candidates={"diffusion": 4, "random": 2},
+    candidates={"diffusion": 8, "random": 2},
     formula_units=(1, 2),
+    oversampling=2,
     hosts=1,
     fillings=1,
     max_rounds=1,
@@ -139,9 +160,14 @@ def test_finds_rock_salt_from_the_formula_alone(lithium_fluoride):
     assert best.coordination["Li"] == {"F6": 1.0}
     assert abs(best.energy_above_hull_eV_per_atom) < 5e-3
     assert best.space_groups[1].symbol == "Fm-3m"
+    never_relaxed = {"atoms overlap", "passed over before relaxation"}
     assert doc.n_relaxations == sum(p.times_found for p in doc.polymorphs) + sum(
-        n for reason, n in doc.rejected.items() if reason != "atoms overlap"
+        n for reason, n in doc.rejected.items() if reason not in never_relaxed
     )
+    assert doc.rejected["passed over before relaxation"] > 5
+    # Each relaxation takes a step and a look before, each candidate passed over a look.
+    looks = doc.n_relaxations + doc.rejected["passed over before relaxation"]
+    assert sum(doc.n_evaluations_by_generator.values()) >= doc.n_relaxations + looks
     energies = [p.energy_per_atom_eV for p in doc.polymorphs]
     assert energies == sorted(energies)
     assert doc.provenance.seeds == {"search": 0}
@@ -159,7 +185,8 @@ def test_the_same_seed_finds_the_same(lithium_fluoride):
 
 
 def test_the_budget_is_not_overdrawn():
-    settings = SMALL.model_copy(update={"max_rounds": 4, "max_relaxations": 5, "found_again": 99})
+    limits = {"max_rounds": 4, "max_relaxations": 5, "found_again": 99}
+    settings = SMALL.model_copy(update={"candidates": {"diffusion": 2, "random": 1}, **limits})
     doc = search("LiF", settings, potential="vitrion-lipof", references={})
     assert doc.n_relaxations == 5
     assert doc.n_relaxations_by_generator["inpainting"] >= 1

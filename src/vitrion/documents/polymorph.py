@@ -78,6 +78,11 @@ class PolymorphDoc(VitrionDoc):
     n_relaxations_by_generator: dict[str, int] = Field(
         default_factory=dict, description="The same number by generator."
     )
+    n_evaluations_by_generator: dict[str, int] = Field(
+        default_factory=dict,
+        description="Evaluations of the potential for the candidates of each generator: steps of "
+        "their relaxations, and one for each from which those to relax were chosen.",
+    )
     rejected: dict[str, int] = Field(
         default_factory=dict, description="Candidates that were dropped, by reason."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,7 +68,9 @@ class RandomGenerator(StructureGenerator):
         return candidates
 
 
-def random_crystal(composition: Composition, seed: int) -> tuple[int, Structure]:
+def random_crystal(
+    composition: Composition, seed: int, largest_order: int | None = None
+) -> tuple[int, Structure]:
     """Put atoms on random Wyckoff positions of a random space group, by PyXtal.
 
     Parameters
@@ -75,6 +78,8 @@ def random_crystal(composition: Composition, seed: int) -> tuple[int, Structure]
     composition : Composition
         Contents of the primitive cell.
     seed : int
+    largest_order : int, optional
+        Groups whose crystal class has more operations than this are left out.
 
     Returns
     -------
@@ -94,8 +99,9 @@ def random_crystal(composition: Composition, seed: int) -> tuple[int, Structure]
     rng = np.random.default_rng(seed)
     symbols = [element.symbol for element in composition]
     amounts = [round(composition[symbol]) for symbol in symbols]
+    numbers = [n for n in range(2, 231) if largest_order is None or class_order(n) <= largest_order]
     for _ in range(TRIES):
-        number = int(rng.integers(2, 231))
+        number = numbers[rng.integers(len(numbers))]
         group = Group(number)
         conventional = [amount * centering(group.symbol) for amount in amounts]
         if not group.check_compatible(conventional)[0]:
@@ -115,6 +121,15 @@ def random_crystal(composition: Composition, seed: int) -> tuple[int, Structure]
         f"PyXtal found no crystal of {composition.formula} in {TRIES} tries: allow other numbers "
         "of formula units."
     )
+
+
+@lru_cache(maxsize=230)
+def class_order(number: int) -> int:
+    """Return the number of operations of the crystal class of a space group (48 for Fm-3m)."""
+    from pymatgen.symmetry.groups import SpaceGroup, sg_symbol_from_int_number
+
+    symbol = sg_symbol_from_int_number(number)
+    return int(SpaceGroup(symbol).order) // centering(symbol)
 
 
 def centering(symbol: str) -> int:

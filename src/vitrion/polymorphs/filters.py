@@ -69,14 +69,23 @@ def largest_gap(structure: Structure) -> float:
 
 def reason_class(reason: str) -> str:
     """Return a reason without its numbers, for counting."""
-    for word in ("overlap", "fell apart", "volume", "forces", "finite", "below anything"):
+    for word in (
+        "lower energy",
+        "overlap",
+        "fell apart",
+        "volume",
+        "forces",
+        "finite",
+        "below any",
+    ):
         if word in reason:
             return {
+                "lower energy": "passed over before relaxation",
                 "overlap": "atoms overlap",
                 "fell apart": "fell apart",
                 "volume": "volume changed too much",
                 "forces": "not converged",
                 "finite": "no finite energy",
-                "below anything": "energy below anything physical",
+                "below any": "energy below anything physical",
             }[word]
     return reason

@@ -28,8 +28,16 @@ class Finding(BaseModel):
     origin: Origin = Field(description="How the candidate was made.")
     energy_per_atom_eV: float = Field(description="Energy per atom in eV; 0 if never relaxed.")
     max_force_eV_per_A: float = Field(description="Largest force left in eV/A.")
-    steps: int = Field(description="Evaluations of the potential.")
+    steps: int = Field(description="Evaluations of the potential in its relaxation.")
+    screened: bool = Field(
+        False, description="Whether one more evaluation decided if it was to be relaxed."
+    )
     rejected: str | None = Field(None, description="Why it was dropped, if it was.")
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of the potential that it cost."""
+        return self.steps + self.screened
 
 
 class Group(BaseModel):

@@ -51,6 +51,7 @@ def make_document(
         "decomposition": at_hull[1] if at_hull else {},
         "n_relaxations": state.n_relaxations,
         "n_relaxations_by_generator": state.relaxations,
+        "n_evaluations_by_generator": state.evaluations,
         "rejected": state.rejected,
         "rounds": state.rounds,
         "stop_reason": stop_reason,

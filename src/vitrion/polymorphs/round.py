@@ -13,11 +13,12 @@ from vitrion.generation.seeds import spawn_seeds
 from vitrion.polymorphs.filters import overlap, unphysical
 from vitrion.polymorphs.group import Finding
 from vitrion.polymorphs.relax import relax_many
+from vitrion.polymorphs.screen import screen
 from vitrion.polymorphs.settings import SearchSettings, host_species
 from vitrion.polymorphs.state import SearchState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pymatgen.core import Composition, Structure
 
@@ -69,24 +70,34 @@ def search_round(
     at_hull = hull.energy_per_atom(formula)
     floor = None if at_hull is None else at_hull[0] - HOLE_EV_PER_ATOM
     seeds = spawn_seeds(seed, len(settings.candidates) + 2)
-    candidates: list[Candidate] = []
+    given: list[Candidate] = []
     if first and settings.files:
         from vitrion.generation.files import FileGenerator
 
-        candidates = FileGenerator(list(settings.files)).generate(formula, 10**6)[:budget]
-    room = None if budget is None else budget - len(candidates)
+        given = FileGenerator(list(settings.files)).generate(formula, 10**6)[:budget]
+    room = None if budget is None else budget - len(given)
     counts = candidates_within(settings, room)
-    candidates += generate(formula, settings, counts, seeds, tell)
-    tell(f"{len(candidates)} candidates")
-    findings = relax_candidates(candidates, potential, settings, floor)
-    tell(f"{sum(f.rejected is None for f in findings)} of {len(findings)} relaxed to a crystal")
+    many = {name: settings.oversampling * count for name, count in counts.items()}
+    made = generate(formula, settings, many, seeds, tell)
+    tell(f"{len(given) + len(made)} candidates")
+    findings = relax_candidates(given, potential, settings, floor)
+    findings += relax_best(made, counts, potential, settings, floor)
+    tell(_outcome(findings))
     if settings.hosts and host_species(formula, settings) is not None:
         relaxed = sum(finding.steps > 0 for finding in findings)
         room = None if budget is None else budget - relaxed
-        fillings = _fill_hosts(formula, settings, findings, known, seeds[-1])[:room]
+        fillings = _fill_hosts(formula, settings, findings, known, seeds[-1])
         tell(f"{len(fillings)} fillings of hosts")
-        findings += relax_candidates(fillings, potential, settings, floor)
+        wanted = len(fillings) // settings.oversampling
+        share = {"inpainting": wanted if room is None else min(wanted, room)}
+        findings += relax_best(fillings, share, potential, settings, floor)
     return findings
+
+
+def _outcome(findings: Sequence[Finding]) -> str:
+    relaxed = [finding for finding in findings if finding.steps]
+    kept = sum(finding.rejected is None for finding in relaxed)
+    return f"{kept} of {len(relaxed)} relaxed to a crystal"
 
 
 def generate(
@@ -176,6 +187,29 @@ def make_generator(name: str, settings: SearchSettings) -> StructureGenerator:
     return SubstitutionGenerator(volume_per_atom_A3=settings.volume_per_atom_A3)
 
 
+def relax_best(
+    candidates: Sequence[Candidate],
+    wanted: Mapping[str, int],
+    potential: BatchPotential,
+    settings: SearchSettings,
+    floor_eV_per_atom: float | None,
+) -> list[Finding]:
+    """Relax as many candidates of each generator as wanted, the most promising ones."""
+    if settings.oversampling == 1:
+        return relax_candidates(
+            candidates[: sum(wanted.values())], potential, settings, floor_eV_per_atom
+        )
+    chosen, left_out = screen(
+        candidates,
+        wanted,
+        potential,
+        floor_eV_per_atom=floor_eV_per_atom,
+        batch_atoms=settings.relax.batch_atoms,
+    )
+    relaxed = relax_candidates(chosen, potential, settings, floor_eV_per_atom)
+    return left_out + [finding.model_copy(update={"screened": True}) for finding in relaxed]
+
+
 def relax_candidates(
     candidates: Sequence[Candidate],
     potential: BatchPotential,
@@ -231,12 +265,13 @@ def _fill_hosts(
     species = host_species(formula, settings)
     assert species is not None
     parents = [*fresh.best(settings.hosts), *known]
+    wanted = settings.oversampling * settings.fillings
     fillings: list[Candidate] = []
     for parent, child in zip(parents, spawn_seeds(seed, len(parents)), strict=True):
-        hosts = make_hosts(parent, species, allow_triclinic=False)[: settings.fillings]
+        hosts = make_hosts(parent, species, allow_triclinic=False)[:wanted]
         for index, host in enumerate(hosts):
             # The fillings of a crystal are shared out over its hosts of different symmetry.
-            share = len(range(index, settings.fillings, len(hosts)))
+            share = len(range(index, wanted, len(hosts)))
             label = f"{host.space_group} host at {host.tolerance_A} A"
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the generator has already told what is unknown

@@ -24,6 +24,12 @@ class SearchSettings(BaseModel):
         default={"diffusion": 24, "random": 8, "substitution": 8},
         description="Candidates a round from each generator (diffusion, random, substitution).",
     )
+    oversampling: int = Field(
+        4,
+        ge=1,
+        description="Candidates and fillings generated for each one that is relaxed; those of "
+        "lowest energy before relaxation are, with all kinds of candidates among them. 1: all are.",
+    )
     formula_units: tuple[int, ...] = Field(
         (1, 2, 3, 4), description="Formula units in the cells of the candidates."
     )

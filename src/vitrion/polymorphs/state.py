@@ -30,6 +30,9 @@ class SearchState(BaseModel):
     relaxations: dict[str, int] = Field(
         default_factory=dict, description="Relaxed candidates by generator."
     )
+    evaluations: dict[str, int] = Field(
+        default_factory=dict, description="Evaluations of the potential by generator."
+    )
     best_energies: list[float | None] = Field(
         default_factory=list,
         description="Lowest energy in eV/atom after each relaxation; None while there is none.",
@@ -50,8 +53,12 @@ class SearchState(BaseModel):
         """Take in relaxed candidates; a rejected one counts as a relaxation if it took steps."""
         rejected = Counter(self.rejected)
         for finding in findings:
+            generator = finding.origin.generator
+            if finding.evaluations:
+                self.evaluations[generator] = (
+                    self.evaluations.get(generator, 0) + finding.evaluations
+                )
             if finding.steps:
-                generator = finding.origin.generator
                 self.relaxations[generator] = self.relaxations.get(generator, 0) + 1
             if finding.rejected is not None:
                 rejected[reason_class(finding.rejected)] += 1
@@ -86,5 +93,6 @@ class SearchState(BaseModel):
         if self.n_relaxations >= max_relaxations:
             return f"the budget of {max_relaxations} relaxations is spent"
         if self.rounds >= max_rounds:
-            return f"{self.rounds} rounds are done"
+            rounds = "the one round" if max_rounds == 1 else f"all {max_rounds} rounds"
+            return f"{rounds} asked for {'is' if max_rounds == 1 else 'are'} done"
         return None

@@ -52,6 +52,10 @@ class DiffusionGenerator(StructureGenerator):
         Range of factors on the volume, drawn for each candidate.
     symmetric_share : float
         Share of the candidates that keep a space group.
+    largest_site_order : int
+        Of the space groups, those are left out that would put the atoms of the rarest element on
+        sites with more operations than this. Random groups of high symmetry leave a molecular ion
+        no place in which it could stay whole.
     sampler : dict
         Fields of ``SamplerSettings``.
     device : str
@@ -63,6 +67,7 @@ class DiffusionGenerator(StructureGenerator):
     volume_per_atom_A3: float | None = None
     volume_spread: tuple[float, float] = (0.95, 1.2)
     symmetric_share: float = 0.5
+    largest_site_order: int = 2
     sampler: dict[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     name = "diffusion"
@@ -97,6 +102,8 @@ class DiffusionGenerator(StructureGenerator):
             raise InputError("The range of volume factors must be positive and ascending.")
         if not 0 <= self.symmetric_share <= 1:
             raise InputError("The share of symmetric candidates lies between 0 and 1.")
+        if self.largest_site_order < 1:
+            raise InputError("A site has at least one operation: largest_site_order is 1 or more.")
         volume = self.volume_per_atom_A3 or crystal_volume_per_atom(formula)
         rng = np.random.default_rng(seed)
         streams = {
@@ -111,7 +118,8 @@ class DiffusionGenerator(StructureGenerator):
             kind, lattice = next(streams[count])
             place = Place(count, kind, lattice.scale(size), task_seed)
             if int((index + 1) * self.symmetric_share) > int(index * self.symmetric_share):
-                place = symmetric_place(formula, count, size, task_seed) or place
+                order = self.largest_site_order * count * round(min(formula.values()))
+                place = symmetric_place(formula, count, size, task_seed, order) or place
             plan.append(place)
         return plan
 
@@ -127,13 +135,15 @@ class Place:
     start: Structure | None = None
 
 
-def symmetric_place(formula: Composition, units: int, volume: float, seed: int) -> Place | None:
+def symmetric_place(
+    formula: Composition, units: int, volume: float, seed: int, largest_order: int
+) -> Place | None:
     """Return the cell of a random crystal at a volume (A3), or None where PyXtal finds none."""
     from vitrion.generation.diffusion.dataset import niggli
     from vitrion.generation.random import random_crystal
 
     try:
-        number, start = random_crystal(formula * units, seed)
+        number, start = random_crystal(formula * units, seed, largest_order)
     except InputError:
         return None
     start = niggli(start)

@@ -41,11 +41,11 @@ class SamplerSettings:
         Levels of a jump, and passes over each stretch of that length (RePaint only).
     """
 
-    levels: int = 100
-    correctors: int = 1
+    levels: int = 25
+    correctors: int = 3
     signal_to_noise: float = 0.3
     mode: InpaintMode = "conditioned"
-    jump_length: int = 10
+    jump_length: int = 5
     resamples: int = 3
 
     def check(self) -> None:
