@@ -8,7 +8,7 @@ import pytest
 from vitrion.report.draw import draw_figure, draw_panel, save_figures
 from vitrion.report.figures.glass import shares
 from vitrion.report.figures.landscape import landscape_figure
-from vitrion.report.figures.transport import arrhenius_panel, msd_panel
+from vitrion.report.figures.transport import arrhenius_panel, msd_figure, msd_panel
 from vitrion.report.panels import Axis, Band, Bars, Curve, Line, Panel, Points, UpperBounds
 from vitrion.report.plotly import plot_data
 from vitrion.report.sections import figures_of
@@ -79,7 +79,21 @@ def test_diffusivity_is_shown_where_the_charge_density_is_unknown(reports):
 def test_rattling_looks_flat(reports):
     low, high = msd_panel(reports[0].conductivity.results).y.limits
     assert high / low == pytest.approx(100.0)
-    assert msd_panel(reports[1].conductivity.results).y.limits is None
+    panels = msd_figure(reports).panels
+    low, high = panels[0].y.limits
+    assert panels[1].y.limits == (low, high), "one scale, to compare crystal and glass"
+    shown = [curve for panel in panels for curve in marks(panel, Curve) if curve.dash == "solid"]
+    assert shown
+    assert all(low < min(curve.y) and max(curve.y) < high for curve in shown)
+
+
+def test_logarithmic_axes_are_marked_as_there_is_room():
+    def spacing(high):
+        axis = Axis("y", log=True)
+        panel = Panel(Axis("x"), axis, (Curve([1.0, 2.0], [1.0, high]),))
+        return plot_data(panel)["layout"]["yaxis"].get("dtick")
+
+    assert [spacing(high) for high in (2.0, 8.0, 500.0)] == [None, "D2", 1]
 
 
 def test_shares_of_a_former_add_up(reports):

@@ -117,6 +117,20 @@ def test_every_plot_is_drawn(page):
     assert "glass in the paper" in names
 
 
+def test_bounds_have_the_colors_of_their_materials(page):
+    strange = page.evaluate("""() => {
+        const { palette } = JSON.parse(document.getElementById("figure-data").textContent);
+        const rgb = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)).join(", ");
+        const known = new Set(Object.values(palette).map(([light]) => `rgb(${rgb(light)})`));
+        const plot = document.querySelector('[data-figure="arrhenius"]');
+        return [...plot.querySelectorAll(".scatterlayer .points path")]
+            .map((path) => getComputedStyle(path))
+            .flatMap((style) => [style.fill, parseFloat(style.strokeWidth) ? style.stroke : "none"])
+            .filter((color) => color !== "none" && !known.has(color));
+    }""")
+    assert strange == []
+
+
 def test_the_values_in_the_plot_are_those_of_the_document(page, reports):
     glass = reports[1].conductivity
     points = page.evaluate(

@@ -182,8 +182,8 @@ def _lowest_insertion(report: MaterialReport) -> Quantity | None:
 
 
 def _density(report: MaterialReport) -> Quantity | None:
-    if report.glasses and report.phase == "amorphous":  # one that crystallized is no glass
-        return mean_of([glass.density_relaxed_g_per_cm3 for glass in report.glasses])
+    if report.sound_glasses and report.phase == "amorphous":
+        return mean_of([glass.density_relaxed_g_per_cm3 for glass in report.sound_glasses])
     if report.polymorphs is not None:
         return Quantity(report.polymorphs.polymorphs[0].density_g_cm3)
     document = report.conductivity
@@ -193,7 +193,7 @@ def _density(report: MaterialReport) -> Quantity | None:
 def _energy(report: MaterialReport) -> Quantity | None:
     if report.polymorphs is not None:
         return Quantity(report.polymorphs.polymorphs[0].energy_per_atom_eV)
-    glasses = report.glasses if report.phase == "amorphous" else ()
+    glasses = report.sound_glasses if report.phase == "amorphous" else ()
     energies = [glass.energy_eV_per_atom for glass in glasses]
     return mean_of([energy for energy in energies if energy is not None])
 

@@ -85,8 +85,8 @@ def draw_panel(panel: Panel, ax: Axes | None = None) -> Axes:
     if panel.equal:
         ax.set_aspect("equal")
     if panel.note:
-        corner: dict[str, Any] = {"ha": "right", "va": "bottom", "fontsize": "small"}
-        ax.text(0.98, 0.03, typeset(panel.note), transform=ax.transAxes, **corner)
+        corner: dict[str, Any] = {"ha": "left", "va": "top", "fontsize": "small"}
+        ax.text(0.02, 0.98, typeset(panel.note), transform=ax.transAxes, **corner)
     if ax.get_legend_handles_labels()[1]:
         ax.legend(frameon=False, fontsize="small")
     ax.spines[["top", "right"]].set_visible(bool(panel.x.opposite))

@@ -104,6 +104,11 @@ class MaterialReport:
                 return document.mobile_species
         return ""
 
+    @property
+    def sound_glasses(self) -> tuple[AmorphousDoc, ...]:
+        """The replicas of the glass without those that crystallized."""
+        return tuple(glass for glass in self.glasses if not glass.crystallized)
+
     @classmethod
     def from_documents(
         cls, documents: Iterable[VitrionDoc], *, preferred: Sequence[VitrionDoc] = ()

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DIGITS = 5
-DECADES = 30.0
-"""Logarithmic axes that cover a greater factor are marked at powers of ten alone."""
+DECADES, FEW = 30.0, 4.0
+"""Logarithmic axes that cover a greater factor are marked at powers of ten alone, or at 1, 2, 5."""
 ARROW = 0.45
 """Where the arrow of an upper bound ends, as a part of the bound."""
 
@@ -64,8 +64,9 @@ def _axis(axis: Axis, values: list[Any]) -> dict[str, Any]:
     if axis.log:
         made |= {"type": "log", "exponentformat": "power"}
         shown = axis.limits or [value for value in values if value is not None and value > 0]
-        if shown and max(shown) > DECADES * min(shown):
-            made["dtick"] = 1  # between the powers of ten there is no room for more
+        covered = max(shown) / min(shown) if shown else 1.0
+        if covered > FEW:  # there is no room for all digits
+            made["dtick"] = 1 if covered > DECADES else "D2"
     if axis.limits is not None:
         made["range"] = [math.log10(end) if axis.log else end for end in axis.limits]
     if axis.ticks is not None:
@@ -153,7 +154,7 @@ def _(mark: Band) -> list[dict[str, Any]]:
 def _(mark: Points) -> list[dict[str, Any]]:
     marker: dict[str, Any] = {"symbol": mark.symbol, "color": f"@{mark.color}", "size": 9}
     if mark.sizes is not None:
-        marker["size"] = _numbers(mark.sizes)
+        marker |= {"size": _numbers(mark.sizes), "line": {"width": 0}}
     if mark.values is not None:
         bar = {"title": {"text": _text(mark.scale)}, "thickness": 12}
         marker |= {"color": _numbers(mark.values), "colorscale": "Viridis", "colorbar": bar}
@@ -188,8 +189,15 @@ def _(mark: UpperBounds) -> list[dict[str, Any]]:
     tails_x = [value for group in zip(mark.x, mark.x, nan, strict=True) for value in group]
     tails_y = [value for group in zip(mark.y, ends, nan, strict=True) for value in group]
     shared = {"type": "scatter", "opacity": mark.opacity, "legendgroup": mark.label}
-    bars = {"symbol": "line-ew-open", "size": 16, "line": {"width": 2, "color": color}}
-    heads = {"symbol": ["line-ew", "triangle-down", "line-ew"] * n, "size": 9, "color": color}
+    bars = {"symbol": "line-ew-open", "size": 16, "color": color, "line": {"width": 2}}
+    sizes = [0, 9, 0] * n  # a head at the end of each arrow alone
+    heads = {
+        "symbol": "triangle-down",
+        "size": sizes,
+        "color": color,
+        "opacity": 1,
+        "line": {"width": 0},
+    }
     return [
         {
             **shared,
@@ -266,6 +274,6 @@ def _line_label(mark: Line) -> dict[str, Any]:
 
 
 def _note(text: str) -> dict[str, Any]:
-    corner = {"xref": "paper", "yref": "paper", "x": 0.98, "y": 0.03}
-    ends = {"xanchor": "right", "yanchor": "bottom", "align": "right"}
+    corner = {"xref": "paper", "yref": "paper", "x": 0.02, "y": 0.98}
+    ends = {"xanchor": "left", "yanchor": "top", "align": "left"}
     return {"text": _text(text), "showarrow": False, **corner, **ends}

@@ -14,6 +14,7 @@ from vitrion.report.figures.search import candidate_figure
 from vitrion.report.figures.transport import arrhenius_figure, msd_figure, spatial_figure
 from vitrion.report.quantity import Quantity
 from vitrion.report.tables import Cell, Table, make_table, measured, quantified
+from vitrion.report.typeset import screw
 
 if TYPE_CHECKING:
     from vitrion.documents.amorphous import AmorphousDoc
@@ -130,8 +131,8 @@ def glass_section(reports: Reports) -> Section:
         make_table("Replicas of the glass", heads, [_glass_row(*item) for item in glasses]),
         make_table(
             "First neighbor shells, mean over the replicas",
-            ("pair", "distance (A) #", "first around second #", "second around first #"),
-            [row for report in reports if report.glasses for row in _shell_rows(report.glasses)],
+            ("pair X-Y", "distance (A) #", "X around Y #", "Y around X #"),
+            [row for r in reports if r.sound_glasses for row in _shell_rows(r.sound_glasses)],
         ),
     ]
     return Section(
@@ -233,7 +234,9 @@ def _crystal_row(rank: int, crystal: Polymorph) -> Row:
     ]
     return [
         measured(rank, "d"),
-        Cell("-") if group is None else Cell(f"{group.symbol} ({group.number})", group.number),
+        Cell("-")
+        if group is None
+        else Cell(f"{screw(group.symbol)} ({group.number})", group.number),
         measured(crystal.energy_above_hull_eV_per_atom, ".3f"),
         measured(crystal.energy_above_best_eV_per_atom, ".3f"),
         measured(crystal.density_g_cm3),

@@ -101,6 +101,8 @@ def _of_transport(report: MaterialReport) -> Iterable[Statement]:
             yield Statement("caution", at, result.regime.reason)
         for warning in result.warnings:
             yield Statement("caution", at, warning)
+    for remark in document.remarks:
+        yield Statement("doubt", about, remark)
     for run, error in document.failures.items():
         yield Statement("doubt", about, f"The run {run} failed and is left out: {error}")
     if document.plan is not None:
@@ -113,8 +115,8 @@ def _of_glasses(report: MaterialReport) -> Iterable[Statement]:
         for remark in glass.remarks:
             verdict: Verdict = "caution" if glass.is_amorphous else "doubt"
             yield Statement(verdict, f"{report.name} {number}", remark)
-    if 0 < len(report.glasses) < 3:
-        count = ("One replica", "Two replicas")[len(report.glasses) - 1]
+    if 0 < len(report.sound_glasses) < 3:
+        count = ("One replica", "Two replicas")[len(report.sound_glasses) - 1]
         text = f"{count} of the glass: three are needed to judge how glasses differ."
         yield Statement("caution", report.name, text)
 

@@ -19,6 +19,7 @@ _UNITS = (
     (re.compile(r"(?<![\w-])-(?=\d)"), "\u2212"),
 )
 _NUMBERS = re.compile(r"(?<=[A-Za-z)])(\d+)")
+_SCREW = re.compile(r"_(\d)")
 _LOWERED = {ord("0") + digit: 0x2080 + digit for digit in range(10)}
 _RAISED = str.maketrans(
     "-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
@@ -35,6 +36,11 @@ def typeset(text: str) -> str:
 def lowered(formula: str) -> str:
     """Return a formula with its numbers lowered, as plain text for figures."""
     return _NUMBERS.sub(lambda found: found.group(1).translate(_LOWERED), formula)
+
+
+def screw(symbol: str) -> str:
+    """Return the symbol of a space group with the numbers of its screw axes lowered."""
+    return _SCREW.sub(lambda found: found.group(1).translate(_LOWERED), symbol)
 
 
 def formula_html(formula: str) -> Markup:

@@ -26,7 +26,9 @@ BOND_PEAK = 20.0
 def pair_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     """Describe the partial pair distribution functions of each glass; None without a glass."""
     rows = tuple(
-        pair_panels(report.glasses, title=report.label) for report in reports if report.glasses
+        pair_panels(report.sound_glasses, title=report.label)
+        for report in reports
+        if report.sound_glasses
     )
     if not rows:
         return None
@@ -80,9 +82,9 @@ def _on_grid(
 def speciation_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     """Describe what the formers are bound to, in percent; None where there is no former."""
     named = [
-        (report.label, color, shares(report.glasses))
+        (report.label, color, shares(report.sound_glasses))
         for report, color in zip(reports, report_colors(reports), strict=True)
-        if report.glasses
+        if report.sound_glasses
     ]
     kinds = sorted(
         {kind for _, _, found in named for kind in found},

@@ -96,7 +96,8 @@ def _levels(document: SiteEnergyLandscapeDoc, name: str, limits: tuple[float, fl
         marks.append(Curve(x, y, kind, kind, width=1.0, opacity=faded, group=kind))
     marks.append(Line(0.0, color="ink", dash="solid"))
     gap, error = document.gap_eV.mean, document.gap_eV.error
-    note = f"gap {gap:.2f} eV" + (f" +- {error:.2f}" if error is not None else "")
+    # Above zero there is nothing on the side of the occupied sites, so the note stands there.
+    note = f"gap {gap:.2f} eV" + (f"\n+- {error:.2f} eV" if error is not None else "")
     note += f"\noverlap {document.overlap.mean:.2f}"
     x_axis = Axis("", limits=(-1.15, 1.15), ticks=NO_TICKS)
     y_axis = Axis(f"{document.mobile_species} site energy (eV)", limits=limits)

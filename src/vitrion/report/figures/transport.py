@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from vitrion.transport.result import TransportResult
 
 ROOM_K = 300.0
-FLAT = 10.0
-"""A curve that covers less than this factor is shown in two decades."""
+FLAT, MARGIN = 10.0, 1.5
+"""Half of the least factor that an axis of MSDs covers, and the room around the curves."""
 WIDTHS = (0.3, 1.0, 2.0, 3.0)
 """Widths of the lines of a jump network, the busiest hops last."""
 A2_PER_PS = 6.0 * 1000.0 * 10.0
@@ -197,28 +197,36 @@ def _point_note(point: ArrheniusPoint, quantity: Quantity, conducts: bool) -> st
 
 def msd_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     """Describe the MSDs of materials, one panel each; None where there are none."""
-    panels = tuple(
-        msd_panel(report.conductivity.results, title=report.label)
+    known = {
+        report.label: report.conductivity.results
         for report in reports
         if report.conductivity is not None and report.conductivity.results
-    )
-    if not panels:
+    }
+    if not known:
         return None
+    limits = _decades([result for results in known.values() for result in results])
+    panels = tuple(msd_panel(known[name], title=name, limits=limits) for name in known)
     return Figure(
         "msd",
         "Mean square displacements",
         "Of the mobile ions against lag, in double logarithmic scale, with the standard error "
         "over ions; dotted lines follow the diffusivity where the motion is diffusive, with its "
-        "95 % interval. A curve that stays flat belongs to ions that rattle in place.",
+        "95 % interval. All materials have one scale; a curve that stays flat belongs to ions "
+        "that rattle in place.",
         (panels,),
     )
 
 
-def msd_panel(results: TransportResult | Sequence[TransportResult], *, title: str = "") -> Panel:
+def msd_panel(
+    results: TransportResult | Sequence[TransportResult],
+    *,
+    title: str = "",
+    limits: tuple[float, float] | None = None,
+) -> Panel:
     """Describe MSDs with their errors, and the slope with its 95 % interval where diffusive.
 
     Of a single result the collective displacement is shown too; of several it is at hand but
-    hidden.
+    hidden. The limits are those of the MSD in A2, by default as the results need them.
     """
     several = [*results] if isinstance(results, Sequence) else [results]
     marks: list[Mark] = []
@@ -227,17 +235,18 @@ def msd_panel(results: TransportResult | Sequence[TransportResult], *, title: st
         marks += _displacements(result, color, alone=len(several) == 1)
     if len(several) == 1:
         title = title or f"{several[0].temperature_K:.0f} K"
-    y = Axis("MSD (A2)", log=True, limits=_decades([v for r in several for v in r.msd.msd_A2]))
+    y = Axis("MSD (A2)", log=True, limits=limits or _decades(several))
     return Panel(Axis("lag (ps)", log=True), y, tuple(marks), title)
 
 
-def _decades(values: Sequence[float]) -> tuple[float, float] | None:
-    """Return limits for values that cover little: rattling in place should look flat."""
-    found = [value for value in values if value > 0]
-    if not found or max(found) > FLAT * min(found):
+def _decades(results: Sequence[TransportResult]) -> tuple[float, float] | None:
+    """Return limits that hold all MSDs, two decades at least: rattling should look flat."""
+    found = [value for result in results for value in result.msd.msd_A2 if value > 0]
+    if not found:
         return None
     middle = math.sqrt(min(found) * max(found))
-    return middle / FLAT, middle * FLAT
+    half = max(MARGIN * math.sqrt(max(found) / min(found)), FLAT)
+    return middle / half, middle * half
 
 
 def _displacements(result: TransportResult, color: str, *, alone: bool) -> list[Mark]:
