@@ -207,6 +207,7 @@ def trust_lines(result: RunResult) -> list[str]:
 def _trust_conductivity(document: ConductivityDoc) -> list[str]:
     phase = PHASES.get(document.phase or "", "material").capitalize()
     lines = [] if document.arrhenius is None else [*document.arrhenius.refusals]
+    lines += document.remarks
     if document.trust is not None:
         lines.append(document.trust.statement)
     for at in document.results:

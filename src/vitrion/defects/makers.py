@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from atomate2.forcefields.neb import ForceFieldNebFromImagesMaker
 from atomate2.forcefields.utils import revert_default_dtype
-from jobflow import CURRENT_JOB, Flow, Job, Maker, Response, job
+from jobflow import CURRENT_JOB, Flow, Job, Maker, OutputReference, Response, job
 
 from vitrion.chemistry import default_mobile_species
 from vitrion.defects.bands import Band
@@ -280,15 +280,16 @@ class LandscapeMaker(Maker):
 
     def make(
         self,
-        structures: Sequence[Structure] | Structure,
+        structures: Sequence[Structure] | Structure | OutputReference,
         trajectories: Sequence[str] | Mapping[str, Any] = (),
     ) -> Flow:
         """Make the flow.
 
         Parameters
         ----------
-        structures : Structure or sequence of Structure
-            The crystal, or the replicas of the glass.
+        structures : Structure, sequence of Structure, or reference to a list of them
+            The crystal, or the replicas of the glass; how many a list holds to which there is but
+            a reference is found when it is there.
         trajectories : sequence of str or mapping, optional
             Dynamics of the first structure, for the density; or the ``trajectories`` of a
             ConductivityDoc, of which those of its first structure are taken.
@@ -303,18 +304,36 @@ class LandscapeMaker(Maker):
         InputError
             If the settings leave out pairs far apart.
         """
-        replicas = structures if isinstance(structures, (list, tuple)) else [structures]
         if "far" not in self.defect_maker.settings.kinds:
             raise InputError("A landscape needs pairs far apart: add 'far' to the kinds.")
+        documents: Any
+        if isinstance(structures, OutputReference):
+            jobs = [self.lay_out(structures)]
+            documents = jobs[0].output
+        else:
+            jobs = self._defect_jobs(structures)
+            documents = [defects.output for defects in jobs]
+        joined = join_landscape(documents, trajectories, self.defect_maker.settings.mobile)
+        return Flow([*jobs, joined], output=joined.output, name=self.name)
+
+    @job(name="lay out defects")
+    def lay_out(self, structures: list[Structure]) -> Response:
+        """Run the defects of each structure of a list before what waits for this job.
+
+        Its output is the list of their documents.
+        """
+        jobs = self._defect_jobs(structures)
+        return Response(output=[defects.output for defects in jobs], detour=Flow(jobs))
+
+    def _defect_jobs(self, structures: Sequence[Structure] | Structure) -> list[Job]:
+        replicas = structures if isinstance(structures, (list, tuple)) else [structures]
         jobs = []
         for k, structure in enumerate(replicas):
             defects = self.defect_maker.make(structure)
             if len(replicas) > 1:
                 defects.append_name(f" {k}")
             jobs.append(defects)
-        mobile = self.defect_maker.settings.mobile
-        joined = join_landscape([d.output for d in jobs], trajectories, mobile)
-        return Flow([*jobs, joined], output=joined.output, name=self.name)
+        return jobs
 
 
 @job(name="join landscape", output_schema=SiteEnergyLandscapeDoc)

@@ -69,7 +69,10 @@ class PairDistribution(BaseModel):
 
 
 class AmorphousDoc(VitrionDoc):
-    """One replica of a glass. ``structure`` is the relaxed cell."""
+    """One replica of a glass. ``structure`` is the relaxed cell.
+
+    Its phase is the one that was to be made; ``is_amorphous`` tells whether it was.
+    """
 
     key_fields: ClassVar[Mapping[str, str]] = {
         "is_amorphous": "is_amorphous",
@@ -140,12 +143,12 @@ class AmorphousDoc(VitrionDoc):
         Returns
         -------
         AmorphousDoc
-            Its phase follows from the verdict; packing, memory and verdict leave their remarks.
+            Packing, memory and verdict leave their remarks.
         """
         order, pdf = character.order, character.distributions
         document = cls.from_structure(
             meta_structure=structure,
-            phase="amorphous" if order.is_amorphous else "crystalline",
+            phase="amorphous",
             is_amorphous=order.is_amorphous,
             order_overlap=order.overlap,
             bragg_intensity=order.bragg,
@@ -156,6 +159,11 @@ class AmorphousDoc(VitrionDoc):
             **kwargs,
         )
         return document.model_copy(update={"remarks": [*document.remarks, *document.findings()]})
+
+    @property
+    def crystallized(self) -> bool:
+        """Whether it is surely no glass: not amorphous, in a cell that is large enough to tell."""
+        return not self.is_amorphous and (self.nsites or 0) >= SURE_VERDICT_ATOMS
 
     def findings(self) -> list[str]:
         """Return one sentence for each thing that went otherwise than in a sound glass."""

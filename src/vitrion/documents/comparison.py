@@ -67,6 +67,9 @@ class ComparisonDoc(VitrionDoc):
     claims: list[LandscapeClaim] = Field(
         default_factory=list, description="Tests of what flattens in the glass."
     )
+    remarks: list[str] = Field(
+        default_factory=list, description="Remarks of the conductivities that are compared."
+    )
 
     @classmethod
     def from_documents(cls, crystal: dict[str, Any], glass: dict[str, Any]) -> Self:
@@ -87,14 +90,15 @@ class ComparisonDoc(VitrionDoc):
         if not documents:
             raise InputError("There is nothing to compare: neither phase has a document.")
         source = next((d for d in documents if d.structure is not None), documents[0])
-        mobile = next((d.mobile for d in documents if isinstance(d, ConductivityDoc)), {})
+        measured = [d for d in documents if isinstance(d, ConductivityDoc)]
         uuids = [uuid for d in documents for uuid in d.provenance.job_uuids]
         return cls.from_structure(
             source.structure,
             material_id=source.material_id,
-            mobile=mobile,
+            mobile=next((d.mobile for d in measured), {}),
             ratios=conductivity_ratios(crystal.get("conductivity"), glass.get("conductivity")),
             claims=_claims(crystal.get("landscape"), glass.get("landscape")),
+            remarks=[remark for d in measured for remark in d.remarks],
             provenance=Provenance.collect(
                 source.provenance.potential, seeds=source.provenance.seeds, job_uuids=uuids
             ),

@@ -59,6 +59,11 @@ class ConductivityDoc(VitrionDoc):
     failures: dict[str, str] = Field(
         default_factory=dict, description="Runs that failed and are left out, and why."
     )
+    remarks: list[str] = Field(
+        default_factory=list,
+        description="What a reader must know of the structures, such as glasses left out because "
+        "they crystallized.",
+    )
 
     @classmethod
     def from_results(

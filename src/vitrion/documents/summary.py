@@ -55,7 +55,8 @@ class SummaryDoc(VitrionDoc):
         ----------
         documents
             Documents as they are in the material collections, with their ``document_id``; at least
-            one. A deprecated document counts only where a property has no other.
+            one. A deprecated document, and a glass that is not amorphous, counts only where a
+            property has no other.
         key_fields
             The ``key_fields`` of each kind of document, by property name.
 
@@ -91,7 +92,8 @@ class SummaryDoc(VitrionDoc):
 
 
 def _freshness(document: Mapping[str, Any]) -> tuple:
-    return not document.get("deprecated", False), document["last_updated"], document["document_id"]
+    sound = not document.get("deprecated", False) and document.get("is_amorphous") is not False
+    return sound, document["last_updated"], document["document_id"]
 
 
 def _figures(document: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from jobflow import Flow, Maker, job
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
 from vitrion.amorphous.settings import MeltQuenchSettings
 from vitrion.defects.geometry import face_distances
+from vitrion.documents.amorphous import AmorphousDoc
+from vitrion.errors import SimulationError
 from vitrion.flows.presets import get_preset
 from vitrion.potentials import get_potential
 from vitrion.transport.makers import ConductivityMaker
@@ -126,12 +128,58 @@ class GlassConductivityMaker(Maker):
         -------
         Flow
             Its output holds the :class:`~vitrion.documents.conductivity.ConductivityDoc` under
-            ``conductivity`` and the documents of the glasses under ``glasses``.
+            ``conductivity``, the documents of all glasses under ``glasses``, and the structures of
+            those that were measured under ``structures``: one that crystallized is left out.
         """
         glasses = self.glass_maker.make(structure, prev_dir=prev_dir)
-        measured = self.conductivity_maker.make([glass.structure for glass in glasses.output])
-        output = {"glasses": glasses.output, "conductivity": measured.output}
-        return Flow([glasses, measured], output=output, name=self.name)
+        chosen = choose_glasses(glasses.output)
+        measured = self.conductivity_maker.make(
+            chosen.output["structures"], remarks=chosen.output["remarks"]
+        )
+        output = {
+            "glasses": glasses.output,
+            "structures": chosen.output["structures"],
+            "conductivity": measured.output,
+        }
+        return Flow([glasses, chosen, measured], output=output, name=self.name)
+
+
+@job(name="choose glasses")
+def choose_glasses(glasses: Sequence[AmorphousDoc | dict[str, Any]]) -> dict[str, Any]:
+    """Leave out the replicas of a glass that crystallized.
+
+    Parameters
+    ----------
+    glasses : sequence of AmorphousDoc or dict
+        The replicas, as documents or as stored, in the order of the numbers in their jobs' names.
+
+    Returns
+    -------
+    dict
+        ``structures``, the list of cells to go on with, and ``remarks``: why others are left out,
+        and which cells look crystalline but are too small for that verdict to be sure.
+
+    Raises
+    ------
+    SimulationError
+        If none is left.
+    """
+    structures, remarks = [], []
+    for number, stored in enumerate(glasses):
+        glass = AmorphousDoc.model_validate(stored)
+        found = f"Glass {number} is crystalline (self-overlap {glass.order_overlap:.2f})"
+        if glass.crystallized:
+            remarks.append(f"{found} and is left out.")
+            continue
+        if not glass.is_amorphous:
+            remarks.append(f"{found} as far as a cell of {glass.nsites} atoms can tell; it counts.")
+        structures.append(glass.structure)
+    if not structures:
+        raise SimulationError(
+            f"No replica of the glass is amorphous, of {len(glasses)}: cool faster, melt longer or "
+            "hotter, or take a larger cell."
+        )
+    return {"structures": structures, "remarks": remarks}
 
 
 @dataclass

@@ -254,8 +254,7 @@ class IonConductorMaker(Maker):
         output["glass"] = measured
         if self.glass_landscape_maker is not None:
             landscape = self.glass_landscape_maker.make(
-                [glass.structure for glass in made.output["glasses"]],
-                trajectories=measured.trajectories,
+                made.output["structures"], trajectories=measured.trajectories
             )
             landscape.append_name("glass ", prepend=True)
             parts.append(landscape)
@@ -296,4 +295,6 @@ def _landscape_maker(
     potential: str, settings: DefectSettings, phase: Literal["crystalline", "amorphous"]
 ) -> LandscapeMaker:
     chosen = settings.model_copy(update={"phase": phase})
-    return LandscapeMaker(defect_maker=DefectMaker(potential=potential, settings=chosen))
+    # The jobs of a glass are made while the flow runs: the flow cannot name them after the glass.
+    name = "glass defects" if phase == "amorphous" else "defects"
+    return LandscapeMaker(defect_maker=DefectMaker(name, potential=potential, settings=chosen))

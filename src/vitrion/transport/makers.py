@@ -25,7 +25,7 @@ from vitrion.transport.parts import EQUILIBRATION, list_parts, read_rounds, run_
 from vitrion.transport.precision import Goal, plan_extension
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pymatgen.core import Structure
@@ -110,7 +110,10 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
 
     @job(output_schema=ConductivityDoc)
     def make(
-        self, structure: Structure | list[Structure], prev_dir: str | Path | None = None
+        self,
+        structure: Structure | list[Structure],
+        prev_dir: str | Path | None = None,
+        remarks: Sequence[str] = (),
     ) -> Response | ConductivityDoc:
         """Measure the conductivity.
 
@@ -121,6 +124,8 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
             whose spread is part of the error.
         prev_dir : str or Path, optional
             Directory of this very job, to continue it there.
+        remarks : sequence of str
+            What a reader must know of the structures, for the document.
 
         Returns
         -------
@@ -129,9 +134,11 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         """
         root = reachable(prev_dir) or self._own_directory()
         document, finished = self.advance(_as_list(structure), root)
+        document.remarks = list(remarks)
         if finished:
             return document
-        return Response(output=document, replace=self.make(structure, prev_dir=str(root)))
+        again = self.make(structure, prev_dir=str(root), remarks=document.remarks)
+        return Response(output=document, replace=again)
 
     def advance(self, structures: list[Structure], root: Path) -> tuple[ConductivityDoc, bool]:
         """Run one round, analyze, and write down the next; return whether that was the last.

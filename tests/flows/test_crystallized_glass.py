@@ -1,0 +1,97 @@
+"""A replica of a glass that crystallized takes no part, and says so."""
+
+import pytest
+
+from vitrion.amorphous.document import glass_document
+from vitrion.amorphous.pack import pack
+from vitrion.amorphous.start import melt_start
+from vitrion.defects.makers import DefectMaker, LandscapeMaker
+from vitrion.documents.base import document_classes
+from vitrion.documents.comparison import ComparisonDoc
+from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.documents.summary import SummaryDoc
+from vitrion.errors import SimulationError
+from vitrion.flows.conductivity import choose_glasses
+from vitrion.polymorphs.hull import shipped_crystals
+from vitrion.report.comparison import _density
+from vitrion.report.material import MaterialReport
+
+choose = choose_glasses.original
+
+
+@pytest.fixture(scope="module")
+def glass(crystal):
+    return glass_document(pack("Li2CO3", n_atoms=crystal.nsites, seed=1).structure)
+
+
+@pytest.fixture(scope="module")
+def crystal():
+    cell = next(
+        found
+        for found in shipped_crystals().values()
+        if found.composition.reduced_formula == "Li2CO3"
+    )
+    return glass_document(melt_start(cell, n_atoms=60).structure)
+
+
+def test_the_two_are_what_their_verdicts_say(glass, crystal):
+    assert glass.is_amorphous
+    assert not glass.crystallized
+    assert crystal.crystallized
+
+
+def test_a_crystallized_replica_is_left_out_with_its_reason(glass, crystal):
+    found = choose([glass, crystal.model_dump(), glass])
+    assert found["structures"] == [glass.structure, glass.structure]
+    assert found["remarks"] == [
+        f"Glass 1 is crystalline (self-overlap {crystal.order_overlap:.2f}) and is left out."
+    ]
+    assert choose([glass])["remarks"] == []
+
+
+def test_a_run_without_a_glass_ends_in_one_sentence(crystal):
+    with pytest.raises(SimulationError, match=r"^No replica of the glass is amorphous, of 2: cool"):
+        choose([crystal, crystal])
+
+
+def test_a_small_cell_counts_but_is_told(crystal):
+    small = crystal.model_copy(update={"nsites": 24})
+    found = choose([small])
+    assert len(found["structures"]) == 1
+    assert found["remarks"] == [
+        f"Glass 0 is crystalline (self-overlap {crystal.order_overlap:.2f}) as far as a cell of 24 "
+        "atoms can tell; it counts."
+    ]
+
+
+def test_the_comparison_and_the_averages_know(glass, crystal):
+    remarks = choose([crystal, glass])["remarks"]
+    measured = ConductivityDoc.from_results(glass.structure, {}, phase="amorphous", remarks=remarks)
+    compared = ComparisonDoc.from_documents({}, {"conductivity": measured})
+    assert compared.remarks == remarks
+    report = MaterialReport.from_documents([glass, crystal])
+    assert len(report.glasses) == 2
+    assert report.sound_glasses == (glass,)
+    assert _density(report).value == pytest.approx(glass.density_relaxed_g_per_cm3)
+
+
+def test_a_summary_takes_its_figures_from_the_glass(glass, crystal):
+    keys = {name: cls.key_fields for name, cls in document_classes().items()}
+    stored = [
+        {**document.model_dump(mode="json"), "document_id": name}
+        for name, document in (("a", glass), ("b", crystal))
+    ]
+    summary = SummaryDoc.from_documents(stored, keys)
+    assert summary.values["is_amorphous"] is True
+    assert summary.document_ids["amorphous"] == ["a", "b"]
+
+
+def test_a_landscape_is_laid_out_for_as_many_glasses_as_there_are(glass, crystal):
+    """The flow does not know how many replicas crystallize: their jobs are made as it runs."""
+    maker = LandscapeMaker(defect_maker=DefectMaker("glass defects"))
+    chosen = choose_glasses([glass, crystal, glass])
+    flow = maker.make(chosen.output["structures"])
+    assert [job.name for job in flow.jobs] == ["lay out defects", "join landscape"]
+    response = LandscapeMaker.lay_out.original(maker, [glass.structure] * 2)
+    assert [job.name for job in response.detour.jobs] == ["glass defects 0", "glass defects 1"]
+    assert response.output == [job.output for job in response.detour.jobs]
