@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from vitrion.documents.base import StoredStructure, VitrionDoc
 from vitrion.generation.candidate import Origin
+from vitrion.renamed import or_former
 
 
 class SpaceGroupAt(BaseModel):
@@ -33,7 +34,9 @@ class Polymorph(BaseModel):
     )
     max_force_eV_per_A: float = Field(description="Largest force left on an atom in eV/A.")
     space_groups: list[SpaceGroupAt] = Field(description="Symmetry at several tolerances.")
-    density_g_cm3: float = Field(description="Density in g/cm3.")
+    density_g_per_cm3: float = Field(
+        validation_alias=or_former("density_g_per_cm3"), description="Density in g/cm3."
+    )
     volume_per_atom_A3: float = Field(description="Volume per atom in A3.")
     coordination: dict[str, dict[str, float]] = Field(
         description="For each element, the share of its atoms with each set of more "
@@ -45,6 +48,26 @@ class Polymorph(BaseModel):
         description="Number of relaxations made when it was first found, this one included."
     )
     origins: list[Origin] = Field(description="Origins of the first candidates that led to it.")
+
+
+class Stability(BaseModel):
+    """Phonons of a crystal, and its bonds in a short run."""
+
+    supercell: list[int] = Field(description="Cells along each axis.")
+    n_atoms: int = Field(description="Atoms of the supercell.")
+    lowest_phonon_per_cm: float = Field(
+        description="Lowest frequency at the wave vectors of the supercell in 1/cm; negative where "
+        "it is imaginary. Some 1/cm either way are the error of the displacements."
+    )
+    highest_phonon_per_cm: float = Field(description="Highest frequency in 1/cm.")
+    temperature_K: float = Field(description="Temperature of the run in K.")
+    duration_ps: float = Field(description="Duration of the run in ps.")
+    coordination_before: dict[str, dict[str, float]] = Field(
+        description="Neighbors of the atoms at rest, as in Polymorph."
+    )
+    coordination_during: list[dict[str, dict[str, float]]] = Field(
+        description="The same at evenly spaced times of the run."
+    )
 
 
 class HullReference(BaseModel):
@@ -67,6 +90,9 @@ class PolymorphDoc(VitrionDoc):
     property_name: str = "polymorphs"
 
     polymorphs: list[Polymorph] = Field(description="Different crystals by rising energy.")
+    stability: Stability | None = Field(
+        None, description="Tests of the best crystal; None where they were not asked for."
+    )
     references: list[HullReference] = Field(
         default_factory=list, description="Phases of the hull, relaxed with the same potential."
     )

@@ -59,6 +59,10 @@ def make_document(
         "phase": "crystalline",
         "provenance": Provenance.collect(get_potential(potential), seeds={"search": seed}),
     }
+    if groups and settings.stability:
+        from vitrion.polymorphs.stability import stability
+
+        fields["stability"] = stability(groups[0].structure, potential, seed=seed)
     if not groups:
         return PolymorphDoc.from_composition(formula, **fields)
     return PolymorphDoc.from_structure(groups[0].structure, **fields)
@@ -82,7 +86,7 @@ def _polymorph(group: Group, hull_energy: float | None, best_energy: float) -> P
             SpaceGroupAt(tolerance_A=tolerance, number=number, symbol=symbol)
             for tolerance, number, symbol in space_groups(structure)
         ],
-        density_g_cm3=float(structure.density),
+        density_g_per_cm3=float(structure.density),
         volume_per_atom_A3=structure.volume / len(structure),
         coordination=coordination(structure),
         times_found=group.count,

@@ -96,9 +96,13 @@ def search(
 
 def polish(state: SearchState, potential: BatchPotential, settings: SearchSettings) -> None:
     """Relax the best crystals tightly, so that their order does not hang on leftover forces."""
-    groups = state.ranked[: settings.polished]
+    groups = state.ranked[: max(settings.polished, int(settings.stability))]
     tight = settings.relax.model_copy(update={"force_tolerance_eV_per_A": 0.01, "max_steps": 1000})
     results = relax_many([group.structure for group in groups], potential, tight)
+    if results and settings.stability:  # phonons want no force left
+        still = tight.model_copy(update={"force_tolerance_eV_per_A": 0.002, "max_steps": 2000})
+        lowest = min(range(len(results)), key=lambda i: results[i].energy_per_atom_eV)
+        (results[lowest],) = relax_many([results[lowest].structure], potential, still)
     for group, result in zip(groups, results, strict=True):
         # A soft crystal may keep forces above 0.01 eV/A; it is still better relaxed than before.
         if (

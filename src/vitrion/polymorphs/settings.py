@@ -58,6 +58,9 @@ class SearchSettings(BaseModel):
     polished: int = Field(
         5, ge=0, description="Best crystals relaxed to 0.01 eV/A before they are ranked."
     )
+    stability: bool = Field(
+        False, description="Whether phonons and 4 ps at 300 K of the best crystal are computed."
+    )
     drop_triclinic: bool = Field(
         False, description="Whether crystals that are P1 at 0.1 A are left out of the ranking."
     )

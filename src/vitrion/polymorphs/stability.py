@@ -1,0 +1,103 @@
+"""Whether a crystal stays what it is: phonons, and a short run at room temperature."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitrion.documents.polymorph import Stability
+from vitrion.polymorphs.describe import coordination
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from pymatgen.core import Structure
+
+    from vitrion.potentials.spec import PotentialSpec
+
+SHORTEST_A = 7.5
+"""Sides of the supercell are at least this long."""
+FRICTION_PER_FS = 0.01
+LOOKS = 8
+
+
+def stability(
+    structure: Structure,
+    potential: str | PotentialSpec | None = None,
+    *,
+    temperature_K: float = 300.0,
+    duration_ps: float = 4.0,
+    seed: int = 0,
+) -> Stability:
+    """Look for soft modes of a relaxed crystal, and at its bonds in a short run.
+
+    Phonons by finite displacements at the wave vectors that fit into the supercell, and Langevin
+    dynamics of that supercell at constant volume. Leftover forces of the relaxation show as
+    imaginary modes: relax to 0.002 eV/A first.
+
+    Parameters
+    ----------
+    structure : Structure
+        Relaxed with the potential.
+    potential : str or PotentialSpec, optional
+    temperature_K, duration_ps : float
+        Of the run.
+    seed : int
+    """
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    from vitrion.potentials import load_calculator
+
+    atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
+    sides = 1.0 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
+    repeat = [max(1, int(np.ceil(SHORTEST_A / side))) for side in sides]
+    frequencies = _phonons_per_cm(atoms, load_calculator(potential, dtype="float64"), repeat)
+    hot = atoms.repeat(repeat)
+    hot.calc = load_calculator(potential)
+    return Stability(
+        supercell=repeat,
+        n_atoms=len(hot),
+        lowest_phonon_per_cm=float(frequencies.min()),
+        highest_phonon_per_cm=float(frequencies.max()),
+        temperature_K=temperature_K,
+        duration_ps=duration_ps,
+        coordination_before=coordination(structure),
+        coordination_during=_run(hot, temperature_K, duration_ps, seed),
+    )
+
+
+def _phonons_per_cm(atoms: Atoms, calculator: Any, repeat: list[int]) -> np.ndarray:
+    """Return frequencies ``(q, 3n)``; imaginary ones are negative."""
+    from ase import units
+    from ase.phonons import Phonons
+
+    with tempfile.TemporaryDirectory() as folder:
+        phonons = Phonons(atoms, calculator, supercell=repeat, delta=0.01, name=f"{folder}/moved")
+        phonons.run()
+        phonons.read(acoustic=True)
+    grid = np.stack(np.meshgrid(*[np.arange(n) / n for n in repeat], indexing="ij"), -1)
+    return np.array(phonons.band_structure(grid.reshape(-1, 3), verbose=False)) / units.invcm
+
+
+def _run(
+    atoms: Atoms, temperature_K: float, duration_ps: float, seed: int
+) -> list[dict[str, dict[str, float]]]:
+    """Return the coordination at several times of a run."""
+    from ase import units
+    from ase.md.langevin import Langevin
+    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    rng = np.random.default_rng(seed)
+    # Half of this goes into the potential energy at once.
+    MaxwellBoltzmannDistribution(atoms, temperature_K=2 * temperature_K, rng=rng)
+    friction = FRICTION_PER_FS / units.fs
+    dynamics = Langevin(
+        atoms, 2 * units.fs, temperature_K=temperature_K, friction=friction, rng=rng
+    )
+    seen = []
+    for _ in range(LOOKS):
+        dynamics.run(max(1, round(duration_ps * 500 / LOOKS)))
+        seen.append(coordination(AseAtomsAdaptor.get_structure(atoms)))
+    return seen

@@ -1,0 +1,26 @@
+"""Phonons and a short run of the winner, with the shipped potential."""
+
+from __future__ import annotations
+
+from vitrion.polymorphs.hull import shipped_references
+from vitrion.polymorphs.relax import RelaxSettings, relax_many
+from vitrion.polymorphs.stability import stability
+
+
+def test_rock_salt_stays_and_stretched_it_is_soft():
+    from vitrion.potentials.batch import load_batch_potential
+
+    potential = load_batch_potential("vitrion-lipof", symbols=["Li", "F"])
+    tight = RelaxSettings(force_tolerance_eV_per_A=0.002)
+    (rock_salt,) = relax_many([shipped_references()["LiF"]], potential, tight)
+    found = stability(rock_salt.structure, "vitrion-lipof", duration_ps=0.1)
+    assert found.lowest_phonon_per_cm > -5
+    assert 300 < found.highest_phonon_per_cm < 900  # measured LO mode: 660/cm
+    assert found.n_atoms == 2 * found.supercell[0] * found.supercell[1] * found.supercell[2]
+    assert found.coordination_before["Li"] == {"F6": 1.0}
+    assert len(found.coordination_during) == 8
+    assert found.coordination_during[-1]["Li"]["F6"] > 0.7  # a few bonds stretch past the limit
+    stretched = rock_salt.structure.copy()
+    stretched.scale_lattice(1.6 * stretched.volume)
+    soft = stability(stretched, "vitrion-lipof", duration_ps=0.02)
+    assert soft.lowest_phonon_per_cm < -20
