@@ -107,7 +107,7 @@ def main() -> None:
             shortest = min(doc.networks[0].hops, key=lambda hop: hop.length_A)
             found = {
                 "Frenkel pair, far": doc.frenkel.minimum_eV if doc.frenkel else None,
-                "Schottky": schottky_energy(study.host, calculator, settings.fmax_eV_A),
+                "Schottky": schottky_energy(study.host, calculator, settings.fmax_eV_per_A),
                 "Li vacancy migration": shortest.forward_barrier_eV,
                 "insertion at 0 V": doc.insertion.minimum_eV if doc.insertion else None,
                 "vacancy at 0 V": doc.vacancy.minimum_eV if doc.vacancy else None,

@@ -74,7 +74,7 @@ def study(structure, phase, arguments, number):
         phase=phase,
         kinds=("insertion", "far") if arguments.quick else ("insertion", "vacancy", "far"),
         anneal=False if arguments.quick else None,
-        fmax_eV_A=0.06 if arguments.quick else 0.03,
+        fmax_eV_per_A=0.06 if arguments.quick else 0.03,
         convergence_sides_A=() if arguments.quick else (7.5,),
         barriers=("vacancy",) if arguments.barriers else (),
         max_sites=arguments.max_sites,

@@ -36,7 +36,7 @@ def main(potential: str = "vitrion-lipof") -> None:
         min_radius_A=1.6,
         supercell_side_A=SIDE_A,
         convergence_sides_A=(),
-        fmax_eV_A=FMAX_EV_A,
+        fmax_eV_per_A=FMAX_EV_A,
         chemical_potential_eV=mu,
     )
     start = time.process_time()

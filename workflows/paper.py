@@ -37,7 +37,7 @@ def toy_maker() -> IonConductorMaker:
             "equilibrate_ps": 0.02,
             "relax_fmax_eV_per_A": 0.1,
         },
-        defects={"max_sites": 1, "fmax_eV_A": 0.4, "anneal": False},
+        defects={"max_sites": 1, "fmax_eV_per_A": 0.4, "anneal": False},
         settings=MDSettings(save_interval_fs=20),
         equilibration_ps=0.0,
         first_ps=0.4,

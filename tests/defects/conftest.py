@@ -19,7 +19,7 @@ def calculator() -> LennardJones:
 
 @pytest.fixture
 def relax(calculator) -> AseRelaxer:
-    return AseRelaxer(calculator, fmax_eV_A=0.02)
+    return AseRelaxer(calculator, fmax_eV_per_A=0.02)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def cubic():
 
 @pytest.fixture
 def relax_field():
-    return AseRelaxer(Field(), fmax_eV_A=0.005)
+    return AseRelaxer(Field(), fmax_eV_per_A=0.005)
 
 
 def test_direct_hops_of_simple_cubic_fcc_and_bcc():
@@ -172,7 +172,7 @@ def test_vacancy_barriers_of_a_known_field_percolate_in_order(cubic, relax_field
 
 def test_symmetry_saves_bands_and_keeps_their_number(cubic):
     field = Field()
-    relax = AseRelaxer(field, fmax_eV_A=0.005)
+    relax = AseRelaxer(field, fmax_eV_per_A=0.005)
     host = prepare_host(cubic, "Li", relax, supercell_side_A=8.0)
     settings = EnergySettings(rattle_A=0.0)
     carriers = vacancy_carriers(host, defect_energies(host, vacancies(host), relax, settings))

@@ -22,7 +22,7 @@ def document(occupied, empty, pairs, *, noise=0.0, phase="amorphous", mu=-1.0, f
             separation="far",
             energy_eV=empty[s] - occupied[i] + noise * rng.standard_normal(),
             converged=True,
-            max_force_eV_A=0,
+            max_force_eV_per_A=0,
             n_steps=1,
         )
         for i, s in pairs
@@ -37,7 +37,7 @@ def document(occupied, empty, pairs, *, noise=0.0, phase="amorphous", mu=-1.0, f
                 annealing_energy_eV=-0.1,
                 charge_transferred=1,
                 converged=True,
-                max_force_eV_A=0,
+                max_force_eV_per_A=0,
                 n_steps=1,
             )
         )
@@ -50,7 +50,7 @@ def document(occupied, empty, pairs, *, noise=0.0, phase="amorphous", mu=-1.0, f
                 energy_eV=-energy,
                 charge_transferred=-1,
                 converged=True,
-                max_force_eV_A=0,
+                max_force_eV_per_A=0,
                 n_steps=1,
             )
         )
@@ -60,7 +60,7 @@ def document(occupied, empty, pairs, *, noise=0.0, phase="amorphous", mu=-1.0, f
         phase=phase,
         mobile_species=formula,
         host_energy_eV=0,
-        host_max_force_eV_A=0,
+        host_max_force_eV_per_A=0,
         sites=[
             CandidateSite(frac_coords=(0, 0, s / 99), radius_A=1, source="voronoi")
             for s in range(len(empty))

@@ -21,9 +21,9 @@ SETTINGS = DefectSettings(
     max_sites=1,
     min_radius_A=1.6,
     supercell_side_A=7.5,
-    fmax_eV_A=0.05,
+    fmax_eV_per_A=0.05,
     chemical_potential_eV=-1.95,
-    barriers=BarrierSettings(n_between=1, fmax_eV_A=0.1),
+    barriers=BarrierSettings(n_between=1, fmax_eV_per_A=0.1),
 )
 
 

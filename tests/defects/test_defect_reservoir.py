@@ -86,8 +86,8 @@ def test_batches_relax_to_the_same_place_as_one_by_one(crystal, calculator):
     start.make_supercell(2)
     start.remove_sites([0])
     start.perturb(0.05, seed=1)
-    single = AseRelaxer(calculator, fmax_eV_A=0.005)([start])[0]
-    many = BatchRelaxer(batched(calculator), fmax_eV_A=0.005, max_steps=500)([start, crystal])
+    single = AseRelaxer(calculator, fmax_eV_per_A=0.005)([start])[0]
+    many = BatchRelaxer(batched(calculator), fmax_eV_per_A=0.005, max_steps=500)([start, crystal])
     assert many[0].converged
     assert many[0].energy_eV == pytest.approx(single.energy_eV, abs=1e-3)
     assert len(many[1].structure) == len(crystal)

@@ -88,10 +88,10 @@ def test_a_summary_takes_its_figures_from_the_glass(glass, crystal):
 
 def test_a_landscape_is_laid_out_for_as_many_glasses_as_there_are(glass, crystal):
     """The flow does not know how many replicas crystallize: their jobs are made as it runs."""
-    maker = LandscapeMaker(defect_maker=DefectMaker("glass defects"))
+    maker = LandscapeMaker(defect_maker=DefectMaker())
     chosen = choose_glasses([glass, crystal, glass])
     flow = maker.make(chosen.output["structures"])
     assert [job.name for job in flow.jobs] == ["lay out defects", "join landscape"]
     response = LandscapeMaker.lay_out.original(maker, [glass.structure] * 2)
-    assert [job.name for job in response.detour.jobs] == ["glass defects 0", "glass defects 1"]
+    assert [job.name for job in response.detour.jobs] == ["defects 0", "defects 1"]
     assert response.output == [job.output for job in response.detour.jobs]

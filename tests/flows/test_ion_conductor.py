@@ -29,7 +29,7 @@ def maker():
             "relax_fmax_eV_per_A": 0.1,
         },
         search={"candidates": {"random": 2}, "hosts": 0, "formula_units": (2,)},
-        defects={"max_sites": 1, "fmax_eV_A": 0.4, "kinds": ("insertion", "vacancy", "far")},
+        defects={"max_sites": 1, "fmax_eV_per_A": 0.4, "kinds": ("insertion", "vacancy", "far")},
         equilibration_ps=0.1,
         first_ps=1.0,
         reference_potential=None,

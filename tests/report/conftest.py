@@ -97,7 +97,7 @@ def polymorphs(structure):
             energy_above_best_eV_per_atom=energy,
             max_force_eV_per_A=0.01,
             space_groups=[SpaceGroupAt(tolerance_A=0.1, number=rank, symbol=f"P{rank}")],
-            density_g_cm3=200.0 / volume / 6,
+            density_g_per_cm3=200.0 / volume / 6,
             volume_per_atom_A3=volume,
             coordination={"P": {"F2O2": 1.0}},
             times_found=found,
@@ -143,7 +143,7 @@ def defects(structure, phase, gap, rng):
             formation_energy_eV=energy,
             charge_transferred={"insertion": 1, "vacancy": -1, "frenkel": 0}[kind],
             converged=True,
-            max_force_eV_A=0.01,
+            max_force_eV_per_A=0.01,
             n_steps=10,
         )
         for kind, values in energies.items()
@@ -179,7 +179,7 @@ def defects(structure, phase, gap, rng):
         phase=phase,
         mobile_species="Li",
         host_energy_eV=-100.0,
-        host_max_force_eV_A=0.01,
+        host_max_force_eV_per_A=0.01,
         sites=[],
         records=records,
         reservoir=Reservoir(species="Li", chemical_potential_eV=-1.9, source="bcc Li"),

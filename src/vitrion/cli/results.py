@@ -122,7 +122,7 @@ def polymorph_table(document: PolymorphDoc, most: int) -> Table:
             str(rank),
             crystal.space_groups[-1].symbol,
             "-" if above is None else f"{above:.3f}",
-            f"{crystal.density_g_cm3:.2f}",
+            f"{crystal.density_g_per_cm3:.2f}",
             str(crystal.times_found),
         )
     return table

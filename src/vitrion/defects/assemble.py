@@ -70,7 +70,7 @@ def assemble(
         unit_cell=host.unit_cell if is_crystal else None,
         supercell=host.repeats,
         host_energy_eV=host.energy_eV,
-        host_max_force_eV_A=host.max_force_eV_A,
+        host_max_force_eV_per_A=host.max_force_eV_per_A,
         sites=[site.document() for site in sites],
         records=records,
         relaxed_structures={defect.record.label: defect.structure for defect in defects},

@@ -12,6 +12,7 @@ from vitrion.defects.geometry import minimum_image
 from vitrion.defects.ledger import Ledger, fingerprint
 from vitrion.defects.relaxation import describe
 from vitrion.documents.defects import DefectRecord
+from vitrion.renamed import read_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -125,7 +126,7 @@ def _relax_batch(
     return [
         {
             "energy_eV": result.energy_eV,
-            "max_force_eV_A": result.max_force_eV_A,
+            "max_force_eV_per_A": result.max_force_eV_per_A,
             "n_steps": result.n_steps,
             "converged": result.converged,
             "frac_coords": np.round(result.structure.frac_coords, 7).tolist(),
@@ -159,7 +160,7 @@ def _defect(host: Host, edit: Edit, result: dict) -> Defect:
         recombined=seen.healed and bool(edit.add) and bool(edit.remove),
         interstitial_frac_coords=[(float(x), float(y), float(z)) for x, y, z in seen.interstitials],
         converged=result["converged"],
-        max_force_eV_A=result["max_force_eV_A"],
+        max_force_eV_per_A=read_field(result, "max_force_eV_per_A"),
         n_steps=result["n_steps"],
     )
     return Defect(record, structure)

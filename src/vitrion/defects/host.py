@@ -32,7 +32,7 @@ class Host:
     ----------
     structure : Structure
         The cell; for a crystal a supercell of ``unit_cell``.
-    energy_eV, max_force_eV_A : float
+    energy_eV, max_force_eV_per_A : float
         Of ``structure``.
     mobile : str
         Element whose defects are made.
@@ -47,7 +47,7 @@ class Host:
 
     structure: Structure
     energy_eV: float
-    max_force_eV_A: float
+    max_force_eV_per_A: float
     mobile: str
     phase: Literal["crystalline", "amorphous"]
     unit_cell: Structure
@@ -119,7 +119,7 @@ def prepare_host(
     *,
     phase: Literal["crystalline", "amorphous"] | None = None,
     supercell_side_A: float = 10.0,
-    force_bound_eV_A: float = FORCE_BOUND_EV_A,
+    force_bound_eV_per_A: float = FORCE_BOUND_EV_A,
     symprec_A: float = 0.01,
 ) -> Host:
     """Check a structure, finish its relaxation at fixed cell, and repeat it if it is a crystal.
@@ -134,7 +134,7 @@ def prepare_host(
         By default amorphous where the structure has no symmetry but translations.
     supercell_side_A : float
         Least distance of opposite faces of a crystal's supercell.
-    force_bound_eV_A : float
+    force_bound_eV_per_A : float
         Largest force that a relaxed structure may start with.
     symprec_A : float
         Tolerance of the symmetry search.
@@ -158,23 +158,24 @@ def prepare_host(
         phase = "amorphous" if group.is_trivial else "crystalline"
     check_request(plain, mobile, amorphous=phase == "amorphous")
     first = relax([plain], max_steps=0)[0]
-    if first.max_force_eV_A > force_bound_eV_A:
+    if first.max_force_eV_per_A > force_bound_eV_per_A:
         raise InputError(
-            f"The host is not relaxed with this potential (a force of {first.max_force_eV_A:.2f} "
-            f"eV/A, more than {force_bound_eV_A:g}): relax it first."
+            "The host is not relaxed with this potential (a force of "
+            f"{first.max_force_eV_per_A:.2f} eV/A, more than {force_bound_eV_per_A:g}): relax it "
+            "first."
         )
     polished = relax([plain])[0]
     if not polished.converged:
         raise SimulationError(
             f"The host did not relax in {polished.n_steps} steps (largest force "
-            f"{polished.max_force_eV_A:.3f} eV/A): allow more steps."
+            f"{polished.max_force_eV_per_A:.3f} eV/A): allow more steps."
         )
     unit_cell = polished.structure
     if phase == "amorphous":
         return Host(
             structure=unit_cell,
             energy_eV=polished.energy_eV,
-            max_force_eV_A=polished.max_force_eV_A,
+            max_force_eV_per_A=polished.max_force_eV_per_A,
             mobile=mobile,
             phase=phase,
             unit_cell=unit_cell,
@@ -198,7 +199,7 @@ def repeat_host(
     return Host(
         structure=supercell,
         energy_eV=still.energy_eV,
-        max_force_eV_A=still.max_force_eV_A,
+        max_force_eV_per_A=still.max_force_eV_per_A,
         mobile=mobile,
         phase="crystalline",
         unit_cell=unit_cell,

@@ -61,7 +61,7 @@ class ForceFieldBands:
     def __post_init__(self) -> None:
         self._maker = ForceFieldNebFromImagesMaker(
             **force_field(self.potential, **self.calculator_kwargs),
-            relax_kwargs={"fmax": self.settings.fmax_eV_A},
+            relax_kwargs={"fmax": self.settings.fmax_eV_per_A},
             steps=self.settings.max_steps,
             neb_kwargs={"climb": self.settings.climb, "method": "improvedtangent", "k": 1.0},
             traj_interval=NEVER,

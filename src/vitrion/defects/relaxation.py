@@ -28,7 +28,7 @@ class Relaxed:
     structure : Structure
         Same sites in the same order as before.
     energy_eV : float
-    max_force_eV_A : float
+    max_force_eV_per_A : float
         Largest force on an atom at the end.
     n_steps : int
     converged : bool
@@ -36,7 +36,7 @@ class Relaxed:
 
     structure: Structure
     energy_eV: float
-    max_force_eV_A: float
+    max_force_eV_per_A: float
     n_steps: int
     converged: bool
 
@@ -57,7 +57,7 @@ class AseRelaxer:
     Parameters
     ----------
     calculator : Calculator
-    fmax_eV_A : float
+    fmax_eV_per_A : float
         Largest force on an atom that counts as relaxed.
     max_steps : int
         Steps after which a relaxation is given up, not converged.
@@ -66,7 +66,7 @@ class AseRelaxer:
     """
 
     calculator: Calculator
-    fmax_eV_A: float = 0.02
+    fmax_eV_per_A: float = 0.02
     max_steps: int = 300
     max_step_A: float = 0.2
 
@@ -84,9 +84,9 @@ class AseRelaxer:
         atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
         atoms.calc = self.calculator
         n_steps = 0
-        if max_steps and _largest(atoms.get_forces()) > self.fmax_eV_A:
+        if max_steps and _largest(atoms.get_forces()) > self.fmax_eV_per_A:
             optimizer = LBFGS(atoms, logfile=os.devnull, maxstep=self.max_step_A)
-            optimizer.run(fmax=self.fmax_eV_A, steps=max_steps)
+            optimizer.run(fmax=self.fmax_eV_per_A, steps=max_steps)
             n_steps = optimizer.nsteps
         last = _largest(atoms.get_forces())
         relaxed = structure.copy()
@@ -95,9 +95,9 @@ class AseRelaxer:
         return Relaxed(
             structure=relaxed,
             energy_eV=float(atoms.get_potential_energy()),
-            max_force_eV_A=last,
+            max_force_eV_per_A=last,
             n_steps=n_steps,
-            converged=last <= self.fmax_eV_A,
+            converged=last <= self.fmax_eV_per_A,
         )
 
 
@@ -109,14 +109,14 @@ class BatchRelaxer:
     ----------
     potential : BatchPotential
         See :func:`vitrion.potentials.batch.batched`.
-    fmax_eV_A, max_steps
+    fmax_eV_per_A, max_steps
         As in :class:`AseRelaxer`.
     batch_atoms : int
         Atoms in one call of the model.
     """
 
     potential: BatchPotential
-    fmax_eV_A: float = 0.02
+    fmax_eV_per_A: float = 0.02
     max_steps: int = 300
     batch_atoms: int = 4000
 
@@ -128,7 +128,7 @@ class BatchRelaxer:
 
         limit = self.max_steps if max_steps is None else max_steps
         settings = RelaxSettings(
-            force_tolerance_eV_per_A=self.fmax_eV_A,
+            force_tolerance_eV_per_A=self.fmax_eV_per_A,
             max_steps=limit + 1,  # it counts evaluations, the first among them
             relax_cell=False,
             batch_atoms=self.batch_atoms,
@@ -138,7 +138,7 @@ class BatchRelaxer:
             Relaxed(
                 structure=result.structure,
                 energy_eV=result.energy_eV,
-                max_force_eV_A=result.max_force_eV_per_A,
+                max_force_eV_per_A=result.max_force_eV_per_A,
                 n_steps=result.steps - 1,
                 converged=result.failure is None,
             )

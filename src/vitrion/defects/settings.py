@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vitrion.renamed import or_former
+
 
 class BarrierSettings(BaseModel):
     """How the barriers between neighboring sites are found."""
@@ -20,7 +22,12 @@ class BarrierSettings(BaseModel):
     max_hops: int | None = Field(
         None, ge=1, description="Compute the shortest distinct hops only; None computes all."
     )
-    fmax_eV_A: float = Field(0.05, gt=0, description="Largest force of a relaxed band in eV/A.")
+    fmax_eV_per_A: float = Field(
+        0.05,
+        gt=0,
+        validation_alias=or_former("fmax_eV_per_A"),
+        description="Largest force of a relaxed band in eV/A.",
+    )
     max_steps: int = Field(200, ge=1, description="Steps after which a band is given up.")
     climb: bool = Field(True, description="Whether the highest image climbs to the saddle point.")
 
@@ -50,9 +57,17 @@ class DefectSettings(BaseModel):
         (7.5,), description="Other such distances at which the lowest defects are computed again."
     )
     symprec_A: float = Field(0.01, gt=0, description="Tolerance of the symmetry search in A.")
-    fmax_eV_A: float = Field(0.03, gt=0, description="Largest force that counts as relaxed, eV/A.")
-    force_bound_eV_A: float = Field(
-        0.15, gt=0, description="Largest force in eV/A that the host may come with."
+    fmax_eV_per_A: float = Field(
+        0.03,
+        gt=0,
+        validation_alias=or_former("fmax_eV_per_A"),
+        description="Largest force that counts as relaxed, eV/A.",
+    )
+    force_bound_eV_per_A: float = Field(
+        0.15,
+        gt=0,
+        validation_alias=or_former("force_bound_eV_per_A"),
+        description="Largest force in eV/A that the host may come with.",
     )
     max_steps: int = Field(300, ge=1, description="Steps after which a relaxation is given up.")
     rattle_A: float = Field(

@@ -110,7 +110,7 @@ def study_defects(
     check_request(structure, mobile, amorphous=settings.phase == "amorphous")
     _check_potential(potential, structure)
     ledger = Ledger(None if directory is None else Path(directory) / LEDGER_FILE)
-    context = f"{_identity(potential)} {settings.fmax_eV_A} {settings.max_steps}"
+    context = f"{_identity(potential)} {settings.fmax_eV_per_A} {settings.max_steps}"
     relax = _relaxer(calculator, settings)
     host = prepare_host(
         structure,
@@ -118,7 +118,7 @@ def study_defects(
         RememberedRelaxer(relax, ledger, context),
         phase=settings.phase,
         supercell_side_A=settings.supercell_side_A,
-        force_bound_eV_A=settings.force_bound_eV_A,
+        force_bound_eV_per_A=settings.force_bound_eV_per_A,
         symprec_A=settings.symprec_A,
     )
     work = _Work(host, relax, settings, ledger, context, on_progress)
@@ -269,10 +269,10 @@ def distinct_sites(defects: Sequence[Defect]) -> list[int] | None:
 
 def _relaxer(calculator: Calculator, settings: DefectSettings) -> Relaxer:
     if not settings.batched:
-        return AseRelaxer(calculator, settings.fmax_eV_A, settings.max_steps)
+        return AseRelaxer(calculator, settings.fmax_eV_per_A, settings.max_steps)
     from vitrion.potentials.batch import batched
 
-    return BatchRelaxer(batched(calculator), settings.fmax_eV_A, settings.max_steps)
+    return BatchRelaxer(batched(calculator), settings.fmax_eV_per_A, settings.max_steps)
 
 
 def _identity(potential: PotentialSpec | str | None) -> str:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from vitrion.documents.base import StoredStructure, VitrionDoc
 from vitrion.documents.energies import BarrierNetwork, EnergyDistribution
+from vitrion.renamed import or_former
 
 DefectKind = Literal["insertion", "vacancy", "frenkel", "move"]
 Separation = Literal["near", "far"]
@@ -73,7 +74,10 @@ class DefectRecord(BaseModel):
         default_factory=list, description="Where ions sit off the regular sites, after relaxation."
     )
     converged: bool = Field(description="Whether the forces fell below the bound.")
-    max_force_eV_A: float = Field(description="Largest force at the end in eV/A.")
+    max_force_eV_per_A: float = Field(
+        validation_alias=or_former("max_force_eV_per_A"),
+        description="Largest force at the end in eV/A.",
+    )
     n_steps: int = Field(description="Steps of the relaxation.")
 
     @property
@@ -141,7 +145,10 @@ class DefectDoc(VitrionDoc):
     )
     supercell: tuple[int, int, int] = Field((1, 1, 1), description="Repeats of the unit cell.")
     host_energy_eV: float = Field(description="Energy in eV of the relaxed host.")
-    host_max_force_eV_A: float = Field(description="Largest force on its atoms in eV/A.")
+    host_max_force_eV_per_A: float = Field(
+        validation_alias=or_former("host_max_force_eV_per_A"),
+        description="Largest force on its atoms in eV/A.",
+    )
     sites: list[CandidateSite] = Field(description="Empty sites that were tried.")
     records: list[DefectRecord] = Field(description="The defects, relaxed.")
     relaxed_structures: dict[str, StoredStructure] | None = Field(

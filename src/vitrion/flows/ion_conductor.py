@@ -295,6 +295,4 @@ def _landscape_maker(
     potential: str, settings: DefectSettings, phase: Literal["crystalline", "amorphous"]
 ) -> LandscapeMaker:
     chosen = settings.model_copy(update={"phase": phase})
-    # The jobs of a glass are made while the flow runs: the flow cannot name them after the glass.
-    name = "glass defects" if phase == "amorphous" else "defects"
-    return LandscapeMaker(defect_maker=DefectMaker(name, potential=potential, settings=chosen))
+    return LandscapeMaker(defect_maker=DefectMaker(potential=potential, settings=chosen))

@@ -53,7 +53,7 @@ PRESETS = {
         defects={
             "kinds": KINDS,
             "max_sites": 4,
-            "fmax_eV_A": 0.1,
+            "fmax_eV_per_A": 0.1,
             "max_steps": 150,
             "convergence_sides_A": (),
         },

@@ -185,7 +185,7 @@ def _density(report: MaterialReport) -> Quantity | None:
     if report.sound_glasses and report.phase == "amorphous":
         return mean_of([glass.density_relaxed_g_per_cm3 for glass in report.sound_glasses])
     if report.polymorphs is not None:
-        return Quantity(report.polymorphs.polymorphs[0].density_g_cm3)
+        return Quantity(report.polymorphs.polymorphs[0].density_g_per_cm3)
     document = report.conductivity
     return None if document is None or document.density is None else Quantity(document.density)
 

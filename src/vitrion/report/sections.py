@@ -239,7 +239,7 @@ def _crystal_row(rank: int, crystal: Polymorph) -> Row:
         else Cell(f"{screw(group.symbol)} ({group.number})", group.number),
         measured(crystal.energy_above_hull_eV_per_atom, ".3f"),
         measured(crystal.energy_above_best_eV_per_atom, ".3f"),
-        measured(crystal.density_g_cm3),
+        measured(crystal.density_g_per_cm3),
         measured(crystal.volume_per_atom_A3),
         Cell("; ".join(around) or "-", is_formula=True),
         measured(crystal.times_found, "d"),
