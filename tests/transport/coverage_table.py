@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from walkers import Scenario, brownian, hopping, strings
 
-from vitrion.transport.arrhenius import ArrheniusPoint, arrhenius
+from vitrion.transport.arrhenius_fit import ArrheniusPoint, arrhenius
 from vitrion.transport.constants import KB_EV_PER_K
 from vitrion.transport.diffusivity import estimate_diffusivities
 

@@ -1,15 +1,17 @@
 """Arrhenius: the line, bounds as censored points, refusals, VTF by evidence, replicas."""
 
 import math
+import pkgutil
 
 import numpy as np
 import pytest
 from walkers import brownian, hopping, in_crystal
 
+from vitrion import transport
 from vitrion.errors import InputError
 from vitrion.transport import ArrheniusPoint, Estimate, analyze, arrhenius, combine
-from vitrion.transport.combine import combine_estimates
 from vitrion.transport.constants import KB_EV_PER_K
+from vitrion.transport.replicas import combine_estimates
 
 TEMPERATURES = np.array([500.0, 600.0, 700.0, 850.0, 1000.0])
 
@@ -201,3 +203,10 @@ def test_replicas_without_diffusion_pool_their_bound():
     both = combine(runs)
     assert not both.diffusive
     assert both.diffusivity_bound_cm2_s == pytest.approx(runs[0].diffusivity_bound_cm2_s / 3)
+
+
+def test_functions_of_the_package_shadow_no_module():
+    """``vitrion.transport.arrhenius`` is the function; its module has a name of its own."""
+    modules = {module.name for module in pkgutil.iter_modules(transport.__path__)}
+    assert modules.isdisjoint(transport.__all__)
+    assert {"arrhenius_fit", "replicas", "rows"} <= modules

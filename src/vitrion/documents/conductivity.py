@@ -8,9 +8,9 @@ from pydantic import Field
 
 from vitrion.documents.base import VitrionDoc
 from vitrion.documents.md import TrajectoryReference
-from vitrion.transport.arrhenius import ArrheniusResult, arrhenius
-from vitrion.transport.combine import combine
+from vitrion.transport.arrhenius_fit import ArrheniusResult, arrhenius
 from vitrion.transport.precision import Plan
+from vitrion.transport.replicas import combine
 from vitrion.transport.result import Estimate, TransportResult
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
 """Ion transport from trajectories: plain arrays in, results with intervals out."""
 
 from vitrion.transport.analysis import analyze, analyze_file
-from vitrion.transport.arrhenius import ArrheniusPoint, ArrheniusResult, arrhenius
-from vitrion.transport.combine import combine
+from vitrion.transport.arrhenius_fit import ArrheniusPoint, ArrheniusResult, arrhenius
+from vitrion.transport.replicas import combine
 from vitrion.transport.result import Estimate, TransportResult
-from vitrion.transport.table import table
+from vitrion.transport.rows import table
 
 __all__ = [
     "ArrheniusPoint",

@@ -20,9 +20,9 @@ from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.trust import assess
 from vitrion.progress import Word, leave_word
 from vitrion.transport.analysis import analyze_file
-from vitrion.transport.combine import combine
 from vitrion.transport.parts import EQUILIBRATION, list_parts, read_rounds, run_parts, write_rounds
 from vitrion.transport.precision import Goal, plan_extension
+from vitrion.transport.replicas import combine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from vitrion.errors import InputError
-from vitrion.transport.arrhenius import ArrheniusPoint, arrhenius, extrapolation_weights
+from vitrion.transport.arrhenius_fit import ArrheniusPoint, arrhenius, extrapolation_weights
 from vitrion.transport.schema import Model
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from vitrion.transport.constants import NERNST_EINSTEIN
 
 if TYPE_CHECKING:
     from vitrion.report.material import MaterialReport
-    from vitrion.transport.arrhenius import ArrheniusPoint, ArrheniusResult
+    from vitrion.transport.arrhenius_fit import ArrheniusPoint, ArrheniusResult
     from vitrion.transport.result import TransportResult
 
 ROOM_K = 300.0

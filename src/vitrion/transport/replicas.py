@@ -236,13 +236,17 @@ def _pooled_bound(hops: Hops, results: Sequence[TransportResult]) -> float:
     """Return the Poisson bound of all runs together, or the mean of the single bounds if lower."""
     ion_time_fs = 1000.0 * sum(result.n_mobile * result.duration_ps for result in results)
     pooled = event_bound(hops.n_hops) * hops.hop_length_A**2 / (6.0 * ion_time_fs)
-    single = [
-        result.diffusivity_bound_cm2_s
-        if result.self_diffusivity is None
-        else result.self_diffusivity.upper_bound()
-        for result in results
-    ]
-    return min(pooled * A2_PER_FS_TO_CM2_PER_S, float(np.mean(single)))
+    return min(
+        pooled * A2_PER_FS_TO_CM2_PER_S, float(np.mean([_bound(result) for result in results]))
+    )
+
+
+def _bound(result: TransportResult) -> float:
+    """Return the upper 95 % bound of D* of one run in cm2/s."""
+    if result.self_diffusivity is not None:
+        return result.self_diffusivity.upper_bound()
+    assert result.diffusivity_bound_cm2_s is not None
+    return result.diffusivity_bound_cm2_s
 
 
 def _mean_non_gaussian(results: Sequence[TransportResult]) -> NonGaussian:
