@@ -308,7 +308,7 @@ class LandscapeMaker(Maker):
             raise InputError("A landscape needs pairs far apart: add 'far' to the kinds.")
         documents: Any
         if isinstance(structures, OutputReference):
-            jobs = [self.lay_out(structures)]
+            jobs: list[Flow | Job] = [self.lay_out(structures)]
             documents = jobs[0].output
         else:
             jobs = self._defect_jobs(structures)
@@ -325,9 +325,9 @@ class LandscapeMaker(Maker):
         jobs = self._defect_jobs(structures)
         return Response(output=[defects.output for defects in jobs], detour=Flow(jobs))
 
-    def _defect_jobs(self, structures: Sequence[Structure] | Structure) -> list[Job]:
+    def _defect_jobs(self, structures: Sequence[Structure] | Structure) -> list[Flow | Job]:
         replicas = structures if isinstance(structures, (list, tuple)) else [structures]
-        jobs = []
+        jobs: list[Flow | Job] = []
         for k, structure in enumerate(replicas):
             defects = self.defect_maker.make(structure)
             if len(replicas) > 1:

@@ -269,7 +269,7 @@ class IonConductorMaker(Maker):
             )
         if self.relax_maker is None:
             return crystal
-        relaxation = self.relax_maker.make(crystal)
+        relaxation = self.relax_maker.make(crystal)  # type: ignore[misc]
         parts.append(relaxation)
         return relaxation.output.structure
 

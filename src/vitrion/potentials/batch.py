@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
+    from vitrion.potentials.mace_model import MACEModel
     from vitrion.potentials.spec import PotentialSpec
 
 
@@ -112,17 +113,19 @@ class MACEBatch:
         Which of the model's heads to use.
     """
 
-    def __init__(self, model: torch.nn.Module, elements: Sequence[int], *, head: int = 0) -> None:
+    def __init__(self, model: MACEModel, elements: Sequence[int], *, head: int = 0) -> None:
+        from vitrion.potentials.fused import ScalarConvolution
+
         first = next(model.parameters())
         self.device, self.dtype = first.device, first.dtype
         # A copy: the lean calculator's model reads edges in a layout of its own.
         self.model, self.head = copy.deepcopy(model).eval(), head
         for module in self.model.modules():
-            if hasattr(module, "regular"):
+            if isinstance(module, ScalarConvolution):
                 module.regular = False
         for parameter in self.model.parameters():
             parameter.requires_grad_(False)
-        self.cutoff = float(model.r_max)  # type: ignore[arg-type]
+        self.cutoff = float(model.r_max)
         self.column = np.full(120, -1)
         self.column[np.asarray(elements)] = np.arange(len(elements))
         self.n_elements = len(elements)

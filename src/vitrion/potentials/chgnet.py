@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from chgnet.model import CHGNet
 from chgnet.model.dynamics import CHGNetCalculator
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+
+Task = Literal["e", "ef", "em", "efs", "efsm"]
 
 
 class LeanCHGNetCalculator(CHGNetCalculator):
@@ -27,14 +30,16 @@ class LeanCHGNetCalculator(CHGNetCalculator):
     def calculate(
         self,
         atoms: Atoms | None = None,
-        properties: list[str] | None = None,
-        system_changes: list[str] | None = None,
-        **_: object,
+        properties: list[Any] | None = None,
+        system_changes: list[Any] | None = None,
+        task: Task = "efsm",
     ) -> None:
-        """Compute energy and forces, and stress and magnetic moments where asked for."""
+        """Compute energy and forces, and stress and magnetic moments where asked for.
+
+        The task follows from the properties, whatever it is given as.
+        """
         asked = set(properties or ())
+        task = "efs" if "stress" in asked else "ef"
         if asked & {"magmoms", "magmom"}:
             task = "efsm"
-        else:
-            task = "efs" if "stress" in asked else "ef"
         super().calculate(atoms, properties, system_changes, task=task)

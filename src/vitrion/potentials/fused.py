@@ -16,6 +16,8 @@ import torch
 if TYPE_CHECKING:
     from e3nn import o3
 
+    from vitrion.potentials.mace_model import MACEBlock, MACEModel
+
 
 class ScalarConvolution(torch.nn.Module):
     """Sum over neighbors of radial weight times sender scalar times spherical harmonic.
@@ -121,7 +123,7 @@ def regular_edges(
     return np.stack([senders, receivers]), shifts
 
 
-def fuse_block(block: torch.nn.Module) -> bool:
+def fuse_block(block: MACEBlock) -> bool:
     """Give one interaction block the fused message sum; False where its features forbid it."""
     features: o3.Irreps = block.edge_irreps
     harmonics: o3.Irreps = block.edge_attrs_irreps
@@ -137,7 +139,7 @@ def fuse_block(block: torch.nn.Module) -> bool:
     return True
 
 
-def fuse(model: torch.nn.Module) -> torch.nn.Module:
+def fuse(model: MACEModel) -> MACEModel:
     """Replace the message sums of a MACE model in place where that is possible."""
     for block in model.interactions:
         if not hasattr(block, "conv_fusion"):

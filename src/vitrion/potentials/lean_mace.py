@@ -8,7 +8,7 @@ message sum fused, over edges laid out so that none need be gathered (see
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ from vitrion.potentials.fused import ScalarConvolution, fuse, regular_edges
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+    from vitrion.potentials.mace_model import MACEModel
 
 
 class NeighborList:
@@ -86,11 +88,11 @@ class LeanMACECalculator(Calculator):
         Skin of the neighbor list in A.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress"]
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
 
     def __init__(
         self,
-        model: torch.nn.Module,
+        model: MACEModel,
         *,
         device: str = "cpu",
         dtype: str = "float32",
@@ -125,6 +127,7 @@ class LeanMACECalculator(Calculator):
     ) -> None:
         """Evaluate the model once."""
         super().calculate(atoms, properties, system_changes)
+        assert self.atoms is not None  # ASE keeps those of the last call
         stress = "stress" in (properties or ())
         out = self.model(self.graph(self.atoms), compute_stress=stress)
         energy = float(out["energy"].item())

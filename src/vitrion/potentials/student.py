@@ -12,7 +12,7 @@ import json
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from vitrion.errors import PotentialError
 from vitrion.potentials.imbalance import ImbalanceEnergy
@@ -22,6 +22,8 @@ from vitrion.potentials.spec import sha256_of
 if TYPE_CHECKING:
     import torch
     from ase.calculators.calculator import Calculator
+
+    from vitrion.potentials.mace_model import MACEModel
 
 STUDENT_NAME = "vitrion-lipof"
 
@@ -91,7 +93,7 @@ def student_calculator(device: str = "cpu", dtype: str = "float32") -> Calculato
     return LeanMACECalculator(model, device=device, dtype=dtype)
 
 
-def load_student(path: str | Path, sha256: str | None = None) -> torch.nn.Module:
+def load_student(path: str | Path, sha256: str | None = None) -> MACEModel:
     """Build the MACE module of a student file, in float32 on the CPU.
 
     Parameters
@@ -116,9 +118,7 @@ def load_student(path: str | Path, sha256: str | None = None) -> torch.nn.Module
     return fill_model(build_model(description), weights, str(path))
 
 
-def fill_model(
-    model: torch.nn.Module, weights: dict[str, torch.Tensor], origin: str
-) -> torch.nn.Module:
+def fill_model(model: MACEModel, weights: dict[str, torch.Tensor], origin: str) -> MACEModel:
     """Load weights into a model; whatever does not fit raises ``PotentialError``."""
     missing, unexpected = model.load_state_dict(weights, strict=False)
     wrong = [key for key in (*missing, *unexpected) if not any(part in key for part in _DERIVED)]
@@ -141,7 +141,7 @@ def read_student(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tens
 
 
 def save_student(
-    model: torch.nn.Module, path: str | Path, extra: dict[str, torch.Tensor] | None = None
+    model: MACEModel, path: str | Path, extra: dict[str, torch.Tensor] | None = None
 ) -> str:
     """Write a MACE model as a student file and return the file's SHA-256.
 
@@ -170,7 +170,7 @@ def save_student(
     return sha256_of(path)
 
 
-def describe_model(model: torch.nn.Module) -> dict[str, Any]:
+def describe_model(model: MACEModel) -> dict[str, Any]:
     """Return the JSON description from which :func:`build_model` makes the same module."""
     products = model.products[0]
     radial = model.radial_embedding
@@ -199,7 +199,7 @@ def describe_model(model: torch.nn.Module) -> dict[str, Any]:
     }
 
 
-def build_model(description: dict[str, Any]) -> torch.nn.Module:
+def build_model(description: dict[str, Any]) -> MACEModel:
     """Return a float32 MACE module of that architecture, with weights yet to be loaded."""
     import_mace()
     import numpy as np
@@ -211,7 +211,7 @@ def build_model(description: dict[str, Any]) -> torch.nn.Module:
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
     try:
-        model = ScaleShiftMACE(
+        made = ScaleShiftMACE(
             **{key: description[key] for key in _PLAIN},
             hidden_irreps=o3.Irreps(description["hidden_irreps"]),
             MLP_irreps=o3.Irreps(description["MLP_irreps"]),
@@ -226,6 +226,7 @@ def build_model(description: dict[str, Any]) -> torch.nn.Module:
         )
     finally:
         torch.set_default_dtype(default)
+    model = cast("MACEModel", made)
     model.hole_energy_eV = float(description.get("hole_energy_eV", 0.0))
     model.electron_energy_eV = float(description.get("electron_energy_eV", 0.0))
     if model.hole_energy_eV or model.electron_energy_eV:

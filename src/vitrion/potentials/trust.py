@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
+    from vitrion.potentials.mace_model import MACEModel
+
 
 class NoveltyReport(BaseModel):
     """How far the frames of a run lie from the training set of its potential."""
@@ -313,7 +315,7 @@ def _statement(name: str, known: NoveltyReport | None, check: ForceCheck | None)
     return text + "."
 
 
-def _feature_calculator(model: torch.nn.Module) -> Any:
+def _feature_calculator(model: MACEModel) -> Any:
     from vitrion.potentials.lean_mace import LeanMACECalculator
 
     return LeanMACECalculator(model)

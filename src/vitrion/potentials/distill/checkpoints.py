@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import torch
-
     from vitrion.potentials.distill.architecture import Architecture
+    from vitrion.potentials.mace_model import MACEModel
 
 
 def latest_checkpoint(directory: Path) -> Path | None:
@@ -59,7 +58,7 @@ def set_schedule(
     partial.replace(checkpoint)
 
 
-def load_checkpoint(checkpoint: Path, architecture: Architecture) -> torch.nn.Module:
+def load_checkpoint(checkpoint: Path, architecture: Architecture) -> MACEModel:
     """Return the model of one of our checkpoints."""
     import torch
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.io import read, write
+from ase.io import iread, read, write
 
 from vitrion.errors import InputError
 
@@ -94,6 +94,11 @@ def fit_atomic_energies(frames: Sequence[Atoms]) -> dict[int, float]:
     return dict(zip(elements, (float(e) for e in solution), strict=True))
 
 
+def read_frames(path: Path) -> list[Atoms]:
+    """Read all frames of an extended XYZ file."""
+    return list(iread(path, index=":", format="extxyz"))
+
+
 def write_frames(path: Path, frames: Sequence[Atoms]) -> Path:
     """Write frames as extended XYZ, as a whole or not at all."""
     partial = path.with_name(path.name + ".partial")
@@ -110,4 +115,4 @@ def made_once(path: Path, make: Callable[[], Sequence[Atoms]]) -> list[Atoms]:
             write_frames(path, frames)
         else:
             path.touch()
-    return read(path, index=":", format="extxyz") if path.stat().st_size else []
+    return read_frames(path) if path.stat().st_size else []

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase.io import read
 from jobflow import Flow, Job, Maker, Response, job
 from pymatgen.io.ase import AseAtomsAdaptor
 
@@ -28,6 +27,7 @@ from vitrion.potentials.distill.dataset import (
     ENERGY,
     FORCES,
     STRESS,
+    read_frames,
     read_labelled,
     split,
     within,
@@ -82,7 +82,7 @@ class LabelMaker(Maker):
         folder = Path(directory)
         if not (folder / "frames.xyz").is_file():
             raise InputError(f"There are no frames to label in {folder}.")
-        frames = read(folder / "frames.xyz", index=":", format="extxyz")
+        frames = read_frames(folder / "frames.xyz")
         if self.static_maker is None:
             return {"directory": directory, "frames": len(label(frames, self.teacher, folder))}
         adaptor = AseAtomsAdaptor()
@@ -104,7 +104,7 @@ def gather_labels(directory: str, outputs: list[Any]) -> dict[str, Any]:
         stress (kbar, in VASP's sign).
     """
     folder = Path(directory)
-    frames = read(folder / "frames.xyz", index=":", format="extxyz")
+    frames = read_frames(folder / "frames.xyz")
     for frame, output in zip(frames, outputs, strict=True):
         entry = output if isinstance(output, dict) else output.model_dump()
         frame.info[ENERGY] = float(entry["energy"])

@@ -134,7 +134,9 @@ def stiffness(atoms: Atoms, calculator: Calculator, strain: float = 0.003) -> np
 def _minimum(atoms: Atoms, calculator: Calculator) -> Atoms:
     work = relaxed_cell(atoms, calculator, steps=150)
     work.calc = calculator
-    BFGS(FrechetCellFilter(work), logfile=None).run(fmax=0.01, steps=100)
+    cell = FrechetCellFilter(work)
+    # ASE takes filters, though its annotation says atoms.
+    BFGS(cell, logfile=None).run(fmax=0.01, steps=100)  # type: ignore[arg-type]
     return work.copy()
 
 

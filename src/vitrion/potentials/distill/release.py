@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import torch
     from ase import Atoms
+
+    from vitrion.potentials.mace_model import MACEModel
 
 
 def release(
-    model: torch.nn.Module,
+    model: MACEModel,
     training: Sequence[Atoms],
     kept_out: Sequence[Atoms],
     path: Path,

@@ -7,6 +7,11 @@ The model that comes out has the same parameters as one trained without it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def main() -> None:
     """Swap the message sum of scalar models, then hand over to mace."""
@@ -21,8 +26,10 @@ def main() -> None:
     run_train()
 
 
-def _then_fuse(setup, fuse_block):  # type: ignore[no-untyped-def]
-    def wrapped(self):  # type: ignore[no-untyped-def]
+def _then_fuse(
+    setup: Callable[[Any], None], fuse_block: Callable[[Any], bool]
+) -> Callable[[Any], None]:
+    def wrapped(self: Any) -> None:
         setup(self)
         fuse_block(self)
 
