@@ -77,7 +77,7 @@ def record(out, **fields):
 
 
 def trace(formula, method, seed, potential, hull, settings, budget, goal=None):
-    """Relax candidates of one method in small rounds, until the goal or the budget is reached.
+    """Relax candidates of one method in rounds, until the goal or the budget is reached.
 
     With inpainting, the candidates are those of diffusion, and two hosts a round are filled. The
     hull tells holes of the potential.
@@ -87,10 +87,12 @@ def trace(formula, method, seed, potential, hull, settings, budget, goal=None):
     from vitrion.polymorphs.state import SearchState
 
     state = SearchState()
-    share = {"candidates": {"diffusion" if method == "inpainting" else method: 6}}
-    share["hosts"] = 2 if method == "inpainting" else 0
-    chosen = settings.model_copy(update=share)
+    generator = "diffusion" if method == "inpainting" else method
     for number in range(1, 3 * budget):
+        # The first round only guesses the volume; larger ones after it keep the batches full.
+        share = {"candidates": {generator: 6 if number == 1 else 12}}
+        share["hosts"] = 2 if method == "inpainting" else 0
+        chosen = settings.model_copy(update=share)
         left = budget - state.n_relaxations
         if left < 1:
             break
@@ -172,6 +174,7 @@ def known(options):
 def lipo2f2(options):
     from vitrion.generation.candidate import as_formula
     from vitrion.polymorphs.describe import coordination, space_groups
+    from vitrion.polymorphs.relax import RelaxSettings
     from vitrion.polymorphs.search import make_hull
     from vitrion.polymorphs.settings import SearchSettings
 
@@ -181,6 +184,7 @@ def lipo2f2(options):
         formula_units=tuple(options.units or (1, 2)),
         fillings=2,
         oversampling=options.oversampling,
+        relax=RelaxSettings(max_steps=400),
     )
     for seed in range(options.seeds):
         for method in options.methods:
