@@ -100,6 +100,8 @@ def test_bad_input_is_one_sentence(folder, tmp_path):
         run("query", folder=tmp_path)
     with pytest.raises(InputError, match="format"):
         run("query", "-f", "xml", folder=folder)
+    with pytest.raises(InputError, match="phase is one of"):
+        run("query", "--phase", "plasma", folder=folder)
     with pytest.raises(InputError, match="no documents called 'nothing'"):
         run("query", "-k", "nothing", folder=folder)
     with pytest.raises(InputError, match="launchpad"):

@@ -33,8 +33,9 @@ def long_makers(launchpad, nodes):
     for fw in launchpad.fireworks.find({"fw_id": {"$in": nodes}}):
         (task,) = fw["spec"]["_tasks"]
         maker = task["job"]["function"].get("@bound") or {}
-        if "root_dir" in maker:
-            yield maker
+        for made in (maker, maker.get("defect_maker") or {}):  # a landscape makes its jobs later
+            if "root_dir" in made:
+                yield made
 
 
 def test_compositions_are_handed_in_once_and_followed(campaign, tmp_path, monkeypatch):
@@ -59,7 +60,7 @@ def test_compositions_are_handed_in_once_and_followed(campaign, tmp_path, monkey
         assert {maker["root_dir"] for maker in makers} == {str(parent / label)}
         walltimes = [maker["walltime_s"] for maker in makers if "walltime_s" in maker]
         assert set(walltimes) == {600.0 if given else None}
-        assert len(walltimes) == 7, "three stages of two glasses, and the conductivity"
+        assert len(walltimes) == 8, "three stages of two glasses, the conductivity, the defects"
     for name in ("LiPO2F2", "LiPO2F2 amorphous"):
         text = run("status", name, *pad)
         assert "LiPO2F2 amorphous" in text
@@ -94,6 +95,14 @@ def test_one_bad_composition_hands_nothing_in(campaign):
     with pytest.raises(InputError, match="cannot be read"):
         run("submit", "--file", str(campaign.folder / "none.txt"), *pad)
     assert status(campaign.launchpad) == []
+
+
+@pytest.mark.parametrize("content", ["host: [", "junk", "{}"])
+def test_a_file_that_is_no_launchpad_is_refused(tmp_path, content):
+    file = tmp_path / "my_launchpad.yaml"
+    file.write_text(content)
+    with pytest.raises(InputError, match="does not describe a launchpad"):
+        run("status", "--launchpad", str(file))
 
 
 def test_a_folder_or_a_walltime_that_cannot_be_hands_nothing_in(campaign):

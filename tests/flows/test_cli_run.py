@@ -51,6 +51,8 @@ def folder(tmp_path_factory):
         (("run", "LiF", "--structure", "missing.cif"), "neither a structure file"),
         (("run", "Li7P3O11", "--structure", "known"), "ships"),
         (("screen",), "Name a file"),
+        (("run", "LiF", "--store", "jobflow.yaml"), "is not a folder"),
+        (("search", "LiF", "--store", __file__), "is a file"),
         (("screen", "--grid", "LiF"), "two end members"),
         (("screen", "missing.csv"), "cannot be read"),
     ],
@@ -58,7 +60,7 @@ def folder(tmp_path_factory):
 def test_bad_input_stops_before_anything_starts(words, sentence, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=sentence):
-        invoke(*words, "--store", tmp_path / "data")
+        invoke(words[0], "--store", tmp_path / "data", *words[1:])
     assert not (tmp_path / "data").exists()
 
 

@@ -117,6 +117,10 @@ def test_the_command_refuses_before_it_writes(folder, tmp_path, monkeypatch):
         done = run(*words, "--store", folder)
         assert isinstance(done.exception, InputError)
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    done = run("LiPO2F2", "-o", tmp_path / "file" / "page.html", "--store", folder)
+    assert isinstance(done.exception, InputError)
+    assert "cannot be written" in str(done.exception)
 
 
 def test_replicas_are_made_in_one_way(reports):

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 
-console = Console()
-error_console = Console(stderr=True)
+console = Console(markup=False)
+error_console = Console(stderr=True, markup=False)
 
 SHOWN = 10
 """Crystals of a search that are shown."""

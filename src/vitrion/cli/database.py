@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from vitrion.database.client import PropertyClient
 
 FORMATS = ("table", "jsonl", "csv")
-console = Console()
+PHASES = ("crystalline", "amorphous", "liquid")
+console = Console(markup=False)
 
 
 def register(app: typer.Typer) -> None:
@@ -58,6 +59,8 @@ def query(
 
     if output not in FORMATS:
         raise InputError(f"The format is one of {', '.join(FORMATS)}, not '{output}'.")
+    if phase not in (None, *PHASES):
+        raise InputError(f"The phase is one of {', '.join(PHASES)}, not '{phase}'.")
     filters: dict[str, Any] = {"formula": formula, "chemsys": chemsys, "phase": phase}
     filters.update(parse_conditions(conditions or []))
     with VitrionClient(store) as client:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -125,7 +126,7 @@ def main() -> None:
     try:
         app()
     except VitrionError as exc:
-        error_console.print(f"[red]Error:[/] {exc}", highlight=False, soft_wrap=True)
+        error_console.print(f"[red]Error:[/] {escape(str(exc))}", highlight=False, soft_wrap=True)
         sys.exit(EXIT_BAD_INPUT if isinstance(exc, InputError) else EXIT_FAILURE)
     except KeyboardInterrupt:
         error_console.print("Interrupted; run the same command again to continue.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vitrion.database.launchpad import Submission
     from vitrion.flows.request import RunRequest
 
-console = Console()
+console = Console(markup=False)
 config_app = typer.Typer(help="The files with which FireWorks, jobflow and vitrion work together.")
 
 

@@ -35,7 +35,7 @@ WorkersOption = Annotated[
 PotentialOption = Annotated[
     str | None, typer.Option(help="Name of the potential (vitrion potential list).")
 ]
-SeedOption = Annotated[int, typer.Option(help="Everything random follows from it.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Everything random follows from it.")]
 LaunchpadOption = Annotated[
     Path | None,
     typer.Option("--launchpad", "-l", help="my_launchpad.yaml; else the one FireWorks knows."),
@@ -64,13 +64,14 @@ class RequestOptions:
         typer.Option(help="Temperatures in K, such as 600,750; by default the preset's."),
     ] = None
     replicas: Annotated[
-        int | None, typer.Option(help="Independent glasses; by default as many as the preset has.")
+        int | None,
+        typer.Option(min=1, help="Independent glasses; by default as many as the preset has."),
     ] = None
-    glass_atoms: Annotated[int | None, typer.Option(help="Least number of atoms of a glass.")] = (
-        None
-    )
+    glass_atoms: Annotated[
+        int | None, typer.Option(min=1, help="Least number of atoms of a glass.")
+    ] = None
     max_relaxations: Annotated[
-        int | None, typer.Option(help="Budget of the search for the crystal.")
+        int | None, typer.Option(min=1, help="Budget of the search for the crystal.")
     ] = None
     volume_per_atom: Annotated[
         float | None, typer.Option(help="Packed volume of the glass per atom in A3.")

@@ -15,10 +15,24 @@ if TYPE_CHECKING:
 
 
 def results_folder(store: Path | None) -> Path:
-    """Return the folder that is named, or the one of the settings, as an absolute path."""
+    """Return the folder that is named, or the one of the settings, as an absolute path.
+
+    Raises
+    ------
+    InputError
+        If it is a file, or looks like the name of one.
+    """
     from vitrion.settings import get_settings
 
-    return (store or get_settings().store).expanduser().absolute()
+    folder = (store or get_settings().store).expanduser().absolute()
+    if folder.suffix in (".yaml", ".yml"):
+        raise InputError(
+            f"{folder} is not a folder: runs on this machine keep their results in one, and those "
+            "of 'vitrion submit' go to the store of a jobflow.yaml."
+        )
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: name a folder for the results.")
+    return folder
 
 
 def worker_count(workers: int | None) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vitrion.report.material import MaterialReport
 
 FIGURE_FORMATS = ("svg", "png", "pdf")
-console = Console()
+console = Console(markup=False)
 
 
 def register(app: typer.Typer) -> None:
@@ -55,8 +55,12 @@ def report(
     if path.is_dir():
         raise InputError(f"{path} is a folder: name the HTML file with -o.")
     reports = _find(targets, phase, store)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_page(*reports), encoding="utf-8")
+    page = render_page(*reports)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"The page cannot be written to {path}: {error.strerror}.") from error
     shown = ", ".join(found.name for found in reports)
     console.print(f"{shown}: {path}", highlight=False, soft_wrap=True)
     if figures is not None:

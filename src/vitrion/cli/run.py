@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vitrion.flows.request import RunRequest
     from vitrion.report.material import MaterialReport
 
-console = Console()
+console = Console(markup=False)
 
 
 def register(app: typer.Typer) -> None:
@@ -48,9 +48,9 @@ def run(
     from vitrion.cli.results import print_result
     from vitrion.flows.request import run_request
 
-    (request,) = options.requests([formula])
     folder = results_folder(store)
     count = worker_count(workers)
+    (request,) = options.requests([formula])
     console.print(_headline(request, folder), highlight=False, soft_wrap=True)
     with open_store(folder) as job_store, _display() as display:
         result = run_request(request, job_store, folder, workers=count, on_change=display.update)
@@ -95,6 +95,7 @@ def screen(
     )
 
     folder = results_folder(store)
+    count = worker_count(workers)
     wanted = read_compositions(compositions) if compositions is not None else []
     wanted += find_formulas(folder, "summary", **parse_conditions(query)) if query else []
     wanted += composition_grid(grid, steps) if grid is not None else []
@@ -105,7 +106,6 @@ def screen(
         raise InputError(
             "Name a file of compositions, a --grid of end members, a --query or --known."
         )
-    count = worker_count(workers)
     with open_store(folder) as job_store, _display() as display:
         outcomes = run_screen(
             requests,

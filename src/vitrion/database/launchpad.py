@@ -130,7 +130,7 @@ def open_launchpad(file: str | os.PathLike[str] | None = None) -> LaunchPad:
     Raises
     ------
     InputError
-        If there is no such file.
+        If there is no such file, or it does not describe a launchpad.
     StoreError
         If the server does not answer or refuses the login.
     """
@@ -145,6 +145,11 @@ def open_launchpad(file: str | os.PathLike[str] | None = None) -> LaunchPad:
         raise StoreError(
             f"The launchpad of {path} does not answer ({type(error).__name__}): check host, login "
             "and that the server runs."
+        ) from error
+    except Exception as error:  # each mistake in a YAML file fails in its own way
+        raise InputError(
+            f"The file {path} does not describe a launchpad ({type(error).__name__}): compare it "
+            "with the one that 'vitrion config init' writes."
         ) from error
     return launchpad
 

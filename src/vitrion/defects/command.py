@@ -59,7 +59,9 @@ def read_structure(target: str, find: Callable[[str], Structure | None] | None =
         try:
             return Structure.from_file(target)
         except Exception as exc:  # each format fails in its own way
-            raise InputError(f"{target} could not be read as a structure: {exc}.") from exc
+            raise InputError(
+                f"{target} could not be read as a structure: {str(exc).rstrip('.!')}."
+            ) from exc
     found = find(target) if find is not None else None
     if found is None:
         raise InputError(
