@@ -112,3 +112,22 @@ def test_bad_requests_are_refused_in_a_sentence(lif, tmp_path):
     sodium = Structure(Lattice.cubic(4), ["Na", "F"], [[0, 0, 0], [0.5] * 3])
     with pytest.raises(InputError, match="does not know Na"):
         run_defects(sodium, directory=tmp_path, potential=POTENTIAL)
+
+
+def test_a_job_that_runs_out_of_time_is_continued_to_the_same_result(lif, tmp_path):
+    """Each job finishes what it began, and replaces itself; nothing is computed twice."""
+    settings = SETTINGS.model_copy(update={"kinds": ("vacancy",), "barriers": None})
+    maker = DefectMaker(potential=POTENTIAL, settings=settings)
+    whole = maker.run(lif, tmp_path / "whole")
+    short = DefectMaker(potential=POTENTIAL, settings=settings, walltime_s=1e-9)
+    job = short.make(lif)
+    output = run_locally(job, root_dir=tmp_path, create_folders=True, store=store(), log=False)
+    answers = output[job.uuid]
+    ledgers = list(tmp_path.glob(f"*/defects-{job.uuid}/defects.jsonl"))
+    assert len(ledgers) == 1
+    lines = ledgers[0].read_text().splitlines()
+    assert len(answers) == len(lines) + 1  # one result a job, and one that puts them together
+    assert len(lines) == len((tmp_path / "whole" / "defects.jsonl").read_text().splitlines())
+    document = max(answers.items())[1].output
+    assert document.records == whole.records
+    assert document.reservoir == whole.reservoir

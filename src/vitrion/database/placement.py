@@ -45,8 +45,8 @@ def place(
     root_dir
         Folder that all workers see; None leaves the flow as it is.
     walltime_s
-        Seconds after which a job of molecular dynamics ends at a checkpoint and replaces itself by
-        one that goes on; None leaves the flow as it is.
+        Seconds after which a job of molecular dynamics or defects ends at a checkpoint and replaces
+        itself by one that goes on; None leaves the flow as it is.
 
     Raises
     ------

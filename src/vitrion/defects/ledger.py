@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vitrion.errors import VitrionError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+
+class OutOfTime(VitrionError):
+    """The time is up; what was finished is kept, and the same call goes on from there."""
 
 
 class Ledger:
@@ -21,9 +29,13 @@ class Ledger:
     ----------
     path : str, Path or None
         The file, made on the first write; None keeps the results in memory alone.
+    walltime_s : float or None
+        Seconds from now after which a write raises `OutOfTime`, its results on the disk: every call
+        gets on by one write at the least.
     """
 
-    def __init__(self, path: str | Path | None) -> None:
+    def __init__(self, path: str | Path | None, walltime_s: float | None = None) -> None:
+        self._deadline = math.inf if walltime_s is None else time.monotonic() + walltime_s
         self._path = None if path is None else Path(path)
         self._results: dict[str, dict[str, Any]] = {}
         if self._path is None or not self._path.is_file():
@@ -56,6 +68,8 @@ class Ledger:
             file.write("".join(line + "\n" for line in lines).encode())
             file.flush()
             os.fsync(file.fileno())
+        if time.monotonic() > self._deadline:
+            raise OutOfTime("The time is up: make the same call again to go on.")
 
 
 def fingerprint(parts: Iterable[Any]) -> str:

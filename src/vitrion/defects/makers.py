@@ -16,6 +16,7 @@ from vitrion.chemistry import default_mobile_species
 from vitrion.defects.bands import Band
 from vitrion.defects.dynamics import density_barrier, mobile_motion
 from vitrion.defects.landscape import landscape
+from vitrion.defects.ledger import OutOfTime
 from vitrion.defects.settings import BarrierSettings, DefectSettings
 from vitrion.defects.sites import density_peaks
 from vitrion.defects.study import study_defects
@@ -95,6 +96,9 @@ class DefectMaker(Maker):
     root_dir : str or None
         Folder under which each job has one named by its uuid for its partial results, so that a job
         run again finds them in whatever launch directory; None is the launch directory.
+    walltime_s : float or None
+        Seconds after which a job ends with what it had begun and replaces itself by one that goes
+        on; None for no limit.
     charged_relax_maker : BaseVaspMaker or None
         Relaxes charged defects at fixed cell (ISIF 2, charge of the structure); needs the package
         pymatgen-analysis-defects.
@@ -113,6 +117,7 @@ class DefectMaker(Maker):
     settings: DefectSettings = field(default_factory=DefectSettings)
     calculator_kwargs: dict[str, Any] = field(default_factory=dict)
     root_dir: str | None = None
+    walltime_s: float | None = None
     charged_relax_maker: BaseVaspMaker | None = None
     charges: tuple[int, ...] = ()
 
@@ -161,16 +166,23 @@ class DefectMaker(Maker):
         prev_dir: str | Path | None = None,
         given_sites: Mapping[str, ArrayLike] | None = None,
         trajectory: str | None = None,
-    ) -> DefectDoc:
+    ) -> DefectDoc | Response:
         """Find and relax the defects with a registered potential; see :meth:`make`."""
-        folder = Path(prev_dir or self._own_directory())
-        return self.run(
-            structure,
-            folder,
-            given_sites,
-            trajectory=trajectory,
-            on_progress=lambda done, n: leave_word(folder, Word(done, n, "defects or barriers")),
-        )
+        folder = Path(prev_dir or self._own_directory()).absolute()
+        try:
+            return self.run(
+                structure,
+                folder,
+                given_sites,
+                trajectory=trajectory,
+                walltime_s=self.walltime_s,
+                on_progress=lambda done, n: leave_word(
+                    folder, Word(done, n, "defects or barriers")
+                ),
+            )
+        except OutOfTime:
+            again = self.compute(structure, str(folder), given_sites, trajectory)
+            return Response(replace=again)
 
     @job(name="charged defects")
     def spawn_charged(self, structure: Structure) -> Response:
@@ -204,6 +216,7 @@ class DefectMaker(Maker):
         given_sites: Mapping[str, ArrayLike] | None = None,
         *,
         trajectory: str | None = None,
+        walltime_s: float | None = None,
         material_id: str | None = None,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> DefectDoc:
@@ -215,6 +228,8 @@ class DefectMaker(Maker):
             See :meth:`make`.
         directory : str or Path, optional
             Keeps finished defects; the same call goes on from there. None keeps nothing.
+        walltime_s : float, optional
+            Seconds after which the call ends; what is finished is in the directory.
         material_id : str, optional
             Identifier of the material, for the document.
         on_progress : callable, optional
@@ -224,6 +239,8 @@ class DefectMaker(Maker):
         ------
         InputError
             If the structure cannot be used: see :func:`vitrion.defects.host.check_request`.
+        OutOfTime
+            If the walltime is over.
         """
         sites: dict[Any, ArrayLike] = dict(given_sites or {})
         if trajectory is not None:
@@ -241,6 +258,7 @@ class DefectMaker(Maker):
                 given_sites=sites,
                 relax_band=bands,
                 directory=directory,
+                walltime_s=walltime_s,
                 material_id=material_id,
                 on_progress=on_progress,
             )

@@ -67,6 +67,7 @@ def study_defects(
     relax_band: BandRelaxer | None = None,
     extra_edits: Callable[[Host, list[Site]], list[Edit]] | None = None,
     directory: str | Path | None = None,
+    walltime_s: float | None = None,
     material_id: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> DefectStudy:
@@ -90,6 +91,8 @@ def study_defects(
         Makes further edits (:func:`vitrion.defects.plan.move`) of the host.
     directory : path, optional
         Where finished defects are kept: the same call made again goes on from there.
+    walltime_s : float, optional
+        Seconds after which the call ends with what was last begun; needs the directory.
     material_id : str, optional
     on_progress : callable, optional
         Called with the number of defects done and the number of all.
@@ -102,6 +105,8 @@ def study_defects(
     ------
     InputError
         If the structure cannot be used: see :func:`vitrion.defects.host.prepare_host`.
+    OutOfTime
+        If the walltime is over.
     """
     settings = settings or DefectSettings()
     mobile = settings.mobile or default_mobile_species(structure.composition)
@@ -109,7 +114,7 @@ def study_defects(
         raise InputError("Barriers need something that relaxes bands: give relax_band.")
     check_request(structure, mobile, amorphous=settings.phase == "amorphous")
     _check_potential(potential, structure)
-    ledger = Ledger(None if directory is None else Path(directory) / LEDGER_FILE)
+    ledger = Ledger(None if directory is None else Path(directory) / LEDGER_FILE, walltime_s)
     context = f"{_identity(potential)} {settings.fmax_eV_per_A} {settings.max_steps}"
     relax = _relaxer(calculator, settings)
     host = prepare_host(
