@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from vitrion.errors import StoreError
-from vitrion.flows.request import REQUEST_KEY, RUNS_FOLDER
+from vitrion.flows.request import (
+    REQUEST_KEY,
+    RUNS_FOLDER,
+    find_documents,
+    name_run,
+    not_stored,
+)
 from vitrion.flows.runner import RunReport, run_flow
 
 if TYPE_CHECKING:
@@ -58,7 +61,6 @@ def run_search(
     StoreError
         If a finished search is not in the store.
     """
-    from vitrion.documents.polymorph import PolymorphDoc
     from vitrion.polymorphs.makers import PolymorphSearchMaker
     from vitrion.polymorphs.settings import check_request
     from vitrion.potentials import check_elements, describe_potential
@@ -68,19 +70,14 @@ def run_search(
     check_elements(spec, [element.symbol for element in composition])
     maker = PolymorphSearchMaker(settings, potential=spec.name, parallel=workers, seed=seed)
     request = [settings.model_dump(mode="json"), spec.name, spec.sha256, seed, workers]
-    digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:10]
-    run_id = f"{composition.reduced_formula}-search-{digest}"
+    run_id = name_run(f"{composition.reduced_formula}-search", request)
     flow = maker.make(formula)
     flow.update_metadata({REQUEST_KEY: run_id})
     report = run_flow(
         flow, store, folder / RUNS_FOLDER / run_id, workers=workers, on_change=on_change
     )
     report.raise_for_errors()
-    criteria = {f"metadata.{REQUEST_KEY}": run_id, "output.property_name": "polymorphs"}
-    found = store.query_one(criteria, load=True)
-    if found is None:
-        raise StoreError(
-            f"The search {run_id} is finished but not in the store: name the store it was made "
-            "with, or remove its folder to search again."
-        )
-    return PolymorphDoc.model_validate(found["output"])
+    found = find_documents(store, run_id, ("polymorphs",))
+    if not found:
+        raise not_stored(run_id)
+    return cast("PolymorphDoc", found["polymorphs"][-1])

@@ -21,7 +21,7 @@ from vitrion.flows.runner import RunReport, run_flow
 from vitrion.potentials import check_elements, describe_potential
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from jobflow import Flow, JobStore
@@ -114,8 +114,7 @@ class RunRequest(BaseModel):
     @property
     def run_id(self) -> str:
         """Name of the run: the same for the same request, whenever it is made."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()
-        return f"{self.formula}-{self.phase}-{hashlib.sha256(content).hexdigest()[:10]}"
+        return name_run(f"{self.formula}-{self.phase}", self.model_dump(mode="json"))
 
     def make_flow(self) -> Flow:
         """Return the flow that carries the request out; its jobs know the name of the run."""
@@ -218,13 +217,10 @@ def run_request(
         workers=workers,
         on_change=on_change,
     )
-    documents = find_documents(store, request)
+    documents = find_documents(store, request.run_id)
     if "conductivity" not in documents:
         report.raise_for_errors()
-        raise StoreError(
-            f"The run {request.run_id} is finished but its documents are not in the store: name "
-            "the store it was made with, or remove its folder to run it again."
-        )
+        raise not_stored(request.run_id)
     return RunResult(documents, report)
 
 
@@ -255,13 +251,29 @@ def read_crystal(source: str, formula: str) -> dict[str, Any]:
     raise InputError(f"No structure of {formula} ships: give a file.")
 
 
-def find_documents(store: JobStore, request: RunRequest) -> dict[str, list[VitrionDoc]]:
-    """Return what a store holds of a request's results, by kind."""
+def not_stored(run_id: str) -> StoreError:
+    """Return the error of a run that is finished, but not in the store."""
+    return StoreError(
+        f"The run {run_id} is finished but its documents are not in the store: name the store it "
+        "was made with, or remove its folder to run it again."
+    )
+
+
+def name_run(subject: str, content: Any) -> str:
+    """Name a run after what it is about and a hash of all that it is asked for."""
+    text = json.dumps(content, sort_keys=True)
+    return f"{subject}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+def find_documents(
+    store: JobStore, run_id: str, kinds: Sequence[str] = KINDS
+) -> dict[str, list[VitrionDoc]]:
+    """Return what a store holds of a run's results, by kind."""
     from vitrion.documents.base import document_classes
 
     criteria = {
-        f"metadata.{REQUEST_KEY}": request.run_id,
-        "output.property_name": {"$in": list(KINDS)},
+        f"metadata.{REQUEST_KEY}": run_id,
+        "output.property_name": {"$in": list(kinds)},
     }
     newest: dict[str, dict[str, Any]] = {}
     # Large parts stay in their store: nobody reads relaxed defects off a table.
