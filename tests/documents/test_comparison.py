@@ -3,10 +3,12 @@ import math
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
+from walkers import in_crystal, strings
 
 from vitrion.documents.comparison import ComparisonDoc, conductivity_ratios
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.errors import InputError
+from vitrion.transport import analyze
 from vitrion.transport.result import Estimate
 
 
@@ -56,6 +58,43 @@ def test_against_a_bound_the_ratio_is_a_bound():
     )
     assert ratio.ratio is None
     assert ratio.lower_bound == pytest.approx(200 * math.exp(-1.645 * 0.1), rel=1e-3)
+
+
+def test_like_is_divided_by_like():
+    """Ions in strings, with a Haven ratio of 1/3: the same material conducts as well as itself.
+
+    Where Einstein's conductivity is known of one alone, the other's is of independent ions, and
+    the two would differ by a factor of three.
+    """
+    cell = 12.0 * np.eye(3)
+    results = []
+    for temperature, speed in ((700.0, 0.1), (850.0, 0.2)):
+        rng = np.random.default_rng(1)
+        paths = np.sqrt(speed) * strings(600, 40, 0.5).draw(rng)
+        positions, symbols = in_crystal(paths, cell, rng)
+        results.append(analyze(positions, cell, symbols, 100.0, temperature, wrapped=False))
+    assert {result.headline for result in results} == {"Einstein"}
+    unsure = [
+        result.model_copy(
+            update={
+                name: getattr(result, name).model_copy(update={"relative_error": 0.5})
+                for name in ("conductivity_einstein", "collective_diffusivity")
+            }
+        )
+        for result in results
+    ]
+    glass, crystal = (
+        ConductivityDoc.from_results(salt(), {result.temperature_K: result for result in found})
+        for found in (results, unsure)
+    )
+    assert glass.arrhenius.quantity == "collective"
+    assert glass.conductivity_300K.value > 2.0 * crystal.conductivity_300K.value
+    for ratio in conductivity_ratios(crystal, glass):
+        assert ratio.quantity == "Nernst-Einstein"
+        assert ratio.ratio.value == pytest.approx(1.0)
+    for ratio in conductivity_ratios(glass, glass):
+        assert ratio.quantity == "Einstein"
+        assert ratio.ratio.value == pytest.approx(1.0)
 
 
 def test_what_is_missing_is_left_out_and_the_rest_goes_through_json():

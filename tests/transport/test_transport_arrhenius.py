@@ -122,6 +122,22 @@ def test_one_temperature_or_none_gives_a_bound_and_the_reason():
     assert fit.conductivity_bound_300K == pytest.approx(expected)
 
 
+def test_a_bound_of_the_ions_is_none_of_their_concerted_motion():
+    """D_sigma may exceed a bound of D*, so a fit of D_sigma leaves the bound out."""
+    still = run_at(500.0, hops=0.0)
+    moving = [run_at(700.0), run_at(850.0, seed=1)]
+    assert all(run.headline == "Einstein" for run in moving)
+    assert arrhenius(moving).quantity == "collective"
+    mixed = arrhenius([still, *moving])
+    assert mixed.quantity == "self"
+    assert mixed.points[0].bound_cm2_s == still.diffusivity_bound_cm2_s
+    collective = arrhenius([still, *moving], quantity="collective")
+    assert collective.points[0].bound_cm2_s is None
+    assert collective.points[0].excluded == "no collective diffusivity"
+    alone = arrhenius(moving, quantity="collective")
+    assert collective.diffusivity_300K.value == pytest.approx(alone.diffusivity_300K.value)
+
+
 def test_temperatures_above_melting_or_with_a_moving_framework_are_left_out():
     runs = [run_at(500.0), run_at(600.0), run_at(900.0), run_at(1000.0, melts=True)]
     fit = arrhenius(runs, glass_transition_K=800.0)

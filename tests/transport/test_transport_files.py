@@ -1,5 +1,6 @@
 """Trajectories from everywhere give the same answer, and broken ones one sentence."""
 
+import h5py
 import numpy as np
 import pytest
 from ase import Atoms
@@ -10,6 +11,7 @@ from walkers import hopping, in_crystal
 from vitrion.dynamics.trajectory import Frame, Trajectory, TrajectoryWriter
 from vitrion.errors import InputError
 from vitrion.transport import analyze, analyze_file
+from vitrion.transport.io import open_frames
 
 CELL = np.array(
     [[12.0, 0.0, 0.0], [2.0, 11.0, 0.0], [1.0, -1.0, 13.0]]
@@ -80,9 +82,18 @@ def test_vitrion_trajectory_says_everything_itself(tmp_path, run, expected):
     writer.flush()
     with Trajectory(path) as trajectory:
         assert trajectory.n_frames == len(positions)
+    before = open_handles()
+    stream = open_frames(path)
+    assert open_handles() == before  # many runs are opened before the first of them is read
+    assert sum(len(chunk) for chunk, _ in stream.chunks) == len(positions)
+    assert open_handles() == before
     result = analyze_file(path)
     check(result, expected)
     assert result.temperature_K == pytest.approx(700.0)
+
+
+def open_handles():
+    return h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
 
 
 def make_frame(k, positions):

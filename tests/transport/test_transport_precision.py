@@ -109,3 +109,17 @@ def test_the_budget_is_kept_and_named():
 def test_an_impossible_target_is_refused(target):
     with pytest.raises(InputError, match="target"):
         plan_extension([], target, 100.0)
+
+
+def test_what_replicas_cost_together_must_be_within_the_budget():
+    """Four replicas of each of two temperatures need 160 ps where one would need 40."""
+    runs = SyntheticRuns(0.0, 0.3)
+    runs.extend(dict.fromkeys(TEMPERATURES, 20.0))
+    one = runs.results()
+    four = [
+        run.model_copy(update={"n_replicas": 4, "duration_ps": 4 * run.duration_ps}) for run in one
+    ]
+    assert sorted(plan_extension(one, 0.3, 50.0).extensions_ps) == [700.0, 850.0]
+    assert plan_extension(four, 0.3, 50.0).extensions_ps == {}
+    assert plan_extension(four, 0.3, 50.0).reason.endswith("no time in the budget would help.")
+    assert sorted(plan_extension(four, 0.3, 170.0).extensions_ps) == [700.0, 850.0]

@@ -11,12 +11,16 @@ from vitrion.documents.base import VitrionDoc
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.errors import InputError
+from vitrion.transport.arrhenius_fit import arrhenius
 from vitrion.transport.result import Estimate
 
 if TYPE_CHECKING:
     from typing import Self
 
     from vitrion.documents.landscape import SiteEnergyLandscapeDoc
+    from vitrion.transport.result import TransportResult
+
+Quantity = Literal["Einstein", "Nernst-Einstein"]
 
 
 class ConductivityRatio(BaseModel):
@@ -25,6 +29,11 @@ class ConductivityRatio(BaseModel):
     temperature_K: float = Field(description="Temperature in K.")
     extrapolated: bool = Field(description="Whether the dynamics were run at other temperatures.")
     ratio: Estimate | None = Field(None, description="Conductivity of the glass over the crystal.")
+    quantity: Literal["Einstein", "Nernst-Einstein"] | None = Field(
+        None,
+        description="Which conductivity of both is divided: Einstein's where it is the headline of "
+        "both, else that of Nernst and Einstein.",
+    )
     lower_bound: float | None = Field(
         None,
         description="What the ratio exceeds with 90 % probability, where the crystal has but an "
@@ -117,32 +126,50 @@ def conductivity_ratios(
     Returns
     -------
     list of ConductivityRatio
-        At 300 K, extrapolated, and then at every temperature that both were run at.
+        At 300 K, extrapolated, and then at every temperature that both were run at. Like is divided
+        by like: the two could else differ by the Haven ratio alone.
     """
     if crystal is None or glass is None:
         return []
-    ratios = [
-        _ratio(
-            300.0,
-            True,
-            (crystal.conductivity_300K, crystal.conductivity_bound_300K),
-            glass.conductivity_300K,
-        )
-    ]
+    fits = [document.arrhenius for document in (crystal, glass)]
+    both = all(fit is not None and fit.quantity == "collective" for fit in fits)
+    how: Quantity = "Einstein" if both else "Nernst-Einstein"
+    ratios = [_ratio(300.0, how, _at_300K(crystal, how), _at_300K(glass, how)[0], True)]
     measured = {result.temperature_K: result for result in crystal.results}
     for result in glass.results:
         found = measured.get(result.temperature_K)
         if found is not None:
-            pair = (found.conductivity, found.conductivity_bound_mS_cm)
-            ratios.append(_ratio(result.temperature_K, False, pair, result.conductivity))
+            both = found.headline == result.headline == "Einstein"
+            how = "Einstein" if both else "Nernst-Einstein"
+            pair = (_conductivity(found, how), found.conductivity_bound_mS_cm)
+            ratios.append(_ratio(result.temperature_K, how, pair, _conductivity(result, how)))
     return ratios
+
+
+def _conductivity(result: TransportResult, how: Quantity) -> Estimate | None:
+    if how == "Einstein":
+        return result.conductivity_einstein
+    return result.conductivity_nernst_einstein
+
+
+def _at_300K(document: ConductivityDoc, how: Quantity) -> tuple[Estimate | None, float | None]:
+    """Return a conductivity at 300 K and its bound, fitted again where the document has another."""
+    fit = document.arrhenius
+    if fit is not None and fit.quantity == "collective" and how == "Nernst-Einstein":
+        excluded = {point.temperature_K for point in fit.points if point.excluded}
+        kept = [found for found in document.results if found.temperature_K not in excluded]
+        if kept:
+            fit = arrhenius(kept, quantity="self")
+            return fit.conductivity_300K, fit.conductivity_bound_300K
+    return document.conductivity_300K, document.conductivity_bound_300K
 
 
 def _ratio(
     temperature_K: float,
-    extrapolated: bool,
+    how: Quantity,
     crystal: tuple[Estimate | None, float | None],
     glass: Estimate | None,
+    extrapolated: bool = False,
 ) -> ConductivityRatio:
     value, bound = crystal
     ratio = lower = None
@@ -151,7 +178,11 @@ def _ratio(
     elif glass is not None and bound:
         lower = glass.interval(0.90)[0] / bound
     return ConductivityRatio(
-        temperature_K=temperature_K, extrapolated=extrapolated, ratio=ratio, lower_bound=lower
+        temperature_K=temperature_K,
+        extrapolated=extrapolated,
+        ratio=ratio,
+        quantity=None if ratio is None and lower is None else how,
+        lower_bound=lower,
     )
 
 

@@ -258,8 +258,10 @@ def _execute(payload: str, directory: str) -> dict[str, Any]:
         # A killed run's orphan may need a moment to notice; two writers must never meet.
         with only_process(path / "lock", wait_s=30), cd(path):
             store.connect()
-            response = job.run(store=store, job_dir=path)
-            store.close()
+            try:
+                response = job.run(store=store, job_dir=path)
+            finally:
+                store.close()  # this process goes on to other jobs, whatever became of this one
             kept = {kind: _as_dict(getattr(response, kind)) for kind in DIVERSIONS}
             kept |= {name: getattr(response, name) for name in ("stop_children", "stop_jobflow")}
             write_durably(path / RESPONSE_FILE, _to_json(kept))

@@ -133,7 +133,8 @@ def arrhenius(
         One for each temperature.
     quantity : {"self", "collective"} or None
         Which diffusivity to fit; None takes the collective one where it is certain enough to be
-        the headline at every temperature. Plain points are fitted as they are.
+        the headline at every temperature. Plain points are fitted as they are. Where ions do not
+        diffuse, the bound is one of D*: a collective fit leaves it out.
     melting_K, glass_transition_K : float or None
         Temperatures above which points are left out, where known.
 
@@ -154,8 +155,7 @@ def arrhenius(
         raise InputError("Two results have the same temperature: combine the replicas first.")
     runs = [result for result in results if isinstance(result, TransportResult)]
     if quantity is None:
-        values = [run for run in runs if run.diffusive]
-        sure = values and all(run.headline == "Einstein" for run in values)
+        sure = runs and all(run.diffusive and run.headline == "Einstein" for run in runs)
         quantity = "collective" if sure else "self"
     limits = [("the melting point", melting_K), ("the glass transition", glass_transition_K)]
     points = [_point(result, quantity, limits) for result in results]
@@ -205,8 +205,10 @@ def _point(
         point = ArrheniusPoint(
             temperature_K=result.temperature_K,
             diffusivity=value,
-            bound_cm2_s=result.diffusivity_bound_cm2_s,
+            bound_cm2_s=None if collective else result.diffusivity_bound_cm2_s,
         )
+        if collective and value is None:  # ions that move in concert may exceed a bound of D*
+            point.excluded = "no collective diffusivity"
         if result.framework is not None and result.framework.diffuses:
             point.excluded = "the framework diffuses"
     for name, limit in limits:

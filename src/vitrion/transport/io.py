@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,9 +100,7 @@ def _open_path(
         raise InputError(f"There is no trajectory file {path}.")
     name = path.name.lower()
     if name.endswith((".h5", ".hdf5")):
-        from vitrion.dynamics.trajectory import Trajectory
-
-        return _from_vitrion(Trajectory(path))
+        return _from_vitrion_file(path)
     if "xdatcar" in name:
         symbols, frames = read_xdatcar(path)
         return FrameStream(symbols, _stack(frames))
@@ -175,6 +173,18 @@ def _from_ase(images: Iterator[Any]) -> FrameStream:
             yield image.get_positions(), image.cell.array
 
     return FrameStream(tuple(first.get_chemical_symbols()), _stack(frames()))
+
+
+def _from_vitrion_file(path: Path) -> FrameStream:
+    """Read a file that is open only while something is read of it."""
+    from vitrion.dynamics.trajectory import Trajectory
+
+    def chunks() -> Iterator[Chunk]:
+        with Trajectory(path) as trajectory:
+            yield from _from_vitrion(trajectory).chunks
+
+    with Trajectory(path) as trajectory:
+        return replace(_from_vitrion(trajectory), chunks=chunks())
 
 
 def _from_vitrion(trajectory: Any) -> FrameStream:

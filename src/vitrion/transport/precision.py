@@ -153,8 +153,9 @@ def _for_300K(
         still.sort(key=lambda result: -result.temperature_K)
         needs = {r.temperature_K: _time_to_see_hops(r, 3.0 * target) for r in still}
         lengths = {r.temperature_K: _length(r) for r in still}
+        replicas = {r.temperature_K: r.n_replicas for r in still}
         chosen = list(needs)[: max(2 - len(usable), 0)]
-        affordable = sum(needs[t] for t in chosen) <= budget_ps
+        affordable = sum(needs[t] * replicas[t] for t in chosen) <= budget_ps
         return None, {t: min(needs[t], GROWTH * lengths[t]) for t in chosen if affordable}
     return fit.conductivity_300K.relative_error, _shares(
         [r.temperature_K for r in usable],

@@ -248,7 +248,7 @@ class TransportResult(Model):
 
     @property
     def headline(self) -> str:
-        """Which conductivity to quote: Einstein where its 68 % error is below 50 %, or NE."""
+        """Which conductivity to quote: Einstein's where its error is at most 30 %, or the other."""
         einstein = self.conductivity_einstein
         return (
             "Einstein"
