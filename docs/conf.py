@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -45,11 +46,13 @@ myst_heading_anchors = 3
 suppress_warnings = ["ref.python"]
 html_math_renderer = "mathml"
 autosummary_generate = True
-# Pages of modules that are gone would be errors of the next build.
-for page in (HERE / "api" / "generated").glob("*.rst"):
+# Where a module is gone, the pages that still name it would be errors of the next build.
+GENERATED = HERE / "api" / "generated"
+for page in GENERATED.glob("*.rst"):
     source = HERE.parent / "src" / page.stem.replace(".", "/")
     if not (source.with_suffix(".py").exists() or source.is_dir()):
-        page.unlink()
+        shutil.rmtree(GENERATED)
+        break
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
@@ -75,8 +78,13 @@ if os.environ.get("VITRION_DOCS_ONLINE") or os.environ.get("READTHEDOCS"):
 html_theme = "pydata_sphinx_theme"
 html_title = f"vitrion {release}"
 html_static_path = ["_static"]
-html_css_files = ["formula.css"]
+html_css_files = ["formula.css", "pages.css"]
 html_show_sourcelink = False
+# Pages without others below them have nothing to show at the side.
+html_sidebars = {
+    name: [] for name in ("index", "quick_start", "tutorial", "limits", "contributing", "results/*")
+}
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,

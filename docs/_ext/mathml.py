@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from docutils import nodes
@@ -12,6 +13,12 @@ from sphinx.util import logging
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
+# docutils sets functions close to their arguments: ``n ln n`` would read "nlnn".
+_APPLIED = "<mo>&ApplyFunction;</mo>"
+_AFTER = re.compile(rf"{_APPLIED}(?!\s*<mo)")
+_BEFORE = re.compile(rf"(</m(?:i|n|sub|sup|frac)>)(?=\s*<mi>\w+</mi>\s*{_APPLIED})")
+_THIN = '<mspace width="0.1667em"/>'
+
 logger = logging.getLogger(__name__)
 
 
@@ -19,10 +26,11 @@ def formula(node: nodes.Node, *, as_block: bool) -> str:
     """Return a formula as MathML; what docutils cannot turn is a warning, and shown as TeX."""
     text = node.astext()
     try:
-        return tex2mathml(text, as_block=as_block)
+        made = tex2mathml(text, as_block=as_block)
     except MathError as error:
         logger.warning("cannot be turned into MathML: %s (%s)", text, error, location=node)
         return f"<code>{text}</code>"
+    return _BEFORE.sub(rf"\1{_THIN}", _AFTER.sub(_APPLIED + _THIN, made))
 
 
 def visit_inline(translator: Any, node: nodes.math) -> NoReturn:
