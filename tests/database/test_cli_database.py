@@ -6,10 +6,12 @@ import json
 
 import pytest
 from jobflow import Flow, run_locally
+from rich.console import Console
 from sample_documents import make_density, make_hopping
 from typer.testing import CliRunner
 
 from vitrion.cli import app
+from vitrion.cli import database as cli_database
 from vitrion.cli.database import parse_conditions
 from vitrion.database.sqlite_store import open_job_store
 from vitrion.errors import InputError, StoreError
@@ -43,6 +45,20 @@ def test_query_prints_a_table(folder, monkeypatch):
     assert "barrier_eV" in text
     assert "test_hopping" in run("query", "--kind", "list", folder=folder)
     assert "Nothing was found" in run("query", "--formula", "NaCl", folder=folder)
+
+
+def test_a_wide_table_is_turned_or_cut_and_never_torn(folder, monkeypatch):
+    fields = "formula_pretty,phase,material_id,barrier_eV,measured"
+    words = ("query", "-k", "test_hopping", "--fields", fields)
+    for width, expected in ((200, "side by side"), (60, "turned"), (40, "cut")):
+        monkeypatch.setattr(cli_database, "console", Console(width=width, markup=False))
+        lines = run(*words, folder=folder).splitlines()
+        assert all(len(line) <= width for line in lines if not line.startswith("No room"))
+        assert not any("\u2026" in line for line in lines), "a name is torn"
+        barrier = [line for line in lines if "barrier_eV" in line]
+        assert len(barrier) == 1
+        found = "cut" if "No room" in barrier[0] else "turned" if "0.5" in barrier[0] else ""
+        assert (found or "side by side") == expected
 
 
 def test_query_exports(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "jsonl", "csv")
 PHASES = ("crystalline", "amorphous", "liquid")
+BORDER = 3
+"""Signs that a column of a table takes beside its text."""
 console = Console(markup=False)
 
 
@@ -229,9 +232,33 @@ def _print_documents(
     if not rows:
         console.print("Nothing was found.")
         return
-    table = Table(*(names.get(column, column) for column in columns))
+    heads = [names.get(column, column) for column in columns]
+    _print_cells(heads, [[_text(row.get(column)) for column in columns] for row in rows])
+
+
+def _print_cells(heads: list[str], rows: list[list[str]]) -> None:
+    """Print a table that can be read: turned on its side, or cut with a word, where it is wide."""
+    turned = [list(cells) for cells in zip(heads, *rows, strict=True)]
+    widths = [max(map(len, cells)) + BORDER for cells in turned]
+    if sum(widths) < console.width:
+        _print_table(heads, rows)
+        return
+    if sum(max(map(len, cells)) + BORDER for cells in zip(*turned, strict=True)) < console.width:
+        _print_table(turned[0], turned[1:])
+        return
+    shown = max(1, sum(end < console.width for end in accumulate(widths)))
+    _print_table(heads[:shown], [row[:shown] for row in rows])
+    if shown < len(heads):
+        console.print(
+            f"No room for {', '.join(heads[shown:])}: choose by --fields, or take --format csv.",
+            soft_wrap=True,
+        )
+
+
+def _print_table(heads: list[str], rows: list[list[str]]) -> None:
+    table = Table(*heads)
     for row in rows:
-        table.add_row(*(_text(row.get(column)) for column in columns))
+        table.add_row(*row)
     console.print(table)
 
 
