@@ -116,22 +116,20 @@ def estimate_diffusivities(
     # Four-point part: hops are rare events, which no number of modes can average away.
     excess = max(independent - gaussian / n_ions, 0.0)
     relative_variance = independent + concert * gaussian / n_ions
-    self_ = _self_estimate(float(weighted.mean()), relative_variance, n_ions)
+    self_ = _self_estimate(float(weighted.mean()), relative_variance, n_ions, excess)
 
     total = np.einsum("jia,i->ja", amplitudes[:m], charge) / np.sqrt(n_ions)
     d_collective = float(fit.weights @ (total**2).mean(axis=1))
     collective, nu = _chi_square_estimate(d_collective, gaussian + excess)
     haven = _haven_ratio(self_, collective, nu, relative_variance)
     tensor = np.einsum("j,jia,jib,i->ab", fit.weights, amplitudes[:m], amplitudes[:m], charge**2)
-    species = {
-        name: _self_estimate(
-            float(ion_values[mask].mean()),
-            _plain_variance(ion_values[mask], gaussian),
-            int(mask.sum()),
+    species = {}
+    for name in dict.fromkeys(symbols):
+        own = ion_values[np.array([symbol == name for symbol in symbols])]
+        variance, count = _plain_variance(own, gaussian), len(own)
+        species[name] = _self_estimate(
+            float(own.mean()), variance, count, max(variance - gaussian / count, 0.0)
         )
-        for name in dict.fromkeys(symbols)
-        for mask in [np.array([symbol == name for symbol in symbols])]
-    }
     slow_values = charge**2 * squares[:MIN_MODES].mean(axis=(0, 2))
     slow_gaussian = 2.0 / (3 * min(MIN_MODES, m))
     slowest, _ = _chi_square_estimate(
@@ -164,13 +162,19 @@ def _concert(amplitudes: np.ndarray, power: np.ndarray) -> float:
     return float(max(np.sum(correlation**2) - n - chance, 0.0) / n)
 
 
-def _self_estimate(value: float, relative_variance: float, n_ions: int) -> Estimate:
+def _self_estimate(value: float, relative_variance: float, n_ions: int, excess: float) -> Estimate:
+    """Return an estimate of which the part `excess` of the variance was found from the ions.
+
+    The rest, that of Brownian paths, is known, so the degrees of freedom are those of Welch and
+    Satterthwaite (Biometrics Bulletin 2, 110, 1946) for a sum of the two.
+    """
     if value <= 0.0:
         return Estimate(value=0.0, relative_error=float("inf"), degrees_of_freedom=float("inf"))
+    freedom = max(n_ions - 1, 1) * (relative_variance / excess) ** 2 if excess > 0.0 else np.inf
     return Estimate(
         value=value,
         relative_error=float(np.sqrt(relative_variance)),
-        degrees_of_freedom=float(max(n_ions - 1, 1)),
+        degrees_of_freedom=float(freedom),
     )
 
 
