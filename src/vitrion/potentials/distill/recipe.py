@@ -164,8 +164,49 @@ _LAST = TrainingSettings(
     largest_force_eV_per_A=15.0,
 )
 
+_EMPHASIS = {"vacancy": 2.0, "inserted": 2.0, "host": 2.0}
+
+# Anew at a large step, with the frames of the later supplements; then cooling again: first at a
+# large weight of the energies, until hosts and their defects agree, which costs accuracy of the
+# forces, then at smaller ones, which brings that back.
+_AGAIN = TrainingSettings(
+    learning_rate=0.004,
+    decay=0.94,
+    epochs=40,
+    energy_weight=10.0,
+    stress_weight=50.0,
+    emphasis=_EMPHASIS,
+    averaging=0.995,
+    fresh_optimizer=True,
+    validation_fraction=0.05,
+    largest_force_eV_per_A=15.0,
+    highest_energy_eV_per_atom=1.5,
+    evaluate_every=4,
+)
+_COOLING = _AGAIN.model_copy(
+    update={
+        "learning_rate": 0.001,
+        "decay": 0.9,
+        "epochs": 12,
+        "energy_weight": 100.0,
+        "stress_weight": 100.0,
+        "emphasis": _EMPHASIS | {"crystal": 2.0, "host": 4.0},
+        "fresh_optimizer": False,
+        "evaluate_every": 1,
+    }
+)
+_SETTLING = _COOLING.model_copy(
+    update={
+        "learning_rate": 0.0006,
+        "decay": 0.75,
+        "epochs": 8,
+        "energy_weight": 40.0,
+        "stress_weight": 50.0,
+    }
+)
+
 # On all frames, after the rounds: cooling, with a growing weight of the energies; then without the
-# frames of the highest energies, in two steps.
+# frames of the highest energies.
 PHASES = (
     TrainingSettings(
         learning_rate=0.005,
@@ -180,4 +221,21 @@ PHASES = (
     ),
     _LAST,
     _LAST.model_copy(update={"learning_rate": 0.0005, "decay": 0.8, "epochs": 7}),
+    _AGAIN,
+    _COOLING,
+    _COOLING.model_copy(
+        update={"learning_rate": 0.0003, "decay": 0.75, "epochs": 2, "energy_weight": 200.0}
+    ),
+    _SETTLING,
+    _SETTLING.model_copy(
+        update={
+            "learning_rate": 0.001,
+            "decay": 0.82,
+            "epochs": 12,
+            "energy_weight": 20.0,
+            "stress_weight": 30.0,
+            "largest_force_eV_per_A": 12.0,
+            "highest_energy_eV_per_atom": 1.0,
+        }
+    ),
 )
