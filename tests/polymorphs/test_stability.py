@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vitrion.cli.results import stability_line
 from vitrion.polymorphs.hull import shipped_references
 from vitrion.polymorphs.relax import RelaxSettings, relax_many
 from vitrion.polymorphs.stability import stability
@@ -20,7 +21,12 @@ def test_rock_salt_stays_and_stretched_it_is_soft():
     assert found.coordination_before["Li"] == {"F6": 1.0}
     assert len(found.coordination_during) == 8
     assert found.coordination_during[-1]["Li"]["F6"] > 0.7  # a few bonds stretch past the limit
+    assert "no soft mode" in stability_line(found)
+    assert "have stayed" in stability_line(found)
     stretched = rock_salt.structure.copy()
     stretched.scale_lattice(1.6 * stretched.volume)
     soft = stability(stretched, "vitrion-lipof", duration_ps=0.02)
     assert soft.lowest_phonon_per_cm < -20
+    assert "a soft mode" in stability_line(soft)
+    changed = found.model_copy(update={"coordination_during": [{"Li": {"F4": 1.0}}]})
+    assert "have changed" in stability_line(changed)

@@ -40,6 +40,9 @@ def search(
     formula: Annotated[str, typer.Argument(help="Composition, such as LiPO2F2.")],
     potential: PotentialOption = None,
     max_relaxations: Annotated[int, typer.Option(help="Stop after this many.")] = 400,
+    stability: Annotated[
+        bool, typer.Option("--stability", help="Phonons and a run at 300 K of the best crystal.")
+    ] = False,
     seed: SeedOption = 0,
     workers: WorkersOption = None,
     store: FolderOption = None,
@@ -54,14 +57,14 @@ def search(
     """
     from pydantic import ValidationError
 
-    from vitrion.cli.results import polymorph_table
+    from vitrion.cli.results import polymorph_table, stability_line
     from vitrion.flows.crystal_search import run_search
     from vitrion.flows.display import RunDisplay
     from vitrion.polymorphs.settings import SearchSettings
 
     count = worker_count(workers)
     try:
-        settings = SearchSettings(max_relaxations=max_relaxations)
+        settings = SearchSettings(max_relaxations=max_relaxations, stability=stability)
     except ValidationError as exc:
         raise InputError.from_validation(exc, "option") from exc
     folder = results_folder(store)
@@ -77,6 +80,8 @@ def search(
             on_change=display.update,
         )
     console.print(polymorph_table(document, SHOWN))
+    if document.stability is not None:
+        console.print(stability_line(document.stability), highlight=False, soft_wrap=True)
     where = f"document in {folder}"
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)

@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from vitrion.documents.amorphous import AmorphousDoc
     from vitrion.documents.comparison import ComparisonDoc
     from vitrion.documents.conductivity import ConductivityDoc
-    from vitrion.documents.polymorph import PolymorphDoc
+    from vitrion.documents.polymorph import PolymorphDoc, Stability
     from vitrion.flows.request import RunRequest, RunResult
     from vitrion.flows.screen import Outcome
     from vitrion.report.material import MaterialReport
     from vitrion.transport.result import Estimate, TransportResult
+
+Coordination = dict[str, dict[str, float]]
+
+SOFT_PER_CM = 15.0
+"""Imaginary frequencies up to it are errors of finite displacements."""
 
 BEST = 5
 """Crystals of a search that are shown."""
@@ -126,6 +131,27 @@ def polymorph_table(document: PolymorphDoc, most: int) -> Table:
             str(crystal.times_found),
         )
     return table
+
+
+def stability_line(found: Stability) -> str:
+    """Say what the tests of the best crystal came to."""
+    soft = found.lowest_phonon_per_cm < -SOFT_PER_CM
+    kept = all(_alike(found.coordination_before, later) for later in found.coordination_during)
+    return (
+        f"Best crystal: {'a soft mode' if soft else 'no soft mode'} (lowest phonon "
+        f"{found.lowest_phonon_per_cm:.0f} 1/cm, {found.n_atoms} atoms); after "
+        f"{found.duration_ps:g} ps at {found.temperature_K:g} K its bonds have "
+        f"{'stayed' if kept else 'changed'}."
+    )
+
+
+def _alike(before: Coordination, later: Coordination) -> bool:
+    """Whether every element has the same commonest neighbors."""
+    return all(
+        max(shells, key=shells.__getitem__) == max(later[element], key=later[element].__getitem__)
+        for element, shells in before.items()
+        if shells and later.get(element)
+    )
 
 
 def _glass_table(glasses: Sequence[AmorphousDoc]) -> Table:
