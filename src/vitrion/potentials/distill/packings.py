@@ -47,9 +47,9 @@ def packing_errors(
     -------
     list of dict
         For each formula: ``n``; the lowest packing's energy above the known crystal by the student
-        and by the teacher; ``rms_difference`` of the two over the packings at most 500 meV/atom
-        above (NaN if there is none); ``deepest_hole``, the most by which the student puts one of
-        them too low.
+        and by the teacher (NaN if no packing was found); ``rms_difference`` of the two over the
+        packings at most 500 meV/atom above (NaN if there is none); ``deepest_hole``, the most by
+        which the student puts one of these too low.
     """
     found: list[dict[str, float | str]] = []
     for formula in FORMULAS:
@@ -63,13 +63,17 @@ def packing_errors(
             {
                 "formula": formula,
                 "n": len(own),
-                "lowest_student": float(own.min()),
-                "lowest_teacher": float(teacher.min()),
+                "lowest_student": _lowest(own),
+                "lowest_teacher": _lowest(teacher),
                 "rms_difference": _rms(differences),
                 "deepest_hole": float(differences.min(initial=0.0)),
             }
         )
     return found
+
+
+def _lowest(values: np.ndarray) -> float:
+    return float(values.min()) if len(values) else float("nan")
 
 
 def _rms(values: np.ndarray) -> float:
