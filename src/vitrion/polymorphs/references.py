@@ -63,6 +63,13 @@ def compute_references(
     ]
 
 
+def lower(structures: Sequence[Structure], potential: BatchPotential) -> Structure:
+    """Return the one of the lowest energy per atom: a short search may miss what is at hand."""
+    results = relax_many(list(structures), potential, SYMMETRIC)
+    sound = [result for result in results if result.failure is None]
+    return min(sound, key=lambda result: result.energy_per_atom_eV).structure
+
+
 def search_for(formulas: Sequence[str], options: argparse.Namespace) -> dict[str, Structure]:
     """Return the best crystal that a search finds for each formula."""
     from vitrion.polymorphs.search import search
@@ -101,13 +108,14 @@ def main() -> None:
     potential = load_batch_potential(options.potential)
     cells = starting_cells()
     beside = {
-        f"{plain_formula(structure.composition)} (found here)": structure
+        f"{plain_formula(structure.composition.reduced_composition)} (found here)": structure
         for structure in read_structures(options.found)
     }
     if options.again:
         cells |= shipped_references()
         beside = {n: s for n, s in shipped_crystals().items() if n not in cells} | beside
-    cells |= search_for(options.search, options)
+    for name, structure in search_for(options.search, options).items():
+        cells[name] = lower([structure, *([cells[name]] if name in cells else [])], potential)
     content = {
         "potential": get_potential(options.potential).model_dump(
             mode="json", include={"name", "version", "sha256", "functional"}
