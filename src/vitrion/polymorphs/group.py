@@ -10,8 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from vitrion.generation.candidate import Origin, PlainStructure
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from pymatgen.analysis.structure_matcher import StructureMatcher
     from pymatgen.core import Structure
+
+    from vitrion.generation.candidate import Candidate
 
 SAME_ENERGY_EV = 0.01
 """Candidates whose energies per atom differ by more are not the same crystal: relaxing to forces of
@@ -33,6 +37,19 @@ class Finding(BaseModel):
         False, description="Whether one more evaluation decided if it was to be relaxed."
     )
     rejected: str | None = Field(None, description="Why it was dropped, if it was.")
+
+    @classmethod
+    def unrelaxed(cls, candidate: Candidate, reason: str, *, screened: bool = False) -> Self:
+        """Return what is kept of a candidate that was dropped before any relaxation."""
+        return cls(
+            structure=candidate.structure,
+            origin=candidate.origin,
+            energy_per_atom_eV=0.0,
+            max_force_eV_per_A=0.0,
+            steps=0,
+            screened=screened,
+            rejected=reason,
+        )
 
     @property
     def evaluations(self) -> int:

@@ -224,16 +224,7 @@ def relax_candidates(
         if reason is None:
             sound.append(candidate)
         else:
-            findings.append(
-                Finding(
-                    structure=candidate.structure,
-                    origin=candidate.origin,
-                    energy_per_atom_eV=0.0,
-                    max_force_eV_per_A=0.0,
-                    steps=0,
-                    rejected=reason,
-                )
-            )
+            findings.append(Finding.unrelaxed(candidate, reason))
     relax = settings.relax.model_copy(update={"lowest_eV_per_atom": floor_eV_per_atom})
     results = relax_many([candidate.structure for candidate in sound], potential, relax)
     for candidate, result in zip(sound, results, strict=True):

@@ -67,15 +67,7 @@ def screen(
     usable = [index for index in sound if reasons[index] is None]
     chosen = _choose(candidates, energies, usable, wanted)
     left_out = [
-        Finding(
-            structure=candidate.structure,
-            origin=candidate.origin,
-            energy_per_atom_eV=0.0,
-            max_force_eV_per_A=0.0,
-            steps=0,
-            screened=index in sound,
-            rejected=reasons[index] or PASSED_OVER,
-        )
+        Finding.unrelaxed(candidate, reasons[index] or PASSED_OVER, screened=index in sound)
         for index, candidate in enumerate(candidates)
         if index not in chosen
     ]
