@@ -1,8 +1,15 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from vitrion.amorphous.distributions import pair_distributions
+from vitrion.amorphous.distributions import (
+    PairDistributions,
+    mean_distributions,
+    pair_distributions,
+)
 from vitrion.errors import InputError
 
 
@@ -86,3 +93,59 @@ def test_a_gas_has_no_first_shell():
 def test_no_frames_no_distribution():
     with pytest.raises(InputError, match="one frame"):
         pair_distributions([])
+
+
+def real_glasses():
+    kept = json.loads(Path(__file__).with_name("lipo2f2_glasses.json").read_text())
+    for glass in kept["glasses"]:
+        g = {tuple(pair.split("-")): np.array(values) for pair, values in glass["g"].items()}
+        yield PairDistributions(
+            r_A=0.05 * (np.arange(len(g["Li", "F"])) + 0.5),
+            g=g,
+            densities_per_A3={s: n / glass["volume_A3"] for s, n in glass["atoms"].items()},
+            counts=glass["atoms"],
+            n_frames=glass["n_frames"],
+        )
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_few_contacts_of_li_and_f_in_a_real_glass_are_its_first_shell(number):
+    glass = list(real_glasses())[number]
+    peak, end = glass.first_shell("Li", "F")
+    assert glass.pair("Li", "F")[glass.r_A < 3.0].max() < 1.0  # lower than a gas would be
+    assert 1.9 < peak < 2.25  # 2.01 A in LiF
+    assert 2.3 < end < 2.9
+    assert 0.05 < glass.coordination("Li", "F", end) < 1.0
+    assert glass.first_shell("Li", "O")[0] == pytest.approx(1.95, abs=0.08)
+    assert glass.coordination("Li", "O", glass.first_shell("Li", "O")[1]) > 3.0
+    assert glass.coordination("P", "F", glass.first_shell("P", "F")[1]) == pytest.approx(
+        2, abs=0.02
+    )
+
+
+def test_the_edge_of_po2f2_is_told_from_the_contacts_behind_it():
+    for glass in real_glasses():
+        peak, end = glass.first_shell("O", "O")
+        assert peak == pytest.approx(2.6, abs=0.08)  # O-P-O, with P-O of 1.48 A
+        assert end < 3.0
+        assert 1.0 < glass.coordination("O", "O", end) < 1.5
+
+
+def test_the_mean_over_replicas_shows_a_shell_that_one_replica_does_not_resolve():
+    replicas = list(real_glasses())
+    assert replicas[0].first_shell("Li", "F")[0] > 3.0  # its contacts are but a shoulder
+    mean = mean_distributions(replicas)
+    assert mean.n_frames == 300
+    peak, end = mean.first_shell("Li", "F")
+    assert 1.9 < peak < 2.25
+    numbers = [glass.coordination("Li", "F", end) for glass in replicas]
+    assert min(numbers) < mean.coordination("Li", "F", end) < max(numbers)
+
+
+def test_a_single_frame_of_a_gas_has_no_shell_by_chance():
+    rng = np.random.default_rng(4)
+    found = [
+        pair_distributions([ideal_gas(rng, 12, 24, Lattice.cubic(9.5))]).first_shell("Li", "F")
+        for _ in range(40)
+    ]
+    assert sum(shell is not None for shell in found) <= 2

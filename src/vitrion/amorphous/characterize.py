@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.amorphous.distributions import PairDistributions, pair_distributions
+from vitrion.amorphous.distributions import (
+    MAX_FRAMES,
+    PairDistributions,
+    pair_distributions,
+)
 from vitrion.amorphous.order import LongRangeOrder, long_range_order
 from vitrion.amorphous.speciation import Speciation, speciate
 
@@ -17,8 +21,6 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.dynamics.trajectory import Trajectory
-
-MAX_FRAMES = 100
 
 
 @dataclass(frozen=True)

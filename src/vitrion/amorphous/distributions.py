@@ -14,13 +14,22 @@ from vitrion.chemistry import electronegativity
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
+MAX_FRAMES = 100
+"""Frames of a run that are averaged."""
+
 SMOOTHING_A = 0.08
 """Width of the Gaussian that g(r) is smoothed with before its extrema are sought."""
+
+DIP = 0.75
+"""Part of the peaks beside it that g has at most between two shells."""
+
+SURE_DIP = 3.0
+"""Standard errors of counting by which it is lower."""
 
 
 @dataclass(frozen=True)
@@ -37,37 +46,61 @@ class PairDistributions:
         Mean number of atoms of each element per A3.
     counts : dict of str to int
         Atoms of each element in the cell.
+    n_frames : int
+        Frames in the average.
     """
 
     r_A: NDArray[np.float64]
     g: dict[tuple[str, str], NDArray[np.float64]]
     densities_per_A3: dict[str, float]
     counts: dict[str, int]
+    n_frames: int
 
     def pair(self, first: str, second: str) -> NDArray[np.float64]:
         """Return g of two elements in either order."""
         return self.g[first, second] if (first, second) in self.g else self.g[second, first]
 
     def first_shell(self, first: str, second: str) -> tuple[float, float] | None:
-        """Return the position of the first peak and of the minimum behind it in A.
+        """Return the position of the first significant peak and of the minimum behind it in A.
 
-        None where g never rises above 1.1, or no minimum follows within the range.
+        A shell may be sparse: that of Li-F in a glass of LiPO2F2, where few Li touch F, peaks far
+        below g = 1. So no height makes a peak, but the dip behind it: at most three quarters of the
+        peak and of the rise that ends it, and deeper by three standard errors of counting. Frames
+        count as independent, which those of a short run are not quite.
+
+        Returns
+        -------
+        tuple of float or None
+            None where there is no such peak within the range.
         """
         bin_width = self.r_A[1] - self.r_A[0]
         g = gaussian_filter1d(self.pair(first, second), SMOOTHING_A / bin_width)
-        rising = np.flatnonzero(g > 1.1)
-        if not len(rising):
-            return None
-        turns = np.flatnonzero((g[1:-1] >= g[:-2]) & (g[1:-1] > g[2:])) + 1
-        peaks = turns[turns >= rising[0]]
-        if not len(peaks):
-            return None
-        # Noise makes many small turns: the shell ends where g is least before the next real peak.
-        later = [p for p in peaks[1:] if g[peaks[0] : p].min() < 0.7 * min(g[peaks[0]], g[p])]
-        if not later:
-            return None
-        end = peaks[0] + int(np.argmin(g[peaks[0] : later[0]]))
-        return float(self.r_A[peaks[0] : end][np.argmax(g[peaks[0] : end])]), float(self.r_A[end])
+        # Square roots of counts all have the variance 1/4 (Anscombe, Biometrika 35, 246 (1948)).
+        error = 0.5 / np.sqrt(self._counts_at_one(first, second))
+
+        def is_dip(low: int, high: int) -> bool:
+            depth = np.sqrt(g[high]) - np.sqrt(g[low])
+            clear = depth > SURE_DIP * np.hypot(error[high], error[low])
+            return bool(clear and g[low] < DIP * g[high])
+
+        peak = end = 0
+        for here in range(len(g)):
+            if is_dip(end, peak) and is_dip(end, here):
+                return float(self.r_A[peak]), float(self.r_A[end])
+            if g[here] > g[peak]:
+                peak = end = here
+            elif g[here] < g[end]:
+                end = here
+        return None
+
+    def _counts_at_one(self, first: str, second: str) -> NDArray[np.float64]:
+        """Return the pairs that an ideal gas has within the smoothing width of each distance."""
+        like = first == second
+        pairs = self.counts[first] * (self.counts[second] - like) / (1 + like)
+        volume = self.counts[first] / self.densities_per_A3[first]
+        width = max(2 * np.sqrt(np.pi) * SMOOTHING_A, self.r_A[1] - self.r_A[0])
+        shells = 4 * np.pi * self.r_A**2 * width
+        return np.maximum(self.n_frames * pairs * shells / volume, 1e-12)
 
     def coordination(self, center: str, neighbor: str, r_A: float) -> float:
         """Return the mean number of ``neighbor`` within ``r_A`` of a ``center``.
@@ -149,4 +182,28 @@ def pair_distributions(
         g=g,
         densities_per_A3={k: n * n_frames / mean_volume for k, n in number.items()},
         counts=number,
+        n_frames=n_frames,
+    )
+
+
+def mean_distributions(replicas: Sequence[PairDistributions]) -> PairDistributions:
+    """Average over replicas of a glass; those on another grid than the first's are left out.
+
+    A shell of few neighbors, which one small cell does not resolve, shows in the mean.
+    """
+    first = replicas[0]
+    same = [
+        one
+        for one in replicas
+        if np.array_equal(one.r_A, first.r_A) and one.g.keys() == first.g.keys()
+    ]
+    return PairDistributions(
+        r_A=first.r_A,
+        g={pair: np.mean([one.g[pair] for one in same], axis=0) for pair in first.g},
+        densities_per_A3={
+            kind: float(np.mean([one.densities_per_A3[kind] for one in same]))
+            for kind in first.densities_per_A3
+        },
+        counts=first.counts,
+        n_frames=sum(one.n_frames for one in same),
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 from pydantic import BaseModel, Field
 
+from vitrion.amorphous.distributions import MAX_FRAMES, PairDistributions
 from vitrion.amorphous.memory import MeltMemory
 from vitrion.amorphous.order import AMORPHOUS_BELOW, SURE_VERDICT_ATOMS
 from vitrion.amorphous.settings import MeltQuenchSettings
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.amorphous.characterize import GlassCharacter
-    from vitrion.amorphous.distributions import PairDistributions
 
 
 class Packing(BaseModel):
@@ -101,6 +102,9 @@ class AmorphousDoc(VitrionDoc):
         None, description="Its standard error in g/cm3 from four blocks of the run."
     )
     r_A: list[float] = Field(description="Distances in A at which g(r) is given.")
+    n_frames: int | None = Field(
+        None, description="Frames over which g(r) is averaged; None in documents of before."
+    )
     pair_distributions: list[PairDistribution] = Field(
         description="All partial pair distribution functions."
     )
@@ -154,6 +158,7 @@ class AmorphousDoc(VitrionDoc):
             bragg_intensity=order.bragg,
             density_relaxed_g_per_cm3=character.density_g_per_cm3,
             r_A=[round(float(r), 4) for r in pdf.r_A],
+            n_frames=pdf.n_frames,
             pair_distributions=[PairDistribution.from_distributions(pdf, *pair) for pair in pdf.g],
             speciation=character.speciation,
             **kwargs,
@@ -164,6 +169,23 @@ class AmorphousDoc(VitrionDoc):
     def crystallized(self) -> bool:
         """Whether it is surely no glass: not amorphous, in a cell that is large enough to tell."""
         return not self.is_amorphous and (self.nsites or 0) >= SURE_VERDICT_ATOMS
+
+    def distributions(self) -> PairDistributions:
+        """Return the pair distributions with what their shells are counted by."""
+        assert self.structure is not None
+        swollen = self.density_relaxed_g_per_cm3 / (
+            self.density_equilibrated_g_per_cm3 or self.density_relaxed_g_per_cm3
+        )
+        amounts = self.structure.composition.get_el_amt_dict()
+        counts = {symbol: round(amount) for symbol, amount in amounts.items()}
+        volume_A3 = self.structure.volume * swollen
+        return PairDistributions(
+            r_A=np.array(self.r_A),
+            g={one.pair: np.array(one.g) for one in self.pair_distributions},
+            densities_per_A3={symbol: n / volume_A3 for symbol, n in counts.items()},
+            counts=counts,
+            n_frames=self.n_frames or MAX_FRAMES,
+        )
 
     def findings(self) -> list[str]:
         """Return one sentence for each thing that went otherwise than in a sound glass."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from vitrion.amorphous.distributions import mean_distributions
 from vitrion.defects.compare import compare_landscapes
 from vitrion.report.figures.defects import barrier_figure, defect_figure, voltage_figure
 from vitrion.report.figures.glass import pair_figure, speciation_figure
@@ -130,7 +131,7 @@ def glass_section(reports: Reports) -> Section:
     tables = [
         make_table("Replicas of the glass", heads, [_glass_row(*item) for item in glasses]),
         make_table(
-            "First neighbor shells, mean over the replicas",
+            "First neighbor shells, of g(r) averaged over the replicas",
             ("pair X-Y", "distance (A) #", "X around Y #", "Y around X #"),
             [row for r in reports if r.sound_glasses for row in _shell_rows(r.sound_glasses)],
         ),
@@ -173,15 +174,15 @@ def _density(glass: AmorphousDoc) -> Quantity | None:
 
 
 def _shell_rows(glasses: Sequence[AmorphousDoc]) -> list[Row]:
+    mean = mean_distributions([glass.distributions() for glass in glasses])
     rows: list[Row] = []
-    for pair in (distribution.pair for distribution in glasses[0].pair_distributions):
-        same = [d for glass in glasses for d in glass.pair_distributions if d.pair == pair]
-        peaks = [d.first_peak_A for d in same if d.first_peak_A is not None]
-        shells = [d.coordination for d in same if d.coordination is not None]
-        if peaks and shells:
-            around = [sum(shell[side] for shell in shells) / len(shells) for side in (1, 0)]
-            peak = sum(peaks) / len(peaks)
-            rows.append(["-".join(pair), measured(peak), *(measured(n, ".1f") for n in around)])
+    for first, second in mean.g:
+        shell = mean.first_shell(first, second)
+        if shell is not None:
+            around = ((second, first), (first, second))
+            numbers = [mean.coordination(center, other, shell[1]) for center, other in around]
+            texts = (measured(n, ".1f" if n > 0.95 else ".2f") for n in numbers)
+            rows.append([f"{first}-{second}", measured(shell[0]), *texts])
     return rows
 
 
