@@ -68,7 +68,7 @@ def test_a_landscape_flow_runs_and_its_figure_is_drawn(lif, tmp_path):
 def test_settings_can_be_changed_on_a_flow(lif):
     flow = LandscapeMaker(defect_maker=DefectMaker(potential=POTENTIAL)).make([lif, lif])
     assert isinstance(flow, Flow)
-    assert [job.name for job in flow.jobs] == ["defects 0", "defects 1", "join landscape"]
+    assert [job.name for job in flow.jobs] == ["defects 1", "defects 2", "join landscape"]
     flow.update_maker_kwargs({"root_dir": "elsewhere"}, class_filter=DefectMaker)
     assert flow.jobs[0].maker.root_dir == "elsewhere"
 

@@ -5,6 +5,7 @@ import pytest
 from vitrion.amorphous.document import glass_document
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.start import melt_start
+from vitrion.cli.results import _glass_table, trust_lines
 from vitrion.defects.makers import DefectMaker, LandscapeMaker
 from vitrion.documents.base import document_classes
 from vitrion.documents.comparison import ComparisonDoc
@@ -12,9 +13,12 @@ from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.summary import SummaryDoc
 from vitrion.errors import SimulationError
 from vitrion.flows.conductivity import choose_glasses
+from vitrion.flows.request import RunResult
+from vitrion.flows.runner import RunReport
 from vitrion.polymorphs.hull import shipped_crystals
 from vitrion.report.comparison import _density
 from vitrion.report.material import MaterialReport
+from vitrion.report.trust import _of_glasses
 
 choose = choose_glasses.original
 
@@ -44,7 +48,7 @@ def test_a_crystallized_replica_is_left_out_with_its_reason(glass, crystal):
     found = choose([glass, crystal.model_dump(), glass])
     assert found["structures"] == [glass.structure, glass.structure]
     assert found["remarks"] == [
-        f"Glass 1 is crystalline (self-overlap {crystal.order_overlap:.2f}) and is left out."
+        f"Glass 2 is crystalline (self-overlap {crystal.order_overlap:.2f}) and is left out."
     ]
     assert choose([glass])["remarks"] == []
 
@@ -59,7 +63,7 @@ def test_a_small_cell_counts_but_is_told(crystal):
     found = choose([small])
     assert len(found["structures"]) == 1
     assert found["remarks"] == [
-        f"Glass 0 is crystalline (self-overlap {crystal.order_overlap:.2f}) as far as a cell of 24 "
+        f"Glass 1 is crystalline (self-overlap {crystal.order_overlap:.2f}) as far as a cell of 24 "
         "atoms can tell; it counts."
     ]
 
@@ -93,5 +97,17 @@ def test_a_landscape_is_laid_out_for_as_many_glasses_as_there_are(glass, crystal
     flow = maker.make(chosen.output["structures"])
     assert [job.name for job in flow.jobs] == ["lay out defects", "join landscape"]
     response = LandscapeMaker.lay_out.original(maker, [glass.structure] * 2)
-    assert [job.name for job in response.detour.jobs] == ["defects 0", "defects 1"]
+    assert [job.name for job in response.detour.jobs] == ["defects 1", "defects 2"]
     assert response.output == [job.output for job in response.detour.jobs]
+
+
+def test_people_read_the_same_numbers_of_the_glasses_everywhere(glass, crystal):
+    """The table and the remarks of the command line, and the report: from 1 on."""
+    odd = glass.model_copy(update={"remarks": ["It is odd."]})
+    result = RunResult(documents={"amorphous": [glass, odd]}, report=RunReport())
+    shown = _glass_table([glass, crystal]).columns[0].cells
+    assert list(shown) == ["1", "2"]
+    assert "Glass 2: It is odd." in trust_lines(result)
+    report = MaterialReport.from_documents([glass, odd])
+    about = [statement.about for statement in _of_glasses(report) if statement.text == "It is odd."]
+    assert about == ["Li2CO3 glass 2"]

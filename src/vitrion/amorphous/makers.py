@@ -270,11 +270,12 @@ class GlassReplicasMaker(Maker):
             raise InputError(f"There must be at least one replica, not {self.n_replicas}.")
         base = self.melt_quench_maker
         flows: list[Flow | Job] = []
-        for k, seed in enumerate(replica_seeds(base.settings.seed, self.n_replicas)):
+        seeds = replica_seeds(base.settings.seed, self.n_replicas)
+        for number, seed in enumerate(seeds, start=1):  # people count glasses from 1
             settings = base.settings.model_copy(update={"seed": seed})
             maker = replace(base, settings=settings)
             flow = maker.make(structure, prev_dir=prev_dir)
-            flow.append_name(f" {k}")  # tells the stages of the replicas apart
+            flow.append_name(f" {number}")  # tells the stages of the replicas apart
             flows.append(flow)
         return Flow(flows, output=[flow.output for flow in flows], name=self.name)
 

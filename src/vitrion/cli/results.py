@@ -156,7 +156,7 @@ def _alike(before: Coordination, later: Coordination) -> bool:
 
 def _glass_table(glasses: Sequence[AmorphousDoc]) -> Table:
     table = Table("glass", "verdict", "density (g/cm3)", "species of the formers", title="Glasses")
-    for number, glass in enumerate(glasses):
+    for number, glass in enumerate(glasses, start=1):
         verdict = "amorphous" if glass.is_amorphous else "NOT amorphous"
         density = glass.density_equilibrated_g_per_cm3
         table.add_row(
@@ -217,11 +217,12 @@ def _verdicts(document: ComparisonDoc | None) -> list[str]:
 def trust_lines(result: RunResult) -> list[str]:
     """Say in sentences what limits the result."""
     lines = [f"The step '{name}' failed: {error}" for name, error in result.report.errors.items()]
-    for number, glass in enumerate(result.of_kind("amorphous")):
+    for number, glass in enumerate(result.of_kind("amorphous"), start=1):
         lines += [f"Glass {number}: {remark}" for remark in glass.remarks]
     for document in result.of_kind("conductivity"):
         lines += _trust_conductivity(document)
-    potential = result.the("conductivity").provenance.potential
+    measured = result.the("conductivity")
+    potential = measured and measured.provenance.potential
     if potential is not None:
         lines.append(
             f"Potential {potential.name} {potential.version} ({potential.functional}); trained on "

@@ -346,10 +346,10 @@ class LandscapeMaker(Maker):
     def _defect_jobs(self, structures: Sequence[Structure] | Structure) -> list[Flow | Job]:
         replicas = structures if isinstance(structures, (list, tuple)) else [structures]
         jobs: list[Flow | Job] = []
-        for k, structure in enumerate(replicas):
+        for number, structure in enumerate(replicas, start=1):
             defects = self.defect_maker.make(structure)
             if len(replicas) > 1:
-                defects.append_name(f" {k}")
+                defects.append_name(f" {number}")
             jobs.append(defects)
         return jobs
 

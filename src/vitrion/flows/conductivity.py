@@ -151,7 +151,7 @@ def choose_glasses(glasses: Sequence[AmorphousDoc | dict[str, Any]]) -> dict[str
     Parameters
     ----------
     glasses : sequence of AmorphousDoc or dict
-        The replicas, as documents or as stored, in the order of the numbers in their jobs' names.
+        The replicas, as documents or as stored, in the order of their jobs' numbers, from 1 on.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def choose_glasses(glasses: Sequence[AmorphousDoc | dict[str, Any]]) -> dict[str
         If none is left.
     """
     structures, remarks = [], []
-    for number, stored in enumerate(glasses):
+    for number, stored in enumerate(glasses, start=1):
         glass = AmorphousDoc.model_validate(stored)
         found = f"Glass {number} is crystalline (self-overlap {glass.order_overlap:.2f})"
         if glass.crystallized:
