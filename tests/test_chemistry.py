@@ -5,6 +5,7 @@ from vitrion.chemistry import (
     check_charge_balance,
     decompose_into_ions,
     default_mobile_species,
+    display_formula,
     parse_composition,
 )
 from vitrion.errors import InputError
@@ -65,3 +66,11 @@ def test_whole_ions(formula, ions):
 @pytest.mark.parametrize("formula", ["SiO2", "P2O5", "LiAl"])
 def test_no_ions_where_there_are_none(formula):
     assert decompose_into_ions(parse_composition(formula)) is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [("LiP(OF)2", "LiPO2F2"), ("Li2CO3", "Li2CO3"), ("Li4P2O7", "Li4P2O7"), ("LiF", "LiF")],
+)
+def test_formulas_are_shown_as_people_write_them(stored, shown):
+    assert display_formula(stored) == shown

@@ -108,6 +108,15 @@ def plain_formula(composition: Composition) -> str:
     return "".join(f"{el.symbol}{round(n) if n > 1 else ''}" for el, n in composition.items())
 
 
+def display_formula(formula: str) -> str:
+    """Return a formula with its elements by electronegativity: LiPO2F2, Li2CO3."""
+    from pymatgen.core import Composition
+
+    amounts = Composition(formula).items()
+    ordered = sorted(amounts, key=lambda item: electronegativity(item[0].symbol))
+    return plain_formula(Composition(dict(ordered)))
+
+
 def check_charge_balance(composition: Composition, *, allow_unbalanced: bool = False) -> None:
     """Refuse a composition that no known oxidation states balance.
 

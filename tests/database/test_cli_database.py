@@ -36,6 +36,17 @@ def run(*words, folder=None):
     return result.output
 
 
+def test_query_shows_formulas_as_people_write_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    ions = ["Li", "P", "O", "O", "F", "F"]
+    with open_job_store(tmp_path) as store:
+        run_locally(make_hopping(ions, 0.4, "amorphous"), store=store, ensure_success=True)
+    table = run("query", "-k", "test_hopping", folder=tmp_path)
+    assert "LiPO2F2" in table
+    assert "LiP(OF)2" not in table
+    assert "LiP(OF)2" in run("query", "-k", "test_hopping", "--format", "jsonl", folder=tmp_path)
+
+
 def test_query_prints_a_table(folder, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     text = run("query", "--kind", "test_hopping", "--sort", "-barrier_eV", folder=folder)

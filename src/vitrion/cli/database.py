@@ -222,10 +222,14 @@ def _print_kinds(searches: Iterable[PropertyClient]) -> None:
 def _print_documents(
     found: Iterable[dict[str, Any]], searched: PropertyClient, wanted: list[str] | None
 ) -> None:
+    from vitrion.chemistry import display_formula
     from vitrion.database.export import flatten
 
     names = {path: name for name, path in searched.key_fields.items()}
     rows = [flatten(document) for document in found]
+    for row in rows:  # as people write it, which the document's own field is not: LiP(OF)2
+        if row.get("formula_pretty"):
+            row["formula_pretty"] = display_formula(row["formula_pretty"])
     columns = list(dict.fromkeys(column for row in rows for column in row))
     if wanted is not None:  # without the empty columns
         columns = [column for column in wanted if any(row.get(column) is not None for row in rows)]

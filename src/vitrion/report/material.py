@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pymatgen.core import Composition
-
-from vitrion.chemistry import electronegativity, plain_formula
+from vitrion import chemistry
 from vitrion.documents.amorphous import AmorphousDoc
 from vitrion.documents.base import document_classes
 from vitrion.documents.conductivity import ConductivityDoc
@@ -243,9 +241,7 @@ def read_document(path: str | os.PathLike[str]) -> VitrionDoc:
 
 def display_formula(document: VitrionDoc) -> str:
     """Return the reduced formula with its elements by electronegativity: LiPO2F2, Li2CO3."""
-    reduced = Composition(document.formula_pretty or "")
-    ordered = sorted(reduced.items(), key=lambda item: electronegativity(item[0].symbol))
-    return plain_formula(Composition(dict(ordered))) or "unknown composition"
+    return chemistry.display_formula(document.formula_pretty or "") or "unknown composition"
 
 
 def _of_kind(documents: Sequence[VitrionDoc], kind: type[Doc]) -> list[Doc]:
