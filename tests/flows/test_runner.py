@@ -70,6 +70,24 @@ def test_a_failed_job_stops_its_children_only(store, tmp_path):
         report.raise_for_errors()
 
 
+def test_two_failed_jobs_of_one_name_are_both_told(store, tmp_path):
+    flow = Flow([toy_jobs.fail("the first"), toy_jobs.fail("the second")])
+    report = run_flow(flow, store, tmp_path / "run")
+    assert set(report.errors) == {"fail", "fail (2)"}
+    assert set(report.errors.values()) == {"the first", "the second"}
+
+
+def test_the_result_of_a_flow_that_replaces_a_job_has_a_name_for_people(store, tmp_path):
+    grown = toy_jobs.grow(2)
+    flow = Flow([grown])
+    report = run_flow(flow, store, tmp_path / "run")
+    assert sorted(report.completed) == ["add", "add", "grow", "grow, result"]
+    assert store.get_output(grown.uuid, which="last") == [0, 2]
+    again = run_flow(flow, store, tmp_path / "run")
+    assert not again.completed
+    assert sorted(again.skipped) == sorted(report.completed)
+
+
 def test_stop_children_is_kept(store, tmp_path):
     stop = toy_jobs.stop_here()
     child = toy_jobs.add(1, 1)

@@ -59,7 +59,8 @@ class RunReport:
     completed, skipped : list[str]
         Names of the jobs that ran now, and of those that had run before.
     errors : dict[str, str]
-        Name of each failed job to its error; jobs that depend on it did not run.
+        Name of each failed job to its error; jobs that depend on it did not run. The second of one
+        name is kept as "name (2)".
     open : int
         Jobs known now that are still to be done.
     """
@@ -68,6 +69,14 @@ class RunReport:
     skipped: list[str] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
     open: int = 0
+
+    def add_error(self, name: str, error: str) -> None:
+        """Keep the error of a job beside those of others of its name."""
+        key, count = name, 1
+        while key in self.errors:
+            count += 1
+            key = f"{name} ({count})"
+        self.errors[key] = error
 
     def raise_for_errors(self) -> None:
         """Raise SimulationError with the first error, if there is one."""
@@ -209,7 +218,7 @@ class _Scheduler:
                     "memory): run the same command again to continue."
                 ) from exc
             if "error" in response:
-                self.report.errors[node.job.name] = response["error"]
+                self.report.add_error(node.job.name, response["error"])
                 self.failed.add(node.job.uuid)
                 continue
             self.report.completed.append(node.job.name)
@@ -226,12 +235,20 @@ class _Scheduler:
         for kind in DIVERSIONS:
             if response[kind] is not None:
                 flow = _decode(response[kind])
+                _name_for_people(flow, node.job)
                 # Whoever waits for a job also waits for what replaces or detours it.
                 self._add(flow, node.owners if kind != "addition" else ())
 
     def _directory(self, node: _Node) -> Path:
         name = "".join(c if c.isalnum() or c in "-_." else "-" for c in node.job.name)
         return self.folder / "jobs" / f"{name}-{node.job.uuid[:8]}-{node.job.index}"
+
+
+def _name_for_people(flow: Flow | Job, job: Job) -> None:
+    """Rename what jobflow adds to keep the result of a flow that replaces a job."""
+    for other, _ in flow.iterflow():
+        if other.uuid == job.uuid and other.name == "store_inputs":
+            other.name = f"{job.name}, result"
 
 
 def _remembered_flow(flow: Flow | Callable[[], Flow], folder: Path) -> Flow:
