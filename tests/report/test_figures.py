@@ -8,10 +8,17 @@ import pytest
 from vitrion.report.draw import draw_figure, draw_panel, save_figures
 from vitrion.report.figures.glass import shares
 from vitrion.report.figures.landscape import landscape_figure
-from vitrion.report.figures.transport import arrhenius_panel, msd_figure, msd_panel
+from vitrion.report.figures.transport import (
+    arrhenius_panel,
+    msd_figure,
+    msd_panel,
+    spatial_figure,
+)
+from vitrion.report.material import MaterialReport
 from vitrion.report.panels import Axis, Band, Bars, Curve, Line, Panel, Points, UpperBounds
 from vitrion.report.plotly import plot_data
 from vitrion.report.sections import figures_of
+from vitrion.transport import combine
 from vitrion.transport.constants import NERNST_EINSTEIN
 
 NAMES = ["arrhenius", "msd", "motion_in_space", "pair_distributions", "speciation", "candidates",
@@ -74,6 +81,21 @@ def test_diffusivity_is_shown_where_the_charge_density_is_unknown(reports):
     assert panel.y.label.startswith("diffusivity")
     values = [y for points in marks(panel, Points) for y in points.y]
     assert values == [p.diffusivity.value for p in result.points if p.diffusivity]
+
+
+def test_the_motion_of_combined_replicas_is_shown(reports):
+    """They share a van Hove function, but no sites."""
+    crystal, glass = reports
+    runs = glass.conductivity.results
+    alike = [runs[-1], runs[-1].model_copy()]
+    document = glass.conductivity.model_copy(update={"results": [*runs[:-1], combine(alike)]})
+    documents = [document if d is glass.conductivity else d for d in glass.documents]
+    (row,) = spatial_figure([MaterialReport.from_documents(documents)]).rows
+    assert len(row) == 1
+    assert row[0].title.endswith("800 K, mean of 2 runs")
+    assert len(marks(row[0], Curve)) == 6
+    (whole,) = spatial_figure([crystal]).rows
+    assert len(whole) == 2
 
 
 def test_rattling_looks_flat(reports):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from walkers import HOP_A, brownian, hopping, in_crystal, rattling, subdiffusive
 
-from vitrion.transport import analyze, table
+from vitrion.transport import analyze, combine, table
 from vitrion.transport.constants import KB_EV_PER_K
 from vitrion.transport.density import density_map, percolation_barriers
 from vitrion.transport.hops import event_bound, find_stays
@@ -210,6 +210,30 @@ def test_van_hove_functions():
     np.testing.assert_allclose(found.self_per_A[0], gauss, atol=0.05)
     beyond = np.array(found.distinct[0])[r > 2.0]
     assert beyond.mean() == pytest.approx(1.0, abs=0.05)
+
+
+def test_replicas_of_different_cells_have_a_mean_van_hove_function():
+    """Its self part still holds every ion once; the distinct part goes to 1 in each."""
+    runs = []
+    for seed, edge in enumerate((12.0, 13.0)):
+        rng = np.random.default_rng(seed)
+        cell = edge * np.eye(3)
+        walk = brownian(600, 30, 0.002).draw(rng) + rng.random((1, 30, 3)) @ cell
+        positions, symbols = in_crystal(walk, cell, rng)
+        runs.append(analyze(positions, cell, symbols, 100.0, 600.0, wrapped=False, spatial=True))
+    both = combine(runs, hierarchical=True)
+    found, bin_A = both.van_hove, 0.1
+    assert max(found.r_A) < 6.0 < max(runs[1].van_hove.r_A)
+    np.testing.assert_allclose(np.sum(found.self_per_A, axis=1)[:2] * bin_A, 1.0, atol=0.01)
+    n_bins = len(found.r_A)
+    parts = [np.array(run.van_hove.distinct)[:, :n_bins] for run in runs]
+    np.testing.assert_allclose(found.distinct, (parts[0] + parts[1]) / 2)
+    # Only ions that sat still on both sides of a pair would keep it from 1 at 0.4 of the run.
+    assert np.array(found.distinct)[2][np.array(found.r_A) > 2.0].mean() == pytest.approx(
+        1, abs=0.1
+    )
+    longer = runs[0].van_hove.model_copy(update={"lag_ps": [1.0, 2.0, 3.0]})
+    assert combine([runs[0].model_copy(update={"van_hove": longer}), runs[1]]).van_hove is None
 
 
 @pytest.mark.parametrize("cell", [CELL, CELL + np.array([[0, 0, 0], [3.0, 0, 0], [-2.0, 1.0, 0]])])

@@ -146,7 +146,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels in rows of equal length.
+    """Panels in rows; a short one leaves room at its end.
 
     Attributes
     ----------

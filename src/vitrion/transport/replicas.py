@@ -22,6 +22,7 @@ from vitrion.transport.result import (
     NonGaussian,
     TransportResult,
 )
+from vitrion.transport.vanhove import VanHove
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ def combine(results: Sequence[TransportResult], *, hierarchical: bool = False) -
     Returns
     -------
     TransportResult
-        Curves are those of the mean over runs; the verdict is that of
+        Curves and van Hove functions are the mean over runs; the verdict is that of
         :func:`vitrion.transport.regime.joint_regime`.
 
     Raises
@@ -79,7 +80,8 @@ def combine(results: Sequence[TransportResult], *, hierarchical: bool = False) -
         ),
         "msd": _mean_curve(results),
         "non_gaussian": _mean_non_gaussian(results),
-        **dict.fromkeys(("van_hove", "jump_network", "percolation")),  # each run has its own
+        "van_hove": _mean_van_hove(results),
+        **dict.fromkeys(("jump_network", "percolation")),  # each run has its own
         "warnings": _warnings(results, regime.diffusive),
     }
     if regime.diffusive:
@@ -256,6 +258,26 @@ def _mean_non_gaussian(results: Sequence[TransportResult]) -> NonGaussian:
         return curves[0]
     return NonGaussian(
         lag_ps=curves[0].lag_ps, alpha2=np.mean([curve.alpha2 for curve in curves], axis=0)
+    )
+
+
+def _mean_van_hove(results: Sequence[TransportResult]) -> VanHove | None:
+    """Average van Hove functions of runs that share their lags, up to the smallest cell's reach.
+
+    The distinct part is that of each run relative to its own density. None without common lags.
+    """
+    found = [result.van_hove for result in results if result.van_hove is not None]
+    if len(found) < len(results) or any(one.lag_ps != found[0].lag_ps for one in found):
+        return None
+    shortest = min(found, key=lambda one: len(one.r_A))
+    n_bins = len(shortest.r_A)
+    if any(not np.allclose(one.r_A[:n_bins], shortest.r_A) for one in found):
+        return None
+    return VanHove(
+        lag_ps=shortest.lag_ps,
+        r_A=shortest.r_A,
+        self_per_A=np.mean([np.array(one.self_per_A)[:, :n_bins] for one in found], axis=0),
+        distinct=np.mean([np.array(one.distinct)[:, :n_bins] for one in found], axis=0),
     )
 
 

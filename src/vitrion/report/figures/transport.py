@@ -340,21 +340,28 @@ def jump_network_panel(result: TransportResult) -> Panel:
 
 
 def spatial_figure(reports: Sequence[MaterialReport]) -> Figure | None:
-    """Describe the motion in space at the highest temperature that has it; None without any."""
+    """Describe the motion in space at the highest temperature that has it; None without any.
+
+    Replicas have a mean van Hove function, but sites of their own, which no picture has in common.
+    """
     rows = []
     for report in reports:
         results = report.conductivity.results if report.conductivity is not None else []
-        result = next((r for r in reversed(results) if r.van_hove and r.jump_network), None)
+        result = next((r for r in reversed(results) if r.van_hove), None)
         if result is not None:
             name = f"{report.label}, {result.temperature_K:.0f} K"
-            panels = van_hove_panel(result), jump_network_panel(result)
+            panels = [van_hove_panel(result)]
+            if result.jump_network:
+                panels.append(jump_network_panel(result))
+            if result.n_replicas > 1:
+                name += f", mean of {result.n_replicas} runs"
             rows.append(tuple(Panel(p.x, p.y, p.marks, name, equal=p.equal) for p in panels))
     if not rows:
         return None
     return Figure(
         "motion_in_space",
         "Motion in space",
-        "Van Hove functions, self (full) and distinct (dashed), after several lags; and the sites "
-        "that ions visit, seen along z, joined by the hops between them.",
+        "Van Hove functions, self (full) and distinct (dashed), after several lags; and, of a "
+        "single run, the sites that ions visit, seen along z, joined by the hops between them.",
         tuple(rows),
     )
