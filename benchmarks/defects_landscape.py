@@ -45,7 +45,7 @@ def main() -> None:
         for k, path in enumerate(arguments.glass)
     ]
     glass = landscape(glasses)
-    draw_figure(landscape_figure([crystal, glass]), out / "peaks_against_plain.png")
+    draw_figure(landscape_figure([crystal, glass]), out / "peaks_against_plain.svg")
     print(
         f"\n{'figure':28s}{'claim':>8s}{'crystal':>10s}{'glass':>10s}{'+-':>8s}{'p':>8s}  verdict"
     )

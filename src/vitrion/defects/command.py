@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from vitrion.chemistry import display_formula
 from vitrion.defects.settings import BarrierSettings, DefectSettings
 from vitrion.errors import InputError
 
@@ -148,8 +149,9 @@ def run_defects(
 
 def summary_rows(document: DefectDoc) -> list[tuple[str, str]]:
     """Return what a user wants to see first."""
+    formula = display_formula(document.formula_pretty or "")
     rows = [
-        ("host", f"{document.formula_pretty}, {document.phase}, {document.nsites} atoms"),
+        ("host", f"{formula}, {document.phase}, {document.nsites} atoms"),
         ("empty sites tried", str(len(document.sites))),
     ]
     named = (
