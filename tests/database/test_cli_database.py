@@ -37,7 +37,7 @@ def run(*words, folder=None):
 
 
 def test_query_shows_formulas_as_people_write_them(tmp_path, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(cli_database.console, "width", 200)
     ions = ["Li", "P", "O", "O", "F", "F"]
     with open_job_store(tmp_path) as store:
         run_locally(make_hopping(ions, 0.4, "amorphous"), store=store, ensure_success=True)
@@ -48,7 +48,7 @@ def test_query_shows_formulas_as_people_write_them(tmp_path, monkeypatch):
 
 
 def test_query_prints_a_table(folder, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(cli_database.console, "width", 200)
     text = run("query", "--kind", "test_hopping", "--sort", "-barrier_eV", folder=folder)
     lines = [line for line in text.splitlines() if "LiF" in line or "Li2O" in line]
     assert [line.split()[1] for line in lines] == ["Li2O", "LiF", "LiF"]

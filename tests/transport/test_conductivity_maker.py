@@ -85,7 +85,7 @@ def test_the_job_extends_its_runs_until_the_target_is_met(tmp_path, gas):
 
 
 def test_the_job_run_again_changes_nothing(tmp_path, gas):
-    maker = make_maker(tmp_path / "runs", target=0.3)
+    maker = make_maker(tmp_path / "runs", target=0.3, first_ps=9.0)
     first, finished = maker.advance([gas], tmp_path / "runs")
     again, finished_again = maker.advance([gas], tmp_path / "runs")
     assert finished
@@ -106,7 +106,7 @@ def test_walltime_makes_the_job_continue_itself(tmp_path, gas):
 def test_replicas_of_several_structures_are_hierarchical(tmp_path, gas):
     other = gas.copy()
     other.translate_sites(range(16), [0.1, 0.2, 0.3], to_unit_cell=True)
-    maker = make_maker(tmp_path, target=0.9, temperatures_K=(400.0,))
+    maker = make_maker(tmp_path, target=0.9, temperatures_K=(400.0,), first_ps=6.0)
     document, _ = maker.advance([gas, other], tmp_path)
     assert [len(runs) for runs in document.replicas] == [2]
     errors = [run.self_diffusivity.relative_error for run in document.replicas[0]]
