@@ -44,11 +44,13 @@ def studies():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CRYSTALS)
-def test_a_far_pair_costs_what_its_parts_cost(studies, name):
-    """Insertion and vacancy without reservoir add up to the pair, but for their interaction."""
+def test_a_far_pair_costs_less_than_its_neutral_parts(studies, name):
+    """A neutral vacancy has a hole and a neutral interstitial an electron; in a pair one fills the
+    other, which sets free an energy up to the band gap (PBE, Materials Project: 5 eV in Li2O, 9 in
+    LiF). A potential that knows no holes would have it zero."""
     doc = studies[name]
     parts = doc.insertion.minimum_eV + doc.vacancy.minimum_eV
-    assert doc.frenkel.minimum_eV == pytest.approx(parts, abs=0.4)
+    assert 0.5 < parts - doc.frenkel.minimum_eV < {"Li2O": 5.0, "LiF": 9.0}[name]
     assert 1.0 < doc.frenkel.minimum_eV < 4.0
 
 
