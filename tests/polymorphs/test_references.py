@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
+
 from pymatgen.core import Lattice, Structure
 
 from vitrion.polymorphs.hull import shipped_crystals, shipped_references
@@ -31,9 +34,6 @@ def test_what_ships_is_at_rest_with_the_potential_that_ships():
 
 
 def test_the_energies_are_those_of_the_potential_that_ships():
-    import json
-    from importlib.resources import files
-
     path = files("vitrion.polymorphs") / "data" / "references.json"
     named = json.loads(path.read_text())["potential"]
     assert named["sha256"] == get_potential("vitrion-lipof").sha256

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from vitrion.database.client import PropertyClient
 
 FORMATS = ("table", "jsonl", "csv")
-PHASES = ("crystalline", "amorphous", "liquid")
 BORDER = 3
 """Signs that a column of a table takes beside its text."""
 console = Console(markup=False)
@@ -59,11 +58,11 @@ def query(
     """Find results and print or export them."""
     from vitrion.database.client import VitrionClient
     from vitrion.database.export import write_csv, write_json_lines
+    from vitrion.documents.base import check_phase
 
     if output not in FORMATS:
         raise InputError(f"The format is one of {', '.join(FORMATS)}, not '{output}'.")
-    if phase not in (None, *PHASES):
-        raise InputError(f"The phase is one of {', '.join(PHASES)}, not '{phase}'.")
+    check_phase(phase)
     filters: dict[str, Any] = {"formula": formula, "chemsys": chemsys, "phase": phase}
     filters.update(parse_conditions(conditions or []))
     with VitrionClient(store) as client:

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from emmet.core.base import EmmetMeta
 from emmet.core.material_property import PropertyDoc
@@ -17,12 +17,27 @@ from pymatgen.core import Structure
 
 from vitrion import documents
 from vitrion.documents.provenance import Provenance, utc_now
+from vitrion.errors import InputError
 from vitrion.potentials.trust import TrustReport
 
 if TYPE_CHECKING:
     from typing import Self
 
 Phase = Literal["crystalline", "amorphous", "liquid"]
+PHASES = get_args(Phase)
+"""Phases in the order in which they are shown."""
+
+
+def check_phase(phase: str | None) -> None:
+    """Refuse a word that is no phase; None stands for any.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    if phase is not None and phase not in PHASES:
+        raise InputError(f"The phase is one of {', '.join(PHASES)}, not '{phase}'.")
 
 
 def _as_structure(value: Any) -> Any:

@@ -244,7 +244,7 @@ class _Scheduler:
         return self.folder / "jobs" / f"{name}-{node.job.uuid[:8]}-{node.job.index}"
 
 
-def _name_for_people(flow: Flow | Job, job: Job) -> None:
+def _name_for_people(flow: Flow, job: Job) -> None:
     """Rename what jobflow adds to keep the result of a flow that replaces a job."""
     for other, _ in flow.iterflow():
         if other.uuid == job.uuid and other.name == "store_inputs":

@@ -67,25 +67,18 @@ def largest_gap(structure: Structure) -> float:
     return float(max(gaps))
 
 
+CLASSES = {
+    "lower energy": "passed over before relaxation",
+    "overlap": "atoms overlap",
+    "fell apart": "fell apart",
+    "volume": "volume changed too much",
+    "forces": "not converged",
+    "finite": "no finite energy",
+    "below any": "energy below anything physical",
+}
+"""Words that tell reasons apart, the first that fits, and what such reasons are counted as."""
+
+
 def reason_class(reason: str) -> str:
     """Return a reason without its numbers, for counting."""
-    for word in (
-        "lower energy",
-        "overlap",
-        "fell apart",
-        "volume",
-        "forces",
-        "finite",
-        "below any",
-    ):
-        if word in reason:
-            return {
-                "lower energy": "passed over before relaxation",
-                "overlap": "atoms overlap",
-                "fell apart": "fell apart",
-                "volume": "volume changed too much",
-                "forces": "not converged",
-                "finite": "no finite energy",
-                "below any": "energy below anything physical",
-            }[word]
-    return reason
+    return next((counted for word, counted in CLASSES.items() if word in reason), reason)

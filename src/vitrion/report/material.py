@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from vitrion import chemistry
 from vitrion.documents.amorphous import AmorphousDoc
-from vitrion.documents.base import document_classes
+from vitrion.documents.base import PHASES, check_phase, document_classes
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.defects import DefectDoc
 from vitrion.documents.landscape import SiteEnergyLandscapeDoc
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Doc = TypeVar("Doc")
 KINDS = ("conductivity", "amorphous", "polymorphs", "defects", "site_energy_landscape")
-PHASE_ORDER = ("crystalline", "amorphous", "liquid")
 PHASE_NAMES = {"crystalline": "crystal", "amorphous": "glass", "liquid": "liquid"}
 
 
@@ -179,8 +178,7 @@ def find_reports(
     InputError
         If the store has nothing of the kind.
     """
-    if phase is not None and phase not in PHASE_ORDER:
-        raise InputError(f"The phase is one of {', '.join(PHASE_ORDER)}, not '{phase}'.")
+    check_phase(phase)
     chosen = _search(client, document_id=identifier, deprecated=None)
     named = chosen or _search(client, material_id=identifier)
     formulas = {document.formula_pretty for document in named.values()} or {identifier}
@@ -278,7 +276,7 @@ def _hosts(defects: Sequence[DefectDoc], report: MaterialReport) -> tuple[Defect
 
 
 def _rank(key: tuple[str | None, str | None]) -> tuple[int, str]:
-    phase = PHASE_ORDER.index(key[0]) if key[0] in PHASE_ORDER else len(PHASE_ORDER)
+    phase = PHASES.index(key[0]) if key[0] in PHASES else len(PHASES)
     return phase, key[1] or ""
 
 
