@@ -9,8 +9,9 @@ from functools import partial
 import numpy as np
 import pytest
 from pair_potentials import argon, lennard_jones
-from worker_jobs import Deadly, parent_of_a_long_run, task
+from worker_jobs import Alone, Deadly, parent_of_a_long_run, task
 
+from vitrion.cores import VARIABLE, own_core, share_cores
 from vitrion.dynamics.engine import LOCK_NAME, run_md
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.dynamics.workers import WORKER_ENVIRONMENT, MDTask, run_many
@@ -105,3 +106,13 @@ def held(folder):
         except BlockingIOError:
             return True
     return False
+
+
+def test_runs_take_no_core_that_other_jobs_hold(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "")
+    share_cores(tmp_path / "cores", 2)
+    tasks = [task(tmp_path, name, duration_ps=2.0) for name in "abc"]
+    with own_core(), own_core():  # this job's and another's
+        outcomes = run_many(tasks, partial(Alone, str(tmp_path / "lock")), workers=3)
+    assert [outcome.error for outcome in outcomes] == [None] * 3
+    assert all(outcome.complete for outcome in outcomes)

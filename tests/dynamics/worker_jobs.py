@@ -1,5 +1,6 @@
 """What the processes of the tests of workers must be able to import."""
 
+import fcntl
 import os
 import signal
 from pathlib import Path
@@ -33,3 +34,12 @@ class Deadly(LennardJones):
 
 def parent_of_a_long_run(folder):
     run_many([task(Path(folder), "long", duration_ps=1000.0)], lennard_jones)
+
+
+class Alone(LennardJones):
+    """Refuses to work beside another of its kind."""
+
+    def __init__(self, lock):
+        super().__init__()
+        self.lock = os.open(lock, os.O_CREAT | os.O_RDWR)  # held until the process ends
+        fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -141,3 +141,9 @@ def test_kill_9_of_the_parent_leaves_no_worker_and_loses_nothing(store, tmp_path
     assert sorted(store.query(properties=["output"]), key=lambda d: d["output"])[-1]["output"] == 5
     assert store.count({}) == 4
     assert runs(folder) <= 4 + 1
+
+
+def test_a_job_alone_may_use_all_cores(store, tmp_path):
+    counted = toy_jobs.spare_cores(5)
+    run_flow(Flow([counted]), store, tmp_path / "run", workers=3)
+    assert store.get_output(counted.uuid) == 2

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from jobflow import Flow, Response, job
+
+from vitrion.cores import spare_core
 
 
 def _mark(name: str) -> None:
@@ -60,3 +63,12 @@ def grow(n: int):
     """Replace itself by a flow with an output of its own, as a round of a search does."""
     parts = [add(i, i) for i in range(n)]
     return Response(replace=Flow(parts, output=[part.output for part in parts]))
+
+
+@job
+def spare_cores(most: int) -> int:
+    """Count the cores that can be had besides one's own."""
+    with ExitStack() as stack:
+        looks = iter(range(most))
+        wanted = lambda: next(looks, None) is not None  # noqa: E731
+        return sum(stack.enter_context(spare_core(wanted, wait_s=0.01)) for _ in range(most))

@@ -10,11 +10,13 @@ import multiprocessing
 import os
 import threading
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vitrion.cores import spare_core
 from vitrion.dynamics.checkpoint import FILE_NAME
 from vitrion.dynamics.engine import is_same_run, run_md
 from vitrion.dynamics.progress import SeriesProgress
@@ -107,7 +109,7 @@ def run_many(
     load : callable
         Loads the calculator in the worker: a function of a module, or a partial of one.
     workers : int
-        Processes at a time.
+        Processes at a time; fewer where cores are shared with other jobs (`vitrion.cores`).
     potential, cutoff_A
         See :func:`~vitrion.dynamics.engine.run_md`.
     walltime_s : float, optional
@@ -138,16 +140,31 @@ def run_many(
     outcomes = {task.name: MDOutcome(task.name, _result_at_hand(task)) for task in tasks}
     waiting = [task for task in tasks if not _finished(task, outcomes[task.name], common)]
     sure = {task.name for task in waiting[:workers]}  # else a short walltime would never end
+    queue = deque(waiting)
     with (
         _environment(WORKER_ENVIRONMENT),
         SeriesProgress() as progress,
         ThreadPoolExecutor(workers) as pool,
     ):
-        for outcome in pool.map(
-            lambda task: _supervise(task, common, progress, task.name in sure), waiting
-        ):
-            outcomes[outcome.name] = outcome
+        for done in pool.map(lambda n: _work_off(queue, common, progress, sure, n), range(workers)):
+            outcomes |= {outcome.name: outcome for outcome in done}
     return [outcomes[task.name] for task in tasks]
+
+
+def _work_off(
+    queue: deque[MDTask], common: _Common, progress: SeriesProgress, sure: set[str], number: int
+) -> list[MDOutcome]:
+    """Run tasks one by one, the first worker on the core of this job, the others on spare ones."""
+    done = []
+    while queue:
+        with nullcontext(True) if number == 0 else spare_core(lambda: bool(queue)) as core:
+            try:
+                task = queue.popleft() if core else None
+            except IndexError:  # another worker was faster
+                break
+            if task is not None:
+                done.append(_supervise(task, common, progress, task.name in sure))
+    return done
 
 
 def _finished(task: MDTask, outcome: MDOutcome, common: _Common) -> bool:

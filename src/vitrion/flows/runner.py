@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vitrion.cores import own_core, share_cores
 from vitrion.durable import only_process, write_durably
 from vitrion.errors import SimulationError
 
@@ -146,7 +147,7 @@ class _Scheduler:
 
     def run(self, flow: Flow) -> RunReport:
         self._add(flow, ())
-        pool = _pool(self.workers)
+        pool = _pool(self.workers, self.folder / "cores")
         try:
             while (self.waiting and not self.stopped) or self.running:
                 self._start_ready(pool)
@@ -273,7 +274,7 @@ def _execute(payload: str, directory: str) -> dict[str, Any]:
         decoded = _decode(json.loads(payload))
         job, store = decoded["job"], decoded["store"]
         # A killed run's orphan may need a moment to notice; two writers must never meet.
-        with only_process(path / "lock", wait_s=30), cd(path):
+        with own_core(), only_process(path / "lock", wait_s=30), cd(path):
             store.connect()
             try:
                 response = job.run(store=store, job_dir=path)
@@ -309,7 +310,7 @@ def _decode(content: dict[str, Any]) -> Any:
     return MontyDecoder().process_decoded(content)
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
+def _pool(workers: int, cores: Path) -> ProcessPoolExecutor:
     # Spawned, not forked: a forked torch can hang. Variables must be set before numpy starts.
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = "1"
@@ -317,16 +318,17 @@ def _pool(workers: int) -> ProcessPoolExecutor:
         max_workers=workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
-        initargs=(os.getpid(), workers),
+        initargs=(os.getpid(), workers, cores),
     )
 
 
-def _start_worker(parent: int, workers: int) -> None:
+def _start_worker(parent: int, workers: int, cores: Path) -> None:
     """Quieten a worker, leave Ctrl-C to the parent, and die with the parent."""
     import warnings
 
-    # A job that runs many simulations keeps to the number of processes that was asked for.
+    # All jobs together keep to the number of processes that was asked for.
     os.environ["VITRION_WORKERS"] = str(workers)
+    share_cores(cores, workers)
 
     warnings.simplefilter("ignore")
     logging.getLogger("jobflow").setLevel(logging.WARNING)

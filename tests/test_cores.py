@@ -1,0 +1,56 @@
+"""Cores shared by the jobs of a run."""
+
+import subprocess
+import sys
+from contextlib import ExitStack
+
+import pytest
+
+from vitrion.cores import VARIABLE, own_core, share_cores, spare_core
+
+
+@pytest.fixture
+def two_cores(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "")
+    share_cores(tmp_path / "cores", 2)
+
+
+def spare(looks=2):
+    """Whether a core can be had in a few looks, and how to hold it."""
+    left = iter(range(looks))
+    return spare_core(lambda: next(left, None) is not None, wait_s=0.01)
+
+
+def test_there_is_always_a_core_where_none_are_shared(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    with own_core(), ExitStack() as stack:
+        assert all(stack.enter_context(spare()) for _ in range(20))
+        assert not stack.enter_context(spare(looks=0))
+
+
+def test_no_more_cores_are_held_than_there_are(two_cores):
+    with own_core():
+        with spare() as second, spare() as third:
+            assert second
+            assert not third
+        with spare() as again:
+            assert again, "a core that was given back is free"
+
+
+def test_a_killed_process_gives_its_core_back(two_cores):
+    holder = (
+        "from vitrion.cores import own_core\n"
+        "with own_core():\n    print('held', flush=True)\n    input()\n"
+    )
+    command = [sys.executable, "-c", holder]
+    with (
+        own_core(),
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
+    ):
+        assert process.stdout.readline() == b"held\n"
+        with spare() as taken:
+            assert not taken
+        process.kill()
+        process.wait()
+        with spare() as free:
+            assert free
