@@ -3,8 +3,11 @@
 import fcntl
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,3 +119,19 @@ def test_runs_take_no_core_that_other_jobs_hold(tmp_path, monkeypatch):
         outcomes = run_many(tasks, partial(Alone, str(tmp_path / "lock")), workers=3)
     assert [outcome.error for outcome in outcomes] == [None] * 3
     assert all(outcome.complete for outcome in outcomes)
+
+
+def test_a_script_that_starts_itself_anew_is_told_why(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from pair_potentials import lennard_jones\n"
+        "from worker_jobs import task\n"
+        "from vitrion.dynamics.workers import run_many\n"
+        f"print(run_many([task(Path({str(tmp_path)!r}), 'a')], lennard_jones)[0].error)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, env=environment, check=True
+    )
+    assert '`if __name__ == "__main__":`' in done.stdout

@@ -43,6 +43,12 @@ WORKER_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "8589934592",
 }
 
+STILLBORN = (
+    "its process died before it began; a script that starts runs needs "
+    '`if __name__ == "__main__":` before what it does'
+)
+"""Every worker imports the script that started it, which must not start the runs again."""
+
 
 @dataclass(frozen=True)
 class MDTask:
@@ -183,13 +189,15 @@ def _supervise(task: MDTask, common: _Common, progress: SeriesProgress, sure: bo
     process = context.Process(target=_work, args=(task, common, there), daemon=True)
     process.start()
     there.close()
-    error: str | None = "its process died"
+    error: str | None = STILLBORN
     progress.add(task.name, task.settings)
     try:
         while True:
             kind, *content = here.recv()
             if kind == "step":
                 progress.update(task.name, *content)
+            elif kind == "begin":
+                error = "its process died"
             else:
                 error = content[0]
     except EOFError:
@@ -202,6 +210,7 @@ def _supervise(task: MDTask, common: _Common, progress: SeriesProgress, sure: bo
 def _work(task: MDTask, common: _Common, pipe: Connection) -> None:
     """Carry out one run; the body of a worker process."""
     threading.Thread(target=_die_with_parent, args=(pipe,), daemon=True).start()
+    pipe.send(("begin",))
     try:
         run_md(
             task.structure,
