@@ -15,6 +15,7 @@ from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.dynamics.settings import MDSettings
 from vitrion.errors import InputError
 from vitrion.transport.makers import ConductivityMaker
+from vitrion.transport.replicas import combine_estimates
 
 FRICTION_TIME_FS = 50.0
 SETTINGS = MDSettings(
@@ -103,16 +104,23 @@ def test_walltime_makes_the_job_continue_itself(tmp_path, gas):
     assert outputs[-1].plan.reached
 
 
-def test_replicas_of_several_structures_are_hierarchical(tmp_path, gas):
+def test_runs_of_one_structure_are_no_structures_of_their_own(tmp_path, gas):
+    """Two runs of each of two structures: first the runs, then the structures, in both places."""
     other = gas.copy()
     other.translate_sites(range(16), [0.1, 0.2, 0.3], to_unit_cell=True)
-    maker = make_maker(tmp_path, target=0.9, temperatures_K=(400.0,), first_ps=6.0)
+    maker = make_maker(tmp_path, replicas=2, target=0.9, temperatures_K=(400.0,), first_ps=6.0)
     document, _ = maker.advance([gas, other], tmp_path)
-    assert [len(runs) for runs in document.replicas] == [2]
-    errors = [run.self_diffusivity.relative_error for run in document.replicas[0]]
-    assert document.results[0].n_replicas == 2
+    assert document.systems == [[0, 0, 1, 1]]
+    (runs,) = document.replicas
+    single = [run.self_diffusivity or run.provisional.self_diffusivity for run in runs]
+    pairs = [combine_estimates(pair, hierarchical=False) for pair in (single[:2], single[2:])]
+    expected = combine_estimates(pairs, hierarchical=True)
+    assert document.results[0].self_diffusivity == expected
+    assert document.plan.relative_error == document.results[0].conductivity.relative_error
     # The spread between systems is part of the error, and two of them say little about it.
-    assert document.results[0].self_diffusivity.relative_error > min(errors) / np.sqrt(2.0)
+    assert expected.relative_error > min(pair.relative_error for pair in pairs) / np.sqrt(2.0)
+    flat = combine_estimates(single, hierarchical=True)
+    assert expected.interval_95[1] / expected.value > flat.interval_95[1] / flat.value
 
 
 def test_maker_goes_through_fireworks(tmp_path, gas):

@@ -207,11 +207,36 @@ def test_hierarchical_intervals_cover_for_three_glasses(spread):
     assert inner >= 0.55
 
 
+def test_intervals_cover_for_several_runs_of_each_glass():
+    """Four runs each of three glasses are three glasses; twelve of them would be too sure."""
+    held, flat, n = np.zeros(2), np.zeros(2), 150
+    systems = [glass for glass in range(3) for _ in range(4)]
+    for rng in np.random.default_rng(7).spawn(n):
+        truths = 0.5 * rng.normal(size=3)[systems]
+        values = [
+            Estimate(
+                value=math.exp(t + 0.2 * rng.normal()), relative_error=0.2, degrees_of_freedom=30
+            )
+            for t in truths
+        ]
+        for count, of in ((held, systems), (flat, None)):
+            combined = combine_estimates(values, hierarchical=True, systems=of)
+            for k, level in enumerate((0.68, 0.95)):
+                low, high = combined.interval(level)
+                count[k] += low <= 1.0 <= high
+    print(f"runs of glasses, 68 and 95 %: {held / n}; taken for glasses: {flat / n}")
+    assert held[1] / n >= 0.88
+    assert held[0] / n >= 0.55
+    assert flat[1] / n < 0.85
+
+
 def test_replicas_that_cannot_be_combined():
     with pytest.raises(InputError, match="no results"):
         combine([])
     with pytest.raises(InputError, match="one temperature"):
         combine([run_at(500.0), run_at(600.0)])
+    with pytest.raises(InputError, match="one system for each of 2 runs"):
+        combine([run_at(500.0)] * 2, hierarchical=True, systems=[0])
 
 
 def test_replicas_without_diffusion_pool_their_bound():

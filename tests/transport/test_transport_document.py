@@ -15,7 +15,7 @@ from vitrion.report.figures.transport import (
     msd_panel,
     van_hove_panel,
 )
-from vitrion.transport import analyze, arrhenius, table
+from vitrion.transport import analyze, arrhenius, combine, table
 
 mpl.use("agg")
 CELL = 12.0 * np.eye(3)
@@ -56,6 +56,22 @@ def test_document_combines_replicas(structure):
     assert len(doc.replicas[0]) == 2
     assert doc.arrhenius.fit is None
     assert doc.conductivity_300K is None
+
+
+def test_document_keeps_which_runs_are_of_one_system(structure):
+    runs = [run_at(700.0, 20.0, seed) for seed in range(4)]
+    kwargs = {"hierarchical": True}
+    doc = ConductivityDoc.from_results(
+        structure, {700.0: runs}, systems={700.0: [0, 0, 1, 1]}, **kwargs
+    )
+    assert doc.systems == [[0, 0, 1, 1]]
+    assert doc.results[0] == combine(runs, systems=[0, 0, 1, 1], **kwargs)
+    # Runs of one system alone have no spread between systems, whoever asks.
+    one = combine(runs, systems=[0] * 4, **kwargs)
+    assert one.self_diffusivity == combine(runs).self_diffusivity
+    stored = doc.model_dump(mode="json")
+    del stored["systems"]
+    assert ConductivityDoc.model_validate(stored).systems == []
 
 
 def test_document_before_any_result(structure):

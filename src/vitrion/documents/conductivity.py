@@ -38,6 +38,11 @@ class ConductivityDoc(VitrionDoc):
     replicas: list[list[TransportResult]] = Field(
         default_factory=list, description="Transport of each replica, by temperature."
     )
+    systems: list[list[int]] = Field(
+        default_factory=list,
+        description="Which structure each of `replicas` is of, counted from 0, by temperature; "
+        "empty where each is of its own, or all are of one.",
+    )
     arrhenius: ArrheniusResult | None = Field(
         None, description="Temperature dependence, or why there is none; None before any result."
     )
@@ -72,6 +77,7 @@ class ConductivityDoc(VitrionDoc):
         results_by_temperature: Mapping[float, TransportResult | Sequence[TransportResult]],
         *,
         hierarchical: bool = False,
+        systems: Mapping[float, Sequence[int]] | None = None,
         melting_K: float | None = None,
         glass_transition_K: float | None = None,
         material_id: str | None = None,
@@ -87,6 +93,9 @@ class ConductivityDoc(VitrionDoc):
             One result, or one for each replica, at each temperature in K.
         hierarchical
             Whether replicas are systems of their own, as independent glasses are.
+        systems
+            Which system each replica is of, at each temperature in K, where several are of one:
+            these are combined by their errors alone before the systems are.
         melting_K, glass_transition_K
             Temperatures in K above which no point enters the Arrhenius fit.
         material_id
@@ -94,11 +103,14 @@ class ConductivityDoc(VitrionDoc):
         **fields
             Other fields of the document, such as ``trust``, ``phase`` and ``provenance``.
         """
-        groups = [
-            [value] if isinstance(value, TransportResult) else list(value)
-            for _, value in sorted(results_by_temperature.items())
+        temperatures = sorted(results_by_temperature)
+        values = [results_by_temperature[temperature] for temperature in temperatures]
+        groups = [[v] if isinstance(v, TransportResult) else list(v) for v in values]
+        of = [list(systems[t]) if systems else None for t in temperatures]
+        results = [
+            combine(group, hierarchical=hierarchical, systems=which)
+            for group, which in zip(groups, of, strict=True)
         ]
-        results = [combine(group, hierarchical=hierarchical) for group in groups]
         fit = None
         if results:
             fit = arrhenius(results, melting_K=melting_K, glass_transition_K=glass_transition_K)
@@ -110,6 +122,7 @@ class ConductivityDoc(VitrionDoc):
             temperatures_K=[result.temperature_K for result in results],
             results=results,
             replicas=groups if any(len(group) > 1 for group in groups) else [],
+            systems=[which for which in of if which],
             arrhenius=fit,
             activation_energy_eV=line.activation_energy_eV if line else None,
             activation_energy_error_eV=line.activation_energy_error_eV if line else None,

@@ -58,7 +58,8 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
     charge : float or None
         Charge of the mobile species in e; None for the usual one.
     replicas : int
-        Independent runs of each structure at each temperature.
+        Independent runs of each structure at each temperature; they lower the error of that
+        structure, not the spread between structures.
     target : float
         Relative standard error that is asked for.
     goal : {"300K", "each"}
@@ -172,7 +173,7 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         if not complete:
             return self._document(structures, root, {}, None, failures), False
         results = self._results(structures, root, len(rounds), failures)
-        plan = self._plan(results, len(structures) > 1)
+        plan = self._plan(results, self._systems(structures, failures))
         document = self._document(structures, root, results, plan, failures)
         if plan.extensions_ps:
             write_rounds(root, [*rounds, plan.extensions_ps])
@@ -184,8 +185,19 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         total = runs * sum(sum(lengths.values()) for lengths in rounds)
         leave_word(root, Word(0.0, total, "ps"), plan=True)
 
-    def _plan(self, results: Mapping[float, list[TransportResult]], hierarchical: bool) -> Plan:
-        combined = [combine(runs, hierarchical=hierarchical) for runs in results.values()]
+    def _plan(
+        self,
+        results: Mapping[float, list[TransportResult]],
+        systems: Mapping[float, list[int]] | None,
+    ) -> Plan:
+        combined = [
+            combine(
+                runs,
+                hierarchical=systems is not None,
+                systems=systems[temperature] if systems else None,
+            )
+            for temperature, runs in results.items()
+        ]
         spent = sum(run.duration_ps for runs in results.values() for run in runs)
         return plan_extension(combined, self.target, self.budget_ps - spent, goal=self.goal)
 
@@ -197,6 +209,18 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
             for temperature in self.temperatures_K
             for replica in range(self.replicas)
         ]
+
+    def _systems(
+        self, structures: list[Structure], failures: Mapping[str, str]
+    ) -> dict[float, list[int]] | None:
+        """Return which structure each run that did not fail is of; None where there is but one."""
+        if len(structures) == 1:
+            return None
+        runs = [run for run in self._runs(structures) if run[0] not in failures]
+        return {
+            temperature: [index for _, index, own in runs if own == temperature]
+            for temperature in self.temperatures_K
+        }
 
     def _tasks(
         self, structures: list[Structure], root: Path, part: int, lengths: Mapping[float, float]
@@ -257,6 +281,7 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
             structures[0],
             results,
             hierarchical=len(structures) > 1,
+            systems=self._systems(structures, failures),
             melting_K=self.melting_K,
             glass_transition_K=self.glass_transition_K,
             plan=plan,

@@ -31,7 +31,12 @@ GLASS_SPREAD = 0.5
 """Scale of the half-Cauchy prior of the spread of ln D between glasses of one composition."""
 
 
-def combine(results: Sequence[TransportResult], *, hierarchical: bool = False) -> TransportResult:
+def combine(
+    results: Sequence[TransportResult],
+    *,
+    hierarchical: bool = False,
+    systems: Sequence[int] | None = None,
+) -> TransportResult:
     """Combine independent runs at one temperature.
 
     Parameters
@@ -41,6 +46,9 @@ def combine(results: Sequence[TransportResult], *, hierarchical: bool = False) -
     hierarchical : bool
         False: the runs are of one and the same system, their errors alone matter. True: the
         systems differ, as independent glasses do, and the spread between them counts.
+    systems : sequence of int or None
+        Which system each run is of, where several runs are of one: these are combined by their
+        errors alone before the systems are. None: each run is of its own system.
 
     Returns
     -------
@@ -51,10 +59,13 @@ def combine(results: Sequence[TransportResult], *, hierarchical: bool = False) -
     Raises
     ------
     InputError
-        If the list is empty or the temperatures or mobile species differ.
+        If the list is empty, the temperatures or mobile species differ, or `systems` is not one
+        for each run.
     """
     if not results:
         raise InputError("There are no results to combine.")
+    if systems is not None and len(systems) != len(results):
+        raise InputError(f"Name one system for each of {len(results)} runs, not {len(systems)}.")
     first = results[0]
     if len(results) == 1:
         return first
@@ -85,7 +96,10 @@ def combine(results: Sequence[TransportResult], *, hierarchical: bool = False) -
         "warnings": _warnings(results, regime.diffusive),
     }
     if regime.diffusive:
-        update |= _means([_as_diffusive(result) for result in results], hierarchical)
+        if systems is not None:
+            hierarchical = hierarchical and len(set(systems)) > 1
+        runs = [_as_diffusive(result) for result in results]
+        update |= _means(runs, hierarchical, systems or range(len(results)))
     else:
         bound = _pooled_bound(hops, results)
         update |= {
@@ -106,14 +120,18 @@ def _as_diffusive(result: TransportResult) -> TransportResult | None:
     )
 
 
-def _means(runs: Sequence[TransportResult | None], hierarchical: bool) -> dict[str, object]:
+def _means(
+    runs: Sequence[TransportResult | None], hierarchical: bool, systems: Sequence[int]
+) -> dict[str, object]:
     """Return the fields of diffusive replicas together; None stands for one that did not move."""
-    moving = [run for run in runs if run is not None]
+    pairs = [(run, system) for run, system in zip(runs, systems, strict=True) if run is not None]
+    moving, of = [run for run, _ in pairs], [system for _, system in pairs]
     update: dict[str, object] = {
-        name: _combined([getattr(run, name) for run in moving], hierarchical) for name in ESTIMATES
+        name: _combined([getattr(run, name) for run in moving], hierarchical, of)
+        for name in ESTIMATES
     }
     update["species_diffusivity"] = {
-        species: _combined([run.species_diffusivity[species] for run in moving], hierarchical)
+        species: _combined([run.species_diffusivity[species] for run in moving], hierarchical, of)
         for species in moving[0].mobile
     }
     tensors = [run.tensor_cm2_s for run in moving if run.tensor_cm2_s is not None]
@@ -122,12 +140,20 @@ def _means(runs: Sequence[TransportResult | None], hierarchical: bool) -> dict[s
     return update
 
 
-def _combined(values: Sequence[Estimate | None], hierarchical: bool) -> Estimate | None:
-    known = [value for value in values if value is not None]
-    return combine_estimates(known, hierarchical=hierarchical) if known else None
+def _combined(
+    values: Sequence[Estimate | None], hierarchical: bool, systems: Sequence[int]
+) -> Estimate | None:
+    known = [(value, of) for value, of in zip(values, systems, strict=True) if value is not None]
+    if not known:
+        return None
+    return combine_estimates(
+        [value for value, _ in known], hierarchical=hierarchical, systems=[of for _, of in known]
+    )
 
 
-def combine_estimates(values: Sequence[Estimate], *, hierarchical: bool) -> Estimate:
+def combine_estimates(
+    values: Sequence[Estimate], *, hierarchical: bool, systems: Sequence[int] | None = None
+) -> Estimate:
     """Combine independent estimates of one quantity, or of one that varies between systems.
 
     Parameters
@@ -135,7 +161,9 @@ def combine_estimates(values: Sequence[Estimate], *, hierarchical: bool) -> Esti
     values : sequence of Estimate
         From independent runs.
     hierarchical : bool
-        Whether the true values differ between runs.
+        Whether the true values differ between systems.
+    systems : sequence of int or None
+        Which system each estimate is of; those of one are combined first. None: each is of its own.
 
     Returns
     -------
@@ -146,8 +174,14 @@ def combine_estimates(values: Sequence[Estimate], *, hierarchical: bool) -> Esti
     -----
     Hierarchical: ``y_r = mu + tau_r + e_r`` with the errors e_r known, a flat prior on mu and a
     half-Cauchy one on the spread tau (A. Gelman, Bayesian Anal. 1, 515 (2006)), integrated on a
-    grid. Three glasses alone say little about tau; the prior keeps the interval finite.
+    grid. Three glasses alone say little about tau; the prior keeps the interval finite. Runs of one
+    glass share its tau_r: taken for glasses of their own, they would make the interval too narrow.
     """
+    if hierarchical and systems is not None:
+        of: dict[int, list[Estimate]] = {}
+        for value, system in zip(values, systems, strict=True):
+            of.setdefault(system, []).append(value)
+        values = [combine_estimates(group, hierarchical=False) for group in of.values()]
     y = np.array([math.log(value.value) + value.log_shift for value in values])
     variance = np.array([value.relative_error**2 for value in values])
     dof = np.array([value.degrees_of_freedom for value in values])
