@@ -159,13 +159,28 @@ def test_vasprun(tmp_path, run, expected):
     path = tmp_path / "vasprun.xml"
     fractional = (positions @ np.linalg.inv(CELL)) % 1.0
     path.write_text(vasprun_text(fractional, symbols))
-    check(analyze_file(path, "Li"), expected, rel=1e-3)
+    # NBLOCK thins the XDATCAR alone: the steps in here are one POTIM apart.
+    result = analyze_file(path, "Li")
+    check(result, expected, rel=1e-3)
+    assert result.frame_interval_fs == INTERVAL_FS
     # A run that was killed while it wrote is read as far as it goes.
     path.write_text(vasprun_text(fractional, symbols)[:-3000])
     assert 280 < analyze_file(path, "Li").n_frames < 300
 
 
-def vasprun_text(fractional, symbols):
+def test_vasprun_of_a_learned_force_field_is_refused(tmp_path, run):
+    """Its learned steps are not among the others."""
+    positions, symbols = run
+    path = tmp_path / "vasprun.xml"
+    flag = '<i type="logical" name="ML_LMLFF"> {} </i>'
+    path.write_text(vasprun_text(positions[:30], symbols, flag.format("T")))
+    with pytest.raises(InputError, match="ML_LMLFF.*XDATCAR"):
+        open_frames(path)
+    path.write_text(vasprun_text(positions[:30], symbols, flag.format("F")))
+    assert open_frames(path).frame_interval_fs == INTERVAL_FS
+
+
+def vasprun_text(fractional, symbols, tags=""):
     def rows(values):
         return "".join(f"<v> {x:.8f} {y:.8f} {z:.8f} </v>\n" for x, y, z in values)
 
@@ -175,12 +190,14 @@ def vasprun_text(fractional, symbols):
             f'<varray name="positions">\n{rows(frame)}</varray></structure>\n'
         )
 
+    primitive = structure(fractional[0, :1])
     atoms = "".join(f"<rc><c>{symbol} </c><c> 1</c></rc>\n" for symbol in symbols)
     steps = "".join(f"<calculation>{structure(frame)}</calculation>\n" for frame in fractional)
     return (
         '<?xml version="1.0" encoding="ISO-8859-1"?>\n<modeling>\n<incar>\n'
-        '<i name="POTIM"> 2.0</i><i type="int" name="NBLOCK"> 50</i><i name="TEBEG"> 700.0</i>\n'
-        f'</incar>\n<atominfo><array name="atoms"><set>\n{atoms}</set></array></atominfo>\n'
+        '<i name="POTIM"> 100.0</i><i type="int" name="NBLOCK"> 50</i><i name="TEBEG"> 700.0</i>\n'
+        f"{tags}</incar>\n<primitive_cell>{primitive}</primitive_cell>\n"
+        f'<atominfo><array name="atoms"><set>\n{atoms}</set></array></atominfo>\n'
         f"{structure(fractional[0])}{steps}</modeling>\n"
     )
 

@@ -106,8 +106,8 @@ def _open_path(
         return FrameStream(symbols, _stack(frames))
     if name.startswith("vasprun") or name.endswith(".xml"):
         symbols, said, frames = read_vasprun(path)
-        interval = said["POTIM"] * said.get("NBLOCK", 1) if said.get("POTIM") else None
-        return FrameStream(symbols, _stack(frames), interval, said.get("TEBEG"))
+        # Every ionic step is in it: NBLOCK thins the XDATCAR alone.
+        return FrameStream(symbols, _stack(frames), said.get("POTIM"), said.get("TEBEG"))
     if name.endswith((".lammpstrj", ".dump", ".lammpsdump")):
         dump = read_lammps_dump(path, type_map)
         steps = dump.steps_between_frames

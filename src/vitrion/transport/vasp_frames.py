@@ -55,17 +55,31 @@ def _xdatcar_frames(path: Path, n_atoms: int) -> Iterator[Frame]:
 
 
 def read_vasprun(path: Path) -> tuple[tuple[str, ...], dict[str, float], Iterator[Frame]]:
-    """Return the symbols, POTIM, NBLOCK and TEBEG, and the frames of a vasprun.xml."""
+    """Return the symbols, POTIM and TEBEG, and the frames of a vasprun.xml.
+
+    There is one frame for each ionic step, whatever NBLOCK.
+
+    Raises
+    ------
+    InputError
+        If it holds no atoms, or is of a run with a machine-learned force field, whose steps are
+        not all in the list of ionic steps that is read here.
+    """
     symbols: tuple[str, ...] = ()
     parameters: dict[str, float] = {}
     for _, element in iterparse(path):
         name = element.get("name", "")
-        if element.tag == "i" and name in {"POTIM", "NBLOCK", "TEBEG"} and element.text:
+        if element.tag == "i" and name in {"POTIM", "TEBEG"} and element.text:
             parameters[name] = float(element.text)
+        elif name == "ML_LMLFF" and (element.text or "").strip(" .").upper().startswith("T"):
+            raise InputError(
+                f"{path} is of a run with a machine-learned force field (ML_LMLFF), which puts most "
+                "steps outside the list of steps: give its XDATCAR, and the time between frames."
+            )
         elif element.tag == "atominfo":
             rows = element.iterfind("array[@name='atoms']/set/rc")
             symbols = tuple((row[0].text or "").strip() for row in rows)
-        elif element.tag == "structure":
+        elif element.tag == "structure" and symbols:  # a primitive cell comes before the atoms
             break
     if not symbols:
         raise InputError(f"{path} is no vasprun.xml with atoms.")
