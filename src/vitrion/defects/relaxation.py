@@ -32,6 +32,7 @@ class Relaxed:
         Largest force on an atom at the end.
     n_steps : int
     converged : bool
+        Whether that force is within the bound asked for.
     """
 
     structure: Structure
@@ -140,7 +141,9 @@ class BatchRelaxer:
                 energy_eV=result.energy_eV,
                 max_force_eV_per_A=result.max_force_eV_per_A,
                 n_steps=result.steps - 1,
-                converged=result.failure is None,
+                # One that ran out of steps near the bound is no failure, but not converged either.
+                converged=result.failure is None
+                and result.max_force_eV_per_A <= self.fmax_eV_per_A,
             )
             for result in found
         ]
