@@ -168,6 +168,17 @@ def test_vacancy_barriers_of_a_known_field_percolate_in_order(cubic, relax_field
     )
     assert again == network
     assert bands.calls == 3
+    barrier_network(
+        host,
+        carriers,
+        relax_field,
+        bands,
+        settings,
+        n_between=3,
+        ledger=Ledger(path),
+        band_context="more steps",
+    )
+    assert bands.calls == 6
 
 
 def test_symmetry_saves_bands_and_keeps_their_number(cubic):

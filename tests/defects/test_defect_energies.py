@@ -1,6 +1,7 @@
 """Energies of defects against the direct calculation with the same toy potential."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from vitrion.defects.energies import EnergySettings, defect_energies, mark_dupli
 from vitrion.defects.host import prepare_host
 from vitrion.defects.ledger import Ledger
 from vitrion.defects.plan import distinct_ions, far_pairs, insertions, move, near_pairs, vacancies
+from vitrion.defects.relaxation import AseRelaxer, BatchRelaxer
 from vitrion.defects.settings import DefectSettings
 from vitrion.defects.sites import candidate_sites
-from vitrion.defects.study import study_defects
+from vitrion.defects.study import ledger_context, study_defects
 from vitrion.errors import InputError
+from vitrion.potentials.batch import batched
 
 STILL = EnergySettings(rattle_A=0.0, batch_size=3)
 
@@ -229,3 +232,58 @@ def test_what_cannot_be_studied_is_refused_in_a_sentence(crystal, calculator, re
             DefectSettings(mobile="Li"),
             potential="chgnet",
         )
+
+
+def test_two_ions_of_one_host_share_a_ledger_and_nothing_else(relax):
+    """An insertion takes out no site, so only the element tells Li in a void from Na in it."""
+    two = Structure(
+        Lattice.cubic(3.8),
+        ["Li", "Na", "Ar", "Ar"],
+        [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]],
+    )
+
+    def heavy(structures, *, max_steps=None):  # energies that depend on the elements
+        return [
+            replace(found, energy_eV=float(sum(site.specie.Z for site in found.structure)))
+            for found in relax(structures, max_steps=max_steps)
+        ]
+
+    shared, edit = Ledger(None), Edit("insertion", "void", add=((0.25, 0.25, 0.25),))
+    for mobile, number in (("Li", 3), ("Na", 11)):
+        host = prepare_host(two, mobile, heavy, phase="crystalline", supercell_side_A=7.5)
+        (defect,) = defect_energies(host, [edit], heavy, STILL, ledger=shared)
+        assert defect.record.energy_eV == pytest.approx(number)
+
+
+def test_what_a_directory_keeps_belongs_to_a_potential_with_a_name(glass, calculator, tmp_path):
+    settings = DefectSettings(
+        mobile="Li", max_sites=1, min_radius_A=1.2, chemical_potential_eV=-1.0, kinds=("vacancy",)
+    )
+    with pytest.raises(InputError, match="name of the potential"):
+        study_defects(glass, calculator, settings, directory=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_other_content_is_another_potential(tmp_path):
+    file = tmp_path / "student.model"
+    file.write_bytes(b"first")
+    settings = DefectSettings()
+    first = ledger_context(f"mace:{file}", settings)
+    assert ledger_context(f"mace:{file}", settings) == first
+    assert ledger_context(f"mace:{file}", DefectSettings(batched=True)) != first
+    file.write_bytes(b"second")
+    assert ledger_context(f"mace:{file}", settings) != first
+
+
+def test_a_batch_out_of_steps_near_the_bound_is_not_converged(glass, calculator):
+    """Soft cells slide for long: a force of up to four bounds is kept there, not called relaxed."""
+    shaken = glass.copy()
+    shaken.translate_sites([0], [0.02, 0.01, 0.0])
+    start = AseRelaxer(calculator, 0.02)([shaken], max_steps=0)[0].max_force_eV_per_A
+    relax = BatchRelaxer(batched(calculator), fmax_eV_per_A=start / 2)
+    (near,) = relax([shaken], max_steps=0)
+    assert start / 2 < near.max_force_eV_per_A < 2 * start
+    assert not near.converged
+    (found,) = relax([shaken])
+    assert found.converged
+    assert found.max_force_eV_per_A <= start / 2

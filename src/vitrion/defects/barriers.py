@@ -100,6 +100,7 @@ def barrier_network(
     temperatures_K: Sequence[float] = (300.0,),
     ledger: Ledger | None = None,
     context: str = "",
+    band_context: str = "",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> BarrierNetwork:
     """Compute the barrier of every distinct hop, and how the network conducts.
@@ -123,6 +124,8 @@ def barrier_network(
         For the Boltzmann energies of the barriers.
     ledger, context
         As in :func:`vitrion.defects.energies.defect_energies`; each band is kept when it is done.
+    band_context : str
+        Name of all that ``relax_band`` does otherwise than others would.
     on_progress : callable, optional
         Called with the number of bands done and the number of all.
 
@@ -139,11 +142,12 @@ def barrier_network(
         )
     groups = distinct_hops(hops, carriers.places, host.group, matrix)[:max_hops]
     records, bonds = [], []
+    names = (context, band_context)
     for done, group in enumerate(groups):
         if on_progress:
             on_progress(done, len(groups))
         hop = hops[group[0]]
-        band = _band(host, carriers, hop, relax, relax_band, settings, n_between, ledger, context)
+        band = _band(host, carriers, hop, relax, relax_band, settings, n_between, ledger, names)
         record = _record(carriers, hop, band, host.energy_eV, len(group))
         records.append(record)
         for k in group:
@@ -163,15 +167,16 @@ def _band(
     settings: EnergySettings,
     n_between: int,
     ledger: Ledger,
-    context: str,
+    names: tuple[str, str],
 ) -> dict:
     start = host.to_supercell(carriers.places[hop.start])
     end = host.to_supercell(carriers.places[hop.end] + np.array(hop.image))
     ends = [_edit(host, carriers.mechanism, place) for place in (start, end)]
     places = [[list(e.remove), list(e.add)] for e in ends]
-    key = fingerprint(["band", context, *describe(host.structure), n_between, places])
+    how = [host.mobile, n_between, settings.rattle_A, settings.seed]
+    key = fingerprint(["band", *names, *describe(host.structure), *how, places])
     if key not in ledger:
-        defects = defect_energies(host, ends, relax, settings, ledger=ledger, context=context)
+        defects = defect_energies(host, ends, relax, settings, ledger=ledger, context=names[0])
         first, last = (defect.structure for defect in defects)
         if carriers.mechanism == "vacancy":
             last = _same_order(host, ends[0].remove[0], ends[1].remove[0], last)

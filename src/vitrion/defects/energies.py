@@ -74,7 +74,8 @@ def defect_energies(
     ledger : Ledger, optional
         Where finished defects are kept; those it has already are not computed again.
     context : str
-        Name of the potential and of all else the energies depend on; part of the ledger's keys.
+        Name of the potential and of all else the energies depend on but the host, its mobile ion,
+        the edits and the settings; part of the ledger's keys.
     on_progress : callable, optional
         Called with the number of defects done and the number of all.
 
@@ -85,7 +86,7 @@ def defect_energies(
     """
     ledger = Ledger(None) if ledger is None else ledger
     how = [settings.rattle_A, settings.seed, settings.anneal]
-    base = fingerprint([context, *describe(host.structure), *how])
+    base = fingerprint([context, host.mobile, *describe(host.structure), *how])
     keys = [fingerprint([base, edit.kind, list(edit.remove), list(edit.add)]) for edit in edits]
     pending = [k for k, key in enumerate(keys) if key not in ledger]
     done = len(edits) - len(pending)

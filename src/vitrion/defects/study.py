@@ -81,7 +81,8 @@ def study_defects(
         Gives energies, forces and (for the metal) stress.
     settings : DefectSettings, optional
     potential : PotentialSpec or str, optional
-        What ``calculator`` is, for the document; its elements are checked.
+        What ``calculator`` is, for the document; its elements are checked. Needed with a
+        directory: what is kept there is taken up for the same potential alone.
     given_sites : mapping, optional
         Sites from elsewhere, fractional in ``structure``: see
         :func:`vitrion.defects.sites.candidate_sites`.
@@ -90,7 +91,8 @@ def study_defects(
     extra_edits : callable, optional
         Makes further edits (:func:`vitrion.defects.plan.move`) of the host.
     directory : path, optional
-        Where finished defects are kept: the same call made again goes on from there.
+        Where finished defects are kept: the same call made again goes on from there, and calls
+        for other mobile ions, potentials or settings take nothing from it that is not theirs.
     walltime_s : float, optional
         Seconds after which the call ends with what was last begun; needs the directory.
     material_id : str, optional
@@ -104,7 +106,8 @@ def study_defects(
     Raises
     ------
     InputError
-        If the structure cannot be used: see :func:`vitrion.defects.host.prepare_host`.
+        If the structure cannot be used (see :func:`vitrion.defects.host.prepare_host`), or there
+        is a directory and the potential has no name.
     OutOfTime
         If the walltime is over.
     """
@@ -112,10 +115,15 @@ def study_defects(
     mobile = settings.mobile or default_mobile_species(structure.composition)
     if settings.barriers is not None and relax_band is None:
         raise InputError("Barriers need something that relaxes bands: give relax_band.")
+    if directory is not None and potential is None:
+        raise InputError(
+            "Defects kept in a directory need the name of the potential they belong to: give "
+            "potential, or leave the directory out."
+        )
     check_request(structure, mobile, amorphous=settings.phase == "amorphous")
     _check_potential(potential, structure)
     ledger = Ledger(None if directory is None else Path(directory) / LEDGER_FILE, walltime_s)
-    context = f"{_identity(potential)} {settings.fmax_eV_per_A} {settings.max_steps}"
+    context = ledger_context(potential, settings)
     relax = _relaxer(calculator, settings)
     host = prepare_host(
         structure,
@@ -230,6 +238,7 @@ class _Work:
                 temperatures_K=self.settings.temperatures_K,
                 ledger=self.ledger,
                 context=self.context,
+                band_context=asked.model_dump_json(include={"fmax_eV_per_A", "max_steps", "climb"}),
                 on_progress=self.on_progress,
             )
             found.append(network)
@@ -280,11 +289,18 @@ def _relaxer(calculator: Calculator, settings: DefectSettings) -> Relaxer:
     return BatchRelaxer(batched(calculator), settings.fmax_eV_per_A, settings.max_steps)
 
 
-def _identity(potential: PotentialSpec | str | None) -> str:
-    """Tell one potential from another: by the hash of its weights where that is known."""
-    if potential is None or isinstance(potential, str):
-        return str(potential)
-    return f"{potential.name} {potential.version} {potential.sha256}"
+def ledger_context(potential: PotentialSpec | str | None, settings: DefectSettings) -> str:
+    """Name the potential, by the hash of its weights where that is known, and the relaxation.
+
+    Without a potential it names none, which is enough for a ledger in the memory of one call.
+    """
+    how = f"{settings.fmax_eV_per_A} {settings.max_steps} {settings.batched}"
+    if potential is None:
+        return how
+    from vitrion.potentials import describe_potential
+
+    spec = describe_potential(potential)
+    return f"{spec.name} {spec.version} {spec.sha256} {how}"
 
 
 def _check_potential(potential: PotentialSpec | str | None, structure: Structure) -> None:
