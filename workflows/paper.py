@@ -16,6 +16,7 @@ from vitrion.database.client import VitrionClient
 from vitrion.database.sqlite_store import open_job_store
 from vitrion.dynamics.settings import MDSettings
 from vitrion.flows.ion_conductor import IonConductorMaker
+from vitrion.flows.request import name_run
 from vitrion.flows.runner import run_flow
 from vitrion.polymorphs.hull import shipped_references
 from vitrion.report.comparison import compare
@@ -61,6 +62,7 @@ def main() -> None:
     options = parser.parse_args()
     crystal = None  # search for it
     if options.toy:
+        options.store /= "toy"  # nobody is to take its figures for an answer
         options.formula, maker = "LiF", toy_maker()
         crystal = shipped_references()["LiF"]
     else:
@@ -71,7 +73,8 @@ def main() -> None:
 
     store = open_job_store(options.store)
     store.connect()
-    folder = options.store / "runs" / f"{options.formula}-{options.preset}-workflow"
+    # Named after all that decides the result: a changed Maker is a run of its own.
+    folder = options.store / "runs" / name_run(f"{options.formula}-workflow", maker)
     report = run_flow(
         lambda: maker.make(options.formula, crystal), store, folder, workers=options.workers
     )

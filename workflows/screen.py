@@ -17,6 +17,7 @@ from vitrion.database.sqlite_store import open_job_store
 from vitrion.dynamics.settings import MDSettings
 from vitrion.errors import InputError
 from vitrion.flows.conductivity import GlassConductivityMaker
+from vitrion.flows.request import name_run
 from vitrion.flows.runner import run_flow
 from vitrion.flows.screen import ScreenMaker, composition_grid, find_formulas, read_compositions
 
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--toy", action="store_true", help="LiF and Li3OF, tenths of a picosecond")
     options = parser.parse_args()
     if options.toy:
+        options.store /= "toy"  # nobody is to take its figures for an answer
         options.grid, options.steps = "LiF-Li2O", 2
     if options.file:
         formulas = read_compositions(options.file)
@@ -64,15 +66,17 @@ def main() -> None:
 
     # Glasses alone; with IonConductorMaker in its place crystals and landscapes as well.
     maker = GlassConductivityMaker.from_preset(options.preset, **(TOY if options.toy else {}))
-    name = options.file.stem if options.file else f"{options.grid}-{options.steps}"
+    # Named after all that decides the results: a list that has grown is a run of its own.
+    folder = options.store / "runs" / name_run("screen", [maker, formulas])
     store = open_job_store(options.store)
     store.connect()
+    # Whatever the store holds of a glass counts, with any preset: keep a store for each.
     held = find_formulas(options.store, phase="amorphous")
     try:
         report = run_flow(  # called again with the same folder, it goes on there
             lambda: ScreenMaker(maker=maker).make(formulas, held=held),
             store,
-            options.store / "runs" / f"screen-{name}-{options.preset}",
+            folder,
             workers=options.workers,
         )
         print(f"{len(report.completed)} jobs run, {len(report.skipped)} done before")

@@ -1,11 +1,28 @@
 import pytest
+from jobflow import Flow, job, run_locally
+from pymatgen.core import Lattice, Structure
 
+from vitrion.database.job_store import SQLiteJobStore
+from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.errors import InputError
-from vitrion.flows.request import RunRequest
+from vitrion.flows.presets import PRESETS
+from vitrion.flows.request import RunRequest, find_documents, label_run
+
+HALF = {"Li": 0.5}
+DISORDERED = Structure(
+    Lattice.cubic(4), [HALF, HALF, "F"], [[0, 0, 0], [0.2, 0, 0], [0.5] * 3]
+).as_dict()
 
 
 def make(**options):
     return RunRequest(**{"formula": "LiPO2F2", "preset": "quick", **options})
+
+
+@job(output_schema=ConductivityDoc)
+def conductivity(structure, bound):
+    document = ConductivityDoc.from_results(structure, {}, phase="crystalline")
+    document.conductivity_bound_300K = bound
+    return document
 
 
 def test_defaults_are_written_out_and_name_the_run():
@@ -44,9 +61,30 @@ def test_the_jobs_know_the_run_they_belong_to():
         ({"potential": "magic"}, "There is no potential"),
         ({"phase": "plasma"}, "phase"),
         ({"n_replicas": 0}, "n_replicas"),
+        ({"formula": "LiF", "crystal": DISORDERED}, "partly empty: order it first"),
     ],
 )
 def test_bad_input_is_one_sentence_before_anything_starts(options, words):
     with pytest.raises(InputError, match=words) as caught:
         make(**options).checked()
     assert "\n" not in str(caught.value)
+
+
+def test_a_preset_that_says_something_else_is_another_run(monkeypatch):
+    before = make().checked().run_id
+    changed = PRESETS["quick"].model_copy(update={"first_ps": 1.0})
+    monkeypatch.setitem(PRESETS, "quick", changed)
+    assert make().checked().run_id != before
+
+
+def test_a_run_begun_afresh_is_told_once(tmp_path):
+    salt = Structure(Lattice.cubic(4), ["Li", "F"], [[0, 0, 0], [0.5] * 3])
+    with SQLiteJobStore(str(tmp_path)) as store:
+        for bound in (1.0, 2.0):
+            jobs = [conductivity(salt, bound), conductivity(salt, bound)]
+            flow = Flow(jobs)
+            label_run(flow, "LiF-both-0123456789")
+            run_locally(flow, store=store, ensure_success=True)
+        found = find_documents(store, "LiF-both-0123456789")["conductivity"]
+        assert [document.conductivity_bound_300K for document in found] == [2.0, 2.0]
+        assert not find_documents(store, "LiF-both-other")

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from jobflow import Flow
+from jobflow import Flow, OnMissing
 
 from vitrion.database.job_store import SQLiteJobStore
 from vitrion.errors import InputError, SimulationError
@@ -147,3 +147,44 @@ def test_a_job_alone_may_use_all_cores(store, tmp_path):
     counted = toy_jobs.spare_cores(5)
     run_flow(Flow([counted]), store, tmp_path / "run", workers=3)
     assert store.get_output(counted.uuid) == 2
+
+
+def test_what_ran_without_a_failed_parent_runs_again_with_it(store, tmp_path):
+    flag = tmp_path / "flag"
+    flaky = toy_jobs.succeed_once_allowed(str(flag), 42.0)
+    sound = toy_jobs.add(1, 2)
+    both = toy_jobs.gather([flaky.output, sound.output])
+    both.config.on_missing_references = OnMissing.NONE
+    after = toy_jobs.gather([both.output, both.output])
+    flow = Flow([flaky, sound, both, after])
+    report = run_flow(flow, store, tmp_path / "run")
+    assert list(report.errors) == ["succeed_once_allowed"]
+    assert store.get_output(both.uuid) == [None, 3]
+
+    flag.touch()
+    report = run_flow(flow, store, tmp_path / "run")
+    assert (report.errors, report.open, report.skipped) == ({}, 0, ["add"])
+    assert store.get_output(both.uuid) == [42, 3]
+    assert store.get_output(after.uuid) == [[42, 3], [42, 3]]
+    assert run_flow(flow, store, tmp_path / "run").completed == []
+
+
+def test_a_folder_does_not_take_another_flow(store, tmp_path):
+    def make(value):
+        first = toy_jobs.add(1, value)
+        return Flow([first, toy_jobs.add(first.output, 1)])
+
+    run_flow(make(2), store, tmp_path / "run")
+    assert run_flow(make(2), store, tmp_path / "run").completed == [], "made alike"
+    assert run_flow(lambda: make(3), store, tmp_path / "run").completed == [], "not even made"
+    with pytest.raises(InputError, match="holds another flow than the one given"):
+        run_flow(make(3), store, tmp_path / "run")
+
+
+def test_jobs_of_one_name_have_folders_of_their_own_whatever_their_uuids(store, tmp_path):
+    jobs = [toy_jobs.add(1, number) for number in range(3)]
+    for number, one in enumerate(jobs):  # as ordered by time: alike but for the end
+        one.set_uuid(f"01jd6f3c-0000-7000-8000-00000000000{number}")
+    report = run_flow(Flow(jobs), store, tmp_path / "run")
+    assert len(report.completed) == 3
+    assert [store.get_output(one.uuid) for one in jobs] == [1, 2, 3]

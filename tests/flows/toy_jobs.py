@@ -72,3 +72,18 @@ def spare_cores(most: int) -> int:
         looks = iter(range(most))
         wanted = lambda: next(looks, None) is not None  # noqa: E731
         return sum(stack.enter_context(spare_core(wanted, wait_s=0.01)) for _ in range(most))
+
+
+@job
+def succeed_once_allowed(flag: str, value: float) -> float:
+    """Fail, as for want of disk space, until the flag is there."""
+    if not Path(flag).exists():
+        raise OSError("no space left on device")
+    return value
+
+
+@job
+def gather(values: list[float | None]) -> list[float | None]:
+    """Take what there is."""
+    _mark("gather")
+    return values

@@ -35,7 +35,7 @@ PHASES = {"crystalline": "crystal", "amorphous": "glass"}
 
 def print_result(console: Console, request: RunRequest, result: RunResult, folder: Path) -> None:
     """Print all that a run has found: details first, what it comes down to last."""
-    if not result.report.completed:
+    if not (result.report.completed or result.report.errors):
         console.print("This run was finished before; its results:")
     found = result.the("polymorphs")
     if found is not None:

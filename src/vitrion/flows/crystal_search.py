@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from vitrion.flows.request import (
-    REQUEST_KEY,
     RUNS_FOLDER,
     find_documents,
+    label_run,
     name_run,
     not_stored,
 )
@@ -72,9 +72,9 @@ def run_search(
     request = [settings.model_dump(mode="json"), spec.name, spec.sha256, seed, workers]
     run_id = name_run(f"{composition.reduced_formula}-search", request)
     flow = maker.make(formula)
-    flow.update_metadata({REQUEST_KEY: run_id})
+    label_run(flow, run_id)
     report = run_flow(
-        flow, store, folder / RUNS_FOLDER / run_id, workers=workers, on_change=on_change
+        lambda: flow, store, folder / RUNS_FOLDER / run_id, workers=workers, on_change=on_change
     )
     report.raise_for_errors()
     found = find_documents(store, run_id, ("polymorphs",))

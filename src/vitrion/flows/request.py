@@ -7,8 +7,10 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from monty.json import MontyEncoder
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from vitrion.amorphous.settings import PRESETS as GLASS_PRESETS
 from vitrion.chemistry import (
     check_charge_balance,
     default_mobile_species,
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from vitrion.documents.base import VitrionDoc
 
 RUNS_FOLDER = "runs"
-REQUEST_KEY = "vitrion_request"
+REQUEST_KEY, ATTEMPT_KEY = "vitrion_request", "vitrion_attempt"
+"""Metadata of a run's jobs: its name, and which flow they are of, if it was begun afresh."""
 COLDEST_K, HOTTEST_K = 50.0, 3000.0
 KINDS = (
     "conductivity",
@@ -113,8 +116,9 @@ class RunRequest(BaseModel):
 
     @property
     def run_id(self) -> str:
-        """Name of the run: the same for the same request, whenever it is made."""
-        return name_run(f"{self.formula}-{self.phase}", self.model_dump(mode="json"))
+        """Name of the run: the same for the same request, whatever its preset then is called."""
+        sizes = [get_preset(self.preset).model_dump(mode="json"), GLASS_PRESETS[self.preset]]
+        return name_run(f"{self.formula}-{self.phase}", [self.model_dump(mode="json"), *sizes])
 
     def make_flow(self) -> Flow:
         """Return the flow that carries the request out; its jobs know the name of the run."""
@@ -151,7 +155,7 @@ class RunRequest(BaseModel):
         )
         crystal = None if self.crystal is None else Structure.from_dict(self.crystal)
         flow = maker.make(self.formula, crystal)
-        flow.update_metadata({REQUEST_KEY: self.run_id})
+        label_run(flow, self.run_id)
         return flow
 
 
@@ -259,29 +263,46 @@ def not_stored(run_id: str) -> StoreError:
     )
 
 
+def label_run(flow: Flow, run_id: str) -> None:
+    """Let the outputs of a flow's jobs tell which run they are of, and which attempt at it."""
+    flow.update_metadata({REQUEST_KEY: run_id, ATTEMPT_KEY: flow.uuid})
+
+
 def name_run(subject: str, content: Any) -> str:
-    """Name a run after what it is about and a hash of all that it is asked for."""
-    text = json.dumps(content, sort_keys=True)
+    """Name a run after what it is about and a hash of all that it is asked for.
+
+    Parameters
+    ----------
+    subject : str
+    content
+        All that decides the result, such as a Maker with its composition.
+    """
+    text = json.dumps(content, sort_keys=True, cls=MontyEncoder)
     return f"{subject}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
 def find_documents(
     store: JobStore, run_id: str, kinds: Sequence[str] = KINDS
 ) -> dict[str, list[VitrionDoc]]:
-    """Return what a store holds of a run's results, by kind."""
+    """Return what a store holds of a run's results, by kind, the newest of each last.
+
+    Of a run that was begun afresh after its folder was removed, only the newest attempt counts.
+    """
     from vitrion.documents.base import document_classes
 
     criteria = {
         f"metadata.{REQUEST_KEY}": run_id,
         "output.property_name": {"$in": list(kinds)},
     }
+    outputs = list(store.query(criteria, sort={"completed_at": 1}))
+    attempt = outputs[-1]["metadata"].get(ATTEMPT_KEY) if outputs else None
     newest: dict[str, dict[str, Any]] = {}
-    # Large parts stay in their store: nobody reads relaxed defects off a table.
-    for found in store.query(criteria, sort={"index": 1}):
-        newest[found["uuid"]] = {
-            **found["output"],
-            **_WITHOUT.get(found["output"]["property_name"], {}),
-        }
+    for found in outputs:
+        if found["metadata"].get(ATTEMPT_KEY) == attempt:
+            # Large parts stay in their store: nobody reads relaxed defects off a table.
+            output, kind = found["output"], found["output"]["property_name"]
+            newest.pop(found["uuid"], None)  # what a job has replaced itself by comes in its order
+            newest[found["uuid"]] = {**output, **_WITHOUT.get(kind, {})}
     classes = document_classes()
     documents: dict[str, list[VitrionDoc]] = {}
     for output in newest.values():

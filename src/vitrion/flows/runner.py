@@ -14,6 +14,7 @@ import json
 import logging
 import multiprocessing
 import os
+import re
 import signal
 import threading
 import time
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitrion.cores import own_core, share_cores
 from vitrion.durable import only_process, write_durably
-from vitrion.errors import SimulationError
+from vitrion.errors import InputError, SimulationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 FLOW_FILE = "flow.json"
 RESPONSE_FILE = "response.json"
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+VERSION = re.compile(r'"@version": [^,}]*')
 DIVERSIONS = ("replace", "detour", "addition")
 
 
@@ -98,8 +101,8 @@ def run_flow(
     Parameters
     ----------
     flow : Flow or callable
-        The flow, or a function that makes it; used only when the folder holds none yet, because
-        the jobs' uuids must be those of the first call.
+        The flow, or a function that makes it, called only when the folder holds none yet. The one
+        in the folder is what is continued, because the jobs' uuids must be those of the first call.
     store : JobStore
         Where the outputs go; worker processes open it again from its serialized form.
     folder : path
@@ -118,7 +121,7 @@ def run_flow(
     Raises
     ------
     InputError
-        If another process is running this folder.
+        If another process is running this folder, or it holds another flow than the one given.
     """
     folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -142,6 +145,7 @@ class _Scheduler:
         self.running: dict[Future, _Node] = {}
         self.failed: set[str] = set()
         self.childless: set[str] = set()
+        self.renewed: set[str] = set()
         self.report = RunReport()
         self.stopped = False
 
@@ -157,6 +161,7 @@ class _Scheduler:
                 if self.running:  # interrupted: the workers' files are resumable at any moment
                     process.terminate()
             pool.shutdown(wait=not self.running, cancel_futures=True)
+            self.report.open = len(self.waiting) + len(self.running)
         return self.report
 
     def _add(self, flow: Flow, owners: tuple[str, ...]) -> None:
@@ -175,7 +180,7 @@ class _Scheduler:
                 continue
             directory = self._directory(node)
             remembered = _read_response(directory)
-            if remembered is not None:
+            if remembered is not None and not self._is_stale(node):
                 self.report.skipped.append(node.job.name)
                 self._divert(node, remembered)
                 continue
@@ -191,6 +196,10 @@ class _Scheduler:
         }
         # A job inside a diversion may refer to the very job that was diverted.
         return not (pending - set(node.owners)) & set(node.parents)
+
+    def _is_stale(self, node: _Node) -> bool:
+        """Return whether a job that had run did so without a parent that has succeeded only now."""
+        return bool((set(node.parents) - set(node.owners)) & self.renewed)
 
     def _inherit(self, node: _Node) -> bool:
         """Return whether the node may run, after what became of its parents."""
@@ -223,6 +232,7 @@ class _Scheduler:
                 self.failed.add(node.job.uuid)
                 continue
             self.report.completed.append(node.job.name)
+            self.renewed.update(node.owners)
             self._divert(node, response)
         self.report.open = len(self.waiting) + len(self.running)
         if self.on_change is not None:
@@ -242,7 +252,8 @@ class _Scheduler:
 
     def _directory(self, node: _Node) -> Path:
         name = "".join(c if c.isalnum() or c in "-_." else "-" for c in node.job.name)
-        return self.folder / "jobs" / f"{name}-{node.job.uuid[:8]}-{node.job.index}"
+        # The end of the uuid: the beginning of those that are ordered by time is but the time.
+        return self.folder / "jobs" / f"{name}-{node.job.uuid[-12:]}-{node.job.index}"
 
 
 def _name_for_people(flow: Flow, job: Job) -> None:
@@ -257,11 +268,28 @@ def _remembered_flow(flow: Flow | Callable[[], Flow], folder: Path) -> Flow:
     from jobflow.core.flow import get_flow
 
     path = folder / FLOW_FILE
+    given = flow if isinstance(flow, Flow | Job) else None
     if not path.exists():
-        made = get_flow(flow if isinstance(flow, Flow | Job) else flow())
+        made = get_flow(flow() if given is None else given)  # type: ignore[operator]
         write_durably(path, _to_json(made.as_dict()))
+    elif given is not None and not _made_alike(_to_json(get_flow(given).as_dict()), path):
+        raise InputError(
+            f"{folder} holds another flow than the one given: give this one a folder of its own "
+            "or remove that one."
+        )
     # Always the one on disk: a first run and a continued one then see the very same flow.
     return _decode(json.loads(path.read_text()))
+
+
+def _made_alike(flow: str, path: Path) -> bool:
+    """Return whether a flow's JSON and that in a file differ by uuids and versions at most."""
+    return _nameless(flow) == _nameless(path.read_text())
+
+
+def _nameless(flow: str) -> str:
+    numbers: dict[str, str] = {}
+    numbered = UUID.sub(lambda found: numbers.setdefault(found[0], f"#{len(numbers)}"), flow)
+    return VERSION.sub("", numbered)
 
 
 def _execute(payload: str, directory: str) -> dict[str, Any]:
