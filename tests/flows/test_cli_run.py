@@ -73,3 +73,17 @@ def test_crystal_and_glass_are_compared_with_a_bound_of_the_ratio(folder):
     assert "x 1.00" in same
     with pytest.raises(InputError, match="nothing of 'NaF'"):
         invoke("compare", "NaF", "--store", folder)
+    with pytest.raises(InputError, match="no amorphous LiF:crystalline"):
+        invoke("compare", "LiF:crystalline", "--store", folder)
+
+
+def test_a_crystal_is_never_compared_with_another_by_chance(folder, tmp_path):
+    with SQLiteJobStore(str(folder)) as store:
+        known = store.query_one({"uuid": "a"})
+        output = {**known["output"], "material_id": "mp-1138"}
+        with SQLiteJobStore(str(tmp_path)) as both:
+            both.update(
+                [known, store.query_one({"uuid": "b"}), {**known, "uuid": "c", "output": output}]
+            )
+    with pytest.raises(InputError, match=r"several of LiF .*mp-1138, without identifier.*name one"):
+        invoke("compare", "LiF", "--store", tmp_path)

@@ -138,13 +138,9 @@ def compare(
     with VitrionClient(store) as client:
         if second is None:
             found = _reports(client, first)
-            if len(found) < 2:
-                raise InputError(
-                    f"The store has but one phase of {first}: name what to compare it with."
-                )
-            pair = found[0], found[1]
+            pair = _the(found, first, "crystalline"), _the(found, first, "amorphous")
         else:
-            pair = _reports(client, first)[-1], _reports(client, second)[-1]
+            pair = _the(_reports(client, first), first), _the(_reports(client, second), second)
     console.print(comparison_table(*pair))
 
 
@@ -153,6 +149,17 @@ def _reports(client: VitrionClient, text: str) -> list[MaterialReport]:
 
     name, _, phase = text.partition(":")
     return find_reports(client, name, phase or None)
+
+
+def _the(found: list[MaterialReport], name: str, phase: str | None = None) -> MaterialReport:
+    """Return the report of a phase, the last where none is named, if it is clear which."""
+    fitting = [report for report in found if report.phase == (phase or found[-1].phase)]
+    if not fitting:
+        raise InputError(f"The store has no {phase} {name}: name what to compare with what.")
+    if len(fitting) > 1:
+        names = ", ".join(sorted(report.material_id or "without identifier" for report in fitting))
+        raise InputError(f"The store has several of {name} in one phase ({names}): name one.")
+    return fitting[0]
 
 
 def _display() -> RunDisplay:

@@ -52,23 +52,41 @@ def read_structure(target: str, find: Callable[[str], Structure | None] | None =
     Raises
     ------
     InputError
-        If there is neither such a file nor such an identifier, or the file cannot be read.
+        If there is neither such a file nor such an identifier, the file cannot be read, or the
+        structure is disordered.
     """
     from pymatgen.core import Structure
 
     if Path(target).is_file():
         try:
-            return Structure.from_file(target)
+            structure = Structure.from_file(target)
         except Exception as exc:  # each format fails in its own way
             raise InputError(
                 f"{target} could not be read as a structure: {str(exc).rstrip('.!')}."
             ) from exc
+        return check_ordered(structure, target)
     found = find(target) if find is not None else None
     if found is None:
         raise InputError(
             f"'{target}' is neither a structure file nor the identifier of a stored structure."
         )
-    return found
+    return check_ordered(found, target)
+
+
+def check_ordered(structure: Structure, name: str) -> Structure:
+    """Return a structure all of whose sites hold one atom each.
+
+    Raises
+    ------
+    InputError
+        If sites are shared or partly empty.
+    """
+    if not structure.is_ordered:
+        raise InputError(
+            f"{name} has sites that are shared or partly empty: order it first, for instance with "
+            "pymatgen's OrderDisorderedStructureTransformation."
+        )
+    return structure
 
 
 def run_defects(

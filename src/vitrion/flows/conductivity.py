@@ -50,7 +50,9 @@ class GlassConductivityMaker(Maker):
 
     name: str = "glass conductivity"
     glass_maker: GlassReplicasMaker = field(default_factory=GlassReplicasMaker)
-    conductivity_maker: ConductivityMaker = field(default_factory=ConductivityMaker)
+    conductivity_maker: ConductivityMaker = field(
+        default_factory=lambda: ConductivityMaker(phase="amorphous")
+    )
 
     @classmethod
     def from_preset(

@@ -9,6 +9,7 @@ from atomate2.forcefields.jobs import ForceFieldRelaxMaker
 from jobflow import Flow, Maker, OnMissing, job
 
 from vitrion.chemistry import default_mobile_species, parse_composition
+from vitrion.defects.command import check_ordered
 from vitrion.defects.makers import DefectMaker, LandscapeMaker
 from vitrion.defects.settings import DefectSettings
 from vitrion.documents.polymorph import PolymorphDoc
@@ -75,8 +76,12 @@ class IonConductorMaker(Maker):
     crystal_maker: CrystalConductivityMaker | None = field(default_factory=CrystalConductivityMaker)
     glass_maker: GlassConductivityMaker | None = field(default_factory=GlassConductivityMaker)
     relax_maker: ForceFieldRelaxMaker | None = field(default_factory=_relax_maker)
-    crystal_landscape_maker: LandscapeMaker | None = field(default_factory=LandscapeMaker)
-    glass_landscape_maker: LandscapeMaker | None = field(default_factory=LandscapeMaker)
+    crystal_landscape_maker: LandscapeMaker | None = field(
+        default_factory=lambda: _landscape_maker(None, DefectSettings(), "crystalline")
+    )
+    glass_landscape_maker: LandscapeMaker | None = field(
+        default_factory=lambda: _landscape_maker(None, DefectSettings(), "amorphous")
+    )
 
     @classmethod
     def from_preset(
@@ -261,7 +266,8 @@ class IonConductorMaker(Maker):
             output["glass_landscape"] = landscape.output
 
     def _relaxed(self, crystal: Structure, formula: Composition, parts: list[Flow | Job]) -> Any:
-        """Relax the crystal that is given, after it is seen to be of the composition."""
+        """Relax the crystal that is given, after it is seen to be one of the composition."""
+        check_ordered(crystal, "The crystal given")
         if crystal.composition.reduced_formula != formula.reduced_formula:
             raise InputError(
                 f"The crystal given is {crystal.composition.reduced_formula}, not "
@@ -292,7 +298,7 @@ def best_crystal(polymorphs: PolymorphDoc | dict[str, Any]) -> Structure:
 
 
 def _landscape_maker(
-    potential: str, settings: DefectSettings, phase: Literal["crystalline", "amorphous"]
+    potential: str | None, settings: DefectSettings, phase: Literal["crystalline", "amorphous"]
 ) -> LandscapeMaker:
     chosen = settings.model_copy(update={"phase": phase})
     return LandscapeMaker(defect_maker=DefectMaker(potential=potential, settings=chosen))

@@ -113,10 +113,12 @@ def read_compositions(path: Path) -> list[str]:
         If the file cannot be read or holds no formula.
     """
     try:
-        lines = [line for line in path.read_text().splitlines() if line.strip()]
+        # Spreadsheets may put a mark of the encoding first, and semicolons between cells.
+        lines = [line for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The file {path} cannot be read as text.") from error
-    rows = list(csv.reader(line for line in lines if not line.lstrip().startswith("#")))
+    told = [line for line in lines if not line.lstrip().startswith("#")]
+    rows = list(csv.reader(told, delimiter=";" if told and ";" in told[0] else ","))
     if rows and "formula" in (header := [cell.strip().lower() for cell in rows[0]]):
         column = header.index("formula")
         formulas = [row[column].strip() for row in rows[1:] if len(row) > column]
