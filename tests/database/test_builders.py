@@ -152,6 +152,9 @@ def test_the_potentials_of_all_documents_are_collected(store, collections):
         assert len(student.errors) == len(student_card()["validation"])
         assert client.test_hopping.count(potential="vitrion-lipof") == 2
         assert client.summary.count() == 2, "a potential is no material"
+        (oxide,) = client.summary.search(potential="chgnet")
+        assert (oxide.formula_pretty, oxide.potentials) == ("Li2O", ["chgnet"])
+        assert client.summary.count(potential=["chgnet", "vitrion-lipof"]) == 2
         assert "potential_name" not in client.summary.key_fields
     store.remove_docs({"uuid": jobs[2].uuid})
     assert build(collections).removed["potential"] == 1

@@ -207,7 +207,7 @@ class PropertyClient:
             self.check_fields([field.split(".")[0] for field in fields if field != KEY])
             if any("$" in field for field in fields):
                 raise InputError("A field of a document has no '$' in its name.")
-        criteria = build_criteria(filters, self.key_fields)
+        criteria = self._criteria(filters)
         order = cast("dict", build_sort(sort, self.key_fields))
         wanted = None if fields is None else [KEY, *fields]
         for document in self._store.query(criteria, wanted, order or None, skip=skip, limit=limit):
@@ -216,7 +216,10 @@ class PropertyClient:
 
     def count(self, **filters: Any) -> int:
         """Return the number of documents that match all filters."""
-        return self._store.count(build_criteria(filters, self.key_fields))
+        return self._store.count(self._criteria(filters))
+
+    def _criteria(self, filters: dict[str, Any]) -> dict[str, Any]:
+        return build_criteria(filters, self.key_fields, self.name)
 
     def get(self, document_id: str) -> Any:
         """Return one document by its identifier.

@@ -30,6 +30,8 @@ COMMON_INDEXES = (
     "provenance.potential.name",
     "provenance.potential.sha256",
 )
+OWN_PATHS = {"summary": {"potential": "potentials"}}
+"""Paths, by kind of document, of what other kinds keep elsewhere: by the name of the filter."""
 
 
 def find_job_store(store: JobStore | str | os.PathLike[str] | None = None) -> JobStore:
@@ -115,7 +117,8 @@ class Collections:
 
     def index_paths(self, property_name: str) -> list[str]:
         """Return the paths that are indexed in a collection, besides its key."""
-        return [*COMMON_INDEXES, *self.key_fields(property_name).values()]
+        own = OWN_PATHS.get(property_name, {})
+        return [*COMMON_INDEXES, *own.values(), *self.key_fields(property_name).values()]
 
     def key_fields(self, property_name: str) -> dict[str, str]:
         """Return the paths of the key figures in a collection, by their short names."""

@@ -82,7 +82,7 @@ class SearchQuery(QueryOperator):
             values[name] = _number_or_text(values[name])
         order = {**build_sort(sort, key_fields), KEY: 1}  # the same order on every page
         return {
-            "criteria": build_criteria(values, key_fields),
+            "criteria": build_criteria(values, key_fields, self.searched.name),
             "properties": self._properties(fields),
             "sort": order,
             "skip": skip,

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from vitrion.chemistry import parse_composition
-from vitrion.database.collections import COMMON_INDEXES, KEY
+from vitrion.database.collections import COMMON_INDEXES, KEY, OWN_PATHS
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ MAX_VALUES = 1000
 MAX_LENGTH = 200  # a formula is read by a recursive parser
 
 
-def build_criteria(filters: Mapping[str, Any], key_fields: Mapping[str, str]) -> dict[str, Any]:
+def build_criteria(
+    filters: Mapping[str, Any], key_fields: Mapping[str, str], kind: str = ""
+) -> dict[str, Any]:
     """Turn the filters of a search into a MongoDB filter.
 
     Parameters
@@ -41,6 +43,8 @@ def build_criteria(filters: Mapping[str, Any], key_fields: Mapping[str, str]) ->
         name, or its name with ``_min`` or ``_max``. A filter of None is no filter.
     key_fields
         Paths of the key figures by their short names.
+    kind
+        Property name of the documents.
 
     Returns
     -------
@@ -53,11 +57,12 @@ def build_criteria(filters: Mapping[str, Any], key_fields: Mapping[str, str]) ->
         If a filter is unknown or its value is not plain.
     """
     criteria: dict[str, Any] = {}
+    paths = {**TEXT_FILTERS, **OWN_PATHS.get(kind, {})}
     for name, value in {"deprecated": False, **filters}.items():
         if value is None:
             continue
         if name in TEXT_FILTERS:
-            criteria[TEXT_FILTERS[name]] = {"$in": [_spell(name, v) for v in _texts(name, value)]}
+            criteria[paths[name]] = {"$in": [_spell(name, v) for v in _texts(name, value)]}
         elif name == "elements":
             criteria.setdefault("elements", {})["$all"] = _texts(name, value)
         elif name == "exclude_elements":

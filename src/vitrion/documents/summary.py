@@ -44,6 +44,10 @@ class SummaryDoc(VitrionDoc):
         description="Key figures by their short names, those of one kind from the newest document "
         "of it that has any; units as in the description of the document's field."
     )
+    potentials: list[str] = Field(
+        default_factory=list,
+        description="Names of the potentials that the documents were made with.",
+    )
 
     @classmethod
     def from_documents(
@@ -87,8 +91,13 @@ class SummaryDoc(VitrionDoc):
             last_updated=max(document["last_updated"] for document in newest),
             document_ids=ids,
             values=values,
+            potentials=sorted({name for name in map(_potential, newest) if name}),
             provenance=Provenance.collect(job_uuids=jobs),
         )
+
+
+def _potential(document: Mapping[str, Any]) -> str | None:
+    return _follow(document, "provenance.potential.name")
 
 
 def _freshness(document: Mapping[str, Any]) -> tuple:
