@@ -12,11 +12,12 @@ import pytest
 from campaign import Campaign
 from fireworks.core.rocket_launcher import launch_rocket
 from fireworks_jobs import chain_flow, fail
+from jobflow.managers.fireworks import flow_to_workflow
 from pymongo import MongoClient
 
 from fireworks import FWorker
 from vitrion.database.launchpad import Submission, status, submit
-from vitrion.database.repair import repair
+from vitrion.database.repair import MAX_LAUNCHES, repair
 
 WRITES = 60  # of a whole chain, at least
 
@@ -151,3 +152,30 @@ def test_a_jobs_own_error_is_retried_only_when_asked(campaign):
     assert repair(campaign.launchpad, watch_s=0.02).failed == [1]
     assert repair(campaign.launchpad, watch_s=0.02, retry_failed=True).retried == [1]
     assert campaign.launchpad.get_fw_by_id(1).state == "READY"
+
+
+def test_what_others_submitted_is_left_alone_unless_asked_for(campaign):
+    launchpad = campaign.launchpad
+    workflow = flow_to_workflow(chain_flow(3), campaign.job_store())
+    launchpad.add_wf(workflow)
+    launchpad.checkout_fw(FWorker(), str(campaign.folder))
+    launchpad.workflows.update_one({}, {"$set": {"locked": True}})
+    launchpad.fireworks.insert_one({"fw_id": 1000, "state": "WAITING", "spec": {}})
+    assert not repair(launchpad, lost_after_s=0, watch_s=0.02).changed
+
+    report = repair(launchpad, lost_after_s=0, watch_s=0.02, everyone=True)
+    assert (len(report.unlocked), report.orphans, len(report.lost)) == (1, [1000], 1)
+
+
+def test_a_job_that_ends_its_workers_is_given_up(campaign):
+    launchpad = campaign.launchpad
+    submit([Submission(chain_flow(3), "LiF")], launchpad)
+    for _ in range(MAX_LAUNCHES - 1):
+        launchpad.checkout_fw(FWorker(), str(campaign.folder))
+        assert len(repair(launchpad, lost_after_s=0, watch_s=0.02).lost) == 1
+    fw, _ = launchpad.checkout_fw(FWorker(), str(campaign.folder))
+    report = repair(launchpad, lost_after_s=0, watch_s=0.02)
+    assert not report.lost
+    assert fw.fw_id in report.failed
+    assert repair(launchpad, watch_s=0.02).failed == [fw.fw_id]
+    assert repair(launchpad, watch_s=0.02, retry_failed=True).retried == [fw.fw_id]

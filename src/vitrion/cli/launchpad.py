@@ -105,14 +105,22 @@ def repair(
     lost_after: Annotated[
         float | None, typer.Option(help="Seconds of silence after which a run is lost.")
     ] = None,
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="Mend what others have submitted, too.")
+    ] = False,
 ) -> None:
-    """Mend what killed workers left on a launchpad; safe at any time."""
+    """Mend what killed workers left of vitrion's flows on a launchpad; safe at any time."""
     from dataclasses import fields as parts_of
 
     from vitrion.database.launchpad import open_launchpad
     from vitrion.database.repair import repair as mend
 
-    report = mend(open_launchpad(launchpad), lost_after_s=lost_after, retry_failed=retry_failed)
+    report = mend(
+        open_launchpad(launchpad),
+        lost_after_s=lost_after,
+        retry_failed=retry_failed,
+        everyone=everyone,
+    )
     for part in parts_of(report):
         found = getattr(report, part.name)
         if found:

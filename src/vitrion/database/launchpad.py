@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from vitrion.settings import Route
 
 MARK = "metadata.vitrion"
+LABEL_KEY = "vitrion_label"
+"""Metadata of the jobs of a flow that was submitted: its label."""
 _TOGETHER = 100  # workflows inserted at a time
 _WAITING = ("WAITING", "READY", "RESERVED", "PAUSED", "DEFUSED")
 
@@ -247,6 +249,7 @@ def _workflow(
             "_priority": route.priority,
         }
         _set(flow, route.jobs, {name: value for name, value in values.items() if value is not None})
+    flow.update_metadata({LABEL_KEY: submission.label or ""})
     mark = {"material": submission.material, "label": submission.label, "flow": flow.name}
     return flow_to_workflow(flow, store, metadata={"vitrion": mark})  # type: ignore[arg-type]
 

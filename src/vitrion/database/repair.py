@@ -1,7 +1,8 @@
 """Mend what killed workers, a killed server or a killed submission leave on a launchpad.
 
 Safe to run at any time, also while workers run: what could be the work of a living process is
-watched for a while and left alone if it moves. Every job of vitrion may run twice without harm.
+watched for a while and left alone if it moves. Every job of vitrion may run twice without harm;
+those of others may not, so their workflows are left alone unless that is asked for.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fireworks.core.launchpad import LockedWorkflowError, WFLock
 
 from fireworks import fw_config
-from vitrion.database.launchpad import last_errors
+from vitrion.database.launchpad import LABEL_KEY, MARK, last_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _SAMPLES = 20
 _FINISHED = ("COMPLETED", "FIZZLED")
+MAX_LAUNCHES = 10
+"""A firework lost so often ends its workers itself, for instance for want of memory."""
 # The server or the network failed, not the job.
 _TRANSIENT = (
     "pymongo.errors.",
@@ -51,7 +54,7 @@ class RepairReport:
     retried : list
         Fireworks that failed for no fault of the job; ready again.
     failed : list
-        Fireworks that ended in an error of their own; left alone.
+        Fireworks that ended in an error of their own, or were lost too often; left alone.
     """
 
     unlocked: list[Any] = field(default_factory=list)
@@ -74,8 +77,9 @@ def repair(
     lost_after_s: float | None = None,
     watch_s: float = 30.0,
     retry_failed: bool = False,
+    everyone: bool = False,
 ) -> RepairReport:
-    """Mend a launchpad.
+    """Mend what vitrion has on a launchpad.
 
     Parameters
     ----------
@@ -90,6 +94,8 @@ def repair(
         taken for dead. Nothing is waited for where there are none.
     retry_failed
         Run jobs that ended in an error of their own once more too.
+    everyone
+        Mend workflows that vitrion did not submit, too; their jobs then may run twice.
 
     Returns
     -------
@@ -98,43 +104,71 @@ def repair(
     """
     lost_after_s = fw_config.RUN_EXPIRATION_SECS if lost_after_s is None else lost_after_s
     report = RepairReport()
-    locked, reserved, orphans = _stuck(launchpad, watch_s)
+    scope = _Scope(launchpad, everyone)
+    locked, reserved, orphans = _stuck(scope, watch_s)
     for key in locked:
         launchpad.workflows.update_one({"_id": key}, {"$unset": {"locked": ""}})
         report.unlocked.append(key)
     if orphans:
         launchpad.fireworks.delete_many({"fw_id": {"$in": orphans}})
         report.orphans = orphans
-    _reconcile(launchpad, report)
+    _reconcile(scope, report)
     for fw_id in reserved:
         _attempt(launchpad.rerun_fw, fw_id, report.unreserved, report)
-    _rerun_lost(launchpad, lost_after_s, report)
-    _retry_fizzled(launchpad, retry_failed, report)
+    _rerun_lost(scope, lost_after_s, report)
+    _retry_fizzled(scope, retry_failed, report)
     return report
 
 
-def _stuck(launchpad: LaunchPad, watch_s: float) -> tuple[list[Any], list[int], list[int]]:
+@dataclass(frozen=True)
+class _Scope:
+    """The part of a launchpad that may be mended."""
+
+    launchpad: LaunchPad
+    everyone: bool
+
+    @property
+    def workflows(self) -> dict[str, Any]:
+        """Filter of the workflows."""
+        return {} if self.everyone else {MARK: {"$exists": True}}
+
+    @property
+    def orphans(self) -> dict[str, Any]:
+        """Filter of the fireworks that may be removed if no workflow has them."""
+        return {} if self.everyone else {f"spec._tasks.job.metadata.{LABEL_KEY}": {"$exists": True}}
+
+    def fireworks(self) -> dict[str, Any]:
+        """Return the filter of the fireworks."""
+        if self.everyone:
+            return {}
+        found = self.launchpad.workflows.find(self.workflows, {"nodes": 1})
+        return {"fw_id": {"$in": [number for workflow in found for number in workflow["nodes"]]}}
+
+
+def _stuck(scope: _Scope, watch_s: float) -> tuple[list[Any], list[int], list[int]]:
     """Return locks, reservations and orphans that stay the same all the time they are watched."""
-    found = _suspects(launchpad)
+    found = _suspects(scope)
     for _ in range(_SAMPLES):
         if not any(found):
             break
         time.sleep(watch_s / _SAMPLES)
         found = tuple(
             {key: mark for key, mark in before.items() if now.get(key) == mark}
-            for before, now in zip(found, _suspects(launchpad), strict=True)
+            for before, now in zip(found, _suspects(scope), strict=True)
         )
     locks, reservations, orphans = found
     return list(locks), sorted(reservations), sorted(orphans)
 
 
-def _suspects(launchpad: LaunchPad) -> tuple[dict, ...]:
+def _suspects(scope: _Scope) -> tuple[dict, ...]:
+    launchpad = scope.launchpad
+    query = {"locked": True, **scope.workflows}
     locks = {
         workflow["_id"]: workflow["updated_on"]
-        for workflow in launchpad.workflows.find({"locked": True}, {"updated_on": 1})
+        for workflow in launchpad.workflows.find(query, {"updated_on": 1})
     }
     reservations = {}
-    query = {"state": "RESERVED"}
+    query = {"state": "RESERVED", **scope.fireworks()}
     for fw in launchpad.fireworks.find(query, {"fw_id": 1, "launches": 1, "updated_on": 1}):
         # With a reserved launch it waits in a queue, which may take days.
         waiting = {"launch_id": {"$in": fw.get("launches") or []}, "state": "RESERVED"}
@@ -143,14 +177,15 @@ def _suspects(launchpad: LaunchPad) -> tuple[dict, ...]:
     nodes: set[int] = set()
     for workflow in launchpad.workflows.find({}, {"nodes": 1}):
         nodes.update(workflow["nodes"])
-    numbers = [fw["fw_id"] for fw in launchpad.fireworks.find({}, {"fw_id": 1})]
+    numbers = [fw["fw_id"] for fw in launchpad.fireworks.find(scope.orphans, {"fw_id": 1})]
     orphans = {number: None for number in numbers if number not in nodes}
     return locks, reservations, orphans
 
 
-def _reconcile(launchpad: LaunchPad, report: RepairReport) -> None:
+def _reconcile(scope: _Scope, report: RepairReport) -> None:
     """Bring fireworks and workflows in line that disagree because a write was cut off."""
-    for workflow in launchpad.workflows.find({}, {"nodes": 1, "fw_states": 1}):
+    launchpad = scope.launchpad
+    for workflow in launchpad.workflows.find(scope.workflows, {"nodes": 1, "fw_states": 1}):
         query = {"fw_id": {"$in": workflow["nodes"]}}
         for fw in launchpad.fireworks.find(query, {"fw_id": 1, "state": 1, "launches": 1}):
             known = workflow["fw_states"].get(str(fw["fw_id"]))
@@ -181,8 +216,11 @@ def _refresh(launchpad: LaunchPad, fw_id: int) -> None:
     launchpad._refresh_wf(fw_id)
 
 
-def _rerun_lost(launchpad: LaunchPad, lost_after_s: float, report: RepairReport) -> None:
-    launches, _, _ = launchpad.detect_lostruns(expiration_secs=lost_after_s)
+def _rerun_lost(scope: _Scope, lost_after_s: float, report: RepairReport) -> None:
+    launchpad = scope.launchpad
+    launches, _, _ = launchpad.detect_lostruns(
+        expiration_secs=lost_after_s, query=scope.fireworks()
+    )
     for launch_id in launches:
         fw_id = launchpad.launches.find_one({"launch_id": launch_id}, {"fw_id": 1})["fw_id"]
         fw = launchpad.fireworks.find_one({"fw_id": fw_id}, {"state": 1, "launches": 1})
@@ -191,18 +229,30 @@ def _rerun_lost(launchpad: LaunchPad, lost_after_s: float, report: RepairReport)
             launchpad.launches.update_one({"launch_id": launch_id}, {"$set": {"state": "FIZZLED"}})
         elif fw["state"] == "RUNNING":
             launchpad.mark_fizzled(launch_id)
-            _attempt(launchpad.rerun_fw, fw_id, report.lost, report)
+            _run_again(launchpad, fw_id, report.lost, report)
 
 
-def _retry_fizzled(launchpad: LaunchPad, retry_failed: bool, report: RepairReport) -> None:
-    fw_ids = [fw["fw_id"] for fw in launchpad.fireworks.find({"state": "FIZZLED"}, {"fw_id": 1})]
+def _retry_fizzled(scope: _Scope, retry_failed: bool, report: RepairReport) -> None:
+    launchpad = scope.launchpad
+    query = {"state": "FIZZLED", **scope.fireworks()}
+    fw_ids = [fw["fw_id"] for fw in launchpad.fireworks.find(query, {"fw_id": 1})]
     errors = last_errors(launchpad, fw_ids)
     for fw_id in sorted(fw_ids):
-        lost = not errors[fw_id]
-        if lost or retry_failed or any(mark in errors[fw_id] for mark in _TRANSIENT):
+        if retry_failed:
             _attempt(launchpad.rerun_fw, fw_id, report.retried, report)
+        elif not errors[fw_id] or any(mark in errors[fw_id] for mark in _TRANSIENT):
+            _run_again(launchpad, fw_id, report.retried, report)
         else:
             report.failed.append(fw_id)
+
+
+def _run_again(launchpad: LaunchPad, fw_id: int, done: list[int], report: RepairReport) -> None:
+    """Make a firework ready that was lost, unless it has been too often."""
+    fw = launchpad.fireworks.find_one({"fw_id": fw_id}, {"launches": 1, "archived_launches": 1})
+    if len(fw["launches"]) + len(fw.get("archived_launches") or []) < MAX_LAUNCHES:
+        _attempt(launchpad.rerun_fw, fw_id, done, report)
+    else:
+        report.failed.append(fw_id)
 
 
 def _attempt(
