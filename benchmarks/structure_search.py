@@ -128,6 +128,7 @@ def known_crystal(formula):
 
 
 def known(options):
+    from vitrion.errors import InputError
     from vitrion.generation.candidate import as_formula
     from vitrion.polymorphs.hull import FINE
     from vitrion.polymorphs.relax import RelaxSettings, relax_many
@@ -150,9 +151,13 @@ def known(options):
                 if done(options.out, **key):
                     continue
                 start = time.process_time()
-                state = trace(
-                    formula, method, seed, potential, hull, settings, options.budget, goal
-                )
+                try:
+                    state = trace(
+                        formula, method, seed, potential, hull, settings, options.budget, goal
+                    )
+                except InputError as exc:  # for one, no structure type fits
+                    print(f"{formula}, {method}: {exc}")
+                    continue
                 hits = [
                     i + 1
                     for i, energy in enumerate(state.best_energies)
