@@ -2,8 +2,9 @@
 
 ``python benchmarks/paper_table.py --store FOLDER`` runs the preset ``standard`` as
 ``vitrion run LiPO2F2`` does, or goes on where an earlier call was stopped, or looks the finished
-run up, and writes ``docs/results/paper.md`` with the figures. ``--glass-atoms 72`` makes the cells
-half as large, for a machine of few cores; the file says how it was made.
+run up, and writes ``docs/results/paper_figures.md``. ``--glass-atoms 72`` makes the cells
+half as large, for a machine of few cores; the file says how it was made. ``docs/results/paper.md``
+shows it and says what is to be said of it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from vitrion.flows.request import RunRequest, RunResult
 
-TARGET = Path(__file__).parents[1] / "docs" / "results" / "paper.md"
+TARGET = Path(__file__).parents[1] / "docs" / "results" / "paper_figures.md"
 
 
 def main() -> None:
@@ -69,8 +70,6 @@ def page(request: RunRequest, result: RunResult) -> str:
     crystal, glass = phase_reports(result)
     rows = [row.cells() for row in compare(crystal, glass)]
     lines = [
-        "# LiPO2F2: crystal against glass, beside the paper",
-        "",
         f"Made by `{command(request)}`; intervals are of 95 %.",
         f"Published figures: {SOURCE} ({URL}).",
         "",
@@ -102,7 +101,23 @@ def page(request: RunRequest, result: RunResult) -> str:
     header = ("figure", "claimed of the glass", "crystal", "glass", "error", "verdict at 95 %")
     lines += ["## Is the landscape of the glass flatter?", "", *table(header, claims), ""]
     lines += ["## How much to trust it", "", *(f"- {line}" for line in trust_lines(result)), ""]
+    lines += potential_errors(request)
     return "\n".join(lines)
+
+
+def potential_errors(request: RunRequest) -> list[str]:
+    """Return the potential's errors on frames of the composition it was not trained on."""
+    from vitrion.documents.potential import PotentialDoc
+
+    document = PotentialDoc.from_potential(str(request.potential))
+    rows = [
+        (e.regime, f"{e.energy_rmse_meV_per_atom:.1f}", f"{e.force_rmse_meV_per_A:.0f}")
+        for e in document.errors
+        if request.formula in e.regime or "glass" in e.regime
+    ]
+    header = ("frames never trained on", "energy (meV/atom)", "forces (meV/A)")
+    title = "## The potential's own error, against its teacher"
+    return [title, "", *table(header, rows), ""]
 
 
 def command(request: RunRequest) -> str:
