@@ -228,6 +228,7 @@ def _hop_summary(stays: Stays, motion: Displacements) -> Hops:
     length = float(np.sqrt(np.mean(stays.hop_lengths**2))) if n_hops else NOMINAL_HOP_A
     return Hops(
         n_hops=n_hops,
+        n_lasting=stays.count_lasting() if n_hops < MIN_HOPS else None,
         hops_per_ion=n_hops / n_ions,
         hop_length_A=length,
         mean_residence_time_ps=n_ions * motion.duration_fs / 1000.0 / n_hops if n_hops else None,

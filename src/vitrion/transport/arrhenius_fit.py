@@ -3,7 +3,7 @@
 ``ln D = ln D0 - Ea / kT`` by weighted least squares on ln D, whose errors are close to normal where
 those of D are not. Every point enters with its own error and degrees of freedom; the fit's follow
 by the Welch-Satterthwaite rule. A temperature that showed no diffusion enters by the Poisson
-likelihood of its few hops, not as a value.
+likelihood of its few hops, not as a value; a bound that follows from a slope is but a cap.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from scipy.stats import chi2, t
 
 from vitrion.errors import InputError
 from vitrion.transport.constants import KB_EV_PER_K, NERNST_EINSTEIN
+from vitrion.transport.hops import event_bound
 from vitrion.transport.result import Estimate, TransportResult
 from vitrion.transport.schema import Interval, Model
 from vitrion.transport.vtf import VTFComparison, compare_vtf
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 SIGNIFICANCE = 0.01
 """Probability below which curvature or scatter is not taken for chance."""
 
-EVENTS_AT_BOUND = -math.log(0.05)
-"""Events expected at a 95 % bound from zero events: 3.0."""
+MAX_SLOPE_EXCESS = 2.0
+"""Bound of D over that of the hops counted from which on the motion is not made of hops alone."""
 
 
 class ArrheniusPoint(Model):
@@ -38,6 +39,14 @@ class ArrheniusPoint(Model):
     diffusivity: Estimate | None = Field(None, description="Diffusivity in cm2/s.")
     bound_cm2_s: float | None = Field(
         None, description="One-sided 95 % upper bound in cm2/s, where there is no value."
+    )
+    n_hops: int | None = Field(
+        None,
+        description="Hops of the run that no later one undid, where these are few enough to be "
+        "counted as events; None where the bound is all that is known.",
+    )
+    per_hop_cm2_s: float | None = Field(
+        None, description="Diffusivity in cm2/s that one such hop in all the time amounts to."
     )
     excluded: str | None = Field(None, description="Why the point was left out of the fit, if so.")
 
@@ -207,6 +216,9 @@ def _point(
             diffusivity=value,
             bound_cm2_s=None if collective else result.diffusivity_bound_cm2_s,
         )
+        if value is None and not collective and _is_counted(result):
+            point.n_hops = result.hops.n_lasting or 0
+            point.per_hop_cm2_s = result.diffusivity_per_hop_cm2_s
         if collective and value is None:  # ions that move in concert may exceed a bound of D*
             point.excluded = "no collective diffusivity"
         if result.framework is not None and result.framework.diffuses:
@@ -217,6 +229,15 @@ def _point(
     if point.diffusivity is None and point.bound_cm2_s is None:
         point.excluded = point.excluded or "neither a value nor a bound"
     return point
+
+
+def _is_counted(result: TransportResult) -> bool:
+    """Tell whether a run is known by its few hops, and none of its motion is anything else."""
+    hops, bound = result.hops, result.diffusivity_bound_cm2_s
+    if bound is None or (hops.n_lasting is None and hops.n_hops):
+        return False
+    counted = event_bound(hops.n_hops) * result.diffusivity_per_hop_cm2_s
+    return bound <= MAX_SLOPE_EXCESS * counted
 
 
 def _line(temperatures_K: Sequence[float]) -> np.ndarray:
@@ -281,8 +302,10 @@ def _fit_line(
     if free and chi2.sf(chi_square, free) < SIGNIFICANCE:
         covariance = covariance * chi_square / free
     dof = _satterthwaite(np.array([0.0, 1.0]), points)
-    for bound in bounds:
-        parameters, covariance = _with_bound(parameters, covariance, bound)
+    for bound in (bound for bound in bounds if bound.n_hops is not None):
+        parameters, covariance = _with_hops(parameters, covariance, bound)
+    for bound in (bound for bound in bounds if bound.n_hops is None):
+        parameters = _capped(parameters, covariance, bound)
     if len(points) >= 4:
         temperatures = np.array([point.temperature_K for point in points])
         result.vtf = compare_vtf(temperatures, y, errors)
@@ -299,27 +322,40 @@ def _fit_line(
     )
 
 
-def _with_bound(
-    mean: np.ndarray, covariance: np.ndarray, bound: ArrheniusPoint
+def _with_hops(
+    mean: np.ndarray, covariance: np.ndarray, point: ArrheniusPoint
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Update a normal distribution of the parameters by the Poisson likelihood of a bound.
+    """Update a normal distribution of the parameters by the Poisson likelihood of few hops.
 
-    Only the predicted ln D at the temperature of the bound matters to the likelihood
-    ``exp(-3 D / D_bound)``, so its first two moments are found on a line and carried over to both
-    parameters by their regression on it.
+    Only the predicted ln D at the temperature of the point matters to the likelihood
+    ``mu^n exp(-mu)`` with ``mu = D / D_per_hop``, so its first two moments are found on a line and
+    carried over to both parameters by their regression on it.
     """
-    assert bound.bound_cm2_s is not None
-    x = _design([bound])[0]
+    assert point.n_hops is not None
+    assert point.per_hop_cm2_s is not None
+    x = _design([point])[0]
     center, variance = x @ mean, x @ covariance @ x
     u = np.linspace(-8.0, 8.0, 1601)
-    exponent = np.minimum(center + u * math.sqrt(variance) - math.log(bound.bound_cm2_s), 50.0)
-    log_weight = -0.5 * u**2 - EVENTS_AT_BOUND * np.exp(exponent)
+    log_events = center + u * math.sqrt(variance) - math.log(point.per_hop_cm2_s)
+    log_weight = -0.5 * u**2 + point.n_hops * log_events - np.exp(np.minimum(log_events, 50.0))
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
     shift = float(weight @ u)
     shrink = float(weight @ (u - shift) ** 2)
     gain = covariance @ x / math.sqrt(variance)
     return mean + gain * shift, covariance - np.outer(gain, gain) * (1.0 - shrink)
+
+
+def _capped(mean: np.ndarray, covariance: np.ndarray, bound: ArrheniusPoint) -> np.ndarray:
+    """Move the parameters to the most likely line that passes below a bound, if theirs does not.
+
+    How likely values below such a bound are is not known, so it neither draws a line that is below
+    it further down nor makes it any surer.
+    """
+    assert bound.bound_cm2_s is not None
+    x = _design([bound])[0]
+    excess = max(float(x @ mean) - math.log(bound.bound_cm2_s), 0.0)
+    return mean - covariance @ x / (x @ covariance @ x) * excess
 
 
 def _curvature_refusal(

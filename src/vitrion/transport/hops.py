@@ -44,6 +44,22 @@ class Stays:
         """Number of hops of all ions."""
         return len(self.before_hop)
 
+    def count_lasting(self, threshold_A: float = NOMINAL_HOP_A / 2) -> int:
+        """Count the hops that no later one undid: there and back again are none.
+
+        An ion is back where its stay is within the threshold of the one before the hop.
+        """
+        count = 0
+        for ion in np.unique(self.ion[self.before_hop]):
+            way: list[np.ndarray] = []
+            for position in self.position[self.ion == ion]:
+                if len(way) > 1 and not _is_far((position - way[-2])[None], threshold_A)[0]:
+                    way.pop()
+                else:
+                    way.append(position)
+            count += len(way) - 1
+        return count
+
     @property
     def hop_lengths(self) -> np.ndarray:
         """Hop lengths in A, shape (n_hops,)."""

@@ -256,11 +256,13 @@ def _warnings(results: Sequence[TransportResult], diffusive: bool) -> list[str]:
 def _pooled_hops(results: Sequence[TransportResult]) -> Hops:
     counts = np.array([result.hops.n_hops for result in results])
     total = int(counts.sum())
+    lasting = [result.hops.n_lasting for result in results if result.hops.n_lasting is not None]
     lengths = np.array([result.hops.hop_length_A for result in results])
     ions = sum(result.n_mobile for result in results)
     ion_time = sum(result.n_mobile * result.duration_ps for result in results)
     return Hops(
         n_hops=total,
+        n_lasting=sum(lasting) if len(lasting) == len(results) else None,
         hops_per_ion=total / ions,
         hop_length_A=float(np.sqrt(counts @ lengths**2 / total)) if total else lengths[0],
         mean_residence_time_ps=ion_time / total if total else None,

@@ -7,6 +7,7 @@ import math
 from pydantic import Field
 from scipy.stats import norm, t
 
+from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S, NOMINAL_HOP_A
 from vitrion.transport.density import PercolationBarriers
 from vitrion.transport.jumps import JumpNetwork
 from vitrion.transport.schema import Interval, Matrix, Model, Series
@@ -105,6 +106,10 @@ class Hops(Model):
     """Displacements of more than half a hop length that outlast vibration; see `find_stays`."""
 
     n_hops: int = Field(description="Number of hops of all mobile ions.")
+    n_lasting: int | None = Field(
+        None,
+        description="Hops that no later one undid, of runs of fewer than 10 hops; None of others.",
+    )
     hops_per_ion: float = Field(description="Mean number of hops of a mobile ion.")
     hop_length_A: float = Field(
         description="Root mean square hop length in A; the nominal one where no hop was seen."
@@ -245,6 +250,13 @@ class TransportResult(Model):
         assert self.conductivity_bound_mS_cm is not None
         assert self.diffusivity_bound_cm2_s is not None
         return self.conductivity_bound_mS_cm / self.diffusivity_bound_cm2_s
+
+    @property
+    def diffusivity_per_hop_cm2_s(self) -> float:
+        """D* in cm2/s that one hop of one ion in all the time amounts to: a^2 / 6 N t."""
+        ion_time_fs = 1000.0 * self.n_mobile * self.duration_ps
+        length = max(self.hops.hop_length_A, NOMINAL_HOP_A / 2)
+        return length**2 / (6.0 * ion_time_fs) * A2_PER_FS_TO_CM2_PER_S
 
     @property
     def headline(self) -> str:
