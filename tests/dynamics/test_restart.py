@@ -195,6 +195,26 @@ def test_broken_velocities_are_refused(tmp_path, velocities):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["nve", "bussi", "nose-hoover"])
+@pytest.mark.parametrize("velocity", [(0.0, 0.0, 0.0), (0.3, -0.1, 0.7)], ids=["rest", "drift"])
+def test_atoms_without_motion_of_their_own_have_no_velocities(
+    tmp_path, same_frames, name, velocity
+):
+    """Zeros in a file stand for velocities not known: they are drawn, and restarts know it."""
+    settings = MDSettings(**{**SHORT, **RUNS[name]})
+    atoms = argon()
+    atoms.set_velocities([velocity] * len(atoms))
+    structure = Structure.from_ase_atoms(argon())
+    structure.add_site_property("velocities", [velocity] * len(structure))
+    run_md(argon(), lennard_jones(), settings, tmp_path / "drawn")
+    for start, folder in ((atoms, tmp_path / "atoms"), (structure, tmp_path / "structure")):
+        while not run_md(start, lennard_jones(), settings, folder, walltime_s=0).complete:
+            pass
+        with Trajectory(folder / "md.vtraj.h5") as run:
+            assert run.temperatures()[0] == pytest.approx(60.0)
+    same_frames(tmp_path / "drawn" / "md.vtraj.h5", tmp_path / "atoms" / "md.vtraj.h5")
+
+
 class Explosive(LennardJones):
     """Gives forces that are not a number, or pushes two atoms together, from a call on."""
 

@@ -3,8 +3,9 @@
 Velocities travel between jobs as the site property ``velocities`` of a pymatgen Structure, in A/fs
 (the unit of a POSCAR; ASE's own unit is A/10.18 fs). A run takes, in this order, those of the
 checkpoint of the previous run if the structure is that run's last one, those of the structure, or
-Maxwell-Boltzmann velocities from the seed. In each case the motion of
-the center of mass is removed.
+Maxwell-Boltzmann velocities from the seed. Atoms that are all at rest have no velocities: files
+and calculators write zeros where none are known, and a system at 0 K cannot be heated by a
+thermostat that scales velocities. In each case the motion of the center of mass is removed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 VELOCITIES = "velocities"
 SAME_POSITION_A = 1e-3
+ROUNDING = 1e-12
 
 
 def read_start(
@@ -44,7 +46,8 @@ def read_start(
     Returns
     -------
     Start
-        Its velocities are NaN where they have yet to be drawn.
+        Its velocities are NaN where they have yet to be drawn: none are known, or none is left
+        once the drift is removed.
 
     Raises
     ------
@@ -56,8 +59,11 @@ def read_start(
     if previous is not None and (previous / FILE_NAME).is_file():
         carried = _last_velocities(read_checkpoint(previous / FILE_NAME), start)
         velocities = velocities if carried is None else carried
+    largest = np.abs(velocities).max(initial=0.0)
     if fix_center_of_mass:
         velocities = remove_drift(velocities, start.masses[:, None])
+    if np.abs(velocities).max(initial=0.0) <= ROUNDING * largest:
+        velocities = np.full_like(velocities, np.nan)
     return Start(start.numbers, start.masses, start.pbc, start.positions, start.cell, velocities)
 
 
