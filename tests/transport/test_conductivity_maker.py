@@ -10,10 +10,12 @@ from jobflow import JobStore, run_locally
 from jobflow.managers.fireworks import flow_to_workflow
 from maggma.stores import MemoryStore
 from pymatgen.core import Lattice, Structure
+from walkers import hopping, in_crystal
 
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.dynamics.settings import MDSettings
 from vitrion.errors import InputError
+from vitrion.transport import analyze, arrhenius
 from vitrion.transport.makers import ConductivityMaker
 from vitrion.transport.replicas import combine_estimates
 
@@ -121,6 +123,22 @@ def test_runs_of_one_structure_are_no_structures_of_their_own(tmp_path, gas):
     assert expected.relative_error > min(pair.relative_error for pair in pairs) / np.sqrt(2.0)
     flat = combine_estimates(single, hierarchical=True)
     assert expected.interval_95[1] / expected.value > flat.interval_95[1] / flat.value
+
+
+def test_the_plan_leaves_out_what_the_document_leaves_out(tmp_path):
+    """A temperature above the melting point has no say in sigma(300 K) and gets no time."""
+    results = {}
+    for temperature, hops in ((500.0, 10.0), (600.0, 20.0), (800.0, 40.0)):
+        rng = np.random.default_rng(int(temperature))
+        positions, symbols = in_crystal(hopping(400, 20, hops).draw(rng), 12 * np.eye(3), rng)
+        run = analyze(positions, 12 * np.eye(3), symbols, 100.0, temperature, wrapped=False)
+        results[temperature] = [run]
+    maker = make_maker(tmp_path, goal="300K", target=0.01, budget_ps=1e6, melting_K=700.0)
+    plan = maker._plan(results, None)
+    assert set(plan.extensions_ps) <= {500.0, 600.0}
+    assert plan.extensions_ps
+    line = arrhenius([run for (run,) in results.values()], melting_K=700.0)
+    assert plan.relative_error == line.conductivity_300K.relative_error
 
 
 def test_maker_goes_through_fireworks(tmp_path, gas):

@@ -5,7 +5,7 @@ import pytest
 from walkers import hopping, in_crystal
 
 from vitrion.errors import InputError
-from vitrion.transport import analyze
+from vitrion.transport import analyze, arrhenius
 from vitrion.transport.constants import KB_EV_PER_K
 from vitrion.transport.precision import plan_extension
 
@@ -103,6 +103,36 @@ def test_the_budget_is_kept_and_named():
     assert not plan.reached
     assert "budget" in plan.reason
     assert runs.spent_ps == pytest.approx(150.0, abs=1e-6)
+
+
+def test_what_does_not_enter_the_fit_gets_no_time_and_does_not_count():
+    """Above the melting point no value is of use, however precise it makes the line look."""
+    runs = SyntheticRuns(hops_per_ion_ns_at_800K=200.0, energy_eV=0.25, seed=5)
+    runs.extend(dict.fromkeys(TEMPERATURES, 100.0))
+    results = runs.results()
+    whole = plan_extension(results, 0.01, 1e6)
+    assert 850.0 in whole.extensions_ps
+    for limit in ("melting_K", "glass_transition_K"):
+        plan = plan_extension(results, 0.01, 1e6, **{limit: 750.0})
+        assert 0 < len(plan.extensions_ps)
+        assert max(plan.extensions_ps) < 750.0
+        fit = arrhenius(results, **{limit: 750.0})
+        assert plan.relative_error == fit.conductivity_300K.relative_error
+        assert plan.relative_error > whole.relative_error
+        # The target that the hot runs alone would have met is not met.
+        between = (plan.relative_error + whole.relative_error) / 2
+        assert plan_extension(results, between, 1e6).reached
+        assert not plan_extension(results, between, 1e6, **{limit: 750.0}).reached
+
+
+def test_runs_at_rest_above_the_melting_point_get_no_time():
+    runs = SyntheticRuns(0.0, 0.3)
+    runs.extend(dict.fromkeys(TEMPERATURES, 20.0))
+    results = runs.results()
+    assert sorted(plan_extension(results, 0.3, 200.0, melting_K=750.0).extensions_ps) == [600, 700]
+    alone = plan_extension(results, 0.3, 200.0, melting_K=550.0)  # one temperature makes no line
+    assert alone.extensions_ps == {}
+    assert not alone.reached
 
 
 @pytest.mark.parametrize("target", [0.0, -0.1, 1.0, float("nan")])

@@ -199,7 +199,14 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
             for temperature, runs in results.items()
         ]
         spent = sum(run.duration_ps for runs in results.values() for run in runs)
-        return plan_extension(combined, self.target, self.budget_ps - spent, goal=self.goal)
+        return plan_extension(
+            combined,
+            self.target,
+            self.budget_ps - spent,
+            goal=self.goal,
+            melting_K=self.melting_K,
+            glass_transition_K=self.glass_transition_K,
+        )
 
     def _runs(self, structures: list[Structure]) -> list[tuple[str, int, float]]:
         """Name every run, with its structure's index and its temperature."""

@@ -46,6 +46,8 @@ def plan_extension(
     budget_ps: float,
     *,
     goal: Goal = "300K",
+    melting_K: float | None = None,
+    glass_transition_K: float | None = None,
 ) -> Plan:
     """Decide how to go on.
 
@@ -59,6 +61,9 @@ def plan_extension(
         Molecular dynamics that may still be spent, in ps summed over replicas.
     goal : {"300K", "each"}
         Whether the target holds for the conductivity at 300 K or at each temperature.
+    melting_K, glass_transition_K : float or None
+        Temperatures above which no point enters the fit, where known: more time there tells nothing
+        of 300 K.
 
     Returns
     -------
@@ -81,7 +86,7 @@ def plan_extension(
     if goal == "each":
         error, wanted = _for_each(results, target, budget_ps)
     else:
-        error, wanted = _for_300K(results, target, budget_ps)
+        error, wanted = _for_300K(results, target, budget_ps, melting_K, glass_transition_K)
     reached = error is not None and error <= target
     if reached:
         return Plan(
@@ -140,13 +145,20 @@ def _for_each(
 
 
 def _for_300K(
-    results: Sequence[TransportResult], target: float, budget_ps: float
+    results: Sequence[TransportResult],
+    target: float,
+    budget_ps: float,
+    melting_K: float | None,
+    glass_transition_K: float | None,
 ) -> tuple[float | None, dict[float, float]]:
     """Share time so that the error of the extrapolation falls fastest."""
-    fit = arrhenius(results)
-    usable = [r for r, p in _pairs(results, fit.points) if p.diffusivity and not p.excluded]
+    fit = arrhenius(results, melting_K=melting_K, glass_transition_K=glass_transition_K)
+    fitted = [(r, p) for r, p in _pairs(results, fit.points) if not p.excluded]
+    usable = [r for r, p in fitted if p.diffusivity]
     if fit.conductivity_300K is None:
-        still = [r for r in results if not r.diffusive]
+        still = [r for r, p in fitted if not p.diffusivity]
+        if len(fitted) < 2:  # no line can be drawn, however long the runs are
+            return None, {}
         if fit.fit is None and len(usable) >= 2:  # curved: more time does not straighten it
             return None, {}
         # The hottest is the first to move; two temperatures are needed.
@@ -159,7 +171,7 @@ def _for_300K(
         return None, {t: min(needs[t], GROWTH * lengths[t]) for t in chosen if affordable}
     return fit.conductivity_300K.relative_error, _shares(
         [r.temperature_K for r in usable],
-        [p.diffusivity for r, p in _pairs(results, fit.points) if r in usable and p.diffusivity],
+        [p.diffusivity for _, p in fitted if p.diffusivity],
         {r.temperature_K: _length(r) for r in usable},
         target,
     )
