@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+from ase import units
+from ase.build import bulk
+from ase.calculators.calculator import Calculator, all_changes
+
 from vitrion.cli.results import stability_line
 from vitrion.polymorphs.hull import shipped_references
 from vitrion.polymorphs.relax import RelaxSettings, relax_many
-from vitrion.polymorphs.stability import stability
+from vitrion.polymorphs.stability import _run, stability
 
 
 def test_rock_salt_stays_and_stretched_it_is_soft():
@@ -30,3 +36,31 @@ def test_rock_salt_stays_and_stretched_it_is_soft():
     assert "a soft mode" in stability_line(soft)
     changed = found.model_copy(update={"coordination_during": [{"Li": {"F4": 1.0}}]})
     assert "have changed" in stability_line(changed)
+
+
+class Free(Calculator):
+    """Atoms that fly as they like, and leave their positions behind."""
+
+    implemented_properties = ("energy", "forces")
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        self.seen.append(atoms.positions.copy())
+        self.results = {"energy": 0.0, "forces": np.zeros_like(atoms.positions)}
+
+
+@pytest.mark.parametrize(("light", "step_fs"), [("Li", 2.0), ("H", 1.0)])
+def test_hydrogen_moves_in_short_steps_for_the_same_time(light, step_fs):
+    atoms = bulk(f"{light}F", "rocksalt", a=4.0, cubic=True) * (2, 2, 2)
+    atoms.calc = Free()
+    _run(atoms, 300.0, 0.08, seed=1)
+    assert len(atoms.calc.seen) - 1 == round(80 / step_fs)
+    # The run begins at twice the temperature, so the first steps are those of 600 K.
+    moves = np.diff(atoms.calc.seen[:4], axis=0)[:, atoms.symbols == light]
+    mass = atoms.get_masses()[atoms.symbols == light][0]
+    expected = step_fs * units.fs * np.sqrt(units.kB * 600.0 / mass)
+    assert np.sqrt((moves**2).mean()) == pytest.approx(expected, rel=0.15)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vitrion.documents.polymorph import Stability
+from vitrion.dynamics.settings import HYDROGEN_TIMESTEP_FS
 from vitrion.polymorphs.describe import coordination
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 SHORTEST_A = 7.5
 """Sides of the supercell are at least this long."""
+TIMESTEP_FS = 2.0
 FRICTION_PER_FS = 0.01
 LOOKS = 8
 
@@ -33,8 +35,8 @@ def stability(
     """Look for soft modes of a relaxed crystal, and at its bonds in a short run.
 
     Phonons by finite displacements at the wave vectors that fit into the supercell, and Langevin
-    dynamics of that supercell at constant volume. Leftover forces of the relaxation show as
-    imaginary modes: relax to 0.002 eV/A first.
+    dynamics of that supercell at constant volume, in steps of 2 fs, or 1 fs with hydrogen.
+    Leftover forces of the relaxation show as imaginary modes: relax to 0.002 eV/A first.
 
     Parameters
     ----------
@@ -83,7 +85,7 @@ def _phonons_per_cm(atoms: Atoms, calculator: Any, repeat: list[int]) -> np.ndar
 def _run(
     atoms: Atoms, temperature_K: float, duration_ps: float, seed: int
 ) -> list[dict[str, dict[str, float]]]:
-    """Return the coordination at several times of a run."""
+    """Return the coordination at several times of a run, whose step suits the lightest atom."""
     from ase import units
     from ase.md.langevin import Langevin
     from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
@@ -92,12 +94,13 @@ def _run(
     rng = np.random.default_rng(seed)
     # Half of this goes into the potential energy at once.
     MaxwellBoltzmannDistribution(atoms, temperature_K=2 * temperature_K, rng=rng)
+    step_fs = HYDROGEN_TIMESTEP_FS if "H" in atoms.symbols else TIMESTEP_FS
     friction = FRICTION_PER_FS / units.fs
     dynamics = Langevin(
-        atoms, 2 * units.fs, temperature_K=temperature_K, friction=friction, rng=rng
+        atoms, step_fs * units.fs, temperature_K=temperature_K, friction=friction, rng=rng
     )
     seen = []
     for _ in range(LOOKS):
-        dynamics.run(max(1, round(duration_ps * 500 / LOOKS)))
+        dynamics.run(max(1, round(duration_ps * 1000 / step_fs / LOOKS)))
         seen.append(coordination(AseAtomsAdaptor.get_structure(atoms)))
     return seen
