@@ -1,10 +1,15 @@
 """Trajectories from everywhere give the same answer, and broken ones one sentence."""
 
+import bz2
+import gzip
+import lzma
+
 import h5py
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.io import write
+from monty.serialization import dumpfn
 from pymatgen.core.trajectory import Trajectory as PymatgenTrajectory
 from walkers import hopping, in_crystal
 
@@ -174,7 +179,7 @@ def test_vasprun_of_a_learned_force_field_is_refused(tmp_path, run):
     path = tmp_path / "vasprun.xml"
     flag = '<i type="logical" name="ML_LMLFF"> {} </i>'
     path.write_text(vasprun_text(positions[:30], symbols, flag.format("T")))
-    with pytest.raises(InputError, match="ML_LMLFF.*XDATCAR"):
+    with pytest.raises(InputError, match=r"ML_LMLFF.*XDATCAR"):
         open_frames(path)
     path.write_text(vasprun_text(positions[:30], symbols, flag.format("F")))
     assert open_frames(path).frame_interval_fs == INTERVAL_FS
@@ -200,6 +205,75 @@ def vasprun_text(fractional, symbols, tags=""):
         f'<atominfo><array name="atoms"><set>\n{atoms}</set></array></atominfo>\n'
         f"{structure(fractional[0])}{steps}</modeling>\n"
     )
+
+
+PACKERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
+def pack(path, ending):
+    packed = path.with_name(path.name + ending)
+    with PACKERS[ending](packed, "wb") as file:
+        file.write(path.read_bytes())
+    path.unlink()
+    return packed
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [("vasprun.xml", ending) for ending in PACKERS]
+    + [(name, ".gz") for name in ("XDATCAR", "run.lammpstrj", "run.exyz", "a.json")],
+)
+def test_packed_files_are_read_as_they_are(tmp_path, run, expected, name, ending):
+    """What workflow managers leave of a calculation is packed."""
+    positions, symbols = run
+    path = tmp_path / name
+    fractional = (positions @ np.linalg.inv(CELL)) % 1.0
+    if name == "vasprun.xml":
+        path.write_text(vasprun_text(fractional, symbols))
+    elif name == "run.lammpstrj":
+        write_dump(path, *run, "xu yu zu")
+    elif name == "a.json":
+        dumpfn(
+            PymatgenTrajectory(
+                symbols, fractional, lattice=CELL, constant_lattice=True, time_step=INTERVAL_FS
+            ),
+            path,
+        )
+    else:
+        write(path, images(run), format="vasp-xdatcar" if name == "XDATCAR" else "extxyz")
+    types = {1: "Li", 2: "O"}
+    result = analyze_file(
+        pack(path, ending), "Li", 700.0, INTERVAL_FS, type_map=types, spatial=False
+    )
+    check(result, expected, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name", ["vasprun.xml", "XDATCAR", "run.lammpstrj", "run.extxyz", "run.traj", "a.json", "r.h5"]
+)
+def test_files_that_are_not_what_they_say_are_refused_in_a_sentence(tmp_path, name):
+    noise = np.random.default_rng(0).bytes(3000)
+    path = tmp_path / name
+    for content in (noise, b"hello", b"{}", b""):
+        path.write_bytes(content)
+        with pytest.raises(InputError) as caught:
+            analyze_file(path, "Li", 700.0, INTERVAL_FS, timestep_fs=2.0)
+        assert str(caught.value).count("\n") == 0
+        assert name in str(caught.value)
+    packed = tmp_path / f"{name}.gz"
+    packed.write_bytes(noise)
+    with pytest.raises(InputError, match=r"gz"):
+        analyze_file(packed, "Li", 700.0, INTERVAL_FS, timestep_fs=2.0)
+
+
+def test_a_packed_file_that_was_cut_is_refused(tmp_path, run):
+    positions, symbols = run
+    path = tmp_path / "vasprun.xml"
+    path.write_text(vasprun_text((positions @ np.linalg.inv(CELL)) % 1.0, symbols))
+    path = pack(path, ".gz")
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(InputError, match="can be read"):
+        analyze_file(path, "Li")
 
 
 def test_mdanalysis_universe(run, expected):

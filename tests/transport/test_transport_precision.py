@@ -114,7 +114,7 @@ def test_what_does_not_enter_the_fit_gets_no_time_and_does_not_count():
     assert 850.0 in whole.extensions_ps
     for limit in ("melting_K", "glass_transition_K"):
         plan = plan_extension(results, 0.01, 1e6, **{limit: 750.0})
-        assert 0 < len(plan.extensions_ps)
+        assert plan.extensions_ps
         assert max(plan.extensions_ps) < 750.0
         fit = arrhenius(results, **{limit: 750.0})
         assert plan.relative_error == fit.conductivity_300K.relative_error

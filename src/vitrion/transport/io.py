@@ -11,6 +11,7 @@ import numpy as np
 
 from vitrion.errors import InputError
 from vitrion.transport.lammps_frames import read_lammps_dump
+from vitrion.transport.readable import as_input_error, unpacked_name
 from vitrion.transport.vasp_frames import read_vasprun, read_xdatcar
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def open_frames(
     source
         A path, or an object: a vitrion ``Trajectory``, a pymatgen ``Trajectory``, an MDAnalysis
         ``Universe``, or a sequence of ASE ``Atoms``. Paths: vitrion ``.h5``, XDATCAR, vasprun.xml,
-        LAMMPS text dump (``.lammpstrj``, ``.dump``), or anything that ASE reads (extxyz, traj).
+        LAMMPS text dump (``.lammpstrj``, ``.dump``), a pymatgen ``Trajectory`` in JSON, or anything
+        that ASE reads (extxyz, traj); all but ``.h5`` also packed (``.gz``, ``.bz2``, ``.xz``).
         A list of paths is one run in consecutive parts, each starting where the last ended.
     timestep_fs : float or None
         MD time step, to turn the step numbers of a LAMMPS dump into times.
@@ -98,8 +100,24 @@ def _open_path(
 ) -> FrameStream:
     if not path.is_file():
         raise InputError(f"There is no trajectory file {path}.")
-    name = path.name.lower()
+    with as_input_error(path):
+        stream = _open_kind(path, timestep_fs, type_map)
+
+    def chunks() -> Iterator[Chunk]:
+        with as_input_error(path):
+            yield from stream.chunks
+
+    return replace(stream, chunks=chunks())
+
+
+def _open_kind(
+    path: Path, timestep_fs: float | None, type_map: Mapping[int, str] | None
+) -> FrameStream:
+    """Choose the reader by the name of the file."""
+    name = unpacked_name(path)
     if name.endswith((".h5", ".hdf5")):
+        if path.name.lower() != name:
+            raise InputError(f"Unpack {path}: HDF5 files are read from where they lie.")
         return _from_vitrion_file(path)
     if "xdatcar" in name:
         symbols, frames = read_xdatcar(path)
@@ -114,10 +132,8 @@ def _open_path(
         interval = timestep_fs * steps if timestep_fs and steps else None
         wrapped = False if dump.unwrapped else None
         return FrameStream(dump.symbols, _stack(dump.frames), interval, wrapped=wrapped)
-    if name.endswith((".json", ".json.gz")):
-        from pymatgen.core.trajectory import Trajectory as PymatgenTrajectory
-
-        return _from_pymatgen(PymatgenTrajectory.from_file(str(path)))
+    if name.endswith(".json"):
+        return _from_json(path)
     return _from_ase(_iterate_ase(path))
 
 
@@ -153,10 +169,11 @@ def _iterate_ase(path: Path) -> Iterator[Any]:
     from ase.io import iread
     from ase.io.formats import UnknownFileTypeError
 
+    # ASE knows extended XYZ by .xyz and .extxyz alone.
+    kind = "extxyz" if unpacked_name(path).endswith(".exyz") else None
     try:
-        # ASE knows extended XYZ by .xyz and .extxyz alone.
-        yield from iread(str(path), ":", format="extxyz" if path.suffix == ".exyz" else None)
-    except (UnknownFileTypeError, ValueError, KeyError, IndexError) as exc:
+        yield from iread(str(path), ":", format=kind)
+    except UnknownFileTypeError as exc:
         raise InputError(f"{path} is not a trajectory that can be read: {exc}.") from exc
 
 
@@ -197,6 +214,16 @@ def _from_vitrion(trajectory: Any) -> FrameStream:
     return FrameStream(
         tuple(trajectory.symbols), chunks(), trajectory.frame_interval_fs, temperature, False
     )
+
+
+def _from_json(path: Path) -> FrameStream:
+    from monty.serialization import loadfn
+    from pymatgen.core.trajectory import Trajectory as PymatgenTrajectory
+
+    trajectory = loadfn(path, fmt="json")
+    if not isinstance(trajectory, PymatgenTrajectory):
+        raise InputError(f"{path} holds no pymatgen Trajectory.")
+    return _from_pymatgen(trajectory)
 
 
 def _from_pymatgen(trajectory: Any) -> FrameStream:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vitrion.errors import InputError
+from vitrion.transport.readable import open_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -108,7 +109,7 @@ def _positions(snapshot: _Snapshot, kind: str) -> Frame:
 
 
 def _snapshots(path: Path) -> Iterator[_Snapshot]:
-    with path.open() as file:
+    with open_text(path) as file:
         step, n_atoms = 0, 0
         origin, cell = np.zeros(3), np.eye(3)
         while line := file.readline():

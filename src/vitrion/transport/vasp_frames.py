@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError, iterparse
 
 import numpy as np
 
 from vitrion.errors import InputError
+from vitrion.transport.readable import open_bytes, open_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +23,7 @@ Frame = tuple[np.ndarray, np.ndarray]
 
 def read_xdatcar(path: Path) -> tuple[tuple[str, ...], Iterator[Frame]]:
     """Return the symbols and frames of a VASP XDATCAR, with a fixed or a changing cell."""
-    with path.open() as file:
+    with open_text(path) as file:
         symbols, _ = _xdatcar_header(file, file.readline())
     return symbols, _xdatcar_frames(path, len(symbols))
 
@@ -41,7 +43,7 @@ def _xdatcar_header(file: TextIO, comment: str) -> tuple[tuple[str, ...], np.nda
 
 
 def _xdatcar_frames(path: Path, n_atoms: int) -> Iterator[Frame]:
-    with path.open() as file:
+    with open_text(path) as file:
         cell = np.eye(3)
         while line := file.readline():
             if not line.lower().startswith("direct configuration"):
@@ -67,28 +69,30 @@ def read_vasprun(path: Path) -> tuple[tuple[str, ...], dict[str, float], Iterato
     """
     symbols: tuple[str, ...] = ()
     parameters: dict[str, float] = {}
-    for _, element in iterparse(path):
-        name = element.get("name", "")
-        if element.tag == "i" and name in {"POTIM", "TEBEG"} and element.text:
-            parameters[name] = float(element.text)
-        elif name == "ML_LMLFF" and (element.text or "").strip(" .").upper().startswith("T"):
-            raise InputError(
-                f"{path} is of a run with a machine-learned force field (ML_LMLFF), which puts most "
-                "steps outside the list of steps: give its XDATCAR, and the time between frames."
-            )
-        elif element.tag == "atominfo":
-            rows = element.iterfind("array[@name='atoms']/set/rc")
-            symbols = tuple((row[0].text or "").strip() for row in rows)
-        elif element.tag == "structure" and symbols:  # a primitive cell comes before the atoms
-            break
+    with open_bytes(path) as file:
+        for _, element in iterparse(file):
+            name = element.get("name", "")
+            if element.tag == "i" and name in {"POTIM", "TEBEG"} and element.text:
+                parameters[name] = float(element.text)
+            elif name == "ML_LMLFF" and (element.text or "").strip(" .").upper().startswith("T"):
+                raise InputError(
+                    f"{path} is of a run with a machine-learned force field (ML_LMLFF), most of "
+                    "whose steps are not in the list of steps: give its XDATCAR and the time "
+                    "between frames."
+                )
+            elif element.tag == "atominfo":
+                rows = element.iterfind("array[@name='atoms']/set/rc")
+                symbols = tuple((row[0].text or "").strip() for row in rows)
+            elif element.tag == "structure" and symbols:  # a primitive cell comes before the atoms
+                break
     if not symbols:
         raise InputError(f"{path} is no vasprun.xml with atoms.")
     return symbols, parameters, _vasprun_frames(path)
 
 
 def _vasprun_frames(path: Path) -> Iterator[Frame]:
-    try:
-        for _, element in iterparse(path):
+    with open_bytes(path) as file, suppress(ParseError):  # a run that was killed while it wrote
+        for _, element in iterparse(file):
             if element.tag != "calculation":
                 continue
             structure = element.find("structure")
@@ -96,8 +100,6 @@ def _vasprun_frames(path: Path) -> Iterator[Frame]:
                 cell = _rows(structure, "crystal/varray[@name='basis']")
                 yield _rows(structure, "varray[@name='positions']") @ cell, cell
             element.clear()
-    except ParseError:  # a run that was killed while it wrote
-        return
 
 
 def _rows(element: Element, path: str) -> np.ndarray:
