@@ -6,7 +6,7 @@ from ase import units
 from ase.build import bulk
 from ase.calculators.emt import EMT as EMT_CALCULATOR
 from atomate2.forcefields.jobs import ForceFieldRelaxMaker
-from jobflow import Flow, Job, JobStore, run_locally
+from jobflow import Flow, Job, JobStore, job, run_locally
 from jobflow.managers.fireworks import flow_to_workflow
 from maggma.stores import MemoryStore
 from monty.json import MontyDecoder, MontyEncoder, jsanitize
@@ -146,6 +146,40 @@ def test_a_crystal_can_be_melted(tmp_path):
     assert document.packing.unit == "crystal"
     assert document.packing.seed is None
     assert document.melt.neighbor_distance_A == pytest.approx(3.61 / np.sqrt(2), abs=0.02)
+
+
+@job
+def hand_over(structure):
+    return structure
+
+
+def test_a_crystal_that_is_not_there_yet_is_melted_when_it_is(tmp_path):
+    copper = AseAtomsAdaptor.get_structure(bulk("Cu", cubic=True))
+    settings = TOY.model_copy(update={"melt_ps": 0.1, "equilibrate_ps": 0.1})
+    found, job_store = hand_over(copper), store()
+    later = toy_maker(settings).make(found.output)
+    run(Flow([found, later]), tmp_path, job_store)
+    document = job_store.get_output(later.jobs[-1].uuid, load=True)
+    now = toy_maker(settings).make(copper)
+    same = run(now, tmp_path)[now.jobs[-1].uuid][1].output
+    assert AmorphousDoc.model_validate(document).structure == same.structure
+
+
+@pytest.mark.parametrize(("partner", "step_fs"), [("H", 0.5), ("F", 2.0)])
+def test_hydrogen_in_a_crystal_not_there_yet_asks_for_short_steps(partner, step_fs):
+    maker = MeltQuenchMaker.from_potential("chgnet", MeltQuenchSettings.preset("quick"))
+    salt = AseAtomsAdaptor.get_structure(bulk(f"Li{partner}", "rocksalt", a=4.0, cubic=True))
+    found, job_store = hand_over(salt), store()
+    glasses = GlassReplicasMaker(melt_quench_maker=maker, n_replicas=2).make(found.output)
+    job_store.connect()
+    found.run(job_store)
+    later = list(glasses.iterflow())[1][0]
+    laid = later.run(job_store).replace
+    stages = {stage.name: stage.maker for stage in laid if isinstance(stage.maker, MDMaker)}
+    assert list(stages) == ["melt 2", "quench 2", "equilibrate 2"]
+    for stage in stages.values():
+        assert stage.settings.timestep_fs == step_fs
+        assert 2.0 <= stage.settings.duration_ps <= 4.0  # of the preset, whatever the step
 
 
 def test_the_last_relaxation_holds_the_target_pressure(tmp_path):

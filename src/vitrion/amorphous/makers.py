@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import units
 from atomate2.forcefields.jobs import ForceFieldRelaxMaker
-from jobflow import Flow, Maker, OutputReference, job
+from jobflow import Flow, Maker, OutputReference, Response, job
 from pymatgen.core import Structure
 
 from vitrion.amorphous.bonds import bare
@@ -108,14 +108,17 @@ class MeltQuenchMaker(Maker):
         )
 
     def make(
-        self, structure: Structure | Composition | str, prev_dir: str | Path | None = None
+        self,
+        structure: Structure | Composition | str | OutputReference,
+        prev_dir: str | Path | None = None,
     ) -> Flow:
         """Make the flow.
 
         Parameters
         ----------
-        structure : Structure, Composition or str
-            A composition to pack, or a crystal to melt.
+        structure : Structure, Composition, str, or reference to one
+            A composition to pack, or a crystal to melt. What is not there yet is checked, and
+            the protocol laid out for its elements, when the flow runs.
         prev_dir : str or Path, optional
             Handed to the first relaxation.
 
@@ -129,11 +132,14 @@ class MeltQuenchMaker(Maker):
         InputError
             If the composition cannot be packed as asked, or the potential does not know it.
         """
+        if isinstance(structure, OutputReference):
+            laid = self.lay_out(structure, prev_dir)
+            return Flow([laid], output=laid.output, name=self.name)
         settings = self.settings
         symbols, unit = self._check(structure)
         melt = settings.melt_temperature(symbols, unit)
         start = pack_start(
-            structure if isinstance(structure, Structure | OutputReference) else str(structure),
+            structure if isinstance(structure, Structure) else str(structure),
             settings,
             self._min_side(),
         )
@@ -161,11 +167,16 @@ class MeltQuenchMaker(Maker):
         jobs = [start, contacts, *runs.values(), relaxation, document]
         return Flow(jobs, output=document.output, name=self.name)
 
+    @job(name="lay out melt quench")
+    def lay_out(
+        self, structure: Structure | Composition | str, prev_dir: str | Path | None = None
+    ) -> Response:
+        """Replace this job by the flow of a start that is there by now."""
+        return Response(replace=self.make(structure, prev_dir))
+
     def _check(self, structure: Structure | Composition | str) -> tuple[list[str], str]:
         """Return the elements and what will be packed, and refuse what can be refused now."""
         settings = self.settings
-        if isinstance(structure, OutputReference):
-            return [], "crystal"
         spec = self.md_maker.spec()
         if isinstance(structure, Structure):
             symbols, unit = sorted(structure.symbol_set), "crystal"
@@ -257,7 +268,9 @@ class GlassReplicasMaker(Maker):
     n_replicas: int = 3
 
     def make(
-        self, structure: Structure | Composition | str, prev_dir: str | Path | None = None
+        self,
+        structure: Structure | Composition | str | OutputReference,
+        prev_dir: str | Path | None = None,
     ) -> Flow:
         """Make the flow; see :meth:`MeltQuenchMaker.make`. Its output is a list of documents.
 
