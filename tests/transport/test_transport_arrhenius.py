@@ -218,6 +218,30 @@ def test_straight_lines_are_rarely_refused():
     assert refused <= 7  # 1 % of 200, and chance
 
 
+def test_scatter_beyond_the_errors_is_known_by_as_many_points_as_there_are():
+    """Six points that scatter by four times their errors: 4 degrees of freedom, not 30 each."""
+    temperatures = (500.0, 580.0, 660.0, 750.0, 850.0, 1000.0)
+    held, n = 0, 0
+    for rng in np.random.default_rng(8).spawn(300):
+        points = [
+            point(t, law(t) * math.exp(0.4 * rng.normal()), error=0.1, dof=30) for t in temperatures
+        ]
+        fit = arrhenius(points)
+        if fit.fit is None or fit.fit.scatter_degrees_of_freedom is None:
+            continue
+        assert fit.fit.scatter_degrees_of_freedom == 4
+        assert fit.fit.degrees_of_freedom <= 4.0
+        assert fit.diffusivity_300K.degrees_of_freedom <= 4.0
+        low, high = fit.diffusivity_300K.interval_95
+        held, n = held + (low <= law(300.0) <= high), n + 1
+    print(f"scattered: 95 %: {100 * held / n:.1f} of {n}")
+    assert n > 80
+    assert held / n > 0.89
+    calm = arrhenius([point(t, law(t), error=0.1, dof=30) for t in temperatures])
+    assert calm.fit.scatter_degrees_of_freedom is None
+    assert calm.fit.degrees_of_freedom > 30.0
+
+
 def test_bad_input():
     with pytest.raises(InputError, match="none"):
         arrhenius([])

@@ -67,11 +67,21 @@ class LinearFit(Model):
     )
     degrees_of_freedom: float = Field(description="Of Ea, by the Welch-Satterthwaite rule.")
     chi_square: float = Field(description="Sum of squared residuals over their variances.")
+    scatter_degrees_of_freedom: int | None = Field(
+        None,
+        description="Points less two, where the covariance is scaled up to their scatter and no "
+        "interval may claim more degrees of freedom; None where their own errors hold.",
+    )
 
     @property
     def activation_energy_error_eV(self) -> float:
         """Standard error of Ea in eV."""
         return math.sqrt(self.covariance[1][1])
+
+    def capped(self, degrees_of_freedom: float) -> float:
+        """Return degrees of freedom, at most those of the scatter where it sets the error."""
+        scatter = self.scatter_degrees_of_freedom
+        return degrees_of_freedom if scatter is None else min(degrees_of_freedom, float(scatter))
 
 
 class ArrheniusResult(Model):
@@ -116,7 +126,7 @@ class ArrheniusResult(Model):
         return Estimate(
             value=math.exp(center),
             relative_error=math.sqrt(variance),
-            degrees_of_freedom=_satterthwaite(x, used),
+            degrees_of_freedom=self.fit.capped(_satterthwaite(x, used)),
         )
 
     def conductivity(self, temperature_K: float) -> Estimate | None:
@@ -299,9 +309,9 @@ def _fit_line(
     covariance = operator * errors**2 @ operator.T
     chi_square = float(np.sum(((y - design @ parameters) / errors) ** 2))
     free = len(points) - 2
-    if free and chi2.sf(chi_square, free) < SIGNIFICANCE:
+    scattered = free > 0 and bool(chi2.sf(chi_square, free) < SIGNIFICANCE)
+    if scattered:
         covariance = covariance * chi_square / free
-    dof = _satterthwaite(np.array([0.0, 1.0]), points)
     for bound in (bound for bound in bounds if bound.n_hops is not None):
         parameters, covariance = _with_hops(parameters, covariance, bound)
     for bound in (bound for bound in bounds if bound.n_hops is None):
@@ -313,13 +323,16 @@ def _fit_line(
     if curvature:
         result.refusals.append(curvature)
         return
-    result.fit = LinearFit(
+    fit = LinearFit(
         log_prefactor=float(parameters[0]),
         activation_energy_eV=float(parameters[1]),
         covariance=covariance.tolist(),
-        degrees_of_freedom=dof,
+        degrees_of_freedom=_satterthwaite(np.array([0.0, 1.0]), points),
         chi_square=chi_square,
+        scatter_degrees_of_freedom=free if scattered else None,
     )
+    fit.degrees_of_freedom = fit.capped(fit.degrees_of_freedom)
+    result.fit = fit
 
 
 def _with_hops(
