@@ -97,6 +97,23 @@ def test_what_never_moves_ends_with_a_bound_and_no_waste():
     assert all(result.diffusivity_bound_cm2_s > 0.0 for result in runs.results())
 
 
+def test_a_temperature_without_a_value_is_not_within_any_target():
+    """Also where the budget is too small to see it move."""
+    runs = SyntheticRuns(hops_per_ion_ns_at_800K=200.0, energy_eV=0.25, seed=5)
+    runs.extend(dict.fromkeys(TEMPERATURES, 100.0))
+    still = SyntheticRuns(0.0, 0.25)
+    still.extend(dict.fromkeys(TEMPERATURES, 100.0))
+    results = [*still.results()[:1], *runs.results()[1:]]
+    moving = [result.conductivity.relative_error for result in results[1:]]
+    target = 1.1 * max(moving)
+    assert target < 1.0
+    plan = plan_extension(results, target, 1.0, goal="each")
+    assert not plan.reached
+    assert plan.relative_error is None
+    assert plan.reason == "The relative error is not known, but no time in the budget would help."
+    assert plan_extension(results[1:], target, 1.0, goal="each").reached
+
+
 def test_the_budget_is_kept_and_named():
     runs = SyntheticRuns(hops_per_ion_ns_at_800K=100.0, energy_eV=0.25)
     plan = follow(runs, 0.02, budget_ps=150.0, goal="each")

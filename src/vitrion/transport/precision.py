@@ -35,7 +35,7 @@ class Plan(Model):
     reached: bool = Field(description="Whether the target is met.")
     relative_error: float | None = Field(
         description="Error now: of sigma(300 K), or the largest over the temperatures; None where "
-        "there is no value."
+        "there is no value, be it at one temperature."
     )
     reason: str = Field(description="Why to go on or to stop, in one sentence.")
 
@@ -100,20 +100,20 @@ def plan_extension(
     if cost > budget_ps and cost > 0.0:
         wanted = {t: time * budget_ps / cost for t, time in wanted.items()}
     wanted = {t: time for t, time in wanted.items() if time > 0.0}
-    now = "unknown" if error is None else f"{error:.0%}"
+    now = "not known" if error is None else f"{error:.0%}, above the target of {target:.0%}"
     if not wanted or budget_ps <= 0.0:
         why = "the budget is spent" if budget_ps <= 0.0 else "no time in the budget would help"
         return Plan(
             extensions_ps={},
             reached=False,
             relative_error=error,
-            reason=f"The relative error is {now}, above the target of {target:.0%}, but {why}.",
+            reason=f"The relative error is {now}, but {why}.",
         )
     return Plan(
         extensions_ps=wanted,
         reached=False,
         relative_error=error,
-        reason=f"The relative error is {now}, above the target of {target:.0%}: more at "
+        reason=f"The relative error is {now}: more at "
         f"{', '.join(f'{t:.0f} K' for t in sorted(wanted))}.",
     )
 
@@ -140,7 +140,7 @@ def _for_each(
         if value.relative_error > target:
             more = length * ((value.relative_error / target) ** 2 - 1.0)
             wanted[result.temperature_K] = min(more, GROWTH * length)
-    unknown = any(result.temperature_K in wanted and not result.diffusive for result in results)
+    unknown = any(result.conductivity is None for result in results)
     return (None if unknown or not errors else max(errors)), wanted
 
 
