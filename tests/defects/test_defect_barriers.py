@@ -1,12 +1,19 @@
 """Hops, bands and barriers of toy landscapes with known answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase.calculators.calculator import Calculator, all_changes
 from pymatgen.core import Lattice, Structure
 
 from vitrion.defects.bands import Band, interpolate
-from vitrion.defects.barriers import barrier_network, interstitial_carriers, vacancy_carriers
+from vitrion.defects.barriers import (
+    Carriers,
+    barrier_network,
+    interstitial_carriers,
+    vacancy_carriers,
+)
 from vitrion.defects.dynamics import density_barrier
 from vitrion.defects.edits import Edit
 from vitrion.defects.energies import EnergySettings, defect_energies
@@ -17,6 +24,7 @@ from vitrion.defects.plan import vacancies
 from vitrion.defects.relaxation import AseRelaxer
 from vitrion.defects.sites import Site, density_peaks
 from vitrion.defects.symmetry import SpaceGroup
+from vitrion.documents.energies import BarrierNetwork
 from vitrion.errors import InputError
 from vitrion.transport.constants import KB_EV_PER_K
 
@@ -146,10 +154,7 @@ def test_ends_that_do_not_match_are_refused(cubic):
 
 def test_vacancy_barriers_of_a_known_field_percolate_in_order(cubic, relax_field, tmp_path):
     """The field is not cubic, so the three axes conduct one after the other."""
-    low = cubic.copy()
-    host = prepare_host(low, "Li", relax_field, phase="crystalline", supercell_side_A=8.0)
-    # The structure is cubic, but the field is not: switch its symmetry off.
-    host = type(host)(**{**vars(host), "group": SpaceGroup(np.eye(3)[None], np.zeros((1, 3)))})
+    host = field_host(cubic, relax_field)
     settings = EnergySettings(rattle_A=0.0)
     defects = defect_energies(host, vacancies(host)[:1], relax_field, settings)
     carriers = vacancy_carriers(host, defects)
@@ -192,6 +197,78 @@ def test_symmetry_saves_bands_and_keeps_their_number(cubic):
     assert bands.calls == 1
     assert [h.multiplicity for h in network.hops] == [3]
     assert network.percolation[-1].dimension == 3
+
+
+def field_host(cubic, relax):
+    """Return a host whose symmetry is off, since the field is not cubic."""
+    host = prepare_host(cubic, "Li", relax, phase="crystalline", supercell_side_A=8.0)
+    return replace(host, group=SpaceGroup(np.eye(3)[None], np.zeros((1, 3))))
+
+
+def test_a_band_that_did_not_relax_leaves_an_upper_bound(cubic, relax_field):
+    """Without the easiest axis the other two are left, at their own barriers."""
+    host = field_host(cubic, relax_field)
+    settings = EnergySettings(rattle_A=0.0)
+    vacant = defect_energies(host, vacancies(host)[:1], relax_field, settings)
+    bands = Bands(Field())
+
+    def unlucky(images):
+        band = bands(images)
+        height = max(band.energies_eV) - band.energies_eV[0]
+        return replace(band, converged=height > 0.4)
+
+    carriers = vacancy_carriers(host, vacant)
+    network = barrier_network(host, carriers, relax_field, unlucky, settings, n_between=3)
+    assert sorted(hop.converged for hop in network.hops) == [False, True, True]
+    assert (network.n_unconverged, network.n_merged) == (1, 0)
+    assert network.barriers.n == 4
+    assert network.barriers.minimum_eV == pytest.approx(HEIGHT[1], abs=5e-3)
+    assert [p.barrier_eV for p in network.percolation] == pytest.approx(HEIGHT[1:], abs=5e-3)
+    assert [p.percentile for p in network.percolation] == [50, 100]
+    old = network.model_dump(exclude={"n_unconverged": True, "n_merged": True})
+    for hop in old["hops"]:
+        del hop["merged"]
+    assert BarrierNetwork.model_validate(old).n_unconverged == 0
+
+
+def test_hops_whose_ends_did_not_relax_do_not_count(cubic, relax_field):
+    host = field_host(cubic, relax_field)
+    vacant = defect_energies(host, vacancies(host)[:1], relax_field, EnergySettings(rattle_A=0.0))
+    frozen = AseRelaxer(Field(), fmax_eV_per_A=0.005, max_steps=0)
+    network = barrier_network(
+        host,
+        vacancy_carriers(host, vacant),
+        frozen,
+        Bands(Field()),
+        EnergySettings(rattle_A=0.05),
+        n_between=1,
+    )
+    assert network.n_unconverged == len(network.hops) == 3
+    assert network.barriers is None
+    assert network.percolation == []
+
+
+def test_ends_that_relax_into_one_state_conduct_and_have_no_barrier(cubic, relax_field):
+    """Two places beside one minimum of the field: between them there is nothing to cross."""
+    host = field_host(cubic, relax_field)
+    places = np.array([[0.15, 0, 0], [0.85, 0, 0]])
+    bands = Bands(Field())
+    network = barrier_network(
+        host,
+        Carriers("interstitial", places, np.zeros(2)),
+        relax_field,
+        bands,
+        EnergySettings(rattle_A=0.0),
+        n_between=3,
+        max_length_A=1.02 * A,
+    )
+    (merged,) = (hop for hop in network.hops if hop.merged)
+    assert merged.length_A == pytest.approx(0.3 * A)
+    assert merged.forward_barrier_eV == pytest.approx(0, abs=1e-3)
+    assert bands.calls == len(network.hops) - 1
+    assert (network.n_unconverged, network.n_merged) == (0, 1)
+    assert network.barriers.minimum_eV == pytest.approx(HEIGHT[0], abs=5e-3)
+    assert [p.barrier_eV for p in network.percolation] == pytest.approx(HEIGHT, abs=5e-3)
 
 
 def test_interstitial_sites_are_those_that_kept_their_ion(cubic, relax_field):

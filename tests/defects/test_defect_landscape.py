@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
+from vitrion.defects.command import summary_rows
 from vitrion.defects.landscape import landscape, site_energies
 from vitrion.documents.defects import CandidateSite, DefectDoc, DefectRecord, Reservoir
-from vitrion.documents.energies import BarrierNetwork, PercolationRecord
+from vitrion.documents.energies import BarrierNetwork, HopRecord, PercolationRecord
 from vitrion.errors import InputError
 
 
@@ -139,6 +140,38 @@ def test_replicas_give_the_error():
     assert joined.gap_eV.error == pytest.approx(0.1 / np.sqrt(3))
     assert joined.percolating_barrier_eV.values == [0.4, 0.5, 0.6]
     assert len(joined.networks) == 3
+
+
+@pytest.mark.parametrize("n_unconverged", [0, 1])
+def test_a_barrier_without_all_hops_is_shown_as_an_upper_bound(n_unconverged):
+    doc = document(OCCUPIED, EMPTY, STAR)
+    hops = [
+        HopRecord(
+            start=0,
+            end=0,
+            image=image,
+            length_A=4.0,
+            saddle_energy_eV=0.5,
+            forward_barrier_eV=0.5,
+            backward_barrier_eV=0.5,
+            profile_eV=[0.0, 0.5, 0.0],
+            converged=k >= n_unconverged,
+        )
+        for k, image in enumerate([(1, 0, 0), (0, 1, 0), (0, 0, 1)])
+    ]
+    found = PercolationRecord(dimension=1, threshold_eV=0.5, barrier_eV=0.5, percentile=100)
+    network = BarrierNetwork(
+        mechanism="vacancy",
+        site_energies_eV=[0.0],
+        hops=hops,
+        n_unconverged=n_unconverged,
+        percolation=[found],
+    )
+    doc.networks = [network]
+    rows = dict(summary_rows(doc))
+    shown, lost = "vacancy barrier, 1-dimensional", "vacancy hops left out, not converged"
+    assert rows[shown] == ("at most 0.50 eV" if n_unconverged else "0.50 eV")
+    assert rows.get(lost) == ("1 of 3 distinct" if n_unconverged else None)
 
 
 def test_different_materials_are_not_joined():

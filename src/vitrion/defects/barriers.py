@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.defects.bands import interpolate
+from vitrion.defects.bands import Band, interpolate
 from vitrion.defects.distributions import summarize
 from vitrion.defects.edits import Edit
 from vitrion.defects.energies import defect_energies
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
-    from vitrion.defects.bands import Band, BandRelaxer
+    from vitrion.defects.bands import BandRelaxer
     from vitrion.defects.energies import Defect, EnergySettings
     from vitrion.defects.host import Host
     from vitrion.defects.relaxation import Relaxer
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 
 SAME_PLACE_A = 0.2
+MERGED_A, MERGED_EV = 0.5, 0.02
+"""Ends of a hop are one state where no atom lies farther apart and the energies agree so well."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,10 @@ def barrier_network(
 ) -> BarrierNetwork:
     """Compute the barrier of every distinct hop, and how the network conducts.
 
+    A hop whose band or ends did not relax has no barrier that could be trusted: it enters neither
+    the summary nor the percolation, whose barriers are upper bounds then. Where both ends relaxed
+    into one state there is no barrier between them: the network has such a hop, the summary not.
+
     Parameters
     ----------
     host : Host
@@ -150,7 +156,7 @@ def barrier_network(
         band = _band(host, carriers, hop, relax, relax_band, settings, n_between, ledger, names)
         record = _record(carriers, hop, band, host.energy_eV, len(group))
         records.append(record)
-        for k in group:
+        for k in group if record.converged else ():
             other = hops[k]
             bonds.append(Bond(other.start, other.end, other.image, record.saddle_energy_eV))
     if on_progress:
@@ -182,9 +188,24 @@ def _band(
             last = _same_order(host, ends[0].remove[0], ends[1].remove[0], last)
         # An interstitial ion may push its neighbor on; the end of a vacancy's hop is plain.
         mobile = host.mobile if carriers.mechanism == "interstitial" else None
-        band: Band = relax_band(interpolate(first, last, n_between, mobile=mobile))
-        ledger.write({key: {"energies_eV": list(band.energies_eV), "converged": band.converged}})
+        images = interpolate(first, last, n_between, mobile=mobile)
+        energies = [host.energy_eV + defect.record.energy_eV for defect in defects]
+        merged = _one_state(images[0], images[-1], energies)
+        band = Band(tuple(energies), converged=True) if merged else relax_band(images)
+        result = {
+            "energies_eV": list(band.energies_eV),
+            "converged": band.converged and all(defect.record.converged for defect in defects),
+            "merged": merged,
+        }
+        ledger.write({key: result})
     return ledger[key]
+
+
+def _one_state(first: Structure, last: Structure, energies_eV: Sequence[float]) -> bool:
+    """Whether the ends of a band, its atoms in the same order and cell, are one state."""
+    moves = (last.frac_coords - first.frac_coords) @ first.lattice.matrix
+    near = np.linalg.norm(moves, axis=1).max() < MERGED_A
+    return bool(near and abs(energies_eV[1] - energies_eV[0]) < MERGED_EV)
 
 
 def _edit(host: Host, mechanism: Mechanism, place: NDArray[np.float64]) -> Edit:
@@ -223,6 +244,7 @@ def _record(
         backward_barrier_eV=saddle - float(energies[-1]),
         profile_eV=(energies - energies[0]).tolist(),
         converged=band["converged"],
+        merged=band["merged"],
     )
 
 
@@ -233,8 +255,9 @@ def _network(
     temperatures_K: Sequence[float],
 ) -> BarrierNetwork:
     site_energies = carriers.energies_eV.tolist()
-    barriers = [b for r in records for b in (r.forward_barrier_eV, r.backward_barrier_eV)]
-    weights = [r.multiplicity for r in records for _ in range(2)]
+    counted = [r for r in records if r.counts]
+    barriers = [b for r in counted for b in (r.forward_barrier_eV, r.backward_barrier_eV)]
+    weights = [r.multiplicity for r in counted for _ in range(2)]
     found = [p for d in (1, 2, 3) if (p := percolation(site_energies, bonds, d)) is not None]
     path = easiest_loop(len(site_energies), bonds, found[0].threshold_eV) if found else []
     return BarrierNetwork(
@@ -242,6 +265,8 @@ def _network(
         site_energies_eV=site_energies,
         hops=records,
         barriers=summarize(barriers, weights, temperatures_K),
+        n_unconverged=sum(not r.converged for r in records),
+        n_merged=sum(r.converged and r.merged for r in records),
         percolation=[
             PercolationRecord(
                 dimension=p.dimension,

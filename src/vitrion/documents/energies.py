@@ -41,7 +41,15 @@ class HopRecord(BaseModel):
     forward_barrier_eV: float = Field(description="Saddle point above the start in eV.")
     backward_barrier_eV: float = Field(description="Saddle point above the end in eV.")
     profile_eV: list[float] = Field(description="Energies of the images in eV above the start.")
-    converged: bool = Field(description="Whether the band relaxed.")
+    converged: bool = Field(description="Whether the band and both its ends relaxed.")
+    merged: bool = Field(
+        False, description="Whether both ends relaxed into one state: nothing lies between them."
+    )
+
+    @property
+    def counts(self) -> bool:
+        """Whether its barriers enter averages: it relaxed, between two states."""
+        return self.converged and not self.merged
 
 
 class PercolationRecord(BaseModel):
@@ -52,7 +60,9 @@ class PercolationRecord(BaseModel):
         description="Highest saddle point of the easiest periodic path in eV."
     )
     barrier_eV: float = Field(description="The same above the lowest site of the cluster, in eV.")
-    percentile: float = Field(description="Percentage of saddle points up to the threshold.")
+    percentile: float = Field(
+        description="Percentage of the network's saddle points up to the threshold."
+    )
 
 
 class BarrierNetwork(BaseModel):
@@ -64,10 +74,24 @@ class BarrierNetwork(BaseModel):
     )
     hops: list[HopRecord] = Field(description="One for each that symmetry makes distinct.")
     barriers: EnergyDistribution | None = Field(
-        None, description="Barriers of all hops, forward and backward, in eV."
+        None,
+        description="Barriers of the hops that relaxed between two states, forward and backward, "
+        "in eV.",
+    )
+    n_unconverged: int = Field(
+        0,
+        description="Distinct hops left out of barriers and percolation because their band or an "
+        "end of it did not relax.",
+    )
+    n_merged: int = Field(
+        0,
+        description="Distinct hops left out of the barriers because both ends relaxed into one "
+        "state; percolation has them.",
     )
     percolation: list[PercolationRecord] = Field(
-        default_factory=list, description="By number of directions, as far as the hops conduct."
+        default_factory=list,
+        description="By number of directions, as far as the hops that relaxed conduct; upper "
+        "bounds where some did not.",
     )
     path: list[tuple[float, float]] = Field(
         default_factory=list,

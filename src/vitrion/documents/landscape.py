@@ -83,7 +83,9 @@ class SiteEnergyLandscapeDoc(VitrionDoc):
         default_factory=list, description="Barriers between neighboring sites."
     )
     percolating_barrier_eV: Spread | None = Field(
-        None, description="Percolating barrier of the hops in one direction, in eV."
+        None,
+        description="Percolating barrier of the hops in one direction, in eV; an upper bound where "
+        "hops did not relax.",
     )
     percolating_percentile: Spread | None = Field(
         None, description="Percentage of saddle points up to the percolating one."
