@@ -158,7 +158,7 @@ def _by_mechanism(report: MaterialReport) -> dict[str, list[BarrierNetwork]]:
         networks = list(report.landscape.networks)
     found: dict[str, list[BarrierNetwork]] = {}
     for network in networks:
-        if network.hops:
+        if any(hop.counts for hop in network.hops):
             found.setdefault(network.mechanism, []).append(network)
     return found
 
@@ -170,6 +170,7 @@ def _barrier_steps(
         (barrier, hop.multiplicity)
         for network in networks
         for hop in network.hops
+        if hop.counts
         for barrier in (hop.forward_barrier_eV, hop.backward_barrier_eV)
     )
     energies, weights = np.array(pairs, dtype=float).T
