@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from contextlib import ExitStack
 
 import pytest
@@ -35,6 +36,27 @@ def test_no_more_cores_are_held_than_there_are(two_cores):
             assert not third
         with spare() as again:
             assert again, "a core that was given back is free"
+
+
+def test_a_job_without_a_core_goes_before_one_that_wants_more(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "")
+    share_cores(tmp_path / "cores", 1)
+    got = threading.Event()
+
+    def job():
+        with own_core():
+            got.set()
+
+    greedy = 0
+    with own_core():
+        waiting = threading.Thread(target=job)
+        waiting.start()
+    while not got.is_set():  # takes a core again as soon as it has given one back
+        with spare_core(lambda: True) as core:
+            greedy += core
+        assert greedy < 3
+    waiting.join()
+    assert greedy <= 1
 
 
 def test_a_killed_process_gives_its_core_back(two_cores):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,8 @@ VARIABLE = "VITRION_CORES"
 """Environment variable, ``NUMBER:FOLDER``, by which processes know of the cores they share."""
 
 JOB_WAIT_S, SPARE_WAIT_S = 0.1, 1.0
-"""Time between two looks for a core: a job that has none goes before one that wants more."""
+"""Time between two looks for a core. Who wants a spare one waits before the first look too, so that
+a job that has none gets what has just been given back."""
 
 
 def share_cores(folder: Path, number: int) -> None:
@@ -42,7 +43,12 @@ def share_cores(folder: Path, number: int) -> None:
 @contextmanager
 def own_core() -> Iterator[None]:
     """Hold a core for a job, after waiting for one; where none are shared, do nothing."""
-    with spare_core(lambda: True, wait_s=JOB_WAIT_S):
+    if VARIABLE not in os.environ:
+        yield
+        return
+    while (handle := _take()) is None:
+        time.sleep(JOB_WAIT_S)
+    with handle:
         yield
 
 
@@ -66,13 +72,11 @@ def spare_core(wanted: Callable[[], bool], wait_s: float = SPARE_WAIT_S) -> Iter
         yield wanted()
         return
     handle = None
-    while wanted() and (handle := _take()) is None:
+    while handle is None and wanted():
         time.sleep(wait_s)
-    try:
+        handle = _take()
+    with handle or nullcontext():
         yield handle is not None
-    finally:
-        if handle is not None:
-            handle.close()
 
 
 def _take() -> TextIO | None:
