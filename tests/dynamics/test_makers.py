@@ -202,3 +202,21 @@ def test_fireworks_round_trip_continues_in_another_launch_directory(tmp_path, cr
     assert [len(files) for files in launches] == [1, 0], "the second part went on in the first's"
     outputs = sorted(store.query({}), key=lambda document: document["index"])
     assert [document["output"]["complete"] for document in outputs] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("reference", "sentence"),
+    [("chgnet", "another than the run's own"), ("magic", "no potential")],
+)
+def test_a_reference_that_is_none_is_refused_at_once(reference, sentence):
+    with pytest.raises(InputError, match=sentence):
+        MDMaker(potential="chgnet", reference_potential=reference)
+
+
+def test_a_reference_must_know_the_elements(crystal):
+    compared = MDMaker(potential="chgnet", reference_potential="vitrion-lipof")
+    salt = Structure.from_spacegroup(
+        "Fm-3m", crystal.lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5] * 3]
+    )
+    with pytest.raises(InputError, match="'vitrion-lipof' does not know Cl, Na"):
+        compared.check(salt)

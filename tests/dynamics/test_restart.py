@@ -304,3 +304,24 @@ def test_unwrapped_positions_move_with_the_cell(tmp_path):
         assert np.linalg.det(a.cells())[-1] < 0.97 * np.linalg.det(a.cells())[0]
     np.testing.assert_allclose(shift[:, 5], [[4, 0, -3]] * len(shift), atol=1e-5)
     np.testing.assert_allclose(np.delete(shift, 5, axis=1), 0, atol=1e-5)
+
+
+def test_a_slab_may_do_without_its_third_vector(tmp_path):
+    slab = argon()
+    slab.center(vacuum=6.0, axis=2)
+    slab.pbc = (True, True, False)
+    full = run_md(
+        slab,
+        ListedLennardJones(sigma=3.4, epsilon=0.0104, rc=5.0, smooth=True),
+        MDSettings(**SHORT),
+        tmp_path / "full",
+    ).structure
+    slab.cell[2] = 0.0
+    bare = run_md(
+        slab,
+        ListedLennardJones(sigma=3.4, epsilon=0.0104, rc=5.0, smooth=True),
+        MDSettings(**SHORT),
+        tmp_path / "bare",
+        cutoff_A=5.0,
+    ).structure
+    assert bare.cart_coords == pytest.approx(full.cart_coords, abs=1e-6)

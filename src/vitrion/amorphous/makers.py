@@ -194,6 +194,7 @@ class MeltQuenchMaker(Maker):
             )
         if spec is not None:
             check_elements(spec, symbols)
+        self.md_maker.check_symbols(symbols)
         return symbols, unit
 
     def _min_side(self) -> float:

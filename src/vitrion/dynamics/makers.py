@@ -22,7 +22,7 @@ from vitrion.potentials import check_elements, describe_potential, get_potential
 from vitrion.potentials.trust import assess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ase.calculators.calculator import Calculator
     from pymatgen.core import Structure
@@ -69,22 +69,38 @@ class ForceFieldDynamics(ForceFieldMixin):
             raise InputError("Name either a potential or an atomate2 force field, not both.")
         if self.potential is None and not atomate2_names_it:
             self.potential = get_potential().name  # the default may change before the job runs
+        if self.reference_potential is not None:
+            if self.reference_potential == self.potential:
+                raise InputError(
+                    "The reference potential must be another than the run's own: comparing a "
+                    "potential with itself teaches nothing."
+                )
+            describe_potential(self.reference_potential)  # refuses a name that nobody knows
 
     def check(self, *structures: Structure) -> None:
-        """Refuse structures with elements that the potential does not know.
+        """Refuse structures with elements that the potential or its reference does not know.
 
         Raises
         ------
         InputError
             If there is one.
         """
-        spec = self.spec()
-        if spec is not None:
-            check_elements(spec, {e.symbol for one in structures for e in one.elements})
+        self.check_symbols({e.symbol for one in structures for e in one.elements})
+
+    def check_symbols(self, symbols: Iterable[str]) -> None:
+        """Refuse elements as :meth:`check` does."""
+        symbols = list(symbols)
+        for spec in (self.spec(), self._reference()):
+            if spec is not None:
+                check_elements(spec, symbols)
 
     def spec(self) -> PotentialSpec | None:
         """Return the registry's description of the potential; None for atomate2's force fields."""
         return None if self.potential is None else describe_potential(self.potential)
+
+    def _reference(self) -> PotentialSpec | None:
+        name = self.reference_potential
+        return None if name is None else describe_potential(name)
 
     def loader(self) -> Callable[[], Calculator]:
         """Return a function that loads the calculator, fit to be sent to another process."""

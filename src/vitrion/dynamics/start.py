@@ -10,10 +10,12 @@ thermostat that scales velocities. In each case the motion of the center of mass
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms, units
+from ase.geometry import complete_cell
 
 from vitrion.dynamics.checkpoint import FILE_NAME, Checkpoint, Start, read_checkpoint
 from vitrion.dynamics.state import remove_drift
@@ -55,6 +57,9 @@ def read_start(
         If the structure is disordered, or its velocities are incomplete or not finite.
     """
     start = _from_atoms(structure) if isinstance(structure, Atoms) else _from_structure(structure)
+    # ASE lets a slab do without the vector along which it is not periodic.
+    cell = complete_cell(start.cell) if start.pbc.any() else start.cell
+    start = replace(start, cell=np.array(cell, dtype=np.float64))
     velocities = start.velocities
     if previous is not None and (previous / FILE_NAME).is_file():
         carried = _last_velocities(read_checkpoint(previous / FILE_NAME), start)
