@@ -7,11 +7,17 @@ import pytest
 from ase import units
 from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
+from pymatgen.core import Composition
 
 from vitrion.cli.results import stability_line
-from vitrion.polymorphs.hull import shipped_references
+from vitrion.generation.candidate import Origin
+from vitrion.polymorphs.group import Finding
+from vitrion.polymorphs.hull import Hull, shipped_references
+from vitrion.polymorphs.rank import make_document
 from vitrion.polymorphs.relax import RelaxSettings, relax_many
+from vitrion.polymorphs.settings import SearchSettings
 from vitrion.polymorphs.stability import _run, stability
+from vitrion.polymorphs.state import SearchState
 
 
 def test_rock_salt_stays_and_stretched_it_is_soft():
@@ -36,6 +42,41 @@ def test_rock_salt_stays_and_stretched_it_is_soft():
     assert "a soft mode" in stability_line(soft)
     changed = found.model_copy(update={"coordination_during": [{"Li": {"F4": 1.0}}]})
     assert "have changed" in stability_line(changed)
+
+
+def test_a_potential_without_double_precision_is_taken_as_it_is(monkeypatch):
+    monkeypatch.setattr("vitrion.polymorphs.stability.SHORTEST_A", 2.0)
+    found = stability(shipped_references()["LiF"], "chgnet", device="cpu", duration_ps=0.01)
+    assert found.n_atoms == 2
+    assert 200 < found.highest_phonon_per_cm < 500  # measured TO mode: 305/cm
+
+
+def test_a_test_that_fails_leaves_the_document_and_a_remark():
+    state = SearchState()
+    crystal = shipped_references()["LiF"]
+    best = Finding(
+        structure=crystal,
+        origin=Origin(generator="random"),
+        energy_per_atom_eV=-4.8,
+        max_force_eV_per_A=0.0,
+        steps=1,
+    )
+    state.add([best])
+    doc = make_document(
+        Composition("LiF"),
+        state,
+        Hull({}),
+        "done",
+        "vitrion-lipof",
+        0,
+        SearchSettings(stability=True),
+        device="no such device",
+    )
+    assert doc.polymorphs[0].energy_per_atom_eV == -4.8
+    assert doc.stability is None
+    (remark,) = doc.remarks
+    assert "could not be tested" in remark
+    assert "device" in remark
 
 
 class Free(Calculator):

@@ -91,7 +91,8 @@ class PolymorphDoc(VitrionDoc):
 
     polymorphs: list[Polymorph] = Field(description="Different crystals by rising energy.")
     stability: Stability | None = Field(
-        None, description="Tests of the best crystal; None where they were not asked for."
+        None,
+        description="Tests of the best crystal; None where they were not asked for, or failed.",
     )
     references: list[HullReference] = Field(
         default_factory=list, description="Phases of the hull, relaxed with the same potential."
@@ -117,4 +118,7 @@ class PolymorphDoc(VitrionDoc):
     best_energy_eV_per_atom: list[float | None] = Field(
         default_factory=list,
         description="Lowest energy in eV/atom after each relaxation; None while there is none.",
+    )
+    remarks: list[str] = Field(
+        default_factory=list, description="What was asked for and could not be done, and why."
     )

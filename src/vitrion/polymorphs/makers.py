@@ -167,7 +167,14 @@ def gather(
     formula = check_request(request["formula"], settings)
     polish(state, _load(request["potential"], request["device"], request["formula"]), settings)
     return make_document(
-        formula, state, _hull(hull), reason, request["potential"], request["seed"], settings
+        formula,
+        state,
+        _hull(hull),
+        reason,
+        request["potential"],
+        request["seed"],
+        settings,
+        request["device"],
     )
 
 

@@ -28,11 +28,12 @@ def make_document(
     potential: str | None,
     seed: int,
     settings: SearchSettings,
+    device: str | None = None,
 ) -> PolymorphDoc:
     """Rank the crystals of a search by their energy above the hull.
 
     What the search found does not enter the hull, so a crystal more stable than all references has
-    a negative energy above it.
+    a negative energy above it. Tests of stability that fail leave a remark.
     """
     from vitrion.potentials import get_potential
 
@@ -60,12 +61,21 @@ def make_document(
         "provenance": Provenance.collect(get_potential(potential), seeds={"search": seed}),
     }
     if groups and settings.stability:
-        from vitrion.polymorphs.stability import stability
-
-        fields["stability"] = stability(groups[0].structure, potential, seed=seed)
+        fields |= _stability(groups[0], potential, device, seed)
     if not groups:
         return PolymorphDoc.from_composition(formula, **fields)
     return PolymorphDoc.from_structure(groups[0].structure, **fields)
+
+
+def _stability(best: Group, potential: str | None, device: str | None, seed: int) -> dict[str, Any]:
+    """Return the tests of the best crystal, or the reason why there are none."""
+    from vitrion.polymorphs.stability import stability
+
+    try:
+        return {"stability": stability(best.structure, potential, device=device, seed=seed)}
+    except Exception as exc:  # whatever the tests end with, the search before them is worth keeping
+        reason = str(exc) or type(exc).__name__
+        return {"remarks": [f"The stability of the best crystal could not be tested: {reason}"]}
 
 
 def _is_p1(group: Group) -> bool:

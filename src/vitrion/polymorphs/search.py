@@ -91,7 +91,7 @@ def search(
         progress(_summary(state))
     polish(state, batch, settings)
     tell("best crystals relaxed further", state)
-    return make_document(formula, state, hull, reason, potential, seed, settings)
+    return make_document(formula, state, hull, reason, potential, seed, settings, device)
 
 
 def polish(state: SearchState, potential: BatchPotential, settings: SearchSettings) -> None:

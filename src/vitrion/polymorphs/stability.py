@@ -22,12 +22,15 @@ SHORTEST_A = 7.5
 TIMESTEP_FS = 2.0
 FRICTION_PER_FS = 0.01
 LOOKS = 8
+SINGLE_PRECISION = frozenset({"chgnet"})
+"""Backends that compute in float32 whatever is asked."""
 
 
 def stability(
     structure: Structure,
     potential: str | PotentialSpec | None = None,
     *,
+    device: str | None = None,
     temperature_K: float = 300.0,
     duration_ps: float = 4.0,
     seed: int = 0,
@@ -36,27 +39,33 @@ def stability(
 
     Phonons by finite displacements at the wave vectors that fit into the supercell, and Langevin
     dynamics of that supercell at constant volume, in steps of 2 fs, or 1 fs with hydrogen.
-    Leftover forces of the relaxation show as imaginary modes: relax to 0.002 eV/A first.
+    Leftover forces of the relaxation show as imaginary modes: relax to 0.002 eV/A first. Phonons
+    are computed in double precision where the potential has it.
 
     Parameters
     ----------
     structure : Structure
         Relaxed with the potential.
     potential : str or PotentialSpec, optional
+    device : str, optional
+        Torch device.
     temperature_K, duration_ps : float
         Of the run.
     seed : int
     """
     from pymatgen.io.ase import AseAtomsAdaptor
 
-    from vitrion.potentials import load_calculator
+    from vitrion.potentials import get_potential, load_calculator
 
     atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
     sides = 1.0 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
     repeat = [max(1, int(np.ceil(SHORTEST_A / side))) for side in sides]
-    frequencies = _phonons_per_cm(atoms, load_calculator(potential, dtype="float64"), repeat)
+    spec = get_potential(potential)
+    precise = "float32" if spec.backend in SINGLE_PRECISION else "float64"
+    calculator = load_calculator(spec, device=device, dtype=precise)
+    frequencies = _phonons_per_cm(atoms, calculator, repeat)
     hot = atoms.repeat(repeat)
-    hot.calc = load_calculator(potential)
+    hot.calc = load_calculator(spec, device=device)
     return Stability(
         supercell=repeat,
         n_atoms=len(hot),
