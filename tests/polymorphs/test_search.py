@@ -13,7 +13,12 @@ from vitrion.generation.candidate import Origin
 from vitrion.polymorphs.describe import coordination, space_groups
 from vitrion.polymorphs.group import Finding, same_crystal
 from vitrion.polymorphs.hull import Hull, shipped_crystals, shipped_references
-from vitrion.polymorphs.round import candidates_within, generate, with_volume_of_best
+from vitrion.polymorphs.round import (
+    _fill_hosts,
+    candidates_within,
+    generate,
+    with_volume_of_best,
+)
 from vitrion.polymorphs.screen import PASSED_OVER
 from vitrion.polymorphs.search import search
 from vitrion.polymorphs.settings import SearchSettings, check_request, host_species
@@ -214,6 +219,23 @@ def test_a_generator_that_cannot_gives_its_share_to_another():
     assert "No prototype fits" in told[0]
     with pytest.raises(InputError, match="No prototype fits"):
         generate(formula, settings, {"substitution": 2}, [1, 2, 3], told.append)
+
+
+def test_an_element_has_no_hosts():
+    settings = SMALL.model_copy(update={"candidates": {"random": 4}, "oversampling": 1})
+    doc = search("Li", settings, potential="vitrion-lipof", references={})
+    assert host_species(Composition("Li"), SearchSettings(host_species="Li")) is None
+    assert doc.n_relaxations_by_generator == {"random": 4}
+    assert doc.polymorphs[0].structure.composition.reduced_formula == "Li"
+
+
+def test_a_parent_without_hosts_does_not_stop_the_round():
+    lithium = Structure(Lattice.cubic(3.44), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    parents = [lithium, rock_salt()]
+    settings = SMALL.model_copy(update={"sampler": {"levels": 3}})
+    fillings = _fill_hosts(Composition("LiF"), settings, [], parents, seed=0)
+    assert len(fillings) == settings.oversampling * settings.fillings
+    assert {made.structure.composition.reduced_formula for made in fillings} == {"LiF"}
 
 
 def test_later_candidates_have_the_volume_of_the_best():

@@ -259,7 +259,10 @@ def _fill_hosts(
     wanted = settings.oversampling * settings.fillings
     fillings: list[Candidate] = []
     for parent, child in zip(parents, spawn_seeds(seed, len(parents)), strict=True):
-        hosts = make_hosts(parent, species, allow_triclinic=False)[:wanted]
+        try:
+            hosts = make_hosts(parent, species, allow_triclinic=False)[:wanted]
+        except InputError:  # a file of the user need not hold the species, for one
+            continue
         for index, host in enumerate(hosts):
             # The fillings of a crystal are shared out over its hosts of different symmetry.
             share = len(range(index, wanted, len(hosts)))

@@ -91,7 +91,12 @@ def check_request(composition: Composition | str, settings: SearchSettings) -> C
 
 
 def host_species(formula: Composition, settings: SearchSettings) -> str | None:
-    """Return the element that is removed to make hosts; None where nothing in it would move."""
+    """Return the element that is removed to make hosts.
+
+    None where nothing in it would move, or nothing would be left.
+    """
+    if len(formula) == 1:
+        return None
     if settings.host_species is not None:
         return settings.host_species
     return next((symbol for symbol in MOBILE_CHARGES if symbol in formula), None)
