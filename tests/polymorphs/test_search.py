@@ -20,9 +20,11 @@ from vitrion.polymorphs.round import (
     with_volume_of_best,
 )
 from vitrion.polymorphs.screen import PASSED_OVER
-from vitrion.polymorphs.search import search
+from vitrion.polymorphs.relax import RelaxSettings, relax_many
+from vitrion.polymorphs.search import polish, search
 from vitrion.polymorphs.settings import SearchSettings, check_request, host_species
 from vitrion.polymorphs.state import SearchState
+from vitrion.potentials.batch import Evaluation, load_batch_potential
 
 
 def rock_salt(a=4.03):
@@ -219,6 +221,58 @@ def test_a_generator_that_cannot_gives_its_share_to_another():
     assert "No prototype fits" in told[0]
     with pytest.raises(InputError, match="No prototype fits"):
         generate(formula, settings, {"substitution": 2}, [1, 2, 3], told.append)
+
+
+class Pull:
+    """A pull of some eV/A per atom along the third axis: nothing holds the crystal together."""
+
+    def __init__(self, strength):
+        self.strength = strength
+
+    def evaluate(self, systems):
+        found = []
+        for atoms in systems:
+            length, volume = atoms.cell.array[2, 2], atoms.get_volume()
+            stress = np.zeros((3, 3))
+            stress[2, 2] = -self.strength * len(atoms) / volume
+            energy = -self.strength * len(atoms) * np.log(length)
+            found.append(Evaluation(energy, np.zeros((len(atoms), 3)), stress))
+        return found
+
+
+def known_rock_salt(energy):
+    state = SearchState()
+    state.add([finding(rock_salt(), energy)])
+    return state
+
+
+def test_polishing_keeps_the_crystal_that_would_fall_apart():
+    """Its first relaxation ends under a pull that the tight one follows without an end."""
+    pull, before = Pull(0.03), rock_salt()
+    (loose,) = relax_many([before], pull)
+    assert loose.failure is None
+    state = known_rock_salt(loose.energy_per_atom_eV)
+    polish(state, pull, SearchSettings(stability=True))
+    assert state.ranked[0].structure.volume == pytest.approx(before.volume)
+    assert state.ranked[0].energy_per_atom_eV == loose.energy_per_atom_eV
+
+
+def test_polishing_keeps_out_of_holes():
+    bottom = load_batch_potential("vitrion-lipof", symbols=["Li", "F"])
+    (relaxed,) = relax_many([rock_salt()], bottom, RelaxSettings(force_tolerance_eV_per_A=1e-3))
+    squeezed, lowest = rock_salt(4.2), relaxed.energy_per_atom_eV
+    for floor, moves in ((None, True), (lowest - 0.1, True), (lowest + 1e-3, False)):
+        state = SearchState()
+        state.add([finding(squeezed, lowest + 0.05)])
+        polish(state, bottom, SearchSettings(), floor)
+        assert (state.ranked[0].energy_per_atom_eV < lowest + 0.01) == moves
+        assert (state.ranked[0].structure.lattice.a < 4.15) == moves
+
+
+def test_the_floor_lies_below_the_hull():
+    hull = Hull({"LiF": (Composition("LiF"), -4.8)})
+    assert hull.floor(Composition("LiF")) == pytest.approx(-5.0)
+    assert hull.floor(Composition("Li2O")) is None
 
 
 def test_an_element_has_no_hosts():

@@ -67,12 +67,13 @@ def largest_gap(structure: Structure) -> float:
     return float(max(gaps))
 
 
+NOT_CONVERGED = "not converged"
 CLASSES = {
     "lower energy": "passed over before relaxation",
     "overlap": "atoms overlap",
     "fell apart": "fell apart",
     "volume": "volume changed too much",
-    "forces": "not converged",
+    "forces": NOT_CONVERGED,
     "finite": "no finite energy",
     "below any": "energy below anything physical",
 }

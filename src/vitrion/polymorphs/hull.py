@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     from vitrion.potentials.batch import BatchPotential
 
+HOLE_EV_PER_ATOM = 0.2
+"""No crystal lies so far below a hull of known phases; a lower energy is the potential's fault. (Of
+LiPO2F2, a random start fell into a hole of the shipped potential 0.48 eV/atom below the hull.)"""
+
 FINE = RelaxSettings(force_tolerance_eV_per_A=0.02, max_steps=600)
 
 
@@ -132,3 +136,11 @@ class Hull:
             return None
         shares = zip(inside, found.x, strict=True)
         return float(found.fun), {name: float(x) for name, x in shares if x > 1e-6}
+
+    def floor(self, composition: Composition) -> float | None:
+        """Return the energy in eV per atom below which no crystal of a composition is believed.
+
+        None where the references cannot add up to it.
+        """
+        at_hull = self.energy_per_atom(composition)
+        return None if at_hull is None else at_hull[0] - HOLE_EV_PER_ATOM

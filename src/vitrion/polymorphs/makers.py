@@ -165,11 +165,13 @@ def gather(
         following = next_round(request, hull, state)
         return Response(replace=_named(following, f"round {state.rounds + 1}"))
     formula = check_request(request["formula"], settings)
-    polish(state, _load(request["potential"], request["device"], request["formula"]), settings)
+    known = _hull(hull)
+    batch = _load(request["potential"], request["device"], request["formula"])
+    polish(state, batch, settings, known.floor(formula))
     return make_document(
         formula,
         state,
-        _hull(hull),
+        known,
         reason,
         request["potential"],
         request["seed"],

@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 LEARNED_FROM = 5
 """Best crystals from which a search takes the volume of its next candidates."""
 
-HOLE_EV_PER_ATOM = 0.2
-"""No crystal lies so far below a hull of known phases; a lower energy is the potential's fault. (Of
-LiPO2F2, a random start fell into a hole of the shipped potential 0.48 eV/atom below the hull.)"""
-
 
 def search_round(
     formula: Composition,
@@ -67,8 +63,7 @@ def search_round(
     budget : int, optional
         The round makes no more relaxations than this; it keeps a share for the fillings.
     """
-    at_hull = hull.energy_per_atom(formula)
-    floor = None if at_hull is None else at_hull[0] - HOLE_EV_PER_ATOM
+    floor = hull.floor(formula)
     seeds = spawn_seeds(seed, len(settings.candidates) + 2)
     given: list[Candidate] = []
     if first and settings.files:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vitrion.generation.seeds import spawn_seeds
-from vitrion.polymorphs.filters import overlap
+from vitrion.polymorphs.filters import NOT_CONVERGED, reason_class, unphysical
 from vitrion.polymorphs.hull import Hull, shipped_references
 from vitrion.polymorphs.relax import relax_many
 from vitrion.polymorphs.round import search_round, with_volume_of_best
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
 
     from vitrion.documents.polymorph import PolymorphDoc
+    from vitrion.polymorphs.group import Group
+    from vitrion.polymorphs.relax import RelaxSettings
     from vitrion.potentials.batch import BatchPotential
+
+ROUNDING_EV_PER_ATOM = 1e-5
+"""Two energies of the same crystal differ by as much in single precision."""
 
 
 def search(
@@ -89,30 +95,43 @@ def search(
         state.add(findings)
         state.rounds = number
         progress(_summary(state))
-    polish(state, batch, settings)
+    polish(state, batch, settings, hull.floor(formula))
     tell("best crystals relaxed further", state)
     return make_document(formula, state, hull, reason, potential, seed, settings, device)
 
 
-def polish(state: SearchState, potential: BatchPotential, settings: SearchSettings) -> None:
-    """Relax the best crystals tightly, so that their order does not hang on leftover forces."""
+def polish(
+    state: SearchState,
+    potential: BatchPotential,
+    settings: SearchSettings,
+    floor_eV_per_atom: float | None = None,
+) -> None:
+    """Relax the best crystals tightly, so that their order does not hang on leftover forces.
+
+    One that does not stay a crystal, or falls below the floor, is kept as it was.
+    """
     groups = state.ranked[: max(settings.polished, int(settings.stability))]
-    tight = settings.relax.model_copy(update={"force_tolerance_eV_per_A": 0.01, "max_steps": 1000})
-    results = relax_many([group.structure for group in groups], potential, tight)
-    if results and settings.stability:  # phonons want no force left
-        still = tight.model_copy(update={"force_tolerance_eV_per_A": 0.002, "max_steps": 2000})
-        lowest = min(range(len(results)), key=lambda i: results[i].energy_per_atom_eV)
-        (results[lowest],) = relax_many([results[lowest].structure], potential, still)
+    relax = settings.relax.model_copy(update={"lowest_eV_per_atom": floor_eV_per_atom})
+    tight = relax.model_copy(update={"force_tolerance_eV_per_A": 0.01, "max_steps": 1000})
+    _relax_further(groups, potential, tight)
+    if groups and settings.stability:  # phonons want no force left
+        still = relax.model_copy(update={"force_tolerance_eV_per_A": 0.002, "max_steps": 2000})
+        _relax_further([min(groups, key=lambda g: g.energy_per_atom_eV)], potential, still)
+    state.merge()
+
+
+def _relax_further(groups: list[Group], potential: BatchPotential, settings: RelaxSettings) -> None:
+    """Relax crystals again, and take what is lower and still a crystal."""
+    results = relax_many([group.structure for group in groups], potential, settings)
     for group, result in zip(groups, results, strict=True):
-        # A soft crystal may keep forces above 0.01 eV/A; it is still better relaxed than before.
-        if (
-            result.energy_per_atom_eV <= group.energy_per_atom_eV
-            and overlap(result.structure) is None
-        ):
+        if result.failure is not None and reason_class(result.failure) == NOT_CONVERGED:
+            # A soft crystal may keep forces above the tolerance; it is better relaxed than before.
+            result = replace(result, failure=None)
+        lower = result.energy_per_atom_eV <= group.energy_per_atom_eV + ROUNDING_EV_PER_ATOM
+        if lower and unphysical(result, settings.lowest_eV_per_atom) is None:
             group.structure = result.structure
             group.energy_per_atom_eV = result.energy_per_atom_eV
             group.max_force_eV_per_A = result.max_force_eV_per_A
-    state.merge()
 
 
 def make_hull(
