@@ -13,6 +13,7 @@ from vitrion.generation.candidate import Origin
 from vitrion.polymorphs.describe import coordination, space_groups
 from vitrion.polymorphs.group import Finding, same_crystal
 from vitrion.polymorphs.hull import Hull, shipped_crystals, shipped_references
+from vitrion.polymorphs.relax import RelaxSettings, relax_many
 from vitrion.polymorphs.round import (
     _fill_hosts,
     candidates_within,
@@ -20,7 +21,6 @@ from vitrion.polymorphs.round import (
     with_volume_of_best,
 )
 from vitrion.polymorphs.screen import PASSED_OVER
-from vitrion.polymorphs.relax import RelaxSettings, relax_many
 from vitrion.polymorphs.search import polish, search
 from vitrion.polymorphs.settings import SearchSettings, check_request, host_species
 from vitrion.polymorphs.state import SearchState
@@ -136,6 +136,9 @@ def test_requests_that_make_no_sense():
         check_request("LiF", SearchSettings(candidates={}))
     with pytest.raises(InputError, match="holds no Na"):
         check_request("LiF", SearchSettings(host_species="Na"))
+    pressed = SearchSettings(relax=RelaxSettings(pressure_GPa=5.0))
+    with pytest.raises(InputError, match=r"leave relax\.pressure_GPa at 0"):
+        check_request("LiF", pressed)
     with pytest.raises(InputError, match="does not know Na"):
         search("NaF", potential="vitrion-lipof")
 

@@ -49,7 +49,9 @@ class SearchSettings(BaseModel):
     inpaint_mode: Literal["conditioned", "repaint"] = Field(
         "conditioned", description="How the host is held while it is filled."
     )
-    relax: RelaxSettings = Field(default_factory=RelaxSettings, description="Relaxation.")
+    relax: RelaxSettings = Field(
+        default_factory=RelaxSettings, description="Relaxation; a search is made at zero pressure."
+    )
     found_again: int = Field(
         3, ge=1, description="Stop when the best crystal was found this often."
     )
@@ -83,6 +85,11 @@ def check_request(composition: Composition | str, settings: SearchSettings) -> C
         )
     if not settings.files and not any(settings.candidates.values()):
         raise InputError("The search needs candidates from at least one generator or file.")
+    if settings.relax.pressure_GPa:
+        raise InputError(
+            "A search ranks crystals by energy, which is right at zero pressure only: leave "
+            "relax.pressure_GPa at 0."
+        )
     if settings.hosts and settings.host_species not in {None, *(el.symbol for el in formula)}:
         raise InputError(
             f"{formula.reduced_formula} holds no {settings.host_species} to make hosts of."
