@@ -6,13 +6,29 @@ import fcntl
 import os
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+
+def make_folder(folder: str | os.PathLike[str]) -> Path:
+    """Return a folder for results, made where it is missing.
+
+    Raises
+    ------
+    InputError
+        If there is a file of that name, or it cannot be made.
+    """
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise InputError(f"{path} cannot be made a folder: {exc.strerror}.") from exc
+    return path
 
 
 def replace_durably(temporary: Path, path: Path) -> None:

@@ -108,13 +108,16 @@ def test_config_init_writes_files_once(tmp_path, monkeypatch):
 
 
 def test_conditions():
-    assert parse_conditions(["a>=1", "b < 2e-3", "c=x", "material_id=12", "d=false"]) == {
+    assert parse_conditions(["a>=1", "b <= 2e-3", "c=x", "material_id=12", "d=false"]) == {
         "a_min": 1.0,
         "b_max": 2e-3,
         "c": "x",
         "material_id": ["12"],
         "d": False,
     }
+    strict = parse_conditions(["a>1", "b < 0"])
+    assert 1.0 < strict["a_min"] < 1.0 + 1e-15
+    assert -1e-300 < strict["b_max"] < 0.0
     for wrong in ("a", "=3", "a=", ">1"):
         with pytest.raises(InputError, match="not a condition"):
             parse_conditions([wrong])
@@ -129,6 +132,16 @@ def test_bad_input_is_one_sentence(folder, tmp_path):
         run("query", "-f", "xml", folder=folder)
     with pytest.raises(InputError, match="phase is one of"):
         run("query", "--phase", "plasma", folder=folder)
+    file = tmp_path / "file"
+    file.touch()
+    for words in (
+        ("schema", "--write", file),
+        ("search", "LiF", "--output", file, "--store", tmp_path / "data"),
+        ("report", "LiF", "--figures", file, "--store", tmp_path),
+    ):
+        with pytest.raises(InputError, match="cannot be made a folder"):
+            run(*map(str, words))
+    assert not (tmp_path / "data").exists()
     with pytest.raises(InputError, match="no documents called 'nothing'"):
         run("query", "-k", "nothing", folder=folder)
     with pytest.raises(InputError, match="launchpad"):

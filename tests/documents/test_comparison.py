@@ -8,6 +8,8 @@ from walkers import in_crystal, strings
 from vitrion.documents.comparison import ComparisonDoc, conductivity_ratios
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.errors import InputError
+from vitrion.report.comparison import conductivity_ratio
+from vitrion.report.material import MaterialReport
 from vitrion.transport import analyze
 from vitrion.transport.result import Estimate
 
@@ -95,6 +97,8 @@ def test_like_is_divided_by_like():
     for ratio in conductivity_ratios(glass, glass):
         assert ratio.quantity == "Einstein"
         assert ratio.ratio.value == pytest.approx(1.0)
+    shown = (MaterialReport.from_documents([document]) for document in (crystal, glass))
+    assert conductivity_ratio(*shown).value == pytest.approx(1.0), "the report's is the same"
 
 
 def test_what_is_missing_is_left_out_and_the_rest_goes_through_json():

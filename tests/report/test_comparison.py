@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
+from vitrion.cli.results import polymorph_table
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.errors import InputError
 from vitrion.report.comparison import compare
-from vitrion.report.material import MaterialReport, display_formula
+from vitrion.report.figures.transport import msd_figure
+from vitrion.report.material import MaterialReport, display_formula, tell_apart
+from vitrion.report.page import render_page
 from vitrion.report.published import published_for
 from vitrion.report.quantity import Quantity, difference_of, mean_of, number, ratio_of
 from vitrion.transport.result import Estimate
@@ -138,3 +141,29 @@ def test_the_newest_document_is_shown_unless_another_is_asked_for():
     chosen = MaterialReport.from_documents([new, old], preferred=[old])
     assert chosen.conductivity is old
     assert chosen.older == (new,)
+
+
+def test_a_search_that_found_nothing_is_told(reports):
+    found = reports[0].polymorphs
+    nothing = found.model_copy(update={"polymorphs": [], "best_energy_eV_per_atom": [None]})
+    (only,) = tell_apart([MaterialReport.from_documents([nothing])])
+    assert only.best_crystal is None
+    assert compare(only, only) == []
+    assert "vitrion search LiPO2F2" in render_page(only), "what to do is said"
+    assert polymorph_table(nothing, 5).row_count == 0
+    without = found.polymorphs[0].model_copy(update={"space_groups": []})
+    assert polymorph_table(found.model_copy(update={"polymorphs": [without]}), 5).row_count == 1
+
+
+def test_two_crystals_of_one_formula_are_told_apart(reports):
+    documents = reports[0].conductivity
+    first, second = (
+        MaterialReport.from_documents([documents.model_copy(update={"material_id": name})])
+        for name in ("mp-1", "mp-2")
+    )
+    shown = tell_apart([first, second, reports[1]])
+    names = [report.name for report in shown]
+    assert names == ["LiPO2F2 crystal (mp-1)", "LiPO2F2 crystal (mp-2)", "LiPO2F2 glass"]
+    assert len(msd_figure(shown).rows[0]) == 3
+    page = render_page(first, second)
+    assert page.count("(mp-1)") and page.count("(mp-2)")

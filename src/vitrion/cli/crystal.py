@@ -58,6 +58,7 @@ def search(
     from pydantic import ValidationError
 
     from vitrion.cli.results import polymorph_table, stability_line
+    from vitrion.durable import make_folder
     from vitrion.flows.crystal_search import run_search
     from vitrion.flows.display import RunDisplay
     from vitrion.polymorphs.settings import SearchSettings
@@ -68,6 +69,8 @@ def search(
     except ValidationError as exc:
         raise InputError.from_validation(exc, "option") from exc
     folder = results_folder(store)
+    if output is not None:
+        make_folder(output)  # refused before the search, not after it
     with open_store(folder) as job_store, RunDisplay() as display:
         document = run_search(
             formula,
@@ -84,7 +87,6 @@ def search(
         console.print(stability_line(document.stability), highlight=False, soft_wrap=True)
     where = f"document in {folder}"
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
         for rank, crystal in enumerate(document.polymorphs, start=1):
             crystal.structure.to(filename=str(output / f"{rank:03d}.cif"))
         where += f", CIF files in {output}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from itertools import accumulate
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from vitrion.database.client import PropertyClient
 
 FORMATS = ("table", "jsonl", "csv")
+OPEN_ENDS = {">": math.inf, "<": -math.inf}
+"""Signs that leave out the bound itself, and where the next number lies."""
 BORDER = 3
 """Signs that a column of a table takes beside its text."""
 console = Console(markup=False)
@@ -80,7 +83,7 @@ def query(
 
 
 def parse_conditions(conditions: Sequence[str]) -> dict[str, Any]:
-    """Turn ``name=value``, ``name>value`` and ``name<value`` into filters of a search.
+    """Turn ``name=value``, ``name>value``, ``name>=value`` and the like into filters of a search.
 
     Raises
     ------
@@ -90,9 +93,11 @@ def parse_conditions(conditions: Sequence[str]) -> dict[str, Any]:
     filters: dict[str, Any] = {}
     for condition in conditions:
         for sign, end in ((">=", "_min"), ("<=", "_max"), (">", "_min"), ("<", "_max"), ("=", "")):
-            name, found, value = condition.partition(sign)
-            if found and name.strip() and value.strip():
-                filters[name.strip() + end] = _value(name.strip(), value.strip(), bool(end))
+            name, found, value = (part.strip() for part in condition.partition(sign))
+            if found and name and value:
+                filters[name + end] = _value(name, value, bool(end))
+                if sign in OPEN_ENDS:
+                    filters[name + end] = math.nextafter(filters[name + end], OPEN_ENDS[sign])
                 break
         else:
             raise InputError(

@@ -44,6 +44,7 @@ def report(
     store: StoreOption = None,
 ) -> None:
     """Write one page with all that is known of a material; it works offline."""
+    from vitrion.durable import make_folder
     from vitrion.report.draw import save_figures
     from vitrion.report.page import render_page
 
@@ -54,6 +55,8 @@ def report(
     path = output or Path(f"{_file_name(targets[0])}.html")
     if path.is_dir():
         raise InputError(f"{path} is a folder: name the HTML file with -o.")
+    if figures is not None:
+        make_folder(figures)
     reports = _find(targets, phase, store)
     page = render_page(*reports)
     try:

@@ -125,7 +125,7 @@ def polymorph_table(document: PolymorphDoc, most: int) -> Table:
         above = crystal.energy_above_hull_eV_per_atom
         table.add_row(
             str(rank),
-            crystal.space_groups[-1].symbol,
+            crystal.space_groups[-1].symbol if crystal.space_groups else "-",
             "-" if above is None else f"{above:.3f}",
             f"{crystal.density_g_per_cm3:.2f}",
             str(crystal.times_found),

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from vitrion.documents.base import VitrionDoc, document_classes
+from vitrion.durable import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,7 +26,7 @@ def write_schemas(folder: Path) -> list[Path]:
     list[Path]
         The files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     written = []
     for name, text in schema_files().items():
         (folder / name).write_text(text)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vitrion.transport.result import TransportResult
 
 Quantity = Literal["Einstein", "Nernst-Einstein"]
+Conductivity = tuple[Estimate | None, float | None]
 
 
 class ConductivityRatio(BaseModel):
@@ -131,10 +132,8 @@ def conductivity_ratios(
     """
     if crystal is None or glass is None:
         return []
-    fits = [document.arrhenius for document in (crystal, glass)]
-    both = all(fit is not None and fit.quantity == "collective" for fit in fits)
-    how: Quantity = "Einstein" if both else "Nernst-Einstein"
-    ratios = [_ratio(300.0, how, _at_300K(crystal, how), _at_300K(glass, how)[0], True)]
+    how, first, second = alike_at_300K(crystal, glass)
+    ratios = [_ratio(300.0, how, first, second[0], True)]
     measured = {result.temperature_K: result for result in crystal.results}
     for result in glass.results:
         found = measured.get(result.temperature_K)
@@ -146,13 +145,31 @@ def conductivity_ratios(
     return ratios
 
 
+def alike_at_300K(
+    first: ConductivityDoc, second: ConductivityDoc
+) -> tuple[Quantity, Conductivity, Conductivity]:
+    """Return conductivities at 300 K that may be compared, and which they are.
+
+    Returns
+    -------
+    how : {"Einstein", "Nernst-Einstein"}
+        Einstein's where it is the headline of both.
+    first, second : tuple
+        Each the estimate in mS/cm and, where there is none, the upper bound; either may be None.
+    """
+    fits = [document.arrhenius for document in (first, second)]
+    both = all(fit is not None and fit.quantity == "collective" for fit in fits)
+    how: Quantity = "Einstein" if both else "Nernst-Einstein"
+    return how, _at_300K(first, how), _at_300K(second, how)
+
+
 def _conductivity(result: TransportResult, how: Quantity) -> Estimate | None:
     if how == "Einstein":
         return result.conductivity_einstein
     return result.conductivity_nernst_einstein
 
 
-def _at_300K(document: ConductivityDoc, how: Quantity) -> tuple[Estimate | None, float | None]:
+def _at_300K(document: ConductivityDoc, how: Quantity) -> Conductivity:
     """Return a conductivity at 300 K and its bound, fitted again where the document has another."""
     fit = document.arrhenius
     if fit is not None and fit.quantity == "collective" and how == "Nernst-Einstein":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from vitrion.documents.comparison import alike_at_300K
 from vitrion.report.published import published_for
 from vitrion.report.quantity import Quantity, difference_of, mean_of, number, ratio_of
 
@@ -106,8 +107,10 @@ def figures_of(report: MaterialReport) -> list[tuple[str, str, Quantity]]:
 
 
 def conductivity_ratio(a: MaterialReport, b: MaterialReport) -> Quantity | None:
-    """Return the conductivity at 300 K of the second over that of the first."""
-    (first, first_bound), (second, second_bound) = _conductivity(a), _conductivity(b)
+    """Return the conductivity at 300 K of the second over that of the first, like by like."""
+    if a.conductivity is None or b.conductivity is None:
+        return None
+    _, (first, first_bound), (second, second_bound) = alike_at_300K(a.conductivity, b.conductivity)
     return ratio_of(first, second, first_bound, second_bound)
 
 
@@ -184,15 +187,15 @@ def _lowest_insertion(report: MaterialReport) -> Quantity | None:
 def _density(report: MaterialReport) -> Quantity | None:
     if report.sound_glasses and report.phase == "amorphous":
         return mean_of([glass.density_relaxed_g_per_cm3 for glass in report.sound_glasses])
-    if report.polymorphs is not None:
-        return Quantity(report.polymorphs.polymorphs[0].density_g_per_cm3)
+    if report.best_crystal is not None:
+        return Quantity(report.best_crystal.density_g_per_cm3)
     document = report.conductivity
     return None if document is None or document.density is None else Quantity(document.density)
 
 
 def _energy(report: MaterialReport) -> Quantity | None:
-    if report.polymorphs is not None:
-        return Quantity(report.polymorphs.polymorphs[0].energy_per_atom_eV)
+    if report.best_crystal is not None:
+        return Quantity(report.best_crystal.energy_per_atom_eV)
     glasses = report.sound_glasses if report.phase == "amorphous" else ()
     energies = [glass.energy_eV_per_atom for glass in glasses]
     return mean_of([energy for energy in energies if energy is not None])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import singledispatch
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vitrion.durable import make_folder
 from vitrion.report.palette import PALETTE
 from vitrion.report.panels import (
     Axis,
@@ -23,6 +23,7 @@ from vitrion.report.typeset import typeset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MatplotlibFigure
@@ -220,9 +221,13 @@ def save_figures(
     -------
     list of Path
         One for each figure that the documents have something for.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made.
     """
-    place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
+    place = make_folder(folder)
     paths = []
     for figure in figures_of(reports):
         path = place / f"{figure.name}.{file_format}"

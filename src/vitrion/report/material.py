@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from vitrion.database.client import VitrionClient
     from vitrion.documents.base import VitrionDoc
+    from vitrion.documents.polymorph import Polymorph
 
 Doc = TypeVar("Doc")
 KINDS = ("conductivity", "amorphous", "polymorphs", "defects", "site_energy_landscape")
@@ -47,6 +49,8 @@ class MaterialReport:
         Every replica of the newest kind, made in the same way, the oldest first.
     older : tuple of documents
         The other documents.
+    of_several : bool
+        Whether another report beside this one is of the same composition and phase.
     """
 
     formula: str
@@ -58,11 +62,13 @@ class MaterialReport:
     glasses: tuple[AmorphousDoc, ...] = ()
     defects: tuple[DefectDoc, ...] = ()
     older: tuple[VitrionDoc, ...] = ()
+    of_several: bool = False
 
     @property
     def name(self) -> str:
-        """Formula and phase in words, such as ``LiPO2F2 glass``."""
-        return self.formula if self.phase is None else f"{self.formula} {self.phase_name}"
+        """Formula and phase in words, such as ``LiPO2F2 glass``; with the identifier if needed."""
+        name = self.formula if self.phase is None else f"{self.formula} {self.phase_name}"
+        return f"{name} ({self.material_id or 'unnamed'})" if self.of_several else name
 
     @property
     def label(self) -> str:
@@ -100,6 +106,12 @@ class MaterialReport:
             if document is not None:
                 return document.mobile_species
         return ""
+
+    @property
+    def best_crystal(self) -> Polymorph | None:
+        """The most stable crystal of the search, if it found one."""
+        found = [] if self.polymorphs is None else self.polymorphs.polymorphs
+        return found[0] if found else None
 
     @property
     def sound_glasses(self) -> tuple[AmorphousDoc, ...]:
@@ -194,7 +206,18 @@ def find_reports(
             f"There is nothing of '{identifier}'{tail}: 'vitrion query' lists the store."
         )
     preferred = tuple(chosen.values())
-    return [MaterialReport.from_documents(groups[key], preferred=preferred) for key in keys]
+    return tell_apart(
+        MaterialReport.from_documents(groups[key], preferred=preferred) for key in keys
+    )
+
+
+def tell_apart(reports: Iterable[MaterialReport]) -> list[MaterialReport]:
+    """Return reports to be shown together, with identifiers in the names that would repeat."""
+    found = list(reports)
+    counts = Counter((report.formula, report.phase) for report in found)
+    return [
+        replace(report, of_several=counts[report.formula, report.phase] > 1) for report in found
+    ]
 
 
 def add_documents(
@@ -218,7 +241,7 @@ def add_documents(
         found[place] = MaterialReport.from_documents(
             [*old.documents, *old.older, document], preferred=[*old.documents, document]
         )
-    return sorted(found, key=lambda report: _rank((report.phase, None)))
+    return tell_apart(sorted(found, key=lambda report: _rank((report.phase, None))))
 
 
 def read_document(path: str | os.PathLike[str]) -> VitrionDoc:

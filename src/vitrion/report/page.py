@@ -25,7 +25,7 @@ from vitrion.documents.provenance import utc_now
 from vitrion.errors import InputError
 from vitrion.report.figures.trust import novelty_figure
 from vitrion.report.headline import cards_of, overview_table
-from vitrion.report.material import display_formula
+from vitrion.report.material import display_formula, tell_apart
 from vitrion.report.origin import citations_of, origin_tables
 from vitrion.report.palette import PALETTE
 from vitrion.report.plotly import plot_data
@@ -65,6 +65,7 @@ def render_page(*reports: MaterialReport) -> str:
     """
     if not reports:
         raise InputError("A page needs at least one report.")
+    reports = tuple(tell_apart(reports))
     sections = sections_of(reports)
     structures = structures_of(reports)
     novelty = novelty_figure(reports)

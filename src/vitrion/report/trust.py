@@ -136,7 +136,7 @@ def _of_defects(report: MaterialReport) -> Iterable[Statement]:
             text = f"The size of the supercell changes energies by {error:.2f} eV."
             verdict: Verdict = "good" if error < 0.1 else "caution"
             yield Statement(verdict, about, text)
-    if report.polymorphs is not None:
+    if report.polymorphs is not None and report.polymorphs.polymorphs:
         worst = max(report.polymorphs.polymorphs, key=lambda c: c.max_force_eV_per_A)
         text = f"Crystals are relaxed to forces below {worst.max_force_eV_per_A:.2f} eV/A."
         verdict = "good" if worst.max_force_eV_per_A < 0.1 else "caution"
