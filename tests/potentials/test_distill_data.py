@@ -45,8 +45,8 @@ def test_packing_follows_its_seed():
 
 
 def test_unknown_fragment_is_refused():
-    with pytest.raises(InputError, match="Unknown fragments"):
-        pack({"SO4": 1}, 12, seed=0)
+    with pytest.raises(InputError, match="fragment 'SO9' is not known"):
+        pack({"SO9": 1}, 12, seed=0)
 
 
 def test_no_fragment_is_collapsed_and_the_held_out_composition_is_absent():

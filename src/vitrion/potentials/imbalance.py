@@ -51,7 +51,10 @@ def imbalance_energy(numbers: np.ndarray, hole_eV: float, electron_eV: float) ->
         return 0.0
     unknown = sorted(set(np.asarray(numbers).tolist()) - set(FORMAL_CHARGES))
     if unknown:
-        raise InputError(f"The atomic numbers {unknown} have no formal charge to count by.")
+        raise InputError(
+            f"The atomic numbers {unknown} have no formal charge to count by: set the energies of "
+            "holes and electrons to 0."
+        )
     electrons = sum(FORMAL_CHARGES[int(z)] for z in numbers)
     per_atom = electrons / len(numbers)
     each = electron_eV * per_atom if electrons > 0 else -hole_eV

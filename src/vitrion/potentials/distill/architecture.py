@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from vitrion.potentials.imbalance import FORMAL_CHARGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Architecture(BaseModel):
@@ -21,11 +26,23 @@ class Architecture(BaseModel):
     radial_layers: tuple[int, ...] = Field((32, 32), description="Hidden widths of the radial net.")
     average_neighbors: float = Field(38.0, gt=0, description="Normalization of the message sum.")
     hole_energy_eV: float = Field(
-        0.0, description="Energy of a missing electron, eV: see vitrion.potentials.imbalance."
+        0.0,
+        description="Energy of a missing electron, eV: see vitrion.potentials.imbalance. Not used "
+        "if an element of the student has no formal charge there.",
     )
     electron_energy_eV: float = Field(
         0.0, description="Energy of an added electron over electrons per atom, eV: likewise."
     )
+
+    def fitting(self, atomic_numbers: Iterable[int]) -> Architecture:
+        """Return this architecture as it is for a student of these elements.
+
+        Energies of holes and electrons are 0 if an element has no formal charge: electrons cannot
+        be counted then, and the energies that were found for other elements would mean nothing.
+        """
+        if set(atomic_numbers) <= FORMAL_CHARGES.keys():
+            return self
+        return self.model_copy(update={"hole_energy_eV": 0.0, "electron_energy_eV": 0.0})
 
     def mace_options(self) -> dict[str, Any]:
         """Return the options of ``mace_run_train`` that make a student of this size."""
@@ -62,8 +79,8 @@ class Architecture(BaseModel):
             "radial_MLP": list(self.radial_layers),
             "hidden_irreps": f"{self.channels}x0e",
             "MLP_irreps": "16x0e",
-            "hole_energy_eV": self.hole_energy_eV,
-            "electron_energy_eV": self.electron_energy_eV,
+            "hole_energy_eV": self.fitting(atomic_numbers).hole_energy_eV,
+            "electron_energy_eV": self.fitting(atomic_numbers).electron_energy_eV,
             "interaction_cls": "RealAgnosticResidualInteractionBlock",
             "interaction_cls_first": "RealAgnosticResidualInteractionBlock",
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from jobflow import Flow, Job, Maker, Response, job
@@ -38,16 +38,20 @@ from vitrion.potentials.distill.recipe import (
     ARCHITECTURE,
     CHEMISTRY,
     PHASES,
-    SUPPLEMENT,
     crystal_cells,
     defect_crystals,
     seed_frames,
+    supplement_settings,
 )
 from vitrion.potentials.distill.release import release
 from vitrion.potentials.distill.sampling import Chemistry
 from vitrion.potentials.distill.supplement import SupplementSettings, supplement
 from vitrion.potentials.distill.training import TrainingSettings, fine_tune, train
 from vitrion.potentials.distill.validation import regime_errors
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from pymatgen.core import Structure
 
 # VASP writes stresses in kbar, compression positive.
 _EV_A3_PER_VASP_KBAR = -1 / 1602.1766208
@@ -188,24 +192,87 @@ class FineTuneMaker(Maker):
         return {"model": str(fine_tune(frames, folder, self.foundation, self.settings))}
 
 
-@job(name="seed frames")
-def seed_job(directory: str, seed: int) -> dict[str, Any]:
-    """Write the first frames of the Li-C-O-F-P recipe."""
-    folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
-    frames = seed_frames(seed)
-    write_frames(folder / "frames.xyz", frames)
-    return {"directory": directory, "frames": len(frames)}
+def ase_cells(crystals: dict[str, Structure]) -> dict[str, Atoms]:
+    """Return crystals as ASE has them.
+
+    Raises
+    ------
+    InputError
+        If a site is not occupied by one atom.
+    """
+    for name, structure in crystals.items():
+        if not structure.is_ordered:
+            raise InputError(f"The crystal {name} has partial occupancies: order it first.")
+    return {name: structure.to_ase_atoms(msonable=False) for name, structure in crystals.items()}
+
+
+@dataclass
+class SeedMaker(Maker):
+    """The first frames: strained, rattled crystals and packed ions.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    chemistry : Chemistry or None
+        What to pack; None: that of the shipped student, in a flow that of its active rounds.
+    crystals : dict of Structure or None
+        Cells by name; None: the known crystals of the chemistry's elements, in a flow those of its
+        active rounds.
+    per_crystal, packed : int
+        Frames of each crystal, and of packed ions.
+    """
+
+    name: str = "seed frames"
+    chemistry: Chemistry | None = None
+    crystals: dict[str, Structure] | None = None
+    per_crystal: int = 8
+    packed: int = 110
+
+    def __post_init__(self) -> None:
+        """Accept the chemistry as a dictionary, as a serialized Maker has it."""
+        if self.chemistry is not None:
+            self.chemistry = Chemistry.model_validate(self.chemistry)
+
+    @job
+    def make(self, directory: str, seed: int) -> dict[str, Any]:
+        """Write the frames to ``directory/frames.xyz``."""
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        frames = seed_frames(
+            seed,
+            per_crystal=self.per_crystal,
+            packed=self.packed,
+            chemistry=self.chemistry or CHEMISTRY,
+            crystals=None if self.crystals is None else ase_cells(self.crystals),
+        )
+        write_frames(folder / "frames.xyz", frames)
+        return {"directory": directory, "frames": len(frames)}
 
 
 @dataclass
 class CollectMaker(Maker):
-    """Dynamics with the students of two rounds; keeps the frames they disagree on."""
+    """Dynamics with the students of two rounds; keeps the frames they disagree on.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    chemistry : Chemistry
+        What to start from.
+    crystals : dict of Structure or None
+        Cells by name; None: the known crystals of the chemistry's elements.
+    settings : ActiveSettings
+        Size of the round.
+    architecture : Architecture
+        Size of the students.
+    """
 
     name: str = "collect"
     chemistry: Chemistry = field(default_factory=lambda: CHEMISTRY)
     settings: ActiveSettings = field(default_factory=ActiveSettings)
     architecture: Architecture = field(default_factory=lambda: ARCHITECTURE)
+    crystals: dict[str, Structure] | None = None
 
     def __post_init__(self) -> None:
         """Accept settings as dictionaries, as a serialized Maker has them."""
@@ -218,8 +285,10 @@ class CollectMaker(Maker):
         """Write the chosen frames to ``directory/frames.xyz``."""
         members = [Path(checkpoint) for checkpoint in checkpoints]
         folder = Path(directory)
+        given = self.crystals
+        crystals = crystal_cells(self.chemistry) if given is None else ase_cells(given)
         frames = collect_round(
-            members, self.architecture, self.chemistry, crystal_cells(), self.settings, folder, seed
+            members, self.architecture, self.chemistry, crystals, self.settings, folder, seed
         )
         write_frames(folder / "frames.xyz", frames)
         return {"directory": directory, "frames": len(frames)}
@@ -227,15 +296,35 @@ class CollectMaker(Maker):
 
 @dataclass
 class SupplementMaker(Maker):
-    """Defects and other packings, sampled with a student: see ``distill.supplement``."""
+    """Defects and other packings, sampled with a student: see ``distill.supplement``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    settings : SupplementSettings or None
+        What to sample; None: what follows from the chemistry.
+    architecture : Architecture
+        Size of the student.
+    chemistry : Chemistry or None
+        None: that of the shipped student, in a flow that of its active rounds.
+    crystals : dict of Structure or None
+        Cells by name, of which those with the mobile element get defects; None: the known crystals
+        of the chemistry's elements, in a flow those of its active rounds.
+    """
 
     name: str = "supplement"
-    settings: SupplementSettings = field(default_factory=lambda: SUPPLEMENT)
+    settings: SupplementSettings | None = None
     architecture: Architecture = field(default_factory=lambda: ARCHITECTURE)
+    chemistry: Chemistry | None = None
+    crystals: dict[str, Structure] | None = None
 
     def __post_init__(self) -> None:
         """Accept settings as dictionaries, as a serialized Maker has them."""
-        self.settings = SupplementSettings.model_validate(self.settings)
+        if self.settings is not None:
+            self.settings = SupplementSettings.model_validate(self.settings)
+        if self.chemistry is not None:
+            self.chemistry = Chemistry.model_validate(self.chemistry)
         self.architecture = Architecture.model_validate(self.architecture)
 
     @job
@@ -243,9 +332,17 @@ class SupplementMaker(Maker):
         """Write the frames to ``directory/frames.xyz``."""
         student = student_of(Path(checkpoint), self.architecture)
         folder = Path(directory)
-        frames = supplement(student, defect_crystals(), self.settings, folder / "families", seed)
+        chemistry = self.chemistry or CHEMISTRY
+        settings = self.settings or supplement_settings(chemistry)
+        crystals = self._crystals(chemistry, settings.mobile)
+        frames = supplement(student, crystals, settings, folder / "families", seed)
         write_frames(folder / "frames.xyz", frames)
         return {"directory": directory, "frames": len(frames)}
+
+    def _crystals(self, chemistry: Chemistry, mobile: str) -> dict[str, Atoms]:
+        given = self.crystals
+        crystals = defect_crystals(chemistry) if given is None else ase_cells(given)
+        return {name: atoms for name, atoms in crystals.items() if mobile in atoms.symbols}
 
 
 @job(name="release")
@@ -271,6 +368,9 @@ def release_job(
     return {"path": str(path), "sha256": sha256, "errors": errors}
 
 
+Sampler = TypeVar("Sampler", SeedMaker, SupplementMaker)
+
+
 @dataclass
 class DistillMaker(Maker):
     """From nothing to a student file: seeds, labels, active rounds, supplement, phases, release.
@@ -284,13 +384,16 @@ class DistillMaker(Maker):
     seed : int
         Seed of the frames of every round.
     label_maker, train_maker, collect_maker : Maker
-        The stages.
+        The stages; the chemistry and crystals of ``collect_maker`` are those of all stages that
+        name none of their own.
     supplement_maker : SupplementMaker or None
         Samples defects and other packings after the active rounds; None leaves them out.
     phases : tuple of TrainingSettings
         Phases on all frames at the end, in which the step size falls and the energy gains weight.
     card : dict
         Further entries of the data card: version, license, citation.
+    seed_maker : SeedMaker
+        Makes the first frames.
 
     Examples
     --------
@@ -309,6 +412,7 @@ class DistillMaker(Maker):
     supplement_maker: SupplementMaker | None = field(default_factory=SupplementMaker)
     phases: tuple[TrainingSettings, ...] = PHASES
     card: dict[str, Any] = field(default_factory=dict)
+    seed_maker: SeedMaker = field(default_factory=SeedMaker)
 
     def __post_init__(self) -> None:
         """Accept settings as dictionaries, as a serialized Maker has them."""
@@ -319,7 +423,7 @@ class DistillMaker(Maker):
         if self.rounds < 0:
             raise InputError("The number of active rounds cannot be negative.")
         base = Path(directory).absolute()
-        seeds = seed_job(str(base / "round-000"), self.seed)
+        seeds = self._informed(self.seed_maker).make(str(base / "round-000"), self.seed)
         labels = [self.label_maker.make(seeds.output["directory"])]
         first = self._train(base, labels, "student-000.pt")
         rival = self._train(base, labels, "student-rival.pt", seed_shift=1)
@@ -334,7 +438,8 @@ class DistillMaker(Maker):
             jobs += [found, labels[-1], newest]
         if self.supplement_maker is not None:
             folder = str(base / "supplement")
-            found = self.supplement_maker.make(folder, newest.output["checkpoint"], self.seed)
+            sampler = self._informed(self.supplement_maker)
+            found = sampler.make(folder, newest.output["checkpoint"], self.seed)
             labels.append(self.label_maker.make(found.output["directory"]))
             jobs += [found, labels[-1]]
         for number, phase in enumerate(self.phases):
@@ -349,6 +454,15 @@ class DistillMaker(Maker):
             self._card(),
         )
         return Flow([*jobs, final], output=final.output, name=self.name)
+
+    def _informed(self, maker: Sampler) -> Sampler:
+        """Return a stage with the chemistry and crystals of the active rounds if it names none."""
+        rounds = self.collect_maker
+        return replace(
+            maker,
+            chemistry=maker.chemistry or rounds.chemistry,
+            crystals=rounds.crystals if maker.crystals is None else maker.crystals,
+        )
 
     def _train(
         self,

@@ -6,10 +6,15 @@ ions and stiff springs within them remove the overlaps.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from ase import Atoms
 from scipy.optimize import minimize
 
+from vitrion.amorphous.ions import known_ion
+from vitrion.amorphous.packmol import contact_radius
+from vitrion.chemistry import KNOWN_POLYANIONS, bonds_covalently
 from vitrion.errors import InputError
 
 _SQRT3 = 3**-0.5
@@ -29,9 +34,9 @@ def _diphosphate() -> Atoms:
     return Atoms("POOOOPOOO", np.vstack([[0, 0, 0], left, shift, shift - left[1:]]))
 
 
-# Building blocks; bond lengths in A, close to those of the crystals.
+# Building blocks that the shipped student was taught with, not only ions; bond lengths in A, close
+# to those of the crystals. Elements and other ions: see fragment().
 FRAGMENTS: dict[str, Atoms] = {
-    **{symbol: Atoms(symbol, [[0, 0, 0]]) for symbol in ("Li", "C", "O", "F", "P")},
     "PO2F2": _around("P", "OOFF", _TETRAHEDRON, 1.53),
     "PO3F": _around("P", "OOOF", _TETRAHEDRON, 1.54),
     "PO4": _around("P", "OOOO", _TETRAHEDRON, 1.55),
@@ -45,15 +50,37 @@ FRAGMENTS: dict[str, Atoms] = {
     "O2": Atoms("OO", [[0, 0, 0], [1.5, 0, 0]]),
 }
 
-# Contact radii in A: ions, except that equal charges are kept further apart (see _contact).
+# Contact radii in A: ions, except that equal charges are kept further apart (see _contact). Other
+# elements have those of the packing of glasses.
 _RADIUS = {"Li": 0.70, "C": 1.3, "P": 1.5, "O": 1.3, "F": 1.25}
 _CATIONS = {"Li", "P", "C"}
 
 
+def fragment(name: str) -> Atoms:
+    """Return a building block: one of ``FRAGMENTS``, an element, or a polyanion of common salts.
+
+    Raises
+    ------
+    InputError
+        If the name is none of these.
+    """
+    if name in FRAGMENTS:
+        return FRAGMENTS[name]
+    try:
+        ion = known_ion(name)
+    except InputError as exc:
+        known = sorted(FRAGMENTS.keys() | KNOWN_POLYANIONS)
+        raise InputError(
+            f"The fragment '{name}' is not known: name an element or one of {', '.join(known)}."
+        ) from exc
+    return Atoms(ion.symbols, ion.positions)
+
+
+@lru_cache(maxsize=1024)
 def _contact(first: str, second: str) -> float:
-    if first in _CATIONS and second in _CATIONS:
+    if all(symbol in _CATIONS or not bonds_covalently(symbol) for symbol in (first, second)):
         return 2.7
-    return _RADIUS.get(first, 1.4) + _RADIUS.get(second, 1.4)
+    return sum(_RADIUS.get(symbol) or contact_radius(symbol) for symbol in (first, second))
 
 
 def pack(
@@ -69,7 +96,7 @@ def pack(
     Parameters
     ----------
     ions
-        Number of each fragment, named as in ``FRAGMENTS``.
+        Number of each fragment, named as :func:`fragment` knows them.
     volume_per_atom
         A3 per atom.
     seed
@@ -89,13 +116,10 @@ def pack(
     InputError
         If a fragment is unknown or the volume is not positive.
     """
-    unknown = sorted(set(ions) - set(FRAGMENTS))
-    if unknown:
-        raise InputError(f"Unknown fragments {unknown}; choose from {sorted(FRAGMENTS)}.")
     if volume_per_atom <= 0:
         raise InputError("The volume per atom must be positive (A3).")
     rng = np.random.default_rng(seed)
-    pieces = [FRAGMENTS[name] for name, count in ions.items() for _ in range(count)]
+    pieces = [fragment(name) for name, count in ions.items() for _ in range(count)]
     n_atoms = sum(len(piece) for piece in pieces)
     cell = np.eye(3) + rng.uniform(-shear, shear, (3, 3))
     cell *= (n_atoms * volume_per_atom / abs(np.linalg.det(cell))) ** (1 / 3)

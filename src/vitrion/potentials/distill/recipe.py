@@ -1,14 +1,21 @@
-"""What the shipped Li-C-O-F-P student was taught: its chemistry, seeds and phases."""
+"""What the shipped Li-C-O-F-P student was taught: its chemistry, seeds and phases.
+
+Other chemistries have its phases, and those of its crystals that are made of their elements; what
+else they are taught follows from their mixtures.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pymatgen.core import Composition
 
+from vitrion.chemistry import plain_formula
 from vitrion.crystals import known_crystals
 from vitrion.potentials.distill.architecture import Architecture
 from vitrion.potentials.distill.packing import pack
+from vitrion.potentials.distill.polymorphs import MOST_ATOMS
 from vitrion.potentials.distill.sampling import Chemistry, Mixture, strained_and_rattled
 from vitrion.potentials.distill.supplement import SupplementSettings
 from vitrion.potentials.distill.training import TrainingSettings
@@ -59,12 +66,23 @@ _REPEATS = {
 ACTIVE_CRYSTALS = ("LiF", "Li2O", "Li", "Li2CO3", "Li3PO4", "Li3P", "LiPF6")
 
 
-def crystal_cells() -> dict[str, Atoms]:
-    """Return the known crystals as supercells of 8 to 32 atoms."""
-    return {name: atoms.repeat(_REPEATS[name]) for name, atoms in known_crystals().items()}
+def crystal_cells(chemistry: Chemistry = CHEMISTRY) -> dict[str, Atoms]:
+    """Return the known crystals of a chemistry's elements as supercells of 8 to 32 atoms."""
+    return {
+        name: atoms.repeat(_REPEATS[name])
+        for name, atoms in known_crystals().items()
+        if chemistry.elements.issuperset(atoms.symbols)
+    }
 
 
-def seed_frames(seed: int, *, per_crystal: int = 8, packed: int = 110) -> list[Atoms]:
+def seed_frames(
+    seed: int,
+    *,
+    per_crystal: int = 8,
+    packed: int = 110,
+    chemistry: Chemistry = CHEMISTRY,
+    crystals: dict[str, Atoms] | None = None,
+) -> list[Atoms]:
     """Return the first frames: strained, rattled crystals and packed ions, some far from rest.
 
     Parameters
@@ -75,10 +93,15 @@ def seed_frames(seed: int, *, per_crystal: int = 8, packed: int = 110) -> list[A
         Frames of each crystal.
     packed
         Frames of packed ions, drawn from the mixtures of the chemistry.
+    chemistry
+        What to pack.
+    crystals
+        Crystals by name; those of :func:`crystal_cells` unless given.
     """
+    crystals = crystal_cells(chemistry) if crystals is None else crystals
     rng = np.random.default_rng(seed)
     frames = []
-    for name, atoms in crystal_cells().items():
+    for name, atoms in crystals.items():
         for _ in range(per_crystal):
             strain, displacement = (
                 rng.choice([0.01, 0.03, 0.05]),
@@ -87,9 +110,9 @@ def seed_frames(seed: int, *, per_crystal: int = 8, packed: int = 110) -> list[A
             frame = strained_and_rattled(atoms, rng, strain, displacement)
             frame.info = {"config_type": f"crystal:{name}"}
             frames.append(frame)
-    weights = np.array([mixture.weight for mixture in CHEMISTRY.mixtures])
+    weights = np.array([mixture.weight for mixture in chemistry.mixtures])
     for index in rng.choice(len(weights), size=packed, p=weights / weights.sum()):
-        mixture = CHEMISTRY.mixtures[index]
+        mixture = chemistry.mixtures[index]
         volume = rng.uniform(*mixture.volume_per_atom_A3)
         scale = rng.choice([0.9, 1.0, 1.05])
         frame = pack(mixture.ions, volume, seed=int(rng.integers(2**31)), scale=scale)
@@ -99,6 +122,8 @@ def seed_frames(seed: int, *, per_crystal: int = 8, packed: int = 110) -> list[A
         frames.append(frame)
     return [frames[i] for i in rng.permutation(len(frames))]
 
+
+_GLASS_FAMILIES, _POLYMORPHS = 24, 8
 
 SUPPLEMENT = SupplementSettings(
     glasses=(
@@ -111,7 +136,7 @@ SUPPLEMENT = SupplementSettings(
         {"Li": 4, "PO2F2": 4},
         {"Li": 5, "PO3": 5},
     ),
-    glass_families=24,
+    glass_families=_GLASS_FAMILIES,
     polymorphs={
         "LiF": 14,
         "Li2O": 10,
@@ -131,8 +156,34 @@ SUPPLEMENT = SupplementSettings(
 )
 
 
-def defect_crystals() -> dict[str, Atoms]:
-    """Return supercells of the known crystals in which a Li can be missing or added."""
+def supplement_settings(chemistry: Chemistry) -> SupplementSettings:
+    """Return what to sample besides dynamics: for the shipped student's chemistry what it was.
+
+    For another one, glasses of the mixtures that hold the mobile element and are as dense as the
+    one of the largest weight, and other packings of all compositions that fit into a small cell.
+    """
+    if chemistry == CHEMISTRY:
+        return SUPPLEMENT
+    volume = max(chemistry.mixtures, key=lambda mixture: mixture.weight).volume_per_atom_A3
+    glasses = []
+    polymorphs = {}
+    for mixture in chemistry.mixtures:
+        composition = Composition(mixture.formula).reduced_composition
+        if chemistry.mobile in composition and mixture.volume_per_atom_A3 == volume:
+            glasses.append(mixture.ions)
+        if composition.num_atoms <= MOST_ATOMS:
+            polymorphs[plain_formula(composition)] = _POLYMORPHS
+    return SupplementSettings(
+        glasses=tuple(glasses),
+        glass_families=_GLASS_FAMILIES if glasses else 0,
+        glass_volume_A3=volume,
+        polymorphs=polymorphs,
+        mobile=chemistry.mobile,
+    )
+
+
+def defect_crystals(chemistry: Chemistry = CHEMISTRY) -> dict[str, Atoms]:
+    """Return supercells of a chemistry's known crystals for a Li to be missing from or added to."""
     repeats = {
         "LiF": (2, 1, 1),
         "LiF (32)": (2, 2, 1),
@@ -146,7 +197,8 @@ def defect_crystals() -> dict[str, Atoms]:
         "LiPF6": (2, 1, 1),
     }
     crystals = known_crystals()
-    return {name: crystals[name.split()[0]].repeat(r) for name, r in repeats.items()}
+    cells = {name: crystals[name.split()[0]].repeat(r) for name, r in repeats.items()}
+    return {n: atoms for n, atoms in cells.items() if chemistry.elements.issuperset(atoms.symbols)}
 
 
 ARCHITECTURE = Architecture(hole_energy_eV=0.8, electron_energy_eV=16.0)

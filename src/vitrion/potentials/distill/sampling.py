@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import units
@@ -11,10 +11,11 @@ from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.neighborlist import neighbor_list
 from ase.optimize import FIRE
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from vitrion.chemistry import default_mobile_species
 from vitrion.errors import InputError
-from vitrion.potentials.distill.packing import pack
+from vitrion.potentials.distill.packing import fragment, pack
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -29,11 +30,25 @@ class Mixture(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    ions: dict[str, int] = Field(description="Number of each fragment or element.")
+    ions: dict[str, int] = Field(
+        description="Number of each fragment or element: see distill.packing.fragment."
+    )
     weight: float = Field(1.0, gt=0, description="How often it is drawn, relative to the others.")
     volume_per_atom_A3: tuple[float, float] = Field(
         (12.5, 16.5), description="Smallest and largest volume per atom, A3."
     )
+
+    @property
+    def formula(self) -> str:
+        """All atoms, such as ``Li5P5O10F10``."""
+        symbols = [s for name, n in self.ions.items() for s in n * [*fragment(name).symbols]]
+        return "".join(f"{symbol}{symbols.count(symbol)}" for symbol in dict.fromkeys(symbols))
+
+
+def _usual_mobile(data: dict[str, Any]) -> str:
+    from pymatgen.core import Composition
+
+    return default_mobile_species(Composition("".join(m.formula for m in data["mixtures"])))
 
 
 class Chemistry(BaseModel):
@@ -42,7 +57,10 @@ class Chemistry(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     mixtures: tuple[Mixture, ...] = Field(description="Compositions to pack.")
-    mobile: str = Field("Li", description="Element that is removed from or added to crystals.")
+    mobile: str = Field(
+        default_factory=_usual_mobile,
+        description="Element that is removed from or added to crystals; by default the usual one.",
+    )
     crystal_share: float = Field(0.2, ge=0, le=1, description="Share of starts from crystals.")
     melt_temperatures_K: dict[float, float] = Field(
         {300: 0.12, 600: 0.15, 800: 0.15, 1000: 0.16, 1500: 0.22, 2000: 0.12, 2500: 0.08},
@@ -51,6 +69,18 @@ class Chemistry(BaseModel):
     crystal_temperatures_K: tuple[float, float] = Field(
         (200.0, 1100.0), description="Range of the temperatures of crystals, K."
     )
+
+    @property
+    def elements(self) -> frozenset[str]:
+        """Symbols of the elements of all mixtures."""
+        names = {name for mixture in self.mixtures for name in mixture.ions}
+        return frozenset(symbol for name in names for symbol in fragment(name).symbols)
+
+    @model_validator(mode="after")
+    def _fragments_are_known(self) -> Chemistry:
+        if not self.elements:
+            raise InputError("A chemistry needs at least one mixture of ions to sample.")
+        return self
 
 
 class DynamicsSettings(BaseModel):

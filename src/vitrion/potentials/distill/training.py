@@ -103,7 +103,7 @@ def train(
         If ``mace_run_train`` fails.
     """
     settings = settings or TrainingSettings()
-    architecture = architecture or Architecture()
+    architecture = (architecture or Architecture()).fitting({z for a in frames for z in a.numbers})
     frames = [without_imbalance(atoms, architecture) for atoms in frames]
     energies, n_frames = _write_data(frames, directory, settings)
     target, finished = _target_epoch(directory, settings, n_frames)
