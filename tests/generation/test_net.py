@@ -193,6 +193,44 @@ def test_a_killed_run_goes_on(trained, tmp_path):
     assert load_weights(tmp_path / "n.safetensors")[1].epochs == first.epochs
 
 
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("training set", {"crystals": slice(1, None)}),
+        ("settings", {"learning_rate": 1e-4}),
+        ("held-out formulas", {"hold_out": ["MgO"]}),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_refused(trained, tmp_path, what, change):
+    crystals = trained[0].train_set[:4]
+    out = tmp_path / "n.safetensors"
+    Trainer(crystals, out, TrainSettings(wall_minutes=0.0, held_out=0), net_config=SMALL).run()
+    written = out.read_bytes()
+    rate = change.get("learning_rate", 1e-3)
+    other = Trainer(
+        crystals[change.get("crystals", slice(None))],
+        out,
+        TrainSettings(wall_minutes=1.0, held_out=0, learning_rate=rate),
+        net_config=SMALL,
+        hold_out=change.get("hold_out", ()),
+    )
+    with pytest.raises(InputError, match=f"is of a run with another {what}: remove it"):
+        other.run()
+    assert out.read_bytes() == written
+
+
+def test_alloys_alone_are_trained_on_or_refused(tmp_path):
+    alloy = Structure(Lattice.cubic(2.9), ["Ni", "Al"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    crystals, out = prepare_training_set([alloy]), tmp_path / "n.safetensors"
+    trainer = Trainer(crystals, out, TrainSettings(passes=3, seed=2), net_config=SMALL)
+    trainer.run()
+    assert trainer.epochs == pytest.approx(3)
+    assert trainer.step == 3  # a pass that draws nothing does not count
+    for refused in (TrainSettings(intermetallic_fraction=0.0), TrainSettings(held_out=1.0)):
+        with pytest.raises(InputError, match="left to train on"):
+            Trainer(crystals, out, refused, net_config=SMALL)
+
+
 def test_what_a_start_held_out_stays_held_out(trained, tmp_path):
     trainer, out = trained
     net, card = load_weights(out)

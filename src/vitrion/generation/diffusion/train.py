@@ -1,8 +1,9 @@
 """Train the score net: ``python -m vitrion.generation.diffusion.train OUT FILE [FILE ...]``.
 
-A killed run continues from its checkpoint when the same command is given again. The weights
-written are the running mean of those of the training steps. A run that starts from other weights
-(``--start``) never trains on a formula that those had held out.
+A killed run continues from its checkpoint when the same command is given again; a checkpoint of
+other data, settings or held-out formulas is refused. The weights written are the running mean of
+those of the training steps. A run that starts from other weights (``--start``) never trains on a
+formula that those had held out.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 
 from vitrion.chemistry import parse_composition
+from vitrion.errors import InputError
 from vitrion.generation.diffusion.crystals import CrystalBatch, make_batch, pad
 from vitrion.generation.diffusion.dataset import (
     NONMETALS,
@@ -28,6 +30,7 @@ from vitrion.generation.diffusion.dataset import (
     read_structures,
     split_by_formula,
 )
+from vitrion.generation.diffusion.fingerprint import fingerprints
 from vitrion.generation.diffusion.net import NetConfig, ScoreNet, element_descriptors
 from vitrion.generation.diffusion.noise import NoiseSchedule, add_noise
 from vitrion.generation.diffusion.weights import ScoreNetCard, save_weights
@@ -110,6 +113,11 @@ class Trainer:
             Formulas to keep for validation besides those drawn or inherited.
         training_set, name : str
             What the weights say of themselves.
+
+        Raises
+        ------
+        InputError
+            If no crystal is left to train on.
         """
         self.settings = settings or TrainSettings()
         self.out = Path(out)
@@ -123,6 +131,11 @@ class Trainer:
             self.held_out = set(start[1].held_out)
         self.held_out |= {parse_composition(formula).reduced_formula for formula in hold_out}
         self.train_set, self.test_set = split_by_formula(crystals, self.held_out)
+        if not any(self._share(crystal) > 0 for crystal in self.train_set):
+            raise InputError(
+                "No crystal is left to train on: all are held out, or of a kind of which a share "
+                "of 0 is seen."
+            )
         self.net.to(self.settings.device).train()
         self.mean = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         self.optimizer = torch.optim.AdamW(self.net.parameters(), self.settings.learning_rate)
@@ -132,6 +145,9 @@ class Trainer:
         self.step, self.epochs = 0, 0.0
         self.losses: list[float] = []
         self.training_set, self.name = training_set, name
+        self.fingerprints = fingerprints(
+            crystals, self.settings, self.net.config, self.held_out, start[0] if start else None
+        )
 
     @property
     def checkpoint(self) -> Path:
@@ -139,7 +155,13 @@ class Trainer:
         return self.out.with_name(self.out.name + ".checkpoint")
 
     def run(self) -> Path:
-        """Train until the time is up and return the weights file."""
+        """Train until the time is up and return the weights file.
+
+        Raises
+        ------
+        InputError
+            If the checkpoint is that of another run.
+        """
         if self.checkpoint.is_file():
             self._restore()
         logger.info(
@@ -164,13 +186,14 @@ class Trainer:
         return self.out
 
     def _epoch(self) -> Iterator[list[Crystal]]:
-        """Batches of cells of similar size, in random order."""
-        shares = (self.settings.intermetallic_fraction, self.settings.one_nonmetal_fraction)
+        """Batches of cells of similar size, in random order; none where no crystal is drawn."""
         seen = [
             crystal
             for crystal in self.train_set
-            if crystal.n_nonmetals > 1 or self.rng.random() < shares[crystal.n_nonmetals]
+            if crystal.n_nonmetals > 1 or self.rng.random() < self._share(crystal)
         ]
+        if not seen:
+            return
         sizes = np.array([len(c.numbers) for c in seen])
         batches: list[list[Crystal]] = [[]]
         for index in np.argsort(sizes * self.rng.uniform(0.85, 1.15, len(sizes))):
@@ -181,6 +204,12 @@ class Trainer:
             batches[-1].append(seen[index])
         for index in self.rng.permutation(len(batches)):
             yield batches[index]
+
+    def _share(self, crystal: Crystal) -> float:
+        """Probability that an epoch sees a crystal."""
+        settings = self.settings
+        shares = (settings.intermetallic_fraction, settings.one_nonmetal_fraction, 1.0)
+        return shares[min(crystal.n_nonmetals, 2)]
 
     def _train_step(self, chosen: Sequence[Crystal]) -> None:
         self.step += 1
@@ -239,6 +268,7 @@ class Trainer:
             "step": self.step,
             "epochs": self.epochs,
             "generator": self.generator.get_state(),
+            "fingerprints": self.fingerprints,
         }
         partial = self.checkpoint.with_suffix(".partial")
         torch.save(state, partial)
@@ -251,6 +281,13 @@ class Trainer:
 
     def _restore(self) -> None:
         state = torch.load(self.checkpoint, map_location=self.settings.device, weights_only=True)
+        known = state.get("fingerprints", {})
+        other = [what for what, found in self.fingerprints.items() if known.get(what) != found]
+        if other:
+            raise InputError(
+                f"The checkpoint {self.checkpoint} is of a run with another {', '.join(other)}: "
+                "remove it to train anew, or write to another file."
+            )
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.mean = state["mean"]
