@@ -213,6 +213,11 @@ def test_a_small_round_keeps_the_shares(budget):
         assert counts["diffusion"] >= 3 * counts["random"] - 2
 
 
+def test_a_search_of_files_alone_generates_nothing():
+    settings = SearchSettings(candidates={"random": 0}, files=("x.cif",))
+    assert candidates_within(settings, 3) == {"random": 0}
+
+
 def test_a_generator_that_cannot_gives_its_share_to_another():
     formula = check_request("Li4P2O7", SearchSettings())
     assert host_species(formula, SearchSettings()) == "Li"

@@ -151,7 +151,7 @@ def candidates_within(settings: SearchSettings, budget: int | None) -> dict[str,
     total, fillings = sum(counts.values()), settings.hosts * settings.fillings
     if budget is None or total + fillings <= budget:
         return dict(counts)
-    if budget < 1:
+    if budget < 1 or total == 0:
         return dict.fromkeys(counts, 0)
     room = max(1, round(budget * total / (total + fillings)))
     shares = {name: count * room / total for name, count in counts.items()}
