@@ -153,6 +153,24 @@ def test_a_reduced_host_that_needs_half_an_atom_is_repeated():
         assert composition.reduced_formula == structure.composition.reduced_formula
 
 
+@pytest.mark.parametrize(("cells", "left"), [((7, 1, 1), 6), ((3, 3, 1), 8), ((2, 2, 2), 5)])
+def test_vacancies_of_a_supercell_are_kept(cells, left):
+    parent = rock_salt().get_primitive_structure().make_supercell(cells, in_place=False)
+    lithium = [i for i, site in enumerate(parent) if site.specie.symbol == "Li"]
+    parent.remove_sites(lithium[left:])
+    for host in make_hosts(parent, "Li"):
+        held = Composition({"F": len(host.structure)}) + Composition(host.insert)
+        assert held.reduced_formula == parent.composition.reduced_formula
+
+
+def test_hosts_that_would_be_too_large():
+    parent = rock_salt().get_primitive_structure().make_supercell([3, 3, 3], in_place=False)
+    parent.remove_sites([next(i for i, site in enumerate(parent) if site.specie.symbol == "Li")])
+    for triclinic in (True, False):
+        with pytest.raises(InputError, match="12 reduced cells holds the Li of Li26 F27"):
+            make_hosts(parent, "Li", allow_triclinic=triclinic)
+
+
 def test_hosts_that_cannot_be_made():
     with pytest.raises(InputError, match="holds no Na"):
         make_hosts(rock_salt(), "Na")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from math import gcd
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,12 +67,13 @@ def make_hosts(
     -------
     list of Host
         One for each different space group above P-1 that the ladder meets; the number of atoms to
-        insert is that of the reduced cell, not of the parent's.
+        insert is that of the reduced cell, not of the parent's. One that needs more than 12 reduced
+        cells to hold whole atoms is left out.
 
     Raises
     ------
     InputError
-        If the species is not in the structure, or nothing else is.
+        If the species is not in the structure, or nothing else is, or every host is left out.
     """
     count = sum(site.specie.symbol == species for site in structure)
     if count == 0:
@@ -84,8 +85,8 @@ def make_hosts(
         raise InputError(f"Nothing is left of the structure without {species}.")
     framework = structure.copy()
     framework.remove_species([species])
-    per_atom = count / len(framework)
-    hosts: dict[int, Host] = {}
+    per_atom = Fraction(count, len(framework))
+    hosts: dict[int, Host | None] = {}
     for tolerance in tolerances_A:
         found = _symmetrized(framework, tolerance)
         if found is not None and found[2] > 2 and found[2] not in hosts:
@@ -93,8 +94,14 @@ def make_hosts(
             hosts[number] = _host(reduced, species, per_atom, symbol, tolerance)
     if not hosts and allow_triclinic:
         reduced, symbol, _ = _symmetrized(framework, tolerances_A[0]) or (framework, "P1", 1)
-        return [_host(reduced, species, per_atom, symbol, tolerances_A[0])]
-    return list(hosts.values())
+        hosts[1] = _host(reduced, species, per_atom, symbol, tolerances_A[0])
+    whole = [host for host in hosts.values() if host is not None]
+    if hosts and not whole:
+        raise InputError(
+            f"No supercell of up to {MOST_CELLS} reduced cells holds the {species} of "
+            f"{structure.composition.formula} as whole atoms: take a smaller parent."
+        )
+    return whole
 
 
 def _symmetrized(framework: Structure, tolerance: float) -> tuple[Structure, str, int] | None:
@@ -156,15 +163,18 @@ def ordered_host(structure: Structure) -> Host:
     )
 
 
-def _host(reduced: Structure, species: str, per_atom: float, symbol: str, tolerance: float) -> Host:
-    """Return the host with a whole number of atoms to insert, repeated where the cell needs it."""
+def _host(
+    reduced: Structure, species: str, per_atom: Fraction, symbol: str, tolerance: float
+) -> Host | None:
+    """Return the smallest multiple of the cell that takes whole atoms; None if it is too large."""
     from vitrion.generation.diffusion.dataset import niggli
 
     wanted = per_atom * len(reduced)
-    whole = round(wanted * 120)
-    repeat = 120 // gcd(whole, 120)  # smallest multiple of the cell that holds whole atoms
+    repeat = wanted.denominator
+    if repeat > MOST_CELLS:
+        return None
     filled = niggli(_repeated(reduced, repeat))
-    return Host(filled, {species: round(wanted * repeat)}, symbol, tolerance)
+    return Host(filled, {species: wanted.numerator}, symbol, tolerance)
 
 
 def _repeated(structure: Structure, times: int) -> Structure:
