@@ -1,0 +1,46 @@
+"""Which documents a report shows, and which of their energies may be subtracted."""
+
+import pytest
+
+from vitrion.report.comparison import compare
+from vitrion.report.material import MaterialReport
+
+
+def test_a_landscape_stands_beside_the_hosts_that_it_joins(reports):
+    """Of five glasses the last three, which are as many as the landscape has."""
+    glass = reports[1]
+    earlier = [
+        document.model_copy(update={"last_updated": document.last_updated.replace(year=year)})
+        for document, year in zip(glass.defects, (2001, 2002), strict=False)
+    ]
+    report = MaterialReport.from_documents([*glass.documents, *earlier])
+    assert report.landscape.n_replicas == 3
+    assert [id(document) for document in report.defects] == [id(d) for d in glass.defects]
+    assert {id(document) for document in report.older} == {id(d) for d in earlier}
+
+
+def test_energies_of_different_potentials_have_no_difference(reports):
+    """Each potential has a zero of energy of its own."""
+    spec = reports[0].conductivity.provenance.potential
+    other = spec.model_copy(update={"sha256": "0" * 64})
+
+    def made_with(potential, documents):
+        return MaterialReport.from_documents(
+            document.model_copy(
+                update={
+                    "provenance": document.provenance.model_copy(update={"potential": potential})
+                }
+            )
+            for document in documents
+        )
+
+    crystal = made_with(spec, [reports[0].polymorphs])
+    row, apart = (
+        next(row for row in compare(crystal, glass) if row.unit == "eV/atom")
+        for glass in (made_with(potential, reports[1].glasses) for potential in (spec, other))
+    )
+    lowest = reports[0].polymorphs.polymorphs[0].energy_per_atom_eV
+    mean = sum(glass.energy_eV_per_atom for glass in reports[1].glasses) / 2
+    assert row.change.value == pytest.approx(mean - lowest)
+    assert apart.change is None
+    assert (apart.first, apart.second) == (row.first, row.second)
