@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.io import read
 from jobflow import run_locally
 from monty.json import MontyDecoder, MontyEncoder
@@ -13,7 +14,7 @@ from vitrion.errors import InputError
 from vitrion.potentials import force_field
 from vitrion.potentials.distill.active import ActiveSettings
 from vitrion.potentials.distill.architecture import Architecture
-from vitrion.potentials.distill.dataset import write_frames
+from vitrion.potentials.distill.dataset import split, write_frames
 from vitrion.potentials.distill.labelling import Teacher
 from vitrion.potentials.distill.makers import (
     CollectMaker,
@@ -64,6 +65,24 @@ def test_flow_has_its_stages_and_survives_serialization(tmp_path):
     assert again.label_maker.teacher == TEACHER
     with pytest.raises(InputError, match="negative"):
         DistillMaker(rounds=-1).make(str(tmp_path))
+
+
+def test_errors_are_those_of_frames_that_no_phase_was_trained_on(tmp_path):
+    rng = np.random.default_rng(0)
+    frames = [Atoms("LiF", rng.random((2, 3))) for _ in range(2000)]
+    for index, frame in enumerate(frames):
+        frame.info["index"] = index
+    for phases in (DistillMaker().phases, ()):
+        maker = DistillMaker(phases=phases)
+        *trainings, final = (
+            job for job in maker.make(str(tmp_path)).jobs if job.name in ("train", "release")
+        )
+        _, kept_out = split(frames, final.function_args[4])
+        judged = {frame.info["index"] for frame in kept_out}
+        assert len(judged) > 50
+        for job in trainings:
+            trained_on, _ = split(frames, job.maker.settings.validation_fraction)
+            assert judged.isdisjoint(frame.info["index"] for frame in trained_on)
 
 
 @pytest.mark.slow

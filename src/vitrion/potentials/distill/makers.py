@@ -450,7 +450,7 @@ class DistillMaker(Maker):
             newest.output["checkpoint"],
             [entry.output for entry in labels],
             self.train_maker.architecture.model_dump(mode="json"),
-            self.train_maker.settings.validation_fraction,
+            self._never_trained_on(),
             self._card(),
         )
         return Flow([*jobs, final], output=final.output, name=self.name)
@@ -463,6 +463,11 @@ class DistillMaker(Maker):
             chemistry=maker.chemistry or rounds.chemistry,
             crystals=rounds.crystals if maker.crystals is None else maker.crystals,
         )
+
+    def _never_trained_on(self) -> float:
+        """Return the smallest fraction that a phase keeps out: those frames all phases keep out."""
+        phases = (self.train_maker.settings, *self.phases)
+        return min(phase.validation_fraction for phase in phases)
 
     def _train(
         self,
