@@ -35,6 +35,42 @@ def test_balanced_compositions_pass_and_others_are_refused():
         check_charge_balance(parse_composition("LiPO2F3"), allow_unbalanced=True)
 
 
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "Li1.3Al0.3Ti1.7P3O12",
+        "Na2.88Sb0.88W0.12S4",
+        "Li9.54Si1.74P1.44S11.7Cl0.3",
+        "Li6.4La3Zr1.4Ta0.6O12",
+        "Fe3O4",
+        "Li2.36Al0.21PO4",  # as rounded: one charge is missing in 757 atoms
+    ],
+)
+def test_doped_electrolytes_and_mixed_valence_balance(formula):
+    check_charge_balance(parse_composition(formula))
+
+
+@pytest.mark.parametrize(
+    "formula", ["LiPO2F3", "LiCl2", "LiCl3", "Li2PO4Cl", "LiP5O14", "Li71P24O96", "LiAlF2"]
+)
+def test_what_no_states_balance_is_refused(formula):
+    with pytest.raises(InputError, match="balance"):
+        check_charge_balance(parse_composition(formula))
+
+
+@pytest.mark.parametrize(
+    "formula", ["LiPO2F2", "LiPS4", "NH4NO3", "Li2B6H6", "Mn3O4", "LiHe", "N2O"]
+)
+def test_balance_agrees_with_the_enumeration_of_all_states(formula):
+    composition = parse_composition(formula)
+    try:
+        check_charge_balance(composition)
+        balanced = True
+    except InputError:
+        balanced = False
+    assert balanced == bool(composition.oxi_state_guesses())
+
+
 def test_mobile_species():
     assert default_mobile_species(parse_composition("LiPO2F2")) == "Li"
     assert default_mobile_species(parse_composition("Na3PS4")) == "Na"

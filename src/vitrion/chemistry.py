@@ -19,6 +19,10 @@ MOBILE_CHARGES = {"Li": 1, "Na": 1, "K": 1, "Ag": 1, "Cu": 1, "Mg": 2, "Ca": 2, 
 CATION_CHARGES = MOBILE_CHARGES | {"Rb": 1, "Cs": 1, "Sr": 2, "Ba": 2, "Be": 2}
 ANION_CHARGES = {"F": -1, "Cl": -1, "Br": -1, "I": -1, "O": -2, "S": -2}
 
+ROUNDING_CHARGE_PER_ATOM = 0.0025
+"""Charge in e that fractions rounded to two decimals may leave, as in Li2.36Al0.21PO4; formulas of
+fewer than 400 atoms have to balance exactly."""
+
 KNOWN_POLYANIONS = {
     "PO2F2": -1,
     "PO3F": -2,
@@ -128,12 +132,47 @@ def check_charge_balance(composition: Composition, *, allow_unbalanced: bool = F
     """
     if all(element.is_metal for element in composition):
         return
-    if composition.oxi_state_guesses():
+    amounts = _whole_amounts(composition)
+    if _usual_states_balance(amounts):
         return
     message = f"No known oxidation states balance {plain_formula(composition)}"
     if not allow_unbalanced:
         raise InputError(f"{message}: check the formula, or allow unbalanced compositions.")
     warnings.warn(f"{message}.", stacklevel=2)
+
+
+def _whole_amounts(composition: Composition) -> dict[str, int]:
+    return {el.symbol: round(n) for el, n in composition.items()}
+
+
+@lru_cache(maxsize=256)
+def _usual_states(symbol: str) -> tuple[int, ...]:
+    """Return the oxidation states found in crystals, as pymatgen's own guesses take them."""
+    from pymatgen.core import Element
+
+    element = Element(symbol)
+    return tuple(element.icsd_oxidation_states or element.common_oxidation_states)
+
+
+def _usual_states_balance(amounts: dict[str, int]) -> bool:
+    """Whether the atoms, each in any usual state, can carry no charge together.
+
+    The charges that can be reached are the bits of one integer, shifted atom by atom: the effort
+    grows with the square of the number of atoms, whereas the combinations of states explode.
+    """
+    reached, lowest = 1, 0
+    for symbol, n in amounts.items():
+        states = _usual_states(symbol)
+        if not states:
+            return False
+        low = min(states)
+        lowest += n * low
+        for _ in range(n):
+            previous, reached = reached, 0
+            for state in states:
+                reached |= previous << (state - low)
+    slack = int(ROUNDING_CHARGE_PER_ATOM * sum(amounts.values()))
+    return any(k >= 0 and reached >> k & 1 for k in range(-lowest - slack, -lowest + slack + 1))
 
 
 def default_mobile_species(composition: Composition) -> str:
