@@ -1,4 +1,5 @@
 import pytest
+from pymatgen.core import Composition
 
 from vitrion.chemistry import (
     KNOWN_POLYANIONS,
@@ -89,6 +90,13 @@ def test_mobile_species():
         ("Li4P2O7", {"Li": 4, "P2O7": 1}),
         ("Li10GeP2S12", {"Li": 10, "GeS4": 1, "PS4": 2}),
         ("Li6PS5Cl", {"Li": 6, "PS4": 1, "S": 1, "Cl": 1}),
+        ("Li7P3S11", {"Li": 7, "PS4": 1, "P2S7": 1}),
+        ("Li3AlF6", {"Li": 3, "Al": 1, "F": 6}),
+        ("Li4P2S6", {"Li": 4, "P2S6": 1}),
+        ("Na4P2S6", {"Na": 4, "P2S6": 1}),
+        ("Li4PO4F", {"Li": 4, "PO4": 1, "F": 1}),
+        ("Li5P3O9F2", {"Li": 5, "PO3F": 2, "PO3": 1}),
+        ("Li9.81Sn0.81P2.19S12", {"Li": 327, "PS4": 73, "SnS4": 27}),
     ],
 )
 def test_whole_ions(formula, ions):
@@ -96,10 +104,12 @@ def test_whole_ions(formula, ions):
     assert found is not None
     assert found.ions == ions
     assert sum(found.charges[ion] * n for ion, n in found.ions.items()) == 0
+    whole = sum((Composition(ion) * n for ion, n in found.ions.items()), Composition())
+    assert whole == parse_composition(formula) * found.formula_units
     assert found.has_polyanions == any(ion in KNOWN_POLYANIONS for ion in ions)
 
 
-@pytest.mark.parametrize("formula", ["SiO2", "P2O5", "LiAl"])
+@pytest.mark.parametrize("formula", ["SiO2", "P2O5", "LiAl", "Li2SO2"])
 def test_no_ions_where_there_are_none(formula):
     assert decompose_into_ions(parse_composition(formula)) is None
 
