@@ -85,6 +85,8 @@ def search(
     console.print(polymorph_table(document, SHOWN))
     if document.stability is not None:
         console.print(stability_line(document.stability), highlight=False, soft_wrap=True)
+    for remark in document.remarks:
+        console.print(remark, highlight=False, soft_wrap=True)
     where = f"document in {folder}"
     if output is not None:
         for rank, crystal in enumerate(document.polymorphs, start=1):
