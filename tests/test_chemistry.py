@@ -44,6 +44,14 @@ def test_balanced_compositions_pass_and_others_are_refused():
         "Li9.54Si1.74P1.44S11.7Cl0.3",
         "Li6.4La3Zr1.4Ta0.6O12",
         "Fe3O4",
+        "LiClO4",
+        "KClO3",
+        "NaIO4",
+        "Li2O2",
+        "BaO2",
+        "Li2B12H12",
+        "Na2B12H12",
+        "Li4P2S6",
         "Li2.36Al0.21PO4",  # as rounded: one charge is missing in 757 atoms
     ],
 )
@@ -52,7 +60,18 @@ def test_doped_electrolytes_and_mixed_valence_balance(formula):
 
 
 @pytest.mark.parametrize(
-    "formula", ["LiPO2F3", "LiCl2", "LiCl3", "Li2PO4Cl", "LiP5O14", "Li71P24O96", "LiAlF2"]
+    "formula",
+    [
+        "LiPO2F3",
+        "LiCl2",
+        "LiCl3",
+        "Li2PO4Cl",
+        "LiP5O14",
+        "Li71P24O96",
+        "LiAlF2",
+        "LiClO5",
+        "Li5PO6",
+    ],
 )
 def test_what_no_states_balance_is_refused(formula):
     with pytest.raises(InputError, match="balance"):
@@ -93,6 +112,11 @@ def test_mobile_species():
         ("Li7P3S11", {"Li": 7, "PS4": 1, "P2S7": 1}),
         ("Li3AlF6", {"Li": 3, "Al": 1, "F": 6}),
         ("Li4P2S6", {"Li": 4, "P2S6": 1}),
+        ("LiClO4", {"Li": 1, "ClO4": 1}),
+        ("Li2O2", {"Li": 2, "O2": 1}),
+        ("Li2O", {"Li": 2, "O": 1}),
+        ("Li2B12H12", {"Li": 2, "B12H12": 1}),
+        ("Na2B10H10", {"Na": 2, "B10H10": 1}),
         ("Na4P2S6", {"Na": 4, "P2S6": 1}),
         ("Li4PO4F", {"Li": 4, "PO4": 1, "F": 1}),
         ("Li5P3O9F2", {"Li": 5, "PO3F": 2, "PO3": 1}),
@@ -109,7 +133,7 @@ def test_whole_ions(formula, ions):
     assert found.has_polyanions == any(ion in KNOWN_POLYANIONS for ion in ions)
 
 
-@pytest.mark.parametrize("formula", ["SiO2", "P2O5", "LiAl", "Li2SO2"])
+@pytest.mark.parametrize("formula", ["SiO2", "P2O5", "LiAl", "Li2SO2", "CuO", "Li5PO6", "LiO2"])
 def test_no_ions_where_there_are_none(formula):
     assert decompose_into_ions(parse_composition(formula)) is None
 

@@ -46,8 +46,11 @@ KNOWN_POLYANIONS = {
     "SnS4": -4,
     "SiS4": -4,
     "OH": -1,
+    "O2": -2,
+    "B10H10": -2,
+    "B12H12": -2,
 }
-"""Polyanions of common salts with their charge, by formula."""
+"""Polyanions of common salts with their charge, by formula; O2 is the peroxide ion."""
 
 _ION_CHARGES = CATION_CHARGES | ANION_CHARGES | KNOWN_POLYANIONS
 
@@ -128,13 +131,15 @@ def check_charge_balance(composition: Composition, *, allow_unbalanced: bool = F
     Raises
     ------
     InputError
-        If no set of known oxidation states adds up to zero and ``allow_unbalanced`` is not set;
-        elements and alloys of metals carry no such demand.
+        If neither usual oxidation states nor known ions add up to zero and ``allow_unbalanced`` is
+        not set; elements and alloys of metals carry no such demand.
     """
     if all(element.is_metal for element in composition):
         return
     amounts = _whole_amounts(composition)
-    if _usual_states_balance(amounts):
+    if _usual_states_balance(amounts) or _is_halogenate(amounts):
+        return
+    if decompose_into_ions(composition) is not None:
         return
     message = f"No known oxidation states balance {plain_formula(composition)}"
     if not allow_unbalanced:
@@ -174,6 +179,20 @@ def _usual_states_balance(amounts: dict[str, int]) -> bool:
                 reached |= previous << (state - low)
     slack = int(ROUNDING_CHARGE_PER_ATOM * sum(amounts.values()))
     return any(k >= 0 and reached >> k & 1 for k in range(-lowest - slack, -lowest + slack + 1))
+
+
+def _is_halogenate(amounts: dict[str, int]) -> bool:
+    """Whether this is a salt of XO-, XO2-, XO3- or XO4-: nowhere else are halogens as positive.
+
+    With the states 1 to 7 open to halogens everywhere, Li2PO4Cl would balance, too.
+    """
+    halogens = [symbol for symbol in ("Cl", "Br", "I") if symbol in amounts]
+    cations = {symbol: n for symbol, n in amounts.items() if symbol not in (*halogens, "O")}
+    if len(halogens) != 1 or not all(symbol in CATION_CHARGES for symbol in cations):
+        return False
+    ions = amounts[halogens[0]]
+    charge = sum(CATION_CHARGES[symbol] * n for symbol, n in cations.items())
+    return charge == ions and amounts.get("O", 0) in (ions, 2 * ions, 3 * ions, 4 * ions)
 
 
 def default_mobile_species(composition: Composition) -> str:
@@ -287,9 +306,18 @@ def _possible_ions(amounts: dict[str, int]) -> dict[str, dict[str, int]]:
     """Return the ions that fit into the amounts, and the atoms of each."""
     ions = {s: {s: 1} for s in amounts if s in CATION_CHARGES or s in ANION_CHARGES}
     for formula, parts in _polyanion_parts().items():
+        if formula == "O2" and not _may_be_peroxide(amounts):
+            continue
         if all(amounts.get(symbol, 0) >= n for symbol, n in parts.items()):
             ions[formula] = parts
     return ions
+
+
+def _may_be_peroxide(amounts: dict[str, int]) -> bool:
+    """Whether oxygen is alone with alkali and alkaline earth metals: CuO is no peroxide."""
+    from pymatgen.core import Element
+
+    return all(s == "O" or (Element(s).block == "s" and s != "H") for s in amounts)
 
 
 @lru_cache(maxsize=1)

@@ -83,6 +83,24 @@ def test_hypothiodiphosphate_is_ethane_like_and_staggered():
     np.testing.assert_allclose(gaps.min(axis=1), 60, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("formula", "n_bonds", "width"),
+    [("B12H12", 30, 2 * 1.693), ("B10H10", 24, 3.73)],  # deltahedra: 3 n - 6 edges
+)
+def test_cages_of_boron_are_closed_and_their_hydrogen_is_outside(formula, n_bonds, width):
+    ion = known_ion(formula)
+    half = len(ion) // 2
+    boron = distances(ion.positions[:half])
+    assert np.sum(np.triu((boron > 1.65) & (boron < 1.9))) == n_bonds
+    assert boron.max() == pytest.approx(width, abs=0.01)
+    assert boron[boron > 0].min() > 1.65
+    to_boron = distances(ion.positions)[half:, :half]
+    np.testing.assert_allclose(to_boron.min(axis=1), 1.20, atol=1e-9)
+    assert np.sum(to_boron < 2.0) == half
+    hydrogen = distances(ion.positions[half:])
+    assert hydrogen[hydrogen > 0].min() > 2.3
+
+
 def test_ions_of_a_crystal_are_taken_whole_across_the_faces_of_its_cell():
     anion = known_ion("PO2F2")
     lattice = Lattice.from_parameters(6.0, 6.4, 7.1, 85, 98, 103)

@@ -50,6 +50,12 @@ DIRECTLY_BOUND = {"P2S6": ("P", "S", 2.03, 2.22)}
 """Ethane-like staggered pairs: center, ligand, center-ligand and center-center bond in A."""
 
 
+PEROXIDE_BOND = 1.54
+CAGE_BONDS = {"B12H12": (1.78, 1.20), "B10H10": (1.83, 1.82, 1.70, 1.20)}
+"""B-B and B-H bonds in A of the icosahedron; of the square antiprism with two caps: within a
+square, between the squares, to a cap, B-H."""
+
+
 @dataclass(frozen=True)
 class Ion:
     """A rigid ion or molecule.
@@ -105,6 +111,10 @@ def known_ion(formula: str) -> Ion:
         symbols, positions = _bridged(*BRIDGED[formula])
     elif formula in DIRECTLY_BOUND:
         symbols, positions = _directly_bound(*DIRECTLY_BOUND[formula])
+    elif formula in CAGE_BONDS:
+        symbols, positions = _cage(formula)
+    elif formula == "O2":
+        symbols, positions = ("O", "O"), PEROXIDE_BOND * np.array([[0, 0, 0], [0, 0, 1.0]])
     elif Element.is_valid_symbol(formula):
         symbols, positions = (formula,), np.zeros((1, 3))
     else:
@@ -269,3 +279,28 @@ def _bridged(
         symbols += [center] + [ligand] * 3
         positions += list(local @ rotation.T)
     return tuple(symbols), np.array(positions)
+
+
+def _cage(formula: str) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Build a cage of boron about the origin; hydrogen points outward."""
+    *bonds, outward = CAGE_BONDS[formula]
+    boron = _icosahedron(*bonds) if formula == "B12H12" else _capped_antiprism(*bonds)
+    hydrogen = boron * (1 + outward / np.linalg.norm(boron, axis=1, keepdims=True))
+    return ("B",) * len(boron) + ("H",) * len(boron), np.vstack([boron, hydrogen])
+
+
+def _icosahedron(edge: float) -> NDArray[np.float64]:
+    golden = (1 + np.sqrt(5)) / 2
+    corners = np.array([[0, a, b * golden] for a in (1, -1) for b in (1, -1)])
+    return edge / 2 * np.vstack([np.roll(corners, turn, axis=1) for turn in range(3)])
+
+
+def _capped_antiprism(square: float, between: float, cap: float) -> NDArray[np.float64]:
+    radius = square / np.sqrt(2)
+    half = np.sqrt(between**2 - (2 * radius * np.sin(np.pi / 8)) ** 2) / 2
+    corners = []
+    for sign in (1, -1):
+        angles = np.pi / 2 * np.arange(4) + (np.pi / 4 if sign > 0 else 0.0)
+        corners += [[radius * np.cos(a), radius * np.sin(a), sign * half] for a in angles]
+        corners.append([0.0, 0.0, sign * (half + np.sqrt(cap**2 - radius**2))])
+    return np.array(corners)
