@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from vitrion.chemistry import bonds_covalently, electronegativity
+from vitrion.chemistry import (
+    ANION_CHARGES,
+    ROUNDING_CHARGE_PER_ATOM,
+    bonds_covalently,
+    electronegativity,
+)
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,7 +43,12 @@ CATION_VOLUMES_A3 = {
 """Volume increments of ionic crystals, chosen so that densities measured at room temperature (CRC
 Handbook of Chemistry and Physics, "Physical constants of inorganic compounds") of salts from LiF to
 Li3PS4 come out within 20 % (a test holds the list). The center of a polyanion takes no room of its
-own; cations not named here take 4 A3."""
+own; cations not named here take 4 A3, and so do protons."""
+
+CAGE_BORON_VOLUME_A3 = 5.0
+"""Room of boron in the cage of a closo-borate, which is empty inside."""
+
+_CHARGES = ANION_CHARGES | {"Se": -2, "Te": -2, "N": -3, "H": -1}
 
 
 def crystal_volume_per_atom(composition: Composition) -> float:
@@ -62,24 +73,51 @@ def crystal_volume_per_atom(composition: Composition) -> float:
     if not anions:
         volume = sum(n * _elemental_volume(symbol) for symbol, n in amounts.items())
     else:
-        volume = sum(n * _increment(symbol, symbol in anions) for symbol, n in amounts.items())
+        volume = sum(n * _increment(symbol, amounts, anions) for symbol, n in amounts.items())
     return volume / sum(amounts.values())
 
 
 def _anions(amounts: dict[str, float]) -> set[str]:
-    """Return the elements that fill the volume: S in Li3PS4 but not in Li2SO4."""
-    molecular = sorted(filter(bonds_covalently, amounts), key=electronegativity)
-    anions = {symbol for symbol in molecular if symbol in ANION_VOLUMES_A3}
-    heavy = [symbol for symbol in molecular if symbol != "H"]
-    if len(heavy) > 1 and heavy[0] in anions:
-        anions.discard(heavy[0])  # the center of an oxyanion: S, N, Cl
-    return anions
+    """Return the elements that fill the volume: S in Li3PS4 and in Ag3SI but not in Li2SO4.
+
+    The least electronegative ones are taken for centers of oxyanions until the charges balance.
+    """
+    candidates = sorted((s for s in amounts if s in ANION_VOLUMES_A3), key=electronegativity)
+    for k in range(len(candidates)):
+        if _balance(amounts, set(candidates[k:])):
+            return set(candidates[k:])
+    return set(candidates)
 
 
-def _increment(symbol: str, is_anion: bool) -> float:
-    if is_anion:
+def _balance(amounts: dict[str, float], anions: set[str]) -> bool:
+    """Whether positive states of the others can make up for the anions; their mean may be any."""
+    negative = sum(n * _CHARGES[symbol] for symbol, n in amounts.items() if symbol in anions)
+    least = most = 0.0
+    for symbol, n in amounts.items():
+        if symbol not in anions:
+            low, high = _positive_states(symbol)
+            least, most = least + n * low, most + n * high
+    slack = ROUNDING_CHARGE_PER_ATOM * sum(amounts.values())
+    return least - slack <= -negative <= most + slack
+
+
+@lru_cache(maxsize=256)
+def _positive_states(symbol: str) -> tuple[int, int]:
+    """Return the lowest and the highest positive oxidation state; 0 where there is none."""
+    from pymatgen.core import Element
+
+    element = Element(symbol)
+    states = {*element.icsd_oxidation_states, *element.oxidation_states}
+    positive = [state for state in states if state > 0]
+    return min(positive, default=0), max(positive, default=0)
+
+
+def _increment(symbol: str, amounts: dict[str, float], anions: set[str]) -> float:
+    if symbol in anions:
         return ANION_VOLUMES_A3[symbol]
-    if bonds_covalently(symbol):
+    if symbol == "B" and "H" in anions and amounts["H"] < 2 * amounts["B"]:
+        return CAGE_BORON_VOLUME_A3
+    if bonds_covalently(symbol) and symbol != "H":
         return 0.0
     return CATION_VOLUMES_A3.get(symbol, 4.0)
 

@@ -30,6 +30,9 @@ DENSITIES = {  # g/cm3 of the crystals at room temperature
     "Li2S": 1.64, "Li3PS4": 1.87, "NaF": 2.78, "NaCl": 2.17, "Na2CO3": 2.54, "Na3PO4": 2.54,
     "KF": 2.48, "KCl": 1.99, "MgO": 3.60, "MgF2": 3.15, "CaF2": 3.18, "CaO": 3.34, "SiO2": 2.65,
     "P2O5": 2.39, "LiPO3": 2.46, "Li4P2O7": 2.35, "Li2SiO3": 2.52, "AlF3": 3.10,
+    "Li3OCl": 2.01, "Li3OBr": 2.98, "Ag3SI": 6.81, "LiNbOCl4": 2.78, "LaOCl": 5.4, "CuSO4": 3.60,
+    "RbAg4I5": 5.39, "Li6PS5Cl": 1.86, "KClO3": 2.32, "Li2O2": 2.31, "LiOH": 1.46, "KH2PO4": 2.34,
+    "Li2B12H12": 1.18, "Na2B12H12": 1.19,
 }  # fmt: skip
 
 
@@ -65,6 +68,12 @@ def test_contacts_density_and_ions_of_a_packed_cell(formula):
     # packmol was given these contacts, scaled by 0.75 at the very least
     assert np.all(separation.min(axis=0) > 0.74 * (radii[:, None] + radii))
     assert separation.min() > 1.5
+
+
+@pytest.mark.parametrize("formula", ["Na2B12H12", "Na2B10H10"])
+def test_cages_of_boron_are_packed_whole(formula):
+    cell = pack(formula, n_atoms=80, seed=3)
+    assert cell.ion_counts() == {"Na": 8, formula.removeprefix("Na2"): 4}
 
 
 def test_packed_ions_keep_their_bond_lengths_and_angles():
