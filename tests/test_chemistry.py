@@ -94,6 +94,10 @@ def test_balance_agrees_with_the_enumeration_of_all_states(formula):
 def test_mobile_species():
     assert default_mobile_species(parse_composition("LiPO2F2")) == "Li"
     assert default_mobile_species(parse_composition("Na3PS4")) == "Na"
+    for formula, mobile in {"KAg4I5": "Ag", "KCu2I3": "Cu", "RbAg4I5": "Ag", "KPF6": "K"}.items():
+        assert default_mobile_species(parse_composition(formula)) == mobile
+    for formula, mobile in {"LiAgF2": "Li", "NaAg2I3": "Na", "LiNaKF3": "Li"}.items():
+        assert default_mobile_species(parse_composition(formula)) == mobile
     with pytest.raises(InputError, match="mobile"):
         default_mobile_species(parse_composition("SiO2"))
 

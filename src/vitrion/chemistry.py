@@ -12,8 +12,9 @@ from vitrion.errors import InputError
 if TYPE_CHECKING:
     from pymatgen.core import Composition
 
-MOBILE_CHARGES = {"Li": 1, "Na": 1, "K": 1, "Ag": 1, "Cu": 1, "Mg": 2, "Ca": 2, "Zn": 2, "Al": 3}
-"""Charge of the cations that commonly move, in the order in which one is taken by default."""
+MOBILE_CHARGES = {"Li": 1, "Na": 1, "Ag": 1, "Cu": 1, "K": 1, "Mg": 2, "Ca": 2, "Zn": 2, "Al": 3}
+"""Charge of the cations that commonly move, in the order in which one is taken by default:
+in KAg4I5 silver moves, not potassium."""
 
 CATION_CHARGES = MOBILE_CHARGES | {"Rb": 1, "Cs": 1, "Sr": 2, "Ba": 2, "Be": 2}
 ANION_CHARGES = {"F": -1, "Cl": -1, "Br": -1, "I": -1, "O": -2, "S": -2}
