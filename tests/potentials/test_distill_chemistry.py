@@ -15,15 +15,7 @@ from vitrion.potentials.distill.active import ActiveSettings, student_of
 from vitrion.potentials.distill.architecture import Architecture
 from vitrion.potentials.distill.dataset import read_frames, read_labelled
 from vitrion.potentials.distill.labelling import Teacher
-from vitrion.potentials.distill.makers import (
-    CollectMaker,
-    DistillMaker,
-    LabelMaker,
-    SeedMaker,
-    SupplementMaker,
-    TrainMaker,
-    ase_cells,
-)
+from vitrion.potentials.distill.makers import DistillMaker, LabelMaker, TrainMaker
 from vitrion.potentials.distill.packing import pack
 from vitrion.potentials.distill.recipe import (
     ARCHITECTURE,
@@ -33,6 +25,7 @@ from vitrion.potentials.distill.recipe import (
     defect_crystals,
     supplement_settings,
 )
+from vitrion.potentials.distill.samplers import CollectMaker, SeedMaker, SupplementMaker, ase_cells
 from vitrion.potentials.distill.sampling import Chemistry, DynamicsSettings, Mixture, collapsed
 from vitrion.potentials.distill.training import TrainingSettings
 
@@ -59,7 +52,7 @@ def chemistry(example):
 
 
 def run(job):
-    return run_locally(job, ensure_success=True)[job.uuid][1].output
+    return run_locally(job, ensure_success=True, raise_immediately=True)[job.uuid][1].output
 
 
 @pytest.mark.parametrize(
@@ -157,7 +150,13 @@ def test_guide_is_sampled_trained_and_explored(chemistry, tmp_path):
         runs=2, frames_per_run=1, dynamics=DynamicsSettings(duration_ps=0.02, interval_fs=10)
     )
     collect = CollectMaker(chemistry=chemistry, settings=short, architecture=small)
-    run(collect.make(str(tmp_path / "round-001"), [trained, trained], 2))
+    for _ in range(2):
+        run(collect.make(str(tmp_path / "round-001"), [trained, trained], 2))
+    with pytest.raises(InputError, match="other settings"):
+        run(collect.make(str(tmp_path / "round-001"), [trained, trained], 3))
+    other = CollectMaker(settings=short, architecture=small)
+    with pytest.raises(InputError, match="other chemistry and crystals"):
+        run(other.make(str(tmp_path / "round-001"), [trained, trained], 2))
     for atoms in read_frames(tmp_path / "round-001" / "frames.xyz"):
         assert set(atoms.symbols) <= SODIUM
 

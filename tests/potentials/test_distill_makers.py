@@ -16,13 +16,8 @@ from vitrion.potentials.distill.active import ActiveSettings
 from vitrion.potentials.distill.architecture import Architecture
 from vitrion.potentials.distill.dataset import split, write_frames
 from vitrion.potentials.distill.labelling import Teacher
-from vitrion.potentials.distill.makers import (
-    CollectMaker,
-    DistillMaker,
-    LabelMaker,
-    SupplementMaker,
-    TrainMaker,
-)
+from vitrion.potentials.distill.makers import DistillMaker, LabelMaker, TrainMaker
+from vitrion.potentials.distill.samplers import CollectMaker, SupplementMaker
 from vitrion.potentials.distill.sampling import DynamicsSettings
 from vitrion.potentials.distill.supplement import SupplementSettings
 from vitrion.potentials.distill.training import TrainingSettings
@@ -42,6 +37,11 @@ def test_static_calculations_label_like_the_potential_itself(tmp_path):
     static = ForceFieldStaticMaker(**force_field("vitrion-lipof"))
     job = LabelMaker(static_maker=static).make(str(tmp_path))
     run_locally(job, root_dir=tmp_path, create_folders=True, ensure_success=True)
+    again = LabelMaker(static_maker=static).make(str(tmp_path))
+    responses = run_locally(again, root_dir=tmp_path, create_folders=True, ensure_success=True)
+    assert responses.keys() == {again.uuid}  # no calculation a second time
+    with pytest.raises(InputError, match="other teacher"):
+        run_locally(LabelMaker(teacher=TEACHER).make(str(tmp_path)), raise_immediately=True)
     labelled = read(tmp_path / "labelled.xyz", index=":", format="extxyz")
     calculator = student_calculator()
     for frame, label in zip(frames, labelled, strict=True):

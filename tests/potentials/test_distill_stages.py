@@ -55,7 +55,8 @@ def test_killed_labelling_goes_on(labelled, tmp_path):
     frames, full, done = labelled
     folder = tmp_path / "round"
     folder.mkdir()
-    shutil.copy(done / "frames.xyz", folder)
+    for name in ("frames.xyz", "labels.json"):
+        shutil.copy(done / name, folder)
     lines = (done / "labelled.xyz").read_text().splitlines(keepends=True)
     whole = len(frames[0]) + 2
     target = folder / "labelled.xyz"
@@ -98,7 +99,6 @@ def test_training_learns_and_goes_on(labelled, tmp_path):
     assert (tmp_path / "t" / "command.json").is_file()
 
 
-@pytest.mark.slow
 def test_fine_tuning_starts_from_the_foundation(labelled, tmp_path):
     _, frames, _ = labelled
     small = describe_model(load_student(student_path())) | {
@@ -120,6 +120,19 @@ def test_fine_tuning_starts_from_the_foundation(labelled, tmp_path):
     after = tuned.state_dict()["interactions.0.linear_up.weight"].to(before.dtype)
     change = (after - before).abs().max()
     assert 0 < change < 0.2 * before.abs().max()
+    content = path.read_bytes()
+    log = (tmp_path / "t" / "train.log").read_bytes()
+    fine_tune(frames, tmp_path / "t", tmp_path / "foundation.model", settings)
+    assert (tmp_path / "t" / "train.log").read_bytes() == log  # finished: nothing was run
+    shorter = settings.model_copy(update={"epochs": 1})
+    for labels, name, phase, what in (
+        (frames, "foundation.model", shorter, "settings"),
+        (frames, "other.model", settings, "foundation"),
+        (frames[:-1], "foundation.model", settings, "labels"),
+    ):
+        with pytest.raises(InputError, match=rf"student\.model was made with other {what}:"):
+            fine_tune(labels, tmp_path / "t", tmp_path / name, phase)
+    assert path.read_bytes() == content
 
 
 def test_failing_training_is_reported(labelled, tmp_path):

@@ -16,11 +16,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.distill import label_program
 from vitrion.potentials.distill.dataset import read_labelled, write_frames
+from vitrion.potentials.distill.origin import claim, digest_of_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ase import Atoms
+
+
+LABELS = "labels.json"
+"""Name of the record of who labelled which frames of a directory."""
 
 
 class Teacher(BaseModel):
@@ -61,7 +66,8 @@ def label(frames: Sequence[Atoms], teacher: Teacher, directory: Path) -> list[At
     teacher
         Who labels.
     directory
-        Keeps ``frames.xyz``, ``labelled.xyz`` and ``label.log``.
+        Keeps ``frames.xyz``, ``labelled.xyz``, ``label.log`` and, in ``labels.json``, who labelled
+        which frames.
 
     Returns
     -------
@@ -71,7 +77,8 @@ def label(frames: Sequence[Atoms], teacher: Teacher, directory: Path) -> list[At
     Raises
     ------
     InputError
-        If there are no frames, the directory holds other ones, or the interpreter does not exist.
+        If there are no frames, the directory holds labels of other ones or by another teacher, or
+        the interpreter does not exist.
     SimulationError
         If the teacher fails; its last words are in the message.
     """
@@ -82,9 +89,12 @@ def label(frames: Sequence[Atoms], teacher: Teacher, directory: Path) -> list[At
     directory.mkdir(parents=True, exist_ok=True)
     source, target = directory / "frames.xyz", directory / "labelled.xyz"
     partial = write_frames(directory / "frames.new.xyz", frames)
-    if source.exists() and target.exists() and source.read_bytes() != partial.read_bytes():
+    origin = {"frames": digest_of_files(partial), "teacher": teacher.model_dump(mode="json")}
+    try:
+        claim(directory / LABELS, origin, [target])
+    except InputError:
         partial.unlink()
-        raise InputError(f"{directory} holds labels of other frames: name another directory.")
+        raise
     partial.replace(source)
     run_checked(teacher.command(source, target), directory / "label.log")
     return read_labelled([target])

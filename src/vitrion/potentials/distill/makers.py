@@ -1,26 +1,24 @@
 """Makers around the stages of distillation: label, train, collect, release, and all of them.
 
 Frames travel as files in a directory that the user names, because a killed stage finds there what
-it has done; the database holds paths, counts and hashes.
+it has done; the database holds paths, counts and hashes. A record beside the files says what they
+were made of: a stage refuses those that it would make otherwise, and overwrites none.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from jobflow import Flow, Job, Maker, Response, job
+from monty.json import MontyEncoder
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from vitrion.errors import InputError
-from vitrion.potentials.distill.active import (
-    ActiveSettings,
-    collect_round,
-    keep,
-    student_of,
-)
+from vitrion.potentials.distill.active import keep
 from vitrion.potentials.distill.architecture import Architecture
 from vitrion.potentials.distill.checkpoints import load_checkpoint
 from vitrion.potentials.distill.dataset import (
@@ -33,25 +31,13 @@ from vitrion.potentials.distill.dataset import (
     within,
     write_frames,
 )
-from vitrion.potentials.distill.labelling import Teacher, label
-from vitrion.potentials.distill.recipe import (
-    ARCHITECTURE,
-    CHEMISTRY,
-    PHASES,
-    crystal_cells,
-    defect_crystals,
-    seed_frames,
-    supplement_settings,
-)
+from vitrion.potentials.distill.labelling import LABELS, Teacher, label
+from vitrion.potentials.distill.origin import claim, digest_of_files
+from vitrion.potentials.distill.recipe import ARCHITECTURE, PHASES
 from vitrion.potentials.distill.release import release
-from vitrion.potentials.distill.sampling import Chemistry
-from vitrion.potentials.distill.supplement import SupplementSettings, supplement
+from vitrion.potentials.distill.samplers import CollectMaker, SeedMaker, SupplementMaker
 from vitrion.potentials.distill.training import TrainingSettings, fine_tune, train
 from vitrion.potentials.distill.validation import regime_errors
-
-if TYPE_CHECKING:
-    from ase import Atoms
-    from pymatgen.core import Structure
 
 # VASP writes stresses in kbar, compression positive.
 _EV_A3_PER_VASP_KBAR = -1 / 1602.1766208
@@ -89,6 +75,12 @@ class LabelMaker(Maker):
         frames = read_frames(folder / "frames.xyz")
         if self.static_maker is None:
             return {"directory": directory, "frames": len(label(frames, self.teacher, folder))}
+        target = folder / "labelled.xyz"
+        teacher = json.loads(json.dumps(self.static_maker, cls=MontyEncoder))
+        origin = {"frames": digest_of_files(folder / "frames.xyz"), "teacher": teacher}
+        claim(folder / LABELS, origin, [target])
+        if target.exists():
+            return {"directory": directory, "frames": len(frames)}
         adaptor = AseAtomsAdaptor()
         statics = [self.static_maker.make(adaptor.get_structure(frame)) for frame in frames]
         gather = gather_labels(directory, [static.output.output for static in statics])
@@ -146,18 +138,25 @@ class TrainMaker(Maker):
     def make(self, directory: str, labelled: list[dict[str, Any]], keep_as: str) -> dict[str, Any]:
         """Train in ``directory/student`` and keep the checkpoint as ``directory/<keep_as>``."""
         folder = Path(directory)
-        if (folder / keep_as).exists():
-            return {"checkpoint": str(folder / keep_as)}
+        kept = folder / keep_as
         sources = [Path(entry["directory"]) / "labelled.xyz" for entry in labelled]
         frames = read_labelled(sources)
+        origin = {
+            "settings": self.settings.model_dump(mode="json"),
+            "architecture": self.architecture.model_dump(mode="json"),
+            "labels": digest_of_files(*sources),
+        }
+        claim(kept.with_name(f"{keep_as}.json"), origin, [kept])
+        if kept.exists():
+            return {"checkpoint": str(kept)}
         checkpoint = train(
             frames,
             folder / f"student-{self.settings.seed}",
             self.settings,
             self.architecture,
         )
-        keep(checkpoint, folder / keep_as)
-        return {"checkpoint": str(folder / keep_as)}
+        keep(checkpoint, kept)
+        return {"checkpoint": str(kept)}
 
 
 @dataclass
@@ -190,159 +189,6 @@ class FineTuneMaker(Maker):
         frames = read_labelled([Path(entry["directory"]) / "labelled.xyz" for entry in labelled])
         folder = Path(directory) / "fine-tuned"
         return {"model": str(fine_tune(frames, folder, self.foundation, self.settings))}
-
-
-def ase_cells(crystals: dict[str, Structure]) -> dict[str, Atoms]:
-    """Return crystals as ASE has them.
-
-    Raises
-    ------
-    InputError
-        If a site is not occupied by one atom.
-    """
-    for name, structure in crystals.items():
-        if not structure.is_ordered:
-            raise InputError(f"The crystal {name} has partial occupancies: order it first.")
-    return {name: structure.to_ase_atoms(msonable=False) for name, structure in crystals.items()}
-
-
-@dataclass
-class SeedMaker(Maker):
-    """The first frames: strained, rattled crystals and packed ions.
-
-    Parameters
-    ----------
-    name : str
-        Name of the job.
-    chemistry : Chemistry or None
-        What to pack; None: that of the shipped student, in a flow that of its active rounds.
-    crystals : dict of Structure or None
-        Cells by name; None: the known crystals of the chemistry's elements, in a flow those of its
-        active rounds.
-    per_crystal, packed : int
-        Frames of each crystal, and of packed ions.
-    """
-
-    name: str = "seed frames"
-    chemistry: Chemistry | None = None
-    crystals: dict[str, Structure] | None = None
-    per_crystal: int = 8
-    packed: int = 110
-
-    def __post_init__(self) -> None:
-        """Accept the chemistry as a dictionary, as a serialized Maker has it."""
-        if self.chemistry is not None:
-            self.chemistry = Chemistry.model_validate(self.chemistry)
-
-    @job
-    def make(self, directory: str, seed: int) -> dict[str, Any]:
-        """Write the frames to ``directory/frames.xyz``."""
-        folder = Path(directory)
-        folder.mkdir(parents=True, exist_ok=True)
-        frames = seed_frames(
-            seed,
-            per_crystal=self.per_crystal,
-            packed=self.packed,
-            chemistry=self.chemistry or CHEMISTRY,
-            crystals=None if self.crystals is None else ase_cells(self.crystals),
-        )
-        write_frames(folder / "frames.xyz", frames)
-        return {"directory": directory, "frames": len(frames)}
-
-
-@dataclass
-class CollectMaker(Maker):
-    """Dynamics with the students of two rounds; keeps the frames they disagree on.
-
-    Parameters
-    ----------
-    name : str
-        Name of the job.
-    chemistry : Chemistry
-        What to start from.
-    crystals : dict of Structure or None
-        Cells by name; None: the known crystals of the chemistry's elements.
-    settings : ActiveSettings
-        Size of the round.
-    architecture : Architecture
-        Size of the students.
-    """
-
-    name: str = "collect"
-    chemistry: Chemistry = field(default_factory=lambda: CHEMISTRY)
-    settings: ActiveSettings = field(default_factory=ActiveSettings)
-    architecture: Architecture = field(default_factory=lambda: ARCHITECTURE)
-    crystals: dict[str, Structure] | None = None
-
-    def __post_init__(self) -> None:
-        """Accept settings as dictionaries, as a serialized Maker has them."""
-        self.chemistry = Chemistry.model_validate(self.chemistry)
-        self.settings = ActiveSettings.model_validate(self.settings)
-        self.architecture = Architecture.model_validate(self.architecture)
-
-    @job
-    def make(self, directory: str, checkpoints: list[str], seed: int) -> dict[str, Any]:
-        """Write the chosen frames to ``directory/frames.xyz``."""
-        members = [Path(checkpoint) for checkpoint in checkpoints]
-        folder = Path(directory)
-        given = self.crystals
-        crystals = crystal_cells(self.chemistry) if given is None else ase_cells(given)
-        frames = collect_round(
-            members, self.architecture, self.chemistry, crystals, self.settings, folder, seed
-        )
-        write_frames(folder / "frames.xyz", frames)
-        return {"directory": directory, "frames": len(frames)}
-
-
-@dataclass
-class SupplementMaker(Maker):
-    """Defects and other packings, sampled with a student: see ``distill.supplement``.
-
-    Parameters
-    ----------
-    name : str
-        Name of the job.
-    settings : SupplementSettings or None
-        What to sample; None: what follows from the chemistry.
-    architecture : Architecture
-        Size of the student.
-    chemistry : Chemistry or None
-        None: that of the shipped student, in a flow that of its active rounds.
-    crystals : dict of Structure or None
-        Cells by name, of which those with the mobile element get defects; None: the known crystals
-        of the chemistry's elements, in a flow those of its active rounds.
-    """
-
-    name: str = "supplement"
-    settings: SupplementSettings | None = None
-    architecture: Architecture = field(default_factory=lambda: ARCHITECTURE)
-    chemistry: Chemistry | None = None
-    crystals: dict[str, Structure] | None = None
-
-    def __post_init__(self) -> None:
-        """Accept settings as dictionaries, as a serialized Maker has them."""
-        if self.settings is not None:
-            self.settings = SupplementSettings.model_validate(self.settings)
-        if self.chemistry is not None:
-            self.chemistry = Chemistry.model_validate(self.chemistry)
-        self.architecture = Architecture.model_validate(self.architecture)
-
-    @job
-    def make(self, directory: str, checkpoint: str, seed: int) -> dict[str, Any]:
-        """Write the frames to ``directory/frames.xyz``."""
-        student = student_of(Path(checkpoint), self.architecture)
-        folder = Path(directory)
-        chemistry = self.chemistry or CHEMISTRY
-        settings = self.settings or supplement_settings(chemistry)
-        crystals = self._crystals(chemistry, settings.mobile)
-        frames = supplement(student, crystals, settings, folder / "families", seed)
-        write_frames(folder / "frames.xyz", frames)
-        return {"directory": directory, "frames": len(frames)}
-
-    def _crystals(self, chemistry: Chemistry, mobile: str) -> dict[str, Atoms]:
-        given = self.crystals
-        crystals = defect_crystals(chemistry) if given is None else ase_cells(given)
-        return {name: atoms for name, atoms in crystals.items() if mobile in atoms.symbols}
 
 
 @job(name="release")
@@ -419,7 +265,11 @@ class DistillMaker(Maker):
         self.phases = tuple(TrainingSettings.model_validate(phase) for phase in self.phases)
 
     def make(self, directory: str) -> Flow:
-        """Return the flow; everything is kept in ``directory``, which can be used again."""
+        """Return the flow; everything is kept in ``directory``.
+
+        The same flow can be run there again, to go on after an interruption; what another one has
+        made there is refused.
+        """
         if self.rounds < 0:
             raise InputError("The number of active rounds cannot be negative.")
         base = Path(directory).absolute()

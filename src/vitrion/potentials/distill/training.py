@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,11 +26,11 @@ from vitrion.potentials.distill.dataset import (
     write_frames,
 )
 from vitrion.potentials.distill.labelling import run_checked
+from vitrion.potentials.distill.origin import claim, digest_of_files, digest_of_labels
 from vitrion.potentials.imbalance import imbalance_energy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from ase import Atoms
 
@@ -85,7 +86,7 @@ def train(
         Keeps data, checkpoints, log, the exact command and the atomic energies, which are fitted
         at the first call and stay.
     settings
-        The phase. A repeated call with other settings or more frames starts a new one; with the
+        The phase. A repeated call with other settings, frames or labels starts a new one; with the
         same, it finishes what was killed.
     architecture
         Size of the student; the same in every call.
@@ -105,8 +106,8 @@ def train(
     settings = settings or TrainingSettings()
     architecture = (architecture or Architecture()).fitting({z for a in frames for z in a.numbers})
     frames = [without_imbalance(atoms, architecture) for atoms in frames]
-    energies, n_frames = _write_data(frames, directory, settings)
-    target, finished = _target_epoch(directory, settings, n_frames)
+    energies = _write_data(frames, directory, settings)
+    target, finished = _target_epoch(directory, settings)
     if finished and (checkpoint := latest_checkpoint(directory)) is not None:
         return checkpoint
     command = training_command(directory, settings, energies, target, architecture.mace_options())
@@ -132,7 +133,8 @@ def fine_tune(
     frames
         Labelled frames.
     directory
-        Keeps data, checkpoints, log and the exact command; a killed call goes on.
+        Keeps data, checkpoints, log and the exact command; a killed call goes on, a finished one
+        is not repeated.
     foundation
         Name that mace can download, or a file.
     settings
@@ -146,22 +148,39 @@ def fine_tune(
     Raises
     ------
     InputError
-        If no frames are left after filtering.
+        If no frames are left after filtering, or the directory holds a model that was tuned from
+        another foundation, with other settings, or on other labels.
     SimulationError
         If ``mace_run_train`` fails.
     """
     settings = settings or TrainingSettings(learning_rate=1e-4, epochs=20)
-    energies, _ = _write_data(frames, directory, settings)
+    record, model = directory / "fine-tune.json", directory / "student.model"
+    origin = {
+        "foundation": _identity(foundation),
+        "settings": settings.model_dump(mode="json"),
+        "labels": digest_of_labels(frames),
+    }
+    before = claim(record, origin, [model, *directory.glob("checkpoints/*.pt")])
+    if before.get("finished") and model.is_file():
+        return model
+    energies = _write_data(frames, directory, settings)
     options = {"foundation_model": foundation, "multiheads_finetuning": False}
     command = training_command(directory, settings, energies, settings.epochs, options)
     _run(command, directory, settings)
-    return directory / "student.model"
+    record.write_text(json.dumps(origin | {"finished": True}))
+    return model
+
+
+def _identity(foundation: Path | str) -> str:
+    """Return the name of a foundation model that mace downloads, or the hash of a file."""
+    path = Path(foundation)
+    return digest_of_files(path) if path.is_file() else str(foundation)
 
 
 def _write_data(
     frames: Sequence[Atoms], directory: Path, settings: TrainingSettings
-) -> tuple[dict[int, float], int]:
-    """Write the two files of frames; return the atomic energies and the number of frames."""
+) -> dict[int, float]:
+    """Write the two files of frames; return the atomic energies."""
     kept = [_emphasized(atoms, settings.emphasis) for atoms in usable(frames, settings)]
     training, validation = split(kept, settings.validation_fraction)
     if len(training) < settings.batch_size or not validation:
@@ -169,7 +188,7 @@ def _write_data(
     directory.mkdir(parents=True, exist_ok=True)
     write_frames(directory / "train.xyz", training)
     write_frames(directory / "valid.xyz", validation)
-    return _atomic_energies(directory / "atomic_energies.json", training), len(kept)
+    return _atomic_energies(directory / "atomic_energies.json", training)
 
 
 def usable(frames: Sequence[Atoms], settings: TrainingSettings) -> list[Atoms]:
@@ -248,14 +267,15 @@ def training_command(
     return [*program, *(f"--{key}={value}" for key, value in options.items()), *flags]
 
 
-def _target_epoch(directory: Path, settings: TrainingSettings, n_frames: int) -> tuple[int, bool]:
+def _target_epoch(directory: Path, settings: TrainingSettings) -> tuple[int, bool]:
     """Return the epoch at which the phase ends, and whether it has ended.
 
-    A phase is known by its settings and number of frames, so that a killed one goes on to the same
+    A phase is known by its settings and labelled frames, so that a killed one goes on to the same
     end instead of starting again; a new one sets its schedule in the checkpoint.
     """
     record = directory / "phase.json"
-    phase = {"settings": settings.model_dump(mode="json"), "frames": n_frames}
+    frames = digest_of_files(directory / "train.xyz", directory / "valid.xyz")
+    phase = {"settings": settings.model_dump(mode="json"), "frames": frames}
     if record.is_file() and (before := json.loads(record.read_text()))["phase"] == phase:
         return int(before["target"]), bool(before.get("finished"))
     start = 0

@@ -1,0 +1,82 @@
+"""What results were made of, kept beside them, so that a folder used again yields no stale ones."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+from ase.io import write
+
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from ase import Atoms
+
+
+def claim(record: Path, origin: dict[str, Any], results: Iterable[Path]) -> dict[str, Any]:
+    """Write down what results are made of, or refuse results that were made of something else.
+
+    Parameters
+    ----------
+    record
+        JSON file beside the results.
+    origin
+        What they are made of, as JSON can hold it.
+    results
+        Files that belong to the record, if they exist; without any, an older record is replaced.
+
+    Returns
+    -------
+    dict
+        The record, which may hold more than the origin.
+
+    Raises
+    ------
+    InputError
+        If results exist that were made of something else, or whose record is missing.
+    """
+    origin = json.loads(json.dumps(origin))
+    existing = next((path for path in results if path.exists()), None)
+    before = json.loads(record.read_text()) if record.is_file() else {}
+    other = [name for name, value in origin.items() if before.get(name) != value]
+    if not other:
+        return before
+    if existing is not None:
+        why = f"was made with other {' and '.join(other)}" if before else f"has no {record.name}"
+        raise InputError(f"{existing} {why}: name another directory, or move the old one away.")
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps(origin, indent=1))
+    return origin
+
+
+def digest_of_files(*paths: Path) -> str:
+    """Return one SHA-256 of the contents of files."""
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def digest_of_labels(frames: Iterable[Atoms]) -> str:
+    """Return one SHA-256 of frames with all that they carry, in their order."""
+    total = hashlib.sha256()
+    for atoms in frames:
+        text = io.StringIO()
+        write(text, atoms, format="extxyz")
+        total.update(text.getvalue().encode())
+    return total.hexdigest()
+
+
+def digest_of_cells(cells: Mapping[str, Atoms]) -> str:
+    """Return one SHA-256 of the names, elements, positions and cells of crystals."""
+    total = hashlib.sha256()
+    for name, atoms in sorted(cells.items()):
+        total.update(f"{name} {atoms.symbols}".encode())
+        for values in (atoms.positions, atoms.cell.array):
+            total.update((values.round(6) + 0.0).tobytes())
+    return total.hexdigest()
