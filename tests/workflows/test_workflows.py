@@ -53,7 +53,7 @@ def test_custom_flow_compares_cooling_rates(run_workflow):
 
 def test_screen_runs_once_and_looks_up_afterwards(run_workflow):
     first = run_workflow("screen", "--toy")
-    with VitrionClient("vitrion_data") as client:
+    with VitrionClient("vitrion_data/toy") as client:
         assert {d.formula_pretty for d in client.conductivity.search()} == {"LiF", "Li3OF"}
         assert {d.phase for d in client.conductivity.search()} == {"amorphous"}
     again = run_workflow("screen", "--toy")
@@ -64,12 +64,12 @@ def test_screen_runs_once_and_looks_up_afterwards(run_workflow):
 
 def test_paper_puts_crystal_and_glass_side_by_side(run_workflow, tmp_path):
     said = run_workflow("paper", "--toy")
-    with VitrionClient("vitrion_data") as client:
+    with VitrionClient("vitrion_data/toy") as client:
         (comparison,) = client.comparison.search()
         phases = {d.phase for d in client.conductivity.search()}
     assert phases == {"crystalline", "amorphous"}
     assert {claim.figure for claim in comparison.claims} >= {"gap_eV", "overlap"}
-    page = (tmp_path / "vitrion_data/LiF.html").read_text()
+    page = (tmp_path / "vitrion_data/toy/LiF.html").read_text()
     assert "amorphous" in page
-    assert list((tmp_path / "vitrion_data/figures").glob("*.svg"))
+    assert list((tmp_path / "vitrion_data/toy/figures").glob("*.svg"))
     assert "jobs run, 0 done before" in said
