@@ -16,6 +16,7 @@ from pydantic import Field
 from scipy.stats import chi2, t
 
 from vitrion.errors import InputError
+from vitrion.transport.censored import capped, with_hops
 from vitrion.transport.constants import KB_EV_PER_K, NERNST_EINSTEIN
 from vitrion.transport.hops import event_bound
 from vitrion.transport.result import Estimate, TransportResult
@@ -312,10 +313,15 @@ def _fit_line(
     scattered = free > 0 and bool(chi2.sf(chi_square, free) < SIGNIFICANCE)
     if scattered:
         covariance = covariance * chi_square / free
-    for bound in (bound for bound in bounds if bound.n_hops is not None):
-        parameters, covariance = _with_hops(parameters, covariance, bound)
-    for bound in (bound for bound in bounds if bound.n_hops is None):
-        parameters = _capped(parameters, covariance, bound)
+    for at in (bound for bound in bounds if bound.n_hops is not None):
+        assert at.n_hops is not None
+        assert at.per_hop_cm2_s is not None
+        parameters, covariance = with_hops(
+            parameters, covariance, _design([at])[0], at.n_hops, at.per_hop_cm2_s
+        )
+    for at in (bound for bound in bounds if bound.n_hops is None):
+        assert at.bound_cm2_s is not None
+        parameters = capped(parameters, covariance, _design([at])[0], at.bound_cm2_s)
     if len(points) >= 4:
         temperatures = np.array([point.temperature_K for point in points])
         result.vtf = compare_vtf(temperatures, y, errors)
@@ -333,42 +339,6 @@ def _fit_line(
     )
     fit.degrees_of_freedom = fit.capped(fit.degrees_of_freedom)
     result.fit = fit
-
-
-def _with_hops(
-    mean: np.ndarray, covariance: np.ndarray, point: ArrheniusPoint
-) -> tuple[np.ndarray, np.ndarray]:
-    """Update a normal distribution of the parameters by the Poisson likelihood of few hops.
-
-    Only the predicted ln D at the temperature of the point matters to the likelihood
-    ``mu^n exp(-mu)`` with ``mu = D / D_per_hop``, so its first two moments are found on a line and
-    carried over to both parameters by their regression on it.
-    """
-    assert point.n_hops is not None
-    assert point.per_hop_cm2_s is not None
-    x = _design([point])[0]
-    center, variance = x @ mean, x @ covariance @ x
-    u = np.linspace(-8.0, 8.0, 1601)
-    log_events = center + u * math.sqrt(variance) - math.log(point.per_hop_cm2_s)
-    log_weight = -0.5 * u**2 + point.n_hops * log_events - np.exp(np.minimum(log_events, 50.0))
-    weight = np.exp(log_weight - log_weight.max())
-    weight /= weight.sum()
-    shift = float(weight @ u)
-    shrink = float(weight @ (u - shift) ** 2)
-    gain = covariance @ x / math.sqrt(variance)
-    return mean + gain * shift, covariance - np.outer(gain, gain) * (1.0 - shrink)
-
-
-def _capped(mean: np.ndarray, covariance: np.ndarray, bound: ArrheniusPoint) -> np.ndarray:
-    """Move the parameters to the most likely line that passes below a bound, if theirs does not.
-
-    How likely values below such a bound are is not known, so it neither draws a line that is below
-    it further down nor makes it any surer.
-    """
-    assert bound.bound_cm2_s is not None
-    x = _design([bound])[0]
-    excess = max(float(x @ mean) - math.log(bound.bound_cm2_s), 0.0)
-    return mean - covariance @ x / (x @ covariance @ x) * excess
 
 
 def _curvature_refusal(

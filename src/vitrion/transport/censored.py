@@ -1,0 +1,56 @@
+"""What bounds teach a line that was fitted to values: points that are known only in part."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def with_hops(
+    mean: np.ndarray, covariance: np.ndarray, x: np.ndarray, n_hops: int, per_hop_cm2_s: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Update a normal distribution of a line's parameters by the Poisson likelihood of few hops.
+
+    Only the predicted ln D at the temperature of the hops matters to the likelihood
+    ``mu^n exp(-mu)`` with ``mu = D / D_per_hop``, so its first two moments are found on a line and
+    carried over to both parameters by their regression on it.
+
+    Parameters
+    ----------
+    mean : ndarray, shape (2,)
+        Parameters, such as (ln D0, Ea).
+    covariance : ndarray, shape (2, 2)
+    x : ndarray, shape (2,)
+        Row of the design there: ``x @ mean`` is ln D, D in cm2/s.
+    n_hops : int
+        Hops that lasted.
+    per_hop_cm2_s : float
+        Diffusivity in cm2/s at which one hop is expected.
+
+    Returns
+    -------
+    mean, covariance : ndarray
+    """
+    center, variance = x @ mean, x @ covariance @ x
+    u = np.linspace(-8.0, 8.0, 1601)
+    log_events = center + u * math.sqrt(variance) - math.log(per_hop_cm2_s)
+    log_weight = -0.5 * u**2 + n_hops * log_events - np.exp(np.minimum(log_events, 50.0))
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    shift = float(weight @ u)
+    shrink = float(weight @ (u - shift) ** 2)
+    gain = covariance @ x / math.sqrt(variance)
+    return mean + gain * shift, covariance - np.outer(gain, gain) * (1.0 - shrink)
+
+
+def capped(
+    mean: np.ndarray, covariance: np.ndarray, x: np.ndarray, bound_cm2_s: float
+) -> np.ndarray:
+    """Return the parameters of the most likely line that passes below an upper bound.
+
+    How likely values below such a bound are is not known, so it neither draws a line that is below
+    it further down nor makes it any surer. Parameters as for :func:`with_hops`.
+    """
+    excess = max(float(x @ mean) - math.log(bound_cm2_s), 0.0)
+    return mean - covariance @ x / (x @ covariance @ x) * excess
