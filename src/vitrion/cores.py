@@ -7,12 +7,13 @@ A core is a lock on a file, which the system frees when its process ends, howeve
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from vitrion.durable import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,10 +85,7 @@ def _take() -> TextIO | None:
     number, folder = os.environ[VARIABLE].split(":", 1)
     for index in range(int(number)):
         handle = (Path(folder) / f"core-{index}").open("w")
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            handle.close()
-        else:
+        if try_lock(handle):
             return handle
+        handle.close()
     return None

@@ -13,6 +13,7 @@ from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TextIO
 
 
 def make_folder(folder: str | os.PathLike[str]) -> Path:
@@ -78,14 +79,19 @@ def only_process(file: Path, wait_s: float = 0.0) -> Iterator[None]:
         raise InputError(f"The folder {file.parent} cannot be written: {exc.strerror}.") from exc
     deadline = time.monotonic() + wait_s
     with handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise InputError(
-                        f"Another process is at work in {file.parent}: wait for it or stop it."
-                    ) from None
-                time.sleep(0.2)
+        while not try_lock(handle):
+            if time.monotonic() >= deadline:
+                raise InputError(
+                    f"Another process is at work in {file.parent}: wait for it or stop it."
+                )
+            time.sleep(0.2)
         yield
+
+
+def try_lock(handle: TextIO) -> bool:
+    """Lock an open file if nobody else has; closing it, as a kill does too, releases it."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
