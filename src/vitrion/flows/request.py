@@ -294,18 +294,19 @@ def find_documents(
         f"metadata.{REQUEST_KEY}": run_id,
         "output.property_name": {"$in": list(kinds)},
     }
-    outputs = list(store.query(criteria, sort={"completed_at": 1}))
-    attempt = outputs[-1]["metadata"].get(ATTEMPT_KEY) if outputs else None
-    newest: dict[str, dict[str, Any]] = {}
-    for found in outputs:
-        if found["metadata"].get(ATTEMPT_KEY) == attempt:
-            # Large parts stay in their store: nobody reads relaxed defects off a table.
-            output, kind = found["output"], found["output"]["property_name"]
-            newest.pop(found["uuid"], None)  # what a job has replaced itself by comes in its order
-            newest[found["uuid"]] = {**output, **_WITHOUT.get(kind, {})}
+    newest: dict[str, tuple[str | None, dict[str, Any]]] = {}
+    attempt: str | None = None
+    for found in store.query(criteria, sort={"completed_at": 1}):
+        attempt = found["metadata"].get(ATTEMPT_KEY)
+        output = found["output"]
+        # Large parts stay in their store: nobody reads relaxed defects off a table.
+        output = {**output, **_WITHOUT.get(output["property_name"], {})}
+        newest.pop(found["uuid"], None)  # what a job has replaced itself by comes in its order
+        newest[found["uuid"]] = attempt, output
     classes = document_classes()
     documents: dict[str, list[VitrionDoc]] = {}
-    for output in newest.values():
-        kind = output["property_name"]
-        documents.setdefault(kind, []).append(classes[kind].model_validate(output))
+    for made_by, output in newest.values():
+        if made_by == attempt:
+            kind = output["property_name"]
+            documents.setdefault(kind, []).append(classes[kind].model_validate(output))
     return documents
