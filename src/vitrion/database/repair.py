@@ -18,7 +18,7 @@ from fireworks import fw_config
 from vitrion.database.launchpad import LABEL_KEY, MARK, last_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from fireworks import LaunchPad
 
@@ -137,12 +137,14 @@ class _Scope:
         """Filter of the fireworks that may be removed if no workflow has them."""
         return {} if self.everyone else {f"spec._tasks.job.metadata.{LABEL_KEY}": {"$exists": True}}
 
-    def fireworks(self) -> dict[str, Any]:
-        """Return the filter of the fireworks."""
-        if self.everyone:
-            return {}
-        found = self.launchpad.workflows.find(self.workflows, {"nodes": 1})
-        return {"fw_id": {"$in": [number for workflow in found for number in workflow["nodes"]]}}
+    def own(self, fw_ids: Iterable[int]) -> set[int]:
+        """Return those of some fireworks that are of these workflows."""
+        wanted = set(fw_ids)
+        if self.everyone or not wanted:
+            return wanted
+        query = {"nodes": {"$in": sorted(wanted)}, **self.workflows}
+        found = self.launchpad.workflows.find(query, {"nodes": 1})
+        return wanted & {number for workflow in found for number in workflow["nodes"]}
 
 
 def _stuck(scope: _Scope, watch_s: float) -> tuple[list[Any], list[int], list[int]]:
@@ -168,12 +170,14 @@ def _suspects(scope: _Scope) -> tuple[dict, ...]:
         for workflow in launchpad.workflows.find(query, {"updated_on": 1})
     }
     reservations = {}
-    query = {"state": "RESERVED", **scope.fireworks()}
+    query = {"state": "RESERVED"}
     for fw in launchpad.fireworks.find(query, {"fw_id": 1, "launches": 1, "updated_on": 1}):
         # With a reserved launch it waits in a queue, which may take days.
         waiting = {"launch_id": {"$in": fw.get("launches") or []}, "state": "RESERVED"}
         if launchpad.launches.find_one(waiting, {"_id": 1}) is None:
             reservations[fw["fw_id"]] = fw["updated_on"]
+    own = scope.own(reservations)
+    reservations = {fw_id: mark for fw_id, mark in reservations.items() if fw_id in own}
     nodes: set[int] = set()
     for workflow in launchpad.workflows.find({}, {"nodes": 1}):
         nodes.update(workflow["nodes"])
@@ -218,11 +222,13 @@ def _refresh(launchpad: LaunchPad, fw_id: int) -> None:
 
 def _rerun_lost(scope: _Scope, lost_after_s: float, report: RepairReport) -> None:
     launchpad = scope.launchpad
-    launches, _, _ = launchpad.detect_lostruns(
-        expiration_secs=lost_after_s, query=scope.fireworks()
-    )
-    for launch_id in launches:
-        fw_id = launchpad.launches.find_one({"launch_id": launch_id}, {"fw_id": 1})["fw_id"]
+    lost, _, _ = launchpad.detect_lostruns(expiration_secs=lost_after_s)
+    found = launchpad.launches.find({"launch_id": {"$in": lost}}, {"launch_id": 1, "fw_id": 1})
+    launches = {launch["launch_id"]: launch["fw_id"] for launch in found}
+    own = scope.own(launches.values())
+    for launch_id, fw_id in launches.items():
+        if fw_id not in own:
+            continue
         fw = launchpad.fireworks.find_one({"fw_id": fw_id}, {"state": 1, "launches": 1})
         if fw is None or launch_id not in fw["launches"]:
             # Killed between making the launch and giving it to its firework.
@@ -234,8 +240,8 @@ def _rerun_lost(scope: _Scope, lost_after_s: float, report: RepairReport) -> Non
 
 def _retry_fizzled(scope: _Scope, retry_failed: bool, report: RepairReport) -> None:
     launchpad = scope.launchpad
-    query = {"state": "FIZZLED", **scope.fireworks()}
-    fw_ids = [fw["fw_id"] for fw in launchpad.fireworks.find(query, {"fw_id": 1})]
+    failed = launchpad.fireworks.find({"state": "FIZZLED"}, {"fw_id": 1})
+    fw_ids = list(scope.own(fw["fw_id"] for fw in failed))
     errors = last_errors(launchpad, fw_ids)
     for fw_id in sorted(fw_ids):
         if retry_failed:
