@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ase.io import write
 
 from vitrion.errors import InputError
+from vitrion.potentials.spec import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,7 +59,7 @@ def digest_of_files(*paths: Path) -> str:
     """Return one SHA-256 of the contents of files."""
     total = hashlib.sha256()
     for path in paths:
-        total.update(hashlib.sha256(path.read_bytes()).digest())
+        total.update(bytes.fromhex(sha256_of(path)))
     return total.hexdigest()
 
 
