@@ -61,7 +61,7 @@ def test_the_jobs_know_the_run_they_belong_to():
         ({"potential": "magic"}, "There is no potential"),
         ({"phase": "plasma"}, "phase"),
         ({"n_replicas": 0}, "n_replicas"),
-        ({"formula": "LiF", "crystal": DISORDERED}, "partly empty: order it first"),
+        ({"formula": "LiF", "crystal": DISORDERED}, "partial occupancies: order it first"),
     ],
 )
 def test_bad_input_is_one_sentence_before_anything_starts(options, words):

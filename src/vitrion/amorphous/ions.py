@@ -14,6 +14,7 @@ import numpy as np
 from vitrion.amorphous.bonds import find_bonds, formula_of, unwrap_molecule
 from vitrion.chemistry import ANION_CHARGES, CATION_CHARGES, KNOWN_POLYANIONS
 from vitrion.errors import InputError
+from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -188,8 +189,7 @@ def ions_from_crystal(structure: Structure) -> list[tuple[Ion, int]]:
     InputError
         If the structure is disordered, or a framework runs through the whole crystal.
     """
-    if not structure.is_ordered:
-        raise InputError("Ions can only be taken from a crystal without partial occupancies.")
+    check_ordered(structure, "The crystal the ions are taken from")
     bonds = find_bonds(structure)
     found: dict[str, tuple[Ion, int]] = {}
     for sites in bonds.molecules():

@@ -11,7 +11,7 @@ from vitrion.amorphous.bonds import bare, find_bonds
 from vitrion.amorphous.cell import PackedCell, face_distances, shortest_contact
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.volume import check_volume_per_atom
-from vitrion.errors import InputError
+from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
@@ -79,8 +79,7 @@ def melt_start(
     InputError
         If the crystal is disordered, the volume is absurd, or the cell comes out too small.
     """
-    if not crystal.is_ordered:
-        raise InputError("A crystal with partial occupancies cannot be melted: order it first.")
+    check_ordered(crystal, "The crystal to melt")
     repeats = np.ones(3, dtype=int)
     while (np.prod(repeats) * len(crystal) < n_atoms) or (
         min(face_distances(crystal) * repeats) < min_side_A

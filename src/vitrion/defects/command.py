@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from vitrion.chemistry import display_formula
 from vitrion.defects.settings import BarrierSettings, DefectSettings
 from vitrion.errors import InputError
+from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,22 +72,6 @@ def read_structure(target: str, find: Callable[[str], Structure | None] | None =
             f"'{target}' is neither a structure file nor the identifier of a stored structure."
         )
     return check_ordered(found, target)
-
-
-def check_ordered(structure: Structure, name: str) -> Structure:
-    """Return a structure all of whose sites hold one atom each.
-
-    Raises
-    ------
-    InputError
-        If sites are shared or partly empty.
-    """
-    if not structure.is_ordered:
-        raise InputError(
-            f"{name} has sites that are shared or partly empty: order it first, for instance with "
-            "pymatgen's OrderDisorderedStructureTransformation."
-        )
-    return structure
 
 
 def run_defects(

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from vitrion.errors import InputError
+from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,8 +123,7 @@ def site_symbols(structure: Structure) -> list[str]:
     """
     from pymatgen.core import Element
 
-    if not structure.is_ordered:
-        raise InputError("Defects need an ordered structure: choose one ordering of it first.")
+    check_ordered(structure)
     symbols = []
     for site in structure:
         element = getattr(site.specie, "element", site.specie)

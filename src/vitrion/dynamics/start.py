@@ -20,6 +20,7 @@ from ase.geometry import complete_cell
 from vitrion.dynamics.checkpoint import FILE_NAME, Checkpoint, Start, read_checkpoint
 from vitrion.dynamics.state import remove_drift
 from vitrion.errors import InputError
+from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,8 +89,7 @@ def _from_atoms(atoms: Atoms) -> Start:
 
 
 def _from_structure(structure: Structure) -> Start:
-    if not structure.is_ordered:
-        raise InputError("The structure is disordered: order it first, one species a site.")
+    check_ordered(structure)
     return Start(
         numbers=np.array([site.specie.Z for site in structure], dtype=np.int64),
         masses=np.array([float(site.specie.atomic_mass) for site in structure]),

@@ -9,7 +9,6 @@ from atomate2.forcefields.jobs import ForceFieldRelaxMaker
 from jobflow import Flow, Maker, OnMissing, job
 
 from vitrion.chemistry import default_mobile_species, parse_composition
-from vitrion.defects.command import check_ordered
 from vitrion.defects.makers import DefectMaker, LandscapeMaker
 from vitrion.defects.settings import DefectSettings
 from vitrion.documents.polymorph import PolymorphDoc
@@ -20,6 +19,7 @@ from vitrion.flows.presets import get_preset
 from vitrion.polymorphs.makers import PolymorphSearchMaker
 from vitrion.polymorphs.search import SearchSettings
 from vitrion.potentials import force_field, get_potential
+from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

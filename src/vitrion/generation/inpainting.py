@@ -9,6 +9,7 @@ from vitrion.errors import InputError
 from vitrion.generation.candidate import Candidate, Origin, check_count, check_distances
 from vitrion.generation.diffusion.weights import SHIPPED
 from vitrion.generation.seeds import spawn_seeds
+from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,8 +75,7 @@ def inpaint(
         raise InputError('Say what to insert, such as {"Li": 2}, each at least once.')
     composition = parse_composition("".join(insert)).element_composition
     amounts = {element: insert[element.symbol] for element in composition}
-    if not host.is_ordered:
-        raise InputError("The host has partial occupancies: order it before filling it.")
+    check_ordered(host, "The host")
     check_distances(host, SHORTEST_A, "host")
     model = ScoreModel.load(weights, device)
     model.check({*insert, *(site.specie.symbol for site in host)})

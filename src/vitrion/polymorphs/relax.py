@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from vitrion.errors import InputError
 from vitrion.polymorphs.fire import Fire, Symmetry
+from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -181,8 +181,8 @@ def relax_many(
         If a structure has partial occupancies.
     """
     settings = settings or RelaxSettings()
-    if any(not structure.is_ordered for structure in structures):
-        raise InputError("Structures with partial occupancies cannot be relaxed: order them.")
+    for structure in structures:
+        check_ordered(structure, f"A structure of {structure.reduced_formula}")
     # Sizes descending keeps the model calls full to the end.
     order = sorted(range(len(structures)), key=lambda i: -len(structures[i]))
     waiting = deque(order)

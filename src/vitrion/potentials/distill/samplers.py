@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from jobflow import Maker, job
 
-from vitrion.errors import InputError
 from vitrion.potentials.distill.active import ActiveSettings, collect_round, student_of
 from vitrion.potentials.distill.architecture import Architecture
 from vitrion.potentials.distill.dataset import write_frames
@@ -26,6 +25,7 @@ from vitrion.potentials.distill.recipe import (
 )
 from vitrion.potentials.distill.sampling import Chemistry
 from vitrion.potentials.distill.supplement import SupplementSettings, supplement
+from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -41,8 +41,7 @@ def ase_cells(crystals: dict[str, Structure]) -> dict[str, Atoms]:
         If a site is not occupied by one atom.
     """
     for name, structure in crystals.items():
-        if not structure.is_ordered:
-            raise InputError(f"The crystal {name} has partial occupancies: order it first.")
+        check_ordered(structure, f"The crystal {name}")
     return {name: structure.to_ase_atoms(msonable=False) for name, structure in crystals.items()}
 
 

@@ -1,0 +1,26 @@
+"""What every step asks of a structure before it works on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+
+def check_ordered(structure: Structure, name: str = "The structure") -> Structure:
+    """Return a structure all of whose sites hold one atom each.
+
+    Raises
+    ------
+    InputError
+        If sites are shared or partly empty; ``name`` begins the sentence.
+    """
+    if not structure.is_ordered:
+        raise InputError(
+            f"{name} has partial occupancies: order it first, for instance with "
+            "pymatgen's OrderDisorderedStructureTransformation."
+        )
+    return structure

@@ -1,0 +1,42 @@
+"""The check that every step begins with: one atom a site."""
+
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from vitrion.amorphous.ions import ions_from_crystal
+from vitrion.amorphous.start import melt_start
+from vitrion.defects.geometry import site_symbols
+from vitrion.dynamics.start import read_start
+from vitrion.errors import InputError
+from vitrion.generation.inpainting import inpaint
+from vitrion.polymorphs.relax import relax_many
+from vitrion.structures import check_ordered
+
+SITES = [[0, 0, 0], [0.5, 0.5, 0.5]]
+SHARED = Structure(Lattice.cubic(4), [{"Li": 0.5, "Na": 0.5}, "F"], SITES)
+PARTLY_EMPTY = Structure(Lattice.cubic(4), [{"Li": 0.5}, "F"], SITES)
+
+
+def test_ordered_structures_pass_and_others_are_named():
+    ordered = Structure(Lattice.cubic(4), ["Li", "F"], SITES)
+    assert check_ordered(ordered) is ordered
+    for structure in (SHARED, PARTLY_EMPTY):
+        with pytest.raises(InputError, match=r"^mine\.cif has partial occupancies: order it"):
+            check_ordered(structure, "mine.cif")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda structure: read_start(structure, fix_center_of_mass=True),
+        melt_start,
+        ions_from_crystal,
+        site_symbols,
+        lambda structure: relax_many([structure], None),
+        lambda structure: inpaint(structure, {"Li": 1}, 1, seed=0),
+    ],
+    ids=["dynamics", "melting", "ions", "defects", "relaxation", "inpainting"],
+)
+def test_every_step_refuses_partial_occupancies(step):
+    with pytest.raises(InputError, match="has partial occupancies"):
+        step(PARTLY_EMPTY)
