@@ -89,6 +89,15 @@ def test_mean_over_replicas():
     assert mean_of([5.0]) == Quantity(5.0)
 
 
+def test_a_fraction_is_not_said_to_be_below_zero():
+    wide = mean_of([0.0, 0.16])
+    assert wide.low < 0
+    cut = wide.within(0, 1)
+    assert (cut.value, cut.low, cut.high) == (wide.value, 0, min(wide.high, 1))
+    assert difference_of(Quantity(0.0), cut) == difference_of(Quantity(0.0), wide)
+    assert Quantity(0.3).within(0, 1) == Quantity(0.3)
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.18, "0.18"), (1000.0, "1000"), (2e-7, "2.0e-7"), (0.0034, "0.0034"), (0, "0"),

@@ -164,6 +164,11 @@ def _of_landscape(field: str) -> Callable[[MaterialReport], Quantity | None]:
     return find
 
 
+def _overlap(report: MaterialReport) -> Quantity | None:
+    fraction = _of_landscape("overlap")(report)
+    return None if fraction is None else fraction.within(0, 1)
+
+
 def _of_defects(
     kind: str, figure: str, *, with_reservoir: bool = False
 ) -> Callable[[MaterialReport], Quantity | None]:
@@ -209,7 +214,7 @@ FIGURES: tuple[tuple[str, str, Callable[[MaterialReport], Quantity | None]], ...
     (INSERTION, "eV", _lowest_insertion),
     ("vacancy energy at 0 V, mean", "eV", _of_defects("vacancy", "mean_eV", with_reservoir=True)),
     (GAP, "eV", _of_landscape("gap_eV")),
-    ("landscape overlap, empty below occupied", "", _of_landscape("overlap")),
+    ("landscape overlap, empty below occupied", "", _overlap),
     ("percolating barrier", "eV", _of_landscape("percolating_barrier_eV")),
     ("spread of removal energies", "eV", _of_landscape("removal_spread_eV")),
     ("density", "g/cm3", _density),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from scipy.stats import norm, t
@@ -49,6 +49,12 @@ class Quantity:
             return cls(value)
         half = _quantile(freedom) * error
         return cls(value, value - half, value + half, error, freedom)
+
+    def within(self, lowest: float, highest: float) -> Quantity:
+        """Cut the interval where the figure cannot lie, as an overlap cannot below zero."""
+        low = None if self.low is None else max(self.low, lowest)
+        high = None if self.high is None else min(self.high, highest)
+        return replace(self, low=low, high=high)
 
     @property
     def text(self) -> str:
