@@ -2,8 +2,9 @@
 
 ``python benchmarks/paper_table.py --store FOLDER`` runs the preset ``standard`` as
 ``vitrion run LiPO2F2`` does, or goes on where an earlier call was stopped, or looks the finished
-run up, and writes ``docs/results/paper_figures.md``. ``--glass-atoms 72`` makes the cells
-half as large, for a machine of few cores; the file says how it was made. ``docs/results/paper.md``
+run up, and writes ``docs/results/paper_figures.md``. ``--glass-atoms 48`` makes the cells
+a third as large and ``--duration-ps 50`` leaves out the extension of the runs, for a machine of
+few cores; the file says how it was made. ``docs/results/paper.md``
 shows it and says what is to be said of it.
 """
 
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("vitrion_data"))
     parser.add_argument("--preset", default="standard")
     parser.add_argument("--glass-atoms", type=int)
+    parser.add_argument("--duration-ps", type=float)
     parser.add_argument("--max-relaxations", type=int)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=0)
@@ -45,6 +47,7 @@ def main() -> None:
         formula="LiPO2F2",
         preset=options.preset,
         glass_atoms=options.glass_atoms,
+        duration_ps=options.duration_ps,
         max_relaxations=options.max_relaxations,
         seed=options.seed,
     ).checked()
@@ -125,6 +128,8 @@ def command(request: RunRequest) -> str:
     options = [f"--preset {request.preset}", f"--seed {request.seed}"]
     if request.glass_atoms:
         options.append(f"--glass-atoms {request.glass_atoms}")
+    if request.duration_ps:
+        options.append(f"--duration-ps {request.duration_ps:g}")
     if request.max_relaxations:
         options.append(f"--max-relaxations {request.max_relaxations}")
     return f"python benchmarks/paper_table.py {' '.join(options)}"

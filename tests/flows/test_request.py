@@ -7,6 +7,7 @@ from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.errors import InputError
 from vitrion.flows.presets import PRESETS
 from vitrion.flows.request import RunRequest, find_documents, label_run
+from vitrion.transport.makers import ConductivityMaker
 
 HALF = {"Li": 0.5}
 DISORDERED = Structure(
@@ -61,6 +62,7 @@ def test_the_jobs_know_the_run_they_belong_to():
         ({"potential": "magic"}, "There is no potential"),
         ({"phase": "plasma"}, "phase"),
         ({"n_replicas": 0}, "n_replicas"),
+        ({"duration_ps": 0}, "duration_ps"),
         ({"formula": "LiF", "crystal": DISORDERED}, "partial occupancies: order it first"),
     ],
 )
@@ -68,6 +70,17 @@ def test_bad_input_is_one_sentence_before_anything_starts(options, words):
     with pytest.raises(InputError, match=words) as caught:
         make(**options).checked()
     assert "\n" not in str(caught.value)
+
+
+def test_a_duration_is_kept_to():
+    flow = make(preset="standard", duration_ps=20, phase="both").make_flow()
+    makers = [job.maker for job, _ in flow.iterflow()]
+    budgets = {
+        maker.phase: (maker.first_ps, maker.budget_ps)
+        for maker in makers
+        if isinstance(maker, ConductivityMaker)
+    }
+    assert budgets == {"crystalline": (20, 20 * 4), "amorphous": (20, 20 * 4 * 3)}
 
 
 def test_a_preset_that_says_something_else_is_another_run(monkeypatch):

@@ -63,6 +63,13 @@ class RequestOptions:
         str | None,
         typer.Option(help="Temperatures in K, such as 600,750; by default the preset's."),
     ] = None
+    duration: Annotated[
+        float | None,
+        typer.Option(
+            help="Analyzed dynamics of each run in ps, no more; by default the preset's, extended "
+            "where its precision is missed."
+        ),
+    ] = None
     replicas: Annotated[
         int | None,
         typer.Option(min=1, help="Independent glasses; by default as many as the preset has."),
@@ -90,6 +97,7 @@ class RequestOptions:
             "potential": self.potential,
             "landscape": self.landscape,
             "temperatures_K": _numbers(self.temperatures),
+            "duration_ps": self.duration,
             "n_replicas": self.replicas,
             "glass_atoms": self.glass_atoms,
             "max_relaxations": self.max_relaxations,

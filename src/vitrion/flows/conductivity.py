@@ -87,7 +87,7 @@ class GlassConductivityMaker(Maker):
             Fields of :class:`~vitrion.amorphous.settings.MeltQuenchSettings` to set otherwise.
         **kwargs
             Fields of the :class:`~vitrion.transport.makers.ConductivityMaker` to set otherwise,
-            such as ``first_ps`` or ``target``.
+            such as ``first_ps`` or ``target``, or the preset's ``extension``.
 
         Raises
         ------
@@ -272,6 +272,7 @@ def conductivity_maker(
     """Return the Maker of a preset for some structures of one phase."""
     temperatures = tuple(float(t) for t in temperatures_K or preset.temperatures_K)
     first_ps = kwargs.pop("first_ps", preset.first_ps)
+    extension = kwargs.pop("extension", preset.extension)
     first_round = first_ps * len(temperatures) * max(n_structures, 1)
     values: dict[str, Any] = {
         "potential": potential,
@@ -279,7 +280,7 @@ def conductivity_maker(
         "mobile": mobile,
         "equilibration_ps": preset.equilibration_ps,
         "first_ps": first_ps,
-        "budget_ps": first_round * (1 + preset.extension),
+        "budget_ps": first_round * (1 + extension),
         "target": preset.target,
         "phase": phase,
         "reference_potential": _second_opinion(potential),

@@ -117,7 +117,8 @@ class IonConductorMaker(Maker):
         defects : dict, optional
             Fields of :class:`~vitrion.defects.settings.DefectSettings` to set otherwise.
         **kwargs
-            Fields of the :class:`~vitrion.transport.makers.ConductivityMaker` to set otherwise.
+            Fields of the :class:`~vitrion.transport.makers.ConductivityMaker` to set otherwise, or
+            the preset's ``extension``.
 
         Raises
         ------

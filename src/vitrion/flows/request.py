@@ -63,6 +63,12 @@ class RunRequest(BaseModel):
     potential: str | None = Field(None, description="Name in the registry of potentials.")
     potential_sha256: str | None = Field(None, description="SHA-256 of its file; filled in.")
     temperatures_K: tuple[float, ...] = Field((), description="Temperatures in K, if not preset's.")
+    duration_ps: float | None = Field(
+        None,
+        gt=0,
+        description="Analyzed dynamics of every run in ps, no more; None takes the preset's first "
+        "round, and its extension where that misses the precision.",
+    )
     n_replicas: int | None = Field(None, ge=1, le=100, description="Independent glasses.")
     glass_atoms: int | None = Field(None, ge=1, description="Least number of atoms of a glass.")
     max_relaxations: int | None = Field(None, ge=1, description="Budget of the crystal search.")
@@ -137,6 +143,8 @@ class RunRequest(BaseModel):
             options["settings"] = MDSettings(
                 timestep_fs=self.timestep_fs, save_interval_fs=25 * self.timestep_fs
             )
+        if self.duration_ps is not None:
+            options |= {"first_ps": self.duration_ps, "extension": 0.0}
         search = None
         if self.max_relaxations is not None:
             search = {"max_relaxations": self.max_relaxations}
