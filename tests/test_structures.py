@@ -10,7 +10,7 @@ from vitrion.dynamics.start import read_start
 from vitrion.errors import InputError
 from vitrion.generation.inpainting import inpaint
 from vitrion.polymorphs.relax import relax_many
-from vitrion.structures import check_ordered
+from vitrion.structures import check_ordered, without_site_properties
 
 SITES = [[0, 0, 0], [0.5, 0.5, 0.5]]
 SHARED = Structure(Lattice.cubic(4), [{"Li": 0.5, "Na": 0.5}, "F"], SITES)
@@ -40,3 +40,13 @@ def test_ordered_structures_pass_and_others_are_named():
 def test_every_step_refuses_partial_occupancies(step):
     with pytest.raises(InputError, match="has partial occupancies"):
         step(PARTLY_EMPTY)
+
+
+def test_what_is_left_on_the_sites_can_be_dropped():
+    left = {"selective_dynamics": [[False] * 3] * 2, "velocities": [[0.1, 0, 0]] * 2}
+    structure = Structure(Lattice.cubic(4), ["Li+", "F-"], SITES, site_properties=left)
+    del structure[1].properties["velocities"]  # as of an atom that was added
+    plain = without_site_properties(structure)
+    assert plain.site_properties == {}
+    assert plain == Structure(Lattice.cubic(4), ["Li+", "F-"], SITES)
+    assert set(structure.site_properties) == set(left), "the caller's is as it was"

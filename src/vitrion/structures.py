@@ -24,3 +24,15 @@ def check_ordered(structure: Structure, name: str = "The structure") -> Structur
             "pymatgen's OrderDisorderedStructureTransformation."
         )
     return structure
+
+
+def without_site_properties(structure: Structure) -> Structure:
+    """Return a copy whose sites carry no properties.
+
+    What a file or an earlier job has left on the sites does not belong to the material: atoms that
+    are held fixed, velocities, forces. (``structure.copy(site_properties={})`` keeps it all.)
+    """
+    plain = structure.copy()
+    for name in plain.site_properties:
+        plain.remove_site_property(name)
+    return plain

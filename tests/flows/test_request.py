@@ -6,7 +6,7 @@ from vitrion.database.job_store import SQLiteJobStore
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.errors import InputError
 from vitrion.flows.presets import PRESETS
-from vitrion.flows.request import RunRequest, find_documents, label_run
+from vitrion.flows.request import RunRequest, find_documents, label_run, read_crystal
 from vitrion.transport.makers import ConductivityMaker
 
 HALF = {"Li": 0.5}
@@ -81,6 +81,19 @@ def test_a_duration_is_kept_to():
         if isinstance(maker, ConductivityMaker)
     }
     assert budgets == {"crystalline": (20, 20 * 4), "amorphous": (20, 20 * 4 * 3)}
+
+
+def test_a_crystal_from_a_file_is_free_to_move(tmp_path):
+    """Flags of a file would hold its atoms fixed in the relaxation, and name another run."""
+    plain = "LiF\n1.0\n4 0 0\n0 4 0\n0 0 4\nLi F\n4 4\n{}Direct\n{}"
+    places = ["0 0 0", "0 .5 .5", ".5 0 .5", ".5 .5 0", ".5 0 0", "0 .5 0", "0 0 .5", ".5 .5 .5"]
+    names = set()
+    for flags, ends in (("", ""), ("Selective dynamics\n", " F F F")):
+        file = tmp_path / "POSCAR"
+        file.write_text(plain.format(flags, "".join(f"{place}{ends}\n" for place in places)))
+        request = make(formula="LiF", crystal=read_crystal(str(file), "LiF"), phase="crystalline")
+        names.add(request.checked().run_id)
+    assert len(names) == 1
 
 
 def test_a_preset_that_says_something_else_is_another_run(monkeypatch):

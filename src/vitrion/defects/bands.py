@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from vitrion.defects.geometry import indices_of, minimum_image, site_symbols
 from vitrion.errors import InputError
+from vitrion.structures import without_site_properties
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +84,7 @@ def interpolate(
     path = minimum_image(start.frac_coords, target, matrix) @ np.linalg.inv(matrix)
     images = []
     for share in np.linspace(0.0, 1.0, n_between + 2):
-        image = start.copy(site_properties={})
+        image = without_site_properties(start)
         for site, first, step in zip(image, start.frac_coords, path, strict=True):
             site.frac_coords = first + share * step
         images.append(image)

@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from vitrion.defects.geometry import indices_of, minimum_image, site_symbols, wrap
 from vitrion.errors import InputError
+from vitrion.structures import without_site_properties
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,7 +107,7 @@ def apply(edit: Edit, host: Structure, mobile: str, *, rattle_A: float, seed: in
     for k in edit.remove:
         if not 0 <= k < len(host) or symbols[k] != mobile:
             raise InputError(f"Site {k} of the host holds no {mobile} that could be removed.")
-    structure = host.copy(site_properties={})
+    structure = without_site_properties(host)
     structure.remove_sites(sorted(edit.remove))
     for frac in edit.add:
         structure.append(mobile, frac)
@@ -166,7 +167,7 @@ def undo(edit: Edit, host: Structure, relaxed: Structure, mobile: str) -> Struct
     regular = indices_of(list(symbols), mobile)
     ions = relaxed.frac_coords[indices_of(site_symbols(relaxed), mobile)]
     pairs, distances = _assign(host.frac_coords[regular], ions, matrix)
-    structure = host.copy(site_properties={})
+    structure = without_site_properties(host)
     framework = np.flatnonzero(symbols != mobile)
     found = relaxed.frac_coords[np.array(site_symbols(relaxed)) != mobile]
     for k, frac in zip(framework, found, strict=True):

@@ -10,6 +10,7 @@ import numpy as np
 from vitrion.defects.geometry import face_distances, indices_of, minimum_image, site_symbols
 from vitrion.defects.symmetry import SpaceGroup
 from vitrion.errors import InputError, SimulationError
+from vitrion.structures import without_site_properties
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -150,7 +151,7 @@ def prepare_host(
     SimulationError
         If the last bit of relaxation does not converge.
     """
-    plain = structure.copy(site_properties={})
+    plain = without_site_properties(structure)
     plain.remove_oxidation_states()
     site_symbols(plain)
     group = SpaceGroup.of(plain, symprec_A)

@@ -15,6 +15,7 @@ from vitrion.documents.amorphous import AmorphousDoc
 from vitrion.errors import SimulationError
 from vitrion.flows.presets import get_preset
 from vitrion.potentials import get_potential
+from vitrion.structures import without_site_properties
 from vitrion.transport.makers import ConductivityMaker
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ class CrystalConductivityMaker(Maker):
 @job(name="supercell")
 def repeat_cell(structure: Structure, min_side_A: float) -> Structure:
     """Repeat a cell until opposite faces are ``min_side_A`` apart."""
-    repeated = structure.copy(site_properties={})
+    repeated = without_site_properties(structure)
     counts = np.ceil(min_side_A / face_distances(structure.lattice.matrix) - 1e-6)
     repeated.make_supercell(np.diag(np.maximum(counts, 1).astype(int)))
     return repeated

@@ -21,6 +21,7 @@ from vitrion.errors import InputError, StoreError
 from vitrion.flows.presets import get_preset
 from vitrion.flows.runner import RunReport, run_flow
 from vitrion.potentials import check_elements, describe_potential
+from vitrion.structures import without_site_properties
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -254,7 +255,7 @@ def read_crystal(source: str, formula: str) -> dict[str, Any]:
     from vitrion.polymorphs.hull import shipped_crystals
 
     if source != "known":
-        return read_structure(source).copy(site_properties={}).as_dict()
+        return without_site_properties(read_structure(source)).as_dict()
 
     wanted = parse_composition(formula).reduced_formula
     for structure in shipped_crystals().values():

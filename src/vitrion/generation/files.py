@@ -14,6 +14,7 @@ from vitrion.generation.candidate import (
     check_count,
     check_distances,
 )
+from vitrion.structures import without_site_properties
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition
@@ -58,6 +59,6 @@ class FileGenerator(StructureGenerator):
                     parent=str(path),
                     formula_units=round(len(structure) / formula.num_atoms),
                 )
-                plain = structure.copy(site_properties={}).remove_oxidation_states()
+                plain = without_site_properties(structure).remove_oxidation_states()
                 candidates.append(Candidate(structure=plain, origin=origin))
         return candidates[:n]

@@ -9,6 +9,7 @@ from vitrion.defects.geometry import indices_of, site_symbols
 from vitrion.defects.sites import candidate_sites
 from vitrion.defects.symmetry import SpaceGroup, site_orbits
 from vitrion.errors import InputError
+from vitrion.structures import without_site_properties
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +77,7 @@ def charged_defects(
     if sites is None:
         sites = candidate_sites(unit_cell, group, min_radius_A=min_radius_A, max_sites=max_sites)
     matrix = unit_cell.lattice.matrix
-    plain = unit_cell.copy(site_properties={})
+    plain = without_site_properties(unit_cell)
     plain.remove_oxidation_states()
     ions = plain.frac_coords[indices_of(symbols, mobile)]
     oxidation = ion_charge or max(charges, key=abs)
