@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones as ListedLennardJones
@@ -143,6 +144,30 @@ def test_directory_of_another_run_is_refused(tmp_path):
         run_md(argon(3), lennard_jones(), settings, tmp_path, potential={"name": "lj"})
     with pytest.raises(InputError, match="another potential"):
         run_md(argon(), lennard_jones(), settings, tmp_path, potential={"name": "emt"})
+
+
+def test_resumed_run_goes_by_its_own_start(tmp_path, same_frames):
+    """A start that went through a document may have lost its last digits; the bits have not."""
+    settings = MDSettings(**{**SHORT, **RUNS["npt-full"]})
+    rounded = argon()
+    rounded.set_cell(rounded.cell.array * (1 + 1e-9), scale_atoms=True)
+    rounded.set_masses(rounded.get_masses() + 1e-7)
+    run_md(argon(), lennard_jones(), settings, tmp_path / "whole")
+    run_md(argon(), lennard_jones(), settings, tmp_path / "parts", walltime_s=0)
+    run_md(rounded, lennard_jones(), settings, tmp_path / "parts")
+    same_end(tmp_path / "whole", tmp_path / "parts")
+    same_frames(tmp_path / "whole" / "md.vtraj.h5", tmp_path / "parts" / "md.vtraj.h5")
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
+def test_a_damaged_checkpoint_is_refused_in_one_sentence(tmp_path, kept):
+    settings = MDSettings(**SHORT)
+    run_md(argon(), lennard_jones(), settings, tmp_path, walltime_s=0)
+    path = tmp_path / "checkpoint.npz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole))])
+    with pytest.raises(InputError, match="not a readable checkpoint"):
+        run_md(argon(), lennard_jones(), settings, tmp_path)
 
 
 def test_two_processes_cannot_run_in_one_directory(tmp_path):
@@ -325,3 +350,15 @@ def test_a_slab_may_do_without_its_third_vector(tmp_path):
         cutoff_A=5.0,
     ).structure
     assert bare.cart_coords == pytest.approx(full.cart_coords, abs=1e-6)
+
+
+def test_atoms_without_a_cell_are_refused_before_they_run(tmp_path):
+    cluster = Atoms("Ar4", [[0, 0, 0], [3.8, 0, 0], [0, 3.8, 0], [0, 0, 3.8]])
+    calculator = ListedLennardJones(sigma=3.4, epsilon=0.0104, rc=5.0, smooth=True)
+    with pytest.raises(InputError, match="no cell"):
+        run_md(cluster, calculator, MDSettings(**SHORT), tmp_path / "new")
+    assert not list(tmp_path.iterdir())
+    cluster.center(vacuum=10.0)
+    result = run_md(cluster, calculator, MDSettings(**SHORT), tmp_path / "new")
+    assert result.complete
+    assert result.structure.lattice.pbc == (False, False, False)

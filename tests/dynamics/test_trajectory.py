@@ -91,6 +91,17 @@ def test_structures_are_wrapped_and_atoms_are_not(path):
         assert run.forces() is None
 
 
+def test_a_slab_is_not_wrapped_along_its_normal(path):
+    write(path, 3, pbc=(True, True, False))
+    with Trajectory(path) as run:
+        structure, atoms = run.structure(-1), next(run.to_ase(slice(-1, None)))
+        np.testing.assert_allclose(structure.cart_coords[:, 2], run.positions()[-1, :, 2])
+    assert structure.lattice.pbc == (True, True, False)
+    assert structure.frac_coords[:, :2].min() >= 0
+    assert structure.frac_coords[:, 2].min() < 0  # the frame has atoms below the cell
+    np.testing.assert_array_equal(atoms.pbc, structure.lattice.pbc)
+
+
 def test_many_small_appends_do_not_swell_the_file(path, tmp_path):
     write(path, 300, flush_every=2)
     at_once = tmp_path / "once.vtraj.h5"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +128,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             arrays = {name: file[name] for name in file.files}
         notes = json.loads(str(arrays.pop("notes")))
         version = notes.pop("version")
-    except (OSError, ValueError, KeyError) as exc:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as exc:
         raise InputError(f"{path} is not a readable checkpoint: remove it to start again.") from exc
     if version != VERSION:
         raise InputError(

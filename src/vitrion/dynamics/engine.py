@@ -116,6 +116,8 @@ def run_md(
             return load_result(directory)
         loaded = calculator() if callable(calculator) else calculator
         _check(settings, start, cutoff_A or cutoff_of(loaded))
+        if checkpoint is not None:  # the one asked for may differ in the last digits
+            start = checkpoint.start
         run = _Run(directory, start, settings, potential or {}, loaded)
         try:
             run.resume(checkpoint) if checkpoint is not None else run.begin()
@@ -236,7 +238,7 @@ class _Run:
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Take up a checkpoint; frames after it are dropped."""
-        self.start, self.state = checkpoint.start, checkpoint.state
+        self.state = checkpoint.state
         self.elapsed_before = checkpoint.elapsed_s
         self.rng = np.random.default_rng()
         self.rng.bit_generator.state = checkpoint.random_state

@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.geometry import complete_cell
 from matscipy.neighbours import neighbour_list
 
 from vitrion.dynamics.state import temperature, volume
@@ -56,7 +55,7 @@ def check_frame(state: State, settings: MDSettings, pbc: np.ndarray, first_volum
     distances = neighbour_list(
         "d",
         pbc=pbc,
-        cell=complete_cell(state.cell),
+        cell=state.cell,
         positions=state.positions,
         cutoff=settings.min_distance_A,
     )

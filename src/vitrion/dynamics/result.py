@@ -13,7 +13,6 @@ from vitrion.dynamics.checkpoint import FILE_NAME, Checkpoint, read_checkpoint
 from vitrion.dynamics.progress import ns_per_day
 from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.start import VELOCITIES
-from vitrion.dynamics.state import volume
 from vitrion.dynamics.trajectory import SUFFIX, Trajectory
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ def load_result(directory: str | Path) -> MDResult:
         temperature_K=float(temperatures.mean()),
         temperature_std_K=float(temperatures.std()),
         pressure_GPa=float(known.mean()) if known.size else None,
-        volume_A3=float(volumes.mean()) if volumes.any() else volume(state.cell),
+        volume_A3=float(volumes.mean()),
         energy_drift_meV_per_atom_ps=None if drift is None else drift / len(state.positions),
         msd_A2=_displacements(checkpoint),
     )

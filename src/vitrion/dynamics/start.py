@@ -55,12 +55,17 @@ def read_start(
     Raises
     ------
     InputError
-        If the structure is disordered, or its velocities are incomplete or not finite.
+        If the structure is disordered or has no cell, or its velocities are incomplete or not
+        finite.
     """
     start = _from_atoms(structure) if isinstance(structure, Atoms) else _from_structure(structure)
+    if not start.cell.any():
+        raise InputError(
+            "The atoms have no cell: put them into a box first, for instance with ASE's "
+            "atoms.center(vacuum=10)."
+        )
     # ASE lets a slab do without the vector along which it is not periodic.
-    cell = complete_cell(start.cell) if start.pbc.any() else start.cell
-    start = replace(start, cell=np.array(cell, dtype=np.float64))
+    start = replace(start, cell=np.array(complete_cell(start.cell), dtype=np.float64))
     velocities = start.velocities
     if previous is not None and (previous / FILE_NAME).is_file():
         carried = _last_velocities(read_checkpoint(previous / FILE_NAME), start)

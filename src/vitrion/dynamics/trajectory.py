@@ -289,12 +289,16 @@ class Trajectory:
         return self._frames["forces"][frames].astype(np.float64)
 
     def structure(self, frame: int = -1) -> Structure:
-        """Return one frame as a pymatgen Structure, wrapped into the cell, without velocities."""
-        from pymatgen.core import Structure
+        """Return one frame as a pymatgen Structure without velocities.
+
+        Atoms are wrapped into the cell along its periodic vectors.
+        """
+        from pymatgen.core import Lattice, Structure
 
         frame = range(self.n_frames)[frame]
+        x, y, z = self.pbc.tolist()
         return Structure(
-            self.cells(slice(frame, frame + 1))[0],
+            Lattice(self.cells(slice(frame, frame + 1))[0], pbc=(x, y, z)),
             self.symbols,
             self.positions(slice(frame, frame + 1))[0],
             coords_are_cartesian=True,
