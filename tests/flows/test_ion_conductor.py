@@ -1,5 +1,5 @@
 import pytest
-from jobflow import Flow, JobStore
+from jobflow import Flow, JobStore, job
 from jobflow.managers.fireworks import flow_to_workflow
 from maggma.stores import MemoryStore
 from monty.json import MontyDecoder
@@ -9,8 +9,17 @@ from vitrion.database.client import VitrionClient
 from vitrion.database.job_store import SQLiteJobStore
 from vitrion.documents.comparison import ComparisonDoc
 from vitrion.errors import InputError
-from vitrion.flows.ion_conductor import IonConductorMaker
+from vitrion.flows.ion_conductor import IonConductorMaker, given_crystal
 from vitrion.flows.runner import run_flow
+
+SALT = Structure.from_spacegroup(
+    "Fm-3m", Lattice.cubic(4.0), ["Li", "F"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+)
+
+
+@job
+def make_salt():
+    return SALT
 
 
 @pytest.fixture
@@ -79,14 +88,23 @@ def test_every_part_can_be_left_out_or_replaced(maker):
 
 
 def test_a_known_crystal_is_relaxed_instead_of_searched(maker):
-    salt = Structure.from_spacegroup(
-        "Fm-3m", Lattice.cubic(4.0), ["Li", "F"], [[0, 0, 0], [0.5, 0.5, 0.5]]
-    )
-    flow = maker.make("LiF", salt)
+    flow = maker.make("LiF", SALT)
     assert "relax crystal" in names(flow)
     assert "best crystal" not in names(flow)
     with pytest.raises(InputError, match="is LiF, not Li2O"):
-        maker.make("Li2O", salt)
+        maker.make("Li2O", SALT)
+
+
+def test_a_crystal_of_another_job_is_checked_when_it_is_there(maker):
+    before = make_salt()
+    flow = Flow([before, maker.make("LiF", before.output)])
+    parents = {job.name: parents for job, parents in flow.iterflow()}
+    assert parents["given crystal"] == [before.uuid]
+    assert "relax crystal" in parents
+    assert "best crystal" not in parents
+    assert given_crystal.original(SALT, "LiF") is SALT
+    with pytest.raises(InputError, match="is LiF, not Li2O"):
+        given_crystal.original(SALT, "Li2O")
 
 
 def test_nothing_to_do_and_nothing_that_moves_are_refused(maker):
@@ -95,6 +113,16 @@ def test_nothing_to_do_and_nothing_that_moves_are_refused(maker):
         maker.make("LiF")
     with pytest.raises(InputError, match="mobile"):
         maker.make("P2O5")
+    with pytest.raises(InputError, match="The phase is one of both"):
+        IonConductorMaker.from_preset("quick", phase="glass")
+
+
+def test_an_anion_moves_where_it_is_named():
+    options = {"potential": "chgnet", "phase": "crystalline"}
+    named = IonConductorMaker.from_preset("quick", mobile="F", **options)
+    assert "crystal conductivity" in names(named.make("LaF3"))
+    with pytest.raises(InputError, match="name the mobile species"):
+        IonConductorMaker.from_preset("quick", **options).make("LaF3")
 
 
 def test_survives_serialization_and_the_way_to_fireworks(maker):

@@ -53,6 +53,7 @@ def test_the_jobs_know_the_run_they_belong_to():
         ({"formula": "P2O5"}, "mobile"),
         ({"formula": "NaPO2F2"}, "does not know Na"),
         ({"mobile": "K"}, "is not in LiPO2F2"),
+        ({"mobile": "lithium"}, "is not in LiPO2F2"),
         ({"temperatures_K": (-300,)}, "makes no sense"),
         ({"temperatures_K": (1e6,)}, "makes no sense"),
         ({"timestep_fs": 50}, "outside"),

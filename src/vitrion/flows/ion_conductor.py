@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from atomate2.forcefields.jobs import ForceFieldRelaxMaker
-from jobflow import Flow, Maker, OnMissing, job
+from jobflow import Flow, Maker, OnMissing, OutputReference, job
 
 from vitrion.chemistry import default_mobile_species, parse_composition
 from vitrion.defects.makers import DefectMaker, LandscapeMaker
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
 
 CRYSTAL_FMAX_EV_PER_A = 0.02
+Phases = Literal["both", "crystalline", "amorphous"]
 
 
 def _relax_maker(potential: str | None = None) -> ForceFieldRelaxMaker:
@@ -88,7 +89,7 @@ class IonConductorMaker(Maker):
         cls,
         preset: str = "standard",
         *,
-        phase: Literal["both", "crystalline", "amorphous"] = "both",
+        phase: Phases = "both",
         landscape: bool = True,
         potential: str | None = None,
         temperatures_K: Sequence[float] = (),
@@ -123,9 +124,11 @@ class IonConductorMaker(Maker):
         Raises
         ------
         InputError
-            If there is no such preset or potential, or a value is not valid.
+            If there is no such preset, phase or potential, or a value is not valid.
         """
         chosen = get_preset(preset)
+        if phase not in get_args(Phases):
+            raise InputError(f"The phase is one of {', '.join(get_args(Phases))}, not '{phase}'.")
         name = get_potential(potential).name
         common: dict[str, Any] = {
             "potential": name,
@@ -163,7 +166,7 @@ class IonConductorMaker(Maker):
     def make(
         self,
         composition: Composition | str,
-        crystal: Structure | None = None,
+        crystal: Structure | OutputReference | None = None,
         prev_dir: str | Path | None = None,
     ) -> Flow:
         """Make the flow.
@@ -172,7 +175,7 @@ class IonConductorMaker(Maker):
         ----------
         composition : Composition or str
             Such as ``"LiPO2F2"``.
-        crystal : Structure, optional
+        crystal : Structure or reference to one, optional
             The crystal, where it is known; it is not searched for then.
         prev_dir : str or Path, optional
             Handed to the first jobs of the glass.
@@ -190,7 +193,7 @@ class IonConductorMaker(Maker):
             If the composition cannot be treated, or nothing is left to do.
         """
         formula = parse_composition(str(composition))
-        default_mobile_species(formula)
+        self._check_mobile(formula)
         parts: list[Flow | Job] = []
         output: dict[str, Any] = {}
         if self.crystal_maker is not None:
@@ -216,7 +219,7 @@ class IonConductorMaker(Maker):
     def _add_crystal(
         self,
         formula: Composition,
-        crystal: Structure | None,
+        crystal: Structure | OutputReference | None,
         parts: list[Flow | Job],
         output: dict[str, Any],
     ) -> None:
@@ -266,19 +269,59 @@ class IonConductorMaker(Maker):
             parts.append(landscape)
             output["glass_landscape"] = landscape.output
 
-    def _relaxed(self, crystal: Structure, formula: Composition, parts: list[Flow | Job]) -> Any:
+    def _relaxed(
+        self,
+        crystal: Structure | OutputReference,
+        formula: Composition,
+        parts: list[Flow | Job],
+    ) -> Any:
         """Relax the crystal that is given, after it is seen to be one of the composition."""
-        check_ordered(crystal, "The crystal given")
-        if crystal.composition.reduced_formula != formula.reduced_formula:
-            raise InputError(
-                f"The crystal given is {crystal.composition.reduced_formula}, not "
-                f"{formula.reduced_formula}."
-            )
+        given: Any
+        if isinstance(crystal, OutputReference):
+            checked = given_crystal(crystal, formula.reduced_formula)
+            parts.append(checked)
+            given = checked.output
+        else:
+            given = _checked_crystal(crystal, formula.reduced_formula)
         if self.relax_maker is None:
-            return crystal
-        relaxation = self.relax_maker.make(crystal)  # type: ignore[misc]
+            return given
+        relaxation = self.relax_maker.make(given)  # type: ignore[misc]
         parts.append(relaxation)
         return relaxation.output.structure
+
+    def _check_mobile(self, formula: Composition) -> None:
+        """Refuse a composition of which some part would not know what moves."""
+        kinds = (CrystalConductivityMaker, GlassConductivityMaker)
+        measured = (self.crystal_maker, self.glass_maker)
+        laid_out = (self.crystal_landscape_maker, self.glass_landscape_maker)
+        named = [part.conductivity_maker.mobile for part in measured if isinstance(part, kinds)]
+        named += [
+            part.defect_maker.settings.mobile
+            for part in laid_out
+            if isinstance(part, LandscapeMaker)
+        ]
+        if not all(named):
+            default_mobile_species(formula)
+
+
+@job(name="given crystal")
+def given_crystal(crystal: Structure, formula: str) -> Structure:
+    """Return a crystal that another job has made.
+
+    Raises
+    ------
+    InputError
+        If it is of another composition, or disordered.
+    """
+    return _checked_crystal(crystal, formula)
+
+
+def _checked_crystal(crystal: Structure, formula: str) -> Structure:
+    check_ordered(crystal, "The crystal given")
+    found = crystal.composition.reduced_formula
+    if found != formula:
+        raise InputError(f"The crystal given is {found}, not {formula}.")
+    return crystal
 
 
 @job(name="best crystal")

@@ -97,7 +97,7 @@ class RunRequest(BaseModel):
         composition = parse_composition(self.formula)
         check_charge_balance(composition, allow_unbalanced=self.allow_unbalanced)
         mobile = self.mobile or default_mobile_species(composition)
-        if mobile not in composition:
+        if mobile not in {element.symbol for element in composition}:
             raise InputError(f"The mobile species {mobile} is not in {self.formula}.")
         potential = describe_potential(self.potential)
         check_elements(potential, [element.symbol for element in composition])
@@ -299,6 +299,7 @@ def find_documents(
     """
     from vitrion.documents.base import document_classes
 
+    store.ensure_index(f"metadata.{REQUEST_KEY}")  # else every output is read, for every run
     criteria = {
         f"metadata.{REQUEST_KEY}": run_id,
         "output.property_name": {"$in": list(kinds)},
