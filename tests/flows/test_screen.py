@@ -43,7 +43,7 @@ def test_compositions_are_read_from_csv_and_from_lines(tmp_path):
     table = tmp_path / "a.csv"
     table.write_text("name,Formula\nsalt,LiF\noxide, Li2O\nsalt,LiF\n")
     assert read_compositions(table) == ["LiF", "Li2O"]
-    table.write_text("\ufeffformula;name\nLiF;salt\nLi2O;oxide\n")
+    table.write_text("\ufeffformula;name\nLiF;salt\nLi2O;oxide\n;\n;;\n")
     assert read_compositions(table) == ["LiF", "Li2O"], "as spreadsheets write it"
     lines = tmp_path / "b.txt"
     lines.write_text("# mine\nLiF\n\nLiPO2F2\n")

@@ -124,9 +124,10 @@ def read_compositions(path: Path) -> list[str]:
         formulas = [row[column].strip() for row in rows[1:] if len(row) > column]
     else:
         formulas = [row[0].strip() for row in rows]
-    if not formulas:
+    found = [formula for formula in dict.fromkeys(formulas) if formula]  # tables end in empty rows
+    if not found:
         raise InputError(f"The file {path} holds no formula.")
-    return list(dict.fromkeys(formulas))
+    return found
 
 
 def composition_grid(end_members: str, steps: int) -> list[str]:
