@@ -29,3 +29,24 @@ def test_a_wrong_file_is_one_sentence(tmp_path, content):
     with pytest.raises(InputError, match="is not valid") as caught:
         get_settings()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["store: [here\n", "- store\n", "store\n"])
+def test_a_file_that_is_no_mapping_is_one_sentence(tmp_path, content):
+    (tmp_path / "vitrion.yaml").write_text(content)
+    with pytest.raises(InputError, match=r"vitrion\.yaml cannot be read") as caught:
+        get_settings()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_variable_that_is_no_json_is_one_sentence(monkeypatch):
+    monkeypatch.setenv("VITRION_ROUTES", "gpu")
+    with pytest.raises(InputError, match=r'must be JSON is not: .*"routes"'):
+        get_settings()
+
+
+def test_an_empty_variable_is_none(monkeypatch):
+    monkeypatch.setenv("VITRION_ROOT_DIR", "")
+    monkeypatch.setenv("VITRION_WALLTIME_S", "")
+    assert get_settings().root_dir is None, "not the working directory"
+    assert get_settings().walltime_s is None

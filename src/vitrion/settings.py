@@ -11,8 +11,10 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     YamlConfigSettingsSource,
 )
+from yaml import YAMLError
 
 from vitrion.errors import InputError
 
@@ -45,7 +47,7 @@ class Route(BaseModel):
 class VitrionSettings(BaseSettings):
     """What a user sets once for a machine; everything else is a parameter of a Maker."""
 
-    model_config = SettingsConfigDict(env_prefix="VITRION_", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="VITRION_", env_ignore_empty=True, extra="forbid")
 
     store: Path = Field(
         Path("vitrion_data"),
@@ -106,10 +108,16 @@ def get_settings() -> VitrionSettings:
     Raises
     ------
     InputError
-        If a variable or the file holds a name or a value that is not a setting.
+        If the file is no YAML, or it or a variable holds a name or a value that is not a setting.
     """
     try:
         return VitrionSettings()
     except ValidationError as exc:
         remedy = f"correct it in {config_file()} or among the VITRION_ variables"
         raise InputError.from_validation(exc, "setting", remedy) from exc
+    except SettingsError as exc:
+        raise InputError(f"A VITRION_ variable that must be JSON is not: {exc}.") from exc
+    except (OSError, ValueError, YAMLError) as exc:
+        raise InputError(
+            f"The settings file {config_file()} cannot be read: write 'name: value' lines in YAML."
+        ) from exc
