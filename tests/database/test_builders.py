@@ -5,8 +5,17 @@ import time
 
 import pytest
 from jobflow import Flow, run_locally
-from sample_documents import describe, hopping, make_density, make_hopping, no_document, refine
+from sample_documents import (
+    HoppingDoc,
+    describe,
+    hopping,
+    make_density,
+    make_hopping,
+    no_document,
+    refine,
+)
 
+from vitrion.database import builders
 from vitrion.database.builders import build, build_if_changed
 from vitrion.database.client import VitrionClient
 from vitrion.database.collections import Collections, find_job_store
@@ -210,6 +219,51 @@ def test_several_builders_at_once_double_nothing(store, tmp_path):
         assert collections.store("test_hopping").count() == 60
         assert collections.store("summary").count() == 1
         assert build(collections).written == {}
+
+
+@pytest.mark.parametrize("name", ["DocumentBuilder", "SummaryBuilder", "PotentialBuilder"])
+def test_what_another_host_adds_during_a_build_stays(store, collections, monkeypatch, name):
+    """However the steps of two builds fall: here all of the second between two of the first's."""
+    run(store, make_hopping(["Li", "F"], 0.3, "amorphous", potential="chgnet"))
+    build(collections)
+    cls = getattr(builders, name)
+    get_items = cls.get_items
+
+    def interrupted(self):
+        if getattr(self, "property_name", "test_hopping") != "test_hopping":
+            yield from get_items(self)
+            return
+        monkeypatch.setattr(cls, "get_items", get_items)
+        target = self.targets[0]
+        query = target.query
+
+        def query_late(*args, **kwargs):
+            """Let another job and another build happen before the target is read."""
+            monkeypatch.setattr(target, "query", query)
+            run(store, make_hopping(["Na", "F"], 0.4, "amorphous", potential="vitrion-lipof"))
+            with Collections(find_job_store(store.path)) as others:
+                build(others)
+            return query(*args, **kwargs)
+
+        monkeypatch.setattr(target, "query", query_late)
+        yield from get_items(self)
+
+    monkeypatch.setattr(cls, "get_items", interrupted)
+    build(collections)
+    assert store.count({"output.property_name": "test_hopping"}) == 2
+    for kind in ("test_hopping", "summary", "potential"):
+        assert len(documents(collections, kind)) == 2, kind
+
+
+def test_summaries_follow_the_figures_that_they_are_to_hold(store, collections, monkeypatch):
+    """A version of the package with other key figures leaves no summary as it was."""
+    run(store, make_hopping(["Li", "F"], 0.3, "amorphous"))
+    build(collections)
+    figures = {**HoppingDoc.key_fields, "first_T": "temperatures_K.0"}
+    monkeypatch.setattr(HoppingDoc, "key_fields", figures)
+    assert build(collections).written == {"summary": 1}
+    assert documents(collections, "summary")["LiF:amorphous"]["values"]["first_T"] == 300
+    assert build(collections).written == {}
 
 
 def test_the_indexes_that_searches_use_exist(collections):

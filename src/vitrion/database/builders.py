@@ -6,6 +6,7 @@ job that made it, so that building twice changes nothing, and only what is new o
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -20,7 +21,7 @@ from vitrion.database.potentials import PotentialBuilder
 from vitrion.documents.summary import SummaryDoc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from maggma.core import Store
 
@@ -66,8 +67,9 @@ class DocumentBuilder(Builder):
     def get_items(self) -> Iterator[dict]:
         """Yield the job outputs that are newer than their document, or have none."""
         self.written, self.removed = [], []
-        stamps = self._newest_outputs()
+        # Read first: what another host adds meanwhile must not look as if its output were gone.
         known = {doc[KEY]: doc["job"] for doc in self.collection.query({}, [KEY, "job"])}
+        stamps = self._newest_outputs()
         self.removed = sorted(known.keys() - stamps.keys())
         fresh = [
             stamp
@@ -142,6 +144,9 @@ class SummaryBuilder(Builder):
     def get_items(self) -> Iterator[tuple[str, list[dict]]]:
         """Yield the documents of each material and phase whose summary is out of date."""
         self.written, self.removed = [], []
+        known = {
+            doc[KEY]: doc["built_from"] for doc in self.summaries.query({}, [KEY, "built_from"])
+        }
         members: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         stamps: dict[str, list[str]] = defaultdict(list)
         for kind, store in self.sources_by_name.items():
@@ -149,17 +154,15 @@ class SummaryBuilder(Builder):
                 group = _group_id(doc)
                 members[group][kind].append(doc[KEY])
                 stamps[group].append(_stamp(doc))
-        known = {
-            doc[KEY]: doc["built_from"] for doc in self.summaries.query({}, [KEY, "built_from"])
-        }
         self.removed = sorted(known.keys() - members.keys())
-        fresh = [group for group in members if known.get(group) != sorted(stamps[group])]
+        fresh = [group for group in members if known.get(group) != self._built_from(stamps[group])]
         self.total = len(fresh)
         for group in fresh:
             documents: list[dict] = []
             for kind, ids in members[group].items():
                 documents += self.sources_by_name[kind].query({KEY: {"$in": ids}})
-            yield group, documents
+            if documents:  # else removed meanwhile
+                yield group, documents
 
     def process_item(self, item: tuple[str, list[dict]]) -> dict:
         """Make one summary."""
@@ -168,7 +171,7 @@ class SummaryBuilder(Builder):
             document.pop("_id", None)
         summary = SummaryDoc.from_documents(documents, self.key_fields)
         content = jsanitize(summary, strict=True, allow_bson=True)
-        return {**content, KEY: group, "built_from": sorted(map(_stamp, documents))}
+        return {**content, KEY: group, "built_from": self._built_from(map(_stamp, documents))}
 
     def update_targets(self, items: list[dict]) -> None:
         """Write summaries."""
@@ -179,6 +182,11 @@ class SummaryBuilder(Builder):
         """Remove the summaries of materials that are gone; the stores stay open."""
         if self.removed:
             self.summaries.remove_docs({KEY: {"$in": self.removed}})
+
+    def _built_from(self, stamps: Iterable[str]) -> list[str]:
+        """Return all that a summary follows from: documents, version, and figures it is to hold."""
+        figures = hashlib.sha256(repr(sorted(self.key_fields.items())).encode()).hexdigest()
+        return [f"vitrion {version('vitrion')}, figures {figures[:10]}", *sorted(stamps)]
 
 
 def _stamp(document: dict) -> str:

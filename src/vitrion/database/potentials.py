@@ -48,8 +48,8 @@ class PotentialBuilder(Builder):
     def get_items(self) -> Iterator[dict]:
         """Yield the documents of potentials that are not in the collection, or differ from it."""
         self.written, self.removed = [], []
-        wanted = {document[KEY]: document for document in self._documents()}
         known = {document[KEY]: document for document in self.potentials.query({})}
+        wanted = {document[KEY]: document for document in self._documents()}
         self.removed = sorted(known.keys() - wanted.keys())
         for key, document in wanted.items():
             if _lasting(document) != _lasting(known.get(key, {})):
