@@ -29,11 +29,13 @@ class HoppingDoc(VitrionDoc):
         "rate_300K": "rate_300K.value",
         "barrier_eV": "barrier_eV",
         "measured": "measured",
+        "label": "label",
     }
 
     property_name: str = "test_hopping"
     barrier_eV: float
     measured: bool = True
+    label: str | None = None
     rate_300K: Quantity | None = Field(None, description="1/ps")
     temperatures_K: list[float] = Field(default_factory=list)
     rates: list[float] = Field(default_factory=list, description="1/ps; a large object")

@@ -6,7 +6,8 @@ import json
 import math
 
 import pytest
-from jobflow import Flow, run_locally
+from jobflow import Flow, JobStore, run_locally
+from maggma.stores import MemoryStore
 from sample_documents import HoppingDoc, hopping, make_density, make_hopping
 
 from vitrion.database.client import VitrionClient
@@ -22,7 +23,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
     with open_job_store(folder) as store:
         jobs = [make_hopping(["Li", "F"], b, "amorphous", material_id="glass") for b in BARRIERS]
-        jobs += [make_hopping(["Li", "O", "Li"], 0.5, "crystalline")]
+        jobs += [make_hopping(["Li", "O", "Li"], 0.5, "crystalline", label="1.0")]
         jobs += [make_hopping(["Na", "F"], 0.6, "crystalline", deprecated=True)]
         jobs += [make_density(["Li", "O", "Li"], "amorphous")]
         run_locally(Flow(jobs), store=store, ensure_success=True)
@@ -54,6 +55,11 @@ def barriers(found):
         ({"material_id": "glass", "barrier_eV_max": 0.3}, [0.2, 0.25, 0.3]),
         ({"barrier_eV_min": 0.3, "barrier_eV_max": 0.4}, [0.3, 0.35, 0.4]),
         ({"barrier_eV": 0.35}, [0.35]),
+        ({"barrier_eV": "0.35"}, [0.35]),
+        ({"measured": "True", "phase": "crystalline"}, [0.5]),
+        ({"label": "1.0"}, [0.5]),
+        ({"label": 1.0}, []),
+        ({"label": "inf"}, []),
         ({"rate_300K_min": math.exp(-0.3 / (8.617333262e-5 * 300))}, [0.2, 0.25, 0.3]),
         ({"measured": True, "phase": "amorphous"}, BARRIERS),
         ({"measured": False}, []),
@@ -133,6 +139,19 @@ def test_summaries(client):
 def test_what_is_not_plain_is_refused(client, words, message):
     with pytest.raises(InputError, match=message):
         client.test_hopping.search(**words)
+
+
+def test_results_in_memory_are_found_and_stay():
+    """As where jobflow is not configured: a plain JobStore in the memory of this process."""
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    job = make_hopping(["Li", "F"], 0.2, "amorphous")
+    run_locally(job, store=store, ensure_success=True)
+    for _ in range(2):
+        with VitrionClient(store) as client:
+            (document,) = client.test_hopping.search(elements=["Li"])
+            assert len(document.rates) == 51
+            assert client.summary.count(barrier_eV_max=0.3) == 1
+    assert store.get_output(job.uuid)["barrier_eV"] == 0.2
 
 
 def test_unknown_kinds_of_documents(client, tmp_path):

@@ -67,7 +67,10 @@ def test_filters_fields_and_order(web):
 def test_pages_join_up(web):
     pages = [get(web, _skip=skip, _limit=2)["data"] for skip in (0, 2, 4)]
     assert [len(page) for page in pages] == [2, 2, 2]
-    assert len({document["document_id"] for page in pages for document in page}) == 6
+    found = [document["document_id"] for page in pages for document in page]
+    assert len(set(found)) == 6
+    down = [document["document_id"] for document in get(web, _sort_fields="-document_id")["data"]]
+    assert down == sorted(found, reverse=True)
 
 
 @pytest.mark.parametrize(

@@ -196,14 +196,12 @@ def _value(name: str, text: str, is_bound: bool) -> Any:
 
     if name in (*TEXT_FILTERS, *ELEMENT_FILTERS):
         return text.split(",")
-    if text.lower() in ("true", "false") and not is_bound:
-        return text.lower() == "true"
+    if not is_bound:
+        return text.lower() == "true" if text.lower() in ("true", "false") else text
     try:
         return float(text)
     except ValueError:
-        if is_bound:
-            raise InputError(f"'{text}' is not a number.") from None
-        return text
+        raise InputError(f"'{text}' is not a number.") from None
 
 
 def _wanted_fields(

@@ -6,13 +6,15 @@ import difflib
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Optional, cast
 
+from maggma.stores import MemoryStore
 from pydantic import BaseModel, ValidationError, create_model
 
 from vitrion.database.builders import build_if_changed
 from vitrion.database.collections import KEY, Collections, find_job_store
 from vitrion.database.files import fetch_file
-from vitrion.database.job_store import FILES_STORE, SQLiteJobStore
+from vitrion.database.job_store import FILES_STORE
 from vitrion.database.search import build_criteria, build_sort
+from vitrion.database.sqlite_store import SQLiteStore
 from vitrion.errors import InputError, StoreError
 
 if TYPE_CHECKING:
@@ -49,8 +51,9 @@ class VitrionClient:
         A JobStore, the folder of an embedded one, or a ``jobflow.yaml``; None takes the folder in
         the settings.
     build
-        Bring the material collections up to date first. None does so for an embedded store; on a
-        server ``vitrion build`` is run apart, because reading should not write there.
+        Bring the material collections up to date first. None does so for an embedded store and for
+        one in memory; on a server ``vitrion build`` is run apart, because reading should not write
+        there.
 
     Raises
     ------
@@ -63,7 +66,8 @@ class VitrionClient:
     ) -> None:
         job_store = find_job_store(store)
         self.collections = Collections(job_store)
-        self._build = isinstance(job_store, SQLiteJobStore) if build is None else build
+        is_local = isinstance(job_store.docs_store, (SQLiteStore, MemoryStore))
+        self._build = is_local if build is None else build
 
     @classmethod
     def over(cls, collections: Collections) -> Self:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from jobflow import JobStore
+from maggma.stores import MemoryStore
 
 from vitrion.database.job_store import FILE_NAME, SQLiteJobStore
 from vitrion.documents.base import VitrionDoc, document_classes
@@ -81,7 +82,8 @@ class Collections:
     Parameters
     ----------
     job_store
-        The JobStore; it is connected here and closed with the collections.
+        The JobStore; it is connected here and closed with the collections, unless it is in memory:
+        what it holds would be lost.
     """
 
     def __init__(self, job_store: JobStore) -> None:
@@ -101,7 +103,8 @@ class Collections:
         for store in self._stores.values():
             store.close()
         self._stores.clear()
-        self.job_store.close()
+        if not isinstance(self.job_store.docs_store, MemoryStore):
+            self.job_store.close()
 
     def store(self, property_name: str) -> Store:
         """Return the connected store of one kind of document, with its indexes made."""

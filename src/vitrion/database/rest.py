@@ -78,9 +78,8 @@ class SearchQuery(QueryOperator):
         for name in (*TEXT_FILTERS, *ELEMENT_FILTERS):
             values[name] = _words(values[name])
         key_fields = self.searched.key_fields
-        for name in key_fields:
-            values[name] = _number_or_text(values[name])
-        order = {**build_sort(sort, key_fields), KEY: 1}  # the same order on every page
+        order = build_sort(sort, key_fields)
+        order.setdefault(KEY, 1)  # the same order on every page
         return {
             "criteria": build_criteria(values, key_fields, self.searched.name),
             "properties": self._properties(fields),
@@ -194,15 +193,6 @@ def _parameters(key_fields: Mapping[str, str]) -> dict[str, tuple[Any, Any]]:
 
 def _words(text: str | None) -> list[str] | None:
     return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _number_or_text(text: str | None) -> float | bool | str | None:
-    if text in ("true", "false"):
-        return text == "true"
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return text
 
 
 def _response_model(searched: PropertyClient) -> type[BaseModel]:

@@ -40,7 +40,8 @@ def build_criteria(
         By name: ``document_id``, ``material_id``, ``formula``, ``chemsys``, ``phase``,
         ``potential`` (a string or several), ``elements`` and ``exclude_elements`` (symbols),
         ``deprecated`` (False where it is not given, None for all), and for each key figure its
-        name, or its name with ``_min`` or ``_max``. A filter of None is no filter.
+        name, or its name with ``_min`` or ``_max``. A filter of None is no filter. A text also
+        finds the number or flag that it spells: a version "1.0" and a barrier "0.35" alike.
     key_fields
         Paths of the key figures by their short names.
     kind
@@ -71,7 +72,10 @@ def build_criteria(
             criteria["deprecated"] = _flag(name, value)
         else:
             path, operator = _figure(name, key_fields)
-            criteria.setdefault(path, {})[operator] = _plain(name, value, operator)
+            plain = _plain(name, value, operator)
+            if isinstance(plain, str):
+                operator, plain = "$in", _readings(plain)
+            criteria.setdefault(path, {})[operator] = plain
     return criteria
 
 
@@ -146,3 +150,14 @@ def _plain(name: str, value: Any, operator: str) -> bool | float | str:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return value
     raise InputError(f"The search takes a number for '{name}', not {value!r}.")
+
+
+def _readings(text: str) -> list[bool | float | str]:
+    """Return a text and what else it may stand for, as typed on a command line."""
+    if text.lower() in ("true", "false"):
+        return [text, text.lower() == "true"]
+    try:
+        number = float(text)
+    except ValueError:
+        return [text]
+    return [text, number] if math.isfinite(number) else [text]
