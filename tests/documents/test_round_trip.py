@@ -16,6 +16,7 @@ from pymatgen.core import Lattice, Structure
 
 from vitrion.database.sqlite_store import SQLiteStore
 from vitrion.documents.base import document_classes
+from vitrion.documents.summary import SummaryDoc
 from vitrion.errors import InputError
 
 SPECIAL = [math.nan, math.inf, -math.inf, 0.1 + 0.2, 1e-300]
@@ -94,3 +95,12 @@ def test_nothing_is_lost(kind, numbers, tmp_path):
     with SQLiteStore(str(tmp_path / "s.sqlite"), key="material_id") as store:
         store.update(stored)
         assert same(cls.model_validate(store.query_one()), document)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_the_path_of_every_key_figure_leads_to_one(kind):
+    cls = CLASSES[kind]
+    stored = jsanitize(Filler([0.1]).document(cls), strict=True, allow_bson=True)
+    stored["document_id"] = "a"
+    summary = SummaryDoc.from_documents([stored], {kind: cls.key_fields})
+    assert set(summary.values) == set(cls.key_fields)
