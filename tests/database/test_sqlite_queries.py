@@ -154,6 +154,8 @@ def test_sort_takes_maggma_enumeration(store):
         {"task_id": 1, "output": 1, "output.name": 1},
         {"output.runs": 0, "phase": 0, "_id": 0},
         ["task_id", "not.there"],
+        ["_id"],
+        {"_id": 0},
     ],
     ids=str,
 )
@@ -182,6 +184,34 @@ def test_distinct_and_groupby_agree(store, reference):
 
     assert groups(store) == groups(reference)
     assert store.last_updated_field == "last_updated"
+
+
+def test_equal_numbers_are_one_value(tmp_path):
+    with SQLiteStore(str(tmp_path / "s.sqlite")) as store:
+        temperatures = {"a": 300, "b": 300.0, "c": True, "d": 1, "e": 500, "f": None}
+        store.update([{"task_id": name, "T": T} for name, T in temperatures.items()])
+        for _ in range(2):  # without an index and with one
+            assert len(store.distinct("T")) == 5
+            groups = [names(docs) for _, docs in store.groupby("T")]
+            assert groups == [["a", "b"], ["c"], ["d"], ["e"], ["f"]]
+            store.ensure_index("T")
+
+
+@pytest.mark.parametrize("word", ["$or", "$and"])
+def test_filters_of_any_length_are_taken(store, reference, word):
+    condition = {"$or": {"task_id": "t-7"}, "$and": {"phase": {"$ne": "crystalline"}}}[word]
+    expected = sorted(names(reference.query(condition)))
+    assert sorted(names(store.query({word: [condition] * 1100}))) == expected
+
+
+def test_lists_of_values_of_any_length_are_taken(tmp_path):
+    with SQLiteStore(str(tmp_path / "s.sqlite")) as store:
+        usual = 32766  # some builds of SQLite take more
+        store.file._connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, usual)
+        store.ensure_index("n")
+        store.update([{"task_id": f"t-{i}", "n": i} for i in range(4)])
+        some = {"task_id": {"$in": [f"t-{i}" for i in range(1, 20_000)]}}
+        assert store.count({**some, "n": {"$in": list(range(-20_000, 3))}}) == 2
 
 
 def test_code_is_refused(store):

@@ -93,11 +93,19 @@ def translate(criteria: Mapping[str, Any], fields: Mapping[str, int]) -> Clause:
 
 def _join(clauses: list[Clause], word: str) -> Clause:
     spoken = [clause for clause in clauses if clause.sql]
-    return Clause(
-        word.join(f"({clause.sql})" for clause in spoken),
-        [value for clause in spoken for value in clause.parameters],
-        all(clause.exact for clause in clauses),
-    )
+    parameters = [value for clause in spoken for value in clause.parameters]
+    if len(parameters) > _MANY:
+        return _UNKNOWN
+    sql = _in_halves([f"({clause.sql})" for clause in spoken], word)
+    return Clause(sql, parameters, all(clause.exact for clause in clauses))
+
+
+def _in_halves(parts: list[str], word: str) -> str:
+    # A chain of many is too deep for SQLite, which takes an expression of 1000 levels.
+    if len(parts) < 3:
+        return word.join(parts)
+    middle = len(parts) // 2
+    return f"({_in_halves(parts[:middle], word)}){word}({_in_halves(parts[middle:], word)})"
 
 
 def _any(clauses: list[Clause]) -> Clause:

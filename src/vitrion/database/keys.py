@@ -12,6 +12,7 @@ import struct
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import bson
 from bson import ObjectId
 
 if TYPE_CHECKING:
@@ -78,6 +79,11 @@ def is_exact(value: Any) -> bool:
     if isinstance(value, (int, float)):
         return not abs(value) > _EXACT_INTEGER  # larger integers share a float; NaN is exact
     return encode(value)[:1] not in (NULL, OBJECT, ARRAY, OTHER)
+
+
+def identity(value: Any) -> bytes:
+    """Return what equal values share and others do not; 300 and 300.0 are equal."""
+    return encode(value) if is_exact(value) else OTHER + bson.encode({"": value})
 
 
 def next_kind(key: bytes) -> bytes:

@@ -34,7 +34,9 @@ def project(document: dict, properties: Properties) -> dict:
     if not properties:
         return document
     flags = dict(properties) if isinstance(properties, Mapping) else dict.fromkeys(properties, 1)
-    flags.pop("_id", None)  # documents of the embedded store have none
+    is_wanted = flags.pop("_id", 0)  # documents of the embedded store have none
+    if not flags:
+        return {} if is_wanted else document
     if any(not isinstance(flag, (bool, int)) for flag in flags.values()):
         raise StoreError("A projection of the embedded store takes 1 or 0 for each field.")
     keep = {bool(flag) for flag in flags.values()}

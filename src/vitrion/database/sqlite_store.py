@@ -13,7 +13,17 @@ from monty.json import jsanitize
 from pydash import get, has, set_
 
 from vitrion.database.criteria import normalize, translate
-from vitrion.database.keys import ARRAY, NULL, OBJECT, OTHER, is_exact, keys_at, sort_key, values_at
+from vitrion.database.keys import (
+    ARRAY,
+    NULL,
+    OBJECT,
+    OTHER,
+    identity,
+    is_exact,
+    keys_at,
+    sort_key,
+    values_at,
+)
 from vitrion.database.matching import matches
 from vitrion.database.pipelines import Pipelines
 from vitrion.database.projection import Properties, project
@@ -246,7 +256,7 @@ class SQLiteStore(Store):
         """
         names = [keys] if isinstance(keys, str) else list(keys)
         wanted = [*properties, *names] if properties else None
-        groups: dict[bytes, tuple[dict, list[dict]]] = {}
+        groups: dict[tuple[bytes, ...], tuple[dict, list[dict]]] = {}
         for document in self.query(criteria, wanted, sort, skip, limit):
             if not all(has(document, name) for name in names):
                 continue
@@ -254,7 +264,8 @@ class SQLiteStore(Store):
             label: dict = {}
             for name, value in values.items():
                 set_(label, name, value)
-            groups.setdefault(bson.encode(values), (label, []))[1].append(document)
+            group = tuple(identity(value) for value in values.values())
+            groups.setdefault(group, (label, []))[1].append(document)
         yield from groups.values()
 
     def distinct(
@@ -280,7 +291,7 @@ class SQLiteStore(Store):
         for document in documents:
             for value in values_at(document, field.split(".")):
                 for item in value if isinstance(value, list) else [value]:
-                    found.setdefault(bson.encode({"": item}), item)
+                    found.setdefault(identity(item), item)
         return list(found.values())
 
     def __eq__(self, other: object) -> bool:
