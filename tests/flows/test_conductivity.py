@@ -6,7 +6,9 @@ from monty.json import MontyDecoder
 
 from vitrion.database.job_store import SQLiteJobStore
 from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.errors import InputError
 from vitrion.flows.conductivity import GlassConductivityMaker
+from vitrion.transport.makers import ConductivityMaker
 
 
 @pytest.fixture
@@ -69,3 +71,10 @@ def test_powerups_reach_the_makers(maker):
     changed = maker.update_kwargs({"walltime_s": 60.0}, class_filter=type(maker.conductivity_maker))
     assert changed.conductivity_maker.walltime_s == 60.0
     assert maker.conductivity_maker.walltime_s is None
+
+
+@pytest.mark.parametrize("wrong", [{"phase": "glass"}, {"goal": "all"}])
+def test_words_that_mean_nothing_are_refused_before_the_dynamics(wrong):
+    (name,) = wrong
+    with pytest.raises(InputError, match=f"The {name} is one of"):
+        ConductivityMaker(**wrong)

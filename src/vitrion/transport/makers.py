@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 from jobflow import Maker, Response, job
 
 from vitrion.chemistry import default_mobile_species
+from vitrion.documents.base import check_phase
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.dynamics.document import md_document, thinned
@@ -102,6 +103,9 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
     def __post_init__(self) -> None:
         """Check the input before a job is made of it."""
         super().__post_init__()
+        check_phase(self.phase)
+        if self.goal not in get_args(Goal):
+            raise InputError(f"The goal is one of {', '.join(get_args(Goal))}, not '{self.goal}'.")
         if not self.temperatures_K or self.replicas < 1:
             raise InputError("A conductivity needs at least one temperature and one replica.")
         if not 0.0 < self.target < 1.0:
