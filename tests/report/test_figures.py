@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from vitrion.report.comparison import activation_energy
 from vitrion.report.draw import draw_figure, draw_panel, save_figures
 from vitrion.report.figures.glass import shares
 from vitrion.report.figures.landscape import landscape_figure
@@ -71,8 +72,17 @@ def test_arrhenius_shows_values_bands_and_bounds_of_the_documents(figures, repor
     assert line.y[0] == pytest.approx(at_room.value, rel=0.1)
     slope = np.polyfit(np.asarray(line.x) / 1000, np.log(np.asarray(line.y) * 1000 / line.x), 1)[0]
     assert -slope * 8.617333e-5 == pytest.approx(glass.fit.activation_energy_eV, rel=1e-3)
+    assert activation_energy(reports[1]).text in line.label, "the interval of the tables"
     stars = [points for points in marks(panel, Points) if points.symbol == "star"]
     assert stars[0].y == [0.18]
+
+
+def test_what_is_left_out_of_a_fit_has_an_entry_of_its_own(reports):
+    found = reports[0].conductivity.arrhenius
+    hottest = found.points[-1].model_copy(update={"excluded": "the framework diffuses"})
+    shown = found.model_copy(update={"points": [*found.points[:-1], hottest]})
+    labels = [mark.label for mark in marks(arrhenius_panel({"glass": shown}), UpperBounds)]
+    assert labels == ["glass, upper bounds", "glass, upper bounds, left out of the fit"]
 
 
 def test_diffusivity_is_shown_where_the_charge_density_is_unknown(reports):
@@ -133,6 +143,9 @@ def test_landscapes_share_one_scale_of_energy(reports):
         shown = np.unique(np.asarray(levels[0].y))
         assert len(shown) == sum(map(len, document.occupied_energies_eV))
         assert f"gap {document.gap_eV.mean:.2f} eV" in panel.note
+    # The interval of 95 % as in every table, not the bare error: 0.3, 0.5 and 0.4 by Student's t.
+    half = 4.303 * 0.1 / 3**0.5
+    assert f"({0.4 - half:.2f} to {0.4 + half:.2f})" in upper[1].note
 
 
 def test_defect_shares_climb_to_all(figures):

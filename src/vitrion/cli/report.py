@@ -78,6 +78,9 @@ def _find(targets: list[str], phase: str | None, store: Path | None) -> list[Mat
     files = [target for target in targets if Path(target).is_file()]
     documents = [read_document(file) for file in files]
     wanted = [target for target in targets if target not in files]
+    missing = [target for target in wanted if target.endswith(".json")]
+    if missing:
+        raise InputError(f"There is no file {missing[0]}.")
     reports: list[MaterialReport] = []
     if wanted:
         with VitrionClient(store) as client:

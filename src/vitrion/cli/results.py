@@ -155,7 +155,8 @@ def _alike(before: Coordination, later: Coordination) -> bool:
 
 
 def _glass_table(glasses: Sequence[AmorphousDoc]) -> Table:
-    table = Table("glass", "verdict", "density (g/cm3)", "species of the formers", title="Glasses")
+    heads = ("glass", "verdict", "density, equilibrated (g/cm3)", "species of the formers")
+    table = Table(*heads, title="Glasses")
     for number, glass in enumerate(glasses, start=1):
         verdict = "amorphous" if glass.is_amorphous else "NOT amorphous"
         density = glass.density_equilibrated_g_per_cm3

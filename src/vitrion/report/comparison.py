@@ -217,7 +217,7 @@ FIGURES: tuple[tuple[str, str, Callable[[MaterialReport], Quantity | None]], ...
     ("landscape overlap, empty below occupied", "", _overlap),
     ("percolating barrier", "eV", _of_landscape("percolating_barrier_eV")),
     ("spread of removal energies", "eV", _of_landscape("removal_spread_eV")),
-    ("density", "g/cm3", _density),
+    ("density of the structure", "g/cm3", _density),
     (ENERGY, "eV/atom", _energy),
 )
 """Every figure that materials are compared by: its name, unit, and where it is found."""

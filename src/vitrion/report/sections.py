@@ -126,7 +126,7 @@ def glass_section(reports: Reports) -> Section:
         for report in reports
         for number, glass in enumerate(report.glasses, start=1)
     ]
-    heads = ("replica", "verdict", "density (g/cm3) #", "relaxed (g/cm3) #", "self-overlap #",
+    heads = ("replica", "verdict", "equilibrated (g/cm3) #", "relaxed (g/cm3) #", "self-overlap #",
              "cooling (K/ps) #", "energy (eV/atom) #", "formers")  # fmt: skip
     tables = [
         make_table("Replicas of the glass", heads, [_glass_row(*item) for item in glasses]),
@@ -304,7 +304,9 @@ def defect_section(reports: Reports) -> Section:
         "Defects and barriers",
         "Energies of the defects of the mobile ion after relaxation. The Frenkel pair needs no "
         "reservoir and is the primary figure; insertion and vacancy are counted at 0 V against "
-        "the metal where that is known.",
+        "the metal where that is known. They count from the host as it was relaxed; the insertion "
+        "energy of a landscape, which the overview has, counts from the host annealed as its sites "
+        "were.",
         _some(defect_figure(reports), voltage_figure(reports), barrier_figure(reports)),
         (table,) if rows else (),
         f"vitrion defects {reports[0].key} --barrier vacancy",

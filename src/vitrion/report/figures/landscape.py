@@ -11,6 +11,7 @@ from vitrion.errors import InputError
 from vitrion.report.material import display_formula
 from vitrion.report.palette import numbered_dash
 from vitrion.report.panels import Axis, Band, Curve, Figure, Line, Mark, Panel
+from vitrion.report.quantity import Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,9 +72,9 @@ def landscape_figure(
         "landscape",
         "Site-energy landscape",
         "Energies of the sites that are occupied (left) and empty (right) in each material, as "
-        "lines and as their density, on one scale whose zero is the highest occupied site. Below, "
-        "the easiest path of the ion across the cell. A flat landscape has a small gap, "
-        "overlapping densities and low barriers.",
+        "lines and as their density, on one scale whose zero is the highest occupied site; the gap "
+        "of several replicas has its 95 % interval. Below, the easiest path of the ion across the "
+        "cell. A flat landscape has a small gap, overlapping densities and low barriers.",
         tuple(rows),
     )
 
@@ -96,9 +97,12 @@ def _levels(document: SiteEnergyLandscapeDoc, name: str, limits: tuple[float, fl
         y = np.repeat(energies, 3)
         marks.append(Curve(x, y, kind, kind, width=1.0, opacity=faded, group=kind))
     marks.append(Line(0.0, color="ink", dash="solid"))
-    gap, error = document.gap_eV.mean, document.gap_eV.error
     # Above zero there is nothing on the side of the occupied sites, so the note stands there.
-    note = f"gap {gap:.2f} eV" + (f"\n+- {error:.2f} eV" if error is not None else "")
+    gap = Quantity.from_error(
+        document.gap_eV.mean, document.gap_eV.error, len(document.gap_eV.values) - 1
+    )
+    value, _, interval = gap.text.partition(" (")
+    note = f"gap {value} eV" + (f"\n({interval}" if interval else "")
     note += f"\noverlap {document.overlap.mean:.2f}"
     x_axis = Axis("", limits=(-1.15, 1.15), ticks=NO_TICKS)
     y_axis = Axis(f"{document.mobile_species} site energy (eV)", limits=limits)

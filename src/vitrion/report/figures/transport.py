@@ -123,7 +123,10 @@ def _line_and_band(
     predicted = [estimate for estimate in (predict(1.0 / x) for x in inverse) if estimate]
     bands = np.array([estimate.interval_95 for estimate in predicted])
     fit = result.fit
-    energy = f"Ea = {fit.activation_energy_eV:.2f} +- {fit.activation_energy_error_eV:.2f} eV"
+    barrier = Quantity.from_error(
+        fit.activation_energy_eV, fit.activation_energy_error_eV, fit.degrees_of_freedom
+    )
+    energy = f"Ea = {barrier.text} eV"
     label = f"{name}, {energy}" if name else energy
     x = 1000.0 * inverse
     values = [estimate.value for estimate in predicted]
@@ -142,7 +145,7 @@ def _measured(
         chosen = [point for point in result.points if bool(point.excluded) is excluded]
         valued = [(p, p.diffusivity) for p in chosen if p.diffusivity is not None]
         bounds = [(p, p.bound_cm2_s) for p in chosen if p.diffusivity is None and p.bound_cm2_s]
-        faded = 0.4 if excluded else 1.0
+        faded, left_out = (0.4, "left out of the fit") if excluded else (1.0, "")
         if valued:
             factors = [_factor(point, result, conducts) for point, _ in valued]
             estimates = [e.scaled(f) for (_, e), f in zip(valued, factors, strict=True)]
@@ -153,7 +156,7 @@ def _measured(
                     [estimate.value for estimate in estimates],
                     [low for low, _ in ends],
                     [high for _, high in ends],
-                    label="" if labelled else name,
+                    label="" if labelled else _joined(name, left_out),
                     color=color,
                     symbol=phase_symbol(phase),
                     opacity=faded,
@@ -171,7 +174,7 @@ def _measured(
                 UpperBounds(
                     [1000.0 / point.temperature_K for point, _ in bounds],
                     values,
-                    label=f"{name}, upper bounds" if name else "upper bounds",
+                    label=_joined(name, "upper bounds", left_out),
                     color=color,
                     opacity=faded,
                     notes=[
@@ -187,6 +190,10 @@ def _factor(point: ArrheniusPoint, result: ArrheniusResult, conducts: bool) -> f
     if not conducts or result.charge_density_per_A3 is None:
         return 1.0
     return NERNST_EINSTEIN * result.charge_density_per_A3 / point.temperature_K
+
+
+def _joined(*words: str) -> str:
+    return ", ".join(word for word in words if word)
 
 
 def _point_note(point: ArrheniusPoint, quantity: Quantity, conducts: bool) -> str:
