@@ -293,6 +293,9 @@ def test_equilibration_is_left_out(tmp_path, run):
     write(path, images(run))
     result = analyze_file(path, "Li", 700.0, INTERVAL_FS, skip_ps=10.0)
     assert result.n_frames == 200
+    for skip_ps in (-5.0, np.nan):
+        with pytest.raises(InputError, match="zero or more"):
+            analyze_file(path, "Li", 700.0, INTERVAL_FS, skip_ps=skip_ps)
 
 
 def test_bad_files_are_one_sentence(tmp_path, run):

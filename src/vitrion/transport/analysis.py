@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -315,6 +316,8 @@ def analyze_file(
     InputError
         If the file cannot be read or analyzed, or does not say what was not given.
     """
+    if not 0 <= skip_ps < math.inf:
+        raise InputError(f"The time to skip must be zero or more, in ps, not {skip_ps:g}.")
     charges = mobile_charges(mobile, charge)
     stream = open_frames(path, timestep_fs=timestep_fs, type_map=type_map)
     temperature_K = stream.temperature_K if temperature_K is None else temperature_K
