@@ -47,6 +47,12 @@ def test_a_screen_is_of_quick_glasses_where_nothing_else_is_said(commands):
         assert defaults(name)["preset"] == RunRequest(formula="LiF").preset
 
 
+def test_a_port_that_cannot_be_is_refused(commands):
+    for port in ("0", "99999"):
+        with pytest.raises(Exception, match="or equal to"):
+            commands["serve"].make_context("serve", ["--port", port])
+
+
 def test_no_field_of_a_request_is_out_of_reach():
     own = {"formula", "phase", "crystal", "potential_sha256"}
     assert set(RequestOptions().settings()) == set(RunRequest.model_fields) - own

@@ -52,8 +52,11 @@ def test_compositions_are_read_from_csv_and_from_lines(tmp_path):
     empty.write_text("formula\n")
     with pytest.raises(InputError, match="no formula"):
         read_compositions(empty)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="no file"):
         read_compositions(tmp_path / "missing.csv")
+    table.write_text("name,composition\nsalt,LiF\n")
+    with pytest.raises(InputError, match="no column 'formula'"):
+        read_compositions(table)
 
 
 def test_a_screen_is_one_flow_and_leaves_out_what_is_held():

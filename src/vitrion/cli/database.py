@@ -168,7 +168,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address; beyond this machine with a token only.")] = (
         "127.0.0.1"
     ),
-    port: Annotated[int, typer.Option(help="Port.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 8000,
 ) -> None:
     """Serve documents and reports over HTTP, for reading; VITRION_TOKEN holds the token, if any."""
     import os

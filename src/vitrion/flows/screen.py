@@ -110,8 +110,11 @@ def read_compositions(path: Path) -> list[str]:
     Raises
     ------
     InputError
-        If the file cannot be read or holds no formula.
+        If there is no such file, or it cannot be read, holds no formula, or is a table without a
+        column of that name.
     """
+    if not path.exists():
+        raise InputError(f"There is no file {path}.")
     try:
         # Spreadsheets may put a mark of the encoding first, and semicolons between cells.
         lines = [line for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
@@ -122,6 +125,8 @@ def read_compositions(path: Path) -> list[str]:
     if rows and "formula" in (header := [cell.strip().lower() for cell in rows[0]]):
         column = header.index("formula")
         formulas = [row[column].strip() for row in rows[1:] if len(row) > column]
+    elif any(cell.strip() for row in rows for cell in row[1:]):
+        raise InputError(f"The table {path} has no column 'formula' in its first line.")
     else:
         formulas = [row[0].strip() for row in rows]
     found = [formula for formula in dict.fromkeys(formulas) if formula]  # tables end in empty rows
