@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from crystals import crystal
 from pymatgen.core import Lattice, Structure
 
 from vitrion.amorphous.cell import face_distances
@@ -24,6 +25,15 @@ def test_a_crystal_becomes_a_near_cubic_supercell(lithium_fluoride):
     assert max(face_distances(cell.structure)) < 1.7 * min(face_distances(cell.structure))
     assert cell.volume_per_atom_A3 == pytest.approx(4.03**3 / 8)
     assert cell.shortest_contact_A == pytest.approx(2.015)
+
+
+def test_a_network_without_end_is_no_ion():
+    quartz = melt_start(crystal("quartz"), n_atoms=60)
+    assert quartz.ion_counts() == {}
+    assert quartz.shortest_contact_A == pytest.approx(1.61, abs=0.02)  # Si-O
+    calcite = melt_start(crystal("calcite"), n_atoms=60)
+    assert set(calcite.ion_counts()) == {"Ca", "CO3"}
+    assert calcite.shortest_contact_A > 2.0
 
 
 def test_a_crystal_can_be_loosened(lithium_fluoride):

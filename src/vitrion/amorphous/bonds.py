@@ -12,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from vitrion.chemistry import bonds_covalently, electronegativity
+from vitrion.structures import without_site_properties
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,9 +79,7 @@ def site_symbols(structure: Structure) -> NDArray[np.str_]:
 
 def bare(structure: Structure) -> Structure:
     """Return a copy without oxidation states and site properties, such as velocities."""
-    copy = structure.copy()
-    for name in list(copy.site_properties):
-        copy.remove_site_property(name)
+    copy = without_site_properties(structure)
     copy.remove_oxidation_states()
     return copy
 
@@ -137,6 +136,24 @@ def unwrap_molecule(bonds: Bonds, sites: NDArray[np.int_]) -> NDArray[np.float64
         bond = np.flatnonzero((bonds.first == parent) & (bonds.second == site))[0]
         positions[site] = positions[parent] + bonds.vectors[bond]
     return positions[sites]
+
+
+def is_endless(bonds: Bonds, sites: NDArray[np.int_], positions: NDArray[np.float64]) -> bool:
+    """Whether a molecule closes on its own periodic image: a chain, a layer or a network.
+
+    Parameters
+    ----------
+    bonds : Bonds
+    sites : ndarray of int, shape (n,)
+        The sites of one molecule.
+    positions : ndarray, shape (n, 3)
+        From :func:`unwrap_molecule`.
+    """
+    place = np.zeros((len(bonds.symbols), 3))
+    place[sites] = positions
+    inside = np.isin(bonds.first, sites)
+    steps = place[bonds.second[inside]] - place[bonds.first[inside]]
+    return bool((np.abs(steps - bonds.vectors[inside]) > 1e-3).any())
 
 
 def formula_of(symbols: Iterable[str]) -> str:

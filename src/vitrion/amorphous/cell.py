@@ -29,10 +29,12 @@ class PackedCell:
     unit : str
         What was packed: ``"ions"``, ``"atoms"`` or ``"crystal"`` (nothing was: to be melted).
     ions : list of tuple of int
-        Site indices of each packed ion; of each molecule found, for a crystal; empty for atoms.
+        Site indices of each packed ion; for a crystal, of each molecule found that ends somewhere,
+        which a network does not; empty for atoms.
     volume_per_atom_A3 : float
     shortest_contact_A : float
-        Shortest periodic distance between atoms of different ions.
+        Shortest periodic distance between atoms of different ions; an atom of a network counts as
+        one of its own.
     seed : int or None
         None for a crystal.
     """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.amorphous.bonds import find_bonds, formula_of, unwrap_molecule
+from vitrion.amorphous.bonds import find_bonds, formula_of, is_endless, unwrap_molecule
 from vitrion.chemistry import ANION_CHARGES, CATION_CHARGES, KNOWN_POLYANIONS
 from vitrion.errors import InputError
 from vitrion.structures import check_ordered
@@ -194,7 +194,10 @@ def ions_from_crystal(structure: Structure) -> list[tuple[Ion, int]]:
     found: dict[str, tuple[Ion, int]] = {}
     for sites in bonds.molecules():
         positions = unwrap_molecule(bonds, sites)
-        _check_finite(bonds.first, bonds.second, bonds.vectors, sites, positions)
+        if is_endless(bonds, sites, positions):
+            raise InputError(
+                "The crystal has a covalent framework without end: pack atoms, or melt it."
+            )
         symbols = tuple(bonds.symbols[sites].tolist())
         formula = formula_of(symbols)
         charge = (CATION_CHARGES | ANION_CHARGES | KNOWN_POLYANIONS).get(formula)
@@ -202,22 +205,6 @@ def ions_from_crystal(structure: Structure) -> list[tuple[Ion, int]]:
         kept, count = found.get(formula, (ion, 0))
         found[formula] = (kept, count + 1)
     return list(found.values())
-
-
-def _check_finite(
-    first: NDArray[np.int_],
-    second: NDArray[np.int_],
-    vectors: NDArray[np.float64],
-    sites: NDArray[np.int_],
-    positions: NDArray[np.float64],
-) -> None:
-    """Refuse a molecule that closes on its own periodic image."""
-    where = {int(site): position for site, position in zip(sites, positions, strict=True)}
-    for a, b, vector in zip(first, second, vectors, strict=True):
-        if int(a) in where and np.linalg.norm(where[b] - where[a] - vector) > 1e-3:
-            raise InputError(
-                "The crystal has a covalent framework without end: pack atoms, or melt it."
-            )
 
 
 def _directions(n_ligands: int) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.amorphous.bonds import bare, find_bonds
+from vitrion.amorphous.bonds import bare, find_bonds, is_endless, unwrap_molecule
 from vitrion.amorphous.cell import PackedCell, face_distances, shortest_contact
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.volume import check_volume_per_atom
@@ -90,7 +90,12 @@ def melt_start(
     if volume_per_atom_A3 is not None:
         check_volume_per_atom(structure.composition, volume_per_atom_A3)
         structure.scale_lattice(volume_per_atom_A3 * len(structure))
-    ions = [tuple(sites.tolist()) for sites in find_bonds(structure).molecules()]
+    bonds = find_bonds(structure)
+    ions = [
+        tuple(sites.tolist())
+        for sites in bonds.molecules()
+        if not is_endless(bonds, sites, unwrap_molecule(bonds, sites))
+    ]
     return PackedCell(
         structure=structure,
         unit="crystal",
