@@ -50,6 +50,15 @@ def test_packed_cells_are_amorphous(formula, seed):
     assert long_range_order(cell).is_amorphous
 
 
+@pytest.mark.parametrize("seed", [0, 2, 4])
+def test_a_few_atoms_of_a_nonmetal_are_no_framework(seed):
+    cell = pack("Cu15P", n_atoms=64, seed=seed).structure
+    cell.scale_lattice(cell.volume / 1.35)
+    assert long_range_order(cell).is_amorphous  # by its four P alone it is not
+    few = pack("Cu20P", n_atoms=63, seed=seed).structure
+    assert long_range_order(few).is_amorphous
+
+
 @pytest.fixture(scope="module")
 def melted_and_vibrating(tmp_path_factory):
     """Copper that has been melted at 3000 K, and fcc copper at 600 K: real dynamics."""

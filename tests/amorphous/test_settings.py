@@ -35,6 +35,7 @@ def test_hydrogen_asks_for_a_short_step():
         ({"melt_ps": float("nan")}, "melt_ps"),
         ({"cooling": 3}, "cooling"),
         ({"unit": "molecules"}, "unit"),
+        ({"n_atoms": 3}, "n_atoms"),  # too few for a verdict
     ],
 )
 def test_bad_settings_are_one_clear_sentence(values, message):

@@ -55,7 +55,7 @@ class MeltQuenchSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    n_atoms: int = Field(144, ge=1, le=100_000, description="Least number of atoms in the cell.")
+    n_atoms: int = Field(144, ge=4, le=100_000, description="Least number of atoms in the cell.")
     unit: Literal["ions", "atoms"] | None = Field(
         None,
         description="What is packed; None for whole ions where the composition has known ones.",
