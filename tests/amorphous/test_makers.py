@@ -1,4 +1,5 @@
 import os
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from ase import units
 from ase.build import bulk
 from ase.calculators.emt import EMT as EMT_CALCULATOR
 from atomate2.forcefields.jobs import ForceFieldRelaxMaker
+from emmet.core.types.enums import TaskState
 from jobflow import Flow, Job, JobStore, job, run_locally
 from jobflow.managers.fireworks import flow_to_workflow
 from maggma.stores import MemoryStore
@@ -14,8 +16,9 @@ from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from fireworks import Workflow
-from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
+from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker, characterize_glass
 from vitrion.amorphous.settings import MeltQuenchSettings
+from vitrion.amorphous.start import melt_start
 from vitrion.documents.amorphous import AmorphousDoc
 from vitrion.dynamics.makers import MDMaker
 from vitrion.dynamics.settings import MDSettings
@@ -191,6 +194,60 @@ def test_the_last_relaxation_holds_the_target_pressure(tmp_path):
     atoms = response.output.structure.to_ase_atoms()
     atoms.calc = EMT_CALCULATOR()
     assert -atoms.get_stress()[:3].mean() / units.GPa == pytest.approx(10, abs=0.3)
+
+
+def test_the_relaxed_density_does_not_depend_on_the_patience(tmp_path):
+    """The pull on the cell has to vanish too, however many atoms share it."""
+    copper = AseAtomsAdaptor.get_structure(bulk("Cu", cubic=True, a=3.68) * (2, 2, 2))
+    settings = MeltQuenchSettings(n_atoms=32, relax_fmax_eV_per_A=0.05)
+    maker = toy_maker(settings).make(copper).jobs[STAGES.index("relax")].maker
+    responses = run(maker.make(copper), tmp_path)
+    ((response,),) = (tuple(found.values()) for found in responses.values())
+    atoms = response.output.structure.to_ase_atoms()
+    atoms.calc = EMT_CALCULATOR()
+    assert abs(atoms.get_stress()[:3].mean()) / units.GPa < 0.13
+
+
+def test_a_relaxation_that_ran_out_of_steps_is_said(tmp_path):
+    """The forces on the atoms alone tell nothing of the cell."""
+    copper = AseAtomsAdaptor.get_structure(bulk("Cu", cubic=True) * (2, 2, 2))
+    maker = ForceFieldRelaxMaker(
+        force_field_name=EMT,
+        steps=2,
+        relax_kwargs={"filter_kwargs": {"scalar_pressure": 50 * units.GPa}},
+    )
+    responses = run(maker.make(copper), tmp_path)
+    ((response,),) = (tuple(found.values()) for found in responses.values())
+    task = response.output
+    assert task.is_force_converged
+    assert task.state == TaskState.FAILED
+    start = melt_start(copper, n_atoms=32)
+    document = characterize_glass.original(
+        task.structure,
+        {item.name: getattr(start, item.name) for item in fields(start)},
+        stages={},
+        trajectories={},
+        potential=None,
+        reference_potential=None,
+        settings=TOY,
+        relaxation_state=task.state,
+    )
+    assert document.relaxed is False
+    assert any("did not reach" in remark for remark in document.remarks)
+
+
+@pytest.mark.parametrize(
+    ("base", "start", "message"),
+    [
+        (MDSettings(mobile="Li"), "CuAg", "'Li' is not in the structure"),
+        (MDSettings(), "CuH", "hydrogen"),
+    ],
+)
+def test_what_the_dynamics_would_refuse_is_refused_before_any_job_is_made(base, start, message):
+    settings = TOY.model_copy(update={"n_atoms": 64, "timestep_fs": 2.0})
+    dynamics = MDMaker(force_field_name=EMT, settings=base)
+    with pytest.raises(InputError, match=message):
+        replace(toy_maker(settings), md_maker=dynamics).make(start)
 
 
 def test_walltime_and_makers_can_be_updated_in_the_flow():

@@ -172,6 +172,25 @@ class MDSettings(BaseModel):
         """Return the target pressure in GPa that step number ``step`` (1 ... n_steps) runs at."""
         return _at(self.pressure_GPa or 0.0, step / self.n_steps)
 
+    def check_elements(self, symbols: Sequence[str]) -> None:
+        """Refuse elements that these settings cannot simulate.
+
+        Raises
+        ------
+        InputError
+            If one is too light for the time step, or the mobile one is missing.
+        """
+        if self.mobile is not None and self.mobile not in symbols:
+            raise InputError(
+                f"The mobile species '{self.mobile}' is not in the structure, which "
+                f"holds {', '.join(sorted(set(symbols)))}."
+            )
+        if "H" in symbols and self.timestep_fs > HYDROGEN_TIMESTEP_FS:
+            raise InputError(
+                "The structure holds hydrogen, which needs a time step of at most "
+                f"{HYDROGEN_TIMESTEP_FS:g} fs, not {self.timestep_fs:g}."
+            )
+
     def check_system(
         self,
         symbols: Sequence[str],
@@ -205,16 +224,7 @@ class MDSettings(BaseModel):
                 "One atom has no motion left once the center of mass is fixed: use a "
                 "larger cell or fix_center_of_mass=False."
             )
-        if self.mobile is not None and self.mobile not in symbols:
-            raise InputError(
-                f"The mobile species '{self.mobile}' is not in the structure, which "
-                f"holds {', '.join(sorted(set(symbols)))}."
-            )
-        if "H" in symbols and self.timestep_fs > HYDROGEN_TIMESTEP_FS:
-            raise InputError(
-                "The structure holds hydrogen, which needs a time step of at most "
-                f"{HYDROGEN_TIMESTEP_FS:g} fs, not {self.timestep_fs:g}."
-            )
+        self.check_elements(symbols)
         if self.ensemble == "npt" and not all(pbc):
             raise InputError(
                 "Constant pressure needs a cell that is periodic along all three axes."
