@@ -125,3 +125,8 @@ def make_conductivity():
 @job
 def no_document():
     return {"property_name": 3, "chemsys": "Li"}
+
+
+@job
+def of_another_package(**fields):
+    return {"property_name": "theirs", "formula_pretty": "LiF", **fields}

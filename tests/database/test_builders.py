@@ -12,6 +12,7 @@ from sample_documents import (
     make_density,
     make_hopping,
     no_document,
+    of_another_package,
     refine,
 )
 
@@ -181,6 +182,18 @@ def test_a_potential_that_a_job_describes_itself_is_taken_as_it_is(store, collec
 def test_a_document_without_a_phase_is_in_no_summary(store, collections):
     run(store, make_hopping(["Li", "F"], 0.3, None))
     assert build(collections).written == {"test_hopping": 1}
+
+
+def test_outputs_of_other_packages_hinder_no_summary(store, collections):
+    run(
+        store,
+        make_hopping(["Li", "F"], 0.3, "amorphous"),
+        of_another_package(phase="amorphous"),
+        of_another_package(phase="alpha", last_updated="today"),
+    )
+    assert build(collections).written == {"test_hopping": 1, "theirs": 2, "summary": 1}
+    (summary,) = documents(collections, "summary").values()
+    assert list(summary["document_ids"]) == ["test_hopping"]
 
 
 def test_a_build_that_was_cut_off_is_completed(store, collections, monkeypatch):

@@ -18,6 +18,7 @@ from monty.json import jsanitize
 
 from vitrion.database.collections import KEY, Collections
 from vitrion.database.potentials import PotentialBuilder
+from vitrion.documents.base import PHASES
 from vitrion.documents.summary import SummaryDoc
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _STAMP = ("uuid", "index", "completed_at")
 _GROUP = ("material_id", "formula_pretty", "phase")
+_OF_A_PHASE = {"phase": {"$in": list(PHASES)}, "last_updated": {"$exists": True}}
 _BUILT_FROM_OTHERS = ("potential", "summary")
 
 
@@ -113,7 +115,8 @@ class DocumentBuilder(Builder):
 class SummaryBuilder(Builder):
     """Keep one summary for each material and phase in step with the material collections.
 
-    A document that does not say which phase it is about, as a single run, is in no summary.
+    A document that does not say which phase it is about, as a single run, is in no summary; nor is
+    what other packages' jobs left under the names of our fields.
 
     Parameters
     ----------
@@ -150,7 +153,7 @@ class SummaryBuilder(Builder):
         members: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         stamps: dict[str, list[str]] = defaultdict(list)
         for kind, store in self.sources_by_name.items():
-            for doc in store.query({"phase": {"$ne": None}}, [KEY, "job", *_GROUP]):
+            for doc in store.query(_OF_A_PHASE, [KEY, "job", *_GROUP]):
                 group = _group_id(doc)
                 members[group][kind].append(doc[KEY])
                 stamps[group].append(_stamp(doc))
