@@ -126,6 +126,8 @@ def test_summaries(client):
         ({"deprecated": "no"}, "true or false"),
         ({"$where": "1"}, "Nothing can be searched"),
         ({"formula": "Xx3"}, "Xx"),
+        ({"chemsys": "LiPOF"}, "'LiPOF' is no element: .* Li-P-O-F"),
+        ({"elements": ["Li", "Xx"]}, "'Xx' is no element"),
         ({"sort": "-$natural"}, "sorted by"),
         ({"sort": "rates"}, "sorted by 'rates'"),
         ({"fields": ["barier_eV"]}, "did you mean 'barrier_eV'"),

@@ -9,6 +9,8 @@ import difflib
 import math
 from typing import TYPE_CHECKING, Any
 
+from pymatgen.core import Element
+
 from vitrion.chemistry import parse_composition
 from vitrion.database.collections import COMMON_INDEXES, KEY, OWN_PATHS
 from vitrion.errors import InputError
@@ -55,7 +57,7 @@ def build_criteria(
     Raises
     ------
     InputError
-        If a filter is unknown or its value is not plain.
+        If a filter is unknown, its value is not plain, or an element does not exist.
     """
     criteria: dict[str, Any] = {}
     paths = {**TEXT_FILTERS, **OWN_PATHS.get(kind, {})}
@@ -65,14 +67,14 @@ def build_criteria(
         if name in TEXT_FILTERS:
             criteria[paths[name]] = {"$in": [_spell(name, v) for v in _texts(name, value)]}
         elif name == "elements":
-            criteria.setdefault("elements", {})["$all"] = _texts(name, value)
+            criteria.setdefault("elements", {})["$all"] = _elements(name, _texts(name, value))
         elif name == "exclude_elements":
-            criteria.setdefault("elements", {})["$nin"] = _texts(name, value)
+            criteria.setdefault("elements", {})["$nin"] = _elements(name, _texts(name, value))
         elif name == "deprecated":
             criteria["deprecated"] = _flag(name, value)
         else:
             path, operator = _figure(name, key_fields)
-            plain = _plain(name, value, operator)
+            plain: Any = _plain(name, value, operator)
             if isinstance(plain, str):
                 operator, plain = "$in", _readings(plain)
             criteria.setdefault(path, {})[operator] = plain
@@ -132,8 +134,16 @@ def _spell(name: str, text: str) -> str:
     if len(text) > MAX_LENGTH:
         raise InputError(f"The search takes at most {MAX_LENGTH} characters for '{name}'.")
     if name == "chemsys":
-        return "-".join(sorted(text.split("-")))
+        return "-".join(sorted(_elements(name, text.split("-"))))
     return parse_composition(text).reduced_formula if name == "formula" else text
+
+
+def _elements(name: str, symbols: list[str]) -> list[str]:
+    for symbol in symbols:
+        if not Element.is_valid_symbol(symbol):
+            example = "Li-P-O-F" if name == "chemsys" else "Li,F"
+            raise InputError(f"'{symbol}' is no element: '{name}' takes symbols, as in {example}.")
+    return symbols
 
 
 def _flag(name: str, value: Any) -> bool:
