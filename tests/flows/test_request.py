@@ -115,3 +115,4 @@ def test_a_run_begun_afresh_is_told_once(tmp_path):
         found = find_documents(store, "LiF-both-0123456789")["conductivity"]
         assert [document.conductivity_bound_300K for document in found] == [2.0, 2.0]
         assert not find_documents(store, "LiF-both-other")
+        assert "metadata.vitrion_request" in store.outputs._fields(), "others are not read for it"
