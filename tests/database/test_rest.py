@@ -114,9 +114,11 @@ def test_what_is_out_of_range_is_refused(web, parameters):
 
 
 def test_an_operator_as_text_is_only_text(web):
-    for name in ("chemsys", "material_id", "document_id", "phase", "elements"):
-        assert get(web, **{name: '{"$ne": null}'})["data"] == []
-        assert get(web, **{name: "$ne"})["data"] == []
+    for text in ('{"$ne": null}', "$ne"):
+        for name in ("material_id", "document_id", "phase"):
+            assert get(web, **{name: text})["data"] == []
+        for name in ("chemsys", "elements", "exclude_elements"):
+            assert "is no element" in get(web, status=400, **{name: text})["detail"]
 
 
 def test_nothing_can_be_written(web):
