@@ -124,3 +124,18 @@ def test_runs_are_silent_away_from_a_terminal(tmp_path, capfd):
     assert captured.out == captured.err == ""
     assert result.ns_per_day == pytest.approx(ns_per_day(100.0, result.elapsed_s))
     assert ns_per_day(1e6, 86400) == pytest.approx(1.0)
+
+
+def test_constant_pressure_needs_a_stress(tmp_path):
+    class WithoutStress(LennardJones):
+        def calculate(self, *args, **kwargs):
+            super().calculate(*args, **kwargs)
+            self.results.pop("stress", None)
+
+    settings = MDSettings(
+        ensemble="npt", temperature_K=50, pressure_GPa=0.0, duration_ps=0.01, seed=0
+    )
+    with pytest.raises(InputError, match="WithoutStress gives no stress"):
+        run_md(argon(2), WithoutStress(), settings, tmp_path / "npt")
+    still = settings.model_copy(update={"ensemble": "nvt", "pressure_GPa": None, "barostat": None})
+    assert run_md(argon(2), WithoutStress(), still, tmp_path / "nvt").n_steps == still.n_steps

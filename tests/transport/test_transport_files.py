@@ -318,6 +318,17 @@ def test_bad_files_are_one_sentence(tmp_path, run):
     write(path, frames)
     with pytest.raises(InputError, match="no periodic cell"):
         analyze_file(path, "Li", 700.0, INTERVAL_FS)
+    slab = tmp_path / "slab.vtraj.h5"
+    TrajectoryWriter.create(
+        slab,
+        atoms.numbers,
+        atoms.get_masses(),
+        timestep_fs=2.0,
+        frame_interval_fs=INTERVAL_FS,
+        pbc=(True, True, False),
+    )
+    with pytest.raises(InputError, match="no periodic cell"):
+        analyze_file(slab)
     dump = tmp_path / "run.lammpstrj"
     write_dump(dump, *run, "xu yu zu")
     with pytest.raises(InputError, match="type_map"):

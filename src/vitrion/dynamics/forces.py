@@ -15,6 +15,8 @@ from ase import Atoms
 from ase.calculators.calculator import all_changes
 from ase.stress import voigt_6_to_full_3x3_stress
 
+from vitrion.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -76,7 +78,14 @@ class ForceProvider:
         forces = np.array(results["forces"], dtype=np.float64)
         if self._share is not None:
             forces -= self._share * forces.sum(axis=0)
-        return float(results["energy"]), forces, _full(results["stress"]) if stress else None
+        if not stress:
+            return float(results["energy"]), forces, None
+        if "stress" not in results:
+            raise InputError(
+                f"{type(self._calculator).__name__} gives no stress, which constant pressure and "
+                "recorded pressures need."
+            )
+        return float(results["energy"]), forces, _full(results["stress"])
 
     def forget(self) -> None:
         """Drop what the calculator kept from earlier calls."""

@@ -205,6 +205,9 @@ def _from_vitrion_file(path: Path) -> FrameStream:
 
 
 def _from_vitrion(trajectory: Any) -> FrameStream:
+    if not all(trajectory.pbc):
+        raise InputError(NO_CELL)
+
     def chunks() -> Iterator[Chunk]:
         for start in range(0, trajectory.n_frames, FRAMES_AT_ONCE):
             part = slice(start, start + FRAMES_AT_ONCE)
