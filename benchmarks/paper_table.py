@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vitrion.flows.request import RunRequest, RunResult
+    from vitrion.transport.result import TransportResult
 
 TARGET = Path(__file__).parents[1] / "docs" / "results" / "paper_figures.md"
 
@@ -68,7 +69,7 @@ def page(request: RunRequest, result: RunResult) -> str:
     """Write the figures down as a page of the documentation."""
     from vitrion.cli.results import phase_reports, trust_lines
     from vitrion.report.comparison import compare
-    from vitrion.report.published import SOURCE, URL
+    from vitrion.report.published import SOURCE, URL, published_for
 
     crystal, glass = phase_reports(result)
     rows = [row.cells() for row in compare(crystal, glass)]
@@ -83,19 +84,27 @@ def page(request: RunRequest, result: RunResult) -> str:
         "Nothing is extrapolated here: D* is the self-diffusivity, sigma the conductivity.",
         "",
     ]
-    for name, report in (("crystal", crystal), ("glass", glass)):
-        assert report.conductivity is not None
-        measured = [
-            (
-                f"{at.temperature_K:g}",
-                text(at.self_diffusivity, at.diffusivity_bound_cm2_s),
-                text(at.conductivity, at.conductivity_bound_mS_cm),
-                str(at.hops.n_hops),
-            )
-            for at in report.conductivity.results
-        ]
-        lines += [f"### {name.capitalize()}", ""]
-        lines += [*table(("T (K)", "D* (cm2/s)", "sigma (mS/cm)", "hops"), measured), ""]
+    assert crystal.conductivity is not None
+    assert glass.conductivity is not None
+    header = ("T (K)", "D* (cm2/s)", "sigma (mS/cm)", "hops")
+    lines += ["### Crystal", "", *table(header, measured(crystal.conductivity.results)), ""]
+    paper = published_for(request.formula)
+    assert paper is not None
+    beside = [
+        (*row, f"{paper.glass_conductivity_mS_cm(at.temperature_K):.2g}")
+        for row, at in zip(
+            measured(glass.conductivity.results), glass.conductivity.results, strict=True
+        )
+    ]
+    lines += [
+        "### Glass",
+        "",
+        f"The paper's line is drawn from its {paper.glass_conductivity_300K_mS_cm:g} mS/cm at "
+        f"300 K and {paper.glass_activation_energy_eV:.2f} eV.",
+        "",
+        *table((*header, "the paper's line (mS/cm)"), beside),
+        "",
+    ]
     found = result.the("comparison")
     claims = [
         (c.figure, c.claim, f"{c.crystal:.3f}", f"{c.glass:.3f}", f"{c.error or 0:.3f}", c.verdict)
@@ -106,6 +115,19 @@ def page(request: RunRequest, result: RunResult) -> str:
     lines += ["## How much to trust it", "", *(f"- {line}" for line in trust_lines(result)), ""]
     lines += potential_errors(request)
     return "\n".join(lines)
+
+
+def measured(results: Sequence[TransportResult]) -> list[tuple[str, ...]]:
+    """Return a row for each temperature."""
+    return [
+        (
+            f"{at.temperature_K:g}",
+            text(at.self_diffusivity, at.diffusivity_bound_cm2_s),
+            text(at.conductivity, at.conductivity_bound_mS_cm),
+            str(at.hops.n_hops),
+        )
+        for at in results
+    ]
 
 
 def potential_errors(request: RunRequest) -> list[str]:

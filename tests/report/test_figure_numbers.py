@@ -55,6 +55,16 @@ def test_both_drawers_end_error_bars_at_the_interval(glass):
     np.testing.assert_allclose([segment[:, 1] for segment in drawn], ends)
 
 
+def test_the_line_of_the_paper_goes_through_its_figures(glass):
+    panel = arrhenius_figure([glass]).panels[0]
+    line = next(c for c in marks(panel, Curve) if "paper" in c.label)
+    star = next(p for p in marks(panel, Points) if p.symbol == "star")
+    assert (line.x[0], line.y[0]) == pytest.approx((star.x[0], star.y[0])) == (1000 / 300, 0.18)
+    temperature = 1000.0 / np.array(line.x)
+    slope = np.polyfit(1.0 / temperature, np.log(np.array(line.y) * temperature), 1)[0]
+    assert -slope * 8.617333e-5 == pytest.approx(0.40, rel=1e-6)
+
+
 def test_the_slope_beside_an_msd_is_six_times_the_diffusivity(hot):
     panel = msd_panel(hot)
     own, slope = (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from pymatgen.core import Composition
+
+from vitrion.transport.constants import KB_EV_PER_K, ROOM_K
 
 SOURCE = (
     "P. Zhong and K. A. Persson, Machine-Learning-Guided Insights into Solid-Electrolyte "
@@ -36,6 +39,15 @@ class Published:
     conductivity_ratio: float
     landscape: str
     insertion: str
+
+    def glass_conductivity_mS_cm(self, temperature_K: float) -> float:
+        """Return what the glass's two figures make of another temperature.
+
+        ``sigma T`` follows Arrhenius, as it does where the diffusivity does (Nernst and Einstein).
+        """
+        inverse = 1.0 / temperature_K - 1.0 / ROOM_K
+        growth = math.exp(-self.glass_activation_energy_eV / KB_EV_PER_K * inverse)
+        return self.glass_conductivity_300K_mS_cm * ROOM_K / temperature_K * growth
 
 
 _KNOWN = (

@@ -16,6 +16,7 @@ from vitrion.report.figures.transport import arrhenius_figure, msd_figure, spati
 from vitrion.report.quantity import Quantity
 from vitrion.report.tables import Cell, Table, make_table, measured, quantified
 from vitrion.report.typeset import screw
+from vitrion.transport.constants import ROOM_K
 
 if TYPE_CHECKING:
     from vitrion.documents.amorphous import AmorphousDoc
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 Row = list[Cell | str]
 Reports = Sequence["MaterialReport"]
-ROOM_K = 300.0
 
 
 @dataclass(frozen=True)

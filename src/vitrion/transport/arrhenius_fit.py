@@ -17,7 +17,7 @@ from scipy.stats import chi2, t
 
 from vitrion.errors import InputError
 from vitrion.transport.censored import capped, with_hops
-from vitrion.transport.constants import KB_EV_PER_K, NERNST_EINSTEIN
+from vitrion.transport.constants import KB_EV_PER_K, NERNST_EINSTEIN, ROOM_K
 from vitrion.transport.hops import event_bound
 from vitrion.transport.result import Estimate, TransportResult
 from vitrion.transport.schema import Interval, Model
@@ -197,12 +197,12 @@ def arrhenius(
             f"{len(points)} can be used{''.join(f' ({why})' for why in left_out)}."
         )
     if result.fit is not None:
-        result.diffusivity_300K = result.diffusivity(300.0)
-        result.conductivity_300K = result.conductivity(300.0)
+        result.diffusivity_300K = result.diffusivity(ROOM_K)
+        result.conductivity_300K = result.conductivity(ROOM_K)
     else:
-        bound = _bound_at(used, 300.0)
+        bound = _bound_at(used, ROOM_K)
         if bound is not None and result.charge_density_per_A3 is not None:
-            factor = NERNST_EINSTEIN * result.charge_density_per_A3 / 300.0
+            factor = NERNST_EINSTEIN * result.charge_density_per_A3 / ROOM_K
             result.conductivity_bound_300K = bound * factor
     return result
 

@@ -21,16 +21,15 @@ from vitrion.report.panels import (
     Points,
     UpperBounds,
 )
-from vitrion.report.published import published_for
+from vitrion.report.published import Published, published_for
 from vitrion.report.quantity import Quantity
-from vitrion.transport.constants import NERNST_EINSTEIN
+from vitrion.transport.constants import NERNST_EINSTEIN, ROOM_K
 
 if TYPE_CHECKING:
     from vitrion.report.material import MaterialReport
     from vitrion.transport.arrhenius_fit import ArrheniusPoint, ArrheniusResult
     from vitrion.transport.result import TransportResult
 
-ROOM_K = 300.0
 FLAT, MARGIN = 10.0, 1.5
 """Half of the least factor that an axis of MSDs covers, and the room around the curves."""
 WIDTHS = (0.3, 1.0, 2.0, 3.0)
@@ -56,24 +55,18 @@ def arrhenius_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     if not fits:
         return None
     panel = arrhenius_panel(fits, colors=colors, phases=phases)
-    paper = published_for(reports[0].formula)
-    if paper is not None and "conductivity" in panel.y.label:
-        star = Points(
-            [1000.0 / ROOM_K],
-            [paper.glass_conductivity_300K_mS_cm],
-            label="glass in the paper",
-            symbol="star",
-            notes=["Zhong and Persson: about 0.18 mS/cm at 300 K, projected"],
-        )
-        panel = Panel(panel.x, panel.y, (*panel.marks, star), panel.title, panel.note)
-    return Figure(
-        "arrhenius",
-        "Conductivity against temperature",
+    caption = (
         "Points with 95 % intervals; arrows hang from one-sided 95 % upper bounds where nothing "
         "was seen to diffuse; faded points are left out of the fit. Lines are Arrhenius fits with "
-        "their 95 % bands, drawn on to 300 K.",
-        ((panel,),),
+        "their 95 % bands, drawn on to 300 K."
     )
+    paper = published_for(reports[0].formula)
+    if paper is not None and "conductivity" in panel.y.label:
+        hottest = max(point.temperature_K for fit in fits.values() for point in fit.points)
+        marks = (*panel.marks, *_paper_marks(paper, hottest))
+        panel = Panel(panel.x, panel.y, marks, panel.title, panel.note)
+        caption += " The dotted line is what the paper's two figures of the glass give."
+    return Figure("arrhenius", "Conductivity against temperature", caption, ((panel,),))
 
 
 def arrhenius_panel(
@@ -110,6 +103,23 @@ def arrhenius_panel(
         opposite=tuple((1000.0 / t, f"{t} K") for t in shown),
     )
     return Panel(x, Axis(label, log=True), tuple(marks))
+
+
+def _paper_marks(paper: Published, hottest_K: float) -> tuple[Mark, Mark]:
+    """Return the paper's projected conductivity of the glass, and its line up to here."""
+    inverse = np.linspace(1.0 / ROOM_K, 1.0 / hottest_K, 60)
+    line = [paper.glass_conductivity_mS_cm(1.0 / x) for x in inverse]
+    value, energy = paper.glass_conductivity_300K_mS_cm, paper.glass_activation_energy_eV
+    name = "glass in the paper"
+    star = Points(
+        [1000.0 / ROOM_K],
+        [value],
+        symbol="star",
+        group=name,
+        notes=[f"Zhong and Persson: about {value:g} mS/cm at 300 K, projected"],
+    )
+    label = f"{name}, Ea about {energy:.2f} eV"
+    return Curve(1000.0 * inverse, line, label, "muted", "dot", group=name), star
 
 
 def _line_and_band(
