@@ -90,11 +90,14 @@ def page(request: RunRequest, result: RunResult) -> str:
     lines += ["### Crystal", "", *table(header, measured(crystal.conductivity.results)), ""]
     paper = published_for(request.formula)
     assert paper is not None
+    runs = (crystal.conductivity.results, glass.conductivity.results)
     beside = [
-        (*row, f"{paper.glass_conductivity_mS_cm(at.temperature_K):.2g}")
-        for row, at in zip(
-            measured(glass.conductivity.results), glass.conductivity.results, strict=True
+        (
+            *row,
+            f"{paper.glass_conductivity_mS_cm(at.temperature_K):.2g}",
+            ratio_text(of_crystal, at),
         )
+        for row, of_crystal, at in zip(measured(runs[1]), *runs, strict=True)
     ]
     lines += [
         "### Glass",
@@ -102,7 +105,7 @@ def page(request: RunRequest, result: RunResult) -> str:
         f"The paper's line is drawn from its {paper.glass_conductivity_300K_mS_cm:g} mS/cm at "
         f"300 K and {paper.glass_activation_energy_eV:.2f} eV.",
         "",
-        *table((*header, "the paper's line (mS/cm)"), beside),
+        *table((*header, "the paper's line (mS/cm)", "over crystal"), beside),
         "",
     ]
     found = result.the("comparison")
@@ -128,6 +131,15 @@ def measured(results: Sequence[TransportResult]) -> list[tuple[str, ...]]:
         )
         for at in results
     ]
+
+
+def ratio_text(crystal: TransportResult, glass: TransportResult) -> str:
+    """Return the conductivity of the glass over that of the crystal, or its bound."""
+    from vitrion.report.quantity import ratio_of
+
+    bounds = (crystal.conductivity_bound_mS_cm, glass.conductivity_bound_mS_cm)
+    ratio = ratio_of(crystal.conductivity, glass.conductivity, *bounds)
+    return "-" if ratio is None else ratio.text
 
 
 def potential_errors(request: RunRequest) -> list[str]:

@@ -29,7 +29,8 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_build", "_templates"]
+# Parts of other pages are no pages.
+exclude_patterns = ["_build", "_templates", "results/paper_figures.md"]
 templates_path = ["_templates"]
 
 # One thread a process is the only fast way; the tutorial runs molecular dynamics.
