@@ -280,6 +280,8 @@ def test_replicas_have_seeds_of_their_own():
     assert all(isinstance(replica, Flow) for replica in flow.jobs)
     seeds = [replica.jobs[0].function_args[1].seed for replica in flow.jobs]
     assert len(set(seeds)) == 3
+    documents = [replica.jobs[-1].function_kwargs["replica"] for replica in flow.jobs]
+    assert documents == [1, 2, 3]
     with pytest.raises(InputError, match="replica"):
         GlassReplicasMaker(melt_quench_maker=toy_maker(), n_replicas=0).make("CuAg")
 

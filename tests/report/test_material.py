@@ -2,6 +2,7 @@
 
 import pytest
 
+from vitrion.documents.amorphous import numbered
 from vitrion.report.comparison import compare
 from vitrion.report.material import MaterialReport
 
@@ -44,3 +45,11 @@ def test_energies_of_different_potentials_have_no_difference(reports):
     assert row.change.value == pytest.approx(mean - lowest)
     assert apart.change is None
     assert (apart.first, apart.second) == (row.first, row.second)
+
+
+def test_glasses_keep_the_numbers_of_their_jobs(reports):
+    (glass, *_) = reports[1].glasses
+    later, first, third = (glass.model_copy(update={"replica": n}) for n in (2, 1, 3))
+    assert numbered([later, first, third]) == [(1, first), (2, later), (3, third)]
+    assert [number for number, _ in numbered([third, first])] == [1, 3]  # the second failed
+    assert [number for number, _ in numbered([glass, glass])] == [1, 2]

@@ -58,6 +58,8 @@ class MeltQuenchMaker(Maker):
         protocol leaves open.
     relax_maker : ForceFieldRelaxMaker
         Relaxes the cell at the end and, with the cell kept, the contacts of the packed start.
+    replica : int, optional
+        Number of this glass among those made together, for its document.
 
     Examples
     --------
@@ -72,6 +74,7 @@ class MeltQuenchMaker(Maker):
     relax_maker: ForceFieldRelaxMaker = field(
         default_factory=lambda: ForceFieldRelaxMaker(**force_field())
     )
+    replica: int | None = None
 
     def __post_init__(self) -> None:
         """Accept settings as a dictionary, as a serialized Maker has them."""
@@ -165,6 +168,7 @@ class MeltQuenchMaker(Maker):
             quench_rate_K_per_ps=settings.quench_rate_K_per_ps,
             energy_eV_per_atom=relaxation.output.output.energy_per_atom,
             relaxation_state=relaxation.output.state,
+            replica=self.replica,
         )
         jobs = [start, contacts, *runs.values(), relaxation, document]
         return Flow(jobs, output=document.output, name=self.name)
@@ -300,7 +304,7 @@ class GlassReplicasMaker(Maker):
         seeds = replica_seeds(base.settings.seed, self.n_replicas)
         for number, seed in enumerate(seeds, start=1):  # people count glasses from 1
             settings = base.settings.model_copy(update={"seed": seed})
-            maker = replace(base, settings=settings)
+            maker = replace(base, settings=settings, replica=number)
             flow = maker.make(structure, prev_dir=prev_dir)
             flow.append_name(f" {number}")  # tells the stages of the replicas apart
             flows.append(flow)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from vitrion.documents.amorphous import numbered
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -157,7 +159,7 @@ def _alike(before: Coordination, later: Coordination) -> bool:
 def _glass_table(glasses: Sequence[AmorphousDoc]) -> Table:
     heads = ("glass", "verdict", "density, equilibrated (g/cm3)", "species of the formers")
     table = Table(*heads, title="Glasses")
-    for number, glass in enumerate(glasses, start=1):
+    for number, glass in numbered(glasses):
         verdict = "amorphous" if glass.is_amorphous else "NOT amorphous"
         density = glass.density_equilibrated_g_per_cm3
         table.add_row(
@@ -218,7 +220,7 @@ def _verdicts(document: ComparisonDoc | None) -> list[str]:
 def trust_lines(result: RunResult) -> list[str]:
     """Say in sentences what limits the result."""
     lines = [f"The step '{name}' failed: {error}" for name, error in result.report.errors.items()]
-    for number, glass in enumerate(result.of_kind("amorphous"), start=1):
+    for number, glass in numbered(result.of_kind("amorphous")):
         lines += [f"Glass {number}: {remark}" for remark in glass.remarks]
     for document in result.of_kind("conductivity"):
         lines += _trust_conductivity(document)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -82,6 +82,9 @@ class AmorphousDoc(VitrionDoc):
     }
 
     property_name: str = "amorphous"
+    replica: int | None = Field(
+        None, description="Number among the replicas that were made together, from 1 on."
+    )
     is_amorphous: bool = Field(
         description="The verdict: no isometry but the identity maps the framework onto itself."
     )
@@ -213,3 +216,9 @@ class AmorphousDoc(VitrionDoc):
         if self.relaxed is False:
             found.append("The relaxation did not reach its force criterion.")
         return found
+
+
+def numbered(glasses: Iterable[AmorphousDoc]) -> list[tuple[int, AmorphousDoc]]:
+    """Return replicas by the numbers of their jobs, whichever of them was finished first."""
+    in_order = sorted(glasses, key=lambda glass: glass.replica or 0)
+    return [(glass.replica or place, glass) for place, glass in enumerate(in_order, start=1)]

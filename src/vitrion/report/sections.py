@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vitrion.amorphous.distributions import mean_distributions
 from vitrion.defects.compare import compare_landscapes
+from vitrion.documents.amorphous import numbered
 from vitrion.report.figures.defects import barrier_figure, defect_figure, voltage_figure
 from vitrion.report.figures.glass import pair_figure, speciation_figure
 from vitrion.report.figures.landscape import landscapes_of
@@ -124,7 +125,7 @@ def glass_section(reports: Reports) -> Section:
     glasses = [
         (f"{report.name} {number}", glass)
         for report in reports
-        for number, glass in enumerate(report.glasses, start=1)
+        for number, glass in numbered(report.glasses)
     ]
     heads = ("replica", "verdict", "equilibrated (g/cm3) #", "relaxed (g/cm3) #", "self-overlap #",
              "cooling (K/ps) #", "energy (eV/atom) #", "formers")  # fmt: skip

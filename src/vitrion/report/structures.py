@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vitrion.amorphous.bonds import find_bonds
+from vitrion.documents.amorphous import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ def structures_of(reports: Sequence[MaterialReport]) -> list[dict[str, Any]]:
             for rank, crystal in enumerate(report.polymorphs.polymorphs[:MAX_CRYSTALS], start=1):
                 group = crystal.space_groups[-1].symbol if crystal.space_groups else "crystal"
                 found.append(scene(crystal.structure, f"{report.label} {rank}, {group}"))
-        for number, glass in enumerate(report.glasses, start=1):
+        for number, glass in numbered(report.glasses):
             if glass.structure is not None:
                 found.append(scene(glass.structure, f"{report.label} {number}"))
         if report.polymorphs is None and not report.glasses:

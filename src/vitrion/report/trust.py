@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from vitrion.documents.amorphous import numbered
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -111,7 +113,7 @@ def _of_transport(report: MaterialReport) -> Iterable[Statement]:
 
 
 def _of_glasses(report: MaterialReport) -> Iterable[Statement]:
-    for number, glass in enumerate(report.glasses, start=1):
+    for number, glass in numbered(report.glasses):
         for remark in glass.remarks:
             verdict: Verdict = "caution" if glass.is_amorphous else "doubt"
             yield Statement(verdict, f"{report.name} {number}", remark)
