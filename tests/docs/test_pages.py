@@ -147,6 +147,8 @@ def test_every_page_is_in_a_table_of_contents():
                 entry = re.sub(r".*<(.*)>", r"\1", line.strip())
                 if entry and not entry.startswith(":"):
                     listed.add((page.parent / f"{entry}.md").resolve())
+        parts = re.findall(r"^```\{include\} (.*)$", page.read_text(), re.M)
+        listed |= {(page.parent / part).resolve() for part in parts}
     missing = [name_of(p) for p in PAGES if p.is_relative_to(DOCS) and p.resolve() not in listed]
     assert not missing
 

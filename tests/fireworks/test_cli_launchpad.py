@@ -92,7 +92,7 @@ def test_one_bad_composition_hands_nothing_in(campaign):
         run("submit", "LiPO2F2", "Xx2", *pad)
     with pytest.raises(InputError, match="at least one composition"):
         run("submit", *pad)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="There is no file"):
         run("submit", "--file", str(campaign.folder / "none.txt"), *pad)
     assert status(campaign.launchpad) == []
 

@@ -54,7 +54,7 @@ def folder(tmp_path_factory):
         (("run", "LiF", "--store", "jobflow.yaml"), "is not a folder"),
         (("search", "LiF", "--store", __file__), "is a file"),
         (("screen", "--grid", "LiF"), "two end members"),
-        (("screen", "missing.csv"), "cannot be read"),
+        (("screen", "missing.csv"), "There is no file"),
     ],
 )
 def test_bad_input_stops_before_anything_starts(words, sentence, tmp_path, monkeypatch):
