@@ -15,7 +15,7 @@ from vitrion.documents.polymorph import PolymorphDoc
 from vitrion.errors import InputError, SimulationError
 from vitrion.flows.comparison import compare_phases
 from vitrion.flows.conductivity import CrystalConductivityMaker, GlassConductivityMaker
-from vitrion.flows.presets import get_preset
+from vitrion.flows.presets import Phases, get_preset
 from vitrion.polymorphs.makers import PolymorphSearchMaker
 from vitrion.polymorphs.search import SearchSettings
 from vitrion.potentials import force_field, get_potential
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
 
 CRYSTAL_FMAX_EV_PER_A = 0.02
-Phases = Literal["both", "crystalline", "amorphous"]
 
 
 def _relax_maker(potential: str | None = None) -> ForceFieldRelaxMaker:

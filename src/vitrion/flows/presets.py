@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from vitrion.errors import InputError
+
+Phases = Literal["both", "crystalline", "amorphous"]
+"""What a run is made of: the crystal, the glass, or both side by side."""
 
 
 class Preset(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from monty.json import MontyEncoder
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,7 +18,7 @@ from vitrion.chemistry import (
     plain_formula,
 )
 from vitrion.errors import InputError, StoreError
-from vitrion.flows.presets import get_preset
+from vitrion.flows.presets import Phases, get_preset
 from vitrion.flows.runner import RunReport, run_flow
 from vitrion.potentials import check_elements, describe_potential
 from vitrion.structures import without_site_properties
@@ -53,9 +53,7 @@ class RunRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     formula: str = Field(description="Composition.")
-    phase: Literal["both", "crystalline", "amorphous"] = Field(
-        "both", description="Crystal, glass, or both side by side."
-    )
+    phase: Phases = Field("both", description="Crystal, glass, or both side by side.")
     crystal: dict[str, Any] | None = Field(
         None, description="The crystal, as pymatgen writes it; None searches for it."
     )
