@@ -127,10 +127,7 @@ def activation_energy(report: MaterialReport) -> Quantity | None:
     document = report.conductivity
     if document is None or document.arrhenius is None or document.arrhenius.fit is None:
         return None
-    fit = document.arrhenius.fit
-    return Quantity.from_error(
-        fit.activation_energy_eV, fit.activation_energy_error_eV, fit.degrees_of_freedom
-    )
+    return Quantity.barrier_of(document.arrhenius.fit)
 
 
 def _conductivity(report: MaterialReport) -> tuple[Estimate | None, float | None]:
@@ -157,9 +154,7 @@ def _paper_column(a: MaterialReport, b: MaterialReport) -> dict[str, str]:
 def _of_landscape(field: str) -> Callable[[MaterialReport], Quantity | None]:
     def find(report: MaterialReport) -> Quantity | None:
         spread: Spread | None = getattr(report.landscape, field, None)
-        if spread is None:
-            return None
-        return Quantity.from_error(spread.mean, spread.error, len(spread.values) - 1)
+        return None if spread is None else Quantity.from_spread(spread)
 
     return find
 

@@ -11,6 +11,8 @@ from scipy.stats import norm, t
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vitrion.documents.landscape import Spread
+    from vitrion.transport.arrhenius_fit import LinearFit
     from vitrion.transport.result import Estimate
 
 TAIL = 0.975
@@ -49,6 +51,18 @@ class Quantity:
             return cls(value)
         half = _quantile(freedom) * error
         return cls(value, value - half, value + half, error, freedom)
+
+    @classmethod
+    def from_spread(cls, spread: Spread) -> Quantity:
+        """Take over a mean over replicas."""
+        return cls.from_error(spread.mean, spread.error, len(spread.values) - 1)
+
+    @classmethod
+    def barrier_of(cls, fit: LinearFit) -> Quantity:
+        """Take over the activation energy of an Arrhenius fit, in eV."""
+        return cls.from_error(
+            fit.activation_energy_eV, fit.activation_energy_error_eV, fit.degrees_of_freedom
+        )
 
     def within(self, lowest: float, highest: float) -> Quantity:
         """Cut the interval where the figure cannot lie, as an overlap cannot below zero."""

@@ -98,10 +98,7 @@ def _levels(document: SiteEnergyLandscapeDoc, name: str, limits: tuple[float, fl
         marks.append(Curve(x, y, kind, kind, width=1.0, opacity=faded, group=kind))
     marks.append(Line(0.0, color="ink", dash="solid"))
     # Above zero there is nothing on the side of the occupied sites, so the note stands there.
-    gap = Quantity.from_error(
-        document.gap_eV.mean, document.gap_eV.error, len(document.gap_eV.values) - 1
-    )
-    value, _, interval = gap.text.partition(" (")
+    value, _, interval = Quantity.from_spread(document.gap_eV).text.partition(" (")
     note = f"gap {value} eV" + (f"\n({interval}" if interval else "")
     note += f"\noverlap {document.overlap.mean:.2f}"
     x_axis = Axis("", limits=(-1.15, 1.15), ticks=NO_TICKS)

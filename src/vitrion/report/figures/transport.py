@@ -132,11 +132,7 @@ def _line_and_band(
     predict = result.conductivity if conducts else result.diffusivity
     predicted = [estimate for estimate in (predict(1.0 / x) for x in inverse) if estimate]
     bands = np.array([estimate.interval_95 for estimate in predicted])
-    fit = result.fit
-    barrier = Quantity.from_error(
-        fit.activation_energy_eV, fit.activation_energy_error_eV, fit.degrees_of_freedom
-    )
-    energy = f"Ea = {barrier.text} eV"
+    energy = f"Ea = {Quantity.barrier_of(result.fit).text} eV"
     label = f"{name}, {energy}" if name else energy
     x = 1000.0 * inverse
     values = [estimate.value for estimate in predicted]
