@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vitrion.flows.request import RunRequest, RunResult
     from vitrion.transport.result import TransportResult
 
+FORMULA = "LiPO2F2"
 TARGET = Path(__file__).parents[1] / "docs" / "results" / "paper_figures.md"
 
 
@@ -45,7 +46,7 @@ def main() -> None:
     from vitrion.flows.request import RunRequest, run_request
 
     request = RunRequest(
-        formula="LiPO2F2",
+        formula=FORMULA,
         preset=options.preset,
         glass_atoms=options.glass_atoms,
         duration_ps=options.duration_ps,
@@ -69,7 +70,7 @@ def page(request: RunRequest, result: RunResult) -> str:
     """Write the figures down as a page of the documentation."""
     from vitrion.cli.results import phase_reports, trust_lines
     from vitrion.report.comparison import compare
-    from vitrion.report.published import SOURCE, URL, published_for
+    from vitrion.report.published import SOURCE, URL
 
     crystal, glass = phase_reports(result)
     rows = [row.cells() for row in compare(crystal, glass)]
@@ -86,28 +87,7 @@ def page(request: RunRequest, result: RunResult) -> str:
     ]
     assert crystal.conductivity is not None
     assert glass.conductivity is not None
-    header = ("T (K)", "D* (cm2/s)", "sigma (mS/cm)", "hops")
-    lines += ["### Crystal", "", *table(header, measured(crystal.conductivity.results)), ""]
-    paper = published_for(request.formula)
-    assert paper is not None
-    runs = (crystal.conductivity.results, glass.conductivity.results)
-    beside = [
-        (
-            *row,
-            f"{paper.glass_conductivity_mS_cm(at.temperature_K):.2g}",
-            ratio_text(of_crystal, at),
-        )
-        for row, of_crystal, at in zip(measured(runs[1]), *runs, strict=True)
-    ]
-    lines += [
-        "### Glass",
-        "",
-        f"The paper's line is drawn from its {paper.glass_conductivity_300K_mS_cm:g} mS/cm at "
-        f"300 K and {paper.glass_activation_energy_eV:.2f} eV.",
-        "",
-        *table((*header, "the paper's line (mS/cm)", "over crystal"), beside),
-        "",
-    ]
+    lines += temperatures(crystal.conductivity.results, glass.conductivity.results)
     found = result.the("comparison")
     claims = [
         (c.figure, c.claim, f"{c.crystal:.3f}", f"{c.glass:.3f}", f"{c.error or 0:.3f}", c.verdict)
@@ -118,6 +98,32 @@ def page(request: RunRequest, result: RunResult) -> str:
     lines += ["## How much to trust it", "", *(f"- {line}" for line in trust_lines(result)), ""]
     lines += potential_errors(request)
     return "\n".join(lines)
+
+
+def temperatures(crystal: Sequence[TransportResult], glass: Sequence[TransportResult]) -> list[str]:
+    """Return the tables of both phases; the paper's line and the crystal stand beside the glass."""
+    from vitrion.report.published import published_for
+
+    paper = published_for(FORMULA)
+    assert paper is not None
+    beside = [
+        (
+            *row,
+            f"{paper.glass_conductivity_mS_cm(at.temperature_K):.2g}",
+            ratio_text(of_crystal, at),
+        )
+        for row, of_crystal, at in zip(measured(glass), crystal, glass, strict=True)
+    ]
+    header = ("T (K)", "D* (cm2/s)", "sigma (mS/cm)", "hops")
+    return [
+        *("### Crystal", "", *table(header, measured(crystal)), ""),
+        *("### Glass", ""),
+        f"The paper's line is drawn from its {paper.glass_conductivity_300K_mS_cm:g} mS/cm at "
+        f"300 K and {paper.glass_activation_energy_eV:.2f} eV.",
+        "",
+        *table((*header, "the paper's line (mS/cm)", "over crystal"), beside),
+        "",
+    ]
 
 
 def measured(results: Sequence[TransportResult]) -> list[tuple[str, ...]]:
