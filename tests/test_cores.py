@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from vitrion.cores import VARIABLE, own_core, share_cores, spare_core
+from vitrion.runtime.cores import VARIABLE, own_core, share_cores, spare_core
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_job_without_a_core_goes_before_one_that_wants_more(tmp_path, monkeypa
 
 def test_a_killed_process_gives_its_core_back(two_cores):
     holder = (
-        "from vitrion.cores import own_core\n"
+        "from vitrion.runtime.cores import own_core\n"
         "with own_core():\n    print('held', flush=True)\n    input()\n"
     )
     command = [sys.executable, "-c", holder]

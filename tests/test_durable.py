@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from vitrion.durable import only_process, write_durably
 from vitrion.errors import InputError
+from vitrion.runtime.atomic import only_process, write_durably
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from vitrion.durable import only_process
+from vitrion.runtime.atomic import only_process
 with only_process(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -3,8 +3,8 @@ import io
 from rich.console import Console
 
 from vitrion.flows.display import RunDisplay
-from vitrion.flows.runner import RunReport
-from vitrion.progress import Word, leave_word, read_progress
+from vitrion.runtime.progress import Word, leave_word, read_progress
+from vitrion.runtime.runner import RunReport
 
 
 def test_words_of_parts_add_up_to_what_is_planned(tmp_path):

@@ -100,7 +100,7 @@ def main() -> None:
     store.connect()
     flow = cooling_rate_flow(options.formula, options.rates, glass, conductivity)
     # A job that is defined in this very file runs in this process; put it into a module of your
-    # own to run the flow on several workers (vitrion.flows.runner) or on a launchpad.
+    # own to run the flow on several workers (vitrion.runtime.runner) or on a launchpad.
     run_locally(flow, store=store, create_folders=True, raise_immediately=True, log=False)
     for row in store.get_output(flow.jobs[-1].uuid):
         print(row)

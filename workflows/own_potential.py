@@ -18,7 +18,7 @@ from pymatgen.core import Lattice, Structure
 
 from vitrion.database.sqlite_store import open_job_store
 from vitrion.documents.conductivity import ConductivityDoc
-from vitrion.documents.md import MDDoc
+from vitrion.dynamics.document import MDDoc
 from vitrion.dynamics.makers import MDMaker
 from vitrion.dynamics.settings import MDSettings
 from vitrion.potentials import get_potential

@@ -17,12 +17,12 @@ from vitrion.database.sqlite_store import open_job_store
 from vitrion.dynamics.settings import MDSettings
 from vitrion.flows.ion_conductor import IonConductorMaker
 from vitrion.flows.request import name_run
-from vitrion.flows.runner import run_flow
 from vitrion.polymorphs.hull import shipped_references
 from vitrion.report.comparison import compare
 from vitrion.report.draw import save_figures
 from vitrion.report.material import find_reports
 from vitrion.report.page import render_page
+from vitrion.runtime.runner import run_flow
 
 
 def toy_maker() -> IonConductorMaker:

@@ -18,8 +18,8 @@ from vitrion.dynamics.settings import MDSettings
 from vitrion.errors import InputError
 from vitrion.flows.conductivity import GlassConductivityMaker
 from vitrion.flows.request import name_run
-from vitrion.flows.runner import run_flow
 from vitrion.flows.screen import ScreenMaker, composition_grid, find_formulas, read_compositions
+from vitrion.runtime.runner import run_flow
 
 TOY = {
     "temperatures_K": (1500,),

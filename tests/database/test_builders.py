@@ -20,8 +20,8 @@ from vitrion.database import builders
 from vitrion.database.builders import build, build_if_changed
 from vitrion.database.client import VitrionClient
 from vitrion.database.collections import Collections, find_job_store
+from vitrion.database.kinds import document_classes
 from vitrion.database.sqlite_store import open_job_store
-from vitrion.documents.base import document_classes
 from vitrion.documents.potential import PotentialDoc
 from vitrion.errors import StoreError
 from vitrion.potentials import get_potential

@@ -11,7 +11,8 @@ from monty.json import MontyDecoder, jsanitize
 from pydantic import BaseModel
 from pymatgen.core import Lattice, Structure
 
-from vitrion.documents.base import VitrionDoc, document_classes
+from vitrion.database.kinds import document_classes
+from vitrion.documents.base import VitrionDoc
 from vitrion.documents.provenance import Provenance, utc_now
 
 

@@ -5,8 +5,8 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
+from vitrion.database.kinds import document_classes
 from vitrion.defects.settings import BarrierSettings, DefectSettings
-from vitrion.documents.base import document_classes
 from vitrion.documents.defects import DefectDoc, DefectRecord
 from vitrion.documents.polymorph import Polymorph
 from vitrion.renamed import FORMER, or_former, read_field

@@ -14,8 +14,8 @@ from monty.json import MontyDecoder, jsanitize
 from pydantic import BaseModel
 from pymatgen.core import Lattice, Structure
 
+from vitrion.database.kinds import document_classes
 from vitrion.database.sqlite_store import SQLiteStore
-from vitrion.documents.base import document_classes
 from vitrion.documents.summary import SummaryDoc
 from vitrion.errors import InputError
 

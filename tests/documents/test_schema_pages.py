@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from vitrion.database.kinds import document_classes
 from vitrion.database.schema_pages import COMMAND, schema_files, versions, write_schemas
-from vitrion.documents.base import document_classes
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 

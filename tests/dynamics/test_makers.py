@@ -14,7 +14,7 @@ from pymatgen.core import Structure
 
 from fireworks import Workflow
 from vitrion.database.sqlite_store import open_job_store
-from vitrion.documents.md import MDDoc, MDSeriesDoc
+from vitrion.dynamics.document import MDDoc, MDSeriesDoc
 from vitrion.dynamics.makers import MDMaker, MDSeriesMaker
 from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.trajectory import Trajectory

@@ -14,11 +14,11 @@ import pytest
 from pair_potentials import argon, lennard_jones
 from worker_jobs import Alone, Deadly, parent_of_a_long_run, task
 
-from vitrion.cores import VARIABLE, own_core, share_cores
 from vitrion.dynamics.engine import LOCK_NAME, run_md
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.dynamics.workers import WORKER_ENVIRONMENT, MDTask, run_many
 from vitrion.errors import InputError
+from vitrion.runtime.cores import VARIABLE, own_core, share_cores
 
 
 def test_one_failure_does_not_take_the_others_along(tmp_path, same_frames):

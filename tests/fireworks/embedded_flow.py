@@ -7,7 +7,7 @@ from fireworks_jobs import chain_flow, copper_run
 from jobflow import Flow
 
 from vitrion.database.job_store import SQLiteJobStore
-from vitrion.flows.runner import run_flow
+from vitrion.runtime.runner import run_flow
 
 CHAIN = 6
 

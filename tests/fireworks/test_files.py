@@ -17,7 +17,7 @@ from vitrion.database.files import archive, fetch_file, put_file
 from vitrion.database.job_store import SQLiteJobStore
 from vitrion.database.sqlite_store import SQLiteStore
 from vitrion.documents.conductivity import ConductivityDoc
-from vitrion.documents.md import FileReference
+from vitrion.dynamics.document import FileReference
 from vitrion.errors import StoreError
 from vitrion.potentials.spec import sha256_of
 

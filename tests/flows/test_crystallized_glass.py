@@ -6,19 +6,19 @@ from vitrion.amorphous.document import glass_document
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.start import melt_start
 from vitrion.cli.results import _glass_table, trust_lines
+from vitrion.database.kinds import document_classes
 from vitrion.defects.makers import DefectMaker, LandscapeMaker
-from vitrion.documents.base import document_classes
 from vitrion.documents.comparison import ComparisonDoc
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.summary import SummaryDoc
 from vitrion.errors import SimulationError
 from vitrion.flows.conductivity import choose_glasses
 from vitrion.flows.request import RunResult
-from vitrion.flows.runner import RunReport
 from vitrion.polymorphs.hull import shipped_crystals
 from vitrion.report.comparison import _density
 from vitrion.report.material import MaterialReport
 from vitrion.report.trust import _of_glasses
+from vitrion.runtime.runner import RunReport
 
 choose = choose_glasses.original
 

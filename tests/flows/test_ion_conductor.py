@@ -10,7 +10,7 @@ from vitrion.database.job_store import SQLiteJobStore
 from vitrion.documents.comparison import ComparisonDoc
 from vitrion.errors import InputError
 from vitrion.flows.ion_conductor import IonConductorMaker, given_crystal
-from vitrion.flows.runner import run_flow
+from vitrion.runtime.runner import run_flow
 
 SALT = Structure.from_spacegroup(
     "Fm-3m", Lattice.cubic(4.0), ["Li", "F"], [[0, 0, 0], [0.5, 0.5, 0.5]]

@@ -10,7 +10,7 @@ from jobflow import Flow, OnMissing
 
 from vitrion.database.job_store import SQLiteJobStore
 from vitrion.errors import InputError, SimulationError
-from vitrion.flows.runner import run_flow
+from vitrion.runtime.runner import run_flow
 
 sys.path.insert(0, str(Path(__file__).parent))
 import toy_jobs
@@ -117,7 +117,7 @@ def test_kill_9_of_the_parent_leaves_no_worker_and_loses_nothing(store, tmp_path
         "import toy_jobs\n"
         "from jobflow import Flow\n"
         "from vitrion.database.job_store import SQLiteJobStore\n"
-        "from vitrion.flows.runner import run_flow\n"
+        "from vitrion.runtime.runner import run_flow\n"
         "if __name__ == '__main__':\n"
         "    jobs = [toy_jobs.add(1, 1)]\n"
         "    for _ in range(3):\n"

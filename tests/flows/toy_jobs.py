@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jobflow import Flow, Response, job
 
-from vitrion.cores import spare_core
+from vitrion.runtime.cores import spare_core
 
 
 def _mark(name: str) -> None:

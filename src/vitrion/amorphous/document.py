@@ -10,7 +10,7 @@ from vitrion.amorphous.characterize import characterize, equilibrium_frames, mea
 from vitrion.amorphous.memory import melt_memory
 from vitrion.amorphous.speciation import intact_ions
 from vitrion.documents.amorphous import AmorphousDoc, Packing
-from vitrion.documents.md import TrajectoryReference
+from vitrion.dynamics.document import TrajectoryReference
 from vitrion.dynamics.trajectory import Trajectory
 
 if TYPE_CHECKING:

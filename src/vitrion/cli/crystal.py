@@ -58,10 +58,10 @@ def search(
     from pydantic import ValidationError
 
     from vitrion.cli.results import polymorph_table, stability_line
-    from vitrion.durable import make_folder
     from vitrion.flows.crystal_search import run_search
     from vitrion.flows.display import RunDisplay
     from vitrion.polymorphs.settings import SearchSettings
+    from vitrion.runtime.atomic import make_folder
 
     count = worker_count(workers)
     try:

@@ -148,7 +148,7 @@ def schema(
     """Print the JSON schema of a kind of document, with the unit of each field."""
     import json
 
-    from vitrion.documents.base import document_classes
+    from vitrion.database.kinds import document_classes
 
     classes = document_classes()
     if write is not None:

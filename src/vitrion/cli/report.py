@@ -44,9 +44,9 @@ def report(
     store: StoreOption = None,
 ) -> None:
     """Write one page with all that is known of a material; it works offline."""
-    from vitrion.durable import make_folder
     from vitrion.report.draw import save_figures
     from vitrion.report.page import render_page
+    from vitrion.runtime.atomic import make_folder
 
     if figure_format not in FIGURE_FORMATS:
         raise InputError(

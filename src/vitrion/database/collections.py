@@ -9,7 +9,8 @@ from jobflow import JobStore
 from maggma.stores import MemoryStore
 
 from vitrion.database.job_store import FILE_NAME, SQLiteJobStore
-from vitrion.documents.base import VitrionDoc, document_classes
+from vitrion.database.kinds import document_classes
+from vitrion.documents.base import VitrionDoc
 from vitrion.errors import StoreError
 
 if TYPE_CHECKING:

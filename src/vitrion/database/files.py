@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from maggma.core import Store
 
     from vitrion.database.collections import Collections
-    from vitrion.documents.md import FileReference
+    from vitrion.dynamics.document import FileReference
 
 PART_BYTES = 8 * 2**20
 TRAJECTORY_FIELDS = ("trajectory", "trajectories")

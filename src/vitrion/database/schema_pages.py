@@ -6,8 +6,9 @@ import json
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from vitrion.documents.base import VitrionDoc, document_classes
-from vitrion.durable import make_folder
+from vitrion.database.kinds import document_classes
+from vitrion.documents.base import VitrionDoc
+from vitrion.runtime.atomic import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

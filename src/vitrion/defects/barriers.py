@@ -13,11 +13,11 @@ from vitrion.defects.edits import Edit
 from vitrion.defects.energies import defect_energies
 from vitrion.defects.geometry import indices_of, minimum_image, site_symbols
 from vitrion.defects.hops import MAX_LENGTH_A, Hop, direct_hops, distinct_hops
-from vitrion.defects.ledger import Ledger, fingerprint
 from vitrion.defects.network import Bond, easiest_loop, percolation
 from vitrion.defects.relaxation import describe
 from vitrion.documents.energies import BarrierNetwork, HopRecord, PercolationRecord
 from vitrion.errors import InputError
+from vitrion.runtime.cache import Ledger, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

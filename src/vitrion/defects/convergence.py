@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from vitrion.defects.edits import Edit
     from vitrion.defects.energies import Defect, EnergySettings
     from vitrion.defects.host import Host
-    from vitrion.defects.ledger import Ledger
     from vitrion.defects.relaxation import Relaxer
+    from vitrion.runtime.cache import Ledger
 
 
 def check_convergence(

@@ -9,10 +9,10 @@ import numpy as np
 
 from vitrion.defects.edits import Edit, apply, outcome, undo
 from vitrion.defects.geometry import minimum_image
-from vitrion.defects.ledger import Ledger, fingerprint
 from vitrion.defects.relaxation import describe
 from vitrion.documents.defects import DefectRecord
 from vitrion.renamed import read_field
+from vitrion.runtime.cache import Ledger, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

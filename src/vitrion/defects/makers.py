@@ -16,7 +16,6 @@ from vitrion.chemistry import default_mobile_species
 from vitrion.defects.bands import Band
 from vitrion.defects.dynamics import density_barrier, mobile_motion
 from vitrion.defects.landscape import landscape
-from vitrion.defects.ledger import OutOfTime
 from vitrion.defects.settings import BarrierSettings, DefectSettings
 from vitrion.defects.sites import density_peaks
 from vitrion.defects.study import study_defects
@@ -24,7 +23,8 @@ from vitrion.documents.defects import DefectDoc
 from vitrion.documents.landscape import SiteEnergyLandscapeDoc
 from vitrion.errors import InputError
 from vitrion.potentials import describe_potential, force_field, get_potential, load_calculator
-from vitrion.progress import Word, leave_word
+from vitrion.runtime.cache import OutOfTime
+from vitrion.runtime.progress import Word, leave_word
 from vitrion.transport.parts import EQUILIBRATION
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from vitrion.defects.ledger import Ledger, fingerprint
+from vitrion.runtime.cache import Ledger, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,13 +13,13 @@ from vitrion.defects.convergence import check_convergence, supercell_error
 from vitrion.defects.energies import Defect, EnergySettings, defect_energies, mark_duplicates
 from vitrion.defects.host import Host, check_request, prepare_host
 from vitrion.defects.inpainted import inpainted_sites
-from vitrion.defects.ledger import Ledger
 from vitrion.defects.plan import far_pairs, insertions, near_pairs, vacancies
 from vitrion.defects.relaxation import AseRelaxer, BatchRelaxer, RememberedRelaxer
 from vitrion.defects.reservoir import given_reservoir, metal_reservoir
 from vitrion.defects.settings import DefectSettings
 from vitrion.defects.sites import Site, candidate_sites
 from vitrion.errors import InputError
+from vitrion.runtime.cache import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -14,7 +14,7 @@ from vitrion.amorphous.order import AMORPHOUS_BELOW, SURE_VERDICT_ATOMS
 from vitrion.amorphous.settings import MeltQuenchSettings
 from vitrion.amorphous.speciation import Speciation
 from vitrion.documents.base import VitrionDoc
-from vitrion.documents.md import TrajectoryReference
+from vitrion.dynamics.document import TrajectoryReference
 
 if TYPE_CHECKING:
     from typing import Any, Self

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
@@ -15,7 +13,6 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import to_json
 from pymatgen.core import Structure
 
-from vitrion import documents
 from vitrion.documents.provenance import Provenance, utc_now
 from vitrion.errors import InputError
 from vitrion.potentials.trust import TrustReport
@@ -142,18 +139,3 @@ class VitrionDoc(PropertyDoc):
         """
         content = self.model_dump(**options)
         return to_json(content, indent=indent, inf_nan_mode="strings").decode()
-
-
-def document_classes() -> dict[str, type[VitrionDoc]]:
-    """Return every kind of document, by the property name it is stored under."""
-    for module in pkgutil.iter_modules(documents.__path__):  # a class is known once imported
-        importlib.import_module(f"{documents.__name__}.{module.name}")
-    classes: dict[str, type[VitrionDoc]] = {}
-    pending = VitrionDoc.__subclasses__()
-    while pending:
-        cls = pending.pop()
-        pending += cls.__subclasses__()
-        name = cls.model_fields["property_name"].default
-        if isinstance(name, str):
-            classes[name] = cls
-    return classes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from vitrion.documents.base import VitrionDoc
-from vitrion.documents.md import TrajectoryReference
+from vitrion.dynamics.document import TrajectoryReference
 from vitrion.transport.arrhenius_fit import ArrheniusResult, arrhenius
 from vitrion.transport.precision import Plan
 from vitrion.transport.replicas import combine

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitrion.durable import replace_durably
 from vitrion.dynamics.state import State
 from vitrion.errors import InputError
+from vitrion.runtime.atomic import replace_durably
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import units
 
-from vitrion.durable import only_process
 from vitrion.dynamics import guard
 from vitrion.dynamics.checkpoint import (
     FILE_NAME,
@@ -38,6 +37,7 @@ from vitrion.dynamics.state import (
 from vitrion.dynamics.thermostats import THERMOSTATS
 from vitrion.dynamics.trajectory import Frame, TrajectoryWriter
 from vitrion.errors import InputError, SimulationError
+from vitrion.runtime.atomic import only_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.durable import replace_durably, sync_folder
+from vitrion.runtime.atomic import replace_durably, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,7 @@ from atomate2.forcefields.utils import MLFF, ForceFieldMixin, ase_calculator, re
 from atomate2.utils.path import strip_hostname
 from jobflow import CURRENT_JOB, Maker, Response, job
 
-from vitrion.documents.md import MDDoc, MDSeriesDoc
-from vitrion.dynamics.document import md_document, thinned
+from vitrion.dynamics.document import MDDoc, MDSeriesDoc, md_document, thinned
 from vitrion.dynamics.engine import is_same_run, run_md
 from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.workers import MDTask, run_many

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from vitrion.progress import Word, leave_word
+from vitrion.runtime.progress import Word, leave_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,12 +16,12 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vitrion.cores import spare_core
 from vitrion.dynamics.checkpoint import FILE_NAME
 from vitrion.dynamics.engine import is_same_run, run_md
 from vitrion.dynamics.progress import SeriesProgress
 from vitrion.dynamics.result import MDResult, load_result
 from vitrion.errors import InputError, VitrionError
+from vitrion.runtime.cores import spare_core
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -115,7 +115,7 @@ def run_many(
     load : callable
         Loads the calculator in the worker: a function of a module, or a partial of one.
     workers : int
-        Processes at a time; fewer where cores are shared with other jobs (`vitrion.cores`).
+        Processes at a time; fewer where cores are shared with other jobs (`vitrion.runtime.cores`).
     potential, cutoff_A
         See :func:`~vitrion.dynamics.engine.run_md`.
     walltime_s : float, optional

@@ -11,7 +11,7 @@ from vitrion.flows.request import (
     name_run,
     not_stored,
 )
-from vitrion.flows.runner import RunReport, run_flow
+from vitrion.runtime.runner import RunReport, run_flow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ def run_search(
     workers : int
         Worker processes; each makes a share of a round, so that their number enters the result.
     on_change : callable, optional
-        See :func:`vitrion.flows.runner.run_flow`.
+        See :func:`vitrion.runtime.runner.run_flow`.
 
     Raises
     ------

@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from vitrion.dynamics.progress import ns_per_day
-from vitrion.progress import read_progress
+from vitrion.runtime.progress import read_progress
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.progress import TaskID
 
-    from vitrion.flows.runner import RunReport
+    from vitrion.runtime.runner import RunReport
 
 SECONDS_BETWEEN_LINES = 60.0
 

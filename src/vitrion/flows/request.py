@@ -19,8 +19,8 @@ from vitrion.chemistry import (
 )
 from vitrion.errors import InputError, StoreError
 from vitrion.flows.presets import Phases, get_preset
-from vitrion.flows.runner import RunReport, run_flow
 from vitrion.potentials import check_elements, describe_potential
+from vitrion.runtime.runner import RunReport, run_flow
 from vitrion.structures import without_site_properties
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def run_request(
     folder : Path
         Holds one folder for each run, with its trajectories.
     workers, on_change
-        See :func:`vitrion.flows.runner.run_flow`.
+        See :func:`vitrion.runtime.runner.run_flow`.
 
     Raises
     ------
@@ -295,7 +295,7 @@ def find_documents(
 
     Of a run that was begun afresh after its folder was removed, only the newest attempt counts.
     """
-    from vitrion.documents.base import document_classes
+    from vitrion.database.kinds import document_classes
 
     store.ensure_index(f"metadata.{REQUEST_KEY}")  # else every output is read, for every run
     criteria = {

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from jobflow import Job, JobStore
 
-    from vitrion.flows.runner import RunReport
+    from vitrion.runtime.runner import RunReport
 
 SEI_CRYSTALS = ("LiF", "Li2O", "Li2CO3", "Li3PO4")
 """The known crystals of the interphase, to compare with; their structures ship with the package."""

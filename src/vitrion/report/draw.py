@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
-from vitrion.durable import make_folder
 from vitrion.report.palette import PALETTE
 from vitrion.report.panels import (
     Axis,
@@ -20,6 +19,7 @@ from vitrion.report.panels import (
 )
 from vitrion.report.sections import figures_of
 from vitrion.report.typeset import typeset
+from vitrion.runtime.atomic import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vitrion import chemistry
+from vitrion.database.kinds import document_classes
 from vitrion.documents.amorphous import AmorphousDoc
-from vitrion.documents.base import PHASES, check_phase, document_classes
+from vitrion.documents.base import PHASES, check_phase
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.defects import DefectDoc
 from vitrion.documents.landscape import SiteEnergyLandscapeDoc

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from vitrion.documents.base import VitrionDoc
-    from vitrion.documents.md import FileReference
+    from vitrion.dynamics.document import FileReference
     from vitrion.potentials import PotentialSpec
     from vitrion.report.material import MaterialReport
 

@@ -19,7 +19,7 @@ from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.workers import MDTask
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.trust import assess
-from vitrion.progress import Word, leave_word
+from vitrion.runtime.progress import Word, leave_word
 from vitrion.transport.analysis import analyze_file
 from vitrion.transport.parts import EQUILIBRATION, list_parts, read_rounds, run_parts, write_rounds
 from vitrion.transport.precision import Goal, plan_extension

@@ -7,11 +7,11 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from vitrion.durable import write_durably
 from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.result import load_result
 from vitrion.dynamics.workers import MDOutcome, MDTask, run_many
 from vitrion.errors import VitrionError
+from vitrion.runtime.atomic import write_durably
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

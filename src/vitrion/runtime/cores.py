@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitrion.durable import try_lock
+from vitrion.runtime.atomic import try_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -25,9 +25,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitrion.cores import own_core, share_cores
-from vitrion.durable import only_process, write_durably
 from vitrion.errors import InputError, SimulationError
+from vitrion.runtime.atomic import only_process, write_durably
+from vitrion.runtime.cores import own_core, share_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,34 @@
+"""Every kind of document that vitrion stores, found in the ``document.py`` of each package."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from importlib.util import find_spec
+
+import vitrion
+from vitrion import documents
+from vitrion.documents.base import VitrionDoc
+
+
+def document_classes() -> dict[str, type[VitrionDoc]]:
+    """Return every kind of document, by the property name it is stored under."""
+    _import_documents()  # a class is known once imported
+    classes: dict[str, type[VitrionDoc]] = {}
+    pending = VitrionDoc.__subclasses__()
+    while pending:
+        cls = pending.pop()
+        pending += cls.__subclasses__()
+        name = cls.model_fields["property_name"].default
+        if isinstance(name, str):
+            classes[name] = cls
+    return classes
+
+
+def _import_documents() -> None:
+    for module in pkgutil.iter_modules(documents.__path__):
+        importlib.import_module(f"{documents.__name__}.{module.name}")
+    for package in pkgutil.iter_modules(vitrion.__path__, "vitrion."):
+        name = f"{package.name}.document"
+        if package.ispkg and find_spec(name) is not None:
+            importlib.import_module(name)
