@@ -21,7 +21,7 @@ SIDE_A = 8.0
 
 def main(potential: str = "vitrion-lipof") -> None:
     from defects_crystals import crystals, relax_cell
-    from vitrion.defects.geometry import face_distances
+    from vitrion.chemistry.geometry import face_distances
     from vitrion.defects.reservoir import metal_reservoir
     from vitrion.defects.settings import DefectSettings
     from vitrion.defects.study import study_defects

@@ -359,8 +359,8 @@ def tables(options):
 
 
 def speed(options):
+    from vitrion.chemistry.distances import closeness
     from vitrion.generation.diffusion.generator import DiffusionGenerator
-    from vitrion.generation.distances import closeness
 
     start = time.process_time()
     generator = DiffusionGenerator(weights=options.weights, formula_units=(3,))

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from pymatgen.core import Composition
 
-from vitrion.amorphous.ions import known_ion
 from vitrion.amorphous.pack import check_packing, pack, pack_ions, packing_unit
 from vitrion.amorphous.packmol import contact_radius
 from vitrion.amorphous.start import replica_seeds
 from vitrion.amorphous.volume import default_volume_per_atom
+from vitrion.chemistry.ions import known_ion
+from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
-from vitrion.volumes import crystal_volume_per_atom
 
 COMPOSITIONS = {
     "LiPO2F2": {"Li": 10, "PO2F2": 10},

@@ -3,10 +3,10 @@ import pytest
 from crystals import crystal
 from pymatgen.core import Lattice, Structure
 
-from vitrion.amorphous.bonds import find_bonds, unwrap_molecule
-from vitrion.amorphous.ions import known_ion
 from vitrion.amorphous.pack import pack, pack_ions
 from vitrion.amorphous.speciation import default_formers, intact_ions, speciate
+from vitrion.chemistry.bonds import find_bonds, unwrap_molecule
+from vitrion.chemistry.ions import known_ion
 
 BOX = Lattice.cubic(20.0)
 

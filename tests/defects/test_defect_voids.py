@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from vitrion.defects.geometry import merge_points, minimum_image, nearest_atom_distances
+from vitrion.chemistry.geometry import merge_points, minimum_image, nearest_atom_distances
 from vitrion.defects.symmetry import SpaceGroup, hop_orbits, orbit, site_orbits
 from vitrion.defects.voids import grid_voids, voronoi_voids
 

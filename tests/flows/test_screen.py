@@ -27,7 +27,8 @@ def test_a_grid_has_every_mixture_once_and_only_conductors():
 
 
 def test_every_point_of_a_grid_is_neutral():
-    from vitrion.chemistry import check_charge_balance, parse_composition
+    from vitrion.chemistry.charge_balance import check_charge_balance
+    from vitrion.chemistry.formulas import parse_composition
 
     for formula in composition_grid("LiF-Li3PO4-P2O5", 4):
         check_charge_balance(parse_composition(formula))

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
+from vitrion.chemistry.distances import closeness, shortest_distance
 from vitrion.errors import InputError, SimulationError
 from vitrion.generation.diffusion.generator import DiffusionGenerator, ScoreModel
-from vitrion.generation.distances import closeness, shortest_distance
 from vitrion.generation.external import MatterGenGenerator, xtalpaint_inpaint
 from vitrion.generation.files import FileGenerator
 from vitrion.generation.hosts import make_hosts, ordered_host

@@ -5,7 +5,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from vitrion.crystals import known_crystals
+from vitrion.chemistry.crystals import known_crystals
 from vitrion.errors import InputError
 from vitrion.potentials.distill.committee import disagreement, select
 from vitrion.potentials.distill.dataset import ENERGY, fit_atomic_energies, low_energies, split

@@ -9,7 +9,7 @@ from ase.io import read
 from jobflow import run_locally
 from monty.json import MontyDecoder, MontyEncoder
 
-from vitrion.crystals import known_crystals
+from vitrion.chemistry.crystals import known_crystals
 from vitrion.errors import InputError
 from vitrion.potentials import force_field
 from vitrion.potentials.distill.active import ActiveSettings

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from vitrion.crystals import known_crystals
+from vitrion.chemistry.crystals import known_crystals
 from vitrion.errors import InputError
 from vitrion.potentials.distill.dataset import ENERGY
 from vitrion.potentials.distill.off_stoichiometry import changed, crystal_family

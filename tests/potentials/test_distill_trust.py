@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vitrion.crystals import known_crystals
+from vitrion.chemistry.crystals import known_crystals
 from vitrion.errors import InputError
 from vitrion.potentials import trust
 from vitrion.potentials.student import student_calculator

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vitrion.crystals import known_crystals
+from vitrion.chemistry.crystals import known_crystals
 from vitrion.errors import InputError
 from vitrion.potentials.distill.architecture import Architecture
 from vitrion.potentials.distill.dataset import ENERGY

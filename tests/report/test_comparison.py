@@ -11,7 +11,7 @@ from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.errors import InputError
 from vitrion.report.comparison import compare
 from vitrion.report.figures.transport import msd_figure
-from vitrion.report.material import MaterialReport, display_formula, tell_apart
+from vitrion.report.material import MaterialReport, material_formula, tell_apart
 from vitrion.report.page import render_page
 from vitrion.report.published import published_for
 from vitrion.report.quantity import Quantity, difference_of, mean_of, number, ratio_of
@@ -130,7 +130,7 @@ def test_the_paper_speaks_of_its_own_composition_alone():
 
 
 def test_formulas_are_written_as_chemists_do():
-    assert display_formula(report("amorphous", bound=1.0).conductivity) == "LiPO2F2"
+    assert material_formula(report("amorphous", bound=1.0).conductivity) == "LiPO2F2"
 
 
 def test_documents_of_two_phases_are_no_one_report():

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from vitrion.chemistry.formulas import subscripted
 from vitrion.documents.summary import SummaryDoc
 from vitrion.errors import InputError
 from vitrion.report.material import MaterialReport
@@ -15,7 +16,7 @@ from vitrion.report.page import json_block, render_index, render_page
 from vitrion.report.palette import PALETTE
 from vitrion.report.structures import scene
 from vitrion.report.trust import statements_of
-from vitrion.report.typeset import formula_html, lowered, rich_html, typeset
+from vitrion.report.typeset import formula_html, rich_html, typeset
 
 
 class Outline(HTMLParser):
@@ -160,7 +161,7 @@ def test_units_and_formulas_are_set_as_in_print():
     assert typeset("moved 6.4 A2, x 3") == "moved 6.4 \u00c5\u00b2, \u00d7\u20093"
     assert typeset("-0.6 (-0.7 to -0.5)") == "\u22120.6 (\u22120.7 to \u22120.5)"
     assert typeset("vitrion-7 at 300 K") == "vitrion-7 at 300 K"
-    assert lowered("Li2CO3 glass 2") == "Li\u2082CO\u2083 glass 2"
+    assert subscripted("Li2CO3 glass 2") == "Li\u2082CO\u2083 glass 2"
     assert formula_html("PO2F2 <b>") == "PO<sub>2</sub>F<sub>2</sub> &lt;b&gt;"
     assert (
         rich_html("LiPO2F2, volume (A3)") == "LiPO<sub>2</sub>F<sub>2</sub>, volume (\u00c5\u00b3)"

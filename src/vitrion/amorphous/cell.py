@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from vitrion.amorphous.bonds import formula_of, site_symbols
+from vitrion.chemistry.bonds import formula_of, site_symbols
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

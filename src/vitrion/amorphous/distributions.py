@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from vitrion.amorphous.bonds import site_symbols
-from vitrion.chemistry import electronegativity
+from vitrion.chemistry.bonds import site_symbols
+from vitrion.chemistry.elements import electronegativity
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:

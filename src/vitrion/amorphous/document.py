@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitrion.amorphous.bonds import bare
 from vitrion.amorphous.characterize import characterize, equilibrium_frames, mean_density
 from vitrion.amorphous.memory import melt_memory
 from vitrion.amorphous.speciation import intact_ions
+from vitrion.chemistry.bonds import bare
 from vitrion.documents.amorphous import AmorphousDoc, Packing
 from vitrion.dynamics.document import TrajectoryReference
 from vitrion.dynamics.trajectory import Trajectory

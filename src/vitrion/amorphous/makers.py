@@ -12,13 +12,13 @@ from emmet.core.types.enums import TaskState
 from jobflow import Flow, Maker, OutputReference, Response, job
 from pymatgen.core import Structure
 
-from vitrion.amorphous.bonds import bare
 from vitrion.amorphous.cell import PackedCell
 from vitrion.amorphous.document import glass_document
 from vitrion.amorphous.pack import check_packing, packing_unit
 from vitrion.amorphous.settings import MeltQuenchSettings
 from vitrion.amorphous.start import replica_seeds, start_cell
-from vitrion.chemistry import parse_composition
+from vitrion.chemistry.bonds import bare
+from vitrion.chemistry.formulas import parse_composition
 from vitrion.documents.amorphous import AmorphousDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.dynamics.makers import MDMaker

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from vitrion.amorphous.speciation import default_formers
-from vitrion.chemistry import bonds_covalently
+from vitrion.chemistry.elements import bonds_covalently
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.amorphous.bonds import site_symbols
-from vitrion.chemistry import bonds_covalently
+from vitrion.chemistry.bonds import site_symbols
+from vitrion.chemistry.elements import bonds_covalently
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:

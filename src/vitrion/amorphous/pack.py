@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from vitrion.amorphous.bonds import find_bonds, site_symbols
 from vitrion.amorphous.cell import PackedCell, shortest_contact
-from vitrion.amorphous.ions import Ion, known_ion
 from vitrion.amorphous.packmol import run_packmol
 from vitrion.amorphous.plan import (
     PackingPlan,
@@ -23,7 +21,9 @@ from vitrion.amorphous.plan import (
     plan_composition,
     plan_ions,
 )
-from vitrion.chemistry import bonds_covalently
+from vitrion.chemistry.bonds import find_bonds, site_symbols
+from vitrion.chemistry.elements import bonds_covalently
+from vitrion.chemistry.ions import Ion, known_ion
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:

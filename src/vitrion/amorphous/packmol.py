@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.chemistry import bonds_covalently
+from vitrion.chemistry.elements import bonds_covalently
 from vitrion.errors import InputError, SimulationError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vitrion.amorphous.ions import Ion
+    from vitrion.chemistry.ions import Ion
 
 TIMEOUT_S = 120
 MAX_LOOPS = 20

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from vitrion.amorphous.ions import Ion, known_ion
 from vitrion.amorphous.packmol import contact_radius
 from vitrion.amorphous.volume import check_volume_per_atom, default_volume_per_atom
-from vitrion.chemistry import decompose_into_ions, parse_composition
+from vitrion.chemistry.decomposition import decompose_into_ions
+from vitrion.chemistry.formulas import parse_composition
+from vitrion.chemistry.ions import Ion, known_ion
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:

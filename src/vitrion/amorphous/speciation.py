@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from vitrion.amorphous.bonds import Bonds, find_bonds, formula_of
-from vitrion.chemistry import bonds_covalently, electronegativity
+from vitrion.chemistry.bonds import Bonds, find_bonds, formula_of
+from vitrion.chemistry.elements import bonds_covalently, electronegativity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,7 +78,7 @@ def speciate(
         element that is bound only to less electronegative formers is a ligand (S in PS4 of an
         oxysulfide).
     bonds : Bonds, optional
-        From :func:`vitrion.amorphous.bonds.find_bonds`, if at hand.
+        From :func:`vitrion.chemistry.bonds.find_bonds`, if at hand.
 
     Returns
     -------

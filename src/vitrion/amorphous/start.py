@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.amorphous.bonds import bare, find_bonds, is_endless, unwrap_molecule
 from vitrion.amorphous.cell import PackedCell, face_distances, shortest_contact
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.volume import check_volume_per_atom
-from vitrion.structures import check_ordered
+from vitrion.chemistry.bonds import bare, find_bonds, is_endless, unwrap_molecule
+from vitrion.chemistry.structures import check_ordered
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
-from vitrion.volumes import crystal_volume_per_atom
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition

@@ -224,7 +224,7 @@ def _print_kinds(searches: Iterable[PropertyClient]) -> None:
 def _print_documents(
     found: Iterable[dict[str, Any]], searched: PropertyClient, wanted: list[str] | None
 ) -> None:
-    from vitrion.chemistry import display_formula
+    from vitrion.chemistry.formulas import display_formula
     from vitrion.database.export import flatten
 
     names = {path: name for name, path in searched.key_fields.items()}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pymatgen.core import Element
 
-from vitrion.chemistry import parse_composition
+from vitrion.chemistry.formulas import parse_composition
 from vitrion.database.collections import COMMON_INDEXES, KEY, OWN_PATHS
 from vitrion.errors import InputError
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from vitrion.defects.geometry import indices_of, minimum_image, site_symbols
+from vitrion.chemistry.geometry import indices_of, minimum_image, site_symbols
+from vitrion.chemistry.structures import without_site_properties
 from vitrion.errors import InputError
-from vitrion.structures import without_site_properties
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

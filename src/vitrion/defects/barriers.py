@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.chemistry.geometry import indices_of, minimum_image, site_symbols
 from vitrion.defects.bands import Band, interpolate
 from vitrion.defects.distributions import summarize
 from vitrion.defects.edits import Edit
 from vitrion.defects.energies import defect_energies
-from vitrion.defects.geometry import indices_of, minimum_image, site_symbols
 from vitrion.defects.hops import MAX_LENGTH_A, Hop, direct_hops, distinct_hops
 from vitrion.defects.network import Bond, easiest_loop, percolation
 from vitrion.defects.relaxation import describe

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vitrion.chemistry import display_formula
+from vitrion.chemistry.formulas import display_formula
+from vitrion.chemistry.structures import check_ordered
 from vitrion.defects.settings import BarrierSettings, DefectSettings
 from vitrion.errors import InputError
-from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

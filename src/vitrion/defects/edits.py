@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from vitrion.defects.geometry import indices_of, minimum_image, site_symbols, wrap
+from vitrion.chemistry.geometry import indices_of, minimum_image, site_symbols, wrap
+from vitrion.chemistry.structures import without_site_properties
 from vitrion.errors import InputError
-from vitrion.structures import without_site_properties
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

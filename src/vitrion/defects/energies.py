@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.chemistry.geometry import minimum_image
 from vitrion.defects.edits import Edit, apply, outcome, undo
-from vitrion.defects.geometry import minimum_image
 from vitrion.defects.relaxation import describe
 from vitrion.documents.defects import DefectRecord
 from vitrion.renamed import read_field

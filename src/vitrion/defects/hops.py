@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.defects.geometry import face_distances
+from vitrion.chemistry.geometry import face_distances
 from vitrion.defects.symmetry import hop_orbits
 
 if TYPE_CHECKING:

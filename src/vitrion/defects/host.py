@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from vitrion.defects.geometry import face_distances, indices_of, minimum_image, site_symbols
+from vitrion.chemistry.geometry import face_distances, indices_of, minimum_image, site_symbols
+from vitrion.chemistry.structures import without_site_properties
 from vitrion.defects.symmetry import SpaceGroup
 from vitrion.errors import InputError, SimulationError
-from vitrion.structures import without_site_properties
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from atomate2.forcefields.neb import ForceFieldNebFromImagesMaker
 from atomate2.forcefields.utils import revert_default_dtype
 from jobflow import CURRENT_JOB, Flow, Job, Maker, OutputReference, Response, job
 
-from vitrion.chemistry import default_mobile_species
+from vitrion.chemistry.charges import default_mobile_species
 from vitrion.defects.bands import Band
 from vitrion.defects.dynamics import density_barrier, mobile_motion
 from vitrion.defects.landscape import landscape

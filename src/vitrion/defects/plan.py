@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.chemistry.geometry import indices_of, minimum_image, site_symbols
 from vitrion.defects.edits import Edit
-from vitrion.defects.geometry import indices_of, minimum_image, site_symbols
 from vitrion.defects.symmetry import site_orbits
 from vitrion.errors import InputError
 

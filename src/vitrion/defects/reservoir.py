@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from vitrion.chemistry import MOBILE_CHARGES
+from vitrion.chemistry.charges import MOBILE_CHARGES
 from vitrion.documents.defects import Reservoir
 from vitrion.errors import InputError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from vitrion.defects.geometry import merge_points, nearest_atom_distances, wrap
+from vitrion.chemistry.geometry import merge_points, nearest_atom_distances, wrap
 from vitrion.defects.symmetry import SpaceGroup, site_orbits
 from vitrion.defects.voids import grid_voids, voronoi_voids
 from vitrion.errors import InputError
@@ -226,7 +226,7 @@ def _nearest(
     """Return the nearest center of each point and the fractional vector from it to the point."""
     from scipy.spatial import cKDTree
 
-    from vitrion.defects.geometry import face_distances, padded_points
+    from vitrion.chemistry.geometry import face_distances, padded_points
 
     images, owners = padded_points(wrap(centers), matrix, float(face_distances(matrix).max()))
     _, index = cKDTree(images).query(wrap(points) @ matrix)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitrion.chemistry import default_mobile_species
+from vitrion.chemistry.charges import default_mobile_species
 from vitrion.defects.assemble import assemble
 from vitrion.defects.barriers import barrier_network, interstitial_carriers, vacancy_carriers
 from vitrion.defects.convergence import check_convergence, supercell_error

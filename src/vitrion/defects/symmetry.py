@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.defects.geometry import minimum_image, wrap
+from vitrion.chemistry.geometry import minimum_image, wrap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

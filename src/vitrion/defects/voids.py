@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import Voronoi, cKDTree
 
-from vitrion.defects.geometry import (
+from vitrion.chemistry.geometry import (
     face_distances,
     merge_points,
     nearest_atom_distances,

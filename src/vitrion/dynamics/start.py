@@ -17,10 +17,10 @@ import numpy as np
 from ase import Atoms, units
 from ase.geometry import complete_cell
 
+from vitrion.chemistry.structures import check_ordered
 from vitrion.dynamics.checkpoint import FILE_NAME, Checkpoint, Start, read_checkpoint
 from vitrion.dynamics.state import remove_drift
 from vitrion.errors import InputError
-from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,12 +10,12 @@ from jobflow import Flow, Maker, job
 
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
 from vitrion.amorphous.settings import MeltQuenchSettings
-from vitrion.defects.geometry import face_distances
+from vitrion.chemistry.geometry import face_distances
+from vitrion.chemistry.structures import without_site_properties
 from vitrion.documents.amorphous import AmorphousDoc
 from vitrion.errors import SimulationError
 from vitrion.flows.presets import get_preset
 from vitrion.potentials import get_potential
-from vitrion.structures import without_site_properties
 from vitrion.transport.makers import ConductivityMaker
 
 if TYPE_CHECKING:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from atomate2.forcefields.jobs import ForceFieldRelaxMaker
 from jobflow import Flow, Maker, OnMissing, OutputReference, job
 
-from vitrion.chemistry import default_mobile_species, parse_composition
+from vitrion.chemistry.charges import default_mobile_species
+from vitrion.chemistry.formulas import parse_composition
+from vitrion.chemistry.structures import check_ordered
 from vitrion.defects.makers import DefectMaker, LandscapeMaker
 from vitrion.defects.settings import DefectSettings
 from vitrion.documents.polymorph import PolymorphDoc
@@ -19,7 +21,6 @@ from vitrion.flows.presets import Phases, get_preset
 from vitrion.polymorphs.makers import PolymorphSearchMaker
 from vitrion.polymorphs.search import SearchSettings
 from vitrion.potentials import force_field, get_potential
-from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

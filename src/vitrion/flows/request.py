@@ -11,17 +11,14 @@ from monty.json import MontyEncoder
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vitrion.amorphous.settings import PRESETS as GLASS_PRESETS
-from vitrion.chemistry import (
-    check_charge_balance,
-    default_mobile_species,
-    parse_composition,
-    plain_formula,
-)
+from vitrion.chemistry.charge_balance import check_charge_balance
+from vitrion.chemistry.charges import default_mobile_species
+from vitrion.chemistry.formulas import parse_composition, plain_formula
+from vitrion.chemistry.structures import without_site_properties
 from vitrion.errors import InputError, StoreError
 from vitrion.flows.presets import Phases, get_preset
 from vitrion.potentials import check_elements, describe_potential
 from vitrion.runtime.runner import RunReport, run_flow
-from vitrion.structures import without_site_properties
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from jobflow import Flow, Maker
 from pymatgen.core import Composition
 
-from vitrion.chemistry import check_charge_balance, parse_composition, plain_formula
+from vitrion.chemistry.charge_balance import check_charge_balance
+from vitrion.chemistry.formulas import parse_composition, plain_formula
 from vitrion.errors import InputError, VitrionError
 from vitrion.flows.ion_conductor import IonConductorMaker
 from vitrion.flows.request import RunRequest, RunResult, read_crystal, run_request
@@ -230,7 +231,7 @@ def run_screen(
 
 
 def _is_conductor(formula: str) -> bool:
-    from vitrion.chemistry import default_mobile_species
+    from vitrion.chemistry.charges import default_mobile_species
 
     try:
         composition = parse_composition(formula)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pymatgen.core import Composition, Structure
 
-from vitrion.chemistry import parse_composition
+from vitrion.chemistry.formulas import parse_composition
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def check_formula_units(units: Iterable[int]) -> tuple[int, ...]:
 
 def check_distances(structure: Structure, shortest: float, what: str) -> None:
     """Raise InputError where two atoms of a given structure are closer than ``shortest`` A."""
-    from vitrion.generation.distances import shortest_distance
+    from vitrion.chemistry.distances import shortest_distance
 
     found = shortest_distance(structure)
     if found < shortest:

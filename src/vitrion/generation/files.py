@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from vitrion.chemistry.structures import without_site_properties
 from vitrion.errors import InputError
 from vitrion.generation.candidate import (
     Candidate,
@@ -14,7 +15,6 @@ from vitrion.generation.candidate import (
     check_count,
     check_distances,
 )
-from vitrion.structures import without_site_properties
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vitrion.chemistry import parse_composition
+from vitrion.chemistry.formulas import parse_composition
+from vitrion.chemistry.structures import check_ordered
 from vitrion.errors import InputError
 from vitrion.generation.candidate import Candidate, Origin, check_count, check_distances
 from vitrion.generation.diffusion.weights import SHIPPED
 from vitrion.generation.seeds import spawn_seeds
-from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

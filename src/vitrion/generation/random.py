@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
 from vitrion.generation.candidate import (
     Candidate,
@@ -20,7 +21,6 @@ from vitrion.generation.candidate import (
     check_formula_units,
 )
 from vitrion.generation.seeds import spawn_seeds
-from vitrion.volumes import crystal_volume_per_atom
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
 from vitrion.generation.candidate import (
     Candidate,
@@ -18,7 +19,6 @@ from vitrion.generation.candidate import (
     check_count,
 )
 from vitrion.generation.seeds import spawn_seeds
-from vitrion.volumes import crystal_volume_per_atom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.generation.distances import closeness
+from vitrion.chemistry.distances import closeness
 from vitrion.polymorphs.relax import hole_reason
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitrion.chemistry import plain_formula
+from vitrion.chemistry.formulas import plain_formula
 from vitrion.polymorphs.hull import shipped_crystals, shipped_references
 from vitrion.polymorphs.relax import RelaxSettings, relax_many
 
@@ -33,7 +33,7 @@ def starting_cells() -> dict[str, Structure]:
     """Return the known crystals of the Li-C-O-F-P system from published cells, by name."""
     from pymatgen.io.ase import AseAtomsAdaptor
 
-    from vitrion.crystals import known_crystals
+    from vitrion.chemistry.crystals import known_crystals
 
     return {
         name: AseAtomsAdaptor.get_structure(atoms).get_primitive_structure()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from vitrion.chemistry.structures import check_ordered
 from vitrion.polymorphs.fire import Fire, Symmetry
-from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vitrion.chemistry import MOBILE_CHARGES
+from vitrion.chemistry.charges import MOBILE_CHARGES
 from vitrion.errors import InputError
 from vitrion.generation.candidate import as_formula
 from vitrion.polymorphs.relax import RelaxSettings

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vitrion import chemistry
+from vitrion.chemistry.formulas import display_formula, subscripted
 from vitrion.database.kinds import document_classes
 from vitrion.documents.amorphous import AmorphousDoc
 from vitrion.documents.base import PHASES, check_phase
@@ -17,7 +17,6 @@ from vitrion.documents.defects import DefectDoc
 from vitrion.documents.landscape import SiteEnergyLandscapeDoc
 from vitrion.documents.polymorph import PolymorphDoc
 from vitrion.errors import InputError
-from vitrion.report.typeset import lowered
 
 if TYPE_CHECKING:
     import os
@@ -74,7 +73,7 @@ class MaterialReport:
     @property
     def label(self) -> str:
         """The name for figures, with the numbers of the formula lowered."""
-        return lowered(self.name)
+        return subscripted(self.name)
 
     @property
     def phase_name(self) -> str:
@@ -140,7 +139,7 @@ class MaterialReport:
         best_last = sorted(documents, key=lambda d: (ranks.get(id(d), 0), d.last_updated))
         if not best_last:
             raise InputError("A report needs at least one document.")
-        formulas = {display_formula(document) for document in best_last}
+        formulas = {material_formula(document) for document in best_last}
         phases = {document.phase for document in best_last}
         if len(formulas) > 1 or len(phases) > 1:
             raise InputError("The documents of one report are of one composition and one phase.")
@@ -160,7 +159,7 @@ class MaterialReport:
     def is_about(self, document: VitrionDoc) -> bool:
         """Return whether a document is of this material and phase, as far as it says."""
         return (
-            display_formula(document) == self.formula
+            material_formula(document) == self.formula
             and document.phase == self.phase
             and document.material_id in (None, self.material_id)
         )
@@ -261,9 +260,9 @@ def read_document(path: str | os.PathLike[str]) -> VitrionDoc:
         raise InputError(f"The file {path} holds no document of vitrion.") from error
 
 
-def display_formula(document: VitrionDoc) -> str:
+def material_formula(document: VitrionDoc) -> str:
     """Return the reduced formula with its elements by electronegativity: LiPO2F2, Li2CO3."""
-    return chemistry.display_formula(document.formula_pretty or "") or "unknown composition"
+    return display_formula(document.formula_pretty or "") or "unknown composition"
 
 
 def _of_kind(documents: Sequence[VitrionDoc], kind: type[Doc]) -> list[Doc]:

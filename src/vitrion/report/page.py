@@ -25,7 +25,7 @@ from vitrion.documents.provenance import utc_now
 from vitrion.errors import InputError
 from vitrion.report.figures.trust import novelty_figure
 from vitrion.report.headline import cards_of, overview_table
-from vitrion.report.material import display_formula, tell_apart
+from vitrion.report.material import material_formula, tell_apart
 from vitrion.report.origin import citations_of, origin_tables
 from vitrion.report.palette import PALETTE
 from vitrion.report.plotly import plot_data
@@ -178,7 +178,7 @@ def _color_variables() -> str:
 
 
 def _index_row(summary: SummaryDoc, link: str) -> list[Cell | str]:
-    formula = display_formula(summary)
+    formula = material_formula(summary)
     key = summary.material_id or formula
     values = {name: value for name, value in summary.values.items() if isinstance(value, float)}
     sigma = measured(values.get("sigma_300K"), "")

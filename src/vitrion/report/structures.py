@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitrion.amorphous.bonds import find_bonds
+from vitrion.chemistry.bonds import find_bonds
 from vitrion.documents.amorphous import numbered
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
-    from vitrion.amorphous.bonds import Bonds
+    from vitrion.chemistry.bonds import Bonds
     from vitrion.report.material import MaterialReport
 
 Place = tuple[int, tuple[int, ...]]

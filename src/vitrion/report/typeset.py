@@ -33,11 +33,6 @@ def typeset(text: str) -> str:
     return text
 
 
-def lowered(formula: str) -> str:
-    """Return a formula with its numbers lowered, as plain text for figures."""
-    return _NUMBERS.sub(lambda found: found.group(1).translate(_LOWERED), formula)
-
-
 def screw(symbol: str) -> str:
     """Return the symbol of a space group with the numbers of its screw axes lowered."""
     return _SCREW.sub(lambda found: found.group(1).translate(_LOWERED), symbol)

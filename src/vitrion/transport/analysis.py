@@ -10,7 +10,7 @@ import numpy as np
 from ase import units
 from ase.data import atomic_masses, atomic_numbers
 
-from vitrion.chemistry import ANION_CHARGES, CATION_CHARGES
+from vitrion.chemistry.charges import ANION_CHARGES, CATION_CHARGES
 from vitrion.errors import InputError
 from vitrion.transport.constants import (
     A2_PER_FS_TO_CM2_PER_S,

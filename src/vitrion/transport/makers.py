@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 from jobflow import Maker, Response, job
 
-from vitrion.chemistry import default_mobile_species
+from vitrion.chemistry.charges import default_mobile_species
 from vitrion.documents.base import check_phase
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.provenance import Provenance

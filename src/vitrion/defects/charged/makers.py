@@ -8,7 +8,7 @@ import numpy as np
 from atomate2.vasp.flows.defect import FormationEnergyMaker
 from jobflow import Flow, Job
 
-from vitrion.defects.geometry import face_distances
+from vitrion.chemistry.geometry import face_distances
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

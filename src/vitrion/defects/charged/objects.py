@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vitrion.chemistry import MOBILE_CHARGES
-from vitrion.defects.geometry import indices_of, site_symbols
+from vitrion.chemistry.charges import MOBILE_CHARGES
+from vitrion.chemistry.geometry import indices_of, site_symbols
+from vitrion.chemistry.structures import without_site_properties
 from vitrion.defects.sites import candidate_sites
 from vitrion.defects.symmetry import SpaceGroup, site_orbits
 from vitrion.errors import InputError
-from vitrion.structures import without_site_properties
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

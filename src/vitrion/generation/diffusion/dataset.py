@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitrion.chemistry import parse_composition
+from vitrion.chemistry.formulas import parse_composition
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
 from vitrion.generation.candidate import (
     Candidate,
@@ -20,7 +21,6 @@ from vitrion.generation.candidate import (
 from vitrion.generation.diffusion.weights import SHIPPED, ScoreNetCard, load_weights
 from vitrion.generation.lattices import enumerate_lattices
 from vitrion.generation.seeds import spawn_seeds
-from vitrion.volumes import crystal_volume_per_atom
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

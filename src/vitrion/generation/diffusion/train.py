@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from vitrion.chemistry import parse_composition
+from vitrion.chemistry.formulas import parse_composition
 from vitrion.errors import InputError
 from vitrion.generation.diffusion.crystals import CrystalBatch, make_batch, pad
 from vitrion.generation.diffusion.dataset import (

@@ -10,7 +10,7 @@ from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.optimize import FIRE
 
-from vitrion.crystals import known_crystals
+from vitrion.chemistry.crystals import known_crystals
 from vitrion.potentials.distill.packing import pack
 from vitrion.potentials.distill.sampling import with_interstitial, with_vacancy
 from vitrion.potentials.distill.validation import relaxed_cell

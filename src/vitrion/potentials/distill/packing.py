@@ -12,9 +12,10 @@ import numpy as np
 from ase import Atoms
 from scipy.optimize import minimize
 
-from vitrion.amorphous.ions import known_ion
 from vitrion.amorphous.packmol import contact_radius
-from vitrion.chemistry import KNOWN_POLYANIONS, bonds_covalently
+from vitrion.chemistry.charges import KNOWN_POLYANIONS
+from vitrion.chemistry.elements import bonds_covalently
+from vitrion.chemistry.ions import known_ion
 from vitrion.errors import InputError
 
 _SQRT3 = 3**-0.5

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.crystals import known_crystals
+from vitrion.chemistry.crystals import known_crystals
 from vitrion.potentials.distill.dataset import ENERGY
 from vitrion.potentials.distill.polymorphs import candidates, polymorph_family
 from vitrion.potentials.distill.validation import relaxed_cell

@@ -16,7 +16,7 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from vitrion.crystals import known_crystals
+from vitrion.chemistry.crystals import known_crystals
 from vitrion.errors import SimulationError
 from vitrion.potentials.distill.dataset import STRESS
 from vitrion.potentials.distill.heldout import GLASS_A3

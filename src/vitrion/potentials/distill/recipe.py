@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pymatgen.core import Composition
 
-from vitrion.chemistry import plain_formula
-from vitrion.crystals import known_crystals
+from vitrion.chemistry.crystals import known_crystals
+from vitrion.chemistry.formulas import plain_formula
 from vitrion.potentials.distill.architecture import Architecture
 from vitrion.potentials.distill.packing import pack
 from vitrion.potentials.distill.polymorphs import MOST_ATOMS

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobflow import Maker, job
 
+from vitrion.chemistry.structures import check_ordered
 from vitrion.potentials.distill.active import ActiveSettings, collect_round, student_of
 from vitrion.potentials.distill.architecture import Architecture
 from vitrion.potentials.distill.dataset import write_frames
@@ -25,7 +26,6 @@ from vitrion.potentials.distill.recipe import (
 )
 from vitrion.potentials.distill.sampling import Chemistry
 from vitrion.potentials.distill.supplement import SupplementSettings, supplement
-from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from ase import Atoms

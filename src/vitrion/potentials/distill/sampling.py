@@ -13,7 +13,7 @@ from ase.neighborlist import neighbor_list
 from ase.optimize import FIRE
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from vitrion.chemistry import default_mobile_species
+from vitrion.chemistry.charges import default_mobile_species
 from vitrion.errors import InputError
 from vitrion.potentials.distill.packing import fragment, pack
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.chemistry.formulas import subscripted
 from vitrion.report.palette import N_SERIES, numbered_dash, report_colors, series
 from vitrion.report.panels import Axis, Band, Bars, Curve, Figure, Line, Mark, Panel
-from vitrion.report.typeset import lowered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +92,7 @@ def speciation_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     )
     if not kinds:
         return None
-    names = [lowered(kind) for kind in kinds]
+    names = [subscripted(kind) for kind in kinds]
     bars = tuple(
         Bars(names, [100.0 * found.get(kind, 0.0) for kind in kinds], name, color)
         for name, color, found in named

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.errors import InputError
-from vitrion.report.material import display_formula
+from vitrion.report.material import material_formula
 from vitrion.report.palette import numbered_dash
 from vitrion.report.panels import Axis, Band, Curve, Figure, Line, Mark, Panel
 from vitrion.report.quantity import Quantity
@@ -58,7 +58,7 @@ def landscape_figure(
     """
     if not documents:
         raise InputError("A figure needs at least one landscape.")
-    names = titles or [f"{display_formula(d)}, {d.phase}" for d in documents]
+    names = titles or [f"{material_formula(d)}, {d.phase}" for d in documents]
     energies = np.concatenate([_all_energies(document) for document in documents])
     limits = float(energies.min() - MARGIN_EV), float(energies.max() + MARGIN_EV)
     rows = [tuple(_levels(d, n, limits) for d, n in zip(documents, names, strict=True))]

@@ -1,14 +1,10 @@
 import pytest
 from pymatgen.core import Composition
 
-from vitrion.chemistry import (
-    KNOWN_POLYANIONS,
-    check_charge_balance,
-    decompose_into_ions,
-    default_mobile_species,
-    display_formula,
-    parse_composition,
-)
+from vitrion.chemistry.charge_balance import check_charge_balance
+from vitrion.chemistry.charges import KNOWN_POLYANIONS, default_mobile_species
+from vitrion.chemistry.decomposition import decompose_into_ions
+from vitrion.chemistry.formulas import display_formula, parse_composition
 from vitrion.errors import InputError
 
 

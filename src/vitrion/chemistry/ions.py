@@ -1,60 +1,35 @@
 """Ions as rigid molecules: ideal geometries of the known ones, others from crystals or SMILES.
 
 Bond lengths are the usual ones in crystalline salts, rounded to 0.01 A; angles are those of the
-regular polyhedron. The melt relaxes both.
+regular polyhedron. The melt relaxes both. ``B12H12`` is an icosahedron; ``B10H10`` a square
+antiprism with two caps, with bonds within a square, between the squares, to a cap, and to hydrogen.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitrion.amorphous.bonds import find_bonds, formula_of, is_endless, unwrap_molecule
-from vitrion.chemistry import ANION_CHARGES, CATION_CHARGES, KNOWN_POLYANIONS
+from vitrion.chemistry.bonds import find_bonds, formula_of, is_endless, unwrap_molecule
+from vitrion.chemistry.charges import ION_CHARGES, KNOWN_POLYANIONS
+from vitrion.chemistry.facts import load_facts
+from vitrion.chemistry.structures import check_ordered
 from vitrion.errors import InputError
-from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core import Molecule, Structure
 
-CENTRAL_BOND_LENGTHS = {
-    "PO2F2": {"O": 1.48, "F": 1.57},
-    "PO3F": {"O": 1.51, "F": 1.60},
-    "PO4": {"O": 1.54},
-    "PO3": {"O": 1.48},
-    "PF6": {"F": 1.60},
-    "BF4": {"F": 1.39},
-    "BH4": {"H": 1.22},
-    "BO3": {"O": 1.38},
-    "CO3": {"O": 1.28},
-    "NO3": {"O": 1.25},
-    "SO4": {"O": 1.48},
-    "SO3F": {"O": 1.44, "F": 1.56},
-    "ClO4": {"O": 1.44},
-    "SiO4": {"O": 1.63},
-    "AlCl4": {"Cl": 2.13},
-    "PS4": {"S": 2.05},
-    "GeS4": {"S": 2.21},
-    "SnS4": {"S": 2.39},
-    "SiS4": {"S": 2.13},
-    "OH": {"H": 0.97},
+_POLYANIONS: dict[str, dict[str, Any]] = load_facts("ions")["polyanions"]
+
+CENTRAL_BOND_LENGTHS: dict[str, dict[str, float]] = {
+    formula: facts["central_bonds_A"]
+    for formula, facts in _POLYANIONS.items()
+    if "central_bonds_A" in facts
 }
 """Distance in A of each ligand from the central atom, which is the first in the formula."""
-
-BRIDGED = {"P2O7": ("P", "O", 1.52, 1.61, 130.0), "P2S7": ("P", "S", 2.02, 2.12, 109.5)}
-"""Corner-sharing pairs: center, ligand, terminal and bridging bond in A, bridge angle in deg."""
-
-DIRECTLY_BOUND = {"P2S6": ("P", "S", 2.03, 2.22)}
-"""Ethane-like staggered pairs: center, ligand, center-ligand and center-center bond in A."""
-
-
-PEROXIDE_BOND = 1.54
-CAGE_BONDS = {"B12H12": (1.78, 1.20), "B10H10": (1.83, 1.82, 1.70, 1.20)}
-"""B-B and B-H bonds in A of the icosahedron; of the square antiprism with two caps: within a
-square, between the squares, to a cap, B-H."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +67,7 @@ def known_ion(formula: str) -> Ion:
     Parameters
     ----------
     formula : str
-        A polyanion of ``vitrion.chemistry.KNOWN_POLYANIONS`` (``"PO2F2"``) or an element.
+        A polyanion of ``vitrion.chemistry.charges.KNOWN_POLYANIONS`` (``"PO2F2"``) or an element.
 
     Returns
     -------
@@ -105,17 +80,18 @@ def known_ion(formula: str) -> Ion:
     """
     from pymatgen.core import Element
 
-    charge = (CATION_CHARGES | ANION_CHARGES | KNOWN_POLYANIONS).get(formula)
+    charge = ION_CHARGES.get(formula)
+    facts = _POLYANIONS.get(formula, {})
     if formula in CENTRAL_BOND_LENGTHS:
         symbols, positions = _central(formula)
-    elif formula in BRIDGED:
-        symbols, positions = _bridged(*BRIDGED[formula])
-    elif formula in DIRECTLY_BOUND:
-        symbols, positions = _directly_bound(*DIRECTLY_BOUND[formula])
-    elif formula in CAGE_BONDS:
+    elif "bridged_pair" in facts:
+        symbols, positions = _bridged(**facts["bridged_pair"])
+    elif "bound_pair" in facts:
+        symbols, positions = _directly_bound(**facts["bound_pair"])
+    elif "cage_bonds_A" in facts:
         symbols, positions = _cage(formula)
     elif formula == "O2":
-        symbols, positions = ("O", "O"), PEROXIDE_BOND * np.array([[0, 0, 0], [0, 0, 1.0]])
+        symbols, positions = ("O", "O"), facts["bond_A"] * np.array([[0, 0, 0], [0, 0, 1.0]])
     elif Element.is_valid_symbol(formula):
         symbols, positions = (formula,), np.zeros((1, 3))
     else:
@@ -200,7 +176,7 @@ def ions_from_crystal(structure: Structure) -> list[tuple[Ion, int]]:
             )
         symbols = tuple(bonds.symbols[sites].tolist())
         formula = formula_of(symbols)
-        charge = (CATION_CHARGES | ANION_CHARGES | KNOWN_POLYANIONS).get(formula)
+        charge = ION_CHARGES.get(formula)
         ion = Ion(formula, symbols, positions - positions.mean(axis=0), charge)
         kept, count = found.get(formula, (ion, 0))
         found[formula] = (kept, count + 1)
@@ -242,18 +218,18 @@ def _tripod(axis_sign: int, bond: float, apex: NDArray[np.float64]) -> NDArray[n
 
 
 def _directly_bound(
-    center: str, ligand: str, bond: float, center_bond: float
+    center: str, ligand: str, ligand_A: float, center_A: float
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    up, down = np.array([0, 0, center_bond / 2]), np.array([0, 0, -center_bond / 2])
-    positions = np.vstack([up, down, _tripod(1, bond, up), _tripod(-1, bond, down)])
+    up, down = np.array([0, 0, center_A / 2]), np.array([0, 0, -center_A / 2])
+    positions = np.vstack([up, down, _tripod(1, ligand_A, up), _tripod(-1, ligand_A, down)])
     return (center, center) + (ligand,) * 6, positions
 
 
 def _bridged(
-    center: str, ligand: str, terminal: float, bridge: float, angle: float
+    center: str, ligand: str, terminal_A: float, bridge_A: float, angle_deg: float
 ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Join two tripods to a bridging ligand at the origin, staggered across the bridge."""
-    half = np.radians(angle) / 2
+    half = np.radians(angle_deg) / 2
     symbols, positions = [ligand], [np.zeros(3)]
     for sign in (1, -1):
         # A rotation about y that takes the z axis to the direction from bridge to center.
@@ -261,8 +237,8 @@ def _bridged(
         rotation = np.array(
             [[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]]
         )
-        apex = np.array([0, 0, bridge])
-        local = np.vstack([apex, _tripod(1, terminal, apex)])
+        apex = np.array([0, 0, bridge_A])
+        local = np.vstack([apex, _tripod(1, terminal_A, apex)])
         symbols += [center] + [ligand] * 3
         positions += list(local @ rotation.T)
     return tuple(symbols), np.array(positions)
@@ -270,7 +246,7 @@ def _bridged(
 
 def _cage(formula: str) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Build a cage of boron about the origin; hydrogen points outward."""
-    *bonds, outward = CAGE_BONDS[formula]
+    *bonds, outward = _POLYANIONS[formula]["cage_bonds_A"]
     boron = _icosahedron(*bonds) if formula == "B12H12" else _capped_antiprism(*bonds)
     hydrogen = boron * (1 + outward / np.linalg.norm(boron, axis=1, keepdims=True))
     return ("B",) * len(boron) + ("H",) * len(boron), np.vstack([boron, hydrogen])

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from pymatgen.core import Composition, Lattice, Molecule, Structure
 
-from vitrion.amorphous.ions import (
+from vitrion.chemistry.charges import KNOWN_POLYANIONS
+from vitrion.chemistry.ions import (
     CENTRAL_BOND_LENGTHS,
     ion_from_molecule,
     ion_from_smiles,
     ions_from_crystal,
     known_ion,
 )
-from vitrion.chemistry import KNOWN_POLYANIONS
 from vitrion.errors import InputError
 
 

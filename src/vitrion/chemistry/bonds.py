@@ -11,8 +11,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
-from vitrion.chemistry import bonds_covalently, electronegativity
-from vitrion.structures import without_site_properties
+from vitrion.chemistry.elements import bonds_covalently, electronegativity
+from vitrion.chemistry.structures import without_site_properties
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
+from vitrion.chemistry.structures import check_ordered
 from vitrion.errors import InputError
-from vitrion.structures import check_ordered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

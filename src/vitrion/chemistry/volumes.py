@@ -5,48 +5,22 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from vitrion.chemistry import (
-    ANION_CHARGES,
-    ROUNDING_CHARGE_PER_ATOM,
-    bonds_covalently,
-    electronegativity,
-)
+from vitrion.chemistry.charges import ANION_CHARGES, ROUNDING_CHARGE_PER_ATOM
+from vitrion.chemistry.elements import bonds_covalently, electronegativity
+from vitrion.chemistry.facts import load_facts
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition
 
-ANION_VOLUMES_A3 = {
-    "O": 18.0,
-    "F": 14.5,
-    "S": 38.5,
-    "Cl": 32.0,
-    "Se": 46.0,
-    "Br": 41.0,
-    "Te": 60.0,
-    "I": 54.0,
-    "N": 30.0,
-    "H": 13.5,
-}
-CATION_VOLUMES_A3 = {
-    "Li": 2.0,
-    "Na": 10.0,
-    "K": 21.0,
-    "Rb": 27.0,
-    "Cs": 35.0,
-    "Ag": 12.0,
-    "Mg": 3.0,
-    "Ca": 10.0,
-    "Sr": 16.0,
-    "Ba": 24.0,
-}
-"""Volume increments of ionic crystals, chosen so that densities measured at room temperature (CRC
-Handbook of Chemistry and Physics, "Physical constants of inorganic compounds") of salts from LiF to
-Li3PS4 come out within 20 % (a test holds the list). The center of a polyanion takes no room of its
-own; cations not named here take 4 A3, and so do protons."""
+_FACTS = load_facts("volumes")
+ANION_VOLUMES_A3: dict[str, float] = _FACTS["anions"]
+CATION_VOLUMES_A3: dict[str, float] = _FACTS["cations"]
+OTHER_CATION_VOLUME_A3: float = _FACTS["other_cations"]
+"""Cations not in the table, and protons."""
 
-CAGE_BORON_VOLUME_A3 = 5.0
-"""Room of boron in the cage of a closo-borate, which is empty inside."""
+CAGE_BORON_VOLUME_A3: float = _FACTS["cage_boron"]
+"""Volume of boron in the cage of a closo-borate, which is empty inside."""
 
 _CHARGES = ANION_CHARGES | {"Se": -2, "Te": -2, "N": -3, "H": -1}
 
@@ -119,7 +93,7 @@ def _increment(symbol: str, amounts: dict[str, float], anions: set[str]) -> floa
         return CAGE_BORON_VOLUME_A3
     if bonds_covalently(symbol) and symbol != "H":
         return 0.0
-    return CATION_VOLUMES_A3.get(symbol, 4.0)
+    return CATION_VOLUMES_A3.get(symbol, OTHER_CATION_VOLUME_A3)
 
 
 def _elemental_volume(symbol: str) -> float:

@@ -1,0 +1,1 @@
+"""Formulas, ions, volumes, structures and their geometry."""

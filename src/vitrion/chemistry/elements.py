@@ -1,0 +1,22 @@
+"""Properties of elements that decide about bonds."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+
+@lru_cache(maxsize=256)
+def bonds_covalently(symbol: str) -> bool:
+    """Whether an element forms molecules: hydrogen and the p block, less the noble gases."""
+    from pymatgen.core import Element
+
+    element = Element(symbol)
+    return symbol == "H" or (element.block == "p" and not element.is_noble_gas)
+
+
+@lru_cache(maxsize=256)
+def electronegativity(symbol: str) -> float:
+    """Return Pauling's electronegativity."""
+    from pymatgen.core import Element
+
+    return float(Element(symbol).X)
