@@ -99,8 +99,8 @@ def measure_documents(count: int, folder: Path) -> None:
 
     from vitrion.database.builders import build
     from vitrion.database.client import VitrionClient
-    from vitrion.database.search import build_criteria, build_sort
-    from vitrion.database.sqlite_store import open_job_store
+    from vitrion.database.query import build_criteria, build_sort
+    from vitrion.store.job_store import open_job_store
 
     written = list(outputs(count))
     with open_job_store(folder) as store, timed(f"write {count} outputs"):
@@ -178,7 +178,8 @@ def measure_submission(materials: int) -> None:
     from jobflow.managers.fireworks import flow_to_workflow
 
     from fireworks import LaunchPad
-    from vitrion.database.launchpad import Submission, status, submit
+    from vitrion.launchpad.status import status
+    from vitrion.launchpad.submission import Submission, submit
 
     with mongodb() as uri:
         launchpad = LaunchPad(host=uri, uri_mode=True, name="vitrion_benchmark", strm_lvl="ERROR")
@@ -205,7 +206,7 @@ def measure_jobs(jobs: int = 50) -> None:
     from maggma.stores import MongoStore
 
     from fireworks import FWorker, LaunchPad
-    from vitrion.database.launchpad import Submission, submit
+    from vitrion.launchpad.submission import Submission, submit
 
     nothing = job(abs)
     with mongodb() as uri, tempfile.TemporaryDirectory() as folder:

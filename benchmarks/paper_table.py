@@ -41,9 +41,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=TARGET)
     options = parser.parse_args()
 
-    from vitrion.database.job_store import SQLiteJobStore
     from vitrion.flows.display import RunDisplay
     from vitrion.flows.request import RunRequest, run_request
+    from vitrion.store.job_store import SQLiteJobStore
 
     request = RunRequest(
         formula=FORMULA,

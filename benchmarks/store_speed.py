@@ -24,7 +24,8 @@ import numpy as np
 from jobflow import Flow, JobStore, job, run_locally
 from maggma.stores import JSONStore, MemoryStore
 
-from vitrion.database.sqlite_store import SQLiteStore, open_job_store
+from vitrion.store.job_store import open_job_store
+from vitrion.store.sqlite_store import SQLiteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable

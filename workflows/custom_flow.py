@@ -16,9 +16,9 @@ from jobflow import Flow, job, run_locally
 
 from vitrion.amorphous.makers import MeltQuenchMaker
 from vitrion.amorphous.settings import MeltQuenchSettings
-from vitrion.database.sqlite_store import open_job_store
 from vitrion.dynamics.makers import MDMaker
 from vitrion.dynamics.settings import MDSettings
+from vitrion.store.job_store import open_job_store
 from vitrion.transport.makers import ConductivityMaker
 
 

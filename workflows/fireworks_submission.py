@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 from vitrion.amorphous.makers import MeltQuenchMaker
 from vitrion.amorphous.settings import MeltQuenchSettings
-from vitrion.database.launchpad import Submission, open_launchpad, status, submit
 from vitrion.dynamics.makers import ForceFieldDynamics
 from vitrion.flows.conductivity import GlassConductivityMaker
+from vitrion.launchpad.status import status
+from vitrion.launchpad.submission import Submission, open_launchpad, submit
 from vitrion.settings import Route, get_settings
 
 if TYPE_CHECKING:

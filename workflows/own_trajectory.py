@@ -21,8 +21,8 @@ from jobflow import job, run_locally
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from vitrion.database.client import VitrionClient
-from vitrion.database.sqlite_store import open_job_store
 from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.store.job_store import open_job_store
 from vitrion.transport import analyze_file, table
 
 

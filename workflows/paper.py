@@ -13,7 +13,6 @@ import argparse
 from pathlib import Path
 
 from vitrion.database.client import VitrionClient
-from vitrion.database.sqlite_store import open_job_store
 from vitrion.dynamics.settings import MDSettings
 from vitrion.flows.ion_conductor import IonConductorMaker
 from vitrion.flows.request import name_run
@@ -23,6 +22,7 @@ from vitrion.report.draw import save_figures
 from vitrion.report.material import find_reports
 from vitrion.report.page import render_page
 from vitrion.runtime.runner import run_flow
+from vitrion.store.job_store import open_job_store
 
 
 def toy_maker() -> IonConductorMaker:

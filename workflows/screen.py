@@ -13,13 +13,13 @@ import argparse
 from pathlib import Path
 
 from vitrion.database.client import VitrionClient
-from vitrion.database.sqlite_store import open_job_store
 from vitrion.dynamics.settings import MDSettings
 from vitrion.errors import InputError
 from vitrion.flows.conductivity import GlassConductivityMaker
 from vitrion.flows.request import name_run
 from vitrion.flows.screen import ScreenMaker, composition_grid, find_formulas, read_compositions
 from vitrion.runtime.runner import run_flow
+from vitrion.store.job_store import open_job_store
 
 TOY = {
     "temperatures_K": (1500,),

@@ -21,11 +21,11 @@ from vitrion.database.builders import build, build_if_changed
 from vitrion.database.client import VitrionClient
 from vitrion.database.collections import Collections, find_job_store
 from vitrion.database.kinds import document_classes
-from vitrion.database.sqlite_store import open_job_store
 from vitrion.documents.potential import PotentialDoc
 from vitrion.errors import StoreError
 from vitrion.potentials import get_potential
 from vitrion.potentials.student import student_card
+from vitrion.store.job_store import open_job_store
 
 
 @pytest.fixture
@@ -293,7 +293,7 @@ def test_short_names_of_figures_are_unique():
 def test_a_store_is_found_by_folder_file_or_settings(tmp_path, store, monkeypatch):
     config = tmp_path / "jobflow.yaml"
     config.write_text(
-        "JOB_STORE:\n  '@module': vitrion.database.job_store\n"
+        "JOB_STORE:\n  '@module': vitrion.store.job_store\n"
         f"  '@class': SQLiteJobStore\n  path: {tmp_path}\n"
     )
     assert find_job_store(config).path == str(tmp_path)

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from vitrion.cli import app
 from vitrion.cli import database as cli_database
 from vitrion.cli.database import parse_conditions
-from vitrion.database.sqlite_store import open_job_store
 from vitrion.errors import InputError, StoreError
+from vitrion.store.job_store import open_job_store
 
 
 @pytest.fixture(scope="module")

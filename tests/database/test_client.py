@@ -12,8 +12,8 @@ from sample_documents import HoppingDoc, hopping, make_density, make_hopping
 
 from vitrion.database.client import VitrionClient
 from vitrion.database.export import to_frame, write_csv, write_json_lines
-from vitrion.database.sqlite_store import open_job_store
 from vitrion.errors import InputError, StoreError
+from vitrion.store.job_store import open_job_store
 
 BARRIERS = [0.2, 0.25, 0.3, 0.35, 0.4]
 

@@ -15,9 +15,9 @@ from pydantic import BaseModel
 from pymatgen.core import Lattice, Structure
 
 from vitrion.database.kinds import document_classes
-from vitrion.database.sqlite_store import SQLiteStore
-from vitrion.documents.summary import SummaryDoc
+from vitrion.database.summary import SummaryDoc
 from vitrion.errors import InputError
+from vitrion.store.sqlite_store import SQLiteStore
 
 SPECIAL = [math.nan, math.inf, -math.inf, 0.1 + 0.2, 1e-300]
 CLASSES = {k: c for k, c in document_classes().items() if c.__module__.startswith("vitrion.")}

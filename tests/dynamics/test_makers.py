@@ -13,13 +13,13 @@ from pair_potentials import argon
 from pymatgen.core import Structure
 
 from fireworks import Workflow
-from vitrion.database.sqlite_store import open_job_store
 from vitrion.dynamics.document import MDDoc, MDSeriesDoc
 from vitrion.dynamics.makers import MDMaker, MDSeriesMaker
 from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.errors import InputError
 from vitrion.potentials.spec import sha256_of
+from vitrion.store.job_store import open_job_store
 
 FORCE_FIELD = {"@module": "ase.calculators.lj", "@callable": "LennardJones"}
 PARAMETERS = {"sigma": 3.4, "epsilon": 0.0104, "rc": 5.0, "smooth": True}

@@ -6,8 +6,8 @@ from pathlib import Path
 from fireworks_jobs import chain_flow, copper_run
 from jobflow import Flow
 
-from vitrion.database.job_store import SQLiteJobStore
 from vitrion.runtime.runner import run_flow
+from vitrion.store.job_store import SQLiteJobStore
 
 CHAIN = 6
 

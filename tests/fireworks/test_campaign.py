@@ -11,11 +11,12 @@ from fireworks_jobs import chain_flow, copper_run, fail
 
 from vitrion.database.builders import build
 from vitrion.database.client import VitrionClient
-from vitrion.database.launchpad import Submission, failures, open_launchpad, status, submit
-from vitrion.database.placement import place
-from vitrion.database.repair import repair
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.errors import InputError, StoreError
+from vitrion.launchpad.placement import place
+from vitrion.launchpad.repair import repair
+from vitrion.launchpad.status import failures, status
+from vitrion.launchpad.submission import Submission, open_launchpad, submit
 from vitrion.settings import Route
 
 CHAINS = {3: "LiF short", 5: "LiF long"}

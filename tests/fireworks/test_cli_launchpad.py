@@ -6,9 +6,9 @@ from fireworks_jobs import chain_flow
 from typer.testing import CliRunner
 
 from vitrion.cli import app
-from vitrion.database.launchpad import status
-from vitrion.database.placement import place
 from vitrion.errors import InputError
+from vitrion.launchpad.placement import place
+from vitrion.launchpad.status import status
 from vitrion.settings import get_settings
 
 

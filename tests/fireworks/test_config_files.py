@@ -15,8 +15,8 @@ from maggma.stores import MongoStore, S3Store
 from maggma.stores.gridfs import GridFSStore
 
 from fireworks import FWorker, LaunchPad, fw_config
-from vitrion.database.config_files import QUEUES, STORES, render, write_config
 from vitrion.errors import InputError, StoreError
+from vitrion.launchpad.config_files import QUEUES, STORES, render, write_config
 from vitrion.settings import VitrionSettings, get_settings
 
 LAUNCHERS = Path(__file__).parents[2] / "launchers"

@@ -17,10 +17,10 @@ import pytest
 from embedded_flow import CHAIN
 from fireworks_jobs import copper_run
 
-from vitrion.database.sqlite_store import open_job_store
 from vitrion.dynamics.checkpoint import FILE_NAME, read_checkpoint
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.runtime.progress import read_progress
+from vitrion.store.job_store import open_job_store
 
 HERE = Path(__file__).parent
 KILLS = int(os.environ.get("VITRION_LOCAL_KILLS", "3"))

@@ -19,9 +19,10 @@ from campaign import Campaign
 from fault_worker import work
 from fireworks_jobs import chain_flow, copper_run
 
-from vitrion.database.launchpad import Submission, status, submit
-from vitrion.database.repair import repair
 from vitrion.dynamics.trajectory import Trajectory
+from vitrion.launchpad.repair import repair
+from vitrion.launchpad.status import status
+from vitrion.launchpad.submission import Submission, submit
 
 WORKER_KILLS = int(os.environ.get("VITRION_WORKER_KILLS", "4"))
 SERVER_KILLS = int(os.environ.get("VITRION_SERVER_KILLS", "2"))

@@ -9,17 +9,17 @@ from jobflow import JobStore
 from maggma.stores import MemoryStore, MongoStore, S3Store
 from maggma.stores.gridfs import GridFSStore
 
-from vitrion.database import files
+from vitrion.database import file_archive
 from vitrion.database.builders import build
 from vitrion.database.client import VitrionClient
 from vitrion.database.collections import Collections
-from vitrion.database.files import archive, fetch_file, put_file
-from vitrion.database.job_store import SQLiteJobStore
-from vitrion.database.sqlite_store import SQLiteStore
+from vitrion.database.file_archive import archive, fetch_file, put_file
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.dynamics.document import FileReference
 from vitrion.errors import StoreError
 from vitrion.potentials.spec import sha256_of
+from vitrion.store.job_store import SQLiteJobStore
+from vitrion.store.sqlite_store import SQLiteStore
 
 
 @pytest.fixture(params=["sqlite", "gridfs", "s3"])
@@ -66,7 +66,7 @@ def reference_to(path, host=None):
 
 @pytest.mark.parametrize("size", [0, 5, 3000, 2500])
 def test_a_file_comes_back_as_it_was(store, tmp_path, size, monkeypatch):
-    monkeypatch.setattr(files, "PART_BYTES", 1000)
+    monkeypatch.setattr(file_archive, "PART_BYTES", 1000)
     path = write_file(tmp_path / "run", size)
     content, reference = path.read_bytes(), reference_to(path)
     assert put_file(reference, store) is True
@@ -82,20 +82,20 @@ def test_a_file_comes_back_as_it_was(store, tmp_path, size, monkeypatch):
 
 
 def test_a_copy_that_was_cut_off_is_made_again(store, tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "PART_BYTES", 1000)
+    monkeypatch.setattr(file_archive, "PART_BYTES", 1000)
     path = write_file(tmp_path / "run", 2500)
     reference = reference_to(path)
-    whole = files._put_part
+    whole = file_archive._put_part
 
     def cut(store, digest, part, data):
         if part == 2:
             raise KeyboardInterrupt
         whole(store, digest, part, data)
 
-    monkeypatch.setattr(files, "_put_part", cut)
+    monkeypatch.setattr(file_archive, "_put_part", cut)
     with pytest.raises(KeyboardInterrupt):
         put_file(reference, store)
-    monkeypatch.setattr(files, "_put_part", whole)
+    monkeypatch.setattr(file_archive, "_put_part", whole)
     content = path.read_bytes()
     moved = path.rename(tmp_path / "moved")
     with pytest.raises(StoreError, match="not here and in no store"):

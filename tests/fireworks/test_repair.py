@@ -16,8 +16,9 @@ from jobflow.managers.fireworks import flow_to_workflow
 from pymongo import MongoClient
 
 from fireworks import FWorker
-from vitrion.database.launchpad import Submission, status, submit
-from vitrion.database.repair import MAX_LAUNCHES, repair
+from vitrion.launchpad.repair import MAX_LAUNCHES, repair
+from vitrion.launchpad.status import status
+from vitrion.launchpad.submission import Submission, submit
 
 WRITES = 60  # of a whole chain, at least
 

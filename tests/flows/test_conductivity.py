@@ -4,10 +4,10 @@ from jobflow.managers.fireworks import flow_to_workflow
 from maggma.stores import MemoryStore
 from monty.json import MontyDecoder
 
-from vitrion.database.job_store import SQLiteJobStore
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.errors import InputError
 from vitrion.flows.conductivity import GlassConductivityMaker
+from vitrion.store.job_store import SQLiteJobStore
 from vitrion.transport.makers import ConductivityMaker
 
 

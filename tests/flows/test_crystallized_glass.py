@@ -7,10 +7,10 @@ from vitrion.amorphous.pack import pack
 from vitrion.amorphous.start import melt_start
 from vitrion.cli.results import _glass_table, trust_lines
 from vitrion.database.kinds import document_classes
+from vitrion.database.summary import SummaryDoc
 from vitrion.defects.makers import DefectMaker, LandscapeMaker
 from vitrion.documents.comparison import ComparisonDoc
 from vitrion.documents.conductivity import ConductivityDoc
-from vitrion.documents.summary import SummaryDoc
 from vitrion.errors import SimulationError
 from vitrion.flows.conductivity import choose_glasses
 from vitrion.flows.request import RunResult

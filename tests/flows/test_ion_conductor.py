@@ -6,11 +6,11 @@ from monty.json import MontyDecoder
 from pymatgen.core import Lattice, Structure
 
 from vitrion.database.client import VitrionClient
-from vitrion.database.job_store import SQLiteJobStore
 from vitrion.documents.comparison import ComparisonDoc
 from vitrion.errors import InputError
 from vitrion.flows.ion_conductor import IonConductorMaker, given_crystal
 from vitrion.runtime.runner import run_flow
+from vitrion.store.job_store import SQLiteJobStore
 
 SALT = Structure.from_spacegroup(
     "Fm-3m", Lattice.cubic(4.0), ["Li", "F"], [[0, 0, 0], [0.5, 0.5, 0.5]]

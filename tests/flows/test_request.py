@@ -2,11 +2,11 @@ import pytest
 from jobflow import Flow, job, run_locally
 from pymatgen.core import Lattice, Structure
 
-from vitrion.database.job_store import SQLiteJobStore
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.errors import InputError
 from vitrion.flows.presets import PRESETS
 from vitrion.flows.request import RunRequest, find_documents, label_run, read_crystal
+from vitrion.store.job_store import SQLiteJobStore
 from vitrion.transport.makers import ConductivityMaker
 
 HALF = {"Li": 0.5}

@@ -2,7 +2,6 @@ import pytest
 from monty.json import jsanitize
 from pymatgen.core import Composition
 
-from vitrion.database.job_store import SQLiteJobStore
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.errors import InputError
 from vitrion.flows.conductivity import GlassConductivityMaker
@@ -15,6 +14,7 @@ from vitrion.flows.screen import (
     known_requests,
     read_compositions,
 )
+from vitrion.store.job_store import SQLiteJobStore
 
 
 def test_a_grid_has_every_mixture_once_and_only_conductors():

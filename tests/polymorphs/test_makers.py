@@ -6,11 +6,11 @@ from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from monty.json import MontyDecoder, MontyEncoder
 
-from vitrion.database.job_store import SQLiteJobStore
 from vitrion.documents.polymorph import PolymorphDoc
 from vitrion.flows.crystal_search import run_search
 from vitrion.polymorphs.makers import PolymorphSearchMaker
 from vitrion.polymorphs.settings import SearchSettings
+from vitrion.store.job_store import SQLiteJobStore
 
 
 def test_a_search_is_stored_and_looked_up_when_asked_again(tmp_path):

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from vitrion.chemistry.formulas import subscripted
-from vitrion.documents.summary import SummaryDoc
+from vitrion.database.summary import SummaryDoc
 from vitrion.errors import InputError
 from vitrion.report.material import MaterialReport
 from vitrion.report.page import json_block, render_index, render_page

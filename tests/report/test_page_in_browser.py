@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from vitrion.documents.summary import SummaryDoc
+from vitrion.database.summary import SummaryDoc
 from vitrion.report.page import render_index, render_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -7,10 +7,10 @@ from typer.testing import CliRunner
 from vitrion.amorphous.settings import MeltQuenchSettings
 from vitrion.cli import app
 from vitrion.database.client import VitrionClient
-from vitrion.database.sqlite_store import open_job_store
 from vitrion.documents.base import VitrionDoc
 from vitrion.errors import InputError
 from vitrion.report.material import MaterialReport, add_documents, find_reports, read_document
+from vitrion.store.job_store import open_job_store
 
 
 @job

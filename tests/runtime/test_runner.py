@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from jobflow import Flow, OnMissing
 
-from vitrion.database.job_store import SQLiteJobStore
 from vitrion.errors import InputError, SimulationError
 from vitrion.runtime.runner import run_flow
+from vitrion.store.job_store import SQLiteJobStore
 
 sys.path.insert(0, str(Path(__file__).parent))
 import toy_jobs
@@ -116,7 +116,7 @@ def test_kill_9_of_the_parent_leaves_no_worker_and_loses_nothing(store, tmp_path
     script = (
         "import toy_jobs\n"
         "from jobflow import Flow\n"
-        "from vitrion.database.job_store import SQLiteJobStore\n"
+        "from vitrion.store.job_store import SQLiteJobStore\n"
         "from vitrion.runtime.runner import run_flow\n"
         "if __name__ == '__main__':\n"
         "    jobs = [toy_jobs.add(1, 1)]\n"

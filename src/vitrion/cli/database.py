@@ -124,7 +124,7 @@ def archive(store: StoreOption = None) -> None:
     """Copy the trajectories on this machine into the store for files."""
     from vitrion.database.builders import build as build_collections
     from vitrion.database.collections import Collections, find_job_store
-    from vitrion.database.files import archive as archive_files
+    from vitrion.database.file_archive import archive as archive_files
 
     with Collections(find_job_store(store)) as collections:
         build_collections(collections)
@@ -177,8 +177,8 @@ def serve(
     from vitrion.database.collections import Collections, find_job_store
 
     try:
-        from vitrion.database.access import check_address
-        from vitrion.database.rest import serve as serve_collections
+        from vitrion.service.access import check_address
+        from vitrion.service.rest import serve as serve_collections
     except ImportError as error:
         raise InputError(
             "Serving needs FastAPI and uvicorn: pip install 'vitrion[serve]'."
@@ -192,7 +192,7 @@ def serve(
 
 
 def _value(name: str, text: str, is_bound: bool) -> Any:
-    from vitrion.database.search import ELEMENT_FILTERS, TEXT_FILTERS
+    from vitrion.database.query import ELEMENT_FILTERS, TEXT_FILTERS
 
     if name in (*TEXT_FILTERS, *ELEMENT_FILTERS):
         return text.split(",")

@@ -15,8 +15,8 @@ from vitrion.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vitrion.database.launchpad import Submission
     from vitrion.flows.request import RunRequest
+    from vitrion.launchpad.submission import Submission
 
 console = Console(markup=False)
 config_app = typer.Typer(help="The files with which FireWorks, jobflow and vitrion work together.")
@@ -54,10 +54,10 @@ def submit(
     launchpad: LaunchpadOption = None,
 ) -> None:
     """Hand compositions in to a launchpad; what is there already is left alone."""
-    from vitrion.database.launchpad import open_launchpad
-    from vitrion.database.launchpad import submit as hand_in
     from vitrion.flows.request import RUNS_FOLDER
     from vitrion.flows.screen import read_compositions
+    from vitrion.launchpad.submission import open_launchpad
+    from vitrion.launchpad.submission import submit as hand_in
     from vitrion.settings import get_settings
 
     wanted = [*(formulas or []), *(read_compositions(file) if file else [])]
@@ -80,8 +80,9 @@ def status(
     launchpad: LaunchpadOption = None,
 ) -> None:
     """Tell how far the flows on a launchpad are, by material."""
-    from vitrion.database.launchpad import failures, open_launchpad
-    from vitrion.database.launchpad import status as find_status
+    from vitrion.launchpad.status import failures
+    from vitrion.launchpad.status import status as find_status
+    from vitrion.launchpad.submission import open_launchpad
 
     pad = open_launchpad(launchpad)
     rows = find_status(pad, material)
@@ -112,8 +113,8 @@ def repair(
     """Mend what killed workers left of vitrion's flows on a launchpad; safe at any time."""
     from dataclasses import fields as parts_of
 
-    from vitrion.database.launchpad import open_launchpad
-    from vitrion.database.repair import repair as mend
+    from vitrion.launchpad.repair import repair as mend
+    from vitrion.launchpad.submission import open_launchpad
 
     report = mend(
         open_launchpad(launchpad),
@@ -136,7 +137,7 @@ def config_init(
     queue: Annotated[str, typer.Option(help="slurm, pbs or sge.")] = "slurm",
 ) -> None:
     """Write commented files for a launchpad, workers, a queue and a store; keeps what is there."""
-    from vitrion.database.config_files import write_config
+    from vitrion.launchpad.config_files import write_config
 
     report = write_config(folder, store=store, queue=queue)
     for name in report.written:
@@ -151,8 +152,8 @@ def config_init(
 def _submissions(
     requests: list[RunRequest], folder: Path, walltime_s: float | None
 ) -> Iterator[Submission]:
-    from vitrion.database.launchpad import Submission
-    from vitrion.database.placement import place
+    from vitrion.launchpad.placement import place
+    from vitrion.launchpad.submission import Submission
 
     for request in requests:
         flow = request.make_flow()

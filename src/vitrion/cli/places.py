@@ -53,7 +53,7 @@ def worker_count(workers: int | None) -> int:
 
 def open_store(folder: Path) -> AbstractContextManager[JobStore]:
     """Open the embedded store of a folder; it is closed at the end of the ``with``."""
-    from vitrion.database.job_store import SQLiteJobStore
+    from vitrion.store.job_store import SQLiteJobStore
 
     job_store = SQLiteJobStore(str(folder))
     job_store.connect()

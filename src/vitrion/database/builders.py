@@ -17,9 +17,9 @@ from maggma.utils import grouper
 from monty.json import jsanitize
 
 from vitrion.database.collections import KEY, Collections
-from vitrion.database.potentials import PotentialBuilder
+from vitrion.database.potential_builder import PotentialBuilder
+from vitrion.database.summary import SummaryDoc
 from vitrion.documents.base import PHASES
-from vitrion.documents.summary import SummaryDoc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

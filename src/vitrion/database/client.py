@@ -11,11 +11,11 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from vitrion.database.builders import build_if_changed
 from vitrion.database.collections import KEY, Collections, find_job_store
-from vitrion.database.files import fetch_file
-from vitrion.database.job_store import FILES_STORE
-from vitrion.database.search import build_criteria, build_sort
-from vitrion.database.sqlite_store import SQLiteStore
+from vitrion.database.file_archive import fetch_file
+from vitrion.database.query import build_criteria, build_sort
 from vitrion.errors import InputError, StoreError
+from vitrion.store.job_store import FILES_STORE
+from vitrion.store.sqlite_store import SQLiteStore
 
 if TYPE_CHECKING:
     import os
@@ -163,7 +163,7 @@ class PropertyClient:
         limit
             Greatest number of documents; 0 returns all.
         **filters
-            As :func:`vitrion.database.search.build_criteria` takes them.
+            As :func:`vitrion.database.query.build_criteria` takes them.
 
         Returns
         -------

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 from jobflow import JobStore
 from maggma.stores import MemoryStore
 
-from vitrion.database.job_store import FILE_NAME, SQLiteJobStore
 from vitrion.database.kinds import document_classes
 from vitrion.documents.base import VitrionDoc
 from vitrion.errors import StoreError
+from vitrion.store.job_store import FILE_NAME, SQLiteJobStore
 
 if TYPE_CHECKING:
     import os

@@ -28,6 +28,7 @@ def document_classes() -> dict[str, type[VitrionDoc]]:
 def _import_documents() -> None:
     for module in pkgutil.iter_modules(documents.__path__):
         importlib.import_module(f"{documents.__name__}.{module.name}")
+    importlib.import_module("vitrion.database.summary")
     for package in pkgutil.iter_modules(vitrion.__path__, "vitrion."):
         name = f"{package.name}.document"
         if package.ispkg and find_spec(name) is not None:

@@ -38,7 +38,7 @@ from vitrion.report.typeset import formula_html, rich_html, typeset
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from vitrion.documents.summary import SummaryDoc
+    from vitrion.database.summary import SummaryDoc
     from vitrion.report.material import MaterialReport
 
 REPORT_LINK = "/report/{key}"

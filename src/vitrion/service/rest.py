@@ -14,17 +14,17 @@ from maggma.api.query_operator import QueryOperator
 from maggma.api.resource import HeaderProcessor, ReadOnlyResource
 from pydantic import BaseModel, WithJsonSchema, create_model
 
-from vitrion.database.access import check_address, guard
 from vitrion.database.client import PropertyClient
 from vitrion.database.collections import KEY
-from vitrion.database.pages import add_pages
-from vitrion.database.search import (
+from vitrion.database.query import (
     ELEMENT_FILTERS,
     TEXT_FILTERS,
     build_criteria,
     build_sort,
 )
 from vitrion.errors import InputError
+from vitrion.service.access import check_address, guard
+from vitrion.service.pages import add_pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -116,7 +116,7 @@ def make_app(collections: Collections, token: str | None = None) -> FastAPI:
     collections
         The collections of a connected JobStore.
     token
-        What every request must bring; see :func:`vitrion.database.access.guard`.
+        What every request must bring; see :func:`vitrion.service.access.guard`.
 
     Returns
     -------
@@ -162,7 +162,7 @@ def serve(collections: Collections, host: str, port: int, token: str | None = No
     Raises
     ------
     InputError
-        As in :func:`vitrion.database.access.check_address`.
+        As in :func:`vitrion.service.access.check_address`.
     """
     import uvicorn
 

@@ -1,11 +1,9 @@
-"""Flows on a FireWorks launchpad: hand them in, and see by material how they fare."""
+"""Submit flows to a FireWorks launchpad."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
-from collections import Counter, defaultdict
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -28,7 +26,6 @@ MARK = "metadata.vitrion"
 LABEL_KEY = "vitrion_label"
 """Metadata of the jobs of a flow that was submitted: its label."""
 _TOGETHER = 100  # workflows inserted at a time
-_WAITING = ("WAITING", "READY", "RESERVED", "PAUSED", "DEFUSED")
 
 
 @dataclass
@@ -40,7 +37,7 @@ class Submission:
     flow
         The flow or job.
     material
-        What :func:`status` lists it under, such as ``LiPO2F2 amorphous``.
+        What :func:`vitrion.launchpad.status.status` lists it under, such as ``LiPO2F2 amorphous``.
     label
         A flow whose label is on the launchpad already is not handed in again; None takes the uuid
         of the flow.
@@ -67,58 +64,6 @@ class SubmitReport:
 
     submitted: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
-
-
-@dataclass
-class MaterialStatus:
-    """How far the flows of one material are.
-
-    Attributes
-    ----------
-    material : str
-        The material.
-    flows : int
-        Number of flows.
-    completed, running, waiting, failed : int
-        Number of jobs by what they do.
-    """
-
-    material: str
-    flows: int = 0
-    completed: int = 0
-    running: int = 0
-    waiting: int = 0
-    failed: int = 0
-
-    @property
-    def jobs(self) -> int:
-        """Number of all jobs known so far; flows may add some while they run."""
-        return self.completed + self.running + self.waiting + self.failed
-
-    @property
-    def done(self) -> bool:
-        """Whether everything is complete."""
-        return self.completed == self.jobs
-
-
-@dataclass
-class Failure:
-    """A job that ended in an error.
-
-    Attributes
-    ----------
-    material, job : str
-        The material and the name of the job.
-    fw_id : int
-        Its number on the launchpad.
-    error : str
-        Last line of the error.
-    """
-
-    material: str
-    job: str
-    fw_id: int
-    error: str
 
 
 def open_launchpad(file: str | os.PathLike[str] | None = None) -> LaunchPad:
@@ -257,77 +202,3 @@ def _workflow(
 def _set(flow: Flow | Job, jobs: str, values: dict[str, Any]) -> None:
     changes = {f"manager_config->{name}": value for name, value in values.items()}
     flow.update_config({"_set": changes}, name_filter=jobs, dict_mod=True, dynamic=True)
-
-
-def status(launchpad: LaunchPad, material: str | None = None) -> list[MaterialStatus]:
-    """Tell how far each material is.
-
-    Parameters
-    ----------
-    launchpad
-        The launchpad.
-    material
-        Only this one: ``LiPO2F2 amorphous``, or ``LiPO2F2`` for all its phases.
-
-    Returns
-    -------
-    list[MaterialStatus]
-        By name of the material.
-    """
-    rows: dict[str, MaterialStatus] = {}
-    for found in launchpad.workflows.find(_query(material), {"fw_states": 1, MARK: 1}):
-        name = found["metadata"]["vitrion"]["material"]
-        row = rows.setdefault(name, MaterialStatus(name))
-        states = Counter(found["fw_states"].values())
-        row.flows += 1
-        row.completed += states["COMPLETED"]
-        row.running += states["RUNNING"]
-        row.failed += states["FIZZLED"]
-        row.waiting += sum(states[state] for state in _WAITING)
-    return [rows[name] for name in sorted(rows)]
-
-
-def failures(launchpad: LaunchPad, material: str | None = None) -> list[Failure]:
-    """Tell which jobs ended in an error, and in which.
-
-    Parameters
-    ----------
-    launchpad
-        The launchpad.
-    material
-        Only this one.
-    """
-    owners: dict[int, str] = {}
-    for found in launchpad.workflows.find(_query(material), {"fw_states": 1, MARK: 1}):
-        for number, state in found["fw_states"].items():
-            if state == "FIZZLED":
-                owners[int(number)] = found["metadata"]["vitrion"]["material"]
-    errors = last_errors(launchpad, list(owners))
-    names = launchpad.fireworks.find({"fw_id": {"$in": list(owners)}}, {"fw_id": 1, "name": 1})
-    return [
-        Failure(owners[fw["fw_id"]], fw["name"], fw["fw_id"], _last_line(errors[fw["fw_id"]]))
-        for fw in names
-    ]
-
-
-def last_errors(launchpad: LaunchPad, fw_ids: list[int]) -> dict[int, str]:
-    """Return the stack trace of the last launch of each firework; empty where it has none."""
-    errors: dict[int, str] = defaultdict(str)
-    launches = launchpad.launches.find(
-        {"fw_id": {"$in": fw_ids}, "state": "FIZZLED"}, {"fw_id": 1, "launch_id": 1, "action": 1}
-    )
-    for launch in sorted(launches, key=lambda found: found["launch_id"]):
-        stored = (launch.get("action") or {}).get("stored_data") or {}
-        errors[launch["fw_id"]] = (stored.get("_exception") or {}).get("_stacktrace") or ""
-    return errors
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "the run was lost"
-
-
-def _query(material: str | None) -> dict[str, Any]:
-    if material is None:
-        return {MARK: {"$exists": True}}
-    return {f"{MARK}.material": {"$regex": f"^{re.escape(material)}( |$)"}}

@@ -9,16 +9,16 @@ from sample_documents import make_conductivity, make_hopping
 
 from vitrion.database.builders import build
 from vitrion.database.collections import Collections
-from vitrion.database.sqlite_store import open_job_store
 from vitrion.errors import InputError
+from vitrion.store.job_store import open_job_store
 
 for package in ("fastapi", "httpx"):
     pytest.importorskip(package, reason="needs the extra 'serve'")
 
 from fastapi.testclient import TestClient  # noqa: E402
 
-from vitrion.database.access import check_address  # noqa: E402
-from vitrion.database.rest import make_app  # noqa: E402
+from vitrion.service.access import check_address  # noqa: E402
+from vitrion.service.rest import make_app  # noqa: E402
 
 TOKEN = "0123456789abcdef0123"
 HERE = {"Host": "localhost"}

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from store_writer import output
 
-from vitrion.database.sqlite_store import SQLiteStore, open_job_store
+from vitrion.store.job_store import open_job_store
+from vitrion.store.sqlite_store import SQLiteStore
 
 WRITER = Path(__file__).with_name("store_writer.py")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobflow import JobStore
 
-from vitrion.database.sqlite_store import SQLiteStore
+from vitrion.store.sqlite_store import SQLiteStore
 
 if TYPE_CHECKING:
     from maggma.core import Store
@@ -34,7 +34,7 @@ class SQLiteJobStore(JobStore):
     kill can leave a reference that leads nowhere. In a ``jobflow.yaml``::
 
         JOB_STORE:
-          "@module": vitrion.database.job_store
+          "@module": vitrion.store.job_store
           "@class": SQLiteJobStore
           path: /data/vitrion
 
@@ -83,3 +83,26 @@ class SQLiteJobStore(JobStore):
         """Remove documents and their large objects together or not at all."""
         with self.outputs.file.transaction():
             super().remove_docs(criteria)
+
+
+def open_job_store(path: str | os.PathLike[str]) -> SQLiteJobStore:
+    """Open the embedded JobStore in a folder, making it where it is missing.
+
+    Parameters
+    ----------
+    path
+        The folder.
+
+    Returns
+    -------
+    JobStore
+        Connected, with the indexes that queries use.
+
+    Raises
+    ------
+    StoreError
+        If the folder cannot be written.
+    """
+    store = SQLiteJobStore(os.fspath(path))
+    store.connect()
+    return store

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from vitrion.database.keys import NULL, encode, is_exact, naive_utc, next_kind
 from vitrion.errors import StoreError
+from vitrion.store.keys import NULL, encode, is_exact, naive_utc, next_kind
 
 _REFUSED = {"$where", "$function", "$accumulator"}  # they run code
 _ENTRIES = "id {membership} (SELECT doc FROM entries WHERE field = ? AND {condition})"

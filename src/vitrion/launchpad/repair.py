@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from fireworks.core.launchpad import LockedWorkflowError, WFLock
 
 from fireworks import fw_config
-from vitrion.database.launchpad import LABEL_KEY, MARK, last_errors
+from vitrion.launchpad.status import last_errors
+from vitrion.launchpad.submission import LABEL_KEY, MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -9,9 +9,9 @@ import pytest
 from maggma.core import Sort
 from maggma.stores import MemoryStore
 
-from vitrion.database import sqlite_file
-from vitrion.database.sqlite_store import SQLiteStore
 from vitrion.errors import StoreError
+from vitrion.store import sqlite_file
+from vitrion.store.sqlite_store import SQLiteStore
 
 NAN = float("nan")
 START = datetime(2026, 1, 1, 12)
@@ -120,7 +120,7 @@ def test_filters_select_what_mongodb_selects(store, reference, criteria):
 @pytest.mark.parametrize("field", ["sigma", "when", "output.name", "elements", "phase"])
 @pytest.mark.parametrize("way", [1, -1])
 def test_sorting_agrees_and_pages_join_up(store, reference, field, way):
-    from vitrion.database.keys import sort_key
+    from vitrion.store.keys import sort_key
 
     def keys(docs):
         return [sort_key(doc, field, way < 0) for doc in docs]

@@ -12,8 +12,9 @@ from maggma.core import Sort, Store
 from monty.json import jsanitize
 from pydash import get, has, set_
 
-from vitrion.database.criteria import normalize, translate
-from vitrion.database.keys import (
+from vitrion.errors import StoreError
+from vitrion.store.criteria import normalize, translate
+from vitrion.store.keys import (
     ARRAY,
     NULL,
     OBJECT,
@@ -24,16 +25,14 @@ from vitrion.database.keys import (
     sort_key,
     values_at,
 )
-from vitrion.database.matching import matches
-from vitrion.database.pipelines import Pipelines
-from vitrion.database.projection import Properties, project
-from vitrion.database.sqlite_file import SQLiteFile
-from vitrion.errors import StoreError
+from vitrion.store.matching import matches
+from vitrion.store.pipelines import Pipelines
+from vitrion.store.projection import Properties, project
+from vitrion.store.sqlite_file import SQLiteFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from jobflow import JobStore
 
 _CHUNK = 200  # documents read from the file at a time
 _COMPRESS_ABOVE = 2048  # bytes
@@ -112,7 +111,7 @@ class SQLiteStore(Store):
 
     @property
     def _collection(self) -> Pipelines:
-        return Pipelines(self)
+        return Pipelines(self.query)
 
     def connect(self, force_reset: bool = False) -> None:
         """Open the file, making it where it is missing.
@@ -401,28 +400,3 @@ class SQLiteStore(Store):
             for key in keys_at(document, path)
         ]
         self.file.run_many("INSERT INTO entries(field, key, doc) VALUES (?, ?, ?)", entries)
-
-
-def open_job_store(path: str | os.PathLike[str]) -> JobStore:
-    """Open the embedded JobStore in a folder, making it where it is missing.
-
-    Parameters
-    ----------
-    path
-        The folder.
-
-    Returns
-    -------
-    JobStore
-        Connected, with the indexes that queries use.
-
-    Raises
-    ------
-    StoreError
-        If the folder cannot be written.
-    """
-    from vitrion.database.job_store import SQLiteJobStore
-
-    store = SQLiteJobStore(os.fspath(path))
-    store.connect()
-    return store

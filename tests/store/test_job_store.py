@@ -12,11 +12,11 @@ from monty.json import MontyDecoder
 from monty.serialization import dumpfn, loadfn
 from pymatgen.core import Lattice, Structure
 
-from vitrion.database.job_store import SQLiteJobStore
-from vitrion.database.sqlite_store import SQLiteStore, open_job_store
 from vitrion.documents.base import VitrionDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.errors import StoreError
+from vitrion.store.job_store import SQLiteJobStore, open_job_store
+from vitrion.store.sqlite_store import SQLiteStore
 
 
 class GlassDoc(VitrionDoc):
@@ -143,7 +143,7 @@ def test_jobflow_reads_it_from_its_settings_file(tmp_path, monkeypatch):
     folder = tmp_path / "from_yaml"
     config = tmp_path / "jobflow.yaml"
     config.write_text(
-        "JOB_STORE:\n  '@module': vitrion.database.job_store\n"
+        "JOB_STORE:\n  '@module': vitrion.store.job_store\n"
         f"  '@class': SQLiteJobStore\n  path: {folder}\n"
     )
     monkeypatch.setenv("JOBFLOW_CONFIG_FILE", str(config))

@@ -62,7 +62,7 @@ class ConfigReport:
 
 def render(template: str, folder: str | os.PathLike[str]) -> str:
     """Return one of the files as text, with the absolute paths of a folder in it."""
-    text = (files("vitrion.database") / "templates" / template).read_text()
+    text = (files("vitrion.launchpad") / "templates" / template).read_text()
     return text.replace(_FOLDER, str(folder))
 
 

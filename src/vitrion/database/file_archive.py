@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from vitrion.database.job_store import FILES_STORE
 from vitrion.errors import StoreError
 from vitrion.potentials.spec import sha256_of
+from vitrion.store.job_store import FILES_STORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -6,7 +6,7 @@ Prints the number of each document after the store has confirmed it.
 import sys
 from itertools import count
 
-from vitrion.database.sqlite_store import open_job_store
+from vitrion.store.job_store import open_job_store
 
 
 def output(writer: str, number: int) -> dict:

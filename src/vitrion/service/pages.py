@@ -8,7 +8,7 @@ from fastapi import HTTPException
 from fastapi.responses import HTMLResponse
 
 from vitrion.database.client import VitrionClient
-from vitrion.documents.summary import SummaryDoc
+from vitrion.database.summary import SummaryDoc
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:

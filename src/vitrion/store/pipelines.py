@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vitrion.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from vitrion.database.sqlite_store import SQLiteStore
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 class Pipelines:
@@ -17,8 +15,8 @@ class Pipelines:
 
     _STAGES = ("$match", "$sort", "$project", "$skip", "$limit")
 
-    def __init__(self, store: SQLiteStore) -> None:
-        self._store = store
+    def __init__(self, query: Callable[..., Iterator[dict]]) -> None:
+        self._query = query
 
     def aggregate(self, pipeline: Sequence[Mapping[str, Any]]) -> Iterator[dict]:
         """Run a pipeline of match, sort, project, skip and limit, each once and in this order.
@@ -33,7 +31,7 @@ class Pipelines:
         if places != sorted(set(places)) or -1 in places:
             raise StoreError("The embedded store has no such pipeline: use a MongoDB server.")
         stage = dict(stages)
-        return self._store.query(
+        return self._query(
             stage.get("$match"),
             stage.get("$project"),
             stage.get("$sort"),

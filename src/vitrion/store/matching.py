@@ -12,7 +12,7 @@ from typing import Any
 
 from mongomock_ng.filtering import filter_applies
 
-from vitrion.database.keys import NULL, encode, is_exact, keys_at, next_kind
+from vitrion.store.keys import NULL, encode, is_exact, keys_at, next_kind
 
 
 def matches(criteria: Mapping[str, Any], document: dict) -> bool:

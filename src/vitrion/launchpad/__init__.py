@@ -1,0 +1,1 @@
+"""Flows on a FireWorks launchpad: submit, status, repair, configuration files."""
