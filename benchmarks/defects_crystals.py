@@ -55,7 +55,7 @@ def relax_cell(structure, calculator):
 
 def schottky_energy(host, calculator, fmax):
     """Take one formula unit out of the host, each ion as far from the others as it goes."""
-    from vitrion.defects.relaxation import AseRelaxer
+    from vitrion.relaxation.fixed_cell import AseRelaxer
 
     per_unit, _ = host.unit_cell.composition.get_integer_formula_and_factor()
     from pymatgen.core import Composition

@@ -61,8 +61,8 @@ def main() -> None:
 def study(structure, phase, arguments, number):
     """Return the DefectDoc of one host; it goes on where an earlier run stopped."""
     from vitrion.defects.command import run_defects, summary_rows
-    from vitrion.defects.relaxation import AseRelaxer
     from vitrion.potentials import load_calculator
+    from vitrion.relaxation.fixed_cell import AseRelaxer
 
     calculator = load_calculator(arguments.potential)
     host = AseRelaxer(calculator, 0.02, 500)([structure])[0].structure

@@ -101,9 +101,9 @@ def by_doped(crystal, calculator, mu):
     """Return times of finding the structures, and neutral formation energies on doped's cells."""
     from doped.generation import DefectsGenerator
 
-    from vitrion.defects.relaxation import AseRelaxer
     from vitrion.defects.sites import candidate_sites
     from vitrion.defects.symmetry import SpaceGroup
+    from vitrion.relaxation.fixed_cell import AseRelaxer
 
     start = time.process_time()
     candidate_sites(crystal, SpaceGroup.of(crystal), min_radius_A=1.6)

@@ -150,7 +150,7 @@ def ratio_text(crystal: TransportResult, glass: TransportResult) -> str:
 
 def potential_errors(request: RunRequest) -> list[str]:
     """Return the potential's errors on frames of the composition it was not trained on."""
-    from vitrion.documents.potential import PotentialDoc
+    from vitrion.distill.document import PotentialDoc
 
     document = PotentialDoc.from_potential(str(request.potential))
     rows = [

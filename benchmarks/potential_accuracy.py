@@ -17,9 +17,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from vitrion.distill.frames import read_labelled
+from vitrion.distill.validation import change_errors, regime_errors, table
 from vitrion.potentials import load_calculator
-from vitrion.potentials.distill.dataset import read_labelled
-from vitrion.potentials.distill.validation import change_errors, regime_errors, table
 
 HELDOUT = Path(__file__).parents[1] / "data" / "student" / "heldout.xyz.gz"
 

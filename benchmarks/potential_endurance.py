@@ -28,9 +28,9 @@ from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
 from ase.md.verlet import VelocityVerlet
 from ase.optimize import FIRE
 
+from vitrion.distill.packing import pack
+from vitrion.distill.sampling import collapsed
 from vitrion.potentials import load_calculator
-from vitrion.potentials.distill.packing import pack
-from vitrion.potentials.distill.sampling import collapsed
 
 VOLUME_A3 = 14.5
 STEP_FS = 2.0

@@ -3,7 +3,7 @@
     python benchmarks/potential_properties.py out --python ENV/bin/python [--packings 12] [--seed 1]
 
 The student finds its minima, the teacher labels them in its own environment, and the differences
-are printed (see vitrion.potentials.distill.properties and .packings for how). A packing that the
+are printed (see vitrion.distill.properties and .packings for how). A packing that the
 student puts below the known crystal, and the teacher does not, is a hole that a crystal search
 falls into. Run again to continue.
 """
@@ -19,11 +19,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from ase.io import read
 
+from vitrion.distill.frames import write_frames
+from vitrion.distill.labelling import Teacher, label
+from vitrion.distill.packings import packing_errors, packing_frames
+from vitrion.distill.properties import property_errors, property_frames
 from vitrion.potentials import load_calculator
-from vitrion.potentials.distill.dataset import write_frames
-from vitrion.potentials.distill.labelling import Teacher, label
-from vitrion.potentials.distill.packings import packing_errors, packing_frames
-from vitrion.potentials.distill.properties import property_errors, property_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable

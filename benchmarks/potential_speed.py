@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.distill.packing import pack
 from vitrion.potentials import load_calculator
-from vitrion.potentials.distill.packing import pack
 from vitrion.potentials.student import build_model, describe_model, load_student, student_path
 
 if TYPE_CHECKING:

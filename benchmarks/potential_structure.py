@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.io import read
 
+from vitrion.distill import dynamics_program
+from vitrion.distill.frames import write_frames
+from vitrion.distill.heldout import GLASS_A3
+from vitrion.distill.labelling import Teacher, run_checked
+from vitrion.distill.packing import pack
+from vitrion.distill.sampling import DynamicsSettings, explore
+from vitrion.distill.validation import overlap, pair_distribution
 from vitrion.potentials import load_calculator
-from vitrion.potentials.distill import dynamics_program
-from vitrion.potentials.distill.dataset import write_frames
-from vitrion.potentials.distill.heldout import GLASS_A3
-from vitrion.potentials.distill.labelling import Teacher, run_checked
-from vitrion.potentials.distill.packing import pack
-from vitrion.potentials.distill.sampling import DynamicsSettings, explore
-from vitrion.potentials.distill.validation import overlap, pair_distribution
 
 if TYPE_CHECKING:
     from ase import Atoms

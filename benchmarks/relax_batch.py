@@ -23,9 +23,9 @@ def main(n: int = 24, name: str | None = None) -> None:
 
     from vitrion.generation.random import RandomGenerator
     from vitrion.polymorphs.filters import overlap
-    from vitrion.polymorphs.relax import RelaxSettings, relax_many
     from vitrion.potentials import load_calculator
     from vitrion.potentials.batch import batched
+    from vitrion.relaxation.relax import RelaxSettings, relax_many
 
     settings = RelaxSettings(force_tolerance_eV_per_A=0.05, max_steps=250)
     found = RandomGenerator(formula_units=(1, 2)).generate("LiPO2F2", 2 * n, seed=1)

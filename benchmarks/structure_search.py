@@ -84,7 +84,7 @@ def trace(formula, method, seed, potential, hull, settings, budget, goal=None):
     """
     from vitrion.generation.candidate import as_formula
     from vitrion.polymorphs.round import search_round, with_volume_of_best
-    from vitrion.polymorphs.state import SearchState
+    from vitrion.polymorphs.search_state import SearchState
 
     state = SearchState()
     generator = "diffusion" if method == "inpainting" else method
@@ -131,9 +131,9 @@ def known(options):
     from vitrion.errors import InputError
     from vitrion.generation.candidate import as_formula
     from vitrion.polymorphs.hull import FINE
-    from vitrion.polymorphs.relax import RelaxSettings, relax_many
     from vitrion.polymorphs.search import make_hull
-    from vitrion.polymorphs.settings import SearchSettings
+    from vitrion.polymorphs.search_settings import SearchSettings
+    from vitrion.relaxation.relax import RelaxSettings, relax_many
 
     settings = SearchSettings(
         formula_units=tuple(options.units or (1, 2)),
@@ -179,9 +179,9 @@ def known(options):
 def lipo2f2(options):
     from vitrion.generation.candidate import as_formula
     from vitrion.polymorphs.describe import coordination, space_groups
-    from vitrion.polymorphs.relax import RelaxSettings
     from vitrion.polymorphs.search import make_hull
-    from vitrion.polymorphs.settings import SearchSettings
+    from vitrion.polymorphs.search_settings import SearchSettings
+    from vitrion.relaxation.relax import RelaxSettings
 
     potential = load(options.potential, "LiPO2F2")
     hull = make_hull(as_formula("LiPO2F2"), potential)
@@ -219,13 +219,13 @@ def match(options):
     from pymatgen.analysis.structure_matcher import StructureMatcher
     from pymatgen.core import Structure
 
-    from vitrion.generation.diffusion.dataset import (
+    from vitrion.generation.diffusion.generator import ScoreModel
+    from vitrion.generation.diffusion.sampler import Task
+    from vitrion.generation.diffusion.training_crystals import (
         prepare_training_set,
         read_structures,
         split_by_formula,
     )
-    from vitrion.generation.diffusion.generator import ScoreModel
-    from vitrion.generation.diffusion.sampler import Task
     from vitrion.generation.random import RandomGenerator
 
     model = ScoreModel.load(options.weights)
@@ -264,8 +264,8 @@ def match(options):
 
 def loss(options):
     """Loss on the held-out formulas of some files, all and by the number of nonmetals."""
-    from vitrion.generation.diffusion.dataset import prepare_training_set, read_structures
     from vitrion.generation.diffusion.train import Trainer, TrainSettings
+    from vitrion.generation.diffusion.training_crystals import prepare_training_set, read_structures
     from vitrion.generation.diffusion.weights import load_weights
 
     start = load_weights(options.weights)
@@ -302,8 +302,8 @@ def stability(options):
     from pymatgen.core import Structure
 
     from vitrion.polymorphs.describe import coordination, space_groups
-    from vitrion.polymorphs.relax import RelaxSettings, relax_many
     from vitrion.polymorphs.stability import stability as tests_of
+    from vitrion.relaxation.relax import RelaxSettings, relax_many
 
     runs = [json.loads(line) for line in options.out.read_text().splitlines()]
     best = min((r for r in runs if r.get("structure")), key=lambda r: r["best_eV"])

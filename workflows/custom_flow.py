@@ -15,7 +15,7 @@ from typing import Any
 from jobflow import Flow, job, run_locally
 
 from vitrion.amorphous.makers import MeltQuenchMaker
-from vitrion.amorphous.settings import MeltQuenchSettings
+from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.dynamics.makers import MDMaker
 from vitrion.dynamics.settings import MDSettings
 from vitrion.store.job_store import open_job_store

@@ -22,15 +22,15 @@ from typing import TYPE_CHECKING, Any
 
 from jobflow import run_locally
 
-from vitrion.potentials.distill.active import ActiveSettings, student_of
-from vitrion.potentials.distill.checkpoints import load_checkpoint
-from vitrion.potentials.distill.dataset import read_labelled, split, within
-from vitrion.potentials.distill.labelling import Teacher
-from vitrion.potentials.distill.makers import CollectMaker, DistillMaker, LabelMaker, TrainMaker
-from vitrion.potentials.distill.recipe import ARCHITECTURE, PHASES
-from vitrion.potentials.distill.release import release
-from vitrion.potentials.distill.training import TrainingSettings, fine_tune, train, usable
-from vitrion.potentials.distill.validation import regime_errors, table
+from vitrion.distill.active import ActiveSettings, student_of
+from vitrion.distill.checkpoints import load_checkpoint
+from vitrion.distill.frames import read_labelled, split, within
+from vitrion.distill.labelling import Teacher
+from vitrion.distill.makers import CollectMaker, DistillMaker, LabelMaker, TrainMaker
+from vitrion.distill.recipe import ARCHITECTURE, PHASES
+from vitrion.distill.release import release
+from vitrion.distill.training import TrainingSettings, fine_tune, train, usable
+from vitrion.distill.validation import regime_errors, table
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrion.amorphous.makers import MeltQuenchMaker
-from vitrion.amorphous.settings import MeltQuenchSettings
+from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.dynamics.makers import ForceFieldDynamics
 from vitrion.flows.conductivity import GlassConductivityMaker
 from vitrion.launchpad.status import status

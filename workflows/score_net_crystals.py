@@ -74,7 +74,7 @@ def candidates(number: int, seed: int) -> Iterator[Candidate]:
     from vitrion.errors import InputError
     from vitrion.generation.seeds import spawn_seeds
     from vitrion.polymorphs.round import make_generator
-    from vitrion.polymorphs.settings import SearchSettings
+    from vitrion.polymorphs.search_settings import SearchSettings
 
     seeds = iter(spawn_seeds(spawn_seeds(seed, number + 1)[-1], len(COMPOSITIONS) * len(A_ROUND)))
     for formula, units in COMPOSITIONS.items():
@@ -88,10 +88,10 @@ def candidates(number: int, seed: int) -> Iterator[Candidate]:
 
 def run_round(number: int, seed: int) -> list[Finding]:
     """Relax the candidates of a round and return those that ended as crystals."""
-    from vitrion.polymorphs.relax import RelaxSettings
     from vitrion.polymorphs.round import relax_candidates
-    from vitrion.polymorphs.settings import SearchSettings
+    from vitrion.polymorphs.search_settings import SearchSettings
     from vitrion.potentials.batch import load_batch_potential
+    from vitrion.relaxation.relax import RelaxSettings
 
     relax = RelaxSettings(force_tolerance_eV_per_A=0.1, max_steps=250)
     found = relax_candidates(

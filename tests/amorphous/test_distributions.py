@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from vitrion.amorphous.distributions import (
+from vitrion.amorphous.pair_distributions import (
     PairDistributions,
     mean_distributions,
     pair_distributions,

@@ -5,11 +5,10 @@ import pytest
 from crystals import crystal
 from test_memory import moved, write
 
-from vitrion.amorphous.document import glass_document
+from vitrion.amorphous.document import AmorphousDoc, glass_document
+from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.amorphous.pack import pack
-from vitrion.amorphous.settings import MeltQuenchSettings
-from vitrion.amorphous.start import melt_start
-from vitrion.documents.amorphous import AmorphousDoc
+from vitrion.amorphous.start_cell import melt_start
 
 
 def reference(path, n_frames, n_atoms):

@@ -16,10 +16,10 @@ from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from fireworks import Workflow
+from vitrion.amorphous.document import AmorphousDoc
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker, characterize_glass
-from vitrion.amorphous.settings import MeltQuenchSettings
-from vitrion.amorphous.start import melt_start
-from vitrion.documents.amorphous import AmorphousDoc
+from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
+from vitrion.amorphous.start_cell import melt_start
 from vitrion.dynamics.makers import MDMaker
 from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.trajectory import Trajectory

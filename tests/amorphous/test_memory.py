@@ -3,7 +3,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from vitrion.amorphous.characterize import equilibrium_frames, mean_density
-from vitrion.amorphous.memory import framework_elements, melt_memory, neighbor_distance
+from vitrion.amorphous.equilibration import framework_elements, melt_memory, neighbor_distance
 from vitrion.amorphous.pack import pack
 from vitrion.dynamics.trajectory import Frame, Trajectory, TrajectoryWriter
 

@@ -6,7 +6,7 @@ from pymatgen.core import Composition
 
 from vitrion.amorphous.pack import check_packing, pack, pack_ions, packing_unit
 from vitrion.amorphous.packmol import contact_radius
-from vitrion.amorphous.start import replica_seeds
+from vitrion.amorphous.start_cell import replica_seeds
 from vitrion.amorphous.volume import default_volume_per_atom
 from vitrion.chemistry.ions import known_ion
 from vitrion.chemistry.volumes import crystal_volume_per_atom

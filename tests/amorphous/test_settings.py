@@ -1,6 +1,6 @@
 import pytest
 
-from vitrion.amorphous.settings import PRESETS, MeltQuenchSettings
+from vitrion.amorphous.melt_quench_settings import PRESETS, MeltQuenchSettings
 from vitrion.errors import InputError
 
 

@@ -4,8 +4,8 @@ from crystals import crystal
 from pymatgen.core import Lattice, Structure
 
 from vitrion.amorphous.cell import face_distances
-from vitrion.amorphous.settings import MeltQuenchSettings
-from vitrion.amorphous.start import melt_start, start_cell
+from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
+from vitrion.amorphous.start_cell import melt_start, start_cell
 from vitrion.errors import InputError
 
 

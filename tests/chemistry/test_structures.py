@@ -3,14 +3,14 @@
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from vitrion.amorphous.start import melt_start
+from vitrion.amorphous.start_cell import melt_start
 from vitrion.chemistry.geometry import site_symbols
 from vitrion.chemistry.ions import ions_from_crystal
 from vitrion.chemistry.structures import check_ordered, without_site_properties
 from vitrion.dynamics.start import read_start
 from vitrion.errors import InputError
 from vitrion.generation.inpainting import inpaint
-from vitrion.polymorphs.relax import relax_many
+from vitrion.relaxation.relax import relax_many
 
 SITES = [[0, 0, 0], [0.5, 0.5, 0.5]]
 SHARED = Structure(Lattice.cubic(4), [{"Li": 0.5, "Na": 0.5}, "F"], SITES)

@@ -21,7 +21,7 @@ from vitrion.database.builders import build, build_if_changed
 from vitrion.database.client import VitrionClient
 from vitrion.database.collections import Collections, find_job_store
 from vitrion.database.kinds import document_classes
-from vitrion.documents.potential import PotentialDoc
+from vitrion.distill.document import PotentialDoc
 from vitrion.errors import StoreError
 from vitrion.potentials import get_potential
 from vitrion.potentials.student import student_card

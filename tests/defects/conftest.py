@@ -7,7 +7,7 @@ import pytest
 from ase.calculators.lj import LennardJones
 from pymatgen.core import Lattice, Structure
 
-from vitrion.defects.relaxation import AseRelaxer
+from vitrion.relaxation.fixed_cell import AseRelaxer
 
 LATTICE_A = 3.8
 

@@ -20,11 +20,11 @@ from vitrion.defects.energies import EnergySettings, defect_energies
 from vitrion.defects.hops import direct_hops, distinct_hops
 from vitrion.defects.host import prepare_host
 from vitrion.defects.plan import vacancies
-from vitrion.defects.relaxation import AseRelaxer
 from vitrion.defects.sites import Site, density_peaks
 from vitrion.defects.symmetry import SpaceGroup
 from vitrion.documents.energies import BarrierNetwork
 from vitrion.errors import InputError
+from vitrion.relaxation.fixed_cell import AseRelaxer
 from vitrion.runtime.cache import Ledger
 from vitrion.transport.constants import KB_EV_PER_K
 

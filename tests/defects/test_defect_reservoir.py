@@ -10,11 +10,11 @@ from vitrion.defects.convergence import check_convergence, supercell_error, tran
 from vitrion.defects.energies import EnergySettings, defect_energies
 from vitrion.defects.host import prepare_host, repeat_host
 from vitrion.defects.plan import insertions, near_pairs, vacancies
-from vitrion.defects.relaxation import AseRelaxer, BatchRelaxer
 from vitrion.defects.reservoir import given_reservoir, metal_reservoir, voltage_window
 from vitrion.defects.sites import candidate_sites
 from vitrion.errors import InputError
 from vitrion.potentials.batch import batched
+from vitrion.relaxation.fixed_cell import AseRelaxer, BatchRelaxer
 
 
 def test_the_metal_is_relaxed_to_its_minimum():

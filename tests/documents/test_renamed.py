@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from vitrion.database.kinds import document_classes
 from vitrion.defects.settings import BarrierSettings, DefectSettings
 from vitrion.documents.defects import DefectDoc, DefectRecord
-from vitrion.documents.polymorph import Polymorph
+from vitrion.polymorphs.document import Polymorph
 from vitrion.renamed import FORMER, or_former, read_field
 
 MODELS = (BarrierSettings, DefectSettings, DefectDoc, DefectRecord, Polymorph)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from campaign import Campaign
 
-from vitrion.documents.amorphous import AmorphousDoc
+from vitrion.amorphous.document import AmorphousDoc
 
 WORKFLOW = Path(__file__).parents[2] / "workflows" / "fireworks_submission.py"
 

@@ -4,7 +4,7 @@ import pytest
 
 from vitrion.amorphous.document import glass_document
 from vitrion.amorphous.pack import pack
-from vitrion.amorphous.start import melt_start
+from vitrion.amorphous.start_cell import melt_start
 from vitrion.cli.results import _glass_table, trust_lines
 from vitrion.database.kinds import document_classes
 from vitrion.database.summary import SummaryDoc

@@ -7,7 +7,7 @@ import pytest
 import torch
 from pymatgen.core import Lattice, Structure
 
-from vitrion.generation.diffusion.crystals import make_batch, nearest_neighbors, pad
+from vitrion.generation.diffusion.crystal_batch import make_batch, nearest_neighbors, pad
 from vitrion.generation.diffusion.noise import score_images, wrapped_score
 
 CELLS = {

@@ -16,7 +16,7 @@ from vitrion.chemistry.distances import closeness, shortest_distance
 from vitrion.errors import InputError, SimulationError
 from vitrion.generation.diffusion.generator import DiffusionGenerator, ScoreModel
 from vitrion.generation.external import MatterGenGenerator, xtalpaint_inpaint
-from vitrion.generation.files import FileGenerator
+from vitrion.generation.given import FileGenerator
 from vitrion.generation.hosts import make_hosts, ordered_host
 from vitrion.generation.inpainting import inpaint
 from vitrion.generation.lattices import enumerate_lattices, heights

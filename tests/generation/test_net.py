@@ -9,17 +9,17 @@ from pymatgen.core import Lattice, Structure
 from scipy.spatial.transform import Rotation
 
 from vitrion.errors import InputError, PotentialError
-from vitrion.generation.diffusion.crystals import make_batch, pad
-from vitrion.generation.diffusion.dataset import (
+from vitrion.generation.diffusion.crystal_batch import make_batch, pad
+from vitrion.generation.diffusion.net import NetConfig, ScoreNet, element_descriptors
+from vitrion.generation.diffusion.noise import NoiseSchedule
+from vitrion.generation.diffusion.sampler import SamplerSettings, Task, batches_of, sample
+from vitrion.generation.diffusion.space_groups import SiteSymmetry
+from vitrion.generation.diffusion.train import Trainer, TrainSettings
+from vitrion.generation.diffusion.training_crystals import (
     draw_formulas,
     prepare_training_set,
     split_by_formula,
 )
-from vitrion.generation.diffusion.net import NetConfig, ScoreNet, element_descriptors
-from vitrion.generation.diffusion.noise import NoiseSchedule
-from vitrion.generation.diffusion.sampler import SamplerSettings, Task, batches_of, sample
-from vitrion.generation.diffusion.symmetry import SiteSymmetry
-from vitrion.generation.diffusion.train import Trainer, TrainSettings
 from vitrion.generation.diffusion.weights import load_weights
 
 SMALL = NetConfig(channels=16, layers=2, neighbors=12, radial=8)

@@ -6,10 +6,10 @@ from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from monty.json import MontyDecoder, MontyEncoder
 
-from vitrion.documents.polymorph import PolymorphDoc
 from vitrion.flows.crystal_search import run_search
+from vitrion.polymorphs.document import PolymorphDoc
 from vitrion.polymorphs.makers import PolymorphSearchMaker
-from vitrion.polymorphs.settings import SearchSettings
+from vitrion.polymorphs.search_settings import SearchSettings
 from vitrion.store.job_store import SQLiteJobStore
 
 

@@ -12,9 +12,9 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from vitrion.errors import InputError
 from vitrion.polymorphs.filters import reason_class, unphysical
-from vitrion.polymorphs.relax import Relaxed, RelaxSettings, relax_many
 from vitrion.potentials import load_calculator
 from vitrion.potentials.batch import CHGNetBatch, MACEBatch, OneByOne, batched
+from vitrion.relaxation.relax import Relaxed, RelaxSettings, relax_many
 
 TIGHT = RelaxSettings(force_tolerance_eV_per_A=0.003, max_steps=1000)
 

@@ -6,7 +6,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from vitrion.generation.candidate import Candidate, Origin
-from vitrion.polymorphs.screen import PASSED_OVER, screen
+from vitrion.polymorphs.prescreen import PASSED_OVER, screen
 
 
 @pytest.fixture(scope="module")

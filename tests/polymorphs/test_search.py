@@ -7,24 +7,24 @@ import pytest
 from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
 from pymatgen.core import Composition, Lattice, Structure
 
-from vitrion.documents.polymorph import PolymorphDoc
 from vitrion.errors import InputError
 from vitrion.generation.candidate import Origin
 from vitrion.polymorphs.describe import coordination, space_groups
+from vitrion.polymorphs.document import PolymorphDoc
 from vitrion.polymorphs.group import Finding, same_crystal
 from vitrion.polymorphs.hull import Hull, shipped_crystals, shipped_references
-from vitrion.polymorphs.relax import RelaxSettings, relax_many
+from vitrion.polymorphs.prescreen import PASSED_OVER
 from vitrion.polymorphs.round import (
     _fill_hosts,
     candidates_within,
     generate,
     with_volume_of_best,
 )
-from vitrion.polymorphs.screen import PASSED_OVER
 from vitrion.polymorphs.search import polish, search
-from vitrion.polymorphs.settings import SearchSettings, check_request, host_species
-from vitrion.polymorphs.state import SearchState
+from vitrion.polymorphs.search_settings import SearchSettings, check_request, host_species
+from vitrion.polymorphs.search_state import SearchState
 from vitrion.potentials.batch import Evaluation, load_batch_potential
+from vitrion.relaxation.relax import RelaxSettings, relax_many
 
 
 def rock_salt(a=4.03):

@@ -14,10 +14,10 @@ from vitrion.generation.candidate import Origin
 from vitrion.polymorphs.group import Finding
 from vitrion.polymorphs.hull import Hull, shipped_references
 from vitrion.polymorphs.rank import make_document
-from vitrion.polymorphs.relax import RelaxSettings, relax_many
-from vitrion.polymorphs.settings import SearchSettings
+from vitrion.polymorphs.search_settings import SearchSettings
+from vitrion.polymorphs.search_state import SearchState
 from vitrion.polymorphs.stability import _run, stability
-from vitrion.polymorphs.state import SearchState
+from vitrion.relaxation.relax import RelaxSettings, relax_many
 
 
 def test_rock_salt_stays_and_stretched_it_is_soft():

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from vitrion.chemistry.crystals import known_crystals
+from vitrion.distill.architecture import Architecture
+from vitrion.distill.frames import ENERGY
+from vitrion.distill.sampling import with_interstitial, with_vacancy
+from vitrion.distill.training import without_imbalance
 from vitrion.errors import InputError
-from vitrion.potentials.distill.architecture import Architecture
-from vitrion.potentials.distill.dataset import ENERGY
-from vitrion.potentials.distill.sampling import with_interstitial, with_vacancy
-from vitrion.potentials.distill.training import without_imbalance
 from vitrion.potentials.imbalance import FADING, ImbalanceEnergy, imbalance_energy
 from vitrion.potentials.lean_mace import LeanMACECalculator
 from vitrion.potentials.student import build_model, describe_model, load_student, save_student

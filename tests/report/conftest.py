@@ -8,9 +8,9 @@ from pymatgen.core import Lattice, Structure
 from walkers import hopping, in_crystal
 
 from vitrion.amorphous.characterize import characterize
+from vitrion.amorphous.document import AmorphousDoc
 from vitrion.amorphous.pack import pack
 from vitrion.defects.landscape import spread
-from vitrion.documents.amorphous import AmorphousDoc
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.defects import DefectDoc, DefectRecord, Reservoir
 from vitrion.documents.energies import (
@@ -20,9 +20,9 @@ from vitrion.documents.energies import (
     PercolationRecord,
 )
 from vitrion.documents.landscape import SiteEnergyLandscapeDoc
-from vitrion.documents.polymorph import HullReference, Polymorph, PolymorphDoc, SpaceGroupAt
 from vitrion.documents.provenance import Provenance
 from vitrion.generation.candidate import Origin
+from vitrion.polymorphs.document import HullReference, Polymorph, PolymorphDoc, SpaceGroupAt
 from vitrion.potentials.trust import ForceCheck, NoveltyReport, TrustReport
 from vitrion.report.material import MaterialReport
 from vitrion.transport import analyze

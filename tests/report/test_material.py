@@ -2,7 +2,7 @@
 
 import pytest
 
-from vitrion.documents.amorphous import numbered
+from vitrion.amorphous.document import numbered
 from vitrion.report.comparison import compare
 from vitrion.report.material import MaterialReport
 

@@ -4,7 +4,7 @@ import pytest
 from jobflow import Flow, job, run_locally
 from typer.testing import CliRunner
 
-from vitrion.amorphous.settings import MeltQuenchSettings
+from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.cli import app
 from vitrion.database.client import VitrionClient
 from vitrion.documents.base import VitrionDoc

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.amorphous.distributions import (
+from vitrion.amorphous.order import LongRangeOrder, long_range_order
+from vitrion.amorphous.pair_distributions import (
     MAX_FRAMES,
     PairDistributions,
     pair_distributions,
 )
-from vitrion.amorphous.order import LongRangeOrder, long_range_order
 from vitrion.amorphous.speciation import Speciation, speciate
 
 if TYPE_CHECKING:

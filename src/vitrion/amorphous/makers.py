@@ -13,13 +13,12 @@ from jobflow import Flow, Maker, OutputReference, Response, job
 from pymatgen.core import Structure
 
 from vitrion.amorphous.cell import PackedCell
-from vitrion.amorphous.document import glass_document
+from vitrion.amorphous.document import AmorphousDoc, glass_document
+from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.amorphous.pack import check_packing, packing_unit
-from vitrion.amorphous.settings import MeltQuenchSettings
-from vitrion.amorphous.start import replica_seeds, start_cell
+from vitrion.amorphous.start_cell import replica_seeds, start_cell
 from vitrion.chemistry.bonds import bare
 from vitrion.chemistry.formulas import parse_composition
-from vitrion.documents.amorphous import AmorphousDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.dynamics.makers import MDMaker
 from vitrion.dynamics.settings import MDSettings
@@ -129,7 +128,7 @@ class MeltQuenchMaker(Maker):
         Returns
         -------
         Flow
-            Its output is an :class:`~vitrion.documents.amorphous.AmorphousDoc`.
+            Its output is an :class:`~vitrion.amorphous.document.AmorphousDoc`.
 
         Raises
         ------

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from vitrion.amorphous.cell import PackedCell, shortest_contact
-from vitrion.amorphous.packmol import run_packmol
-from vitrion.amorphous.plan import (
+from vitrion.amorphous.contents import (
     PackingPlan,
     as_composition,
     ions_and_unit,
     plan_composition,
     plan_ions,
 )
+from vitrion.amorphous.packmol import run_packmol
 from vitrion.chemistry.bonds import find_bonds, site_symbols
 from vitrion.chemistry.elements import bonds_covalently
 from vitrion.chemistry.ions import Ion, known_ion

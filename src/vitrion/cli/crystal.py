@@ -60,7 +60,7 @@ def search(
     from vitrion.cli.results import polymorph_table, stability_line
     from vitrion.flows.crystal_search import run_search
     from vitrion.flows.display import RunDisplay
-    from vitrion.polymorphs.settings import SearchSettings
+    from vitrion.polymorphs.search_settings import SearchSettings
     from vitrion.runtime.atomic import make_folder
 
     count = worker_count(workers)

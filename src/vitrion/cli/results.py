@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from vitrion.documents.amorphous import numbered
+from vitrion.amorphous.document import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from vitrion.amorphous.document import AmorphousDoc
     from vitrion.amorphous.speciation import Speciation
-    from vitrion.documents.amorphous import AmorphousDoc
     from vitrion.documents.comparison import ComparisonDoc
     from vitrion.documents.conductivity import ConductivityDoc
-    from vitrion.documents.polymorph import PolymorphDoc, Stability
     from vitrion.flows.request import RunRequest, RunResult
     from vitrion.flows.screen import Outcome
+    from vitrion.polymorphs.document import PolymorphDoc, Stability
     from vitrion.report.material import MaterialReport
     from vitrion.transport.result import Estimate, TransportResult
 

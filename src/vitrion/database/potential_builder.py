@@ -8,7 +8,7 @@ from maggma.core import Builder
 from monty.json import jsanitize
 
 from vitrion.database.collections import KEY
-from vitrion.documents.potential import PotentialDoc
+from vitrion.distill.document import PotentialDoc
 from vitrion.potentials import PotentialSpec
 
 if TYPE_CHECKING:

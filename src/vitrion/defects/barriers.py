@@ -14,9 +14,9 @@ from vitrion.defects.edits import Edit
 from vitrion.defects.energies import defect_energies
 from vitrion.defects.hops import MAX_LENGTH_A, Hop, direct_hops, distinct_hops
 from vitrion.defects.network import Bond, easiest_loop, percolation
-from vitrion.defects.relaxation import describe
 from vitrion.documents.energies import BarrierNetwork, HopRecord, PercolationRecord
 from vitrion.errors import InputError
+from vitrion.relaxation.fixed_cell import describe
 from vitrion.runtime.cache import Ledger, fingerprint
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from vitrion.defects.bands import BandRelaxer
     from vitrion.defects.energies import Defect, EnergySettings
     from vitrion.defects.host import Host
-    from vitrion.defects.relaxation import Relaxer
     from vitrion.defects.sites import Site
     from vitrion.documents.energies import Mechanism
+    from vitrion.relaxation.fixed_cell import Relaxer
 
 
 SAME_PLACE_A = 0.2

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vitrion.defects.edits import Edit
     from vitrion.defects.energies import Defect, EnergySettings
     from vitrion.defects.host import Host
-    from vitrion.defects.relaxation import Relaxer
+    from vitrion.relaxation.fixed_cell import Relaxer
     from vitrion.runtime.cache import Ledger
 
 

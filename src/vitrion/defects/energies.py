@@ -9,8 +9,8 @@ import numpy as np
 
 from vitrion.chemistry.geometry import minimum_image
 from vitrion.defects.edits import Edit, apply, outcome, undo
-from vitrion.defects.relaxation import describe
 from vitrion.documents.defects import DefectRecord
+from vitrion.relaxation.fixed_cell import describe
 from vitrion.renamed import read_field
 from vitrion.runtime.cache import Ledger, fingerprint
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.defects.host import Host
-    from vitrion.defects.relaxation import Relaxed, Relaxer
+    from vitrion.relaxation.fixed_cell import Relaxed, Relaxer
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
-    from vitrion.defects.relaxation import Relaxer
+    from vitrion.relaxation.fixed_cell import Relaxer
 
 FORCE_BOUND_EV_A = 0.15
 """A host with a larger force on an atom is not relaxed with this potential."""

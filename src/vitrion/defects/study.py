@@ -14,11 +14,11 @@ from vitrion.defects.energies import Defect, EnergySettings, defect_energies, ma
 from vitrion.defects.host import Host, check_request, prepare_host
 from vitrion.defects.inpainted import inpainted_sites
 from vitrion.defects.plan import far_pairs, insertions, near_pairs, vacancies
-from vitrion.defects.relaxation import AseRelaxer, BatchRelaxer, RememberedRelaxer
 from vitrion.defects.reservoir import given_reservoir, metal_reservoir
 from vitrion.defects.settings import DefectSettings
 from vitrion.defects.sites import Site, candidate_sites
 from vitrion.errors import InputError
+from vitrion.relaxation.fixed_cell import AseRelaxer, BatchRelaxer, RememberedRelaxer
 from vitrion.runtime.cache import Ledger
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from vitrion.defects.bands import BandRelaxer
     from vitrion.defects.edits import Edit
-    from vitrion.defects.relaxation import Relaxer
     from vitrion.documents.defects import ConvergencePoint, DefectDoc, Reservoir, SiteSource
     from vitrion.documents.energies import BarrierNetwork
     from vitrion.potentials import PotentialSpec
+    from vitrion.relaxation.fixed_cell import Relaxer
 
 LEDGER_FILE = "defects.jsonl"
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jobflow import Flow, Maker, job
 
+from vitrion.amorphous.document import AmorphousDoc
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
-from vitrion.amorphous.settings import MeltQuenchSettings
+from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.chemistry.geometry import face_distances
 from vitrion.chemistry.structures import without_site_properties
-from vitrion.documents.amorphous import AmorphousDoc
 from vitrion.errors import SimulationError
 from vitrion.flows.presets import get_preset
 from vitrion.potentials import get_potential
@@ -85,7 +85,7 @@ class GlassConductivityMaker(Maker):
         seed : int
             Everything random in the flow follows from it.
         glass : dict, optional
-            Fields of :class:`~vitrion.amorphous.settings.MeltQuenchSettings` to set otherwise.
+            Fields of :class:`~vitrion.amorphous.melt_quench_settings.MeltQuenchSettings` to change.
         **kwargs
             Fields of the :class:`~vitrion.transport.makers.ConductivityMaker` to set otherwise,
             such as ``first_ps`` or ``target``, or the preset's ``extension``.

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from jobflow import JobStore
 
-    from vitrion.documents.polymorph import PolymorphDoc
-    from vitrion.polymorphs.settings import SearchSettings
+    from vitrion.polymorphs.document import PolymorphDoc
+    from vitrion.polymorphs.search_settings import SearchSettings
 
 
 def run_search(
@@ -62,7 +62,7 @@ def run_search(
         If a finished search is not in the store.
     """
     from vitrion.polymorphs.makers import PolymorphSearchMaker
-    from vitrion.polymorphs.settings import check_request
+    from vitrion.polymorphs.search_settings import check_request
     from vitrion.potentials import check_elements, describe_potential
 
     composition = check_request(formula, settings)

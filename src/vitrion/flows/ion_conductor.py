@@ -13,11 +13,11 @@ from vitrion.chemistry.formulas import parse_composition
 from vitrion.chemistry.structures import check_ordered
 from vitrion.defects.makers import DefectMaker, LandscapeMaker
 from vitrion.defects.settings import DefectSettings
-from vitrion.documents.polymorph import PolymorphDoc
 from vitrion.errors import InputError, SimulationError
 from vitrion.flows.comparison import compare_phases
 from vitrion.flows.conductivity import CrystalConductivityMaker, GlassConductivityMaker
 from vitrion.flows.presets import Phases, get_preset
+from vitrion.polymorphs.document import PolymorphDoc
 from vitrion.polymorphs.makers import PolymorphSearchMaker
 from vitrion.polymorphs.search import SearchSettings
 from vitrion.potentials import force_field, get_potential

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from monty.json import MontyEncoder
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vitrion.amorphous.settings import PRESETS as GLASS_PRESETS
+from vitrion.amorphous.melt_quench_settings import PRESETS as GLASS_PRESETS
 from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.formulas import parse_composition, plain_formula

@@ -3,7 +3,7 @@
 from vitrion.generation.candidate import Candidate, Origin, StructureGenerator
 from vitrion.generation.diffusion.generator import DiffusionGenerator
 from vitrion.generation.external import MatterGenGenerator, xtalpaint_inpaint
-from vitrion.generation.files import FileGenerator
+from vitrion.generation.given import FileGenerator
 from vitrion.generation.hosts import Host, make_hosts, ordered_host
 from vitrion.generation.inpainting import inpaint
 from vitrion.generation.random import RandomGenerator

@@ -210,7 +210,7 @@ def run_program(arguments: Sequence[str], timeout_s: float) -> None:
 
 def read_output(path: Path) -> list[Structure]:
     """Read the structures a program wrote, or raise SimulationError."""
-    from vitrion.generation.diffusion.dataset import read_structures
+    from vitrion.generation.diffusion.training_crystals import read_structures
 
     if not path.is_file():
         raise SimulationError(f"The program ended without an error but wrote no {path.name}.")

@@ -167,7 +167,7 @@ def _host(
     reduced: Structure, species: str, per_atom: Fraction, symbol: str, tolerance: float
 ) -> Host | None:
     """Return the smallest multiple of the cell that takes whole atoms; None if it is too large."""
-    from vitrion.generation.diffusion.dataset import niggli
+    from vitrion.generation.diffusion.training_crystals import niggli
 
     wanted = per_atom * len(reduced)
     repeat = wanted.denominator

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.chemistry.distances import closeness
-from vitrion.polymorphs.relax import hole_reason
+from vitrion.relaxation.relax import hole_reason
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-    from vitrion.polymorphs.relax import Relaxed
+    from vitrion.relaxation.relax import Relaxed
 
 OVERLAP_BEFORE = 0.55
 OVERLAP_AFTER = 0.70

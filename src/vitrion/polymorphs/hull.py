@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vitrion.errors import InputError
-from vitrion.polymorphs.relax import RelaxSettings, relax_many
+from vitrion.relaxation.relax import RelaxSettings, relax_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

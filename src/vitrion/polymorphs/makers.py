@@ -12,14 +12,14 @@ from vitrion.polymorphs.hull import Hull
 from vitrion.polymorphs.rank import make_document
 from vitrion.polymorphs.round import search_round, with_volume_of_best
 from vitrion.polymorphs.search import make_hull, polish
-from vitrion.polymorphs.settings import SearchSettings, check_request
-from vitrion.polymorphs.state import SearchState
+from vitrion.polymorphs.search_settings import SearchSettings, check_request
+from vitrion.polymorphs.search_state import SearchState
 
 if TYPE_CHECKING:
     from jobflow import Job
     from pymatgen.core import Structure
 
-    from vitrion.documents.polymorph import PolymorphDoc
+    from vitrion.polymorphs.document import PolymorphDoc
     from vitrion.polymorphs.group import Finding
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vitrion.documents.polymorph import HullReference, Polymorph, PolymorphDoc, SpaceGroupAt
 from vitrion.documents.provenance import Provenance
 from vitrion.polymorphs.describe import coordination, space_groups
+from vitrion.polymorphs.document import HullReference, Polymorph, PolymorphDoc, SpaceGroupAt
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition
 
     from vitrion.polymorphs.group import Group
     from vitrion.polymorphs.hull import Hull
-    from vitrion.polymorphs.settings import SearchSettings
-    from vitrion.polymorphs.state import SearchState
+    from vitrion.polymorphs.search_settings import SearchSettings
+    from vitrion.polymorphs.search_state import SearchState
 
 P1_TOLERANCE_A = 0.1
 MOST_REPORTED = 50

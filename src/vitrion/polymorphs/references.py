@@ -17,7 +17,7 @@ import numpy as np
 
 from vitrion.chemistry.formulas import plain_formula
 from vitrion.polymorphs.hull import shipped_crystals, shipped_references
-from vitrion.polymorphs.relax import RelaxSettings, relax_many
+from vitrion.relaxation.relax import RelaxSettings, relax_many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ def lower(structures: Sequence[Structure], potential: BatchPotential) -> Structu
 def search_for(formulas: Sequence[str], options: argparse.Namespace) -> dict[str, Structure]:
     """Return the best crystal that a search finds for each formula."""
     from vitrion.polymorphs.search import search
-    from vitrion.polymorphs.settings import SearchSettings
+    from vitrion.polymorphs.search_settings import SearchSettings
 
     settings = SearchSettings(
         candidates={"diffusion": 12, "random": 4, "substitution": 4},
@@ -92,7 +92,7 @@ def search_for(formulas: Sequence[str], options: argparse.Namespace) -> dict[str
 
 def main() -> None:
     """Relax the known crystals, search for the others, write the file."""
-    from vitrion.generation.diffusion.dataset import read_structures
+    from vitrion.generation.diffusion.training_crystals import read_structures
     from vitrion.potentials import get_potential
     from vitrion.potentials.batch import load_batch_potential
 

@@ -12,10 +12,10 @@ from vitrion.generation.hosts import make_hosts
 from vitrion.generation.seeds import spawn_seeds
 from vitrion.polymorphs.filters import overlap, unphysical
 from vitrion.polymorphs.group import Finding
-from vitrion.polymorphs.relax import relax_many
-from vitrion.polymorphs.screen import screen
-from vitrion.polymorphs.settings import SearchSettings, host_species
-from vitrion.polymorphs.state import SearchState
+from vitrion.polymorphs.prescreen import screen
+from vitrion.polymorphs.search_settings import SearchSettings, host_species
+from vitrion.polymorphs.search_state import SearchState
+from vitrion.relaxation.relax import relax_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -67,7 +67,7 @@ def search_round(
     seeds = spawn_seeds(seed, len(settings.candidates) + 2)
     given: list[Candidate] = []
     if first and settings.files:
-        from vitrion.generation.files import FileGenerator
+        from vitrion.generation.given import FileGenerator
 
         given = FileGenerator(list(settings.files)).generate(formula, 10**6)[:budget]
     room = None if budget is None else budget - len(given)

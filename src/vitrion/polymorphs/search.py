@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from vitrion.generation.seeds import spawn_seeds
 from vitrion.polymorphs.filters import NOT_CONVERGED, reason_class, unphysical
 from vitrion.polymorphs.hull import Hull, shipped_references
-from vitrion.polymorphs.relax import relax_many
 from vitrion.polymorphs.round import search_round, with_volume_of_best
-from vitrion.polymorphs.settings import SearchSettings, check_request
-from vitrion.polymorphs.state import SearchState
+from vitrion.polymorphs.search_settings import SearchSettings, check_request
+from vitrion.polymorphs.search_state import SearchState
+from vitrion.relaxation.relax import relax_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pymatgen.core import Composition, Structure
 
-    from vitrion.documents.polymorph import PolymorphDoc
+    from vitrion.polymorphs.document import PolymorphDoc
     from vitrion.polymorphs.group import Group
-    from vitrion.polymorphs.relax import RelaxSettings
     from vitrion.potentials.batch import BatchPotential
+    from vitrion.relaxation.relax import RelaxSettings
 
 ROUNDING_EV_PER_ATOM = 1e-5
 """Two energies of the same crystal differ by as much in single precision."""

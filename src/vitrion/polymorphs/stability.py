@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitrion.documents.polymorph import Stability
 from vitrion.dynamics.settings import HYDROGEN_TIMESTEP_FS
 from vitrion.polymorphs.describe import coordination
+from vitrion.polymorphs.document import Stability
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from vitrion.amorphous.document import AmorphousDoc
 from vitrion.chemistry.formulas import display_formula, subscripted
 from vitrion.database.kinds import document_classes
-from vitrion.documents.amorphous import AmorphousDoc
 from vitrion.documents.base import PHASES, check_phase
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.defects import DefectDoc
 from vitrion.documents.landscape import SiteEnergyLandscapeDoc
-from vitrion.documents.polymorph import PolymorphDoc
 from vitrion.errors import InputError
+from vitrion.polymorphs.document import PolymorphDoc
 
 if TYPE_CHECKING:
     import os
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from vitrion.database.client import VitrionClient
     from vitrion.documents.base import VitrionDoc
-    from vitrion.documents.polymorph import Polymorph
+    from vitrion.polymorphs.document import Polymorph
 
 Doc = TypeVar("Doc")
 KINDS = ("conductivity", "amorphous", "polymorphs", "defects", "site_energy_landscape")

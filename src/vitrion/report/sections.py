@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from vitrion.amorphous.distributions import mean_distributions
+from vitrion.amorphous.document import numbered
+from vitrion.amorphous.pair_distributions import mean_distributions
 from vitrion.defects.compare import compare_landscapes
-from vitrion.documents.amorphous import numbered
 from vitrion.report.figures.defects import barrier_figure, defect_figure, voltage_figure
 from vitrion.report.figures.glass import pair_figure, speciation_figure
 from vitrion.report.figures.landscape import landscapes_of
@@ -20,9 +20,9 @@ from vitrion.report.typeset import screw
 from vitrion.transport.constants import ROOM_K
 
 if TYPE_CHECKING:
-    from vitrion.documents.amorphous import AmorphousDoc
+    from vitrion.amorphous.document import AmorphousDoc
     from vitrion.documents.energies import EnergyDistribution
-    from vitrion.documents.polymorph import Polymorph
+    from vitrion.polymorphs.document import Polymorph
     from vitrion.report.material import MaterialReport
     from vitrion.report.panels import Figure
     from vitrion.transport.result import TransportResult

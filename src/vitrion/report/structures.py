@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitrion.amorphous.document import numbered
 from vitrion.chemistry.bonds import find_bonds
-from vitrion.documents.amorphous import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from vitrion.documents.amorphous import numbered
+from vitrion.amorphous.document import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -139,7 +139,7 @@ def symmetric_place(
     formula: Composition, units: int, volume: float, seed: int, largest_order: int
 ) -> Place | None:
     """Return the cell of a random crystal at a volume (A3), or None where PyXtal finds none."""
-    from vitrion.generation.diffusion.dataset import niggli
+    from vitrion.generation.diffusion.training_crystals import niggli
     from vitrion.generation.random import random_crystal
 
     try:
@@ -213,7 +213,7 @@ class ScoreModel:
     def task_of(self, place: Place, formula: Composition) -> Task:
         """Describe a candidate in its place."""
         from vitrion.generation.diffusion.sampler import Task
-        from vitrion.generation.diffusion.symmetry import SiteSymmetry
+        from vitrion.generation.diffusion.space_groups import SiteSymmetry
 
         if place.start is None:
             return self.task(formula * place.units, place.lattice, place.seed)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from vitrion.generation.diffusion.crystals import nearest_neighbors
+from vitrion.generation.diffusion.crystal_batch import nearest_neighbors
 
 if TYPE_CHECKING:
-    from vitrion.generation.diffusion.crystals import CrystalBatch
+    from vitrion.generation.diffusion.crystal_batch import CrystalBatch
 
 HEAVIEST = 100
 N_DESCRIPTORS = 6

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vitrion.generation.diffusion.crystals import CrystalBatch, image_offsets
+from vitrion.generation.diffusion.crystal_batch import CrystalBatch, image_offsets
 
 SWITCH_A = 1.4
 """Noise in A above which the wrapped Gaussian is summed over reciprocal vectors."""

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 
 from vitrion.errors import InputError
-from vitrion.generation.diffusion.crystals import CrystalBatch, make_batch, pad
+from vitrion.generation.diffusion.crystal_batch import CrystalBatch, make_batch, pad
 from vitrion.generation.diffusion.noise import NoiseSchedule, mean_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vitrion.generation.diffusion.net import ScoreNet
-    from vitrion.generation.diffusion.symmetry import SiteSymmetry
+    from vitrion.generation.diffusion.space_groups import SiteSymmetry
 
 InpaintMode = Literal["conditioned", "repaint"]
 

@@ -21,8 +21,11 @@ import torch
 
 from vitrion.chemistry.formulas import parse_composition
 from vitrion.errors import InputError
-from vitrion.generation.diffusion.crystals import CrystalBatch, make_batch, pad
-from vitrion.generation.diffusion.dataset import (
+from vitrion.generation.diffusion.crystal_batch import CrystalBatch, make_batch, pad
+from vitrion.generation.diffusion.fingerprint import fingerprints
+from vitrion.generation.diffusion.net import NetConfig, ScoreNet, element_descriptors
+from vitrion.generation.diffusion.noise import NoiseSchedule, add_noise
+from vitrion.generation.diffusion.training_crystals import (
     NONMETALS,
     Crystal,
     draw_formulas,
@@ -30,9 +33,6 @@ from vitrion.generation.diffusion.dataset import (
     read_structures,
     split_by_formula,
 )
-from vitrion.generation.diffusion.fingerprint import fingerprints
-from vitrion.generation.diffusion.net import NetConfig, ScoreNet, element_descriptors
-from vitrion.generation.diffusion.noise import NoiseSchedule, add_noise
 from vitrion.generation.diffusion.weights import ScoreNetCard, save_weights
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vitrion.documents.amorphous import AmorphousDoc
+    from vitrion.amorphous.document import AmorphousDoc
     from vitrion.report.material import MaterialReport
 
 BOND_PEAK = 20.0

@@ -12,7 +12,7 @@ from vitrion.report.panels import Axis, Curve, Figure, Line, Mark, Panel, Points
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vitrion.documents.polymorph import Polymorph, PolymorphDoc
+    from vitrion.polymorphs.document import Polymorph, PolymorphDoc
     from vitrion.report.material import MaterialReport
 
 WINDOW_EV = 0.5

@@ -1,0 +1,112 @@
+"""Where a melt starts: a packed composition, or a crystal as it is."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.amorphous.cell import PackedCell, face_distances, shortest_contact
+from vitrion.amorphous.pack import pack
+from vitrion.amorphous.volume import check_volume_per_atom
+from vitrion.chemistry.bonds import bare, find_bonds, is_endless, unwrap_molecule
+from vitrion.chemistry.structures import check_ordered
+
+if TYPE_CHECKING:
+    from pymatgen.core import Composition, Structure
+
+    from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
+
+
+def start_cell(
+    start: Structure | Composition | str,
+    settings: MeltQuenchSettings,
+    min_side_A: float,
+) -> PackedCell:
+    """Make the start of a melt: pack a composition, or take a crystal as it is.
+
+    Parameters
+    ----------
+    start : Structure, Composition or str
+    settings : MeltQuenchSettings
+    min_side_A : float
+        As in :func:`pack`.
+
+    Raises
+    ------
+    InputError
+        As :func:`pack` and :func:`melt_start`.
+    """
+    from pymatgen.core import Structure
+
+    make = (
+        partial(melt_start, start)
+        if isinstance(start, Structure)
+        else partial(pack, start, unit=settings.unit, seed=settings.seed)
+    )
+    return make(
+        n_atoms=settings.n_atoms,
+        volume_per_atom_A3=settings.volume_per_atom_A3,
+        min_side_A=min_side_A,
+    )
+
+
+def melt_start(
+    crystal: Structure,
+    *,
+    n_atoms: int = 72,
+    volume_per_atom_A3: float | None = None,
+    min_side_A: float = 6.0,
+) -> PackedCell:
+    """Make a near-cubic supercell of a crystal, to be melted.
+
+    Parameters
+    ----------
+    crystal : Structure
+        Ordered.
+    n_atoms, min_side_A
+        As in :func:`pack`; the least distance of opposite faces stands for the edge.
+    volume_per_atom_A3 : float, optional
+        Volume to scale the cell to; by default the crystal's own.
+
+    Returns
+    -------
+    PackedCell
+
+    Raises
+    ------
+    InputError
+        If the crystal is disordered, the volume is absurd, or the cell comes out too small.
+    """
+    check_ordered(crystal, "The crystal to melt")
+    repeats = np.ones(3, dtype=int)
+    while (np.prod(repeats) * len(crystal) < n_atoms) or (
+        min(face_distances(crystal) * repeats) < min_side_A
+    ):
+        repeats[np.argmin(face_distances(crystal) * repeats)] += 1
+    structure = bare(crystal)
+    structure.make_supercell(np.diag(repeats))
+    if volume_per_atom_A3 is not None:
+        check_volume_per_atom(structure.composition, volume_per_atom_A3)
+        structure.scale_lattice(volume_per_atom_A3 * len(structure))
+    bonds = find_bonds(structure)
+    ions = [
+        tuple(sites.tolist())
+        for sites in bonds.molecules()
+        if not is_endless(bonds, sites, unwrap_molecule(bonds, sites))
+    ]
+    return PackedCell(
+        structure=structure,
+        unit="crystal",
+        ions=ions,
+        volume_per_atom_A3=structure.volume / len(structure),
+        shortest_contact_A=shortest_contact(structure, ions),
+        seed=None,
+    )
+
+
+def replica_seeds(seed: int, n_replicas: int) -> list[int]:
+    """Return independent seeds for the replicas of a glass, spawned from one."""
+    children = np.random.SeedSequence(seed).spawn(n_replicas)
+    return [int(child.generate_state(1)[0] >> 1) for child in children]

@@ -1,0 +1,125 @@
+"""Active rounds: dynamics with a student, and the frames that its committee disagrees on.
+
+A round lives in a folder of its own with one file per run of dynamics; a round that was killed goes
+on with the runs that are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from vitrion.distill.checkpoints import load_checkpoint
+from vitrion.distill.committee import disagreement, select
+from vitrion.distill.frames import made_once
+from vitrion.distill.sampling import Chemistry, DynamicsSettings, draw_start, explore
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+    from vitrion.distill.architecture import Architecture
+
+Progress = Callable[[str], None]
+
+
+class ActiveSettings(BaseModel):
+    """Size of a round."""
+
+    model_config = ConfigDict(frozen=True)
+
+    runs: int = Field(14, ge=1, description="Runs of dynamics in a round.")
+    frames_per_run: int = Field(9, ge=1, description="Most frames taken for disagreement per run.")
+    threshold: float = Field(0.12, ge=0, description="Disagreement from which a frame is taken.")
+    dynamics: DynamicsSettings = Field(
+        default_factory=lambda: DynamicsSettings(), description="The runs."
+    )
+
+
+def collect(
+    committee: list[Calculator],
+    chemistry: Chemistry,
+    crystals: dict[str, Atoms],
+    settings: ActiveSettings,
+    directory: Path,
+    seed: int,
+    progress: Progress = print,
+) -> list[Atoms]:
+    """Run the dynamics of a round and return the chosen frames.
+
+    Each run is drawn from its own seed and saved when it ends, so that a repeated call runs only
+    those that are missing.
+
+    Parameters
+    ----------
+    committee
+        At least two potentials; the first one drives the dynamics.
+    chemistry, crystals
+        What to start from.
+    settings
+        Size of the round.
+    directory
+        Folder of the round.
+    seed
+        Seed of the round.
+    progress
+        Called with one line after each run.
+    """
+    if len(committee) < 2:
+        raise InputError("An active round needs a committee of at least two potentials.")
+    directory.mkdir(parents=True, exist_ok=True)
+    frames: list[Atoms] = []
+    for run, child in enumerate(np.random.SeedSequence(seed).spawn(settings.runs)):
+
+        def make(run: int = run, child: Any = child) -> list[Atoms]:
+            rng = np.random.default_rng(child)
+            atoms, temperature = draw_start(chemistry, crystals, rng)
+            found = explore(atoms, committee[0], temperature, settings.dynamics, rng)
+            scores = disagreement(found, committee)
+            chosen = select(
+                scores, rng, limit=settings.frames_per_run, threshold=settings.threshold
+            )
+            progress(
+                f"run {run + 1} of {settings.runs}: {atoms.symbols} at {temperature:.0f} K, "
+                f"disagreement {np.median(scores):.2f} (worst {scores.max():.2f}), "
+                f"{len(chosen)} of {len(found)} frames taken"
+            )
+            return [found[i] for i in chosen]
+
+        frames += made_once(directory / f"run-{run:03d}.xyz", make)
+    return frames
+
+
+def collect_round(
+    checkpoints: list[Path],
+    architecture: Architecture,
+    chemistry: Chemistry,
+    crystals: dict[str, Atoms],
+    settings: ActiveSettings,
+    directory: Path,
+    seed: int,
+    progress: Progress = print,
+) -> list[Atoms]:
+    """Do :func:`collect` with the students of these checkpoints as the committee."""
+    committee = [student_of(path, architecture) for path in checkpoints]
+    return collect(committee, chemistry, crystals, settings, directory, seed, progress)
+
+
+def student_of(checkpoint: Path, architecture: Architecture) -> Calculator:
+    """Return the student of a checkpoint as a calculator."""
+    from vitrion.potentials.lean_mace import LeanMACECalculator
+
+    return LeanMACECalculator(load_checkpoint(checkpoint, architecture))
+
+
+def keep(checkpoint: Path, target: Path) -> None:
+    """Copy a checkpoint out of mace's folder, which keeps only the newest."""
+    partial = target.with_suffix(".partial")
+    partial.write_bytes(checkpoint.read_bytes())
+    partial.replace(target)

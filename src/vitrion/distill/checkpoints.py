@@ -1,0 +1,70 @@
+"""Checkpoints of ``mace_run_train``: finding them, changing their schedule, making models of them.
+
+They are pickles made by the training in the same directory, not foreign files.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vitrion.distill.architecture import Architecture
+    from vitrion.potentials.mace_model import MACEModel
+
+
+def latest_checkpoint(directory: Path) -> Path | None:
+    """Return the newest checkpoint of a training directory, None if there is none."""
+    found = sorted((directory / "checkpoints").glob("*_epoch-*.pt"), key=epoch_of)
+    return found[-1] if found else None
+
+
+def epoch_of(checkpoint: Path) -> int:
+    """Return the epoch in a checkpoint's name, -1 if there is none."""
+    match = re.search(r"_epoch-(\d+)", checkpoint.name)
+    return int(match.group(1)) if match else -1
+
+
+def set_schedule(
+    checkpoint: Path, learning_rate: float, decay: float, *, fresh: bool = False
+) -> None:
+    """Write another step size and decay into a checkpoint.
+
+    ``fresh`` empties Adam's memory, which then takes no part of amsgrad either: amsgrad divides by
+    the largest gradients ever met, so that those of the first epochs would shorten all later steps.
+    """
+    import torch
+
+    content = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    groups = content["optimizer"]["param_groups"]
+    for group in groups:
+        group["lr"] = group["initial_lr"] = learning_rate
+        if fresh:
+            group["amsgrad"] = False
+    if fresh:
+        content["optimizer"]["state"] = {}
+    rates = [learning_rate] * len(groups)
+    content["lr_scheduler"] = {
+        "gamma": decay,
+        "base_lrs": rates,
+        "last_epoch": 0,
+        "_step_count": 1,
+        "_last_lr": rates,
+    }
+    partial = checkpoint.with_suffix(".partial")
+    torch.save(content, partial)
+    partial.replace(checkpoint)
+
+
+def load_checkpoint(checkpoint: Path, architecture: Architecture) -> MACEModel:
+    """Return the model of one of our checkpoints."""
+    import torch
+
+    from vitrion.potentials.student import build_model, fill_model
+
+    weights = torch.load(checkpoint, map_location="cpu", weights_only=False)["model"]
+    elements = [int(z) for z in weights["atomic_numbers"]]
+    model = build_model(architecture.description(elements))
+    return fill_model(model, weights, str(checkpoint))

@@ -1,0 +1,105 @@
+"""The document of an interatomic potential: what it is, and how wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from vitrion.distill.validation import RegimeError
+from vitrion.documents.base import VitrionDoc
+from vitrion.documents.provenance import Provenance
+from vitrion.potentials import describe_potential
+from vitrion.potentials.student import STUDENT_NAME, student_card
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Self
+
+    from vitrion.potentials import PotentialSpec
+
+
+class PotentialDoc(VitrionDoc):
+    """A potential that results were made with; `elements` are those that it knows."""
+
+    key_fields: ClassVar = {
+        "potential_name": "name",
+        "potential_version": "version",
+        "functional": "functional",
+        "worst_force_rmse_meV_per_A": "worst_force_rmse_meV_per_A",
+    }
+    of_material: ClassVar[bool] = False
+
+    property_name: str = "potential"
+    name: str = Field(description="Name in the registry, such as vitrion-lipof or chgnet.")
+    version: str = Field(description="Version of the weights as their authors name it.")
+    backend: str = Field(description="Program that evaluates it: chgnet or mace.")
+    sha256: str | None = Field(None, description="SHA-256 of the weights file.")
+    functional: str = Field(description="Exchange-correlation functional of its training labels.")
+    training_set: str = Field(description="What it was trained on.")
+    training_frames: int | None = Field(None, description="Number of frames trained on.")
+    teacher: str | None = Field(None, description="Potential that labelled them, for a student.")
+    n_parameters: int | None = Field(None, description="Number of weights.")
+    cutoff_A: float | None = Field(None, description="Cutoff radius of one message step in A.")
+    license: str = Field(description="License of the weights.")
+    citation: str = Field(description="Whom to cite.")
+    errors: list[RegimeError] = Field(
+        default_factory=list,
+        description="Errors against the teacher by regime, on frames never trained on; empty where "
+        "the potential comes without a card of ours.",
+    )
+    worst_force_rmse_meV_per_A: float | None = Field(
+        None, description="Largest of the errors of a force component over the regimes in meV/A."
+    )
+    used_by: dict[str, int] = Field(
+        default_factory=dict, description="Number of documents made with it, by kind."
+    )
+
+    @classmethod
+    def from_potential(
+        cls, potential: PotentialSpec | str, card: Mapping[str, Any] | None = None, **fields: Any
+    ) -> Self:
+        """Describe a potential.
+
+        Parameters
+        ----------
+        potential
+            Its description, or its name in the registry.
+        card
+            What its makers say beyond that: ``validation``, ``teacher``, ``parameters``,
+            ``training_frames``. None takes the card that ships with the package where it is the
+            very file that the potential names.
+        **fields
+            Other fields of the document.
+
+        Raises
+        ------
+        InputError
+            If there is no potential of that name.
+        """
+        spec = describe_potential(potential)
+        card = _shipped_card(spec) if card is None else card
+        errors = [RegimeError.model_validate(entry) for entry in card.get("validation", [])]
+        values = spec.model_dump(exclude={"path", "elements"})
+        elements = sorted(spec.elements or ())
+        return cls(
+            **values,
+            elements=elements or None,
+            nelements=len(elements) or None,
+            teacher=card.get("teacher"),
+            n_parameters=card.get("parameters"),
+            training_frames=card.get("training_frames"),
+            errors=errors,
+            worst_force_rmse_meV_per_A=max(
+                (entry.force_rmse_meV_per_A for entry in errors), default=None
+            ),
+            provenance=Provenance.collect(spec.model_copy(update={"path": None})),
+            **fields,
+        )
+
+
+def _shipped_card(spec: PotentialSpec) -> Mapping[str, Any]:
+    if spec.name != STUDENT_NAME or spec.sha256 is None:
+        return {}
+    card = student_card()
+    return card if card["sha256"] == spec.sha256 else {}

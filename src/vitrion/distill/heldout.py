@@ -1,0 +1,128 @@
+"""Frames on which the Li-C-O-F-P student is judged, regime by regime; never trained on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from ase import units
+from ase.md.langevin import Langevin
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+from ase.optimize import FIRE
+
+from vitrion.chemistry.crystals import known_crystals
+from vitrion.distill.packing import pack
+from vitrion.distill.sampling import with_interstitial, with_vacancy
+from vitrion.distill.validation import relaxed_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+GLASS_A3 = 14.5
+"""Volume per atom of the LiPO2F2 glass cells, A3."""
+
+
+class Start(NamedTuple):
+    """A cell, where its frames belong, and the temperatures it visits in turn (K)."""
+
+    regime: str
+    atoms: Atoms
+    temperatures_K: tuple[float, ...]
+
+
+def starts(calculator: Calculator, seed: int) -> Iterator[Start]:
+    """Yield the cells of all regimes; ``calculator`` relaxes the crystal-like ones."""
+    rng = np.random.default_rng(seed)
+
+    def packed(ions: dict[str, int], volume: float = GLASS_A3) -> Atoms:
+        return pack(ions, volume, seed=int(rng.integers(2**31)))
+
+    for count in (2, 2, 4):
+        cell = relaxed_cell(packed({"Li": count, "PO2F2": count}), calculator, fmax=0.1, steps=120)
+        cell = cell.repeat((2, 1, 1) if count == 4 else (2, 2, 1))
+        yield Start("LiPO2F2 crystal-like, 300-1000 K", cell, (300, 700, 1000))
+    for _ in range(2):
+        cell = packed({"Li": 8, "PO2F2": 8})
+        yield Start("LiPO2F2 glass, 300 K", cell, (1200, 300))
+        yield Start("LiPO2F2 glass, 600-1000 K", cell, (1200, 600, 1000))
+        yield Start(
+            "LiPO2F2 glass, Li vacancy, 300-600 K", with_vacancy(cell, "Li", rng), (300, 600)
+        )
+        extra = with_interstitial(cell, "Li", rng)
+        yield Start("LiPO2F2 glass, Li inserted, 300-600 K", extra, (300, 600))
+    for volume in (13.0, 15.5):
+        cell = packed({"Li": 8, "PO2F2": 8}, volume)
+        yield Start("LiPO2F2 melt, 1500-2500 K", cell, (1500, 2000, 2500))
+    for _ in range(2):
+        cell = packed({"Li": 10, "PO3F": 5}, 13.0)
+        yield Start("Li2PO3F (composition held out), 600-1000 K", cell, (600, 1000))
+        yield Start("Li2PO3F (composition held out), 1500 K", cell, (1500,))
+    crystals = known_crystals()
+    for name, repeat, temperatures in (
+        ("LiF", (2, 2, 2), (300, 800)),
+        ("Li2O", (2, 2, 1), (300, 1000)),
+        ("Li2CO3", (1, 2, 1), (300, 700)),
+        ("Li3PO4", (1, 2, 2), (300, 1000)),
+    ):
+        low, high = temperatures
+        yield Start(f"{name}, {low}-{high} K", crystals[name].repeat(repeat), temperatures)
+
+
+def supplement_regime(config_type: str) -> str:
+    """Return the regime of a frame of :func:`vitrion.distill.supplement.supplement`."""
+    origin, *rest = config_type.split(":")
+    if origin == "polymorph":
+        return f"other packings, {'minima' if rest[-1] == 'minimum' else 'strained and rattled'}"
+    where = {"glass": "small glasses", "crystal": "crystals"}[origin]
+    for stage, words in (("vacancy", "Li missing"), ("inserted", "Li added")):
+        if stage in rest:
+            return f"{where}, {words}"
+    return f"{where}, their hosts"
+
+
+def heldout_frames(
+    start: Start,
+    calculator: Calculator,
+    seed: int,
+    *,
+    equilibration_ps: float = 0.4,
+    frames: int = 3,
+    interval_fs: float = 120.0,
+) -> list[Atoms]:
+    """Run dynamics at each temperature of a start in turn and return frames with their regime.
+
+    Of several temperatures, those outside the range that the regime's name states only prepare.
+    """
+    rng = np.random.default_rng(seed)
+    work = start.atoms.copy()
+    work.calc = calculator
+    FIRE(work, logfile=None).run(fmax=0.3, steps=60)
+    MaxwellBoltzmannDistribution(work, temperature_K=start.temperatures_K[0], rng=rng)
+    found = []
+    for temperature in start.temperatures_K:
+        dynamics = Langevin(
+            work,
+            2 * units.fs,
+            temperature_K=temperature,
+            friction=0.02 / units.fs,
+            rng=rng,
+        )
+        dynamics.run(round(equilibration_ps * 500))
+        if not _stated(start.regime, temperature):
+            continue
+        for _ in range(frames):
+            dynamics.run(round(interval_fs / 2))
+            frame = work.copy()
+            frame.arrays.pop("momenta", None)
+            frame.arrays.pop("fragment", None)
+            frame.info = {"regime": start.regime, "temperature_K": float(temperature)}
+            found.append(frame)
+    return found
+
+
+def _stated(regime: str, temperature_K: float) -> bool:
+    bounds = [float(value) for value in regime.split(", ")[-1].removesuffix(" K").split("-")]
+    return bounds[0] <= temperature_K <= bounds[-1]

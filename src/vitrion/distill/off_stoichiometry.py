@@ -1,0 +1,98 @@
+"""Cells with mobile atoms missing or added, each next to the cell it was made from.
+
+A neutral cell that loses a Li is left with a hole, which costs energy that no fixed composition
+teaches. Host and defect are sampled together, so that the energy between them can be learned.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vitrion.distill.packing import pack
+from vitrion.distill.sampling import (
+    DynamicsSettings,
+    explore,
+    strained_and_rattled,
+    with_interstitial,
+    with_vacancy,
+)
+from vitrion.distill.validation import relaxed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+CHANGES = (-3, -2, -1, -1, -1, 1, 1, 2)
+"""Mobile atoms added to a cell; those lost count negative."""
+
+_MELT = DynamicsSettings(duration_ps=0.3, interval_fs=300.0)
+_SHORT = DynamicsSettings(duration_ps=0.1, interval_fs=100.0, relax_steps=0)
+
+
+def changed(atoms: Atoms, element: str, count: int, rng: np.random.Generator) -> Atoms:
+    """Return a copy with ``count`` atoms of an element more, or less if it is negative."""
+    change = with_interstitial if count > 0 else with_vacancy
+    for _ in range(abs(count)):
+        atoms = change(atoms, element, rng)
+    return atoms
+
+
+def glass_family(
+    calculator: Calculator,
+    ions: dict[str, int],
+    volume_per_atom_A3: float,
+    temperature_K: float,
+    rng: np.random.Generator,
+    mobile: str = "Li",
+) -> list[Atoms]:
+    """Pack ions, melt them briefly, and return that cell and its changed copies."""
+    cell = pack(ions, volume_per_atom_A3, seed=int(rng.integers(2**31)))
+    del cell.arrays["fragment"]
+    host = explore(cell, calculator, temperature_K, _MELT, rng)[-1]
+    possible = [change for change in CHANGES if -change < host.symbols.count(mobile)]
+    return family(calculator, host, int(rng.choice(possible)), temperature_K, rng, mobile)
+
+
+def crystal_family(
+    calculator: Calculator,
+    crystal: Atoms,
+    temperature_K: float,
+    rng: np.random.Generator,
+    mobile: str = "Li",
+) -> list[Atoms]:
+    """Strain and rattle a crystal, and return that cell and its changed copies."""
+    host = strained_and_rattled(crystal, rng, 0.015, float(rng.choice([0.03, 0.08])))
+    return family(calculator, host, int(rng.choice((-1, 1))), temperature_K, rng, mobile)
+
+
+def family(
+    calculator: Calculator,
+    host: Atoms,
+    change: int,
+    temperature_K: float,
+    rng: np.random.Generator,
+    mobile: str = "Li",
+) -> list[Atoms]:
+    """Return a host and the same cell changed: as it stands, relaxed, and after short dynamics.
+
+    An atom put in has its surroundings relaxed a little first, or the repulsion is all there is to
+    be seen. The dynamics end early if the potential fails.
+    """
+    name = "vacancy" if change < 0 else "inserted"
+    defect = changed(host, mobile, change, rng)
+    if change > 0:
+        defect, _ = relaxed(defect, calculator, fmax=1.0, steps=10)
+    rest, _ = relaxed(defect, calculator, fmax=0.05, steps=50)
+    warm = explore(rest, calculator, temperature_K, _SHORT, rng)[-1]
+    frames = [_bare(atoms) for atoms in (host, defect, rest, warm)]
+    for frame, stage in zip(frames, ("host", name, f"{name}:relaxed", f"{name}:md"), strict=True):
+        frame.info = {"config_type": stage, "change": change, "temperature_K": temperature_K}
+    return frames
+
+
+def _bare(atoms: Atoms) -> Atoms:
+    out = atoms.copy()
+    for key in set(out.arrays) - {"numbers", "positions"}:
+        del out.arrays[key]
+    return out

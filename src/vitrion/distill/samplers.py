@@ -1,0 +1,210 @@
+"""Makers of the stages that sample frames: seeds, active rounds, supplement.
+
+Each writes ``frames.xyz`` in a folder, and beside it a record of what the frames were made of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobflow import Maker, job
+
+from vitrion.chemistry.structures import check_ordered
+from vitrion.distill.active import ActiveSettings, collect_round, student_of
+from vitrion.distill.architecture import Architecture
+from vitrion.distill.frames import write_frames
+from vitrion.distill.origin import claim, digest_of_cells, digest_of_files
+from vitrion.distill.recipe import (
+    ARCHITECTURE,
+    CHEMISTRY,
+    crystal_cells,
+    defect_crystals,
+    seed_frames,
+    supplement_settings,
+)
+from vitrion.distill.sampling import Chemistry
+from vitrion.distill.supplement import SupplementSettings, supplement
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from pymatgen.core import Structure
+
+
+def ase_cells(crystals: dict[str, Structure]) -> dict[str, Atoms]:
+    """Return crystals as ASE has them.
+
+    Raises
+    ------
+    InputError
+        If a site is not occupied by one atom.
+    """
+    for name, structure in crystals.items():
+        check_ordered(structure, f"The crystal {name}")
+    return {name: structure.to_ase_atoms(msonable=False) for name, structure in crystals.items()}
+
+
+def cells_of(chemistry: Chemistry, crystals: dict[str, Structure] | None) -> dict[str, Atoms]:
+    """Return the crystals that were given, or else the known ones of the chemistry's elements."""
+    return crystal_cells(chemistry) if crystals is None else ase_cells(crystals)
+
+
+@dataclass
+class SeedMaker(Maker):
+    """The first frames: strained, rattled crystals and packed ions.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    chemistry : Chemistry or None
+        What to pack; None: that of the shipped student, in a flow that of its active rounds.
+    crystals : dict of Structure or None
+        Cells by name; None: the known crystals of the chemistry's elements, in a flow those of its
+        active rounds.
+    per_crystal, packed : int
+        Frames of each crystal, and of packed ions.
+    """
+
+    name: str = "seed frames"
+    chemistry: Chemistry | None = None
+    crystals: dict[str, Structure] | None = None
+    per_crystal: int = 8
+    packed: int = 110
+
+    def __post_init__(self) -> None:
+        """Accept the chemistry as a dictionary, as a serialized Maker has it."""
+        if self.chemistry is not None:
+            self.chemistry = Chemistry.model_validate(self.chemistry)
+
+    @job
+    def make(self, directory: str, seed: int) -> dict[str, Any]:
+        """Write the frames to ``directory/frames.xyz``."""
+        folder = Path(directory)
+        chemistry = self.chemistry or CHEMISTRY
+        crystals = cells_of(chemistry, self.crystals)
+        origin = {
+            "chemistry": chemistry.model_dump(mode="json"),
+            "crystals": digest_of_cells(crystals),
+            "settings": {"per_crystal": self.per_crystal, "packed": self.packed, "seed": seed},
+        }
+        claim(folder / "seeds.json", origin, [folder / "frames.xyz"])
+        frames = seed_frames(
+            seed,
+            per_crystal=self.per_crystal,
+            packed=self.packed,
+            chemistry=chemistry,
+            crystals=crystals,
+        )
+        write_frames(folder / "frames.xyz", frames)
+        return {"directory": directory, "frames": len(frames)}
+
+
+@dataclass
+class CollectMaker(Maker):
+    """Dynamics with the students of two rounds; keeps the frames they disagree on.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    chemistry : Chemistry
+        What to start from.
+    crystals : dict of Structure or None
+        Cells by name; None: the known crystals of the chemistry's elements.
+    settings : ActiveSettings
+        Size of the round.
+    architecture : Architecture
+        Size of the students.
+    """
+
+    name: str = "collect"
+    chemistry: Chemistry = field(default_factory=lambda: CHEMISTRY)
+    settings: ActiveSettings = field(default_factory=ActiveSettings)
+    architecture: Architecture = field(default_factory=lambda: ARCHITECTURE)
+    crystals: dict[str, Structure] | None = None
+
+    def __post_init__(self) -> None:
+        """Accept settings as dictionaries, as a serialized Maker has them."""
+        self.chemistry = Chemistry.model_validate(self.chemistry)
+        self.settings = ActiveSettings.model_validate(self.settings)
+        self.architecture = Architecture.model_validate(self.architecture)
+
+    @job
+    def make(self, directory: str, checkpoints: list[str], seed: int) -> dict[str, Any]:
+        """Write the chosen frames to ``directory/frames.xyz``."""
+        members = [Path(checkpoint) for checkpoint in checkpoints]
+        folder = Path(directory)
+        crystals = cells_of(self.chemistry, self.crystals)
+        origin = {
+            "students": digest_of_files(*members),
+            "architecture": self.architecture.model_dump(mode="json"),
+            "chemistry": self.chemistry.model_dump(mode="json"),
+            "crystals": digest_of_cells(crystals),
+            "settings": {**self.settings.model_dump(mode="json"), "seed": seed},
+        }
+        claim(folder / "collect.json", origin, folder.glob("run-*.xyz"))
+        frames = collect_round(
+            members, self.architecture, self.chemistry, crystals, self.settings, folder, seed
+        )
+        write_frames(folder / "frames.xyz", frames)
+        return {"directory": directory, "frames": len(frames)}
+
+
+@dataclass
+class SupplementMaker(Maker):
+    """Defects and other packings, sampled with a student: see ``distill.supplement``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the job.
+    settings : SupplementSettings or None
+        What to sample; None: what follows from the chemistry.
+    architecture : Architecture
+        Size of the student.
+    chemistry : Chemistry or None
+        None: that of the shipped student, in a flow that of its active rounds.
+    crystals : dict of Structure or None
+        Cells by name, of which those with the mobile element get defects; None: the known crystals
+        of the chemistry's elements, in a flow those of its active rounds.
+    """
+
+    name: str = "supplement"
+    settings: SupplementSettings | None = None
+    architecture: Architecture = field(default_factory=lambda: ARCHITECTURE)
+    chemistry: Chemistry | None = None
+    crystals: dict[str, Structure] | None = None
+
+    def __post_init__(self) -> None:
+        """Accept settings as dictionaries, as a serialized Maker has them."""
+        if self.settings is not None:
+            self.settings = SupplementSettings.model_validate(self.settings)
+        if self.chemistry is not None:
+            self.chemistry = Chemistry.model_validate(self.chemistry)
+        self.architecture = Architecture.model_validate(self.architecture)
+
+    @job
+    def make(self, directory: str, checkpoint: str, seed: int) -> dict[str, Any]:
+        """Write the frames to ``directory/frames.xyz``."""
+        student = student_of(Path(checkpoint), self.architecture)
+        folder = Path(directory)
+        chemistry = self.chemistry or CHEMISTRY
+        settings = self.settings or supplement_settings(chemistry)
+        crystals = self._crystals(chemistry, settings.mobile)
+        origin = {
+            "students": digest_of_files(Path(checkpoint)),
+            "architecture": self.architecture.model_dump(mode="json"),
+            "crystals": digest_of_cells(crystals),
+            "settings": {**settings.model_dump(mode="json"), "seed": seed},
+        }
+        claim(folder / "supplement.json", origin, folder.glob("families/*.xyz"))
+        frames = supplement(student, crystals, settings, folder / "families", seed)
+        write_frames(folder / "frames.xyz", frames)
+        return {"directory": directory, "frames": len(frames)}
+
+    def _crystals(self, chemistry: Chemistry, mobile: str) -> dict[str, Atoms]:
+        given = self.crystals
+        crystals = defect_crystals(chemistry) if given is None else ase_cells(given)
+        return {name: atoms for name, atoms in crystals.items() if mobile in atoms.symbols}

@@ -1,0 +1,210 @@
+"""Frames to learn from: strained and rattled crystals, packed ions, and short runs of dynamics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase import units
+from ase.geometry import get_distances
+from ase.md.langevin import Langevin
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+from ase.neighborlist import neighbor_list
+from ase.optimize import FIRE
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from vitrion.chemistry.charges import default_mobile_species
+from vitrion.distill.packing import fragment, pack
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+# Atoms closer than this (A) mean that the potential has failed.
+_COLLAPSED_A = 0.75
+
+
+class Mixture(BaseModel):
+    """One composition of ions to pack, melt and quench."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ions: dict[str, int] = Field(
+        description="Number of each fragment or element: see distill.packing.fragment."
+    )
+    weight: float = Field(1.0, gt=0, description="How often it is drawn, relative to the others.")
+    volume_per_atom_A3: tuple[float, float] = Field(
+        (12.5, 16.5), description="Smallest and largest volume per atom, A3."
+    )
+
+    @property
+    def formula(self) -> str:
+        """All atoms, such as ``Li5P5O10F10``."""
+        symbols = [s for name, n in self.ions.items() for s in n * [*fragment(name).symbols]]
+        return "".join(f"{symbol}{symbols.count(symbol)}" for symbol in dict.fromkeys(symbols))
+
+
+def _usual_mobile(data: dict[str, Any]) -> str:
+    from pymatgen.core import Composition
+
+    return default_mobile_species(Composition("".join(m.formula for m in data["mixtures"])))
+
+
+class Chemistry(BaseModel):
+    """What to sample for one chemical system."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mixtures: tuple[Mixture, ...] = Field(description="Compositions to pack.")
+    mobile: str = Field(
+        default_factory=_usual_mobile,
+        description="Element that is removed from or added to crystals; by default the usual one.",
+    )
+    crystal_share: float = Field(0.2, ge=0, le=1, description="Share of starts from crystals.")
+    melt_temperatures_K: dict[float, float] = Field(
+        {300: 0.12, 600: 0.15, 800: 0.15, 1000: 0.16, 1500: 0.22, 2000: 0.12, 2500: 0.08},
+        description="Temperatures of packed cells and how often each is drawn.",
+    )
+    crystal_temperatures_K: tuple[float, float] = Field(
+        (200.0, 1100.0), description="Range of the temperatures of crystals, K."
+    )
+
+    @property
+    def elements(self) -> frozenset[str]:
+        """Symbols of the elements of all mixtures."""
+        names = {name for mixture in self.mixtures for name in mixture.ions}
+        return frozenset(symbol for name in names for symbol in fragment(name).symbols)
+
+    @model_validator(mode="after")
+    def _fragments_are_known(self) -> Chemistry:
+        if not self.elements:
+            raise InputError("A chemistry needs at least one mixture of ions to sample.")
+        return self
+
+
+class DynamicsSettings(BaseModel):
+    """Short runs that look for frames."""
+
+    model_config = ConfigDict(frozen=True)
+
+    duration_ps: float = Field(1.0, gt=0, description="Length of a run, ps.")
+    interval_fs: float = Field(80.0, gt=0, description="Time between frames, fs.")
+    timestep_fs: float = Field(2.0, gt=0, description="Time step, fs.")
+    friction_per_fs: float = Field(0.02, gt=0, description="Langevin friction; strong, to mix.")
+    relax_steps: int = Field(25, ge=0, description="Steps of relaxation before the run.")
+
+
+def strained_and_rattled(
+    atoms: Atoms, rng: np.random.Generator, strain: float, displacement_A: float
+) -> Atoms:
+    """Return a copy with a random symmetric strain and random displacements of these spreads."""
+    out = atoms.copy()
+    tensor = rng.normal(0, strain, (3, 3))
+    out.set_cell(out.cell.array @ (np.eye(3) + (tensor + tensor.T) / 2), scale_atoms=True)
+    out.positions += rng.normal(0, displacement_A, out.positions.shape)
+    return out
+
+
+def with_vacancy(atoms: Atoms, element: str, rng: np.random.Generator) -> Atoms:
+    """Return a copy without one random atom of an element.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    sites = [i for i, symbol in enumerate(atoms.symbols) if symbol == element]
+    if not sites:
+        raise InputError(f"There is no {element} to remove from {atoms.symbols}.")
+    out = atoms.copy()
+    del out[int(rng.choice(sites))]
+    return out
+
+
+def with_interstitial(atoms: Atoms, element: str, rng: np.random.Generator) -> Atoms:
+    """Return a copy with one atom more, in the largest of the voids that 300 random points hit."""
+    points = rng.random((300, 3)) @ atoms.cell.array
+    distances = get_distances(points, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)[1]
+    out = atoms.copy()
+    out.append(element)
+    out.positions[-1] = points[distances.min(axis=1).argmax()]
+    return out
+
+
+def draw_start(
+    chemistry: Chemistry, crystals: dict[str, Atoms], rng: np.random.Generator
+) -> tuple[Atoms, float]:
+    """Draw a start for a run of dynamics and its temperature in K.
+
+    Crystals lose or gain one mobile atom in a third of the cases; all cells get a small strain.
+    """
+    if crystals and rng.random() < chemistry.crystal_share:
+        name = str(rng.choice(sorted(crystals)))
+        atoms = crystals[name].copy()
+        temperature = rng.uniform(*chemistry.crystal_temperatures_K)
+        label = f"crystal:{name}"
+        if rng.random() < 0.35 and chemistry.mobile in atoms.symbols:
+            change = with_vacancy if rng.random() < 0.5 else with_interstitial
+            atoms = change(atoms, chemistry.mobile, rng)
+            label += ":" + change.__name__.removeprefix("with_")
+    else:
+        weights = np.array([mixture.weight for mixture in chemistry.mixtures])
+        mixture = chemistry.mixtures[rng.choice(len(weights), p=weights / weights.sum())]
+        volume = rng.uniform(*mixture.volume_per_atom_A3)
+        atoms = pack(mixture.ions, volume, seed=int(rng.integers(2**31)))
+        del atoms.arrays["fragment"]
+        odds = np.array(list(chemistry.melt_temperatures_K.values()))
+        temperature = rng.choice(list(chemistry.melt_temperatures_K), p=odds / odds.sum())
+        label = "packed"
+    atoms = strained_and_rattled(atoms, rng, 0.015, 0.0)
+    atoms.info = {"config_type": label, "temperature_K": float(temperature)}
+    return atoms, float(temperature)
+
+
+def explore(
+    atoms: Atoms,
+    calculator: Calculator,
+    temperature_K: float,
+    settings: DynamicsSettings,
+    rng: np.random.Generator,
+) -> list[Atoms]:
+    """Relax a little, run dynamics, return the frames; ends early once the potential fails.
+
+    The frame at which it fails (atoms on top of each other) is kept: it teaches the most.
+    """
+    work = atoms.copy()
+    work.calc = calculator
+    if settings.relax_steps:
+        FIRE(work, logfile=None).run(fmax=0.3, steps=settings.relax_steps)
+    frames = [_bare(work)]
+    MaxwellBoltzmannDistribution(work, temperature_K=temperature_K, rng=rng)
+    dynamics = Langevin(
+        work,
+        settings.timestep_fs * units.fs,
+        temperature_K=temperature_K,
+        friction=settings.friction_per_fs / units.fs,
+        rng=rng,
+    )
+    stride = max(1, round(settings.interval_fs / settings.timestep_fs))
+    for _ in range(max(1, round(1000 * settings.duration_ps / settings.interval_fs))):
+        dynamics.run(stride)
+        if not np.isfinite(work.positions).all():
+            break
+        if work.get_temperature() > 4 * temperature_K + 2000:
+            break
+        frames.append(_bare(work))
+        if collapsed(work):
+            break
+    return frames
+
+
+def collapsed(atoms: Atoms, limit_A: float = _COLLAPSED_A) -> bool:
+    """Whether any two atoms are closer than ``limit_A``."""
+    return len(neighbor_list("d", atoms, limit_A)) > 0
+
+
+def _bare(atoms: Atoms) -> Atoms:
+    frame = atoms.copy()
+    frame.arrays.pop("momenta", None)
+    return frame

@@ -1,0 +1,128 @@
+"""A round that rounds of dynamics do not replace: other compositions, defects and packings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from vitrion.distill.frames import made_once
+from vitrion.distill.off_stoichiometry import crystal_family, glass_family
+from vitrion.distill.repackings import candidates, polymorph_family
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+Progress = Callable[[str], None]
+Family = Callable[["Calculator", np.random.Generator], "list[Atoms]"]
+
+_TEMPERATURES_K = (300.0, 500.0, 800.0, 1200.0)
+
+
+class SupplementSettings(BaseModel):
+    """What to sample besides dynamics."""
+
+    model_config = ConfigDict(frozen=True)
+
+    glasses: tuple[dict[str, int], ...] = Field(description="Ions of the glasses, taken in turn.")
+    glass_families: int = Field(24, ge=0, description="Glasses that gain or lose mobile atoms.")
+    glass_volume_A3: tuple[float, float] = Field(
+        (13.2, 15.8), description="Smallest and largest volume per atom of a glass, A3."
+    )
+    crystal_families: int = Field(2, ge=0, description="Defects in each crystal.")
+    polymorphs: dict[str, int] = Field(description="Candidates of each formula.")
+    mobile: str = Field("Li", description="Element that is added and removed.")
+
+
+def supplement(
+    calculator: Calculator,
+    crystals: dict[str, Atoms],
+    settings: SupplementSettings,
+    directory: Path,
+    seed: int,
+    progress: Progress = print,
+) -> list[Atoms]:
+    """Sample all families and return their frames; each is saved when it is done.
+
+    Parameters
+    ----------
+    calculator
+        The student of the round, which relaxes and moves.
+    crystals
+        Crystals that hold the mobile element.
+    settings
+        What to sample.
+    directory
+        Folder of the round; a repeated call makes only the families that are missing.
+    seed
+        Seed of everything random.
+    progress
+        Called with one line after each family.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    named = list(families(crystals, settings, seed))
+    children = np.random.SeedSequence(seed).spawn(len(named))
+    frames: list[Atoms] = []
+    for (name, family), child in zip(named, children, strict=True):
+
+        def make(name: str = name, family: Family = family, child: Any = child) -> list[Atoms]:
+            found = family(calculator, np.random.default_rng(child))
+            for frame in found:
+                frame.info["family"] = name
+            progress(f"{name}: {len(found)} frames")
+            return found
+
+        frames += made_once(directory / f"{name}.xyz", make)
+    return frames
+
+
+def families(
+    crystals: dict[str, Atoms], settings: SupplementSettings, seed: int
+) -> Iterator[tuple[str, Family]]:
+    """Yield the name of every family and the function that samples it."""
+    for number in range(settings.glass_families):
+        ions = settings.glasses[number % len(settings.glasses)]
+        yield f"glass-{number:03d}", _glass(ions, settings)
+    for name, atoms in crystals.items():
+        for number in range(settings.crystal_families):
+            yield f"crystal-{name}-{number:03d}", _crystal(atoms, name, settings.mobile)
+    for formula, count in settings.polymorphs.items():
+        for number, atoms in enumerate(candidates(formula, count, seed)):
+            yield f"polymorph-{formula}-{number:03d}", _polymorph(atoms)
+
+
+def _glass(ions: dict[str, int], settings: SupplementSettings) -> Family:
+    def family(calculator: Calculator, rng: np.random.Generator) -> list[Atoms]:
+        volume = rng.uniform(*settings.glass_volume_A3)
+        temperature = float(rng.choice(_TEMPERATURES_K))
+        found = glass_family(calculator, ions, volume, temperature, rng, settings.mobile)
+        return _labelled(found, "glass")
+
+    return family
+
+
+def _crystal(atoms: Atoms, name: str, mobile: str) -> Family:
+    def family(calculator: Calculator, rng: np.random.Generator) -> list[Atoms]:
+        temperature = float(rng.choice(_TEMPERATURES_K))
+        found = crystal_family(calculator, atoms, temperature, rng, mobile)
+        return _labelled(found, f"crystal:{name}")
+
+    return family
+
+
+def _polymorph(atoms: Atoms) -> Family:
+    def family(calculator: Calculator, rng: np.random.Generator) -> list[Atoms]:
+        return polymorph_family(calculator, atoms, rng)
+
+    return family
+
+
+def _labelled(frames: list[Atoms], origin: str) -> list[Atoms]:
+    for frame in frames:
+        frame.info["config_type"] = f"{origin}:{frame.info['config_type']}"
+    return frames

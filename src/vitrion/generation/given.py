@@ -1,0 +1,64 @@
+"""Candidates that a user brings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vitrion.chemistry.structures import without_site_properties
+from vitrion.errors import InputError
+from vitrion.generation.candidate import (
+    Candidate,
+    Origin,
+    StructureGenerator,
+    as_formula,
+    check_count,
+    check_distances,
+)
+
+if TYPE_CHECKING:
+    from pymatgen.core import Composition
+
+SHORTEST_A = 0.6
+
+
+@dataclass
+class FileGenerator(StructureGenerator):
+    """Structures read from files (CIF, POSCAR, extxyz, JSON of pymatgen).
+
+    Attributes
+    ----------
+    paths : list of str
+        Files; those of another composition are refused.
+    """
+
+    paths: list[str] = field(default_factory=list)
+    name = "file"
+
+    def generate(self, composition: Composition | str, n: int, seed: int = 0) -> list[Candidate]:
+        """Read the first ``n`` structures; the seed has no effect."""
+        from vitrion.generation.diffusion.training_crystals import read_structures
+
+        check_count(n)
+        if not self.paths:
+            raise InputError("Name at least one structure file.")
+        formula = as_formula(composition)
+        candidates: list[Candidate] = []
+        for path in self.paths:
+            for structure in read_structures([path]):
+                if not structure.is_ordered:
+                    raise InputError(f"{path} holds partial occupancies: order it first.")
+                if as_formula(structure.composition) != formula:
+                    raise InputError(
+                        f"{path} holds {structure.composition.reduced_formula}, not "
+                        f"{formula.reduced_formula}."
+                    )
+                check_distances(structure, SHORTEST_A, f"structure of {path}")
+                origin = Origin(
+                    generator=self.name,
+                    parent=str(path),
+                    formula_units=round(len(structure) / formula.num_atoms),
+                )
+                plain = without_site_properties(structure).remove_oxidation_states()
+                candidates.append(Candidate(structure=plain, origin=origin))
+        return candidates[:n]

@@ -1,0 +1,109 @@
+"""What a search for crystals is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vitrion.chemistry.charges import MOBILE_CHARGES
+from vitrion.errors import InputError
+from vitrion.generation.candidate import as_formula
+from vitrion.relaxation.relax import RelaxSettings
+
+if TYPE_CHECKING:
+    from pymatgen.core import Composition
+
+
+class SearchSettings(BaseModel):
+    """How a search is made; the defaults suit a cell of up to 30 atoms on one CPU core."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    candidates: dict[str, int] = Field(
+        default={"diffusion": 24, "random": 8, "substitution": 8},
+        description="Candidates a round from each generator (diffusion, random, substitution).",
+    )
+    oversampling: int = Field(
+        4,
+        ge=1,
+        description="Candidates and fillings generated for each one that is relaxed; those of "
+        "lowest energy before relaxation are, with all kinds of candidates among them. 1: all are.",
+    )
+    formula_units: tuple[int, ...] = Field(
+        (1, 2, 3, 4), description="Formula units in the cells of the candidates."
+    )
+    volume_per_atom_A3: float | None = Field(
+        None,
+        description="Volume per atom of the candidates in A3; None estimates it at first, then "
+        "takes that of the best crystals found.",
+    )
+    weights: str = Field("vitrion-score", description="Score net: shipped, or a file.")
+    sampler: dict[str, Any] = Field(default_factory=dict, description="See SamplerSettings.")
+    files: tuple[str, ...] = Field((), description="Structure files to add in the first round.")
+    host_species: str | None = Field(
+        None, description="Element removed to make hosts; None takes the mobile species."
+    )
+    hosts: int = Field(4, ge=0, description="Best crystals made into hosts each round; 0: none.")
+    fillings: int = Field(3, ge=1, description="Fillings of each host.")
+    inpaint_mode: Literal["conditioned", "repaint"] = Field(
+        "conditioned", description="How the host is held while it is filled."
+    )
+    relax: RelaxSettings = Field(
+        default_factory=RelaxSettings, description="Relaxation; a search is made at zero pressure."
+    )
+    found_again: int = Field(
+        3, ge=1, description="Stop when the best crystal was found this often."
+    )
+    max_relaxations: int = Field(400, ge=1, description="Stop after this many relaxations.")
+    max_rounds: int = Field(8, ge=1, description="Stop after this many rounds.")
+    polished: int = Field(
+        5, ge=0, description="Best crystals relaxed to 0.01 eV/A before they are ranked."
+    )
+    stability: bool = Field(
+        False, description="Whether phonons and 4 ps at 300 K of the best crystal are computed."
+    )
+    drop_triclinic: bool = Field(
+        False, description="Whether crystals that are P1 at 0.1 A are left out of the ranking."
+    )
+
+
+def check_request(composition: Composition | str, settings: SearchSettings) -> Composition:
+    """Return one formula unit after all checks that need no computation.
+
+    Raises
+    ------
+    InputError
+        If the request cannot be carried out.
+    """
+    formula = as_formula(composition)
+    unknown = set(settings.candidates) - {"diffusion", "random", "substitution"}
+    if unknown:
+        raise InputError(
+            f"There is no generator '{sorted(unknown)[0]}': choose from diffusion, random and "
+            "substitution, and name structure files in 'files'."
+        )
+    if not settings.files and not any(settings.candidates.values()):
+        raise InputError("The search needs candidates from at least one generator or file.")
+    if settings.relax.pressure_GPa:
+        raise InputError(
+            "A search ranks crystals by energy, which is right at zero pressure only: leave "
+            "relax.pressure_GPa at 0."
+        )
+    if settings.hosts and settings.host_species not in {None, *(el.symbol for el in formula)}:
+        raise InputError(
+            f"{formula.reduced_formula} holds no {settings.host_species} to make hosts of."
+        )
+    return formula
+
+
+def host_species(formula: Composition, settings: SearchSettings) -> str | None:
+    """Return the element that is removed to make hosts.
+
+    None where nothing in it would move, or nothing would be left.
+    """
+    if len(formula) == 1:
+        return None
+    if settings.host_species is not None:
+        return settings.host_species
+    return next((symbol for symbol in MOBILE_CHARGES if symbol in formula), None)

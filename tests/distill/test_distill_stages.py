@@ -1,0 +1,160 @@
+"""Labelling and training as programs: restarts, failures, and what they produce."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from vitrion.distill.architecture import Architecture
+from vitrion.distill.checkpoints import latest_checkpoint, load_checkpoint
+from vitrion.distill.frames import read_labelled
+from vitrion.distill.labelling import Teacher, label
+from vitrion.distill.recipe import seed_frames
+from vitrion.distill.training import TrainingSettings, fine_tune, train
+from vitrion.errors import InputError, SimulationError
+from vitrion.potentials.lean_mace import LeanMACECalculator
+from vitrion.potentials.student import (
+    build_model,
+    describe_model,
+    load_student,
+    student_calculator,
+    student_path,
+)
+
+TEACHER = Teacher(name="vitrion.potentials.student:student_calculator")
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    frames = [a for a in seed_frames(5, per_crystal=1, packed=12) if len(a) < 32][:14]
+    folder = tmp_path_factory.mktemp("labels") / "round"
+    return frames, label(frames, TEACHER, folder), folder
+
+
+def test_labels_are_the_teachers(labelled):
+    frames, out, _ = labelled
+    calculator = student_calculator()
+    assert len(out) == len(frames)
+    for frame in (out[0], out[-1]):
+        work = frame.copy()
+        work.calc = calculator
+        assert frame.info["REF_energy"] == pytest.approx(work.get_potential_energy(), rel=1e-5)
+        scale = np.abs(frame.arrays["REF_forces"]).max()
+        np.testing.assert_allclose(
+            frame.arrays["REF_forces"], work.get_forces(), atol=1e-4 * max(scale, 1)
+        )
+        np.testing.assert_allclose(
+            np.reshape(frame.info["REF_stress"], (3, 3)),
+            work.get_stress(voigt=False),
+            atol=1e-4,
+        )
+
+
+def test_killed_labelling_goes_on(labelled, tmp_path):
+    frames, full, done = labelled
+    folder = tmp_path / "round"
+    folder.mkdir()
+    for name in ("frames.xyz", "labels.json"):
+        shutil.copy(done / name, folder)
+    lines = (done / "labelled.xyz").read_text().splitlines(keepends=True)
+    whole = len(frames[0]) + 2
+    target = folder / "labelled.xyz"
+    target.write_text("".join(lines[: whole + 5]))  # one whole frame and a part of the next
+    again = label(frames, TEACHER, folder)
+    assert target.read_text().startswith("".join(lines[:whole]))
+    assert len(again) == len(frames)
+    for new, old in zip(again, full, strict=True):
+        np.testing.assert_allclose(new.arrays["REF_forces"], old.arrays["REF_forces"], atol=1e-4)
+    with pytest.raises(InputError, match="other frames"):
+        label(frames[3:5], TEACHER, folder)
+
+
+def test_failing_teacher_is_reported(labelled, tmp_path):
+    frames, _, _ = labelled
+    with pytest.raises(SimulationError, match="ended with code 1"):
+        label(frames[:1], Teacher(name="no_such_package:factory"), tmp_path / "a")
+    with pytest.raises(InputError, match="does not exist"):
+        label(frames[:1], Teacher(name="chgnet", python=tmp_path / "python"), tmp_path / "b")
+
+
+def test_training_learns_and_goes_on(labelled, tmp_path):
+    _, frames, _ = labelled
+    small = Architecture(channels=8, max_ell=1, correlation=1, radial_layers=(8,), cutoff_A=4.0)
+    first = TrainingSettings(
+        epochs=3, batch_size=2, validation_fraction=0.2, largest_force_eV_per_A=100
+    )
+    checkpoint = train(frames, tmp_path / "t", first, small)
+    before = _force_error(frames, LeanMACECalculator(load_checkpoint(checkpoint, small)))
+    untouched = train(frames, tmp_path / "t", first, small)
+    assert untouched.name == checkpoint.name  # the phase was finished: nothing to do
+    second = first.model_copy(
+        update={"learning_rate": 0.005, "epochs": 4, "fresh_optimizer": True, "averaging": 0.9}
+    )
+    final = train(frames, tmp_path / "t", second, small)
+    assert final == latest_checkpoint(tmp_path / "t")
+    after = _force_error(frames, LeanMACECalculator(load_checkpoint(final, small)))
+    zero = float(np.sqrt(np.mean(np.concatenate([a.arrays["REF_forces"] for a in frames]) ** 2)))
+    assert after < before < zero
+    assert (tmp_path / "t" / "command.json").is_file()
+
+
+def test_fine_tuning_starts_from_the_foundation(labelled, tmp_path):
+    _, frames, _ = labelled
+    small = describe_model(load_student(student_path())) | {
+        "hidden_irreps": "8x0e",
+        "max_ell": 1,
+        "correlation": 1,
+        "r_max": 4.0,
+        "radial_MLP": [8],
+    }
+    torch.manual_seed(0)
+    foundation = build_model(small)
+    torch.save(foundation, tmp_path / "foundation.model")
+    settings = TrainingSettings(
+        epochs=2, learning_rate=1e-3, batch_size=2, validation_fraction=0.2, evaluate_every=1
+    )
+    path = fine_tune(frames, tmp_path / "t", tmp_path / "foundation.model", settings)
+    tuned = torch.load(path, map_location="cpu", weights_only=False)
+    before = foundation.state_dict()["interactions.0.linear_up.weight"]
+    after = tuned.state_dict()["interactions.0.linear_up.weight"].to(before.dtype)
+    change = (after - before).abs().max()
+    assert 0 < change < 0.2 * before.abs().max()
+    content = path.read_bytes()
+    log = (tmp_path / "t" / "train.log").read_bytes()
+    fine_tune(frames, tmp_path / "t", tmp_path / "foundation.model", settings)
+    assert (tmp_path / "t" / "train.log").read_bytes() == log  # finished: nothing was run
+    shorter = settings.model_copy(update={"epochs": 1})
+    for labels, name, phase, what in (
+        (frames, "foundation.model", shorter, "settings"),
+        (frames, "other.model", settings, "foundation"),
+        (frames[:-1], "foundation.model", settings, "labels"),
+    ):
+        with pytest.raises(InputError, match=rf"student\.model was made with other {what}:"):
+            fine_tune(labels, tmp_path / "t", tmp_path / name, phase)
+    assert path.read_bytes() == content
+
+
+def test_failing_training_is_reported(labelled, tmp_path):
+    _, frames, _ = labelled
+    settings = TrainingSettings(epochs=1, device="nowhere", validation_fraction=0.2)
+    with pytest.raises(SimulationError):
+        train(frames, tmp_path / "t", settings)
+    with pytest.raises(InputError, match="too few"):
+        train(frames[:1], tmp_path / "u")
+
+
+def test_frames_without_labels_are_refused(tmp_path):
+    from ase.build import bulk
+    from ase.io import write
+
+    write(tmp_path / "bare.xyz", bulk("Li"), format="extxyz")
+    with pytest.raises(InputError, match="lack the labels"):
+        read_labelled([tmp_path / "bare.xyz"])
+    with pytest.raises(InputError, match="no file"):
+        read_labelled([tmp_path / "none.xyz"])
+
+
+def _force_error(frames, calculator):
+    errors = [(calculator.get_forces(a) - a.arrays["REF_forces"]).ravel() for a in frames]
+    return float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
