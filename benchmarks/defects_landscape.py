@@ -51,9 +51,9 @@ def main() -> None:
     )
     for claim in compare_landscapes(crystal, glass):
         error = "-" if claim.error is None else f"{claim.error:.3f}"
-        p = "-" if claim.probability is None else f"{claim.probability:.3f}"
+        p = "-" if claim.p_value is None else f"{claim.p_value:.3f}"
         print(
-            f"{claim.figure:28s}{claim.claim:>8s}{claim.crystal:10.3f}{claim.glass:10.3f}"
+            f"{claim.quantity:28s}{claim.claim:>8s}{claim.crystal:10.3f}{claim.glass:10.3f}"
             f"{error:>8s}{p:>8s}  {claim.verdict}"
         )
 

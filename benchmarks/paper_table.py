@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from vitrion.flows.request import RunRequest, RunResult
     from vitrion.transport.result import TransportResult
+    from vitrion.uncertainty import Bound, Estimate
 
 FORMULA = "LiPO2F2"
 TARGET = Path(__file__).parents[1] / "docs" / "results" / "paper_figures.md"
@@ -90,7 +91,14 @@ def page(request: RunRequest, result: RunResult) -> str:
     lines += temperatures(crystal.conductivity.results, glass.conductivity.results)
     found = result.the("comparison")
     claims = [
-        (c.figure, c.claim, f"{c.crystal:.3f}", f"{c.glass:.3f}", f"{c.error or 0:.3f}", c.verdict)
+        (
+            c.quantity,
+            c.claim,
+            f"{c.crystal:.3f}",
+            f"{c.glass:.3f}",
+            f"{c.error or 0:.3f}",
+            c.verdict,
+        )
         for c in (found.claims if found is not None else [])
     ]
     header = ("figure", "claimed of the glass", "crystal", "glass", "error", "verdict at 95 %")
@@ -141,11 +149,14 @@ def measured(results: Sequence[TransportResult]) -> list[tuple[str, ...]]:
 
 def ratio_text(crystal: TransportResult, glass: TransportResult) -> str:
     """Return the conductivity of the glass over that of the crystal, or its bound."""
-    from vitrion.report.quantity import ratio_of
+    from vitrion.uncertainty import Bound, ratio
 
-    bounds = (crystal.conductivity_bound_mS_cm, glass.conductivity_bound_mS_cm)
-    ratio = ratio_of(crystal.conductivity, glass.conductivity, *bounds)
-    return "-" if ratio is None else ratio.text
+    def known(result: TransportResult) -> Estimate | Bound | None:
+        bound = result.conductivity_bound_mS_cm
+        return result.conductivity or (None if bound is None else Bound(limit=bound))
+
+    found = ratio(known(glass), known(crystal))
+    return "-" if found is None else found.text
 
 
 def potential_errors(request: RunRequest) -> list[str]:

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
-from scipy.stats import t
+from scipy.stats import t, ttest_ind
 
 from vitrion.defects.compare import compare_landscapes
-from vitrion.defects.landscape import spread
 from vitrion.documents.energies import BarrierNetwork
 from vitrion.documents.landscape import DensityBarrier, SiteEnergyLandscapeDoc
 from vitrion.errors import InputError
 from vitrion.report.draw import draw_figure
 from vitrion.report.figures.landscape import landscape_figure
+from vitrion.uncertainty import ReplicaMean
 
 
 def doc(gaps, overlap=0.0, *, species="Li", density=None, path=()):
@@ -24,9 +24,9 @@ def doc(gaps, overlap=0.0, *, species="Li", density=None, path=()):
         n_replicas=n,
         occupied_energies_eV=[(-rng.random(8)).tolist() for _ in gaps],
         empty_energies_eV=[(gap + rng.random(8)).tolist() for gap in gaps],
-        gap_eV=spread(gaps),
-        median_gap_eV=spread([gap + 1 for gap in gaps]),
-        overlap=spread([overlap] * n),
+        gap_eV=ReplicaMean.of(gaps),
+        median_gap_eV=ReplicaMean.of([gap + 1 for gap in gaps]),
+        overlap=ReplicaMean.of([overlap] * n),
         density_barrier=density,
         networks=[
             BarrierNetwork(mechanism="vacancy", site_energies_eV=[0.0], hops=[], path=list(path))
@@ -35,7 +35,7 @@ def doc(gaps, overlap=0.0, *, species="Li", density=None, path=()):
 
 
 def claim(claims, figure):
-    return next(c for c in claims if c.figure == figure)
+    return next(c for c in claims if c.quantity == figure)
 
 
 def test_a_clear_difference_is_supported_and_its_opposite_contradicted():
@@ -43,7 +43,7 @@ def test_a_clear_difference_is_supported_and_its_opposite_contradicted():
     found = claim(compare_landscapes(crystal, glass), "gap_eV")
     assert found.verdict == "supported"
     score = (0.4 - 2.0) / (0.1 / np.sqrt(3))
-    assert found.probability == pytest.approx(t.cdf(score, 2))
+    assert found.p_value == pytest.approx(t.cdf(score, 2))
     other = claim(compare_landscapes(doc([0.1]), glass), "gap_eV")
     assert other.verdict == "contradicted"
 
@@ -52,7 +52,7 @@ def test_scatter_and_single_replicas_leave_it_undecided():
     crystal = doc([1.0])
     assert claim(compare_landscapes(crystal, doc([0.2, 1.9, 0.6])), "gap_eV").verdict == "undecided"
     single = claim(compare_landscapes(crystal, doc([0.2])), "gap_eV")
-    assert (single.verdict, single.probability) == ("undecided", None)
+    assert (single.verdict, single.p_value) == ("undecided", None)
 
 
 def test_a_test_at_95_percent_errs_in_5_percent():
@@ -60,7 +60,7 @@ def test_a_test_at_95_percent_errs_in_5_percent():
     crystal, glass = doc([1.0]), doc([1.0, 1.0, 1.0])
     verdicts = []
     for _ in range(400):
-        gap = spread((1 + 0.2 * rng.standard_normal(3)).tolist())
+        gap = ReplicaMean.of((1 + 0.2 * rng.standard_normal(3)).tolist())
         trial = glass.model_copy(update={"gap_eV": gap})
         verdicts.append(claim(compare_landscapes(crystal, trial), "gap_eV"))
     wrong = np.mean([c.verdict == "supported" for c in verdicts])
@@ -73,6 +73,18 @@ def test_density_barriers_are_compared_by_their_own_errors():
     found = compare_landscapes(doc([1.0], density=high), doc([0.5, 0.6], density=low))
     assert claim(found, "density_barrier").error == pytest.approx(0.05)
     assert claim(found, "density_barrier").verdict == "supported"
+    # Five blocks of time each, so 4 degrees of freedom: (9 + 16)^2 / (9^2 / 4 + 16^2 / 4).
+    assert claim(found, "density_barrier").degrees_of_freedom == pytest.approx(2500 / 337)
+    assert claim(found, "density_barrier").p_value == pytest.approx(t.sf(0.3 / 0.05, 2500 / 337))
+
+
+def test_replicas_on_both_sides_are_compared_by_the_test_of_welch():
+    """As scipy has it from the samples; the degrees of freedom are not those of one side."""
+    first, second = [1.0, 1.3, 0.9, 1.2], [0.6, 0.9, 0.4]
+    found = claim(compare_landscapes(doc(first), doc(second)), "gap_eV")
+    expected = ttest_ind(second, first, equal_var=False, alternative="less")
+    assert found.degrees_of_freedom == pytest.approx(expected.df)
+    assert found.p_value == pytest.approx(expected.pvalue)
 
 
 def test_other_species_are_refused():

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from vitrion.defects.statistics import (
-    between_replicas,
     boltzmann_energy,
     interstitial_fraction,
     overlap_probability,
@@ -12,6 +11,7 @@ from vitrion.defects.statistics import (
 )
 from vitrion.errors import InputError
 from vitrion.transport.constants import KB_EV_PER_K
+from vitrion.uncertainty import ReplicaMean
 
 
 def test_boltzmann_energy_of_one_value_is_that_value():
@@ -94,8 +94,9 @@ def test_overlap_is_none_for_a_gap_and_half_for_equals():
 
 
 def test_error_between_replicas():
-    assert between_replicas([1.0, 2.0, 3.0]) == (2.0, pytest.approx(1 / np.sqrt(3)))
-    assert between_replicas([1.0]) == (1.0, None)
+    several, one = ReplicaMean.of([1.0, 2.0, 3.0]), ReplicaMean.of([1.0])
+    assert (several.mean, several.error) == (2.0, pytest.approx(1 / np.sqrt(3)))
+    assert (one.mean, one.error) == (1.0, None)
 
 
 def test_nothing_to_average_is_refused():

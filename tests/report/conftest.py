@@ -10,7 +10,6 @@ from walkers import hopping, in_crystal
 from vitrion.amorphous.characterize import characterize
 from vitrion.amorphous.document import AmorphousDoc
 from vitrion.amorphous.pack import pack
-from vitrion.defects.landscape import spread
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.defects import DefectDoc, DefectRecord, Reservoir
 from vitrion.documents.energies import (
@@ -26,6 +25,7 @@ from vitrion.polymorphs.document import HullReference, Polymorph, PolymorphDoc, 
 from vitrion.potentials.trust import ForceCheck, NoveltyReport, TrustReport
 from vitrion.report.material import MaterialReport
 from vitrion.transport import analyze
+from vitrion.uncertainty import ReplicaMean
 
 CELL = 12.0 * np.eye(3)
 HOSTILE = "</script><img src=x onerror=\"document.title='broken'\"> & 'quotes'"
@@ -197,10 +197,10 @@ def landscape(structure, phase, gaps, networks):
         n_replicas=len(gaps),
         occupied_energies_eV=[(-rng.random(8)).tolist() for _ in gaps],
         empty_energies_eV=[(gap + rng.random(8)).tolist() for gap in gaps],
-        gap_eV=spread(gaps),
-        median_gap_eV=spread([gap + 1 for gap in gaps]),
-        overlap=spread([0.05 / gap for gap in gaps]),
-        insertion_energy_eV=spread([gap + 0.3 for gap in gaps]),
+        gap_eV=ReplicaMean.of(gaps),
+        median_gap_eV=ReplicaMean.of([gap + 1 for gap in gaps]),
+        overlap=ReplicaMean.of([0.05 / gap for gap in gaps]),
+        insertion_energy_eV=ReplicaMean.of([gap + 0.3 for gap in gaps]),
         networks=networks,
     )
 

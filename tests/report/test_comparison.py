@@ -14,8 +14,15 @@ from vitrion.report.figures.transport import msd_figure
 from vitrion.report.material import MaterialReport, material_formula, tell_apart
 from vitrion.report.page import render_page
 from vitrion.report.published import published_for
-from vitrion.report.quantity import Quantity, difference_of, mean_of, number, ratio_of
-from vitrion.transport.result import Estimate
+from vitrion.uncertainty import (
+    Bound,
+    Estimate,
+    LinearEstimate,
+    ReplicaMean,
+    difference,
+    number,
+    ratio,
+)
 
 SPACED = [[x / 2, y / 2, z / 2] for x in (0, 1) for y in (0, 1) for z in (0, 1)]
 LIPO2F2 = Structure(Lattice.cubic(6.0), ["Li", "P", "O", "O", "F", "F"], SPACED[:6])
@@ -53,49 +60,54 @@ def test_the_interval_of_a_ratio_covers_it(freedoms):
     for a, b in zip(*draws, strict=True):
         first = estimate(2e-4 * math.exp(errors[0] * a), errors[0], freedoms[0])
         second = estimate(0.2 * math.exp(errors[1] * b), errors[1], freedoms[1])
-        ratio = ratio_of(first, second)
-        inside += ratio.low <= 1000.0 <= ratio.high
+        change = ratio(second, first)
+        inside += change.low <= 1000.0 <= change.high
     assert 0.92 <= inside / 2000 <= 0.98
 
 
 def test_a_ratio_against_a_bound_is_a_bound():
     glass = estimate(0.2, 0.3)
-    at_least = ratio_of(None, glass, first_bound=1e-4)
+    at_least = ratio(glass, Bound(limit=1e-4))
     assert at_least.value is None
     assert at_least.low == pytest.approx(0.2 * math.exp(-1.6449 * 0.3) / 1e-4, rel=1e-3)
-    at_most = ratio_of(glass, None, second_bound=1e-4)
+    at_most = ratio(Bound(limit=1e-4), glass)
     assert at_most.high == pytest.approx(1e-4 / (0.2 * math.exp(-1.6449 * 0.3)), rel=1e-3)
-    assert ratio_of(None, None, 1.0, 2.0) is None
-    assert ratio_of(None, glass) is None
+    assert ratio(Bound(limit=2.0), Bound(limit=1.0)) is None
+    assert ratio(glass, None) is None
+
+
+def exact(value):
+    return LinearEstimate(value=value, error=0.0)
 
 
 def test_differences_join_their_errors():
-    exact, uncertain = Quantity(1.0), Quantity.from_error(0.4, 0.1, 2)
-    change = difference_of(exact, uncertain)
+    uncertain = LinearEstimate(value=0.4, error=0.1, degrees_of_freedom=2)
+    change = difference(uncertain, exact(1.0))
     assert change.value == pytest.approx(-0.6)
     assert change.high - change.low == pytest.approx(2 * 4.3027 * 0.1, rel=1e-3)
-    both = difference_of(uncertain, uncertain)
+    both = difference(uncertain, uncertain)
     assert both.error == pytest.approx(0.1 * math.sqrt(2))
-    assert both.freedom == pytest.approx(4.0)
-    assert difference_of(exact, Quantity(high=1.0)) is None
-    assert difference_of(exact, Quantity(3.0)) == Quantity(2.0)
+    assert both.degrees_of_freedom == pytest.approx(4.0)
+    assert difference(Bound(limit=1.0), exact(1.0)) is None
+    assert difference(exact(3.0), exact(1.0)) == exact(2.0)
 
 
 def test_mean_over_replicas():
-    mean = mean_of([1.0, 2.0, 3.0])
+    mean = ReplicaMean.of([1.0, 2.0, 3.0]).estimate
     assert mean.value == 2.0
     assert mean.error == pytest.approx(1 / math.sqrt(3))
-    assert mean_of([]) is None
-    assert mean_of([5.0]) == Quantity(5.0)
+    with pytest.raises(InputError, match="at least one"):
+        ReplicaMean.of([])
+    assert ReplicaMean.of([5.0]).estimate == LinearEstimate(value=5.0)
 
 
 def test_a_fraction_is_not_said_to_be_below_zero():
-    wide = mean_of([0.0, 0.16])
+    wide = ReplicaMean.of([0.0, 0.16]).estimate
     assert wide.low < 0
     cut = wide.within(0, 1)
     assert (cut.value, cut.low, cut.high) == (wide.value, 0, min(wide.high, 1))
-    assert difference_of(Quantity(0.0), cut) == difference_of(Quantity(0.0), wide)
-    assert Quantity(0.3).within(0, 1) == Quantity(0.3)
+    assert difference(cut, exact(0.0)) == difference(wide, exact(0.0))
+    assert exact(0.3).within(0, 1).text == exact(0.3).text == "0.30"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from vitrion.dynamics.settings import MDSettings
 from vitrion.errors import InputError
 from vitrion.transport import analyze, arrhenius
 from vitrion.transport.makers import ConductivityMaker
-from vitrion.transport.replicas import combine_estimates
+from vitrion.uncertainty import combine_estimates
 
 FRICTION_TIME_FS = 50.0
 SETTINGS = MDSettings(

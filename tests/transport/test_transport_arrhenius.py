@@ -11,8 +11,7 @@ from vitrion import transport
 from vitrion.errors import InputError
 from vitrion.transport import ArrheniusPoint, Estimate, analyze, arrhenius, combine
 from vitrion.transport.constants import KB_EV_PER_K
-from vitrion.transport.hops import event_bound
-from vitrion.transport.replicas import combine_estimates
+from vitrion.uncertainty import combine_estimates, event_bound
 
 TEMPERATURES = np.array([500.0, 600.0, 700.0, 850.0, 1000.0])
 

@@ -14,6 +14,7 @@ from vitrion.amorphous.pair_distributions import (
     pair_distributions,
 )
 from vitrion.amorphous.speciation import Speciation, speciate
+from vitrion.uncertainty import ReplicaMean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.dynamics.trajectory import Trajectory
+
+DENSITY_BLOCKS = 4
+"""Blocks of the equilibration from which the error of the density is found."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +95,12 @@ def equilibrium_frames(trajectory: Trajectory, *, skip: float = 0.5) -> list[Str
 
 
 def mean_density(frames: Sequence[Structure]) -> tuple[float, float | None]:
-    """Return the mean density in g/cm3 and its standard error from four blocks of frames.
+    """Return the mean density in g/cm3 and its standard error from blocks of frames.
 
-    The error is None for fewer than eight frames.
+    The error is None for fewer than two frames a block.
     """
     densities = np.array([float(frame.density) for frame in frames])
-    if len(densities) < 8:
+    if len(densities) < 2 * DENSITY_BLOCKS:
         return float(densities.mean()), None
-    blocks = np.array([block.mean() for block in np.array_split(densities, 4)])
-    return float(densities.mean()), float(blocks.std(ddof=1) / 2)
+    blocks = [float(block.mean()) for block in np.array_split(densities, DENSITY_BLOCKS)]
+    return float(densities.mean()), ReplicaMean.of(blocks).error

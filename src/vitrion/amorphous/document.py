@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import BaseModel, Field
 
-from vitrion.amorphous.characterize import characterize, equilibrium_frames, mean_density
+from vitrion.amorphous.characterize import (
+    DENSITY_BLOCKS,
+    characterize,
+    equilibrium_frames,
+    mean_density,
+)
 from vitrion.amorphous.equilibration import MeltMemory, melt_memory
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.amorphous.order import AMORPHOUS_BELOW, SURE_VERDICT_ATOMS
@@ -19,6 +24,7 @@ from vitrion.chemistry.bonds import bare
 from vitrion.documents.base import VitrionDoc
 from vitrion.dynamics.document import TrajectoryReference
 from vitrion.dynamics.trajectory import Trajectory
+from vitrion.uncertainty import LinearEstimate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -173,6 +179,17 @@ class AmorphousDoc(VitrionDoc):
             **kwargs,
         )
         return document.model_copy(update={"remarks": [*document.remarks, *document.findings()]})
+
+    @property
+    def density_equilibrated(self) -> LinearEstimate | None:
+        """Density of the equilibrated glass in g/cm3 with its standard error."""
+        if self.density_equilibrated_g_per_cm3 is None:
+            return None
+        return LinearEstimate(
+            value=self.density_equilibrated_g_per_cm3,
+            error=self.density_error_g_per_cm3,
+            degrees_of_freedom=DENSITY_BLOCKS - 1,
+        )
 
     @property
     def crystallized(self) -> bool:

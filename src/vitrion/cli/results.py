@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from vitrion.flows.screen import Outcome
     from vitrion.polymorphs.document import PolymorphDoc, Stability
     from vitrion.report.material import MaterialReport
-    from vitrion.transport.result import Estimate, TransportResult
+    from vitrion.transport.result import TransportResult
+    from vitrion.uncertainty import Estimate
 
 Coordination = dict[str, dict[str, float]]
 
@@ -210,9 +211,9 @@ def _verdicts(document: ComparisonDoc | None) -> list[str]:
     if document is None:
         return []
     return [
-        f"The glass has the {claim.claim} {claim.figure.removesuffix('_eV').replace('_', ' ')}: "
+        f"The glass has the {claim.claim} {claim.quantity.removesuffix('_eV').replace('_', ' ')}: "
         f"{claim.verdict} ({claim.glass:.2f} against {claim.crystal:.2f}"
-        + (")" if claim.probability is None else f", p = {claim.probability:.2g})")
+        + (")" if claim.p_value is None else f", p = {claim.p_value:.2g})")
         for claim in document.claims
     ]
 

@@ -1,51 +1,39 @@
-"""Two landscapes side by side, and whether a glass is flatter than its crystal."""
+"""Tests of two site-energy landscapes: whether the glass is flatter than its crystal."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from scipy.stats import t
+from pydantic import BaseModel, Field
 
 from vitrion.errors import InputError
+from vitrion.uncertainty import Direction, LinearEstimate, Verdict, p_value, verdict
 
 if TYPE_CHECKING:
-    from vitrion.documents.landscape import SiteEnergyLandscapeDoc, Spread
-
-Verdict = Literal["supported", "contradicted", "undecided"]
-LEVEL = 0.95
+    from vitrion.documents.landscape import SiteEnergyLandscapeDoc
+    from vitrion.uncertainty import ReplicaMean
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A figure of the crystal and of the glass, and what it says of a claim.
+class LandscapeClaim(BaseModel):
+    """A quantity of both landscapes, and whether the glass is flatter or easier to fill by it."""
 
-    Attributes
-    ----------
-    figure : str
-        Field of the landscape.
-    claim : str
-        What is claimed of the glass: ``lower`` or ``higher``.
-    crystal, glass : float
-    error : float or None
-        Standard error of the difference.
-    probability : float or None
-        One-sided p value of the opposite: small where the claim is supported.
-    verdict : str
-        ``supported`` or ``contradicted`` at 95 %, else ``undecided``.
-    """
-
-    figure: str
-    claim: Literal["lower", "higher"]
-    crystal: float
-    glass: float
-    error: float | None
-    probability: float | None
-    verdict: Verdict
+    quantity: str = Field(description="Field of the landscape.")
+    claim: Direction = Field(description="What is claimed of the glass.")
+    crystal: float = Field(description="Value of the crystal in the unit of the field.")
+    glass: float = Field(description="Mean over the glasses.")
+    error: float | None = Field(None, description="Standard error of the difference.")
+    degrees_of_freedom: float | None = Field(
+        None, description="Of that standard error, by the rule of Welch and Satterthwaite."
+    )
+    p_value: float | None = Field(
+        None, description="One-sided p value against the claim: small if it is supported."
+    )
+    verdict: Verdict = Field(
+        description="At 95 %; undecided if the error does not allow a decision."
+    )
 
 
-FLATNESS: tuple[tuple[str, Literal["lower", "higher"]], ...] = (
+FLATNESS: tuple[tuple[str, Direction], ...] = (
     ("gap_eV", "lower"),
     ("median_gap_eV", "lower"),
     ("overlap", "higher"),
@@ -54,16 +42,16 @@ FLATNESS: tuple[tuple[str, Literal["lower", "higher"]], ...] = (
     ("insertion_energy_eV", "lower"),
     ("median_insertion_energy_eV", "lower"),
 )
-"""The figures in the order in which they say that a landscape is flat, then those of insertion."""
+"""The measures of flatness in the order of their weight, then the interstitial energies."""
 
 
 def compare_landscapes(
     crystal: SiteEnergyLandscapeDoc, glass: SiteEnergyLandscapeDoc
-) -> list[Claim]:
-    """Test on every figure that both have whether the glass is flatter and easier to fill.
+) -> list[LandscapeClaim]:
+    """Test by every quantity that both have whether the glass is flatter and easier to fill.
 
-    The replicas of the glass give the error; a crystal is one structure and taken as exact. The
-    test is Student's, one-sided, with as many degrees of freedom as replicas less one.
+    The replicas of the glass give the error; a single crystal is exact. The test is Student's,
+    one-sided, with the degrees of freedom of the difference.
 
     Raises
     ------
@@ -71,53 +59,34 @@ def compare_landscapes(
         If the two are of different mobile species.
     """
     if crystal.mobile_species != glass.mobile_species:
-        raise InputError("The two landscapes are of different mobile species.")
-    claims = []
-    for figure, claim in FLATNESS:
-        first: Spread | None = getattr(crystal, figure)
-        second: Spread | None = getattr(glass, figure)
-        if first is not None and second is not None:
-            claims.append(_test(figure, claim, first, second))
-    if crystal.density_barrier is not None and glass.density_barrier is not None:
-        a, b = crystal.density_barrier, glass.density_barrier
-        error = None
-        if a.error_eV is not None and b.error_eV is not None:
-            error = math.hypot(a.error_eV, b.error_eV)
-        difference = b.barrier_eV - a.barrier_eV
-        claims.append(
-            _judge("density_barrier", "lower", a.barrier_eV, b.barrier_eV, difference, error, 4)
+        raise InputError(
+            f"The landscapes are of different mobile species, {crystal.mobile_species} and "
+            f"{glass.mobile_species}: compare landscapes of one species."
         )
+    claims = []
+    for quantity, claim in FLATNESS:
+        first: ReplicaMean | None = getattr(crystal, quantity)
+        second: ReplicaMean | None = getattr(glass, quantity)
+        if first is not None and second is not None:
+            claims.append(_test(quantity, claim, first.estimate.or_exact, second.estimate))
+    if crystal.density_barrier is not None and glass.density_barrier is not None:
+        barriers = crystal.density_barrier.estimate, glass.density_barrier.estimate
+        claims.append(_test("density_barrier", "lower", *barriers))
     return claims
 
 
-def _test(figure: str, claim: Literal["lower", "higher"], first: Spread, second: Spread) -> Claim:
-    error = second.error
-    if error is not None and first.error is not None:
-        error = math.hypot(error, first.error)
-    difference = second.mean - first.mean
-    freedom = len(second.values) - 1
-    return _judge(figure, claim, first.mean, second.mean, difference, error, freedom)
-
-
-def _judge(
-    figure: str,
-    claim: Literal["lower", "higher"],
-    crystal: float,
-    glass: float,
-    difference: float,
-    error: float | None,
-    freedom: int,
-) -> Claim:
-    probability: float | None = None
-    verdict: Verdict = "undecided"
-    if error is not None and freedom > 0:
-        sign = -1.0 if claim == "lower" else 1.0
-        if error == 0.0:
-            probability = 0.5 if difference == 0 else float(sign * difference < 0)
-        else:
-            probability = float(t.sf(sign * difference / error, freedom))
-        if probability < 1 - LEVEL:
-            verdict = "supported"
-        elif probability > LEVEL:
-            verdict = "contradicted"
-    return Claim(figure, claim, crystal, glass, error, probability, verdict)
+def _test(
+    quantity: str, claim: Direction, crystal: LinearEstimate, glass: LinearEstimate
+) -> LandscapeClaim:
+    change = glass.minus(crystal)
+    probability = p_value(change, claim)
+    return LandscapeClaim(
+        quantity=quantity,
+        claim=claim,
+        crystal=crystal.value,
+        glass=glass.value,
+        error=change.error,
+        degrees_of_freedom=None if change.error is None else change.degrees_of_freedom,
+        p_value=probability,
+        verdict=verdict(probability),
+    )

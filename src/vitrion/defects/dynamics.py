@@ -96,7 +96,11 @@ def density_barrier(
     if len(values) == n_blocks:
         error = float(np.sqrt((n_blocks - 1) * np.var(values)))
     return DensityBarrier(
-        temperature_K=temperature_K, barrier_eV=min(seen), error_eV=error, axes_eV=axes
+        temperature_K=temperature_K,
+        barrier_eV=min(seen),
+        error_eV=error,
+        axes_eV=axes,
+        n_blocks=n_blocks,
     )
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.defects.statistics import between_replicas, overlap_probability
-from vitrion.documents.landscape import SiteEnergyLandscapeDoc, Spread
+from vitrion.defects.statistics import overlap_probability
+from vitrion.documents.landscape import SiteEnergyLandscapeDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.errors import InputError
+from vitrion.uncertainty import ReplicaMean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,9 +146,9 @@ def landscape(
         occupied_energies_eV=[o.tolist() for o in occupied],
         empty_energies_eV=[e.tolist() for e in empty],
         additivity_error_eV=float(np.sqrt(np.mean(np.square(residuals)))) if residuals else None,
-        gap_eV=spread([float(e.min() - o.max()) for o, e in both]),
-        median_gap_eV=spread([float(np.median(e) - np.median(o)) for o, e in both]),
-        overlap=spread([overlap_probability(o, e) for o, e in both]),
+        gap_eV=ReplicaMean.of([float(e.min() - o.max()) for o, e in both]),
+        median_gap_eV=ReplicaMean.of([float(np.median(e) - np.median(o)) for o, e in both]),
+        overlap=ReplicaMean.of([overlap_probability(o, e) for o, e in both]),
         insertion_energy_eV=_optional([float(e.min()) for e in insertion]),
         median_insertion_energy_eV=_optional([float(np.median(e)) for e in insertion]),
         removal_energies_eV=[r.tolist() for r in removal],
@@ -160,14 +161,8 @@ def landscape(
     )
 
 
-def spread(values: Sequence[float]) -> Spread:
-    """Return a figure of each replica with mean and standard error."""
-    mean, error = between_replicas(values)
-    return Spread(values=list(values), mean=mean, error=error)
-
-
-def _optional(values: Sequence[float]) -> Spread | None:
-    return spread(values) if values else None
+def _optional(values: Sequence[float]) -> ReplicaMean | None:
+    return ReplicaMean.of(values) if values else None
 
 
 def _expand(energies: dict[int, float], weights: dict[int, float]) -> NDArray[np.float64]:

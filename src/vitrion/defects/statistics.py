@@ -126,15 +126,6 @@ def overlap_probability(lower_eV: ArrayLike, upper_eV: ArrayLike) -> float:
     return float((above + 0.5 * ties).sum() / (len(lower) * len(upper)))
 
 
-def between_replicas(values: ArrayLike) -> tuple[float, float | None]:
-    """Return the mean over replicas and its standard error; None where there is one replica."""
-    values = np.asarray(values, dtype=float)
-    if not len(values):
-        raise InputError("A mean needs at least one replica.")
-    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else None
-    return float(values.mean()), None if error is None else float(error)
-
-
 def _weighted(
     energies: ArrayLike, weights: ArrayLike | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
-from vitrion.defects.compare import compare_landscapes
+from vitrion.defects.compare import LandscapeClaim, compare_landscapes
 from vitrion.documents.base import VitrionDoc
 from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.errors import InputError
 from vitrion.transport.arrhenius_fit import arrhenius
-from vitrion.transport.result import Estimate
+from vitrion.uncertainty import Bound, Estimate, ratio
 
 if TYPE_CHECKING:
     from typing import Self
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from vitrion.documents.landscape import SiteEnergyLandscapeDoc
     from vitrion.transport.result import TransportResult
 
-Quantity = Literal["Einstein", "Nernst-Einstein"]
-Conductivity = tuple[Estimate | None, float | None]
+Formula = Literal["Einstein", "Nernst-Einstein"]
 
 
 class ConductivityRatio(BaseModel):
@@ -30,7 +29,7 @@ class ConductivityRatio(BaseModel):
     temperature_K: float = Field(description="Temperature in K.")
     extrapolated: bool = Field(description="Whether the dynamics were run at other temperatures.")
     ratio: Estimate | None = Field(None, description="Conductivity of the glass over the crystal.")
-    quantity: Literal["Einstein", "Nernst-Einstein"] | None = Field(
+    quantity: Formula | None = Field(
         None,
         description="Which conductivity of both is divided: Einstein's where it is the headline of "
         "both, else that of Nernst and Einstein.",
@@ -39,22 +38,6 @@ class ConductivityRatio(BaseModel):
         None,
         description="What the ratio exceeds with 90 % probability, where the crystal has but an "
         "upper bound: lower 95 % bound of the glass over the upper 95 % bound of the crystal.",
-    )
-
-
-class LandscapeClaim(BaseModel):
-    """A figure of both landscapes, and whether the glass is flatter or easier to fill by it."""
-
-    figure: str = Field(description="Field of the landscape.")
-    claim: Literal["lower", "higher"] = Field(description="What is claimed of the glass.")
-    crystal: float = Field(description="Value of the crystal in the unit of the field.")
-    glass: float = Field(description="Mean over the glasses.")
-    error: float | None = Field(None, description="Standard error of the difference.")
-    probability: float | None = Field(
-        None, description="One-sided p value of the opposite: small where the claim is supported."
-    )
-    verdict: Literal["supported", "contradicted", "undecided"] = Field(
-        description="At 95 %; undecided where the error does not allow more."
     )
 
 
@@ -133,21 +116,21 @@ def conductivity_ratios(
     if crystal is None or glass is None:
         return []
     how, first, second = alike_at_300K(crystal, glass)
-    ratios = [_ratio(300.0, how, first, second[0], True)]
+    ratios = [_ratio(300.0, how, first, second, extrapolated=True)]
     measured = {result.temperature_K: result for result in crystal.results}
     for result in glass.results:
         found = measured.get(result.temperature_K)
         if found is not None:
             both = found.headline == result.headline == "Einstein"
             how = "Einstein" if both else "Nernst-Einstein"
-            pair = (_conductivity(found, how), found.conductivity_bound_mS_cm)
-            ratios.append(_ratio(result.temperature_K, how, pair, _conductivity(result, how)))
+            pair = _conductivity(found, how), _conductivity(result, how)
+            ratios.append(_ratio(result.temperature_K, how, *pair))
     return ratios
 
 
 def alike_at_300K(
     first: ConductivityDoc, second: ConductivityDoc
-) -> tuple[Quantity, Conductivity, Conductivity]:
+) -> tuple[Formula, Estimate | Bound | None, Estimate | Bound | None]:
     """Return conductivities at 300 K that may be compared, and which they are.
 
     Returns
@@ -159,46 +142,47 @@ def alike_at_300K(
     """
     fits = [document.arrhenius for document in (first, second)]
     both = all(fit is not None and fit.quantity == "collective" for fit in fits)
-    how: Quantity = "Einstein" if both else "Nernst-Einstein"
+    how: Formula = "Einstein" if both else "Nernst-Einstein"
     return how, _at_300K(first, how), _at_300K(second, how)
 
 
-def _conductivity(result: TransportResult, how: Quantity) -> Estimate | None:
+def _conductivity(result: TransportResult, how: Formula) -> Estimate | Bound | None:
+    found = result.conductivity_nernst_einstein
     if how == "Einstein":
-        return result.conductivity_einstein
-    return result.conductivity_nernst_einstein
+        found = result.conductivity_einstein
+    bound = result.conductivity_bound_mS_cm
+    return found or (None if bound is None else Bound(limit=bound))
 
 
-def _at_300K(document: ConductivityDoc, how: Quantity) -> Conductivity:
-    """Return a conductivity at 300 K and its bound, fitted again where the document has another."""
+def _at_300K(document: ConductivityDoc, how: Formula) -> Estimate | Bound | None:
+    """Return a conductivity at 300 K or its bound, fitted again where the document has another."""
     fit = document.arrhenius
     if fit is not None and fit.quantity == "collective" and how == "Nernst-Einstein":
         excluded = {point.temperature_K for point in fit.points if point.excluded}
         kept = [found for found in document.results if found.temperature_K not in excluded]
         if kept:
             fit = arrhenius(kept, quantity="self")
-            return fit.conductivity_300K, fit.conductivity_bound_300K
-    return document.conductivity_300K, document.conductivity_bound_300K
+            bound = fit.conductivity_bound_300K
+            return fit.conductivity_300K or (None if bound is None else Bound(limit=bound))
+    return document.sigma_300K_or_bound
 
 
 def _ratio(
     temperature_K: float,
-    how: Quantity,
-    crystal: tuple[Estimate | None, float | None],
-    glass: Estimate | None,
+    how: Formula,
+    crystal: Estimate | Bound | None,
+    glass: Estimate | Bound | None,
+    *,
     extrapolated: bool = False,
 ) -> ConductivityRatio:
-    value, bound = crystal
-    ratio = lower = None
-    if glass is not None and value is not None:
-        ratio = glass.over(value)
-    elif glass is not None and bound:
-        lower = glass.interval(0.90)[0] / bound
+    found = ratio(glass, crystal)
+    value = found if isinstance(found, Estimate) else None
+    lower = found.low if isinstance(found, Bound) else None
     return ConductivityRatio(
         temperature_K=temperature_K,
         extrapolated=extrapolated,
-        ratio=ratio,
-        quantity=None if ratio is None and lower is None else how,
+        ratio=value,
+        quantity=None if value is None and lower is None else how,
         lower_bound=lower,
     )
 
@@ -208,4 +192,4 @@ def _claims(
 ) -> list[LandscapeClaim]:
     if crystal is None or glass is None:
         return []
-    return [LandscapeClaim(**vars(claim)) for claim in compare_landscapes(crystal, glass)]
+    return compare_landscapes(crystal, glass)

@@ -11,7 +11,8 @@ from vitrion.dynamics.document import TrajectoryReference
 from vitrion.transport.arrhenius_fit import ArrheniusResult, arrhenius
 from vitrion.transport.precision import Plan
 from vitrion.transport.replicas import combine
-from vitrion.transport.result import Estimate, TransportResult
+from vitrion.transport.result import TransportResult
+from vitrion.uncertainty import Bound, Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,6 +70,12 @@ class ConductivityDoc(VitrionDoc):
         description="What a reader must know of the structures, such as glasses left out because "
         "they crystallized.",
     )
+
+    @property
+    def sigma_300K_or_bound(self) -> Estimate | Bound | None:
+        """The conductivity at 300 K in mS/cm, its upper bound, or None."""
+        bound = self.conductivity_bound_300K
+        return self.conductivity_300K or (None if bound is None else Bound(limit=bound))
 
     @classmethod
     def from_results(

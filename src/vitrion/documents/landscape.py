@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from vitrion.documents.base import VitrionDoc
 from vitrion.documents.energies import BarrierNetwork
+from vitrion.uncertainty import LinearEstimate, ReplicaMean
 
 
 class DensityBarrier(BaseModel):
@@ -19,14 +20,14 @@ class DensityBarrier(BaseModel):
     axes_eV: list[float | None] = Field(
         description="Bottleneck along each axis in eV; None where no path was seen."
     )
+    n_blocks: int = Field(5, description="Blocks of time that the error comes from.")
 
-
-class Spread(BaseModel):
-    """A figure of each replica, and their mean."""
-
-    values: list[float] = Field(description="One for each replica.")
-    mean: float = Field(description="Mean over replicas.")
-    error: float | None = Field(None, description="Standard error; None for one replica.")
+    @property
+    def estimate(self) -> LinearEstimate:
+        """The barrier with its standard error in eV."""
+        return LinearEstimate(
+            value=self.barrier_eV, error=self.error_eV, degrees_of_freedom=self.n_blocks - 1
+        )
 
 
 class SiteEnergyLandscapeDoc(VitrionDoc):
@@ -57,21 +58,21 @@ class SiteEnergyLandscapeDoc(VitrionDoc):
         description="Root mean square in eV of the pair energies that the site energies leave "
         "unexplained: the interaction of ion and vacancy.",
     )
-    gap_eV: Spread = Field(description="Lowest empty less highest occupied energy, eV.")
-    median_gap_eV: Spread = Field(description="Median empty less median occupied energy, eV.")
-    overlap: Spread = Field(
+    gap_eV: ReplicaMean = Field(description="Lowest empty less highest occupied energy, eV.")
+    median_gap_eV: ReplicaMean = Field(description="Median empty less median occupied energy, eV.")
+    overlap: ReplicaMean = Field(
         description="Chance that an empty site lies below an occupied one, 0 to 1."
     )
-    insertion_energy_eV: Spread | None = Field(
+    insertion_energy_eV: ReplicaMean | None = Field(
         None, description="Lowest insertion energy at 0 V, above the annealed host, in eV."
     )
-    median_insertion_energy_eV: Spread | None = Field(
+    median_insertion_energy_eV: ReplicaMean | None = Field(
         None, description="Median insertion energy at 0 V, above the annealed host, in eV."
     )
     removal_energies_eV: list[list[float]] = Field(
         default_factory=list, description="Vacancy energies in eV, by replica."
     )
-    removal_spread_eV: Spread | None = Field(
+    removal_spread_eV: ReplicaMean | None = Field(
         None,
         description="Standard deviation of the removal energies in eV; zero for a crystal with "
         "one kind of site, so never to be read alone.",
@@ -82,11 +83,11 @@ class SiteEnergyLandscapeDoc(VitrionDoc):
     networks: list[BarrierNetwork] = Field(
         default_factory=list, description="Barriers between neighboring sites."
     )
-    percolating_barrier_eV: Spread | None = Field(
+    percolating_barrier_eV: ReplicaMean | None = Field(
         None,
         description="Percolating barrier of the hops in one direction, in eV; an upper bound where "
         "hops did not relax.",
     )
-    percolating_percentile: Spread | None = Field(
+    percolating_percentile: ReplicaMean | None = Field(
         None, description="Percentage of saddle points up to the percolating one."
     )

@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING, Literal
 
 from vitrion.documents.comparison import alike_at_300K
 from vitrion.report.published import published_for
-from vitrion.report.quantity import Quantity, difference_of, mean_of, number, ratio_of
+from vitrion.uncertainty import (
+    Bound,
+    Estimate,
+    LinearEstimate,
+    ReplicaMean,
+    Uncertain,
+    difference,
+    number,
+    ratio,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from vitrion.documents.energies import EnergyDistribution
-    from vitrion.documents.landscape import Spread
     from vitrion.report.material import MaterialReport
-    from vitrion.transport.result import Estimate
 
 SIGMA = "conductivity at 300 K"
 ACTIVATION = "activation energy"
@@ -31,9 +38,9 @@ class ComparisonRow:
     Attributes
     ----------
     name, unit : str
-    first, second : Quantity or None
+    first, second : Estimate, LinearEstimate, Bound or None
         None where the material does not have it.
-    change : Quantity or None
+    change : Estimate, LinearEstimate, Bound or None
         The second over the first, or less the first, as `change_kind` says.
     change_kind : str
         ``ratio`` or ``difference``.
@@ -43,9 +50,9 @@ class ComparisonRow:
 
     name: str
     unit: str
-    first: Quantity | None
-    second: Quantity | None
-    change: Quantity | None
+    first: Uncertain | None
+    second: Uncertain | None
+    change: Uncertain | None
     change_kind: Literal["ratio", "difference"]
     paper: str = ""
 
@@ -62,11 +69,10 @@ class ComparisonRow:
         if self.change_kind == "difference":
             sign = "+" if (self.change.value or 0) > 0 else ""
             return sign + self.change.text
-        if self.change.value is not None:
-            return f"x {self.change.text}"
-        if self.change.low is not None:
-            return f"at least x {number(self.change.low)}"
-        return "-" if self.change.high is None else f"at most x {number(self.change.high)}"
+        if isinstance(self.change, Bound):
+            word = "least" if self.change.side == "lower" else "most"
+            return f"at {word} x {number(self.change.limit)}"
+        return f"x {self.change.text}"
 
     def cells(self) -> tuple[str, str, str, str, str]:
         """Return name with unit, both figures, the change and the paper's, as text."""
@@ -93,48 +99,38 @@ def compare(a: MaterialReport, b: MaterialReport) -> list[ComparisonRow]:
     for name, unit, find in FIGURES:
         first, second = find(a), find(b)
         kind: Literal["ratio", "difference"] = "ratio" if name == SIGMA else "difference"
-        change = conductivity_ratio(a, b) if name == SIGMA else difference_of(first, second)
+        change = conductivity_ratio(a, b) if name == SIGMA else difference(second, first)
         if name == ENERGY and a.potentials != b.potentials:  # their zeros of energy differ
             change = None
         rows.append(ComparisonRow(name, unit, first, second, change, kind, papers.get(name, "")))
     return [row for row in rows if row.first is not None or row.second is not None]
 
 
-def figures_of(report: MaterialReport) -> list[tuple[str, str, Quantity]]:
+def figures_of(report: MaterialReport) -> list[tuple[str, str, Uncertain]]:
     """Return name, unit and value of every figure that one material has."""
     found = [(name, unit, find(report)) for name, unit, find in FIGURES]
     return [(name, unit, quantity) for name, unit, quantity in found if quantity is not None]
 
 
-def conductivity_ratio(a: MaterialReport, b: MaterialReport) -> Quantity | None:
+def conductivity_ratio(a: MaterialReport, b: MaterialReport) -> Estimate | Bound | None:
     """Return the conductivity at 300 K of the second over that of the first, like by like."""
     if a.conductivity is None or b.conductivity is None:
         return None
-    _, (first, first_bound), (second, second_bound) = alike_at_300K(a.conductivity, b.conductivity)
-    return ratio_of(first, second, first_bound, second_bound)
+    _, first, second = alike_at_300K(a.conductivity, b.conductivity)
+    return ratio(second, first)
 
 
-def conductivity_300K(report: MaterialReport) -> Quantity | None:
+def conductivity_300K(report: MaterialReport) -> Estimate | Bound | None:
     """Return the conductivity in mS/cm at 300 K, or its bound."""
-    estimate, bound = _conductivity(report)
-    if estimate is not None:
-        return Quantity.from_estimate(estimate)
-    return None if bound is None else Quantity(high=bound)
+    return None if report.conductivity is None else report.conductivity.sigma_300K_or_bound
 
 
-def activation_energy(report: MaterialReport) -> Quantity | None:
+def activation_energy(report: MaterialReport) -> LinearEstimate | None:
     """Return the activation energy in eV."""
     document = report.conductivity
     if document is None or document.arrhenius is None or document.arrhenius.fit is None:
         return None
-    return Quantity.barrier_of(document.arrhenius.fit)
-
-
-def _conductivity(report: MaterialReport) -> tuple[Estimate | None, float | None]:
-    document = report.conductivity
-    if document is None:
-        return None, None
-    return document.conductivity_300K, document.conductivity_bound_300K
+    return document.arrhenius.fit.activation_energy
 
 
 def _paper_column(a: MaterialReport, b: MaterialReport) -> dict[str, str]:
@@ -151,57 +147,72 @@ def _paper_column(a: MaterialReport, b: MaterialReport) -> dict[str, str]:
     }
 
 
-def _of_landscape(field: str) -> Callable[[MaterialReport], Quantity | None]:
-    def find(report: MaterialReport) -> Quantity | None:
-        spread: Spread | None = getattr(report.landscape, field, None)
-        return None if spread is None else Quantity.from_spread(spread)
+def _of_landscape(field: str) -> Callable[[MaterialReport], LinearEstimate | None]:
+    def find(report: MaterialReport) -> LinearEstimate | None:
+        mean: ReplicaMean | None = getattr(report.landscape, field, None)
+        return None if mean is None else _of_phase(mean.estimate, report)
 
     return find
 
 
-def _overlap(report: MaterialReport) -> Quantity | None:
+def _overlap(report: MaterialReport) -> LinearEstimate | None:
     fraction = _of_landscape("overlap")(report)
     return None if fraction is None else fraction.within(0, 1)
 
 
 def _of_defects(
     kind: str, figure: str, *, with_reservoir: bool = False
-) -> Callable[[MaterialReport], Quantity | None]:
-    def find(report: MaterialReport) -> Quantity | None:
+) -> Callable[[MaterialReport], Uncertain | None]:
+    def find(report: MaterialReport) -> Uncertain | None:
         found: list[EnergyDistribution] = [
             getattr(document, kind)
             for document in report.defects
             if getattr(document, kind) is not None and (document.reservoir or not with_reservoir)
         ]
-        return mean_of([getattr(distribution, figure) for distribution in found])
+        return _mean([getattr(distribution, figure) for distribution in found], report)
 
     return find
 
 
-def _lowest_insertion(report: MaterialReport) -> Quantity | None:
+def _lowest_insertion(report: MaterialReport) -> Uncertain | None:
     # The landscape counts from the annealed host, which a bare insertion does not.
     from_landscape = _of_landscape("insertion_energy_eV")(report)
     return from_landscape or _of_defects("insertion", "minimum_eV", with_reservoir=True)(report)
 
 
-def _density(report: MaterialReport) -> Quantity | None:
+def _density(report: MaterialReport) -> Uncertain | None:
     if report.sound_glasses and report.phase == "amorphous":
-        return mean_of([glass.density_relaxed_g_per_cm3 for glass in report.sound_glasses])
+        return _mean([glass.density_relaxed_g_per_cm3 for glass in report.sound_glasses], report)
     if report.best_crystal is not None:
-        return Quantity(report.best_crystal.density_g_per_cm3)
+        return _exact(report.best_crystal.density_g_per_cm3)
     document = report.conductivity
-    return None if document is None or document.density is None else Quantity(document.density)
+    found = [] if document is None or document.density is None else [document.density]
+    return _mean(found, report)
 
 
-def _energy(report: MaterialReport) -> Quantity | None:
+def _energy(report: MaterialReport) -> Uncertain | None:
     if report.best_crystal is not None:
-        return Quantity(report.best_crystal.energy_per_atom_eV)
+        return _exact(report.best_crystal.energy_per_atom_eV)
     glasses = report.sound_glasses if report.phase == "amorphous" else ()
     energies = [glass.energy_eV_per_atom for glass in glasses]
-    return mean_of([energy for energy in energies if energy is not None])
+    return _mean([energy for energy in energies if energy is not None], report)
 
 
-FIGURES: tuple[tuple[str, str, Callable[[MaterialReport], Quantity | None]], ...] = (
+def _mean(values: Sequence[float], report: MaterialReport) -> LinearEstimate | None:
+    """Return the mean over replicas; None without any."""
+    return _of_phase(ReplicaMean.of(values).estimate, report) if values else None
+
+
+def _of_phase(found: LinearEstimate, report: MaterialReport) -> LinearEstimate:
+    """Return an estimate; that of a single crystal is exact, that of a single glass is not."""
+    return found.or_exact if report.phase == "crystalline" else found
+
+
+def _exact(value: float) -> LinearEstimate:
+    return LinearEstimate(value=value, error=0.0)
+
+
+FIGURES: tuple[tuple[str, str, Callable[[MaterialReport], Uncertain | None]], ...] = (
     (SIGMA, "mS/cm", conductivity_300K),
     (ACTIVATION, "eV", activation_energy),
     ("Frenkel pair energy, mean", "eV", _of_defects("frenkel", "mean_eV")),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from vitrion.report.comparison import ComparisonRow
     from vitrion.report.material import MaterialReport
-    from vitrion.report.quantity import Quantity
+    from vitrion.uncertainty import Bound, Estimate
 
 Row = list[Cell | str]
 
@@ -86,7 +86,7 @@ def _compared(row: ComparisonRow) -> Row:
     ]
 
 
-def _sigma_card(name: str, sigma: Quantity, notes: Sequence[str], color: str) -> Card:
+def _sigma_card(name: str, sigma: Estimate | Bound, notes: Sequence[str], color: str) -> Card:
     value, _, rest = sigma.text.partition(" (")
     told = "conductivity at 300 K"
     if sigma.value is None:
@@ -95,7 +95,7 @@ def _sigma_card(name: str, sigma: Quantity, notes: Sequence[str], color: str) ->
     return Card(name, value, "mS/cm", (told, *interval, *notes), color)
 
 
-def _ratio_card(names: str, ratio: Quantity) -> Card:
+def _ratio_card(names: str, ratio: Estimate | Bound) -> Card:
     value, _, rest = ratio.text.partition(" (")
     told = "ratio of the conductivities at 300 K"
     if ratio.value is None:

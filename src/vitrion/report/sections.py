@@ -14,10 +14,10 @@ from vitrion.report.figures.glass import pair_figure, speciation_figure
 from vitrion.report.figures.landscape import landscapes_of
 from vitrion.report.figures.search import candidate_figure
 from vitrion.report.figures.transport import arrhenius_figure, msd_figure, spatial_figure
-from vitrion.report.quantity import Quantity
 from vitrion.report.tables import Cell, Table, make_table, measured, quantified
 from vitrion.report.typeset import screw
 from vitrion.transport.constants import ROOM_K
+from vitrion.uncertainty import Bound
 
 if TYPE_CHECKING:
     from vitrion.amorphous.document import AmorphousDoc
@@ -104,15 +104,14 @@ def _transport_row(report: MaterialReport, result: TransportResult) -> Row:
         (result.conductivity, result.conductivity_bound_mS_cm),
     )
     values = [
-        Quantity.from_estimate(estimate) if estimate else Quantity(high=bound)
-        for estimate, bound in estimates
+        estimate or (None if bound is None else Bound(limit=bound)) for estimate, bound in estimates
     ]
     return [
         Cell(report.name, is_formula=True),
         measured(result.temperature_K, ".0f"),
         *(quantified(value) for value in values),
         result.headline if result.conductivity else "upper bound",
-        quantified(None if haven is None else Quantity.from_estimate(haven)),
+        quantified(haven),
         measured(result.hops.n_hops, "d"),
         measured(result.duration_ps, ""),
         measured(result.n_replicas, "d"),
@@ -157,21 +156,13 @@ def _glass_row(name: str, glass: AmorphousDoc) -> Row:
     return [
         Cell(name, is_formula=True),
         "amorphous" if glass.is_amorphous else "not amorphous",
-        quantified(_density(glass)),
+        quantified(glass.density_equilibrated),
         measured(glass.density_relaxed_g_per_cm3),
         measured(glass.order_overlap),
         measured(glass.quench_rate_K_per_ps, ""),
         measured(glass.energy_eV_per_atom, ".3f"),
         Cell(", ".join(words) or "-", is_formula=True),
     ]
-
-
-def _density(glass: AmorphousDoc) -> Quantity | None:
-    if glass.density_equilibrated_g_per_cm3 is None:
-        return None
-    return Quantity.from_error(
-        glass.density_equilibrated_g_per_cm3, glass.density_error_g_per_cm3, 3
-    )
 
 
 def _shell_rows(glasses: Sequence[AmorphousDoc]) -> list[Row]:
@@ -271,14 +262,14 @@ def _flatness(crystal: MaterialReport, glass: MaterialReport) -> Table:
     assert glass.landscape is not None
     rows: list[Row] = []
     for claim in compare_landscapes(crystal.landscape, glass.landscape):
-        name = claim.figure.removesuffix("_eV").replace("_", " ")
+        name = claim.quantity.removesuffix("_eV").replace("_", " ")
         rows.append(
             [
-                f"{name} (eV)" if claim.figure.endswith(("_eV", "barrier")) else name,
+                f"{name} (eV)" if claim.quantity.endswith(("_eV", "barrier")) else name,
                 measured(claim.crystal, ".3f"),
                 measured(claim.glass, ".3f"),
                 measured(claim.error, ".3f"),
-                measured(claim.probability, ""),
+                measured(claim.p_value, ""),
                 f"{claim.claim} in the glass: {claim.verdict}",
             ]
         )

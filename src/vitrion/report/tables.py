@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vitrion.report.quantity import number
+from vitrion.uncertainty import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from vitrion.report.quantity import Quantity
+    from vitrion.uncertainty import Uncertain
 
 
 MISSING = "-"
@@ -69,7 +69,7 @@ def measured(value: float | None, form: str = ".2f", prefix: str = "") -> Cell:
     return Cell(prefix + (f"{value:{form}}" if form else number(value)), value)
 
 
-def quantified(quantity: Quantity | None) -> Cell:
+def quantified(quantity: Uncertain | None) -> Cell:
     """Make a cell of a figure with its interval."""
     if quantity is None:
         return Cell(MISSING)

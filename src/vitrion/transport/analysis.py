@@ -21,7 +21,7 @@ from vitrion.transport.density import density_map, percolation_barriers
 from vitrion.transport.diffusivity import Diffusivities, estimate_diffusivities
 from vitrion.transport.displacements import Displacements, Tracker
 from vitrion.transport.framework import framework_motion
-from vitrion.transport.hops import Stays, event_bound, find_stays
+from vitrion.transport.hops import Stays, find_stays
 from vitrion.transport.io import open_frames
 from vitrion.transport.jumps import jump_network
 from vitrion.transport.msd import MeanSquares, mean_squares, non_gaussian_parameter
@@ -35,6 +35,7 @@ from vitrion.transport.result import (
     TransportResult,
 )
 from vitrion.transport.vanhove import van_hove
+from vitrion.uncertainty import event_bound
 
 SPEED_FRAMES = 200
 SPEED_LIMIT = 2.0

@@ -13,15 +13,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import Field
-from scipy.stats import chi2, t
+from scipy.stats import chi2
 
 from vitrion.errors import InputError
 from vitrion.transport.censored import capped, with_hops
 from vitrion.transport.constants import KB_EV_PER_K, NERNST_EINSTEIN, ROOM_K
-from vitrion.transport.hops import event_bound
-from vitrion.transport.result import Estimate, TransportResult
-from vitrion.transport.schema import Interval, Model
+from vitrion.transport.result import TransportResult
+from vitrion.transport.schema import Model
 from vitrion.transport.vtf import VTFComparison, compare_vtf
+from vitrion.uncertainty import (
+    Estimate,
+    Interval,
+    LinearEstimate,
+    event_bound,
+    student_tail,
+    welch_satterthwaite,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +86,15 @@ class LinearFit(Model):
         """Standard error of Ea in eV."""
         return math.sqrt(self.covariance[1][1])
 
+    @property
+    def activation_energy(self) -> LinearEstimate:
+        """Activation energy in eV with its standard error."""
+        return LinearEstimate(
+            value=self.activation_energy_eV,
+            error=self.activation_energy_error_eV,
+            degrees_of_freedom=self.degrees_of_freedom,
+        )
+
     def capped(self, degrees_of_freedom: float) -> float:
         """Return degrees of freedom, at most those of the scatter where it sets the error."""
         scatter = self.scatter_degrees_of_freedom
@@ -110,11 +126,7 @@ class ArrheniusResult(Model):
 
     def activation_energy_interval(self, level: float = 0.95) -> Interval | None:
         """Return the central interval of Ea in eV."""
-        if self.fit is None:
-            return None
-        quantile = float(t.ppf(0.5 + level / 2, self.fit.degrees_of_freedom))
-        half = quantile * self.fit.activation_energy_error_eV
-        return self.fit.activation_energy_eV - half, self.fit.activation_energy_eV + half
+        return None if self.fit is None else self.fit.activation_energy.interval(level)
 
     def diffusivity(self, temperature_K: float) -> Estimate | None:
         """Return D in cm2/s with its predictive interval, or None where the fit is refused."""
@@ -264,6 +276,10 @@ def _errors(points: Sequence[ArrheniusPoint]) -> np.ndarray:
     return np.array([p.diffusivity.relative_error for p in points if p.diffusivity])
 
 
+def _freedoms(points: Sequence[ArrheniusPoint]) -> list[float]:
+    return [p.diffusivity.degrees_of_freedom for p in points if p.diffusivity]
+
+
 def _operator(points: Sequence[ArrheniusPoint]) -> np.ndarray:
     """Return the matrix (2, n) that maps the values of ln D to (ln D0, Ea)."""
     return _weighted_inverse(_design(points), _errors(points))
@@ -295,9 +311,7 @@ def extrapolation_weights(
 def _satterthwaite(x: np.ndarray, points: Sequence[ArrheniusPoint]) -> float:
     """Effective degrees of freedom of the combination ``x . (ln D0, Ea)``."""
     parts = (x @ _operator(points) * _errors(points)) ** 2
-    dof = np.array([p.diffusivity.degrees_of_freedom for p in points if p.diffusivity])
-    spread = float(np.sum(parts**2 / dof))
-    return float(parts.sum() ** 2 / spread) if spread > 0.0 else math.inf
+    return welch_satterthwaite(parts, _freedoms(points))
 
 
 def _fit_line(
@@ -352,11 +366,8 @@ def _curvature_refusal(
     design = np.column_stack([np.ones_like(x), x, x**2])
     operator = _weighted_inverse(design, errors)
     parts = (operator[2] * errors) ** 2
-    dof = np.array([p.diffusivity.degrees_of_freedom for p in points if p.diffusivity])
-    spread = float(np.sum(parts**2 / dof))
-    effective = parts.sum() ** 2 / spread if spread > 0.0 else math.inf
     score = abs(operator[2] @ y) / math.sqrt(parts.sum())
-    if 2.0 * t.sf(score, effective) < SIGNIFICANCE:
+    if 2.0 * student_tail(score, welch_satterthwaite(parts, _freedoms(points))) < SIGNIFICANCE:
         return (
             "ln D against 1/T is curved beyond chance, so one activation energy does not describe "
             "it: look for a transition, and fit each side by itself."

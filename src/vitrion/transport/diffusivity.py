@@ -8,8 +8,8 @@ import numpy as np
 from scipy.fft import dst
 from scipy.special import digamma, polygamma
 
-from vitrion.transport.result import Estimate
 from vitrion.transport.spectrum import MAX_MODES, MIN_MODES, ModeFit, choose_modes, mode_frequencies
+from vitrion.uncertainty import Estimate, welch_satterthwaite
 
 IONS_AT_ONCE = 16
 
@@ -165,16 +165,15 @@ def _concert(amplitudes: np.ndarray, power: np.ndarray) -> float:
 def _self_estimate(value: float, relative_variance: float, n_ions: int, excess: float) -> Estimate:
     """Return an estimate of which the part `excess` of the variance was found from the ions.
 
-    The rest, that of Brownian paths, is known, so the degrees of freedom are those of Welch and
-    Satterthwaite (Biometrics Bulletin 2, 110, 1946) for a sum of the two.
+    The rest, the variance of Brownian paths, is known.
     """
     if value <= 0.0:
         return Estimate(value=0.0, relative_error=float("inf"), degrees_of_freedom=float("inf"))
-    freedom = max(n_ions - 1, 1) * (relative_variance / excess) ** 2 if excess > 0.0 else np.inf
+    parts = (excess, max(relative_variance - excess, 0.0))
     return Estimate(
         value=value,
         relative_error=float(np.sqrt(relative_variance)),
-        degrees_of_freedom=float(freedom),
+        degrees_of_freedom=welch_satterthwaite(parts, (max(n_ions - 1, 1), np.inf)),
     )
 
 

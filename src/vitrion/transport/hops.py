@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
 
 from vitrion.transport.constants import NOMINAL_HOP_A
 
@@ -107,8 +106,3 @@ def find_stays(positions: np.ndarray, threshold_A: float = NOMINAL_HOP_A / 2) ->
 
 def _is_far(step: np.ndarray, threshold: float) -> np.ndarray:
     return np.einsum("ia,ia->i", step, step) > threshold**2
-
-
-def event_bound(n_events: int, level: float = 0.95) -> float:
-    """Return the upper bound of a Poisson mean after `n_events`; 3.0 for none at 95 %."""
-    return float(chi2.ppf(level, 2 * (n_events + 1)) / 2)

@@ -15,7 +15,8 @@ from vitrion.transport.schema import Model
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from vitrion.transport.result import Estimate, TransportResult
+    from vitrion.transport.result import TransportResult
+    from vitrion.uncertainty import Estimate
 
 Goal = Literal["each", "300K"]
 

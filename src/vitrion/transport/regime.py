@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import t
 
 from vitrion.transport.result import Regime
+from vitrion.uncertainty import student_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vitrion.transport.msd import MeanSquares
-    from vitrion.transport.result import Estimate, TransportResult
+    from vitrion.transport.result import TransportResult
+    from vitrion.uncertainty import Estimate
 
 WINDOW = 4
 """An exponent compares the growth of the MSD over two lag windows, each this factor wide: wide ones
@@ -170,7 +171,7 @@ def _judge(
             **table,
         )
     last = judged[-1]
-    quantile = t.ppf(0.5 + LEVEL / 2, max(degrees_of_freedom, 1))
+    quantile = student_quantile(0.5 + LEVEL / 2, max(degrees_of_freedom, 1))
     fine = np.abs(exponents - 1.0) <= TOLERANCE + quantile * errors
     first = last + 1
     while first > 0 and fine[first - 1]:

@@ -6,29 +6,24 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import ndtr
-from scipy.stats import norm
 
 from vitrion.errors import InputError
 from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S
-from vitrion.transport.hops import event_bound
 from vitrion.transport.regime import joint_regime
 from vitrion.transport.result import (
     ESTIMATES,
-    Estimate,
     Hops,
     MSDCurve,
     NonGaussian,
     TransportResult,
 )
 from vitrion.transport.vanhove import VanHove
+from vitrion.uncertainty import combine_estimates, event_bound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GLASS_SPREAD = 0.5
-"""Scale of the half-Cauchy prior of the spread of ln D between glasses of one composition."""
+    from vitrion.uncertainty import Estimate
 
 
 def combine(
@@ -149,97 +144,6 @@ def _combined(
     return combine_estimates(
         [value for value, _ in known], hierarchical=hierarchical, systems=[of for _, of in known]
     )
-
-
-def combine_estimates(
-    values: Sequence[Estimate], *, hierarchical: bool, systems: Sequence[int] | None = None
-) -> Estimate:
-    """Combine independent estimates of one quantity, or of one that varies between systems.
-
-    Parameters
-    ----------
-    values : sequence of Estimate
-        From independent runs.
-    hierarchical : bool
-        Whether the true values differ between systems.
-    systems : sequence of int or None
-        Which system each estimate is of; those of one are combined first. None: each is of its own.
-
-    Returns
-    -------
-    Estimate
-        Of the common value, or of the median over systems.
-
-    Notes
-    -----
-    Hierarchical: ``y_r = mu + tau_r + e_r`` with the errors e_r known, a flat prior on mu and a
-    half-Cauchy one on the spread tau (A. Gelman, Bayesian Anal. 1, 515 (2006)), integrated on a
-    grid. Three glasses alone say little about tau; the prior keeps the interval finite. Runs of one
-    glass share its tau_r: taken for glasses of their own, they would make the interval too narrow.
-    """
-    if hierarchical and systems is not None:
-        of: dict[int, list[Estimate]] = {}
-        for value, system in zip(values, systems, strict=True):
-            of.setdefault(system, []).append(value)
-        values = [combine_estimates(group, hierarchical=False) for group in of.values()]
-    y = np.array([math.log(value.value) + value.log_shift for value in values])
-    variance = np.array([value.relative_error**2 for value in values])
-    dof = np.array([value.degrees_of_freedom for value in values])
-    if not hierarchical:
-        weights = 1.0 / variance / np.sum(1.0 / variance)
-        parts = weights**2 * variance
-        total = parts.sum()
-        spread = float(np.sum(parts**2 / dof))
-        return Estimate(
-            value=math.exp(weights @ y),
-            relative_error=math.sqrt(total),
-            degrees_of_freedom=float(total**2 / spread) if spread > 0.0 else math.inf,
-        )
-    taus = np.linspace(0.0, 8.0 * GLASS_SPREAD, 501)
-    weights = 1.0 / (variance + taus[:, None] ** 2)
-    precision = weights.sum(axis=1)
-    means = weights @ y / precision
-    residuals = np.sum(weights * (y - means[:, None]) ** 2, axis=1)
-    log_likelihood = 0.5 * (np.log(weights).sum(axis=1) - np.log(precision) - residuals)
-    log_posterior = log_likelihood - np.log1p((taus / GLASS_SPREAD) ** 2)
-    posterior = np.exp(log_posterior - log_posterior.max())
-    posterior /= posterior.sum()
-    center = float(posterior @ means)
-    return _as_estimate(center, means, 1.0 / np.sqrt(precision), posterior)
-
-
-def _as_estimate(
-    center: float, means: np.ndarray, errors: np.ndarray, posterior: np.ndarray
-) -> Estimate:
-    """Match a t distribution to the 84 and 97.5 % quantiles of a mixture of normal ones."""
-
-    def quantile(probability: float) -> float:
-        reach = 12.0 * errors.max() + np.abs(means - center).max()
-        return float(
-            brentq(
-                lambda z: posterior @ ndtr((center + z - means) / errors) - probability,
-                -reach,
-                reach,
-            )
-        )
-
-    inner = (quantile(0.84) - quantile(0.16)) / 2
-    outer = (quantile(0.975) - quantile(0.025)) / 2
-    dof = _dof_of_ratio(outer / inner)
-    scale = inner / Estimate(value=1.0, relative_error=1.0, degrees_of_freedom=dof).quantile(0.84)
-    return Estimate(value=math.exp(center), relative_error=scale, degrees_of_freedom=dof)
-
-
-def _dof_of_ratio(ratio: float) -> float:
-    """Degrees of freedom at which t has this ratio of its 97.5 and 84 % quantiles."""
-    if ratio <= float(norm.ppf(0.975) / norm.ppf(0.84)) + 1e-3:
-        return math.inf
-
-    def excess(dof: float) -> float:
-        unit = Estimate(value=1.0, relative_error=1.0, degrees_of_freedom=dof)
-        return unit.quantile(0.975) / unit.quantile(0.84) - ratio
-
-    return float(brentq(excess, 1.0, 1e5)) if excess(1.0) > 0.0 else 1.0
 
 
 def _warnings(results: Sequence[TransportResult], diffusive: bool) -> list[str]:

@@ -2,86 +2,17 @@
 
 from __future__ import annotations
 
-import math
-
 from pydantic import Field
-from scipy.stats import norm, t
 
 from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S, NOMINAL_HOP_A
 from vitrion.transport.density import PercolationBarriers
 from vitrion.transport.jumps import JumpNetwork
-from vitrion.transport.schema import Interval, Matrix, Model, Series
+from vitrion.transport.schema import Matrix, Model, Series
 from vitrion.transport.vanhove import VanHove
+from vitrion.uncertainty import Estimate
 
 HEADLINE_ERROR = 0.3
 """Relative error above which D_sigma is too uncertain to be the headline."""
-
-
-class Estimate(Model):
-    """A positive quantity with its uncertainty, in the unit that its field states.
-
-    The intervals are those of ``ln(value)`` as Student's t with `degrees_of_freedom`, so they
-    never reach below zero.
-    """
-
-    value: float = Field(description="Best value, in the unit of the field.")
-    relative_error: float = Field(description="Standard error of ln(value), dimensionless.")
-    degrees_of_freedom: float = Field(
-        description="Degrees of freedom of that standard error; infinite where it is known."
-    )
-    log_shift: float = Field(
-        0.0, description="Centre of the intervals of ln(value), less ln(value): small-sample bias."
-    )
-
-    def interval(self, level: float = 0.95) -> Interval:
-        """Return the central interval that holds the truth with probability `level`."""
-        quantile = self.quantile(0.5 + level / 2)
-        return self._at(-quantile), self._at(quantile)
-
-    def upper_bound(self, level: float = 0.95) -> float:
-        """Return the value that the truth stays below with probability `level`."""
-        return self._at(self.quantile(level))
-
-    @property
-    def interval_68(self) -> Interval:
-        """Central 68 % interval."""
-        return self.interval(0.68)
-
-    @property
-    def interval_95(self) -> Interval:
-        """Central 95 % interval."""
-        return self.interval(0.95)
-
-    def scaled(self, factor: float) -> Estimate:
-        """Return the estimate of this quantity times an exactly known positive factor."""
-        return self.model_copy(update={"value": self.value * factor})
-
-    def over(self, other: Estimate) -> Estimate:
-        """Return this quantity divided by an independent one.
-
-        The errors of the logarithms add in quadrature, with the degrees of freedom of Welch and
-        Satterthwaite (Biometrics Bulletin 2, 110, 1946).
-        """
-        variances = (self.relative_error**2, other.relative_error**2)
-        freedoms = (self.degrees_of_freedom, other.degrees_of_freedom)
-        scatter = sum(v * v / f for v, f in zip(variances, freedoms, strict=True))
-        return Estimate(
-            value=self.value / other.value,
-            relative_error=math.sqrt(sum(variances)),
-            degrees_of_freedom=sum(variances) ** 2 / scatter if scatter else math.inf,
-            log_shift=self.log_shift - other.log_shift,
-        )
-
-    def quantile(self, probability: float) -> float:
-        """Return the quantile of the intervals' distribution in units of the standard error."""
-        if math.isinf(self.degrees_of_freedom):
-            return float(norm.ppf(probability))
-        return float(t.ppf(probability, self.degrees_of_freedom))
-
-    def _at(self, quantile: float) -> float:
-        # An exponent beyond 300 is a quantity of which nothing is known.
-        exponent = min(max(self.log_shift + quantile * self.relative_error, -300.0), 300.0)
-        return self.value * math.exp(exponent)
 
 
 class Regime(Model):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from vitrion.transport.result import Estimate, TransportResult
+    from vitrion.transport.result import TransportResult
+    from vitrion.uncertainty import Estimate
 
 
 class Row(NamedTuple):

@@ -7,8 +7,6 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-Interval = tuple[float, float]
-
 
 def _as_list(value: object) -> object:
     return value.tolist() if isinstance(value, np.ndarray) else value

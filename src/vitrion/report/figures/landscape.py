@@ -11,7 +11,6 @@ from vitrion.errors import InputError
 from vitrion.report.material import material_formula
 from vitrion.report.palette import numbered_dash
 from vitrion.report.panels import Axis, Band, Curve, Figure, Line, Mark, Panel
-from vitrion.report.quantity import Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +97,7 @@ def _levels(document: SiteEnergyLandscapeDoc, name: str, limits: tuple[float, fl
         marks.append(Curve(x, y, kind, kind, width=1.0, opacity=faded, group=kind))
     marks.append(Line(0.0, color="ink", dash="solid"))
     # Above zero there is nothing on the side of the occupied sites, so the note stands there.
-    value, _, interval = Quantity.from_spread(document.gap_eV).text.partition(" (")
+    value, _, interval = document.gap_eV.estimate.text.partition(" (")
     note = f"gap {value} eV" + (f"\n({interval}" if interval else "")
     note += f"\noverlap {document.overlap.mean:.2f}"
     x_axis = Axis("", limits=(-1.15, 1.15), ticks=NO_TICKS)

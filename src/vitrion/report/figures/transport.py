@@ -22,8 +22,8 @@ from vitrion.report.panels import (
     UpperBounds,
 )
 from vitrion.report.published import Published, published_for
-from vitrion.report.quantity import Quantity
 from vitrion.transport.constants import NERNST_EINSTEIN, ROOM_K
+from vitrion.uncertainty import Bound, Uncertain
 
 if TYPE_CHECKING:
     from vitrion.report.material import MaterialReport
@@ -132,7 +132,7 @@ def _line_and_band(
     predict = result.conductivity if conducts else result.diffusivity
     predicted = [estimate for estimate in (predict(1.0 / x) for x in inverse) if estimate]
     bands = np.array([estimate.interval_95 for estimate in predicted])
-    energy = f"Ea = {Quantity.barrier_of(result.fit).text} eV"
+    energy = f"Ea = {result.fit.activation_energy.text} eV"
     label = f"{name}, {energy}" if name else energy
     x = 1000.0 * inverse
     values = [estimate.value for estimate in predicted]
@@ -168,7 +168,7 @@ def _measured(
                     opacity=faded,
                     group=name,
                     notes=[
-                        _point_note(point, Quantity.from_estimate(estimate), conducts)
+                        _point_note(point, estimate, conducts)
                         for (point, _), estimate in zip(valued, estimates, strict=True)
                     ],
                 )
@@ -184,7 +184,7 @@ def _measured(
                     color=color,
                     opacity=faded,
                     notes=[
-                        _point_note(point, Quantity(high=value), conducts)
+                        _point_note(point, Bound(limit=value), conducts)
                         for (point, _), value in zip(bounds, values, strict=True)
                     ],
                 )
@@ -202,7 +202,7 @@ def _joined(*words: str) -> str:
     return ", ".join(word for word in words if word)
 
 
-def _point_note(point: ArrheniusPoint, quantity: Quantity, conducts: bool) -> str:
+def _point_note(point: ArrheniusPoint, quantity: Uncertain, conducts: bool) -> str:
     unit = "mS/cm" if conducts else "cm2/s"
     left_out = f"\nleft out: {point.excluded}" if point.excluded else ""
     return f"{point.temperature_K:.0f} K: {quantity.text} {unit}{left_out}"

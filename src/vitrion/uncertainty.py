@@ -1,0 +1,479 @@
+"""Uncertain values: estimates, intervals, one-sided bounds, and what follows from several of them.
+
+Every interval, bound and test of the package comes from here. Three classes hold an uncertain
+value, and share ``value``, ``low``, ``high`` and ``text``:
+
+- :class:`Estimate`, a positive quantity whose logarithm has a standard error;
+- :class:`LinearEstimate`, a quantity of any sign with a standard error of its own;
+- :class:`Bound`, a one-sided limit without a value.
+
+Standard errors are estimates too, so intervals are those of Student's t distribution. The degrees
+of freedom of a combination follow from those of its parts by the rule of Welch and Satterthwaite
+(Biometrics Bulletin 2, 110, 1946), for differences, ratios, means and fits alike.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.optimize import brentq
+from scipy.special import ndtr
+from scipy.stats import chi2, norm, t
+
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+Interval: TypeAlias = tuple[float, float]
+Direction = Literal["lower", "higher"]
+Verdict = Literal["supported", "contradicted", "undecided"]
+
+REPLICA_SPREAD = 0.5
+"""Scale of the half-Cauchy prior of the spread of ln(value) between systems, such as glasses."""
+
+MAX_EXPONENT = 300.0
+"""Limit of the exponent of an interval's end: beyond it nothing is known of the quantity."""
+
+
+class _Model(BaseModel):
+    """Base class: immutable, no unknown fields, and infinity survives JSON."""
+
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings", frozen=True)
+
+
+class _WithInterval(_Model):
+    """Base class of what has a value and perhaps an interval."""
+
+    value: float = Field(description="Best value, in the unit of the field.")
+
+    def interval(self, level: float = 0.95) -> Interval | None:
+        """Return the central interval that holds the truth with probability `level`."""
+        raise NotImplementedError
+
+    @property
+    def interval_68(self) -> Interval | None:
+        """Central 68 % interval."""
+        return self.interval(0.68)
+
+    @property
+    def interval_95(self) -> Interval | None:
+        """Central 95 % interval."""
+        return self.interval(0.95)
+
+    @property
+    def low(self) -> float | None:
+        """Lower end of the 95 % interval."""
+        interval = self.interval_95
+        return None if interval is None else interval[0]
+
+    @property
+    def high(self) -> float | None:
+        """Upper end of the 95 % interval."""
+        interval = self.interval_95
+        return None if interval is None else interval[1]
+
+    @property
+    def text(self) -> str:
+        """Value and 95 % interval: ``0.18 (0.11 to 0.30)``; the value alone without an error."""
+        if self.interval_95 is None:
+            return number(self.value)
+        low, high = self.interval_95
+        return f"{number(self.value)} ({number(low)} to {number(high)})"
+
+
+class Estimate(_WithInterval):
+    """A positive quantity with its uncertainty, in the unit that its field states.
+
+    The intervals are those of ``ln(value)`` as Student's t with `degrees_of_freedom`, so they
+    never reach below zero.
+    """
+
+    relative_error: float = Field(description="Standard error of ln(value), dimensionless.")
+    degrees_of_freedom: float = Field(
+        description="Degrees of freedom of that standard error; infinite where it is known."
+    )
+    log_shift: float = Field(
+        0.0, description="Centre of the intervals of ln(value), less ln(value): small-sample bias."
+    )
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """Return the central interval that holds the truth with probability `level`."""
+        quantile = self.quantile(0.5 + level / 2)
+        return self._at(-quantile), self._at(quantile)
+
+    def upper_bound(self, level: float = 0.95) -> float:
+        """Return the value that the truth stays below with probability `level`."""
+        return self._at(self.quantile(level))
+
+    def lower_bound(self, level: float = 0.95) -> float:
+        """Return the value that the truth exceeds with probability `level`."""
+        return self._at(-self.quantile(level))
+
+    @property
+    def interval_68(self) -> Interval:
+        """Central 68 % interval."""
+        return self.interval(0.68)
+
+    @property
+    def interval_95(self) -> Interval:
+        """Central 95 % interval."""
+        return self.interval(0.95)
+
+    def scaled(self, factor: float) -> Estimate:
+        """Return the estimate of this quantity times an exactly known positive factor."""
+        return self.model_copy(update={"value": self.value * factor})
+
+    def over(self, other: Estimate) -> Estimate:
+        """Return this quantity divided by an independent one.
+
+        The errors of the logarithms add in quadrature, with the degrees of freedom of
+        :func:`welch_satterthwaite`.
+        """
+        variances = (self.relative_error**2, other.relative_error**2)
+        freedoms = (self.degrees_of_freedom, other.degrees_of_freedom)
+        return Estimate(
+            value=self.value / other.value,
+            relative_error=math.sqrt(sum(variances)),
+            degrees_of_freedom=welch_satterthwaite(variances, freedoms),
+            log_shift=self.log_shift - other.log_shift,
+        )
+
+    def quantile(self, probability: float) -> float:
+        """Return the quantile of the intervals' distribution in units of the standard error."""
+        return student_quantile(probability, self.degrees_of_freedom)
+
+    def _at(self, quantile: float) -> float:
+        exponent = self.log_shift + quantile * self.relative_error
+        return self.value * math.exp(min(max(exponent, -MAX_EXPONENT), MAX_EXPONENT))
+
+
+class LinearEstimate(_WithInterval):
+    """A quantity of any sign with its standard error, such as an energy.
+
+    The interval ends at `lowest` and `highest`, the values beyond which the quantity cannot lie.
+    """
+
+    error: float | None = Field(
+        None, description="Standard error; 0 if the value is exact, None if it is unknown."
+    )
+    degrees_of_freedom: float = Field(
+        math.inf, description="Degrees of freedom of the standard error."
+    )
+    lowest: float = Field(-math.inf, description="Least possible value.")
+    highest: float = Field(math.inf, description="Greatest possible value.")
+
+    def interval(self, level: float = 0.95) -> Interval | None:
+        """Return the central interval of probability `level`; None without a standard error."""
+        if not self.error or self.degrees_of_freedom <= 0:
+            return None
+        half = student_quantile(0.5 + level / 2, self.degrees_of_freedom) * self.error
+        return max(self.value - half, self.lowest), min(self.value + half, self.highest)
+
+    @property
+    def or_exact(self) -> LinearEstimate:
+        """The estimate, exact if its error is unknown, as a property of a single crystal is."""
+        return self if self.error is not None else self.model_copy(update={"error": 0.0})
+
+    def within(self, lowest: float, highest: float) -> LinearEstimate:
+        """Return the estimate with limits, such as 0 and 1 for a fraction."""
+        return self.model_copy(update={"lowest": lowest, "highest": highest})
+
+    def minus(self, other: LinearEstimate) -> LinearEstimate:
+        """Return this quantity less an independent one.
+
+        The errors add in quadrature, with the degrees of freedom of :func:`welch_satterthwaite`.
+        If the error of one is unknown, so is that of the difference.
+        """
+        value = self.value - other.value
+        if self.error is None or other.error is None:
+            return LinearEstimate(value=value)
+        return LinearEstimate(
+            value=value,
+            error=math.hypot(self.error, other.error),
+            degrees_of_freedom=welch_satterthwaite(
+                (self.error**2, other.error**2),
+                (self.degrees_of_freedom, other.degrees_of_freedom),
+            ),
+        )
+
+
+class Bound(_Model):
+    """A quantity of which only a one-sided limit is known."""
+
+    limit: float = Field(description="Value that the quantity stays below, or exceeds.")
+    side: Literal["upper", "lower"] = Field("upper", description="Which limit it is.")
+    level: float = Field(0.95, description="Probability with which it holds, at least.")
+
+    @property
+    def value(self) -> None:
+        """There is no value."""
+        return
+
+    @property
+    def low(self) -> float | None:
+        """The limit of a lower bound."""
+        return self.limit if self.side == "lower" else None
+
+    @property
+    def high(self) -> float | None:
+        """The limit of an upper bound."""
+        return self.limit if self.side == "upper" else None
+
+    @property
+    def text(self) -> str:
+        """The limit with its direction: ``below 2.0e-4``, ``above 50``."""
+        return f"{'below' if self.side == 'upper' else 'above'} {number(self.limit)}"
+
+
+Uncertain: TypeAlias = Estimate | LinearEstimate | Bound
+
+
+class ReplicaMean(_Model):
+    """A quantity of each replica, and their mean."""
+
+    values: list[float] = Field(description="One for each replica.")
+    mean: float = Field(description="Mean over replicas.")
+    error: float | None = Field(None, description="Standard error; None for one replica.")
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> ReplicaMean:
+        """Return the mean over independent replicas with the standard error of their scatter.
+
+        Raises
+        ------
+        InputError
+            If there is no replica.
+        """
+        if not len(values):
+            raise InputError("A mean needs at least one replica.")
+        found = np.asarray(values, dtype=float)
+        error = float(found.std(ddof=1) / np.sqrt(len(found))) if len(found) > 1 else None
+        return cls(values=found.tolist(), mean=float(found.mean()), error=error)
+
+    @property
+    def estimate(self) -> LinearEstimate:
+        """The mean with one degree of freedom less than there are replicas."""
+        free = len(self.values) - 1
+        return LinearEstimate(
+            value=self.mean, error=self.error, degrees_of_freedom=free if free else math.inf
+        )
+
+
+def student_quantile(probability: float, degrees_of_freedom: float) -> float:
+    """Return the quantile of Student's t distribution; of the normal one if they are infinite."""
+    if math.isinf(degrees_of_freedom):
+        return float(norm.ppf(probability))
+    return float(t.ppf(probability, degrees_of_freedom))
+
+
+def student_tail(score: float, degrees_of_freedom: float) -> float:
+    """Return the probability that Student's t exceeds a score: the one-sided p value."""
+    if math.isinf(degrees_of_freedom):
+        return float(norm.sf(score))
+    return float(t.sf(score, degrees_of_freedom))
+
+
+def welch_satterthwaite(variances: ArrayLike, degrees_of_freedom: ArrayLike) -> float:
+    """Return the effective degrees of freedom of a sum of independent terms.
+
+    ``(sum_k v_k)^2 / sum_k (v_k^2 / f_k)``, Welch and Satterthwaite: F. E. Satterthwaite,
+    Biometrics Bulletin 2, 110 (1946).
+
+    Parameters
+    ----------
+    variances : (n,) array
+        Variance that each term contributes to the sum, the squares of its coefficients included.
+    degrees_of_freedom : (n,) array
+        Degrees of freedom of each variance; infinite if it is known.
+
+    Returns
+    -------
+    float
+        Infinite if every variance is known, or zero.
+    """
+    parts = np.asarray(variances, dtype=float)
+    freedoms = np.asarray(degrees_of_freedom, dtype=float)
+    scatter = float(np.sum(parts[parts > 0.0] ** 2 / freedoms[parts > 0.0]))
+    return float(parts.sum() ** 2 / scatter) if scatter > 0.0 else math.inf
+
+
+def ratio(numerator: Uncertain | None, denominator: Uncertain | None) -> Estimate | Bound | None:
+    """Return the ratio of two independent positive quantities.
+
+    Two estimates: see :meth:`Estimate.over`. An estimate and an upper bound give a bound of the
+    ratio, from the 95 % bound and the one-sided 95 % limit of the estimate, so that it holds with a
+    probability of 90 % at least (Bonferroni). Two upper bounds say nothing.
+
+    Parameters
+    ----------
+    numerator, denominator : Estimate or Bound
+        None if the quantity is not known.
+
+    Returns
+    -------
+    Estimate, Bound or None
+        None if nothing follows.
+    """
+    if isinstance(numerator, Estimate) and isinstance(denominator, Estimate):
+        return numerator.over(denominator)
+    if isinstance(numerator, Estimate) and isinstance(denominator, Bound) and denominator.high:
+        limit = numerator.lower_bound() / denominator.high
+        return Bound(limit=limit, side="lower", level=0.90)
+    if isinstance(denominator, Estimate) and isinstance(numerator, Bound) and numerator.high:
+        lower = denominator.lower_bound()
+        return Bound(limit=numerator.high / lower, level=0.90) if lower > 0.0 else None
+    return None
+
+
+def difference(first: Uncertain | None, second: Uncertain | None) -> LinearEstimate | None:
+    """Return the first quantity less the second; None unless both have a value with its error."""
+    if isinstance(first, LinearEstimate) and isinstance(second, LinearEstimate):
+        return first.minus(second)
+    return None
+
+
+def p_value(change: LinearEstimate, claim: Direction) -> float | None:
+    """Return the one-sided p value against a claim on the sign of a difference.
+
+    Parameters
+    ----------
+    change : LinearEstimate
+        The difference.
+    claim : {"lower", "higher"}
+        Claimed sign: ``lower`` for a negative difference.
+
+    Returns
+    -------
+    float or None
+        Small if the claim is supported; None if the error of the difference is unknown.
+    """
+    if change.error is None:
+        return None
+    signed = change.value if claim == "higher" else -change.value
+    if change.error == 0.0:
+        return 0.5 if signed == 0.0 else float(signed < 0.0)
+    return student_tail(signed / change.error, change.degrees_of_freedom)
+
+
+def verdict(probability: float | None, level: float = 0.95) -> Verdict:
+    """Return what a one-sided p value says of a claim at a level of confidence."""
+    if probability is None or 1.0 - level <= probability <= level:
+        return "undecided"
+    return "supported" if probability < 1.0 - level else "contradicted"
+
+
+def event_bound(n_events: int, level: float = 0.95) -> float:
+    """Return the upper bound of a Poisson mean after `n_events`; 3.0 for none at 95 %."""
+    return float(chi2.ppf(level, 2 * (n_events + 1)) / 2)
+
+
+def combine_estimates(
+    values: Sequence[Estimate], *, hierarchical: bool, systems: Sequence[int] | None = None
+) -> Estimate:
+    """Combine independent estimates of one quantity, or of one that varies between systems.
+
+    Parameters
+    ----------
+    values : sequence of Estimate
+        From independent runs.
+    hierarchical : bool
+        Whether the true values differ between systems.
+    systems : sequence of int or None
+        Which system each estimate is of; those of one are combined first. None: each is of its own.
+
+    Returns
+    -------
+    Estimate
+        Of the common value, or of the median over systems.
+
+    Notes
+    -----
+    Hierarchical: ``y_r = mu + tau_r + e_r`` with the errors e_r known, a flat prior on mu and a
+    half-Cauchy one on the spread tau (A. Gelman, Bayesian Anal. 1, 515 (2006)), integrated on a
+    grid. Three glasses alone say little about tau; the prior keeps the interval finite. Runs of one
+    glass share its tau_r: treated as separate glasses, they would make the interval too narrow.
+    """
+    if hierarchical and systems is not None:
+        groups: dict[int, list[Estimate]] = {}
+        for value, system in zip(values, systems, strict=True):
+            groups.setdefault(system, []).append(value)
+        values = [combine_estimates(group, hierarchical=False) for group in groups.values()]
+    y = np.array([math.log(value.value) + value.log_shift for value in values])
+    variance = np.array([value.relative_error**2 for value in values])
+    if hierarchical:
+        return _mean_over_systems(y, variance)
+    freedoms = [value.degrees_of_freedom for value in values]
+    weights = 1.0 / variance / np.sum(1.0 / variance)
+    parts = weights**2 * variance
+    return Estimate(
+        value=math.exp(weights @ y),
+        relative_error=math.sqrt(parts.sum()),
+        degrees_of_freedom=welch_satterthwaite(parts, freedoms),
+    )
+
+
+def _mean_over_systems(y: np.ndarray, variance: np.ndarray) -> Estimate:
+    """Integrate the posterior of the mean over the spread between systems."""
+    taus = np.linspace(0.0, 8.0 * REPLICA_SPREAD, 501)
+    weights = 1.0 / (variance + taus[:, None] ** 2)
+    precision = weights.sum(axis=1)
+    means = weights @ y / precision
+    residuals = np.sum(weights * (y - means[:, None]) ** 2, axis=1)
+    log_likelihood = 0.5 * (np.log(weights).sum(axis=1) - np.log(precision) - residuals)
+    log_posterior = log_likelihood - np.log1p((taus / REPLICA_SPREAD) ** 2)
+    posterior = np.exp(log_posterior - log_posterior.max())
+    posterior /= posterior.sum()
+    return _matched_t(float(posterior @ means), means, 1.0 / np.sqrt(precision), posterior)
+
+
+def _matched_t(
+    center: float, means: np.ndarray, errors: np.ndarray, posterior: np.ndarray
+) -> Estimate:
+    """Match a t distribution to the 84 and 97.5 % quantiles of a mixture of normal ones."""
+
+    def quantile(probability: float) -> float:
+        reach = 12.0 * errors.max() + np.abs(means - center).max()
+        return float(
+            brentq(
+                lambda z: posterior @ ndtr((center + z - means) / errors) - probability,
+                -reach,
+                reach,
+            )
+        )
+
+    inner = (quantile(0.84) - quantile(0.16)) / 2
+    outer = (quantile(0.975) - quantile(0.025)) / 2
+    freedom = _freedom_of_ratio(outer / inner)
+    scale = inner / student_quantile(0.84, freedom)
+    return Estimate(value=math.exp(center), relative_error=scale, degrees_of_freedom=freedom)
+
+
+def _freedom_of_ratio(target: float) -> float:
+    """Return the degrees of freedom at which t has this ratio of its 97.5 and 84 % quantiles."""
+
+    def excess(freedom: float) -> float:
+        outer, inner = (student_quantile(p, freedom) for p in (0.975, 0.84))
+        return outer / inner - target
+
+    if excess(math.inf) >= -1e-3:
+        return math.inf
+    return float(brentq(excess, 1.0, 1e5)) if excess(1.0) > 0.0 else 1.0
+
+
+def number(value: float) -> str:
+    """Write a number with as many digits as a reader can use."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if 1e-3 <= abs(value) < 1e4:
+        digits = max(0, 1 - math.floor(math.log10(abs(value))))
+        if abs(value) >= 100:
+            value = float(f"{value:.3g}")
+        return f"{value:.{min(max(digits, 2 if abs(value) < 10 else 0), 4)}f}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
