@@ -50,3 +50,23 @@ class SimulationError(VitrionError):
 
 class StoreError(VitrionError):
     """Results cannot be read from or written to the store."""
+
+
+class DamagedDocumentsError(StoreError):
+    """Some documents of a store cannot be read; all others have been returned.
+
+    Parameters
+    ----------
+    store
+        Name of the store.
+    keys
+        The keys of the documents.
+    """
+
+    def __init__(self, store: str, keys: list[str]) -> None:
+        self.store, self.keys = store, keys
+        named = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+        super().__init__(
+            f"The content of {len(keys)} document(s) of {store} is damaged and was left out "
+            f"({named}): restore them from a copy, or remove them and run their jobs again."
+        )

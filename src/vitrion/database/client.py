@@ -15,6 +15,7 @@ from vitrion.database.file_archive import fetch_file
 from vitrion.database.query import build_criteria, build_sort
 from vitrion.errors import InputError, StoreError
 from vitrion.store.job_store import FILES_STORE
+from vitrion.store.projection import without_collisions
 from vitrion.store.sqlite_store import SQLiteStore
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ class PropertyClient:
                 raise InputError("A field of a document has no '$' in its name.")
         criteria = self._criteria(filters)
         order = cast("dict", build_sort(sort, self.key_fields))
-        wanted = None if fields is None else [KEY, *fields]
+        wanted = None if fields is None else without_collisions([KEY, *fields])
         for document in self._store.query(criteria, wanted, order or None, skip=skip, limit=limit):
             kept = {name: value for name, value in document.items() if name not in _BOOKKEEPING}
             yield self._resolved(kept) if resolve else kept

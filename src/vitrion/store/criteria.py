@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from vitrion.errors import StoreError
-from vitrion.store.keys import NULL, encode, is_exact, naive_utc, next_kind
+import bson
+from bson.errors import BSONError
 
-_REFUSED = {"$where", "$function", "$accumulator"}  # they run code
+from vitrion.errors import StoreError
+from vitrion.store.keys import NULL, encode, is_exact, next_kind
+from vitrion.store.matching import has_operators
+from vitrion.store.operators import is_true
+
+MAX_BYTES = 16 * 2**20
+"""Greatest size of a document and of a filter in MongoDB."""
 _ENTRIES = "id {membership} (SELECT doc FROM entries WHERE field = ? AND {condition})"
 _MANY = 30_000  # below SQLite's limit on the number of parameters
 
@@ -41,24 +46,23 @@ class Clause:
 _UNKNOWN = Clause(exact=False)
 
 
-def normalize(criteria: Any) -> Any:
-    """Return a filter whose times compare with stored ones, refusing operators that run code.
+def normalize(criteria: Any) -> dict[str, Any]:
+    """Return a filter as a MongoDB server would receive it: plain values, times in UTC.
 
     Raises
     ------
     StoreError
-        If the filter has an operator that would run code.
+        If it holds what BSON does not, or has more than 16 MB.
     """
-    if isinstance(criteria, Mapping):
-        refused = _REFUSED.intersection(criteria)
-        if refused:
-            raise StoreError(
-                f"The operator {min(refused)} runs code and is not allowed in a query."
-            )
-        return {name: normalize(value) for name, value in criteria.items()}
-    if isinstance(criteria, (list, tuple)):
-        return [normalize(value) for value in criteria]
-    return naive_utc(criteria) if isinstance(criteria, datetime) else criteria
+    if not isinstance(criteria, Mapping):
+        raise StoreError(f"A filter is a mapping, not a {type(criteria).__name__}.")
+    try:
+        body = bson.encode(criteria)
+    except (BSONError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise StoreError(f"A filter holds what MongoDB cannot compare ({error}).") from error
+    if len(body) > MAX_BYTES:
+        raise StoreError("A filter has more than 16 MB: search in several parts.")
+    return bson.decode(body)
 
 
 def translate(criteria: Mapping[str, Any], fields: Mapping[str, int]) -> Clause:
@@ -67,7 +71,7 @@ def translate(criteria: Mapping[str, Any], fields: Mapping[str, int]) -> Clause:
     Parameters
     ----------
     criteria
-        A MongoDB filter.
+        A filter as :func:`normalize` returns it.
     fields
         Number of each indexed path.
 
@@ -82,9 +86,11 @@ def translate(criteria: Mapping[str, Any], fields: Mapping[str, int]) -> Clause:
             clauses += [translate(part, fields) for part in wanted]
         elif name == "$or":
             clauses.append(_any([translate(part, fields) for part in wanted]))
+        elif name == "$comment":
+            continue
         elif name.startswith("$") or name not in fields:
             clauses.append(_UNKNOWN)
-        elif isinstance(wanted, Mapping) and wanted and all(key[:1] == "$" for key in wanted):
+        elif has_operators(wanted):
             clauses += [_compare(fields[name], operator, wanted[operator]) for operator in wanted]
         else:
             clauses.append(_compare(fields[name], "$eq", wanted))
@@ -123,7 +129,7 @@ def _entries(number: int, condition: str, values: list[bytes], *, absent: bool =
 
 def _compare(number: int, operator: str, operand: Any) -> Clause:
     if operator == "$exists":
-        return _entries(number, "key >= ?", [NULL], absent=not operand)
+        return _entries(number, "key >= ?", [NULL], absent=not is_true(operand))
     if operator in ("$in", "$nin"):
         if not isinstance(operand, list) or len(operand) > _MANY or not all(map(is_exact, operand)):
             return _UNKNOWN
@@ -135,7 +141,7 @@ def _compare(number: int, operator: str, operand: Any) -> Clause:
     key = encode(operand)
     if operator in ("$eq", "$ne"):
         return _entries(number, "key = ?", [key], absent=operator == "$ne")
-    if operand != operand:  # only equality means anything for NaN
+    if operand != operand or isinstance(operand, bytes):  # keys do not order these
         return _UNKNOWN
     if operator in ("$gt", "$gte"):
         sign = ">" if operator == "$gt" else ">="

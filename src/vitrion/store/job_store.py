@@ -60,8 +60,8 @@ class SQLiteJobStore(JobStore):
         file = os.path.join(self.path, FILE_NAME)
         if additional_stores is None:
             additional_stores = {
-                "data": SQLiteStore(file, "blobs", key="blob_uuid"),
-                FILES_STORE: SQLiteStore(file, "files", key="blob_uuid"),
+                "data": SQLiteStore(file, "blobs", key="blob_uuid", large_documents=True),
+                FILES_STORE: SQLiteStore(file, "files", key="blob_uuid", large_documents=True),
             }
         self.outputs = SQLiteStore(file, "outputs", key="uuid")
         super().__init__(self.outputs, additional_stores, save, load)

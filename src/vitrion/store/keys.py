@@ -10,17 +10,16 @@ from __future__ import annotations
 import math
 import struct
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import bson
-from bson import ObjectId
+from bson import Binary, ObjectId
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from vitrion.store.traversal import MISSING, values_at
 
 NULL, NUMBER, STRING, OBJECT, ARRAY, BINARY, OBJECT_ID, BOOLEAN, DATE, OTHER = (
     bytes([rank]) for rank in range(2, 12)
 )
+ABSENT = b"\1"
 _SIGN = 1 << 63
 _EXACT_INTEGER = 1 << 53
 _EPOCH = datetime(1970, 1, 1)
@@ -67,6 +66,8 @@ def encode(value: Any) -> bytes:
         return DATE + struct.pack(">Q", milliseconds + _SIGN)
     if isinstance(value, ObjectId):
         return OBJECT_ID + value.binary
+    if isinstance(value, Binary) and value.subtype != 0:
+        return OTHER
     if isinstance(value, bytes):
         return BINARY + value
     if isinstance(value, dict):
@@ -77,13 +78,8 @@ def encode(value: Any) -> bytes:
 def is_exact(value: Any) -> bool:
     """Tell whether a value equals another exactly when the two encode alike."""
     if isinstance(value, (int, float)):
-        return not abs(value) > _EXACT_INTEGER  # larger integers share a float; NaN is exact
+        return not abs(value) >= _EXACT_INTEGER  # larger integers share a float; NaN is exact
     return encode(value)[:1] not in (NULL, OBJECT, ARRAY, OTHER)
-
-
-def identity(value: Any) -> bytes:
-    """Return what equal values share and others do not; 300 and 300.0 are equal."""
-    return encode(value) if is_exact(value) else OTHER + bson.encode({"": value})
 
 
 def next_kind(key: bytes) -> bytes:
@@ -91,47 +87,27 @@ def next_kind(key: bytes) -> bytes:
     return bytes([key[0] + 1])
 
 
-def values_at(node: Any, path: list[str]) -> Iterator[Any]:
-    """Yield what a dotted path reaches, through lists of documents as MongoDB does.
-
-    Parameters
-    ----------
-    node
-        A document, or a value inside one.
-    path
-        The parts of the path.
-
-    Yields
-    ------
-    Any
-        Each value found; nothing where the path leads nowhere.
-    """
-    if not path:
-        yield node
-    elif isinstance(node, dict):
-        if path[0] in node:
-            yield from values_at(node[path[0]], path[1:])
-    elif isinstance(node, list):
-        for item in node:
-            if isinstance(item, dict):
-                yield from values_at(item, path)
-        if path[0].isdigit() and int(path[0]) < len(node):
-            yield from values_at(node[int(path[0])], path[1:])
-
-
 def keys_at(document: dict, path: str) -> set[bytes]:
-    """Encode what a dotted path reaches in a document; a list gives one key for each element."""
-    keys: set[bytes] = set()
-    for value in values_at(document, path.split(".")):
-        keys.add(encode(value))
-        if isinstance(value, list):
-            keys.update(encode(item) for item in value)
-    return keys
+    """Encode what a dotted path reaches in a document.
+
+    Returns
+    -------
+    set[bytes]
+        A list gives a key for itself and one for each item. A place inside of a list where the
+        path ends early gives ABSENT, which sorts before every value.
+    """
+    parts = path.split(".")
+    values = list(values_at(document, parts))
+    keys = {encode(value) for value in values if value is not MISSING}
+    return keys | {ABSENT} if len(values) > 1 and MISSING in values else keys
 
 
-def sort_key(document: dict, path: str, descending: bool) -> bytes:
-    """Return what a document is sorted by: its least value at the path, or its greatest."""
-    keys = keys_at(document, path) - {ARRAY}
-    if not keys:
-        return b""  # a missing value sorts first
-    return max(keys) if descending else min(keys)
+_LEAST_EXACT, _GREATEST_EXACT = _number(-_EXACT_INTEGER), _number(_EXACT_INTEGER)
+UNSORTABLE = (
+    (b"", NULL),
+    (NUMBER + b"\0", _LEAST_EXACT + b"\0"),
+    (_GREATEST_EXACT, STRING),
+    (OBJECT, OBJECT_ID),
+    (OTHER, b"\xff"),
+)
+"""Ranges of keys, from the first to below the second, that do not say where a value sorts."""

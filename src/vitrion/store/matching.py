@@ -1,71 +1,226 @@
 """Whether a document matches a MongoDB filter, read from the document itself.
 
-What the indexes of the embedded store can say of a value, the same encoding says here, so that a
-query means the same with an index and without. The rest is left to mongomock, which takes False
-for 0 and True for 1, as Python does and MongoDB does not.
+https://www.mongodb.com/docs/manual/reference/operator/query/ defines what each operator finds. An
+operator that is not here is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from mongomock_ng.filtering import filter_applies
+from bson import Regex
 
-from vitrion.store.keys import NULL, encode, is_exact, keys_at, next_kind
+from vitrion.errors import StoreError
+from vitrion.store import operators
+from vitrion.store.operators import Test, refuse
+from vitrion.store.traversal import reach, values_at
+
+Matcher = Callable[[dict], bool]
+
+_RUN_CODE = {"$where", "$function", "$accumulator"}
+_JOINED: dict[str, Callable[[Any], bool]] = {
+    "$and": all,
+    "$or": any,
+    "$nor": lambda found: not any(found),
+}
 
 
-def matches(criteria: Mapping[str, Any], document: dict) -> bool:
-    """Tell whether a document matches a filter."""
-    return all(_applies(name, wanted, document) for name, wanted in criteria.items())
+def compile_filter(criteria: Mapping[str, Any]) -> Matcher:
+    """Read a filter.
+
+    Parameters
+    ----------
+    criteria
+        A filter as :func:`vitrion.store.criteria.normalize` returns it.
+
+    Returns
+    -------
+    Matcher
+        Tells whether a document matches.
+
+    Raises
+    ------
+    StoreError
+        If MongoDB refuses the filter, or it has an operator that the embedded store lacks.
+    """
+    parts = [_clause(name, wanted) for name, wanted in criteria.items() if name != "$comment"]
+    return lambda document: all(part(document) for part in parts)
 
 
-def _applies(name: str, wanted: Any, document: dict) -> bool:
-    if name == "$and":
-        return all(matches(part, document) for part in wanted)
-    if name == "$or":
-        return any(matches(part, document) for part in wanted)
-    if name == "$nor":
-        return not any(matches(part, document) for part in wanted)
+def _clause(name: str, wanted: Any) -> Matcher:
+    if name in _JOINED:
+        if (
+            not isinstance(wanted, list)
+            or not wanted
+            or not all(isinstance(w, dict) for w in wanted)
+        ):
+            raise refuse(name, wanted, "a list of one filter or more")
+        parts = [compile_filter(part) for part in wanted]
+        joined = _JOINED[name]
+        return lambda document: joined(part(document) for part in parts)
     if name.startswith("$"):
-        return filter_applies({name: wanted}, document)
-    is_operators = isinstance(wanted, Mapping) and wanted and all(k[:1] == "$" for k in wanted)
-    conditions = wanted if is_operators else {"$eq": wanted}
-    keys = keys_at(document, name)
-    for operator, operand in conditions.items():
-        if operator == "$not" and isinstance(operand, Mapping):
-            found = not _applies(name, operand, document)
-        else:
-            known = _holds(operator, operand, keys)
-            found = filter_applies({name: wanted}, document) if known is None else known
-        if not found:
-            return False
-    return True
+        raise _unknown(name)
+    path = name.split(".")
+    condition = _condition(wanted)
+    return lambda document: condition.holds(document, path)
 
 
-def _holds(operator: str, operand: Any, keys: set[bytes]) -> bool | None:
-    """Compare the encoded values at a path; None where the encoding does not tell."""
-    if operator == "$exists":
-        return bool(keys and max(keys) >= NULL) == bool(operand)
-    if operator in ("$in", "$nin"):
-        if not isinstance(operand, list) or not all(map(is_exact, operand)):
-            return None
-        return keys.isdisjoint(map(encode, operand)) == (operator == "$nin")
-    if not is_exact(operand):
-        return None
-    key = encode(operand)
-    if operator in ("$eq", "$ne"):
-        return (key in keys) == (operator == "$eq")
-    if operand != operand:  # only equality means anything for NaN
-        return None
-    is_number = len(key) > 1 and key[:1] == encode(0)[:1]
-    floor = key[:1] + b"\0" if is_number else key[:1]  # NaN is not below a number
-    if operator == "$gt":
-        return any(key < found < next_kind(key) for found in keys)
-    if operator == "$gte":
-        return any(key <= found < next_kind(key) for found in keys)
-    if operator == "$lt":
-        return any(floor <= found < key for found in keys)
-    if operator == "$lte":
-        return any(floor <= found <= key for found in keys)
-    return None
+@dataclass(frozen=True)
+class _Condition:
+    """A test of the values at a path.
+
+    Attributes
+    ----------
+    test
+        Tells whether one value passes; one is enough.
+    items
+        Whether the items of a list are tested too.
+    negated
+        Whether none may pass.
+    """
+
+    test: Test
+    items: bool = True
+    negated: bool = False
+
+    def holds(self, document: dict, path: list[str]) -> bool:
+        """Tell whether the values of a document pass."""
+        if self.items:
+            return any(map(self.test, values_at(document, path))) != self.negated
+        return any(self.test(value) for value, _ in reach(document, path)) != self.negated
+
+    def holds_for(self, value: Any) -> bool:
+        """Tell whether one value passes, itself and not its items."""
+        return bool(self.test(value)) != self.negated
+
+
+@dataclass(frozen=True)
+class _Every:
+    """Several conditions on the same path, or the opposite of all of them together."""
+
+    conditions: tuple[_Condition | _Every, ...]
+    negated: bool = False
+
+    def holds(self, document: dict, path: list[str]) -> bool:
+        """Tell whether the values of a document pass."""
+        return all(part.holds(document, path) for part in self.conditions) != self.negated
+
+    def holds_for(self, value: Any) -> bool:
+        """Tell whether one value passes."""
+        return all(part.holds_for(value) for part in self.conditions) != self.negated
+
+
+def _condition(wanted: Any) -> _Condition | _Every:
+    if isinstance(wanted, Regex):
+        return _Condition(operators.pattern_test(wanted, None))
+    if not has_operators(wanted):
+        return _Condition(operators.equality(wanted))
+    return _every(wanted)
+
+
+def has_operators(wanted: Any) -> bool:
+    """Tell whether a mapping consists of operators; any other is a value to be found as it is.
+
+    Raises
+    ------
+    StoreError
+        If it mixes operators and fields.
+    """
+    if not isinstance(wanted, Mapping) or not wanted:
+        return False
+    marked = [name[:1] == "$" for name in wanted]
+    if any(marked) and not all(marked):
+        raise StoreError(f"A filter mixes operators and fields: {', '.join(wanted)}.")
+    return all(marked)
+
+
+def _every(conditions: Mapping[str, Any], *, negated: bool = False) -> _Every:
+    if "$options" in conditions and "$regex" not in conditions:
+        raise StoreError("The operator $options needs a $regex beside it.")
+    options = conditions.get("$options")
+    parts = [
+        _operator(name, operand, options)
+        for name, operand in conditions.items()
+        if name != "$options"
+    ]
+    return _Every(tuple(parts), negated)
+
+
+def _operator(name: str, operand: Any, options: Any) -> _Condition | _Every:
+    match name:
+        case "$eq" | "$ne":
+            return _Condition(operators.equality(operand), negated=name == "$ne")
+        case "$gt" | "$gte" | "$lt" | "$lte":
+            return _Condition(operators.ordered(name, operand))
+        case "$in" | "$nin":
+            return _Condition(operators.membership(name, operand), negated=name == "$nin")
+        case "$regex":
+            return _Condition(operators.pattern_test(operand, options))
+        case "$mod":
+            return _Condition(operators.modulo(operand))
+        case "$type":
+            return _Condition(operators.kind(operand))
+        case "$exists":
+            negated = not operators.is_true(operand)
+            return _Condition(operators.existence(operand), negated=negated)
+        case "$size":
+            return _Condition(operators.size(operand), items=False)
+        case "$elemMatch":
+            return _Condition(_element_test(operand), items=False)
+        case "$all":
+            return _all(operand)
+        case "$not":
+            return _not(operand)
+    raise _unknown(name)
+
+
+def _not(operand: Any) -> _Every:
+    if isinstance(operand, Regex):
+        return _Every((_condition(operand),), negated=True)
+    if not has_operators(operand):
+        raise refuse("$not", operand, "operators or a pattern")
+    return _every(operand, negated=True)
+
+
+def _all(operand: Any) -> _Every | _Condition:
+    if not isinstance(operand, list):
+        raise refuse("$all", operand, "a list")
+    if not operand:
+        return _Condition(lambda value: False)  # MongoDB: nothing has all of nothing
+    is_nested = [isinstance(item, dict) and "$elemMatch" in item for item in operand]
+    if any(is_nested):
+        if not all(is_nested) or any(len(item) > 1 for item in operand):
+            raise refuse("$all", operand, "values, or $elemMatch alone in each item")
+        return _Every(tuple(_every(item) for item in operand))
+    for item in operand:
+        operators.refuse_operators("$all", item)
+    return _Every(tuple(_condition(item) for item in operand))
+
+
+def _element_test(operand: Any) -> Test:
+    """Test a list for one item that meets all conditions at once."""
+    if not isinstance(operand, Mapping):
+        raise refuse("$elemMatch", operand, "a filter or operators")
+    names = set(operand)
+    if has_operators(operand) and not names & {*_JOINED, "$comment"}:
+        condition = _every(operand)
+        test: Test = condition.holds_for
+    else:
+        matches = compile_filter(operand)
+
+        def test(item: Any) -> bool:
+            if isinstance(item, list):  # an item that is a list has its positions for names
+                item = {str(number): part for number, part in enumerate(item)}
+            return isinstance(item, dict) and matches(item)
+
+    return lambda value: isinstance(value, list) and any(map(test, value))
+
+
+def _unknown(name: str) -> StoreError:
+    if name in _RUN_CODE:
+        return StoreError(f"The operator {name} runs code and is not allowed in a query.")
+    return StoreError(
+        f"The embedded store has no operator {name}: use a MongoDB server, or filter what you read."
+    )

@@ -31,7 +31,9 @@ class Pipelines:
         if places != sorted(set(places)) or -1 in places:
             raise StoreError("The embedded store has no such pipeline: use a MongoDB server.")
         stage = dict(stages)
-        return self._query(
+        if stage.get("$limit", 1) == 0:
+            raise StoreError("The stage $limit takes a positive number, not 0.")
+        return self._store.query(
             stage.get("$match"),
             stage.get("$project"),
             stage.get("$sort"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from vitrion.errors import StoreError
@@ -10,53 +11,69 @@ from vitrion.errors import StoreError
 Properties = Mapping[str, Any] | Sequence[str] | None
 
 
-def project(document: dict, properties: Properties) -> dict:
-    """Return a document with the wanted fields only.
+def parse_projection(properties: Properties) -> Callable[[dict], dict]:
+    """Read a projection.
 
     Parameters
     ----------
-    document
-        The whole document.
     properties
         Dotted paths to keep, as a list or as ``{path: 1}``; or ``{path: 0}`` to leave out. None or
         empty keeps everything.
 
     Returns
     -------
-    dict
-        The document, or a new one with part of it.
+    Callable[[dict], dict]
+        Makes of a document a new one with the wanted fields, or returns it whole.
 
     Raises
     ------
     StoreError
-        If the projection mixes keeping and leaving out, or uses an operator.
+        If the projection mixes keeping and leaving out, uses an operator, or names a field and a
+        part of it.
     """
     if not properties:
-        return document
+        return _whole
     flags = dict(properties) if isinstance(properties, Mapping) else dict.fromkeys(properties, 1)
     is_wanted = flags.pop("_id", 0)  # documents of the embedded store have none
     if not flags:
-        return {} if is_wanted else document
-    if any(not isinstance(flag, (bool, int)) for flag in flags.values()):
+        return _nothing if is_wanted else _whole
+    if any(not isinstance(flag, (bool, int, float)) for flag in flags.values()):
         raise StoreError("A projection of the embedded store takes 1 or 0 for each field.")
     keep = {bool(flag) for flag in flags.values()}
     if len(keep) > 1:
         raise StoreError("A projection either keeps fields or leaves them out, not both.")
-    if keep == {True}:
-        return _keep(document, _tree(flags))
-    return _drop(document, _tree(flags))
+    return partial(_keep if keep == {True} else _drop, tree=_tree(flags))
 
 
-def _tree(paths: Mapping[str, Any]) -> dict:
+def without_collisions(paths: Iterable[str]) -> list[str]:
+    """Return paths without those inside of another one, which a projection does not take."""
+    wanted = dict.fromkeys(paths)
+    starts = tuple(f"{path}." for path in wanted)
+    return [path for path in wanted if not path.startswith(starts)]
+
+
+def _whole(document: dict) -> dict:
+    return document
+
+
+def _nothing(document: dict) -> dict:
+    return {}
+
+
+def _tree(paths: Iterable[str]) -> dict:
     tree: dict = {}
     for path in sorted(paths, key=len):
+        if not isinstance(path, str) or not all(path.split(".")) or "$" in path:
+            raise StoreError(f"A projection takes the path of a field, not {path!r}.")
         node, parts = tree, path.split(".")
-        for part in parts[:-1]:
+        for depth, part in enumerate(parts[:-1]):
             node = node.setdefault(part, {})
-            if node is True:  # a shorter path has taken the whole branch
-                break
-        else:
-            node[parts[-1]] = True
+            if node is True:
+                short = ".".join(parts[: depth + 1])
+                raise StoreError(
+                    f"A projection takes '{short}' or '{path}', not both: the paths collide."
+                )
+        node[parts[-1]] = True
     return tree
 
 

@@ -3,60 +3,34 @@
 from __future__ import annotations
 
 import os
-import zlib
 from typing import TYPE_CHECKING, Any
 
-import bson
-from bson.errors import BSONError
 from maggma.core import Sort, Store
-from monty.json import jsanitize
 from pydash import get, has, set_
 
-from vitrion.errors import StoreError
+from vitrion.errors import DamagedDocumentsError, StoreError
+from vitrion.store.bson_order import Rank, rank
 from vitrion.store.criteria import normalize, translate
-from vitrion.store.keys import (
-    ARRAY,
-    NULL,
-    OBJECT,
-    OTHER,
-    identity,
-    is_exact,
-    keys_at,
-    sort_key,
-    values_at,
-)
-from vitrion.store.matching import matches
+from vitrion.store.encoding import encode_document, pack, unpack
+from vitrion.store.keys import ARRAY, NULL, OBJECT, OTHER, UNSORTABLE, is_exact, keys_at
+from vitrion.store.matching import Matcher, compile_filter
 from vitrion.store.pipelines import Pipelines
-from vitrion.store.projection import Properties, project
+from vitrion.store.projection import Properties, parse_projection, without_collisions
+from vitrion.store.sorting import parse_sort, sort_rank
 from vitrion.store.sqlite_file import SQLiteFile
+from vitrion.store.traversal import found_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 _CHUNK = 200  # documents read from the file at a time
-_COMPRESS_ABOVE = 2048  # bytes
-_PLAIN, _DEFLATED = b"\0", b"\1"
 
 
-def _encode(document: Mapping[str, Any]) -> bytes:
-    plain = {name: value for name, value in document.items() if name != "_id"}
-    try:
-        return bson.encode(plain)  # far faster than to look at everything beforehand
-    except (BSONError, TypeError, OverflowError):
-        pass
-    try:
-        return bson.encode(jsanitize(plain, allow_bson=True, recursive_msonable=True))
-    except (BSONError, OverflowError) as error:
-        raise StoreError(f"A document cannot be stored ({error}).") from error
-
-
-def _pack(body: bytes) -> bytes:
-    return _DEFLATED + zlib.compress(body, 1) if len(body) > _COMPRESS_ABOVE else _PLAIN + body
-
-
-def _unpack(body: bytes) -> dict:
-    return bson.decode(zlib.decompress(body[1:]) if body[:1] == _DEFLATED else body[1:])
+def _whole(name: str, number: Any) -> int:
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise StoreError(f"A query takes a {name} of zero or more, not {number!r}.")
+    return number
 
 
 def _is_bound(key: bytes) -> bool:
@@ -78,13 +52,23 @@ class SQLiteStore(Store):
         The SQLite file. Several collections may share it.
     collection_name
         Name of the collection in the file.
+    large_documents
+        Take documents of more than the 16 MB that MongoDB takes, as GridFS does.
     **kwargs
         ``key``, ``last_updated_field``, ``last_updated_type`` and ``validator`` as in maggma.
     """
 
-    def __init__(self, path: str, collection_name: str = "docs", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        path: str,
+        collection_name: str = "docs",
+        *,
+        large_documents: bool = False,
+        **kwargs: Any,
+    ) -> None:
         self.path = os.path.abspath(os.path.expanduser(path))
         self.collection_name = collection_name
+        self.large_documents = large_documents
         self.kwargs = kwargs
         self._file: SQLiteFile | None = None
         super().__init__(**kwargs)
@@ -135,7 +119,7 @@ class SQLiteStore(Store):
 
     def count(self, criteria: dict | None = None, hint: Any = None) -> int:
         """Return the number of documents that match a filter; a hint changes nothing here."""
-        return len(self._select(normalize(criteria or {}), {}, 0, 0))
+        return len(self._select(criteria, {}, 0, 0, doubtful=False))
 
     def query(
         self,
@@ -145,7 +129,7 @@ class SQLiteStore(Store):
         skip: int = 0,
         limit: int = 0,
     ) -> Iterator[dict]:
-        """Yield the documents that match a filter.
+        """Return the documents that match a filter.
 
         Parameters
         ----------
@@ -158,16 +142,21 @@ class SQLiteStore(Store):
         skip
             Number of documents to pass over.
         limit
-            Greatest number of documents to yield; 0 yields all.
+            Greatest number of documents; 0 returns all.
 
-        Yields
+        Returns
+        -------
+        Iterator[dict]
+            The documents. One that is changed meanwhile is returned as it is when it is read.
+
+        Raises
         ------
-        dict
-            The documents. One that is changed meanwhile is yielded as it is when it is read.
+        StoreError
+            If MongoDB refuses the search, or the embedded store lacks what it takes.
         """
-        order = {path: Sort(way).value for path, way in (sort or {}).items()}
-        for _, document in self._read(self._select(normalize(criteria or {}), order, skip, limit)):
-            yield project(document, properties)
+        pick, order = parse_projection(properties), parse_sort(sort)
+        ids = self._select(criteria, order, _whole("skip", skip), _whole("limit", limit))
+        return (pick(document) for _, document in self._read(ids))
 
     def update(self, docs: list[dict] | dict, key: list[str] | str | None = None) -> None:
         """Store documents, each in place of the one that agrees with it in the key fields.
@@ -186,18 +175,19 @@ class SQLiteStore(Store):
         """
         key = key or self.key
         names = [key] if isinstance(key, str) else list(key)
-        bodies = [_encode(doc) for doc in (docs if isinstance(docs, list) else [docs])]
+        several = docs if isinstance(docs, list) else [docs]
+        encoded = [encode_document(doc, is_large=self.large_documents) for doc in several]
         with self.file.transaction():
             for name in names:
                 self.ensure_index(name)
             fields = self._fields()
-            for body in bodies:
-                self._replace(body, names, fields)
+            for body, document in encoded:
+                self._replace(body, document, names, fields)
 
     def remove_docs(self, criteria: dict) -> None:
         """Remove the documents that match a filter."""
         with self.file.transaction():
-            ids = [(number,) for number in self._select(normalize(criteria), {}, 0, 0)]
+            ids = [(number,) for number in self._select(criteria, {}, 0, 0, doubtful=False)]
             self.file.run_many("DELETE FROM entries WHERE doc = ?", ids)
             self.file.run_many("DELETE FROM docs WHERE id = ?", ids)
 
@@ -225,8 +215,9 @@ class SQLiteStore(Store):
             sql = "INSERT OR IGNORE INTO fields(collection, path) VALUES (?, ?) RETURNING id"
             new = self.file.rows(sql, (self.collection_name, key))
             if new:  # else another process was faster
-                for number, document in self._read(self._all_ids()):
-                    self._enter(number, document, {key: new[0][0]})
+                for number, document in self._bodies(self._all_ids()):
+                    if document is not None:  # else damaged: found by its key alone
+                        self._enter(number, document, {key: new[0][0]})
             return self._make_unique(self._fields()[key]) if unique else True
 
     def _make_unique(self, field: int) -> bool:
@@ -254,8 +245,8 @@ class SQLiteStore(Store):
             a value for each of the fields are in no group.
         """
         names = [keys] if isinstance(keys, str) else list(keys)
-        wanted = [*properties, *names] if properties else None
-        groups: dict[tuple[bytes, ...], tuple[dict, list[dict]]] = {}
+        wanted = without_collisions([*properties, *names]) if properties else None
+        groups: dict[tuple[Rank, ...], tuple[dict, list[dict]]] = {}
         for document in self.query(criteria, wanted, sort, skip, limit):
             if not all(has(document, name) for name in names):
                 continue
@@ -263,7 +254,7 @@ class SQLiteStore(Store):
             label: dict = {}
             for name, value in values.items():
                 set_(label, name, value)
-            group = tuple(identity(value) for value in values.values())
+            group = tuple(rank(value) for value in values.values())
             groups.setdefault(group, (label, []))[1].append(document)
         yield from groups.values()
 
@@ -271,7 +262,9 @@ class SQLiteStore(Store):
         self, field: str, criteria: dict | None = None, all_exist: bool = False
     ) -> list[Any]:
         """Return the different values of a field, the elements where it is a list."""
-        clause = translate(normalize(criteria or {}), fields := self._fields())
+        filter_ = normalize(criteria or {})
+        compile_filter(filter_)  # refuses what is wrong
+        clause = translate(filter_, fields := self._fields())
         if field not in fields or not clause.exact:
             return self._distinct(self.query(criteria), field)
         # One document for each value that the index knows is enough.
@@ -286,11 +279,11 @@ class SQLiteStore(Store):
 
     @staticmethod
     def _distinct(documents: Iterable[dict], field: str) -> list[Any]:
-        found: dict[bytes, Any] = {}
+        found: dict[Rank, Any] = {}
         for document in documents:
-            for value in values_at(document, field.split(".")):
+            for value in found_at(document, field):
                 for item in value if isinstance(value, list) else [value]:
-                    found.setdefault(identity(item), item)
+                    found.setdefault(rank(item), item)
         return list(found.values())
 
     def __eq__(self, other: object) -> bool:
@@ -311,49 +304,92 @@ class SQLiteStore(Store):
         return [row[0] for row in self.file.rows(sql, (self.collection_name,))]
 
     def _select(
-        self, criteria: dict, order: Mapping[str, int], skip: int, limit: int
+        self,
+        criteria: dict | None,
+        order: Mapping[str, int],
+        skip: int,
+        limit: int,
+        *,
+        doubtful: bool = True,
     ) -> Sequence[int]:
-        """Return the numbers of the matching documents, from the indexes where they suffice."""
+        """Return the numbers of the matching documents, from the indexes where they suffice.
+
+        A damaged document, of which only its indexed fields are known, is among them at the end if
+        it may match and ``doubtful`` is wanted.
+        """
+        filter_ = normalize(criteria or {})
+        matches = compile_filter(filter_)
         fields = self._fields()
-        clause = translate(criteria, fields)
-        in_sql = clause.exact and all(path in fields for path in order)
+        clause = translate(filter_, fields)
+        in_sql = clause.exact and all(self._sorts(fields.get(path)) for path in order)
         # "+" hides the collection from the planner where an index entry already implies it.
         sql = f"SELECT id FROM docs d WHERE {'+' if clause.sql else ''}collection = ?"
         parameters = [self.collection_name, *clause.parameters]
         sql += f" AND ({clause.sql})" if clause.sql else ""
         if not in_sql:
             ids = [row[0] for row in self.file.rows(sql + " ORDER BY id", parameters)]
-            ids = self._filter(ids, criteria, order)
-            return ids[skip : skip + limit if limit else None]
+            ids, damaged = self._filter(ids, matches, order)
+            page = ids[skip : skip + limit if limit else None]
+            return page + damaged if doubtful else page
         ways = []
         for path, way in order.items():
             pick = "min(key)" if way > 0 else "max(key)"
             ways.append(
-                f"(SELECT {pick} FROM entries WHERE doc = d.id AND field = ? AND key <> ?)"
+                f"coalesce((SELECT {pick} FROM entries WHERE doc = d.id AND field = ?), ?)"
                 + (" ASC" if way > 0 else " DESC")
             )
-            parameters += [fields[path], ARRAY]
+            parameters += [fields[path], NULL]
         sql += f" ORDER BY {', '.join([*ways, 'id'])} LIMIT ? OFFSET ?"
         return [row[0] for row in self.file.rows(sql, [*parameters, limit or -1, skip])]
 
-    def _filter(self, ids: list[int], criteria: dict, order: Mapping[str, int]) -> list[int]:
-        kept = []
-        for number, document in self._read(ids):
-            if matches(criteria, document):
-                ranks = [sort_key(document, path, way < 0) for path, way in order.items()]
-                kept.append((number, ranks))
+    def _sorts(self, field: int | None) -> bool:
+        """Tell whether the index of a field says in which order its documents are."""
+        if field is None:
+            return False
+        some = "EXISTS(SELECT 1 FROM entries WHERE field = ? AND key >= ? AND key < ?)"
+        parameters = [part for low, high in UNSORTABLE for part in (field, low, high)]
+        return not any(
+            self.file.rows(f"SELECT {', '.join([some] * len(UNSORTABLE))}", parameters)[0]
+        )
+
+    def _filter(
+        self, ids: list[int], matches: Matcher, order: Mapping[str, int]
+    ) -> tuple[list[int], list[int]]:
+        kept, damaged = [], []
+        for number, document in self._bodies(ids):
+            if document is None:
+                damaged.append(number)
+            elif matches(document):
+                kept.append((number, sort_rank(document, order)))
         for position, way in reversed(list(enumerate(order.values()))):  # stable, last field first
             kept.sort(key=lambda row: row[1][position], reverse=way < 0)
-        return [number for number, _ in kept]
+        return [number for number, _ in kept], damaged
 
     def _read(self, ids: Sequence[int]) -> Iterator[tuple[int, dict]]:
+        """Yield documents, and name the damaged ones after the others."""
+        damaged = []
+        for number, document in self._bodies(ids):
+            if document is None:
+                damaged.append(number)
+            else:
+                yield number, document
+        if damaged:
+            raise DamagedDocumentsError(self.name, [self._key_of(number) for number in damaged])
+
+    def _bodies(self, ids: Sequence[int]) -> Iterator[tuple[int, dict | None]]:
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
             marks = ", ".join("?" * len(chunk))
             bodies = dict(self.file.rows(f"SELECT id, body FROM docs WHERE id IN ({marks})", chunk))
             for number in chunk:
                 if number in bodies:  # else removed meanwhile
-                    yield number, _unpack(bodies[number])
+                    yield number, unpack(bodies[number])
+
+    def _key_of(self, number: int) -> str:
+        """Return the key of a document from the index, which a damaged body does not touch."""
+        sql = "SELECT key FROM entries WHERE doc = ? AND field = ?"
+        found = self.file.rows(sql, (number, self._fields().get(self.key, -1)))
+        return found[0][0][1:].decode(errors="replace") if found else f"number {number}"
 
     def _is_valid(self, document: dict) -> bool:
         if self.validator is None or self.validator.is_valid(document):
@@ -364,21 +400,22 @@ class SQLiteStore(Store):
         self.logger.error(problems)
         return False
 
-    def _replace(self, body: bytes, names: list[str], fields: Mapping[str, int]) -> None:
-        document = bson.decode(body)  # exactly what a query will return
+    def _replace(
+        self, body: bytes, document: dict, names: list[str], fields: Mapping[str, int]
+    ) -> None:
         if not self._is_valid(document):
             return
         missing = [name for name in names if not has(document, name)]
         if missing:
             raise StoreError(f"A document without its key field '{missing[0]}' cannot be stored.")
-        same = self._select({name: get(document, name) for name in names}, {}, 0, 1)
+        same = self._select({name: {"$eq": get(document, name)} for name in names}, {}, 0, 1)
         if same:
             number = same[0]
             self.file.rows("DELETE FROM entries WHERE doc = ?", (number,))
-            self.file.rows("UPDATE docs SET body = ? WHERE id = ?", (_pack(body), number))
+            self.file.rows("UPDATE docs SET body = ? WHERE id = ?", (pack(body), number))
         else:
             sql = "INSERT INTO docs(collection, body) VALUES (?, ?) RETURNING id"
-            number = self.file.rows(sql, (self.collection_name, _pack(body)))[0][0]
+            number = self.file.rows(sql, (self.collection_name, pack(body)))[0][0]
         self._check_unique(number, document)
         self._enter(number, document, fields)
 
