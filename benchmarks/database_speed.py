@@ -45,7 +45,7 @@ def conductivity_output() -> dict[str, Any]:
     """Return a real conductivity document, of Brownian ions at three temperatures, as stored."""
     from monty.json import jsanitize
 
-    from vitrion.documents.conductivity import ConductivityDoc
+    from vitrion.conductivity.document import ConductivityDoc
     from vitrion.transport import analyze
 
     rng = np.random.default_rng(1)

@@ -79,9 +79,9 @@ def schottky_energy(host, calculator, fmax):
 
 
 def main() -> None:
-    from vitrion.defects.makers import ForceFieldBands
-    from vitrion.defects.settings import BarrierSettings, DefectSettings
-    from vitrion.defects.study import study_defects
+    from vitrion.landscape.makers import ForceFieldBands
+    from vitrion.landscape.study import study_defects
+    from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
     from vitrion.potentials import load_calculator
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

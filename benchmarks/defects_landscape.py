@@ -31,10 +31,10 @@ def main() -> None:
 
     from pymatgen.core import Structure
 
-    from vitrion.defects.compare import compare_landscapes
-    from vitrion.defects.landscape import landscape
+    from vitrion.comparison.landscapes import compare_landscapes
+    from vitrion.landscape.site_energies import landscape
     from vitrion.report.draw import draw_figure
-    from vitrion.report.figures.landscape import landscape_figure
+    from vitrion.report.figures.site_energy_levels import landscape_figure
 
     out = Path(arguments.out)
     crystal = landscape(
@@ -60,7 +60,7 @@ def main() -> None:
 
 def study(structure, phase, arguments, number):
     """Return the DefectDoc of one host; it goes on where an earlier run stopped."""
-    from vitrion.defects.command import run_defects, summary_rows
+    from vitrion.landscape.command import run_defects, summary_rows
     from vitrion.potentials import load_calculator
     from vitrion.relaxation.fixed_cell import AseRelaxer
 

@@ -23,8 +23,8 @@ def main(potential: str = "vitrion-lipof") -> None:
     from defects_crystals import crystals, relax_cell
     from vitrion.chemistry.geometry import face_distances
     from vitrion.defects.reservoir import metal_reservoir
-    from vitrion.defects.settings import DefectSettings
-    from vitrion.defects.study import study_defects
+    from vitrion.landscape.study import study_defects
+    from vitrion.landscape.study_settings import DefectSettings
     from vitrion.potentials import load_calculator
 
     calculator = load_calculator(potential)

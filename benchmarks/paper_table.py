@@ -70,8 +70,8 @@ def main() -> None:
 def page(request: RunRequest, result: RunResult) -> str:
     """Write the figures down as a page of the documentation."""
     from vitrion.cli.results import phase_reports, trust_lines
-    from vitrion.report.comparison import compare
-    from vitrion.report.published import SOURCE, URL
+    from vitrion.comparison.published import SOURCE, URL
+    from vitrion.comparison.side_by_side import compare
 
     crystal, glass = phase_reports(result)
     rows = [row.cells() for row in compare(crystal, glass)]
@@ -110,7 +110,7 @@ def page(request: RunRequest, result: RunResult) -> str:
 
 def temperatures(crystal: Sequence[TransportResult], glass: Sequence[TransportResult]) -> list[str]:
     """Return the tables of both phases; the paper's line and the crystal stand beside the glass."""
-    from vitrion.report.published import published_for
+    from vitrion.comparison.published import published_for
 
     paper = published_for(FORMULA)
     assert paper is not None

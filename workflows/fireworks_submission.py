@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from vitrion.amorphous.makers import MeltQuenchMaker
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.dynamics.makers import ForceFieldDynamics
-from vitrion.flows.conductivity import GlassConductivityMaker
+from vitrion.flows.glass_conductivity import GlassConductivityMaker
 from vitrion.launchpad.status import status
 from vitrion.launchpad.submission import Submission, open_launchpad, submit
 from vitrion.settings import Route, get_settings

@@ -16,13 +16,13 @@ from pathlib import Path
 from jobflow import Flow, run_locally
 from pymatgen.core import Lattice, Structure
 
-from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.conductivity.document import ConductivityDoc
+from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.dynamics.document import MDDoc
 from vitrion.dynamics.makers import MDMaker
 from vitrion.dynamics.settings import MDSettings
 from vitrion.potentials import get_potential
 from vitrion.store.job_store import open_job_store
-from vitrion.transport.makers import ConductivityMaker
 
 
 def toy_potential(folder: Path) -> str:

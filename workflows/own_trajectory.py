@@ -20,8 +20,8 @@ from ase.io import read, write
 from jobflow import job, run_locally
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from vitrion.conductivity.document import ConductivityDoc
 from vitrion.database.client import VitrionClient
-from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.store.job_store import open_job_store
 from vitrion.transport import analyze_file, table
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from vitrion.comparison.material import find_reports
+from vitrion.comparison.side_by_side import compare
 from vitrion.database.client import VitrionClient
 from vitrion.dynamics.settings import MDSettings
 from vitrion.flows.ion_conductor import IonConductorMaker
 from vitrion.flows.request import name_run
 from vitrion.polymorphs.hull import shipped_references
-from vitrion.report.comparison import compare
 from vitrion.report.draw import save_figures
-from vitrion.report.material import find_reports
 from vitrion.report.page import render_page
 from vitrion.runtime.runner import run_flow
 from vitrion.store.job_store import open_job_store

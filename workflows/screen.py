@@ -15,7 +15,7 @@ from pathlib import Path
 from vitrion.database.client import VitrionClient
 from vitrion.dynamics.settings import MDSettings
 from vitrion.errors import InputError
-from vitrion.flows.conductivity import GlassConductivityMaker
+from vitrion.flows.glass_conductivity import GlassConductivityMaker
 from vitrion.flows.request import name_run
 from vitrion.flows.screen import ScreenMaker, composition_grid, find_formulas, read_compositions
 from vitrion.runtime.runner import run_flow

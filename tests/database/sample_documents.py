@@ -8,9 +8,9 @@ from jobflow import Response, job
 from pydantic import BaseModel, Field
 from pymatgen.core import Lattice, Structure
 
+from vitrion.conductivity.document import ConductivityDoc
 from vitrion.distill.document import PotentialDoc
 from vitrion.documents.base import VitrionDoc
-from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.transport import analyze
 

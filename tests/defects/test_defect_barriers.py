@@ -7,23 +7,23 @@ import pytest
 from ase.calculators.calculator import Calculator, all_changes
 from pymatgen.core import Lattice, Structure
 
-from vitrion.defects.bands import Band, interpolate
-from vitrion.defects.barriers import (
+from vitrion.defects.document import BarrierNetwork
+from vitrion.defects.energies import EnergySettings, defect_energies
+from vitrion.defects.enumeration import vacancies
+from vitrion.defects.host import prepare_host
+from vitrion.defects.operations import Edit
+from vitrion.defects.sites import Site, density_peaks
+from vitrion.defects.symmetry import SpaceGroup
+from vitrion.errors import InputError
+from vitrion.landscape.ion_density import density_barrier
+from vitrion.migration.bands import Band, interpolate
+from vitrion.migration.barriers import (
     Carriers,
     barrier_network,
     interstitial_carriers,
     vacancy_carriers,
 )
-from vitrion.defects.dynamics import density_barrier
-from vitrion.defects.edits import Edit
-from vitrion.defects.energies import EnergySettings, defect_energies
-from vitrion.defects.hops import direct_hops, distinct_hops
-from vitrion.defects.host import prepare_host
-from vitrion.defects.plan import vacancies
-from vitrion.defects.sites import Site, density_peaks
-from vitrion.defects.symmetry import SpaceGroup
-from vitrion.documents.energies import BarrierNetwork
-from vitrion.errors import InputError
+from vitrion.migration.hops import direct_hops, distinct_hops
 from vitrion.relaxation.fixed_cell import AseRelaxer
 from vitrion.runtime.cache import Ledger
 from vitrion.transport.constants import KB_EV_PER_K

@@ -100,8 +100,8 @@ def test_the_same_maker_spawns_charged_defects_and_the_bulk_once(lif):
     from jobflow import Flow
     from monty.json import MontyDecoder, jsanitize
 
-    from vitrion.defects.makers import DefectMaker
-    from vitrion.defects.settings import DefectSettings
+    from vitrion.landscape.makers import DefectMaker
+    from vitrion.landscape.study_settings import DefectSettings
 
     maker = DefectMaker(
         charged_relax_maker=relax_maker(), settings=DefectSettings(supercell_side_A=8.0)

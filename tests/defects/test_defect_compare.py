@@ -5,12 +5,12 @@ import pytest
 from pymatgen.core import Lattice, Structure
 from scipy.stats import t, ttest_ind
 
-from vitrion.defects.compare import compare_landscapes
-from vitrion.documents.energies import BarrierNetwork
-from vitrion.documents.landscape import DensityBarrier, SiteEnergyLandscapeDoc
+from vitrion.comparison.landscapes import compare_landscapes
+from vitrion.defects.document import BarrierNetwork
 from vitrion.errors import InputError
+from vitrion.landscape.document import DensityBarrier, SiteEnergyLandscapeDoc
 from vitrion.report.draw import draw_figure
-from vitrion.report.figures.landscape import landscape_figure
+from vitrion.report.figures.site_energy_levels import landscape_figure
 from vitrion.uncertainty import ReplicaMean
 
 

@@ -9,14 +9,21 @@ from ase import Atoms
 from ase.optimize import BFGS
 from pymatgen.core import Lattice, Structure
 
-from vitrion.defects.edits import Edit, apply, outcome, undo
 from vitrion.defects.energies import EnergySettings, defect_energies, mark_duplicates
+from vitrion.defects.enumeration import (
+    distinct_ions,
+    far_pairs,
+    insertions,
+    move,
+    near_pairs,
+    vacancies,
+)
 from vitrion.defects.host import prepare_host
-from vitrion.defects.plan import distinct_ions, far_pairs, insertions, move, near_pairs, vacancies
-from vitrion.defects.settings import DefectSettings
+from vitrion.defects.operations import Edit, apply, outcome, undo
 from vitrion.defects.sites import candidate_sites
-from vitrion.defects.study import ledger_context, study_defects
 from vitrion.errors import InputError
+from vitrion.landscape.study import ledger_context, study_defects
+from vitrion.landscape.study_settings import DefectSettings
 from vitrion.potentials.batch import batched
 from vitrion.relaxation.fixed_cell import AseRelaxer, BatchRelaxer
 from vitrion.runtime.cache import Ledger

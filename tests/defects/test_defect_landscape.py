@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from vitrion.defects.command import summary_rows
-from vitrion.defects.landscape import landscape, site_energies
-from vitrion.documents.defects import CandidateSite, DefectDoc, DefectRecord, Reservoir
-from vitrion.documents.energies import BarrierNetwork, HopRecord, PercolationRecord
+from vitrion.defects.document import (
+    BarrierNetwork,
+    CandidateSite,
+    DefectDoc,
+    DefectRecord,
+    HopRecord,
+    PercolationRecord,
+    Reservoir,
+)
 from vitrion.errors import InputError
+from vitrion.landscape.command import summary_rows
+from vitrion.landscape.site_energies import landscape, site_energies
 
 
 def document(occupied, empty, pairs, *, noise=0.0, phase="amorphous", mu=-1.0, formula="Li", k=0):

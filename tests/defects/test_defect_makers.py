@@ -6,14 +6,14 @@ from maggma.stores import MemoryStore
 from monty.json import MontyDecoder, jsanitize
 from pymatgen.core import Lattice, Structure
 
-from vitrion.defects.command import read_structure, run_defects
-from vitrion.defects.makers import DefectMaker, LandscapeMaker
-from vitrion.defects.settings import BarrierSettings, DefectSettings
-from vitrion.documents.defects import DefectDoc
-from vitrion.documents.landscape import SiteEnergyLandscapeDoc
+from vitrion.defects.document import DefectDoc
 from vitrion.errors import InputError
+from vitrion.landscape.command import read_structure, run_defects
+from vitrion.landscape.document import SiteEnergyLandscapeDoc
+from vitrion.landscape.makers import DefectMaker, LandscapeMaker
+from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
 from vitrion.report.draw import draw_figure
-from vitrion.report.figures.landscape import landscape_figure
+from vitrion.report.figures.site_energy_levels import landscape_figure
 
 POTENTIAL = "vitrion-lipof"
 SETTINGS = DefectSettings(

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from vitrion.defects.network import Bond, PeriodicClusters, easiest_loop, percolation
 from vitrion.errors import InputError
+from vitrion.migration.network import Bond, PeriodicClusters, easiest_loop, percolation
 
 
 def square_lattice(energies):

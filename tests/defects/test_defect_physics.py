@@ -6,9 +6,9 @@ from ase.optimize import BFGS
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from vitrion.defects.makers import ForceFieldBands
-from vitrion.defects.settings import BarrierSettings, DefectSettings
-from vitrion.defects.study import study_defects
+from vitrion.landscape.makers import ForceFieldBands
+from vitrion.landscape.study import study_defects
+from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
 from vitrion.potentials import load_calculator
 
 POTENTIAL = "vitrion-lipof"

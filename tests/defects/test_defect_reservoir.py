@@ -8,8 +8,8 @@ from pymatgen.core import Composition
 
 from vitrion.defects.convergence import check_convergence, supercell_error, transfer
 from vitrion.defects.energies import EnergySettings, defect_energies
+from vitrion.defects.enumeration import insertions, near_pairs, vacancies
 from vitrion.defects.host import prepare_host, repeat_host
-from vitrion.defects.plan import insertions, near_pairs, vacancies
 from vitrion.defects.reservoir import given_reservoir, metal_reservoir, voltage_window
 from vitrion.defects.sites import candidate_sites
 from vitrion.errors import InputError

@@ -5,11 +5,11 @@ import pytest
 from pymatgen.core import Lattice, Structure
 from walkers import in_crystal, strings
 
-from vitrion.documents.comparison import ComparisonDoc, conductivity_ratios
-from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.comparison.document import ComparisonDoc, conductivity_ratios
+from vitrion.comparison.material import MaterialReport
+from vitrion.comparison.side_by_side import conductivity_ratio
+from vitrion.conductivity.document import ConductivityDoc
 from vitrion.errors import InputError
-from vitrion.report.comparison import conductivity_ratio
-from vitrion.report.material import MaterialReport
 from vitrion.transport import analyze
 from vitrion.transport.result import Estimate
 

@@ -3,6 +3,7 @@
 import json
 import math
 from datetime import datetime
+from typing import get_args
 
 import bson
 import numpy as np
@@ -114,3 +115,20 @@ def test_every_document_describes_itself(name):
         for field, info in model.model_fields.items():
             if field not in inherited:
                 assert info.description, f"{model.__name__}.{field} has no description"
+
+
+def _models(annotation):
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        for field in annotation.model_fields.values():
+            yield from _models(field.annotation)
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+@pytest.mark.parametrize("kind", document_classes())
+def test_units_are_spelled_one_way(kind):
+    """Per is written out for a force and a density; no document says eV_A or g_cm3."""
+    for model in _models(document_classes()[kind]):
+        for name in model.model_fields:
+            assert not name.endswith(("eV_A", "g_cm3")), f"{model.__name__}.{name}"

@@ -9,12 +9,12 @@ from jobflow import JobStore
 from maggma.stores import MemoryStore, MongoStore, S3Store
 from maggma.stores.gridfs import GridFSStore
 
+from vitrion.conductivity.document import ConductivityDoc
 from vitrion.database import file_archive
 from vitrion.database.builders import build
 from vitrion.database.client import VitrionClient
 from vitrion.database.collections import Collections
 from vitrion.database.file_archive import archive, fetch_file, put_file
-from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.dynamics.document import FileReference
 from vitrion.errors import StoreError
 from vitrion.potentials.spec import sha256_of

@@ -8,7 +8,7 @@ from pymatgen.core import Lattice, Structure
 from typer.testing import CliRunner
 
 from vitrion.cli import app
-from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.conductivity.document import ConductivityDoc
 from vitrion.errors import InputError
 from vitrion.store.job_store import SQLiteJobStore
 from vitrion.transport.result import Estimate

@@ -4,11 +4,11 @@ from jobflow.managers.fireworks import flow_to_workflow
 from maggma.stores import MemoryStore
 from monty.json import MontyDecoder
 
-from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.conductivity.document import ConductivityDoc
+from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.errors import InputError
-from vitrion.flows.conductivity import GlassConductivityMaker
+from vitrion.flows.glass_conductivity import GlassConductivityMaker
 from vitrion.store.job_store import SQLiteJobStore
-from vitrion.transport.makers import ConductivityMaker
 
 
 @pytest.fixture

@@ -6,18 +6,18 @@ from vitrion.amorphous.document import glass_document
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.start_cell import melt_start
 from vitrion.cli.results import _glass_table, trust_lines
+from vitrion.comparison.cautions import _of_glasses
+from vitrion.comparison.document import ComparisonDoc
+from vitrion.comparison.material import MaterialReport
+from vitrion.comparison.side_by_side import _density
+from vitrion.conductivity.document import ConductivityDoc
 from vitrion.database.kinds import document_classes
 from vitrion.database.summary import SummaryDoc
-from vitrion.defects.makers import DefectMaker, LandscapeMaker
-from vitrion.documents.comparison import ComparisonDoc
-from vitrion.documents.conductivity import ConductivityDoc
 from vitrion.errors import SimulationError
-from vitrion.flows.conductivity import choose_glasses
+from vitrion.flows.glass_conductivity import choose_glasses
 from vitrion.flows.request import RunResult
+from vitrion.landscape.makers import DefectMaker, LandscapeMaker
 from vitrion.polymorphs.hull import shipped_crystals
-from vitrion.report.comparison import _density
-from vitrion.report.material import MaterialReport
-from vitrion.report.trust import _of_glasses
 from vitrion.runtime.runner import RunReport
 
 choose = choose_glasses.original

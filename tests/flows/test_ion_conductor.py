@@ -5,8 +5,8 @@ from maggma.stores import MemoryStore
 from monty.json import MontyDecoder
 from pymatgen.core import Lattice, Structure
 
+from vitrion.comparison.document import ComparisonDoc
 from vitrion.database.client import VitrionClient
-from vitrion.documents.comparison import ComparisonDoc
 from vitrion.errors import InputError
 from vitrion.flows.ion_conductor import IonConductorMaker, given_crystal
 from vitrion.runtime.runner import run_flow

@@ -2,12 +2,12 @@ import pytest
 from jobflow import Flow, job, run_locally
 from pymatgen.core import Lattice, Structure
 
-from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.conductivity.document import ConductivityDoc
+from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.errors import InputError
 from vitrion.flows.presets import PRESETS
 from vitrion.flows.request import RunRequest, find_documents, label_run, read_crystal
 from vitrion.store.job_store import SQLiteJobStore
-from vitrion.transport.makers import ConductivityMaker
 
 HALF = {"Li": 0.5}
 DISORDERED = Structure(

@@ -2,9 +2,9 @@ import pytest
 from monty.json import jsanitize
 from pymatgen.core import Composition
 
-from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.conductivity.document import ConductivityDoc
 from vitrion.errors import InputError
-from vitrion.flows.conductivity import GlassConductivityMaker
+from vitrion.flows.glass_conductivity import GlassConductivityMaker
 from vitrion.flows.request import read_crystal
 from vitrion.flows.screen import (
     SEI_CRYSTALS,

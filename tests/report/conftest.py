@@ -10,20 +10,22 @@ from walkers import hopping, in_crystal
 from vitrion.amorphous.characterize import characterize
 from vitrion.amorphous.document import AmorphousDoc
 from vitrion.amorphous.pack import pack
-from vitrion.documents.conductivity import ConductivityDoc
-from vitrion.documents.defects import DefectDoc, DefectRecord, Reservoir
-from vitrion.documents.energies import (
+from vitrion.comparison.material import MaterialReport
+from vitrion.conductivity.document import ConductivityDoc
+from vitrion.defects.document import (
     BarrierNetwork,
+    DefectDoc,
+    DefectRecord,
     EnergyDistribution,
     HopRecord,
     PercolationRecord,
+    Reservoir,
 )
-from vitrion.documents.landscape import SiteEnergyLandscapeDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.generation.candidate import Origin
+from vitrion.landscape.document import SiteEnergyLandscapeDoc
 from vitrion.polymorphs.document import HullReference, Polymorph, PolymorphDoc, SpaceGroupAt
 from vitrion.potentials.trust import ForceCheck, NoveltyReport, TrustReport
-from vitrion.report.material import MaterialReport
 from vitrion.transport import analyze
 from vitrion.uncertainty import ReplicaMean
 

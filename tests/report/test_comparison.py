@@ -7,13 +7,13 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from vitrion.cli.results import polymorph_table
-from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.comparison.material import MaterialReport, material_formula, tell_apart
+from vitrion.comparison.published import published_for
+from vitrion.comparison.side_by_side import compare
+from vitrion.conductivity.document import ConductivityDoc
 from vitrion.errors import InputError
-from vitrion.report.comparison import compare
-from vitrion.report.figures.transport import msd_figure
-from vitrion.report.material import MaterialReport, material_formula, tell_apart
+from vitrion.report.figures.ion_transport import msd_figure
 from vitrion.report.page import render_page
-from vitrion.report.published import published_for
 from vitrion.uncertainty import (
     Bound,
     Estimate,

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from vitrion.report.draw import draw_figure
-from vitrion.report.figures.defects import barrier_figure, defect_figure, voltage_figure
-from vitrion.report.figures.glass import pair_figure, speciation_figure
-from vitrion.report.figures.landscape import landscape_figure
-from vitrion.report.figures.search import candidate_figure
-from vitrion.report.figures.transport import (
+from vitrion.report.figures.candidates import candidate_figure
+from vitrion.report.figures.defect_energies import barrier_figure, defect_figure, voltage_figure
+from vitrion.report.figures.extrapolation import novelty_figure
+from vitrion.report.figures.glass_structure import pair_figure, speciation_figure
+from vitrion.report.figures.ion_transport import (
     arrhenius_figure,
     jump_network_panel,
     msd_panel,
     van_hove_panel,
 )
-from vitrion.report.figures.trust import novelty_figure
+from vitrion.report.figures.site_energy_levels import landscape_figure
 from vitrion.report.panels import Band, Bars, Curve, Line, Points
 from vitrion.report.plotly import plot_data
 

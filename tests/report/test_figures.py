@@ -5,17 +5,17 @@ import json
 import numpy as np
 import pytest
 
-from vitrion.report.comparison import activation_energy
+from vitrion.comparison.material import MaterialReport
+from vitrion.comparison.side_by_side import activation_energy
 from vitrion.report.draw import draw_figure, draw_panel, save_figures
-from vitrion.report.figures.glass import shares
-from vitrion.report.figures.landscape import landscape_figure
-from vitrion.report.figures.transport import (
+from vitrion.report.figures.glass_structure import shares
+from vitrion.report.figures.ion_transport import (
     arrhenius_panel,
     msd_figure,
     msd_panel,
     spatial_figure,
 )
-from vitrion.report.material import MaterialReport
+from vitrion.report.figures.site_energy_levels import landscape_figure
 from vitrion.report.panels import Axis, Band, Bars, Curve, Line, Panel, Points, UpperBounds
 from vitrion.report.plotly import plot_data
 from vitrion.report.sections import figures_of

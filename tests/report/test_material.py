@@ -3,8 +3,8 @@
 import pytest
 
 from vitrion.amorphous.document import numbered
-from vitrion.report.comparison import compare
-from vitrion.report.material import MaterialReport
+from vitrion.comparison.material import MaterialReport
+from vitrion.comparison.side_by_side import compare
 
 
 def test_a_landscape_stands_beside_the_hosts_that_it_joins(reports):

@@ -9,13 +9,13 @@ from html.parser import HTMLParser
 import pytest
 
 from vitrion.chemistry.formulas import subscripted
+from vitrion.comparison.cautions import statements_of
+from vitrion.comparison.material import MaterialReport
 from vitrion.database.summary import SummaryDoc
 from vitrion.errors import InputError
-from vitrion.report.material import MaterialReport
 from vitrion.report.page import json_block, render_index, render_page
 from vitrion.report.palette import PALETTE
-from vitrion.report.structures import scene
-from vitrion.report.trust import statements_of
+from vitrion.report.structure_views import scene
 from vitrion.report.typeset import formula_html, rich_html, typeset
 
 

@@ -6,10 +6,10 @@ from typer.testing import CliRunner
 
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.cli import app
+from vitrion.comparison.material import MaterialReport, add_documents, find_reports, read_document
 from vitrion.database.client import VitrionClient
 from vitrion.documents.base import VitrionDoc
 from vitrion.errors import InputError
-from vitrion.report.material import MaterialReport, add_documents, find_reports, read_document
 from vitrion.store.job_store import open_job_store
 
 

@@ -17,9 +17,9 @@ from walkers import (
 )
 
 from vitrion.transport.diffusivity import estimate_diffusivities
-from vitrion.transport.hops import find_stays
 from vitrion.transport.msd import mean_squares
 from vitrion.transport.regime import find_regime
+from vitrion.transport.stays import find_stays
 
 if TYPE_CHECKING:
     from vitrion.transport.result import Regime

@@ -12,11 +12,11 @@ from maggma.stores import MemoryStore
 from pymatgen.core import Lattice, Structure
 from walkers import hopping, in_crystal
 
-from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.conductivity.document import ConductivityDoc
+from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.dynamics.settings import MDSettings
 from vitrion.errors import InputError
 from vitrion.transport import analyze, arrhenius
-from vitrion.transport.makers import ConductivityMaker
 from vitrion.uncertainty import combine_estimates
 
 FRICTION_TIME_FS = 50.0

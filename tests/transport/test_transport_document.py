@@ -6,10 +6,10 @@ import pytest
 from pymatgen.core import Lattice, Structure
 from walkers import hopping, in_crystal
 
-from vitrion.documents.conductivity import ConductivityDoc
+from vitrion.conductivity.document import ConductivityDoc
 from vitrion.errors import InputError
 from vitrion.report.draw import draw_panel
-from vitrion.report.figures.transport import (
+from vitrion.report.figures.ion_transport import (
     arrhenius_panel,
     jump_network_panel,
     msd_panel,

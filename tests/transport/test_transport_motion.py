@@ -7,9 +7,9 @@ from walkers import HOP_A, brownian, hopping, in_crystal, rattling, subdiffusive
 from vitrion.transport import analyze, combine, table
 from vitrion.transport.constants import KB_EV_PER_K
 from vitrion.transport.density import density_map, percolation_barriers
-from vitrion.transport.hops import find_stays
 from vitrion.transport.jumps import jump_network
 from vitrion.transport.msd import mean_squares, non_gaussian_parameter
+from vitrion.transport.stays import find_stays
 from vitrion.transport.vanhove import van_hove
 from vitrion.uncertainty import event_bound
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from walkers import hopping, in_crystal
 
+from vitrion.conductivity.precision import plan_extension
 from vitrion.errors import InputError
 from vitrion.transport import analyze, arrhenius
 from vitrion.transport.constants import KB_EV_PER_K
-from vitrion.transport.precision import plan_extension
 
 CELL = 15.0 * np.eye(3)
 FRAME_FS = 100.0

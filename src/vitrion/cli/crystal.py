@@ -114,7 +114,7 @@ def defects(
     store: StoreOption = None,
 ) -> None:
     """Compute interstitials, vacancies, Frenkel pairs and barriers of a relaxed structure."""
-    from vitrion.defects.command import read_structure, run_defects
+    from vitrion.landscape.command import read_structure, run_defects
 
     if phase not in (None, "crystalline", "amorphous"):
         raise InputError(f"The phase is crystalline or amorphous, not '{phase}'.")

@@ -12,7 +12,7 @@ from vitrion.cli.options import StoreOption
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from vitrion.report.material import MaterialReport
+    from vitrion.comparison.material import MaterialReport
 
 FIGURE_FORMATS = ("svg", "png", "pdf")
 console = Console(markup=False)
@@ -72,8 +72,8 @@ def report(
 
 
 def _find(targets: list[str], phase: str | None, store: Path | None) -> list[MaterialReport]:
+    from vitrion.comparison.material import add_documents, find_reports, read_document
     from vitrion.database.client import VitrionClient
-    from vitrion.report.material import add_documents, find_reports, read_document
 
     files = [target for target in targets if Path(target).is_file()]
     documents = [read_document(file) for file in files]

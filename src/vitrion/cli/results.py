@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from vitrion.amorphous.document import AmorphousDoc
     from vitrion.amorphous.speciation import Speciation
-    from vitrion.documents.comparison import ComparisonDoc
-    from vitrion.documents.conductivity import ConductivityDoc
+    from vitrion.comparison.document import ComparisonDoc
+    from vitrion.comparison.material import MaterialReport
+    from vitrion.conductivity.document import ConductivityDoc
     from vitrion.flows.request import RunRequest, RunResult
     from vitrion.flows.screen import Outcome
     from vitrion.polymorphs.document import PolymorphDoc, Stability
-    from vitrion.report.material import MaterialReport
     from vitrion.transport.result import TransportResult
     from vitrion.uncertainty import Estimate
 
@@ -65,7 +65,7 @@ def print_result(console: Console, request: RunRequest, result: RunResult, folde
 
 def print_screen(console: Console, outcomes: Sequence[Outcome]) -> None:
     """Print one line for each composition and phase, the best conductor first."""
-    from vitrion.report.comparison import activation_energy, conductivity_300K
+    from vitrion.comparison.side_by_side import activation_energy, conductivity_300K
 
     table = Table("material", "sigma(300 K) (mS/cm)", "Ea (eV)", title="Screen (95 % intervals)")
     rows = []
@@ -87,7 +87,7 @@ def print_screen(console: Console, outcomes: Sequence[Outcome]) -> None:
 
 def comparison_table(first: MaterialReport, second: MaterialReport) -> Table:
     """Return two materials side by side, with what the paper has."""
-    from vitrion.report.comparison import compare
+    from vitrion.comparison.side_by_side import compare
 
     rows: list[tuple[str, ...]] = [row.cells() for row in compare(first, second)]
     columns = ["", first.name, second.name, "change", "paper"]
@@ -101,7 +101,7 @@ def comparison_table(first: MaterialReport, second: MaterialReport) -> Table:
 
 def figure_table(report: MaterialReport) -> Table:
     """Return the figures of one material."""
-    from vitrion.report.comparison import figures_of
+    from vitrion.comparison.side_by_side import figures_of
 
     table = Table("", report.name, title=f"{report.name} (95 % intervals)")
     for name, unit, quantity in figures_of(report):
@@ -111,7 +111,7 @@ def figure_table(report: MaterialReport) -> Table:
 
 def phase_reports(result: RunResult) -> list[MaterialReport]:
     """Return what the run has of each phase, the crystal first."""
-    from vitrion.report.material import MaterialReport
+    from vitrion.comparison.material import MaterialReport
 
     return [
         MaterialReport.from_documents(found)

@@ -19,10 +19,10 @@ from vitrion.cli.places import open_store, results_folder, worker_count
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
+    from vitrion.comparison.material import MaterialReport
     from vitrion.database.client import VitrionClient
     from vitrion.flows.display import RunDisplay
     from vitrion.flows.request import RunRequest
-    from vitrion.report.material import MaterialReport
 
 console = Console(markup=False)
 
@@ -145,7 +145,7 @@ def compare(
 
 
 def _reports(client: VitrionClient, text: str) -> list[MaterialReport]:
-    from vitrion.report.material import find_reports
+    from vitrion.comparison.material import find_reports
 
     name, _, phase = text.partition(":")
     return find_reports(client, name, phase or None)

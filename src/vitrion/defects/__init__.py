@@ -1,1 +1,1 @@
-"""Defects of the mobile ion and its site-energy landscape, in a crystal and in a glass."""
+"""Defects of the mobile ion in a crystal or a glass: sites and formation energies."""

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.defects.document import ConvergencePoint
 from vitrion.defects.energies import defect_energies
 from vitrion.defects.host import repeat_host
-from vitrion.documents.defects import ConvergencePoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vitrion.defects.edits import Edit
     from vitrion.defects.energies import Defect, EnergySettings
     from vitrion.defects.host import Host
+    from vitrion.defects.operations import Edit
     from vitrion.relaxation.fixed_cell import Relaxer
     from vitrion.runtime.cache import Ledger
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.chemistry.geometry import minimum_image
-from vitrion.defects.edits import Edit, apply, outcome, undo
-from vitrion.documents.defects import DefectRecord
+from vitrion.defects.document import DefectRecord
+from vitrion.defects.operations import Edit, apply, outcome, undo
 from vitrion.relaxation.fixed_cell import describe
-from vitrion.renamed import read_field
 from vitrion.runtime.cache import Ledger, fingerprint
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class EnergySettings:
     anneal : bool
         Whether each defect is undone and the host relaxed again.
     rattle_A : float
-        See :func:`vitrion.defects.edits.apply`.
+        See :func:`vitrion.defects.operations.apply`.
     seed : int
     """
 
@@ -161,7 +160,7 @@ def _defect(host: Host, edit: Edit, result: dict) -> Defect:
         recombined=seen.healed and bool(edit.add) and bool(edit.remove),
         interstitial_frac_coords=[(float(x), float(y), float(z)) for x, y, z in seen.interstitials],
         converged=result["converged"],
-        max_force_eV_per_A=read_field(result, "max_force_eV_per_A"),
+        max_force_eV_per_A=result["max_force_eV_per_A"],
         n_steps=result["n_steps"],
     )
     return Defect(record, structure)

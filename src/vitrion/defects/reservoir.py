@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from vitrion.chemistry.charges import MOBILE_CHARGES
-from vitrion.documents.defects import Reservoir
+from vitrion.defects.document import Reservoir
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:

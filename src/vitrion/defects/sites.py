@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from pymatgen.core import Structure
 
-    from vitrion.documents.defects import CandidateSite, SiteSource
+    from vitrion.defects.document import CandidateSite, SiteSource
 
 MIN_RADIUS_A = 1.4
 """Least distance of a candidate to an atom: no small cation sits closer to an anion than this."""
@@ -57,7 +57,7 @@ class Site:
 
     def document(self) -> CandidateSite:
         """Return the site as it is stored."""
-        from vitrion.documents.defects import CandidateSite
+        from vitrion.defects.document import CandidateSite
 
         x, y, z = (float(value) for value in self.frac)
         return CandidateSite(

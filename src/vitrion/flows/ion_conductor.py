@@ -11,12 +11,12 @@ from jobflow import Flow, Maker, OnMissing, OutputReference, job
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.formulas import parse_composition
 from vitrion.chemistry.structures import check_ordered
-from vitrion.defects.makers import DefectMaker, LandscapeMaker
-from vitrion.defects.settings import DefectSettings
+from vitrion.comparison.makers import compare_phases
 from vitrion.errors import InputError, SimulationError
-from vitrion.flows.comparison import compare_phases
-from vitrion.flows.conductivity import CrystalConductivityMaker, GlassConductivityMaker
+from vitrion.flows.glass_conductivity import CrystalConductivityMaker, GlassConductivityMaker
 from vitrion.flows.presets import Phases, get_preset
+from vitrion.landscape.makers import DefectMaker, LandscapeMaker
+from vitrion.landscape.study_settings import DefectSettings
 from vitrion.polymorphs.document import PolymorphDoc
 from vitrion.polymorphs.makers import PolymorphSearchMaker
 from vitrion.polymorphs.search import SearchSettings
@@ -112,13 +112,13 @@ class IonConductorMaker(Maker):
         landscape : bool
             Whether defects and landscapes are computed.
         potential, temperatures_K, n_replicas, mobile, seed, glass
-            See :meth:`~vitrion.flows.conductivity.GlassConductivityMaker.from_preset`.
+            See :meth:`~vitrion.flows.glass_conductivity.GlassConductivityMaker.from_preset`.
         search : dict, optional
             Fields of :class:`~vitrion.polymorphs.search.SearchSettings` to set otherwise.
         defects : dict, optional
-            Fields of :class:`~vitrion.defects.settings.DefectSettings` to set otherwise.
+            Fields of :class:`~vitrion.landscape.study_settings.DefectSettings` to set otherwise.
         **kwargs
-            Fields of the :class:`~vitrion.transport.makers.ConductivityMaker` to set otherwise, or
+            Fields of the :class:`~vitrion.conductivity.makers.ConductivityMaker` to change, or
             the preset's ``extension``.
 
         Raises

@@ -246,7 +246,7 @@ def read_crystal(source: str, formula: str) -> dict[str, Any]:
     InputError
         If there is none.
     """
-    from vitrion.defects.command import read_structure
+    from vitrion.landscape.command import read_structure
     from vitrion.polymorphs.hull import shipped_crystals
 
     if source != "known":

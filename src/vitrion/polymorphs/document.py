@@ -8,7 +8,6 @@ from pydantic import BaseModel, Field
 
 from vitrion.documents.base import StoredStructure, VitrionDoc
 from vitrion.generation.candidate import Origin
-from vitrion.renamed import or_former
 
 
 class SpaceGroupAt(BaseModel):
@@ -34,9 +33,7 @@ class Polymorph(BaseModel):
     )
     max_force_eV_per_A: float = Field(description="Largest force left on an atom in eV/A.")
     space_groups: list[SpaceGroupAt] = Field(description="Symmetry at several tolerances.")
-    density_g_per_cm3: float = Field(
-        validation_alias=or_former("density_g_per_cm3"), description="Density in g/cm3."
-    )
+    density_g_per_cm3: float = Field(description="Density in g/cm3.")
     volume_per_atom_A3: float = Field(description="Volume per atom in A3.")
     coordination: dict[str, dict[str, float]] = Field(
         description="For each element, the share of its atoms with each set of more "

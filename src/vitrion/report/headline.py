@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vitrion.report.comparison import (
+from vitrion.comparison.side_by_side import (
     activation_energy,
     compare,
     conductivity_300K,
@@ -17,8 +17,8 @@ from vitrion.report.tables import MISSING, Cell, Table, make_table, quantified
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vitrion.report.comparison import ComparisonRow
-    from vitrion.report.material import MaterialReport
+    from vitrion.comparison.material import MaterialReport
+    from vitrion.comparison.side_by_side import ComparisonRow
     from vitrion.uncertainty import Bound, Estimate
 
 Row = list[Cell | str]

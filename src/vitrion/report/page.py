@@ -21,25 +21,25 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from vitrion.comparison.cautions import statements_of
+from vitrion.comparison.material import material_formula, tell_apart
 from vitrion.documents.provenance import utc_now
 from vitrion.errors import InputError
-from vitrion.report.figures.trust import novelty_figure
+from vitrion.report.figures.extrapolation import novelty_figure
 from vitrion.report.headline import cards_of, overview_table
-from vitrion.report.material import material_formula, tell_apart
-from vitrion.report.origin import citations_of, origin_tables
 from vitrion.report.palette import PALETTE
 from vitrion.report.plotly import plot_data
 from vitrion.report.sections import sections_of
-from vitrion.report.structures import structures_of
+from vitrion.report.sources import citations_of, origin_tables
+from vitrion.report.structure_views import structures_of
 from vitrion.report.tables import MISSING, Cell, make_table, measured
-from vitrion.report.trust import statements_of
 from vitrion.report.typeset import formula_html, rich_html, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from vitrion.comparison.material import MaterialReport
     from vitrion.database.summary import SummaryDoc
-    from vitrion.report.material import MaterialReport
 
 REPORT_LINK = "/report/{key}"
 
@@ -50,7 +50,7 @@ def render_page(*reports: MaterialReport) -> str:
     Parameters
     ----------
     *reports : MaterialReport
-        From :func:`vitrion.report.material.find_reports`: the phases of one material, or other
+        From :func:`vitrion.comparison.material.find_reports`: the phases of one material, or other
         materials to stand side by side. The first two are compared figure by figure.
 
     Returns

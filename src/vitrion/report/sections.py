@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from vitrion.amorphous.document import numbered
 from vitrion.amorphous.pair_distributions import mean_distributions
-from vitrion.defects.compare import compare_landscapes
-from vitrion.report.figures.defects import barrier_figure, defect_figure, voltage_figure
-from vitrion.report.figures.glass import pair_figure, speciation_figure
-from vitrion.report.figures.landscape import landscapes_of
-from vitrion.report.figures.search import candidate_figure
-from vitrion.report.figures.transport import arrhenius_figure, msd_figure, spatial_figure
+from vitrion.comparison.landscapes import compare_landscapes
+from vitrion.report.figures.candidates import candidate_figure
+from vitrion.report.figures.defect_energies import barrier_figure, defect_figure, voltage_figure
+from vitrion.report.figures.glass_structure import pair_figure, speciation_figure
+from vitrion.report.figures.ion_transport import arrhenius_figure, msd_figure, spatial_figure
+from vitrion.report.figures.site_energy_levels import landscapes_of
 from vitrion.report.tables import Cell, Table, make_table, measured, quantified
 from vitrion.report.typeset import screw
 from vitrion.transport.constants import ROOM_K
@@ -21,9 +21,9 @@ from vitrion.uncertainty import Bound
 
 if TYPE_CHECKING:
     from vitrion.amorphous.document import AmorphousDoc
-    from vitrion.documents.energies import EnergyDistribution
+    from vitrion.comparison.material import MaterialReport
+    from vitrion.defects.document import EnergyDistribution
     from vitrion.polymorphs.document import Polymorph
-    from vitrion.report.material import MaterialReport
     from vitrion.report.panels import Figure
     from vitrion.transport.result import TransportResult
 

@@ -40,7 +40,7 @@ def add_pages(app: FastAPI, collections: Collections) -> None:
 
     @app.get("/report/{material:path}", include_in_schema=False, response_class=HTMLResponse)
     def report(material: str, phase: str | None = None) -> str:
-        from vitrion.report.material import find_reports
+        from vitrion.comparison.material import find_reports
         from vitrion.report.page import render_page
 
         try:

@@ -21,7 +21,6 @@ from vitrion.transport.density import density_map, percolation_barriers
 from vitrion.transport.diffusivity import Diffusivities, estimate_diffusivities
 from vitrion.transport.displacements import Displacements, Tracker
 from vitrion.transport.framework import framework_motion
-from vitrion.transport.hops import Stays, find_stays
 from vitrion.transport.io import open_frames
 from vitrion.transport.jumps import jump_network
 from vitrion.transport.msd import MeanSquares, mean_squares, non_gaussian_parameter
@@ -34,6 +33,7 @@ from vitrion.transport.result import (
     Provisional,
     TransportResult,
 )
+from vitrion.transport.stays import Stays, find_stays
 from vitrion.transport.vanhove import van_hove
 from vitrion.uncertainty import event_bound
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from vitrion.transport.schema import Matrix, Model, Series
 
 if TYPE_CHECKING:
-    from vitrion.transport.hops import Stays
+    from vitrion.transport.stays import Stays
 
 MAX_EDGES = 1000
 SITE_TOLERANCE_A = 1.2

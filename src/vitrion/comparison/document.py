@@ -1,0 +1,195 @@
+"""The crystal and the glass of one composition side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, Field
+
+from vitrion.comparison.landscapes import LandscapeClaim, compare_landscapes
+from vitrion.conductivity.document import ConductivityDoc
+from vitrion.documents.base import VitrionDoc
+from vitrion.documents.provenance import Provenance
+from vitrion.errors import InputError
+from vitrion.transport.arrhenius_fit import arrhenius
+from vitrion.uncertainty import Bound, Estimate, ratio
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from vitrion.landscape.document import SiteEnergyLandscapeDoc
+    from vitrion.transport.result import TransportResult
+
+Formula = Literal["Einstein", "Nernst-Einstein"]
+
+
+class ConductivityRatio(BaseModel):
+    """How much better the glass conducts than the crystal, at one temperature."""
+
+    temperature_K: float = Field(description="Temperature in K.")
+    extrapolated: bool = Field(description="Whether the dynamics were run at other temperatures.")
+    ratio: Estimate | None = Field(None, description="Conductivity of the glass over the crystal.")
+    quantity: Formula | None = Field(
+        None,
+        description="Which conductivity of both is divided: Einstein's where it is the headline of "
+        "both, else that of Nernst and Einstein.",
+    )
+    lower_bound: float | None = Field(
+        None,
+        description="What the ratio exceeds with 90 % probability, where the crystal has but an "
+        "upper bound: lower 95 % bound of the glass over the upper 95 % bound of the crystal.",
+    )
+
+
+class ComparisonDoc(VitrionDoc):
+    """Crystal against glass: conductivities, their ratio, and the landscapes that explain it."""
+
+    key_fields: ClassVar = {
+        "ratio_300K": "ratios.0.ratio.value",
+        "ratio_300K_bound": "ratios.0.lower_bound",
+    }
+
+    property_name: str = "comparison"
+    mobile: dict[str, float] = Field(
+        default_factory=dict, description="Mobile species and their charges in e."
+    )
+    ratios: list[ConductivityRatio] = Field(
+        default_factory=list,
+        description="Ratio of the conductivities, at 300 K first, then where both were run.",
+    )
+    claims: list[LandscapeClaim] = Field(
+        default_factory=list, description="Tests of what flattens in the glass."
+    )
+    remarks: list[str] = Field(
+        default_factory=list, description="Remarks of the conductivities that are compared."
+    )
+
+    @classmethod
+    def from_documents(cls, crystal: dict[str, Any], glass: dict[str, Any]) -> Self:
+        """Compare the documents of a crystal and a glass; whatever is missing is left out.
+
+        Parameters
+        ----------
+        crystal, glass : dict
+            ``conductivity`` (:class:`ConductivityDoc`) and ``landscape``
+            (:class:`SiteEnergyLandscapeDoc`); each may be missing or None.
+
+        Raises
+        ------
+        InputError
+            If there is no document at all.
+        """
+        documents = [d for d in (*glass.values(), *crystal.values()) if d is not None]
+        if not documents:
+            raise InputError("There is nothing to compare: neither phase has a document.")
+        source = next((d for d in documents if d.structure is not None), documents[0])
+        measured = [d for d in documents if isinstance(d, ConductivityDoc)]
+        uuids = [uuid for d in documents for uuid in d.provenance.job_uuids]
+        return cls.from_structure(
+            source.structure,
+            material_id=source.material_id,
+            mobile=next((d.mobile for d in measured), {}),
+            ratios=conductivity_ratios(crystal.get("conductivity"), glass.get("conductivity")),
+            claims=_claims(crystal.get("landscape"), glass.get("landscape")),
+            remarks=[remark for d in measured for remark in d.remarks],
+            provenance=Provenance.collect(
+                source.provenance.potential, seeds=source.provenance.seeds, job_uuids=uuids
+            ),
+        )
+
+
+def conductivity_ratios(
+    crystal: ConductivityDoc | None, glass: ConductivityDoc | None
+) -> list[ConductivityRatio]:
+    """Divide the conductivities of a glass by those of its crystal.
+
+    Parameters
+    ----------
+    crystal, glass : ConductivityDoc or None
+
+    Returns
+    -------
+    list of ConductivityRatio
+        At 300 K, extrapolated, and then at every temperature that both were run at. Like is divided
+        by like: the two could else differ by the Haven ratio alone.
+    """
+    if crystal is None or glass is None:
+        return []
+    how, first, second = alike_at_300K(crystal, glass)
+    ratios = [_ratio(300.0, how, first, second, extrapolated=True)]
+    measured = {result.temperature_K: result for result in crystal.results}
+    for result in glass.results:
+        found = measured.get(result.temperature_K)
+        if found is not None:
+            both = found.headline == result.headline == "Einstein"
+            how = "Einstein" if both else "Nernst-Einstein"
+            pair = _conductivity(found, how), _conductivity(result, how)
+            ratios.append(_ratio(result.temperature_K, how, *pair))
+    return ratios
+
+
+def alike_at_300K(
+    first: ConductivityDoc, second: ConductivityDoc
+) -> tuple[Formula, Estimate | Bound | None, Estimate | Bound | None]:
+    """Return conductivities at 300 K that may be compared, and which they are.
+
+    Returns
+    -------
+    how : {"Einstein", "Nernst-Einstein"}
+        Einstein's where it is the headline of both.
+    first, second : tuple
+        Each the estimate in mS/cm and, where there is none, the upper bound; either may be None.
+    """
+    fits = [document.arrhenius for document in (first, second)]
+    both = all(fit is not None and fit.quantity == "collective" for fit in fits)
+    how: Formula = "Einstein" if both else "Nernst-Einstein"
+    return how, _at_300K(first, how), _at_300K(second, how)
+
+
+def _conductivity(result: TransportResult, how: Formula) -> Estimate | Bound | None:
+    found = result.conductivity_nernst_einstein
+    if how == "Einstein":
+        found = result.conductivity_einstein
+    bound = result.conductivity_bound_mS_cm
+    return found or (None if bound is None else Bound(limit=bound))
+
+
+def _at_300K(document: ConductivityDoc, how: Formula) -> Estimate | Bound | None:
+    """Return a conductivity at 300 K or its bound, fitted again where the document has another."""
+    fit = document.arrhenius
+    if fit is not None and fit.quantity == "collective" and how == "Nernst-Einstein":
+        excluded = {point.temperature_K for point in fit.points if point.excluded}
+        kept = [found for found in document.results if found.temperature_K not in excluded]
+        if kept:
+            fit = arrhenius(kept, quantity="self")
+            bound = fit.conductivity_bound_300K
+            return fit.conductivity_300K or (None if bound is None else Bound(limit=bound))
+    return document.sigma_300K_or_bound
+
+
+def _ratio(
+    temperature_K: float,
+    how: Formula,
+    crystal: Estimate | Bound | None,
+    glass: Estimate | Bound | None,
+    *,
+    extrapolated: bool = False,
+) -> ConductivityRatio:
+    found = ratio(glass, crystal)
+    value = found if isinstance(found, Estimate) else None
+    lower = found.low if isinstance(found, Bound) else None
+    return ConductivityRatio(
+        temperature_K=temperature_K,
+        extrapolated=extrapolated,
+        ratio=value,
+        quantity=None if value is None and lower is None else how,
+        lower_bound=lower,
+    )
+
+
+def _claims(
+    crystal: SiteEnergyLandscapeDoc | None, glass: SiteEnergyLandscapeDoc | None
+) -> list[LandscapeClaim]:
+    if crystal is None or glass is None:
+        return []
+    return compare_landscapes(crystal, glass)

@@ -1,0 +1,92 @@
+"""Tests of two site-energy landscapes: whether the glass is flatter than its crystal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, Field
+
+from vitrion.errors import InputError
+from vitrion.uncertainty import Direction, LinearEstimate, Verdict, p_value, verdict
+
+if TYPE_CHECKING:
+    from vitrion.landscape.document import SiteEnergyLandscapeDoc
+    from vitrion.uncertainty import ReplicaMean
+
+
+class LandscapeClaim(BaseModel):
+    """A quantity of both landscapes, and whether the glass is flatter or easier to fill by it."""
+
+    quantity: str = Field(description="Field of the landscape.")
+    claim: Direction = Field(description="What is claimed of the glass.")
+    crystal: float = Field(description="Value of the crystal in the unit of the field.")
+    glass: float = Field(description="Mean over the glasses.")
+    error: float | None = Field(None, description="Standard error of the difference.")
+    degrees_of_freedom: float | None = Field(
+        None, description="Of that standard error, by the rule of Welch and Satterthwaite."
+    )
+    p_value: float | None = Field(
+        None, description="One-sided p value against the claim: small if it is supported."
+    )
+    verdict: Verdict = Field(
+        description="At 95 %; undecided if the error does not allow a decision."
+    )
+
+
+FLATNESS: tuple[tuple[str, Direction], ...] = (
+    ("gap_eV", "lower"),
+    ("median_gap_eV", "lower"),
+    ("overlap", "higher"),
+    ("percolating_barrier_eV", "lower"),
+    ("percolating_percentile", "lower"),
+    ("insertion_energy_eV", "lower"),
+    ("median_insertion_energy_eV", "lower"),
+)
+"""The measures of flatness in the order of their weight, then the interstitial energies."""
+
+
+def compare_landscapes(
+    crystal: SiteEnergyLandscapeDoc, glass: SiteEnergyLandscapeDoc
+) -> list[LandscapeClaim]:
+    """Test by every quantity that both have whether the glass is flatter and easier to fill.
+
+    The replicas of the glass give the error; a single crystal is exact. The test is Student's,
+    one-sided, with the degrees of freedom of the difference.
+
+    Raises
+    ------
+    InputError
+        If the two are of different mobile species.
+    """
+    if crystal.mobile_species != glass.mobile_species:
+        raise InputError(
+            f"The landscapes are of different mobile species, {crystal.mobile_species} and "
+            f"{glass.mobile_species}: compare landscapes of one species."
+        )
+    claims = []
+    for quantity, claim in FLATNESS:
+        first: ReplicaMean | None = getattr(crystal, quantity)
+        second: ReplicaMean | None = getattr(glass, quantity)
+        if first is not None and second is not None:
+            claims.append(_test(quantity, claim, first.estimate.or_exact, second.estimate))
+    if crystal.density_barrier is not None and glass.density_barrier is not None:
+        barriers = crystal.density_barrier.estimate, glass.density_barrier.estimate
+        claims.append(_test("density_barrier", "lower", *barriers))
+    return claims
+
+
+def _test(
+    quantity: str, claim: Direction, crystal: LinearEstimate, glass: LinearEstimate
+) -> LandscapeClaim:
+    change = glass.minus(crystal)
+    probability = p_value(change, claim)
+    return LandscapeClaim(
+        quantity=quantity,
+        claim=claim,
+        crystal=crystal.value,
+        glass=glass.value,
+        error=change.error,
+        degrees_of_freedom=None if change.error is None else change.degrees_of_freedom,
+        p_value=probability,
+        verdict=verdict(probability),
+    )

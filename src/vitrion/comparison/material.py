@@ -1,0 +1,329 @@
+"""What a store knows of one material in one phase, gathered for a reader."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from vitrion.amorphous.document import AmorphousDoc
+from vitrion.chemistry.formulas import display_formula, subscripted
+from vitrion.conductivity.document import ConductivityDoc
+from vitrion.database.kinds import document_classes
+from vitrion.defects.document import DefectDoc
+from vitrion.documents.base import PHASES, check_phase
+from vitrion.errors import InputError
+from vitrion.landscape.document import SiteEnergyLandscapeDoc
+from vitrion.polymorphs.document import PolymorphDoc
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Sequence
+
+    from vitrion.database.client import VitrionClient
+    from vitrion.documents.base import VitrionDoc
+    from vitrion.polymorphs.document import Polymorph
+
+Doc = TypeVar("Doc")
+KINDS = ("conductivity", "amorphous", "polymorphs", "defects", "site_energy_landscape")
+PHASE_NAMES = {"crystalline": "crystal", "amorphous": "glass", "liquid": "liquid"}
+
+
+@dataclass(frozen=True)
+class MaterialReport:
+    """The documents of one material in one phase that a report is made of.
+
+    Attributes
+    ----------
+    formula : str
+        Reduced formula as a chemist types it.
+    phase : str or None
+        ``crystalline``, ``amorphous`` or ``liquid``; None where no document says.
+    material_id : str or None
+        Identifier of the material, where it has one.
+    conductivity, polymorphs, landscape : document or None
+        The newest of its kind.
+    glasses, defects : tuple of documents
+        Every replica of the newest kind, made in the same way, the oldest first.
+    older : tuple of documents
+        The other documents.
+    of_several : bool
+        Whether another report beside this one is of the same composition and phase.
+    """
+
+    formula: str
+    phase: str | None
+    material_id: str | None = None
+    conductivity: ConductivityDoc | None = None
+    polymorphs: PolymorphDoc | None = None
+    landscape: SiteEnergyLandscapeDoc | None = None
+    glasses: tuple[AmorphousDoc, ...] = ()
+    defects: tuple[DefectDoc, ...] = ()
+    older: tuple[VitrionDoc, ...] = ()
+    of_several: bool = False
+
+    @property
+    def name(self) -> str:
+        """Formula and phase in words, such as ``LiPO2F2 glass``; with the identifier if needed."""
+        name = self.formula if self.phase is None else f"{self.formula} {self.phase_name}"
+        return f"{name} ({self.material_id or 'unnamed'})" if self.of_several else name
+
+    @property
+    def label(self) -> str:
+        """The name for figures, with the numbers of the formula lowered."""
+        return subscripted(self.name)
+
+    @property
+    def phase_name(self) -> str:
+        """The phase as one word, such as ``glass``."""
+        return "material" if self.phase is None else PHASE_NAMES[self.phase]
+
+    @property
+    def key(self) -> str:
+        """What to look the material up by: its identifier, or else its formula."""
+        return self.material_id or self.formula
+
+    @property
+    def documents(self) -> tuple[VitrionDoc, ...]:
+        """The documents that the report shows."""
+        single = (self.conductivity, self.polymorphs, self.landscape)
+        return (*(d for d in single if d is not None), *self.glasses, *self.defects)
+
+    @property
+    def potentials(self) -> set[str]:
+        """Hashes, or names without a hash, of the potentials behind the documents."""
+        specs = [document.provenance.potential for document in self.documents]
+        return {spec.sha256 or spec.name for spec in specs if spec is not None}
+
+    @property
+    def mobile(self) -> str:
+        """The species that moves, for labels; empty where no document says."""
+        if self.conductivity is not None and self.conductivity.mobile:
+            return ", ".join(self.conductivity.mobile)
+        for document in (self.landscape, *self.defects):
+            if document is not None:
+                return document.mobile_species
+        return ""
+
+    @property
+    def best_crystal(self) -> Polymorph | None:
+        """The most stable crystal of the search, if it found one."""
+        found = [] if self.polymorphs is None else self.polymorphs.polymorphs
+        return found[0] if found else None
+
+    @property
+    def sound_glasses(self) -> tuple[AmorphousDoc, ...]:
+        """The replicas of the glass without those that crystallized."""
+        return tuple(glass for glass in self.glasses if not glass.crystallized)
+
+    @classmethod
+    def from_documents(
+        cls, documents: Iterable[VitrionDoc], *, preferred: Sequence[VitrionDoc] = ()
+    ) -> MaterialReport:
+        """Sort the documents of one material in one phase.
+
+        Parameters
+        ----------
+        documents : iterable of VitrionDoc
+        preferred : sequence of VitrionDoc
+            Those among them that are shown rather than newer ones, the last above all.
+
+        Raises
+        ------
+        InputError
+            If there are none, or they are of several compositions or phases.
+        """
+        ranks = {id(document): rank for rank, document in enumerate(preferred, start=1)}
+        best_last = sorted(documents, key=lambda d: (ranks.get(id(d), 0), d.last_updated))
+        if not best_last:
+            raise InputError("A report needs at least one document.")
+        formulas = {material_formula(document) for document in best_last}
+        phases = {document.phase for document in best_last}
+        if len(formulas) > 1 or len(phases) > 1:
+            raise InputError("The documents of one report are of one composition and one phase.")
+        report = cls(
+            formula=formulas.pop(),
+            phase=best_last[-1].phase,
+            material_id=best_last[-1].material_id,
+            conductivity=_last(best_last, ConductivityDoc),
+            polymorphs=_last(best_last, PolymorphDoc),
+            landscape=_last(best_last, SiteEnergyLandscapeDoc),
+            glasses=_replicas(_of_kind(best_last, AmorphousDoc)),
+        )
+        report = replace(report, defects=_hosts(_of_kind(best_last, DefectDoc), report))
+        shown = {id(document) for document in report.documents}
+        return replace(report, older=tuple(d for d in best_last if id(d) not in shown))
+
+    def is_about(self, document: VitrionDoc) -> bool:
+        """Return whether a document is of this material and phase, as far as it says."""
+        return (
+            material_formula(document) == self.formula
+            and document.phase == self.phase
+            and document.material_id in (None, self.material_id)
+        )
+
+
+def find_reports(
+    client: VitrionClient, identifier: str, phase: str | None = None
+) -> list[MaterialReport]:
+    """Look up a material and gather its documents, one report for each phase.
+
+    Parameters
+    ----------
+    client : VitrionClient
+        An open client.
+    identifier : str
+        A material identifier, a formula, or the identifier of any document of the material; the
+        report then shows that very document.
+    phase : str, optional
+        The phase that is wanted; all by default.
+
+    Returns
+    -------
+    list of MaterialReport
+        The crystal first, then the glass.
+
+    Raises
+    ------
+    InputError
+        If the store has nothing of the kind.
+    """
+    check_phase(phase)
+    chosen = _search(client, document_id=identifier, deprecated=None)
+    named = chosen or _search(client, material_id=identifier)
+    formulas = {document.formula_pretty for document in named.values()} or {identifier}
+    groups: dict[tuple[str | None, str | None], list[VitrionDoc]] = {}
+    for document in ({**_search_formula(client, *formulas), **chosen}).values():
+        groups.setdefault((document.phase, document.material_id), []).append(document)
+    if named:
+        groups = _of_material(groups, next(iter(named.values())).material_id)
+    keys = sorted((key for key in groups if phase in (None, key[0])), key=_rank)
+    if not keys:
+        tail = "" if phase is None else f" in the phase '{phase}'"
+        raise InputError(
+            f"There is nothing of '{identifier}'{tail}: 'vitrion query' lists the store."
+        )
+    preferred = tuple(chosen.values())
+    return tell_apart(
+        MaterialReport.from_documents(groups[key], preferred=preferred) for key in keys
+    )
+
+
+def tell_apart(reports: Iterable[MaterialReport]) -> list[MaterialReport]:
+    """Return reports to be shown together, with identifiers in the names that would repeat."""
+    found = list(reports)
+    counts = Counter((report.formula, report.phase) for report in found)
+    return [
+        replace(report, of_several=counts[report.formula, report.phase] > 1) for report in found
+    ]
+
+
+def add_documents(
+    reports: Iterable[MaterialReport], documents: Iterable[VitrionDoc]
+) -> list[MaterialReport]:
+    """Return the reports with more documents, such as those of files, each in its place.
+
+    Parameters
+    ----------
+    reports : iterable of MaterialReport
+    documents : iterable of VitrionDoc
+        Those of a material and phase without a report get one of their own.
+    """
+    found = list(reports)
+    for document in documents:
+        place = next((k for k, report in enumerate(found) if report.is_about(document)), None)
+        if place is None:
+            found.append(MaterialReport.from_documents([document]))
+            continue
+        old = found[place]
+        found[place] = MaterialReport.from_documents(
+            [*old.documents, *old.older, document], preferred=[*old.documents, document]
+        )
+    return tell_apart(sorted(found, key=lambda report: _rank((report.phase, None))))
+
+
+def read_document(path: str | os.PathLike[str]) -> VitrionDoc:
+    """Read a document from a JSON file, as ``vitrion search`` and ``vitrion defects`` write.
+
+    Raises
+    ------
+    InputError
+        If the file is not the document of a known kind.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        kind = json.loads(text)["property_name"]
+        return document_classes()[kind].model_validate_json(text)
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"The file {path} holds no document of vitrion.") from error
+
+
+def material_formula(document: VitrionDoc) -> str:
+    """Return the reduced formula with its elements by electronegativity: LiPO2F2, Li2CO3."""
+    return display_formula(document.formula_pretty or "") or "unknown composition"
+
+
+def _of_kind(documents: Sequence[VitrionDoc], kind: type[Doc]) -> list[Doc]:
+    return [document for document in documents if isinstance(document, kind)]
+
+
+def _last(documents: Sequence[VitrionDoc], kind: type[Doc]) -> Doc | None:
+    found = _of_kind(documents, kind)
+    return found[-1] if found else None
+
+
+def _replicas(glasses: Sequence[AmorphousDoc]) -> tuple[AmorphousDoc, ...]:
+    """Keep the glasses made as the last one was, one for each seed."""
+    if not glasses:
+        return ()
+    same = [glass for glass in glasses if _recipe(glass) == _recipe(glasses[-1])]
+    by_seed = {
+        id(glass) if glass.settings is None else glass.settings.seed: glass for glass in same
+    }
+    return tuple(by_seed.values())
+
+
+def _recipe(glass: AmorphousDoc) -> tuple[object, ...]:
+    settings = None if glass.settings is None else glass.settings.model_dump(exclude={"seed"})
+    potential = glass.provenance.potential
+    return settings, None if potential is None else potential.sha256, glass.nsites
+
+
+def _hosts(defects: Sequence[DefectDoc], report: MaterialReport) -> tuple[DefectDoc, ...]:
+    """Keep the last crystal, or as many glasses as the landscape joins."""
+    if report.phase == "crystalline":
+        return tuple(defects[-1:])
+    return tuple(defects if report.landscape is None else defects[-report.landscape.n_replicas :])
+
+
+def _rank(key: tuple[str | None, str | None]) -> tuple[int, str]:
+    phase = PHASES.index(key[0]) if key[0] in PHASES else len(PHASES)
+    return phase, key[1] or ""
+
+
+def _of_material(
+    groups: dict[tuple[str | None, str | None], list[VitrionDoc]], material_id: str | None
+) -> dict[tuple[str | None, str | None], list[VitrionDoc]]:
+    """Keep one material and, to compare it with, the same formula in phases that it has not."""
+    own = {phase for phase, name in groups if name == material_id}
+    return {
+        key: group for key, group in groups.items() if key[1] == material_id or key[0] not in own
+    }
+
+
+def _search(client: VitrionClient, **filters: Any) -> dict[str, VitrionDoc]:
+    """Return documents by their identifiers."""
+    return {
+        found["document_id"]: client[kind].document_class.model_validate(found)
+        for kind in KINDS
+        for found in client[kind].raw(**filters)
+    }
+
+
+def _search_formula(client: VitrionClient, formula: str | None) -> dict[str, VitrionDoc]:
+    try:
+        return _search(client, formula=formula)
+    except InputError:  # not a formula, nor anything else that is known
+        return {}

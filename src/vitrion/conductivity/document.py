@@ -1,0 +1,139 @@
+"""Ionic conductivity of one material over temperature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from vitrion.conductivity.precision import Plan
+from vitrion.documents.base import VitrionDoc
+from vitrion.dynamics.document import TrajectoryReference
+from vitrion.transport.arrhenius_fit import ArrheniusResult, arrhenius
+from vitrion.transport.replicas import combine
+from vitrion.transport.result import TransportResult
+from vitrion.uncertainty import Bound, Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Self
+
+    from pymatgen.core import Structure
+
+
+class ConductivityDoc(VitrionDoc):
+    """Ion transport at several temperatures and what it extrapolates to."""
+
+    key_fields: ClassVar = {
+        "sigma_300K": "conductivity_300K.value",
+        "sigma_300K_bound": "conductivity_bound_300K",
+        "activation_energy_eV": "activation_energy_eV",
+    }
+
+    property_name: str = "conductivity"
+    mobile: dict[str, float] = Field(description="Mobile species and their charges in e.")
+    temperatures_K: list[float] = Field(description="Temperatures that were run, in K, rising.")
+    results: list[TransportResult] = Field(
+        description="Transport at each temperature, replicas combined."
+    )
+    replicas: list[list[TransportResult]] = Field(
+        default_factory=list, description="Transport of each replica, by temperature."
+    )
+    systems: list[list[int]] = Field(
+        default_factory=list,
+        description="Which structure each of `replicas` is of, counted from 0, by temperature; "
+        "empty where each is of its own, or all are of one.",
+    )
+    arrhenius: ArrheniusResult | None = Field(
+        None, description="Temperature dependence, or why there is none; None before any result."
+    )
+    activation_energy_eV: float | None = Field(None, description="Activation energy in eV.")
+    activation_energy_error_eV: float | None = Field(None, description="Its standard error in eV.")
+    conductivity_300K: Estimate | None = Field(
+        None, description="Conductivity at 300 K in mS/cm with its predictive interval."
+    )
+    conductivity_bound_300K: float | None = Field(
+        None, description="One-sided 95 % upper bound at 300 K in mS/cm, where there is no value."
+    )
+    plan: Plan | None = Field(
+        None, description="Whether the target precision was reached, and why the runs ended."
+    )
+    dir_name: str | None = Field(None, description="Directory of the runs.")
+    trajectories: dict[str, list[TrajectoryReference]] = Field(
+        default_factory=dict, description="Trajectory files of each run, in parts, with checksums."
+    )
+    failures: dict[str, str] = Field(
+        default_factory=dict, description="Runs that failed and are left out, and why."
+    )
+    remarks: list[str] = Field(
+        default_factory=list,
+        description="What a reader must know of the structures, such as glasses left out because "
+        "they crystallized.",
+    )
+
+    @property
+    def sigma_300K_or_bound(self) -> Estimate | Bound | None:
+        """The conductivity at 300 K in mS/cm, its upper bound, or None."""
+        bound = self.conductivity_bound_300K
+        return self.conductivity_300K or (None if bound is None else Bound(limit=bound))
+
+    @classmethod
+    def from_results(
+        cls,
+        structure: Structure,
+        results_by_temperature: Mapping[float, TransportResult | Sequence[TransportResult]],
+        *,
+        hierarchical: bool = False,
+        systems: Mapping[float, Sequence[int]] | None = None,
+        melting_K: float | None = None,
+        glass_transition_K: float | None = None,
+        material_id: str | None = None,
+        **fields: Any,
+    ) -> Self:
+        """Build the document.
+
+        Parameters
+        ----------
+        structure
+            Structure whose transport this is.
+        results_by_temperature
+            One result, or one for each replica, at each temperature in K.
+        hierarchical
+            Whether replicas are systems of their own, as independent glasses are.
+        systems
+            Which system each replica is of, at each temperature in K, where several are of one:
+            these are combined by their errors alone before the systems are.
+        melting_K, glass_transition_K
+            Temperatures in K above which no point enters the Arrhenius fit.
+        material_id
+            Identifier of the material.
+        **fields
+            Other fields of the document, such as ``trust``, ``phase`` and ``provenance``.
+        """
+        temperatures = sorted(results_by_temperature)
+        values = [results_by_temperature[temperature] for temperature in temperatures]
+        groups = [[v] if isinstance(v, TransportResult) else list(v) for v in values]
+        of = [list(systems[t]) if systems else None for t in temperatures]
+        results = [
+            combine(group, hierarchical=hierarchical, systems=which)
+            for group, which in zip(groups, of, strict=True)
+        ]
+        fit = None
+        if results:
+            fit = arrhenius(results, melting_K=melting_K, glass_transition_K=glass_transition_K)
+        line = fit.fit if fit else None
+        return cls.from_structure(
+            structure,
+            material_id=material_id,
+            mobile=dict(results[0].mobile) if results else {},
+            temperatures_K=[result.temperature_K for result in results],
+            results=results,
+            replicas=groups if any(len(group) > 1 for group in groups) else [],
+            systems=[which for which in of if which],
+            arrhenius=fit,
+            activation_energy_eV=line.activation_energy_eV if line else None,
+            activation_energy_error_eV=line.activation_energy_error_eV if line else None,
+            conductivity_300K=fit.conductivity_300K if fit else None,
+            conductivity_bound_300K=fit.conductivity_bound_300K if fit else None,
+            **fields,
+        )

@@ -1,0 +1,337 @@
+"""Jobs that measure conductivity: molecular dynamics until the answer is precise enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+from jobflow import Maker, Response, job
+
+from vitrion.chemistry.charges import default_mobile_species
+from vitrion.conductivity.document import ConductivityDoc
+from vitrion.conductivity.precision import Goal, plan_extension
+from vitrion.conductivity.segments import (
+    EQUILIBRATION,
+    list_parts,
+    read_rounds,
+    run_parts,
+    write_rounds,
+)
+from vitrion.documents.base import check_phase
+from vitrion.documents.provenance import Provenance
+from vitrion.dynamics.document import md_document, thinned
+from vitrion.dynamics.makers import ForceFieldDynamics, at_rest, reachable
+from vitrion.dynamics.result import TRAJECTORY_NAME, load_result
+from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.workers import MDTask
+from vitrion.errors import InputError, SimulationError
+from vitrion.potentials.trust import assess
+from vitrion.runtime.progress import Word, leave_word
+from vitrion.transport.analysis import analyze_file
+from vitrion.transport.replicas import combine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pymatgen.core import Structure
+
+    from vitrion.conductivity.precision import Plan
+    from vitrion.documents.base import Phase
+    from vitrion.potentials.trust import TrustReport
+    from vitrion.transport.result import TransportResult
+
+FRAME_STRIDE = 3
+"""Of the frames that one run would show for its trust, a third is enough where there are many."""
+
+
+@dataclass
+class ConductivityMaker(ForceFieldDynamics, Maker):
+    """Make one job that runs molecular dynamics until the conductivity is known well enough.
+
+    The first round runs every temperature for `first_ps`. Then the runs are analyzed and the job
+    replaces itself by one that extends those which help most, until the target is met or the budget
+    is spent. All rounds are in one directory; a job that is run again goes on where it was.
+
+    Parameters
+    ----------
+    name : str
+        The name of the jobs.
+    temperatures_K : tuple of float
+        Temperatures in K.
+    mobile : str, list of str or None
+        Mobile species; None takes the usual mobile cation of the composition.
+    charge : float or None
+        Charge of the mobile species in e; None for the usual one.
+    replicas : int
+        Independent runs of each structure at each temperature; they lower the error of that
+        structure, not the spread between structures.
+    target : float
+        Relative standard error that is asked for.
+    goal : {"300K", "each"}
+        Whether the target holds for the conductivity at 300 K or at each temperature.
+    equilibration_ps, first_ps : float
+        Discarded start of every run, and length of the first round, in ps.
+    budget_ps : float
+        Most molecular dynamics to spend in ps, all runs together, equilibration not counted.
+    melting_K, glass_transition_K : float or None
+        Temperatures above which no point enters the Arrhenius fit, where known.
+    phase : {"crystalline", "amorphous", "liquid"} or None
+        State of the material, for the document.
+    workers : int or None
+        Processes at a time; None is the user's setting.
+    potential, settings, walltime_s, root_dir
+        See `vitrion.dynamics.makers.ForceFieldDynamics`; temperature, duration and seeds of the
+        runs replace those of the settings.
+
+    Examples
+    --------
+    >>> maker = ConductivityMaker(potential="chgnet", temperatures_K=(600, 800, 1000), target=0.2)
+    """
+
+    name: str = "conductivity"
+    temperatures_K: tuple[float, ...] = (500.0, 600.0, 700.0, 850.0)
+    mobile: str | list[str] | None = None
+    charge: float | None = None
+    replicas: int = 1
+    target: float = 0.2
+    goal: Goal = "300K"
+    equilibration_ps: float = 5.0
+    first_ps: float = 20.0
+    budget_ps: float = 1000.0
+    melting_K: float | None = None
+    glass_transition_K: float | None = None
+    phase: Phase | None = None
+    workers: int | None = None
+    settings: MDSettings = field(default_factory=lambda: MDSettings(save_interval_fs=50.0))
+
+    def __post_init__(self) -> None:
+        """Check the input before a job is made of it."""
+        super().__post_init__()
+        check_phase(self.phase)
+        if self.goal not in get_args(Goal):
+            raise InputError(f"The goal is one of {', '.join(get_args(Goal))}, not '{self.goal}'.")
+        if not self.temperatures_K or self.replicas < 1:
+            raise InputError("A conductivity needs at least one temperature and one replica.")
+        if not 0.0 < self.target < 1.0:
+            raise InputError(f"The target must lie between 0 and 1, not {self.target}.")
+        if min(self.first_ps, self.budget_ps) <= 0.0 or self.equilibration_ps < 0.0:
+            raise InputError("The durations and the budget must be positive times in ps.")
+
+    @job(output_schema=ConductivityDoc)
+    def make(
+        self,
+        structure: Structure | list[Structure],
+        prev_dir: str | Path | None = None,
+        remarks: Sequence[str] = (),
+    ) -> Response | ConductivityDoc:
+        """Measure the conductivity.
+
+        Parameters
+        ----------
+        structure : Structure or list of Structures
+            Where to start; several are independent systems, such as glasses of one composition,
+            whose spread is part of the error.
+        prev_dir : str or Path, optional
+            Directory of this very job, to continue it there.
+        remarks : sequence of str
+            What a reader must know of the structures, for the document.
+
+        Returns
+        -------
+        ConductivityDoc
+            Of all runs so far; while the target is not met the job replaces itself to go on.
+        """
+        root = reachable(prev_dir) or self._own_directory()
+        document, finished = self.advance(_as_list(structure), root)
+        document.remarks = list(remarks)
+        if finished:
+            return document
+        again = self.make(structure, prev_dir=str(root), remarks=document.remarks)
+        return Response(output=document, replace=again)
+
+    def advance(self, structures: list[Structure], root: Path) -> tuple[ConductivityDoc, bool]:
+        """Run one round, analyze, and write down the next; return whether that was the last.
+
+        Raises
+        ------
+        SimulationError
+            If a temperature has no run left that has not failed.
+        """
+        rounds = read_rounds(root) or [dict.fromkeys(self.temperatures_K, self.first_ps)]
+        failures: dict[str, str] = {}
+        complete = True
+        first = [dict.fromkeys(self.temperatures_K, self.equilibration_ps)]
+        self._leave_plan(root, len(structures), [*first, *rounds])
+        for index, lengths in enumerate(first + rounds):
+            if not any(lengths.values()):
+                continue
+            tasks = self._tasks(structures, root, index, lengths)
+            outcomes = run_parts(
+                [task for task in tasks if task.name not in failures],
+                self.loader(),
+                workers=self._workers(),
+                potential=self.identity(),
+                cutoff_A=self._cutoff(),
+                walltime_s=self.walltime_s,
+            )
+            failures |= {outcome.name: outcome.error for outcome in outcomes if outcome.error}
+            if not all(outcome.complete or outcome.error for outcome in outcomes):
+                complete = False
+                break
+        if not complete:
+            return self._document(structures, root, {}, None, failures), False
+        results = self._results(structures, root, len(rounds), failures)
+        plan = self._plan(results, self._systems(structures, failures))
+        document = self._document(structures, root, results, plan, failures)
+        if plan.extensions_ps:
+            write_rounds(root, [*rounds, plan.extensions_ps])
+        return document, not plan.extensions_ps
+
+    def _leave_plan(self, root: Path, n_structures: int, rounds: list[dict[float, float]]) -> None:
+        """Tell whoever watches how much dynamics there will be, runs not begun included."""
+        runs = n_structures * self.replicas
+        total = runs * sum(sum(lengths.values()) for lengths in rounds)
+        leave_word(root, Word(0.0, total, "ps"), plan=True)
+
+    def _plan(
+        self,
+        results: Mapping[float, list[TransportResult]],
+        systems: Mapping[float, list[int]] | None,
+    ) -> Plan:
+        combined = [
+            combine(
+                runs,
+                hierarchical=systems is not None,
+                systems=systems[temperature] if systems else None,
+            )
+            for temperature, runs in results.items()
+        ]
+        spent = sum(run.duration_ps for runs in results.values() for run in runs)
+        return plan_extension(
+            combined,
+            self.target,
+            self.budget_ps - spent,
+            goal=self.goal,
+            melting_K=self.melting_K,
+            glass_transition_K=self.glass_transition_K,
+        )
+
+    def _runs(self, structures: list[Structure]) -> list[tuple[str, int, float]]:
+        """Name every run, with its structure's index and its temperature."""
+        return [
+            (f"s{index}-{temperature:g}K-r{replica}", index, temperature)
+            for index in range(len(structures))
+            for temperature in self.temperatures_K
+            for replica in range(self.replicas)
+        ]
+
+    def _systems(
+        self, structures: list[Structure], failures: Mapping[str, str]
+    ) -> dict[float, list[int]] | None:
+        """Return which structure each run that did not fail is of; None where there is but one."""
+        if len(structures) == 1:
+            return None
+        runs = [run for run in self._runs(structures) if run[0] not in failures]
+        return {
+            temperature: [index for _, index, own in runs if own == temperature]
+            for temperature in self.temperatures_K
+        }
+
+    def _tasks(
+        self, structures: list[Structure], root: Path, part: int, lengths: Mapping[float, float]
+    ) -> list[MDTask]:
+        """Lay out one part of every run that has one; it starts where the last part ended."""
+        tasks = []
+        for number, (name, index, temperature) in enumerate(self._runs(structures)):
+            duration = self._whole_frames(lengths.get(temperature, 0.0))
+            if not duration:
+                continue
+            before = list_parts(root / name, part)
+            start = load_result(before[-1]).structure if before else at_rest(structures[index])
+            seed = np.random.SeedSequence([self.settings.seed, number, part]).generate_state(1)[0]
+            values = {"temperature_K": temperature, "duration_ps": duration, "seed": int(seed)}
+            settings = MDSettings(**{**self.settings.model_dump(), **values})
+            tasks.append(MDTask(name, start, settings, root / name / f"part-{part:03d}"))
+        return tasks
+
+    def _whole_frames(self, duration_ps: float) -> float:
+        interval_ps = self.settings.save_interval_fs / 1000.0
+        return float(np.ceil(duration_ps / interval_ps - 1e-9) * interval_ps)
+
+    def _results(
+        self, structures: list[Structure], root: Path, n_rounds: int, failures: Mapping[str, str]
+    ) -> dict[float, list[TransportResult]]:
+        mobile = self.mobile or default_mobile_species(structures[0].composition)
+        results: dict[float, list[TransportResult]] = {t: [] for t in sorted(self.temperatures_K)}
+        for name, _, temperature in self._runs(structures):
+            if name in failures:
+                continue
+            parts = [p for p in list_parts(root / name, n_rounds + 1) if p.name != EQUILIBRATION]
+            files = [str(part / TRAJECTORY_NAME) for part in parts]
+            results[temperature].append(
+                analyze_file(files, mobile, temperature, charge=self.charge)
+            )
+        lost = [temperature for temperature, runs in results.items() if not runs]
+        if lost:
+            raise SimulationError(
+                f"All runs at {lost[0]:g} K failed: {next(iter(failures.values()))}"
+            )
+        return results
+
+    def _document(
+        self,
+        structures: list[Structure],
+        root: Path,
+        results: Mapping[float, list[TransportResult]],
+        plan: Plan | None,
+        failures: Mapping[str, str],
+    ) -> ConductivityDoc:
+        spec = self.spec()
+        documents = {
+            name: [md_document(load_result(part), spec) for part in list_parts(root / name, None)]
+            for name, _, _ in self._runs(structures)
+            if name not in failures and results
+        }
+        return ConductivityDoc.from_results(
+            structures[0],
+            results,
+            hierarchical=len(structures) > 1,
+            systems=self._systems(structures, failures),
+            melting_K=self.melting_K,
+            glass_transition_K=self.glass_transition_K,
+            plan=plan,
+            phase=self.phase,
+            trust=None if plan is None or plan.extensions_ps else self._trust(root, failures),
+            dir_name=str(root),
+            failures=dict(failures),
+            trajectories={
+                name: [document.trajectory for document in parts]
+                for name, parts in documents.items()
+            },
+            provenance=Provenance.collect(spec, seeds={"dynamics": self.settings.seed}),
+        )
+
+    def _trust(self, root: Path, failures: Mapping[str, str]) -> TrustReport | None:
+        """Assess the potential on a few frames of every run that did not fail."""
+        if self.potential is None:
+            return None
+        folders = [folder for folder in sorted(root.glob("s*-r*")) if folder.name not in failures]
+        frames = [
+            frame
+            for folder in folders
+            for frame in thinned(load_result(list_parts(folder, None)[-1]))[1::FRAME_STRIDE]
+        ]
+        return assess(frames, self.potential, self.reference_potential)
+
+    def _workers(self) -> int:
+        if self.workers is not None:
+            return self.workers
+        from vitrion.settings import get_settings
+
+        return get_settings().workers
+
+
+def _as_list(structure: Structure | list[Structure]) -> list[Structure]:
+    return list(structure) if isinstance(structure, list) else [structure]

@@ -1,0 +1,1 @@
+"""A study of one host: its defects, their barriers, and the site-energy landscape."""

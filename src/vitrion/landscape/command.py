@@ -1,0 +1,187 @@
+"""What the command ``vitrion defects`` does once it has its structure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from vitrion.chemistry.formulas import display_formula
+from vitrion.chemistry.structures import check_ordered
+from vitrion.errors import InputError
+from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pymatgen.core import Structure
+
+    from vitrion.defects.document import DefectDoc
+
+DOCUMENT_FILE = "defects.json"
+FRENKEL = ("near", "far")
+"""What a user's ``frenkel`` stands for: pairs close together and far apart."""
+
+
+@dataclass(frozen=True)
+class DefectReport:
+    """A document, and rows that say the most of it.
+
+    Attributes
+    ----------
+    document : DefectDoc
+    path : Path
+        Where the document was written.
+    rows : list of (what, value)
+    """
+
+    document: DefectDoc
+    path: Path
+    rows: list[tuple[str, str]]
+
+
+def read_structure(target: str, find: Callable[[str], Structure | None] | None = None) -> Structure:
+    """Return the structure that a user names by a file or by an identifier.
+
+    Parameters
+    ----------
+    target : str
+        A file that pymatgen reads (CIF, POSCAR, JSON, ...), or an identifier.
+    find : callable, optional
+        Looks an identifier up in a store; returns None where it is not there.
+
+    Raises
+    ------
+    InputError
+        If there is neither such a file nor such an identifier, the file cannot be read, or the
+        structure is disordered.
+    """
+    from pymatgen.core import Structure
+
+    if Path(target).is_file():
+        try:
+            structure = Structure.from_file(target)
+        except Exception as exc:  # each format fails in its own way
+            raise InputError(
+                f"{target} could not be read as a structure: {str(exc).rstrip('.!')}."
+            ) from exc
+        return check_ordered(structure, target)
+    found = find(target) if find is not None else None
+    if found is None:
+        raise InputError(
+            f"'{target}' is neither a structure file nor the identifier of a stored structure."
+        )
+    return check_ordered(found, target)
+
+
+def run_defects(
+    structure: Structure,
+    *,
+    directory: str | Path = "defects",
+    potential: str | None = None,
+    mobile: str | None = None,
+    phase: Literal["crystalline", "amorphous"] | None = None,
+    kinds: Sequence[str] | None = None,
+    barriers: Sequence[str] = (),
+    max_sites: int | None = None,
+    trajectory: str | None = None,
+    material_id: str | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+    **settings: Any,
+) -> DefectReport:
+    """Compute the defects of a structure and write the document.
+
+    Parameters
+    ----------
+    structure : Structure
+        Relaxed with the potential.
+    directory : path
+        Keeps finished defects and the document; the same call made again goes on from there.
+    potential : str, optional
+        Name in the registry.
+    mobile, phase, kinds, max_sites
+        See :class:`~vitrion.landscape.study_settings.DefectSettings`; None takes the default. Kind
+        ``frenkel`` stands for ``near`` and ``far``.
+    barriers : sequence of str
+        Mechanisms whose barriers are computed: ``vacancy``, ``interstitial``.
+    trajectory : str, optional
+        Dynamics of the structure, whose density peaks are candidate sites too.
+    material_id : str, optional
+    on_progress : callable, optional
+        Called with the number of defects done and the number of all.
+    **settings
+        Other fields of DefectSettings.
+
+    Returns
+    -------
+    DefectReport
+
+    Raises
+    ------
+    InputError
+        If a setting or the structure cannot be used.
+    """
+    from pydantic import ValidationError
+
+    from vitrion.landscape.makers import DefectMaker
+
+    if kinds is not None:
+        kinds = [kind for name in kinds for kind in (FRENKEL if name == "frenkel" else (name,))]
+    chosen = {"mobile": mobile, "phase": phase, "kinds": kinds, "max_sites": max_sites}
+    try:
+        made = DefectSettings(
+            **{name: value for name, value in chosen.items() if value is not None},
+            barriers=BarrierSettings(mechanisms=tuple(barriers)) if barriers else None,
+            **settings,
+        )
+    except ValidationError as exc:
+        raise InputError.from_validation(exc, "setting") from exc
+    maker = DefectMaker(potential=potential, settings=made)
+    document = maker.run(
+        structure,
+        directory,
+        trajectory=trajectory,
+        material_id=material_id,
+        on_progress=on_progress,
+    )
+    path = Path(directory) / DOCUMENT_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(document.model_dump_json(indent=1))
+    return DefectReport(document, path, summary_rows(document))
+
+
+def summary_rows(document: DefectDoc) -> list[tuple[str, str]]:
+    """Return what a user wants to see first."""
+    formula = display_formula(document.formula_pretty or "")
+    rows = [
+        ("host", f"{formula}, {document.phase}, {document.nsites} atoms"),
+        ("empty sites tried", str(len(document.sites))),
+    ]
+    named = (
+        ("insertion at 0 V", document.insertion),
+        ("vacancy at 0 V", document.vacancy),
+        ("Frenkel pair, near", document.frenkel_near),
+        ("Frenkel pair, far", document.frenkel),
+    )
+    for name, found in named:
+        if found is not None:
+            text = f"lowest {found.minimum_eV:.2f} eV, mean {found.mean_eV:.2f} eV"
+            rows.append((name, f"{text}, spread {found.std_eV:.2f} eV, {found.n} distinct"))
+    if document.equilibrium:
+        first = document.equilibrium[0]
+        rows.append(
+            (f"Frenkel pairs at {first.temperature_K:.0f} K", f"{first.fraction:.1e} per ion")
+        )
+    for network in document.networks:
+        lost = network.n_unconverged
+        for found_path in network.percolation:
+            label = f"{network.mechanism} barrier, {found_path.dimension}-dimensional"
+            rows.append((label, f"{'at most ' if lost else ''}{found_path.barrier_eV:.2f} eV"))
+        if lost:
+            label = f"{network.mechanism} hops left out, not converged"
+            rows.append((label, f"{lost} of {len(network.hops)} distinct"))
+    moved = sum(r.displaced_ions > 0 for r in document.records)
+    healed = sum(r.recombined for r in document.records)
+    lost = sum(not r.converged for r in document.records)
+    rows.append(("displaced a host ion / healed / not converged", f"{moved} / {healed} / {lost}"))
+    return rows

@@ -1,0 +1,93 @@
+"""The site-energy landscape of the mobile ion: what a crystal and a glass are compared by."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import BaseModel, Field
+
+from vitrion.defects.document import BarrierNetwork
+from vitrion.documents.base import VitrionDoc
+from vitrion.uncertainty import LinearEstimate, ReplicaMean
+
+
+class DensityBarrier(BaseModel):
+    """Bottleneck of -kT ln rho on the way through the cell, from dynamics."""
+
+    temperature_K: float = Field(description="Temperature of the dynamics in K.")
+    barrier_eV: float = Field(description="Bottleneck of the easiest direction in eV.")
+    error_eV: float | None = Field(None, description="Standard error in eV, from blocks of time.")
+    axes_eV: list[float | None] = Field(
+        description="Bottleneck along each axis in eV; None where no path was seen."
+    )
+    n_blocks: int = Field(5, description="Blocks of time that the error comes from.")
+
+    @property
+    def estimate(self) -> LinearEstimate:
+        """The barrier with its standard error in eV."""
+        return LinearEstimate(
+            value=self.barrier_eV, error=self.error_eV, degrees_of_freedom=self.n_blocks - 1
+        )
+
+
+class SiteEnergyLandscapeDoc(VitrionDoc):
+    """Energies of the sites of one material, full and empty, and the barriers between them.
+
+    Site energies come from moves of one ion at constant composition: the energy of moving an ion
+    from site i to site s is e(s) - e(i). Zero is the highest occupied site of each replica.
+    """
+
+    key_fields: ClassVar = {
+        "landscape_gap_eV": "gap_eV.mean",
+        "landscape_overlap": "overlap.mean",
+        "percolating_barrier_eV": "percolating_barrier_eV.mean",
+        "removal_spread_eV": "removal_spread_eV.mean",
+    }
+
+    property_name: str = "site_energy_landscape"
+    mobile_species: str = Field(description="Element whose sites they are.")
+    n_replicas: int = Field(description="Independent hosts (glasses) that were joined.")
+    occupied_energies_eV: list[list[float]] = Field(
+        description="Energies in eV of the occupied sites, by replica."
+    )
+    empty_energies_eV: list[list[float]] = Field(
+        description="Energies in eV of the empty sites, by replica."
+    )
+    additivity_error_eV: float | None = Field(
+        None,
+        description="Root mean square in eV of the pair energies that the site energies leave "
+        "unexplained: the interaction of ion and vacancy.",
+    )
+    gap_eV: ReplicaMean = Field(description="Lowest empty less highest occupied energy, eV.")
+    median_gap_eV: ReplicaMean = Field(description="Median empty less median occupied energy, eV.")
+    overlap: ReplicaMean = Field(
+        description="Chance that an empty site lies below an occupied one, 0 to 1."
+    )
+    insertion_energy_eV: ReplicaMean | None = Field(
+        None, description="Lowest insertion energy at 0 V, above the annealed host, in eV."
+    )
+    median_insertion_energy_eV: ReplicaMean | None = Field(
+        None, description="Median insertion energy at 0 V, above the annealed host, in eV."
+    )
+    removal_energies_eV: list[list[float]] = Field(
+        default_factory=list, description="Vacancy energies in eV, by replica."
+    )
+    removal_spread_eV: ReplicaMean | None = Field(
+        None,
+        description="Standard deviation of the removal energies in eV; zero for a crystal with "
+        "one kind of site, so never to be read alone.",
+    )
+    density_barrier: DensityBarrier | None = Field(
+        None, description="From the density of the ions in the dynamics."
+    )
+    networks: list[BarrierNetwork] = Field(
+        default_factory=list, description="Barriers between neighboring sites."
+    )
+    percolating_barrier_eV: ReplicaMean | None = Field(
+        None,
+        description="Percolating barrier of the hops in one direction, in eV; an upper bound where "
+        "hops did not relax.",
+    )
+    percolating_percentile: ReplicaMean | None = Field(
+        None, description="Percentage of saddle points up to the percolating one."
+    )

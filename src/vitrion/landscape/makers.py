@@ -1,0 +1,444 @@
+"""Jobs and flows of defects and landscapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from atomate2.forcefields.neb import ForceFieldNebFromImagesMaker
+from atomate2.forcefields.utils import revert_default_dtype
+from jobflow import CURRENT_JOB, Flow, Job, Maker, OutputReference, Response, job
+
+from vitrion.chemistry.charges import default_mobile_species
+from vitrion.conductivity.segments import EQUILIBRATION
+from vitrion.defects.document import DefectDoc
+from vitrion.defects.sites import density_peaks
+from vitrion.errors import InputError
+from vitrion.landscape.document import SiteEnergyLandscapeDoc
+from vitrion.landscape.ion_density import density_barrier, mobile_motion
+from vitrion.landscape.site_energies import landscape
+from vitrion.landscape.study import study_defects
+from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
+from vitrion.migration.bands import Band
+from vitrion.potentials import describe_potential, force_field, get_potential, load_calculator
+from vitrion.runtime.cache import OutOfTime
+from vitrion.runtime.progress import Word, leave_word
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ase.calculators.calculator import Calculator
+    from atomate2.vasp.jobs.base import BaseVaspMaker
+    from numpy.typing import ArrayLike
+    from pymatgen.core import Structure
+
+    from vitrion.landscape.document import DensityBarrier
+
+NEVER = 10**9
+"""Interval at which atomate2 stores the frames of a band: it would ask for stresses each time."""
+
+
+@dataclass
+class ForceFieldBands:
+    """Relaxes bands with atomate2's force-field NEB and a registered potential.
+
+    Parameters
+    ----------
+    potential : str or None
+        Name in the registry.
+    settings : BarrierSettings
+    calculator_kwargs : dict
+        For :func:`vitrion.potentials.load_calculator`.
+    """
+
+    potential: str | None = None
+    settings: BarrierSettings = field(default_factory=BarrierSettings)
+    calculator_kwargs: dict[str, Any] = field(default_factory=dict)
+    _maker: ForceFieldNebFromImagesMaker = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._maker = ForceFieldNebFromImagesMaker(
+            **force_field(self.potential, **self.calculator_kwargs),
+            relax_kwargs={"fmax": self.settings.fmax_eV_per_A},
+            steps=self.settings.max_steps,
+            neb_kwargs={"climb": self.settings.climb, "method": "improvedtangent", "k": 1.0},
+            traj_interval=NEVER,
+        )
+
+    def __call__(self, images: Sequence[Structure]) -> Band:
+        """Return the energies of the relaxed images."""
+        with revert_default_dtype():
+            found = self._maker.run_ase([image.copy() for image in images])
+        energies = tuple(float(energy) for energy in found.energies or ())
+        state = str(getattr(found.state, "value", found.state))
+        return Band(energies, converged=state == "successful")
+
+
+@dataclass
+class DefectMaker(Maker):
+    """Make a job that finds the sites and the defects of one crystal or glass.
+
+    With a registered potential it is one job that goes on where a kill left it. With an atomate2
+    VASP maker it becomes a flow of charged defects in supercells of a crystal.
+
+    Parameters
+    ----------
+    name : str
+        The name of the jobs.
+    potential : str or None
+        Name in vitrion's registry; None takes the user's default.
+    settings : DefectSettings or dict
+    calculator_kwargs : dict
+        For :func:`vitrion.potentials.load_calculator`.
+    root_dir : str or None
+        Folder under which each job has one named by its uuid for its partial results, so that a job
+        run again finds them in whatever launch directory; None is the launch directory.
+    walltime_s : float or None
+        Seconds after which a job ends with what it had begun and replaces itself by one that goes
+        on; None for no limit.
+    charged_relax_maker : BaseVaspMaker or None
+        Relaxes charged defects at fixed cell (ISIF 2, charge of the structure); needs the package
+        pymatgen-analysis-defects.
+    charges : tuple of int
+        Charges of the interstitial for that; empty takes that of the ion and 0.
+
+    Examples
+    --------
+    >>> maker = DefectMaker(potential="chgnet", settings=DefectSettings(kinds=("vacancy",)))
+    >>> maker.settings.kinds
+    ('vacancy',)
+    """
+
+    name: str = "defects"
+    potential: str | None = None
+    settings: DefectSettings = field(default_factory=DefectSettings)
+    calculator_kwargs: dict[str, Any] = field(default_factory=dict)
+    root_dir: str | None = None
+    walltime_s: float | None = None
+    charged_relax_maker: BaseVaspMaker | None = None
+    charges: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the input before a job is made of it."""
+        if isinstance(self.settings, dict):
+            self.settings = DefectSettings.model_validate(
+                {key: value for key, value in self.settings.items() if not key.startswith("@")}
+            )
+        if self.potential is None and self.charged_relax_maker is None:
+            self.potential = get_potential().name  # the default may change before the job runs
+
+    def make(
+        self,
+        structure: Structure,
+        prev_dir: str | Path | None = None,
+        given_sites: Mapping[str, ArrayLike] | None = None,
+        trajectory: str | None = None,
+    ) -> Job:
+        """Make the job.
+
+        Parameters
+        ----------
+        structure : Structure
+            Relaxed with the same potential.
+        prev_dir : str or Path, optional
+            Folder of an earlier run whose partial results are taken up.
+        given_sites : dict, optional
+            Further candidate sites by source: see :func:`vitrion.defects.sites.candidate_sites`.
+        trajectory : str, optional
+            Dynamics of this structure, whose density peaks are candidate sites too.
+
+        Returns
+        -------
+        Job
+            Its output is a DefectDoc; with ``charged_relax_maker`` what atomate2 returns.
+        """
+        if self.charged_relax_maker is not None:
+            return self.spawn_charged(structure)
+        return self.compute(structure, prev_dir, given_sites, trajectory)
+
+    @job(output_schema=DefectDoc, data=["relaxed_structures"])
+    def compute(
+        self,
+        structure: Structure,
+        prev_dir: str | Path | None = None,
+        given_sites: Mapping[str, ArrayLike] | None = None,
+        trajectory: str | None = None,
+    ) -> DefectDoc | Response:
+        """Find and relax the defects with a registered potential; see :meth:`make`."""
+        folder = Path(prev_dir or self._own_directory()).absolute()
+        try:
+            return self.run(
+                structure,
+                folder,
+                given_sites,
+                trajectory=trajectory,
+                walltime_s=self.walltime_s,
+                on_progress=lambda done, n: leave_word(
+                    folder, Word(done, n, "defects or barriers")
+                ),
+            )
+        except OutOfTime:
+            again = self.compute(structure, str(folder), given_sites, trajectory)
+            return Response(replace=again)
+
+    @job(name="charged defects")
+    def spawn_charged(self, structure: Structure) -> Response:
+        """Replace this job by a flow of charged defects."""
+        from vitrion.defects.charged.makers import charged_flow
+        from vitrion.defects.charged.objects import charged_defects
+
+        if self.charged_relax_maker is None:
+            raise InputError("Charged defects need a VASP maker: set charged_relax_maker.")
+        mobile = self.settings.mobile or default_mobile_species(structure.composition)
+        defects = charged_defects(
+            structure,
+            mobile,
+            charges=self.charges or None,
+            symprec_A=self.settings.symprec_A,
+            min_radius_A=self.settings.min_radius_A,
+            max_sites=self.settings.max_sites,
+        )
+        flow = charged_flow(
+            structure,
+            defects,
+            self.charged_relax_maker,
+            supercell_side_A=self.settings.supercell_side_A,
+        )
+        return Response(replace=flow)
+
+    def run(
+        self,
+        structure: Structure,
+        directory: str | Path | None = None,
+        given_sites: Mapping[str, ArrayLike] | None = None,
+        *,
+        trajectory: str | None = None,
+        walltime_s: float | None = None,
+        material_id: str | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> DefectDoc:
+        """Run without jobflow.
+
+        Parameters
+        ----------
+        structure, given_sites, trajectory
+            See :meth:`make`.
+        directory : str or Path, optional
+            Keeps finished defects; the same call goes on from there. None keeps nothing.
+        walltime_s : float, optional
+            Seconds after which the call ends; what is finished is in the directory.
+        material_id : str, optional
+            Identifier of the material, for the document.
+        on_progress : callable, optional
+            Called with the number of defects and bands done, and the number of all.
+
+        Raises
+        ------
+        InputError
+            If the structure cannot be used: see :func:`vitrion.defects.host.check_request`.
+        OutOfTime
+            If the walltime is over.
+        """
+        sites: dict[Any, ArrayLike] = dict(given_sites or {})
+        if trajectory is not None:
+            mobile = self.settings.mobile or default_mobile_species(structure.composition)
+            sites["density"] = trajectory_peaks(structure, trajectory, mobile)
+        bands = None
+        if self.settings.barriers is not None:
+            bands = ForceFieldBands(self.potential, self.settings.barriers, self.calculator_kwargs)
+        with revert_default_dtype():
+            study = study_defects(
+                structure,
+                self._calculator(structure),
+                self.settings,
+                potential=describe_potential(get_potential(self.potential)),
+                given_sites=sites,
+                relax_band=bands,
+                directory=directory,
+                walltime_s=walltime_s,
+                material_id=material_id,
+                on_progress=on_progress,
+            )
+        return study.document
+
+    def _calculator(self, structure: Structure) -> Calculator:
+        symbols = [element.symbol for element in structure.composition.elements]
+        return load_calculator(self.potential, symbols=symbols, **self.calculator_kwargs)
+
+    def _own_directory(self) -> Path:
+        """Return the folder of this job: the same one whenever it is run again."""
+        root = Path.cwd() if self.root_dir is None else Path(self.root_dir)
+        running = CURRENT_JOB.job
+        return root / ("defects" if running is None else f"defects-{running.uuid}")
+
+
+@dataclass
+class LandscapeMaker(Maker):
+    """Make a flow that gives the site-energy landscape of a crystal, or of replicas of a glass.
+
+    Parameters
+    ----------
+    name : str
+        The name of the flows.
+    defect_maker : DefectMaker
+        Run on each replica; needs the kind ``far`` of defects, and ``barriers`` for the barriers.
+
+    Examples
+    --------
+    >>> maker = LandscapeMaker(defect_maker=DefectMaker(potential="chgnet"))
+    >>> maker.defect_maker.potential
+    'chgnet'
+    """
+
+    name: str = "site-energy landscape"
+    defect_maker: DefectMaker = field(default_factory=DefectMaker)
+
+    def make(
+        self,
+        structures: Sequence[Structure] | Structure | OutputReference,
+        trajectories: Sequence[str] | Mapping[str, Any] = (),
+    ) -> Flow:
+        """Make the flow.
+
+        Parameters
+        ----------
+        structures : Structure, sequence of Structure, or reference to a list of them
+            The crystal, or the replicas of the glass; how many a list holds to which there is but
+            a reference is found when it is there.
+        trajectories : sequence of str or mapping, optional
+            Dynamics of the first structure, for the density; or the ``trajectories`` of a
+            ConductivityDoc, of which those of its first structure are taken.
+
+        Returns
+        -------
+        Flow
+            Its output is a SiteEnergyLandscapeDoc.
+
+        Raises
+        ------
+        InputError
+            If the settings leave out pairs far apart.
+        """
+        if "far" not in self.defect_maker.settings.kinds:
+            raise InputError("A landscape needs pairs far apart: add 'far' to the kinds.")
+        documents: Any
+        if isinstance(structures, OutputReference):
+            jobs: list[Flow | Job] = [self.lay_out(structures)]
+            documents = jobs[0].output
+        else:
+            jobs = self._defect_jobs(structures)
+            documents = [defects.output for defects in jobs]
+        joined = join_landscape(documents, trajectories, self.defect_maker.settings.mobile)
+        return Flow([*jobs, joined], output=joined.output, name=self.name)
+
+    @job(name="lay out defects")
+    def lay_out(self, structures: list[Structure]) -> Response:
+        """Run the defects of each structure of a list before what waits for this job.
+
+        Its output is the list of their documents.
+        """
+        jobs = self._defect_jobs(structures)
+        return Response(output=[defects.output for defects in jobs], detour=Flow(jobs))
+
+    def _defect_jobs(self, structures: Sequence[Structure] | Structure) -> list[Flow | Job]:
+        replicas = structures if isinstance(structures, (list, tuple)) else [structures]
+        jobs: list[Flow | Job] = []
+        for number, structure in enumerate(replicas, start=1):
+            defects = self.defect_maker.make(structure)
+            if len(replicas) > 1:
+                defects.append_name(f" {number}")
+            jobs.append(defects)
+        return jobs
+
+
+@job(name="join landscape", output_schema=SiteEnergyLandscapeDoc)
+def join_landscape(
+    documents: Sequence[DefectDoc | dict],
+    trajectories: Sequence[str] | Mapping[str, Any] = (),
+    mobile: str | None = None,
+) -> SiteEnergyLandscapeDoc:
+    """Join the defects of all replicas, and the density of their dynamics.
+
+    Parameters
+    ----------
+    documents : sequence of DefectDoc or dict
+        One for each replica, as documents or as stored.
+    trajectories : sequence of str, or mapping
+        See :meth:`LandscapeMaker.make`.
+    mobile : str, optional
+        Mobile element; None takes that of the documents.
+    """
+    # The relaxed structures stay in their store: a landscape needs energies alone.
+    parsed = [
+        d
+        if isinstance(d, DefectDoc)
+        else DefectDoc.model_validate({**d, "relaxed_structures": None})
+        for d in documents
+    ]
+    barriers = [
+        found
+        for trajectory in _paths(trajectories)
+        if (found := trajectory_barrier(trajectory, mobile or parsed[0].mobile_species))
+    ]
+    lowest = min(barriers, key=lambda barrier: barrier.temperature_K, default=None)
+    return landscape(parsed, density_barrier=lowest)
+
+
+def _paths(trajectories: Sequence[str] | Mapping[str, Any]) -> list[str]:
+    """Return the paths of runs; of a conductivity's, those of its first structure, production."""
+    if not isinstance(trajectories, Mapping):
+        return list(trajectories)
+    longest: list[tuple[int, str]] = []
+    for name, parts in trajectories.items():
+        found = [(int(_field(p, "n_frames")), str(_field(p, "path"))) for p in parts]
+        production = [(n, path) for n, path in found if Path(path).parent.name != EQUILIBRATION]
+        if name.startswith("s0-") and production:
+            longest.append(max(production))
+    # Another machine may have run them without a shared folder.
+    return [path for _, path in longest if Path(path).is_file()]
+
+
+def _field(reference: Any, name: str) -> Any:
+    return reference[name] if isinstance(reference, Mapping) else getattr(reference, name)
+
+
+def trajectory_barrier(trajectory: str, mobile: str) -> DensityBarrier | None:
+    """Return the bottleneck of -kT ln rho of a run; None where nothing crossed the cell.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or does not state its temperature.
+    """
+    motion, temperature = mobile_motion(trajectory, mobile)
+    if temperature is None:
+        raise InputError(f"{trajectory} does not state its temperature.")
+    return density_barrier(motion.mobile, np.asarray(motion.cell), temperature)
+
+
+def trajectory_peaks(structure: Structure, trajectory: str, mobile: str) -> np.ndarray:
+    """Return the density peaks of a run as candidate sites of its structure.
+
+    Parameters
+    ----------
+    structure : Structure
+        Where the run started; its cell is used.
+    trajectory : str
+        File of the run.
+    mobile : str
+        Element whose peaks are found.
+
+    Returns
+    -------
+    (n, 3) array
+        Fractional coordinates.
+    """
+    from vitrion.transport.density import density_map
+
+    motion, _ = mobile_motion(trajectory, mobile)
+    density = density_map(motion.mobile, np.asarray(motion.cell)).density
+    peaks, _ = density_peaks(density, structure, n_ions=motion.mobile.shape[1])
+    return peaks

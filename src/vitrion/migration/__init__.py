@@ -1,0 +1,1 @@
+"""Hops between sites, their barriers, and how a network of hops percolates."""

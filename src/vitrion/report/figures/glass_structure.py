@@ -1,0 +1,121 @@
+"""Figures of the glass: pair distributions and speciation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.chemistry.formulas import subscripted
+from vitrion.report.palette import N_SERIES, numbered_dash, report_colors, series
+from vitrion.report.panels import Axis, Band, Bars, Curve, Figure, Line, Mark, Panel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from vitrion.amorphous.document import AmorphousDoc
+    from vitrion.comparison.material import MaterialReport
+
+BOND_PEAK = 20.0
+"""Pairs with a higher first peak are bonds, and have a panel of their own scale."""
+
+
+def pair_figure(reports: Sequence[MaterialReport]) -> Figure | None:
+    """Describe the partial pair distribution functions of each glass; None without a glass."""
+    rows = tuple(
+        pair_panels(report.sound_glasses, title=report.label)
+        for report in reports
+        if report.sound_glasses
+    )
+    if not rows:
+        return None
+    return Figure(
+        "pair_distributions",
+        "Pair distributions",
+        "Partial pair distribution functions g(r), the mean over the replicas with their range as "
+        "a band; 1 is what a gas without structure would have. Bonded pairs, whose peaks tower "
+        "over all others, have a panel of their own.",
+        rows,
+    )
+
+
+def pair_panels(glasses: Sequence[AmorphousDoc], *, title: str = "") -> tuple[Panel, ...]:
+    """Describe g(r) of every pair of elements, averaged over replicas: bonds, then the others."""
+    first = glasses[0]
+    r = np.array(first.r_A)
+    bonds: list[Mark] = []
+    others: list[Mark] = [Line(1.0, vertical=False, dash="dot")]
+    for index, distribution in enumerate(first.pair_distributions):
+        g = np.array(_on_grid(glasses, distribution.pair, r))
+        mean, name, color = g.mean(axis=0), "-".join(distribution.pair), series(index)
+        marks = bonds if float(mean.max()) > BOND_PEAK else others
+        if len(g) > 1:
+            marks.append(Band(r, g.min(axis=0), g.max(axis=0), color, group=name))
+        marks.append(Curve(r, mean, name, color, numbered_dash(index // N_SERIES), group=name))
+    top = float(r[-1]) if len(r) else 1.0
+    panels = []
+    if bonds:
+        axis = Axis("r (A)", limits=(0.8, min(3.0, top)))
+        panels.append(Panel(axis, Axis("g(r)"), tuple(bonds), f"{title}, bonds"))
+    if len(others) > 1:
+        axis = Axis("r (A)", limits=(0.8, top))
+        panels.append(Panel(axis, Axis("g(r)"), tuple(others), f"{title}, other pairs"))
+    return tuple(panels)
+
+
+def _on_grid(
+    glasses: Sequence[AmorphousDoc], pair: tuple[str, str], r: NDArray[np.float64]
+) -> list[NDArray[np.float64]]:
+    """Return g(r) of each replica that knows the pair, at the distances of the first."""
+    found = []
+    for glass in glasses:
+        for distribution in glass.pair_distributions:
+            if distribution.pair == pair:
+                found.append(np.interp(r, glass.r_A, distribution.g, right=np.nan))
+    whole = [g for g in found if not np.isnan(g).any()]
+    return whole or [np.nan_to_num(found[0])]
+
+
+def speciation_figure(reports: Sequence[MaterialReport]) -> Figure | None:
+    """Describe what the formers are bound to, in percent; None where there is no former."""
+    named = [
+        (report.label, color, shares(report.sound_glasses))
+        for report, color in zip(reports, report_colors(reports), strict=True)
+        if report.sound_glasses
+    ]
+    kinds = sorted(
+        {kind for _, _, found in named for kind in found},
+        key=lambda kind: -max(found.get(kind, 0.0) for _, _, found in named),
+    )
+    if not kinds:
+        return None
+    names = [subscripted(kind) for kind in kinds]
+    bars = tuple(
+        Bars(names, [100.0 * found.get(kind, 0.0) for kind in kinds], name, color)
+        for name, color, found in named
+    )
+    beside = max(0.6, 2.0 - len(kinds) / 2)  # one bar should not fill the panel
+    around = Axis("surroundings of the formers", limits=(-beside, len(kinds) - 1 + beside))
+    panel = Panel(around, Axis("share of the former (%)", limits=(0.0, 115.0)), bars)
+    return Figure(
+        "speciation",
+        "Speciation of the glass",
+        "What each network former is bound to in the relaxed cells, all replicas together: the "
+        "ions as they were packed, and what became of the others.",
+        ((panel,),),
+    )
+
+
+def shares(glasses: Sequence[AmorphousDoc]) -> dict[str, float]:
+    """Return the share of each surrounding among the atoms of its former, over all replicas."""
+    counts: Counter[tuple[str, str]] = Counter()
+    totals: Counter[str] = Counter()
+    for glass in glasses:
+        for former, kinds in glass.speciation.centers.items():
+            for kind, count in kinds.items():
+                counts[former, kind] += count
+                totals[former] += count
+    return {kind: count / totals[former] for (former, kind), count in counts.items()}

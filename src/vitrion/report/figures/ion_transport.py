@@ -1,0 +1,380 @@
+"""Figures of ion transport: Arrhenius, MSD, van Hove, jump network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.comparison.published import Published, published_for
+from vitrion.errors import InputError
+from vitrion.report.palette import heat, phase_dash, phase_symbol, report_colors, series
+from vitrion.report.panels import (
+    Axis,
+    Band,
+    Curve,
+    Figure,
+    Line,
+    Mark,
+    Panel,
+    Points,
+    UpperBounds,
+)
+from vitrion.transport.constants import NERNST_EINSTEIN, ROOM_K
+from vitrion.uncertainty import Bound, Uncertain
+
+if TYPE_CHECKING:
+    from vitrion.comparison.material import MaterialReport
+    from vitrion.transport.arrhenius_fit import ArrheniusPoint, ArrheniusResult
+    from vitrion.transport.result import TransportResult
+
+FLAT, MARGIN = 10.0, 1.5
+"""Half of the least factor that an axis of MSDs covers, and the room around the curves."""
+WIDTHS = (0.3, 1.0, 2.0, 3.0)
+"""Widths of the lines of a jump network, the busiest hops last."""
+A2_PER_PS = 6.0 * 1000.0 * 10.0
+"""Growth of the MSD in A2/ps for each cm2/s of diffusivity."""
+
+
+def arrhenius_figure(reports: Sequence[MaterialReport]) -> Figure | None:
+    """Describe the conductivity of materials against inverse temperature, the paper's beside it.
+
+    Returns
+    -------
+    Figure or None
+        None where no material has been run at any temperature.
+    """
+    fits, colors, phases = {}, [], []
+    for report, color in zip(reports, report_colors(reports), strict=True):
+        if report.conductivity is not None and report.conductivity.arrhenius is not None:
+            fits[report.label] = report.conductivity.arrhenius
+            colors.append(color)
+            phases.append(report.phase)
+    if not fits:
+        return None
+    panel = arrhenius_panel(fits, colors=colors, phases=phases)
+    caption = (
+        "Points with 95 % intervals; arrows hang from one-sided 95 % upper bounds where nothing "
+        "was seen to diffuse; faded points are left out of the fit. Lines are Arrhenius fits with "
+        "their 95 % bands, drawn on to 300 K."
+    )
+    paper = published_for(reports[0].formula)
+    if paper is not None and "conductivity" in panel.y.label:
+        hottest = max(point.temperature_K for fit in fits.values() for point in fit.points)
+        marks = (*panel.marks, *_paper_marks(paper, hottest))
+        panel = Panel(panel.x, panel.y, marks, panel.title, panel.note)
+        caption += " The dotted line is what the paper's two figures of the glass give."
+    return Figure("arrhenius", "Conductivity against temperature", caption, ((panel,),))
+
+
+def arrhenius_panel(
+    results: ArrheniusResult | Mapping[str, ArrheniusResult],
+    *,
+    colors: Sequence[str] = (),
+    phases: Sequence[str | None] = (),
+) -> Panel:
+    """Describe one or several Arrhenius results: values, bounds, and lines with 95 % bands.
+
+    Conductivity where every result knows its density of charge, else diffusivity.
+    """
+    named = dict(results) if isinstance(results, Mapping) else {"": results}
+    conducts = all(result.charge_density_per_A3 is not None for result in named.values())
+    marks: list[Mark] = []
+    temperatures: list[float] = [ROOM_K]
+    for index, (name, result) in enumerate(named.items()):
+        color = colors[index] if colors else series(index)
+        phase = phases[index] if phases else None
+        temperatures += [point.temperature_K for point in result.points]
+        marks += _line_and_band(result, name, color, phase, conducts)
+        marks += _measured(result, name, color, phase, conducts)
+    shown = [t for t in (300, 400, 500, 600, 800, 1000, 1500, 2000) if t <= max(temperatures)]
+    label = "conductivity (mS/cm)"
+    if not conducts:
+        quantities = {result.quantity for result in named.values()}
+        label = f"diffusivity ({', '.join(sorted(quantities))}) (cm2/s)"
+    marks.append(Line(1000.0 / ROOM_K, dash="dot"))
+    left = 1000.0 / max(temperatures)
+    span = 1000.0 / ROOM_K - left
+    x = Axis(
+        "1000 / T (1/K)",
+        limits=(left - 0.05 * span, 1000.0 / ROOM_K + 0.05 * span),
+        opposite=tuple((1000.0 / t, f"{t} K") for t in shown),
+    )
+    return Panel(x, Axis(label, log=True), tuple(marks))
+
+
+def _paper_marks(paper: Published, hottest_K: float) -> tuple[Mark, Mark]:
+    """Return the paper's projected conductivity of the glass, and its line up to here."""
+    inverse = np.linspace(1.0 / ROOM_K, 1.0 / hottest_K, 60)
+    line = [paper.glass_conductivity_mS_cm(1.0 / x) for x in inverse]
+    value, energy = paper.glass_conductivity_300K_mS_cm, paper.glass_activation_energy_eV
+    name = "glass in the paper"
+    star = Points(
+        [1000.0 / ROOM_K],
+        [value],
+        symbol="star",
+        group=name,
+        notes=[f"Zhong and Persson: about {value:g} mS/cm at 300 K, projected"],
+    )
+    label = f"{name}, Ea about {energy:.2f} eV"
+    return Curve(1000.0 * inverse, line, label, "muted", "dot", group=name), star
+
+
+def _line_and_band(
+    result: ArrheniusResult, name: str, color: str, phase: str | None, conducts: bool
+) -> list[Mark]:
+    if result.fit is None:
+        return []
+    hottest = max(point.temperature_K for point in result.points)
+    inverse = np.linspace(1.0 / ROOM_K, 1.0 / hottest, 60)
+    predict = result.conductivity if conducts else result.diffusivity
+    predicted = [estimate for estimate in (predict(1.0 / x) for x in inverse) if estimate]
+    bands = np.array([estimate.interval_95 for estimate in predicted])
+    energy = f"Ea = {result.fit.activation_energy.text} eV"
+    label = f"{name}, {energy}" if name else energy
+    x = 1000.0 * inverse
+    values = [estimate.value for estimate in predicted]
+    return [
+        Band(x, bands[:, 0], bands[:, 1], color, group=name),
+        Curve(x, values, label, color, phase_dash(phase), group=name),
+    ]
+
+
+def _measured(
+    result: ArrheniusResult, name: str, color: str, phase: str | None, conducts: bool
+) -> list[Mark]:
+    marks: list[Mark] = []
+    labelled = result.fit is not None or not name  # the line carries the name
+    for excluded in (False, True):
+        chosen = [point for point in result.points if bool(point.excluded) is excluded]
+        valued = [(p, p.diffusivity) for p in chosen if p.diffusivity is not None]
+        bounds = [(p, p.bound_cm2_s) for p in chosen if p.diffusivity is None and p.bound_cm2_s]
+        faded, left_out = (0.4, "left out of the fit") if excluded else (1.0, "")
+        if valued:
+            factors = [_factor(point, result, conducts) for point, _ in valued]
+            estimates = [e.scaled(f) for (_, e), f in zip(valued, factors, strict=True)]
+            ends = [estimate.interval_95 for estimate in estimates]
+            marks.append(
+                Points(
+                    [1000.0 / point.temperature_K for point, _ in valued],
+                    [estimate.value for estimate in estimates],
+                    [low for low, _ in ends],
+                    [high for _, high in ends],
+                    label="" if labelled else _joined(name, left_out),
+                    color=color,
+                    symbol=phase_symbol(phase),
+                    opacity=faded,
+                    group=name,
+                    notes=[
+                        _point_note(point, estimate, conducts)
+                        for (point, _), estimate in zip(valued, estimates, strict=True)
+                    ],
+                )
+            )
+            labelled = True
+        if bounds:
+            values = [bound * _factor(point, result, conducts) for point, bound in bounds]
+            marks.append(
+                UpperBounds(
+                    [1000.0 / point.temperature_K for point, _ in bounds],
+                    values,
+                    label=_joined(name, "upper bounds", left_out),
+                    color=color,
+                    opacity=faded,
+                    notes=[
+                        _point_note(point, Bound(limit=value), conducts)
+                        for (point, _), value in zip(bounds, values, strict=True)
+                    ],
+                )
+            )
+    return marks
+
+
+def _factor(point: ArrheniusPoint, result: ArrheniusResult, conducts: bool) -> float:
+    if not conducts or result.charge_density_per_A3 is None:
+        return 1.0
+    return NERNST_EINSTEIN * result.charge_density_per_A3 / point.temperature_K
+
+
+def _joined(*words: str) -> str:
+    return ", ".join(word for word in words if word)
+
+
+def _point_note(point: ArrheniusPoint, quantity: Uncertain, conducts: bool) -> str:
+    unit = "mS/cm" if conducts else "cm2/s"
+    left_out = f"\nleft out: {point.excluded}" if point.excluded else ""
+    return f"{point.temperature_K:.0f} K: {quantity.text} {unit}{left_out}"
+
+
+def msd_figure(reports: Sequence[MaterialReport]) -> Figure | None:
+    """Describe the MSDs of materials, one panel each; None where there are none."""
+    known = {
+        report.label: report.conductivity.results
+        for report in reports
+        if report.conductivity is not None and report.conductivity.results
+    }
+    if not known:
+        return None
+    limits = _decades([result for results in known.values() for result in results])
+    panels = tuple(msd_panel(known[name], title=name, limits=limits) for name in known)
+    return Figure(
+        "msd",
+        "Mean square displacements",
+        "Of the mobile ions against lag, in double logarithmic scale, with the standard error "
+        "over ions; dotted lines follow the diffusivity where the motion is diffusive, with its "
+        "95 % interval. All materials have one scale; a curve that stays flat belongs to ions "
+        "that rattle in place.",
+        (panels,),
+    )
+
+
+def msd_panel(
+    results: TransportResult | Sequence[TransportResult],
+    *,
+    title: str = "",
+    limits: tuple[float, float] | None = None,
+) -> Panel:
+    """Describe MSDs with their errors, and the slope with its 95 % interval where diffusive.
+
+    Of a single result the collective displacement is shown too; of several it is at hand but
+    hidden. The limits are those of the MSD in A2, by default as the results need them.
+    """
+    several = [*results] if isinstance(results, Sequence) else [results]
+    marks: list[Mark] = []
+    for index, result in enumerate(several):
+        color = heat(index, len(several))
+        marks += _displacements(result, color, alone=len(several) == 1)
+    if len(several) == 1:
+        title = title or f"{several[0].temperature_K:.0f} K"
+    y = Axis("MSD (A2)", log=True, limits=limits or _decades(several))
+    return Panel(Axis("lag (ps)", log=True), y, tuple(marks), title)
+
+
+def _decades(results: Sequence[TransportResult]) -> tuple[float, float] | None:
+    """Return limits that hold all MSDs, two decades at least: rattling should look flat."""
+    found = [value for result in results for value in result.msd.msd_A2 if value > 0]
+    if not found:
+        return None
+    middle = math.sqrt(min(found) * max(found))
+    half = max(MARGIN * math.sqrt(max(found) / min(found)), FLAT)
+    return middle / half, middle * half
+
+
+def _displacements(result: TransportResult, color: str, *, alone: bool) -> list[Mark]:
+    lag, msd = np.array(result.msd.lag_ps), np.array(result.msd.msd_A2)
+    error = np.nan_to_num(np.array(result.msd.msd_error_A2))
+    name = f"{result.temperature_K:.0f} K"
+    label = "self" if alone else name
+    marks: list[Mark] = [
+        Band(lag, np.maximum(msd - error, 0.1 * msd), msd + error, color, group=name),
+        Curve(lag, msd, label, color, group=name),
+    ]
+    collective = "collective" if alone else f"{name}, collective"
+    dashed = Curve(lag, result.msd.collective_A2, collective, color, "dash", hidden=not alone)
+    if result.self_diffusivity is not None and result.regime.start_ps is not None:
+        marks += _slope(result, lag, msd, name, labelled=alone)
+    return [*marks, dashed]
+
+
+def _slope(
+    result: TransportResult, lag: np.ndarray, msd: np.ndarray, name: str, *, labelled: bool
+) -> list[Mark]:
+    """Draw the diffusivity as a line; vibration adds a constant, which the slope does not know."""
+    estimate = result.self_diffusivity
+    assert estimate is not None
+    assert result.regime.start_ps is not None
+    inside = lag >= result.regime.start_ps
+    x, start = lag[inside], msd[inside][0]
+    growth = A2_PER_PS * (x - x[0])
+    low, high = estimate.interval_95
+    label = f"D* = {estimate.value:.2g} cm2/s" if labelled else ""
+    return [
+        Band(x, start + low * growth, start + high * growth, "ink", 0.12, group=name),
+        Curve(x, start + estimate.value * growth, label, "ink", "dot", group=name),
+    ]
+
+
+def van_hove_panel(result: TransportResult) -> Panel:
+    """Describe the self (full) and distinct (dashed) van Hove functions at their lags.
+
+    Raises
+    ------
+    InputError
+        If the result was made without the motion in space.
+    """
+    found = result.van_hove
+    if found is None:
+        raise InputError("There is no van Hove function in this result: analyze with spatial=True.")
+    marks: list[Mark] = []
+    for index, lag in enumerate(found.lag_ps):
+        color, name = heat(index, len(found.lag_ps)), f"{lag:.3g} ps"
+        marks.append(Curve(found.r_A, found.self_per_A[index], name, color, group=name))
+        marks.append(Curve(found.r_A, found.distinct[index], "", color, "dash", group=name))
+    return Panel(Axis("r (A)"), Axis("4 pi r2 Gs (1/A);  Gd (dashed)"), tuple(marks))
+
+
+def jump_network_panel(result: TransportResult) -> Panel:
+    """Describe sites in the x-y plane, sized by occupancy, with hops as lines, widest the busiest.
+
+    Raises
+    ------
+    InputError
+        If the result was made without the motion in space.
+    """
+    network = result.jump_network
+    if network is None:
+        raise InputError("There is no jump network in this result: analyze with spatial=True.")
+    sites = np.array(network.sites_A).reshape(-1, 3)
+    most = max((edge.forward + edge.backward for edge in network.edges), default=1)
+    marks: list[Mark] = []
+    gap = np.full((1, 3), np.nan)
+    lines: dict[float, list[np.ndarray]] = {}
+    for edge in network.edges:
+        if any(edge.image):  # a line across the cell would mislead
+            continue
+        share = (edge.forward + edge.backward) / most
+        width = WIDTHS[min(int(share * len(WIDTHS)), len(WIDTHS) - 1)]
+        lines.setdefault(width, []).append(sites[[edge.site_1, edge.site_2]])
+    for width, pairs in sorted(lines.items()):
+        path = np.concatenate([part for pair in pairs for part in (pair, gap)])
+        marks.append(Curve(path[:, 0], path[:, 1], width=width, opacity=0.5))
+    marks.append(
+        Points(
+            sites[:, 0],
+            sites[:, 1],
+            sizes=np.sqrt(15.0 + 80.0 * np.array(network.occupancy)),
+            values=sites[:, 2],
+            scale="z (A)",
+        )
+    )
+    return Panel(Axis("x (A)"), Axis("y (A)"), tuple(marks), equal=True)
+
+
+def spatial_figure(reports: Sequence[MaterialReport]) -> Figure | None:
+    """Describe the motion in space at the highest temperature that has it; None without any.
+
+    Replicas have a mean van Hove function, but sites of their own, which no picture has in common.
+    """
+    rows = []
+    for report in reports:
+        results = report.conductivity.results if report.conductivity is not None else []
+        result = next((r for r in reversed(results) if r.van_hove), None)
+        if result is not None:
+            name = f"{report.label}, {result.temperature_K:.0f} K"
+            panels = [van_hove_panel(result)]
+            if result.jump_network:
+                panels.append(jump_network_panel(result))
+            if result.n_replicas > 1:
+                name += f", mean of {result.n_replicas} runs"
+            rows.append(tuple(Panel(p.x, p.y, p.marks, name, equal=p.equal) for p in panels))
+    if not rows:
+        return None
+    return Figure(
+        "motion_in_space",
+        "Motion in space",
+        "Van Hove functions, self (full) and distinct (dashed), after several lags; and, of a "
+        "single run, the sites that ions visit, seen along z, joined by the hops between them.",
+        tuple(rows),
+    )

@@ -1,0 +1,131 @@
+"""Structures as the page draws them: atoms, bonds and the cell, with bonded ions kept whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitrion.amorphous.document import numbered
+from vitrion.chemistry.bonds import find_bonds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from pymatgen.core import Structure
+
+    from vitrion.chemistry.bonds import Bonds
+    from vitrion.comparison.material import MaterialReport
+
+Place = tuple[int, tuple[int, ...]]
+
+MAX_CRYSTALS = 6
+EDGE = 0.02
+"""Atoms this close to a face of the cell, in fractions of it, are drawn on the other face too."""
+SHOWN_A = 8.0
+"""Shorter cells are repeated to about this length: a few atoms alone show no structure."""
+
+
+def structures_of(reports: Sequence[MaterialReport]) -> list[dict[str, Any]]:
+    """Return what the viewer needs of the structures of these materials, plain JSON.
+
+    The best crystals of a search, each replica of a glass, and where there is neither the structure
+    of the conductivity or of the landscape.
+    """
+    found: list[dict[str, Any]] = []
+    for report in reports:
+        if report.polymorphs is not None:
+            for rank, crystal in enumerate(report.polymorphs.polymorphs[:MAX_CRYSTALS], start=1):
+                group = crystal.space_groups[-1].symbol if crystal.space_groups else "crystal"
+                found.append(scene(crystal.structure, f"{report.label} {rank}, {group}"))
+        for number, glass in numbered(report.glasses):
+            if glass.structure is not None:
+                found.append(scene(glass.structure, f"{report.label} {number}"))
+        if report.polymorphs is None and not report.glasses:
+            others = (d.structure for d in report.documents if d.structure is not None)
+            structure = next(others, None)
+            if structure is not None:
+                found.append(scene(structure, report.label))
+    return found
+
+
+def scene(structure: Structure, name: str) -> dict[str, Any]:
+    """Return atoms, bonds and cell of a structure.
+
+    Coordinates are in A from the middle of the cell.
+
+    Atoms outside the cell are drawn where they complete a covalent ion or lie on a face.
+
+    Returns
+    -------
+    dict
+        ``name``; ``elements`` (symbol, color, radius); ``atoms`` (index of the element, x, y, z);
+        ``bonds`` (pairs of atoms); ``cell`` (its vectors).
+    """
+    from ase.data import atomic_numbers, covalent_radii
+    from ase.data.colors import jmol_colors
+
+    repeats = [max(1, min(3, round(SHOWN_A / length))) for length in structure.lattice.abc]
+    if max(repeats) > 1:
+        structure = structure.make_supercell(repeats, in_place=False)
+        name = f"{name}, {' x '.join(map(str, repeats))} cells"
+    bonds = find_bonds(structure)
+    symbols = [str(symbol) for symbol in bonds.symbols]
+    matrix = np.array(structure.lattice.matrix)
+    fractional = structure.frac_coords % 1.0
+    places, pairs = _places(matrix, fractional, bonds)
+    kinds = list(dict.fromkeys(symbols))
+    center = 0.5 * matrix.sum(axis=0)
+    atoms = [
+        [kinds.index(symbols[site]), *np.round((fractional[site] + image) @ matrix - center, 3)]
+        for site, image in places
+    ]
+    elements = [
+        {
+            "symbol": kind,
+            "color": [int(255 * part) for part in jmol_colors[atomic_numbers[kind]]],
+            "radius": round(0.25 + 0.35 * float(covalent_radii[atomic_numbers[kind]]), 3),
+        }
+        for kind in kinds
+    ]
+    return {
+        "name": name,
+        "elements": elements,
+        "atoms": [[int(kind), *map(float, xyz)] for kind, *xyz in atoms],
+        "bonds": pairs,
+        "cell": np.round(matrix, 3).tolist(),
+    }
+
+
+def _places(
+    matrix: NDArray[np.float64], fractional: NDArray[np.float64], bonds: Bonds
+) -> tuple[list[Place], list[list[int]]]:
+    """Return the atoms to draw, as site and cell, and the pairs of them that are bound."""
+    numbers: dict[Place, int] = {}
+    for site, place in enumerate(fractional):
+        near = [(0, 1) if x < EDGE else (0, -1) if x > 1 - EDGE else (0,) for x in place]
+        for image in product(*near):
+            numbers.setdefault((site, image), len(numbers))
+    centers = {site for site, count in Counter(bonds.first.tolist()).items() if count > 1}
+    inverse = np.linalg.inv(matrix)
+    steps: dict[int, list[Place]] = {}
+    for first, second, vector in zip(bonds.first, bonds.second, bonds.vectors, strict=True):
+        shift = np.rint(fractional[first] + vector @ inverse - fractional[second]).astype(int)
+        steps.setdefault(int(first), []).append((int(second), tuple(shift.tolist())))
+    for site, image in list(numbers):
+        for other, shift in steps.get(site, []) if site in centers else []:
+            numbers.setdefault((other, _sum(image, shift)), len(numbers))
+    pairs = []
+    for (site, image), number in numbers.items():
+        for other, shift in steps.get(site, []):
+            partner = numbers.get((other, _sum(image, shift)))
+            if partner is not None and partner > number:
+                pairs.append([number, partner])
+    return list(numbers), pairs
+
+
+def _sum(image: tuple[int, ...], shift: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(a + b for a, b in zip(image, shift, strict=True))
