@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import units
-from ase.data import atomic_masses, atomic_numbers
 
-from vitrion.chemistry.charges import ANION_CHARGES, CATION_CHARGES
+from vitrion.chemistry.species import Mobile, masses, mobile_charges
 from vitrion.errors import InputError
 from vitrion.transport.constants import (
     A2_PER_FS_TO_CM2_PER_S,
@@ -21,7 +19,7 @@ from vitrion.transport.density import density_map, percolation_barriers
 from vitrion.transport.diffusivity import Diffusivities, estimate_diffusivities
 from vitrion.transport.displacements import Displacements, Tracker
 from vitrion.transport.framework import framework_motion
-from vitrion.transport.io import open_frames
+from vitrion.transport.io import FrameStream, open_frames
 from vitrion.transport.jumps import jump_network
 from vitrion.transport.msd import MeanSquares, mean_squares, non_gaussian_parameter
 from vitrion.transport.regime import MIN_HOPS, find_regime
@@ -37,14 +35,21 @@ from vitrion.transport.stays import Stays, find_stays
 from vitrion.transport.vanhove import van_hove
 from vitrion.uncertainty import event_bound
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 SPEED_FRAMES = 200
 SPEED_LIMIT = 2.0
 """Root mean square step over that of free flight at the temperature from which input is refused."""
 
+SAME_TEMPERATURE = 0.1
+"""Largest difference of a given temperature from the stated one, relative to it."""
+
+SAME_INTERVAL = 0.01
+"""Largest difference of a given frame interval from the stated one, relative to it."""
+
 MANY_HOPS = 30
 """Hops from which on the slope of the MSD is a fair measure of how many of them are undone."""
-
-Mobile = str | Sequence[str] | Mapping[str, float]
 
 
 def analyze(
@@ -67,15 +72,16 @@ def analyze(
     positions : ndarray, shape (n_frames, n_atoms, 3)
         Cartesian positions in A, wrapped into the cell or not.
     cells : ndarray, shape (3, 3) or (n_frames, 3, 3)
-        Lattice vectors in rows, in A.
-    symbols : sequence of str
-        Chemical symbol of each atom.
+        Lattice vectors in rows, in A; or a pymatgen Lattice, or one for each frame.
+    symbols : sequence of str, Element or Species
+        Of each atom.
     frame_interval_fs : float
         Time between frames: MD time step times steps between saved frames.
     temperature_K : float
         Mean temperature of the run.
-    mobile : str, sequence of str, or mapping of str to float
-        Mobile species; a mapping gives their charges in e.
+    mobile : str, Element, Species, sequence of these, or mapping of these to float
+        Mobile species, such as ``"Li"``, ``"Li+"`` or ``"Li,O"``; a mapping gives their charges
+        in e.
     charge : float or None
         Charge of a single mobile species in e; the usual one of the element by default.
     wrapped : bool or None
@@ -100,30 +106,6 @@ def analyze(
     )
     tracker.add(positions, cells)
     return analyze_displacements(tracker.result(), temperature_K, charges, spatial=spatial)
-
-
-def mobile_charges(mobile: Mobile, charge: float | None = None) -> dict[str, float]:
-    """Return the mobile species and their charges in e.
-
-    Raises
-    ------
-    InputError
-        If no species is named, or the charge of one is neither given nor common knowledge.
-    """
-    if isinstance(mobile, Mapping):
-        named = {symbol: float(value) for symbol, value in mobile.items()}
-    else:
-        known = CATION_CHARGES | ANION_CHARGES | {"H": 1}
-        symbols = [mobile] if isinstance(mobile, str) else list(mobile)
-        given = charge if len(symbols) == 1 else None
-        named = {}
-        for symbol in symbols:
-            if given is None and symbol not in known:
-                raise InputError(f"The charge of mobile {symbol} is not known: give it in e.")
-            named[symbol] = float(known[symbol] if given is None else given)
-    if not named or not all(np.isfinite(z) and z != 0.0 for z in named.values()):
-        raise InputError("Name at least one mobile species with a charge that is not zero.")
-    return named
 
 
 def analyze_displacements(
@@ -177,9 +159,9 @@ def analyze_displacements(
 def _check_speed(motion: Displacements, temperature_K: float) -> None:
     """Refuse ions that outrun the thermal speed: the frame interval must be wrong."""
     steps = np.diff(motion.mobile[: SPEED_FRAMES + 1], axis=0)
-    masses = atomic_masses[[atomic_numbers[symbol] for symbol in motion.symbols]]
     # <v^2> = 3 kT / m in A2/fs2; a step is at most as long as free flight makes it.
-    flight = 3.0 * units.kB * temperature_K / masses * units.fs**2 * motion.frame_interval_fs**2
+    speed_squared = 3.0 * units.kB * temperature_K / masses(motion.symbols) * units.fs**2
+    flight = speed_squared * motion.frame_interval_fs**2
     if np.mean(np.sum(steps**2, axis=-1) / flight) > SPEED_LIMIT**2:
         raise InputError(
             f"The ions move faster than {temperature_K:.0f} K allows: check the frame interval of "
@@ -290,6 +272,7 @@ def analyze_file(
     skip_ps: float = 0.0,
     timestep_fs: float | None = None,
     type_map: Mapping[int, str] | None = None,
+    cell: Any = None,
     memory_MB: float = 500.0,
     spatial: bool = True,
 ) -> TransportResult:
@@ -298,38 +281,41 @@ def analyze_file(
     Parameters
     ----------
     path : str, Path, list of these, or trajectory object
-        See `vitrion.transport.io.open_frames`.
+        See `vitrion.transport.io.open_frames`; a list is one run in parts.
     mobile, charge
         As in `analyze`.
     temperature_K, frame_interval_fs : float or None
-        None where the file says it itself.
+        None if the file states it; a given value has to agree with a stated one.
     skip_ps : float
         Equilibration at the start that is left out.
-    timestep_fs, type_map
-        For LAMMPS dumps: MD time step, and the symbol of each type.
+    timestep_fs : float or None
+        MD time step, for files that count steps (LAMMPS, i-PI).
+    type_map : mapping of int to str or None
+        Element of each LAMMPS type.
+    cell
+        Lattice vectors in A, if the file has none; see `vitrion.transport.io.open_frames`.
     memory_MB : float
         Bound on the memory of the kept positions.
     spatial : bool
         As in `analyze`.
 
+    Returns
+    -------
+    TransportResult
+        Its `warnings` state frames that were left out.
+
     Raises
     ------
     InputError
-        If the file cannot be read or analyzed, or does not say what was not given.
+        If the file cannot be read or analyzed, does not state what was not given, or states
+        something else than what was given.
     """
     if not 0 <= skip_ps < math.inf:
         raise InputError(f"The time to skip must be zero or more, in ps, not {skip_ps:g}.")
     charges = mobile_charges(mobile, charge)
-    stream = open_frames(path, timestep_fs=timestep_fs, type_map=type_map)
-    temperature_K = stream.temperature_K if temperature_K is None else temperature_K
-    interval = stream.frame_interval_fs if frame_interval_fs is None else frame_interval_fs
-    if temperature_K is None:
-        raise InputError("The trajectory does not say its temperature: give it in K.")
-    if interval is None:
-        raise InputError(
-            "The trajectory does not say the time between its frames: give it in fs "
-            "(MD time step times steps between frames)."
-        )
+    stream = open_frames(path, timestep_fs=timestep_fs, type_map=type_map, cell=cell)
+    temperature_K = _temperature(stream, temperature_K)
+    interval = _interval(stream, frame_interval_fs)
     tracker = Tracker(
         stream.symbols, list(charges), interval, wrapped=stream.wrapped, memory_MB=memory_MB
     )
@@ -339,4 +325,49 @@ def analyze_file(
         to_skip = max(to_skip - len(positions), 0)
         if len(positions[kept]):
             tracker.add(positions[kept], cells if cells.ndim == 2 else cells[kept])
-    return analyze_displacements(tracker.result(), temperature_K, charges, spatial=spatial)
+    result = analyze_displacements(tracker.result(), temperature_K, charges, spatial=spatial)
+    notes = [*stream.notes, *([stream.no_temperature] if stream.no_temperature else [])]
+    return result.model_copy(update={"warnings": [*result.warnings, *notes]}) if notes else result
+
+
+def _temperature(stream: FrameStream, given: float | None) -> float:
+    """Return the temperature that is given, or stated by a trajectory."""
+    stated = stream.temperature_K
+    if given is None and stated is None:
+        if stream.no_temperature:
+            raise InputError(
+                f"{stream.no_temperature} Give the temperature of the ions in K, of a part of the "
+                "run at one temperature."
+            )
+        raise InputError("The trajectory does not state its temperature: give it in K.")
+    if given is None or stated is None:
+        return float(stated if given is None else given)  # type: ignore[arg-type]
+    if abs(given - stated) > SAME_TEMPERATURE * stated:
+        raise InputError(
+            f"The trajectory states {stated:.0f} K and {given:g} K is given: leave the temperature "
+            "out, or correct it."
+        )
+    return given
+
+
+def _interval(stream: FrameStream, given: float | None) -> float:
+    """Return the time between frames that is given, or stated by a trajectory, in fs."""
+    stated = stream.frame_interval_fs
+    if given is not None and stated is None and stream.uneven:
+        raise InputError(
+            f"{stream.notes[-1]} Give the MD time step in place of the time between frames."
+        )
+    if given is None and stated is None:
+        counted = "" if stream.marks is None else ", or the MD time step, for it counts steps"
+        raise InputError(
+            "The trajectory does not state the time between its frames: give it in fs "
+            f"(MD time step times steps between frames){counted}."
+        )
+    if given is None or stated is None:
+        return float(stated if given is None else given)  # type: ignore[arg-type]
+    if abs(given - stated) > SAME_INTERVAL * stated:
+        raise InputError(
+            f"The frames are {stated:g} fs apart by what the trajectory states, and {given:g} fs "
+            "is given: leave the interval out, or correct it."
+        )
+    return given

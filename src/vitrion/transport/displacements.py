@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.data import atomic_masses, atomic_numbers
 
+from vitrion.chemistry.species import element_symbols, masses
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ CHUNK_VALUES = 300_000
 
 MIN_FRAMES = 20
 """Fewest frames from which a slope can be told from noise."""
+
+MAX_CELL_CHANGE = 0.25
+"""Largest change of a lattice vector between two frames, relative to the vectors, that is not
+taken for another cell."""
 
 AMBIGUOUS_STEP = 0.45
 """Fractional step from which a wrapped trajectory can no longer be unwrapped."""
@@ -116,13 +120,14 @@ class Tracker:
     """Turn a stream of frames into displacements with a bounded amount of memory.
 
     Displacements are sums of per-frame fractional steps in the cell of the frame, less the drift
-    of the framework's center of mass, so a cell that changes (NPT) is handled. When more frames
-    arrive than fit, every second one is dropped: long-time motion is all that a diffusivity needs.
+    of the framework's center of mass, so a cell that changes (NPT) is handled, also if LAMMPS
+    flips it to other lattice vectors. When more frames arrive than fit, every second one is
+    dropped: long-time motion is all that a diffusivity needs.
 
     Parameters
     ----------
-    symbols : sequence of str
-        Chemical symbols of all atoms, in the order of the positions.
+    symbols : sequence of str, Element or Species
+        Of all atoms, in the order of the positions.
     mobile : collection of str
         The species whose transport is asked for; all others are the framework.
     frame_interval_fs : float
@@ -147,7 +152,7 @@ class Tracker:
         wrapped: bool | None = None,
         memory_MB: float = 500.0,
     ) -> None:
-        names = np.asarray(symbols, dtype=str)
+        names = np.asarray(element_symbols(symbols), dtype=str)
         for species in mobile:
             if species not in names:
                 raise InputError(
@@ -180,6 +185,7 @@ class Tracker:
         self._last_raw = np.empty(0)  # its Cartesian positions as given
         self._place = np.empty(0)  # its Cartesian positions, unwrapped
         self._cell = np.empty(0)  # cell of the first frame
+        self._cell_before = np.empty((0, 3, 3))  # cell of the last frame, with its flips undone
         self._shifted = False  # whether unwrapped positions may differ from those given
         self._start = np.zeros(3)  # center of mass of the framework in the first frame
         self._n_frames = 0
@@ -207,7 +213,7 @@ class Tracker:
             raise InputError(
                 f"Positions must have the shape (frames, {self.n_atoms}, 3), not {positions.shape}."
             )
-        cells = _checked_cells(cells, len(positions))
+        cells = self._without_flips(_checked_cells(cells, len(positions)))
         size = max(1, CHUNK_VALUES // (3 * self.n_atoms))
         for start in range(0, len(positions), size):
             part = slice(start, start + size)
@@ -218,7 +224,11 @@ class Tracker:
         moved = self._unwrapped(positions, cells)
         drift = moved.reshape(count, -1) @ self._drift
         if not np.isfinite(drift).all():
-            raise InputError("The trajectory holds positions that are not finite numbers.")
+            bad = int(np.flatnonzero(~np.isfinite(drift).all(axis=1))[0])
+            raise InputError(
+                f"Frame {self._n_frames + bad + 1} of the trajectory holds positions that are not "
+                "finite numbers."
+            )
         if self._n_frames == 0:
             self._start = drift[0].copy()
         drift -= self._start
@@ -249,9 +259,11 @@ class Tracker:
         if self._wrapped is not False:
             steps -= np.rint(steps, out=fractional)
             if max(steps.max(), -steps.min()) > AMBIGUOUS_STEP:
+                k = int(np.argmax(np.abs(steps).max(axis=(1, 2))))
                 raise InputError(
-                    "Atoms move nearly half a cell between two frames, so the trajectory cannot "
-                    "be unwrapped: save frames more often, or give unwrapped positions."
+                    f"Atoms move nearly half a cell before frame {self._n_frames + k + 1}, so the "
+                    "trajectory cannot be unwrapped: save frames more often, or give unwrapped "
+                    "positions."
                 )
         unwrapped = np.matmul(steps, cells, out=fractional)
         unwrapped[0] += self._place
@@ -259,6 +271,29 @@ class Tracker:
             here += before
         self._place = unwrapped[-1].copy()
         return unwrapped
+
+    def _without_flips(self, cells: np.ndarray) -> np.ndarray:
+        """Return cells whose vectors are continuous: a flip is a change of basis by integers."""
+        here = cells.reshape(-1, 3, 3)
+        before = self._cell_before if len(self._cell_before) else here[:1]
+        chain = np.concatenate([before, here])
+        change = chain[1:] @ np.linalg.inv(chain[:-1])
+        whole = np.rint(change)
+        strain = np.abs(change - whole).max(axis=(1, 2))
+        bad = (strain > MAX_CELL_CHANGE) | (np.abs(np.abs(np.linalg.det(whole)) - 1.0) > 1e-6)
+        if bad.any():
+            k = int(np.argmax(bad))
+            raise InputError(
+                f"The cell changes abruptly at frame {self._n_frames + k + 1}: give the parts of "
+                "the trajectory with different cells one by one."
+            )
+        if (whole != np.eye(3)).any():
+            here, basis = here.copy(), np.eye(3)
+            for k, step in enumerate(whole):
+                basis = step @ basis
+                here[k] = np.rint(np.linalg.inv(basis)) @ here[k]
+        self._cell_before = here[-1:]
+        return here.reshape(cells.shape)
 
     def _may_be_wrapped(self, positions: np.ndarray, cell: np.ndarray) -> bool:
         """Tell whether any step is so long that it may be a return into the cell."""
@@ -297,17 +332,15 @@ class Tracker:
 
 def _drift_operator(names: np.ndarray, is_mobile: np.ndarray) -> np.ndarray:
     """Return the matrix that maps flat positions (3 n_atoms) to the framework's center of mass."""
-    try:
-        masses = atomic_masses[[atomic_numbers[name] for name in names]]
-    except KeyError as exc:
-        raise InputError(f"{exc.args[0]} is not a chemical symbol: name elements only.") from None
-    weights = np.where(is_mobile, 0.0, masses)
+    weights = np.where(is_mobile, 0.0, masses(names.tolist()))
     return np.kron(weights[:, None] / weights.sum(), np.eye(3))
 
 
 def _checked_cells(cells: np.ndarray, n_frames: int) -> np.ndarray:
     """Return the cells as floats if they have a volume."""
-    cells = np.asarray(cells, dtype=float)
+    if isinstance(cells, (list, tuple)):
+        cells = [getattr(cell, "matrix", cell) for cell in cells]  # of pymatgen Lattices
+    cells = np.asarray(getattr(cells, "matrix", cells), dtype=float)
     if cells.shape not in {(3, 3), (n_frames, 3, 3)}:
         raise InputError(
             f"Cells must have the shape (3, 3) or ({n_frames}, 3, 3), not {cells.shape}."

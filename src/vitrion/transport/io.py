@@ -3,51 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from ase.geometry import cellpar_to_cell
 
 from vitrion.errors import InputError
-from vitrion.transport.lammps_frames import read_lammps_dump
-from vitrion.transport.readable import as_input_error, unpacked_name
-from vitrion.transport.vasp_frames import read_vasprun, read_xdatcar
+from vitrion.transport.readers.ase import from_ase, read_with_ase
+from vitrion.transport.readers.join import join
+from vitrion.transport.readers.lammps import read_lammps_dump
+from vitrion.transport.readers.mdanalysis import from_mdanalysis
+from vitrion.transport.readers.native import from_own, read_own_file
+from vitrion.transport.readers.pymatgen import from_structures, from_trajectory, read_json
+from vitrion.transport.readers.stream import FrameStream
+from vitrion.transport.readers.text import as_input_error, beginning, unpacked_name
+from vitrion.transport.readers.vasprun import read_vasprun
+from vitrion.transport.readers.xdatcar import looks_like_xdatcar, read_xdatcar
+from vitrion.transport.readers.xyz import looks_like_xyz, read_xyz
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-    from vitrion.transport.vasp_frames import Frame
+    from vitrion.transport.readers.stream import Chunk
 
-Chunk = tuple[np.ndarray, np.ndarray]
-"""Positions (n, n_atoms, 3) and cells (3, 3) or (n, 3, 3), in A."""
+__all__ = ["FrameStream", "open_frames"]
 
-FRAMES_AT_ONCE = 200
-
-NO_CELL = "The trajectory has no periodic cell: give the lattice vectors in A."
+HDF5, ULM = b"\x89HDF", b"- of Ulm"
+"""First bytes of HDF5 files and of ASE's trajectories."""
 
 
 @dataclass(frozen=True)
-class FrameStream:
-    """Frames of a trajectory, and what it says of itself.
-
-    Attributes
-    ----------
-    symbols : tuple of str
-        Of all atoms.
-    chunks : iterable of (positions, cells)
-        Read once, in order.
-    frame_interval_fs, temperature_K : float or None
-        None where the source does not say.
-    wrapped : bool or None
-        Whether atoms are put back into the cell; None where the source does not say.
-    """
-
-    symbols: tuple[str, ...]
-    chunks: Iterable[Chunk]
-    frame_interval_fs: float | None = None
-    temperature_K: float | None = None
-    wrapped: bool | None = None
+class _Options:
+    timestep_fs: float | None
+    type_map: Mapping[int, str] | None
+    cell: np.ndarray | None
 
 
 def open_frames(
@@ -55,21 +46,28 @@ def open_frames(
     *,
     timestep_fs: float | None = None,
     type_map: Mapping[int, str] | None = None,
+    cell: Any = None,
 ) -> FrameStream:
     """Open a trajectory.
+
+    Frames at uneven steps are reduced to an even grid of time, repeated ones are dropped, and a
+    restart replaces what the run before wrote of the same steps; `FrameStream.notes` states it.
 
     Parameters
     ----------
     source
-        A path, or an object: a vitrion ``Trajectory``, a pymatgen ``Trajectory``, an MDAnalysis
-        ``Universe``, or a sequence of ASE ``Atoms``. Paths: vitrion ``.h5``, XDATCAR, vasprun.xml,
-        LAMMPS text dump (``.lammpstrj``, ``.dump``), a pymatgen ``Trajectory`` in JSON, or anything
-        that ASE reads (extxyz, traj); all but ``.h5`` also packed (``.gz``, ``.bz2``, ``.xz``).
-        A list of paths is one run in consecutive parts, each starting where the last ended.
+        A path, or an object: a vitrion ``Trajectory``, a pymatgen ``Trajectory`` or sequence of
+        ``Structure``, an MDAnalysis ``Universe`` or ``AtomGroup``, or a sequence of ASE ``Atoms``.
+        Files are known by their content: vitrion ``.h5``, XDATCAR, vasprun.xml, LAMMPS text dump,
+        XYZ (extended, CP2K, i-PI), a pymatgen ``Trajectory`` in JSON, or anything that ASE reads;
+        all but ``.h5`` also packed (``.gz``, ``.bz2``, ``.xz``). A list of paths is one run in
+        consecutive parts.
     timestep_fs : float or None
-        MD time step, to turn the step numbers of a LAMMPS dump into times.
+        MD time step, to turn the step numbers of a file into times.
     type_map : mapping of int to str or None
-        Symbol of each LAMMPS type.
+        Element of each LAMMPS type.
+    cell : (3, 3) array, Lattice, three lengths, or lengths and angles; or None
+        Lattice vectors in A, if the file has none.
 
     Returns
     -------
@@ -80,28 +78,82 @@ def open_frames(
     InputError
         If there is no such file, or it is not understood.
     """
+    options = _Options(timestep_fs, type_map, None if cell is None else lattice_vectors(cell))
     if isinstance(source, (str, Path)):
-        return _open_path(Path(source), timestep_fs, type_map)
-    if isinstance(source, (list, tuple)) and source and isinstance(source[0], (str, Path)):
-        return _chain([_open_path(Path(path), timestep_fs, type_map) for path in source])
-    if hasattr(source, "trajectory") and hasattr(source, "atoms"):
-        return _from_mdanalysis(source)
+        parts = [_open_path(Path(source), options)]
+    elif isinstance(source, (list, tuple)) and source and isinstance(source[0], (str, Path)):
+        parts = [_open_path(Path(path), options) for path in source]
+    else:
+        parts = [_open_object(source, options)]
+    if cell is not None and any(part.own_cell for part in parts):
+        raise InputError("The trajectory states its own cell: leave out the cell that is given.")
+    return join(parts)
+
+
+def lattice_vectors(cell: Any) -> np.ndarray:
+    """Return the lattice vectors in A as rows.
+
+    Parameters
+    ----------
+    cell
+        pymatgen Lattice, ASE Cell, (3, 3) array, three lengths in A, or three lengths and three
+        angles in degrees.
+
+    Raises
+    ------
+    InputError
+        If it is none of these.
+    """
+    try:
+        values = np.asarray(getattr(cell, "matrix", cell), dtype=float)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if values.shape == (9,):
+        values = values.reshape(3, 3)
+    lengths = {(1,): np.repeat(values, 3), (3,): values, (6,): values[:3]}.get(values.shape)
+    if lengths is not None and np.isfinite(values).all() and (lengths > 0).all():
+        values = cellpar_to_cell([*lengths, *(values[3:] if len(values) == 6 else (90, 90, 90))])
+    if values.shape != (3, 3) or not np.isfinite(values).all() or not np.linalg.det(values):
+        raise InputError(
+            f"A cell is three lengths in A, these and three angles in degrees, or three lattice "
+            f"vectors in A, not {cell}."
+        )
+    return values
+
+
+def _open_object(source: Any, options: _Options) -> FrameStream:
+    """Choose the reader of an object."""
+    if hasattr(source, "atoms") and (hasattr(source, "trajectory") or hasattr(source, "universe")):
+        return from_mdanalysis(source, options.cell, options.timestep_fs)
     if hasattr(source, "coords") and hasattr(source, "constant_lattice"):
-        return _from_pymatgen(source)
+        return from_trajectory(source)
     if hasattr(source, "frame_interval_fs") and hasattr(source, "positions"):
-        return _from_vitrion(source)
-    if hasattr(source, "__iter__"):
-        return _from_ase(iter(source))
-    raise InputError(f"A {type(source).__name__} is not a trajectory that can be read.")
+        return from_own(source)
+    if hasattr(source, "frac_coords") or hasattr(source, "get_chemical_symbols"):
+        raise InputError(
+            f"A single {type(source).__name__} is not a trajectory: give a sequence of frames."
+        )
+    if not hasattr(source, "__iter__") or isinstance(source, (dict, bytes, np.ndarray)):
+        raise InputError(f"A {type(source).__name__} is not a trajectory that can be read.")
+    frames: Iterator[Any] = iter(source)
+    first = next(frames, None)
+    if hasattr(first, "ts") or hasattr(first, "triclinic_dimensions"):
+        raise InputError(
+            "A slice of an MDAnalysis trajectory does not name its atoms: give the Universe or an "
+            "AtomGroup."
+        )
+    if first is None:
+        raise InputError("The trajectory holds no frames.")
+    if hasattr(first, "frac_coords") or hasattr(first, "is_ordered"):
+        return from_structures(chain([first], frames))
+    return from_ase(chain([first], frames), options.cell)
 
 
-def _open_path(
-    path: Path, timestep_fs: float | None, type_map: Mapping[int, str] | None
-) -> FrameStream:
+def _open_path(path: Path, options: _Options) -> FrameStream:
     if not path.is_file():
         raise InputError(f"There is no trajectory file {path}.")
     with as_input_error(path):
-        stream = _open_kind(path, timestep_fs, type_map)
+        stream = _open_kind(path, options)
 
     def chunks() -> Iterator[Chunk]:
         with as_input_error(path):
@@ -110,161 +162,36 @@ def _open_path(
     return replace(stream, chunks=chunks())
 
 
-def _open_kind(
-    path: Path, timestep_fs: float | None, type_map: Mapping[int, str] | None
-) -> FrameStream:
-    """Choose the reader by the name of the file."""
-    name = unpacked_name(path)
-    if name.endswith((".h5", ".hdf5")):
+def _open_kind(path: Path, options: _Options) -> FrameStream:
+    """Choose the reader by the content of a file, and by its name if the content does not tell."""
+    name, start = unpacked_name(path), beginning(path)
+    text = start.decode("utf-8", errors="replace").lstrip("\ufeff")
+    if start.startswith(HDF5) or name.endswith((".h5", ".hdf5")):
         if path.name.lower() != name:
             raise InputError(f"Unpack {path}: HDF5 files are read from where they lie.")
-        return _from_vitrion_file(path)
+        return read_own_file(path)
+    if start.startswith(ULM):
+        return read_with_ase(path, options.cell)
+    if looks_like_xyz(text):
+        return read_xyz(path, options.cell, options.timestep_fs)
+    if text.lstrip().startswith("ITEM:"):
+        return read_lammps_dump(path, options.type_map, options.timestep_fs)
+    if text.lstrip().startswith("<") and "<modeling" in text:
+        return read_vasprun(path)
+    if looks_like_xdatcar(text):
+        return read_xdatcar(path)
+    return _open_by_name(path, name, options)
+
+
+def _open_by_name(path: Path, name: str, options: _Options) -> FrameStream:
     if "xdatcar" in name:
-        symbols, frames = read_xdatcar(path)
-        return FrameStream(symbols, _stack(frames))
-    if name.startswith("vasprun") or name.endswith(".xml"):
-        symbols, said, frames = read_vasprun(path)
-        # Every ionic step is in it: NBLOCK thins the XDATCAR alone.
-        return FrameStream(symbols, _stack(frames), said.get("POTIM"), said.get("TEBEG"))
+        return read_xdatcar(path)
+    if name.endswith(".xml"):
+        return read_vasprun(path)
     if name.endswith((".lammpstrj", ".dump", ".lammpsdump")):
-        dump = read_lammps_dump(path, type_map)
-        steps = dump.steps_between_frames
-        interval = timestep_fs * steps if timestep_fs and steps else None
-        wrapped = False if dump.unwrapped else None
-        return FrameStream(dump.symbols, _stack(dump.frames), interval, wrapped=wrapped)
+        return read_lammps_dump(path, options.type_map, options.timestep_fs)
     if name.endswith(".json"):
-        return _from_json(path)
-    return _from_ase(_iterate_ase(path))
-
-
-def _chain(parts: list[FrameStream]) -> FrameStream:
-    """Join the parts of one run; atoms may be in other images of the cell after a restart."""
-    first = parts[0]
-    for part in parts[1:]:
-        if part.symbols != first.symbols or part.frame_interval_fs != first.frame_interval_fs:
-            raise InputError("The parts of a run must have the same atoms and frame interval.")
-
-    def chunks() -> Iterator[Chunk]:
-        last: np.ndarray | None = None
-        for part in parts:
-            fresh = True
-            for positions, cells in part.chunks:
-                skip = int(fresh and last is not None and _same_place(last, positions[0], cells))
-                fresh, last = False, positions[-1]
-                if len(positions) > skip:
-                    yield positions[skip:], cells if cells.ndim == 2 else cells[skip:]
-
-    known = [part.temperature_K for part in parts if part.temperature_K is not None]
-    temperature = float(np.mean(known)) if known else None
-    return FrameStream(first.symbols, chunks(), first.frame_interval_fs, temperature)
-
-
-def _same_place(last: np.ndarray, here: np.ndarray, cells: np.ndarray) -> bool:
-    """Tell whether a frame repeats the last one of the part before, up to whole cells."""
-    apart = (here - last) @ np.linalg.inv(cells.reshape(-1, 3, 3)[0])
-    return bool(np.abs(apart - np.rint(apart)).max() < 1e-6)
-
-
-def _iterate_ase(path: Path) -> Iterator[Any]:
-    from ase.io import iread
-    from ase.io.formats import UnknownFileTypeError
-
-    # ASE knows extended XYZ by .xyz and .extxyz alone.
-    kind = "extxyz" if unpacked_name(path).endswith(".exyz") else None
-    try:
-        yield from iread(str(path), ":", format=kind)
-    except UnknownFileTypeError as exc:
-        raise InputError(f"{path} is not a trajectory that can be read: {exc}.") from exc
-
-
-def _from_ase(images: Iterator[Any]) -> FrameStream:
-    first = next(images, None)
-    if first is None:
-        raise InputError("The trajectory holds no frames.")
-    if not all(first.pbc):
-        raise InputError(NO_CELL)
-
-    def frames() -> Iterator[Frame]:
-        yield first.get_positions(), first.cell.array
-        for image in images:
-            yield image.get_positions(), image.cell.array
-
-    return FrameStream(tuple(first.get_chemical_symbols()), _stack(frames()))
-
-
-def _from_vitrion_file(path: Path) -> FrameStream:
-    """Read a file that is open only while something is read of it."""
-    from vitrion.dynamics.trajectory import Trajectory
-
-    def chunks() -> Iterator[Chunk]:
-        with Trajectory(path) as trajectory:
-            yield from _from_vitrion(trajectory).chunks
-
-    with Trajectory(path) as trajectory:
-        return replace(_from_vitrion(trajectory), chunks=chunks())
-
-
-def _from_vitrion(trajectory: Any) -> FrameStream:
-    if not all(trajectory.pbc):
-        raise InputError(NO_CELL)
-
-    def chunks() -> Iterator[Chunk]:
-        for start in range(0, trajectory.n_frames, FRAMES_AT_ONCE):
-            part = slice(start, start + FRAMES_AT_ONCE)
-            yield trajectory.positions(part), trajectory.cells(part)
-
-    temperature = float(np.mean(trajectory.temperatures(slice(None))))
-    return FrameStream(
-        tuple(trajectory.symbols), chunks(), trajectory.frame_interval_fs, temperature, False
-    )
-
-
-def _from_json(path: Path) -> FrameStream:
-    from monty.serialization import loadfn
-    from pymatgen.core.trajectory import Trajectory as PymatgenTrajectory
-
-    trajectory = loadfn(path, fmt="json")
-    if not isinstance(trajectory, PymatgenTrajectory):
-        raise InputError(f"{path} holds no pymatgen Trajectory.")
-    return _from_pymatgen(trajectory)
-
-
-def _from_pymatgen(trajectory: Any) -> FrameStream:
-    if trajectory.lattice is None:
-        raise InputError(NO_CELL)
-    trajectory.to_positions()
-    fractional = np.asarray(trajectory.coords)
-    cells = np.asarray(trajectory.lattice, dtype=float)
-    symbols = tuple(getattr(site, "symbol", str(site)) for site in trajectory.species)
-
-    def chunks() -> Iterator[Chunk]:
-        for start in range(0, len(fractional), FRAMES_AT_ONCE):
-            part = slice(start, start + FRAMES_AT_ONCE)
-            cell = cells if cells.ndim == 2 else cells[part]
-            yield fractional[part] @ cell, cell
-
-    return FrameStream(symbols, chunks(), trajectory.time_step)
-
-
-def _from_mdanalysis(universe: Any) -> FrameStream:
-    atoms = universe.atoms
-    names = atoms.elements if hasattr(atoms, "elements") else atoms.types
-    symbols = tuple(str(name).capitalize() for name in names)
-
-    def frames() -> Iterator[Frame]:
-        for step in universe.trajectory:
-            if step.triclinic_dimensions is None:
-                raise InputError(NO_CELL)
-            yield atoms.positions.astype(float), step.triclinic_dimensions.astype(float)
-
-    return FrameStream(symbols, _stack(frames()), 1000.0 * float(universe.trajectory.dt))
-
-
-def _stack(frames: Iterator[Frame]) -> Iterator[Chunk]:
-    """Gather single frames into chunks; a cell that stays the same is given once."""
-    while batch := list(islice(frames, FRAMES_AT_ONCE)):
-        if len({len(positions) for positions, _ in batch}) > 1:
-            raise InputError("The number of atoms changes within the trajectory.")
-        cells = np.array([cell for _, cell in batch])
-        same = bool((cells == cells[0]).all())
-        yield np.array([positions for positions, _ in batch]), cells[0] if same else cells
+        return read_json(path)
+    if name.endswith((".xyz", ".extxyz", ".exyz")):
+        return read_xyz(path, options.cell, options.timestep_fs)
+    return read_with_ase(path, options.cell)

@@ -1,0 +1,145 @@
+"""Names of atoms as files and people write them: element, mass, charge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase.data import atomic_masses, atomic_numbers, chemical_symbols
+
+from vitrion.chemistry.charges import ANION_CHARGES, CATION_CHARGES
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Mobile = str | Sequence[Any] | Mapping[Any, float] | Any
+"""Mobile species: text such as ``Li``, ``Li+`` or ``Li,O``; pymatgen's Element or Species; a
+sequence of these; or a mapping of them to charges in e."""
+
+ISOTOPES = {"D": 2.01410177811, "T": 3.01604928199}
+"""Hydrogen isotopes that files name, with their mass in u."""
+
+KNOWN_CHARGES = CATION_CHARGES | ANION_CHARGES | {"H": 1, "D": 1, "T": 1}
+
+_LABEL = re.compile(r"([A-Za-z]+)[\d+\-()]*")
+_SPECIES = re.compile(r"([A-Za-z]{1,2})\(?(?:(\d*\.?\d*)([+-])|([+-])(\d+\.?\d*))?\)?")
+_PLAIN = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
+
+
+def element_symbol(label: Any) -> str:
+    """Return the element that the label of an atom stands for.
+
+    Parameters
+    ----------
+    label : str, int, or pymatgen Element or Species
+        Such as ``Li``, ``LI``, ``Li_sv`` (a VASP potential), ``Li+``, ``Li12`` or 3; ``D`` and
+        ``T`` remain as they are.
+
+    Raises
+    ------
+    InputError
+        If it names no element.
+    """
+    text = str(getattr(label, "symbol", label)).strip()
+    if text.isdigit() and 0 < int(text) < len(chemical_symbols):
+        return chemical_symbols[int(text)]
+    found = _LABEL.fullmatch(re.split(r"[_/.:]", text.translate(_PLAIN), maxsplit=1)[0])
+    for name in (found[1], found[1].capitalize()) if found else ():
+        if name in ISOTOPES or (name in atomic_numbers and name != "X"):
+            return name
+    raise InputError(f"'{text}' is not a chemical symbol: name elements, such as Li or O.")
+
+
+def element_symbols(labels: Iterable[Any]) -> tuple[str, ...]:
+    """Return the element of each label; see `element_symbol`."""
+    known: dict[Any, str] = {}
+    found = []
+    for label in labels:
+        key = str(getattr(label, "symbol", label))
+        if key not in known:
+            known[key] = element_symbol(label)
+        found.append(known[key])
+    return tuple(found)
+
+
+def masses(symbols: Iterable[str]) -> np.ndarray:
+    """Return the mass of each atom in u."""
+    return np.array(
+        [ISOTOPES[s] if s in ISOTOPES else atomic_masses[atomic_numbers[s]] for s in symbols]
+    )
+
+
+def mobile_charges(mobile: Mobile, charge: float | None = None) -> dict[str, float]:
+    """Return the mobile species and their charges in e.
+
+    Parameters
+    ----------
+    mobile : Mobile
+    charge : float or None
+        Of a single species; by default the charge written with it (``Ca2+``), or the usual one.
+
+    Raises
+    ------
+    InputError
+        If no species is named, charges disagree, or the charge of a species is neither given nor
+        common knowledge.
+    """
+    written = [_read_species(each) for each in _separate(mobile)]
+    if isinstance(mobile, Mapping):
+        written = [
+            (symbol, float(value))
+            for (symbol, _), value in zip(written, mobile.values(), strict=True)
+        ]
+    named: dict[str, float] = {}
+    for symbol, stated in written:
+        given = float(charge) if charge is not None and len(written) == 1 else None
+        if given is not None and stated is not None and given != stated:
+            raise InputError(
+                f"The charge of mobile {symbol} is given as {given:g} and as {stated:g} e: "
+                "give it once."
+            )
+        value = stated if given is None else given
+        if value is None and symbol not in KNOWN_CHARGES:
+            raise InputError(f"The charge of mobile {symbol} is not known: give it in e.")
+        named[symbol] = float(KNOWN_CHARGES[symbol]) if value is None else value
+    if charge is not None and len(written) > 1:
+        raise InputError(
+            "One charge cannot be that of several mobile species: give a mapping of each species "
+            "to its charge in e."
+        )
+    if not named or not all(np.isfinite(z) and z != 0.0 for z in named.values()):
+        raise InputError("Name at least one mobile species with a charge that is not zero.")
+    return named
+
+
+def _separate(mobile: Mobile) -> list[Any]:
+    if isinstance(mobile, str):
+        return [word for word in re.split(r"[,;\s]+", mobile) if word]
+    if isinstance(mobile, (Mapping, Sequence, set, frozenset, np.ndarray)):
+        return [part for each in mobile for part in _separate_one(each)]
+    return [mobile]
+
+
+def _separate_one(each: Any) -> list[Any]:
+    return _separate(each) if isinstance(each, str) else [each]
+
+
+def _read_species(species: Any) -> tuple[str, float | None]:
+    """Return the element of a species and the charge that is written with it."""
+    symbol = getattr(species, "symbol", None)
+    if symbol is not None:
+        state = getattr(species, "oxi_state", None)
+        return element_symbol(symbol), float(state) if state else None
+    text = re.split(r"[_/]", str(species).strip().translate(_PLAIN), maxsplit=1)[0]
+    found = _SPECIES.fullmatch(text)
+    if found is None:
+        raise InputError(
+            f"'{species}' is not a species: write an element or an ion, such as Li or Li+."
+        )
+    name, size, sign, sign_first, size_last = found.groups()
+    symbol = element_symbol(name)
+    sign, size = sign or sign_first, size if sign else size_last
+    return symbol, float(f"{sign}{size or 1}") if sign else None

@@ -1,0 +1,84 @@
+"""Trajectories as sequences of ASE Atoms, and files that only ASE reads."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from vitrion.chemistry.species import element_symbols
+from vitrion.errors import InputError
+from vitrion.transport.readers.stream import NO_CELL, FrameStream, check_symbols, stack
+from vitrion.transport.readers.text import unpacked_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy as np
+
+    from vitrion.transport.readers.stream import Frame
+
+BINARY = (".xtc", ".trr", ".dcd", ".nc", ".ncdf")
+"""Endings of files that MDAnalysis reads, with a file that names the atoms."""
+
+
+def read_with_ase(path: Path, cell: np.ndarray | None = None) -> FrameStream:
+    """Open a file that ASE reads.
+
+    Raises
+    ------
+    InputError
+        If ASE does not read it, or it has no periodic cell.
+    """
+    return from_ase(_iterate(path), cell)
+
+
+def _iterate(path: Path) -> Iterator[Any]:
+    from ase.io import iread
+    from ase.io.formats import UnknownFileTypeError
+
+    if unpacked_name(path).endswith(BINARY):
+        raise InputError(
+            f"{path} does not name its atoms: open it with MDAnalysis and give the Universe."
+        )
+    try:
+        yield from iread(str(path), ":")
+    except UnknownFileTypeError as exc:
+        raise InputError(f"{path} is not a trajectory that can be read: {exc}.") from exc
+
+
+def from_ase(images: Iterator[Any], cell: np.ndarray | None = None) -> FrameStream:
+    """Open a sequence of ASE Atoms.
+
+    Parameters
+    ----------
+    images : iterator of Atoms
+    cell : (3, 3) array or None
+        Lattice vectors in A, if the images have none.
+    """
+    first = next(images, None)
+    if first is None:
+        raise InputError("The trajectory holds no frames.")
+    if not hasattr(first, "get_chemical_symbols"):
+        raise InputError(
+            f"A sequence of {type(first).__name__} is not a trajectory: give ASE Atoms, pymatgen "
+            "Structures, or paths."
+        )
+    symbols = _symbols(first)
+    if cell is None and not all(first.pbc):
+        raise InputError(NO_CELL)
+
+    def frames() -> Iterator[Frame]:
+        for k, image in enumerate(chain([first], images)):
+            where = f"frame {k + 1}"
+            check_symbols(_symbols(image), symbols, where)
+            if cell is None and not all(image.pbc):
+                raise InputError(f"There is no periodic cell in {where}: {NO_CELL}")
+            yield image.get_positions(), image.cell.array.copy() if cell is None else cell
+
+    return FrameStream(symbols, stack(frames()), own_cell=bool(all(first.pbc)))
+
+
+def _symbols(image: Any) -> tuple[str, ...]:
+    """Return the elements of the atoms; deuterium is a mass of hydrogen in ASE."""
+    return element_symbols(image.get_chemical_symbols())

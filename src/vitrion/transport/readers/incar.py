@@ -1,0 +1,127 @@
+"""What the settings of a VASP run state about its dynamics."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vitrion.errors import InputError
+from vitrion.transport.readers.text import PACKED, open_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+TAGS = (
+    "POTIM", "TEBEG", "TEEND", "IBRION", "NBLOCK", "MDALGO", "SMASS", "ANDERSEN_PROB",
+    "ML_LMLFF", "ML_OUTBLOCK",
+)  # fmt: skip
+"""Tags of an INCAR that decide how its dynamics are read."""
+
+SAME_K = 1.0
+"""Difference of TEBEG and TEEND in K from which a run is a ramp."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Time step and temperature of a VASP run, as far as they are stated.
+
+    Attributes
+    ----------
+    step_fs : float or None
+        Time between ionic steps.
+    steps_per_frame : int
+        Ionic steps between the frames of the XDATCAR.
+    temperature_K : float or None
+        Of a thermostat that keeps it.
+    no_temperature : str
+        Why there is none, although TEBEG is stated.
+    """
+
+    step_fs: float | None = None
+    steps_per_frame: int = 1
+    temperature_K: float | None = None
+    no_temperature: str = ""
+
+
+def run_settings(tags: Mapping[str, str], name: str) -> RunSettings:
+    """Read the dynamics of a run from its tags.
+
+    Parameters
+    ----------
+    tags : mapping of str to str
+        Those of `TAGS` that are stated.
+    name : str
+        The file, for messages.
+
+    Raises
+    ------
+    InputError
+        If the run is not molecular dynamics.
+    """
+    ibrion = _number(tags, "IBRION")
+    if ibrion not in {None, 0}:
+        raise InputError(
+            f"{name} is of a relaxation or of single points (IBRION = {ibrion:g}), not of "
+            "molecular dynamics (IBRION = 0): its steps have no time between them."
+        )
+    step = _number(tags, "POTIM")
+    every = int(_number(tags, "NBLOCK") or 1)
+    if tags.get("ML_LMLFF", "").strip(" .").upper().startswith("T"):
+        every *= int(_number(tags, "ML_OUTBLOCK") or 1)
+    temperature, why = _temperature(tags, name)
+    return RunSettings(step, every, temperature, why)
+
+
+def _temperature(tags: Mapping[str, str], name: str) -> tuple[float | None, str]:
+    start = _number(tags, "TEBEG")
+    if start is None:
+        return None, ""
+    end = _number(tags, "TEEND")
+    end = start if end is None else end
+    if abs(end - start) > SAME_K:
+        return None, (
+            f"{name} states a ramp from {start:g} to {end:g} K (TEBEG, TEEND), which is not at one "
+            "temperature."
+        )
+    algorithm, mass = _number(tags, "MDALGO"), _number(tags, "SMASS")
+    if algorithm in {None, 0, 2} and mass == -3:
+        return None, (
+            f"{name} states constant energy (SMASS = -3): TEBEG = {start:g} K is only where it "
+            "started."
+        )
+    if algorithm == 1 and _number(tags, "ANDERSEN_PROB") == 0:
+        return None, (
+            f"{name} states constant energy (ANDERSEN_PROB = 0): TEBEG = {start:g} K is only where "
+            "it started."
+        )
+    return start, ""
+
+
+def _number(tags: Mapping[str, str], name: str) -> float | None:
+    try:
+        return float(tags[name].split()[0]) if name in tags else None
+    except (ValueError, IndexError):
+        return None
+
+
+def settings_beside(path: Path) -> RunSettings:
+    """Return what the INCAR in the folder of a file states; nothing if there is none."""
+    for ending in ("", *PACKED):
+        incar = path.with_name(f"INCAR{ending}")
+        if incar.is_file():
+            with open_text(incar) as file:
+                return run_settings(read_incar(file.read()), str(incar))
+    return RunSettings()
+
+
+def read_incar(text: str) -> dict[str, str]:
+    """Return those of `TAGS` that an INCAR states."""
+    found = {}
+    for line in text.splitlines():
+        for statement in re.split(r"[#!]", line, maxsplit=1)[0].split(";"):
+            name, sign, value = statement.partition("=")
+            if sign and name.strip().upper() in TAGS and value.strip():
+                found[name.strip().upper()] = value.strip()
+    return found

@@ -1,0 +1,100 @@
+"""Trajectories as MDAnalysis Universe or AtomGroup, which are read and left as they are."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitrion.chemistry.species import element_symbols
+from vitrion.errors import InputError
+from vitrion.transport.readers.stream import NO_CELL, FrameStream, stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vitrion.transport.readers.stream import Frame
+
+FS_PER_PS = 1000.0
+
+IN_MEMORY_DT_PS = 1.0
+"""Time between frames that MDAnalysis takes for arrays in memory if it is given none."""
+
+
+def from_mdanalysis(
+    source: Any, cell: np.ndarray | None = None, timestep_fs: float | None = None
+) -> FrameStream:
+    """Open an MDAnalysis Universe or AtomGroup.
+
+    Parameters
+    ----------
+    source : Universe or AtomGroup
+    cell : (3, 3) array or None
+        Lattice vectors in A, if the frames have none.
+    timestep_fs : float or None
+        MD time step, if the frames state their step.
+
+    Raises
+    ------
+    InputError
+        If the atoms have no elements.
+    """
+    universe = getattr(source, "universe", source)
+    atoms = source.atoms
+    names = atoms.elements if hasattr(atoms, "elements") else atoms.types
+    symbols = element_symbols(str(name) for name in names)
+    trajectory = universe.trajectory
+    here = trajectory.ts.frame
+
+    def frames() -> Iterator[Frame]:
+        try:
+            for step in trajectory:
+                box = step.triclinic_dimensions if cell is None else cell
+                if box is None:
+                    raise InputError(NO_CELL)
+                yield atoms.positions.astype(float), np.asarray(box, dtype=float)
+        finally:
+            trajectory[here]  # the user's universe is where it was
+
+    interval = _interval_fs(trajectory)
+    name, unit = ("step", timestep_fs) if _counts_steps(trajectory) else ("time", FS_PER_PS)
+    marks = None if name == "time" and interval is None else _marks(trajectory, name, here)
+    return FrameStream(
+        symbols,
+        stack(frames()),
+        interval if marks is None or name == "step" else None,
+        marks=marks,
+        fs_per_mark=None if marks is None else unit,
+        own_cell=trajectory.ts.triclinic_dimensions is not None,
+    )
+
+
+def _interval_fs(trajectory: Any) -> float | None:
+    """Return the time between frames, or None if MDAnalysis has made it up."""
+    from MDAnalysis.coordinates.memory import MemoryReader
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dt = float(trajectory.dt)  # a reader that knows it keeps it among its data
+    known = "dt" in trajectory.ts.data
+    if isinstance(trajectory, MemoryReader):
+        known = dt != IN_MEMORY_DT_PS
+    return FS_PER_PS * dt if known else None
+
+
+def _counts_steps(trajectory: Any) -> bool:
+    """Whether the file counts steps, from which MDAnalysis makes up times (LAMMPS dumps)."""
+    return "step" in trajectory.ts.data and "LAMMPSDUMP" in np.atleast_1d(trajectory.format)
+
+
+def _marks(trajectory: Any, name: str, here: int) -> np.ndarray | None:
+    """Return the step or time of each frame, if all of them are stated."""
+    if name not in trajectory.ts.data:
+        return None
+    try:
+        return np.array([step.data[name] for step in trajectory], dtype=float)
+    except KeyError:
+        return None
+    finally:
+        trajectory[here]

@@ -1,0 +1,45 @@
+"""Trajectories of vitrion's own dynamics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitrion.errors import InputError
+from vitrion.transport.readers.stream import FRAMES_AT_ONCE, NO_CELL, FrameStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from vitrion.transport.readers.stream import Chunk
+
+
+def read_own_file(path: Path) -> FrameStream:
+    """Open a trajectory file of vitrion; it is open only while it is read."""
+    from vitrion.dynamics.trajectory import Trajectory
+
+    def chunks() -> Iterator[Chunk]:
+        with Trajectory(path) as trajectory:
+            yield from from_own(trajectory).chunks
+
+    with Trajectory(path) as trajectory:
+        return replace(from_own(trajectory), chunks=chunks())
+
+
+def from_own(trajectory: Any) -> FrameStream:
+    """Open a `vitrion.dynamics.trajectory.Trajectory`."""
+    if not all(trajectory.pbc):
+        raise InputError(NO_CELL)
+
+    def chunks() -> Iterator[Chunk]:
+        for start in range(0, trajectory.n_frames, FRAMES_AT_ONCE):
+            part = slice(start, start + FRAMES_AT_ONCE)
+            yield trajectory.positions(part), trajectory.cells(part)
+
+    temperature = float(np.mean(trajectory.temperatures(slice(None))))
+    return FrameStream(
+        tuple(trajectory.symbols), chunks(), trajectory.frame_interval_fs, temperature, False
+    )

@@ -1,0 +1,109 @@
+"""Frames of a trajectory of any origin, in chunks, and what the origin states about them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Frame = tuple[np.ndarray, np.ndarray]
+"""Cartesian positions (n_atoms, 3) and cell (3, 3), in A."""
+
+Chunk = tuple[np.ndarray, np.ndarray]
+"""Positions (n, n_atoms, 3) and cells (3, 3) or (n, 3, 3), in A."""
+
+FRAMES_AT_ONCE = 200
+
+NO_CELL = (
+    "The trajectory has no periodic cell: give the lattice vectors in A (in Python: cell=, on the "
+    "command line: --cell a,b,c or a,b,c,alpha,beta,gamma)."
+)
+
+
+@dataclass(frozen=True)
+class FrameStream:
+    """Frames of a trajectory, and what it states about itself.
+
+    Attributes
+    ----------
+    symbols : tuple of str
+        Element of each atom.
+    chunks : iterable of (positions, cells)
+        Read once, in order.
+    frame_interval_fs, temperature_K : float or None
+        None if the source does not state it.
+    wrapped : bool or None
+        Whether atoms are put back into the cell; None if the source does not state it.
+    marks : (n_frames,) array or None
+        MD step or time of each frame, in units of `fs_per_mark`; None if the source counts none.
+    fs_per_mark : float or None
+        Time in fs between two marks; None if unknown.
+    notes : list of str
+        Sentences about frames left out or corrected; complete once `chunks` have been read.
+    no_temperature : str
+        Why the source has no temperature although it states a setting of it.
+    uneven : bool
+        Whether frames were left out such that the interval is not the usual one of the source.
+    own_cell : bool
+        Whether the source states its cell.
+    """
+
+    symbols: tuple[str, ...]
+    chunks: Iterable[Chunk]
+    frame_interval_fs: float | None = None
+    temperature_K: float | None = None
+    wrapped: bool | None = None
+    marks: np.ndarray | None = None
+    fs_per_mark: float | None = None
+    notes: list[str] = field(default_factory=list)
+    no_temperature: str = ""
+    uneven: bool = False
+    own_cell: bool = True
+
+
+def stack(frames: Iterator[Frame]) -> Iterator[Chunk]:
+    """Gather single frames into chunks; a cell that stays the same is given once."""
+    done, n_atoms = 0, None
+    while batch := list(islice(frames, FRAMES_AT_ONCE)):
+        for k, (positions, _) in enumerate(batch):
+            n_atoms = len(positions) if n_atoms is None else n_atoms
+            if len(positions) != n_atoms:
+                raise InputError(
+                    f"The number of atoms changes from {n_atoms} to {len(positions)} in frame "
+                    f"{done + k + 1}."
+                )
+        done += len(batch)
+        cells = np.array([cell for _, cell in batch])
+        same = bool((cells == cells[0]).all())
+        yield np.array([positions for positions, _ in batch]), cells[0] if same else cells
+
+
+def check_symbols(here: tuple[str, ...], first: tuple[str, ...], where: str) -> None:
+    """Refuse a frame whose atoms are not those of the first.
+
+    Raises
+    ------
+    InputError
+        If the number, the elements or the order of the atoms change.
+    """
+    if here == first:
+        return
+    if len(here) != len(first):
+        raise InputError(
+            f"The number of atoms changes from {len(first)} to {len(here)} in {where}."
+        )
+    if Counter(here) == Counter(first):
+        raise InputError(
+            f"The order of the atoms changes in {where}: write the atoms in one order, "
+            "or with their ids."
+        )
+    k = next(k for k, pair in enumerate(zip(here, first, strict=True)) if pair[0] != pair[1])
+    raise InputError(f"Atom {k + 1} changes from {first[k]} to {here[k]} in {where}.")

@@ -1,0 +1,81 @@
+"""A streaming reader of VASP's vasprun.xml: one frame in memory at a time."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import ParseError, iterparse
+
+import numpy as np
+
+from vitrion.chemistry.species import element_symbols
+from vitrion.errors import InputError
+from vitrion.transport.readers.incar import TAGS, run_settings
+from vitrion.transport.readers.stream import FrameStream, stack
+from vitrion.transport.readers.text import open_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from xml.etree.ElementTree import Element
+
+    from vitrion.transport.readers.stream import Frame
+
+CUT_SYMBOLS = {"r": "Zr", "X": "Xe"}
+"""Elements that old versions of VASP cut to one letter, as pymatgen reads them."""
+
+
+def read_vasprun(path: Path) -> FrameStream:
+    """Open a vasprun.xml; it holds one frame for each ionic step, whatever NBLOCK.
+
+    Raises
+    ------
+    InputError
+        If it holds no atoms, is not of molecular dynamics, or is of a run with a machine-learned
+        force field, whose steps are not all in the list of ionic steps that is read here.
+    """
+    symbols: tuple[str, ...] = ()
+    tags: dict[str, str] = {}
+    with open_bytes(path) as file:
+        for _, element in iterparse(file):
+            name = element.get("name", "")
+            if element.tag == "i" and name in TAGS and (element.text or "").strip():
+                tags[name] = str(element.text)
+            elif element.tag == "atominfo":
+                rows = element.iterfind("array[@name='atoms']/set/rc")
+                names = [(row[0].text or "").strip() for row in rows]
+                symbols = element_symbols(CUT_SYMBOLS.get(name, name) for name in names)
+            elif element.tag == "structure" and symbols:  # a primitive cell comes before the atoms
+                break
+    if not symbols:
+        raise InputError(f"{path} is no vasprun.xml with atoms.")
+    if tags.get("ML_LMLFF", "").strip(" .").upper().startswith("T"):
+        raise InputError(
+            f"{path} is of a run with a machine-learned force field (ML_LMLFF), most of "
+            "whose steps are not in the list of steps: give its XDATCAR and the time "
+            "between frames."
+        )
+    settings = run_settings(tags, str(path))
+    return FrameStream(
+        symbols,
+        stack(_frames(path)),
+        frame_interval_fs=settings.step_fs,
+        temperature_K=settings.temperature_K,
+        no_temperature=settings.no_temperature,
+    )
+
+
+def _frames(path: Path) -> Iterator[Frame]:
+    with open_bytes(path) as file, suppress(ParseError):  # a run that was killed while it wrote
+        for _, element in iterparse(file):
+            if element.tag != "calculation":
+                continue
+            structure = element.find("structure")
+            if structure is not None:
+                cell = _rows(structure, "crystal/varray[@name='basis']")
+                yield _rows(structure, "varray[@name='positions']") @ cell, cell
+            element.clear()
+
+
+def _rows(element: Element, path: str) -> np.ndarray:
+    return np.array([(v.text or "").split() for v in element.iterfind(f"{path}/v")], dtype=float)

@@ -1,0 +1,278 @@
+"""A streaming reader of XYZ files: extended XYZ, and those of CP2K and i-PI."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+import numpy as np
+from ase import units
+from ase.geometry import cellpar_to_cell
+from ase.io.extxyz import key_val_str_to_dict
+
+from vitrion.chemistry.species import element_symbols
+from vitrion.errors import InputError
+from vitrion.transport.readers.stream import NO_CELL, FrameStream, check_symbols, stack
+from vitrion.transport.readers.text import Lines, open_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from vitrion.transport.readers.stream import Frame
+
+LENGTHS = {"angstrom": 1.0, "atomic_unit": units.Bohr, "bohr": units.Bohr, "nanometer": 10.0}
+"""Units of i-PI in A; it writes atomic units unless it states another."""
+
+STEP_KEYS = ("step", "md_step", "timestep")
+TIME_KEYS = {"time": None, "time_fs": 1.0, "time_ps": 1000.0}
+"""Keys of extended XYZ that count time, with their unit in fs if it is stated."""
+
+PLAIN = "species:S:1:pos:R:3"
+
+_CP2K = re.compile(r"\bi\s*=\s*(\d+)\s*,\s*time\s*=\s*([-+.\deE]+)")
+_IPI = re.compile(r"CELL[({\[](\w+)[)}\]]:\s*((?:[-+.\deE]+\s+){5}[-+.\deE]+)")
+_UNIT = re.compile(r"\b(positions|x_centroid|cell)\{(\w+)\}")
+_IPI_STEP = re.compile(r"\bStep:\s*(\d+)")
+
+
+class _Record(NamedTuple):
+    """A frame as it stands in the file."""
+
+    number: int
+    line: int
+    comment: str
+    rows: list[str]
+
+    def where(self, row: int | None = None) -> str:
+        """Name the frame, or a row of it, in a message."""
+        return f"frame {self.number} (line {self.line if row is None else self.line + 2 + row})"
+
+
+class _Comment(NamedTuple):
+    """What the comment of a frame states."""
+
+    cell: np.ndarray | None = None
+    length: float = 1.0
+    properties: str = PLAIN
+    step: float | None = None
+    time: float | None = None
+    fs_per_time: float | None = None
+
+
+def looks_like_xyz(text: str) -> bool:
+    """Whether a text begins with a number of atoms, a comment, and a row of an atom."""
+    lines = text.splitlines()
+    if len(lines) < 3 or not lines[0].strip().isdigit():
+        return False
+    words = lines[2].split()
+    return len(words) >= 4 and (words[0][0].isalpha() or "Properties" in lines[1])
+
+
+def read_xyz(
+    path: Path, cell: np.ndarray | None = None, timestep_fs: float | None = None
+) -> FrameStream:
+    """Open an XYZ file.
+
+    Parameters
+    ----------
+    path : Path
+        Extended XYZ, or with the comments of CP2K or i-PI.
+    cell : (3, 3) array or None
+        Lattice vectors in A of all frames, if the file has none.
+    timestep_fs : float or None
+        MD time step, if the file counts steps (i-PI).
+
+    Raises
+    ------
+    InputError
+        If there is no periodic cell, or rows cannot be read.
+    """
+    notes: list[str] = []
+    stated: list[_Comment] = []
+    first: _Record | None = None
+    for record in _records(path, notes):
+        first = first or record
+        stated.append(_read_comment(record))
+    if first is None:
+        raise InputError(f"{path} holds no XYZ frame.")
+    symbols, _ = _columns(first, stated[0])
+    unwrapped = "unwrapped_position" in stated[0].properties
+
+    def frames() -> Iterator[Frame]:
+        for record, comment in zip(_records(path, []), stated, strict=False):
+            here, positions = _columns(record, comment)
+            check_symbols(here, symbols, record.where())
+            lattice = comment.cell if cell is None else cell
+            if lattice is None:
+                raise InputError(NO_CELL)
+            yield positions * comment.length, lattice
+
+    marks, fs_per_mark = _clock(stated, timestep_fs)
+    return FrameStream(
+        symbols,
+        stack(frames()),
+        wrapped=False if unwrapped else None,
+        marks=marks,
+        fs_per_mark=fs_per_mark,
+        notes=notes,
+        own_cell=stated[0].cell is not None,
+    )
+
+
+def _clock(
+    stated: list[_Comment], timestep_fs: float | None
+) -> tuple[np.ndarray | None, float | None]:
+    """Return the time or step of each frame, and the unit of it in fs."""
+    for name in ("time", "step"):
+        marks = [getattr(comment, name) for comment in stated]
+        if None not in marks and len(set(marks)) > 1:
+            return np.array(marks), stated[0].fs_per_time if name == "time" else timestep_fs
+    return None, None
+
+
+def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
+    """Read frames without converting their rows; one that was cut is left out."""
+    with open_text(path) as file:
+        lines = Lines(file)
+        number = 0
+        while head := lines.take():
+            if not head.strip():
+                continue
+            if not head.strip().isdigit():
+                raise InputError(
+                    f"Line {lines.number} of the XYZ file, '{head.strip()[:60]}', should be the "
+                    f"number of atoms of frame {number + 1}."
+                )
+            line, n_atoms, comment = lines.number, int(head), lines.take()
+            rows = lines.take_many(n_atoms)
+            cut = next((k for k, row in enumerate(rows) if row.strip() == head.strip()), None)
+            if cut is not None:
+                lines.put_back(rows[cut:])
+            if cut is not None or len(rows) < n_atoms or _unfinished(rows, lines):
+                notes.append(
+                    f"The frame after {number} others (line {line}) is incomplete and is left out."
+                )
+                continue
+            number += 1
+            yield _Record(number, line, comment, rows)
+
+
+def _unfinished(rows: list[str], lines: Lines) -> bool:
+    """Whether the last row of the file was cut."""
+    return bool(rows) and not lines.peek() and len(rows[-1].split()) < len(rows[0].split())
+
+
+def _read_comment(record: _Record) -> _Comment:
+    text = record.comment
+    if "Lattice" in text or "Properties" in text:
+        return _extended(record)
+    found = _CP2K.search(text)
+    if found:
+        return _Comment(step=float(found[1]), time=float(found[2]), fs_per_time=1.0)
+    found = _IPI.search(text)
+    return _ipi(text, found) if found else _Comment()
+
+
+def _extended(record: _Record) -> _Comment:
+    try:
+        stated: dict[str, Any] = key_val_str_to_dict(record.comment)
+        cell = None
+        if "Lattice" in stated:
+            cell = np.asarray(stated["Lattice"], dtype=float).reshape(3, 3).T
+    except (ValueError, TypeError) as exc:
+        raise InputError(f"The comment of {record.where()} cannot be read: {exc}.") from None
+    if cell is not None and not np.all(stated.get("pbc", True)):
+        cell = None
+    lower = {key.lower(): value for key, value in stated.items()}
+    step = next((_float(lower[key]) for key in STEP_KEYS if key in lower), None)
+    time_key = next((key for key in TIME_KEYS if key in lower), None)
+    return _Comment(
+        cell=cell,
+        properties=str(stated.get("Properties", PLAIN)),
+        step=step,
+        time=None if time_key is None else _float(lower[time_key]),
+        fs_per_time=None if time_key is None else TIME_KEYS[time_key],
+    )
+
+
+def _float(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _ipi(text: str, found: re.Match[str]) -> _Comment:
+    """Read i-PI's comment: cell lengths and angles, step, and units."""
+    if found[1].lower() != "abcabc":
+        raise InputError(
+            f"The cell of i-PI is written as {found[1]}: write it as abcABC, which is the default."
+        )
+    stated = {("cell" if name == "cell" else "positions"): u for name, u in _UNIT.findall(text)}
+    lengths = {}
+    for name in ("cell", "positions"):
+        unit = stated.get(name, "atomic_unit").lower()
+        if unit not in LENGTHS:
+            raise InputError(
+                f"The unit {unit} of i-PI's {name} is not one of {', '.join(LENGTHS)}."
+            )
+        lengths[name] = LENGTHS[unit]
+    values = np.array(found[2].split(), dtype=float)
+    values[:3] *= lengths["cell"]
+    step = _IPI_STEP.search(text)
+    return _Comment(
+        cell=cellpar_to_cell(values),
+        length=lengths["positions"],
+        step=float(step[1]) if step else None,
+    )
+
+
+def _columns(record: _Record, comment: _Comment) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the elements and positions of a frame, sorted by id if it has ids."""
+    columns, width = _layout(comment.properties)
+    name = next((n for n in ("species", "element", "Z") if n in columns), None)
+    where = next((n for n in ("unwrapped_position", "pos", "positions") if n in columns), None)
+    if name is None or where is None:
+        raise InputError(
+            f"The properties of {record.where()} are '{comment.properties}', without species and "
+            "pos."
+        )
+    if comment.properties == PLAIN and record.rows:
+        width = len(record.rows[0].split())  # CP2K and others may add columns
+    words = "".join(record.rows).split()
+    if width < 4 or len(words) != width * len(record.rows):
+        _refuse_row(record, width)
+    table = np.array(words).reshape(-1, width)
+    start = columns[where]
+    try:
+        positions = table[:, start : start + 3].astype(float)
+        ids = table[:, columns["id"]].astype(int) if "id" in columns else None
+    except ValueError:
+        _refuse_row(record, width)
+    symbols = element_symbols(table[:, columns[name]].tolist())
+    if ids is None:
+        return symbols, positions
+    order = np.argsort(ids, kind="stable")
+    return tuple(symbols[k] for k in order), positions[order]
+
+
+def _layout(properties: str) -> tuple[dict[str, int], int]:
+    """Return the first column of each property, and the number of columns."""
+    words = properties.split(":")
+    columns, width = {}, 0
+    for name, _, count in zip(words[::3], words[1::3], words[2::3], strict=False):
+        columns[name] = width
+        width += int(count) if count.isdigit() else 1
+    return columns, width
+
+
+def _refuse_row(record: _Record, width: int) -> NoReturn:
+    for k, row in enumerate(record.rows):
+        words = row.split()
+        if len(words) != width or width < 4 or any(_float(w) is None for w in words[1:4]):
+            raise InputError(
+                f"The row '{row.strip()}' in {record.where(k)} is not an element, three "
+                "coordinates and the other columns of the file."
+            )
+    raise InputError(f"The rows of {record.where()} cannot be read.")
