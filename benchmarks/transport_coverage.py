@@ -10,9 +10,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "transport"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from coverage_table import ACCEPTED, Tally, count_ladders, count_runs, ladders, run_scenarios
+from helpers.coverage_table import (
+    ACCEPTED,
+    Tally,
+    count_ladders,
+    count_runs,
+    ladders,
+    run_scenarios,
+)
 
 
 def outside(tally: Tally) -> bool:

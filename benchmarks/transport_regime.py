@@ -10,9 +10,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "transport"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from regime_table import called_diffusive, diffusive, not_diffusive
+from helpers.regime_table import called_diffusive, diffusive, not_diffusive
 
 ACCEPTED = 0.02
 

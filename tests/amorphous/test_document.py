@@ -2,9 +2,9 @@ import json
 
 import numpy as np
 import pytest
-from crystals import crystal
-from test_memory import moved, write
 
+from helpers.glass_crystals import crystal
+from helpers.melt_frames import moved, write
 from vitrion.amorphous.document import AmorphousDoc, glass_document
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.amorphous.pack import pack

@@ -3,9 +3,9 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
-from crystals import NAMES, crystal, displaced
 from pymatgen.core import Lattice, Structure
 
+from helpers.glass_crystals import NAMES, crystal, displaced
 from vitrion.amorphous.order import bragg_intensity, long_range_order
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.start_cell import melt_start

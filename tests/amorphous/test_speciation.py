@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from crystals import crystal
 from pymatgen.core import Lattice, Structure
 
+from helpers.glass_crystals import crystal
 from vitrion.amorphous.pack import pack, pack_ions
 from vitrion.amorphous.speciation import default_formers, intact_ions, speciate
 from vitrion.chemistry.bonds import find_bonds, unwrap_molecule

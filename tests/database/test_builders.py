@@ -5,7 +5,8 @@ import time
 
 import pytest
 from jobflow import Flow, run_locally
-from sample_documents import (
+
+from helpers.sample_documents import (
     HoppingDoc,
     describe,
     hopping,
@@ -15,7 +16,6 @@ from sample_documents import (
     of_another_package,
     refine,
 )
-
 from vitrion.database import builders
 from vitrion.database.builders import build, build_if_changed
 from vitrion.database.client import VitrionClient

@@ -7,9 +7,9 @@ import json
 import pytest
 from jobflow import Flow, run_locally
 from rich.console import Console
-from sample_documents import make_density, make_hopping
 from typer.testing import CliRunner
 
+from helpers.sample_documents import make_density, make_hopping
 from vitrion.cli import app
 from vitrion.cli import database as cli_database
 from vitrion.cli.database import parse_conditions

@@ -8,8 +8,8 @@ import math
 import pytest
 from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
-from sample_documents import HoppingDoc, hopping, make_density, make_hopping
 
+from helpers.sample_documents import HoppingDoc, hopping, make_density, make_hopping
 from vitrion.database.client import VitrionClient
 from vitrion.database.export import to_frame, write_csv, write_json_lines
 from vitrion.errors import InputError, StoreError

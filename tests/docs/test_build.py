@@ -9,9 +9,9 @@ import sys
 import zlib
 
 import pytest
-from pages import DOCS
 
 import vitrion
+from helpers.pages import DOCS
 
 pytestmark = pytest.mark.slow
 

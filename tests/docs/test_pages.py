@@ -7,10 +7,10 @@ import re
 import shlex
 
 import pytest
-from pages import DOCS, LINK, ROOT, blocks, command_lines, name_of, pages, prose
 from typer.main import get_command
 
 import vitrion
+from helpers.pages import DOCS, LINK, ROOT, blocks, command_lines, name_of, pages, prose
 from vitrion.cli import app
 
 PAGES = pages()

@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from pages import DOCS, blocks
+
+from helpers.pages import DOCS, blocks
 
 SHORTER = 0.2
 

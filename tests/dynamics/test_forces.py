@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from pair_potentials import LennardJones, argon, lennard_jones
 
+from helpers.pair_potentials import LennardJones, argon, lennard_jones
 from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.forces import ForceProvider, cutoff_of
 from vitrion.dynamics.progress import ns_per_day

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from ase import Atoms, units
-from pair_potentials import IdealGas, argon, lennard_jones
 
+from helpers.pair_potentials import IdealGas, argon, lennard_jones
 from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.trajectory import Trajectory

@@ -5,14 +5,14 @@ import os
 
 import numpy as np
 import pytest
+from fireworks import Workflow
 from jobflow import Flow, JobStore, Maker, run_locally
 from jobflow.managers.fireworks import flow_to_workflow
 from maggma.stores import MemoryStore
 from monty.json import MontyDecoder, MontyEncoder
-from pair_potentials import argon
 from pymatgen.core import Structure
 
-from fireworks import Workflow
+from helpers.pair_potentials import argon
 from vitrion.dynamics.document import MDDoc, MDSeriesDoc
 from vitrion.dynamics.makers import MDMaker, MDSeriesMaker
 from vitrion.dynamics.settings import MDSettings

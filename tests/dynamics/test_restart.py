@@ -11,9 +11,10 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones as ListedLennardJones
-from pair_potentials import IdealGas, LennardJones, argon, lennard_jones
 from pymatgen.core import Structure
 
+from helpers import md_program
+from helpers.pair_potentials import IdealGas, LennardJones, argon, lennard_jones
 from vitrion.dynamics.checkpoint import read_checkpoint
 from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.journal import journal_path
@@ -21,7 +22,7 @@ from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.errors import InputError, SimulationError
 
-PROGRAM = Path(__file__).with_name("md_program.py")
+PROGRAM = Path(md_program.__file__)
 SHORT = {
     "temperature_K": 60.0,
     "timestep_fs": 5.0,

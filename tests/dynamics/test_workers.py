@@ -7,13 +7,12 @@ import subprocess
 import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
-from pair_potentials import argon, lennard_jones
-from worker_jobs import Alone, Deadly, parent_of_a_long_run, task
 
+from helpers.pair_potentials import argon, lennard_jones
+from helpers.worker_jobs import Alone, Deadly, parent_of_a_long_run, task
 from vitrion.dynamics.engine import LOCK_NAME, run_md
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.dynamics.workers import WORKER_ENVIRONMENT, MDTask, run_many
@@ -125,13 +124,10 @@ def test_a_script_that_starts_itself_anew_is_told_why(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "from pathlib import Path\n"
-        "from pair_potentials import lennard_jones\n"
-        "from worker_jobs import task\n"
+        "from helpers.pair_potentials import lennard_jones\n"
+        "from helpers.worker_jobs import task\n"
         "from vitrion.dynamics.workers import run_many\n"
         f"print(run_many([task(Path({str(tmp_path)!r}), 'a')], lennard_jones)[0].error)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, env=environment, check=True
-    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
     assert '`if __name__ == "__main__":`' in done.stdout

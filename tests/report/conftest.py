@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
-from walkers import hopping, in_crystal
 
+from helpers.walkers import hopping, in_crystal
 from vitrion.amorphous.characterize import characterize
 from vitrion.amorphous.document import AmorphousDoc
 from vitrion.amorphous.pack import pack

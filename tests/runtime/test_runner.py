@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 from jobflow import Flow, OnMissing
 
+from helpers import toy_jobs
 from vitrion.errors import InputError, SimulationError
 from vitrion.runtime.runner import run_flow
 from vitrion.store.job_store import SQLiteJobStore
-
-sys.path.insert(0, str(Path(__file__).parent))
-import toy_jobs
 
 
 @pytest.fixture
@@ -22,11 +20,6 @@ def store(tmp_path):
     store.connect()
     yield store
     store.close()
-
-
-@pytest.fixture(autouse=True)
-def _workers_find_the_jobs(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
 
 
 def runs(folder: Path) -> int:
@@ -114,7 +107,7 @@ def test_two_runs_never_share_a_folder(store, tmp_path):
 
 def test_kill_9_of_the_parent_leaves_no_worker_and_loses_nothing(store, tmp_path):
     script = (
-        "import toy_jobs\n"
+        "from helpers import toy_jobs\n"
         "from jobflow import Flow\n"
         "from vitrion.store.job_store import SQLiteJobStore\n"
         "from vitrion.runtime.runner import run_flow\n"

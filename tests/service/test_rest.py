@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 import pytest
 from jobflow import Flow, run_locally
-from sample_documents import make_conductivity, make_hopping
 
+from helpers.sample_documents import make_conductivity, make_hopping
 from vitrion.database.builders import build
 from vitrion.database.collections import Collections
 from vitrion.errors import InputError

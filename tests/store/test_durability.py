@@ -8,20 +8,18 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
-from store_writer import output
 
+from helpers import store_writer
+from helpers.store_writer import output
 from vitrion.store.job_store import open_job_store
 from vitrion.store.sqlite_store import SQLiteStore
-
-WRITER = Path(__file__).with_name("store_writer.py")
 
 
 def start_writer(folder, writer, limit=-1):
     return subprocess.Popen(
-        [sys.executable, str(WRITER), str(folder), writer, str(limit)],
+        [sys.executable, store_writer.__file__, str(folder), writer, str(limit)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 from maggma.stores import MongoURIStore
-from mongodb_semantics import DOCUMENTS, FOUND, NOT_SUPPORTED, ORDER, REFUSED
 
+from helpers.mongodb_semantics import DOCUMENTS, FOUND, NOT_SUPPORTED, ORDER, REFUSED
 from vitrion.errors import StoreError
 from vitrion.store.sqlite_store import SQLiteStore
 

@@ -5,8 +5,8 @@ import pkgutil
 
 import numpy as np
 import pytest
-from walkers import brownian, hopping, in_crystal
 
+from helpers.walkers import brownian, hopping, in_crystal
 from vitrion import transport
 from vitrion.errors import InputError
 from vitrion.transport import ArrheniusPoint, Estimate, analyze, arrhenius, combine

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from coverage_table import count_ladders, count_runs, ladders, run_scenarios
-from walkers import brownian
 
+from helpers.coverage_table import count_ladders, count_runs, ladders, run_scenarios
+from helpers.walkers import brownian
 from vitrion.transport.diffusivity import estimate_diffusivities
 from vitrion.transport.result import Estimate
 

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from walkers import brownian, in_crystal
 
+from helpers.walkers import brownian, in_crystal
 from vitrion.errors import InputError
 from vitrion.transport import analyze
 from vitrion.transport.displacements import Tracker

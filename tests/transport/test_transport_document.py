@@ -4,8 +4,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
-from walkers import hopping, in_crystal
 
+from helpers.walkers import hopping, in_crystal
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.errors import InputError
 from vitrion.report.draw import draw_panel

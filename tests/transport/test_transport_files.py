@@ -11,8 +11,8 @@ from ase import Atoms
 from ase.io import write
 from monty.serialization import dumpfn
 from pymatgen.core.trajectory import Trajectory as PymatgenTrajectory
-from walkers import hopping, in_crystal
 
+from helpers.walkers import hopping, in_crystal
 from vitrion.dynamics.trajectory import Frame, Trajectory, TrajectoryWriter
 from vitrion.errors import InputError
 from vitrion.transport import analyze, analyze_file

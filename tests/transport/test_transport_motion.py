@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from walkers import HOP_A, brownian, hopping, in_crystal, rattling, subdiffusive
 
+from helpers.walkers import HOP_A, brownian, hopping, in_crystal, rattling, subdiffusive
 from vitrion.transport import analyze, combine, table
 from vitrion.transport.constants import KB_EV_PER_K
 from vitrion.transport.density import density_map, percolation_barriers

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from regime_table import called_diffusive, diffusive, not_diffusive
-from walkers import hopping, in_crystal, subdiffusive
 
+from helpers.regime_table import called_diffusive, diffusive, not_diffusive
+from helpers.walkers import hopping, in_crystal, subdiffusive
 from vitrion.transport import analyze, combine
 
 CELL = 12.0 * np.eye(3)

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from walkers import hopping, in_crystal
 
+from helpers.walkers import hopping, in_crystal
 from vitrion.conductivity.precision import plan_extension
 from vitrion.errors import InputError
 from vitrion.transport import analyze, arrhenius

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from campaign import Campaign
 
+from helpers.campaign import Campaign
 from vitrion.amorphous.document import AmorphousDoc
 
 WORKFLOW = Path(__file__).parents[2] / "workflows" / "fireworks_submission.py"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fireworks import FWorker, LaunchPad, fw_config
 from fireworks.user_objects.queue_adapters.common_adapter import CommonAdapter
 from maggma.stores import MongoStore, S3Store
 from maggma.stores.gridfs import GridFSStore
 
-from fireworks import FWorker, LaunchPad, fw_config
 from vitrion.errors import InputError, StoreError
 from vitrion.launchpad.config_files import QUEUES, STORES, render, write_config
 from vitrion.settings import VitrionSettings, get_settings

@@ -4,13 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from pymongo import MongoClient
 
-SERVER = Path(__file__).with_name("mongo_wire.py")
+from helpers import mongo_wire
 
 
 class MongoProcess:
@@ -26,7 +25,7 @@ class MongoProcess:
         return f"mongodb://127.0.0.1:{self.port}"
 
     def start(self):
-        command = [sys.executable, str(SERVER), str(self.port), str(self.state_file)]
+        command = [sys.executable, mongo_wire.__file__, str(self.port), str(self.state_file)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
 

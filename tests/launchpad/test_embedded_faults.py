@@ -1,6 +1,6 @@
 """kill -9 of a run with two workers at random moments of a real flow, on the embedded store.
 
-More kills: VITRION_LOCAL_KILLS=20 pytest -m slow -s tests/fireworks/test_embedded_faults.py
+More kills: VITRION_LOCAL_KILLS=20 pytest -m slow -s tests/launchpad/test_embedded_faults.py
 """
 
 import os
@@ -10,19 +10,18 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
-from embedded_flow import CHAIN
-from fireworks_jobs import copper_run
 
+from helpers import embedded_flow
+from helpers.embedded_flow import CHAIN
+from helpers.fireworks_jobs import copper_run
 from vitrion.dynamics.checkpoint import FILE_NAME, read_checkpoint
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.runtime.progress import read_progress
 from vitrion.store.job_store import open_job_store
 
-HERE = Path(__file__).parent
 KILLS = int(os.environ.get("VITRION_LOCAL_KILLS", "3"))
 STEPS, CHAINS = 1000 + 300 * KILLS, 2 + KILLS // 3  # enough to outlast the kills
 CHECKPOINT_STEPS, TIMESTEP_PS = 50, 2e-3
@@ -31,8 +30,8 @@ CHECKPOINT_STEPS, TIMESTEP_PS = 50, 2e-3
 def start(folder):
     """Start the flow, or go on with it, in a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, str(HERE / "embedded_flow.py"), str(folder), str(STEPS), str(CHAINS)],
-        env={**os.environ, "PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"},
+        [sys.executable, embedded_flow.__file__, str(folder), str(STEPS), str(CHAINS)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         start_new_session=True,
     )
 

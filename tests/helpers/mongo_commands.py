@@ -5,8 +5,9 @@ import threading
 
 import bson
 import mongomock_ng
-from mongo_state import State
 from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from helpers.mongo_state import State
 
 MAX_BATCH_BYTES = 15_000_000
 FIRST_BATCH = 101

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
-from walkers import in_crystal, strings
 
+from helpers.walkers import in_crystal, strings
 from vitrion.comparison.document import ComparisonDoc, conductivity_ratios
 from vitrion.comparison.material import MaterialReport
 from vitrion.comparison.side_by_side import conductivity_ratio

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from campaign import Campaign
-from fireworks_jobs import chain_flow, copper_run, fail
 
+from helpers.campaign import Campaign
+from helpers.fireworks_jobs import chain_flow, copper_run, fail
 from vitrion.database.builders import build
 from vitrion.database.client import VitrionClient
 from vitrion.dynamics.trajectory import Trajectory

@@ -14,7 +14,8 @@ import sys
 
 import bson
 from bson.codec_options import CodecOptions
-from mongo_commands import CommandError, Engine
+
+from helpers.mongo_commands import CommandError, Engine
 
 OP_MSG, OP_QUERY, OP_REPLY = 2013, 2004, 1
 CHECKSUM_PRESENT, MORE_TO_COME = 1, 2

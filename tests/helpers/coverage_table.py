@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from walkers import Scenario, brownian, hopping, strings
 
+from helpers.walkers import Scenario, brownian, hopping, strings
 from vitrion.transport.arrhenius_fit import ArrheniusPoint, arrhenius
 from vitrion.transport.constants import KB_EV_PER_K
 from vitrion.transport.diffusivity import estimate_diffusivities

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from fireworks_jobs import chain_flow, copper_run
 from jobflow import Flow
 
+from helpers.fireworks_jobs import chain_flow, copper_run
 from vitrion.runtime.runner import run_flow
 from vitrion.store.job_store import SQLiteJobStore
 

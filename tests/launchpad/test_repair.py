@@ -9,13 +9,13 @@ import os
 from collections import Counter
 
 import pytest
-from campaign import Campaign
+from fireworks import FWorker
 from fireworks.core.rocket_launcher import launch_rocket
-from fireworks_jobs import chain_flow, fail
 from jobflow.managers.fireworks import flow_to_workflow
 from pymongo import MongoClient
 
-from fireworks import FWorker
+from helpers.campaign import Campaign
+from helpers.fireworks_jobs import chain_flow, fail
 from vitrion.launchpad.repair import MAX_LAUNCHES, repair
 from vitrion.launchpad.status import status
 from vitrion.launchpad.submission import Submission, submit

@@ -5,8 +5,7 @@ import os
 import signal
 from pathlib import Path
 
-from pair_potentials import LennardJones, argon, lennard_jones
-
+from helpers.pair_potentials import LennardJones, argon, lennard_jones
 from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.workers import MDTask, run_many
 

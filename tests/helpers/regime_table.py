@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from walkers import (
+
+from helpers.walkers import (
     Scenario,
     ballistic,
     brownian,
@@ -15,7 +16,6 @@ from walkers import (
     strings,
     subdiffusive,
 )
-
 from vitrion.transport.diffusivity import estimate_diffusivities
 from vitrion.transport.msd import mean_squares
 from vitrion.transport.regime import find_regime

@@ -10,8 +10,8 @@ from jobflow import JobStore, run_locally
 from jobflow.managers.fireworks import flow_to_workflow
 from maggma.stores import MemoryStore
 from pymatgen.core import Lattice, Structure
-from walkers import hopping, in_crystal
 
+from helpers.walkers import hopping, in_crystal
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.dynamics.settings import MDSettings

@@ -5,13 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from fireworks import LaunchPad
 from jobflow import JobStore
 from maggma.stores import MongoStore
 from maggma.stores.gridfs import GridFSStore
 
-from fireworks import LaunchPad
-
-HERE = Path(__file__).parent
 PING_S, LOST_AFTER_S = 1, 4
 LAUNCHPAD = """\
 host: {uri}
@@ -65,7 +63,6 @@ class Campaign:
             **os.environ,
             "FW_CONFIG_FILE": str(folder / "FW_config.yaml"),
             "JOBFLOW_CONFIG_FILE": str(folder / "jobflow.yaml"),
-            "PYTHONPATH": str(HERE),
             "OMP_NUM_THREADS": "1",
         }
 

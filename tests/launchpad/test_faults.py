@@ -2,7 +2,7 @@
 
 The number of faults is what the environment variables say, so that a report can ask for more::
 
-    VITRION_WORKER_KILLS=20 VITRION_SERVER_KILLS=5 pytest -m slow -s tests/fireworks/test_faults.py
+    VITRION_WORKER_KILLS=20 VITRION_SERVER_KILLS=5 pytest -m slow -s tests/launchpad/test_faults.py
 """
 
 import multiprocessing
@@ -11,14 +11,13 @@ import random
 import signal
 import time
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
-from campaign import Campaign
-from fault_worker import work
-from fireworks_jobs import chain_flow, copper_run
 
+from helpers.campaign import Campaign
+from helpers.fault_worker import work
+from helpers.fireworks_jobs import chain_flow, copper_run
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.launchpad.repair import repair
 from vitrion.launchpad.status import status
@@ -39,11 +38,9 @@ def campaign(mongo_process, tmp_path):
 
 @pytest.fixture(scope="module")
 def forks():
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # where it finds what it preloads
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["fault_worker"])
-    yield context
-    del os.environ["PYTHONPATH"]
+    context.set_forkserver_preload(["helpers.fault_worker"])
+    return context
 
 
 class Faults:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from crystals import crystal
 from pymatgen.core import Lattice, Structure
 
+from helpers.glass_crystals import crystal
 from vitrion.amorphous.cell import face_distances
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.amorphous.start_cell import melt_start, start_cell

@@ -2,8 +2,7 @@
 
 import sys
 
-from pair_potentials import argon, lennard_jones
-
+from helpers.pair_potentials import argon, lennard_jones
 from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.settings import MDSettings
 

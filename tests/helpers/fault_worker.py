@@ -8,10 +8,10 @@ import logging
 import os
 import sys
 
-import fireworks_jobs  # noqa: F401 - imported once, in the fork server
+from fireworks import FWorker, LaunchPad
 from fireworks.core.rocket_launcher import rapidfire
 
-from fireworks import FWorker, LaunchPad
+from helpers import fireworks_jobs  # noqa: F401 - imported once, in the fork server
 
 
 def work(folder, number):

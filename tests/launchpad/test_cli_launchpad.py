@@ -1,10 +1,10 @@
 """The commands about launchpads, as a user types them."""
 
 import pytest
-from campaign import Campaign
-from fireworks_jobs import chain_flow
 from typer.testing import CliRunner
 
+from helpers.campaign import Campaign
+from helpers.fireworks_jobs import chain_flow
 from vitrion.cli import app
 from vitrion.errors import InputError
 from vitrion.launchpad.placement import place

@@ -1,0 +1,1 @@
+"""What several test files share: sample data, small physics, servers and programs."""
