@@ -9,6 +9,7 @@ from jobflow import JobStore
 from maggma.stores import MemoryStore
 
 from vitrion.database.kinds import document_classes
+from vitrion.database.store_file import read_store_file
 from vitrion.documents.base import VitrionDoc
 from vitrion.errors import StoreError
 from vitrion.store.job_store import FILE_NAME, SQLiteJobStore
@@ -58,21 +59,10 @@ def find_job_store(store: JobStore | str | os.PathLike[str] | None = None) -> Jo
         store = get_settings().store
     path = Path(store).expanduser()
     if path.is_file():
-        return _from_file(path)
+        return read_store_file(path)
     if not (path / FILE_NAME).is_file():
         raise StoreError(f"There are no results in {path}: name the folder that 'run' wrote to.")
     return SQLiteJobStore(str(path))
-
-
-def _from_file(path: Path) -> JobStore:
-    from monty.serialization import loadfn
-
-    try:
-        content = loadfn(path)
-        content = content.get("JOB_STORE", content) if isinstance(content, dict) else content
-        return content if isinstance(content, JobStore) else JobStore.from_dict_spec(content)
-    except Exception as error:  # whatever a wrong file makes the readers raise
-        raise StoreError(f"The file {path} does not describe a JobStore ({error}).") from error
 
 
 class Collections:

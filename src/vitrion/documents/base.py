@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import to_json
 from pymatgen.core import Structure
 
+from vitrion.chemistry.decoding import as_structure
 from vitrion.documents.provenance import Provenance, utc_now
 from vitrion.errors import InputError
 from vitrion.potentials.trust import TrustReport
@@ -37,13 +38,9 @@ def check_phase(phase: str | None) -> None:
         raise InputError(f"The phase is one of {', '.join(PHASES)}, not '{phase}'.")
 
 
-def _as_structure(value: Any) -> Any:
-    return Structure.from_dict(value) if isinstance(value, dict) else value
-
-
 StoredStructure = Annotated[
     Structure,
-    BeforeValidator(_as_structure),
+    BeforeValidator(as_structure),
     # Site properties may be numpy arrays, which JSON does not know.
     PlainSerializer(lambda structure: jsanitize(structure.as_dict()), return_type=dict),
     WithJsonSchema({"type": "object", "description": "pymatgen Structure as a dictionary"}),

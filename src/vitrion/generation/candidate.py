@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pymatgen.core import Composition, Structure
 
+from vitrion.chemistry.decoding import as_structure
 from vitrion.chemistry.formulas import parse_composition
 from vitrion.errors import InputError
 
@@ -15,13 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def _as_structure(value: Any) -> Any:
-    return Structure.from_dict(value) if isinstance(value, dict) else value
-
-
 PlainStructure = Annotated[
     Structure,
-    BeforeValidator(_as_structure),
+    BeforeValidator(as_structure),
     PlainSerializer(lambda structure: structure.as_dict(), return_type=dict),
 ]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from vitrion.chemistry.decoding import structure_from_file
 from vitrion.chemistry.formulas import display_formula
 from vitrion.chemistry.structures import check_ordered
 from vitrion.errors import InputError
@@ -56,11 +57,9 @@ def read_structure(target: str, find: Callable[[str], Structure | None] | None =
         If there is neither such a file nor such an identifier, the file cannot be read, or the
         structure is disordered.
     """
-    from pymatgen.core import Structure
-
     if Path(target).is_file():
         try:
-            structure = Structure.from_file(target)
+            structure = structure_from_file(target)
         except Exception as exc:  # each format fails in its own way
             raise InputError(
                 f"{target} could not be read as a structure: {str(exc).rstrip('.!')}."

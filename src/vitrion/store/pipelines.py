@@ -33,7 +33,7 @@ class Pipelines:
         stage = dict(stages)
         if stage.get("$limit", 1) == 0:
             raise StoreError("The stage $limit takes a positive number, not 0.")
-        return self._store.query(
+        return self._query(
             stage.get("$match"),
             stage.get("$project"),
             stage.get("$sort"),

@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitrion.chemistry.decoding import (
+    as_structure,
+    structure_from_dict,
+    structure_from_file,
+)
 from vitrion.chemistry.formulas import parse_composition
 from vitrion.errors import InputError
 
@@ -147,13 +152,11 @@ def read_structures(paths: Iterable[str | Path]) -> Iterator[Structure]:
 
 
 def _from_json(path: Path) -> Iterator[Structure]:
-    from pymatgen.core import Structure
-
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt") as handle:
         content = json.load(handle)
     for record in content if isinstance(content, list) else [content]:
-        yield Structure.from_dict(record.get("structure", record))
+        yield structure_from_dict(record.get("structure", record))
 
 
 def _from_ase(path: Path) -> Iterator[Structure]:
@@ -165,11 +168,9 @@ def _from_ase(path: Path) -> Iterator[Structure]:
 
 
 def _from_pymatgen(path: Path) -> Structure:
-    from pymatgen.core import Structure
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return Structure.from_file(path)
+        return structure_from_file(path)
 
 
 def query_store(
@@ -182,8 +183,6 @@ def query_store(
     InputError
         If a document has no structure under the key.
     """
-    from pymatgen.core import Structure
-
     with store:
         for document in store.query(dict(criteria or {}), properties=[key]):
             value: Any = document
@@ -191,7 +190,7 @@ def query_store(
                 value = value.get(part) if isinstance(value, dict) else None
             if value is None:
                 raise InputError(f"A document of the store has no structure under '{key}'.")
-            yield Structure.from_dict(value) if isinstance(value, dict) else value
+            yield as_structure(value)
 
 
 def query_materials_project(api_key: str | None = None, **criteria: Any) -> Iterator[Structure]:

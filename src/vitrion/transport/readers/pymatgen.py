@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitrion.chemistry.decoding import load_json
 from vitrion.chemistry.species import element_symbols
 from vitrion.errors import InputError
 from vitrion.transport.readers.stream import (
@@ -26,10 +27,9 @@ if TYPE_CHECKING:
 
 def read_json(path: Path) -> FrameStream:
     """Open a pymatgen Trajectory, or a list of Structures, in JSON."""
-    from monty.serialization import loadfn
     from pymatgen.core.trajectory import Trajectory
 
-    held = loadfn(path, fmt="json")
+    held = load_json(path)
     if isinstance(held, Trajectory):
         return from_trajectory(held)
     if isinstance(held, list) and held and hasattr(held[0], "frac_coords"):

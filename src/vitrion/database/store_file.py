@@ -1,0 +1,72 @@
+"""A JobStore from a ``jobflow.yaml`` or a JSON file, of stores alone."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from jobflow import JobStore
+from maggma.core import Store
+from monty.json import MontyDecoder
+
+from vitrion.errors import StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PACKAGES = ("vitrion", "jobflow", "maggma")
+
+
+def read_store_file(path: Path) -> JobStore:
+    """Return the JobStore that a file describes.
+
+    Parameters
+    ----------
+    path
+        YAML or JSON, with the description itself or under ``JOB_STORE``.
+
+    Raises
+    ------
+    StoreError
+        If the file describes no JobStore, or names a class that is not a store of vitrion, jobflow
+        or maggma.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        content = content.get("JOB_STORE", content)
+        _check_stores(content)
+        store = (
+            MontyDecoder().process_decoded(content)
+            if "@class" in content
+            else JobStore.from_dict_spec(content)
+        )
+    except Exception as error:  # whatever a wrong file makes the readers raise
+        raise StoreError(f"The file {path} does not describe a JobStore ({error}).") from error
+    if not isinstance(store, JobStore):
+        raise StoreError(f"The file {path} describes a {type(store).__name__}, not a JobStore.")
+    return store
+
+
+def _check_stores(content: Any) -> None:
+    """Refuse the name of anything that is not a store, before it is called."""
+    if isinstance(content, dict):
+        if "@callable" in content or "@bound" in content:
+            raise StoreError("it names a function")
+        if "@module" in content:
+            _check_named(str(content["@module"]), str(content.get("@class")))
+        for value in content.values():
+            _check_stores(value)
+    elif isinstance(content, list):
+        for value in content:
+            _check_stores(value)
+
+
+def _check_named(module: str, name: str) -> None:
+    found = None
+    if module.split(".")[0] in _PACKAGES:
+        found = getattr(import_module(module), name, None)
+    if not (isinstance(found, type) and issubclass(found, Store)):
+        raise StoreError(f"it names '{module}.{name}', which is no store of vitrion or maggma")
