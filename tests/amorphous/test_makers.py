@@ -287,7 +287,7 @@ def test_replicas_have_seeds_of_their_own():
 
 
 def test_settings_of_the_md_maker_that_the_protocol_leaves_open_are_kept():
-    base = MDSettings(thermostat="nose-hoover", checkpoint_interval_ps=0.5, barostat=None)
+    base = MDSettings(thermostat="nose-hoover", checkpoint_interval_steps=250, barostat=None)
     maker = MeltQuenchMaker(
         settings=TOY,
         md_maker=MDMaker(force_field_name=EMT, settings=base),
@@ -295,7 +295,7 @@ def test_settings_of_the_md_maker_that_the_protocol_leaves_open_are_kept():
     )
     melt = maker.make("CuAg").jobs[2].maker.settings
     assert melt.thermostat == "nose-hoover"
-    assert melt.checkpoint_interval_ps == 0.5
+    assert melt.checkpoint_interval_steps == 250
     assert melt.temperature_K == 2400
 
 

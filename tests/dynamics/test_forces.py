@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from helpers.pair_potentials import LennardJones, argon, lennard_jones
+from helpers.pair_potentials import DirectLennardJones, LennardJones, argon, lennard_jones
 from vitrion.dynamics.engine import run_md
-from vitrion.dynamics.forces import ForceProvider, cutoff_of
+from vitrion.dynamics.forces import Forces, cutoff_of
 from vitrion.dynamics.progress import ns_per_day
 from vitrion.dynamics.settings import MDSettings
 from vitrion.errors import InputError
 
 
 def provider(calculator, atoms, **kwargs):
-    return ForceProvider(calculator, atoms.numbers, atoms.get_masses(), atoms.pbc, **kwargs)
+    return Forces(calculator, atoms.numbers, atoms.get_masses(), atoms.pbc, **kwargs)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,6 @@ def test_mace_leaves_the_stress_out_until_it_is_asked_for(small_mace):
         np.testing.assert_allclose(found[1], forces, atol=1e-10)
     np.testing.assert_allclose(found[2], stress, atol=1e-12)
     assert asked == [False, True]
-    force_call.close()
     atoms.positions += 0.01
     assert np.abs(atoms.get_stress()).max() > 0, "the calculator is given back as it was"
 
@@ -88,6 +87,23 @@ def test_images_do_not_matter(small_mace):
     far_positions = atoms.positions + np.outer([0, 1, -2, 300], atoms.cell.array[1])
     far = provider(small_mace, atoms)(far_positions, atoms.cell.array)
     np.testing.assert_allclose(far[1], near[1], atol=1e-9)
+
+
+@pytest.mark.parametrize("ensemble", ["nvt", "npt"])
+def test_a_calculator_may_offer_its_arrays_directly(tmp_path, same_frames, ensemble):
+    settings = MDSettings(
+        ensemble=ensemble,
+        temperature_K=40,
+        timestep_fs=5,
+        duration_ps=0.5,
+        save_interval_fs=25,
+        save_forces=True,
+        bulk_modulus_GPa=3.0,
+        checkpoint_interval_steps=30,
+    )
+    run_md(argon(), lennard_jones(), settings, tmp_path / "ase")
+    run_md(argon(), DirectLennardJones(), settings, tmp_path / "direct")
+    same_frames(tmp_path / "ase" / "md.vtraj.h5", tmp_path / "direct" / "md.vtraj.h5")
 
 
 def test_the_net_force_is_removed_without_doing_work():

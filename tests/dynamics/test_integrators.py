@@ -18,7 +18,7 @@ ENSEMBLES = {
     "npt-full": {"ensemble": "npt", "barostat": "full", "thermostat": "nose-hoover"},
     "ramps": {"ensemble": "npt", "temperature_K": (30.0, 60.0), "pressure_GPa": (0.0, 0.3)},
 }
-SOFT = {"bulk_modulus_GPa": 3.0, "barostat_time_fs": 1000.0, "checkpoint_interval_ps": 1e3}
+SOFT = {"bulk_modulus_GPa": 3.0, "barostat_time_fs": 1000.0, "checkpoint_interval_steps": 10**6}
 
 
 def simulate(folder, atoms, calculator, **settings):

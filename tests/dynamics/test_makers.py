@@ -28,7 +28,7 @@ SETTINGS = MDSettings(
     timestep_fs=5,
     duration_ps=0.2,
     save_interval_fs=10,
-    checkpoint_interval_ps=0.1,
+    checkpoint_interval_steps=20,
 )
 
 

@@ -1,5 +1,6 @@
 """A run that is stopped or killed goes on as if nothing had happened, bit for bit."""
 
+import os
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from pymatgen.core import Structure
 from helpers import md_program
 from helpers.pair_potentials import IdealGas, LennardJones, argon, lennard_jones
 from vitrion.dynamics.checkpoint import read_checkpoint
+from vitrion.dynamics.document import md_document
 from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.journal import journal_path
 from vitrion.dynamics.settings import MDSettings
@@ -28,7 +30,7 @@ SHORT = {
     "timestep_fs": 5.0,
     "duration_ps": 0.4,
     "save_interval_fs": 15.0,
-    "checkpoint_interval_ps": 0.1,
+    "checkpoint_interval_steps": 20,
     "bulk_modulus_GPa": 3.0,
     "seed": 5,
 }
@@ -89,7 +91,7 @@ def test_calculators_that_remember_do_not_break_the_bits(tmp_path, same_frames, 
 @pytest.mark.parametrize("rounds", [5, pytest.param(60, marks=pytest.mark.slow)])
 def test_killed_runs_go_on_bit_for_bit(tmp_path, same_frames, rounds):
     """SIGKILL at random moments, many of them during a save: every other step is one."""
-    frequent = {"save_interval_fs": 5.0, "checkpoint_interval_ps": 0.01}
+    frequent = {"save_interval_fs": 5.0, "checkpoint_interval_steps": 2}
     settings = MDSettings(**{**SHORT, **RUNS["npt-full"], **frequent, "duration_ps": 0.3 * rounds})
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     rng = np.random.default_rng(rounds)
@@ -119,6 +121,43 @@ def progressed(folder, step, process):
     while not (path.is_file() and read_checkpoint(path).state.step > step):
         assert process.poll() is None, "the run ended before it was killed"
         time.sleep(0.005)
+
+
+class Named(LennardJones):
+    """States which evaluation it is."""
+
+    def __init__(self, evaluation):
+        super().__init__()
+        self.evaluation = evaluation
+
+
+def test_a_run_may_continue_on_another_evaluation_and_says_so(tmp_path):
+    settings = MDSettings(**SHORT)
+    for name in ("native avx512 1", "native avx512 1", "torch"):
+        stopped = run_md(argon(), Named(name), settings, tmp_path / "parts", walltime_s=0)
+    assert stopped.n_steps == 60
+    finished = run_md(argon(), Named("torch"), settings, tmp_path / "parts")
+    assert finished.complete
+    assert finished.evaluated_by == [(0, "native avx512 1"), (40, "torch")]
+    documented = [(part.first_step, part.name) for part in md_document(finished).evaluated_by]
+    assert documented == finished.evaluated_by
+    whole = run_md(argon(), lennard_jones(), settings, tmp_path / "whole")
+    assert whole.evaluated_by == [(0, "LennardJones")]
+    same_end(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_checkpoint_needs_four_syncs_of_the_disk(tmp_path, monkeypatch):
+    """Two of the journal and its name, one of the trajectory, one of the checkpoint."""
+    synced = []
+    original = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(handle), original(handle)))
+    counts = []
+    for steps in (80, 20):
+        synced.clear()
+        settings = MDSettings(**{**SHORT, "checkpoint_interval_steps": steps})
+        run_md(argon(), lennard_jones(), settings, tmp_path / str(steps))
+        counts.append(len(synced))
+    assert counts[1] - counts[0] == 3 * 4
 
 
 def test_finished_run_returns_from_its_files(tmp_path):

@@ -22,7 +22,7 @@ from vitrion.errors import InputError
         {"save_interval_fs": 3.0},
         {"max_volume_ratio": 0.5},
         {"save_interval_fs": 0.5},
-        {"checkpoint_interval_ps": 0},
+        {"checkpoint_interval_steps": 0},
         {"ensemble": "nph"},
         {"ensemble": "nve", "thermostat": "bussi"},
         {"ensemble": "nve", "temperature_K": (300, 600)},

@@ -179,6 +179,29 @@ def test_a_kill_at_any_system_call_leaves_all_or_nothing(path, monkeypatch):
     assert calls_of_a_commit > 10
 
 
+def test_a_journal_that_outlives_its_commit_changes_nothing(path, tmp_path, same_frames):
+    """After a power failure the removal of a journal may be undone: it is applied once more."""
+    writer, journal = write(path, 10), journal_path(path)
+    kept = tmp_path / "kept"
+    with pytest.MonkeyPatch.context() as patch:
+        unlink = Path.unlink
+        patch.setattr(
+            Path,
+            "unlink",
+            lambda one, **kwargs: one.replace(kept) if one == journal else unlink(one, **kwargs),
+        )
+        write(path, 30, first=10, flush_every=1000, writer=writer)
+    before = path.read_bytes()
+    kept.replace(journal)
+    assert TrajectoryWriter(path).n_frames == 40
+    assert path.read_bytes() == before
+    assert not journal.exists()
+    write(path, 20, first=40, writer=writer)
+    unbroken = tmp_path / "unbroken.vtraj.h5"
+    write(unbroken, 60)
+    same_frames(path, unbroken)
+
+
 def dying_after(fatal, patch):
     """Let the process end just before its system call number ``fatal`` that changes a disk."""
     counter = {"calls": 0}

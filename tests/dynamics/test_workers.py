@@ -67,7 +67,7 @@ def test_runs_that_share_a_place_are_refused(tmp_path):
 
 def test_walltime_leaves_runs_that_can_be_continued(tmp_path):
     tasks = [
-        task(tmp_path, name, seed=seed, checkpoint_interval_ps=0.05)
+        task(tmp_path, name, seed=seed, checkpoint_interval_steps=10)
         for seed, name in enumerate("ab")
     ]
     first = run_many(tasks, lennard_jones, walltime_s=0.0)

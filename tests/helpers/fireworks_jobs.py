@@ -73,7 +73,7 @@ def copper_run(root_dir=None, duration_ps=1.0, seed=0):
             "timestep_fs": 2.0,
             "duration_ps": duration_ps,
             "save_interval_fs": 20.0,
-            "checkpoint_interval_ps": 0.1,
+            "checkpoint_interval_steps": 50,
             "seed": seed,
         },
         root_dir=None if root_dir is None else str(root_dir),

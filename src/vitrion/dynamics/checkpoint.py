@@ -12,14 +12,13 @@ import numpy as np
 
 from vitrion.dynamics.state import State
 from vitrion.errors import InputError
-from vitrion.runtime.atomic import replace_durably
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 FILE_NAME = "checkpoint.npz"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,9 @@ class Checkpoint:
         Of the run, as JSON.
     potential : dict
         What identifies the potential.
+    evaluated_by : sequence of (int, str)
+        What evaluated it, and from which step on; more than one if the run was continued on
+        another, and then its bits depend on where.
     complete : bool
         Whether the run has made all its steps.
     """
@@ -93,11 +95,16 @@ class Checkpoint:
     elapsed_s: float
     settings: dict[str, Any]
     potential: dict[str, Any]
+    evaluated_by: Sequence[tuple[int, str]]
     complete: bool
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint so that a crash leaves the old or the new one, whole."""
+    """Write a checkpoint so that a crash leaves the old or the new one, whole.
+
+    A kill leaves the new one. Without a sync of the folder a power failure may leave the old one,
+    which is as good a point to continue from: the frames after it are dropped.
+    """
     arrays = {f"start_{key}": value for key, value in asdict(checkpoint.start).items()}
     state = asdict(checkpoint.state)
     if state["stress"] is None:
@@ -112,7 +119,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with temporary.open("wb") as handle:
         np.savez(handle, **arrays)
-    replace_durably(temporary, path)
+        handle.flush()
+        os.fsync(handle.fileno())
+    temporary.replace(path)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -144,6 +153,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         for key, value in arrays.items()
         if key.startswith("state_")
     }
+    notes["evaluated_by"] = [(step, name) for step, name in notes["evaluated_by"]]
     for name, kind in (("energy", float), ("reservoir", float), ("step", int)):
         state[name] = kind(state[name])
     return Checkpoint(Start(**start), State(**{"stress": None, **state}), **notes)

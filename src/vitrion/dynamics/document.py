@@ -39,6 +39,13 @@ class TrajectoryReference(FileReference):
     frame_interval_fs: float = Field(description="Time between two frames in fs.")
 
 
+class EvaluatedBy(BaseModel):
+    """What computed energies and forces during a part of a run."""
+
+    first_step: int = Field(description="Number of steps made before it took over.")
+    name: str = Field(description="Such as 'native avx512 1', 'torch', or a calculator's class.")
+
+
 class ThinnedView(BaseModel):
     """A few hundred points of the run at most, evenly spaced, the last frame among them."""
 
@@ -82,6 +89,10 @@ class MDDoc(VitrionDoc):
     seed: int = Field(description="Seed of the first velocities and of the thermostat.")
     settings: dict[str, Any] = Field(description="All settings of the run.")
     force_field: dict[str, Any] = Field(description="What identifies the potential.")
+    evaluated_by: list[EvaluatedBy] = Field(
+        description="What evaluated the potential. More than one if the run was continued on "
+        "another: its steps are then not reproducible bit for bit from the seed."
+    )
     energy_eV: float = Field(description="Potential energy of the last moment in eV.")
     mean_temperature_K: float = Field(description="Mean temperature over the frames in K.")
     temperature_std_K: float = Field(description="Standard deviation of the temperature in K.")
@@ -158,6 +169,7 @@ def md_document(result: MDResult, potential: PotentialSpec | None = None, **kwar
         seed=settings.seed,
         settings=settings.model_dump(mode="json"),
         force_field=result.potential,
+        evaluated_by=[EvaluatedBy(first_step=at, name=name) for at, name in result.evaluated_by],
         energy_eV=result.energy_eV,
         mean_temperature_K=result.temperature_K,
         temperature_std_K=result.temperature_std_K,

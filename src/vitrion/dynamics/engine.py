@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import units
 
-from vitrion.dynamics import guard
 from vitrion.dynamics.checkpoint import (
     FILE_NAME,
     Checkpoint,
@@ -18,8 +17,9 @@ from vitrion.dynamics.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from vitrion.dynamics.forces import ForceProvider, cutoff_of
-from vitrion.dynamics.integrator import fixed_cell_step, moving_cell_step
+from vitrion.dynamics.forces import Forces, cutoff_of, evaluation_of
+from vitrion.dynamics.guard import Guard
+from vitrion.dynamics.integrator import Integrator
 from vitrion.dynamics.progress import RunProgress
 from vitrion.dynamics.result import TRAJECTORY_NAME, MDResult, load_result
 from vitrion.dynamics.settings import MDSettings
@@ -27,9 +27,9 @@ from vitrion.dynamics.start import read_start
 from vitrion.dynamics.state import (
     State,
     System,
-    Target,
     conserved_energy,
     pressure_tensor,
+    targets,
     temperature,
     thermal_velocities,
     volume,
@@ -37,7 +37,7 @@ from vitrion.dynamics.state import (
 from vitrion.dynamics.thermostats import THERMOSTATS
 from vitrion.dynamics.trajectory import Frame, TrajectoryWriter
 from vitrion.errors import InputError, SimulationError
-from vitrion.runtime.atomic import only_process
+from vitrion.runtime.atomic import only_process, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,11 +119,8 @@ def run_md(
         if checkpoint is not None:  # the one asked for may differ in the last digits
             start = checkpoint.start
         run = _Run(directory, start, settings, potential or {}, loaded)
-        try:
-            run.resume(checkpoint) if checkpoint is not None else run.begin()
-            run.advance(began, walltime_s, report)
-        finally:
-            run.forces.close()
+        run.resume(checkpoint) if checkpoint is not None else run.begin()
+        run.advance(began, walltime_s, report)
     return load_result(directory)
 
 
@@ -193,11 +190,11 @@ class _Run:
     def __post_init__(self) -> None:
         s, start = self.settings, self.start
         self.system = System.from_settings(s, start.masses, start.cell)
-        self.forces = ForceProvider(
+        self.guard = Guard(s, start.pbc, volume(start.cell))
+        self.forces = Forces(
             self.calculator, start.numbers, start.masses, start.pbc, s.fix_center_of_mass
         )
-        self.thermostat = THERMOSTATS[s.resolved_thermostat]
-        self.move = moving_cell_step if s.needs_stress else fixed_cell_step
+        self.evaluation = evaluation_of(self.calculator)
         self.elapsed_before = 0.0
 
     def begin(self) -> None:
@@ -210,6 +207,7 @@ class _Run:
                 self.system, s.temperature_at(0), np.random.default_rng(draw)
             )
         self.rng = np.random.default_rng(noise)
+        self.evaluated_by = [(0, self.evaluation)]
         stress = self._wants_stress(0)
         energy, forces, sigma = self.forces(start.positions, start.cell, stress)
         self.state = State(
@@ -221,8 +219,9 @@ class _Run:
             sigma,
             chain=np.zeros(len(self.system.chain_masses)),
         )
-        guard.check_step(self.state, self.system, s)
-        guard.check_frame(self.state, s, start.pbc, volume(start.cell))
+        kelvin = temperature(self.state, self.system)
+        self.guard.check_step(self.state, kelvin)
+        self.guard.check_frame(self.state)
         self.writer = TrajectoryWriter.create(
             self.directory / TRAJECTORY_NAME,
             start.numbers,
@@ -233,7 +232,7 @@ class _Run:
             with_forces=s.save_forces,
             metadata={"settings": s.model_dump(mode="json"), "potential": self.potential},
         )
-        self.writer.append(self._frame())
+        self.writer.append(self._frame(kelvin))
         self._save(0.0)
 
     def resume(self, checkpoint: Checkpoint) -> None:
@@ -242,20 +241,34 @@ class _Run:
         self.elapsed_before = checkpoint.elapsed_s
         self.rng = np.random.default_rng()
         self.rng.bit_generator.state = checkpoint.random_state
+        self.evaluated_by = list(checkpoint.evaluated_by)
+        if self.evaluated_by[-1][1] != self.evaluation:
+            self.evaluated_by.append((self.state.step, self.evaluation))
         self.writer = TrajectoryWriter(self.directory / TRAJECTORY_NAME)
         self.writer.truncate(checkpoint.n_frames)
 
     def advance(self, began: float, walltime_s: float | None, report: Report | None) -> None:
         """Make the remaining steps, or as many as the walltime allows."""
-        s = self.settings
+        s, state = self.settings, self.state
+        n_steps, save_every = s.n_steps, s.save_every
+        thermostat = THERMOSTATS[s.resolved_thermostat]
+        integrator = Integrator(state, self.system, thermostat, self.forces, self.rng)
+        move = integrator.moving_cell_step if s.needs_stress else integrator.fixed_cell_step
+        target = targets(s)
         try:
             with RunProgress(s, self.directory, report) as progress:
                 first = last_save = time.monotonic()
-                while self.state.step < s.n_steps:
-                    self._step()
-                    at_end = self.state.step == s.n_steps
-                    progress.update(self.state.step, temperature(self.state, self.system), at_end)
-                    if at_end or self.state.step % s.checkpoint_every == 0:
+                while state.step < n_steps:
+                    at_frame = (state.step + 1) % save_every == 0
+                    move(target(state.step + 1), s.needs_stress or (at_frame and s.save_pressure))
+                    kelvin = temperature(state, self.system)
+                    self.guard.check_step(state, kelvin)
+                    if at_frame:
+                        self.guard.check_frame(state)
+                        self.writer.append(self._frame(kelvin))
+                    at_end = state.step == n_steps
+                    progress.update(state.step, kelvin, at_end)
+                    if at_end or state.step % s.checkpoint_interval_steps == 0:
                         now = time.monotonic()
                         self._save(now - first)
                         block, last_save = now - last_save, now
@@ -264,46 +277,29 @@ class _Run:
         except SimulationError:
             self.writer.flush()
             raise
-
-    def _step(self) -> None:
-        s = self.settings
-        number = self.state.step + 1
-        stress = self._wants_stress(number)
-        target = Target(units.kB * s.temperature_at(number), units.GPa * s.pressure_at(number))
-        self.state = self.move(
-            self.state,
-            self.system,
-            target,
-            self.thermostat,
-            lambda positions, cell: self.forces(positions, cell, stress),
-            self.rng,
-        )
-        guard.check_step(self.state, self.system, s)
-        if number % s.save_every == 0:
-            guard.check_frame(self.state, s, self.start.pbc, volume(self.start.cell))
-            self.writer.append(self._frame())
+        sync_folder(self.directory)  # brings the name of the last checkpoint to the disk
 
     def _wants_stress(self, step: int) -> bool:
         s = self.settings
         return s.needs_stress or (s.save_pressure and step % s.save_every == 0)
 
-    def _frame(self) -> Frame:
+    def _frame(self, kelvin: float) -> Frame:
         state = self.state
         return Frame(
             step=state.step,
             positions=state.positions,
             cell=state.cell,
             energy=state.energy,
-            temperature=temperature(state, self.system),
+            temperature=kelvin,
             pressure=float(np.trace(pressure_tensor(state, self.system))) / 3 / units.GPa,
             conserved=conserved_energy(state, self.system),
             forces=state.forces if self.settings.save_forces else None,
         )
 
     def _save(self, elapsed: float) -> None:
-        """Bring frames and state to the disk, and start the calculator afresh."""
+        """Bring frames and state to the disk, and let the calculator forget its history."""
         if not self.settings.needs_stress:  # else it would depend on where the frames lie
-            self.state = replace(self.state, stress=None)
+            self.state.stress = None
         self.writer.flush()
         write_checkpoint(
             self.directory / FILE_NAME,
@@ -315,6 +311,7 @@ class _Run:
                 elapsed_s=self.elapsed_before + elapsed,
                 settings=self.settings.model_dump(mode="json"),
                 potential=self.potential,
+                evaluated_by=self.evaluated_by,
                 complete=self.state.step >= self.settings.n_steps,
             ),
         )

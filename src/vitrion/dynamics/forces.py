@@ -1,4 +1,4 @@
-"""Energies and forces for the integrator from any ASE calculator.
+"""Energies and forces for the integrator from any calculator.
 
 A run continued from a checkpoint must meet the same bits as an unbroken one. So a
 calculator forgets its history, such as a neighbor list with a skin, at every checkpoint. Positions
@@ -7,8 +7,9 @@ are brought into the cell for it then, because float32 models lose digits far fr
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from ase import Atoms
@@ -18,18 +19,104 @@ from ase.stress import voigt_6_to_full_3x3_stress
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ase.calculators.calculator import Calculator
 
+Evaluated = tuple[float, np.ndarray, np.ndarray | None]
 
-class ForceProvider:
-    """Evaluates a calculator for positions and cells given as arrays.
+
+class ForceProvider(Protocol):
+    """Evaluates one system, of fixed elements, from arrays.
+
+    A calculator with a method ``force_provider(numbers, pbc)`` that returns a ForceProvider is
+    evaluated through it, without ASE's copies of the atoms; any other one through
+    :class:`ASEForceProvider`.
+    """
+
+    def evaluate(self, positions: np.ndarray, cell: np.ndarray, stress: bool) -> Evaluated:
+        """Return energy in eV, forces (n, 3) in eV/A and stress (3, 3) in eV/A3.
+
+        Parameters
+        ----------
+        positions : (n, 3) array
+            In A, wrapped or not; not to be kept, because it is overwritten after the call.
+        cell : (3, 3) array
+            Lattice vectors as rows, in A; not to be kept.
+        stress : bool
+            Whether to compute the stress, positive in tension (ASE's sign); otherwise None.
+
+        Returns
+        -------
+        tuple
+            The arrays may be overwritten by the next call.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Drop all history: the next call returns the same bits as that of a new provider."""
+        ...
+
+
+class ASEForceProvider:
+    """Evaluates an ASE calculator as a :class:`ForceProvider`.
 
     Parameters
     ----------
     calculator : Calculator
-        Any ASE calculator with energy and forces, and stress where it is asked for.
+        Any ASE calculator with energy and forces, and stress if it is requested.
+    numbers : (n,) int array
+        Atomic numbers.
+    pbc : three booleans
+        Which lattice vectors are periodic.
+    """
+
+    def __init__(
+        self, calculator: Calculator, numbers: np.ndarray, pbc: Sequence[bool] | np.ndarray
+    ) -> None:
+        self._calculator = calculator
+        self._switchable = _switchable_models(calculator)
+        self._atoms = Atoms(numbers, np.zeros((len(numbers), 3)), cell=np.eye(3), pbc=pbc)
+        self._changes = list(all_changes)
+
+    def evaluate(self, positions: np.ndarray, cell: np.ndarray, stress: bool) -> Evaluated:
+        """Return energy, forces and stress; see :class:`ForceProvider`.
+
+        Raises
+        ------
+        InputError
+            If the calculator has no stress but it is requested.
+        """
+        self._atoms.positions[:] = positions
+        self._atoms.cell.array[:] = cell
+        wanted = ["energy", "forces", "stress"] if stress else ["energy", "forces"]
+        with _without_stress([] if stress else self._switchable):
+            self._calculator.calculate(self._atoms, wanted, self._changes)
+        self._changes = ["positions", "cell"]
+        results = self._calculator.results
+        if not stress:
+            return float(results["energy"]), results["forces"], None
+        if "stress" not in results:
+            raise InputError(
+                f"{type(self._calculator).__name__} gives no stress, which constant pressure and "
+                "recorded pressures need."
+            )
+        return float(results["energy"]), results["forces"], _full(results["stress"])
+
+    def reset(self) -> None:
+        """Drop what the calculator kept from earlier calls."""
+        if hasattr(self._calculator, "reset"):
+            self._calculator.reset()
+        self._changes = list(all_changes)
+
+
+class Forces:
+    """Forces on the atoms of a run, given their unwrapped positions.
+
+    Parameters
+    ----------
+    calculator : Calculator
+        Any ASE calculator; see :class:`ForceProvider`.
     numbers : (n,) int array
         Atomic numbers.
     masses : (n,) array
@@ -49,56 +136,37 @@ class ForceProvider:
         pbc: Sequence[bool] | np.ndarray,
         remove_net_force: bool = True,
     ) -> None:
-        self._calculator = calculator
-        self._switch = _stress_switch(calculator)
         self._pbc = np.asarray(pbc, dtype=bool)
-        self._atoms = Atoms(numbers, np.zeros((len(numbers), 3)), pbc=self._pbc)
-        self._changes: list[str] = []
+        direct = getattr(calculator, "force_provider", None)
+        self._provider: ForceProvider = (
+            direct(numbers, self._pbc)
+            if direct is not None
+            else ASEForceProvider(calculator, numbers, self._pbc)
+        )
+        share = masses / np.sum(masses)
+        self._share = np.repeat(share[:, None], 3, axis=1) if remove_net_force else None
         self._images: np.ndarray | None = None
-        self._share = (masses / np.sum(masses))[:, None] if remove_net_force else None
         self.forget()
 
-    def __call__(
-        self, positions: np.ndarray, cell: np.ndarray, stress: bool = False
-    ) -> tuple[float, np.ndarray, np.ndarray | None]:
-        """Return energy in eV, forces (n, 3) in eV/A and, where asked for, stress (3, 3) in eV/A3.
+    def __call__(self, positions: np.ndarray, cell: np.ndarray, stress: bool = False) -> Evaluated:
+        """Return energy in eV, forces (n, 3) in eV/A and, if requested, stress (3, 3) in eV/A3.
 
-        Positions are (n, 3) in A, wrapped or not; the cell's rows are its vectors in A.
+        Positions are (n, 3) in A, wrapped or not; the cell's rows are its vectors in A. The arrays
+        that are returned are new.
         """
-        self._atoms.set_cell(cell)
         if self._images is None:
             self._images = self._images_of(positions, cell)
-        self._atoms.positions[:] = positions - self._images @ cell
-        if self._switch is not None:
-            self._switch.enabled = stress
-        wanted = ["energy", "forces", "stress"] if stress else ["energy", "forces"]
-        self._calculator.calculate(self._atoms, wanted, self._changes)
-        self._changes = ["positions", "cell"]
-        results = self._calculator.results
-        forces = np.array(results["forces"], dtype=np.float64)
+        wrapped = positions - self._images.dot(cell)
+        energy, forces, tensor = self._provider.evaluate(wrapped, cell, stress)
+        forces = np.array(forces, dtype=np.float64)
         if self._share is not None:
-            forces -= self._share * forces.sum(axis=0)
-        if not stress:
-            return float(results["energy"]), forces, None
-        if "stress" not in results:
-            raise InputError(
-                f"{type(self._calculator).__name__} gives no stress, which constant pressure and "
-                "recorded pressures need."
-            )
-        return float(results["energy"]), forces, _full(results["stress"])
+            forces -= self._share * np.add.reduce(forces, axis=0)
+        return energy, forces, None if tensor is None else np.array(tensor, dtype=np.float64)
 
     def forget(self) -> None:
         """Drop what the calculator kept from earlier calls."""
-        if hasattr(self._calculator, "reset"):
-            self._calculator.reset()
-        self._changes = list(all_changes)
+        self._provider.reset()
         self._images = None
-
-    def close(self) -> None:
-        """Give the calculator back as it was."""
-        if self._switch is not None:
-            self._switch.remove()
-            self._switch = None
 
     def _images_of(self, positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
         """Return the lattice translations (n, 3) that bring the atoms into the cell.
@@ -110,7 +178,7 @@ class ForceProvider:
             return np.zeros_like(positions)
         images = np.floor(np.linalg.solve(cell.T, positions.T).T)
         images[:, ~self._pbc] = 0
-        return images
+        return np.ascontiguousarray(images)
 
 
 def cutoff_of(calculator: Any) -> float | None:
@@ -127,37 +195,46 @@ def cutoff_of(calculator: Any) -> float | None:
     return None
 
 
+def evaluation_of(calculator: Any) -> str:
+    """Return which implementation evaluates a potential, such as "native avx512 1" or "torch".
+
+    It is the attribute ``evaluation`` of the calculator if present, else the name of its class.
+    """
+    return str(getattr(calculator, "evaluation", type(calculator).__name__))
+
+
 def _full(stress: np.ndarray) -> np.ndarray:
     stress = np.asarray(stress, dtype=np.float64)
     return voigt_6_to_full_3x3_stress(stress) if stress.shape == (6,) else stress.reshape(3, 3)
 
 
-class _StressSwitch:
-    """Lets MACE models leave out the stress, a third of their cost, until it is enabled."""
-
-    def __init__(self, models: list[Any]) -> None:
-        self.enabled = True
-        self._models = models
-        for model in models:
-            model.forward = partial(self._forward, model.forward)
-
-    def remove(self) -> None:
-        for model in self._models:
-            del model.forward  # the class's own shows again
-
-    def _forward(
-        self, forward: Callable[..., Any], data: Any, compute_stress: bool = False, **kwargs: Any
-    ) -> Any:
-        return forward(data, compute_stress=compute_stress and self.enabled, **kwargs)
-
-
-def _stress_switch(calculator: Any) -> _StressSwitch | None:
-    """Return a switch for calculators of mace-torch, which compute the stress always."""
+def _switchable_models(calculator: Any) -> list[Any]:
+    """Return the models of a mace-torch calculator, which computes the stress always."""
     if not any(base.__module__.startswith("mace.") for base in type(calculator).__mro__):
-        return None
+        return []
     import torch
 
     models = calculator.models
-    if any(isinstance(model, torch.jit.ScriptModule) for model in models):
-        return None
-    return _StressSwitch(models)
+    return [] if any(isinstance(model, torch.jit.ScriptModule) for model in models) else models
+
+
+@contextmanager
+def _without_stress(models: Sequence[Any]) -> Iterator[None]:
+    """Let MACE models leave out the stress, a third of their cost."""
+    replaced = [vars(model).get("forward") for model in models]
+    for model in models:
+        model.forward = partial(_forward_without_stress, model.forward)
+    try:
+        yield
+    finally:
+        for model, own in zip(models, replaced, strict=True):
+            if own is None:
+                del model.forward  # shows the method of the class again
+            else:
+                model.forward = own
+
+
+def _forward_without_stress(
+    forward: Callable[..., Any], data: Any, compute_stress: bool = False, **kwargs: Any
+) -> Any:
+    return forward(data, compute_stress=False, **kwargs)

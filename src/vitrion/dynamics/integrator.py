@@ -1,4 +1,4 @@
-"""One time step, built from pure pieces for every ensemble.
+"""One time step for every ensemble.
 
 Thermostat and cell thermostat for half a step, a kick, a drift, the forces, and the same backwards:
 second order, time-reversible in its deterministic parts. Without thermostat and barostat it is
@@ -6,173 +6,165 @@ velocity Verlet; with Langevin it is OBABO; with a barostat the kicks and the dr
 Martyna, Tobias and Klein, J. Chem. Phys. 101, 4177 (1994), and the cell is a piston with friction
 and noise (Quigley, Probert, J. Chem. Phys. 120, 11432 (2004)), so that a cell far from its
 equilibrium density returns without ringing.
+
+At 72 atoms numpy's overhead for each call is the cost, so the steps use few calls and few copies.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import exprel
 
-from vitrion.dynamics.state import (
-    State,
-    System,
-    Target,
-    kinetic_energy,
-    pressure_tensor,
-    volume,
-)
+from vitrion.dynamics.state import State, System, Target, volume
 
 if TYPE_CHECKING:
     from vitrion.dynamics.thermostats import ThermostatFunction
 
-Forces = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray, np.ndarray | None]]
+EvaluateForces = Callable[
+    [np.ndarray, np.ndarray, bool], tuple[float, np.ndarray, np.ndarray | None]
+]
 
 
-def fixed_cell_step(
-    state: State,
-    system: System,
-    target: Target,
-    thermostat: ThermostatFunction,
-    forces: Forces,
-    rng: np.random.Generator,
-) -> State:
-    """Advance by one step at a fixed cell: nve, or nvt with any thermostat.
+class Integrator:
+    """Advances a state.
 
     Parameters
     ----------
-    state, system, target
+    state : State
+        Replaced value by value, never array element by element: arrays taken from it stay as they
+        are.
+    system : System
         See :mod:`vitrion.dynamics.state`.
     thermostat : function
         One of :data:`vitrion.dynamics.thermostats.THERMOSTATS`.
-    forces : function
-        (positions, cell) -> (energy, forces, stress or None).
+    forces : callable
+        (positions, cell, with stress) -> (energy, forces, stress or None).
     rng : Generator
-        Drawn from by the thermostat.
-
-    Returns
-    -------
-    State
-        One step later; the given one is left as it was.
+        Drawn from by the thermostats.
     """
-    h, half = system.timestep, 0.5 * system.timestep
-    v, chain, heat = thermostat(state.velocities, state.chain, half, system, target.kT, rng)
-    v = v + half * state.forces / system.masses
-    positions = state.positions + h * v
-    energy, force, stress = forces(positions, state.cell)
-    v = v + half * force / system.masses
-    v, chain, more_heat = thermostat(v, chain, half, system, target.kT, rng)
-    return replace(
-        state,
-        positions=positions,
-        velocities=v,
-        energy=energy,
-        forces=force,
-        stress=stress,
-        chain=chain,
-        reservoir=state.reservoir + heat + more_heat,
-        step=state.step + 1,
-    )
+
+    def __init__(
+        self,
+        state: State,
+        system: System,
+        thermostat: ThermostatFunction,
+        forces: EvaluateForces,
+        rng: np.random.Generator,
+    ) -> None:
+        self.state, self.system = state, system
+        self._thermostat, self._forces, self._rng = thermostat, forces, rng
+        self._half = 0.5 * system.timestep
+        self._half_over_mass = self._half / system.masses
+
+    def fixed_cell_step(self, target: Target, stress: bool) -> None:
+        """Advance by one step at a fixed cell: nve, or nvt with any thermostat.
+
+        Parameters
+        ----------
+        target : Target
+            Of this step.
+        stress : bool
+            Whether to compute the stress of the state that is reached.
+        """
+        state = self.state
+        self._couple(target.kT)
+        state.velocities = state.velocities + self._half_over_mass * state.forces
+        state.positions = state.positions + self.system.timestep * state.velocities
+        self._evaluate(stress)
+        state.velocities = state.velocities + self._half_over_mass * state.forces
+        self._couple(target.kT)
+        state.step += 1
+
+    def moving_cell_step(self, target: Target, stress: bool = True) -> None:
+        """Advance by one step at constant pressure; see :meth:`fixed_cell_step`."""
+        state = self.state
+        self._couple(target.kT)
+        self._couple_cell(target.kT)
+        self._kick_cell(target.pressure)
+        slow, push, grow, move = self._propagators()
+        self._kick_in_moving_cell(slow, push)
+        before = volume(state.cell)
+        state.positions = state.positions.dot(grow) + state.velocities.dot(move)
+        state.cell = state.cell.dot(grow)
+        state.reservoir += target.pressure * (volume(state.cell) - before)
+        self._evaluate(stress)
+        self._kick_in_moving_cell(slow, push)
+        self._kick_cell(target.pressure)
+        self._couple(target.kT)  # commutes with the bath of the cell
+        self._couple_cell(target.kT)
+        state.step += 1
+
+    def _evaluate(self, stress: bool) -> None:
+        state = self.state
+        state.energy, state.forces, state.stress = self._forces(state.positions, state.cell, stress)
+
+    def _couple(self, kT: float) -> None:
+        """Let the thermostat act for half a step."""
+        self.state.reservoir += self._thermostat(self.state, self._half, self.system, kT, self._rng)
+
+    def _couple_cell(self, kT: float) -> None:
+        """Solve friction and noise of the cell momentum exactly, for half a step."""
+        state, system = self.state, self.system
+        keep = math.exp(-system.cell_friction * self._half)
+        draw = self._rng.standard_normal((3, 3))
+        noise = draw + draw.T  # tr(noise^2) / 4 is then a sum of six unit normals squared
+        width = 0.5 * math.sqrt((1 - keep**2) * kT * system.cell_mass)
+        momentum = self._allowed(keep * state.cell_momentum + width * noise)
+        lost = _square(state.cell_momentum) - _square(momentum)
+        state.cell_momentum = momentum
+        state.reservoir += lost / (2 * system.cell_mass)
+
+    def _allowed(self, tensor: np.ndarray) -> np.ndarray:
+        """Return the part of a symmetric tensor that the cell can follow."""
+        return _trace(tensor) / 3 * _UNIT if self.system.isotropic else tensor
+
+    def _kick_cell(self, pressure: float) -> None:
+        """Let the surplus of pressure and the kinetic energy act on the cell for half a step."""
+        state, system = self.state, self.system
+        kinetic = (system.masses * state.velocities).T.dot(state.velocities)
+        v = volume(state.cell)
+        assert state.stress is not None  # constant pressure always computes it
+        inner = 0.5 * (kinetic - v * state.stress)
+        outer = _trace(kinetic) / system.n_dof - pressure * v
+        force = inner + inner.T + outer * _UNIT
+        state.cell_momentum = state.cell_momentum + self._half * self._allowed(force)
+
+    def _propagators(self) -> np.ndarray:
+        """Return four (3, 3) matrices that solve the motion in a cell that keeps its momentum.
+
+        With the rates r = momentum / mass of the cell: exp(-x) and exprel(-x), which turn
+        velocities and their changes by the forces into new velocities, for
+        x = (r + tr(r) / n_dof) h / 2; exp(y) and h exprel(y), which turn positions and velocities
+        into new positions, for y = r h.
+        """
+        h, momentum = self.system.timestep, self.state.cell_momentum
+        if self.system.isotropic:
+            rates, axes = np.diagonal(momentum) / self.system.cell_mass, _UNIT
+        else:
+            rates, axes = np.linalg.eigh(momentum / self.system.cell_mass)
+        x = (rates + np.add.reduce(rates) / self.system.n_dof) * self._half
+        y = rates * h
+        factors = np.array([np.exp(-x), exprel(-x), np.exp(y), h * exprel(y)])
+        return (axes * factors[:, None, :]) @ axes.T
+
+    def _kick_in_moving_cell(self, slow: np.ndarray, push: np.ndarray) -> None:
+        """Let the forces and the expanding cell act on the velocities for half a step."""
+        state = self.state
+        change = self._half_over_mass * state.forces
+        state.velocities = state.velocities.dot(slow) + change.dot(push)
 
 
-def moving_cell_step(
-    state: State,
-    system: System,
-    target: Target,
-    thermostat: ThermostatFunction,
-    forces: Forces,
-    rng: np.random.Generator,
-) -> State:
-    """Advance by one step at constant pressure; see :func:`fixed_cell_step`."""
-    h, half = system.timestep, 0.5 * system.timestep
-    state = _thermostats(state, system, target, thermostat, rng)
-    state = _kick_cell(state, system, target, half)
-    v = _kick(state, system, half)
-    positions, cell = _drift(state, v, system, h)
-    work = target.pressure * (volume(cell) - volume(state.cell))
-    energy, force, stress = forces(positions, cell)
-    state = replace(
-        state,
-        positions=positions,
-        velocities=v,
-        cell=cell,
-        energy=energy,
-        forces=force,
-        stress=stress,
-        reservoir=state.reservoir + work,
-    )
-    state = replace(state, velocities=_kick(state, system, half))
-    state = _kick_cell(state, system, target, half)
-    state = _thermostats(state, system, target, thermostat, rng)
-    return replace(state, step=state.step + 1)
+_UNIT = np.eye(3)
 
 
-def _thermostats(
-    state: State,
-    system: System,
-    target: Target,
-    thermostat: ThermostatFunction,
-    rng: np.random.Generator,
-) -> State:
-    half = 0.5 * system.timestep
-    v, chain, heat = thermostat(state.velocities, state.chain, half, system, target.kT, rng)
-    momentum, cell_heat = _cell_bath(state.cell_momentum, half, system, target.kT, rng)
-    return replace(
-        state,
-        velocities=v,
-        chain=chain,
-        cell_momentum=momentum,
-        reservoir=state.reservoir + heat + cell_heat,
-    )
+def _trace(tensor: np.ndarray) -> float:
+    return float(tensor[0, 0] + tensor[1, 1] + tensor[2, 2])
 
 
-def _cell_bath(
-    momentum: np.ndarray,
-    time: float,
-    system: System,
-    kT: float,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, float]:
-    """Solve friction and noise of the cell momentum exactly; return it and the heat handed over."""
-    keep = math.exp(-system.cell_friction * time)
-    draw = rng.standard_normal((3, 3))
-    noise = (draw + draw.T) / 2  # tr(noise^2) is then a sum of six unit normals squared
-    fresh = keep * momentum + math.sqrt((1 - keep**2) * kT * system.cell_mass) * noise
-    fresh = _allowed(fresh, system)
-    heat = (np.sum(momentum**2) - np.sum(fresh**2)) / (2 * system.cell_mass)
-    return fresh, float(heat)
-
-
-def _allowed(tensor: np.ndarray, system: System) -> np.ndarray:
-    """Return the part of a symmetric tensor that the cell can follow."""
-    return np.eye(3) * (np.trace(tensor) / 3) if system.isotropic else tensor
-
-
-def _kick_cell(state: State, system: System, target: Target, time: float) -> State:
-    surplus = pressure_tensor(state, system) - target.pressure * np.eye(3)
-    thermal = 2 * kinetic_energy(state.velocities, system.masses) / system.n_dof
-    force = volume(state.cell) * (surplus + surplus.T) / 2 + thermal * np.eye(3)
-    momentum = state.cell_momentum + time * _allowed(force, system)
-    return replace(state, cell_momentum=momentum)
-
-
-def _kick(state: State, system: System, time: float) -> np.ndarray:
-    """Return the velocities after the forces and the expanding cell acted on them."""
-    rates, axes = np.linalg.eigh(state.cell_momentum / system.cell_mass)
-    x = (rates + rates.sum() / system.n_dof) * time
-    push = time * (state.forces / system.masses) @ axes
-    return (state.velocities @ axes * np.exp(-x) + push * exprel(-x)) @ axes.T
-
-
-def _drift(
-    state: State, velocities: np.ndarray, system: System, time: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions and cell after moving with the velocities and the cell."""
-    rates, axes = np.linalg.eigh(state.cell_momentum / system.cell_mass)
-    x = rates * time
-    moved = state.positions @ axes * np.exp(x) + time * velocities @ axes * exprel(x)
-    return moved @ axes.T, (state.cell @ axes * np.exp(x)) @ axes.T
+def _square(tensor: np.ndarray) -> float:
+    flat = tensor.ravel()
+    return float(flat.dot(flat))

@@ -16,6 +16,8 @@ from vitrion.dynamics.start import VELOCITIES
 from vitrion.dynamics.trajectory import SUFFIX, Trajectory
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pymatgen.core import Structure
 
 TRAJECTORY_NAME = "md" + SUFFIX
@@ -32,6 +34,8 @@ class MDResult:
     settings : MDSettings
     potential : dict
         What identified the potential.
+    evaluated_by : sequence of (int, str)
+        What evaluated it, and from which step on.
     complete : bool
         Whether all steps were made.
     n_steps, n_frames : int
@@ -60,6 +64,7 @@ class MDResult:
     checkpoint: Path
     settings: MDSettings
     potential: dict[str, Any]
+    evaluated_by: Sequence[tuple[int, str]]
     complete: bool
     n_steps: int
     n_frames: int
@@ -101,6 +106,7 @@ def load_result(directory: str | Path) -> MDResult:
         checkpoint=directory / FILE_NAME,
         settings=settings,
         potential=checkpoint.potential,
+        evaluated_by=checkpoint.evaluated_by,
         complete=checkpoint.complete,
         n_steps=state.step,
         n_frames=checkpoint.n_frames,

@@ -61,8 +61,8 @@ class MDSettings(BaseModel):
         10.0, description="Length of the run in ps; rounded to whole time steps."
     )
     save_interval_fs: float = Field(100.0, description="Time between saved frames in fs.")
-    checkpoint_interval_ps: float = Field(
-        1.0, description="Time between checkpoints in ps: the most that a kill can lose."
+    checkpoint_interval_steps: int = Field(
+        2000, description="Time steps between checkpoints: the most that a kill can lose."
     )
     thermostat_time_fs: float = Field(
         100.0, description="Coupling time of the thermostat in fs; langevin: 1 / friction."
@@ -138,11 +138,6 @@ class MDSettings(BaseModel):
         return round(self.save_interval_fs / self.timestep_fs)
 
     @property
-    def checkpoint_every(self) -> int:
-        """Steps between two checkpoints."""
-        return max(1, round(self.checkpoint_interval_ps * 1000 / self.timestep_fs))
-
-    @property
     def needs_stress(self) -> bool:
         """Whether the equations of motion contain the stress."""
         return self.ensemble == "npt"
@@ -163,6 +158,11 @@ class MDSettings(BaseModel):
     def resolved_barostat(self) -> Barostat | None:
         """The barostat in force."""
         return self.barostat or "isotropic" if self.ensemble == "npt" else None
+
+    @property
+    def has_ramp(self) -> bool:
+        """Whether a target changes from step to step."""
+        return isinstance(self.temperature_K, tuple) or isinstance(self.pressure_GPa, tuple)
 
     def temperature_at(self, step: int) -> float:
         """Return the target temperature in K that step number ``step`` (1 ... n_steps) runs at."""
@@ -257,7 +257,7 @@ def _check_numbers(s: MDSettings) -> None:
     _within("timestep_fs", s.timestep_fs, 0.01, 20.0, "fs")
     _within("duration_ps", s.duration_ps, s.timestep_fs / 1000, 1e7, "ps")
     _within("save_interval_fs", s.save_interval_fs, s.timestep_fs, 1e9, "fs")
-    _within("checkpoint_interval_ps", s.checkpoint_interval_ps, s.timestep_fs / 1000, 1e7, "ps")
+    _within("checkpoint_interval_steps", s.checkpoint_interval_steps, 1, 1e9, "steps")
     _within("thermostat_time_fs", s.thermostat_time_fs, s.timestep_fs, 1e8, "fs")
     _within("barostat_time_fs", s.barostat_time_fs, 10 * s.timestep_fs, 1e8, "fs")
     _within("bulk_modulus_GPa", s.bulk_modulus_GPa, 1e-3, 2000.0, "GPa")

@@ -12,12 +12,14 @@ import numpy as np
 from ase import units
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vitrion.dynamics.settings import MDSettings
 
 
-@dataclass(frozen=True)
+@dataclass
 class State:
-    """Everything that changes from step to step.
+    """Everything that changes from step to step; the integrator replaces its values.
 
     Attributes
     ----------
@@ -59,13 +61,27 @@ class Target:
     pressure: float
 
 
+def targets(settings: MDSettings) -> Callable[[int], Target]:
+    """Return the target of a step by its number (1 ... n_steps)."""
+
+    def at(step: int) -> Target:
+        kT = units.kB * settings.temperature_at(step)
+        return Target(kT, units.GPa * settings.pressure_at(step))
+
+    if settings.has_ramp:
+        return at
+    constant = at(1)
+    return lambda step: constant
+
+
 @dataclass(frozen=True)
 class System:
     """Everything that stays the same during a run.
 
     Attributes
     ----------
-    masses : (n, 1) array
+    masses : (n, 3) array
+        Of each atom, three times: numpy is twice as fast with arrays of one shape.
     n_dof : int
         Degrees of freedom: 3n - 3 with a fixed center of mass, else 3n.
     fix_center_of_mass : bool
@@ -115,7 +131,7 @@ class System:
         period = settings.barostat_time_fs * units.fs
         stiffness = 3 * settings.bulk_modulus_GPa * units.GPa * abs(np.linalg.det(cell))
         return cls(
-            masses=np.asarray(masses, dtype=float)[:, None],
+            masses=np.repeat(np.asarray(masses, dtype=float)[:, None], 3, axis=1),
             n_dof=n_dof,
             fix_center_of_mass=fixed,
             timestep=settings.timestep_fs * units.fs,
@@ -128,8 +144,11 @@ class System:
 
 
 def kinetic_energy(velocities: np.ndarray, masses: np.ndarray) -> float:
-    """Return the kinetic energy in eV of (n, 3) velocities and (n, 1) masses."""
-    return 0.5 * float(np.sum(masses * velocities * velocities))
+    """Return the kinetic energy in eV of (n, 3) velocities and (n, 3) masses.
+
+    The sum is numpy's: the bits of a BLAS product may depend on the number of threads.
+    """
+    return 0.5 * float(np.add.reduce((masses * velocities * velocities).ravel()))
 
 
 def temperature(state: State, system: System) -> float:
@@ -138,15 +157,16 @@ def temperature(state: State, system: System) -> float:
 
 
 def volume(cell: np.ndarray) -> float:
-    """Return the volume of a cell."""
-    return abs(float(np.linalg.det(cell)))
+    """Return the volume of a cell: the triple product of its rows, without numpy's overhead."""
+    (a, b, c), (d, e, f), (g, h, i) = cell.tolist()
+    return abs(a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g))
 
 
 def pressure_tensor(state: State, system: System) -> np.ndarray:
     """Return the (3, 3) internal pressure in eV/A3, kinetic and potential part."""
     if state.stress is None:
         return np.full((3, 3), np.nan)
-    kinetic = (system.masses * state.velocities).T @ state.velocities
+    kinetic = (system.masses * state.velocities).T.dot(state.velocities)
     return kinetic / volume(state.cell) - state.stress
 
 
@@ -162,8 +182,9 @@ def conserved_energy(state: State, system: System) -> float:
 
 
 def remove_drift(vectors: np.ndarray, masses: np.ndarray) -> np.ndarray:
-    """Return velocities (n, 3) without their center-of-mass part."""
-    return vectors - np.sum(masses * vectors, axis=0) / np.sum(masses)
+    """Return velocities (n, 3) without their center-of-mass part; masses are (n, 3) or (n, 1)."""
+    momentum = np.add.reduce(masses * vectors, axis=0)
+    return vectors - momentum / np.add.reduce(masses, axis=0)
 
 
 def thermal_velocities(
