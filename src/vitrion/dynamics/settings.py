@@ -62,7 +62,7 @@ class MDSettings(BaseModel):
     )
     save_interval_fs: float = Field(100.0, description="Time between saved frames in fs.")
     checkpoint_interval_steps: int = Field(
-        2000, description="Time steps between checkpoints: the most that a kill can lose."
+        2500, description="Time steps between checkpoints: the most that a kill can lose."
     )
     thermostat_time_fs: float = Field(
         100.0, description="Coupling time of the thermostat in fs; langevin: 1 / friction."
