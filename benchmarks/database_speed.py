@@ -175,9 +175,9 @@ def screen_flow(number: int) -> Any:
 
 
 def measure_submission(materials: int) -> None:
+    from fireworks import LaunchPad
     from jobflow.managers.fireworks import flow_to_workflow
 
-    from fireworks import LaunchPad
     from vitrion.launchpad.status import status
     from vitrion.launchpad.submission import Submission, submit
 
@@ -201,11 +201,11 @@ def measure_submission(materials: int) -> None:
 
 
 def measure_jobs(jobs: int = 50) -> None:
+    from fireworks import FWorker, LaunchPad
     from fireworks.core.rocket_launcher import rapidfire
     from jobflow import Flow, JobStore, job, run_locally
     from maggma.stores import MongoStore
 
-    from fireworks import FWorker, LaunchPad
     from vitrion.launchpad.submission import Submission, submit
 
     nothing = job(abs)

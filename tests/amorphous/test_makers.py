@@ -8,6 +8,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT as EMT_CALCULATOR
 from atomate2.forcefields.jobs import ForceFieldRelaxMaker
 from emmet.core.types.enums import TaskState
+from fireworks import Workflow
 from jobflow import Flow, Job, JobStore, job, run_locally
 from jobflow.managers.fireworks import flow_to_workflow
 from maggma.stores import MemoryStore
@@ -15,7 +16,6 @@ from monty.json import MontyDecoder, MontyEncoder, jsanitize
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from fireworks import Workflow
 from vitrion.amorphous.document import AmorphousDoc
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker, characterize_glass
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings

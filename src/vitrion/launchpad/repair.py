@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from fireworks import fw_config
 from fireworks.core.launchpad import LockedWorkflowError, WFLock
 
-from fireworks import fw_config
 from vitrion.launchpad.status import last_errors
 from vitrion.launchpad.submission import LABEL_KEY, MARK
 

@@ -8,18 +8,18 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fireworks import LaunchPad, fw_config
 from jobflow.managers.fireworks import flow_to_workflow
 from pymongo.errors import PyMongoError
 
-from fireworks import LaunchPad, fw_config
 from vitrion.errors import InputError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from fireworks import Workflow
     from jobflow import Flow, Job, JobStore
 
-    from fireworks import Workflow
     from vitrion.settings import Route
 
 MARK = "metadata.vitrion"
