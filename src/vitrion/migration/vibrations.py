@@ -1,0 +1,183 @@
+"""Harmonic vibrations of a stationary point, and the attempt frequency of a hop.
+
+G. H. Vineyard, J. Phys. Chem. Solids 3, 121 (1957): the rate of a hop is
+``nu exp(-E / kT)`` with ``nu`` the product of the 3N - 3 frequencies at the minimum over the product
+of the 3N - 4 real frequencies at the saddle point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from ase import units
+
+from vitrion.errors import SimulationError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from numpy.typing import NDArray
+
+ASSUMED_HZ = 1e13
+"""Attempt frequency that is stated where the harmonic one cannot be computed."""
+
+_HZ_PER_ROOT = np.sqrt(units._e / units._amu) * 1e10 / (2 * np.pi)
+"""Hz of a mode whose eigenvalue is 1 eV/(A2 u)."""
+
+_SOFTEST = 1e-3
+"""Smallest eigenvalue in eV/(A2 u) of a mode that is not a translation: 0.5 THz."""
+
+
+@dataclass(frozen=True)
+class StationaryPoint:
+    """A minimum or a saddle point with its harmonic vibrations.
+
+    Attributes
+    ----------
+    positions_A : (n, 3) array
+    energy_eV : float
+    max_force_eV_per_A : float
+    order : int
+        Number of unstable modes: 0 at a minimum, 1 at a saddle point of a hop.
+    log_frequencies : float
+        Sum of ``ln(frequency / Hz)`` over the stable modes.
+    """
+
+    positions_A: NDArray[np.float64]
+    energy_eV: float
+    max_force_eV_per_A: float
+    order: int
+    log_frequencies: float
+
+
+def force_constants(atoms: Atoms, displacement_A: float = 0.01) -> NDArray[np.float64]:
+    """Return the matrix of force constants by central differences of the forces.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        With a calculator; it is not changed.
+    displacement_A : float
+
+    Returns
+    -------
+    (3n, 3n) array
+        Symmetric, eV/A2, with the sum rule of translations enforced.
+    """
+    work = atoms.copy()
+    work.calc = atoms.calc
+    n = 3 * len(work)
+    start = work.positions.copy()
+    matrix = np.empty((n, n))
+    for k in range(n):
+        moved = start.ravel().copy()
+        moved[k] += displacement_A
+        work.positions = moved.reshape(-1, 3)
+        ahead = work.get_forces().ravel()
+        moved[k] -= 2 * displacement_A
+        work.positions = moved.reshape(-1, 3)
+        behind = work.get_forces().ravel()
+        matrix[k] = (behind - ahead) / (2 * displacement_A)
+    matrix = 0.5 * (matrix + matrix.T)
+    # Moving all atoms together costs nothing: the translations are projected out.
+    rigid = np.tile(np.eye(3), (len(work), 1)) / np.sqrt(len(work))
+    rest = np.eye(n) - rigid @ rigid.T
+    return rest @ matrix @ rest
+
+
+def stationary_point(
+    atoms: Atoms, order: Literal[0, 1], *, fmax_eV_per_A: float = 0.01, max_iterations: int = 8
+) -> StationaryPoint:
+    """Converge a geometry to a stationary point of given order and return its vibrations.
+
+    From a relaxed geometry or the climbing image of a band, Newton's method with the full matrix of
+    force constants converges in a few iterations.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        With a calculator; it is not changed.
+    order : 0 or 1
+        Of a minimum or of a saddle point.
+    fmax_eV_per_A : float
+        Largest force at the end.
+    max_iterations : int
+        Matrices of force constants computed at most.
+
+    Raises
+    ------
+    SimulationError
+        If the forces do not vanish, the number of unstable modes is not ``order``, or a mode is too
+        soft to be harmonic.
+    """
+    work = atoms.copy()
+    work.calc = atoms.calc
+    forces = work.get_forces()
+    for _ in range(max_iterations):
+        matrix = force_constants(work)
+        if np.abs(forces).max() <= fmax_eV_per_A:
+            break
+        for _ in range(4):
+            work.positions += _newton_step(matrix, forces, order)
+            before, forces = np.abs(forces).max(), work.get_forces()
+            if np.abs(forces).max() <= fmax_eV_per_A or np.abs(forces).max() > 0.7 * before:
+                break
+    found = np.abs(forces).max()
+    if found > fmax_eV_per_A:
+        raise SimulationError(
+            f"The stationary point did not converge: the largest force is {found:.3f} eV/A, above "
+            f"{fmax_eV_per_A:g} eV/A."
+        )
+    unstable, log_frequencies = _vibrations(matrix, work.get_masses())
+    if unstable != order:
+        raise SimulationError(
+            f"The stationary point has {unstable} unstable modes; a "
+            f"{'saddle point' if order else 'minimum'} has {order}."
+        )
+    return StationaryPoint(
+        work.positions.copy(),
+        float(work.get_potential_energy()),
+        float(found),
+        unstable,
+        log_frequencies,
+    )
+
+
+def attempt_frequency(minimum: StationaryPoint, saddle: StationaryPoint) -> float:
+    """Return Vineyard's attempt frequency in Hz of a hop from a minimum over a saddle point."""
+    return float(np.exp(minimum.log_frequencies - saddle.log_frequencies))
+
+
+def _newton_step(
+    matrix: NDArray[np.float64],
+    forces: NDArray[np.float64],
+    order: int,
+    longest_A: float = 0.1,
+) -> NDArray[np.float64]:
+    """Return displacements (n, 3) uphill along the ``order`` softest modes, downhill along others."""
+    values, modes = np.linalg.eigh(matrix)
+    along = modes.T @ forces.ravel()
+    translations = np.argsort(np.abs(values))[:3]
+    along[translations] = 0.0
+    stiffness = np.maximum(np.abs(values), 0.05)
+    signs = np.ones(len(values))
+    signs[:order] = -1.0
+    step = (modes @ (signs * along / stiffness)).reshape(-1, 3)
+    length = float(np.linalg.norm(step, axis=1).max())
+    return step * min(1.0, longest_A / max(length, 1e-12))
+
+
+def _vibrations(matrix: NDArray[np.float64], masses_u: NDArray[np.float64]) -> tuple[int, float]:
+    """Return the number of unstable modes and the sum of ln(frequency / Hz) of the stable ones."""
+    scale = 1.0 / np.sqrt(np.repeat(masses_u, 3))
+    values = np.linalg.eigvalsh(matrix * scale[:, None] * scale[None, :])
+    translations = np.argsort(np.abs(values))[:3]
+    values = np.delete(values, translations)
+    stable = values[values > 0]
+    soft = np.abs(values).min() if len(values) else np.inf
+    if soft < _SOFTEST:
+        raise SimulationError(
+            f"A mode of {np.sqrt(soft) * _HZ_PER_ROOT * 1e-12:.2f} THz is too soft to be harmonic."
+        )
+    return int((values < 0).sum()), float(np.log(np.sqrt(stable) * _HZ_PER_ROOT).sum())
