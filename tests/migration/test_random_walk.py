@@ -25,7 +25,7 @@ def test_simple_cubic_walk_is_sixth_of_rate_times_length_squared():
 
 
 def test_alternating_barriers_in_a_row_are_resistors_in_series():
-    # Fast and slow jumps in turn: D = a^2 / (2 (1/w1 + 1/w2)) for two equal sites a cell of length a.
+    # Fast and slow jumps in turn, two equal sites a cell: D = a^2 / (2 (1/w1 + 1/w2)).
     places = [[0.0, 0.5, 0.5], [0.4, 0.5, 0.5]]
     jumps = [Jump(0, 1, (0, 0, 0), 0.2, 1e12), Jump(1, 0, (1, 0, 0), 0.6, 1e12)]
     walk = random_walk(places, [0.0, 0.0], jumps, CUBE, 400.0)

@@ -1,8 +1,8 @@
 """Harmonic vibrations of a stationary point, and the attempt frequency of a hop.
 
 G. H. Vineyard, J. Phys. Chem. Solids 3, 121 (1957): the rate of a hop is
-``nu exp(-E / kT)`` with ``nu`` the product of the 3N - 3 frequencies at the minimum over the product
-of the 3N - 4 real frequencies at the saddle point.
+``nu exp(-E / kT)`` with ``nu`` the product of the 3N - 3 frequencies at the minimum over the
+product of the 3N - 4 real frequencies at the saddle point.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def _newton_step(
     order: int,
     longest_A: float = 0.1,
 ) -> NDArray[np.float64]:
-    """Return displacements (n, 3) uphill along the ``order`` softest modes, downhill along others."""
+    """Return displacements (n, 3): uphill along the ``order`` softest modes, else downhill."""
     values, modes = np.linalg.eigh(matrix)
     along = modes.T @ forces.ravel()
     translations = np.argsort(np.abs(values))[:3]
