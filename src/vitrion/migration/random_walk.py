@@ -7,7 +7,8 @@ directions) and ``d`` its vector. The diffusivity tensor is
     D = sum_jumps c (d + u_end - u_start) (d + u_end - u_start)^T,
 
 summed once over the jumps of a cell, where the vectors ``u``, one for each site, minimize the
-trace. With ``u = 0`` it is the uncorrelated walk; the minimum takes out the jumps that are undone. This is
+trace. With ``u = 0`` it is the uncorrelated walk; the minimum takes out the jumps that are undone.
+This is
 Kirchhoff's problem of a resistor network under unit fields, equivalent to the correlation term of
 A. R. Allnatt and A. B. Lidiard, Atomic Transport in Solids, Cambridge University Press (1993),
 chapter 5, and to the variational principle of D. R. Trinkle, Phys. Rev. Lett. 121, 235901 (2018).
