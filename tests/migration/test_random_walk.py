@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from vitrion.errors import InputError
-from vitrion.migration.random_walk import K_B_EV_K, Jump, random_walk
+from vitrion.migration.random_walk import Jump, random_walk
+from vitrion.transport.constants import KB_EV_PER_K
 
 CUBE = 4.0 * np.eye(3)
 ALONG = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 
 
 def rate(frequency: float, barrier: float, temperature: float) -> float:
-    return frequency * np.exp(-barrier / (K_B_EV_K * temperature))
+    return frequency * np.exp(-barrier / (KB_EV_PER_K * temperature))
 
 
 def test_simple_cubic_walk_is_sixth_of_rate_times_length_squared():
@@ -51,7 +52,7 @@ def test_deep_site_traps_the_carrier():
     places = [[0.0, 0.5, 0.5], [0.5, 0.5, 0.5]]
     jumps = [Jump(0, 1, (0, 0, 0), 0.3, 1e13), Jump(1, 0, (1, 0, 0), 0.3, 1e13)]
     walk = random_walk(places, [0.0, -0.2], jumps, CUBE, 500.0)
-    boltzmann = np.exp(np.array([0.0, 0.2]) / (K_B_EV_K * 500.0))
+    boltzmann = np.exp(np.array([0.0, 0.2]) / (KB_EV_PER_K * 500.0))
     assert walk.occupation == pytest.approx(boltzmann / boltzmann.sum())
     # Both fluxes are equal, 1e13 exp(-0.3/kT) / Z, and lie in series: D = flux a^2 / 2.
     flux = rate(1e13, 0.3, 500.0) / boltzmann.sum()
@@ -77,7 +78,7 @@ def test_weights_enter_as_vibrational_entropy():
     places = [[0.0, 0.5, 0.5], [0.5, 0.5, 0.5]]
     jumps = [Jump(0, 1, (0, 0, 0), 0.3, 1e13), Jump(1, 0, (1, 0, 0), 0.3, 1e13)]
     weighted = random_walk(places, [0.0, 0.0], jumps, CUBE, 500.0, site_weights=[1.0, 3.0])
-    shifted = random_walk(places, [0.0, -K_B_EV_K * 500.0 * np.log(3.0)], jumps, CUBE, 500.0)
+    shifted = random_walk(places, [0.0, -KB_EV_PER_K * 500.0 * np.log(3.0)], jumps, CUBE, 500.0)
     assert weighted.occupation == pytest.approx([0.25, 0.75])
     assert weighted.diffusivity_cm2_s == pytest.approx(shifted.diffusivity_cm2_s)
 
@@ -99,7 +100,7 @@ def test_simulated_walkers_agree_with_the_exact_tensor():
     places, energies, jumps = random_network(rng)
     matrix = np.array([[4.0, 0, 0], [1.0, 3.5, 0], [0.5, -0.7, 4.5]])
     walk = random_walk(places, energies, jumps, matrix, 600.0)
-    beta = 1 / (K_B_EV_K * 600.0)
+    beta = 1 / (KB_EV_PER_K * 600.0)
     table: list[list[tuple[int, np.ndarray, float]]] = [[] for _ in energies]
     for jump in jumps:
         vector = (places[jump.end] + np.array(jump.image) - places[jump.start]) @ matrix

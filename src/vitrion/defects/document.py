@@ -47,6 +47,20 @@ class HopRecord(BaseModel):
     merged: bool = Field(
         False, description="Whether both ends relaxed into one state: nothing lies between them."
     )
+    copies: list[tuple[int, int, tuple[int, int, int]]] = Field(
+        default_factory=list,
+        description="Start, end and cell of the end of each hop of the cell that is the same by "
+        "symmetry, this one included; either direction.",
+    )
+    attempt_frequency_Hz: float | None = Field(
+        None, description="Harmonic attempt frequency from the start in Hz (Vineyard 1957)."
+    )
+    backward_attempt_frequency_Hz: float | None = Field(
+        None, description="The same from the end in Hz."
+    )
+    attempt_frequency_failure: str | None = Field(
+        None, description="Why there is no harmonic attempt frequency, if it was asked for."
+    )
 
     @property
     def counts(self) -> bool:
@@ -73,6 +87,9 @@ class BarrierNetwork(BaseModel):
     mechanism: Mechanism = Field(description="What moves: vacancies or interstitial ions.")
     site_energies_eV: list[float] = Field(
         description="Energy of the carrier on each site in eV: E(defect) - E(host)."
+    )
+    site_places: list[tuple[float, float, float]] = Field(
+        default_factory=list, description="Fractional coordinates of the sites in the unit cell."
     )
     hops: list[HopRecord] = Field(description="One for each that symmetry makes distinct.")
     barriers: EnergyDistribution | None = Field(

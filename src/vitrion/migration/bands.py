@@ -30,10 +30,13 @@ class Band:
     energies_eV : tuple of float
         Of all images, both ends among them.
     converged : bool
+    saddle : Structure or None
+        The highest image; None if the relaxer does not return it.
     """
 
     energies_eV: tuple[float, ...]
     converged: bool
+    saddle: Structure | None = None
 
 
 class BandRelaxer(Protocol):

@@ -13,6 +13,7 @@ from vitrion.defects.energies import defect_energies
 from vitrion.defects.energy_distributions import summarize
 from vitrion.defects.operations import Edit
 from vitrion.errors import InputError
+from vitrion.migration.attempt_frequencies import hop_frequencies
 from vitrion.migration.bands import Band, interpolate
 from vitrion.migration.hops import MAX_LENGTH_A, Hop, direct_hops, distinct_hops
 from vitrion.migration.network import Bond, easiest_loop, percolation
@@ -22,6 +23,7 @@ from vitrion.runtime.cache import Ledger, fingerprint
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ase.calculators.calculator import Calculator
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
@@ -103,6 +105,7 @@ def barrier_network(
     ledger: Ledger | None = None,
     context: str = "",
     band_context: str = "",
+    vibrate: Calculator | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> BarrierNetwork:
     """Compute the barrier of every distinct hop, and how the network conducts.
@@ -132,6 +135,8 @@ def barrier_network(
         As in :func:`vitrion.defects.energies.defect_energies`; each band is kept when it is done.
     band_context : str
         Name of all that ``relax_band`` does otherwise than others would.
+    vibrate : Calculator, optional
+        Computes the harmonic attempt frequencies of each hop; None leaves them out.
     on_progress : callable, optional
         Called with the number of bands done and the number of all.
 
@@ -153,8 +158,10 @@ def barrier_network(
         if on_progress:
             on_progress(done, len(groups))
         hop = hops[group[0]]
-        band = _band(host, carriers, hop, relax, relax_band, settings, n_between, ledger, names)
-        record = _record(carriers, hop, band, host.energy_eV, len(group))
+        band = _band(
+            host, carriers, hop, relax, relax_band, settings, n_between, ledger, names, vibrate
+        )
+        record = _record(hop, band, host.energy_eV, [hops[k] for k in group])
         records.append(record)
         for k in group if record.converged else ():
             other = hops[k]
@@ -174,12 +181,14 @@ def _band(
     n_between: int,
     ledger: Ledger,
     names: tuple[str, str],
+    vibrate: Calculator | None,
 ) -> dict:
     start = host.to_supercell(carriers.places[hop.start])
     end = host.to_supercell(carriers.places[hop.end] + np.array(hop.image))
     ends = [_edit(host, carriers.mechanism, place) for place in (start, end)]
     places = [[list(e.remove), list(e.add)] for e in ends]
     how = [host.mobile, n_between, settings.rattle_A, settings.seed]
+    how += [] if vibrate is None else ["attempt frequencies"]
     key = fingerprint(["band", *names, *describe(host.structure), *how, places])
     if key not in ledger:
         defects = defect_energies(host, ends, relax, settings, ledger=ledger, context=names[0])
@@ -197,6 +206,8 @@ def _band(
             "converged": band.converged and all(defect.record.converged for defect in defects),
             "merged": merged,
         }
+        if vibrate is not None and result["converged"] and not merged:
+            result |= hop_frequencies(images[0], images[-1], band.saddle, vibrate)
         ledger.write({key: result})
     return ledger[key]
 
@@ -228,9 +239,7 @@ def _same_order(host: Host, empty_first: int, empty_last: int, last: Structure) 
     return last.__class__.from_sites([last[n] for n in order])
 
 
-def _record(
-    carriers: Carriers, hop: Hop, band: dict, host_energy_eV: float, multiplicity: int
-) -> HopRecord:
+def _record(hop: Hop, band: dict, host_energy_eV: float, copies: Sequence[Hop]) -> HopRecord:
     energies = np.array(band["energies_eV"])
     saddle = float(energies.max())
     return HopRecord(
@@ -238,13 +247,17 @@ def _record(
         end=hop.end,
         image=hop.image,
         length_A=hop.length_A,
-        multiplicity=multiplicity,
+        multiplicity=len(copies),
+        copies=[(copy.start, copy.end, copy.image) for copy in copies],
         saddle_energy_eV=saddle - host_energy_eV,
         forward_barrier_eV=saddle - float(energies[0]),
         backward_barrier_eV=saddle - float(energies[-1]),
         profile_eV=(energies - energies[0]).tolist(),
         converged=band["converged"],
         merged=band["merged"],
+        attempt_frequency_Hz=band.get("forward_Hz"),
+        backward_attempt_frequency_Hz=band.get("backward_Hz"),
+        attempt_frequency_failure=band.get("failure"),
     )
 
 
@@ -263,6 +276,7 @@ def _network(
     return BarrierNetwork(
         mechanism=carriers.mechanism,
         site_energies_eV=site_energies,
+        site_places=[(float(x), float(y), float(z)) for x, y, z in carriers.places],
         hops=records,
         barriers=summarize(barriers, weights, temperatures_K),
         n_unconverged=sum(not r.converged for r in records),

@@ -8,10 +8,10 @@ directions) and ``d`` its vector. The diffusivity tensor is
 
 summed once over the jumps of a cell, where the vectors ``u``, one for each site, minimize the
 trace. With ``u = 0`` it is the uncorrelated walk; the minimum takes out the jumps that are undone.
-This is
-Kirchhoff's problem of a resistor network under unit fields, equivalent to the correlation term of
-A. R. Allnatt and A. B. Lidiard, Atomic Transport in Solids, Cambridge University Press (1993),
-chapter 5, and to the variational principle of D. R. Trinkle, Phys. Rev. Lett. 121, 235901 (2018).
+This is Kirchhoff's problem of a resistor network under unit fields, equivalent to the correlation
+term of A. R. Allnatt and A. B. Lidiard, Atomic Transport in Solids, Cambridge University Press
+(1993), chapter 5, and to the variational principle of D. R. Trinkle, Phys. Rev. Lett. 121, 235901
+(2018).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from vitrion.errors import InputError
+from vitrion.transport.constants import KB_EV_PER_K
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from vitrion.migration.network import Image
 
-K_B_EV_K = 8.617333262e-5
 CM2_PER_A2 = 1e-16
 
 
@@ -126,7 +126,7 @@ def random_walk(
     energies = np.asarray(site_energies_eV, dtype=float)
     _check(energies, jumps, temperature_K)
     weights = np.ones(len(energies)) if site_weights is None else np.asarray(site_weights, float)
-    beta = 1.0 / (K_B_EV_K * temperature_K)
+    beta = 1.0 / (KB_EV_PER_K * temperature_K)
     boltzmann = weights * np.exp(-beta * (energies - energies.min()))
     occupation = boltzmann / boltzmann.sum()
     places, matrix = np.asarray(places, dtype=float), np.asarray(matrix, dtype=float)
