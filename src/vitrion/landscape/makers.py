@@ -74,7 +74,8 @@ class ForceFieldBands:
             found = self._maker.run_ase([image.copy() for image in images])
         energies = tuple(float(energy) for energy in found.energies or ())
         state = str(getattr(found.state, "value", found.state))
-        return Band(energies, converged=state == "successful")
+        saddle = found.images[int(np.argmax(energies))] if found.images and energies else None
+        return Band(energies, converged=state == "successful", saddle=saddle)
 
 
 @dataclass

@@ -139,7 +139,7 @@ def study_defects(
         force_bound_eV_per_A=settings.force_bound_eV_per_A,
         symprec_A=settings.symprec_A,
     )
-    work = _Work(host, relax, settings, ledger, context, on_progress)
+    work = _Work(host, relax, calculator, settings, ledger, context, on_progress)
     sites = _sites(host, settings, dict(given_sites or {}))
     edits = single_edits(host, sites, settings)
     defects = work.compute(edits)
@@ -171,6 +171,7 @@ class _Work:
 
     host: Host
     relax: Relaxer
+    calculator: Calculator
     settings: DefectSettings
     ledger: Ledger
     context: str
@@ -244,6 +245,7 @@ class _Work:
                 ledger=self.ledger,
                 context=self.context,
                 band_context=asked.model_dump_json(include={"fmax_eV_per_A", "max_steps", "climb"}),
+                vibrate=self.calculator if asked.attempt_frequencies else None,
                 on_progress=self.on_progress,
             )
             found.append(network)

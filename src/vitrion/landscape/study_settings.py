@@ -27,6 +27,11 @@ class BarrierSettings(BaseModel):
     )
     max_steps: int = Field(200, ge=1, description="Steps after which a band is given up.")
     climb: bool = Field(True, description="Whether the highest image climbs to the saddle point.")
+    attempt_frequencies: bool = Field(
+        False,
+        description="Whether the harmonic attempt frequency of each hop is computed (Vineyard "
+        "1957): six force calls for each atom of the host, at both ends and at the saddle point.",
+    )
 
 
 class DefectSettings(BaseModel):
