@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
     from vitrion.migration.network import Image
 
 CM2_PER_A2 = 1e-16

@@ -1,0 +1,235 @@
+"""Conductivity of a crystal from its defects: how many there are and how fast each one moves.
+
+``sigma = sum_d c_d q^2 D_d / kT`` over vacancies and interstitial ions. Their concentrations follow
+from the energies of Frenkel pairs and charge neutrality, their diffusivities from the exact random
+walk on the network of hops (:mod:`vitrion.migration.random_walk`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from vitrion.defects.statistics import interstitial_fraction
+from vitrion.errors import InputError
+from vitrion.landscape.site_energies import site_energies
+from vitrion.migration.network_walk import network_walk
+from vitrion.transport.constants import KB_EV_PER_K, NERNST_EINSTEIN, ROOM_K
+from vitrion.uncertainty import Estimate, LinearEstimate
+
+if TYPE_CHECKING:
+    from vitrion.defects.document import BarrierNetwork, DefectDoc, Mechanism
+    from vitrion.landscape.site_energies import SiteEnergies
+
+
+class DefectConductivitySettings(BaseModel):
+    """Choices of the conductivity from defects."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    temperatures_K: tuple[float, ...] = Field(
+        (300.0, 400.0, 500.0, 600.0, 800.0), description="Temperatures in K."
+    )
+    defect_fraction: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Vacancies that dopants bring along, as a fraction of the mobile ions; 0 for "
+        "the intrinsic crystal.",
+    )
+    formation_error_eV: float = Field(
+        0.15, ge=0.0, description="Standard error of the potential's Frenkel energies in eV."
+    )
+    barrier_error_eV: float = Field(
+        0.05, ge=0.0, description="Standard error of the potential's barriers in eV."
+    )
+
+
+class DefectConductivityPoint(BaseModel):
+    """Defects, their motion, and the conductivity at one temperature."""
+
+    temperature_K: float = Field(description="Temperature in K.")
+    conductivity: Estimate = Field(
+        description="Conductivity in mS/cm; the interval is that of the potential's energies."
+    )
+    vacancy_fraction: float = Field(description="Vacancies as a fraction of the mobile ions.")
+    interstitial_fraction: float = Field(
+        description="Interstitial ions as a fraction of the mobile ions."
+    )
+    vacancy_diffusivity_cm2_s: float | None = Field(
+        None, description="Diffusivity of one vacancy in cm2/s, averaged over orientations."
+    )
+    interstitial_diffusivity_cm2_s: float | None = Field(
+        None, description="Diffusivity of one interstitial ion in cm2/s, likewise."
+    )
+    mechanism: Literal["vacancy", "interstitial"] = Field(
+        description="Defect that carries the larger part of the current."
+    )
+
+
+class DefectConductivity(BaseModel):
+    """Conductivity of a crystal from the energies and barriers of its defects."""
+
+    defect_fraction: float = Field(
+        description="Vacancies that dopants bring along, as a fraction of the mobile ions."
+    )
+    points: list[DefectConductivityPoint] = Field(description="By temperature, rising.")
+    conductivity_300K: Estimate = Field(description="Conductivity at 300 K in mS/cm.")
+    activation_energy: LinearEstimate = Field(
+        description="-d ln(sigma T) / d(1/kT) at 300 K in eV, with the potential's error."
+    )
+    frenkel_energy_eV: float = Field(
+        description="Lowest energy of a separated Frenkel pair in eV: lowest empty less highest "
+        "occupied site energy."
+    )
+    formation_error_eV: float = Field(description="Standard error of Frenkel energies in eV.")
+    barrier_error_eV: float = Field(description="Standard error of barriers in eV.")
+    mechanisms: list[str] = Field(description="Mechanisms whose barriers were computed.")
+    n_assumed_frequencies: int = Field(
+        description="Distinct hops whose attempt frequency is the stated 1e13 Hz."
+    )
+    n_unconverged_hops: int = Field(
+        description="Distinct hops that did not relax and count as closed."
+    )
+
+
+def conductivity_from_defects(
+    document: DefectDoc,
+    charge: float,
+    settings: DefectConductivitySettings | None = None,
+) -> DefectConductivity:
+    """Compute the conductivity of a crystal from a study of its defects.
+
+    Concentrations: ``c_v c_i = K(T)`` of the Frenkel pair, with the site energies of pairs far
+    apart, and ``c_v - c_i`` equal to the stated fraction. Defects are taken as dilute and do not
+    interact.
+
+    Parameters
+    ----------
+    document : DefectDoc
+        Of a crystal, with pairs far apart and at least one barrier network.
+    charge : float
+        Charge of the mobile ion in e.
+    settings : DefectConductivitySettings, optional
+
+    Raises
+    ------
+    InputError
+        If the document lacks pairs or barriers, or no network of hops leads through the crystal.
+    """
+    settings = settings or DefectConductivitySettings()
+    networks = {network.mechanism: network for network in document.networks}
+    if not networks or document.unit_cell is None:
+        raise InputError(
+            f"The conductivity of {document.formula_pretty} from its defects needs the barriers of "
+            "a crystal: compute defects with barriers."
+        )
+    if not any(network.percolation for network in networks.values()):
+        raise InputError(
+            f"No path of hops leads through {document.formula_pretty}: allow longer hops or more "
+            "sites, or check the hops that did not relax."
+        )
+    energies = site_energies(document)
+    temperatures = sorted({*settings.temperatures_K})
+    points = [_point(document, networks, energies, charge, settings, t) for t in temperatures]
+    reference = _point(document, networks, energies, charge, settings, ROOM_K)
+    return DefectConductivity(
+        defect_fraction=settings.defect_fraction,
+        points=points,
+        conductivity_300K=reference.conductivity,
+        activation_energy=LinearEstimate(
+            value=_slope(document, networks, energies, charge, settings),
+            error=_energy_error(settings, reference),
+        ),
+        frenkel_energy_eV=min(energies.empty.values()) - max(energies.occupied.values()),
+        formation_error_eV=settings.formation_error_eV,
+        barrier_error_eV=settings.barrier_error_eV,
+        mechanisms=sorted(networks),
+        n_assumed_frequencies=sum(
+            hop.counts and hop.attempt_frequency_Hz is None
+            for network in networks.values()
+            for hop in network.hops
+        ),
+        n_unconverged_hops=sum(network.n_unconverged for network in networks.values()),
+    )
+
+
+def _point(
+    document: DefectDoc,
+    networks: dict[Mechanism, BarrierNetwork],
+    energies: SiteEnergies,
+    charge: float,
+    settings: DefectConductivitySettings,
+    temperature_K: float,
+) -> DefectConductivityPoint:
+    assert document.unit_cell is not None
+    cell = document.unit_cell
+    pairs = interstitial_fraction(
+        list(energies.occupied.values()),
+        list(energies.empty.values()),
+        temperature_K,
+        list(energies.occupied_weights.values()),
+        list(energies.empty_weights.values()),
+    )
+    excess = settings.defect_fraction
+    vacancies = 0.5 * excess + math.hypot(0.5 * excess, pairs)
+    fractions = {"vacancy": vacancies, "interstitial": pairs**2 / vacancies}
+    diffusivities = {
+        name: network_walk(network, cell.lattice.matrix, temperature_K).isotropic_cm2_s
+        for name, network in networks.items()
+    }
+    density = cell.composition[document.mobile_species] / cell.volume
+    parts = {
+        name: fractions[name] * density * charge**2 * found * NERNST_EINSTEIN / temperature_K
+        for name, found in diffusivities.items()
+    }
+    mechanism: Literal["vacancy", "interstitial"] = (
+        "vacancy" if parts.get("vacancy", 0.0) >= parts.get("interstitial", 0.0) else "interstitial"
+    )
+    point = DefectConductivityPoint(
+        temperature_K=temperature_K,
+        conductivity=Estimate(
+            value=sum(parts.values()), relative_error=0.0, degrees_of_freedom=math.inf
+        ),
+        vacancy_fraction=fractions["vacancy"],
+        interstitial_fraction=fractions["interstitial"],
+        vacancy_diffusivity_cm2_s=diffusivities.get("vacancy"),
+        interstitial_diffusivity_cm2_s=diffusivities.get("interstitial"),
+        mechanism=mechanism,
+    )
+    error = _energy_error(settings, point) / (KB_EV_PER_K * temperature_K)
+    point.conductivity = point.conductivity.model_copy(update={"relative_error": error})
+    return point
+
+
+def _energy_error(settings: DefectConductivitySettings, point: DefectConductivityPoint) -> float:
+    """Return the standard error of the activation energy in eV.
+
+    The concentration goes as exp(-E_F / 2kT) if pairs are intrinsic; not at all, or as
+    exp(-E_F / kT), if dopants fix the vacancies.
+    """
+    vacancies, interstitials = point.vacancy_fraction, point.interstitial_fraction
+    share = interstitials / (vacancies + interstitials)
+    weight = share if point.mechanism == "vacancy" else 1.0 - share
+    return math.hypot(weight * settings.formation_error_eV, settings.barrier_error_eV)
+
+
+def _slope(
+    document: DefectDoc,
+    networks: dict[Mechanism, BarrierNetwork],
+    energies: SiteEnergies,
+    charge: float,
+    settings: DefectConductivitySettings,
+    step_K: float = 1.0,
+) -> float:
+    """Return the activation energy in eV at the reference temperature."""
+    ends = (ROOM_K - step_K, ROOM_K + step_K)
+    values = [
+        _point(document, networks, energies, charge, settings, t).conductivity.value * t
+        for t in ends
+    ]
+    inverse = [1.0 / (KB_EV_PER_K * t) for t in ends]
+    return float(-np.diff(np.log(values))[0] / np.diff(inverse)[0])

@@ -1,0 +1,159 @@
+"""Conductivity from defects against the closed forms of simple crystals."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from pymatgen.core import Lattice, Structure
+
+from vitrion.conductivity.from_defects import (
+    DefectConductivitySettings,
+    conductivity_from_defects,
+)
+from vitrion.defects.document import (
+    BarrierNetwork,
+    CandidateSite,
+    DefectDoc,
+    DefectRecord,
+    HopRecord,
+    PercolationRecord,
+)
+from vitrion.errors import InputError
+from vitrion.transport.constants import KB_EV_PER_K
+
+A, PAIR, BARRIER, FREQUENCY = 4.0, 0.8, 0.35, 6e12
+CHARGE_C, BOLTZMANN_J = 1.602176634e-19, 1.380649e-23
+
+
+def network(mechanism: str, barrier: float = BARRIER, **changes) -> BarrierNetwork:
+    cells = [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
+    hop = HopRecord(
+        start=0,
+        end=0,
+        image=(1, 0, 0),
+        length_A=A,
+        multiplicity=3,
+        copies=[(0, 0, cell) for cell in cells],
+        saddle_energy_eV=barrier,
+        forward_barrier_eV=barrier,
+        backward_barrier_eV=barrier,
+        profile_eV=[0.0, barrier, 0.0],
+        converged=True,
+        attempt_frequency_Hz=FREQUENCY,
+        backward_attempt_frequency_Hz=FREQUENCY,
+    )
+    path = PercolationRecord(dimension=3, threshold_eV=barrier, barrier_eV=barrier, percentile=100)
+    fields = {"hops": [hop], "percolation": [path], **changes}
+    return BarrierNetwork(
+        mechanism=mechanism, site_energies_eV=[0.0], site_places=[(0.0, 0.0, 0.0)], **fields
+    )
+
+
+def defects(*networks: BarrierNetwork) -> DefectDoc:
+    """Return the defects of one Li and one void a cubic cell, with one Frenkel energy."""
+    cell = Structure(Lattice.cubic(A), ["Li", "F"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    pair = DefectRecord(
+        kind="frenkel",
+        label="pair",
+        site=0,
+        vacancy=0,
+        separation="far",
+        energy_eV=PAIR,
+        converged=True,
+        max_force_eV_per_A=0.01,
+        n_steps=1,
+    )
+    void = CandidateSite(frac_coords=(0.5, 0.0, 0.0), radius_A=1.6, source="voronoi")
+    return DefectDoc.from_structure(
+        cell,
+        phase="crystalline",
+        mobile_species="Li",
+        unit_cell=cell,
+        host_energy_eV=0.0,
+        host_max_force_eV_per_A=0.01,
+        sites=[void],
+        records=[pair],
+        networks=list(networks),
+    )
+
+
+def nernst_einstein(fraction: float, barrier: float, temperature: float) -> float:
+    """Return mS/cm of simple cubic carriers, in SI throughout."""
+    rate = FREQUENCY * math.exp(-barrier / (KB_EV_PER_K * temperature))
+    diffusivity = rate * (A * 1e-10) ** 2
+    density = fraction / (A * 1e-10) ** 3
+    return 10.0 * density * CHARGE_C**2 * diffusivity / (BOLTZMANN_J * temperature)
+
+
+def test_intrinsic_conductivity_has_half_the_pair_energy_and_the_barrier():
+    found = conductivity_from_defects(defects(network("vacancy")), 1.0)
+    at_500 = next(p for p in found.points if p.temperature_K == 500.0)
+    fraction = math.exp(-PAIR / (2 * KB_EV_PER_K * 500.0))
+    assert at_500.vacancy_fraction == pytest.approx(fraction, rel=1e-3)
+    assert at_500.interstitial_fraction == pytest.approx(at_500.vacancy_fraction)
+    assert at_500.conductivity.value == pytest.approx(
+        nernst_einstein(fraction, BARRIER, 500.0), rel=1e-3
+    )
+    assert found.activation_energy.value == pytest.approx(PAIR / 2 + BARRIER, abs=1e-3)
+    assert found.frenkel_energy_eV == pytest.approx(PAIR)
+
+
+def test_vacancies_of_dopants_take_the_pair_energy_out():
+    settings = DefectConductivitySettings(defect_fraction=1e-3)
+    found = conductivity_from_defects(defects(network("vacancy")), 1.0, settings)
+    assert found.activation_energy.value == pytest.approx(BARRIER, abs=2e-3)
+    assert found.conductivity_300K.value == pytest.approx(
+        nernst_einstein(1e-3, BARRIER, 300.0), rel=1e-3
+    )
+    assert found.activation_energy.error == pytest.approx(settings.barrier_error_eV, rel=1e-3)
+
+
+def test_both_carriers_add_and_the_faster_one_is_named():
+    slow, fast = network("vacancy"), network("interstitial", barrier=0.2)
+    both = conductivity_from_defects(defects(slow, fast), 1.0)
+    single = [conductivity_from_defects(defects(one), 1.0) for one in (slow, fast)]
+    total = sum(found.conductivity_300K.value for found in single)
+    assert both.conductivity_300K.value == pytest.approx(total)
+    assert {point.mechanism for point in both.points} == {"interstitial"}
+    assert both.activation_energy.value == pytest.approx(PAIR / 2 + 0.2, abs=2e-3)
+
+
+def test_interval_is_that_of_the_potentials_energies():
+    settings = DefectConductivitySettings(formation_error_eV=0.1, barrier_error_eV=0.05)
+    found = conductivity_from_defects(defects(network("vacancy")), 1.0, settings)
+    sigma = math.hypot(0.05, 0.05)
+    assert found.activation_energy.error == pytest.approx(sigma, rel=1e-3)
+    low, high = found.conductivity_300K.interval_95
+    assert math.log(high / low) == pytest.approx(
+        2 * 1.959964 * sigma / (KB_EV_PER_K * 300.0), rel=1e-3
+    )
+
+
+def test_assumed_frequencies_and_open_hops_are_counted():
+    plain = network("vacancy")
+    hop = plain.hops[0].model_copy(update={"attempt_frequency_Hz": None})
+    found = conductivity_from_defects(
+        defects(plain.model_copy(update={"hops": [hop], "n_unconverged": 2})), 1.0
+    )
+    assert (found.n_assumed_frequencies, found.n_unconverged_hops) == (1, 2)
+    ratio = found.conductivity_300K.value / nernst_einstein(
+        math.exp(-PAIR / (2 * KB_EV_PER_K * 300.0)), BARRIER, 300.0
+    )
+    assert ratio == pytest.approx(1e13 / FREQUENCY, rel=1e-3)
+
+
+def test_crystal_without_barriers_or_without_a_path_is_refused():
+    with pytest.raises(InputError, match="needs the barriers"):
+        conductivity_from_defects(defects(), 1.0)
+    with pytest.raises(InputError, match="No path of hops leads through LiF"):
+        conductivity_from_defects(defects(network("vacancy", percolation=[])), 1.0)
+    with pytest.raises(ValidationError):
+        DefectConductivitySettings(defect_fraction=1.5)
+
+
+def test_charge_enters_squared():
+    one, two = (conductivity_from_defects(defects(network("vacancy")), q) for q in (1.0, 2.0))
+    assert np.isclose(two.conductivity_300K.value, 4 * one.conductivity_300K.value)
