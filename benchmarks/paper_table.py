@@ -22,9 +22,8 @@ warnings.simplefilter("ignore")
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vitrion.comparison.material import MaterialReport
     from vitrion.flows.request import RunRequest, RunResult
-    from vitrion.transport.result import TransportResult
-    from vitrion.uncertainty import Bound, Estimate
 
 FORMULA = "LiPO2F2"
 TARGET = Path(__file__).parents[1] / "docs" / "results" / "paper_figures.md"
@@ -68,95 +67,67 @@ def main() -> None:
 
 
 def page(request: RunRequest, result: RunResult) -> str:
-    """Write the figures down as a page of the documentation."""
-    from vitrion.cli.results import phase_reports, trust_lines
+    """Return the values as a page of the documentation."""
+    from vitrion.cli.results import caution_lines, phase_reports
     from vitrion.comparison.published import SOURCE, URL
     from vitrion.comparison.side_by_side import compare
 
-    crystal, glass = phase_reports(result)
-    rows = [row.cells() for row in compare(crystal, glass)]
+    comparison = compare(*phase_reports(result), failed_steps=result.report.errors)
     lines = [
         f"Made by `{command(request)}`; intervals are of 95 %.",
-        f"Published figures: {SOURCE} ({URL}).",
+        f"Published values: {SOURCE} ({URL}).",
         "",
-        *table(("figure", "crystal", "glass", "change", "paper"), rows),
+        comparison.table.markdown(),
         "",
         "## At the temperatures of the dynamics",
         "",
-        "Nothing is extrapolated here: D* is the self-diffusivity, sigma the conductivity.",
+        "Nothing is extrapolated here: D* is the self-diffusivity.",
         "",
+        *temperatures(*comparison.materials),
+        "## Is the landscape of the glass flatter?",
+        "",
+        comparison.claim_table.markdown(),
+        "",
+        "## How much to trust it",
+        "",
+        *(f"- {line}" for line in caution_lines(comparison)),
+        "",
+        *potential_errors(request),
     ]
-    assert crystal.conductivity is not None
-    assert glass.conductivity is not None
-    lines += temperatures(crystal.conductivity.results, glass.conductivity.results)
-    found = result.the("comparison")
-    claims = [
-        (
-            c.quantity,
-            c.claim,
-            f"{c.crystal:.3f}",
-            f"{c.glass:.3f}",
-            f"{c.error or 0:.3f}",
-            c.verdict,
-        )
-        for c in (found.claims if found is not None else [])
-    ]
-    header = ("figure", "claimed of the glass", "crystal", "glass", "error", "verdict at 95 %")
-    lines += ["## Is the landscape of the glass flatter?", "", *table(header, claims), ""]
-    lines += ["## How much to trust it", "", *(f"- {line}" for line in trust_lines(result)), ""]
-    lines += potential_errors(request)
     return "\n".join(lines)
 
 
-def temperatures(crystal: Sequence[TransportResult], glass: Sequence[TransportResult]) -> list[str]:
-    """Return the tables of both phases; the paper's line and the crystal stand beside the glass."""
+def temperatures(crystal: MaterialReport, glass: MaterialReport) -> list[str]:
+    """Return the tables of both phases; the paper's line and the ratio stand beside the glass."""
+    from vitrion.comparison.document import conductivity_ratios
     from vitrion.comparison.published import published_for
+    from vitrion.comparison.tables import MISSING, Cell, Column
+    from vitrion.comparison.temperatures import temperature_table
+    from vitrion.uncertainty import Bound
 
     paper = published_for(FORMULA)
     assert paper is not None
-    beside = [
-        (
-            *row,
-            f"{paper.glass_conductivity_mS_cm(at.temperature_K):.2g}",
-            ratio_text(of_crystal, at),
-        )
-        for row, of_crystal, at in zip(measured(glass), crystal, glass, strict=True)
-    ]
-    header = ("T (K)", "D* (cm2/s)", "sigma (mS/cm)", "hops")
+    assert glass.conductivity is not None
+    measured = conductivity_ratios(crystal.conductivity, glass.conductivity)
+    ratios = {at.temperature_K: at for at in measured if not at.extrapolated}
+    line, over = [], []
+    for result in glass.conductivity.results:
+        at = ratios.get(result.temperature_K)
+        bound = None if at is None or at.lower_bound is None else at.lower_bound
+        found = at and (at.ratio or (bound and Bound(limit=bound, side="lower")))
+        line.append(Cell(f"{paper.glass_conductivity_mS_cm(result.temperature_K):.2g}"))
+        over.append(Cell(found.text if found else MISSING))
+    shown = [temperature_table([m]).without("material", "replicas") for m in (crystal, glass)]
+    beside = shown[1].with_column(Column("the paper's line (mS/cm)", numeric=True), line)
     return [
-        *("### Crystal", "", *table(header, measured(crystal)), ""),
+        *("### Crystal", "", shown[0].markdown(), ""),
         *("### Glass", ""),
         f"The paper's line is drawn from its {paper.glass_conductivity_300K_mS_cm:g} mS/cm at "
         f"300 K and {paper.glass_activation_energy_eV:.2f} eV.",
         "",
-        *table((*header, "the paper's line (mS/cm)", "over crystal"), beside),
+        beside.with_column(Column("over crystal", numeric=True), over).markdown(),
         "",
     ]
-
-
-def measured(results: Sequence[TransportResult]) -> list[tuple[str, ...]]:
-    """Return a row for each temperature."""
-    return [
-        (
-            f"{at.temperature_K:g}",
-            text(at.self_diffusivity, at.diffusivity_bound_cm2_s),
-            text(at.conductivity, at.conductivity_bound_mS_cm),
-            str(at.hops.n_hops),
-        )
-        for at in results
-    ]
-
-
-def ratio_text(crystal: TransportResult, glass: TransportResult) -> str:
-    """Return the conductivity of the glass over that of the crystal, or its bound."""
-    from vitrion.uncertainty import Bound, ratio
-
-    def known(result: TransportResult) -> Estimate | Bound | None:
-        bound = result.conductivity_bound_mS_cm
-        return result.conductivity or (None if bound is None else Bound(limit=bound))
-
-    found = ratio(known(glass), known(crystal))
-    return "-" if found is None else found.text
 
 
 def potential_errors(request: RunRequest) -> list[str]:
@@ -184,14 +155,6 @@ def command(request: RunRequest) -> str:
     if request.max_relaxations:
         options.append(f"--max-relaxations {request.max_relaxations}")
     return f"python benchmarks/paper_table.py {' '.join(options)}"
-
-
-def text(estimate, bound: float | None) -> str:
-    """Return a value with its interval, or its bound."""
-    if estimate is not None:
-        low, high = estimate.interval_95
-        return f"{estimate.value:.2e} ({low:.1e} to {high:.1e})"
-    return "-" if bound is None else f"below {bound:.1e}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

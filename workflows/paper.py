@@ -86,7 +86,7 @@ def main() -> None:
     with VitrionClient(options.store) as client:
         reports = find_reports(client, options.formula)
     if len(reports) == 2:
-        for row in compare(*reports):  # the last column: what the paper has
+        for row in compare(*reports).rows:  # the last column: what the paper has
             print(*row.cells(), sep="  |  ")
     page = options.store / f"{options.formula}.html"
     page.write_text(render_page(*reports), encoding="utf-8")

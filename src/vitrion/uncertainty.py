@@ -231,6 +231,11 @@ class Bound(_Model):
         return f"{'below' if self.side == 'upper' else 'above'} {number(self.limit)}"
 
 
+def upper_bound(limit: float | None) -> Bound | None:
+    """Return an upper 95 % bound; None without one."""
+    return None if limit is None else Bound(limit=limit)
+
+
 Uncertain: TypeAlias = Estimate | LinearEstimate | Bound
 
 

@@ -10,7 +10,7 @@ from vitrion.comparison.material import MaterialReport
 from vitrion.comparison.side_by_side import conductivity_ratio
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.errors import InputError
-from vitrion.transport import analyze
+from vitrion.transport import analyze, arrhenius
 from vitrion.transport.result import Estimate
 
 
@@ -90,6 +90,11 @@ def test_like_is_divided_by_like():
         for found in (results, unsure)
     )
     assert glass.arrhenius.quantity == "collective"
+    assert (
+        glass.nernst_einstein.conductivity_300K
+        == arrhenius(glass.results, quantity="self").conductivity_300K
+    ), "the document holds it: nothing is fitted to compare"
+    assert crystal.nernst_einstein is None
     assert glass.conductivity_300K.value > 2.0 * crystal.conductivity_300K.value
     for ratio in conductivity_ratios(crystal, glass):
         assert ratio.quantity == "Nernst-Einstein"

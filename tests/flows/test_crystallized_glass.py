@@ -5,11 +5,12 @@ import pytest
 from vitrion.amorphous.document import glass_document
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.start_cell import melt_start
-from vitrion.cli.results import _glass_table, trust_lines
-from vitrion.comparison.cautions import _of_glasses
+from vitrion.cli.results import _glass_table, caution_lines, phase_reports
+from vitrion.comparison.cautions import cautions_of
 from vitrion.comparison.document import ComparisonDoc
 from vitrion.comparison.material import MaterialReport
-from vitrion.comparison.side_by_side import _density
+from vitrion.comparison.quantities import density
+from vitrion.comparison.side_by_side import compare
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.database.kinds import document_classes
 from vitrion.database.summary import SummaryDoc
@@ -76,7 +77,7 @@ def test_the_comparison_and_the_averages_know(glass, crystal):
     report = MaterialReport.from_documents([glass, crystal])
     assert len(report.glasses) == 2
     assert report.sound_glasses == (glass,)
-    assert _density(report).value == pytest.approx(glass.density_relaxed_g_per_cm3)
+    assert density(report).value == pytest.approx(glass.density_relaxed_g_per_cm3)
 
 
 def test_a_summary_takes_its_figures_from_the_glass(glass, crystal):
@@ -107,7 +108,8 @@ def test_people_read_the_same_numbers_of_the_glasses_everywhere(glass, crystal):
     result = RunResult(documents={"amorphous": [glass, odd]}, report=RunReport())
     shown = _glass_table([glass, crystal]).columns[0].cells
     assert list(shown) == ["1", "2"]
-    assert "Glass 2: It is odd." in trust_lines(result)
+    lines = caution_lines(compare(*phase_reports(result)))
+    assert "caution: Li2CO3 glass 2: It is odd." in lines
     report = MaterialReport.from_documents([glass, odd])
-    about = [statement.about for statement in _of_glasses(report) if statement.text == "It is odd."]
+    about = [found.about for found in cautions_of([report]) if found.text == "It is odd."]
     assert about == ["Li2CO3 glass 2"]

@@ -122,7 +122,7 @@ def test_numbers_have_the_digits_that_a_reader_can_use(value, text):
 def test_crystal_beside_glass_beside_paper():
     crystal = report("crystalline", bound=2e-4)
     glass = report("amorphous", sigma=estimate(0.2, 0.3))
-    row = compare(crystal, glass)[0]
+    row = compare(crystal, glass).rows[0]
     title, first, second, change, paper = row.cells()
     assert title == "conductivity at 300 K (mS/cm)"
     assert first == "below 2.0e-4"
@@ -136,7 +136,7 @@ def test_the_paper_speaks_of_its_own_composition_alone():
     lif = Structure(Lattice.cubic(4.0), ["Li", "F"], SPACED[:2])
     other = report("crystalline", sigma=estimate(1e-6, 0.5), structure=lif)
     glass = report("amorphous", sigma=estimate(0.2, 0.3))
-    assert compare(other, glass)[0].paper == ""
+    assert compare(other, glass).rows[0].paper == ""
     assert published_for("LiP(OF)2").glass_activation_energy_eV == 0.40
     assert published_for("LiF") is None
 
@@ -169,7 +169,7 @@ def test_a_search_that_found_nothing_is_told(reports):
     nothing = found.model_copy(update={"polymorphs": [], "best_energy_eV_per_atom": [None]})
     (only,) = tell_apart([MaterialReport.from_documents([nothing])])
     assert only.best_crystal is None
-    assert compare(only, only) == []
+    assert compare(only, only).rows == ()
     assert "vitrion search LiPO2F2" in render_page(only), "what to do is said"
     assert polymorph_table(nothing, 5).row_count == 0
     without = found.polymorphs[0].model_copy(update={"space_groups": []})

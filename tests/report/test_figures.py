@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vitrion.comparison.material import MaterialReport
-from vitrion.comparison.side_by_side import activation_energy
+from vitrion.comparison.quantities import activation_energy
 from vitrion.report.draw import draw_figure, draw_panel, save_figures
 from vitrion.report.figures.glass_structure import shares
 from vitrion.report.figures.ion_transport import (

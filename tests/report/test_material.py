@@ -37,14 +37,14 @@ def test_energies_of_different_potentials_have_no_difference(reports):
 
     crystal = made_with(spec, [reports[0].polymorphs])
     row, apart = (
-        next(row for row in compare(crystal, glass) if row.unit == "eV/atom")
+        next(row for row in compare(crystal, glass).rows if row.unit == "eV/atom")
         for glass in (made_with(potential, reports[1].glasses) for potential in (spec, other))
     )
     lowest = reports[0].polymorphs.polymorphs[0].energy_per_atom_eV
     mean = sum(glass.energy_eV_per_atom for glass in reports[1].glasses) / 2
     assert row.change.value == pytest.approx(mean - lowest)
     assert apart.change is None
-    assert (apart.first, apart.second) == (row.first, row.second)
+    assert apart.values == row.values
 
 
 def test_glasses_keep_the_numbers_of_their_jobs(reports):

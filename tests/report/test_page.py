@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from vitrion.chemistry.formulas import subscripted
-from vitrion.comparison.cautions import statements_of
+from vitrion.comparison.cautions import cautions_of
 from vitrion.comparison.material import MaterialReport
 from vitrion.database.summary import SummaryDoc
 from vitrion.errors import InputError
@@ -111,17 +111,17 @@ def test_crystal_and_glass_stand_side_by_side(html):
 
 
 def test_the_trust_panel_holds_every_limit(reports, hostile_report):
-    found = statements_of(reports)
-    texts = {statement.text: statement.verdict for statement in found}
+    found = cautions_of(reports)
+    texts = {caution.text: caution.severity for caution in found}
     assert texts["1 of 3 frames left the trained range."] == "doubt"
     refusal = next(text for text in texts if text.startswith("An activation energy needs"))
     assert texts[refusal] == "doubt"
     assert any(text.startswith("This one is hostile") for text in texts)
     assert any(text.startswith("Two replicas") for text in texts)
-    order = [statement.verdict for statement in found]
+    order = [caution.severity for caution in found]
     assert order == sorted(order, key=("doubt", "caution", "good").index)
-    failure = next(s for s in statements_of([hostile_report]) if "failed" in s.text)
-    assert failure.verdict == "doubt"
+    failure = next(s for s in cautions_of([hostile_report]) if "failed" in s.text)
+    assert failure.severity == "doubt"
     # What is true of both replicas is said once.
     hostile = [s for s in found if s.text.startswith("This one is hostile")]
     assert len(hostile) == 1
@@ -134,8 +134,8 @@ def test_potentials_that_differ_are_a_doubt(reports):
     origin = glass.conductivity.provenance.model_copy(update={"potential": other})
     changed = glass.conductivity.model_copy(update={"provenance": origin})
     mixed = MaterialReport.from_documents([changed])
-    assert any("different potentials" in s.text for s in statements_of([crystal, mixed]))
-    assert not any("different potentials" in s.text for s in statements_of(reports))
+    assert any("different potentials" in s.text for s in cautions_of([crystal, mixed]))
+    assert not any("different potentials" in s.text for s in cautions_of(reports))
 
 
 def luminance(color):

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from vitrion.amorphous.document import numbered
+from vitrion.comparison.material import MaterialReport
+from vitrion.comparison.quantities import activation_energy, conductivity_300K
+from vitrion.comparison.side_by_side import compare
+from vitrion.comparison.temperatures import temperature_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,14 +20,11 @@ if TYPE_CHECKING:
 
     from vitrion.amorphous.document import AmorphousDoc
     from vitrion.amorphous.speciation import Speciation
-    from vitrion.comparison.document import ComparisonDoc
-    from vitrion.comparison.material import MaterialReport
-    from vitrion.conductivity.document import ConductivityDoc
+    from vitrion.comparison.side_by_side import Comparison
+    from vitrion.comparison.tables import Table as TableData
     from vitrion.flows.request import RunRequest, RunResult
     from vitrion.flows.screen import Outcome
     from vitrion.polymorphs.document import PolymorphDoc, Stability
-    from vitrion.transport.result import TransportResult
-    from vitrion.uncertainty import Estimate
 
 Coordination = dict[str, dict[str, float]]
 
@@ -33,7 +34,7 @@ SOFT_PER_CM = 15.0
 BEST = 5
 """Crystals of a search that are shown."""
 
-PHASES = {"crystalline": "crystal", "amorphous": "glass"}
+PHASES = ("crystalline", "amorphous")
 
 
 def print_result(console: Console, request: RunRequest, result: RunResult, folder: Path) -> None:
@@ -46,16 +47,12 @@ def print_result(console: Console, request: RunRequest, result: RunResult, folde
     glasses = result.of_kind("amorphous")
     if glasses:
         console.print(_glass_table(glasses))
-    for document in result.of_kind("conductivity"):
-        console.print(_transport_table(document))
-    reports = phase_reports(result)
-    table = comparison_table(*reports) if len(reports) == 2 else figure_table(reports[0])
-    console.print(table)
-    for line in _verdicts(result.the("comparison")):
-        console.print(line, highlight=False, soft_wrap=True)
-    console.print("How much to trust it", style="bold")
-    for line in trust_lines(result):
-        console.print(f"- {line}", highlight=False, soft_wrap=True)
+    materials = phase_reports(result)
+    for material in materials:
+        table = temperature_table([material]).without("material", "formula used", "replicas")
+        if table.rows:
+            console.print(rich_table(table, f"{material.name}: transport (95 % intervals)"))
+    print_comparison(console, compare(*materials, failed_steps=result.report.errors))
     console.print(
         f"All of it as a page: vitrion report {request.formula} --store {folder}",
         highlight=False,
@@ -63,10 +60,34 @@ def print_result(console: Console, request: RunRequest, result: RunResult, folde
     )
 
 
+def print_comparison(console: Console, comparison: Comparison) -> None:
+    """Print materials side by side, the tests of their landscapes, and every caution."""
+    console.print(rich_table(comparison.table))
+    if comparison.claims:
+        console.print(rich_table(comparison.claim_table))
+    console.print("How much to trust it", style="bold")
+    for line in caution_lines(comparison):
+        console.print(f"- {line}", highlight=False, soft_wrap=True)
+
+
+def caution_lines(comparison: Comparison) -> list[str]:
+    """Return the cautions, ranked, then the potentials."""
+    ranked = [f"{caution.severity}: {caution.sentence}" for caution in comparison.cautions]
+    return [*ranked, *comparison.potentials]
+
+
+def rich_table(table: TableData, title: str | None = None) -> Table:
+    """Return a table for the terminal."""
+    shown = Table(title=title or table.caption)
+    for column in table.columns:
+        shown.add_column(column.name, justify="right" if column.numeric else "left")
+    for row in table.rows:
+        shown.add_row(*(cell.text for cell in row))
+    return shown
+
+
 def print_screen(console: Console, outcomes: Sequence[Outcome]) -> None:
     """Print one line for each composition and phase, the best conductor first."""
-    from vitrion.comparison.side_by_side import activation_energy, conductivity_300K
-
     table = Table("material", "sigma(300 K) (mS/cm)", "Ea (eV)", title="Screen (95 % intervals)")
     rows = []
     for outcome in outcomes:
@@ -85,34 +106,8 @@ def print_screen(console: Console, outcomes: Sequence[Outcome]) -> None:
             )
 
 
-def comparison_table(first: MaterialReport, second: MaterialReport) -> Table:
-    """Return two materials side by side, with what the paper has."""
-    from vitrion.comparison.side_by_side import compare
-
-    rows: list[tuple[str, ...]] = [row.cells() for row in compare(first, second)]
-    columns = ["", first.name, second.name, "change", "paper"]
-    if not any(row[-1] != "-" for row in rows):
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
-    table = Table(*columns, title=f"{first.name} against {second.name} (95 % intervals)")
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def figure_table(report: MaterialReport) -> Table:
-    """Return the figures of one material."""
-    from vitrion.comparison.side_by_side import figures_of
-
-    table = Table("", report.name, title=f"{report.name} (95 % intervals)")
-    for name, unit, quantity in figures_of(report):
-        table.add_row(f"{name} ({unit})" if unit else name, quantity.text)
-    return table
-
-
 def phase_reports(result: RunResult) -> list[MaterialReport]:
     """Return what the run has of each phase, the crystal first."""
-    from vitrion.comparison.material import MaterialReport
-
     return [
         MaterialReport.from_documents(found)
         for phase in PHASES
@@ -178,72 +173,3 @@ def _species(speciation: Speciation) -> str:
     words = [f"{n} {name}" for name, n in sorted(counts, key=lambda item: -item[1])]
     words += [f"{n} {name}" for name, n in speciation.bridges.items()]
     return ", ".join(words + [f"{n} loose {name}" for name, n in speciation.loose.items()])
-
-
-def _transport_table(document: ConductivityDoc) -> Table:
-    table = Table("T (K)", "D* (cm2/s)", "95 %", "sigma (mS/cm)", "95 %", "Haven", "hops")
-    phase = PHASES.get(document.phase or "", "material")
-    table.title = f"Transport in the {phase} (interval, or upper bound where nothing diffuses)"
-    for result in document.results:
-        diffusivity = _cells(result.self_diffusivity, result.diffusivity_bound_cm2_s)
-        conductivity = _cells(result.conductivity, result.conductivity_bound_mS_cm)
-        haven = "-" if result.haven_ratio is None else f"{result.haven_ratio.value:.2f}"
-        table.add_row(
-            f"{result.temperature_K:g}", *diffusivity, *conductivity, haven, _hops(result)
-        )
-    return table
-
-
-def _hops(result: TransportResult) -> str:
-    floor = result.hops.relative_error_floor
-    return f"{result.hops.n_hops} (error >= {floor:.0%})" if result.hops.n_hops else "0"
-
-
-def _cells(estimate: Estimate | None, bound: float | None) -> tuple[str, str]:
-    if estimate is not None:
-        low, high = estimate.interval_95
-        return f"{estimate.value:.2e}", f"{low:.1e} to {high:.1e}"
-    return ("-", "") if bound is None else (f"< {bound:.1e}", "95 % bound")
-
-
-def _verdicts(document: ComparisonDoc | None) -> list[str]:
-    """Say what the landscapes prove of the claim that the glass is flatter and easier to fill."""
-    if document is None:
-        return []
-    return [
-        f"The glass has the {claim.claim} {claim.quantity.removesuffix('_eV').replace('_', ' ')}: "
-        f"{claim.verdict} ({claim.glass:.2f} against {claim.crystal:.2f}"
-        + (")" if claim.p_value is None else f", p = {claim.p_value:.2g})")
-        for claim in document.claims
-    ]
-
-
-def trust_lines(result: RunResult) -> list[str]:
-    """Say in sentences what limits the result."""
-    lines = [f"The step '{name}' failed: {error}" for name, error in result.report.errors.items()]
-    for number, glass in numbered(result.of_kind("amorphous")):
-        lines += [f"Glass {number}: {remark}" for remark in glass.remarks]
-    for document in result.of_kind("conductivity"):
-        lines += _trust_conductivity(document)
-    measured = result.the("conductivity")
-    potential = measured and measured.provenance.potential
-    if potential is not None:
-        lines.append(
-            f"Potential {potential.name} {potential.version} ({potential.functional}); trained on "
-            f"{potential.training_set}."
-        )
-    return lines
-
-
-def _trust_conductivity(document: ConductivityDoc) -> list[str]:
-    phase = PHASES.get(document.phase or "", "material").capitalize()
-    lines = [] if document.arrhenius is None else [*document.arrhenius.refusals]
-    lines += document.remarks
-    if document.trust is not None:
-        lines.append(document.trust.statement)
-    for at in document.results:
-        lines += [f"{at.temperature_K:g} K: {warning}" for warning in at.warnings]
-    lines += [f"Run {name} failed: {error}" for name, error in document.failures.items()]
-    if document.plan is not None:
-        lines.append(document.plan.reason)
-    return [f"{phase}: {line}" for line in lines]

@@ -132,7 +132,8 @@ def compare(
     store: StoreOption = None,
 ) -> None:
     """Lay two materials of the store, or the crystal and the glass of one, side by side."""
-    from vitrion.cli.results import comparison_table
+    from vitrion.cli.results import print_comparison
+    from vitrion.comparison.side_by_side import compare as compare_materials
     from vitrion.database.client import VitrionClient
 
     with VitrionClient(store) as client:
@@ -141,7 +142,7 @@ def compare(
             pair = _the(found, first, "crystalline"), _the(found, first, "amorphous")
         else:
             pair = _the(_reports(client, first), first), _the(_reports(client, second), second)
-    console.print(comparison_table(*pair))
+    print_comparison(console, compare_materials(*pair))
 
 
 def _reports(client: VitrionClient, text: str) -> list[MaterialReport]:

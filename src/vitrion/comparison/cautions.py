@@ -1,4 +1,4 @@
-"""The trust panel: every reason to doubt a figure of the page, in one place."""
+"""Reasons to doubt a value: one list, whatever shows it."""
 
 from __future__ import annotations
 
@@ -8,141 +8,218 @@ from typing import TYPE_CHECKING, Literal
 from vitrion.amorphous.document import numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from vitrion.comparison.material import MaterialReport
     from vitrion.documents.base import VitrionDoc
 
-Verdict = Literal["good", "caution", "doubt"]
+Severity = Literal["doubt", "caution", "good"]
+SEVERITIES: tuple[Severity, ...] = ("doubt", "caution", "good")
+
+KINDS = (
+    "failed_step",
+    "failed_run",
+    "fit_refused",
+    "vtf_preferred",
+    "left_trained_range",
+    "different_potentials",
+    "structure_remark",
+    "glass_remark",
+    "not_diffusive",
+    "point_left_out",
+    "transport_warning",
+    "few_replicas",
+    "precision",
+    "trained_range_unknown",
+    "unconverged_defects",
+    "displaced_ions",
+    "supercell_size",
+    "residual_force",
+    "within_trained_range",
+)
+"""Kinds of cautions, those that weigh most first; the order among cautions of one severity."""
+
+MIN_REPLICAS = 3
+"""Glasses below which their scatter is not known well enough."""
+
+GOOD_SUPERCELL_ERROR_EV = 0.1
+GOOD_FORCE_EV_PER_A = 0.1
 
 
 @dataclass(frozen=True)
-class Statement:
-    """One thing to know before a figure is trusted.
+class Caution:
+    """One thing to know before a value is quoted.
 
     Attributes
     ----------
-    verdict : str
-        ``good``, ``caution`` or ``doubt``.
+    kind : str
+        One of :data:`KINDS`.
+    severity : {"doubt", "caution", "good"}
+        ``good`` for a check that was passed.
     about : str
         Material and step.
     text : str
+        A sentence.
+    place : str
+        Section of the results it belongs to: ``transport``, ``glass``, ``candidates``,
+        ``landscape`` or ``defects``; empty for all of them.
     """
 
-    verdict: Verdict
+    kind: str
+    severity: Severity
     about: str
     text: str
+    place: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Subject and sentence as one line."""
+        return f"{self.about}: {self.text}"
 
 
-def statements_of(reports: Sequence[MaterialReport]) -> list[Statement]:
-    """Return what the documents say of the trust in them, the gravest first, nothing twice."""
+def cautions_of(
+    materials: Sequence[MaterialReport], failed_steps: Mapping[str, str] | None = None
+) -> list[Caution]:
+    """Return every caution about some materials, ranked by severity and then by kind.
+
+    Parameters
+    ----------
+    materials : sequence of MaterialReport
+    failed_steps : mapping of str to str, optional
+        Steps of a run that failed, and their errors.
+
+    Returns
+    -------
+    list of Caution
+        A sentence that holds for several materials or replicas occurs once.
+    """
     found = [
-        statement
-        for report in reports
-        for statement in (
-            *_of_potential(report),
-            *_of_transport(report),
-            *_of_glasses(report),
-            *_of_defects(report),
-        )
+        Caution("failed_step", "doubt", "This run", f"The step '{name}' failed: {error}")
+        for name, error in (failed_steps or {}).items()
     ]
-    potentials = set().union(*(report.potentials for report in reports))
-    if len(potentials) > 1:
-        text = (
-            "The documents were made with different potentials: compare their energies with care."
-        )
-        found.append(Statement("doubt", "All materials", text))
-    order = ("doubt", "caution", "good")
-    return sorted(_joined(found), key=lambda statement: order.index(statement.verdict))
+    for material in materials:
+        for find in (_potential, _transport, _glasses, _defects, _crystals):
+            found += find(material)
+    if len(set().union(*(material.potentials for material in materials))) > 1:
+        text = "The documents come from different potentials: their energies are not comparable."
+        found.append(Caution("different_potentials", "doubt", "All materials", text))
+    return sorted(_joined(found), key=_rank)
 
 
-def _joined(statements: Iterable[Statement]) -> list[Statement]:
-    """Say once what is true of several."""
-    about: dict[tuple[Verdict, str], dict[str, None]] = {}
-    for statement in statements:
-        about.setdefault((statement.verdict, statement.text), {})[statement.about] = None
-    return [Statement(verdict, "; ".join(names), text) for (verdict, text), names in about.items()]
+def _rank(caution: Caution) -> tuple[int, int]:
+    return SEVERITIES.index(caution.severity), KINDS.index(caution.kind)
 
 
-def _of_potential(report: MaterialReport) -> Iterable[Statement]:
-    for document in report.documents:
-        trust = document.trust
-        about = f"{report.name}, {_step(document)}"
+def _joined(cautions: Iterable[Caution]) -> list[Caution]:
+    """State once what holds for several subjects."""
+    groups: dict[tuple[Severity, str], list[Caution]] = {}
+    for caution in cautions:
+        groups.setdefault((caution.severity, caution.text), []).append(caution)
+    joined = []
+    for group in groups.values():
+        first, about = group[0], dict.fromkeys(caution.about for caution in group)
+        places = {caution.place for caution in group}
+        place = first.place if len(places) == 1 else ""
+        joined.append(Caution(first.kind, first.severity, "; ".join(about), first.text, place))
+    return joined
+
+
+def _potential(material: MaterialReport) -> Iterable[Caution]:
+    for document in material.documents:
+        about, trust = f"{material.name}, {_step(document)}", document.trust
+        place = PLACES.get(document.property_name, "")
         if trust is None:
             continue
         if trust.left_trained_range:
-            yield Statement("doubt", about, trust.statement)
+            yield Caution("left_trained_range", "doubt", about, trust.statement, place)
         elif trust.left_trained_range is None:
             text = f"{trust.statement} Whether the run stayed in the trained range is not known."
-            yield Statement("caution", about, text)
+            yield Caution("trained_range_unknown", "caution", about, text, place)
         else:
-            yield Statement("good", about, trust.statement)
-    unknown = {_step(d) for d in report.documents if d.trust is None}
-    if unknown:
-        text = f"No check against the potential's training set was made: {', '.join(unknown)}."
-        yield Statement("caution", report.name, text)
+            yield Caution("within_trained_range", "good", about, trust.statement, place)
+    unchecked = {_step(document): None for document in material.documents if document.trust is None}
+    if unchecked:
+        text = f"No check against the potential's training set was made: {', '.join(unchecked)}."
+        yield Caution("trained_range_unknown", "caution", material.name, text)
 
 
-def _of_transport(report: MaterialReport) -> Iterable[Statement]:
-    document = report.conductivity
+def _transport(material: MaterialReport) -> Iterable[Caution]:
+    document = material.conductivity
     if document is None:
         return
-    about = f"{report.name}, transport"
+    about, place = f"{material.name}, transport", "transport"
     if document.arrhenius is not None:
         for refusal in document.arrhenius.refusals:
-            yield Statement("doubt", about, refusal)
+            yield Caution("fit_refused", "doubt", about, refusal, place)
         if document.arrhenius.vtf is not None and document.arrhenius.vtf.preferred == "VTF":
-            yield Statement("doubt", about, "The temperatures follow the VTF law, not Arrhenius.")
+            text = "The temperatures follow the VTF law, not Arrhenius."
+            yield Caution("vtf_preferred", "doubt", about, text, place)
         for point in document.arrhenius.points:
             if point.excluded:
                 text = f"{point.temperature_K:.0f} K is left out of the fit: {point.excluded}."
-                yield Statement("caution", about, text)
+                yield Caution("point_left_out", "caution", about, text, place)
     for result in document.results:
         at = f"{about} at {result.temperature_K:.0f} K"
         if not result.diffusive:
-            yield Statement("caution", at, result.regime.reason)
+            yield Caution("not_diffusive", "caution", at, result.regime.reason, place)
         for warning in result.warnings:
-            yield Statement("caution", at, warning)
+            yield Caution("transport_warning", "caution", at, warning, place)
     for remark in document.remarks:
-        yield Statement("doubt", about, remark)
+        yield Caution("structure_remark", "doubt", about, remark, place)
     for run, error in document.failures.items():
-        yield Statement("doubt", about, f"The run {run} failed and is left out: {error}")
+        text = f"The run {run} failed and is left out: {error}"
+        yield Caution("failed_run", "doubt", about, text, place)
     if document.plan is not None:
-        verdict: Verdict = "good" if document.plan.reached else "caution"
-        yield Statement(verdict, about, document.plan.reason)
+        severity: Severity = "good" if document.plan.reached else "caution"
+        yield Caution("precision", severity, about, document.plan.reason, place)
 
 
-def _of_glasses(report: MaterialReport) -> Iterable[Statement]:
-    for number, glass in numbered(report.glasses):
+def _glasses(material: MaterialReport) -> Iterable[Caution]:
+    for number, glass in numbered(material.glasses):
+        severity: Severity = "caution" if glass.is_amorphous else "doubt"
         for remark in glass.remarks:
-            verdict: Verdict = "caution" if glass.is_amorphous else "doubt"
-            yield Statement(verdict, f"{report.name} {number}", remark)
-    if 0 < len(report.sound_glasses) < 3:
-        count = ("One replica", "Two replicas")[len(report.sound_glasses) - 1]
+            yield Caution("glass_remark", severity, f"{material.name} {number}", remark, "glass")
+    if 0 < len(material.sound_glasses) < MIN_REPLICAS:
+        count = ("One replica", "Two replicas")[len(material.sound_glasses) - 1]
         text = f"{count} of the glass: three are needed to judge how glasses differ."
-        yield Statement("caution", report.name, text)
+        yield Caution("few_replicas", "caution", material.name, text, "glass")
 
 
-def _of_defects(report: MaterialReport) -> Iterable[Statement]:
-    for number, document in enumerate(report.defects, start=1):
-        about = f"{report.name} {number}, defects"
-        lost = [record.label for record in document.records if not record.converged]
+def _defects(material: MaterialReport) -> Iterable[Caution]:
+    for number, document in enumerate(material.defects, start=1):
+        about, place = f"{material.name} {number}, defects", "defects"
+        lost = sum(not record.converged for record in document.records)
         if lost:
-            text = f"{len(lost)} of {len(document.records)} defects did not relax and do not count."
-            yield Statement("caution", about, text)
+            text = f"{lost} of {len(document.records)} defects did not relax and do not count."
+            yield Caution("unconverged_defects", "caution", about, text, place)
         moved = sum(record.displaced_ions > 0 for record in document.records if record.counts)
         if moved:
-            yield Statement("caution", about, f"{moved} defects displaced ions of the host.")
-        if document.supercell_error_eV is not None:
-            error = document.supercell_error_eV
+            text = f"{moved} defects displaced ions of the host."
+            yield Caution("displaced_ions", "caution", about, text, place)
+        error = document.supercell_error_eV
+        if error is not None:
             text = f"The size of the supercell changes energies by {error:.2f} eV."
-            verdict: Verdict = "good" if error < 0.1 else "caution"
-            yield Statement(verdict, about, text)
-    if report.polymorphs is not None and report.polymorphs.polymorphs:
-        worst = max(report.polymorphs.polymorphs, key=lambda c: c.max_force_eV_per_A)
-        text = f"Crystals are relaxed to forces below {worst.max_force_eV_per_A:.2f} eV/A."
-        verdict = "good" if worst.max_force_eV_per_A < 0.1 else "caution"
-        yield Statement(verdict, f"{report.name}, search", text)
+            severity: Severity = "good" if error < GOOD_SUPERCELL_ERROR_EV else "caution"
+            yield Caution("supercell_size", severity, about, text, place)
+
+
+def _crystals(material: MaterialReport) -> Iterable[Caution]:
+    if material.polymorphs is None or not material.polymorphs.polymorphs:
+        return
+    force = max(crystal.max_force_eV_per_A for crystal in material.polymorphs.polymorphs)
+    severity: Severity = "good" if force < GOOD_FORCE_EV_PER_A else "caution"
+    text = f"Crystals are relaxed to forces below {force:.2f} eV/A."
+    yield Caution("residual_force", severity, f"{material.name}, search", text, "candidates")
+
+
+PLACES = {
+    "conductivity": "transport",
+    "amorphous": "glass",
+    "polymorphs": "candidates",
+    "site_energy_landscape": "landscape",
+    "defects": "defects",
+}
+"""Section of each kind of document."""
 
 
 def _step(document: VitrionDoc) -> str:

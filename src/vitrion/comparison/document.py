@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, Field
 
 from vitrion.comparison.landscapes import LandscapeClaim, compare_landscapes
-from vitrion.conductivity.document import ConductivityDoc
+from vitrion.conductivity.document import ConductivityDoc, Formula
 from vitrion.documents.base import VitrionDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.errors import InputError
-from vitrion.transport.arrhenius_fit import arrhenius
-from vitrion.uncertainty import Bound, Estimate, ratio
+from vitrion.uncertainty import Bound, Estimate, ratio, upper_bound
 
 if TYPE_CHECKING:
     from typing import Self
 
     from vitrion.landscape.document import SiteEnergyLandscapeDoc
     from vitrion.transport.result import TransportResult
-
-Formula = Literal["Einstein", "Nernst-Einstein"]
 
 
 class ConductivityRatio(BaseModel):
@@ -115,7 +112,7 @@ def conductivity_ratios(
     """
     if crystal is None or glass is None:
         return []
-    how, first, second = alike_at_300K(crystal, glass)
+    how, first, second = comparable_at_300K(crystal, glass)
     ratios = [_ratio(300.0, how, first, second, extrapolated=True)]
     measured = {result.temperature_K: result for result in crystal.results}
     for result in glass.results:
@@ -128,7 +125,7 @@ def conductivity_ratios(
     return ratios
 
 
-def alike_at_300K(
+def comparable_at_300K(
     first: ConductivityDoc, second: ConductivityDoc
 ) -> tuple[Formula, Estimate | Bound | None, Estimate | Bound | None]:
     """Return conductivities at 300 K that may be compared, and which they are.
@@ -140,8 +137,7 @@ def alike_at_300K(
     first, second : tuple
         Each the estimate in mS/cm and, where there is none, the upper bound; either may be None.
     """
-    fits = [document.arrhenius for document in (first, second)]
-    both = all(fit is not None and fit.quantity == "collective" for fit in fits)
+    both = first.formula_used == second.formula_used == "Einstein"
     how: Formula = "Einstein" if both else "Nernst-Einstein"
     return how, _at_300K(first, how), _at_300K(second, how)
 
@@ -150,21 +146,17 @@ def _conductivity(result: TransportResult, how: Formula) -> Estimate | Bound | N
     found = result.conductivity_nernst_einstein
     if how == "Einstein":
         found = result.conductivity_einstein
-    bound = result.conductivity_bound_mS_cm
-    return found or (None if bound is None else Bound(limit=bound))
+    return found or upper_bound(result.conductivity_bound_mS_cm)
 
 
 def _at_300K(document: ConductivityDoc, how: Formula) -> Estimate | Bound | None:
-    """Return a conductivity at 300 K or its bound, fitted again where the document has another."""
-    fit = document.arrhenius
-    if fit is not None and fit.quantity == "collective" and how == "Nernst-Einstein":
-        excluded = {point.temperature_K for point in fit.points if point.excluded}
-        kept = [found for found in document.results if found.temperature_K not in excluded]
-        if kept:
-            fit = arrhenius(kept, quantity="self")
-            bound = fit.conductivity_bound_300K
-            return fit.conductivity_300K or (None if bound is None else Bound(limit=bound))
-    return document.sigma_300K_or_bound
+    """Return a conductivity at 300 K by one formula, or its bound."""
+    if document.formula_used == how:
+        return document.sigma_300K_or_bound
+    fit = document.nernst_einstein
+    return (
+        None if fit is None else fit.conductivity_300K or upper_bound(fit.conductivity_bound_300K)
+    )
 
 
 def _ratio(

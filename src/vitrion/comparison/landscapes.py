@@ -32,6 +32,12 @@ class LandscapeClaim(BaseModel):
         description="At 95 %; undecided if the error does not allow a decision."
     )
 
+    @property
+    def title(self) -> str:
+        """The quantity in words, with its unit."""
+        name = self.quantity.removesuffix("_eV").replace("_", " ")
+        return f"{name} (eV)" if self.quantity.endswith(("_eV", "barrier")) else name
+
 
 FLATNESS: tuple[tuple[str, Direction], ...] = (
     ("gap_eV", "lower"),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vitrion.database.client import VitrionClient
     from vitrion.documents.base import VitrionDoc
     from vitrion.polymorphs.document import Polymorph
+    from vitrion.potentials import PotentialSpec
 
 Doc = TypeVar("Doc")
 KINDS = ("conductivity", "amorphous", "polymorphs", "defects", "site_energy_landscape")
@@ -92,10 +93,15 @@ class MaterialReport:
         return (*(d for d in single if d is not None), *self.glasses, *self.defects)
 
     @property
+    def potential_specs(self) -> list[PotentialSpec]:
+        """The potentials behind the documents, each once."""
+        specs = [document.provenance.potential for document in self.documents]
+        return list({(s.name, s.sha256): s for s in specs if s is not None}.values())
+
+    @property
     def potentials(self) -> set[str]:
         """Hashes, or names without a hash, of the potentials behind the documents."""
-        specs = [document.provenance.potential for document in self.documents]
-        return {spec.sha256 or spec.name for spec in specs if spec is not None}
+        return {spec.sha256 or spec.name for spec in self.potential_specs}
 
     @property
     def mobile(self) -> str:

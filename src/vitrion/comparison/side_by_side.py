@@ -1,59 +1,54 @@
-"""Two materials, or two phases of one, figure by figure, beside what the paper has."""
+"""Materials side by side, such as the crystal and the glass of one composition."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Literal
 
-from vitrion.comparison.document import alike_at_300K
+from vitrion.comparison.cautions import cautions_of
+from vitrion.comparison.document import comparable_at_300K
+from vitrion.comparison.landscapes import compare_landscapes
 from vitrion.comparison.published import published_for
-from vitrion.uncertainty import (
-    Bound,
-    Estimate,
-    LinearEstimate,
-    ReplicaMean,
-    Uncertain,
-    difference,
-    number,
-    ratio,
-)
+from vitrion.comparison.quantities import QUANTITIES
+from vitrion.comparison.tables import MISSING, make_table, measured, quantified
+from vitrion.errors import InputError
+from vitrion.uncertainty import Bound, Estimate, Uncertain, difference, number, ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from vitrion.comparison.cautions import Caution
+    from vitrion.comparison.landscapes import LandscapeClaim
     from vitrion.comparison.material import MaterialReport
-    from vitrion.defects.document import EnergyDistribution
-
-SIGMA = "conductivity at 300 K"
-ACTIVATION = "activation energy"
-GAP = "landscape gap, empty above occupied"
-ENERGY = "energy"
-INSERTION = "lowest insertion energy at 0 V"
+    from vitrion.comparison.tables import Table
 
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """One figure of two materials.
+    """One quantity of the materials.
 
     Attributes
     ----------
+    key : str
+        Its public name, such as ``sigma_300K``.
     name, unit : str
-    first, second : Estimate, LinearEstimate, Bound or None
-        None where the material does not have it.
+        Its name in words, and its unit.
+    values : tuple of Estimate, LinearEstimate, Bound or None
+        One for each material; None if the material does not have it.
     change : Estimate, LinearEstimate, Bound or None
         The second over the first, or less the first, as `change_kind` says.
-    change_kind : str
-        ``ratio`` or ``difference``.
+    change_kind : {"ratio", "difference"}
     paper : str
-        What the paper has for it; empty where it has nothing, or is about another composition.
+        Value in the paper; empty if it has none, or is about another composition.
     """
 
+    key: str
     name: str
     unit: str
-    first: Uncertain | None
-    second: Uncertain | None
-    change: Uncertain | None
-    change_kind: Literal["ratio", "difference"]
+    values: tuple[Uncertain | None, ...]
+    change: Uncertain | None = None
+    change_kind: Literal["ratio", "difference"] = "difference"
     paper: str = ""
 
     @property
@@ -65,7 +60,7 @@ class ComparisonRow:
     def change_text(self) -> str:
         """The change in words: ``x 1000 (300 to 3300)``, ``at least x 50``, ``-0.21``."""
         if self.change is None:
-            return "-"
+            return MISSING
         if self.change_kind == "difference":
             sign = "+" if (self.change.value or 0) > 0 else ""
             return sign + self.change.text
@@ -74,156 +69,194 @@ class ComparisonRow:
             return f"at {word} x {number(self.change.limit)}"
         return f"x {self.change.text}"
 
-    def cells(self) -> tuple[str, str, str, str, str]:
-        """Return name with unit, both figures, the change and the paper's, as text."""
-        first, second = ("-" if q is None else q.text for q in (self.first, self.second))
-        return self.title, first, second, self.change_text, self.paper or "-"
+    def cells(self) -> tuple[str, ...]:
+        """Return name with unit, the values, the change, and the value of the paper, as text."""
+        values = (MISSING if value is None else value.text for value in self.values)
+        return self.title, *values, self.change_text, self.paper or MISSING
 
 
-def compare(a: MaterialReport, b: MaterialReport) -> list[ComparisonRow]:
-    """Set two materials side by side; a figure that neither has is left out.
+@dataclass(frozen=True)
+class Comparison:
+    """Materials side by side: their quantities, what these prove, and how far to trust them.
+
+    Attributes
+    ----------
+    materials : tuple of MaterialReport
+    rows : tuple of ComparisonRow
+        Quantities that at least one material has, with 95 % intervals; a ratio against a bound
+        holds with a probability of 90 % at least.
+    claims : tuple of LandscapeClaim
+        Tests of whether the glass has the flatter landscape, of a crystal and a glass.
+    cautions : tuple of Caution
+        Ranked by severity.
+    """
+
+    materials: tuple[MaterialReport, ...]
+    rows: tuple[ComparisonRow, ...]
+    claims: tuple[LandscapeClaim, ...]
+    cautions: tuple[Caution, ...]
+
+    def row(self, key: str) -> ComparisonRow | None:
+        """Return the row of a quantity by its public name; None if no material has it."""
+        return next((row for row in self.rows if row.key == key), None)
+
+    @property
+    def names(self) -> str:
+        """Both materials in words: ``glass against crystal``."""
+        return pair_of(self.materials, "against")
+
+    @property
+    def table(self) -> Table:
+        """The quantities, their change and the values of the paper as a table."""
+        heads = ["quantity", *(f"{material.name} #" for material in self.materials)]
+        caption = "Quantities, with 95 % intervals"
+        if len(self.materials) > 1:
+            heads.append(f"{self.names} #")
+            caption = "Side by side, with 95 % intervals"
+        heads.append("the paper")
+        rows = [
+            [
+                row.title,
+                *(quantified(value) for value in row.values),
+                *([row.change_text] if len(self.materials) > 1 else []),
+                row.paper or MISSING,
+            ]
+            for row in self.rows
+        ]
+        return make_table(caption, heads, rows, sortable=False)
+
+    @property
+    def potentials(self) -> tuple[str, ...]:
+        """The potentials behind the documents, a sentence each."""
+        found = {
+            (spec.name, spec.sha256): spec
+            for material in self.materials
+            for spec in material.potential_specs
+        }
+        return tuple(
+            f"Potential {spec.name} {spec.version} ({spec.functional}), trained on "
+            f"{spec.training_set}."
+            for spec in found.values()
+        )
+
+    @property
+    def claim_table(self) -> Table:
+        """The tests of the landscapes as a table; without rows if there are none."""
+        heads = ("quantity", "crystal #", "glass #", "error of the difference #", "p #", "claim")
+        rows = [
+            [
+                claim.title,
+                measured(claim.crystal, ".3f"),
+                measured(claim.glass, ".3f"),
+                measured(claim.error, ".3f"),
+                measured(claim.p_value, ""),
+                f"{claim.claim} in the glass: {claim.verdict}",
+            ]
+            for claim in self.claims
+        ]
+        return make_table("Is the glass flatter? One-sided tests at 95 %", heads, rows)
+
+    def _repr_html_(self) -> str:
+        """Show the table and the cautions in a notebook."""
+        items = "".join(
+            f"<li>{caution.severity}: {escape(caution.sentence)}</li>"
+            for caution in self.cautions
+            if caution.severity != "good"
+        )
+        return self.table._repr_html_() + (f"<ul>{items}</ul>" if items else "")
+
+
+def compare(
+    *materials: MaterialReport, failed_steps: Mapping[str, str] | None = None
+) -> Comparison:
+    """Set materials side by side; a quantity that none of them has is left out.
 
     Parameters
     ----------
-    a, b : MaterialReport
-        Such as the crystal and the glass of one composition, in this order.
+    *materials : MaterialReport
+        Such as the crystal and the glass of one composition, in this order. The second is compared
+        with the first; others stand beside them.
+    failed_steps : mapping of str to str, optional
+        Steps of the run that failed, and their errors: cautions too.
 
-    Returns
-    -------
-    list of ComparisonRow
-        Conductivity at 300 K, activation energy, defects, landscape, density and energy. Intervals
-        are of 95 %; a ratio against a bound holds with 90 % at least.
+    Raises
+    ------
+    InputError
+        If there is no material.
     """
-    papers = _paper_column(a, b)
+    if not materials:
+        raise InputError("A comparison needs at least one material.")
+    papers = _paper_column(materials)
     rows = []
-    for name, unit, find in FIGURES:
-        first, second = find(a), find(b)
-        kind: Literal["ratio", "difference"] = "ratio" if name == SIGMA else "difference"
-        change = conductivity_ratio(a, b) if name == SIGMA else difference(second, first)
-        if name == ENERGY and a.potentials != b.potentials:  # their zeros of energy differ
-            change = None
-        rows.append(ComparisonRow(name, unit, first, second, change, kind, papers.get(name, "")))
-    return [row for row in rows if row.first is not None or row.second is not None]
-
-
-def figures_of(report: MaterialReport) -> list[tuple[str, str, Uncertain]]:
-    """Return name, unit and value of every figure that one material has."""
-    found = [(name, unit, find(report)) for name, unit, find in FIGURES]
-    return [(name, unit, quantity) for name, unit, quantity in found if quantity is not None]
+    for quantity in QUANTITIES:
+        values = tuple(quantity.find(material) for material in materials)
+        if all(value is None for value in values):
+            continue
+        kind: Literal["ratio", "difference"] = (
+            "ratio" if quantity.key == "sigma_300K" else "difference"
+        )
+        change = _change(quantity.key, values, materials) if len(materials) > 1 else None
+        paper = papers.get(quantity.key, "")
+        rows.append(
+            ComparisonRow(quantity.key, quantity.name, quantity.unit, values, change, kind, paper)
+        )
+    return Comparison(
+        materials,
+        tuple(rows),
+        tuple(_claims(materials)),
+        tuple(cautions_of(materials, failed_steps)),
+    )
 
 
 def conductivity_ratio(a: MaterialReport, b: MaterialReport) -> Estimate | Bound | None:
     """Return the conductivity at 300 K of the second over that of the first, like by like."""
     if a.conductivity is None or b.conductivity is None:
         return None
-    _, first, second = alike_at_300K(a.conductivity, b.conductivity)
+    _, first, second = comparable_at_300K(a.conductivity, b.conductivity)
     return ratio(second, first)
 
 
-def conductivity_300K(report: MaterialReport) -> Estimate | Bound | None:
-    """Return the conductivity in mS/cm at 300 K, or its bound."""
-    return None if report.conductivity is None else report.conductivity.sigma_300K_or_bound
+def pair_of(materials: Sequence[MaterialReport], word: str) -> str:
+    """Return the second material against the first in words: ``glass against crystal``."""
+    if len(materials) < 2:
+        return materials[0].name
+    first, second = materials[:2]
+    if first.formula == second.formula and first.phase != second.phase:
+        return f"{second.phase_name} {word} {first.phase_name}"
+    return f"{second.name} {word} {first.name}"
 
 
-def activation_energy(report: MaterialReport) -> LinearEstimate | None:
-    """Return the activation energy in eV."""
-    document = report.conductivity
-    if document is None or document.arrhenius is None or document.arrhenius.fit is None:
-        return None
-    return document.arrhenius.fit.activation_energy
+def _change(
+    key: str, values: Sequence[Uncertain | None], materials: Sequence[MaterialReport]
+) -> Uncertain | None:
+    first, second = materials[:2]
+    if key == "sigma_300K":
+        return conductivity_ratio(first, second)
+    if key == "energy_eV_per_atom" and first.potentials != second.potentials:
+        return None  # their zeros of energy differ
+    return difference(values[1], values[0])
 
 
-def _paper_column(a: MaterialReport, b: MaterialReport) -> dict[str, str]:
-    """Return what the paper has for each figure, if both are phases of its composition."""
-    paper = published_for(b.formula) if a.formula == b.formula else None
+def _claims(materials: Sequence[MaterialReport]) -> list[LandscapeClaim]:
+    found = [m for m in materials if m.landscape is not None][:2]
+    if [material.phase for material in found] != ["crystalline", "amorphous"]:
+        return []
+    crystal, glass = (material.landscape for material in found)
+    if crystal is None or glass is None or crystal.mobile_species != glass.mobile_species:
+        return []
+    return compare_landscapes(crystal, glass)
+
+
+def _paper_column(materials: Sequence[MaterialReport]) -> dict[str, str]:
+    """Return what the paper has for each quantity, if all are phases of its composition."""
+    formulas = {material.formula for material in materials}
+    paper = published_for(formulas.pop()) if len(formulas) == 1 and len(materials) > 1 else None
     if paper is None:
         return {}
     return {
-        SIGMA: f"glass about {paper.glass_conductivity_300K_mS_cm:g}; "
+        "sigma_300K": f"glass about {paper.glass_conductivity_300K_mS_cm:g}; "
         f"ratio about {paper.conductivity_ratio:g}",
-        ACTIVATION: f"glass about {paper.glass_activation_energy_eV:.2f}",
-        INSERTION: paper.insertion,
-        GAP: paper.landscape,
+        "activation_energy_eV": f"glass about {paper.glass_activation_energy_eV:.2f}",
+        "lowest_interstitial_energy_eV": paper.insertion,
+        "landscape_gap_eV": paper.landscape,
     }
-
-
-def _of_landscape(field: str) -> Callable[[MaterialReport], LinearEstimate | None]:
-    def find(report: MaterialReport) -> LinearEstimate | None:
-        mean: ReplicaMean | None = getattr(report.landscape, field, None)
-        return None if mean is None else _of_phase(mean.estimate, report)
-
-    return find
-
-
-def _overlap(report: MaterialReport) -> LinearEstimate | None:
-    fraction = _of_landscape("overlap")(report)
-    return None if fraction is None else fraction.within(0, 1)
-
-
-def _of_defects(
-    kind: str, figure: str, *, with_reservoir: bool = False
-) -> Callable[[MaterialReport], Uncertain | None]:
-    def find(report: MaterialReport) -> Uncertain | None:
-        found: list[EnergyDistribution] = [
-            getattr(document, kind)
-            for document in report.defects
-            if getattr(document, kind) is not None and (document.reservoir or not with_reservoir)
-        ]
-        return _mean([getattr(distribution, figure) for distribution in found], report)
-
-    return find
-
-
-def _lowest_insertion(report: MaterialReport) -> Uncertain | None:
-    # The landscape counts from the annealed host, which a bare insertion does not.
-    from_landscape = _of_landscape("insertion_energy_eV")(report)
-    return from_landscape or _of_defects("insertion", "minimum_eV", with_reservoir=True)(report)
-
-
-def _density(report: MaterialReport) -> Uncertain | None:
-    if report.sound_glasses and report.phase == "amorphous":
-        return _mean([glass.density_relaxed_g_per_cm3 for glass in report.sound_glasses], report)
-    if report.best_crystal is not None:
-        return _exact(report.best_crystal.density_g_per_cm3)
-    document = report.conductivity
-    found = [] if document is None or document.density is None else [document.density]
-    return _mean(found, report)
-
-
-def _energy(report: MaterialReport) -> Uncertain | None:
-    if report.best_crystal is not None:
-        return _exact(report.best_crystal.energy_per_atom_eV)
-    glasses = report.sound_glasses if report.phase == "amorphous" else ()
-    energies = [glass.energy_eV_per_atom for glass in glasses]
-    return _mean([energy for energy in energies if energy is not None], report)
-
-
-def _mean(values: Sequence[float], report: MaterialReport) -> LinearEstimate | None:
-    """Return the mean over replicas; None without any."""
-    return _of_phase(ReplicaMean.of(values).estimate, report) if values else None
-
-
-def _of_phase(found: LinearEstimate, report: MaterialReport) -> LinearEstimate:
-    """Return an estimate; that of a single crystal is exact, that of a single glass is not."""
-    return found.or_exact if report.phase == "crystalline" else found
-
-
-def _exact(value: float) -> LinearEstimate:
-    return LinearEstimate(value=value, error=0.0)
-
-
-FIGURES: tuple[tuple[str, str, Callable[[MaterialReport], Uncertain | None]], ...] = (
-    (SIGMA, "mS/cm", conductivity_300K),
-    (ACTIVATION, "eV", activation_energy),
-    ("Frenkel pair energy, mean", "eV", _of_defects("frenkel", "mean_eV")),
-    ("Frenkel pair energy, lowest", "eV", _of_defects("frenkel", "minimum_eV")),
-    (INSERTION, "eV", _lowest_insertion),
-    ("vacancy energy at 0 V, mean", "eV", _of_defects("vacancy", "mean_eV", with_reservoir=True)),
-    (GAP, "eV", _of_landscape("gap_eV")),
-    ("landscape overlap, empty below occupied", "", _overlap),
-    ("percolating barrier", "eV", _of_landscape("percolating_barrier_eV")),
-    ("spread of removal energies", "eV", _of_landscape("removal_spread_eV")),
-    ("density of the structure", "g/cm3", _density),
-    (ENERGY, "eV/atom", _energy),
-)
-"""Every figure that materials are compared by: its name, unit, and where it is found."""

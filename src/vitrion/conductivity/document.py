@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,13 +12,16 @@ from vitrion.dynamics.document import TrajectoryReference
 from vitrion.transport.arrhenius_fit import ArrheniusResult, arrhenius
 from vitrion.transport.replicas import combine
 from vitrion.transport.result import TransportResult
-from vitrion.uncertainty import Bound, Estimate
+from vitrion.uncertainty import Bound, Estimate, upper_bound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
 
     from pymatgen.core import Structure
+
+Formula = Literal["Einstein", "Nernst-Einstein"]
+"""Conductivity from the collective diffusivity, or from the self-diffusivity."""
 
 
 class ConductivityDoc(VitrionDoc):
@@ -47,6 +50,11 @@ class ConductivityDoc(VitrionDoc):
     arrhenius: ArrheniusResult | None = Field(
         None, description="Temperature dependence, or why there is none; None before any result."
     )
+    nernst_einstein: ArrheniusResult | None = Field(
+        None,
+        description="Temperature dependence of the self-diffusivity, if `arrhenius` has the "
+        "collective one: for comparison with materials whose collective diffusivity is uncertain.",
+    )
     activation_energy_eV: float | None = Field(None, description="Activation energy in eV.")
     activation_energy_error_eV: float | None = Field(None, description="Its standard error in eV.")
     conductivity_300K: Estimate | None = Field(
@@ -74,8 +82,13 @@ class ConductivityDoc(VitrionDoc):
     @property
     def sigma_300K_or_bound(self) -> Estimate | Bound | None:
         """The conductivity at 300 K in mS/cm, its upper bound, or None."""
-        bound = self.conductivity_bound_300K
-        return self.conductivity_300K or (None if bound is None else Bound(limit=bound))
+        return self.conductivity_300K or upper_bound(self.conductivity_bound_300K)
+
+    @property
+    def formula_used(self) -> Formula:
+        """The formula behind the conductivity at 300 K."""
+        collective = self.arrhenius is not None and self.arrhenius.quantity == "collective"
+        return "Einstein" if collective else "Nernst-Einstein"
 
     @classmethod
     def from_results(
@@ -118,9 +131,9 @@ class ConductivityDoc(VitrionDoc):
             combine(group, hierarchical=hierarchical, systems=which)
             for group, which in zip(groups, of, strict=True)
         ]
-        fit = None
-        if results:
-            fit = arrhenius(results, melting_K=melting_K, glass_transition_K=glass_transition_K)
+        limits = {"melting_K": melting_K, "glass_transition_K": glass_transition_K}
+        fit = arrhenius(results, **limits) if results else None
+        is_collective = fit is not None and fit.quantity == "collective"
         line = fit.fit if fit else None
         return cls.from_structure(
             structure,
@@ -131,6 +144,9 @@ class ConductivityDoc(VitrionDoc):
             replicas=groups if any(len(group) > 1 for group in groups) else [],
             systems=[which for which in of if which],
             arrhenius=fit,
+            nernst_einstein=arrhenius(results, quantity="self", **limits)
+            if is_collective
+            else None,
             activation_energy_eV=line.activation_energy_eV if line else None,
             activation_energy_error_eV=line.activation_energy_error_eV if line else None,
             conductivity_300K=fit.conductivity_300K if fit else None,

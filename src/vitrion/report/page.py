@@ -21,18 +21,18 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from vitrion.comparison.cautions import statements_of
 from vitrion.comparison.material import material_formula, tell_apart
+from vitrion.comparison.side_by_side import compare
+from vitrion.comparison.tables import MISSING, Cell, make_table, measured
 from vitrion.documents.provenance import utc_now
 from vitrion.errors import InputError
 from vitrion.report.figures.extrapolation import novelty_figure
-from vitrion.report.headline import cards_of, overview_table
+from vitrion.report.headline import cards_of
 from vitrion.report.palette import PALETTE
 from vitrion.report.plotly import plot_data
 from vitrion.report.sections import sections_of
 from vitrion.report.sources import citations_of, origin_tables
 from vitrion.report.structure_views import structures_of
-from vitrion.report.tables import MISSING, Cell, make_table, measured
 from vitrion.report.typeset import formula_html, rich_html, typeset
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def render_page(*reports: MaterialReport) -> str:
     if not reports:
         raise InputError("A page needs at least one report.")
     reports = tuple(tell_apart(reports))
-    sections = sections_of(reports)
+    comparison = compare(*reports)
+    sections = sections_of(comparison)
     structures = structures_of(reports)
     novelty = novelty_figure(reports)
     figures = [figure for section in sections for figure in section.figures]
@@ -85,12 +86,13 @@ def render_page(*reports: MaterialReport) -> str:
         formulas=names,
         mobile=", ".join(dict.fromkeys(r.mobile for r in reports if r.mobile)),
         reports=reports,
-        cards=cards_of(reports),
-        overview=overview_table(reports),
+        cards=cards_of(comparison),
+        overview=comparison.table if comparison.rows else None,
         sections=[section for section in sections if not section.is_empty],
         missing=[section for section in sections if section.is_empty],
         novelty=novelty,
-        statements=statements_of(reports),
+        cautions=comparison.cautions,
+        anchors={section.name for section in sections if not section.is_empty},
         structures=structures,
         origin=origin_tables(reports),
         citations=citations_of(reports),

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 
 from vitrion.amorphous.document import numbered
 from vitrion.amorphous.pair_distributions import mean_distributions
-from vitrion.comparison.landscapes import compare_landscapes
+from vitrion.comparison.side_by_side import compare
+from vitrion.comparison.tables import Cell, Table, make_table, measured, quantified
+from vitrion.comparison.temperatures import temperature_table
 from vitrion.report.figures.candidates import candidate_figure
 from vitrion.report.figures.defect_energies import barrier_figure, defect_figure, voltage_figure
 from vitrion.report.figures.glass_structure import pair_figure, speciation_figure
 from vitrion.report.figures.ion_transport import arrhenius_figure, msd_figure, spatial_figure
 from vitrion.report.figures.site_energy_levels import landscapes_of
-from vitrion.report.tables import Cell, Table, make_table, measured, quantified
 from vitrion.report.typeset import screw
 from vitrion.transport.constants import ROOM_K
-from vitrion.uncertainty import Bound
 
 if TYPE_CHECKING:
     from vitrion.amorphous.document import AmorphousDoc
     from vitrion.comparison.material import MaterialReport
+    from vitrion.comparison.side_by_side import Comparison
     from vitrion.defects.document import EnergyDistribution
     from vitrion.polymorphs.document import Polymorph
     from vitrion.report.panels import Figure
-    from vitrion.transport.result import TransportResult
 
 Row = list[Cell | str]
 Reports = Sequence["MaterialReport"]
@@ -59,64 +59,35 @@ class Section:
         return not self.figures and not self.tables
 
 
-def sections_of(reports: Reports) -> list[Section]:
-    """Return all sections of a page on these materials, empty ones among them."""
+def sections_of(comparison: Comparison) -> list[Section]:
+    """Return all sections of a page on some materials, empty ones among them."""
+    reports = comparison.materials
     return [
         transport_section(reports),
         glass_section(reports),
         candidate_section(reports),
-        landscape_section(reports),
+        landscape_section(comparison),
         defect_section(reports),
     ]
 
 
 def figures_of(reports: Reports) -> list[Figure]:
     """Return every figure that the documents of these materials have something for."""
-    return [figure for section in sections_of(reports) for figure in section.figures]
+    return [figure for section in sections_of(compare(*reports)) for figure in section.figures]
 
 
 def transport_section(reports: Reports) -> Section:
     """Return Arrhenius, MSDs, motion in space, and the table of all temperatures."""
-    rows = [
-        _transport_row(report, result)
-        for report in reports
-        if report.conductivity is not None
-        for result in report.conductivity.results
-    ]
-    heads = ("material", "T (K) #", "D* (cm2/s) #", "conductivity (mS/cm) #", "formula used",
-             "Haven ratio #", "hops #", "run (ps) #", "replicas #", "verdict")  # fmt: skip
-    tables = [make_table("Transport at each temperature, with 95 % intervals", heads, rows)]
+    table = temperature_table(reports)
     return Section(
         "transport",
         "Ion transport",
         "Diffusivity and conductivity at each temperature that was run, and what they "
         "extrapolate to.",
         _some(arrhenius_figure(reports), msd_figure(reports), spatial_figure(reports)),
-        tuple(tables if rows else ()),
+        (table,) if table.rows else (),
         f"vitrion run {reports[0].formula}",
     )
-
-
-def _transport_row(report: MaterialReport, result: TransportResult) -> Row:
-    haven = result.haven_ratio
-    estimates = (
-        (result.self_diffusivity, result.diffusivity_bound_cm2_s),
-        (result.conductivity, result.conductivity_bound_mS_cm),
-    )
-    values = [
-        estimate or (None if bound is None else Bound(limit=bound)) for estimate, bound in estimates
-    ]
-    return [
-        Cell(report.name, is_formula=True),
-        measured(result.temperature_K, ".0f"),
-        *(quantified(value) for value in values),
-        result.headline if result.conductivity else "upper bound",
-        quantified(haven),
-        measured(result.hops.n_hops, "d"),
-        measured(result.duration_ps, ""),
-        measured(result.n_replicas, "d"),
-        "diffusive" if result.diffusive else "not diffusive",
-    ]
 
 
 def glass_section(reports: Reports) -> Section:
@@ -240,41 +211,18 @@ def _crystal_row(rank: int, crystal: Polymorph) -> Row:
     ]
 
 
-def landscape_section(reports: Reports) -> Section:
+def landscape_section(comparison: Comparison) -> Section:
     """Return the site-energy landscapes and, of a crystal and a glass, which is flatter."""
-    known = [report for report in reports if report.landscape is not None]
-    tables = []
-    if [report.phase for report in known[:2]] == ["crystalline", "amorphous"]:
-        tables.append(_flatness(known[0], known[1]))
+    reports, table = comparison.materials, comparison.claim_table
     return Section(
         "landscape",
         "Site-energy landscape",
-        "Peaks against plain: what it costs the mobile ion to sit where it does not usually sit, "
-        "and what it must climb on its way.",
+        "Site energies of crystal and glass: the energy of the mobile ion on empty sites, and the "
+        "barriers between sites.",
         _some(landscapes_of(reports)),
-        tuple(tables),
+        (table,) if table.rows else (),
         f"vitrion run {reports[0].formula}",
     )
-
-
-def _flatness(crystal: MaterialReport, glass: MaterialReport) -> Table:
-    assert crystal.landscape is not None
-    assert glass.landscape is not None
-    rows: list[Row] = []
-    for claim in compare_landscapes(crystal.landscape, glass.landscape):
-        name = claim.quantity.removesuffix("_eV").replace("_", " ")
-        rows.append(
-            [
-                f"{name} (eV)" if claim.quantity.endswith(("_eV", "barrier")) else name,
-                measured(claim.crystal, ".3f"),
-                measured(claim.glass, ".3f"),
-                measured(claim.error, ".3f"),
-                measured(claim.p_value, ""),
-                f"{claim.claim} in the glass: {claim.verdict}",
-            ]
-        )
-    heads = ("figure", "crystal #", "glass #", "error of the difference #", "p #", "claim")
-    return make_table("Is the glass flatter? One-sided tests at 95 %", heads, rows)
 
 
 def defect_section(reports: Reports) -> Section:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vitrion.comparison import published
-from vitrion.report.tables import Cell, Table, make_table
+from vitrion.comparison.tables import Cell, Table, make_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -112,8 +112,8 @@ def citations_of(reports: Sequence[MaterialReport]) -> list[Citation]:
 
 def potentials_of(reports: Sequence[MaterialReport]) -> list[PotentialSpec]:
     """Return the potentials behind the documents, each once."""
-    specs = [d.provenance.potential for report in reports for d in report.documents]
-    return list({(s.name, s.sha256): s for s in specs if s is not None}.values())
+    specs = [spec for report in reports for spec in report.potential_specs]
+    return list({(s.name, s.sha256): s for s in specs}.values())
 
 
 def origin_tables(reports: Sequence[MaterialReport]) -> list[Table]:

@@ -22,11 +22,13 @@ from vitrion.transport.result import TransportResult
 from vitrion.transport.schema import Model
 from vitrion.transport.vtf import VTFComparison, compare_vtf
 from vitrion.uncertainty import (
+    Bound,
     Estimate,
     Interval,
     LinearEstimate,
     event_bound,
     student_tail,
+    upper_bound,
     welch_satterthwaite,
 )
 
@@ -123,6 +125,11 @@ class ArrheniusResult(Model):
     conductivity_bound_300K: float | None = Field(
         None, description="One-sided 95 % upper bound at 300 K in mS/cm, where there is no value."
     )
+
+    @property
+    def conductivity_300K_or_bound(self) -> Estimate | Bound | None:
+        """Conductivity at 300 K in mS/cm, or its upper bound."""
+        return self.conductivity_300K or upper_bound(self.conductivity_bound_300K)
 
     def activation_energy_interval(self, level: float = 0.95) -> Interval | None:
         """Return the central interval of Ea in eV."""

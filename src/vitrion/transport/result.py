@@ -9,7 +9,7 @@ from vitrion.transport.density import PercolationBarriers
 from vitrion.transport.jumps import JumpNetwork
 from vitrion.transport.schema import Matrix, Model, Series
 from vitrion.transport.vanhove import VanHove
-from vitrion.uncertainty import Estimate
+from vitrion.uncertainty import Bound, Estimate, upper_bound
 
 HEADLINE_ERROR = 0.3
 """Relative error above which D_sigma is too uncertain to be the headline."""
@@ -198,6 +198,16 @@ class TransportResult(Model):
             if einstein and einstein.relative_error <= HEADLINE_ERROR
             else "Nernst-Einstein"
         )
+
+    @property
+    def self_diffusivity_or_bound(self) -> Estimate | Bound | None:
+        """D* in cm2/s, or its upper bound."""
+        return self.self_diffusivity or upper_bound(self.diffusivity_bound_cm2_s)
+
+    @property
+    def conductivity_or_bound(self) -> Estimate | Bound | None:
+        """Headline conductivity in mS/cm, or its upper bound."""
+        return self.conductivity or upper_bound(self.conductivity_bound_mS_cm)
 
     @property
     def conductivity(self) -> Estimate | None:

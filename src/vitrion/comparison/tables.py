@@ -1,0 +1,111 @@
+"""Tables as data: cells with a text and the value that a column is sorted by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from html import escape
+from typing import TYPE_CHECKING
+
+from vitrion.uncertainty import number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from vitrion.uncertainty import Uncertain
+
+
+MISSING = "-"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text of a cell, the value it is sorted by, and its link, if any."""
+
+    text: str
+    order: float | str | None = None
+    link: str = ""
+    is_formula: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """Head of a column; numbers stand to the right."""
+
+    name: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under heads, with a caption."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    sortable: bool = True
+
+    def without(self, *names: str) -> Table:
+        """Return the table without some columns, by their names."""
+        kept = [k for k, column in enumerate(self.columns) if column.name not in names]
+        return replace(
+            self,
+            columns=tuple(self.columns[k] for k in kept),
+            rows=tuple(tuple(row[k] for k in kept) for row in self.rows),
+        )
+
+    def with_column(self, column: Column, cells: Iterable[Cell]) -> Table:
+        """Return the table with one more column at its end, a cell for each row."""
+        rows = tuple((*row, cell) for row, cell in zip(self.rows, cells, strict=True))
+        return replace(self, columns=(*self.columns, column), rows=rows)
+
+    def markdown(self) -> str:
+        """Return the table in Markdown, without its caption."""
+        heads = [column.name for column in self.columns]
+        lines = [heads, ["---:" if column.numeric else "---" for column in self.columns]]
+        lines += [[cell.text.replace("|", r"\|") for cell in row] for row in self.rows]
+        return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+    def _repr_html_(self) -> str:
+        """Return the table as HTML that needs no style sheet, for a notebook."""
+        heads = "".join(f"<th>{escape(column.name)}</th>" for column in self.columns)
+        rows = "".join(
+            f"<tr>{''.join(f'<td>{escape(cell.text)}</td>' for cell in row)}</tr>"
+            for row in self.rows
+        )
+        return (
+            f"<table><caption>{escape(self.caption)}</caption>"
+            f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+
+def make_table(
+    caption: str, heads: Sequence[str], rows: Iterable[Sequence[Cell | str]], **options: bool
+) -> Table:
+    """Make a table without empty columns; a head that ends in ``#`` is of a column of numbers."""
+    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    kept = [
+        index
+        for index in range(len(heads))
+        if index == 0 or not cells or any(row[index].text != MISSING for row in cells)
+    ]
+    columns = tuple(
+        Column(heads[index].rstrip("# "), numeric=heads[index].endswith("#")) for index in kept
+    )
+    return Table(
+        caption, columns, tuple(tuple(row[index] for index in kept) for row in cells), **options
+    )
+
+
+def measured(value: float | None, form: str = ".2f", prefix: str = "") -> Cell:
+    """Return a cell of a number, empty for None; without a form, with a reader's digits."""
+    if value is None:
+        return Cell(MISSING)
+    return Cell(prefix + (f"{value:{form}}" if form else number(value)), value)
+
+
+def quantified(quantity: Uncertain | None) -> Cell:
+    """Return a cell of an uncertain value with its interval."""
+    if quantity is None:
+        return Cell(MISSING)
+    ends = (quantity.value, quantity.high, quantity.low)
+    return Cell(quantity.text, next((end for end in ends if end is not None), None))

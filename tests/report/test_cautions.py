@@ -1,0 +1,100 @@
+"""One list of cautions: ranked, and the same in the terminal, on the page and in a notebook."""
+
+import html
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from vitrion.cli.results import print_comparison
+from vitrion.comparison.cautions import KINDS, SEVERITIES, cautions_of
+from vitrion.comparison.material import MaterialReport
+from vitrion.comparison.side_by_side import compare
+from vitrion.comparison.tables import Cell, Column, make_table, measured
+from vitrion.errors import InputError
+from vitrion.report.page import render_page
+from vitrion.transport.arrhenius_fit import ArrheniusPoint, arrhenius
+from vitrion.uncertainty import Estimate
+
+
+def curved():
+    """Return a document's fit of four temperatures on a strong VTF curve, one of them excluded."""
+    temperatures = np.array([500.0, 600.0, 700.0, 850.0, 1000.0])
+    values = np.exp(-8.0 - 900.0 / (temperatures - 400.0))
+    points = [
+        ArrheniusPoint(
+            temperature_K=t,
+            diffusivity=Estimate(value=v, relative_error=0.02, degrees_of_freedom=50.0),
+        )
+        for t, v in zip(temperatures, values, strict=True)
+    ]
+    return arrhenius(points, melting_K=950.0)
+
+
+@pytest.fixture
+def glass(reports):
+    document = reports[1].conductivity.model_copy(update={"arrhenius": curved()})
+    return MaterialReport.from_documents([document, *reports[1].glasses])
+
+
+def test_what_the_page_says_of_replicas_vtf_and_left_out_points_is_in_the_list(glass):
+    kinds = {caution.kind: caution for caution in cautions_of([glass])}
+    assert kinds["few_replicas"].text.startswith("Two replicas")
+    assert kinds["few_replicas"].place == "glass"
+    assert kinds["vtf_preferred"].severity == "doubt"
+    assert "1000 K is left out of the fit: above the melting point" in kinds["point_left_out"].text
+    assert kinds["point_left_out"].place == "transport"
+
+
+def test_terminal_page_and_notebook_hold_the_same_cautions(reports, glass):
+    crystal = reports[0]
+    found = compare(crystal, glass, failed_steps={"crystal landscape": "It diverged."})
+    assert found.cautions[0].kind == "failed_step"
+    console = Console(record=True, width=300, markup=False, file=io.StringIO())
+    print_comparison(console, found)
+    terminal = console.export_text()
+    notebook = html.unescape(found._repr_html_())
+    page = render_page(crystal, glass)
+    for caution in found.cautions:
+        assert f"{caution.severity}: {caution.sentence}" in terminal
+        if caution.severity != "good":
+            assert caution.sentence in notebook
+        if caution.kind != "failed_step":
+            assert caution in compare(crystal, glass).cautions
+    shown = page[page.index('class="cautions"') : page.index('id="origin"')]
+    assert shown.count("<li class=") == len(compare(crystal, glass).cautions)
+
+
+def test_cautions_are_ranked_and_of_known_kinds(reports, glass):
+    found = cautions_of([reports[0], glass])
+    assert {caution.kind for caution in found} <= set(KINDS)
+    ranks = [(SEVERITIES.index(c.severity), KINDS.index(c.kind)) for c in found]
+    assert ranks == sorted(ranks)
+
+
+def test_one_material_has_no_change_and_none_is_refused(reports):
+    alone = compare(reports[1])
+    names = [column.name for column in alone.table.columns]
+    assert names == ["quantity", "LiPO2F2 glass"]
+    assert alone.row("sigma_300K").change is None
+    assert alone.row("no such quantity") is None
+    with pytest.raises(InputError, match="at least one"):
+        compare()
+
+
+def test_the_rows_have_the_names_that_searches_use(reports):
+    keys = [row.key for row in compare(*reports).rows]
+    assert keys[:3] == ["sigma_300K", "activation_energy_eV", "frenkel_energy_eV"]
+    assert len(set(keys)) == len(keys)
+
+
+def test_tables_in_markdown_and_html():
+    table = make_table("A caption", ("name", "value #"), [["a|b", measured(0.18)], ["<c>", "-"]])
+    assert table.markdown().splitlines() == [
+        "| name | value |", "| --- | ---: |", r"| a\|b | 0.18 |", "| <c> | - |",
+    ]  # fmt: skip
+    assert "<td>&lt;c&gt;</td>" in table._repr_html_()
+    assert [column.name for column in table.without("name").columns] == ["value"]
+    wider = table.with_column(Column("more"), [Cell("1"), Cell("2")])
+    assert [row[-1].text for row in wider.rows] == ["1", "2"]
