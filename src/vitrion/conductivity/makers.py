@@ -12,7 +12,6 @@ from vitrion.chemistry.charges import default_mobile_species
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.precision import Goal, plan_extension
 from vitrion.conductivity.segments import (
-    EQUILIBRATION,
     list_parts,
     read_rounds,
     run_parts,
@@ -22,7 +21,7 @@ from vitrion.documents.base import check_phase
 from vitrion.documents.provenance import Provenance
 from vitrion.dynamics.document import md_document, thinned
 from vitrion.dynamics.makers import ForceFieldDynamics, at_rest, reachable
-from vitrion.dynamics.result import TRAJECTORY_NAME, load_result
+from vitrion.dynamics.result import EQUILIBRATION, TRAJECTORY_NAME, load_result
 from vitrion.dynamics.settings import MDSettings
 from vitrion.dynamics.workers import MDTask
 from vitrion.errors import InputError, SimulationError

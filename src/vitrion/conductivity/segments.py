@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
 ROUNDS_FILE = "rounds.json"
-EQUILIBRATION = "part-000"
-"""Folder of the part of a run that is not analyzed."""
 
 
 def run_parts(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 TRAJECTORY_NAME = "md" + SUFFIX
+EQUILIBRATION = "part-000"
+"""Folder of the segment of a run that is not analyzed."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from atomate2.forcefields.utils import revert_default_dtype
 from jobflow import CURRENT_JOB, Flow, Job, Maker, OutputReference, Response, job
 
 from vitrion.chemistry.charges import default_mobile_species
-from vitrion.conductivity.segments import EQUILIBRATION
 from vitrion.defects.document import DefectDoc
 from vitrion.defects.sites import density_peaks
+from vitrion.dynamics.result import EQUILIBRATION
 from vitrion.errors import InputError
 from vitrion.landscape.document import SiteEnergyLandscapeDoc
 from vitrion.landscape.ion_density import density_barrier, mobile_motion
