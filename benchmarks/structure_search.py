@@ -264,7 +264,8 @@ def match(options):
 
 def loss(options):
     """Loss on the held-out formulas of some files, all and by the number of nonmetals."""
-    from vitrion.generation.diffusion.train import Trainer, TrainSettings
+    from vitrion.generation.diffusion.train import Trainer
+    from vitrion.generation.diffusion.train_settings import TrainSettings
     from vitrion.generation.diffusion.training_crystals import prepare_training_set, read_structures
     from vitrion.generation.diffusion.weights import load_weights
 

@@ -14,7 +14,8 @@ from vitrion.generation.diffusion.net import NetConfig, ScoreNet, element_descri
 from vitrion.generation.diffusion.noise import NoiseSchedule
 from vitrion.generation.diffusion.sampler import SamplerSettings, Task, batches_of, sample
 from vitrion.generation.diffusion.space_groups import SiteSymmetry
-from vitrion.generation.diffusion.train import Trainer, TrainSettings
+from vitrion.generation.diffusion.train import Trainer
+from vitrion.generation.diffusion.train_settings import TrainSettings
 from vitrion.generation.diffusion.training_crystals import (
     draw_formulas,
     prepare_training_set,

@@ -7,8 +7,8 @@ from importlib.resources import files
 
 from pymatgen.core import Lattice, Structure
 
+from polymorph_references import compute_references, lower
 from vitrion.polymorphs.hull import shipped_crystals, shipped_references
-from vitrion.polymorphs.references import compute_references, lower
 from vitrion.potentials import get_potential
 from vitrion.potentials.batch import load_batch_potential
 

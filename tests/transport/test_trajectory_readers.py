@@ -6,15 +6,15 @@ from ase import Atoms, units
 from ase.io import write
 from pymatgen.core import Element, Lattice, Species, Structure
 from pymatgen.core.trajectory import Trajectory
-from trajectory_files import (
+
+from helpers.trajectory_files import (
     cubic_bounds,
     write_lammps,
     write_vasprun,
     write_xdatcar,
     write_xyz,
 )
-from walkers import hopping, in_crystal
-
+from helpers.walkers import hopping, in_crystal
 from vitrion.errors import InputError
 from vitrion.transport import analyze, analyze_file
 from vitrion.transport.io import open_frames

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from vitrion.generation.diffusion.net import NetConfig, ScoreNet
-    from vitrion.generation.diffusion.train import TrainSettings
+    from vitrion.generation.diffusion.train_settings import TrainSettings
     from vitrion.generation.diffusion.training_crystals import Crystal
 
 MAY_CHANGE = frozenset({"wall_minutes", "checkpoint_minutes", "device"})

@@ -1,6 +1,6 @@
 """Make the crystals that ship with the package.
 
-``python -m vitrion.polymorphs.references OUT.json [--search FORMULA ...] [--found FILE ...]``
+``python tools/polymorph_references.py OUT.json [--search FORMULA ...] [--found FILE ...]``
 relaxes the known crystals, keeping their symmetry, and adds the best crystal that a search finds
 for each formula whose cell is not at hand; crystals of ``--found`` files ship beside the hull, not
 in it. ``... OUT.json --again`` relaxes those that ship once more, as after a change of potential.
