@@ -8,9 +8,9 @@ import pytest
 from jobflow import Flow, run_locally
 from pymatgen.core import Lattice, Structure
 from pymatgen.core.trajectory import Trajectory
-from sample_documents import make_hopping
 from typer.testing import CliRunner
 
+from helpers.sample_documents import make_hopping
 from vitrion.chemistry.decoding import KNOWN_CLASSES, check_classes, structure_from_file
 from vitrion.cli import app
 from vitrion.database.client import VitrionClient
