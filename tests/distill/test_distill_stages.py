@@ -7,11 +7,15 @@ import pytest
 import torch
 
 from vitrion.distill.architecture import Architecture
-from vitrion.distill.checkpoints import latest_checkpoint, load_checkpoint
+from vitrion.distill.checkpoints import (
+    latest_checkpoint,
+    load_checkpoint,
+    replace_weights,
+)
 from vitrion.distill.frames import read_labelled
 from vitrion.distill.labelling import Teacher, label
-from vitrion.distill.recipe import seed_frames
-from vitrion.distill.training import TrainingSettings, fine_tune, train
+from vitrion.distill.recipe import ARCHITECTURE, seed_frames
+from vitrion.distill.training import TrainingSettings, begin_from, fine_tune, train
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.lean_mace import LeanMACECalculator
 from vitrion.potentials.student import (
@@ -158,3 +162,26 @@ def test_frames_without_labels_are_refused(tmp_path):
 def _force_error(frames, calculator):
     errors = [(calculator.get_forces(a) - a.arrays["REF_forces"]).ravel() for a in frames]
     return float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
+
+
+def test_a_training_begins_at_the_weights_of_a_student(labelled, tmp_path):
+    frames = labelled[1]
+    model = load_student(student_path())
+    begin_from(model, frames, tmp_path, ARCHITECTURE)
+    start = latest_checkpoint(tmp_path)
+    begun = LeanMACECalculator(load_checkpoint(start, ARCHITECTURE))
+    for frame in frames[:3]:  # labels are the student's own, so no energy is shifted
+        own = student_calculator().get_potential_energy(frame)
+        assert begun.get_potential_energy(frame) == pytest.approx(own, abs=2e-3 * len(frame))
+        scale = np.abs(frame.arrays["REF_forces"]).max()
+        np.testing.assert_allclose(
+            begun.get_forces(frame), frame.arrays["REF_forces"], atol=1e-4 * max(scale, 1)
+        )
+    content = start.read_bytes()
+    begin_from(model, frames, tmp_path, ARCHITECTURE)  # what has begun stays
+    assert latest_checkpoint(tmp_path).read_bytes() == content
+    with pytest.raises(InputError, match="does not fit"):
+        replace_weights(start, build_model(SMALL_STUDENT))
+
+
+SMALL_STUDENT = ARCHITECTURE.model_copy(update={"channels": 32}).description([3, 6, 8, 9, 15])

@@ -2,6 +2,7 @@ import hashlib
 
 import pytest
 
+from vitrion.distill.document import PotentialDoc
 from vitrion.errors import InputError, PotentialError
 from vitrion.potentials import (
     check_elements,
@@ -47,3 +48,10 @@ def test_the_document_states_the_hash_of_the_file_in_use(tmp_path):
     model.write_bytes(b"weights")
     assert get_potential(f"mace:{model}").sha256 is None
     assert describe_potential(f"mace:{model}").sha256 == hashlib.sha256(b"weights").hexdigest()
+
+
+def test_the_student_without_dispersion_stays_selectable():
+    plain = get_potential("vitrion-lipof-pbe")
+    assert plain.version == "0.4.0"
+    assert sha256_of(verify_file(plain)) == plain.sha256
+    assert PotentialDoc.from_potential(plain).errors  # from its own card

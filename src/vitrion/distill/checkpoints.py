@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from vitrion.errors import InputError
+from vitrion.potentials.student import DERIVED
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -68,3 +71,29 @@ def load_checkpoint(checkpoint: Path, architecture: Architecture) -> MACEModel:
     elements = [int(z) for z in weights["atomic_numbers"]]
     model = build_model(architecture.description(elements))
     return fill_model(model, weights, str(checkpoint))
+
+
+def replace_weights(checkpoint: Path, model: MACEModel) -> None:
+    """Write the weights of a student of the same size into a checkpoint, and empty Adam's memory.
+
+    The free atoms' energies of the checkpoint are kept: they follow from the labels.
+
+    Raises
+    ------
+    InputError
+        If the student has other elements or another size.
+    """
+    import torch
+
+    content = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    weights, own = content["model"], model.state_dict()
+    for key, value in weights.items():
+        if any(part in key for part in (*DERIVED, "atomic_energies")):
+            continue
+        if key not in own or own[key].numel() != value.numel():
+            raise InputError(f"The student does not fit the checkpoint {checkpoint}: see {key}.")
+        weights[key] = own[key].reshape(value.shape).to(value.dtype).clone()
+    content["optimizer"]["state"] = {}
+    partial = checkpoint.with_suffix(".partial")
+    torch.save(content, partial)
+    partial.replace(checkpoint)

@@ -10,7 +10,7 @@ from vitrion.distill.validation import RegimeError
 from vitrion.documents.base import VitrionDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.potentials import describe_potential
-from vitrion.potentials.student import STUDENT_NAME, student_card
+from vitrion.potentials.student import SHIPPED_STUDENTS, student_card
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +99,7 @@ class PotentialDoc(VitrionDoc):
 
 
 def _shipped_card(spec: PotentialSpec) -> Mapping[str, Any]:
-    if spec.name != STUDENT_NAME or spec.sha256 is None:
+    if spec.name not in SHIPPED_STUDENTS or spec.sha256 is None:
         return {}
-    card = student_card()
+    card = student_card(spec.name)
     return card if card["sha256"] == spec.sha256 else {}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from vitrion.distill import label_program
+from vitrion.distill.dispersion import add_dispersion, with_dispersion
 from vitrion.distill.frames import read_labelled, write_frames
 from vitrion.distill.origin import claim, digest_of_files
 from vitrion.errors import InputError, SimulationError
@@ -41,6 +42,11 @@ class Teacher(BaseModel):
         description="Interpreter of the environment that holds the teacher; None: this one.",
     )
     device: str = Field("cpu", description="Torch device of the teacher.")
+    dispersion: str | None = Field(
+        None,
+        description="Functional of the teacher, such as pbe, whose D3(BJ) correction is added to "
+        "the labels; None adds none.",
+    )
 
     def command(self, frames: Path, labelled: Path) -> list[str]:
         """Return the command that labels ``frames`` into ``labelled``."""
@@ -72,7 +78,8 @@ def label(frames: Sequence[Atoms], teacher: Teacher, directory: Path) -> list[At
     Returns
     -------
     list of Atoms
-        The frames with REF_energy, REF_forces and REF_stress.
+        The frames with REF_energy, REF_forces and REF_stress, dispersion included if the teacher
+        asks for it.
 
     Raises
     ------
@@ -96,7 +103,13 @@ def label(frames: Sequence[Atoms], teacher: Teacher, directory: Path) -> list[At
         partial.unlink()
         raise
     partial.replace(source)
-    run_checked(teacher.command(source, target), directory / "label.log")
+    if teacher.dispersion is None:
+        run_checked(teacher.command(source, target), directory / "label.log")
+    else:
+        plain = directory / "labelled-without-dispersion.xyz"
+        run_checked(teacher.command(source, plain), directory / "label.log")
+        labelled = [add_dispersion(a, teacher.dispersion) for a in read_labelled([plain])]
+        write_frames(target, with_dispersion(labelled))
     return read_labelled([target])
 
 

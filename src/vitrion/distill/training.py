@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from vitrion.distill.architecture import Architecture
-from vitrion.distill.checkpoints import epoch_of, latest_checkpoint, set_schedule
+from vitrion.distill.checkpoints import (
+    epoch_of,
+    latest_checkpoint,
+    replace_weights,
+    set_schedule,
+)
 from vitrion.distill.frames import (
     ENERGY,
     fit_atomic_energies,
@@ -33,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ase import Atoms
+
+    from vitrion.potentials.mace_model import MACEModel
 
 # Large arrays come from the heap instead of fresh pages: a fifth faster on the CPU.
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "8589934592"}
@@ -118,6 +125,52 @@ def train(
     record = json.loads((directory / "phase.json").read_text())
     (directory / "phase.json").write_text(json.dumps(record | {"finished": True}))
     return checkpoint
+
+
+def begin_from(
+    model: MACEModel, frames: Sequence[Atoms], directory: Path, architecture: Architecture
+) -> None:
+    """Begin a training at the weights of a student, unless the directory holds a checkpoint.
+
+    mace writes the first checkpoint in an epoch on some of the frames, whose weights are then
+    replaced. The free atoms' energies are shifted by the fit to what the labels have beyond the
+    student, such as dispersion.
+
+    Parameters
+    ----------
+    model
+        A student of this architecture and the elements of the frames.
+    frames
+        Labelled frames.
+    directory
+        Directory of the training.
+    architecture
+        Size of the student.
+
+    Raises
+    ------
+    InputError
+        If the student has other elements or another size.
+    """
+    if latest_checkpoint(directory) is not None:
+        return
+    from vitrion.potentials.lean_mace import LeanMACECalculator
+
+    calculator = LeanMACECalculator(model)
+    rest = [atoms.copy() for atoms in frames]
+    for atoms in rest:
+        atoms.info[ENERGY] = float(atoms.info[ENERGY] - calculator.get_potential_energy(atoms))
+    shift = fit_atomic_energies(rest)
+    elements = [int(z) for z in model.atomic_numbers]
+    own = model.atomic_energies_fn.atomic_energies.ravel().tolist()
+    energies = {z: e + shift.get(z, 0.0) for z, e in zip(elements, own, strict=True)}
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "atomic_energies.json").write_text(json.dumps(energies))
+    train(frames[:200], directory, TrainingSettings(epochs=1), architecture)
+    checkpoint = latest_checkpoint(directory)
+    assert checkpoint is not None  # train raises if there is none
+    replace_weights(checkpoint, model)
+    (directory / "phase.json").unlink()
 
 
 def fine_tune(

@@ -30,5 +30,6 @@ class MACEModel(torch.nn.Module):
     readouts: Any
     radial_embedding: Any
     spherical_harmonics: Any
+    atomic_energies_fn: Any
     hole_energy_eV: float
     electron_energy_eV: float

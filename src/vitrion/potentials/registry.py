@@ -10,7 +10,7 @@ from pathlib import Path
 from vitrion.errors import InputError, PotentialError
 from vitrion.potentials.mace_import import import_mace
 from vitrion.potentials.spec import PotentialSpec, sha256_of
-from vitrion.potentials.student import STUDENT_NAME, student_spec
+from vitrion.potentials.student import SHIPPED_STUDENTS, STUDENT_NAME, student_spec
 
 DEFAULT_POTENTIAL = STUDENT_NAME
 """The potential that a run takes where the user names none."""
@@ -44,7 +44,8 @@ _CHGNET_FILES = {
 
 def list_potentials() -> list[PotentialSpec]:
     """Return the potentials that work here without a download or a file of the user's."""
-    return [PotentialSpec(**student_spec()), *(_chgnet_spec(name) for name in _CHGNET_FILES)]
+    students = [PotentialSpec(**student_spec(name)) for name in SHIPPED_STUDENTS]
+    return [*students, *(_chgnet_spec(name) for name in _CHGNET_FILES)]
 
 
 def foundation_names() -> list[str]:
@@ -61,7 +62,7 @@ def get_potential(name: str | PotentialSpec | None = None) -> PotentialSpec:
     Parameters
     ----------
     name : str, PotentialSpec or None
-        ``vitrion-lipof`` (shipped), ``chgnet``, ``chgnet-r2scan``, ``mace:<foundation name>`` such
+        ``vitrion-lipof`` or ``vitrion-lipof-pbe`` (shipped), ``chgnet``, ``chgnet-r2scan``, ``mace:<foundation name>`` such
         as ``mace:medium-mpa-0``, or ``mace:<path>`` with an optional ``#<sha256>`` that the file
         must have. None takes the user's setting, else the package's default.
 
@@ -83,13 +84,13 @@ def get_potential(name: str | PotentialSpec | None = None) -> PotentialSpec:
         from vitrion.settings import get_settings
 
         name = get_settings().potential or DEFAULT_POTENTIAL
-    if name == STUDENT_NAME:
-        return PotentialSpec(**student_spec())
+    if name in SHIPPED_STUDENTS:
+        return PotentialSpec(**student_spec(name))
     if name in _CHGNET_FILES:
         return _chgnet_spec(name)
     if name.startswith("mace:"):
         return _mace_spec(name)
-    known = [STUDENT_NAME, *_CHGNET_FILES, "mace:<foundation name>", "mace:<path>"]
+    known = [*SHIPPED_STUDENTS, *_CHGNET_FILES, "mace:<foundation name>", "mace:<path>"]
     hint = difflib.get_close_matches(name, known, n=1)
     raise InputError(
         f"There is no potential '{name}'"

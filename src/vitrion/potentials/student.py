@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from vitrion.potentials.mace_model import MACEModel
 
 STUDENT_NAME = "vitrion-lipof"
+SHIPPED_STUDENTS = (STUDENT_NAME, "vitrion-lipof-pbe")
+"""Names of the students in the package: the default, and the one without dispersion."""
 
 # Entries of the description that MACE's constructor takes as they are.
 _PLAIN = (
@@ -42,16 +44,16 @@ _PLAIN = (
     "radial_MLP",
 )
 # Buffers that MACE builds from the description; storing them would only add size.
-_DERIVED = ("conv_tp.", "U_matrix", "spherical_harmonics.", "output_mask")
+DERIVED = ("conv_tp.", "U_matrix", "spherical_harmonics.", "output_mask")
 
 
-def student_path() -> Path:
-    """Return the path of the shipped weights."""
-    return Path(str(files("vitrion.potentials") / "data" / f"{STUDENT_NAME}.safetensors"))
+def student_path(name: str = STUDENT_NAME) -> Path:
+    """Return the path of the weights of a shipped student."""
+    return Path(str(files("vitrion.potentials") / "data" / f"{name}.safetensors"))
 
 
 @cache
-def student_card() -> dict[str, Any]:
+def student_card(name: str = STUDENT_NAME) -> dict[str, Any]:
     """Return the machine-readable data card beside the weights.
 
     Raises
@@ -59,19 +61,19 @@ def student_card() -> dict[str, Any]:
     PotentialError
         If the card is missing, that is, if this build of the package ships no student.
     """
-    path = student_path().with_suffix(".json")
+    path = student_path(name).with_suffix(".json")
     if not path.is_file():
-        raise PotentialError("This build of vitrion ships no potential of its own.")
+        raise PotentialError(f"This build of vitrion does not ship the potential '{name}'.")
     return json.loads(path.read_text())
 
 
-def student_spec() -> dict[str, Any]:
-    """Return the fields of the ``PotentialSpec`` of the shipped student."""
-    card = student_card()
+def student_spec(name: str = STUDENT_NAME) -> dict[str, Any]:
+    """Return the fields of the ``PotentialSpec`` of a shipped student."""
+    card = student_card(name)
     return {
-        "name": STUDENT_NAME,
+        "name": name,
         "backend": "mace",
-        "path": student_path(),
+        "path": student_path(name),
         "sha256": card["sha256"],
         **{key: card[key] for key in ("version", "functional", "training_set", "cutoff_A")},
         **{key: card[key] for key in ("license", "citation")},
@@ -79,8 +81,10 @@ def student_spec() -> dict[str, Any]:
     }
 
 
-def student_calculator(device: str = "cpu", dtype: str = "float32") -> Calculator:
-    """Return the shipped student as an ASE calculator, its file's hash checked.
+def student_calculator(
+    device: str = "cpu", dtype: str = "float32", name: str = STUDENT_NAME
+) -> Calculator:
+    """Return a shipped student as an ASE calculator, its file's hash checked.
 
     Raises
     ------
@@ -89,7 +93,7 @@ def student_calculator(device: str = "cpu", dtype: str = "float32") -> Calculato
     """
     from vitrion.potentials.lean_mace import LeanMACECalculator
 
-    model = load_student(student_path(), sha256=student_card()["sha256"])
+    model = load_student(student_path(name), sha256=student_card(name)["sha256"])
     return LeanMACECalculator(model, device=device, dtype=dtype)
 
 
@@ -121,7 +125,7 @@ def load_student(path: str | Path, sha256: str | None = None) -> MACEModel:
 def fill_model(model: MACEModel, weights: dict[str, torch.Tensor], origin: str) -> MACEModel:
     """Load weights into a model; whatever does not fit raises ``PotentialError``."""
     missing, unexpected = model.load_state_dict(weights, strict=False)
-    wrong = [key for key in (*missing, *unexpected) if not any(part in key for part in _DERIVED)]
+    wrong = [key for key in (*missing, *unexpected) if not any(part in key for part in DERIVED)]
     if wrong:
         raise PotentialError(f"{origin} does not fit its own description ({wrong[0]}).")
     return model
@@ -159,7 +163,7 @@ def save_student(
     tensors = {
         f"model.{key}": value.detach().cpu().contiguous().clone()
         for key, value in model.state_dict().items()
-        if not any(part in key for part in _DERIVED)
+        if not any(part in key for part in DERIVED)
     }
     tensors |= {key: value.contiguous() for key, value in (extra or {}).items()}
     path = Path(path)

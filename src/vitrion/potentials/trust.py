@@ -7,6 +7,7 @@ force check needs a second potential, and gives the error on a few frames of the
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -181,14 +182,14 @@ def _whiten(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def novelty(frames: Sequence[Atoms], potential: str | None = None) -> NoveltyReport:
-    """Compare frames with the training set of the shipped student.
+    """Compare frames with the training set of a student.
 
     Parameters
     ----------
     frames
         Frames of a run.
     potential
-        Path of a student file; None takes the shipped one.
+        Name of a shipped student or path of a student file; None takes the default.
 
     Raises
     ------
@@ -199,8 +200,10 @@ def novelty(frames: Sequence[Atoms], potential: str | None = None) -> NoveltyRep
 
     if not frames:
         raise InputError("There are no frames to compare with the training set.")
-    path = potential or student.student_path()
-    sha256 = None if potential else student.student_card()["sha256"]
+    name = potential or student.STUDENT_NAME
+    shipped = name in student.SHIPPED_STUDENTS
+    path = student.student_path(name) if shipped else Path(name)
+    sha256 = student.student_card(name)["sha256"] if shipped else None
     calculator = _feature_calculator(student.load_student(path, sha256))
     tensors = student.read_student(path)[1]
     if "trust.means" not in tensors:
@@ -270,13 +273,13 @@ def assess(
         If there are no frames, or the second potential is the first one.
     """
     from vitrion.potentials import load_calculator
-    from vitrion.potentials.student import STUDENT_NAME
+    from vitrion.potentials.student import SHIPPED_STUDENTS
 
     if not frames:
         raise InputError("There are no frames to assess.")
     if reference_potential == potential_name:
         raise InputError("The force check needs a second potential, other than the run's own.")
-    known = novelty(frames) if potential_name == STUDENT_NAME else None
+    known = novelty(frames, potential_name) if potential_name in SHIPPED_STUDENTS else None
     check = None
     if reference_potential is not None:
         chosen = np.unique(np.linspace(0, len(frames) - 1, n_reference_frames).astype(int))
