@@ -2,7 +2,8 @@
 
     python benchmarks/potential_accuracy.py [--potential vitrion-lipof] [--frames data/student/...]
 
-The labels are those of the teacher (SevenNet 7net-l3i5). ``--potential chgnet`` puts another
+The labels are those of the teacher (SevenNet 7net-l3i5), with D3(BJ) added unless the potential is
+trained without dispersion. ``--potential chgnet`` puts another
 potential through the same frames: its energies have another zero and another functional mix, so
 only its forces compare.
 """
@@ -17,9 +18,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from vitrion.distill.dispersion import with_dispersion, without_dispersion
 from vitrion.distill.frames import read_labelled
 from vitrion.distill.validation import change_errors, regime_errors, table
-from vitrion.potentials import load_calculator
+from vitrion.potentials import get_potential, load_calculator
 
 HELDOUT = Path(__file__).parents[1] / "data" / "student" / "heldout.xyz.gz"
 
@@ -31,6 +33,8 @@ def main() -> None:
     parser.add_argument("--frames", type=Path, default=HELDOUT)
     options = parser.parse_args()
     frames = read_labelled([options.frames])
+    has_dispersion = "D3" in get_potential(options.potential).functional
+    frames = with_dispersion(frames) if has_dispersion else without_dispersion(frames)
     calculator = load_calculator(options.potential)
     print(table(regime_errors(frames, calculator)))
     errors: dict[str, list[float]] = {}

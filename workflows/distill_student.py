@@ -10,7 +10,9 @@ card and the exact training command are then in ``out``. With ``--foundation`` a
 model is fine-tuned on the same frames instead of a new student.
 
 This is the way the shipped student was made (see data/student/README.md for its rounds, phases and
-errors); ``--from-data`` retrains it on the frames that are kept there, without a teacher.
+errors); ``--from-data`` retrains it on the frames that are kept there, without a teacher, and
+``--from-data --begin-from vitrion-lipof-pbe`` continues that student with the phases that added
+dispersion. ``--without-dispersion`` leaves the D3(BJ) correction out of the labels.
 """
 
 from __future__ import annotations
@@ -24,20 +26,31 @@ from jobflow import run_locally
 
 from vitrion.distill.active import ActiveSettings, student_of
 from vitrion.distill.checkpoints import load_checkpoint
+from vitrion.distill.dispersion import with_dispersion, without_dispersion
 from vitrion.distill.frames import read_labelled, split, within
 from vitrion.distill.labelling import Teacher
 from vitrion.distill.makers import CollectMaker, DistillMaker, LabelMaker, TrainMaker
-from vitrion.distill.recipe import ARCHITECTURE, PHASES
+from vitrion.distill.recipe import ARCHITECTURE, CONTINUED_PHASES, PHASES
 from vitrion.distill.release import release
-from vitrion.distill.training import TrainingSettings, fine_tune, train, usable
+from vitrion.distill.training import (
+    TrainingSettings,
+    begin_from,
+    fine_tune,
+    train,
+    usable,
+)
 from vitrion.distill.validation import regime_errors, table
+from vitrion.potentials.student import load_student, student_path
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 DATA = Path(__file__).parents[1] / "data" / "student"
+FUNCTIONAL = {
+    True: "PBE-D3(BJ)",
+    False: "PBE and PBE+U as in the Materials Project (through the teacher)",
+}
 CARD = {
-    "functional": "PBE and PBE+U as in the Materials Project (through the teacher)",
     "teacher": "sevennet:7net-l3i5 (sevenn 0.13.0, MIT license, trained on MPtrj)",
     "license": "BSD-3-Clause",
     "citation": "The vitrion developers (this package); teacher: Y. Park et al., "
@@ -45,31 +58,39 @@ CARD = {
 }
 
 
-def kept_frames() -> list[Atoms]:
-    """Return the labelled frames that are kept with the project."""
-    return read_labelled([DATA / "train.xyz.gz"])
+def kept_frames(name: str, *, dispersion: bool) -> list[Atoms]:
+    """Return labelled frames that are kept with the project, with or without D3(BJ)."""
+    frames = read_labelled([DATA / f"{name}.xyz.gz"])
+    return with_dispersion(frames) if dispersion else without_dispersion(frames)
 
 
-def retrain(directory: Path, device: str) -> Path:
-    """Train the student again on the frames that are kept with the project."""
-    frames = kept_frames()
-    for phase in (TrainingSettings(epochs=80), *PHASES):
+def retrain(directory: Path, device: str, begin: str | None, *, dispersion: bool) -> Path:
+    """Train a student on the frames that are kept with the project."""
+    frames = kept_frames("train", dispersion=dispersion)
+    folder = directory / "student"
+    phases: tuple[TrainingSettings, ...] = (TrainingSettings(epochs=80), *PHASES)
+    if begin is not None:
+        begin_from(load_student(student_path(begin)), frames, folder, ARCHITECTURE)
+        phases = CONTINUED_PHASES
+    for phase in phases:
         settings = phase.model_copy(update={"device": device})
-        checkpoint = train(frames, directory / "student", settings, ARCHITECTURE)
+        checkpoint = train(frames, folder, settings, ARCHITECTURE)
     return checkpoint
 
 
-def finish(checkpoint: Path, directory: Path, version: str) -> Path:
+def finish(checkpoint: Path, directory: Path, version: str, *, dispersion: bool) -> Path:
     """Write the student and its card, with its errors on the frames never trained on."""
-    last = PHASES[-1]
-    training, kept_out = split(usable(kept_frames(), last), last.validation_fraction)
-    heldout = read_labelled([DATA / "heldout.xyz.gz"])
+    last = CONTINUED_PHASES[-1]
+    frames = kept_frames("train", dispersion=dispersion)
+    training, kept_out = split(usable(frames, last), last.validation_fraction)
+    heldout = kept_frames("heldout", dispersion=dispersion)
     errors = regime_errors(heldout, student_of(checkpoint, ARCHITECTURE))
     atoms = sum(len(frame) for frame in training)
     card = CARD | {
         "version": version,
+        "functional": FUNCTIONAL[dispersion],
         "training_set": f"{len(training)} frames ({atoms} atoms) of Li-C-O-F-P crystals, defects, "
-        "melts and glasses, labelled by SevenNet 7net-l3i5",
+        "melts and glasses, labelled by SevenNet 7net-l3i5" + (" and D3(BJ)" if dispersion else ""),
         "mace": f"mace-torch {metadata.version('mace-torch')}",
         "validation": [rounded(entry.model_dump()) for entry in errors],
     }
@@ -100,19 +121,31 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--from-data", action="store_true", help="retrain on the kept frames")
+    parser.add_argument("--begin-from", help="shipped student to continue, with --from-data")
+    parser.add_argument("--without-dispersion", action="store_true", help="no D3(BJ) in the labels")
     parser.add_argument("--checkpoint", type=Path, help="only write the student of a checkpoint")
     parser.add_argument("--version", default="0.0.0", help="version of the student, for its card")
     options = parser.parse_args()
+    dispersion = not options.without_dispersion
     options.directory.mkdir(parents=True, exist_ok=True)
     if options.from_data or options.checkpoint:
-        checkpoint = options.checkpoint or retrain(options.directory, options.device)
-        print(f"wrote {finish(checkpoint, options.directory, options.version)}")
+        checkpoint = options.checkpoint or retrain(
+            options.directory, options.device, options.begin_from, dispersion=dispersion
+        )
+        path = finish(checkpoint, options.directory, options.version, dispersion=dispersion)
+        print(f"wrote {path}")
         return
     if options.fine_tune:
-        model = fine_tune(kept_frames(), options.directory, options.fine_tune)
+        frames = kept_frames("train", dispersion=dispersion)
+        model = fine_tune(frames, options.directory, options.fine_tune)
         print(f"wrote {model}: use it as mace:{model}")
         return
-    teacher = Teacher(name=options.teacher, python=options.python, device=options.device)
+    teacher = Teacher(
+        name=options.teacher,
+        python=options.python,
+        device=options.device,
+        dispersion="pbe" if dispersion else None,
+    )
     maker = DistillMaker(
         rounds=options.rounds,
         seed=options.seed,

@@ -291,3 +291,32 @@ PHASES = (
         }
     ),
 )
+
+# From a student without dispersion to one with it: labels with D3(BJ), more glasses.
+_DISPERSION = TrainingSettings(
+    learning_rate=0.002,
+    decay=0.93,
+    epochs=14,
+    energy_weight=20.0,
+    stress_weight=50.0,
+    emphasis=_EMPHASIS,
+    averaging=0.995,
+    fresh_optimizer=True,
+    validation_fraction=0.05,
+    largest_force_eV_per_A=12.0,
+    highest_energy_eV_per_atom=1.0,
+    evaluate_every=1,
+)
+CONTINUED_PHASES = (
+    _DISPERSION,
+    _DISPERSION.model_copy(
+        update={
+            "learning_rate": 0.0008,
+            "decay": 0.85,
+            "epochs": 10,
+            "energy_weight": 40.0,
+            "fresh_optimizer": False,
+        }
+    ),
+)
+"""Phases that continue ``vitrion-lipof-pbe`` on labels with dispersion."""

@@ -166,7 +166,7 @@ def begin_from(
     energies = {z: e + shift.get(z, 0.0) for z, e in zip(elements, own, strict=True)}
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "atomic_energies.json").write_text(json.dumps(energies))
-    train(frames[:200], directory, TrainingSettings(epochs=1), architecture)
+    train(frames[:: max(1, len(frames) // 200)], directory, TrainingSettings(epochs=1), architecture)
     checkpoint = latest_checkpoint(directory)
     assert checkpoint is not None  # train raises if there is none
     replace_weights(checkpoint, model)

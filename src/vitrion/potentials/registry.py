@@ -62,8 +62,9 @@ def get_potential(name: str | PotentialSpec | None = None) -> PotentialSpec:
     Parameters
     ----------
     name : str, PotentialSpec or None
-        ``vitrion-lipof`` or ``vitrion-lipof-pbe`` (shipped), ``chgnet``, ``chgnet-r2scan``, ``mace:<foundation name>`` such
-        as ``mace:medium-mpa-0``, or ``mace:<path>`` with an optional ``#<sha256>`` that the file
+        ``vitrion-lipof`` or ``vitrion-lipof-pbe`` (shipped), ``chgnet``, ``chgnet-r2scan``,
+        ``mace:<foundation name>`` such as ``mace:medium-mpa-0``, or ``mace:<path>`` with an
+        optional ``#<sha256>`` that the file
         must have. None takes the user's setting, else the package's default.
 
     Returns
