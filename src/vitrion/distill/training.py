@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,13 +165,16 @@ def begin_from(
     elements = [int(z) for z in model.atomic_numbers]
     own = model.atomic_energies_fn.atomic_energies.ravel().tolist()
     energies = {z: e + shift.get(z, 0.0) for z, e in zip(elements, own, strict=True)}
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "atomic_energies.json").write_text(json.dumps(energies))
-    train(frames[:: max(1, len(frames) // 200)], directory, TrainingSettings(epochs=1), architecture)
-    checkpoint = latest_checkpoint(directory)
-    assert checkpoint is not None  # train raises if there is none
+    begin, target = directory / "begin", directory / "checkpoints"
+    begin.mkdir(parents=True, exist_ok=True)
+    target.mkdir(exist_ok=True)
+    for folder in (directory, begin):
+        (folder / "atomic_energies.json").write_text(json.dumps(energies))
+    some = frames[:: max(1, len(frames) // 200)]
+    checkpoint = train(some, begin, TrainingSettings(epochs=1), architecture)
     replace_weights(checkpoint, model)
-    (directory / "phase.json").unlink()
+    checkpoint.replace(target / checkpoint.name)
+    shutil.rmtree(begin)
 
 
 def fine_tune(
