@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _OXIDE = (8.5, 12.0)
 
-# Li2PO3F is absent on purpose: it is the composition that the student is tested on unseen.
+# Li2PO3F is absent: it came later, with the glasses of vitrion.distill.phosphate_glasses.
 CHEMISTRY = Chemistry(
     mixtures=(
         Mixture(ions={"Li": 5, "PO2F2": 5}, weight=10),
