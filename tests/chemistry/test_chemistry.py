@@ -98,6 +98,53 @@ def test_mobile_species():
         default_mobile_species(parse_composition("SiO2"))
 
 
+def test_a_dopant_is_not_the_mobile_ion():
+    taken = {
+        "CaF2": "F",
+        "BaF2": "F",
+        "PbSnF4": "F",
+        "NaAl11O17": "Na",
+        "Li5Al1La3Zr2O11": "Li",
+        "Na2.9Li0.1PS4": "Na",
+        "Li3La5Ti9O27": "Li",
+        "Cu6PS5Cl": "Cu",
+    }
+    for formula, mobile in taken.items():
+        assert default_mobile_species(parse_composition(formula)) == mobile
+    asked = {
+        "La0.8Sr0.2Ga0.8Mg0.2O2.8": "Mg",
+        "Zr0.9Ca0.1O1.9": "Ca",
+        "AlPO4": "Al",
+        "Li0.02Ni0.98O": "Li",
+        "La2CuO4": "O",
+        "CaCl2": "Ca",
+    }
+    for formula, candidate in asked.items():
+        with pytest.raises(InputError, match=rf"not clear \(.*{candidate}.*name the mobile"):
+            default_mobile_species(parse_composition(formula))
+    assert default_mobile_species(Composition({"Li+": 1, "F-": 1})) == "Li"
+
+
+def test_decorated_compositions_are_those_of_their_elements():
+    decorated = Composition({"Li+": 4, "Fe2+": 2, "Fe3+": 2, "O2-": 7})
+    for given in (decorated, str(decorated), decorated.formula):
+        assert parse_composition(given).as_dict() == {"Li": 4, "Fe": 4, "O": 7}
+    for given in (Composition("Li4F4"), "Li4 F4", "Li+4 F-4", " LiF "):
+        assert parse_composition(given).as_dict() == {"Li": 1, "F": 1}
+
+
+@pytest.mark.parametrize("text", ["LiF NaCl", "Li3PO4 Li2S", "Li Na", "Li1 Li2"])
+def test_a_list_is_not_one_formula(text):
+    with pytest.raises(InputError, match="not one chemical formula"):
+        parse_composition(text)
+
+
+@pytest.mark.parametrize("text", ["D2O", "LiTFSI"])
+def test_isotopes_are_refused(text):
+    with pytest.raises(InputError, match="names the isotope"):
+        parse_composition(text)
+
+
 @pytest.mark.parametrize(
     ("formula", "ions"),
     [

@@ -15,6 +15,8 @@ from helpers.trajectory_files import (
     write_xyz,
 )
 from helpers.walkers import hopping, in_crystal
+
+from vitrion.chemistry.species import masses
 from vitrion.errors import InputError
 from vitrion.transport import analyze, analyze_file
 from vitrion.transport.io import open_frames
@@ -561,10 +563,12 @@ def test_mobile_species_that_are_refused(run, mobile, charge, message):
 
 
 def test_deuterium_has_its_mass(run, expected):
-    """The drift of the framework is weighted with masses: D counts for two of hydrogen."""
     symbols = ["Li" if s == "Li" else "D" for s in run[1]]
     result = analyze(run[0], CELL, symbols, INTERVAL_FS, 700.0, "D", wrapped=False)
     assert result.mobile == {"D": 1.0}
-    symbols = ["D" if s == "Li" else "O" for s in run[1]]
-    as_deuterium = analyze(run[0], CELL, symbols, INTERVAL_FS, 700.0, "D", wrapped=False)
-    check(as_deuterium, expected)
+    for deuterium in ("D", Element("D"), Species("D", 1)):
+        symbols = [deuterium if s == "Li" else Element("O") for s in run[1]]
+        as_deuterium = analyze(run[0], CELL, symbols, INTERVAL_FS, 700.0, deuterium, wrapped=False)
+        check(as_deuterium, expected)
+        assert as_deuterium.mobile == {"D": 1.0}
+    assert masses(["D", "H", "T", "Li"]) == pytest.approx([2.0141, 1.008, 3.0160, 6.94], abs=1e-3)

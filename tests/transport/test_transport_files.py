@@ -95,6 +95,8 @@ def test_vitrion_trajectory_says_everything_itself(tmp_path, run, expected):
     result = analyze_file(path)
     check(result, expected)
     assert result.temperature_K == pytest.approx(700.0)
+    with pytest.raises(InputError, match="states 700 K and 500 K is given"):
+        analyze_file(path, "Li", 500.0)
 
 
 def open_handles():

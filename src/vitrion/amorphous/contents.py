@@ -37,7 +37,7 @@ class PackingPlan:
 
 def as_composition(composition: Composition | str) -> Composition:
     """Return the reduced integer composition."""
-    return parse_composition(composition if isinstance(composition, str) else composition.formula)
+    return parse_composition(composition)
 
 
 def ions_and_unit(

@@ -187,7 +187,7 @@ class MeltQuenchMaker(Maker):
             symbols, unit = sorted(structure.symbol_set), "crystal"
             start_cell(structure, settings, self._min_side())
         else:
-            composition = parse_composition(str(structure))
+            composition = parse_composition(structure)
             symbols = [element.symbol for element in composition]
             unit = packing_unit(composition, settings.unit)
             check_packing(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _IONS = load_facts("ions")
 
 MOBILE_CHARGES: dict[str, int] = _IONS["mobile_cations"]
-"""Charge of the cations that commonly move, in the order in which one is taken by default."""
+"""Charge of the cations that commonly move; of charge one, the first is taken by default."""
 
 CATION_CHARGES: dict[str, int] = MOBILE_CHARGES | _IONS["other_cations"]
 ANION_CHARGES: dict[str, int] = _IONS["anions"]
@@ -31,18 +31,50 @@ ROUNDING_CHARGE_PER_ATOM = 0.0025
 fewer than 400 atoms have to balance exactly."""
 
 
+DOPANT_FRACTION = 0.05
+"""Fraction of the cations below which an element is a dopant: sodium is 0.08 in NaAl11O17."""
+
+MINOR_FRACTION = 0.25
+"""An ion with fewer atoms than this part of the most abundant mobile ion is a dopant of it."""
+
+NO_CATIONS = {"F", "Cl", "Br", "I", "O", "S", "Se", "Te", "N", "C", "H"}
+
+
 def default_mobile_species(composition: Composition) -> str:
-    """Return the cation that is expected to move.
+    """Return the ion that is expected to move.
+
+    It is a cation of charge one that is more than a dopant (copper only without oxygen, where it
+    is Cu+), or fluoride if fluorine is the only anion. Cations of higher charge are as often
+    dopants or framework: they have to be named.
 
     Raises
     ------
     InputError
-        If the composition holds none of the usual mobile cations.
+        If the composition leaves open which ion moves.
     """
-    for symbol in MOBILE_CHARGES:
-        if symbol in composition:
+    from pymatgen.core import Element
+
+    amounts: dict[str, float] = {}
+    for species, amount in composition.items():  # several charges of one element add up
+        amounts[species.symbol] = amounts.get(species.symbol, 0.0) + amount
+    cations = {symbol: n for symbol, n in amounts.items() if symbol not in NO_CATIONS}
+    single = [symbol for symbol, charge in MOBILE_CHARGES.items() if charge == 1]
+    mobile = {
+        symbol: amounts[symbol]
+        for symbol in single
+        if symbol in amounts
+        and amounts[symbol] >= DOPANT_FRACTION * sum(cations.values())
+        and not (symbol == "Cu" and "O" in amounts)
+    }
+    for symbol, amount in mobile.items():
+        if amount >= MINOR_FRACTION * max(mobile.values()):
             return symbol
+    if set(amounts) & NO_CATIONS == {"F"} and all(Element(symbol).is_metal for symbol in cations):
+        return "F"
+    known = MOBILE_CHARGES | ANION_CHARGES
+    candidates = [symbol for symbol in amounts if symbol in known]
     raise InputError(
-        f"{plain_formula(composition)} holds none of the usual mobile ions "
-        f"({', '.join(MOBILE_CHARGES)}): name the mobile species."
+        f"Which ion moves in {plain_formula(composition)} is not clear"
+        + (f" ({', '.join(candidates)}?)" if candidates else "")
+        + ": name the mobile species."
     )

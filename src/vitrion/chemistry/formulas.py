@@ -3,43 +3,65 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitrion.chemistry.elements import electronegativity
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pymatgen.core import Composition
 
 _NUMBERS = re.compile(r"(?<=[A-Za-z)])(\d+)")
+_AMOUNT = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*[+-])?(\d*\.?\d+)")
+_SYMBOLS = re.compile(r"[A-Z][a-z]?")
 _SUBSCRIPTS = {ord("0") + digit: 0x2080 + digit for digit in range(10)}
 
 
-def parse_composition(formula: str) -> Composition:
+def parse_composition(formula: str | Composition) -> Composition:
     """Read a chemical formula.
 
     Parameters
     ----------
-    formula : str
-        Such as ``"LiPO2F2"`` or ``"Li3PO4"``.
+    formula : str or Composition
+        Such as ``"LiPO2F2"`` or ``"Li3PO4"``, or as pymatgen prints it: ``"Li3 P1 O4"``, with
+        charges ``"Li+3 P5+1 O2-4"``.
 
     Returns
     -------
     Composition
-        With integer amounts, reduced to one formula unit.
+        Of elements, with integer amounts, reduced to one formula unit.
 
     Raises
     ------
     InputError
-        If it is no formula, names an unknown element, or has amounts that are not whole numbers.
+        If it is not one formula, names an unknown element or an isotope, or has amounts that are
+        not whole numbers.
     """
+    from pymatgen.core import Composition
+
+    composition = _elements(formula)
+    reduced, _ = composition.get_integer_formula_and_factor(max_denominator=100)
+    integer = Composition(reduced)
+    if not integer.almost_equals(composition / (composition.num_atoms / integer.num_atoms), 1e-3):
+        raise InputError(f"'{formula}' has amounts that no small cell can hold: use whole numbers.")
+    return integer
+
+
+def _elements(formula: str | Composition) -> Composition:
+    """Return the composition of a formula in elements."""
     from pymatgen.core import Composition
     from pymatgen.core.periodic_table import DummySpecies, Element
 
+    text = formula.strip() if isinstance(formula, str) else formula
+    if isinstance(text, str) and len(text.split()) > 1:
+        text = _separated(text)
     try:
-        composition = Composition(formula)
+        composition = Composition(text)
         if not composition or any(isinstance(sp, DummySpecies) for sp in composition):
             raise ValueError("no known element")
+        isotopes = _isotopes(text, composition)
         composition = composition.element_composition
         if not all(isinstance(el, Element) for el in composition):
             raise ValueError("no known element")
@@ -47,11 +69,33 @@ def parse_composition(formula: str) -> Composition:
         raise InputError(
             f"'{formula}' is not a chemical formula: write it like LiPO2F2 or Li3PO4."
         ) from exc
-    reduced, _ = composition.get_integer_formula_and_factor(max_denominator=100)
-    integer = Composition(reduced)
-    if not integer.almost_equals(composition / (composition.num_atoms / integer.num_atoms), 1e-3):
-        raise InputError(f"'{formula}' has amounts that no small cell can hold: use whole numbers.")
-    return integer
+    if isotopes:
+        raise InputError(
+            f"'{formula}' names the isotope {min(isotopes)}: write hydrogen as H; no potential "
+            "distinguishes isotopes."
+        )
+    return composition
+
+
+def _isotopes(text: str | Mapping[Any, float], composition: Composition) -> set[str]:
+    """Return the hydrogen isotopes that are named; pymatgen reads them as hydrogen."""
+    names = set(_SYMBOLS.findall(text)) if isinstance(text, str) else set(map(str, text))
+    names |= {getattr(sp, "name", str(sp)) for sp in composition}
+    return names & {"D", "T"}
+
+
+def _separated(text: str) -> dict[str, float]:
+    """Read what pymatgen prints: elements with their amounts, separated by blanks."""
+    amounts: dict[str, float] = {}
+    for word in text.split():
+        found = _AMOUNT.fullmatch(word)
+        if found is None or (found[1] in amounts and found[2] is None):
+            raise InputError(
+                f"'{text}' is not one chemical formula: write one without blanks, such as "
+                "LiPO2F2; several are given one by one."
+            )
+        amounts[found[1]] = amounts.get(found[1], 0.0) + float(found[3])
+    return amounts
 
 
 def whole_amounts(composition: Composition) -> dict[str, int]:

@@ -43,10 +43,10 @@ def element_symbol(label: Any) -> str:
     InputError
         If it names no element.
     """
-    text = str(getattr(label, "symbol", label)).strip()
+    text = _text(label).strip()
     if text.isdigit() and 0 < int(text) < len(chemical_symbols):
         return chemical_symbols[int(text)]
-    found = _LABEL.fullmatch(re.split(r"[_/.:]", text.translate(_PLAIN), maxsplit=1)[0])
+    found = _LABEL.fullmatch(re.split(r"[_/.:,]", text.translate(_PLAIN), maxsplit=1)[0])
     for name in (found[1], found[1].capitalize()) if found else ():
         if name in ISOTOPES or (name in atomic_numbers and name != "X"):
             return name
@@ -58,11 +58,16 @@ def element_symbols(labels: Iterable[Any]) -> tuple[str, ...]:
     known: dict[Any, str] = {}
     found = []
     for label in labels:
-        key = str(getattr(label, "symbol", label))
+        key = _text(label)
         if key not in known:
             known[key] = element_symbol(label)
         found.append(known[key])
     return tuple(found)
+
+
+def _text(label: Any) -> str:
+    """Return a label as text; pymatgen's deuterium has the symbol H and the name D."""
+    return str(getattr(label, "name", label))
 
 
 def masses(symbols: Iterable[str]) -> np.ndarray:
@@ -132,7 +137,7 @@ def _read_species(species: Any) -> tuple[str, float | None]:
     symbol = getattr(species, "symbol", None)
     if symbol is not None:
         state = getattr(species, "oxi_state", None)
-        return element_symbol(symbol), float(state) if state else None
+        return element_symbol(species), float(state) if state else None
     text = re.split(r"[_/]", str(species).strip().translate(_PLAIN), maxsplit=1)[0]
     found = _SPECIES.fullmatch(text)
     if found is None:

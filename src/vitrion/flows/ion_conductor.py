@@ -192,7 +192,7 @@ class IonConductorMaker(Maker):
         InputError
             If the composition cannot be treated, or nothing is left to do.
         """
-        formula = parse_composition(str(composition))
+        formula = parse_composition(composition)
         self._check_mobile(formula)
         parts: list[Flow | Job] = []
         output: dict[str, Any] = {}

@@ -71,7 +71,7 @@ class ScreenMaker(Maker):
         known = {parse_composition(formula).reduced_formula for formula in held}
         flows: dict[str, Flow | Job] = {}
         for composition in compositions:
-            formula = plain_formula(parse_composition(str(composition)))
+            formula = plain_formula(parse_composition(composition))
             if Composition(formula).reduced_formula in known or formula in flows:
                 continue
             flows[formula] = self.maker.make(formula)

@@ -85,9 +85,7 @@ class StructureGenerator(ABC):
 
 def as_formula(composition: Composition | str) -> Composition:
     """Return one reduced formula unit with integer amounts."""
-    if isinstance(composition, str):
-        return parse_composition(composition)
-    return parse_composition(composition.formula.replace(" ", ""))
+    return parse_composition(composition)
 
 
 def check_count(n: int) -> None:

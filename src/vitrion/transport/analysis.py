@@ -45,6 +45,9 @@ SPEED_LIMIT = 2.0
 SAME_TEMPERATURE = 0.1
 """Largest difference of a given temperature from the stated one, relative to it."""
 
+TEMPERATURE_ERRORS = 4.0
+"""Errors of a stated mean temperature that a given one may differ by, on top of that."""
+
 SAME_INTERVAL = 0.01
 """Largest difference of a given frame interval from the stated one, relative to it."""
 
@@ -342,7 +345,8 @@ def _temperature(stream: FrameStream, given: float | None) -> float:
         raise InputError("The trajectory does not state its temperature: give it in K.")
     if given is None or stated is None:
         return float(stated if given is None else given)  # type: ignore[arg-type]
-    if abs(given - stated) > SAME_TEMPERATURE * stated:
+    allowed = SAME_TEMPERATURE * stated + TEMPERATURE_ERRORS * stream.temperature_error_K
+    if abs(given - stated) > allowed:
         raise InputError(
             f"The trajectory states {stated:.0f} K and {given:g} K is given: leave the temperature "
             "out, or correct it."

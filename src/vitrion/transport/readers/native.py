@@ -10,6 +10,9 @@ import numpy as np
 from vitrion.errors import InputError
 from vitrion.transport.readers.stream import FRAMES_AT_ONCE, NO_CELL, FrameStream
 
+CORRELATED_FRAMES = 10
+"""Frames over which the temperature of a run is taken as correlated."""
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -39,7 +42,13 @@ def from_own(trajectory: Any) -> FrameStream:
             part = slice(start, start + FRAMES_AT_ONCE)
             yield trajectory.positions(part), trajectory.cells(part)
 
-    temperature = float(np.mean(trajectory.temperatures(slice(None))))
+    temperatures = trajectory.temperatures(slice(None))
+    independent = max(len(temperatures) / CORRELATED_FRAMES, 1.0)
     return FrameStream(
-        tuple(trajectory.symbols), chunks(), trajectory.frame_interval_fs, temperature, False
+        tuple(trajectory.symbols),
+        chunks(),
+        trajectory.frame_interval_fs,
+        temperature_K=float(np.mean(temperatures)),
+        temperature_error_K=float(np.std(temperatures) / np.sqrt(independent)),
+        wrapped=False,
     )

@@ -40,6 +40,8 @@ class FrameStream:
         Read once, in order.
     frame_interval_fs, temperature_K : float or None
         None if the source does not state it.
+    temperature_error_K : float
+        Error of a temperature that is a mean over the run; 0 if it is a setting.
     wrapped : bool or None
         Whether atoms are put back into the cell; None if the source does not state it.
     marks : (n_frames,) array or None
@@ -60,6 +62,7 @@ class FrameStream:
     chunks: Iterable[Chunk]
     frame_interval_fs: float | None = None
     temperature_K: float | None = None
+    temperature_error_K: float = 0.0
     wrapped: bool | None = None
     marks: np.ndarray | None = None
     fs_per_mark: float | None = None
