@@ -15,7 +15,6 @@ from helpers.trajectory_files import (
     write_xyz,
 )
 from helpers.walkers import hopping, in_crystal
-
 from vitrion.chemistry.species import masses
 from vitrion.errors import InputError
 from vitrion.transport import analyze, analyze_file
