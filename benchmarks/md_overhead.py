@@ -26,7 +26,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from vitrion.dynamics.engine import run_md
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.workers import MDTask, run_many
 
 ELEMENTS = (3, 8, 9, 15)

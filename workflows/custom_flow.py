@@ -18,7 +18,7 @@ from vitrion.amorphous.makers import MeltQuenchMaker
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.dynamics.makers import MDMaker
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.store.job_store import open_job_store
 
 

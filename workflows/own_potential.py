@@ -20,7 +20,7 @@ from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.dynamics.document import MDDoc
 from vitrion.dynamics.makers import MDMaker
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.potentials import get_potential
 from vitrion.store.job_store import open_job_store
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from vitrion.comparison.material import find_reports
 from vitrion.comparison.side_by_side import compare
 from vitrion.database.client import VitrionClient
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.flows.ion_conductor import IonConductorMaker
 from vitrion.flows.request import name_run
 from vitrion.polymorphs.hull import shipped_references

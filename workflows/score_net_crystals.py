@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.generation import Candidate
-    from vitrion.polymorphs.group import Finding
+    from vitrion.polymorphs.group import JudgedCandidate
 
 COMPOSITIONS = {
     "LiPO3": (1, 2, 3, 4),
@@ -86,7 +86,7 @@ def candidates(number: int, seed: int) -> Iterator[Candidate]:
                 print(f"{formula}, {name}: {exc}", flush=True)
 
 
-def run_round(number: int, seed: int) -> list[Finding]:
+def run_round(number: int, seed: int) -> list[JudgedCandidate]:
     """Relax the candidates of a round and return those that ended as crystals."""
     from vitrion.polymorphs.round import relax_candidates
     from vitrion.polymorphs.search_settings import SearchSettings
@@ -127,19 +127,19 @@ def has_sound_bonds(structure: Structure) -> bool:
     return all(n >= BONDS_OF.get(symbol, 0) for n, symbol in zip(bonds, symbols, strict=True))
 
 
-def low_and_different(findings: list[Finding]) -> list[Finding]:
+def low_and_different(findings: list[JudgedCandidate]) -> list[JudgedCandidate]:
     """Return the crystals near the best of their composition, each once, by energy."""
     from vitrion.polymorphs.group import SAME_ENERGY_EV, same_crystal
 
-    by_formula: dict[str, list[Finding]] = defaultdict(list)
+    by_formula: dict[str, list[JudgedCandidate]] = defaultdict(list)
     for finding in findings:
         by_formula[finding.structure.composition.reduced_formula].append(finding)
-    chosen: list[Finding] = []
+    chosen: list[JudgedCandidate] = []
     for formula, members in sorted(by_formula.items()):
         members.sort(key=lambda finding: finding.energy_per_atom_eV)
         middle = members[len(members) // 2].energy_per_atom_eV
         members = [m for m in members if m.energy_per_atom_eV > middle - HOLE_EV_PER_ATOM]
-        kept: list[Finding] = []
+        kept: list[JudgedCandidate] = []
         for finding in members:
             energy = finding.energy_per_atom_eV
             if energy > members[0].energy_per_atom_eV + WINDOW_EV:
@@ -152,7 +152,7 @@ def low_and_different(findings: list[Finding]) -> list[Finding]:
     return chosen
 
 
-def _tell(formula: str, members: list[Finding], kept: list[Finding]) -> None:
+def _tell(formula: str, members: list[JudgedCandidate], kept: list[JudgedCandidate]) -> None:
     from vitrion.polymorphs.describe import coordination
 
     best = kept[0]
@@ -163,7 +163,7 @@ def _tell(formula: str, members: list[Finding], kept: list[Finding]) -> None:
     )
 
 
-def write(findings: list[Finding], out: Path, potential: str) -> None:
+def write(findings: list[JudgedCandidate], out: Path, potential: str) -> None:
     """Write the crystals as extended XYZ."""
     from ase.io import write as write_atoms
     from pymatgen.io.ase import AseAtomsAdaptor
@@ -182,7 +182,7 @@ def write(findings: list[Finding], out: Path, potential: str) -> None:
 
 def main() -> None:
     """Make the rounds that are missing, then choose and write."""
-    from vitrion.polymorphs.group import Finding
+    from vitrion.polymorphs.group import JudgedCandidate
     from vitrion.potentials import get_potential
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -194,7 +194,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     spec = get_potential(None)
     potential = f"{spec.name} {spec.version} sha256:{(spec.sha256 or 'unknown')[:16]}"
-    findings: list[Finding] = []
+    findings: list[JudgedCandidate] = []
     for number in range(options.rounds):
         path = folder / f"{number}.json"
         if not path.is_file():
@@ -203,7 +203,7 @@ def main() -> None:
         content = json.loads(path.read_text())
         if content["potential"] != potential:
             raise SystemExit(f"{path} was made with {content['potential']}, not {potential}.")
-        findings += [Finding.model_validate(entry) for entry in content["crystals"]]
+        findings += [JudgedCandidate.model_validate(entry) for entry in content["crystals"]]
     chosen = low_and_different(findings)
     write(chosen, options.out, potential)
     print(f"{len(chosen)} crystals in {options.out}")

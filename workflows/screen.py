@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 from vitrion.database.client import VitrionClient
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.errors import InputError
 from vitrion.flows.glass_conductivity import GlassConductivityMaker
 from vitrion.flows.request import name_run

@@ -21,7 +21,7 @@ from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker, charac
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.amorphous.start_cell import melt_start
 from vitrion.dynamics.makers import MDMaker
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.errors import InputError
 

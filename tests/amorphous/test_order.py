@@ -10,7 +10,7 @@ from vitrion.amorphous.order import bragg_intensity, long_range_order
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.start_cell import melt_start
 from vitrion.dynamics.engine import run_md
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.errors import InputError
 
 

@@ -14,7 +14,7 @@ from pymatgen.core import Lattice, Structure
 from helpers.walkers import hopping, in_crystal
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.makers import ConductivityMaker
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.errors import InputError
 from vitrion.transport import analyze, arrhenius
 from vitrion.uncertainty import combine_estimates

@@ -6,8 +6,8 @@ import pytest
 from helpers.pair_potentials import DirectLennardJones, LennardJones, argon, lennard_jones
 from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.forces import Forces, cutoff_of
-from vitrion.dynamics.progress import ns_per_day
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
+from vitrion.dynamics.progress_bar import ns_per_day
 from vitrion.errors import InputError
 
 

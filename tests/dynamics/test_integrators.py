@@ -6,7 +6,7 @@ from ase import Atoms, units
 
 from helpers.pair_potentials import IdealGas, argon, lennard_jones
 from vitrion.dynamics.engine import run_md
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.trajectory import Trajectory
 
 ENSEMBLES = {

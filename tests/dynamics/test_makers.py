@@ -15,7 +15,7 @@ from pymatgen.core import Structure
 from helpers.pair_potentials import argon
 from vitrion.dynamics.document import MDDoc, MDSeriesDoc
 from vitrion.dynamics.makers import MDMaker, MDSeriesMaker
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.errors import InputError
 from vitrion.potentials.spec import sha256_of

@@ -20,7 +20,7 @@ from vitrion.dynamics.checkpoint import read_checkpoint
 from vitrion.dynamics.document import md_document
 from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.journal import journal_path
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.errors import InputError, SimulationError
 

@@ -4,7 +4,7 @@ import sys
 
 from helpers.pair_potentials import argon, lennard_jones
 from vitrion.dynamics.engine import run_md
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 
 if __name__ == "__main__":
     settings = MDSettings.model_validate_json(sys.argv[2])

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from helpers.pair_potentials import LennardJones, argon, lennard_jones
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.workers import MDTask, run_many
 
 SHORT = {"timestep_fs": 5.0, "duration_ps": 0.2, "save_interval_fs": 20.0}

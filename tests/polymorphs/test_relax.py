@@ -14,7 +14,7 @@ from vitrion.errors import InputError
 from vitrion.polymorphs.filters import reason_class, unphysical
 from vitrion.potentials import load_calculator
 from vitrion.potentials.batch import CHGNetBatch, MACEBatch, OneByOne, batched
-from vitrion.relaxation.relax import Relaxed, RelaxSettings, relax_many
+from vitrion.relaxation.relax import RelaxedCrystal, RelaxSettings, relax_many
 
 TIGHT = RelaxSettings(force_tolerance_eV_per_A=0.003, max_steps=1000)
 
@@ -162,7 +162,7 @@ def test_one_bad_structure_does_not_stop_the_others(lennard_jones):
 
 def test_what_is_no_crystal_is_dropped_with_a_reason():
     def end(structure, energy=-1.0, failure=None):
-        return Relaxed(structure, energy * len(structure), 0.01, 0.1, 10, failure)
+        return RelaxedCrystal(structure, energy * len(structure), 0.01, 0.1, 10, failure)
 
     assert unphysical(end(argon())) is None
     apart = Structure(Lattice.tetragonal(4, 20), ["Ar", "Ar"], [[0, 0, 0], [0.5, 0.5, 0.1]])

@@ -11,7 +11,7 @@ from vitrion.errors import InputError
 from vitrion.generation.candidate import Origin
 from vitrion.polymorphs.describe import coordination, space_groups
 from vitrion.polymorphs.document import PolymorphDoc
-from vitrion.polymorphs.group import Finding, same_crystal
+from vitrion.polymorphs.group import JudgedCandidate, same_crystal
 from vitrion.polymorphs.hull import Hull, shipped_crystals, shipped_references
 from vitrion.polymorphs.prescreen import PASSED_OVER
 from vitrion.polymorphs.round import (
@@ -34,7 +34,7 @@ def rock_salt(a=4.03):
 
 
 def finding(structure, energy, generator="random", rejected=None):
-    return Finding(
+    return JudgedCandidate(
         structure=structure,
         origin=Origin(generator=generator),
         energy_per_atom_eV=energy,

@@ -11,7 +11,7 @@ from pymatgen.core import Composition
 
 from vitrion.cli.results import stability_line
 from vitrion.generation.candidate import Origin
-from vitrion.polymorphs.group import Finding
+from vitrion.polymorphs.group import JudgedCandidate
 from vitrion.polymorphs.hull import Hull, shipped_references
 from vitrion.polymorphs.rank import make_document
 from vitrion.polymorphs.search_settings import SearchSettings
@@ -54,7 +54,7 @@ def test_a_potential_without_double_precision_is_taken_as_it_is(monkeypatch):
 def test_a_test_that_fails_leaves_the_document_and_a_remark():
     state = SearchState()
     crystal = shipped_references()["LiF"]
-    best = Finding(
+    best = JudgedCandidate(
         structure=crystal,
         origin=Origin(generator="random"),
         energy_per_atom_eV=-4.8,

@@ -17,7 +17,7 @@ from vitrion.report.figures.ion_transport import (
     van_hove_panel,
 )
 from vitrion.report.figures.site_energy_levels import landscape_figure
-from vitrion.report.panels import Band, Bars, Curve, Line, Points
+from vitrion.report.panels import Bars, Curve, FilledBand, Line, Points
 from vitrion.report.plotly import plot_data
 
 KINDS = ("frenkel", "insertion", "vacancy")
@@ -76,7 +76,7 @@ def test_the_slope_beside_an_msd_is_six_times_the_diffusivity(hot):
         return (y[-1] - y[0]) / (slope.x[-1] - slope.x[0]) / 6 / CM2_PER_S
 
     assert per_time(slope.y) == pytest.approx(hot.self_diffusivity.value)
-    band = marks(panel, Band)[1]
+    band = marks(panel, FilledBand)[1]
     low, high = hot.self_diffusivity.interval_95
     assert (per_time(band.low), per_time(band.high)) == pytest.approx((low, high))
 
@@ -105,7 +105,7 @@ def test_pair_distributions_are_means_over_the_replicas(glass):
     assert first.r_A == second.r_A
     panels = pair_figure([glass]).panels
     shown = {curve.label: curve.y for panel in panels for curve in marks(panel, Curve)}
-    bands = {band.group: band for panel in panels for band in marks(panel, Band)}
+    bands = {band.group: band for panel in panels for band in marks(panel, FilledBand)}
     both = list(zip(first.pair_distributions, second.pair_distributions, strict=True))
     assert len(shown) == len(both)
     for pair in both:

@@ -16,7 +16,7 @@ from vitrion.report.figures.ion_transport import (
     spatial_figure,
 )
 from vitrion.report.figures.site_energy_levels import landscape_figure
-from vitrion.report.panels import Axis, Band, Bars, Curve, Line, Panel, Points, UpperBounds
+from vitrion.report.panels import Axis, Bars, Curve, FilledBand, Line, Panel, Points, UpperBounds
 from vitrion.report.plotly import plot_data
 from vitrion.report.sections import figures_of
 from vitrion.transport import combine
@@ -64,7 +64,7 @@ def test_arrhenius_shows_values_bands_and_bounds_of_the_documents(figures, repor
     np.testing.assert_allclose(
         bounds.y, [factor * point.bound_cm2_s / point.temperature_K for point in crystal.points]
     )
-    (band,) = marks(panel, Band)
+    (band,) = marks(panel, FilledBand)
     at_room = glass.conductivity_300K
     assert (band.low[0], band.high[0]) == pytest.approx(glass.conductivity(300.0).interval_95)
     assert band.x[0] == pytest.approx(1000 / 300)

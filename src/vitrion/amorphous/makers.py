@@ -21,7 +21,7 @@ from vitrion.chemistry.bonds import bare
 from vitrion.chemistry.formulas import parse_composition
 from vitrion.documents.provenance import Provenance
 from vitrion.dynamics.makers import MDMaker
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.errors import InputError
 from vitrion.potentials import check_elements, force_field, get_potential
 from vitrion.potentials.trust import assess

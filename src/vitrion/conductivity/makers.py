@@ -21,8 +21,8 @@ from vitrion.documents.base import check_phase
 from vitrion.documents.provenance import Provenance
 from vitrion.dynamics.document import md_document, thinned
 from vitrion.dynamics.makers import ForceFieldDynamics, at_rest, reachable
-from vitrion.dynamics.result import EQUILIBRATION, TRAJECTORY_NAME, load_result
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
+from vitrion.dynamics.run_result import EQUILIBRATION, TRAJECTORY_NAME, load_result
 from vitrion.dynamics.workers import MDTask
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.trust import assess

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from vitrion.dynamics.engine import run_md
-from vitrion.dynamics.result import load_result
+from vitrion.dynamics.run_result import load_result
 from vitrion.dynamics.workers import MDOutcome, MDTask, run_many
 from vitrion.errors import VitrionError
 from vitrion.runtime.atomic import write_durably

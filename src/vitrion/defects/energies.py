@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.defects.host import Host
-    from vitrion.relaxation.fixed_cell import Relaxed, Relaxer
+    from vitrion.relaxation.fixed_cell import RelaxedAtFixedCell, Relaxer
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _relax_batch(
         for edit in edits
     ]
     relaxed = relax(starts)
-    healed: list[Relaxed | None] = [None] * len(edits)
+    healed: list[RelaxedAtFixedCell | None] = [None] * len(edits)
     if settings.anneal:
         undone = [
             undo(edit, host.structure, result.structure, host.mobile)

@@ -26,21 +26,21 @@ SHELL_A = 0.1
 
 
 @dataclass(frozen=True)
-class Ion:
+class DistinctIon:
     """A mobile ion of the host with its multiplicity in the unit cell."""
 
     index: int
     multiplicity: int
 
 
-def distinct_ions(host: Host) -> list[Ion]:
+def distinct_ions(host: Host) -> list[DistinctIon]:
     """Return one mobile ion for each orbit of the crystal; all of them for a glass."""
     if host.group.is_trivial and host.n_cells == 1:
-        return [Ion(int(k), 1) for k in host.ions]
+        return [DistinctIon(int(k), 1) for k in host.ions]
     cell = host.unit_cell
     points = cell.frac_coords[indices_of(site_symbols(cell), host.mobile)]
     orbits = site_orbits(points, host.group, cell.lattice.matrix)
-    return [Ion(host.nearest_ion(host.to_supercell(o[0]))[0], len(o)) for o in orbits]
+    return [DistinctIon(host.nearest_ion(host.to_supercell(o[0]))[0], len(o)) for o in orbits]
 
 
 def insertions(host: Host, sites: Sequence[Site]) -> list[Edit]:
@@ -134,7 +134,7 @@ def move(host: Host, ion: int, target: Sequence[float], label: str | None = None
 
 
 def _pair(
-    ion: Ion,
+    ion: DistinctIon,
     site: int,
     place: NDArray[np.float64],
     distance: float,
@@ -168,8 +168,8 @@ def _shells(distances: NDArray[np.float64]) -> list[NDArray[np.int64]]:
 
 
 def _reference_pairs(
-    host: Host, ions: Sequence[Ion], sites: Sequence[Site], active: Sequence[int]
-) -> list[tuple[Ion, int]]:
+    host: Host, ions: Sequence[DistinctIon], sites: Sequence[Site], active: Sequence[int]
+) -> list[tuple[DistinctIon, int]]:
     table = np.array(
         [[_distances(host, ion.index, sites[k])[1].max() for k in active] for ion in ions]
     )

@@ -59,7 +59,7 @@ class Edit:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DefectOutcome:
     """Where the atoms of a host with a defect went.
 
     Attributes
@@ -120,7 +120,7 @@ def apply(edit: Edit, host: Structure, mobile: str, *, rattle_A: float, seed: in
     return structure
 
 
-def outcome(edit: Edit, host: Structure, relaxed: Structure, mobile: str) -> Outcome:
+def outcome(edit: Edit, host: Structure, relaxed: Structure, mobile: str) -> DefectOutcome:
     """Compare a relaxed defect with its host.
 
     A rigid shift of the framework (the other elements) is taken out first. Mobile ions are then
@@ -146,7 +146,7 @@ def outcome(edit: Edit, host: Structure, relaxed: Structure, mobile: str) -> Out
     loose = [i for i in range(len(ions)) if i not in settled]
     filled = set(settled.values())
     vacant = tuple(int(regular[r]) for r in range(len(regular)) if r not in filled)
-    return Outcome(
+    return DefectOutcome(
         displaced_ions=int((moved[~framework] > DISPLACED_A).sum()),
         displaced_framework=int((moved[framework] > DISPLACED_A).sum()),
         max_displacement_A=float(moved.max(initial=0.0)),

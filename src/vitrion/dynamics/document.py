@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-    from vitrion.dynamics.result import MDResult
+    from vitrion.dynamics.run_result import MDResult
     from vitrion.potentials import PotentialSpec
 
 

@@ -20,9 +20,9 @@ from vitrion.dynamics.checkpoint import (
 from vitrion.dynamics.forces import Forces, cutoff_of, evaluation_of
 from vitrion.dynamics.guard import Guard
 from vitrion.dynamics.integrator import Integrator
-from vitrion.dynamics.progress import RunProgress
-from vitrion.dynamics.result import TRAJECTORY_NAME, MDResult, load_result
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
+from vitrion.dynamics.progress_bar import RunProgress
+from vitrion.dynamics.run_result import TRAJECTORY_NAME, MDResult, load_result
 from vitrion.dynamics.start import read_start
 from vitrion.dynamics.state import (
     State,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
     from pymatgen.core import Structure
 
-    from vitrion.dynamics.progress import Report
+    from vitrion.dynamics.progress_bar import Report
 
 LOCK_NAME = ".running"
 

@@ -12,7 +12,7 @@ from vitrion.dynamics.state import volume
 from vitrion.errors import SimulationError
 
 if TYPE_CHECKING:
-    from vitrion.dynamics.settings import MDSettings
+    from vitrion.dynamics.md_settings import MDSettings
     from vitrion.dynamics.state import State
 
 

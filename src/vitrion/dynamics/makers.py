@@ -14,7 +14,7 @@ from jobflow import CURRENT_JOB, Maker, Response, job
 
 from vitrion.dynamics.document import MDDoc, MDSeriesDoc, md_document, thinned
 from vitrion.dynamics.engine import is_same_run, run_md
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.workers import MDTask, run_many
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials import check_elements, describe_potential, get_potential, load_calculator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
     from pymatgen.core import Structure
 
-    from vitrion.dynamics.result import MDResult
+    from vitrion.dynamics.run_result import MDResult
     from vitrion.potentials import PotentialSpec
 
 

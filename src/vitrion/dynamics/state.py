@@ -14,7 +14,7 @@ from ase import units
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vitrion.dynamics.settings import MDSettings
+    from vitrion.dynamics.md_settings import MDSettings
 
 
 @dataclass

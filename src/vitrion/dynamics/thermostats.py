@@ -17,7 +17,7 @@ import numpy as np
 from vitrion.dynamics.state import State, System, kinetic_energy, remove_drift
 
 if TYPE_CHECKING:
-    from vitrion.dynamics.settings import Thermostat
+    from vitrion.dynamics.md_settings import Thermostat
 
 ThermostatFunction = Callable[[State, float, System, float, np.random.Generator], float]
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from vitrion.dynamics.checkpoint import FILE_NAME
 from vitrion.dynamics.engine import is_same_run, run_md
-from vitrion.dynamics.progress import SeriesProgress
-from vitrion.dynamics.result import MDResult, load_result
+from vitrion.dynamics.progress_bar import SeriesProgress
+from vitrion.dynamics.run_result import MDResult, load_result
 from vitrion.errors import InputError, VitrionError
 from vitrion.runtime.cores import spare_core
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
     from pymatgen.core import Structure
 
-    from vitrion.dynamics.settings import MDSettings
+    from vitrion.dynamics.md_settings import MDSettings
 
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",

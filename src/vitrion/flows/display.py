@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from vitrion.dynamics.progress import ns_per_day
+from vitrion.dynamics.progress_bar import ns_per_day
 from vitrion.runtime.progress import read_progress
 
 if TYPE_CHECKING:

@@ -133,7 +133,7 @@ class RunRequest(BaseModel):
         if self.glass_atoms is not None:
             glass["n_atoms"] = self.glass_atoms
         if self.timestep_fs is not None:
-            from vitrion.dynamics.settings import MDSettings
+            from vitrion.dynamics.md_settings import MDSettings
 
             glass["timestep_fs"] = self.timestep_fs
             options["settings"] = MDSettings(

@@ -4,7 +4,7 @@ from vitrion.generation.candidate import Candidate, Origin, StructureGenerator
 from vitrion.generation.diffusion.generator import DiffusionGenerator
 from vitrion.generation.external import MatterGenGenerator, xtalpaint_inpaint
 from vitrion.generation.given import FileGenerator
-from vitrion.generation.hosts import Host, make_hosts, ordered_host
+from vitrion.generation.hosts import InpaintingHost, make_hosts, ordered_host
 from vitrion.generation.inpainting import inpaint
 from vitrion.generation.random import RandomGenerator
 from vitrion.generation.substitution import SubstitutionGenerator
@@ -13,7 +13,7 @@ __all__ = [
     "Candidate",
     "DiffusionGenerator",
     "FileGenerator",
-    "Host",
+    "InpaintingHost",
     "MatterGenGenerator",
     "Origin",
     "RandomGenerator",

@@ -21,7 +21,7 @@ MOST_CELLS = 12
 
 
 @dataclass(frozen=True)
-class Host:
+class InpaintingHost:
     """A framework that waits for the species that was taken out.
 
     Attributes
@@ -48,7 +48,7 @@ def make_hosts(
     *,
     tolerances_A: Sequence[float] = TOLERANCES_A,
     allow_triclinic: bool = True,
-) -> list[Host]:
+) -> list[InpaintingHost]:
     """Remove a species and symmetrize what is left over a ladder of tolerances.
 
     Parameters
@@ -65,7 +65,7 @@ def make_hosts(
 
     Returns
     -------
-    list of Host
+    list of InpaintingHost
         One for each different space group above P-1 that the ladder meets; the number of atoms to
         insert is that of the reduced cell, not of the parent's. One that needs more than 12 reduced
         cells to hold whole atoms is left out.
@@ -86,7 +86,7 @@ def make_hosts(
     framework = structure.copy()
     framework.remove_species([species])
     per_atom = Fraction(count, len(framework))
-    hosts: dict[int, Host | None] = {}
+    hosts: dict[int, InpaintingHost | None] = {}
     for tolerance in tolerances_A:
         found = _symmetrized(framework, tolerance)
         if found is not None and found[2] > 2 and found[2] not in hosts:
@@ -123,7 +123,7 @@ def _symmetrized(framework: Structure, tolerance: float) -> tuple[Structure, str
     return primitive, analyzer.get_space_group_symbol(), analyzer.get_space_group_number()
 
 
-def ordered_host(structure: Structure) -> Host:
+def ordered_host(structure: Structure) -> InpaintingHost:
     """Return the fully occupied part of a disordered crystal and what its other sites hold.
 
     The sites of partial occupancy are removed; inpainting then decides where their atoms are, which
@@ -136,7 +136,7 @@ def ordered_host(structure: Structure) -> Host:
 
     Returns
     -------
-    Host
+    InpaintingHost
         The smallest multiple of the cell, along its shortest axis, that holds whole atoms.
 
     Raises
@@ -156,7 +156,7 @@ def ordered_host(structure: Structure) -> Host:
     for repeat in range(1, MOST_CELLS + 1):
         if all(abs(amount * repeat - round(amount * repeat)) < 0.02 for amount in amounts.values()):
             insert = {symbol: round(amount * repeat) for symbol, amount in amounts.items()}
-            return Host(_repeated(host, repeat), insert, "as given", 0.0)
+            return InpaintingHost(_repeated(host, repeat), insert, "as given", 0.0)
     raise InputError(
         f"No supercell of up to {MOST_CELLS} cells holds whole numbers of the partial atoms: round "
         "the occupancies."
@@ -165,7 +165,7 @@ def ordered_host(structure: Structure) -> Host:
 
 def _host(
     reduced: Structure, species: str, per_atom: Fraction, symbol: str, tolerance: float
-) -> Host | None:
+) -> InpaintingHost | None:
     """Return the smallest multiple of the cell that takes whole atoms; None if it is too large."""
     from vitrion.generation.diffusion.training_crystals import niggli
 
@@ -174,7 +174,7 @@ def _host(
     if repeat > MOST_CELLS:
         return None
     filled = niggli(_repeated(reduced, repeat))
-    return Host(filled, {species: wanted.numerator}, symbol, tolerance)
+    return InpaintingHost(filled, {species: wanted.numerator}, symbol, tolerance)
 
 
 def _repeated(structure: Structure, times: int) -> Structure:

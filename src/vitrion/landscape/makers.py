@@ -15,7 +15,7 @@ from jobflow import CURRENT_JOB, Flow, Job, Maker, OutputReference, Response, jo
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.defects.document import DefectDoc
 from vitrion.defects.sites import density_peaks
-from vitrion.dynamics.result import EQUILIBRATION
+from vitrion.dynamics.run_result import EQUILIBRATION
 from vitrion.errors import InputError
 from vitrion.landscape.document import SiteEnergyLandscapeDoc
 from vitrion.landscape.ion_density import density_barrier, mobile_motion

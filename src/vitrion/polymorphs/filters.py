@@ -12,7 +12,7 @@ from vitrion.relaxation.relax import hole_reason
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-    from vitrion.relaxation.relax import Relaxed
+    from vitrion.relaxation.relax import RelaxedCrystal
 
 OVERLAP_BEFORE = 0.55
 OVERLAP_AFTER = 0.70
@@ -31,12 +31,12 @@ def overlap(structure: Structure, limit: float = OVERLAP_BEFORE) -> str | None:
     return None
 
 
-def unphysical(relaxed: Relaxed, lowest_eV_per_atom: float | None = None) -> str | None:
+def unphysical(relaxed: RelaxedCrystal, lowest_eV_per_atom: float | None = None) -> str | None:
     """Return why a relaxed structure is dropped, or None if it may be kept.
 
     Parameters
     ----------
-    relaxed : Relaxed
+    relaxed : RelaxedCrystal
     lowest_eV_per_atom : float, optional
         Energies below this are holes of the potential, not crystals: usually the hull's energy at
         this composition less a generous margin.

@@ -23,7 +23,7 @@ SAME_ENERGY_EV = 0.01
 KEPT_ORIGINS = 10
 
 
-class Finding(BaseModel):
+class JudgedCandidate(BaseModel):
     """One relaxed candidate, kept or dropped."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -80,7 +80,7 @@ class Group(BaseModel):
         return self.count - fillings + (1 if fillings else 0)
 
     @classmethod
-    def of(cls, finding: Finding, number: int) -> Group:
+    def of(cls, finding: JudgedCandidate, number: int) -> Group:
         """Start a group with the finding of that number."""
         return cls(
             structure=finding.structure,
@@ -91,7 +91,7 @@ class Group(BaseModel):
             origins=[finding.origin],
         )
 
-    def add(self, finding: Finding) -> None:
+    def add(self, finding: JudgedCandidate) -> None:
         """Take a member in."""
         self.count += 1
         generator = finding.origin.generator
@@ -124,7 +124,7 @@ def _matcher() -> StructureMatcher:
     return StructureMatcher(ltol=0.2, stol=0.3, angle_tol=5)
 
 
-def add_to_groups(groups: list[Group], finding: Finding, number: int) -> None:
+def add_to_groups(groups: list[Group], finding: JudgedCandidate, number: int) -> None:
     """Put a finding into the group of its crystal, or start a new one."""
     for group in sorted(
         groups, key=lambda g: abs(g.energy_per_atom_eV - finding.energy_per_atom_eV)

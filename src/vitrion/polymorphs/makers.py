@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.polymorphs.document import PolymorphDoc
-    from vitrion.polymorphs.group import Finding
+    from vitrion.polymorphs.group import JudgedCandidate
 
 
 @dataclass
@@ -133,7 +133,7 @@ def make_round(
     known: list[Structure],
     budget: int,
     first: bool,
-) -> list[Finding]:
+) -> list[JudgedCandidate]:
     """Make one job's share of a round, in at most ``budget`` relaxations."""
     settings = SearchSettings.model_validate(request["settings"])
     formula = check_request(request["formula"], settings)
@@ -148,7 +148,7 @@ def gather(
     request: dict[str, Any],
     hull: dict[str, list[Any]],
     state: SearchState,
-    found: list[list[Finding]],
+    found: list[list[JudgedCandidate]],
 ) -> PolymorphDoc | Response:
     """Take in what a round found; end the search or start the next round.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.polymorphs.filters import overlap
-from vitrion.polymorphs.group import Finding, same_crystal
+from vitrion.polymorphs.group import JudgedCandidate, same_crystal
 from vitrion.relaxation.relax import hole_reason
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def screen(
     *,
     floor_eV_per_atom: float | None = None,
     batch_atoms: int = 400,
-) -> tuple[list[Candidate], list[Finding]]:
+) -> tuple[list[Candidate], list[JudgedCandidate]]:
     """Choose the candidates to relax by their energy as they were generated.
 
     That energy says little about the end of a relaxation across different kinds of candidates (one
@@ -51,7 +51,7 @@ def screen(
 
     Returns
     -------
-    (list of Candidate, list of Finding)
+    (list of Candidate, list of JudgedCandidate)
         Those to relax, and the others with the reason; each of them cost one evaluation, save those
         that overlap.
     """
@@ -67,7 +67,7 @@ def screen(
     usable = [index for index in sound if reasons[index] is None]
     chosen = _choose(candidates, energies, usable, wanted)
     left_out = [
-        Finding.unrelaxed(candidate, reasons[index] or PASSED_OVER, screened=index in sound)
+        JudgedCandidate.unrelaxed(candidate, reasons[index] or PASSED_OVER, screened=index in sound)
         for index, candidate in enumerate(candidates)
         if index not in chosen
     ]

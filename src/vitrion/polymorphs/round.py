@@ -11,7 +11,7 @@ from vitrion.errors import InputError
 from vitrion.generation.hosts import make_hosts
 from vitrion.generation.seeds import spawn_seeds
 from vitrion.polymorphs.filters import overlap, unphysical
-from vitrion.polymorphs.group import Finding
+from vitrion.polymorphs.group import JudgedCandidate
 from vitrion.polymorphs.prescreen import screen
 from vitrion.polymorphs.search_settings import SearchSettings, host_species
 from vitrion.polymorphs.search_state import SearchState
@@ -41,7 +41,7 @@ def search_round(
     *,
     first: bool = True,
     budget: int | None = None,
-) -> list[Finding]:
+) -> list[JudgedCandidate]:
     """Make one round of candidates and fillings, all relaxed.
 
     Parameters
@@ -89,7 +89,7 @@ def search_round(
     return findings
 
 
-def _outcome(findings: Sequence[Finding]) -> str:
+def _outcome(findings: Sequence[JudgedCandidate]) -> str:
     relaxed = [finding for finding in findings if finding.steps]
     kept = sum(finding.rejected is None for finding in relaxed)
     return f"{kept} of {len(relaxed)} relaxed to a crystal"
@@ -188,7 +188,7 @@ def relax_best(
     potential: BatchPotential,
     settings: SearchSettings,
     floor_eV_per_atom: float | None,
-) -> list[Finding]:
+) -> list[JudgedCandidate]:
     """Relax as many candidates of each generator as wanted, the most promising ones."""
     if settings.oversampling == 1:
         return relax_candidates(
@@ -210,21 +210,21 @@ def relax_candidates(
     potential: BatchPotential,
     settings: SearchSettings,
     floor_eV_per_atom: float | None,
-) -> list[Finding]:
+) -> list[JudgedCandidate]:
     """Relax candidates; those that overlap or end unphysical are kept with the reason."""
-    findings: list[Finding] = []
+    findings: list[JudgedCandidate] = []
     sound: list[Candidate] = []
     for candidate in candidates:
         reason = overlap(candidate.structure)
         if reason is None:
             sound.append(candidate)
         else:
-            findings.append(Finding.unrelaxed(candidate, reason))
+            findings.append(JudgedCandidate.unrelaxed(candidate, reason))
     relax = settings.relax.model_copy(update={"lowest_eV_per_atom": floor_eV_per_atom})
     results = relax_many([candidate.structure for candidate in sound], potential, relax)
     for candidate, result in zip(sound, results, strict=True):
         findings.append(
-            Finding(
+            JudgedCandidate(
                 structure=result.structure,
                 origin=candidate.origin,
                 energy_per_atom_eV=result.energy_per_atom_eV,
@@ -239,7 +239,7 @@ def relax_candidates(
 def _fill_hosts(
     formula: Composition,
     settings: SearchSettings,
-    findings: Sequence[Finding],
+    findings: Sequence[JudgedCandidate],
     known: Sequence[Structure],
     seed: int,
 ) -> list[Candidate]:

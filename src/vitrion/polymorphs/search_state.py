@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 from vitrion.polymorphs.filters import reason_class
 from vitrion.polymorphs.group import (
     SAME_ENERGY_EV,
-    Finding,
     Group,
+    JudgedCandidate,
     add_to_groups,
     same_crystal,
 )
@@ -49,7 +49,7 @@ class SearchState(BaseModel):
         """Groups by rising energy."""
         return sorted(self.groups, key=lambda group: group.energy_per_atom_eV)
 
-    def add(self, findings: Iterable[Finding]) -> None:
+    def add(self, findings: Iterable[JudgedCandidate]) -> None:
         """Take in relaxed candidates; a rejected one counts as a relaxation if it took steps."""
         rejected = Counter(self.rejected)
         for finding in findings:

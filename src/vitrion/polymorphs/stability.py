@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitrion.dynamics.settings import HYDROGEN_TIMESTEP_FS
+from vitrion.dynamics.md_settings import HYDROGEN_TIMESTEP_FS
 from vitrion.polymorphs.describe import coordination
 from vitrion.polymorphs.document import Stability
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Relaxed:
+class RelaxedAtFixedCell:
     """A structure after relaxation at fixed cell.
 
     Attributes
@@ -47,7 +47,7 @@ class Relaxer(Protocol):
 
     def __call__(
         self, structures: Sequence[Structure], *, max_steps: int | None = None
-    ) -> list[Relaxed]:
+    ) -> list[RelaxedAtFixedCell]:
         """Return one result for each structure, in order."""
 
 
@@ -73,12 +73,12 @@ class AseRelaxer:
 
     def __call__(
         self, structures: Sequence[Structure], *, max_steps: int | None = None
-    ) -> list[Relaxed]:
+    ) -> list[RelaxedAtFixedCell]:
         """Return one result for each structure, in order."""
         limit = self.max_steps if max_steps is None else max_steps
         return [self._relax(structure, limit) for structure in structures]
 
-    def _relax(self, structure: Structure, max_steps: int) -> Relaxed:
+    def _relax(self, structure: Structure, max_steps: int) -> RelaxedAtFixedCell:
         from ase.optimize import LBFGS
         from pymatgen.io.ase import AseAtomsAdaptor
 
@@ -93,7 +93,7 @@ class AseRelaxer:
         relaxed = structure.copy()
         for site, position in zip(relaxed, atoms.get_scaled_positions(wrap=False), strict=True):
             site.frac_coords = position
-        return Relaxed(
+        return RelaxedAtFixedCell(
             structure=relaxed,
             energy_eV=float(atoms.get_potential_energy()),
             max_force_eV_per_A=last,
@@ -123,7 +123,7 @@ class BatchRelaxer:
 
     def __call__(
         self, structures: Sequence[Structure], *, max_steps: int | None = None
-    ) -> list[Relaxed]:
+    ) -> list[RelaxedAtFixedCell]:
         """Return one result for each structure, in order."""
         from vitrion.relaxation.relax import RelaxSettings, relax_many
 
@@ -136,7 +136,7 @@ class BatchRelaxer:
         )
         found = relax_many(structures, self.potential, settings)
         return [
-            Relaxed(
+            RelaxedAtFixedCell(
                 structure=result.structure,
                 energy_eV=result.energy_eV,
                 max_force_eV_per_A=result.max_force_eV_per_A,
@@ -167,7 +167,7 @@ class RememberedRelaxer:
 
     def __call__(
         self, structures: Sequence[Structure], *, max_steps: int | None = None
-    ) -> list[Relaxed]:
+    ) -> list[RelaxedAtFixedCell]:
         """Return one result for each structure, in order."""
         keys = [
             fingerprint(["relaxed", self.context, max_steps, *describe(structure)])
@@ -189,17 +189,17 @@ def describe(structure: Structure) -> list[list]:
     return [structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), symbols]
 
 
-def _stored(result: Relaxed) -> dict:
+def _stored(result: RelaxedAtFixedCell) -> dict:
     stored = {f.name: getattr(result, f.name) for f in fields(result) if f.name != "structure"}
     return {**stored, "frac_coords": result.structure.frac_coords.tolist()}
 
 
-def _restored(start: Structure, stored: dict) -> Relaxed:
+def _restored(start: Structure, stored: dict) -> RelaxedAtFixedCell:
     structure = start.copy()
     values = dict(stored)
     for site, frac in zip(structure, values.pop("frac_coords"), strict=True):
         site.frac_coords = np.array(frac)
-    return Relaxed(structure=structure, **values)
+    return RelaxedAtFixedCell(structure=structure, **values)
 
 
 def _largest(forces: np.ndarray) -> float:

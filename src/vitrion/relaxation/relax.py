@@ -54,7 +54,7 @@ class RelaxSettings(BaseModel):
 
 
 @dataclass(frozen=True)
-class Relaxed:
+class RelaxedCrystal:
     """The end of one relaxation.
 
     Attributes
@@ -106,7 +106,7 @@ class _Job:
     def size(self) -> int:
         return len(self.fire.atoms)
 
-    def advance(self, evaluation: Evaluation) -> Relaxed | None:
+    def advance(self, evaluation: Evaluation) -> RelaxedCrystal | None:
         """Take one step; return the result when this was the last evaluation."""
         self.steps += 1
         finite = np.isfinite(evaluation.energy_eV) and np.isfinite(evaluation.forces).all()
@@ -131,12 +131,12 @@ class _Job:
         self.fire.step(forces)
         return None
 
-    def _result(self, evaluation: Evaluation, failure: str | None) -> Relaxed:
+    def _result(self, evaluation: Evaluation, failure: str | None) -> RelaxedCrystal:
         from pymatgen.io.ase import AseAtomsAdaptor
 
         self.fire.atoms.wrap()
         stress = evaluation.stress + self.fire.pressure * np.eye(3)
-        return Relaxed(
+        return RelaxedCrystal(
             AseAtomsAdaptor.get_structure(self.fire.atoms),
             evaluation.energy_eV,
             float(np.sqrt((evaluation.forces**2).sum(1).max())),
@@ -156,8 +156,8 @@ def relax_many(
     potential: BatchPotential,
     settings: RelaxSettings | None = None,
     *,
-    on_finished: Callable[[int, Relaxed], None] | None = None,
-) -> list[Relaxed]:
+    on_finished: Callable[[int, RelaxedCrystal], None] | None = None,
+) -> list[RelaxedCrystal]:
     """Relax structures in batches; one that finishes makes room for the next.
 
     Parameters
@@ -171,7 +171,7 @@ def relax_many(
 
     Returns
     -------
-    list of Relaxed
+    list of RelaxedCrystal
         In the order given. A structure that cannot be relaxed has ``failure`` set; one bad
         structure does not stop the others.
 
@@ -187,7 +187,7 @@ def relax_many(
     order = sorted(range(len(structures)), key=lambda i: -len(structures[i]))
     waiting = deque(order)
     running: list[_Job] = []
-    results: list[Relaxed | None] = [None] * len(structures)
+    results: list[RelaxedCrystal | None] = [None] * len(structures)
     while waiting or running:
         room = settings.batch_atoms - sum(job.size for job in running)
         while waiting and (not running or len(structures[waiting[0]]) <= room):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from vitrion.report.palette import PALETTE
 from vitrion.report.panels import (
     Axis,
-    Band,
     Bars,
     Curve,
     Figure,
+    FilledBand,
     Line,
     Panel,
     Points,
@@ -148,8 +148,8 @@ def _(mark: Curve, ax: Axes) -> None:
     )
 
 
-@_draw.register(Band)
-def _(mark: Band, ax: Axes) -> None:
+@_draw.register(FilledBand)
+def _(mark: FilledBand, ax: Axes) -> None:
     fill = ax.fill_betweenx if mark.upright else ax.fill_between
     fill(mark.x, mark.low, mark.high, color=_color(mark.color), alpha=mark.opacity, linewidth=0)
 

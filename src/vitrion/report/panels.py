@@ -61,7 +61,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Band:
+class FilledBand:
     """An area between two curves over x, or beside y where `upright` is set."""
 
     x: Numbers
@@ -129,7 +129,7 @@ class Line:
     dash: Dash = "dash"
 
 
-Mark = Curve | Band | Points | UpperBounds | Bars | Line
+Mark = Curve | FilledBand | Points | UpperBounds | Bars | Line
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from vitrion.report.panels import (
     Axis,
-    Band,
     Bars,
     Curve,
+    FilledBand,
     Line,
     Panel,
     Points,
@@ -130,7 +130,7 @@ def _(mark: Curve) -> list[dict[str, Any]]:
 
 
 @_traces.register
-def _(mark: Band) -> list[dict[str, Any]]:
+def _(mark: FilledBand) -> list[dict[str, Any]]:
     """Draw the outline of the area as one closed line without width."""
     along = [*mark.x, *reversed(mark.x)]
     across = [*mark.high, *reversed(mark.low)]

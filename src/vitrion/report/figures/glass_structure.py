@@ -9,7 +9,7 @@ import numpy as np
 
 from vitrion.chemistry.formulas import subscripted
 from vitrion.report.palette import N_SERIES, numbered_dash, report_colors, series
-from vitrion.report.panels import Axis, Band, Bars, Curve, Figure, Line, Mark, Panel
+from vitrion.report.panels import Axis, Bars, Curve, Figure, FilledBand, Line, Mark, Panel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ def pair_panels(glasses: Sequence[AmorphousDoc], *, title: str = "") -> tuple[Pa
         mean, name, color = g.mean(axis=0), "-".join(distribution.pair), series(index)
         marks = bonds if float(mean.max()) > BOND_PEAK else others
         if len(g) > 1:
-            marks.append(Band(r, g.min(axis=0), g.max(axis=0), color, group=name))
+            marks.append(FilledBand(r, g.min(axis=0), g.max(axis=0), color, group=name))
         marks.append(Curve(r, mean, name, color, numbered_dash(index // N_SERIES), group=name))
     top = float(r[-1]) if len(r) else 1.0
     panels = []

@@ -13,9 +13,9 @@ from vitrion.errors import InputError
 from vitrion.report.palette import heat, phase_dash, phase_symbol, report_colors, series
 from vitrion.report.panels import (
     Axis,
-    Band,
     Curve,
     Figure,
+    FilledBand,
     Line,
     Mark,
     Panel,
@@ -137,7 +137,7 @@ def _line_and_band(
     x = 1000.0 * inverse
     values = [estimate.value for estimate in predicted]
     return [
-        Band(x, bands[:, 0], bands[:, 1], color, group=name),
+        FilledBand(x, bands[:, 0], bands[:, 1], color, group=name),
         Curve(x, values, label, color, phase_dash(phase), group=name),
     ]
 
@@ -268,7 +268,7 @@ def _displacements(result: TransportResult, color: str, *, alone: bool) -> list[
     name = f"{result.temperature_K:.0f} K"
     label = "self" if alone else name
     marks: list[Mark] = [
-        Band(lag, np.maximum(msd - error, 0.1 * msd), msd + error, color, group=name),
+        FilledBand(lag, np.maximum(msd - error, 0.1 * msd), msd + error, color, group=name),
         Curve(lag, msd, label, color, group=name),
     ]
     collective = "collective" if alone else f"{name}, collective"
@@ -291,7 +291,7 @@ def _slope(
     low, high = estimate.interval_95
     label = f"D* = {estimate.value:.2g} cm2/s" if labelled else ""
     return [
-        Band(x, start + low * growth, start + high * growth, "ink", 0.12, group=name),
+        FilledBand(x, start + low * growth, start + high * growth, "ink", 0.12, group=name),
         Curve(x, start + estimate.value * growth, label, "ink", "dot", group=name),
     ]
 

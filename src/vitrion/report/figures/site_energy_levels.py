@@ -10,7 +10,7 @@ import numpy as np
 from vitrion.comparison.material import material_formula
 from vitrion.errors import InputError
 from vitrion.report.palette import numbered_dash
-from vitrion.report.panels import Axis, Band, Curve, Figure, Line, Mark, Panel
+from vitrion.report.panels import Axis, Curve, Figure, FilledBand, Line, Mark, Panel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +90,9 @@ def _levels(document: SiteEnergyLandscapeDoc, name: str, limits: tuple[float, fl
         if not len(energies):
             continue
         area = side * _density(energies, grid)
-        marks.append(Band(grid, np.zeros_like(grid), area, kind, 0.35, group=kind, upright=True))
+        marks.append(
+            FilledBand(grid, np.zeros_like(grid), area, kind, 0.35, group=kind, upright=True)
+        )
         x = np.tile([0.0, side, np.nan], len(energies))
         faded = max(0.25, min(1.0, 3 / len(energies)))
         y = np.repeat(energies, 3)

@@ -10,8 +10,8 @@ import numpy as np
 from ase import units
 
 from vitrion.dynamics.checkpoint import FILE_NAME, Checkpoint, read_checkpoint
-from vitrion.dynamics.progress import ns_per_day
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
+from vitrion.dynamics.progress_bar import ns_per_day
 from vitrion.dynamics.start import VELOCITIES
 from vitrion.dynamics.trajectory import SUFFIX, Trajectory
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.progress import TaskID
 
-    from vitrion.dynamics.settings import MDSettings
+    from vitrion.dynamics.md_settings import MDSettings
 
     Report = Callable[[int, float], None]
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vitrion.dynamics.settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.errors import InputError
 
 
