@@ -38,7 +38,7 @@ PAGE = {
     "sort": "-sigma_300K",
     "limit": 50,
 }
-FIELDS = ["formula_pretty", "phase", "conductivity_300K", "activation_energy_eV"]
+FIELDS = ["formula_pretty", "phase", "sigma_300K", "activation_energy_eV"]
 
 
 def conductivity_output() -> dict[str, Any]:
@@ -65,7 +65,7 @@ def conductivity_output() -> dict[str, Any]:
 def outputs(count: int) -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(2)
     template = conductivity_output()
-    estimate = template.get("conductivity_300K") or {
+    estimate = template.get("sigma_300K") or {
         "relative_error": 0.2,
         "degrees_of_freedom": 5.0,
     }
@@ -78,7 +78,7 @@ def outputs(count: int) -> Iterator[dict[str, Any]]:
             "formula_pretty": f"{''.join(elements)}{number // 50}",
             "material_id": f"m-{number // 2}",
             "phase": "amorphous" if number % 2 else "crystalline",
-            "conductivity_300K": {**estimate, "value": float(10 ** rng.uniform(-4, 1))},
+            "sigma_300K": {**estimate, "value": float(10 ** rng.uniform(-4, 1))},
             "activation_energy_eV": float(rng.uniform(0.2, 0.7)),
         }
         stamp = f"2026-01-01T00:00:{number:08d}"

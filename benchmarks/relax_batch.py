@@ -51,7 +51,7 @@ def main(n: int = 24, name: str | None = None) -> None:
         steps.append(optimizer.nsteps)
     ase_s = time.process_time() - start
 
-    ours = np.array([r.energy_per_atom_eV for r in together])
+    ours = np.array([r.energy_eV_per_atom for r in together])
     lower = np.array(one_by_one) - ours
     print(f"{len(structures)} structures, {np.mean([len(s) for s in structures]):.0f} atoms each")
     print(

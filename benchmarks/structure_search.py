@@ -144,7 +144,7 @@ def known(options):
     for formula in options.formulas:
         potential = load(options.potential, formula)
         hull = make_hull(as_formula(formula), potential)
-        goal = relax_many([known_crystal(formula)], potential, FINE)[0].energy_per_atom_eV
+        goal = relax_many([known_crystal(formula)], potential, FINE)[0].energy_eV_per_atom
         for seed in range(options.seeds):
             for method in options.methods:
                 key = {"formula": formula, "method": method, "seed": seed}
@@ -206,7 +206,7 @@ def lipo2f2(options):
                 evaluations=sum(state.evaluations.values()),
                 potential=label(options.potential),
                 cpu_s=round(time.process_time() - start),
-                best_eV=best and round(best.energy_per_atom_eV, 4),
+                best_eV=best and round(best.energy_eV_per_atom, 4),
                 group=best and space_groups(best.structure)[1][2],
                 P=best and coordination(best.structure).get("P"),
                 structure=best and best.structure.as_dict(),
@@ -312,7 +312,7 @@ def stability(options):
     potential = load(options.potential, "LiPO2F2")
     (end,) = relax_many([Structure.from_dict(best["structure"])], potential, settings)
     print(
-        f"{best['method']} seed {best['seed']}: {end.energy_per_atom_eV:.4f} eV/atom, largest "
+        f"{best['method']} seed {best['seed']}: {end.energy_eV_per_atom:.4f} eV/atom, largest "
         f"force {end.max_force_eV_per_A:.4f} eV/A, {space_groups(end.structure)[1][2]}, "
         f"{end.structure.density:.2f} g/cm3, {coordination(end.structure)}"
     )

@@ -56,7 +56,7 @@ def compute_references(
             "lattice": np.round(result.structure.lattice.matrix, 6).tolist(),
             "species": [site.specie.symbol for site in result.structure],
             "fractional": np.round(result.structure.frac_coords, 6).tolist(),
-            "energy_per_atom_eV": round(result.energy_per_atom_eV, 5),
+            "energy_eV_per_atom": round(result.energy_eV_per_atom, 5),
         }
         for name, result in zip(cells, results, strict=True)
         if result.failure is None
@@ -67,7 +67,7 @@ def lower(structures: Sequence[Structure], potential: BatchPotential) -> Structu
     """Return the one of the lowest energy per atom: a short search may miss what is at hand."""
     results = relax_many(list(structures), potential, SYMMETRIC)
     sound = [result for result in results if result.failure is None]
-    return min(sound, key=lambda result: result.energy_per_atom_eV).structure
+    return min(sound, key=lambda result: result.energy_eV_per_atom).structure
 
 
 def search_for(formulas: Sequence[str], options: argparse.Namespace) -> dict[str, Structure]:

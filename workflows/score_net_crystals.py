@@ -136,15 +136,15 @@ def low_and_different(findings: list[JudgedCandidate]) -> list[JudgedCandidate]:
         by_formula[finding.structure.composition.reduced_formula].append(finding)
     chosen: list[JudgedCandidate] = []
     for formula, members in sorted(by_formula.items()):
-        members.sort(key=lambda finding: finding.energy_per_atom_eV)
-        middle = members[len(members) // 2].energy_per_atom_eV
-        members = [m for m in members if m.energy_per_atom_eV > middle - HOLE_EV_PER_ATOM]
+        members.sort(key=lambda finding: finding.energy_eV_per_atom)
+        middle = members[len(members) // 2].energy_eV_per_atom
+        members = [m for m in members if m.energy_eV_per_atom > middle - HOLE_EV_PER_ATOM]
         kept: list[JudgedCandidate] = []
         for finding in members:
-            energy = finding.energy_per_atom_eV
-            if energy > members[0].energy_per_atom_eV + WINDOW_EV:
+            energy = finding.energy_eV_per_atom
+            if energy > members[0].energy_eV_per_atom + WINDOW_EV:
                 break
-            near = [k for k in kept if energy - k.energy_per_atom_eV < SAME_ENERGY_EV]
+            near = [k for k in kept if energy - k.energy_eV_per_atom < SAME_ENERGY_EV]
             if not any(same_crystal(k.structure, finding.structure) for k in near):
                 kept.append(finding)
         _tell(formula, members, kept)
@@ -158,7 +158,7 @@ def _tell(formula: str, members: list[JudgedCandidate], kept: list[JudgedCandida
     best = kept[0]
     print(
         f"{formula:10s} {len(members):4d} crystals, {len(kept):4d} kept; best "
-        f"{best.energy_per_atom_eV:.3f} eV/atom by {best.origin.generator}, "
+        f"{best.energy_eV_per_atom:.3f} eV/atom by {best.origin.generator}, "
         f"{coordination(best.structure)}"
     )
 
@@ -172,7 +172,7 @@ def write(findings: list[JudgedCandidate], out: Path, potential: str) -> None:
     for finding in findings:
         atoms = AseAtomsAdaptor.get_atoms(finding.structure, msonable=False)
         atoms.info = {
-            "energy_per_atom_eV": round(finding.energy_per_atom_eV, 4),
+            "energy_eV_per_atom": round(finding.energy_eV_per_atom, 4),
             "generator": finding.origin.generator,
             "potential": potential,
         }

@@ -22,7 +22,7 @@ def salt():
 
 def conductivity(phase, estimate=None, bound=None):
     document = ConductivityDoc.from_results(salt(), {}, phase=phase)
-    document.conductivity_300K, document.conductivity_bound_300K = estimate, bound
+    document.sigma_300K, document.sigma_300K_bound = estimate, bound
     return document
 
 
@@ -91,11 +91,10 @@ def test_like_is_divided_by_like():
     )
     assert glass.arrhenius.quantity == "collective"
     assert (
-        glass.nernst_einstein.conductivity_300K
-        == arrhenius(glass.results, quantity="self").conductivity_300K
+        glass.nernst_einstein.sigma_300K == arrhenius(glass.results, quantity="self").sigma_300K
     ), "the document holds it: nothing is fitted to compare"
     assert crystal.nernst_einstein is None
-    assert glass.conductivity_300K.value > 2.0 * crystal.conductivity_300K.value
+    assert glass.sigma_300K.value > 2.0 * crystal.sigma_300K.value
     for ratio in conductivity_ratios(crystal, glass):
         assert ratio.quantity == "Nernst-Einstein"
         assert ratio.ratio.value == pytest.approx(1.0)

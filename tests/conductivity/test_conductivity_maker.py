@@ -138,7 +138,7 @@ def test_the_plan_leaves_out_what_the_document_leaves_out(tmp_path):
     assert set(plan.extensions_ps) <= {500.0, 600.0}
     assert plan.extensions_ps
     line = arrhenius([run for (run,) in results.values()], melting_K=700.0)
-    assert plan.relative_error == line.conductivity_300K.relative_error
+    assert plan.relative_error == line.sigma_300K.relative_error
 
 
 def test_maker_goes_through_fireworks(tmp_path, gas):

@@ -105,9 +105,7 @@ def test_vacancies_of_dopants_take_the_pair_energy_out():
     settings = DefectConductivitySettings(defect_fraction=1e-3)
     found = conductivity_from_defects(defects(network("vacancy")), 1.0, settings)
     assert found.activation_energy.value == pytest.approx(BARRIER, abs=2e-3)
-    assert found.conductivity_300K.value == pytest.approx(
-        nernst_einstein(1e-3, BARRIER, 300.0), rel=1e-3
-    )
+    assert found.sigma_300K.value == pytest.approx(nernst_einstein(1e-3, BARRIER, 300.0), rel=1e-3)
     assert found.activation_energy.error == pytest.approx(settings.barrier_error_eV, rel=1e-3)
 
 
@@ -115,8 +113,8 @@ def test_both_carriers_add_and_the_faster_one_is_named():
     slow, fast = network("vacancy"), network("interstitial", barrier=0.2)
     both = conductivity_from_defects(defects(slow, fast), 1.0)
     single = [conductivity_from_defects(defects(one), 1.0) for one in (slow, fast)]
-    total = sum(found.conductivity_300K.value for found in single)
-    assert both.conductivity_300K.value == pytest.approx(total)
+    total = sum(found.sigma_300K.value for found in single)
+    assert both.sigma_300K.value == pytest.approx(total)
     assert {point.mechanism for point in both.points} == {"interstitial"}
     assert both.activation_energy.value == pytest.approx(PAIR / 2 + 0.2, abs=2e-3)
 
@@ -126,7 +124,7 @@ def test_interval_is_that_of_the_potentials_energies():
     found = conductivity_from_defects(defects(network("vacancy")), 1.0, settings)
     sigma = math.hypot(0.05, 0.05)
     assert found.activation_energy.error == pytest.approx(sigma, rel=1e-3)
-    low, high = found.conductivity_300K.interval_95
+    low, high = found.sigma_300K.interval_95
     assert math.log(high / low) == pytest.approx(
         2 * 1.959964 * sigma / (KB_EV_PER_K * 300.0), rel=1e-3
     )
@@ -139,7 +137,7 @@ def test_assumed_frequencies_and_open_hops_are_counted():
         defects(plain.model_copy(update={"hops": [hop], "n_unconverged": 2})), 1.0
     )
     assert (found.n_assumed_frequencies, found.n_unconverged_hops) == (1, 2)
-    ratio = found.conductivity_300K.value / nernst_einstein(
+    ratio = found.sigma_300K.value / nernst_einstein(
         math.exp(-PAIR / (2 * KB_EV_PER_K * 300.0)), BARRIER, 300.0
     )
     assert ratio == pytest.approx(1e13 / FREQUENCY, rel=1e-3)
@@ -156,4 +154,4 @@ def test_crystal_without_barriers_or_without_a_path_is_refused():
 
 def test_charge_enters_squared():
     one, two = (conductivity_from_defects(defects(network("vacancy")), q) for q in (1.0, 2.0))
-    assert np.isclose(two.conductivity_300K.value, 4 * one.conductivity_300K.value)
+    assert np.isclose(two.sigma_300K.value, 4 * one.sigma_300K.value)

@@ -134,7 +134,7 @@ def test_what_does_not_enter_the_fit_gets_no_time_and_does_not_count():
         assert plan.extensions_ps
         assert max(plan.extensions_ps) < 750.0
         fit = arrhenius(results, **{limit: 750.0})
-        assert plan.relative_error == fit.conductivity_300K.relative_error
+        assert plan.relative_error == fit.sigma_300K.relative_error
         assert plan.relative_error > whole.relative_error
         # The target that the hot runs alone would have met is not met.
         between = (plan.relative_error + whole.relative_error) / 2

@@ -59,7 +59,7 @@ def test_walltime_makes_the_job_continue_itself(tmp_path, crystal, same_frames):
     documents = [responses[job.uuid][index].output for index in (1, 2)]
     assert [document.complete for document in documents] == [False, True]
     assert [document.n_steps for document in documents] == [20, 40]
-    assert documents[0].dir_name == documents[1].dir_name
+    assert documents[0].directory == documents[1].directory
     whole = maker().make(crystal)
     document = run(whole, tmp_path / "whole")[0][whole.uuid][1].output
     same_frames(document.trajectory.path, documents[1].trajectory.path)
@@ -92,7 +92,7 @@ def test_document_refers_to_files_and_holds_a_thinned_view(tmp_path, crystal):
     assert document.provenance.seeds == {"dynamics": 9}
     assert document.provenance.job_uuids == [job.uuid]
     assert document.force_field["name"] == "ase.calculators.lj.LennardJones"
-    assert document.mobile == "Ar"
+    assert document.mobile_species == "Ar"
     velocities = np.array(document.structure.site_properties["velocities"])
     kelvin = 0.03995 * np.sum((1e5 * velocities) ** 2) / (93 * 8.314462618)
     assert kelvin == pytest.approx(document.view.temperature_K[-1], rel=1e-3), "A/fs"
@@ -103,7 +103,7 @@ def test_document_refers_to_files_and_holds_a_thinned_view(tmp_path, crystal):
 def test_a_chain_of_jobs_carries_velocities(tmp_path, crystal):
     nve = MDSettings(**{**SETTINGS.model_dump(), "ensemble": "nve"})
     first = maker(settings=nve).make(crystal)
-    second = maker(settings=nve).make(first.output.structure, prev_dir=first.output.dir_name)
+    second = maker(settings=nve).make(first.output.structure, prev_dir=first.output.directory)
     long = maker(settings=MDSettings(**{**nve.model_dump(), "duration_ps": 0.4})).make(crystal)
     responses, _ = run(Flow([first, second, long]), tmp_path)
     end, whole = (responses[job.uuid][1].output.structure for job in (second, long))
@@ -117,10 +117,10 @@ def test_walltime_and_carried_velocities_go_together(tmp_path, crystal):
     start = run(first, tmp_path / "first")[0][first.uuid][1].output
     bare = start.structure.copy()
     bare.remove_site_property("velocities")
-    parts = maker(walltime_s=0).make(bare, prev_dir=start.dir_name)
+    parts = maker(walltime_s=0).make(bare, prev_dir=start.directory)
     responses, _ = run(parts, tmp_path / "second")
     documents = [responses[parts.uuid][index].output for index in (1, 2)]
-    assert documents[0].dir_name == documents[1].dir_name
+    assert documents[0].directory == documents[1].directory
     assert documents[1].n_steps == 40
     at_once = maker().make(start.structure)
     whole = run(at_once, tmp_path / "third")[0][at_once.uuid][1].output
@@ -182,7 +182,7 @@ def test_series_continues_after_its_walltime(tmp_path, crystal):
     responses, _ = run(job, tmp_path)
     parts = [responses[job.uuid][index].output.runs["s0-20K-r0"] for index in (1, 2)]
     assert [part.n_steps for part in parts] == [20, 40]
-    assert len({part.dir_name for part in parts}) == 1
+    assert len({part.directory for part in parts}) == 1
 
 
 def test_fireworks_round_trip_continues_in_another_launch_directory(tmp_path, crystal, monkeypatch):

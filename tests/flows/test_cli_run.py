@@ -29,9 +29,9 @@ def folder(tmp_path_factory):
         "Fm-3m", Lattice.cubic(4.0), ["Li", "F"], [[0, 0, 0], [0.5, 0.5, 0.5]]
     )
     crystal = ConductivityDoc.from_results(salt, {}, phase="crystalline")
-    crystal.conductivity_bound_300K = 0.001
+    crystal.sigma_300K_bound = 0.001
     glass = ConductivityDoc.from_results(salt, {}, phase="amorphous")
-    glass.conductivity_300K = Estimate(value=2.0, relative_error=0.1, degrees_of_freedom=math.inf)
+    glass.sigma_300K = Estimate(value=2.0, relative_error=0.1, degrees_of_freedom=math.inf)
     store = SQLiteJobStore(str(folder))
     store.connect()
     for uuid, document in (("a", crystal), ("b", glass)):

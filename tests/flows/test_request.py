@@ -22,7 +22,7 @@ def make(**options):
 @job(output_schema=ConductivityDoc)
 def conductivity(structure, bound):
     document = ConductivityDoc.from_results(structure, {}, phase="crystalline")
-    document.conductivity_bound_300K = bound
+    document.sigma_300K_bound = bound
     return document
 
 
@@ -113,6 +113,6 @@ def test_a_run_begun_afresh_is_told_once(tmp_path):
             label_run(flow, "LiF-both-0123456789")
             run_locally(flow, store=store, ensure_success=True)
         found = find_documents(store, "LiF-both-0123456789")["conductivity"]
-        assert [document.conductivity_bound_300K for document in found] == [2.0, 2.0]
+        assert [document.sigma_300K_bound for document in found] == [2.0, 2.0]
         assert not find_documents(store, "LiF-both-other")
         assert "metadata.vitrion_request" in store.outputs._fields(), "others are not read for it"

@@ -75,7 +75,11 @@ def test_the_formulas_of_a_store_are_found_by_query(tmp_path):
         [("LiF", "crystalline"), ("LiPO2F2", "amorphous"), ("Li2O", "amorphous")]
     ):
         document = ConductivityDoc.from_composition(
-            Composition(formula), phase=phase, mobile={"Li": 1.0}, temperatures_K=[], results=[]
+            Composition(formula),
+            phase=phase,
+            mobile_species={"Li": 1.0},
+            temperatures_K=[],
+            results=[],
         )
         output = {"uuid": str(number), "index": 1, "output": jsanitize(document, strict=True)}
         store.update({**output, "completed_at": f"2026-01-0{number + 1}T00:00:00"})

@@ -37,7 +37,7 @@ def finding(structure, energy, generator="random", rejected=None):
     return JudgedCandidate(
         structure=structure,
         origin=Origin(generator=generator),
-        energy_per_atom_eV=energy,
+        energy_eV_per_atom=energy,
         max_force_eV_per_A=0.01,
         steps=20,
         rejected=rejected,
@@ -68,7 +68,7 @@ def test_the_same_crystal_in_another_cell_is_one_group():
     )
     assert [group.count for group in state.ranked] == [4, 1]
     best = state.ranked[0]
-    assert best.energy_per_atom_eV == -4.803
+    assert best.energy_eV_per_atom == -4.803
     assert best.found_by == {"random": 1, "diffusion": 1, "inpainting": 2}
     assert best.independent_count == 3
     assert state.rejected == {"atoms overlap": 1}
@@ -177,7 +177,7 @@ def test_finds_rock_salt_from_the_formula_alone(lithium_fluoride):
     # Each relaxation takes a step and a look before, each candidate passed over a look.
     looks = doc.n_relaxations + doc.rejected["passed over before relaxation"]
     assert sum(doc.n_evaluations_by_generator.values()) >= doc.n_relaxations + looks
-    energies = [p.energy_per_atom_eV for p in doc.polymorphs]
+    energies = [p.energy_eV_per_atom for p in doc.polymorphs]
     assert energies == sorted(energies)
     assert doc.provenance.seeds == {"search": 0}
     assert doc.provenance.potential.name == "vitrion-lipof"
@@ -189,8 +189,8 @@ def test_finds_rock_salt_from_the_formula_alone(lithium_fluoride):
 
 def test_the_same_seed_finds_the_same(lithium_fluoride):
     again = search("LiF", SMALL, potential="vitrion-lipof", seed=0)
-    first = [p.energy_per_atom_eV for p in lithium_fluoride[0].polymorphs]
-    np.testing.assert_allclose([p.energy_per_atom_eV for p in again.polymorphs], first, atol=1e-4)
+    first = [p.energy_eV_per_atom for p in lithium_fluoride[0].polymorphs]
+    np.testing.assert_allclose([p.energy_eV_per_atom for p in again.polymorphs], first, atol=1e-4)
 
 
 def test_the_budget_is_not_overdrawn():
@@ -259,21 +259,21 @@ def test_polishing_keeps_the_crystal_that_would_fall_apart():
     pull, before = Pull(0.03), rock_salt()
     (loose,) = relax_many([before], pull)
     assert loose.failure is None
-    state = known_rock_salt(loose.energy_per_atom_eV)
+    state = known_rock_salt(loose.energy_eV_per_atom)
     polish(state, pull, SearchSettings(stability=True))
     assert state.ranked[0].structure.volume == pytest.approx(before.volume)
-    assert state.ranked[0].energy_per_atom_eV == loose.energy_per_atom_eV
+    assert state.ranked[0].energy_eV_per_atom == loose.energy_eV_per_atom
 
 
 def test_polishing_keeps_out_of_holes():
     bottom = load_batch_potential("vitrion-lipof", symbols=["Li", "F"])
     (relaxed,) = relax_many([rock_salt()], bottom, RelaxSettings(force_tolerance_eV_per_A=1e-3))
-    squeezed, lowest = rock_salt(4.2), relaxed.energy_per_atom_eV
+    squeezed, lowest = rock_salt(4.2), relaxed.energy_eV_per_atom
     for floor, moves in ((None, True), (lowest - 0.1, True), (lowest + 1e-3, False)):
         state = SearchState()
         state.add([finding(squeezed, lowest + 0.05)])
         polish(state, bottom, SearchSettings(), floor)
-        assert (state.ranked[0].energy_per_atom_eV < lowest + 0.01) == moves
+        assert (state.ranked[0].energy_eV_per_atom < lowest + 0.01) == moves
         assert (state.ranked[0].structure.lattice.a < 4.15) == moves
 
 

@@ -57,7 +57,7 @@ def test_a_test_that_fails_leaves_the_document_and_a_remark():
     best = JudgedCandidate(
         structure=crystal,
         origin=Origin(generator="random"),
-        energy_per_atom_eV=-4.8,
+        energy_eV_per_atom=-4.8,
         max_force_eV_per_A=0.0,
         steps=1,
     )
@@ -72,7 +72,7 @@ def test_a_test_that_fails_leaves_the_document_and_a_remark():
         SearchSettings(stability=True),
         device="no such device",
     )
-    assert doc.polymorphs[0].energy_per_atom_eV == -4.8
+    assert doc.polymorphs[0].energy_eV_per_atom == -4.8
     assert doc.stability is None
     (remark,) = doc.remarks
     assert "could not be tested" in remark

@@ -94,7 +94,7 @@ def polymorphs(structure):
     def crystal(rank, energy, volume, found):
         return Polymorph(
             structure=structure,
-            energy_per_atom_eV=-6.0 + energy,
+            energy_eV_per_atom=-6.0 + energy,
             energy_above_hull_eV_per_atom=0.01 + energy,
             energy_above_best_eV_per_atom=energy,
             max_force_eV_per_A=0.01,
@@ -113,7 +113,7 @@ def polymorphs(structure):
         structure,
         phase="crystalline",
         polymorphs=crystals,
-        references=[HullReference(name="lithium fluoride", formula="LiF", energy_per_atom_eV=-4.8)],
+        references=[HullReference(name="lithium fluoride", formula="LiF", energy_eV_per_atom=-4.8)],
         n_relaxations=16,
         rounds=1,
         stop_reason="the best crystal was found 3 times",
@@ -236,7 +236,7 @@ def reports(crystal_cell):
 def hostile_report(crystal_cell):
     document = ConductivityDoc.from_results(crystal_cell, {}, phase="amorphous")
     bound = document.model_copy(
-        update={"conductivity_bound_300K": math.pi, "failures": {HOSTILE: HOSTILE}}
+        update={"sigma_300K_bound": math.pi, "failures": {HOSTILE: HOSTILE}}
     )
     report = MaterialReport.from_documents([bound])
     object.__setattr__(report, "material_id", HOSTILE)

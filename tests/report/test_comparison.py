@@ -32,11 +32,11 @@ def report(phase, *, sigma=None, bound=None, structure=LIPO2F2):
     document = ConductivityDoc.from_structure(
         structure,
         phase=phase,
-        mobile={"Li": 1.0},
+        mobile_species={"Li": 1.0},
         temperatures_K=[600.0],
         results=[],
-        conductivity_300K=sigma,
-        conductivity_bound_300K=bound,
+        sigma_300K=sigma,
+        sigma_300K_bound=bound,
     )
     return MaterialReport.from_documents([document])
 

@@ -65,7 +65,7 @@ def test_arrhenius_shows_values_bands_and_bounds_of_the_documents(figures, repor
         bounds.y, [factor * point.bound_cm2_s / point.temperature_K for point in crystal.points]
     )
     (band,) = marks(panel, FilledBand)
-    at_room = glass.conductivity_300K
+    at_room = glass.sigma_300K
     assert (band.low[0], band.high[0]) == pytest.approx(glass.conductivity(300.0).interval_95)
     assert band.x[0] == pytest.approx(1000 / 300)
     line = next(curve for curve in marks(panel, Curve) if "Ea" in curve.label)

@@ -40,7 +40,7 @@ def test_energies_of_different_potentials_have_no_difference(reports):
         next(row for row in compare(crystal, glass).rows if row.unit == "eV/atom")
         for glass in (made_with(potential, reports[1].glasses) for potential in (spec, other))
     )
-    lowest = reports[0].polymorphs.polymorphs[0].energy_per_atom_eV
+    lowest = reports[0].polymorphs.polymorphs[0].energy_eV_per_atom
     mean = sum(glass.energy_eV_per_atom for glass in reports[1].glasses) / 2
     assert row.change.value == pytest.approx(mean - lowest)
     assert apart.change is None

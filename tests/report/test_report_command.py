@@ -26,7 +26,7 @@ def folder(reports, tmp_path_factory):
     crystal, glass = reports
     named = crystal.conductivity.model_copy(update={"material_id": "mp-77"})
     later = named.last_updated.replace(year=2100)
-    newer = named.model_copy(update={"last_updated": later, "conductivity_bound_300K": 1.5})
+    newer = named.model_copy(update={"last_updated": later, "sigma_300K_bound": 1.5})
     jobs = [store_document(d) for d in (named, newer, glass.conductivity, glass.glasses[0])]
     with open_job_store(folder) as store:
         run_locally(Flow(jobs), store=store, ensure_success=True)
@@ -51,7 +51,7 @@ def test_formula_and_identifier_find_crystal_and_glass(client):
             ("amorphous", None),
         ]
     crystal, glass = found
-    assert crystal.conductivity.conductivity_bound_300K == 1.5
+    assert crystal.conductivity.sigma_300K_bound == 1.5
     assert len(crystal.older) == 1
     assert len(glass.glasses) == 1
 
@@ -63,8 +63,8 @@ def test_phase_and_document_narrow_the_report(client):
         for found in client.conductivity.raw(phase="crystalline", sort="last_updated", limit=1)
     )
     crystal = find_reports(client, old)[0]
-    assert crystal.conductivity.conductivity_bound_300K != 1.5
-    assert crystal.older[0].conductivity_bound_300K == 1.5
+    assert crystal.conductivity.sigma_300K_bound != 1.5
+    assert crystal.older[0].sigma_300K_bound == 1.5
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_documents_of_files_join_their_material(client, reports, tmp_path):
     found = add_documents(find_reports(client, "LiPO2F2"), [read_document(path)])
     assert [report.phase for report in found] == ["crystalline", "amorphous"]
     assert found[0].polymorphs.n_relaxations == 16
-    assert found[0].conductivity.conductivity_bound_300K == 1.5
+    assert found[0].conductivity.sigma_300K_bound == 1.5
     alone = add_documents([], [read_document(path)])
     assert [report.name for report in alone] == ["LiPO2F2 crystal"]
 

@@ -67,7 +67,7 @@ def test_conductivity_follows_from_the_density_of_charge():
     at_500 = fit.conductivity(500.0).value
     assert at_500 == pytest.approx(sigma * fit.diffusivity(500.0).value, rel=1e-4)
     assert at_500 == pytest.approx(sigma * math.exp(first.log_value), rel=1e-6)
-    assert fit.conductivity_300K.interval_95[0] < fit.conductivity(300.0).value
+    assert fit.sigma_300K.interval_95[0] < fit.conductivity(300.0).value
 
 
 def counted(temperature, n_hops, per_hop):
@@ -165,11 +165,11 @@ def test_one_temperature_or_none_gives_a_bound_and_the_reason():
     fit = arrhenius([still, run_at(700.0)])
     assert fit.fit is None
     assert "two temperatures" in fit.refusals[0]
-    assert fit.conductivity_bound_300K > 0.0
+    assert fit.sigma_300K_bound > 0.0
     assert fit.conductivity(300.0) is None
     # What does not move at 500 K does not move faster at 300 K.
     expected = still.conductivity_bound_mS_cm * 500.0 / 300.0
-    assert fit.conductivity_bound_300K == pytest.approx(expected)
+    assert fit.sigma_300K_bound == pytest.approx(expected)
 
 
 def test_a_bound_of_the_ions_is_none_of_their_concerted_motion():

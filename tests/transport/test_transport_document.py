@@ -41,7 +41,7 @@ def test_document_keeps_everything_through_json(results, structure):
     doc = ConductivityDoc.from_results(structure, {r.temperature_K: r for r in results})
     assert doc.temperatures_K == [500.0, 650.0, 800.0]
     assert doc.activation_energy_eV == doc.arrhenius.fit.activation_energy_eV
-    assert doc.conductivity_300K == doc.arrhenius.conductivity_300K
+    assert doc.sigma_300K == doc.arrhenius.sigma_300K
     assert doc.formula_pretty == "LiF"
     again = ConductivityDoc.model_validate_json(doc.model_dump_json())
     assert again.model_dump_json() == doc.model_dump_json()  # NaN is not equal to itself
@@ -55,7 +55,7 @@ def test_document_combines_replicas(structure):
     assert doc.results[0].n_replicas == 2
     assert len(doc.replicas[0]) == 2
     assert doc.arrhenius.fit is None
-    assert doc.conductivity_300K is None
+    assert doc.sigma_300K is None
 
 
 def test_document_keeps_which_runs_are_of_one_system(structure):

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from vitrion.amorphous.document import numbered
 from vitrion.comparison.material import MaterialReport
-from vitrion.comparison.quantities import activation_energy, conductivity_300K
+from vitrion.comparison.quantities import activation_energy, sigma_300K
 from vitrion.comparison.side_by_side import compare
 from vitrion.comparison.temperatures import temperature_table
 
@@ -92,7 +92,7 @@ def print_screen(console: Console, outcomes: Sequence[Outcome]) -> None:
     rows = []
     for outcome in outcomes:
         for report in phase_reports(outcome.result) if outcome.result else []:
-            sigma, barrier = conductivity_300K(report), activation_energy(report)
+            sigma, barrier = sigma_300K(report), activation_energy(report)
             rank = 0.0 if sigma is None else (sigma.value or 0.0)
             texts = ("-" if q is None else q.text for q in (sigma, barrier))
             rows.append((rank, (report.name, *texts)))

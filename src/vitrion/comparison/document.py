@@ -47,7 +47,7 @@ class ComparisonDoc(VitrionDoc):
     }
 
     property_name: str = "comparison"
-    mobile: dict[str, float] = Field(
+    mobile_species: dict[str, float] = Field(
         default_factory=dict, description="Mobile species and their charges in e."
     )
     ratios: list[ConductivityRatio] = Field(
@@ -85,7 +85,7 @@ class ComparisonDoc(VitrionDoc):
         return cls.from_structure(
             source.structure,
             material_id=source.material_id,
-            mobile=next((d.mobile for d in measured), {}),
+            mobile_species=next((d.mobile_species for d in measured), {}),
             ratios=conductivity_ratios(crystal.get("conductivity"), glass.get("conductivity")),
             claims=_claims(crystal.get("landscape"), glass.get("landscape")),
             remarks=[remark for d in measured for remark in d.remarks],
@@ -154,9 +154,7 @@ def _at_300K(document: ConductivityDoc, how: Formula) -> Estimate | Bound | None
     if document.formula_used == how:
         return document.sigma_300K_or_bound
     fit = document.nernst_einstein
-    return (
-        None if fit is None else fit.conductivity_300K or upper_bound(fit.conductivity_bound_300K)
-    )
+    return None if fit is None else fit.sigma_300K or upper_bound(fit.sigma_300K_bound)
 
 
 def _ratio(

@@ -106,8 +106,8 @@ class MaterialReport:
     @property
     def mobile(self) -> str:
         """The species that moves, for labels; empty where no document says."""
-        if self.conductivity is not None and self.conductivity.mobile:
-            return ", ".join(self.conductivity.mobile)
+        if self.conductivity is not None and self.conductivity.mobile_species:
+            return ", ".join(self.conductivity.mobile_species)
         for document in (self.landscape, *self.defects):
             if document is not None:
                 return document.mobile_species

@@ -34,7 +34,7 @@ class Quantity:
     find: Callable[[MaterialReport], Uncertain | None]
 
 
-def conductivity_300K(material: MaterialReport) -> Estimate | Bound | None:
+def sigma_300K(material: MaterialReport) -> Estimate | Bound | None:
     """Return the conductivity in mS/cm at 300 K, or its bound."""
     return None if material.conductivity is None else material.conductivity.sigma_300K_or_bound
 
@@ -61,7 +61,7 @@ def density(material: MaterialReport) -> LinearEstimate | None:
 def energy(material: MaterialReport) -> LinearEstimate | None:
     """Return the energy in eV/atom of the best crystal, or of the relaxed glasses."""
     if material.best_crystal is not None:
-        return _exact(material.best_crystal.energy_per_atom_eV)
+        return _exact(material.best_crystal.energy_eV_per_atom)
     glasses = material.sound_glasses if material.phase == "amorphous" else ()
     energies = [glass.energy_eV_per_atom for glass in glasses]
     return _mean([energy for energy in energies if energy is not None], material)
@@ -115,7 +115,7 @@ def _exact(value: float) -> LinearEstimate:
 
 
 QUANTITIES = (
-    Quantity("sigma_300K", "conductivity at 300 K", "mS/cm", conductivity_300K),
+    Quantity("sigma_300K", "conductivity at 300 K", "mS/cm", sigma_300K),
     Quantity("activation_energy_eV", "activation energy", "eV", activation_energy),
     Quantity(
         "frenkel_energy_eV", "Frenkel pair energy, mean", "eV", _of_defects("frenkel", "mean_eV")

@@ -28,13 +28,13 @@ class ConductivityDoc(VitrionDoc):
     """Ion transport at several temperatures and what it extrapolates to."""
 
     key_fields: ClassVar = {
-        "sigma_300K": "conductivity_300K.value",
-        "sigma_300K_bound": "conductivity_bound_300K",
+        "sigma_300K": "sigma_300K.value",
+        "sigma_300K_bound": "sigma_300K_bound",
         "activation_energy_eV": "activation_energy_eV",
     }
 
     property_name: str = "conductivity"
-    mobile: dict[str, float] = Field(description="Mobile species and their charges in e.")
+    mobile_species: dict[str, float] = Field(description="Mobile species and their charges in e.")
     temperatures_K: list[float] = Field(description="Temperatures that were run, in K, rising.")
     results: list[TransportResult] = Field(
         description="Transport at each temperature, replicas combined."
@@ -57,16 +57,16 @@ class ConductivityDoc(VitrionDoc):
     )
     activation_energy_eV: float | None = Field(None, description="Activation energy in eV.")
     activation_energy_error_eV: float | None = Field(None, description="Its standard error in eV.")
-    conductivity_300K: Estimate | None = Field(
+    sigma_300K: Estimate | None = Field(
         None, description="Conductivity at 300 K in mS/cm with its predictive interval."
     )
-    conductivity_bound_300K: float | None = Field(
+    sigma_300K_bound: float | None = Field(
         None, description="One-sided 95 % upper bound at 300 K in mS/cm, where there is no value."
     )
     plan: Plan | None = Field(
         None, description="Whether the target precision was reached, and why the runs ended."
     )
-    dir_name: str | None = Field(None, description="Directory of the runs.")
+    directory: str | None = Field(None, description="Directory of the runs.")
     trajectories: dict[str, list[TrajectoryReference]] = Field(
         default_factory=dict, description="Trajectory files of each run, in parts, with checksums."
     )
@@ -82,7 +82,7 @@ class ConductivityDoc(VitrionDoc):
     @property
     def sigma_300K_or_bound(self) -> Estimate | Bound | None:
         """The conductivity at 300 K in mS/cm, its upper bound, or None."""
-        return self.conductivity_300K or upper_bound(self.conductivity_bound_300K)
+        return self.sigma_300K or upper_bound(self.sigma_300K_bound)
 
     @property
     def formula_used(self) -> Formula:
@@ -138,7 +138,7 @@ class ConductivityDoc(VitrionDoc):
         return cls.from_structure(
             structure,
             material_id=material_id,
-            mobile=dict(results[0].mobile) if results else {},
+            mobile_species=dict(results[0].mobile) if results else {},
             temperatures_K=[result.temperature_K for result in results],
             results=results,
             replicas=groups if any(len(group) > 1 for group in groups) else [],
@@ -149,7 +149,7 @@ class ConductivityDoc(VitrionDoc):
             else None,
             activation_energy_eV=line.activation_energy_eV if line else None,
             activation_energy_error_eV=line.activation_energy_error_eV if line else None,
-            conductivity_300K=fit.conductivity_300K if fit else None,
-            conductivity_bound_300K=fit.conductivity_bound_300K if fit else None,
+            sigma_300K=fit.sigma_300K if fit else None,
+            sigma_300K_bound=fit.sigma_300K_bound if fit else None,
             **fields,
         )

@@ -77,7 +77,7 @@ class DefectConductivity(BaseModel):
         description="Vacancies that dopants bring along, as a fraction of the mobile ions."
     )
     points: list[DefectConductivityPoint] = Field(description="By temperature, rising.")
-    conductivity_300K: Estimate = Field(description="Conductivity at 300 K in mS/cm.")
+    sigma_300K: Estimate = Field(description="Conductivity at 300 K in mS/cm.")
     activation_energy: LinearEstimate = Field(
         description="-d ln(sigma T) / d(1/kT) at 300 K in eV, with the potential's error."
     )
@@ -139,7 +139,7 @@ def conductivity_from_defects(
     return DefectConductivity(
         defect_fraction=settings.defect_fraction,
         points=points,
-        conductivity_300K=reference.conductivity,
+        sigma_300K=reference.conductivity,
         activation_energy=LinearEstimate(
             value=_slope(document, networks, energies, charge, settings),
             error=_energy_error(settings, reference),

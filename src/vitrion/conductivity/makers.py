@@ -303,7 +303,7 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
             plan=plan,
             phase=self.phase,
             trust=None if plan is None or plan.extensions_ps else self._trust(root, failures),
-            dir_name=str(root),
+            directory=str(root),
             failures=dict(failures),
             trajectories={
                 name: [document.trajectory for document in parts]

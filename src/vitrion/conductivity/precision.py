@@ -156,7 +156,7 @@ def _for_300K(
     fit = arrhenius(results, melting_K=melting_K, glass_transition_K=glass_transition_K)
     fitted = [(r, p) for r, p in _pairs(results, fit.points) if not p.excluded]
     usable = [r for r, p in fitted if p.diffusivity]
-    if fit.conductivity_300K is None:
+    if fit.sigma_300K is None:
         still = [r for r, p in fitted if not p.diffusivity]
         if len(fitted) < 2:  # no line can be drawn, however long the runs are
             return None, {}
@@ -170,7 +170,7 @@ def _for_300K(
         chosen = list(needs)[: max(2 - len(usable), 0)]
         affordable = sum(needs[t] * replicas[t] for t in chosen) <= budget_ps
         return None, {t: min(needs[t], GROWTH * lengths[t]) for t in chosen if affordable}
-    return fit.conductivity_300K.relative_error, _shares(
+    return fit.sigma_300K.relative_error, _shares(
         [r.temperature_K for r in usable],
         [p.diffusivity for _, p in fitted if p.diffusivity],
         {r.temperature_K: _length(r) for r in usable},

@@ -42,7 +42,7 @@ class VitrionClient:
                 chemsys="Li-P-O-F",
                 phase="amorphous",
                 sigma_300K_min=0.1,
-                fields=["formula_pretty", "conductivity_300K"],
+                fields=["formula_pretty", "sigma_300K"],
                 sort="-sigma_300K",
             )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pymatgen.analysis.phase_diagram import PDEntry
     from pymatgen.core import Composition
 
-FMAX_EV_A = 0.005
+FMAX_EV_PER_A = 0.005
 
 
 def metal_reservoir(symbol: str, calculator: Calculator) -> Reservoir:
@@ -50,7 +50,7 @@ def metal_reservoir(symbol: str, calculator: Calculator) -> Reservoir:
         ) from exc
     atoms.calc = calculator
     BFGS(FrechetCellFilter(atoms), logfile=os.devnull).run(  # type: ignore[arg-type]
-        fmax=FMAX_EV_A, steps=100
+        fmax=FMAX_EV_PER_A, steps=100
     )
     return Reservoir(
         species=symbol,

@@ -74,7 +74,7 @@ class MDDoc(VitrionDoc):
 
     property_name: str = "molecular_dynamics"
 
-    dir_name: str = Field(description="Directory of the run; give it as prev_dir to go on.")
+    directory: str = Field(description="Directory of the run; give it as prev_dir to go on.")
     complete: bool = Field(description="Whether all steps were made; False at a walltime.")
     ensemble: str = Field(description="nve, nvt or npt.")
     thermostat: str | None = Field(description="bussi, nose-hoover, langevin; None for nve.")
@@ -105,7 +105,7 @@ class MDDoc(VitrionDoc):
         description="Mean square displacement of each element from first to last moment in A2: a "
         "quick look, not a diffusivity."
     )
-    mobile: str | None = Field(None, description="Element that is expected to move.")
+    mobile_species: str | None = Field(None, description="Element that is expected to move.")
     ns_per_day: float = Field(description="Speed of the run in ns a day.")
     trajectory: TrajectoryReference = Field(description="The file with every frame.")
     checkpoint: FileReference = Field(description="The file from which the run can go on.")
@@ -115,7 +115,7 @@ class MDDoc(VitrionDoc):
 class MDSeriesDoc(BaseModel):
     """Several independent runs of one job; one that failed does not take the others along."""
 
-    dir_name: str = Field(description="Directory with one folder for each run.")
+    directory: str = Field(description="Directory with one folder for each run.")
     runs: dict[str, MDDoc] = Field(description="Document of each run that is at hand, by name.")
     failures: dict[str, str] = Field(description="What went wrong, by the name of the run.")
 
@@ -154,7 +154,7 @@ def md_document(result: MDResult, potential: PotentialSpec | None = None, **kwar
     return MDDoc.from_structure(
         meta_structure=result.structure,
         provenance=Provenance.collect(potential, seeds={"dynamics": settings.seed}),
-        dir_name=str(result.directory),
+        directory=str(result.directory),
         complete=result.complete,
         ensemble=settings.ensemble,
         thermostat=settings.resolved_thermostat,
@@ -177,7 +177,7 @@ def md_document(result: MDResult, potential: PotentialSpec | None = None, **kwar
         mean_volume_A3=result.volume_A3,
         energy_drift_meV_per_atom_ps=result.energy_drift_meV_per_atom_ps,
         msd_A2=result.msd_A2,
-        mobile=settings.mobile,
+        mobile_species=settings.mobile,
         ns_per_day=result.ns_per_day,
         trajectory=reference,
         checkpoint=FileReference(**_reference(result.checkpoint)),

@@ -277,7 +277,7 @@ class MDSeriesMaker(ForceFieldDynamics, Maker):
             name, error = next(iter(failures.items()))
             raise SimulationError(f"All {len(outcomes)} runs failed; {name}: {error}")
         document = MDSeriesDoc(
-            dir_name=str(root),
+            directory=str(root),
             runs={
                 outcome.name: self.document(outcome.result)
                 for outcome in outcomes

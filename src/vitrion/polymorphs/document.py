@@ -22,7 +22,7 @@ class Polymorph(BaseModel):
     """One crystal that the search found."""
 
     structure: StoredStructure = Field(description="Relaxed primitive cell; lengths in A.")
-    energy_per_atom_eV: float = Field(description="Energy per atom in eV.")
+    energy_eV_per_atom: float = Field(description="Energy per atom in eV.")
     energy_above_hull_eV_per_atom: float | None = Field(
         None,
         description="Energy in eV/atom above the hull of the references; negative for a crystal "
@@ -72,7 +72,7 @@ class HullReference(BaseModel):
 
     name: str = Field(description="Name of the phase.")
     formula: str = Field(description="Reduced formula.")
-    energy_per_atom_eV: float = Field(
+    energy_eV_per_atom: float = Field(
         description="Energy per atom in eV, relaxed with the potential of the search."
     )
 

@@ -49,7 +49,7 @@ def unphysical(relaxed: RelaxedCrystal, lowest_eV_per_atom: float | None = None)
     gap = largest_gap(relaxed.structure)
     if gap > EMPTY_A:
         return f"the structure fell apart (an empty slab of {gap:.1f} A)"
-    energy = relaxed.energy_per_atom_eV
+    energy = relaxed.energy_eV_per_atom
     if lowest_eV_per_atom is not None and energy < lowest_eV_per_atom:
         return hole_reason(energy)
     return None

@@ -30,7 +30,7 @@ class JudgedCandidate(BaseModel):
 
     structure: PlainStructure = Field(description="Relaxed structure.")
     origin: Origin = Field(description="How the candidate was made.")
-    energy_per_atom_eV: float = Field(description="Energy per atom in eV; 0 if never relaxed.")
+    energy_eV_per_atom: float = Field(description="Energy per atom in eV; 0 if never relaxed.")
     max_force_eV_per_A: float = Field(description="Largest force left in eV/A.")
     steps: int = Field(description="Evaluations of the potential in its relaxation.")
     screened: bool = Field(
@@ -44,7 +44,7 @@ class JudgedCandidate(BaseModel):
         return cls(
             structure=candidate.structure,
             origin=candidate.origin,
-            energy_per_atom_eV=0.0,
+            energy_eV_per_atom=0.0,
             max_force_eV_per_A=0.0,
             steps=0,
             screened=screened,
@@ -63,7 +63,7 @@ class Group(BaseModel):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     structure: PlainStructure = Field(description="The member of lowest energy.")
-    energy_per_atom_eV: float = Field(description="Its energy per atom in eV.")
+    energy_eV_per_atom: float = Field(description="Its energy per atom in eV.")
     max_force_eV_per_A: float = Field(description="Its largest force in eV/A.")
     count: int = Field(1, description="Members.")
     found_by: dict[str, int] = Field(description="Members by generator.")
@@ -84,7 +84,7 @@ class Group(BaseModel):
         """Start a group with the finding of that number."""
         return cls(
             structure=finding.structure,
-            energy_per_atom_eV=finding.energy_per_atom_eV,
+            energy_eV_per_atom=finding.energy_eV_per_atom,
             max_force_eV_per_A=finding.max_force_eV_per_A,
             found_by={finding.origin.generator: 1},
             first_found_at=number,
@@ -98,9 +98,9 @@ class Group(BaseModel):
         self.found_by[generator] = self.found_by.get(generator, 0) + 1
         if len(self.origins) < KEPT_ORIGINS:
             self.origins.append(finding.origin)
-        if finding.energy_per_atom_eV < self.energy_per_atom_eV:
+        if finding.energy_eV_per_atom < self.energy_eV_per_atom:
             self.structure = finding.structure
-            self.energy_per_atom_eV = finding.energy_per_atom_eV
+            self.energy_eV_per_atom = finding.energy_eV_per_atom
             self.max_force_eV_per_A = finding.max_force_eV_per_A
 
     def absorb(self, other: Group) -> None:
@@ -127,9 +127,9 @@ def _matcher() -> StructureMatcher:
 def add_to_groups(groups: list[Group], finding: JudgedCandidate, number: int) -> None:
     """Put a finding into the group of its crystal, or start a new one."""
     for group in sorted(
-        groups, key=lambda g: abs(g.energy_per_atom_eV - finding.energy_per_atom_eV)
+        groups, key=lambda g: abs(g.energy_eV_per_atom - finding.energy_eV_per_atom)
     ):
-        if abs(group.energy_per_atom_eV - finding.energy_per_atom_eV) > SAME_ENERGY_EV:
+        if abs(group.energy_eV_per_atom - finding.energy_eV_per_atom) > SAME_ENERGY_EV:
             break
         if same_crystal(group.structure, finding.structure):
             group.add(finding)

@@ -104,7 +104,7 @@ class Hull:
             if result.failure is not None:
                 warnings.warn(f"Reference {name} is left out: {result.failure}.", stacklevel=2)
                 continue
-            energies[name] = (result.structure.composition, result.energy_per_atom_eV)
+            energies[name] = (result.structure.composition, result.energy_eV_per_atom)
         return cls(energies)
 
     def energy_per_atom(self, composition: Composition) -> tuple[float, dict[str, float]] | None:

@@ -42,11 +42,11 @@ def make_document(
         groups = [group for group in groups if not _is_p1(group)]
     groups = groups[:MOST_REPORTED]
     at_hull = hull.energy_per_atom(formula)
-    best = groups[0].energy_per_atom_eV if groups else float("nan")
+    best = groups[0].energy_eV_per_atom if groups else float("nan")
     fields: dict[str, Any] = {
         "polymorphs": [_polymorph(g, at_hull[0] if at_hull else None, best) for g in groups],
         "references": [
-            HullReference(name=name, formula=c.reduced_formula, energy_per_atom_eV=energy)
+            HullReference(name=name, formula=c.reduced_formula, energy_eV_per_atom=energy)
             for name, (c, energy) in hull.energies.items()
         ],
         "decomposition": at_hull[1] if at_hull else {},
@@ -85,10 +85,10 @@ def _is_p1(group: Group) -> bool:
 
 def _polymorph(group: Group, hull_energy: float | None, best_energy: float) -> Polymorph:
     structure = group.structure.get_primitive_structure()
-    energy = group.energy_per_atom_eV
+    energy = group.energy_eV_per_atom
     return Polymorph(
         structure=structure,
-        energy_per_atom_eV=energy,
+        energy_eV_per_atom=energy,
         energy_above_hull_eV_per_atom=None if hull_energy is None else energy - hull_energy,
         energy_above_best_eV_per_atom=energy - best_energy,
         max_force_eV_per_A=group.max_force_eV_per_A,

@@ -227,7 +227,7 @@ def relax_candidates(
             JudgedCandidate(
                 structure=result.structure,
                 origin=candidate.origin,
-                energy_per_atom_eV=result.energy_per_atom_eV,
+                energy_eV_per_atom=result.energy_eV_per_atom,
                 max_force_eV_per_A=result.max_force_eV_per_A,
                 steps=result.steps,
                 rejected=unphysical(result, floor_eV_per_atom),

@@ -116,7 +116,7 @@ def polish(
     _relax_further(groups, potential, tight)
     if groups and settings.stability:  # phonons want no force left
         still = relax.model_copy(update={"force_tolerance_eV_per_A": 0.002, "max_steps": 2000})
-        _relax_further([min(groups, key=lambda g: g.energy_per_atom_eV)], potential, still)
+        _relax_further([min(groups, key=lambda g: g.energy_eV_per_atom)], potential, still)
     state.merge()
 
 
@@ -127,10 +127,10 @@ def _relax_further(groups: list[Group], potential: BatchPotential, settings: Rel
         if result.failure is not None and reason_class(result.failure) == NOT_CONVERGED:
             # A soft crystal may keep forces above the tolerance; it is better relaxed than before.
             result = replace(result, failure=None)
-        lower = result.energy_per_atom_eV <= group.energy_per_atom_eV + ROUNDING_EV_PER_ATOM
+        lower = result.energy_eV_per_atom <= group.energy_eV_per_atom + ROUNDING_EV_PER_ATOM
         if lower and unphysical(result, settings.lowest_eV_per_atom) is None:
             group.structure = result.structure
-            group.energy_per_atom_eV = result.energy_per_atom_eV
+            group.energy_eV_per_atom = result.energy_eV_per_atom
             group.max_force_eV_per_A = result.max_force_eV_per_A
 
 
@@ -159,5 +159,5 @@ def _summary(state: SearchState) -> str:
     best = state.ranked[0]
     return (
         f"{len(state.groups)} different crystals after {state.n_relaxations} relaxations; the best "
-        f"({best.energy_per_atom_eV:.4f} eV/atom) found {best.count} times"
+        f"({best.energy_eV_per_atom:.4f} eV/atom) found {best.count} times"
     )

@@ -47,7 +47,7 @@ class SearchState(BaseModel):
     @property
     def ranked(self) -> list[Group]:
         """Groups by rising energy."""
-        return sorted(self.groups, key=lambda group: group.energy_per_atom_eV)
+        return sorted(self.groups, key=lambda group: group.energy_eV_per_atom)
 
     def add(self, findings: Iterable[JudgedCandidate]) -> None:
         """Take in relaxed candidates; a rejected one counts as a relaxation if it took steps."""
@@ -65,7 +65,7 @@ class SearchState(BaseModel):
             else:
                 add_to_groups(self.groups, finding, self.n_relaxations)
             if finding.steps:
-                lowest = [group.energy_per_atom_eV for group in self.groups]
+                lowest = [group.energy_eV_per_atom for group in self.groups]
                 self.best_energies.append(min(lowest, default=None))
         self.rejected = dict(rejected)
 
@@ -74,7 +74,7 @@ class SearchState(BaseModel):
         merged: list[Group] = []
         for group in self.ranked:
             for kept in merged:
-                gap = abs(kept.energy_per_atom_eV - group.energy_per_atom_eV)
+                gap = abs(kept.energy_eV_per_atom - group.energy_eV_per_atom)
                 if gap < SAME_ENERGY_EV and same_crystal(kept.structure, group.structure):
                     kept.absorb(group)
                     break

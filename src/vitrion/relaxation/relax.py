@@ -80,7 +80,7 @@ class RelaxedCrystal:
     failure: str | None = None
 
     @property
-    def energy_per_atom_eV(self) -> float:
+    def energy_eV_per_atom(self) -> float:
         """Energy per atom."""
         return self.energy_eV / len(self.structure)
 

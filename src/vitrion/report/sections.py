@@ -175,7 +175,7 @@ def candidate_section(reports: Reports) -> Section:
                     [
                         r.name,
                         Cell(r.formula, is_formula=True),
-                        measured(r.energy_per_atom_eV, ".3f"),
+                        measured(r.energy_eV_per_atom, ".3f"),
                     ]
                     for r in document.references
                 ],

@@ -119,17 +119,17 @@ class ArrheniusResult(Model):
     diffusivity_300K: Estimate | None = Field(
         None, description="D at 300 K in cm2/s with its predictive interval."
     )
-    conductivity_300K: Estimate | None = Field(
+    sigma_300K: Estimate | None = Field(
         None, description="Conductivity at 300 K in mS/cm with its predictive interval."
     )
-    conductivity_bound_300K: float | None = Field(
+    sigma_300K_bound: float | None = Field(
         None, description="One-sided 95 % upper bound at 300 K in mS/cm, where there is no value."
     )
 
     @property
-    def conductivity_300K_or_bound(self) -> Estimate | Bound | None:
+    def sigma_300K_or_bound(self) -> Estimate | Bound | None:
         """Conductivity at 300 K in mS/cm, or its upper bound."""
-        return self.conductivity_300K or upper_bound(self.conductivity_bound_300K)
+        return self.sigma_300K or upper_bound(self.sigma_300K_bound)
 
     def activation_energy_interval(self, level: float = 0.95) -> Interval | None:
         """Return the central interval of Ea in eV."""
@@ -217,12 +217,12 @@ def arrhenius(
         )
     if result.fit is not None:
         result.diffusivity_300K = result.diffusivity(ROOM_K)
-        result.conductivity_300K = result.conductivity(ROOM_K)
+        result.sigma_300K = result.conductivity(ROOM_K)
     else:
         bound = _bound_at(used, ROOM_K)
         if bound is not None and result.charge_density_per_A3 is not None:
             factor = NERNST_EINSTEIN * result.charge_density_per_A3 / ROOM_K
-            result.conductivity_bound_300K = bound * factor
+            result.sigma_300K_bound = bound * factor
     return result
 
 
