@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vitrion.chemistry.decoding import structure_from_file
 from vitrion.chemistry.formulas import display_formula
+from vitrion.chemistry.structure_files import read_structure_file
 from vitrion.chemistry.structures import check_ordered
 from vitrion.errors import InputError
 from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
@@ -47,7 +47,8 @@ def read_structure(target: str, find: Callable[[str], Structure | None] | None =
     Parameters
     ----------
     target : str
-        A file that pymatgen reads (CIF, POSCAR, JSON, ...), or an identifier.
+        A file that pymatgen or ASE reads (CIF, POSCAR, JSON, extxyz, traj, ...), or an
+        identifier.
     find : callable, optional
         Looks an identifier up in a store; returns None where it is not there.
 
@@ -58,13 +59,7 @@ def read_structure(target: str, find: Callable[[str], Structure | None] | None =
         structure is disordered.
     """
     if Path(target).is_file():
-        try:
-            structure = structure_from_file(target)
-        except Exception as exc:  # each format fails in its own way
-            raise InputError(
-                f"{target} could not be read as a structure: {str(exc).rstrip('.!')}."
-            ) from exc
-        return check_ordered(structure, target)
+        return check_ordered(read_structure_file(target), target)
     found = find(target) if find is not None else None
     if found is None:
         raise InputError(

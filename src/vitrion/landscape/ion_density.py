@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitrion.chemistry.species import element_symbol
 from vitrion.errors import InputError
 from vitrion.landscape.document import DensityBarrier
 from vitrion.transport.density import density_map, percolation_barriers
@@ -26,20 +27,23 @@ def mobile_motion(trajectory: Any, mobile: str) -> tuple[Displacements, float | 
     ----------
     trajectory : path, Trajectory, or anything that the transport analysis reads
     mobile : str
-        Element.
+        Element, such as ``Li`` or ``Li+``.
 
     Returns
     -------
     motion : Displacements
     temperature_K : float or None
-        None where the trajectory does not say.
+        None if the trajectory does not state it.
     """
     from vitrion.transport.displacements import Tracker
     from vitrion.transport.io import open_frames
 
     stream = open_frames(trajectory)
     tracker = Tracker(
-        stream.symbols, (mobile,), stream.frame_interval_fs or 1.0, wrapped=stream.wrapped
+        stream.symbols,
+        (element_symbol(mobile),),
+        stream.frame_interval_fs or 1.0,
+        wrapped=stream.wrapped,
     )
     for positions, cells in stream.chunks:
         tracker.add(positions, cells)

@@ -18,6 +18,7 @@ from vitrion.defects.sites import density_peaks
 from vitrion.dynamics.run_result import EQUILIBRATION
 from vitrion.errors import InputError
 from vitrion.landscape.document import SiteEnergyLandscapeDoc
+from vitrion.landscape.host_trajectory import check_composition, match_host
 from vitrion.landscape.ion_density import density_barrier, mobile_motion
 from vitrion.landscape.site_energies import landscape
 from vitrion.landscape.study import study_defects
@@ -382,7 +383,11 @@ def join_landscape(
     barriers = [
         found
         for trajectory in _paths(trajectories)
-        if (found := trajectory_barrier(trajectory, mobile or parsed[0].mobile_species))
+        if (
+            found := trajectory_barrier(
+                trajectory, mobile or parsed[0].mobile_species, parsed[0].formula_pretty
+            )
+        )
     ]
     lowest = min(barriers, key=lambda barrier: barrier.temperature_K, default=None)
     return landscape(parsed, density_barrier=lowest)
@@ -406,15 +411,19 @@ def _field(reference: Any, name: str) -> Any:
     return reference[name] if isinstance(reference, Mapping) else getattr(reference, name)
 
 
-def trajectory_barrier(trajectory: str, mobile: str) -> DensityBarrier | None:
-    """Return the bottleneck of -kT ln rho of a run; None where nothing crossed the cell.
+def trajectory_barrier(
+    trajectory: str, mobile: str, formula: str | None = None
+) -> DensityBarrier | None:
+    """Return the bottleneck of -kT ln rho of a run; None if no ion crossed the cell.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or does not state its temperature.
+        If the file cannot be read, does not state its temperature, or is not of the formula.
     """
     motion, temperature = mobile_motion(trajectory, mobile)
+    if formula is not None:
+        check_composition(motion, formula)
     if temperature is None:
         raise InputError(f"{trajectory} does not state its temperature.")
     return density_barrier(motion.mobile, np.asarray(motion.cell), temperature)
@@ -428,18 +437,25 @@ def trajectory_peaks(structure: Structure, trajectory: str, mobile: str) -> np.n
     structure : Structure
         Where the run started; its cell is used.
     trajectory : str
-        File of the run.
+        File of the run: of the structure, or of a supercell, which is folded back.
     mobile : str
         Element whose peaks are found.
 
     Returns
     -------
     (n, 3) array
-        Fractional coordinates.
+        Fractional coordinates in the cell of the structure.
+
+    Raises
+    ------
+    InputError
+        If the trajectory is of another material or cell.
     """
     from vitrion.transport.density import density_map
 
     motion, _ = mobile_motion(trajectory, mobile)
-    density = density_map(motion.mobile, np.asarray(motion.cell)).density
-    peaks, _ = density_peaks(density, structure, n_ions=motion.mobile.shape[1])
+    repeat = match_host(motion, structure)
+    density = density_map(motion.mobile, repeat.folded(np.asarray(motion.cell))).density
+    n_ions = motion.mobile.shape[1] // repeat.count
+    peaks, _ = density_peaks(density, structure, n_ions=n_ions)
     return peaks
