@@ -110,6 +110,14 @@ class ASEForceProvider:
         self._changes = list(all_changes)
 
 
+def force_provider(
+    calculator: Any, numbers: np.ndarray, pbc: Sequence[bool] | np.ndarray
+) -> ForceProvider:
+    """Return the calculator's own provider if it has one, else an adapter; see the classes."""
+    own = getattr(calculator, "force_provider", None)
+    return ASEForceProvider(calculator, numbers, pbc) if own is None else own(numbers, pbc)
+
+
 class Forces:
     """Forces on the atoms of a run, given their unwrapped positions.
 
@@ -137,12 +145,7 @@ class Forces:
         remove_net_force: bool = True,
     ) -> None:
         self._pbc = np.asarray(pbc, dtype=bool)
-        direct = getattr(calculator, "force_provider", None)
-        self._provider: ForceProvider = (
-            direct(numbers, self._pbc)
-            if direct is not None
-            else ASEForceProvider(calculator, numbers, self._pbc)
-        )
+        self._provider = force_provider(calculator, numbers, self._pbc)
         share = masses / np.sum(masses)
         self._share = np.repeat(share[:, None], 3, axis=1) if remove_net_force else None
         self._images: np.ndarray | None = None
