@@ -116,6 +116,10 @@ def build(store: StoreOption = None) -> None:
     for kind in sorted({*report.written, *report.removed}):
         written, removed = report.written.get(kind, 0), report.removed.get(kind, 0)
         console.print(f"{kind}: {written} written, {removed} removed")
+    for kind, reasons in sorted(report.skipped.items()):
+        console.print(f"{kind}: {len(reasons)} output(s) left out")
+        for uuid, reason in reasons.items():
+            console.print(f"  {uuid}: {reason}", soft_wrap=True)
     if not report.written and not report.removed:
         console.print("Everything is up to date.")
 

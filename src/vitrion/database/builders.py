@@ -7,6 +7,7 @@ job that made it, so that building twice changes nothing, and only what is new o
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import defaultdict
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from maggma.core import Builder
 from maggma.utils import grouper
 from monty.json import jsanitize
 
+from vitrion.database.admission import RESERVED, NotADocumentError, admit, readable
 from vitrion.database.collections import KEY, Collections
 from vitrion.database.potential_builder import PotentialBuilder
 from vitrion.database.summary import SummaryDoc
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     from maggma.core import Store
 
+    from vitrion.documents.base import VitrionDoc
+
+logger = logging.getLogger(__name__)
 _STAMP = ("uuid", "index", "completed_at")
 _GROUP = ("material_id", "formula_pretty", "phase")
 _OF_A_PHASE = {"phase": {"$in": list(PHASES)}, "last_updated": {"$exists": True}}
@@ -36,9 +41,10 @@ class DocumentBuilder(Builder):
     """Keep the collection of one kind of document in step with the job outputs.
 
     The collection holds the last output of each job, flat, with ``document_id`` (the job's uuid)
-    and ``job`` (its uuid, index, time of completion and name). Large objects stay where the
-    JobStore put them; the document keeps the references. Documents of outputs that are gone are
-    removed.
+    and ``job`` (its uuid, index, time of completion and name). An output that is not a document of
+    its class is left out and reported; see :func:`vitrion.database.admission.admit`. Large objects
+    stay where the JobStore put them; the document keeps the references. Documents of outputs that
+    are gone are removed.
 
     Parameters
     ----------
@@ -46,20 +52,24 @@ class DocumentBuilder(Builder):
         The ``docs_store`` of a JobStore.
     collection
         The collection to fill, with the key ``document_id``.
-    property_name
-        The kind of document.
+    cls
+        The class of the documents.
     chunk_size
         Documents written at a time.
     """
 
     def __init__(
-        self, outputs: Store, collection: Store, property_name: str, chunk_size: int = 200
+        self, outputs: Store, collection: Store, cls: type[VitrionDoc], chunk_size: int = 200
     ) -> None:
         self.outputs = outputs
         self.collection = collection
-        self.property_name = property_name
+        self.cls = cls
+        self.property_name = str(cls.model_fields["property_name"].default)
         self.written: list[str] = []
         self.removed: list[str] = []
+        self.skipped: dict[str, str] = {}
+        self._known: set[str] = set()
+        self._damaged: set[str] = set()
         super().__init__([outputs], [collection], chunk_size)
 
     def prechunk(self, number_splits: int) -> Iterator[dict]:
@@ -68,11 +78,14 @@ class DocumentBuilder(Builder):
 
     def get_items(self) -> Iterator[dict]:
         """Yield the job outputs that are newer than their document, or have none."""
-        self.written, self.removed = [], []
+        self.written, self.removed, self.skipped = [], [], {}
         # Read first: what another host adds meanwhile must not look as if its output were gone.
-        known = {doc[KEY]: doc["job"] for doc in self.collection.query({}, [KEY, "job"])}
+        # A damaged document is written again.
+        stored = readable(self.collection.query({}, [KEY, "job"]), [])
+        known = {doc[KEY]: doc.get("job") or {} for doc in stored}
+        self._known = set(known)
         stamps = self._newest_outputs()
-        self.removed = sorted(known.keys() - stamps.keys())
+        self.removed = sorted(known.keys() - stamps.keys() - self.skipped.keys())
         fresh = [
             stamp
             for uuid, stamp in stamps.items()
@@ -81,14 +94,20 @@ class DocumentBuilder(Builder):
         self.total = len(fresh)
         for chunk in grouper(fresh, self.chunk_size):
             uuids = [stamp["uuid"] for stamp in chunk]
-            for output in self.outputs.query({"uuid": {"$in": uuids}, **self._criteria()}):
+            criteria = {"uuid": {"$in": uuids}, **self._criteria()}
+            for output in readable(self.outputs.query(criteria), []):
                 if output["index"] == stamps[output["uuid"]]["index"]:
                     yield output
 
-    def process_item(self, item: dict) -> dict:
-        """Make the document of one job output."""
+    def process_item(self, item: dict) -> dict | None:
+        """Make the document of one job output; None if it is not one."""
+        try:
+            content = admit(item, self.cls)
+        except NotADocumentError as reason:
+            self.skipped[item["uuid"]] = str(reason)
+            return None
         stamp = {name: item.get(name) for name in _STAMP}
-        return {**item["output"], KEY: item["uuid"], "job": {**stamp, "name": item.get("name")}}
+        return {**content, KEY: item["uuid"], "job": {**stamp, "name": item.get("name")}}
 
     def update_targets(self, items: list[dict]) -> None:
         """Write documents."""
@@ -96,7 +115,8 @@ class DocumentBuilder(Builder):
         self.written += [item[KEY] for item in items]
 
     def finalize(self) -> None:
-        """Remove the documents whose job output is gone; the stores stay open."""
+        """Remove the documents whose job output is gone or not one; the stores stay open."""
+        self.removed += sorted(self._known & self.skipped.keys() - self._damaged)
         if self.removed:
             self.collection.remove_docs({KEY: {"$in": self.removed}})
 
@@ -105,10 +125,15 @@ class DocumentBuilder(Builder):
 
     def _newest_outputs(self) -> dict[str, dict]:
         newest: dict[str, dict] = {}
-        for doc in self.outputs.query(self._criteria(), list(_STAMP)):
-            uuid, index = doc["uuid"], doc["index"]
-            if uuid not in newest or index > newest[uuid]["index"]:
+        damaged: list[str] = []
+        for doc in readable(self.outputs.query(self._criteria(), list(_STAMP)), damaged):
+            uuid, index = doc.get("uuid"), doc.get("index")
+            if not isinstance(uuid, str) or not isinstance(index, int):
+                self.skipped[str(uuid)] = "its uuid is not a text or its index not a number"
+            elif uuid not in newest or index > newest[uuid]["index"]:
                 newest[uuid] = {name: doc.get(name) for name in _STAMP}
+        self._damaged = set(damaged) - newest.keys()
+        self.skipped |= dict.fromkeys(self._damaged, "its stored content is damaged")
         return newest
 
 
@@ -142,18 +167,20 @@ class SummaryBuilder(Builder):
         self.key_fields = key_fields
         self.written: list[str] = []
         self.removed: list[str] = []
+        self.skipped: dict[str, str] = {}
         super().__init__(list(sources.values()), [summaries], chunk_size)
 
     def get_items(self) -> Iterator[tuple[str, list[dict]]]:
         """Yield the documents of each material and phase whose summary is out of date."""
-        self.written, self.removed = [], []
+        self.written, self.removed, self.skipped = [], [], {}
         known = {
-            doc[KEY]: doc["built_from"] for doc in self.summaries.query({}, [KEY, "built_from"])
+            doc[KEY]: doc.get("built_from")
+            for doc in readable(self.summaries.query({}, [KEY, "built_from"]), [])
         }
         members: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         stamps: dict[str, list[str]] = defaultdict(list)
         for kind, store in self.sources_by_name.items():
-            for doc in store.query(_OF_A_PHASE, [KEY, "job", *_GROUP]):
+            for doc in readable(store.query(_OF_A_PHASE, [KEY, "job", *_GROUP]), []):
                 group = _group_id(doc)
                 members[group][kind].append(doc[KEY])
                 stamps[group].append(_stamp(doc))
@@ -163,16 +190,20 @@ class SummaryBuilder(Builder):
         for group in fresh:
             documents: list[dict] = []
             for kind, ids in members[group].items():
-                documents += self.sources_by_name[kind].query({KEY: {"$in": ids}})
+                documents += readable(self.sources_by_name[kind].query({KEY: {"$in": ids}}), [])
             if documents:  # else removed meanwhile
                 yield group, documents
 
-    def process_item(self, item: tuple[str, list[dict]]) -> dict:
-        """Make one summary."""
+    def process_item(self, item: tuple[str, list[dict]]) -> dict | None:
+        """Make one summary; None if its documents do not fit together."""
         group, documents = item
         for document in documents:
             document.pop("_id", None)
-        summary = SummaryDoc.from_documents(documents, self.key_fields)
+        try:
+            summary = SummaryDoc.from_documents(documents, self.key_fields)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            self.skipped[group] = f"its documents do not fit together ({error})"
+            return None
         content = jsanitize(summary, strict=True, allow_bson=True)
         return {**content, KEY: group, "built_from": self._built_from(map(_stamp, documents))}
 
@@ -209,10 +240,13 @@ class BuildReport:
     ----------
     written, removed : dict[str, int]
         Number of documents by kind, where it is not zero.
+    skipped : dict[str, dict[str, str]]
+        By kind, the outputs that are not documents of it, and why.
     """
 
     written: dict[str, int] = field(default_factory=dict)
     removed: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def add(self, kind: str, builder: DocumentBuilder | PotentialBuilder | SummaryBuilder) -> None:
         """Count what a builder has done."""
@@ -220,6 +254,8 @@ class BuildReport:
             self.written[kind] = len(builder.written)
         if builder.removed:
             self.removed[kind] = len(builder.removed)
+        if builder.skipped:
+            self.skipped[kind] = dict(builder.skipped)
 
 
 def build(collections: Collections) -> BuildReport:
@@ -233,19 +269,19 @@ def build(collections: Collections) -> BuildReport:
     Returns
     -------
     BuildReport
-        What was written and removed; empty when nothing was new.
+        What was written, removed and left out; empty when nothing was new.
     """
     outputs = collections.job_store.docs_store
     for name in ("uuid", "output.property_name"):
         outputs.ensure_index(name)
     state = _state(collections)
     report = BuildReport()
-    found = [kind for kind in outputs.distinct("output.property_name") if isinstance(kind, str)]
-    kinds = dict.fromkeys([*collections.classes, *found])
     sources = {}
-    for kind in (kind for kind in kinds if kind not in _BUILT_FROM_OTHERS):
+    for kind, cls in collections.classes.items():
+        if kind in _BUILT_FROM_OTHERS or kind in RESERVED:
+            continue
         sources[kind] = collections.store(kind)
-        builder = DocumentBuilder(outputs, sources[kind], kind)
+        builder = DocumentBuilder(outputs, sources[kind], cls)
         _run(builder)
         report.add(kind, builder)
     potential_builder = PotentialBuilder(outputs, sources, collections.store("potential"))
@@ -256,6 +292,13 @@ def build(collections: Collections) -> BuildReport:
     _run(summary_builder)
     report.add("summary", summary_builder)
     collections.store("builds").update({KEY: "last", "state": state}, key=KEY)
+    if report.skipped:
+        number = sum(map(len, report.skipped.values()))
+        logger.warning(
+            "%d output(s) are not the documents they say they are and were left out: 'vitrion "
+            "build' names them.",
+            number,
+        )
     return report
 
 
@@ -265,8 +308,8 @@ def build_if_changed(collections: Collections) -> BuildReport:
     Cheap enough for every opening of an embedded store. An output that was written again in
     place, by a host whose clock is behind, is left to :func:`build`.
     """
-    last = collections.store("builds").query_one({KEY: "last"})
-    if last is not None and last["state"] == _state(collections):
+    last = next(readable(collections.store("builds").query({KEY: "last"}), []), None)
+    if last is not None and last.get("state") == _state(collections):
         return BuildReport()
     return build(collections)
 
@@ -274,10 +317,11 @@ def build_if_changed(collections: Collections) -> BuildReport:
 def _state(collections: Collections) -> dict[str, Any]:
     outputs = collections.job_store.docs_store
     criteria = {"output.property_name": {"$exists": True}}
-    newest = outputs.query_one(criteria, ["completed_at"], sort={"completed_at": -1})
+    ordered = outputs.query(criteria, ["completed_at"], sort={"completed_at": -1}, limit=1)
+    newest = next(readable(ordered, []), {})
     return {
         "outputs": outputs.count(criteria),
-        "newest": newest["completed_at"] if newest else None,
+        "newest": newest.get("completed_at"),
         "vitrion": version("vitrion"),
         "kinds": sorted(collections.classes),
     }
@@ -286,5 +330,7 @@ def _state(collections: Collections) -> dict[str, Any]:
 def _run(builder: Builder) -> None:
     # As Builder.run() does, without its progress bars and without closing the stores.
     for chunk in grouper(builder.get_items(), builder.chunk_size):
-        builder.update_targets([builder.process_item(item) for item in chunk])
+        made = [builder.process_item(item) for item in chunk]
+        if made := [item for item in made if item is not None]:
+            builder.update_targets(made)
     builder.finalize()

@@ -205,6 +205,11 @@ class PropertyClient:
         ------
         dict
             The documents.
+
+        Raises
+        ------
+        StoreError
+            After all others, if the content of a document or of a large object is damaged or gone.
         """
         if skip < 0 or limit < 0:
             raise InputError("The search takes a skip and a limit of zero or more.")
@@ -215,9 +220,15 @@ class PropertyClient:
         criteria = self._criteria(filters)
         order = cast("dict", build_sort(sort, self.key_fields))
         wanted = None if fields is None else without_collisions([KEY, *fields])
+        failed: list[StoreError] = []
         for document in self._store.query(criteria, wanted, order or None, skip=skip, limit=limit):
             kept = {name: value for name, value in document.items() if name not in _BOOKKEEPING}
-            yield self._resolved(kept) if resolve else kept
+            try:
+                yield self._resolved(kept) if resolve else kept
+            except StoreError as error:
+                failed.append(error)
+        if failed:  # reported after the others, so that one hides none
+            raise failed[0]
 
     def count(self, **filters: Any) -> int:
         """Return the number of documents that match all filters."""

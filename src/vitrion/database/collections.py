@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from jobflow import JobStore
 from maggma.stores import MemoryStore
 
+from vitrion.database.admission import RESERVED
 from vitrion.database.kinds import document_classes
 from vitrion.database.store_file import read_store_file
 from vitrion.documents.base import VitrionDoc
@@ -98,10 +99,23 @@ class Collections:
             self.job_store.close()
 
     def store(self, property_name: str) -> Store:
-        """Return the connected store of one kind of document, with its indexes made."""
+        """Return the connected store of one kind of document, with its indexes made.
+
+        Raises
+        ------
+        StoreError
+            If the name belongs to another collection, or the collection holds documents that are
+            not vitrion's.
+        """
         if property_name not in self._stores:
+            self._check_name(property_name)
             store = self._beside_outputs(property_name)
             store.connect()
+            if store.query_one({KEY: {"$exists": False}}, [KEY]) is not None:
+                raise StoreError(
+                    f"The collection '{property_name}' beside the outputs holds documents that "
+                    "vitrion has not written: keep the outputs in a database of their own."
+                )
             self._stores[property_name] = store
             if not store.ensure_index(KEY, unique=True):
                 store.ensure_index(KEY)  # a reader of a server may not make the other
@@ -121,6 +135,16 @@ class Collections:
             return {name: f"values.{name}" for kind in summarized for name in kind.key_fields}
         cls = self.classes.get(property_name, VitrionDoc)
         return dict(cls.key_fields)
+
+    def _check_name(self, name: str) -> None:
+        additional: dict[str, Store] = self.job_store.additional_stores  # type: ignore[has-type]
+        stores = [self.job_store.docs_store, *additional.values()]
+        taken = {getattr(store, "collection_name", None) for store in stores}
+        if name in taken or name in RESERVED - {"builds"}:
+            raise StoreError(
+                f"A kind of document cannot be called '{name}': a collection of other things has "
+                "that name."
+            )
 
     def _beside_outputs(self, name: str) -> Store:
         outputs = self.job_store.docs_store

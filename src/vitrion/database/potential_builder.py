@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from maggma.core import Builder
 from monty.json import jsanitize
 
+from vitrion.database.admission import NotADocumentError, admit, readable
 from vitrion.database.collections import KEY
 from vitrion.distill.document import PotentialDoc
 from vitrion.potentials import PotentialSpec
@@ -43,12 +44,13 @@ class PotentialBuilder(Builder):
         self.potentials = potentials
         self.written: list[str] = []
         self.removed: list[str] = []
+        self.skipped: dict[str, str] = {}
         super().__init__([outputs, *sources.values()], [potentials])
 
     def get_items(self) -> Iterator[dict]:
         """Yield the documents of potentials that are not in the collection, or differ from it."""
-        self.written, self.removed = [], []
-        known = {document[KEY]: document for document in self.potentials.query({})}
+        self.written, self.removed, self.skipped = [], [], {}
+        known = {document[KEY]: document for document in readable(self.potentials.query({}), [])}
         wanted = {document[KEY]: document for document in self._documents()}
         self.removed = sorted(known.keys() - wanted.keys())
         for key, document in wanted.items():
@@ -72,7 +74,7 @@ class PotentialBuilder(Builder):
     def _documents(self) -> Iterator[dict]:
         told = {
             output["output"]["sha256"] or output["output"]["name"]: output
-            for output in self.outputs.query({"output.property_name": "potential"})
+            for output in self._told()
         }
         used = self._used()
         for key in {**used, **told}:
@@ -90,6 +92,15 @@ class PotentialBuilder(Builder):
                     allow_bson=True,
                 )
             yield {**content, KEY: key, "job": job}
+
+    def _told(self) -> Iterator[dict]:
+        """Yield the outputs of jobs that describe a potential themselves."""
+        outputs = readable(self.outputs.query({"output.property_name": "potential"}), [])
+        for output in outputs:
+            try:
+                yield {**output, "output": admit(output, PotentialDoc)}
+            except NotADocumentError as reason:
+                self.skipped[str(output.get("uuid"))] = str(reason)
 
     def _used(self) -> dict[str, tuple[dict[str, Any], dict[str, int]]]:
         """Return each potential and the number of documents of each kind that name it."""
