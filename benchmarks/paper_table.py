@@ -14,7 +14,7 @@ import argparse
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 warnings.simplefilter("ignore")
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vitrion.comparison.material import MaterialReport
-    from vitrion.flows.request import RunRequest, RunResult
+    from vitrion.flows.recipe import Recipe
+    from vitrion.flows.request import RunResult
 
 FORMULA = "LiPO2F2"
 TARGET = Path(__file__).parents[1] / "docs" / "results" / "paper_figures.md"
@@ -42,31 +43,24 @@ def main() -> None:
     options = parser.parse_args()
 
     from vitrion.flows.display import RunDisplay
-    from vitrion.flows.request import RunRequest, run_request
+    from vitrion.flows.request import run_recipe
     from vitrion.store.job_store import SQLiteJobStore
 
-    request = RunRequest(
-        formula=FORMULA,
-        preset=options.preset,
-        glass_atoms=options.glass_atoms,
-        duration_ps=options.duration_ps,
-        max_relaxations=options.max_relaxations,
-        seed=options.seed,
-    ).checked()
+    recipe = stated_recipe(options)
     folder = options.store.absolute()
     store = SQLiteJobStore(str(folder))
     store.connect()
     with RunDisplay() as display:
-        result = run_request(
-            request, store, folder, workers=options.workers, on_change=display.update
+        result = run_recipe(
+            recipe, store, folder, workers=options.workers, on_change=display.update
         )
     store.close()
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(page(request, result))
+    options.out.write_text(page(recipe, result, command(options)))
     print(options.out.read_text())
 
 
-def page(request: RunRequest, result: RunResult) -> str:
+def page(recipe: Recipe, result: RunResult, made_by: str) -> str:
     """Return the values as a page of the documentation."""
     from vitrion.cli.results import caution_lines, phase_reports
     from vitrion.comparison.published import SOURCE, URL
@@ -74,7 +68,7 @@ def page(request: RunRequest, result: RunResult) -> str:
 
     comparison = compare(*phase_reports(result), failed_steps=result.report.errors)
     lines = [
-        f"Made by `{command(request)}`; intervals are of 95 %.",
+        f"Made by `{made_by}`; intervals are of 95 %.",
         f"Published values: {SOURCE} ({URL}).",
         "",
         comparison.table.markdown(),
@@ -92,7 +86,7 @@ def page(request: RunRequest, result: RunResult) -> str:
         "",
         *(f"- {line}" for line in caution_lines(comparison)),
         "",
-        *potential_errors(request),
+        *potential_errors(recipe),
     ]
     return "\n".join(lines)
 
@@ -130,31 +124,46 @@ def temperatures(crystal: MaterialReport, glass: MaterialReport) -> list[str]:
     ]
 
 
-def potential_errors(request: RunRequest) -> list[str]:
+def potential_errors(recipe: Recipe) -> list[str]:
     """Return the potential's errors on frames of the composition it was not trained on."""
     from vitrion.distill.document import PotentialDoc
 
-    document = PotentialDoc.from_potential(str(request.potential))
+    document = PotentialDoc.from_potential(str(recipe.potential))
     rows = [
         (e.regime, f"{e.energy_rmse_meV_per_atom:.1f}", f"{e.force_rmse_meV_per_A:.0f}")
         for e in document.errors
-        if request.formula in e.regime or "glass" in e.regime
+        if str(recipe.formula) in e.regime or "glass" in e.regime
     ]
     header = ("frames never trained on", "energy (meV/atom)", "forces (meV/A)")
     title = "## The potential's own error, against its teacher"
     return [title, "", *table(header, rows), ""]
 
 
-def command(request: RunRequest) -> str:
+def stated_recipe(options: argparse.Namespace) -> Recipe:
+    """Return the complete recipe that the options state."""
+    from vitrion.flows.recipe import Recipe
+    from vitrion.flows.request import complete_recipe
+
+    changes: dict[str, Any] = {"formula": FORMULA, "seed": options.seed}
+    if options.glass_atoms:
+        changes["glass"] = {"n_atoms": options.glass_atoms}
+    if options.duration_ps:
+        changes["conductivity"] = {"first_ps": options.duration_ps, "extension": 0.0}
+    if options.max_relaxations:
+        changes["search"] = {"max_relaxations": options.max_relaxations}
+    return complete_recipe(Recipe.from_preset(options.preset, **changes))
+
+
+def command(options: argparse.Namespace) -> str:
     """Return the command that makes this page."""
-    options = [f"--preset {request.preset}", f"--seed {request.seed}"]
-    if request.glass_atoms:
-        options.append(f"--glass-atoms {request.glass_atoms}")
-    if request.duration_ps:
-        options.append(f"--duration-ps {request.duration_ps:g}")
-    if request.max_relaxations:
-        options.append(f"--max-relaxations {request.max_relaxations}")
-    return f"python benchmarks/paper_table.py {' '.join(options)}"
+    words = [f"--preset {options.preset}", f"--seed {options.seed}"]
+    if options.glass_atoms:
+        words.append(f"--glass-atoms {options.glass_atoms}")
+    if options.duration_ps:
+        words.append(f"--duration-ps {options.duration_ps:g}")
+    if options.max_relaxations:
+        words.append(f"--max-relaxations {options.max_relaxations}")
+    return f"python benchmarks/paper_table.py {' '.join(words)}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -16,9 +16,10 @@ from jobflow import Flow, job, run_locally
 
 from vitrion.amorphous.makers import MeltQuenchMaker
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
+from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.dynamics.makers import MDMaker
-from vitrion.dynamics.md_settings import MDSettings
+from vitrion.flows.recipe import Recipe
 from vitrion.store.job_store import open_job_store
 
 
@@ -78,9 +79,10 @@ def main() -> None:
     parser.add_argument("--store", default="vitrion_data")
     parser.add_argument("--toy", action="store_true", help="24 atoms of LiF, two rates")
     options = parser.parse_args()
-    glass = MeltQuenchSettings.preset("quick")
+    recipe = Recipe.from_preset("quick")  # its sections are the settings of the Makers
+    glass = recipe.glass
     conductivity = ConductivityMaker(
-        potential=options.potential, temperatures_K=(600, 750), phase="amorphous"
+        settings=recipe.conductivity, potential=options.potential, phase="amorphous"
     )
     if options.toy:
         options.formula, options.rates = "LiF", [60000.0, 20000.0]
@@ -88,11 +90,13 @@ def main() -> None:
             n_atoms=24, melt_ps=0.04, equilibrate_ps=0.02, relax_fmax_eV_per_A=1.0
         )
         conductivity = ConductivityMaker(
-            temperatures_K=(1500,),
-            settings=MDSettings(save_interval_fs=20),
-            equilibration_ps=0,
-            first_ps=0.4,
-            budget_ps=0.4,
+            settings=ConductivitySettings(
+                temperatures_K=(1500,),
+                equilibration_ps=0,
+                first_ps=0.4,
+                extension=0,
+                md={"save_interval_fs": 20},
+            ),
             workers=1,
         )
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from jobflow import Flow, run_locally
 from pymatgen.core import Lattice, Structure
 
+from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.dynamics.document import MDDoc
@@ -53,10 +54,12 @@ def main() -> None:
         rock_salt = [[0, 0, 0], [0.5, 0.5, 0.5], [0, 0, 0.5], [0.5, 0.5, 0]]
         structure = Structure(Lattice.tetragonal(2.86, 4.05), ["Li", "Li", "F", "F"], rock_salt)
         structure.make_supercell(2)  # wider than the potential reaches
-        short_ps, first_ps, budget_ps, interval_fs = 0.05, 0.4, 0.4, 20.0
+        short_ps, measured = 0.05, {"temperatures_K": (1000,), "first_ps": 0.4, "extension": 0}
+        measured |= {"equilibration_ps": 0.04, "md": {"save_interval_fs": 20}}
     else:
         name, structure = options.potential, Structure.from_file(options.structure)
-        short_ps, first_ps, budget_ps, interval_fs = 5.0, 20.0, 500.0, 50.0
+        short_ps, measured = 5.0, {"temperatures_K": (700, 850, 1000), "first_ps": 20}
+        measured |= {"equilibration_ps": 2, "extension": 7}
     print(get_potential(name).model_dump_json(indent=1))
 
     # 1. A short run at the highest temperature; its document compares the forces on its own frames.
@@ -68,12 +71,8 @@ def main() -> None:
     ).make(structure)
     # 2. Where the forces are good enough, a conductivity.
     conductivity = ConductivityMaker(
+        settings=ConductivitySettings(**measured),
         potential=name,
-        temperatures_K=(1000,) if options.toy else (700, 850, 1000),
-        settings=MDSettings(save_interval_fs=interval_fs),
-        equilibration_ps=first_ps / 10,
-        first_ps=first_ps,
-        budget_ps=budget_ps,
         workers=1 if options.toy else None,
     ).make(structure)
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from vitrion.comparison.material import find_reports
 from vitrion.comparison.side_by_side import compare
+from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.database.client import VitrionClient
-from vitrion.dynamics.md_settings import MDSettings
 from vitrion.flows.ion_conductor import IonConductorMaker
-from vitrion.flows.request import name_run
+from vitrion.flows.recipe import name_run
 from vitrion.polymorphs.hull import shipped_references
 from vitrion.report.draw import save_figures
 from vitrion.report.page import render_page
@@ -29,8 +29,8 @@ def toy_maker() -> IonConductorMaker:
     """Return the chain at a size that shows that all parts fit, and nothing else."""
     maker = IonConductorMaker.from_preset(
         "quick",
-        temperatures_K=(1500,),
         n_replicas=1,
+        supercell_side_A=5.5,
         glass={
             "n_atoms": 48,
             "melt_ps": 0.04,
@@ -39,14 +39,15 @@ def toy_maker() -> IonConductorMaker:
             "relax_fmax_eV_per_A": 0.1,
         },
         defects={"max_sites": 1, "fmax_eV_per_A": 0.4, "anneal": False},
-        settings=MDSettings(save_interval_fs=20),
-        equilibration_ps=0.0,
-        first_ps=0.4,
+        conductivity={
+            "temperatures_K": (1500,),
+            "equilibration_ps": 0.0,
+            "first_ps": 0.4,
+            "md": {"save_interval_fs": 20},
+        },
         reference_potential=None,
-        workers=1,
     )
-    maker.crystal_maker.min_side_A = 5.5
-    return maker
+    return maker.update_kwargs({"workers": 1}, class_filter=ConductivityMaker)
 
 
 def main() -> None:

@@ -13,16 +13,14 @@ import argparse
 from pathlib import Path
 
 from vitrion.database.client import VitrionClient
-from vitrion.dynamics.md_settings import MDSettings
 from vitrion.errors import InputError
 from vitrion.flows.glass_conductivity import GlassConductivityMaker
-from vitrion.flows.request import name_run
+from vitrion.flows.recipe import name_run
 from vitrion.flows.screen import ScreenMaker, composition_grid, find_formulas, read_compositions
 from vitrion.runtime.runner import run_flow
 from vitrion.store.job_store import open_job_store
 
 TOY = {
-    "temperatures_K": (1500,),
     "n_replicas": 1,
     "glass": {
         "n_atoms": 24,
@@ -31,12 +29,15 @@ TOY = {
         "equilibrate_ps": 0.02,
         "relax_fmax_eV_per_A": 1.0,
     },
-    "settings": MDSettings(save_interval_fs=20),
-    "equilibration_ps": 0.0,
-    "first_ps": 0.4,
+    "conductivity": {
+        "temperatures_K": (1500,),
+        "equilibration_ps": 0.0,
+        "first_ps": 0.4,
+        "md": {"save_interval_fs": 20},
+    },
     "reference_potential": None,
-    "workers": 1,
 }
+"""What the toy changes in the recipe of the preset."""
 
 
 def main() -> None:

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from typing import Self
-
-    from pydantic import ValidationError
-
 
 class VitrionError(Exception):
     """Base of all errors that vitrion raises on purpose."""
@@ -17,27 +10,28 @@ class VitrionError(Exception):
 class InputError(VitrionError, ValueError):
     """The request cannot be carried out as stated; nothing expensive has started."""
 
-    @classmethod
-    def from_validation(cls, report: ValidationError, what: str, remedy: str = "") -> Self:
-        """Reduce pydantic's report to one sentence about its first fault.
 
-        Parameters
-        ----------
-        report : ValidationError
-            A sentence that a validator of ours raised is kept as it is.
-        what : str
-            What holds the value, such as ``MD setting``.
-        remedy : str
-            What to do; it ends the sentence after a semicolon.
-        """
-        first = report.errors()[0]
-        cause = first.get("ctx", {}).get("error")
-        if isinstance(cause, InputError):
-            return cls(str(cause))
-        name = ".".join(str(part) for part in first["loc"])
-        subject = f"The {what} '{name}'" if name else f"One {what}"
-        message = first["msg"].removeprefix("Value error, ")
-        return cls(f"{subject} is not valid: {message}{'; ' if remedy else ''}{remedy}.")
+class SettingError(InputError):
+    """A setting is unknown, or its value is not allowed.
+
+    Parameters
+    ----------
+    name : str
+        Dotted name, such as ``glass.n_atoms``.
+    problem : str
+        The rest of the sentence: ``is 3, but must be 4 to 100000.``
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name} {problem}")
+        self.name, self.problem = name, problem
+
+    def inside(self, section: str) -> SettingError:
+        """Return the same error, its setting named from outside its section."""
+        return SettingError(f"{section}.{self.name}", self.problem)
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.name, self.problem)
 
 
 class PotentialError(VitrionError):

@@ -6,7 +6,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,6 +17,7 @@ from pydantic_settings import (
 from yaml import YAMLError
 
 from vitrion.errors import InputError
+from vitrion.settings_model import SettingsModel, explain
 
 CONFIG_FILE_VARIABLE = "VITRION_CONFIG_FILE"
 """Environment variable that names another settings file than ``~/.vitrion.yaml``."""
@@ -27,10 +28,8 @@ def config_file() -> Path:
     return Path(os.environ.get(CONFIG_FILE_VARIABLE, "~/.vitrion.yaml")).expanduser()
 
 
-class Route(BaseModel):
+class Route(SettingsModel):
     """Where FireWorks runs some jobs; of several that fit a job, later ones win."""
-
-    model_config = ConfigDict(extra="forbid")
 
     jobs: str = Field("", description="Part of the names of the jobs; empty takes all.")
     fworker: str | None = Field(None, description="Name of the only FWorker that may run them.")
@@ -113,8 +112,10 @@ def get_settings() -> VitrionSettings:
     try:
         return VitrionSettings()
     except ValidationError as exc:
-        remedy = f"correct it in {config_file()} or among the VITRION_ variables"
-        raise InputError.from_validation(exc, "setting", remedy) from exc
+        raise InputError(
+            f"{explain(exc, VitrionSettings)} Correct it in {config_file()} or among the VITRION_ "
+            "variables."
+        ) from exc
     except SettingsError as exc:
         raise InputError(f"A VITRION_ variable that must be JSON is not: {exc}.") from exc
     except (OSError, ValueError, YAMLError) as exc:

@@ -43,7 +43,7 @@ def document(tmp_path_factory):
         packed=packed,
         stages={"melt": packed.structure},
         trajectories=trajectories,
-        settings=MeltQuenchSettings.preset("quick", seed=1),
+        settings=MeltQuenchSettings(n_atoms=72, quench_rate_K_per_ps=300.0, seed=1),
         quench_rate_K_per_ps=300.0,
         energy_eV_per_atom=-6.3,
     )

@@ -170,7 +170,7 @@ def test_a_crystal_that_is_not_there_yet_is_melted_when_it_is(tmp_path):
 
 @pytest.mark.parametrize(("partner", "step_fs"), [("H", 0.5), ("F", 2.0)])
 def test_hydrogen_in_a_crystal_not_there_yet_asks_for_short_steps(partner, step_fs):
-    maker = MeltQuenchMaker.from_potential("chgnet", MeltQuenchSettings.preset("quick"))
+    maker = MeltQuenchMaker.from_potential("chgnet", MeltQuenchSettings(n_atoms=72))
     salt = AseAtomsAdaptor.get_structure(bulk(f"Li{partner}", "rocksalt", a=4.0, cubic=True))
     found, job_store = hand_over(salt), store()
     glasses = GlassReplicasMaker(melt_quench_maker=maker, n_replicas=2).make(found.output)

@@ -1,12 +1,13 @@
 import pytest
 
-from vitrion.amorphous.melt_quench_settings import PRESETS, MeltQuenchSettings
+from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.errors import InputError
+from vitrion.flows.recipe import Recipe, preset_names
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", preset_names())
 def test_presets_hold_and_can_be_changed(name):
-    settings = MeltQuenchSettings.preset(name, seed=3, melt_temperature_K=1200.0)
+    settings = Recipe.from_preset(name, seed=3, glass={"melt_temperature_K": 1200.0}).glass
     assert settings.n_atoms >= 60
     assert settings.seed == 3
     assert settings.quench_ps(1200.0) == pytest.approx(900 / settings.quench_rate_K_per_ps)
@@ -46,9 +47,9 @@ def test_bad_settings_are_one_clear_sentence(values, message):
 
 def test_unknown_presets_are_refused():
     with pytest.raises(InputError, match="quick"):
-        MeltQuenchSettings.preset("fast")
+        Recipe.from_preset("fast")
 
 
 def test_settings_survive_json():
-    settings = MeltQuenchSettings.preset("quick", seed=9)
+    settings = Recipe.from_preset("quick", seed=9).glass
     assert MeltQuenchSettings.from_dict(settings.model_dump(mode="json")) == settings

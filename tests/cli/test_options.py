@@ -1,16 +1,22 @@
-"""Every command that makes runs takes the same options, described in one place."""
-
-from dataclasses import fields
+"""Every command that makes runs takes the same options, which come from the recipe."""
 
 import pytest
 from typer.main import get_command
 
 from vitrion.cli import app
-from vitrion.cli.options import RequestOptions
+from vitrion.cli.options import RecipeOptions
 from vitrion.errors import InputError
-from vitrion.flows.request import RunRequest
+from vitrion.flows.recipe import Recipe, nested
+from vitrion.flows.request import make_flow
+from vitrion.settings_model import Option, walk_fields
 
 MAKE_RUNS = ("run", "screen", "submit")
+OPTIONS = {
+    option.name: (".".join(path), option)
+    for path, field in walk_fields(Recipe)
+    for option in field.metadata
+    if isinstance(option, Option)
+}
 
 
 @pytest.fixture(scope="module")
@@ -18,33 +24,43 @@ def commands():
     return get_command(app).commands
 
 
+def test_the_recipe_has_the_options_that_users_know():
+    names = {name.partition("/")[0].removeprefix("--") for name in OPTIONS}
+    assert names == {
+        *("phase", "potential", "structure", "landscape", "temperatures", "duration", "replicas"),
+        *("glass-atoms", "max-relaxations", "volume-per-atom", "timestep", "mobile", "seed"),
+        "allow-unbalanced",
+    }
+
+
 @pytest.mark.parametrize("name", MAKE_RUNS)
-def test_all_options_of_a_request_are_taken(commands, name):
-    parameters = {each.name: each for each in commands[name].params}
-    for option in fields(RequestOptions):
-        assert parameters[option.name].help, f"{name} --{option.name}"
-    assert "options" not in parameters
+def test_all_options_of_a_recipe_are_taken(commands, name):
+    parameters = {word: each for each in commands[name].params for word in each.opts}
+    for option in (*OPTIONS, "--preset", "--recipe", "--set", "--dry-run"):
+        assert parameters[option.partition("/")[0]].help, f"{name} {option}"
+    assert "options" not in {each.name for each in commands[name].params}
 
 
 def test_options_of_one_name_say_the_same_everywhere(commands):
-    for option in fields(RequestOptions):
+    for option in OPTIONS:
         said = {
             (each.help, tuple(each.opts))
             for name in MAKE_RUNS
             for each in commands[name].params
-            if each.name == option.name
+            if option.partition("/")[0] in each.opts
         }
-        assert len(said) == 1, option.name
+        assert len(said) == 1, option
 
 
 def test_a_screen_is_of_quick_glasses_where_nothing_else_is_said(commands):
     def defaults(name):
-        return {each.name: each.default for each in commands[name].params}
+        return {each.name: each.show_default for each in commands[name].params}
 
     assert (defaults("screen")["phase"], defaults("screen")["preset"]) == ("amorphous", "quick")
     for name in ("run", "submit"):
-        assert defaults(name)["phase"] == RunRequest(formula="LiF").phase
-        assert defaults(name)["preset"] == RunRequest(formula="LiF").preset
+        assert (defaults(name)["phase"], defaults(name)["preset"]) == ("both", "standard")
+    options = RecipeOptions(defaults={"phase": "amorphous"}, default_preset="quick")
+    assert options.recipe("LiF") == Recipe.from_preset("quick", formula="LiF", phase="amorphous")
 
 
 def test_a_port_that_cannot_be_is_refused(commands):
@@ -53,42 +69,53 @@ def test_a_port_that_cannot_be_is_refused(commands):
             commands["serve"].make_context("serve", ["--port", port])
 
 
-def test_no_field_of_a_request_is_out_of_reach():
-    own = {"formula", "phase", "crystal", "potential_sha256"}
-    assert set(RequestOptions().settings()) == set(RunRequest.model_fields) - own
+def test_every_option_changes_its_field():
+    values = {"--phase": "crystalline", "--potential": "chgnet", "--structure": "known"}
+    values |= {"--mobile": "Li", "--landscape/--no-landscape": False, "--allow-unbalanced": True}
+    values |= {"--temperatures": "600,900"}
+    before = Recipe.from_preset("standard").values()
+    for name, (path, option) in OPTIONS.items():
+        after = Recipe.from_preset("standard", **nested(path, values.get(name, 7)))
+        assert after.values() != before, name
+        for other, value in option.also:
+            section, field = other.split(".")
+            assert getattr(getattr(after.replace(**nested(other, value)), section), field) == value
 
 
-def test_options_arrive_in_the_request():
-    options = RequestOptions(
-        phase="crystalline",
+def test_options_arrive_in_the_recipe():
+    options = RecipeOptions(
+        {
+            "phase": "crystalline",
+            "crystal": "known",
+            "landscape": False,
+            "conductivity": {"temperatures_K": "900,600"},
+            "search": {"max_relaxations": 7},
+            "timestep_fs": 0.5,
+            "seed": 3,
+        },
         preset="quick",
-        structure="known",
-        landscape=False,
-        temperatures="900,600",
-        max_relaxations=7,
-        timestep=0.5,
-        seed=3,
     )
-    lithium_fluoride, oxide = options.requests(["LiF", "Li2O"])
-    assert lithium_fluoride.temperatures_K == (600, 900)
+    lithium_fluoride, oxide = options.recipes(["LiF", "Li2O"])
+    assert lithium_fluoride.conductivity.temperatures_K == (600, 900)
     assert (lithium_fluoride.seed, lithium_fluoride.timestep_fs) == (3, 0.5)
     assert lithium_fluoride.crystal is not None
     assert lithium_fluoride.crystal != oxide.crystal
-    names = {job.name for job, _ in oxide.make_flow().iterflow()}
+    names = {job.name for job, _ in make_flow(oxide).iterflow()}
     assert names == {"relax crystal", "supercell", "crystal conductivity"}, "no search, no defects"
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("changes", "sentence"),
     [
-        ({"structure": "a.cif"}, "the crystal of 2 compositions"),
-        ({"structure": "known", "phase": "amorphous"}, "not made from a crystal"),
-        ({"temperatures": "600;700"}, "not a list of temperatures"),
+        ({"crystal": "a.cif"}, "the crystal of 2 compositions"),
+        ({"crystal": "known", "phase": "amorphous"}, "not made from a crystal"),
+        ({"conductivity": {"temperatures_K": "600;700"}}, "must be a valid number"),
         ({"mobile": "Na"}, "not in LiF"),
-        ({"preset": "swift"}, "no preset"),
-        ({"timestep": -1.0}, "timestep_fs is -1"),
+        ({"timestep_fs": -1.0}, "timestep_fs is -1"),
     ],
 )
-def test_what_cannot_be_is_refused(options, sentence):
+def test_what_is_not_supported_is_refused(changes, sentence):
     with pytest.raises(InputError, match=sentence):
-        RequestOptions(**options).requests(["LiF", "Li2O"])
+        RecipeOptions(changes).recipes(["LiF", "Li2O"])
+    with pytest.raises(InputError, match="no preset"):
+        RecipeOptions(preset="swift").recipes(["LiF"])

@@ -3,18 +3,25 @@
 Atoms that all but ignore each other diffuse under a Langevin thermostat with D = kT / (m gamma).
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 from ase import units
+from ase.calculators.lj import LennardJones
 from jobflow import JobStore, run_locally
 from jobflow.managers.fireworks import flow_to_workflow
 from maggma.stores import MemoryStore
+from monty.json import MontyDecoder
 from pymatgen.core import Lattice, Structure
 
 from helpers.walkers import hopping, in_crystal
+from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.makers import ConductivityMaker
+from vitrion.conductivity.segments import run_parts
 from vitrion.dynamics.md_settings import MDSettings
+from vitrion.dynamics.workers import MDTask
 from vitrion.errors import InputError
 from vitrion.transport import analyze, arrhenius
 from vitrion.uncertainty import combine_estimates
@@ -30,21 +37,24 @@ SETTINGS = MDSettings(
 )
 
 
-def make_maker(folder, **kwargs):
+def make_maker(folder, budget_ps=24.0, n_structures=1, **changes):
     values = {
         "temperatures_K": (300.0, 600.0),
         "target": 0.2,
         "goal": "each",
         "equilibration_ps": 0.25,
         "first_ps": 3.0,
-        "budget_ps": 24.0,
-        "workers": 1,
-        "settings": SETTINGS,
-        "root_dir": str(folder),
-        "force_field_name": {"@module": "ase.calculators.lj", "@callable": "LennardJones"},
-        "calculator_kwargs": {"sigma": 1.0, "epsilon": 5e-4, "rc": 2.5},
+        "md": SETTINGS,
     }
-    return ConductivityMaker(**{**values, **kwargs})
+    settings = ConductivitySettings(**{**values, **changes})
+    extension = budget_ps / settings.first_round_ps(n_structures) - 1.0
+    return ConductivityMaker(
+        settings=settings.model_copy(update={"extension": extension}),
+        workers=1,
+        root_dir=str(folder),
+        force_field_name={"@module": "ase.calculators.lj", "@callable": "LennardJones"},
+        calculator_kwargs={"sigma": 1.0, "epsilon": 5e-4, "rc": 2.5},
+    )
 
 
 @pytest.fixture
@@ -97,9 +107,8 @@ def test_the_job_run_again_changes_nothing(tmp_path, gas):
 
 
 def test_walltime_makes_the_job_continue_itself(tmp_path, gas):
-    job = make_maker(tmp_path / "runs", target=0.5, walltime_s=0.0, temperatures_K=(400.0,)).make(
-        gas
-    )
+    maker = make_maker(tmp_path / "runs", target=0.5, temperatures_K=(400.0,))
+    job = maker.update_kwargs({"walltime_s": 0.0}).make(gas)
     responses = run(job, tmp_path)[job.uuid]
     outputs = [response.output for _, response in sorted(responses.items())]
     assert outputs[0].results == []
@@ -110,7 +119,9 @@ def test_runs_of_one_structure_are_no_structures_of_their_own(tmp_path, gas):
     """Two runs of each of two structures: first the runs, then the structures, in both places."""
     other = gas.copy()
     other.translate_sites(range(16), [0.1, 0.2, 0.3], to_unit_cell=True)
-    maker = make_maker(tmp_path, replicas=2, target=0.9, temperatures_K=(400.0,), first_ps=6.0)
+    maker = make_maker(
+        tmp_path, n_structures=2, replicas=2, target=0.9, temperatures_K=(400.0,), first_ps=6.0
+    )
     document, _ = maker.advance([gas, other], tmp_path)
     assert document.systems == [[0, 0, 1, 1]]
     (runs,) = document.replicas
@@ -125,7 +136,7 @@ def test_runs_of_one_structure_are_no_structures_of_their_own(tmp_path, gas):
     assert expected.interval_95[1] / expected.value > flat.interval_95[1] / flat.value
 
 
-def test_the_plan_leaves_out_what_the_document_leaves_out(tmp_path):
+def test_the_plan_leaves_out_what_the_document_leaves_out(tmp_path, gas):
     """A temperature above the melting point has no say in sigma(300 K) and gets no time."""
     results = {}
     for temperature, hops in ((500.0, 10.0), (600.0, 20.0), (800.0, 40.0)):
@@ -134,7 +145,7 @@ def test_the_plan_leaves_out_what_the_document_leaves_out(tmp_path):
         run = analyze(positions, 12 * np.eye(3), symbols, 100.0, temperature, wrapped=False)
         results[temperature] = [run]
     maker = make_maker(tmp_path, goal="300K", target=0.01, budget_ps=1e6, melting_K=700.0)
-    plan = maker._plan(results, None)
+    plan = maker._plan(results, [gas], {})
     assert set(plan.extensions_ps) <= {500.0, 600.0}
     assert plan.extensions_ps
     line = arrhenius([run for (run,) in results.values()], melting_K=700.0)
@@ -144,8 +155,11 @@ def test_the_plan_leaves_out_what_the_document_leaves_out(tmp_path):
 def test_maker_goes_through_fireworks(tmp_path, gas):
     flow = make_maker(tmp_path).make(gas)
     assert len(flow_to_workflow(flow).fws) == 1
-    updated = make_maker(tmp_path).update_kwargs({"target": 0.4})
-    assert updated.target == 0.4
+    settings = ConductivitySettings(target=0.4)
+    updated = make_maker(tmp_path).update_kwargs({"settings": settings.as_dict()})
+    assert updated.settings == settings
+    again = MontyDecoder().process_decoded(updated.as_dict())
+    assert again.settings == settings
 
 
 @pytest.mark.parametrize(
@@ -155,3 +169,19 @@ def test_maker_goes_through_fireworks(tmp_path, gas):
 def test_bad_input_is_refused(tmp_path, kwargs):
     with pytest.raises(InputError):
         make_maker(tmp_path, **kwargs)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_fault_of_a_calculator_is_recorded_with_any_number_of_workers(tmp_path, gas, workers):
+    settings = SETTINGS.model_copy(update={"duration_ps": 0.1})
+    tasks = [MDTask(name, gas, settings, tmp_path / name) for name in ("a", "b")]
+    outcomes = run_parts(
+        tasks,
+        partial(LennardJones, epsilon="broken", sigma=1.0, rc=2.5),
+        workers=workers,
+        potential={},
+        cutoff_A=None,
+        walltime_s=None,
+    )
+    assert [outcome.name for outcome in outcomes] == ["a", "b"]
+    assert all(str(outcome.error).startswith("TypeError") for outcome in outcomes)

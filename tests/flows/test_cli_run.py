@@ -47,7 +47,10 @@ def folder(tmp_path_factory):
         (("run", "Nonsense"), "not a chemical formula"),
         (("run", "LiF", "--phase", "plasma"), "phase"),
         (("run", "LiF", "--workers", "0"), "at least one worker"),
-        (("run", "LiF", "--temperatures", "hot"), "not a list of temperatures"),
+        (
+            ("run", "LiF", "--temperatures", "hot"),
+            "temperatures_K is 'hot', but must be a valid number",
+        ),
         (("run", "LiF", "--structure", "missing.cif"), "neither a structure file"),
         (("run", "Li7P3O11", "--structure", "known"), "ships"),
         (("screen",), "Name a file"),

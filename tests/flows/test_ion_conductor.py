@@ -6,6 +6,7 @@ from monty.json import MontyDecoder
 from pymatgen.core import Lattice, Structure
 
 from vitrion.comparison.document import ComparisonDoc
+from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.database.client import VitrionClient
 from vitrion.errors import InputError
 from vitrion.flows.ion_conductor import IonConductorMaker, given_crystal
@@ -27,7 +28,6 @@ def maker():
     """Return the whole chain at toy size: it shows that all parts fit, not that LiF conducts."""
     made = IonConductorMaker.from_preset(
         "quick",
-        temperatures_K=(1500,),
         n_replicas=1,
         seed=3,
         glass={
@@ -39,14 +39,12 @@ def maker():
         },
         search={"candidates": {"random": 2}, "hosts": 0, "formula_units": (2,)},
         defects={"max_sites": 1, "fmax_eV_per_A": 0.4, "kinds": ("insertion", "vacancy", "far")},
-        equilibration_ps=0.1,
-        first_ps=1.0,
+        conductivity={"temperatures_K": (1500,), "equilibration_ps": 0.1, "first_ps": 1.0},
         reference_potential=None,
-        workers=1,
+        supercell_side_A=5.5,
+        search_jobs=1,
     )
-    made.crystal_maker.min_side_A = 5.5
-    made.polymorph_maker.parallel = 1
-    return made
+    return made.update_kwargs({"workers": 1}, class_filter=ConductivityMaker)
 
 
 def names(flow):
@@ -113,7 +111,7 @@ def test_nothing_to_do_and_nothing_that_moves_are_refused(maker):
         maker.make("LiF")
     with pytest.raises(InputError, match="mobile"):
         maker.make("P2O5")
-    with pytest.raises(InputError, match="The phase is one of both"):
+    with pytest.raises(InputError, match="phase is 'glass', but must be 'both'"):
         IonConductorMaker.from_preset("quick", phase="glass")
 
 

@@ -5,8 +5,15 @@ from pymatgen.core import Lattice, Structure
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.errors import InputError
-from vitrion.flows.presets import PRESETS
-from vitrion.flows.request import RunRequest, find_documents, label_run, read_crystal
+from vitrion.flows.recipe import Recipe
+from vitrion.flows.request import (
+    RunResult,
+    complete_recipe,
+    find_documents,
+    label_run,
+    make_flow,
+    read_crystal,
+)
 from vitrion.store.job_store import SQLiteJobStore
 
 HALF = {"Li": 0.5}
@@ -15,8 +22,8 @@ DISORDERED = Structure(
 ).as_dict()
 
 
-def make(**options):
-    return RunRequest(**{"formula": "LiPO2F2", "preset": "quick", **options})
+def make(preset="quick", **options):
+    return complete_recipe(Recipe.from_preset(preset, **{"formula": "LiPO2F2", **options}))
 
 
 @job(output_schema=ConductivityDoc)
@@ -27,21 +34,21 @@ def conductivity(structure, bound):
 
 
 def test_defaults_are_written_out_and_name_the_run():
-    request = make().checked()
-    assert request.formula == "LiPO2F2"
-    assert request.mobile == "Li"
-    assert request.temperatures_K
-    assert request.potential == "vitrion-lipof"
-    assert request.potential_sha256
-    assert request.run_id == make(mobile="Li").checked().run_id
-    assert request.run_id != make(seed=1).checked().run_id
-    assert request.run_id.startswith("LiPO2F2-both-")
+    recipe = make()
+    assert recipe.formula == "LiPO2F2"
+    assert recipe.mobile == "Li"
+    assert recipe.conductivity.temperatures_K
+    assert recipe.potential == "vitrion-lipof"
+    assert recipe.potential_sha256
+    assert recipe.run_id == make(mobile="Li").run_id
+    assert recipe.run_id != make(seed=1).run_id
+    assert recipe.run_id.startswith("LiPO2F2-both-")
 
 
 def test_the_jobs_know_the_run_they_belong_to():
-    request = make().checked()
-    jobs = [job for job, _ in request.make_flow().iterflow()]
-    assert {job.metadata["vitrion_request"] for job in jobs} == {request.run_id}
+    recipe = make()
+    jobs = [job for job, _ in make_flow(recipe).iterflow()]
+    assert {job.metadata["vitrion_request"] for job in jobs} == {recipe.run_id}
     assert len({job.name for job in jobs}) == len(jobs)
 
 
@@ -54,30 +61,31 @@ def test_the_jobs_know_the_run_they_belong_to():
         ({"formula": "NaPO2F2"}, "does not know Na"),
         ({"mobile": "K"}, "is not in LiPO2F2"),
         ({"mobile": "lithium"}, "is not in LiPO2F2"),
-        ({"temperatures_K": (-300,)}, "makes no sense"),
-        ({"temperatures_K": (1e6,)}, "makes no sense"),
-        ({"timestep_fs": 50}, "outside"),
-        ({"timestep_fs": -1}, "outside"),
-        ({"volume_per_atom_A3": 1.0}, "absurd"),
+        ({"conductivity": {"temperatures_K": (-300,)}}, "-300 K is outside 50 to 3000 K"),
+        ({"conductivity": {"temperatures_K": (1e6,)}}, r"1e\+06 K is outside 50 to 3000 K"),
+        ({"timestep_fs": 50}, "timestep_fs is 50, but must be 0.01 to 20"),
+        ({"timestep_fs": -1}, "timestep_fs is -1, but must be 0.01 to 20"),
+        ({"glass": {"volume_per_atom_A3": 1.0}}, "absurd"),
         ({"preset": "fast"}, "There is no preset"),
         ({"potential": "magic"}, "There is no potential"),
         ({"phase": "plasma"}, "phase"),
         ({"n_replicas": 0}, "n_replicas"),
-        ({"duration_ps": 0}, "duration_ps"),
+        ({"conductivity": {"first_ps": 0}}, "first_ps"),
         ({"formula": "LiF", "crystal": DISORDERED}, "partial occupancies: order it first"),
     ],
 )
 def test_bad_input_is_one_sentence_before_anything_starts(options, words):
     with pytest.raises(InputError, match=words) as caught:
-        make(**options).checked()
+        make(**options)
     assert "\n" not in str(caught.value)
 
 
 def test_a_duration_is_kept_to():
-    flow = make(preset="standard", duration_ps=20, phase="both").make_flow()
-    makers = [job.maker for job, _ in flow.iterflow()]
+    recipe = make("standard", conductivity={"first_ps": 20, "extension": 0}, phase="both")
+    makers = [job.maker for job, _ in make_flow(recipe).iterflow()]
+    cells = {"crystalline": 1, "amorphous": recipe.n_replicas}
     budgets = {
-        maker.phase: (maker.first_ps, maker.budget_ps)
+        maker.phase: (maker.settings.first_ps, maker.settings.budget_ps(cells[maker.phase]))
         for maker in makers
         if isinstance(maker, ConductivityMaker)
     }
@@ -92,16 +100,35 @@ def test_a_crystal_from_a_file_is_free_to_move(tmp_path):
     for flags, ends in (("", ""), ("Selective dynamics\n", " F F F")):
         file = tmp_path / "POSCAR"
         file.write_text(plain.format(flags, "".join(f"{place}{ends}\n" for place in places)))
-        request = make(formula="LiF", crystal=read_crystal(str(file), "LiF"), phase="crystalline")
-        names.add(request.checked().run_id)
+        names.add(make(formula="LiF", crystal=str(file), phase="crystalline").run_id)
     assert len(names) == 1
 
 
-def test_a_preset_that_says_something_else_is_another_run(monkeypatch):
-    before = make().checked().run_id
-    changed = PRESETS["quick"].model_copy(update={"first_ps": 1.0})
-    monkeypatch.setitem(PRESETS, "quick", changed)
-    assert make().checked().run_id != before
+def test_a_file_named_known_comes_before_the_crystal_that_ships(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shipped = Structure.from_dict(read_crystal("known", "LiF"))
+    assert shipped.composition.reduced_formula == "LiF"
+    (tmp_path / "known").write_text("mine")
+    with pytest.raises(InputError, match=r"^known could not be read as a structure"):
+        read_crystal("known", "LiF")
+
+
+def test_the_newest_document_is_the_latest():
+    salt = Structure(Lattice.cubic(4), ["Li", "F"], [[0, 0, 0], [0.5] * 3])
+    phases = ("crystalline", "amorphous", "amorphous")
+    made = [ConductivityDoc.from_results(salt, {}, phase=phase) for phase in phases]
+    result = RunResult({"conductivity": made})
+    assert result.latest("conductivity") is made[2]
+    assert result.latest("conductivity", "crystalline") is made[0]
+    assert result.latest("polymorphs") is None
+
+
+def test_a_preset_that_says_something_else_is_another_run():
+    """The name of a run follows from all settings, wherever they come from."""
+    names = {make(conductivity={"first_ps": length}).run_id for length in (1.0, 2.0)}
+    assert len(names | {make().run_id}) == 3
+    stated = make().values()
+    assert Recipe(**stated).run_id == make().run_id, "the preset itself plays no part"
 
 
 def test_a_run_begun_afresh_is_told_once(tmp_path):

@@ -5,13 +5,14 @@ from pymatgen.core import Composition
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.errors import InputError
 from vitrion.flows.glass_conductivity import GlassConductivityMaker
-from vitrion.flows.request import read_crystal
+from vitrion.flows.recipe import Recipe
+from vitrion.flows.request import make_flow, read_crystal
 from vitrion.flows.screen import (
     SEI_CRYSTALS,
     ScreenMaker,
     composition_grid,
     find_formulas,
-    known_requests,
+    known_recipes,
     read_compositions,
 )
 from vitrion.store.job_store import SQLiteJobStore
@@ -89,11 +90,10 @@ def test_the_formulas_of_a_store_are_found_by_query(tmp_path):
 
 
 def test_known_crystals_come_with_their_structures():
-    requests = known_requests(preset="quick")
-    assert [request.formula for request in requests] == list(SEI_CRYSTALS)
-    for request in requests:
-        checked = request.checked()
-        jobs = [job.name for job, _ in checked.make_flow().iterflow()]
+    recipes = known_recipes(Recipe.from_preset("quick"))
+    assert [recipe.formula for recipe in recipes] == list(SEI_CRYSTALS)
+    for recipe in recipes:
+        jobs = [job.name for job, _ in make_flow(recipe).iterflow()]
         assert "relax crystal" in jobs
     with pytest.raises(InputError, match="ships"):
         read_crystal("known", "LiPO2F2Cl4")

@@ -18,7 +18,7 @@ SAMPLER = {"levels": 10, "correctors": 0}
 @pytest.mark.parametrize("seed", [3])
 def test_jobs_survive_the_store_and_give_what_the_functions_give(seed, tmp_path):
     generator = DiffusionGenerator(formula_units=(1,), sampler=SAMPLER)
-    made = GenerateMaker(generator, n=2, seed=seed).make("LiF")
+    made = GenerateMaker(generator=generator, n=2, seed=seed).make("LiF")
     host = Structure(Lattice.cubic(2.8), ["F"], [[0, 0, 0]])
     filled = InpaintMaker(n=1, seed=seed, sampler=SAMPLER).make(host, {"Li": 1})
     store = JobStore(MemoryStore())

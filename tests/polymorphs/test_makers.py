@@ -49,7 +49,7 @@ def test_a_search_in_two_rounds_of_two_jobs(tmp_path):
         max_relaxations=13,
         found_again=10**6,
     )
-    maker = PolymorphSearchMaker(settings, potential="vitrion-lipof", parallel=2, seed=1)
+    maker = PolymorphSearchMaker(settings=settings, potential="vitrion-lipof", parallel=2, seed=1)
     flow = maker.make("LiF")
     assert MontyDecoder().decode(MontyEncoder().encode(flow)).name == flow.name
     store = JobStore(MemoryStore())

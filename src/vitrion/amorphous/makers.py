@@ -13,6 +13,7 @@ from jobflow import Flow, Maker, OutputReference, Response, job
 from pymatgen.core import Structure
 
 from vitrion.amorphous.cell import PackedCell
+from vitrion.amorphous.contents import plan_composition
 from vitrion.amorphous.document import AmorphousDoc, glass_document
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.amorphous.pack import check_packing, packing_unit
@@ -62,7 +63,7 @@ class MeltQuenchMaker(Maker):
 
     Examples
     --------
-    >>> maker = MeltQuenchMaker.from_potential("chgnet", MeltQuenchSettings.preset("quick"))
+    >>> maker = MeltQuenchMaker.from_potential("chgnet", MeltQuenchSettings(n_atoms=72))
     >>> [stage.name for stage in maker.make("LiPO2F2").jobs]
     ['pack', 'relax contacts', 'melt', 'quench', 'equilibrate', 'relax', 'characterize']
     """
@@ -171,6 +172,18 @@ class MeltQuenchMaker(Maker):
         )
         jobs = [start, contacts, *runs.values(), relaxation, document]
         return Flow(jobs, output=document.output, name=self.name)
+
+    def count_atoms(self, composition: Composition | str) -> int:
+        """Return the number of atoms of the cell that is packed of a composition."""
+        settings = self.settings
+        plan = plan_composition(
+            composition,
+            settings.n_atoms,
+            settings.unit,
+            settings.volume_per_atom_A3,
+            self._min_side(),
+        )
+        return len(plan.symbols)
 
     @job(name="lay out melt quench")
     def lay_out(

@@ -2,66 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, model_validator
 
-from vitrion.amorphous.speciation import default_formers
 from vitrion.errors import InputError
+from vitrion.settings_model import Option, SettingsModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from typing import Self
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "n_atoms": 72,
-        "melt_ps": 4.0,
-        "quench_rate_K_per_ps": 300.0,
-        "equilibrate_ps": 2.0,
-        "relax_fmax_eV_per_A": 0.1,
-        # At constant pressure a melt of small ions expands more in 4 ps than it can take back.
-        "quench_ensemble": "nvt",
-    },
-    "standard": {
-        "n_atoms": 144,
-        "melt_ps": 20.0,
-        "quench_rate_K_per_ps": 50.0,
-        "equilibrate_ps": 10.0,
-    },
-    "paper": {
-        "n_atoms": 216,
-        "melt_ps": 50.0,
-        "quench_rate_K_per_ps": 10.0,
-        "equilibrate_ps": 20.0,
-    },
-}
-"""Size and patience by name. ``paper`` is the project's own production protocol: the one behind the
-published figures is not known."""
 
 SALT_MELT_K, NETWORK_MELT_K = 1500.0, 3000.0
 """Default melts. A salt of whole ions flows at 1500 K and keeps them; atoms at random must first
 make a network (SiO2, P2O5), whose bonds open often enough only near 3000 K."""
 
 
-class MeltQuenchSettings(BaseModel):
+class MeltQuenchSettings(SettingsModel):
     """Settings of one melt-quench run.
 
     Examples
     --------
-    >>> MeltQuenchSettings.preset("quick", seed=7).quench_ps(1500.0)
+    >>> MeltQuenchSettings(quench_rate_K_per_ps=300).quench_ps(1500.0)
     4.0
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    n_atoms: int = Field(144, ge=4, le=100_000, description="Least number of atoms in the cell.")
+    n_atoms: Annotated[int, Option("--glass-atoms")] = Field(
+        144, ge=4, le=100_000, description="Least number of atoms of a glass."
+    )
     unit: Literal["ions", "atoms"] | None = Field(
         None,
         description="What is packed; None for whole ions where the composition has known ones.",
     )
-    volume_per_atom_A3: float | None = Field(
-        None, gt=0, description="Packed volume per atom in A3; None for the built-in estimate."
+    volume_per_atom_A3: Annotated[float | None, Option("--volume-per-atom")] = Field(
+        None,
+        gt=0,
+        description="Packed volume of the glass per atom in A3; None for the built-in estimate.",
     )
     melt_temperature_K: float | None = Field(
         None,
@@ -93,45 +69,20 @@ class MeltQuenchSettings(BaseModel):
     )
     seed: int = Field(0, ge=0, description="Seed of the packing and of the dynamics.")
 
-    def __init__(self, **values: Any) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as exc:
-            raise InputError.from_validation(exc, "melt-quench setting") from exc
+    @model_validator(mode="after")
+    def _hot_melt(self) -> Self:
         melt = self.melt_temperature_K
         if melt is not None and melt <= self.target_temperature_K:
             raise InputError(
                 f"The melt at {melt:g} K must be hotter than the end of the quench at "
                 f"{self.target_temperature_K:g} K."
             )
-
-    @classmethod
-    def preset(cls, name: str, **changes: Any) -> Self:
-        """Return the settings of a preset, with changes.
-
-        Parameters
-        ----------
-        name : str
-            ``quick``, ``standard`` or ``paper``.
-        **changes
-            Fields to set otherwise.
-
-        Raises
-        ------
-        InputError
-            If there is no such preset, or a value is not valid.
-        """
-        if name not in PRESETS:
-            raise InputError(f"There is no preset '{name}': choose {', '.join(PRESETS)}.")
-        return cls(**{**PRESETS[name], **changes})
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Make settings from a dictionary, which may carry jobflow's ``@module`` and ``@class``."""
-        return cls(**{k: v for k, v in values.items() if not k.startswith("@")})
+        return self
 
     def melt_temperature(self, symbols: Iterable[str], unit: str) -> float:
         """Return the temperature of the melt in K for these elements and what is packed."""
+        from vitrion.amorphous.speciation import default_formers
+
         if self.melt_temperature_K is not None:
             return self.melt_temperature_K
         is_network = unit == "atoms" and bool(default_formers(symbols))

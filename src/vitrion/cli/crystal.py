@@ -55,8 +55,6 @@ def search(
     The result is a document of the store (vitrion query --kind polymorphs); the same command goes
     on with a search that was stopped.
     """
-    from pydantic import ValidationError
-
     from vitrion.cli.results import polymorph_table, stability_line
     from vitrion.flows.crystal_search import run_search
     from vitrion.flows.display import RunDisplay
@@ -64,10 +62,7 @@ def search(
     from vitrion.runtime.atomic import make_folder
 
     count = worker_count(workers)
-    try:
-        settings = SearchSettings(max_relaxations=max_relaxations, stability=stability)
-    except ValidationError as exc:
-        raise InputError.from_validation(exc, "option") from exc
+    settings = SearchSettings(max_relaxations=max_relaxations, stability=stability)
     folder = results_folder(store)
     if output is not None:
         make_folder(output)  # refused before the search, not after it

@@ -9,13 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from vitrion.cli.options import LaunchpadOption, RequestOptions, takes_request
+from vitrion.cli.options import DryRunOption, LaunchpadOption, RecipeOptions, takes_recipe
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vitrion.flows.request import RunRequest
+    from vitrion.flows.recipe import Recipe
     from vitrion.launchpad.submission import Submission
 
 console = Console(markup=False)
@@ -30,17 +30,18 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example:  vitrion repair")(repair)
 
 
-@takes_request()
+@takes_recipe()
 def submit(
     formulas: Annotated[
-        list[str] | None, typer.Argument(help="Compositions, such as LiPO2F2.")
+        list[str] | None,
+        typer.Argument(help="Compositions, such as LiPO2F2, or recipe files (.yaml)."),
     ] = None,
     file: Annotated[
         Path | None,
         typer.Option(help="CSV file with a column 'formula', or one composition a line."),
     ] = None,
     *,
-    options: RequestOptions,
+    options: RecipeOptions,
     priority: Annotated[int | None, typer.Option(help="Jobs of higher priority run first.")] = None,
     root_dir: Annotated[
         Path | None, typer.Option(help="Folder that all workers see, for files and checkpoints.")
@@ -52,8 +53,10 @@ def submit(
         ),
     ] = None,
     launchpad: LaunchpadOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
-    """Hand compositions in to a launchpad; what is there already is left alone."""
+    """Submit compositions to a launchpad; runs that are there already are left alone."""
+    from vitrion.cli.dry_run import print_plans
     from vitrion.flows.request import RUNS_FOLDER
     from vitrion.flows.screen import read_compositions
     from vitrion.launchpad.submission import open_launchpad
@@ -63,12 +66,15 @@ def submit(
     wanted = [*(formulas or []), *(read_compositions(file) if file else [])]
     if not wanted:
         raise InputError("Name at least one composition, or a file with --file.")
-    requests = options.requests(wanted)  # all are checked before one is handed in
+    recipes = options.recipes(wanted)  # all are checked before one is submitted
+    if dry_run:
+        print_plans(recipes)
+        return
     settings = get_settings()
     folder = (root_dir or settings.root_dir or settings.store / RUNS_FOLDER).expanduser().absolute()
     walltime = settings.walltime_s if walltime_s is None else walltime_s
     pad = open_launchpad(launchpad)
-    submissions = _submissions(requests, folder, walltime)
+    submissions = _submissions(recipes, folder, walltime)
     report = hand_in(submissions, pad, routes=settings.routes, priority=priority)
     console.print(f"{len(report.submitted)} submitted, {len(report.skipped)} there before")
     if report.submitted:
@@ -150,12 +156,13 @@ def config_init(
 
 
 def _submissions(
-    requests: list[RunRequest], folder: Path, walltime_s: float | None
+    recipes: list[Recipe], folder: Path, walltime_s: float | None
 ) -> Iterator[Submission]:
+    from vitrion.flows.request import make_flow
     from vitrion.launchpad.placement import place
     from vitrion.launchpad.submission import Submission
 
-    for request in requests:
-        flow = request.make_flow()
-        place(flow, root_dir=folder / request.run_id, walltime_s=walltime_s)
-        yield Submission(flow, f"{request.formula} {request.phase}", request.run_id)
+    for recipe in recipes:
+        flow = make_flow(recipe)
+        place(flow, root_dir=folder / recipe.run_id, walltime_s=walltime_s)
+        yield Submission(flow, f"{recipe.formula} {recipe.phase}", recipe.run_id)

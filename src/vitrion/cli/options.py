@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
 
@@ -15,7 +15,10 @@ from vitrion.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vitrion.flows.request import RunRequest
+    from pydantic.fields import FieldInfo
+
+    from vitrion.flows.recipe import Recipe
+    from vitrion.settings_model import Option
 
 DEFAULT_STORE = "by default vitrion_data, or what VITRION_STORE names"
 
@@ -42,127 +45,108 @@ LaunchpadOption = Annotated[
 ]
 
 
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Print the complete recipe and the plan, and stop.")
+]
+DEFAULT_PRESET = "standard"
+RECIPE_SUFFIXES = (".yaml", ".yml")
+
+
 @dataclass(frozen=True)
-class RequestOptions:
-    """What is asked of a composition, the same whether it is run, screened or submitted."""
+class RecipeOptions:
+    """What a command line states of a recipe, the same for run, screen and submit.
 
-    phase: Annotated[str, typer.Option(help="both, crystalline or amorphous.")] = "both"
-    preset: Annotated[str, typer.Option(help="quick, standard or paper.")] = "standard"
-    potential: PotentialOption = None
-    structure: Annotated[
-        Path | None,
-        typer.Option(
-            help="File of the crystal, where it is known and need not be searched for; the word "
-            "'known' takes one that ships."
-        ),
-    ] = None
-    landscape: Annotated[
-        bool, typer.Option(help="Compute defects and the site-energy landscape.")
-    ] = True
-    temperatures: Annotated[
-        str | None,
-        typer.Option(help="Temperatures in K, such as 600,750; by default the preset's."),
-    ] = None
-    duration: Annotated[
-        float | None,
-        typer.Option(
-            help="Analyzed dynamics of each run in ps, no more; by default the preset's, extended "
-            "where its precision is missed."
-        ),
-    ] = None
-    replicas: Annotated[
-        int | None,
-        typer.Option(min=1, help="Independent glasses; by default as many as the preset has."),
-    ] = None
-    glass_atoms: Annotated[
-        int | None, typer.Option(min=1, help="Least number of atoms of a glass.")
-    ] = None
-    max_relaxations: Annotated[
-        int | None, typer.Option(min=1, help="Budget of the search for the crystal.")
-    ] = None
-    volume_per_atom: Annotated[
-        float | None, typer.Option(help="Packed volume of the glass per atom in A3.")
-    ] = None
-    timestep: Annotated[float | None, typer.Option(help="Time step in fs.")] = None
-    mobile: Annotated[str | None, typer.Option(help="Species that moves, such as Li.")] = None
-    seed: SeedOption = 0
-    allow_unbalanced: Annotated[
-        bool, typer.Option("--allow-unbalanced", help="Accept a formula that is not neutral.")
-    ] = False
+    Attributes
+    ----------
+    changes : dict
+        Nested values of the options.
+    defaults : dict
+        Nested values that a recipe file and the options come before.
+    file : Path or None
+        Recipe file.
+    preset : str or None
+        Named by the user.
+    default_preset : str
+        Used if neither the user nor the file names one.
+    """
 
-    def settings(self) -> dict[str, Any]:
-        """Return all that does not belong to one composition, as fields of a RunRequest."""
-        return {
-            "preset": self.preset,
-            "potential": self.potential,
-            "landscape": self.landscape,
-            "temperatures_K": _numbers(self.temperatures),
-            "duration_ps": self.duration,
-            "n_replicas": self.replicas,
-            "glass_atoms": self.glass_atoms,
-            "max_relaxations": self.max_relaxations,
-            "volume_per_atom_A3": self.volume_per_atom,
-            "timestep_fs": self.timestep,
-            "mobile": self.mobile,
-            "seed": self.seed,
-            "allow_unbalanced": self.allow_unbalanced,
-        }
+    changes: dict[str, Any] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
+    file: Path | None = None
+    preset: str | None = None
+    default_preset: str = DEFAULT_PRESET
 
-    def requests(self, formulas: Sequence[str]) -> list[RunRequest]:
-        """Return a checked request for each composition.
+    def recipe(self, target: str | None = None) -> Recipe:
+        """Return the recipe of a formula or of a recipe file; it may still be incomplete.
 
         Raises
         ------
         InputError
-            If one of them cannot be had, or the structure is that of none or of several.
+            If a value is not allowed, or two recipe files or presets are named.
         """
-        from vitrion.flows.request import RunRequest, read_crystal
+        from vitrion.flows.recipe import Recipe, merge, read_recipe_file
 
-        source = None if self.structure is None else str(self.structure)
-        if source not in (None, "known") and len(formulas) > 1:
+        file, formula = self.file, target
+        if target is not None and target.endswith(RECIPE_SUFFIXES):
+            if file is not None:
+                raise InputError(f"{target} and {file} are both recipes: name one of them.")
+            file, formula = Path(target), None
+        stated, preset = ({}, None) if file is None else read_recipe_file(file)
+        if file is not None and self.preset is not None:
+            raise InputError(f"State 'preset: {self.preset}' in {file}, or leave out the recipe.")
+        values = merge(merge(self.defaults, stated, Recipe), self.changes, Recipe)
+        if formula is not None:
+            values["formula"] = formula
+        return Recipe.from_values(values, preset=preset or self.preset or self.default_preset)
+
+    def recipes(self, targets: Sequence[str]) -> list[Recipe]:
+        """Return a complete recipe for each formula or recipe file.
+
+        Raises
+        ------
+        InputError
+            If a setting is not supported, or one structure file is given for several compositions.
+        """
+        from vitrion.flows.request import complete_recipe, names_file
+
+        source = self.changes.get("crystal")
+        if source is not None and names_file(source) and len(targets) > 1:
             raise InputError(
-                f"{source} cannot be the crystal of {len(formulas)} compositions: name one."
+                f"{source} cannot be the crystal of {len(targets)} compositions: name one."
             )
-        if source is not None and self.phase == "amorphous":
-            raise InputError(
-                "A glass is not made from a crystal: leave out --structure, or take --phase both."
-            )
-        settings = self.settings()
-        return [
-            RunRequest(
-                formula=formula,
-                phase=self.phase,
-                crystal=None if source is None else read_crystal(source, formula),
-                **settings,
-            ).checked()
-            for formula in formulas
-        ]
+        return [complete_recipe(self.recipe(target)) for target in targets]
 
 
-def takes_request(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command all RequestOptions in the place of its parameter ``options``.
+def takes_recipe(
+    default_preset: str = DEFAULT_PRESET, **defaults: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of a recipe in the place of its parameter ``options``.
 
     Parameters
     ----------
+    default_preset : str
+        Preset of the command.
     **defaults
-        Where they differ from those of :class:`RequestOptions`.
+        Fields of the recipe whose default the command changes.
     """
-    hints = get_type_hints(RequestOptions, include_extras=True)
-    shared = [
-        Parameter(
-            part.name,
-            Parameter.KEYWORD_ONLY,
-            default=defaults.get(part.name, part.default),
-            annotation=hints[part.name],
-        )
-        for part in fields(RequestOptions)
-    ]
+    from vitrion.flows.recipe import nested, parse_setting
+
+    fields_of = _recipe_fields()
+    shared = [*_file_options(default_preset), *_field_options(fields_of, defaults)]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
         def called(**values: Any) -> None:
-            chosen = {parameter.name: values.pop(parameter.name) for parameter in shared}
-            command(**values, options=RequestOptions(**chosen))
+            own = {each.name: values.pop(each.name) for each in shared}
+            changes: dict[str, Any] = {}
+            for name, (path, _, option) in fields_of.items():
+                if own[name] is not None:
+                    for where, value in ((path, own[name]), *option.also):
+                        _put(changes, nested(where, value))
+            for text in own["set_fields"] or ():
+                _put(changes, parse_setting(text))
+            options = RecipeOptions(changes, defaults, own["recipe"], own["preset"], default_preset)
+            command(**values, options=options)
 
         parameters: list[Parameter] = []
         for own in signature(command, eval_str=True).parameters.values():
@@ -175,10 +159,74 @@ def takes_request(**defaults: Any) -> Callable[[Callable[..., None]], Callable[.
     return decorate
 
 
-def _numbers(text: str | None) -> tuple[float, ...]:
-    try:
-        return tuple(float(word) for word in text.split(",")) if text else ()
-    except ValueError:
-        raise InputError(
-            f"'{text}' is not a list of temperatures: write it like 600,750,900."
-        ) from None
+def _recipe_fields() -> dict[str, tuple[str, FieldInfo, Option]]:
+    """Return dotted name, field and option of each field that has an option, by parameter name."""
+    from vitrion.flows.recipe import Recipe
+    from vitrion.settings_model import Option, walk_fields
+
+    found = {}
+    for path, part in walk_fields(Recipe):
+        for option in part.metadata:
+            if isinstance(option, Option):
+                parameter = option.name.partition("/")[0].removeprefix("--").replace("-", "_")
+                found[parameter] = ".".join(path), part, option
+    return found
+
+
+def _file_options(default_preset: str) -> list[Parameter]:
+    from vitrion.flows.recipe import preset_names
+
+    preset = typer.Option(
+        "--preset", help=f"{', '.join(preset_names())}.", show_default=default_preset
+    )
+    recipe = typer.Option("--recipe", help="Recipe file; options override it.")
+    setting = typer.Option(
+        "--set", metavar="NAME=VALUE", help="Any setting, such as glass.melt_ps=10; repeatable."
+    )
+    return [
+        _option("preset", str | None, preset),
+        _option("recipe", Path | None, recipe),
+        _option("set_fields", list[str] | None, setting),
+    ]
+
+
+def _field_options(
+    fields_of: dict[str, tuple[str, FieldInfo, Option]], defaults: dict[str, Any]
+) -> list[Parameter]:
+    from vitrion.flows.recipe import preset_values
+
+    preset = preset_values(DEFAULT_PRESET)
+    shared = []
+    for name, (path, part, option) in fields_of.items():
+        section, _, own = path.rpartition(".")
+        stated = own in (preset.get(section, {}) if section else preset)
+        default = defaults.get(path, part.get_default(call_default_factory=False))
+        shown: str | bool = "the preset's" if stated else str(default)
+        if isinstance(default, bool) or default is None:
+            shown = False
+        declared = typer.Option(
+            option.name, help=option.help or part.description, show_default=shown
+        )
+        shared.append(_option(name, _typer_kind(part.annotation), declared))
+    return shared
+
+
+def _option(name: str, kind: Any, declared: Any) -> Parameter:
+    annotation = Annotated[kind, declared]
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _typer_kind(annotation: Any) -> Any:
+    """Return the type of an option: a list is written with commas, a choice as text."""
+    kinds = {annotation, *get_args(annotation)}
+    for kind in (bool, int, float):
+        if kind in kinds and get_origin(annotation) is not tuple:
+            return kind | None
+    return str | None
+
+
+def _put(values: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Put nested changes into nested values; a later one replaces an earlier one."""
+    from vitrion.flows.recipe import Recipe, merge
+
+    values.update(merge(values, changes, Recipe))

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from vitrion.amorphous.speciation import Speciation
     from vitrion.comparison.side_by_side import Comparison
     from vitrion.comparison.tables import Table as TableData
-    from vitrion.flows.request import RunRequest, RunResult
+    from vitrion.flows.recipe import Recipe
+    from vitrion.flows.request import RunResult
     from vitrion.flows.screen import Outcome
     from vitrion.polymorphs.document import PolymorphDoc, Stability
 
@@ -37,11 +38,11 @@ BEST = 5
 PHASES = ("crystalline", "amorphous")
 
 
-def print_result(console: Console, request: RunRequest, result: RunResult, folder: Path) -> None:
+def print_result(console: Console, recipe: Recipe, result: RunResult, folder: Path) -> None:
     """Print all that a run has found: details first, what it comes down to last."""
     if not (result.report.completed or result.report.errors):
         console.print("This run was finished before; its results:")
-    found = result.the("polymorphs")
+    found = result.latest("polymorphs")
     if found is not None:
         console.print(polymorph_table(found, BEST))
     glasses = result.of_kind("amorphous")
@@ -54,7 +55,7 @@ def print_result(console: Console, request: RunRequest, result: RunResult, folde
             console.print(rich_table(table, f"{material.name}: transport (95 % intervals)"))
     print_comparison(console, compare(*materials, failed_steps=result.report.errors))
     console.print(
-        f"All of it as a page: vitrion report {request.formula} --store {folder}",
+        f"All of it as a page: vitrion report {recipe.formula} --store {folder}",
         highlight=False,
         soft_wrap=True,
     )
@@ -102,7 +103,7 @@ def print_screen(console: Console, outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.error:
             console.print(
-                f"{outcome.request.formula}: {outcome.error}", highlight=False, soft_wrap=True
+                f"{outcome.recipe.formula}: {outcome.error}", highlight=False, soft_wrap=True
             )
 
 

@@ -9,11 +9,12 @@ import typer
 from rich.console import Console
 
 from vitrion.cli.options import (
+    DryRunOption,
     FolderOption,
-    RequestOptions,
+    RecipeOptions,
     StoreOption,
     WorkersOption,
-    takes_request,
+    takes_recipe,
 )
 from vitrion.cli.places import open_store, results_folder, worker_count
 from vitrion.errors import InputError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from vitrion.comparison.material import MaterialReport
     from vitrion.database.client import VitrionClient
     from vitrion.flows.display import RunDisplay
-    from vitrion.flows.request import RunRequest
+    from vitrion.flows.recipe import Recipe
 
 console = Console(markup=False)
 
@@ -34,32 +35,39 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example:  vitrion compare LiPO2F2:crystalline LiPO2F2:amorphous")(compare)
 
 
-@takes_request()
+@takes_recipe()
 def run(
-    formula: Annotated[str, typer.Argument(help="Composition, such as LiPO2F2.")],
-    options: RequestOptions,
+    formula: Annotated[
+        str, typer.Argument(help="Composition, such as LiPO2F2, or a recipe file (.yaml).")
+    ],
+    options: RecipeOptions,
     store: FolderOption = None,
     workers: WorkersOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Find the crystal of a composition, make its glass, and measure and explain both.
 
-    Run again after any interruption it goes on where it was; a finished run is looked up.
+    Rerun the command to resume an interrupted run, or to print the results of a finished one.
     """
+    from vitrion.cli.dry_run import print_plans
     from vitrion.cli.results import print_result
-    from vitrion.flows.request import run_request
+    from vitrion.flows.request import run_recipe
 
     folder = results_folder(store)
     count = worker_count(workers)
-    (request,) = options.requests([formula])
-    console.print(_headline(request, folder), highlight=False, soft_wrap=True)
+    (recipe,) = options.recipes([formula])
+    if dry_run:
+        print_plans([recipe])
+        return
+    console.print(_headline(recipe, folder), highlight=False, soft_wrap=True)
     with open_store(folder) as job_store, _display() as display:
-        result = run_request(request, job_store, folder, workers=count, on_change=display.update)
-    print_result(console, request, result, folder)
+        result = run_recipe(recipe, job_store, folder, workers=count, on_change=display.update)
+    print_result(console, recipe, result, folder)
     if result.report.errors:
         raise typer.Exit(1)
 
 
-@takes_request(phase="amorphous", preset="quick")
+@takes_recipe("quick", phase="amorphous")
 def screen(
     compositions: Annotated[
         Path | None, typer.Argument(help="CSV file with a column 'formula', or one a line.")
@@ -76,20 +84,22 @@ def screen(
         bool, typer.Option("--known", help="Add the SEI crystals that ship, for comparison.")
     ] = False,
     *,
-    options: RequestOptions,
+    options: RecipeOptions,
     store: FolderOption = None,
     workers: WorkersOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Run many compositions one after the other; what the store holds is not run again.
 
-    One that fails is told at the end, and does not stop the others.
+    Failures are reported at the end and do not stop the other runs.
     """
     from vitrion.cli.database import parse_conditions
+    from vitrion.cli.dry_run import print_plans
     from vitrion.cli.results import print_screen
     from vitrion.flows.screen import (
         composition_grid,
         find_formulas,
-        known_requests,
+        known_recipes,
         read_compositions,
         run_screen,
     )
@@ -99,22 +109,25 @@ def screen(
     wanted = read_compositions(compositions) if compositions is not None else []
     wanted += find_formulas(folder, "summary", **parse_conditions(query)) if query else []
     wanted += composition_grid(grid, steps) if grid is not None else []
-    requests = options.requests(wanted)  # all are checked before one is run
+    recipes = options.recipes(wanted)  # all are checked before one is run
     if known:
-        requests += [request.checked() for request in known_requests(**options.settings())]
-    if not requests:
+        recipes += known_recipes(options.recipe())
+    if not recipes:
         raise InputError(
             "Name a file of compositions, a --grid of end members, a --query or --known."
         )
+    if dry_run:
+        print_plans(recipes)
+        return
     with open_store(folder) as job_store, _display() as display:
         outcomes = run_screen(
-            requests,
+            recipes,
             job_store,
             folder,
             workers=count,
             on_change=display.update,
-            on_start=lambda k, request: console.print(
-                f"{k + 1} of {len(requests)}: {_headline(request, folder)}",
+            on_start=lambda k, recipe: console.print(
+                f"{k + 1} of {len(recipes)}: {_headline(recipe, folder)}",
                 highlight=False,
                 soft_wrap=True,
             ),
@@ -169,11 +182,12 @@ def _display() -> RunDisplay:
     return RunDisplay()
 
 
-def _headline(request: RunRequest, folder: Path) -> str:
+def _headline(recipe: Recipe, folder: Path) -> str:
     phases = {"both": "crystal and glass", "crystalline": "crystal", "amorphous": "glass"}
-    glasses = "" if request.phase == "crystalline" else f"{request.n_replicas} glass(es), "
+    glasses = "" if recipe.phase == "crystalline" else f"{recipe.n_replicas} glass(es), "
+    temperatures = ", ".join(f"{t:g}" for t in recipe.conductivity.temperatures_K)
     return (
-        f"{request.formula}, {phases[request.phase]}: {glasses}"
-        f"{', '.join(f'{t:g}' for t in request.temperatures_K)} K, potential {request.potential}, "
-        f"seed {request.seed}\nResults and trajectories in {folder}, run {request.run_id}"
+        f"{recipe.formula}, {phases[recipe.phase]}: {glasses}{temperatures} K, potential "
+        f"{recipe.potential}, seed {recipe.seed}\n"
+        f"Results and trajectories in {folder}, run {recipe.run_id}"
     )

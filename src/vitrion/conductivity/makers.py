@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jobflow import Maker, Response, job
+from jobflow import Response, job
 
 from vitrion.chemistry.charges import default_mobile_species
+from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc
-from vitrion.conductivity.precision import Goal, plan_extension
+from vitrion.conductivity.precision import plan_extension
 from vitrion.conductivity.segments import (
     list_parts,
     read_rounds,
@@ -24,7 +25,7 @@ from vitrion.dynamics.makers import ForceFieldDynamics, at_rest, reachable
 from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.run_result import EQUILIBRATION, TRAJECTORY_NAME, load_result
 from vitrion.dynamics.workers import MDTask
-from vitrion.errors import InputError, SimulationError
+from vitrion.errors import SimulationError
 from vitrion.potentials.trust import assess
 from vitrion.runtime.progress import Word, leave_word
 from vitrion.transport.analysis import analyze_file
@@ -46,77 +47,43 @@ FRAME_STRIDE = 3
 
 
 @dataclass
-class ConductivityMaker(ForceFieldDynamics, Maker):
+class ConductivityMaker(ForceFieldDynamics):
     """Make one job that runs molecular dynamics until the conductivity is known well enough.
 
-    The first round runs every temperature for `first_ps`. Then the runs are analyzed and the job
-    replaces itself by one that extends those which help most, until the target is met or the budget
-    is spent. All rounds are in one directory; a job that is run again goes on where it was.
+    The first round runs every temperature for ``settings.first_ps``. Then the runs are analyzed and
+    the job replaces itself by one that extends the runs which help most, until the target is met or
+    the budget is spent. All rounds are in one directory; a job that is run again resumes there.
 
     Parameters
     ----------
     name : str
         The name of the jobs.
-    temperatures_K : tuple of float
-        Temperatures in K.
-    mobile : str, list of str or None
-        Mobile species; None takes the usual mobile cation of the composition.
-    charge : float or None
-        Charge of the mobile species in e; None for the usual one.
-    replicas : int
-        Independent runs of each structure at each temperature; they lower the error of that
-        structure, not the spread between structures.
-    target : float
-        Relative standard error that is asked for.
-    goal : {"300K", "each"}
-        Whether the target holds for the conductivity at 300 K or at each temperature.
-    equilibration_ps, first_ps : float
-        Discarded start of every run, and length of the first round, in ps.
-    budget_ps : float
-        Most molecular dynamics to spend in ps, all runs together, equilibration not counted.
-    melting_K, glass_transition_K : float or None
-        Temperatures above which no point enters the Arrhenius fit, where known.
+    settings : ConductivitySettings or dict
+        Temperatures, lengths of the runs, precision.
     phase : {"crystalline", "amorphous", "liquid"} or None
         State of the material, for the document.
     workers : int or None
         Processes at a time; None is the user's setting.
-    potential, settings, walltime_s, root_dir
-        See `vitrion.dynamics.makers.ForceFieldDynamics`; temperature, duration and seeds of the
-        runs replace those of the settings.
+    potential, walltime_s, reference_potential, root_dir
+        See `vitrion.dynamics.makers.ForceFieldDynamics`.
 
     Examples
     --------
-    >>> maker = ConductivityMaker(potential="chgnet", temperatures_K=(600, 800, 1000), target=0.2)
+    >>> settings = ConductivitySettings(temperatures_K=(600, 800, 1000), target=0.2)
+    >>> maker = ConductivityMaker(settings=settings, potential="chgnet")
     """
 
     name: str = "conductivity"
-    temperatures_K: tuple[float, ...] = (500.0, 600.0, 700.0, 850.0)
-    mobile: str | list[str] | None = None
-    charge: float | None = None
-    replicas: int = 1
-    target: float = 0.2
-    goal: Goal = "300K"
-    equilibration_ps: float = 5.0
-    first_ps: float = 20.0
-    budget_ps: float = 1000.0
-    melting_K: float | None = None
-    glass_transition_K: float | None = None
+    settings: ConductivitySettings = field(default_factory=ConductivitySettings)
     phase: Phase | None = None
     workers: int | None = None
-    settings: MDSettings = field(default_factory=lambda: MDSettings(save_interval_fs=50.0))
 
     def __post_init__(self) -> None:
         """Check the input before a job is made of it."""
         super().__post_init__()
         check_phase(self.phase)
-        if self.goal not in get_args(Goal):
-            raise InputError(f"The goal is one of {', '.join(get_args(Goal))}, not '{self.goal}'.")
-        if not self.temperatures_K or self.replicas < 1:
-            raise InputError("A conductivity needs at least one temperature and one replica.")
-        if not 0.0 < self.target < 1.0:
-            raise InputError(f"The target must lie between 0 and 1, not {self.target}.")
-        if min(self.first_ps, self.budget_ps) <= 0.0 or self.equilibration_ps < 0.0:
-            raise InputError("The durations and the budget must be positive times in ps.")
+        if isinstance(self.settings, dict):
+            self.settings = ConductivitySettings.from_dict(self.settings)
 
     @job(output_schema=ConductivityDoc)
     def make(
@@ -158,10 +125,11 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         SimulationError
             If a temperature has no run left that has not failed.
         """
-        rounds = read_rounds(root) or [dict.fromkeys(self.temperatures_K, self.first_ps)]
+        temperatures_K = self.settings.temperatures_K
+        rounds = read_rounds(root) or [dict.fromkeys(temperatures_K, self.settings.first_ps)]
         failures: dict[str, str] = {}
         complete = True
-        first = [dict.fromkeys(self.temperatures_K, self.equilibration_ps)]
+        first = [dict.fromkeys(temperatures_K, self.settings.equilibration_ps)]
         self._leave_plan(root, len(structures), [*first, *rounds])
         for index, lengths in enumerate(first + rounds):
             if not any(lengths.values()):
@@ -182,7 +150,7 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         if not complete:
             return self._document(structures, root, {}, None, failures), False
         results = self._results(structures, root, len(rounds), failures)
-        plan = self._plan(results, self._systems(structures, failures))
+        plan = self._plan(results, structures, failures)
         document = self._document(structures, root, results, plan, failures)
         if plan.extensions_ps:
             write_rounds(root, [*rounds, plan.extensions_ps])
@@ -190,15 +158,17 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
 
     def _leave_plan(self, root: Path, n_structures: int, rounds: list[dict[float, float]]) -> None:
         """Tell whoever watches how much dynamics there will be, runs not begun included."""
-        runs = n_structures * self.replicas
+        runs = n_structures * self.settings.replicas
         total = runs * sum(sum(lengths.values()) for lengths in rounds)
         leave_word(root, Word(0.0, total, "ps"), plan=True)
 
     def _plan(
         self,
         results: Mapping[float, list[TransportResult]],
-        systems: Mapping[float, list[int]] | None,
+        structures: list[Structure],
+        failures: Mapping[str, str],
     ) -> Plan:
+        settings, systems = self.settings, self._systems(structures, failures)
         combined = [
             combine(
                 runs,
@@ -210,11 +180,11 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         spent = sum(run.duration_ps for runs in results.values() for run in runs)
         return plan_extension(
             combined,
-            self.target,
-            self.budget_ps - spent,
-            goal=self.goal,
-            melting_K=self.melting_K,
-            glass_transition_K=self.glass_transition_K,
+            settings.target,
+            settings.budget_ps(len(structures)) - spent,
+            goal=settings.goal,
+            melting_K=settings.melting_K,
+            glass_transition_K=settings.glass_transition_K,
         )
 
     def _runs(self, structures: list[Structure]) -> list[tuple[str, int, float]]:
@@ -222,8 +192,8 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         return [
             (f"s{index}-{temperature:g}K-r{replica}", index, temperature)
             for index in range(len(structures))
-            for temperature in self.temperatures_K
-            for replica in range(self.replicas)
+            for temperature in self.settings.temperatures_K
+            for replica in range(self.settings.replicas)
         ]
 
     def _systems(
@@ -235,42 +205,43 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
         runs = [run for run in self._runs(structures) if run[0] not in failures]
         return {
             temperature: [index for _, index, own in runs if own == temperature]
-            for temperature in self.temperatures_K
+            for temperature in self.settings.temperatures_K
         }
 
     def _tasks(
         self, structures: list[Structure], root: Path, part: int, lengths: Mapping[float, float]
     ) -> list[MDTask]:
         """Lay out one part of every run that has one; it starts where the last part ended."""
-        tasks = []
+        tasks, md = [], self.settings.md
         for number, (name, index, temperature) in enumerate(self._runs(structures)):
             duration = self._whole_frames(lengths.get(temperature, 0.0))
             if not duration:
                 continue
             before = list_parts(root / name, part)
             start = load_result(before[-1]).structure if before else at_rest(structures[index])
-            seed = np.random.SeedSequence([self.settings.seed, number, part]).generate_state(1)[0]
+            seed = np.random.SeedSequence([md.seed, number, part]).generate_state(1)[0]
             values = {"temperature_K": temperature, "duration_ps": duration, "seed": int(seed)}
-            settings = MDSettings(**{**self.settings.model_dump(), **values})
+            settings = MDSettings(**{**md.model_dump(), **values})
             tasks.append(MDTask(name, start, settings, root / name / f"part-{part:03d}"))
         return tasks
 
     def _whole_frames(self, duration_ps: float) -> float:
-        interval_ps = self.settings.save_interval_fs / 1000.0
+        interval_ps = self.settings.md.save_interval_fs / 1000.0
         return float(np.ceil(duration_ps / interval_ps - 1e-9) * interval_ps)
 
     def _results(
         self, structures: list[Structure], root: Path, n_rounds: int, failures: Mapping[str, str]
     ) -> dict[float, list[TransportResult]]:
-        mobile = self.mobile or default_mobile_species(structures[0].composition)
-        results: dict[float, list[TransportResult]] = {t: [] for t in sorted(self.temperatures_K)}
+        settings = self.settings
+        mobile = settings.mobile or default_mobile_species(structures[0].composition)
+        results: dict[float, list[TransportResult]] = {t: [] for t in settings.temperatures_K}
         for name, _, temperature in self._runs(structures):
             if name in failures:
                 continue
             parts = [p for p in list_parts(root / name, n_rounds + 1) if p.name != EQUILIBRATION]
             files = [str(part / TRAJECTORY_NAME) for part in parts]
             results[temperature].append(
-                analyze_file(files, mobile, temperature, charge=self.charge)
+                analyze_file(files, mobile, temperature, charge=settings.charge)
             )
         lost = [temperature for temperature, runs in results.items() if not runs]
         if lost:
@@ -298,8 +269,8 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
             results,
             hierarchical=len(structures) > 1,
             systems=self._systems(structures, failures),
-            melting_K=self.melting_K,
-            glass_transition_K=self.glass_transition_K,
+            melting_K=self.settings.melting_K,
+            glass_transition_K=self.settings.glass_transition_K,
             plan=plan,
             phase=self.phase,
             trust=None if plan is None or plan.extensions_ps else self._trust(root, failures),
@@ -309,7 +280,7 @@ class ConductivityMaker(ForceFieldDynamics, Maker):
                 name: [document.trajectory for document in parts]
                 for name, parts in documents.items()
             },
-            provenance=Provenance.collect(spec, seeds={"dynamics": self.settings.seed}),
+            provenance=Provenance.collect(spec, seeds={"dynamics": self.settings.md.seed}),
         )
 
     def _trust(self, root: Path, failures: Mapping[str, str]) -> TrustReport | None:

@@ -47,7 +47,10 @@ def run_parts(
             cutoff_A=cutoff_A,
             walltime_s=walltime_s,
         )
-    calculator = load()
+    try:
+        calculator = load()
+    except Exception as exc:  # as with several workers, any fault is the outcome of the runs
+        return [MDOutcome(task.name, None, _reason(exc)) for task in missing]
     deadline = math.inf if walltime_s is None else time.monotonic() + walltime_s
     outcomes = [_run_here(missing[0], calculator, potential, cutoff_A, deadline)]
     for task in missing[1:]:
@@ -82,9 +85,13 @@ def _run_here(
             cutoff_A=cutoff_A,
             walltime_s=None if math.isinf(deadline) else max(deadline - time.monotonic(), 0.0),
         )
-    except VitrionError as exc:
-        return MDOutcome(task.name, None, str(exc))
+    except Exception as exc:  # any fault of a calculator is this run's outcome, not the others'
+        return MDOutcome(task.name, None, _reason(exc))
     return MDOutcome(task.name, result)
+
+
+def _reason(fault: Exception) -> str:
+    return str(fault) if isinstance(fault, VitrionError) else f"{type(fault).__name__}: {fault}"
 
 
 def list_parts(folder: Path, before: int | None) -> list[Path]:

@@ -31,8 +31,15 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class ForceFieldDynamics(ForceFieldMixin):
-    """What both Makers share: a potential, settings, a walltime and a place for the files.
+class _Named(Maker):
+    """A Maker whose name stands before the fields of atomate2's mixin."""
+
+    name: str = "force-field dynamics"
+
+
+@dataclass
+class ForceFieldDynamics(ForceFieldMixin, _Named):
+    """Base class of Makers of dynamics: a potential, a walltime and a folder for the files.
 
     Parameters
     ----------
@@ -40,8 +47,6 @@ class ForceFieldDynamics(ForceFieldMixin):
         Name in vitrion's registry; ``calculator_kwargs`` then go to
         :func:`~vitrion.potentials.load_calculator`. None takes the force field that is named the
         atomate2 way by ``force_field_name``, or else the user's default potential.
-    settings : MDSettings or dict
-        What to do.
     walltime_s : float or None
         Seconds after which a job replaces itself by one that continues it; it ends at a checkpoint.
     reference_potential : str or None
@@ -53,7 +58,6 @@ class ForceFieldDynamics(ForceFieldMixin):
     """
 
     potential: str | None = None
-    settings: MDSettings = field(default_factory=MDSettings)
     walltime_s: float | None = None
     reference_potential: str | None = None
     root_dir: str | None = None
@@ -61,8 +65,6 @@ class ForceFieldDynamics(ForceFieldMixin):
     def __post_init__(self) -> None:
         """Check the input before a job is made of it."""
         super().__post_init__()
-        if isinstance(self.settings, dict):
-            self.settings = MDSettings.from_dict(self.settings)
         atomate2_names_it = self.calculator_meta != MLFF.Forcefield
         if self.potential is not None and atomate2_names_it:
             raise InputError("Name either a potential or an atomate2 force field, not both.")
@@ -139,7 +141,7 @@ class ForceFieldDynamics(ForceFieldMixin):
 
 
 @dataclass
-class MDMaker(ForceFieldDynamics, Maker):
+class MDMaker(ForceFieldDynamics):
     """Make a restartable molecular-dynamics job.
 
     The job's directory holds the trajectory ``md.vtraj.h5`` and the checkpoint. Run again after a
@@ -149,7 +151,9 @@ class MDMaker(ForceFieldDynamics, Maker):
     ----------
     name : str
         The name of the jobs.
-    potential, settings, walltime_s, reference_potential, root_dir
+    settings : MDSettings or dict
+        Ensemble, temperature, duration.
+    potential, walltime_s, reference_potential, root_dir
         See :class:`ForceFieldDynamics`.
     force_field_name, calculator_meta, calculator_kwargs, task_document_kwargs
         See atomate2's ``ForceFieldMixin``.
@@ -162,6 +166,12 @@ class MDMaker(ForceFieldDynamics, Maker):
     """
 
     name: str = "molecular dynamics"
+    settings: MDSettings = field(default_factory=MDSettings)
+
+    def __post_init__(self) -> None:
+        """Check the input before a job is made of it."""
+        super().__post_init__()
+        self.settings = _settings(self.settings)
 
     @job(output_schema=MDDoc)
     def make(self, structure: Structure, prev_dir: str | Path | None = None) -> Response | MDDoc:
@@ -210,7 +220,7 @@ class MDMaker(ForceFieldDynamics, Maker):
 
 
 @dataclass
-class MDSeriesMaker(ForceFieldDynamics, Maker):
+class MDSeriesMaker(ForceFieldDynamics):
     """Make one job of several independent runs, spread over worker processes of one thread each.
 
     Every structure is run at every temperature, ``replicas`` times, from velocities and noise of
@@ -226,7 +236,9 @@ class MDSeriesMaker(ForceFieldDynamics, Maker):
         Runs at each temperature.
     workers : int or None
         Processes at a time; None is the user's setting.
-    potential, settings, walltime_s, reference_potential, root_dir
+    settings : MDSettings or dict
+        Settings of every run; temperatures and seeds replace those here.
+    potential, walltime_s, reference_potential, root_dir
         See :class:`ForceFieldDynamics`.
     """
 
@@ -234,6 +246,12 @@ class MDSeriesMaker(ForceFieldDynamics, Maker):
     temperatures_K: tuple[float, ...] = ()
     replicas: int = 1
     workers: int | None = None
+    settings: MDSettings = field(default_factory=MDSettings)
+
+    def __post_init__(self) -> None:
+        """Check the input before a job is made of it."""
+        super().__post_init__()
+        self.settings = _settings(self.settings)
 
     @job(output_schema=MDSeriesDoc)
     def make(
@@ -336,6 +354,11 @@ def reachable(prev_dir: str | Path | None) -> Path | None:
     if not path.is_dir():
         raise InputError(f"The previous directory {prev_dir} cannot be reached from this machine.")
     return path
+
+
+def _settings(given: MDSettings | dict[str, Any]) -> MDSettings:
+    """Return settings, which a serialized Maker holds as a dictionary."""
+    return MDSettings.from_dict(given) if isinstance(given, dict) else given
 
 
 def _kelvin(temperature: float | tuple[float, float]) -> str:

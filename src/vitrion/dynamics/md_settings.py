@@ -6,9 +6,10 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from vitrion.errors import InputError
+from vitrion.settings_model import SettingsModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ PRESSURE_LIMIT_GPA = 1_000.0
 HYDROGEN_TIMESTEP_FS = 1.0
 
 
-class MDSettings(BaseModel):
+class MDSettings(SettingsModel):
     """Settings of one run.
 
     A ramp is a pair (start, end): the target changes linearly from step to step and the last step
@@ -34,8 +35,6 @@ class MDSettings(BaseModel):
     >>> MDSettings(ensemble="nvt", temperature_K=(1500, 300), duration_ps=20).n_steps
     10000
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     ensemble: Ensemble = Field(
         "nvt", description="What is kept: energy (nve), temperature, or temperature and pressure."
@@ -100,12 +99,6 @@ class MDSettings(BaseModel):
     )
     seed: int = Field(0, description="Seed of the first velocities and of the thermostat.")
 
-    def __init__(self, **data: Any) -> None:
-        try:
-            super().__init__(**data)
-        except ValidationError as exc:
-            raise InputError.from_validation(exc, "MD setting") from exc
-
     @field_validator("temperature_K", "pressure_GPa", mode="before")
     @classmethod
     def _pair(cls, value: Any) -> Any:
@@ -116,16 +109,6 @@ class MDSettings(BaseModel):
         _check_numbers(self)
         _check_ensemble(self)
         return self
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON, tagged as monty does it, so that Makers can update them."""
-        tags = {"@module": type(self).__module__, "@class": type(self).__name__}
-        return {**tags, **self.model_dump(mode="json")}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> MDSettings:
-        """Read what :meth:`as_dict` returned; tags are optional."""
-        return cls(**{name: value for name, value in values.items() if not name.startswith("@")})
 
     @property
     def n_steps(self) -> int:

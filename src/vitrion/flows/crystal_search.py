@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from vitrion.flows.request import (
-    RUNS_FOLDER,
-    find_documents,
-    label_run,
-    name_run,
-    not_stored,
-)
+from vitrion.flows.recipe import name_run
+from vitrion.flows.request import RUNS_FOLDER, find_documents, label_run, not_stored
 from vitrion.runtime.runner import RunReport, run_flow
 
 if TYPE_CHECKING:
@@ -68,7 +63,9 @@ def run_search(
     composition = check_request(formula, settings)
     spec = describe_potential(potential)
     check_elements(spec, [element.symbol for element in composition])
-    maker = PolymorphSearchMaker(settings, potential=spec.name, parallel=workers, seed=seed)
+    maker = PolymorphSearchMaker(
+        settings=settings, potential=spec.name, parallel=workers, seed=seed
+    )
     request = [settings.model_dump(mode="json"), spec.name, spec.sha256, seed, workers]
     run_id = name_run(f"{composition.reduced_formula}-search", request)
     flow = maker.make(formula)

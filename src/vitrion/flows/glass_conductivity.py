@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jobflow import Flow, Maker, job
+from jobflow import Flow, job
 
 from vitrion.amorphous.document import AmorphousDoc
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
-from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.chemistry.geometry import face_distances
 from vitrion.chemistry.structures import without_site_properties
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.errors import SimulationError
-from vitrion.flows.presets import get_preset
+from vitrion.flows.recipe_maker import RecipeMaker
 from vitrion.potentials import get_potential
 
 if TYPE_CHECKING:
@@ -26,11 +25,11 @@ if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
 
     from vitrion.documents.base import Phase
-    from vitrion.flows.presets import Preset
+    from vitrion.flows.recipe import Recipe
 
 
 @dataclass
-class GlassConductivityMaker(Maker):
+class GlassConductivityMaker(RecipeMaker):
     """Make several glasses of one composition and measure their conductivity together.
 
     Parameters
@@ -56,63 +55,14 @@ class GlassConductivityMaker(Maker):
     )
 
     @classmethod
-    def from_preset(
-        cls,
-        preset: str = "standard",
-        *,
-        potential: str | None = None,
-        temperatures_K: Sequence[float] = (),
-        n_replicas: int | None = None,
-        mobile: str | None = None,
-        seed: int = 0,
-        glass: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> Self:
-        """Make the Maker of a preset.
-
-        Parameters
-        ----------
-        preset : str
-            ``quick``, ``standard`` or ``paper``.
-        potential : str, optional
-            Name in the registry; the user's default otherwise.
-        temperatures_K : sequence of float
-            Temperatures of the dynamics in K; empty takes those of the preset.
-        n_replicas : int, optional
-            Independent glasses; None takes the number of the preset.
-        mobile : str, optional
-            Mobile species; None takes the usual mobile cation.
-        seed : int
-            Everything random in the flow follows from it.
-        glass : dict, optional
-            Fields of :class:`~vitrion.amorphous.melt_quench_settings.MeltQuenchSettings` to change.
-        **kwargs
-            Fields of the :class:`~vitrion.conductivity.makers.ConductivityMaker` to set otherwise,
-            such as ``first_ps`` or ``target``, or the preset's ``extension``.
-
-        Raises
-        ------
-        InputError
-            If there is no such preset or potential, or a value is not valid.
-        """
-        chosen = get_preset(preset)
-        replicas = chosen.n_replicas if n_replicas is None else n_replicas
-        settings = MeltQuenchSettings.preset(preset, seed=seed, **(glass or {}))
+    def from_recipe(cls, recipe: Recipe) -> Self:
+        """Make the Maker of a recipe."""
         return cls(
             glass_maker=GlassReplicasMaker(
-                melt_quench_maker=MeltQuenchMaker.from_potential(potential, settings),
-                n_replicas=replicas,
+                melt_quench_maker=MeltQuenchMaker.from_potential(recipe.potential, recipe.glass),
+                n_replicas=recipe.n_replicas,
             ),
-            conductivity_maker=conductivity_maker(
-                chosen,
-                "amorphous",
-                n_structures=replicas,
-                potential=potential,
-                temperatures_K=temperatures_K,
-                mobile=mobile,
-                seed=seed,
-                **kwargs,
-            ),
+            conductivity_maker=conductivity_maker(recipe, "amorphous"),
         )
 
     def make(
@@ -186,7 +136,7 @@ def choose_glasses(glasses: Sequence[AmorphousDoc | dict[str, Any]]) -> dict[str
 
 
 @dataclass
-class CrystalConductivityMaker(Maker):
+class CrystalConductivityMaker(RecipeMaker):
     """Measure the conductivity of a crystal in a supercell.
 
     Parameters
@@ -206,28 +156,12 @@ class CrystalConductivityMaker(Maker):
     )
 
     @classmethod
-    def from_preset(
-        cls,
-        preset: str = "standard",
-        *,
-        potential: str | None = None,
-        temperatures_K: Sequence[float] = (),
-        mobile: str | None = None,
-        seed: int = 0,
-        **kwargs: Any,
-    ) -> Self:
-        """Make the Maker of a preset; see :meth:`GlassConductivityMaker.from_preset`."""
-        chosen = get_preset(preset)
-        maker = conductivity_maker(
-            chosen,
-            "crystalline",
-            potential=potential,
-            temperatures_K=temperatures_K,
-            mobile=mobile,
-            seed=seed,
-            **kwargs,
+    def from_recipe(cls, recipe: Recipe) -> Self:
+        """Make the Maker of a recipe."""
+        return cls(
+            min_side_A=recipe.supercell_side_A,
+            conductivity_maker=conductivity_maker(recipe, "crystalline"),
         )
-        return cls(min_side_A=chosen.crystal_side_A, conductivity_maker=maker)
 
     def make(self, structure: Structure, prev_dir: str | Path | None = None) -> Flow:
         """Make the flow.
@@ -259,39 +193,19 @@ def repeat_cell(structure: Structure, min_side_A: float) -> Structure:
     return repeated
 
 
-def conductivity_maker(
-    preset: Preset,
-    phase: Phase,
-    *,
-    n_structures: int = 1,
-    potential: str | None = None,
-    temperatures_K: Sequence[float] = (),
-    mobile: str | None = None,
-    seed: int = 0,
-    **kwargs: Any,
-) -> ConductivityMaker:
-    """Return the Maker of a preset for some structures of one phase."""
-    temperatures = tuple(float(t) for t in temperatures_K or preset.temperatures_K)
-    first_ps = kwargs.pop("first_ps", preset.first_ps)
-    extension = kwargs.pop("extension", preset.extension)
-    first_round = first_ps * len(temperatures) * max(n_structures, 1)
-    values: dict[str, Any] = {
-        "potential": potential,
-        "temperatures_K": temperatures,
-        "mobile": mobile,
-        "equilibration_ps": preset.equilibration_ps,
-        "first_ps": first_ps,
-        "budget_ps": first_round * (1 + extension),
-        "target": preset.target,
-        "phase": phase,
-        "reference_potential": _second_opinion(potential),
-        **kwargs,
-    }
-    maker = ConductivityMaker(**values)
-    maker.settings = type(maker.settings)(**{**maker.settings.model_dump(), "seed": seed})
-    return maker
+def conductivity_maker(recipe: Recipe, phase: Phase) -> ConductivityMaker:
+    """Make the Maker that measures one phase as a recipe states it."""
+    return ConductivityMaker(
+        settings=recipe.conductivity,
+        phase=phase,
+        potential=recipe.potential,
+        reference_potential=second_opinion(recipe),
+    )
 
 
-def _second_opinion(potential: str | None) -> str | None:
-    """Return a potential of another make that needs no download, if there is one."""
-    return None if get_potential(potential).backend == "chgnet" else "chgnet"
+def second_opinion(recipe: Recipe) -> str | None:
+    """Return the reference potential, or None if the potential is of the same backend."""
+    if recipe.reference_potential is None:
+        return None
+    own, other = (get_potential(name) for name in (recipe.potential, recipe.reference_potential))
+    return None if own.backend == other.backend == "chgnet" else recipe.reference_potential

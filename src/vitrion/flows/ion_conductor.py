@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from atomate2.forcefields.jobs import ForceFieldRelaxMaker
-from jobflow import Flow, Maker, OnMissing, OutputReference, job
+from jobflow import Flow, OnMissing, OutputReference, job
 
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.formulas import parse_composition
@@ -14,21 +14,21 @@ from vitrion.chemistry.structures import check_ordered
 from vitrion.comparison.makers import compare_phases
 from vitrion.errors import InputError, SimulationError
 from vitrion.flows.glass_conductivity import CrystalConductivityMaker, GlassConductivityMaker
-from vitrion.flows.presets import Phases, get_preset
+from vitrion.flows.recipe_maker import RecipeMaker
 from vitrion.landscape.makers import DefectMaker, LandscapeMaker
 from vitrion.landscape.study_settings import DefectSettings
 from vitrion.polymorphs.document import PolymorphDoc
 from vitrion.polymorphs.makers import PolymorphSearchMaker
-from vitrion.polymorphs.search import SearchSettings
 from vitrion.potentials import force_field, get_potential
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
     from typing import Self
 
     from jobflow import Job
     from pymatgen.core import Composition, Structure
+
+    from vitrion.flows.recipe import Recipe
 
 CRYSTAL_FMAX_EV_PER_A = 0.02
 
@@ -43,7 +43,7 @@ def _relax_maker(potential: str | None = None) -> ForceFieldRelaxMaker:
 
 
 @dataclass
-class IonConductorMaker(Maker):
+class IonConductorMaker(RecipeMaker):
     """From a composition to the ion transport of its crystal and its glass, and the reason for it.
 
     Search for the crystal; make the glass; measure the conductivity of both; compute the defects
@@ -85,83 +85,27 @@ class IonConductorMaker(Maker):
     )
 
     @classmethod
-    def from_preset(
-        cls,
-        preset: str = "standard",
-        *,
-        phase: Phases = "both",
-        landscape: bool = True,
-        potential: str | None = None,
-        temperatures_K: Sequence[float] = (),
-        n_replicas: int | None = None,
-        mobile: str | None = None,
-        seed: int = 0,
-        glass: dict[str, Any] | None = None,
-        search: dict[str, Any] | None = None,
-        defects: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> Self:
-        """Make the Maker of a preset.
-
-        Parameters
-        ----------
-        preset : str
-            ``quick``, ``standard`` or ``paper``.
-        phase : str
-            ``crystalline`` or ``amorphous`` leaves the other out.
-        landscape : bool
-            Whether defects and landscapes are computed.
-        potential, temperatures_K, n_replicas, mobile, seed, glass
-            See :meth:`~vitrion.flows.glass_conductivity.GlassConductivityMaker.from_preset`.
-        search : dict, optional
-            Fields of :class:`~vitrion.polymorphs.search.SearchSettings` to set otherwise.
-        defects : dict, optional
-            Fields of :class:`~vitrion.landscape.study_settings.DefectSettings` to set otherwise.
-        **kwargs
-            Fields of the :class:`~vitrion.conductivity.makers.ConductivityMaker` to change, or
-            the preset's ``extension``.
-
-        Raises
-        ------
-        InputError
-            If there is no such preset, phase or potential, or a value is not valid.
-        """
-        chosen = get_preset(preset)
-        if phase not in get_args(Phases):
-            raise InputError(f"The phase is one of {', '.join(get_args(Phases))}, not '{phase}'.")
-        name = get_potential(potential).name
-        common: dict[str, Any] = {
-            "potential": name,
-            "temperatures_K": temperatures_K,
-            "mobile": mobile,
-            "seed": seed,
-            **kwargs,
-        }
-        settings = DefectSettings(
-            **{**chosen.defects, "mobile": mobile, "seed": seed, **(defects or {})}
-        )
-        maker = cls(
+    def from_recipe(cls, recipe: Recipe) -> Self:
+        """Make the Maker of a recipe; its formula and crystal go to :meth:`make`."""
+        potential = get_potential(recipe.potential).name
+        crystal, glass = recipe.phase != "amorphous", recipe.phase != "crystalline"
+        return cls(
             polymorph_maker=PolymorphSearchMaker(
-                settings=SearchSettings(**{**chosen.search, **(search or {})}),
-                potential=name,
-                parallel=chosen.search_jobs,
-                seed=seed,
+                settings=recipe.search,
+                potential=potential,
+                parallel=recipe.search_jobs,
+                seed=recipe.seed,
             ),
-            crystal_maker=CrystalConductivityMaker.from_preset(preset, **common),
-            glass_maker=GlassConductivityMaker.from_preset(
-                preset, n_replicas=n_replicas, glass=glass, **common
-            ),
-            relax_maker=_relax_maker(name),
-            crystal_landscape_maker=_landscape_maker(name, settings, "crystalline"),
-            glass_landscape_maker=_landscape_maker(name, settings, "amorphous"),
+            crystal_maker=CrystalConductivityMaker.from_recipe(recipe) if crystal else None,
+            glass_maker=GlassConductivityMaker.from_recipe(recipe) if glass else None,
+            relax_maker=_relax_maker(potential),
+            crystal_landscape_maker=_landscape_maker(potential, recipe.defects, "crystalline")
+            if crystal and recipe.landscape
+            else None,
+            glass_landscape_maker=_landscape_maker(potential, recipe.defects, "amorphous")
+            if glass and recipe.landscape
+            else None,
         )
-        if phase == "crystalline":
-            maker.glass_maker = None
-        if phase == "amorphous":
-            maker.crystal_maker = None
-        if not landscape:
-            maker.crystal_landscape_maker = maker.glass_landscape_maker = None
-        return maker
 
     def make(
         self,
@@ -294,7 +238,9 @@ class IonConductorMaker(Maker):
         kinds = (CrystalConductivityMaker, GlassConductivityMaker)
         measured = (self.crystal_maker, self.glass_maker)
         laid_out = (self.crystal_landscape_maker, self.glass_landscape_maker)
-        named = [part.conductivity_maker.mobile for part in measured if isinstance(part, kinds)]
+        named = [
+            part.conductivity_maker.settings.mobile for part in measured if isinstance(part, kinds)
+        ]
         named += [
             part.defect_maker.settings.mobile
             for part in laid_out

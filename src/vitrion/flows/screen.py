@@ -14,7 +14,12 @@ from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.formulas import parse_composition, plain_formula
 from vitrion.errors import InputError, VitrionError
 from vitrion.flows.ion_conductor import IonConductorMaker
-from vitrion.flows.request import RunRequest, RunResult, read_crystal, run_request
+from vitrion.flows.request import (
+    RunResult,
+    complete_recipe,
+    known_crystal,
+    run_recipe,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 
     from jobflow import Job, JobStore
 
+    from vitrion.flows.recipe import Recipe
     from vitrion.runtime.runner import RunReport
 
 SEI_CRYSTALS = ("LiF", "Li2O", "Li2CO3", "Li3PO4")
@@ -168,11 +174,11 @@ def composition_grid(end_members: str, steps: int) -> list[str]:
     return [formula for formula in dict.fromkeys(formulas) if _is_conductor(formula)]
 
 
-def known_requests(**options: Any) -> list[RunRequest]:
-    """Return requests for the known SEI crystals, their structures included."""
+def known_recipes(recipe: Recipe) -> list[Recipe]:
+    """Return complete recipes for the known SEI crystals, their structures included."""
     return [
-        RunRequest(
-            formula=formula, phase="crystalline", crystal=read_crystal("known", formula), **options
+        complete_recipe(
+            recipe.replace(formula=formula, phase="crystalline", crystal=known_crystal(formula))
         )
         for formula in SEI_CRYSTALS
     ]
@@ -180,53 +186,53 @@ def known_requests(**options: Any) -> list[RunRequest]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one request of a screen.
+    """Result or error of one recipe of a screen.
 
     Attributes
     ----------
-    request : RunRequest
+    recipe : Recipe
     result : RunResult or None
-        None where nothing came of it.
+        None if the run failed.
     error : str
-        Why, or which of its steps failed; empty if all went well.
+        Why the run or some of its steps failed; empty if none did.
     """
 
-    request: RunRequest
+    recipe: Recipe
     result: RunResult | None
     error: str = ""
 
 
 def run_screen(
-    requests: Sequence[RunRequest],
+    recipes: Sequence[Recipe],
     store: JobStore,
     folder: Path,
     *,
     workers: int = 1,
-    on_start: Callable[[int, RunRequest], None] | None = None,
+    on_start: Callable[[int, Recipe], None] | None = None,
     on_change: Callable[[dict[Path, str], RunReport], None] | None = None,
 ) -> list[Outcome]:
-    """Carry out requests one after the other; a finished one is looked up, a failed one told.
+    """Run recipes one after the other; a finished run is looked up, a failed one is recorded.
 
     Parameters
     ----------
-    requests : sequence of RunRequest
-        Checked.
+    recipes : sequence of Recipe
+        Complete.
     store, folder, workers, on_change
-        See :func:`vitrion.flows.request.run_request`.
+        See :func:`vitrion.flows.request.run_recipe`.
     on_start : callable, optional
-        Called with the number of each request and the request.
+        Called with the number of each recipe and the recipe.
     """
     outcomes = []
-    for number, request in enumerate(requests):
+    for number, recipe in enumerate(recipes):
         if on_start is not None:
-            on_start(number, request)
+            on_start(number, recipe)
         try:
-            result = run_request(request, store, folder, workers=workers, on_change=on_change)
+            result = run_recipe(recipe, store, folder, workers=workers, on_change=on_change)
         except VitrionError as error:
-            outcomes.append(Outcome(request, None, str(error)))
+            outcomes.append(Outcome(recipe, None, str(error)))
             continue
         failed = "; ".join(f"{name}: {text}" for name, text in result.report.errors.items())
-        outcomes.append(Outcome(request, result, failed))
+        outcomes.append(Outcome(recipe, result, failed))
     return outcomes
 
 

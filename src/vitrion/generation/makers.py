@@ -18,22 +18,23 @@ if TYPE_CHECKING:
 
 @dataclass
 class GenerateMaker(Maker):
-    """Candidates of a composition from any generator.
+    """Make candidates of a composition with any generator.
 
-    Attributes
+    Parameters
     ----------
+    name : str
+        The name of the jobs.
     generator : StructureGenerator
         Diffusion, random, substitution, file or MatterGen.
     n : int
         Candidates wanted.
     seed : int
-    name : str
     """
 
+    name: str = "generate"
     generator: StructureGenerator = field(default_factory=DiffusionGenerator)
     n: int = 32
     seed: int = 0
-    name: str = "generate"
 
     @job
     def make(self, composition: str) -> list[Candidate]:
@@ -43,10 +44,12 @@ class GenerateMaker(Maker):
 
 @dataclass
 class InpaintMaker(Maker):
-    """Fillings of a host.
+    """Fill a host with atoms.
 
-    Attributes
+    Parameters
     ----------
+    name : str
+        The name of the jobs.
     n : int
         Candidates wanted.
     seed : int
@@ -56,15 +59,14 @@ class InpaintMaker(Maker):
         Score net.
     sampler : dict
         Fields of ``SamplerSettings``.
-    name : str
     """
 
+    name: str = "inpaint"
     n: int = 8
     seed: int = 0
     mode: str = "conditioned"
     weights: str = "vitrion-score"
     sampler: dict = field(default_factory=dict)
-    name: str = "inpaint"
 
     @job
     def make(self, host: Structure, insert: dict[str, int]) -> list[Candidate]:

@@ -115,21 +115,16 @@ def run_defects(
     InputError
         If a setting or the structure cannot be used.
     """
-    from pydantic import ValidationError
-
     from vitrion.landscape.makers import DefectMaker
 
     if kinds is not None:
         kinds = [kind for name in kinds for kind in (FRENKEL if name == "frenkel" else (name,))]
     chosen = {"mobile": mobile, "phase": phase, "kinds": kinds, "max_sites": max_sites}
-    try:
-        made = DefectSettings(
-            **{name: value for name, value in chosen.items() if value is not None},
-            barriers=BarrierSettings(mechanisms=tuple(barriers)) if barriers else None,
-            **settings,
-        )
-    except ValidationError as exc:
-        raise InputError.from_validation(exc, "setting") from exc
+    made = DefectSettings(
+        **{name: value for name, value in chosen.items() if value is not None},
+        barriers=BarrierSettings(mechanisms=tuple(barriers)) if barriers else None,
+        **settings,
+    )
     maker = DefectMaker(potential=potential, settings=made)
     document = maker.run(
         structure,

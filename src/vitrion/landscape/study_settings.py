@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from vitrion.settings_model import SettingsModel
 
 
-class BarrierSettings(BaseModel):
+class BarrierSettings(SettingsModel):
     """How the barriers between neighboring sites are found."""
-
-    model_config = ConfigDict(extra="forbid")
 
     mechanisms: tuple[Literal["vacancy", "interstitial"], ...] = Field(
         ("vacancy",), description="What moves."
@@ -34,10 +34,8 @@ class BarrierSettings(BaseModel):
     )
 
 
-class DefectSettings(BaseModel):
+class DefectSettings(SettingsModel):
     """Choices with defaults that suit a quick study of one host."""
-
-    model_config = ConfigDict(extra="forbid")
 
     mobile: str | None = Field(None, description="Mobile element; None finds it by chemistry.")
     phase: Literal["crystalline", "amorphous"] | None = Field(

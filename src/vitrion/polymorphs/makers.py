@@ -31,8 +31,10 @@ class PolymorphSearchMaker(Maker):
     and one that gathers what they found; it starts the next round, or ends the search with a
     ``PolymorphDoc``.
 
-    Attributes
+    Parameters
     ----------
+    name : str
+        The name of the flows.
     settings : SearchSettings
         The candidates it names are those of one job.
     potential : str or None
@@ -44,20 +46,19 @@ class PolymorphSearchMaker(Maker):
         Torch device.
     references : dict or None
         Structures of the hull by name; None takes those that ship with the package.
-    name : str
 
     Examples
     --------
     >>> flow = PolymorphSearchMaker(parallel=2).make("LiPO2F2")
     """
 
+    name: str = "polymorph search"
     settings: SearchSettings = field(default_factory=SearchSettings)
     potential: str | None = None
     parallel: int = 1
     seed: int = 0
     device: str | None = None
     references: dict[str, Structure] | None = None
-    name: str = "polymorph search"
 
     def make(self, composition: str) -> Flow:
         """Return the flow of a search; its output is that of the search's last job.

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from vitrion.chemistry.charges import MOBILE_CHARGES
 from vitrion.errors import InputError
-from vitrion.generation.candidate import as_formula
 from vitrion.relaxation.relax import RelaxSettings
+from vitrion.settings_model import Option, SettingsModel
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition
 
 
-class SearchSettings(BaseModel):
+class SearchSettings(SettingsModel):
     """How a search is made; the defaults suit a cell of up to 30 atoms on one CPU core."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     candidates: dict[str, int] = Field(
         default={"diffusion": 24, "random": 8, "substitution": 8},
@@ -55,7 +52,9 @@ class SearchSettings(BaseModel):
     found_again: int = Field(
         3, ge=1, description="Stop when the best crystal was found this often."
     )
-    max_relaxations: int = Field(400, ge=1, description="Stop after this many relaxations.")
+    max_relaxations: Annotated[int, Option("--max-relaxations")] = Field(
+        400, ge=1, description="Stop the search after this many relaxations."
+    )
     max_rounds: int = Field(8, ge=1, description="Stop after this many rounds.")
     polished: int = Field(
         5, ge=0, description="Best crystals relaxed to 0.01 eV/A before they are ranked."
@@ -76,6 +75,8 @@ def check_request(composition: Composition | str, settings: SearchSettings) -> C
     InputError
         If the request cannot be carried out.
     """
+    from vitrion.generation.candidate import as_formula
+
     formula = as_formula(composition)
     unknown = set(settings.candidates) - {"diffusion", "random", "substitution"}
     if unknown:
@@ -102,6 +103,8 @@ def host_species(formula: Composition, settings: SearchSettings) -> str | None:
 
     None where nothing in it would move, or nothing would be left.
     """
+    from vitrion.chemistry.charges import MOBILE_CHARGES
+
     if len(formula) == 1:
         return None
     if settings.host_species is not None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from vitrion.chemistry.structures import check_ordered
 from vitrion.relaxation.fire import Fire, Symmetry
+from vitrion.settings_model import SettingsModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,10 +26,8 @@ LEEWAY = 4.0
 a long time, and their leftover force stands in the result."""
 
 
-class RelaxSettings(BaseModel):
+class RelaxSettings(SettingsModel):
     """How candidates are relaxed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     force_tolerance_eV_per_A: float = Field(
         0.05,

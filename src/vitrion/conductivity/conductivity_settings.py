@@ -1,0 +1,111 @@
+"""What a measurement of the conductivity by molecular dynamics is asked to do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from vitrion.dynamics.md_settings import MDSettings
+from vitrion.errors import InputError
+from vitrion.settings_model import Option, SettingsModel
+
+TEMPERATURE_RANGE_K = (50.0, 3000.0)
+STEPS_PER_FRAME = 25
+DURATION = Option(
+    "--duration",
+    also=(("conductivity.extension", 0.0),),
+    help="Analyzed dynamics of every run in ps, without extension.",
+)
+
+
+class ConductivitySettings(SettingsModel):
+    """Settings of one conductivity: temperatures, lengths of the runs, precision.
+
+    Examples
+    --------
+    >>> settings = ConductivitySettings(temperatures_K=(600, 750), first_ps=10, extension=0.5)
+    >>> settings.budget_ps(n_structures=3)
+    90.0
+    """
+
+    temperatures_K: Annotated[tuple[float, ...], Option("--temperatures")] = Field(
+        (500.0, 575.0, 650.0, 750.0),
+        min_length=1,
+        description="Temperatures of the dynamics in K, such as 600,750.",
+    )
+    mobile: str | list[str] | None = Field(
+        None, description="Mobile species; None for the usual mobile cation of the composition."
+    )
+    charge: float | None = Field(
+        None, description="Charge of the mobile species in e; None for the usual one."
+    )
+    replicas: int = Field(
+        1,
+        ge=1,
+        description="Independent runs of each structure at each temperature; they lower the error "
+        "of that structure, not the spread between structures.",
+    )
+    target: float = Field(
+        0.3, gt=0, lt=1, description="Requested relative standard error of the conductivity."
+    )
+    goal: Literal["300K", "each"] = Field(
+        "300K", description="Whether the target holds at 300 K or at each temperature."
+    )
+    equilibration_ps: float = Field(
+        10.0, ge=0, description="Start of every run that is not analyzed, in ps."
+    )
+    first_ps: Annotated[float, DURATION] = Field(
+        50.0, gt=0, description="Analyzed dynamics of every run in ps, before any extension."
+    )
+    extension: float = Field(
+        1.0,
+        ge=0,
+        description="Dynamics that may follow where the target is missed, all runs together, in "
+        "units of the first round.",
+    )
+    melting_K: float | None = Field(
+        None, gt=0, description="Melting point in K, above which no point enters the fit."
+    )
+    glass_transition_K: float | None = Field(
+        None, gt=0, description="Glass transition in K, above which no point enters the fit."
+    )
+    md: MDSettings = Field(
+        default_factory=lambda: MDSettings(save_interval_fs=50.0),
+        description="Dynamics of every run; temperature, duration and seed are set run by run. A "
+        "frame is saved every 25 steps unless save_interval_fs is given.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _save_every_25_steps(cls, values: Any) -> Any:
+        md = values.get("md") if isinstance(values, dict) else None
+        if not isinstance(md, dict):
+            return values
+        timestep_fs = md.get("timestep_fs", MDSettings.model_fields["timestep_fs"].default)
+        return {**values, "md": {"save_interval_fs": STEPS_PER_FRAME * float(timestep_fs), **md}}
+
+    @field_validator("temperatures_K", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Accept ``600,750`` for a list."""
+        return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+    @field_validator("temperatures_K")
+    @classmethod
+    def _in_range(cls, temperatures_K: tuple[float, ...]) -> tuple[float, ...]:
+        lowest, highest = TEMPERATURE_RANGE_K
+        for temperature in temperatures_K:
+            if not lowest <= temperature <= highest:
+                raise InputError(
+                    f"Temperature {temperature:g} K is outside {lowest:g} to {highest:g} K."
+                )
+        return tuple(sorted(set(temperatures_K)))
+
+    def first_round_ps(self, n_structures: int) -> float:
+        """Return the analyzed dynamics of the first round in ps, all runs together."""
+        return self.first_ps * len(self.temperatures_K) * self.replicas * n_structures
+
+    def budget_ps(self, n_structures: int) -> float:
+        """Return the most analyzed dynamics in ps, all runs together."""
+        return self.first_round_ps(n_structures) * (1.0 + self.extension)

@@ -1,0 +1,369 @@
+"""The recipe: a complete statement of what a run is, in one tree of settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
+
+import yaml
+from pydantic import Field, model_validator
+
+from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
+from vitrion.conductivity.conductivity_settings import ConductivitySettings
+from vitrion.errors import InputError, SettingError
+from vitrion.landscape.study_settings import DefectSettings
+from vitrion.polymorphs.search_settings import SearchSettings
+from vitrion.settings_model import (
+    Option,
+    SettingsModel,
+    section_of,
+    unknown_setting,
+    walk_fields,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Self
+
+    from pydantic.fields import FieldInfo
+
+Phases = Literal["both", "crystalline", "amorphous"]
+"""What a run computes: the crystal, the glass, or both side by side."""
+SHARED = {
+    "seed": ("glass.seed", "conductivity.md.seed", "defects.seed"),
+    "mobile": ("conductivity.mobile", "defects.mobile"),
+    "timestep_fs": ("glass.timestep_fs", "conductivity.md.timestep_fs"),
+    "phase": ("defects.phase",),
+    "conductivity.temperatures_K": ("conductivity.md.temperature_K",),
+    "conductivity.first_ps": ("conductivity.md.duration_ps",),
+    "conductivity.mobile": ("conductivity.md.mobile",),
+}
+"""Settings of the sections that follow from another one of the recipe, which alone is stated."""
+PRESET_KEY = "preset"
+"""Name in a recipe file of the preset that it changes."""
+
+
+class Recipe(SettingsModel):
+    """What a run is: the same recipe with the same package gives the same result.
+
+    The sections ``search``, ``glass``, ``conductivity`` and ``defects`` are the settings of the
+    Makers. Seed, mobile species and time step are stated once and hold in every section.
+
+    Examples
+    --------
+    >>> recipe = Recipe.from_preset("quick", formula="LiPO2F2", glass={"n_atoms": 48}, seed=7)
+    >>> recipe.glass.n_atoms, recipe.glass.seed, recipe.conductivity.temperatures_K
+    (48, 7, (600.0, 750.0))
+    """
+
+    formula: str | None = Field(None, description="Composition, such as LiPO2F2.")
+    phase: Annotated[Phases, Option("--phase")] = Field(
+        "both", description="What to compute: both, crystalline or amorphous."
+    )
+    crystal: Annotated[str | dict[str, Any] | None, Option("--structure")] = Field(
+        None,
+        description="Structure file of the crystal, which is then not searched for. The word "
+        "'known' takes the structure that ships, unless a file has that name.",
+    )
+    potential: Annotated[str | None, Option("--potential")] = Field(
+        None, description="Name of the potential (vitrion potential list)."
+    )
+    potential_sha256: str | None = Field(
+        None, description="SHA-256 of the potential's file; another file is refused."
+    )
+    reference_potential: str | None = Field(
+        "chgnet",
+        description="Second potential, whose forces are compared on a few frames of every run; "
+        "None for no comparison.",
+    )
+    mobile: Annotated[str | None, Option("--mobile")] = Field(
+        None, description="Mobile species, such as Li; None for the usual mobile cation."
+    )
+    seed: Annotated[int, Option("--seed")] = Field(
+        0, ge=0, description="Seed, from which everything random follows."
+    )
+    timestep_fs: Annotated[float | None, Option("--timestep")] = Field(
+        None,
+        ge=0.01,
+        le=20,
+        description="Time step of all dynamics in fs; None for 2 (glass with H: 0.5).",
+    )
+    landscape: Annotated[bool, Option("--landscape/--no-landscape")] = Field(
+        True, description="Compute defects and the site-energy landscape."
+    )
+    allow_unbalanced: Annotated[bool, Option("--allow-unbalanced")] = Field(
+        False, description="Accept a formula that is not neutral."
+    )
+    n_replicas: Annotated[int, Option("--replicas")] = Field(
+        3, ge=1, le=100, description="Number of independent glasses."
+    )
+    supercell_side_A: float = Field(
+        11.0, gt=0, description="Least width of the crystal's supercell for dynamics in A."
+    )
+    search_jobs: int = Field(2, ge=1, description="Parallel jobs of each round of the search.")
+    search: SearchSettings = Field(
+        default_factory=SearchSettings, description="Search for the crystal."
+    )
+    glass: MeltQuenchSettings = Field(
+        default_factory=MeltQuenchSettings, description="Melt and quench of each glass."
+    )
+    conductivity: ConductivitySettings = Field(
+        default_factory=ConductivitySettings, description="Dynamics and precision."
+    )
+    defects: DefectSettings = Field(
+        default_factory=DefectSettings, description="Defects, barriers and landscape."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _share(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Hand the shared settings to the sections, which must not state them."""
+        given = _plain(values)
+        for source, targets in SHARED.items():
+            for target in targets:
+                if _lookup(given, target) is not _ABSENT:
+                    raise SettingError(target, f"follows from {source}: set {source} only.")
+                value = given.get(source)
+                if value is not None and source in ("seed", "mobile", "timestep_fs"):
+                    given = merge(given, nested(target, value), cls)
+        return given
+
+    @classmethod
+    def from_preset(cls, preset: str = "standard", **changes: Any) -> Self:
+        """Return the recipe of a preset, with changes.
+
+        Parameters
+        ----------
+        preset : str
+            ``quick``, ``standard`` or ``paper``.
+        **changes
+            Fields to set otherwise; a dictionary changes a part of a section, such as
+            ``glass={"n_atoms": 48}``.
+
+        Raises
+        ------
+        InputError
+            If the preset or a field is unknown, or a value is not allowed.
+        """
+        return cls.from_values(changes, preset=preset)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any], preset: str | None = None) -> Self:
+        """Return the recipe of nested values, on top of a preset; see :meth:`from_preset`."""
+        check_names(values)
+        base = {} if preset is None else preset_values(preset)
+        return cls(**merge(base, _plain(values), cls))
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Self:
+        """Read a recipe from a YAML file; see :func:`read_recipe_file`."""
+        values, preset = read_recipe_file(Path(path))
+        return cls.from_values(values, preset=preset)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return the recipe with changes; see :meth:`from_preset`."""
+        check_names(changes)
+        return type(self)(**merge(self.values(), _plain(changes), type(self)))
+
+    def values(self) -> dict[str, Any]:
+        """Return the recipe as JSON, without what follows from other fields."""
+        found = self.model_dump(mode="json")
+        for targets in SHARED.values():
+            for target in targets:
+                *sections, name = target.split(".")
+                section = found
+                for part in sections:
+                    section = section[part]
+                del section[name]
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the recipe as JSON with monty's tags."""
+        tags = {"@module": type(self).__module__, "@class": type(self).__name__}
+        return {**tags, **self.values()}
+
+    def to_yaml(self) -> str:
+        """Return the recipe as a YAML file that ``vitrion run`` takes."""
+        return yaml.safe_dump(self.values(), sort_keys=False, default_flow_style=None, width=100)
+
+    @property
+    def run_id(self) -> str:
+        """Name of the run: formula, phase and a hash of the whole recipe."""
+        return name_run(f"{self.formula}-{self.phase}", self.values())
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets, the smallest first."""
+    names = [path.name.removesuffix(".yaml") for path in _preset_folder().iterdir()]
+    return sorted(names, key=lambda name: preset_values(name)["glass"]["n_atoms"])
+
+
+def preset_values(name: str) -> dict[str, Any]:
+    """Return what a preset states.
+
+    Raises
+    ------
+    InputError
+        If there is no preset of that name.
+    """
+    file = _preset_folder() / f"{name}.yaml"
+    if not name.isidentifier() or not file.is_file():
+        raise InputError(f"There is no preset '{name}': choose {', '.join(preset_names())}.")
+    return dict(yaml.safe_load(file.read_text()))
+
+
+def _preset_folder() -> Any:
+    return files("vitrion.flows") / "presets"
+
+
+def read_recipe_file(path: Path) -> tuple[dict[str, Any], str | None]:
+    """Read a recipe file: any part of a recipe in YAML, and ``preset`` for the rest.
+
+    Returns
+    -------
+    dict, str or None
+        Values that the file states, and the preset that it names.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or holds a name that is not a setting.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"The recipe {path} cannot be read: {reason}.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"The recipe {path} must hold 'name: value' lines in YAML.")
+    preset = content.pop(PRESET_KEY, None)
+    check_names(content)
+    crystal = content.get("crystal")
+    if isinstance(crystal, str) and (path.parent / crystal).is_file():
+        content["crystal"] = str(path.parent / crystal)
+    return content, preset
+
+
+def check_names(values: Mapping[str, Any]) -> None:
+    """Refuse names that are not settings of a recipe.
+
+    Raises
+    ------
+    SettingError
+        If there is one; it lists the nearest names.
+    """
+    _check_names(values, Recipe, "")
+
+
+def settable() -> dict[str, FieldInfo]:
+    """Return the settings of a recipe by dotted name, sections and their settings included."""
+    derived = {target for targets in SHARED.values() for target in targets}
+    named = {".".join(path): field for path, field in walk_fields(Recipe)}
+    return {name: field for name, field in named.items() if name not in derived}
+
+
+def _check_names(values: Mapping[str, Any], model: type[SettingsModel], section: str) -> None:
+    for name, value in values.items():
+        field = model.model_fields.get(str(name))
+        if field is None:
+            raise unknown_setting(f"{section}{name}", settable())
+        inner = section_of(field)
+        if inner is None or value is None or isinstance(value, SettingsModel):
+            continue
+        if not isinstance(value, dict):
+            raise SettingError(
+                f"{section}{name}", f"is {value!r}, but must be a section of settings."
+            )
+        _check_names(value, inner, f"{section}{name}.")
+
+
+def merge(
+    values: Mapping[str, Any], changes: Mapping[str, Any], model: type[SettingsModel]
+) -> dict[str, Any]:
+    """Return nested values with changes; sections are merged, other values are replaced."""
+    merged = dict(values)
+    for name, value in changes.items():
+        field = model.model_fields.get(name)
+        inner = None if field is None else section_of(field)
+        if inner is not None and isinstance(value, dict):
+            before = merged.get(name)
+            value = merge(before if isinstance(before, dict) else {}, value, inner)
+        merged[name] = value
+    return merged
+
+
+def nested(path: str | Sequence[str], value: Any) -> dict[str, Any]:
+    """Return ``{"glass": {"n_atoms": 48}}`` of ``glass.n_atoms`` and 48."""
+    parts = path.split(".") if isinstance(path, str) else path
+    for part in reversed(parts):
+        value = {part: value}
+    return value
+
+
+def parse_setting(text: str) -> dict[str, Any]:
+    """Return the nested values of ``name=value``, such as ``glass.n_atoms=48``.
+
+    A value is read as YAML; a list may be written as ``600,750``.
+
+    Raises
+    ------
+    InputError
+        If the text has another form, or the name is not a setting.
+    """
+    name, found, value = (part.strip() for part in text.partition("="))
+    if not (name and found):
+        raise InputError(f"'{text}' is not a setting: write name=value, such as glass.n_atoms=48.")
+    known = settable()
+    if name not in known:
+        check_names(nested(name, None))
+        return nested(name, value)  # follows from another setting, which the recipe states
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError(f"{name} is '{value}', which is not a YAML value.") from error
+    if get_origin(known[name].annotation) is tuple and not isinstance(parsed, list):
+        parsed = [part.strip() for part in value.split(",") if part.strip()]
+    return nested(name, parsed)
+
+
+def name_run(subject: str, content: Any) -> str:
+    """Name a run after its subject and a hash of everything that decides its result.
+
+    Parameters
+    ----------
+    subject : str
+    content
+        Everything that decides the result, such as a Maker with its composition.
+    """
+    from monty.json import MontyEncoder
+
+    text = json.dumps(content, sort_keys=True, cls=MontyEncoder)
+    return f"{subject}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+_ABSENT = object()
+
+
+def _lookup(values: Mapping[str, Any], path: str) -> Any:
+    """Return the value at a dotted name, or _ABSENT."""
+    found: Any = values
+    for part in path.split("."):
+        if not isinstance(found, dict) or part not in found:
+            return _ABSENT
+        found = found[part]
+    return found
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested values with settings models as dictionaries of what was set in them."""
+    return {
+        name: value.model_dump(mode="json", exclude_unset=True)
+        if isinstance(value, SettingsModel)
+        else _plain(value)
+        if isinstance(value, dict)
+        else value
+        for name, value in values.items()
+    }

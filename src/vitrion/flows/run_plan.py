@@ -1,0 +1,130 @@
+"""What a recipe will do: its jobs, cells and picoseconds, before anything runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vitrion.amorphous.makers import MeltQuenchMaker
+from vitrion.conductivity.makers import ConductivityMaker
+from vitrion.dynamics.makers import MDMaker
+from vitrion.flows.request import make_flow
+
+if TYPE_CHECKING:
+    from jobflow import Job
+
+    from vitrion.conductivity.conductivity_settings import ConductivitySettings
+    from vitrion.dynamics.md_settings import MDSettings
+    from vitrion.flows.recipe import Recipe
+
+JOBS_A_LINE = 8
+FIRST = " 1"
+"""How the names of the jobs of the first glass end."""
+
+
+def plan_lines(recipe: Recipe) -> list[str]:
+    """Describe the work of a complete recipe, one line for each step.
+
+    Returns
+    -------
+    list of str
+        The search, the glasses, the dynamics of each phase, the defects, the sum of all dynamics,
+        and the jobs that are known before the run starts.
+    """
+    jobs = [job for job, _ in make_flow(recipe).iterflow()]
+    lines = [f"run {recipe.run_id}"]
+    if recipe.phase != "amorphous":
+        lines.append(_crystal_line(recipe))
+    stages = {job.name: job.maker.settings for job in jobs if isinstance(job.maker, MDMaker)}
+    if stages:
+        lines.append(_glass_line(recipe, stages))
+    measured = [job.maker for job in jobs if isinstance(job.maker, ConductivityMaker)]
+    total_ps = sum(run.duration_ps for run in stages.values())
+    most_ps = total_ps
+    for maker in measured:
+        cells = recipe.n_replicas if maker.phase == "amorphous" else 1
+        phase = "glass" if maker.phase == "amorphous" else "crystal"
+        lines.append(f"conductivity, {phase}: {_conductivity(maker.settings, cells)}")
+        total_ps += _first_ps(maker.settings, cells)
+        most_ps += _first_ps(maker.settings, cells) + _extension_ps(maker.settings, cells)
+    if recipe.landscape:
+        lines.append(_defect_line(recipe))
+    step_fs = recipe.conductivity.md.timestep_fs
+    lines.append(
+        f"dynamics in all: {total_ps:g} ps ({_steps(total_ps, step_fs)} steps of {step_fs:g} fs), "
+        f"at most {most_ps:g} ps with extensions"
+    )
+    return [*lines, *_job_lines(jobs)]
+
+
+def _crystal_line(recipe: Recipe) -> str:
+    if recipe.crystal is not None:
+        return f"crystal: given; supercell at least {recipe.supercell_side_A:g} A wide"
+    search = recipe.search
+    return (
+        f"crystal: at most {search.max_relaxations} relaxations in {search.max_rounds} round(s) of "
+        f"{recipe.search_jobs} parallel job(s); supercell at least "
+        f"{recipe.supercell_side_A:g} A wide"
+    )
+
+
+def _glass_line(recipe: Recipe, stages: dict[str, MDSettings]) -> str:
+    maker = MeltQuenchMaker.from_potential(recipe.potential, recipe.glass)
+    shown = ", ".join(
+        f"{name.removesuffix(FIRST)} {run.duration_ps:g} ps at {_kelvin(run)} ({run.n_steps} steps)"
+        for name, run in stages.items()
+        if name.endswith(FIRST)
+    )
+    atoms = maker.count_atoms(str(recipe.formula))
+    return f"glass: {recipe.n_replicas} cell(s) of {atoms} atoms; {shown}"
+
+
+def _conductivity(settings: ConductivitySettings, cells: int) -> str:
+    temperatures = ", ".join(f"{kelvin:g}" for kelvin in settings.temperatures_K)
+    runs = cells * settings.replicas * len(settings.temperatures_K)
+    total = _first_ps(settings, cells)
+    return (
+        f"{runs} run(s) at {temperatures} K of {settings.equilibration_ps:g} + "
+        f"{settings.first_ps:g} ps: {total:g} ps ({_steps(total, settings.md.timestep_fs)} steps), "
+        f"extended by at most {_extension_ps(settings, cells):g} ps"
+    )
+
+
+def _defect_line(recipe: Recipe) -> str:
+    settings = recipe.defects
+    hosts = {"both": recipe.n_replicas + 1, "crystalline": 1, "amorphous": recipe.n_replicas}
+    sites = "all" if settings.max_sites is None else f"at most {settings.max_sites}"
+    barriers = settings.barriers
+    hops = "no barriers"
+    if barriers is not None:
+        most = "all" if barriers.max_hops is None else f"at most {barriers.max_hops}"
+        hops = f"barriers of {most} hops"
+    return f"defects: {sites} sites, {hops} in {hosts[recipe.phase]} cell(s)"
+
+
+def _job_lines(jobs: list[Job]) -> list[str]:
+    names = [job.name for job in jobs]
+    rows = [names[k : k + JOBS_A_LINE] for k in range(0, len(names), JOBS_A_LINE)]
+    return [
+        f"jobs: {len(names)} at the start; rounds of the search, extensions and defects of glasses "
+        "add more",
+        *(f"  {', '.join(row)}" for row in rows),
+    ]
+
+
+def _first_ps(settings: ConductivitySettings, cells: int) -> float:
+    """Return the first round in ps, all runs together, equilibration included."""
+    return settings.first_round_ps(cells) * (1 + settings.equilibration_ps / settings.first_ps)
+
+
+def _extension_ps(settings: ConductivitySettings, cells: int) -> float:
+    return settings.budget_ps(cells) - settings.first_round_ps(cells)
+
+
+def _steps(duration_ps: float, timestep_fs: float) -> int:
+    return round(duration_ps * 1000 / timestep_fs)
+
+
+def _kelvin(run: MDSettings) -> str:
+    if isinstance(run.temperature_K, tuple):
+        return f"{run.temperature_K[0]:g} to {run.temperature_K[1]:g} K"
+    return f"{run.temperature_K:g} K"

@@ -1,0 +1,249 @@
+"""A recipe states a run completely: presets, files, options and Makers agree."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from vitrion.cli import app
+from vitrion.errors import InputError
+from vitrion.flows.ion_conductor import IonConductorMaker
+from vitrion.flows.recipe import SHARED, Recipe, parse_setting, preset_names, settable
+from vitrion.flows.request import complete_recipe
+
+MAKERS = json.loads((Path(__file__).parent / "preset_makers.json").read_text())
+"""Parameters of all Makers of each preset, as they were before there were recipes."""
+
+
+def plain(value):
+    """Return a Maker's dictionary without the tags of monty."""
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items() if not name.startswith("@")}
+    return [plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def of_conductivity(maker, n_structures):
+    settings = maker.settings.model_dump(mode="json")
+    del settings["extension"]
+    names = ("potential", "reference_potential", "walltime_s", "root_dir", "workers", "phase")
+    return {
+        **{name: getattr(maker, name) for name in names},
+        **settings,
+        "budget_ps": maker.settings.budget_ps(n_structures),
+    }
+
+
+def of_defects(maker):
+    defects = maker.defect_maker
+    return {
+        **{name: getattr(defects, name) for name in ("potential", "root_dir", "walltime_s")},
+        "settings": defects.settings.model_dump(mode="json"),
+        "charges": list(defects.charges),
+    }
+
+
+def parameters(maker):
+    """Return what decides the numbers of an ion conductor's Maker."""
+    search, crystal = maker.polymorph_maker, maker.crystal_maker
+    replicas = maker.glass_maker.glass_maker
+    quench = replicas.melt_quench_maker
+    found = {
+        "search": {
+            "settings": search.settings.model_dump(mode="json"),
+            **{name: getattr(search, name) for name in ("potential", "parallel", "seed")},
+        },
+        "crystal": {
+            "min_side_A": crystal.min_side_A,
+            "conductivity": of_conductivity(crystal.conductivity_maker, 1),
+        },
+        "glass": {
+            "n_replicas": replicas.n_replicas,
+            "settings": quench.settings.model_dump(mode="json"),
+            "md": {
+                "potential": quench.md_maker.potential,
+                "reference_potential": quench.md_maker.reference_potential,
+                "settings": quench.md_maker.settings.model_dump(mode="json"),
+            },
+            "relax": plain(quench.relax_maker.as_dict()),
+            "conductivity": of_conductivity(
+                maker.glass_maker.conductivity_maker, replicas.n_replicas
+            ),
+        },
+        "relax": plain(maker.relax_maker.as_dict()),
+        "crystal_defects": of_defects(maker.crystal_landscape_maker),
+        "glass_defects": of_defects(maker.glass_landscape_maker),
+    }
+    return json.loads(json.dumps(found, default=str))
+
+
+@pytest.mark.parametrize("preset", ["quick", "standard", "paper"])
+def test_presets_make_the_makers_that_they_always_made(preset):
+    assert parameters(IonConductorMaker.from_preset(preset)) == MAKERS[preset]
+
+
+def test_presets_are_the_files_the_smallest_first():
+    assert preset_names() == ["quick", "standard", "paper"]
+    with pytest.raises(InputError, match="no preset 'fast': choose quick, standard, paper"):
+        Recipe.from_preset("fast")
+
+
+def test_shared_settings_hold_in_every_section_and_are_stated_once():
+    recipe = Recipe.from_preset("quick", seed=7, mobile="Li", timestep_fs=0.5)
+    seeds = (recipe.glass.seed, recipe.conductivity.md.seed, recipe.defects.seed)
+    assert seeds == (7, 7, 7)
+    assert (recipe.conductivity.mobile, recipe.defects.mobile) == ("Li", "Li")
+    assert (recipe.glass.timestep_fs, recipe.conductivity.md.timestep_fs) == (0.5, 0.5)
+    assert recipe.conductivity.md.save_interval_fs == 12.5, "a frame every 25 steps"
+    assert recipe.replace(seed=8).glass.seed == 8
+    for source, targets in SHARED.items():
+        for target in targets:
+            assert target not in settable()
+            with pytest.raises(InputError, match=f"^{target} follows from {source}: set {source}"):
+                Recipe.from_preset("quick", **parse_setting(f"{target}=1"))
+
+
+def test_every_setting_is_described():
+    for name, field in settable().items():
+        assert field.description, name
+
+
+def test_yaml_gives_the_same_recipe_and_the_same_run(tmp_path):
+    recipe = complete_recipe(
+        Recipe.from_preset("quick", formula="LiF", crystal="known", timestep_fs=0.5, seed=3)
+    )
+    file = tmp_path / "recipe.yaml"
+    file.write_text(recipe.to_yaml())
+    again = Recipe.from_file(file)
+    assert again == recipe
+    assert complete_recipe(again).run_id == recipe.run_id
+    assert recipe.replace(seed=4).run_id != recipe.run_id
+
+
+def test_sections_are_changed_in_part_and_other_values_as_a_whole():
+    recipe = Recipe.from_preset(
+        "standard",
+        search={"candidates": {"random": 2}},
+        glass={"n_atoms": 48},
+        defects={"barriers": {"n_between": 3}},
+    )
+    assert recipe.search.candidates == {"random": 2}
+    assert (recipe.glass.n_atoms, recipe.glass.melt_ps) == (48, 20.0)
+    assert (recipe.defects.barriers.n_between, recipe.defects.barriers.max_hops) == (3, 12)
+    assert recipe.replace(defects={"barriers": None}).defects.barriers is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("glass.n_atoms=48", 48),
+        ("conductivity.temperatures_K=900,600", (600.0, 900.0)),
+        ("conductivity.temperatures_K=[600]", (600.0,)),
+        ("conductivity.temperatures_K=600", (600.0,)),
+        ("defects.kinds=vacancy,far", ("vacancy", "far")),
+        ("search.stability=true", True),
+        ("glass.melt_temperature_K=1e3", 1000.0),
+        ("reference_potential=null", None),
+        ("search.candidates={random: 3}", {"random": 3}),
+    ],
+)
+def test_any_field_is_set_from_text(text, value):
+    found = Recipe.from_preset("standard", **parse_setting(text))
+    for part in text.partition("=")[0].split("."):
+        found = getattr(found, part)
+    assert found == value
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("glass.n_atms=4", "glass.n_atms is not a setting; nearest: glass.n_atoms."),
+        (
+            "temperatures=600",
+            "temperatures is not a setting; nearest: conductivity.temperatures_K, "
+            "defects.temperatures_K",
+        ),
+        ("glass.n_atoms=3", "glass.n_atoms is 3, but must be 4 to 100000."),
+        ("conductivity.target=2", "conductivity.target is 2, but must be greater than 0 and less"),
+        ("glass.unit=molecules", "glass.unit is 'molecules', but must be 'ions' or 'atoms'."),
+        ("seed=-1", "seed is -1, but must be at least 0."),
+        ("seed=many", "seed is 'many', but must be a valid integer."),
+        ("conductivity.temperatures_K=[]", "must be a list of at least 1."),
+        ("conductivity.temperatures_K=20000", "Temperature 20000 K is outside 50 to 3000 K."),
+        ("glass=3", "glass is 3, but must be a section of settings."),
+        ("glass.melt_ps", "write name=value"),
+        ("glass.melt_ps={", "which is not a YAML value"),
+        ("defects.barriers.n_between=0", "defects.barriers.n_between is 0, but must be at least 1"),
+    ],
+)
+def test_wrong_settings_are_one_sentence_that_says_what_is_allowed(text, sentence):
+    with pytest.raises(InputError) as refusal:
+        Recipe.from_preset("quick", **parse_setting(text))
+    assert sentence in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("formula: LiF\nglas: {n_atoms: 48}", "glas is not a setting; nearest: glass."),
+        ("- LiF", "must hold 'name: value' lines"),
+        ("a: [", "cannot be read"),
+        ("formula: LiF\npreset: fast", "no preset 'fast'"),
+    ],
+)
+def test_a_wrong_file_is_refused(tmp_path, content, sentence):
+    file = tmp_path / "recipe.yaml"
+    file.write_text(content)
+    with pytest.raises(InputError, match=sentence):
+        Recipe.from_file(file)
+
+
+def test_another_file_of_the_potential_is_refused():
+    recipe = complete_recipe(Recipe.from_preset("quick", formula="LiF"))
+    assert complete_recipe(recipe) == recipe
+    with pytest.raises(InputError, match="but the recipe asks for abc"):
+        complete_recipe(recipe.replace(potential_sha256="abc"))
+
+
+def dry_run(*words):
+    result = CliRunner().invoke(app, ["run", *map(str, words), "--dry-run"])
+    if result.exception:
+        raise result.exception
+    return result.output
+
+
+def test_a_dry_run_prints_the_plan_and_a_recipe_that_runs_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = dry_run("LiF", "--preset", "quick", "--glass-atoms", "50", "--set", "seed=5")
+    assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+    plan = [line for line in text.splitlines() if line.startswith("#")]
+    assert "2 cell(s) of 50 atoms; melt 4 ps at 1500 K (2000 steps)" in plan[2]
+    assert "2 run(s) at 600, 750 K of 1.5 + 9 ps: 21 ps (10500 steps)" in plan[3]
+    assert "4 run(s) at 600, 750 K of 1.5 + 9 ps: 42 ps (21000 steps)" in plan[4]
+    # Two glasses of 4 + 4 + 2 ps each, and 21 + 42 ps of dynamics.
+    assert "83 ps (41500 steps of 2 fs)" in text
+    recipe = Recipe(**yaml.safe_load(text))
+    assert (recipe.glass.n_atoms, recipe.seed) == (50, 5)
+    assert recipe.run_id in plan[0]
+    (tmp_path / "recipe.yaml").write_text(text)
+    assert dry_run("recipe.yaml") == text
+    changed = dry_run("recipe.yaml", "--seed", "6")
+    assert yaml.safe_load(changed)["seed"] == 6
+    assert changed.count("\n") == text.count("\n")
+
+
+def test_a_file_names_its_preset_and_options_override_it(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("preset: quick\nphase: amorphous\nglass: {n_atoms: 60}\n")
+    recipe = yaml.safe_load(dry_run("LiF", "--recipe", file, "--temperatures", "700"))
+    assert (recipe["formula"], recipe["phase"], recipe["n_replicas"]) == ("LiF", "amorphous", 2)
+    assert (recipe["glass"]["n_atoms"], recipe["glass"]["melt_ps"]) == (60, 4.0)
+    assert recipe["conductivity"]["temperatures_K"] == [700.0]
+    with pytest.raises(InputError, match="State 'preset: paper' in"):
+        dry_run("LiF", "--recipe", file, "--preset", "paper")
+    with pytest.raises(InputError, match="both recipes"):
+        dry_run(file, "--recipe", file)
+    with pytest.raises(InputError, match="no formula"):
+        dry_run(file)
