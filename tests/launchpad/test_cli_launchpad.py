@@ -79,9 +79,9 @@ def test_known_crystals_are_handed_in_without_a_search(campaign):
     assert set(names) == {"relax crystal", "supercell", "crystal conductivity"}, "nothing else"
     assert len(names) == 6
     temperatures = {
-        tuple(maker["temperatures_K"])
+        tuple(maker["settings"]["temperatures_K"])
         for maker in long_makers(campaign.launchpad, campaign.launchpad.get_fw_ids())
-        if "temperatures_K" in maker
+        if maker["@class"] == "ConductivityMaker"
     }
     assert temperatures == {(700.0, 800.0)}
 
