@@ -14,7 +14,10 @@ from vitrion.flows.recipe import SHARED, Recipe, parse_setting, preset_names, se
 from vitrion.flows.request import complete_recipe
 
 MAKERS = json.loads((Path(__file__).parent / "preset_makers.json").read_text())
-"""Parameters of all Makers of each preset, as they were before there were recipes."""
+"""Parameters of all Makers of each preset, as they were before there were recipes.
+
+How often a run writes a checkpoint is left out: no number follows from it.
+"""
 
 
 def plain(value):
@@ -80,7 +83,15 @@ def parameters(maker):
 
 @pytest.mark.parametrize("preset", ["quick", "standard", "paper"])
 def test_presets_make_the_makers_that_they_always_made(preset):
-    assert parameters(IonConductorMaker.from_preset(preset)) == MAKERS[preset]
+    found = parameters(IonConductorMaker.from_preset(preset))
+    assert among(MAKERS[preset], found) == MAKERS[preset]
+
+
+def among(wanted, found):
+    """Return the found values of the wanted names; settings may have got further fields."""
+    if not isinstance(wanted, dict):
+        return found
+    return {name: among(value, found[name]) for name, value in wanted.items()}
 
 
 def test_presets_are_the_files_the_smallest_first():
