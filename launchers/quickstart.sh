@@ -4,6 +4,6 @@
 # Arguments are passed on to `vitrion run`, e.g.  launchers/quickstart.sh Li3PO4 --preset quick
 cd "$(dirname "$0")/.."
 source launchers/environment.sh
-make_environment .venv ""
+make_environment .venv "[chgnet]"
 if [ $# -eq 0 ]; then set -- LiPO2F2 --preset quick; fi
 exec .venv/bin/vitrion run "$@"

@@ -77,6 +77,14 @@ def _potential() -> Finding:
     return Finding("potential", "ok", f"{spec.name} {spec.version} loads, and its hash is right")
 
 
+def _second_opinion() -> Finding:
+    try:
+        return Finding("second opinion", "ok", f"CHGNet {version('chgnet')} compares the forces")
+    except PackageNotFoundError:
+        text = "CHGNet is not installed, so forces are not compared: pip install 'vitrion[chgnet]'"
+        return Finding("second opinion", "note", text)
+
+
 def _foundation_models() -> Finding:
     from mace.tools.utils import get_cache_dir
 
@@ -112,7 +120,8 @@ def _fireworks() -> Finding:
     try:
         text = f"FireWorks {version('fireworks')}"
     except PackageNotFoundError:
-        return Finding("FireWorks", "fault", "not installed: pip install fireworks")
+        text = "not installed (for clusters): pip install 'vitrion[fireworks]'"
+        return Finding("FireWorks", "note", text)
     config = os.environ.get("FW_CONFIG_FILE") or Path("~/.fireworks/FW_config.yaml").expanduser()
     if Path(config).is_file():
         return Finding("FireWorks", "ok", f"{text}, configured by {config}")
@@ -124,6 +133,7 @@ _CHECKS: tuple[Callable[[], Finding], ...] = (
     _torch,
     _packmol,
     _potential,
+    _second_opinion,
     _foundation_models,
     _store,
     _fireworks,

@@ -179,14 +179,9 @@ def serve(
 
     from vitrion.database.builders import build_if_changed
     from vitrion.database.collections import Collections, find_job_store
+    from vitrion.service.access import check_address
+    from vitrion.service.rest import serve as serve_collections
 
-    try:
-        from vitrion.service.access import check_address
-        from vitrion.service.rest import serve as serve_collections
-    except ImportError as error:
-        raise InputError(
-            "Serving needs FastAPI and uvicorn: pip install 'vitrion[serve]'."
-        ) from error
     token = os.environ.get("VITRION_TOKEN")
     check_address(host, token)
     with Collections(find_job_store(store)) as collections:

@@ -36,6 +36,8 @@ console = Console()
 error_console = Console(stderr=True)
 
 EXIT_FAILURE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+EXTRAS = {"chgnet": "chgnet", "fastapi": "serve", "fireworks": "fireworks", "uvicorn": "serve"}
+"""Extra of vitrion that installs a package, by the package's name."""
 
 
 @potential_app.command("list", epilog="Example:  vitrion potential list")
@@ -128,6 +130,17 @@ def main() -> None:
     except VitrionError as exc:
         error_console.print(f"[red]Error:[/] {escape(str(exc))}", highlight=False, soft_wrap=True)
         sys.exit(EXIT_BAD_INPUT if isinstance(exc, InputError) else EXIT_FAILURE)
+    except ModuleNotFoundError as exc:
+        package = (exc.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        error_console.print(
+            f"[red]Error:[/] This command needs {package}: pip install 'vitrion"
+            f"{escape(f'[{EXTRAS[package]}]')}'.",
+            highlight=False,
+            soft_wrap=True,
+        )
+        sys.exit(EXIT_BAD_INPUT)
     except KeyboardInterrupt:
         error_console.print("Interrupted; run the same command again to continue.")
         sys.exit(EXIT_INTERRUPTED)

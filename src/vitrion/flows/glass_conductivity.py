@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -204,8 +205,9 @@ def conductivity_maker(recipe: Recipe, phase: Phase) -> ConductivityMaker:
 
 
 def second_opinion(recipe: Recipe) -> str | None:
-    """Return the reference potential, or None if the potential is of the same backend."""
-    if recipe.reference_potential is None:
+    """Return the reference potential; None if it is absent or of the potential's own backend."""
+    name = recipe.reference_potential
+    if name is None or (name.startswith("chgnet") and find_spec("chgnet") is None):
         return None
     own, other = (get_potential(name) for name in (recipe.potential, recipe.reference_potential))
     return None if own.backend == other.backend == "chgnet" else recipe.reference_potential

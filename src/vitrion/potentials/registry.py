@@ -111,7 +111,9 @@ def _chgnet_spec(name: str) -> PotentialSpec:
     file, sha256, weights, functional, training_set = _CHGNET_FILES[name]
     package = find_spec("chgnet")
     if package is None or not package.submodule_search_locations:
-        raise PotentialError("The package chgnet is not installed: pip install chgnet.")
+        raise PotentialError(
+            f"The potential '{name}' needs the package chgnet: pip install 'vitrion[chgnet]'."
+        )
     return PotentialSpec(
         name=name,
         backend="chgnet",

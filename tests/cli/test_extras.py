@@ -1,0 +1,37 @@
+"""What a user reads who has not installed an extra."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from vitrion.flows.glass_conductivity import second_opinion
+from vitrion.flows.recipe import Recipe
+
+WITHOUT = "import sys; sys.modules['{package}'] = None; from vitrion.cli import main; main()"
+
+
+@pytest.mark.parametrize(
+    ("package", "extra", "command"),
+    [
+        ("fireworks", "fireworks", ["status"]),
+        ("fastapi", "serve", ["serve"]),
+    ],
+)
+def test_command_without_its_extra_names_it(package, extra, command, tmp_path):
+    program = WITHOUT.format(package=package)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert f"This command needs {package}: pip install 'vitrion[{extra}]'." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_forces_are_not_compared_without_chgnet(monkeypatch):
+    recipe = Recipe.from_preset("quick", formula="LiPO2F2")
+    assert second_opinion(recipe) == "chgnet"
+    monkeypatch.setitem(sys.modules, "chgnet", None)
+    assert second_opinion(recipe) is None
