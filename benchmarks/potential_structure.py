@@ -24,11 +24,12 @@ from ase.io import read
 from vitrion.distill import dynamics_program
 from vitrion.distill.frames import write_frames
 from vitrion.distill.heldout import GLASS_A3
-from vitrion.distill.labelling import Teacher, run_checked
+from vitrion.distill.labelling import Teacher
 from vitrion.distill.packing import pack
 from vitrion.distill.sampling import DynamicsSettings, explore
 from vitrion.distill.validation import overlap, pair_distribution
 from vitrion.potentials import load_calculator
+from vitrion.runtime.processes import run_checked
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -15,9 +15,10 @@ from helpers.pair_potentials import argon, lennard_jones
 from helpers.worker_jobs import Alone, Deadly, parent_of_a_long_run, task
 from vitrion.dynamics.engine import LOCK_NAME, run_md
 from vitrion.dynamics.trajectory import Trajectory
-from vitrion.dynamics.workers import WORKER_ENVIRONMENT, MDTask, run_many
+from vitrion.dynamics.workers import MDTask, run_many
 from vitrion.errors import InputError
 from vitrion.runtime.cores import VARIABLE, own_core, share_cores
+from vitrion.runtime.processes import KEEP_FREED_MEMORY
 
 
 def test_one_failure_does_not_take_the_others_along(tmp_path, same_frames):
@@ -50,7 +51,7 @@ def test_one_failure_does_not_take_the_others_along(tmp_path, same_frames):
 
 def test_environment_is_as_it_was(tmp_path):
     before = dict(os.environ)
-    assert before.get("MALLOC_TRIM_THRESHOLD_") != WORKER_ENVIRONMENT["MALLOC_TRIM_THRESHOLD_"]
+    assert before.get("MALLOC_TRIM_THRESHOLD_") != KEEP_FREED_MEMORY["MALLOC_TRIM_THRESHOLD_"]
     run_many([task(tmp_path, "a")], lennard_jones)
     assert dict(os.environ) == before
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from vitrion.cli import crystal, database, launchpad, report, run
 from vitrion.errors import InputError, VitrionError
+from vitrion.runtime.processes import ONE_THREAD
 
 app = typer.Typer(
     name="vitrion",
@@ -120,8 +121,8 @@ def _short_elements(elements: tuple[str, ...]) -> str:
 def main() -> None:
     """Run the command line; an error is one sentence on stderr and a non-zero exit code."""
     # Set before numpy and torch start: one thread a process is the only fast way.
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
+    for variable, value in ONE_THREAD.items():
+        os.environ.setdefault(variable, value)
     # The libraries' warnings are for developers; worker processes inherit the variable.
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
     warnings.simplefilter("ignore")

@@ -6,7 +6,6 @@ A DFT code is a third kind of teacher; it runs as jobs of its own, see
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,8 @@ from vitrion.distill import label_program
 from vitrion.distill.dispersion import add_dispersion, with_dispersion
 from vitrion.distill.frames import read_labelled, write_frames
 from vitrion.distill.origin import claim, digest_of_files
-from vitrion.errors import InputError, SimulationError
+from vitrion.errors import InputError
+from vitrion.runtime.processes import run_checked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,27 +111,3 @@ def label(frames: Sequence[Atoms], teacher: Teacher, directory: Path) -> list[At
         labelled = [add_dispersion(a, teacher.dispersion) for a in read_labelled([plain])]
         write_frames(target, with_dispersion(labelled))
     return read_labelled([target])
-
-
-def run_checked(
-    command: Sequence[str], log: Path, environment: dict[str, str] | None = None
-) -> None:
-    """Run a program, its output going to ``log``; raise with its last lines if it fails.
-
-    Raises
-    ------
-    SimulationError
-        If it cannot be started or its return code is not 0.
-    """
-    with log.open("a") as handle:
-        handle.write("$ " + " ".join(command) + "\n")
-        handle.flush()
-        try:
-            done = subprocess.run(
-                command, stdout=handle, stderr=subprocess.STDOUT, env=environment, check=False
-            )
-        except OSError as exc:
-            raise SimulationError(f"{command[0]} could not be started: {exc}") from exc
-    if done.returncode != 0:
-        tail = " | ".join(log.read_text(errors="replace").strip().splitlines()[-3:])
-        raise SimulationError(f"{log} ended with code {done.returncode}: {tail}")

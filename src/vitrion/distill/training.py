@@ -30,10 +30,10 @@ from vitrion.distill.frames import (
     within,
     write_frames,
 )
-from vitrion.distill.labelling import run_checked
 from vitrion.distill.origin import claim, digest_of_files, digest_of_labels
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.imbalance import imbalance_energy
+from vitrion.runtime.processes import KEEP_FREED_MEMORY, run_checked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from vitrion.potentials.mace_model import MACEModel
 
 # Large arrays come from the heap instead of fresh pages: a fifth faster on the CPU.
-MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "8589934592"}
 
 
 class TrainingSettings(BaseModel):
@@ -275,7 +274,7 @@ def _emphasized(atoms: Atoms, emphasis: dict[str, float]) -> Atoms:
 def _run(command: list[str], directory: Path, settings: TrainingSettings) -> None:
     (directory / "command.json").write_text(json.dumps(command, indent=1))
     threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"} if settings.device == "cpu" else {}
-    run_checked(command, directory / "train.log", {**os.environ, **MALLOC, **threads})
+    run_checked(command, directory / "train.log", {**os.environ, **KEEP_FREED_MEMORY, **threads})
 
 
 def training_command(

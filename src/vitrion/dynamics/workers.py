@@ -7,12 +7,10 @@ takes no other along. Two processes of two threads on two cores are far slower t
 from __future__ import annotations
 
 import multiprocessing
-import os
-import threading
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +20,10 @@ from vitrion.dynamics.progress_bar import SeriesProgress
 from vitrion.dynamics.run_result import MDResult, load_result
 from vitrion.errors import InputError, VitrionError
 from vitrion.runtime.cores import spare_core
+from vitrion.runtime.processes import KEEP_FREED_MEMORY, ONE_THREAD, environment, exit_with_pipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from multiprocessing.connection import Connection
     from pathlib import Path
 
@@ -33,15 +32,6 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.dynamics.md_settings import MDSettings
-
-WORKER_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    # Keep freed memory in the process: torch asks for the same blocks again at every step.
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
-    "MALLOC_TRIM_THRESHOLD_": "8589934592",
-}
 
 STILLBORN = (
     "its process died before it began; a script that starts runs needs "
@@ -148,7 +138,7 @@ def run_many(
     sure = {task.name for task in waiting[:workers]}  # else a short walltime would never end
     queue = deque(waiting)
     with (
-        _environment(WORKER_ENVIRONMENT),
+        environment(ONE_THREAD | KEEP_FREED_MEMORY),
         SeriesProgress() as progress,
         ThreadPoolExecutor(workers) as pool,
     ):
@@ -209,7 +199,7 @@ def _supervise(task: MDTask, common: _Common, progress: SeriesProgress, sure: bo
 
 def _work(task: MDTask, common: _Common, pipe: Connection) -> None:
     """Carry out one run; the body of a worker process."""
-    threading.Thread(target=_die_with_parent, args=(pipe,), daemon=True).start()
+    exit_with_pipe(pipe)  # a run can be stopped anywhere
     pipe.send(("begin",))
     try:
         run_md(
@@ -230,14 +220,6 @@ def _work(task: MDTask, common: _Common, pipe: Connection) -> None:
         pipe.send(("end", None))
 
 
-def _die_with_parent(pipe: Connection) -> None:
-    """End this process when the one that started it is gone; a run can be stopped anywhere."""
-    try:
-        pipe.recv()
-    except (EOFError, OSError):
-        os._exit(1)
-
-
 def _result_at_hand(task: MDTask) -> MDResult | None:
     if not (task.directory / FILE_NAME).is_file():
         return None
@@ -245,18 +227,3 @@ def _result_at_hand(task: MDTask) -> MDResult | None:
         return load_result(task.directory)
     except VitrionError:  # its files are broken; the run itself said so
         return None
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set environment variables, which processes started meanwhile inherit."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

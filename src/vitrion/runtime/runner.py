@@ -16,8 +16,6 @@ import multiprocessing
 import os
 import re
 import signal
-import threading
-import time
 import traceback
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -28,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from vitrion.errors import InputError, SimulationError
 from vitrion.runtime.atomic import only_process, write_durably
 from vitrion.runtime.cores import own_core, share_cores
+from vitrion.runtime.processes import ONE_THREAD, exit_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -340,8 +339,7 @@ def _decode(content: dict[str, Any]) -> Any:
 
 def _pool(workers: int, cores: Path) -> ProcessPoolExecutor:
     # Spawned, not forked: a forked torch can hang. Variables must be set before numpy starts.
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[variable] = "1"
+    os.environ.update(ONE_THREAD)
     return ProcessPoolExecutor(
         max_workers=workers,
         mp_context=multiprocessing.get_context("spawn"),
@@ -361,10 +359,4 @@ def _start_worker(parent: int, workers: int, cores: Path) -> None:
     warnings.simplefilter("ignore")
     logging.getLogger("jobflow").setLevel(logging.WARNING)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    exit_with_parent(parent)
