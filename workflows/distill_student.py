@@ -30,7 +30,6 @@ from vitrion.distill.dispersion import with_dispersion, without_dispersion
 from vitrion.distill.frames import read_labelled, split, within
 from vitrion.distill.labelling import Teacher
 from vitrion.distill.makers import CollectMaker, DistillMaker, LabelMaker, TrainMaker
-from vitrion.distill.recipe import ARCHITECTURE, CONTINUED_PHASES, PHASES
 from vitrion.distill.release import release
 from vitrion.distill.training import (
     TrainingSettings,
@@ -39,6 +38,7 @@ from vitrion.distill.training import (
     train,
     usable,
 )
+from vitrion.distill.training_plan import ARCHITECTURE, CONTINUED_PHASES, PHASES
 from vitrion.distill.validation import regime_errors, table
 from vitrion.potentials.student import load_student, student_path
 

@@ -17,7 +17,7 @@ from pydantic_settings import (
 from yaml import YAMLError
 
 from vitrion.errors import InputError
-from vitrion.settings_model import SettingsModel, explain
+from vitrion.runtime.settings_model import SettingsModel, explain
 
 CONFIG_FILE_VARIABLE = "VITRION_CONFIG_FILE"
 """Environment variable that names another settings file than ``~/.vitrion.yaml``."""

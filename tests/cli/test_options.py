@@ -8,7 +8,7 @@ from vitrion.cli.options import RecipeOptions
 from vitrion.errors import InputError
 from vitrion.flows.recipe import Recipe, nested
 from vitrion.flows.request import make_flow
-from vitrion.settings_model import Option, walk_fields
+from vitrion.runtime.settings_model import Option, walk_fields
 
 MAKE_RUNS = ("run", "screen", "submit")
 OPTIONS = {

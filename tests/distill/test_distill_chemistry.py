@@ -16,7 +16,10 @@ from vitrion.distill.frames import read_frames, read_labelled
 from vitrion.distill.labelling import Teacher
 from vitrion.distill.makers import DistillMaker, LabelMaker, TrainMaker
 from vitrion.distill.packing import pack
-from vitrion.distill.recipe import (
+from vitrion.distill.samplers import CollectMaker, SeedMaker, SupplementMaker, ase_cells
+from vitrion.distill.sampling import Chemistry, DynamicsSettings, Mixture, collapsed
+from vitrion.distill.training import TrainingSettings
+from vitrion.distill.training_plan import (
     ARCHITECTURE,
     CHEMISTRY,
     SUPPLEMENT,
@@ -24,9 +27,6 @@ from vitrion.distill.recipe import (
     defect_crystals,
     supplement_settings,
 )
-from vitrion.distill.samplers import CollectMaker, SeedMaker, SupplementMaker, ase_cells
-from vitrion.distill.sampling import Chemistry, DynamicsSettings, Mixture, collapsed
-from vitrion.distill.training import TrainingSettings
 from vitrion.errors import InputError
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how_to" / "chemistry.md"

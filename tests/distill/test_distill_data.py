@@ -10,7 +10,6 @@ from vitrion.distill.committee import disagreement, select
 from vitrion.distill.frames import ENERGY, fit_atomic_energies, low_energies, split
 from vitrion.distill.heldout import _stated
 from vitrion.distill.packing import FRAGMENTS, pack
-from vitrion.distill.recipe import CHEMISTRY, seed_frames
 from vitrion.distill.sampling import (
     DynamicsSettings,
     collapsed,
@@ -19,6 +18,7 @@ from vitrion.distill.sampling import (
     with_interstitial,
     with_vacancy,
 )
+from vitrion.distill.training_plan import CHEMISTRY, seed_frames
 from vitrion.distill.validation import overlap, pair_distribution
 from vitrion.errors import InputError
 from vitrion.potentials.student import student_calculator

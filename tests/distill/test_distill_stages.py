@@ -14,8 +14,8 @@ from vitrion.distill.checkpoints import (
 )
 from vitrion.distill.frames import read_labelled
 from vitrion.distill.labelling import Teacher, label
-from vitrion.distill.recipe import ARCHITECTURE, seed_frames
 from vitrion.distill.training import TrainingSettings, begin_from, fine_tune, train
+from vitrion.distill.training_plan import ARCHITECTURE, seed_frames
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.lean_mace import LeanMACECalculator
 from vitrion.potentials.student import (

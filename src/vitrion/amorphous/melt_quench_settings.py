@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from vitrion.errors import InputError
-from vitrion.settings_model import Option, SettingsModel
+from vitrion.runtime.settings_model import Option, SettingsModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -116,7 +116,7 @@ def structure_from_file(path: str | os.PathLike[str]) -> Structure:
         if not isinstance(content, dict):
             raise InputError(f"{path} describes no pymatgen Structure.")
         return structure_from_dict(content)
-    return Structure.from_file(path)
+    return Structure.from_file(Path(path))
 
 
 def load_json(path: str | os.PathLike[str]) -> Any:

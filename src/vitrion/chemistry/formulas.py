@@ -54,7 +54,7 @@ def _elements(formula: str | Composition) -> Composition:
     from pymatgen.core import Composition
     from pymatgen.core.periodic_table import DummySpecies, Element
 
-    text = formula.strip() if isinstance(formula, str) else formula
+    text: Any = formula.strip() if isinstance(formula, str) else formula
     if isinstance(text, str) and len(text.split()) > 1:
         text = _separated(text)
     try:

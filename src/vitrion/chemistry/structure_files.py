@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from vitrion.chemistry.decoding import structure_from_file
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
+    from ase import Atoms
     from pymatgen.core import Structure
 
 LAMMPS_DATA = (".lmp", ".lammps", ".lammps-data", ".data")
@@ -65,7 +66,7 @@ def _with_ase(path: Path) -> Structure:
             raise InputError(
                 f"{path} names no elements: add the section Masses, from which they are known."
             )
-    atoms = read(path, index=-1, format=kind)
+    atoms = cast("Atoms", read(path, index=-1, format=kind))
     if not all(atoms.pbc) or not atoms.cell.volume:
         raise InputError(f"{path} has no periodic cell: a crystal needs three lattice vectors.")
     return Structure(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from vitrion.flows.recipe import Recipe
-    from vitrion.settings_model import Option
+    from vitrion.runtime.settings_model import Option
 
 DEFAULT_STORE = "by default vitrion_data, or what VITRION_STORE names"
 
@@ -162,7 +162,7 @@ def takes_recipe(
 def _recipe_fields() -> dict[str, tuple[str, FieldInfo, Option]]:
     """Return dotted name, field and option of each field that has an option, by parameter name."""
     from vitrion.flows.recipe import Recipe
-    from vitrion.settings_model import Option, walk_fields
+    from vitrion.runtime.settings_model import Option, walk_fields
 
     found = {}
     for path, part in walk_fields(Recipe):

@@ -11,7 +11,7 @@ from vitrion.comparison.document import comparable_at_300K
 from vitrion.comparison.landscapes import compare_landscapes
 from vitrion.comparison.published import published_for
 from vitrion.comparison.quantities import QUANTITIES
-from vitrion.comparison.tables import MISSING, make_table, measured, quantified
+from vitrion.comparison.tables import MISSING, Cell, make_table, measured, quantified
 from vitrion.errors import InputError
 from vitrion.uncertainty import Bound, Estimate, Uncertain, difference, number, ratio
 
@@ -114,7 +114,7 @@ class Comparison:
             heads.append(f"{self.names} #")
             caption = "Side by side, with 95 % intervals"
         heads.append("the paper")
-        rows = [
+        rows: list[list[Cell | str]] = [
             [
                 row.title,
                 *(quantified(value) for value in row.values),
@@ -143,7 +143,7 @@ class Comparison:
     def claim_table(self) -> Table:
         """The tests of the landscapes as a table; without rows if there are none."""
         heads = ("quantity", "crystal #", "glass #", "error of the difference #", "p #", "claim")
-        rows = [
+        rows: list[list[Cell | str]] = [
             [
                 claim.title,
                 measured(claim.crystal, ".3f"),

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from vitrion.dynamics.md_settings import MDSettings
 from vitrion.errors import InputError
-from vitrion.settings_model import Option, SettingsModel
+from vitrion.runtime.settings_model import Option, SettingsModel
 
 TEMPERATURE_RANGE_K = (50.0, 3000.0)
 STEPS_PER_FRAME = 25

@@ -131,7 +131,7 @@ class ConductivityDoc(VitrionDoc):
             combine(group, hierarchical=hierarchical, systems=which)
             for group, which in zip(groups, of, strict=True)
         ]
-        limits = {"melting_K": melting_K, "glass_transition_K": glass_transition_K}
+        limits: dict[str, Any] = {"melting_K": melting_K, "glass_transition_K": glass_transition_K}
         fit = arrhenius(results, **limits) if results else None
         is_collective = fit is not None and fit.quantity == "collective"
         line = fit.fit if fit else None

@@ -32,10 +32,10 @@ from vitrion.distill.frames import (
 )
 from vitrion.distill.labelling import LABELS, Teacher, label
 from vitrion.distill.origin import claim, digest_of_files
-from vitrion.distill.recipe import ARCHITECTURE, PHASES
 from vitrion.distill.release import release
 from vitrion.distill.samplers import CollectMaker, SeedMaker, SupplementMaker
 from vitrion.distill.training import TrainingSettings, fine_tune, train
+from vitrion.distill.training_plan import ARCHITECTURE, PHASES
 from vitrion.distill.validation import regime_errors
 from vitrion.errors import InputError
 

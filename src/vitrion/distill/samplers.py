@@ -16,7 +16,9 @@ from vitrion.distill.active import ActiveSettings, collect_round, student_of
 from vitrion.distill.architecture import Architecture
 from vitrion.distill.frames import write_frames
 from vitrion.distill.origin import claim, digest_of_cells, digest_of_files
-from vitrion.distill.recipe import (
+from vitrion.distill.sampling import Chemistry
+from vitrion.distill.supplement import SupplementSettings, supplement
+from vitrion.distill.training_plan import (
     ARCHITECTURE,
     CHEMISTRY,
     crystal_cells,
@@ -24,8 +26,6 @@ from vitrion.distill.recipe import (
     seed_frames,
     supplement_settings,
 )
-from vitrion.distill.sampling import Chemistry
-from vitrion.distill.supplement import SupplementSettings, supplement
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from vitrion.errors import InputError
-from vitrion.settings_model import SettingsModel
+from vitrion.runtime.settings_model import SettingsModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

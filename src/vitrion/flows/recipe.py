@@ -16,7 +16,7 @@ from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.errors import InputError, SettingError
 from vitrion.landscape.study_settings import DefectSettings
 from vitrion.polymorphs.search_settings import SearchSettings
-from vitrion.settings_model import (
+from vitrion.runtime.settings_model import (
     Option,
     SettingsModel,
     section_of,

@@ -12,8 +12,6 @@ from pymatgen.core import Composition
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
@@ -142,5 +140,5 @@ def _nearest(
     fractional: NDArray[np.float64], structure: Structure, symbol: str
 ) -> NDArray[np.float64]:
     sites = structure.frac_coords[[site.specie.symbol == symbol for site in structure]]
-    distances: Sequence[Sequence[float]] = structure.lattice.get_all_distances(fractional, sites)
+    distances = structure.lattice.get_all_distances(fractional, sites)
     return np.min(distances, axis=1)

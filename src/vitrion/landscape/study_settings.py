@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from vitrion.settings_model import SettingsModel
+from vitrion.runtime.settings_model import SettingsModel
 
 
 class BarrierSettings(SettingsModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from vitrion.errors import SimulationError
 from vitrion.migration.vibrations import attempt_frequency, stationary_point
@@ -33,10 +33,10 @@ def hop_frequencies(
     """
     if saddle is None:
         return {"failure": "The band does not return its saddle point."}
+    points: tuple[tuple[Structure, Literal[0, 1]], ...] = ((start, 0), (end, 0), (saddle, 1))
     try:
         first, last, top = (
-            stationary_point(_atoms(structure, calculator), order)
-            for structure, order in ((start, 0), (end, 0), (saddle, 1))
+            stationary_point(_atoms(structure, calculator), order) for structure, order in points
         )
     except SimulationError as exc:
         return {"failure": str(exc)}

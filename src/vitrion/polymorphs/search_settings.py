@@ -8,7 +8,7 @@ from pydantic import Field
 
 from vitrion.errors import InputError
 from vitrion.relaxation.relax import RelaxSettings
-from vitrion.settings_model import Option, SettingsModel
+from vitrion.runtime.settings_model import Option, SettingsModel
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from vitrion.chemistry.structures import check_ordered
 from vitrion.relaxation.fire import Fire, Symmetry
-from vitrion.settings_model import SettingsModel
+from vitrion.runtime.settings_model import SettingsModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -120,7 +120,7 @@ def type_code(value: Any) -> int | None:
         (Decimal128, "decimal"),
         (Regex, "regex"),
     ):
-        if isinstance(value, kind):  # type: ignore[arg-type]
+        if isinstance(value, kind):
             return TYPE_CODES[name]
     name = _CODE_OF_CLASS.get(type(value).__name__, "")
     return TYPE_CODES.get(name)
