@@ -108,7 +108,9 @@ def mobile_charges(mobile: Mobile, charge: float | None = None) -> dict[str, flo
             )
         value = stated if given is None else given
         if value is None and symbol not in KNOWN_CHARGES:
-            raise InputError(f"The charge of mobile {symbol} is not known: give it in e.")
+            raise InputError(
+                f"The charge of mobile {symbol} is not known: give it in e (charge, --charge)."
+            )
         named[symbol] = float(KNOWN_CHARGES[symbol]) if value is None else value
     if charge is not None and len(written) > 1:
         raise InputError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from vitrion.cli import crystal, database, launchpad, report, run
+from vitrion.cli import analyze, crystal, database, launchpad, report, run
 from vitrion.errors import InputError, VitrionError
 from vitrion.runtime.processes import ONE_THREAD
 
@@ -28,6 +27,7 @@ app = typer.Typer(
 potential_app = typer.Typer(help="The potentials that give energies and forces.")
 app.add_typer(potential_app, name="potential")
 run.register(app)
+analyze.register(app)
 crystal.register(app)
 database.register(app)
 launchpad.register(app)
@@ -65,37 +65,6 @@ def potential_show(name: Annotated[str, typer.Argument(help="Name of the potenti
         text = " ".join(value) if isinstance(value, tuple) else str(value)
         table.add_row(field, Text(text, overflow="fold"))
     console.print(table)
-
-
-@app.command(
-    epilog="Example:  vitrion analyze XDATCAR --mobile Li --temperature 600 --frame-interval 50"
-)
-def analyze(
-    file: Annotated[Path, typer.Argument(help="Trajectory: XDATCAR, vasprun.xml, extxyz, ...")],
-    mobile: Annotated[str, typer.Option(help="Species that moves, or several: Li,Na.")] = "Li",
-    temperature: Annotated[float | None, typer.Option(help="Temperature in K.")] = None,
-    frame_interval: Annotated[
-        float | None, typer.Option(help="Time between frames in fs, where the file is silent.")
-    ] = None,
-    skip: Annotated[float, typer.Option(help="Equilibration to leave out, in ps.")] = 0.0,
-    timestep: Annotated[float | None, typer.Option(help="LAMMPS: time step in fs.")] = None,
-) -> None:
-    """Give diffusivity and conductivity, with intervals, for a trajectory from anywhere."""
-    from vitrion.transport import analyze_file, table
-
-    species = mobile.split(",")
-    result = analyze_file(
-        file,
-        mobile=species[0] if len(species) == 1 else species,
-        temperature_K=temperature,
-        frame_interval_fs=frame_interval,
-        skip_ps=skip,
-        timestep_fs=timestep,
-    )
-    rows = Table("quantity", "value", "unit", "95 % interval")
-    for row in table(result):
-        rows.add_row(*row)
-    console.print(rows)
 
 
 @app.command(epilog="Example:  vitrion doctor")

@@ -36,7 +36,7 @@ from vitrion.transport.vanhove import van_hove
 from vitrion.uncertainty import event_bound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 SPEED_FRAMES = 200
 SPEED_LIMIT = 2.0
@@ -313,14 +313,51 @@ def analyze_file(
         If the file cannot be read or analyzed, does not state what was not given, or states
         something else than what was given.
     """
+    charges = mobile_charges(mobile, charge)
+    motion, temperature_K, notes = read_motion(
+        path,
+        charges,
+        temperature_K,
+        frame_interval_fs,
+        skip_ps=skip_ps,
+        timestep_fs=timestep_fs,
+        type_map=type_map,
+        cell=cell,
+        memory_MB=memory_MB,
+    )
+    result = analyze_displacements(motion, temperature_K, charges, spatial=spatial)
+    return result.model_copy(update={"warnings": [*result.warnings, *notes]}) if notes else result
+
+
+def read_motion(
+    path: Any,
+    mobile: Collection[str],
+    temperature_K: float | None = None,
+    frame_interval_fs: float | None = None,
+    *,
+    skip_ps: float = 0.0,
+    timestep_fs: float | None = None,
+    type_map: Mapping[int, str] | None = None,
+    cell: Any = None,
+    memory_MB: float = 500.0,
+) -> tuple[Displacements, float, list[str]]:
+    """Read the displacements of a trajectory; parameters are those of `analyze_file`.
+
+    Returns
+    -------
+    motion : Displacements
+    temperature_K : float
+        As given, or as the trajectory states it.
+    notes : list of str
+        Sentences about frames that were left out, and about the temperature.
+    """
     if not 0 <= skip_ps < math.inf:
         raise InputError(f"The time to skip must be zero or more, in ps, not {skip_ps:g}.")
-    charges = mobile_charges(mobile, charge)
     stream = open_frames(path, timestep_fs=timestep_fs, type_map=type_map, cell=cell)
     temperature_K = _temperature(stream, temperature_K)
     interval = _interval(stream, frame_interval_fs)
     tracker = Tracker(
-        stream.symbols, list(charges), interval, wrapped=stream.wrapped, memory_MB=memory_MB
+        stream.symbols, list(mobile), interval, wrapped=stream.wrapped, memory_MB=memory_MB
     )
     to_skip = round(1000.0 * skip_ps / interval)
     for positions, cells in stream.chunks:
@@ -328,9 +365,8 @@ def analyze_file(
         to_skip = max(to_skip - len(positions), 0)
         if len(positions[kept]):
             tracker.add(positions[kept], cells if cells.ndim == 2 else cells[kept])
-    result = analyze_displacements(tracker.result(), temperature_K, charges, spatial=spatial)
     notes = [*stream.notes, *([stream.no_temperature] if stream.no_temperature else [])]
-    return result.model_copy(update={"warnings": [*result.warnings, *notes]}) if notes else result
+    return tracker.result(), temperature_K, notes
 
 
 def _temperature(stream: FrameStream, given: float | None) -> float:
@@ -339,10 +375,13 @@ def _temperature(stream: FrameStream, given: float | None) -> float:
     if given is None and stated is None:
         if stream.no_temperature:
             raise InputError(
-                f"{stream.no_temperature} Give the temperature of the ions in K, of a part of the "
-                "run at one temperature."
+                f"{stream.no_temperature} Give the temperature of the ions in K (temperature_K, "
+                "--temperature), of a part of the run at one temperature."
             )
-        raise InputError("The trajectory does not state its temperature: give it in K.")
+        raise InputError(
+            "The trajectory does not state its temperature: give it in K (temperature_K, "
+            "--temperature)."
+        )
     if given is None or stated is None:
         return float(stated if given is None else given)  # type: ignore[arg-type]
     allowed = SAME_TEMPERATURE * stated + TEMPERATURE_ERRORS * stream.temperature_error_K
@@ -359,13 +398,16 @@ def _interval(stream: FrameStream, given: float | None) -> float:
     stated = stream.frame_interval_fs
     if given is not None and stated is None and stream.uneven:
         raise InputError(
-            f"{stream.notes[-1]} Give the MD time step in place of the time between frames."
+            f"{stream.notes[-1]} Give the MD time step (timestep_fs, --timestep) in place of the "
+            "time between frames."
         )
     if given is None and stated is None:
-        counted = "" if stream.marks is None else ", or the MD time step, for it counts steps"
+        counted = ""
+        if stream.marks is not None:
+            counted = ", or the MD time step in fs (timestep_fs, --timestep)"
         raise InputError(
             "The trajectory does not state the time between its frames: give it in fs "
-            f"(MD time step times steps between frames){counted}."
+            f"(frame_interval_fs, --frame-interval){counted}."
         )
     if given is None or stated is None:
         return float(stated if given is None else given)  # type: ignore[arg-type]

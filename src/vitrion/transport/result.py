@@ -150,8 +150,8 @@ class TransportResult(Model):
     )
     provisional: Provisional | None = Field(
         None,
-        description="Estimates of a run that is not diffusive by itself but hops enough, for "
-        "replicas that are judged together; no result by themselves.",
+        description="Estimates of a run that is not diffusive by itself but hops enough. They do "
+        "not count as a result, for the reason in `regime`; replicas are judged together by them.",
     )
     hops: Hops = Field(description="Hops of the mobile ions.")
     framework: Framework | None = Field(description="Motion of the framework.")

@@ -39,6 +39,7 @@ def table(result: TransportResult) -> list[Row]:
         rows += [
             Row("D* bound (95 %)", f"< {result.diffusivity_bound_cm2_s:.3g}", "cm2/s", ""),
             Row("sigma bound (95 %)", f"< {result.conductivity_bound_mS_cm:.3g}", "mS/cm", ""),
+            *_provisional_rows(result),
         ]
     floor = result.hops.relative_error_floor
     rows.append(Row("hops", str(result.hops.n_hops), "", f"error floor {floor:.0%}"))
@@ -55,6 +56,18 @@ def table(result: TransportResult) -> list[Row]:
         unseen = f"- is above {result.percolation.unseen_eV:.2f}"
         rows.append(Row("bottleneck along a, b, c", shown, "eV", unseen if "-" in shown else ""))
     return rows + [Row("note", note, "", "") for note in [result.regime.reason, *result.warnings]]
+
+
+def _provisional_rows(result: TransportResult) -> list[Row]:
+    """Return the values of a run that is not diffusive, marked as such."""
+    found = result.provisional
+    if found is None:
+        return []
+    return [
+        _row("D* (self), provisional", found.self_diffusivity, "cm2/s"),
+        _row("sigma (Nernst-Einstein), provisional", found.conductivity_nernst_einstein, "mS/cm"),
+        Row("provisional values", f"do not count: {result.regime.reason}", "", ""),
+    ]
 
 
 def _species_rows(result: TransportResult) -> list[Row]:

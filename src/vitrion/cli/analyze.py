@@ -1,0 +1,300 @@
+"""The command that analyzes trajectories of any program."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from vitrion.conductivity.document import ConductivityDoc
+    from vitrion.transport.result import TransportResult
+    from vitrion.uncertainty import Estimate
+
+FIGURE_FORMATS = ("svg", "png", "pdf")
+console = Console()
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command(
+        epilog="Examples:  vitrion analyze XDATCAR --temperature 600 --frame-interval 50   |   "
+        "vitrion analyze 500K.dump:500 600K.dump:600 700K.dump:700 --timestep 2 --types Li,P,O"
+    )(analyze)
+
+
+def analyze(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="Trajectories: XDATCAR, vasprun.xml, LAMMPS dump, xyz, traj, ... Several are the "
+            "parts of one run, or runs at several temperatures (file:T, or --temperature for "
+            "each)."
+        ),
+    ],
+    mobile: Annotated[
+        str, typer.Option(help="Species that moves, or several: Li, Li+ or Li,Na.")
+    ] = "Li",
+    temperature: Annotated[
+        list[float] | None,
+        typer.Option(help="Temperature in K: once, or for each file in their order."),
+    ] = None,
+    frame_interval: Annotated[
+        float | None, typer.Option(help="Time between frames in fs, if the file does not state it.")
+    ] = None,
+    timestep: Annotated[
+        float | None, typer.Option(help="MD time step in fs, for files that count steps (LAMMPS).")
+    ] = None,
+    skip: Annotated[float, typer.Option(help="Equilibration to leave out, in ps.")] = 0.0,
+    types: Annotated[
+        str | None, typer.Option(help="Elements of LAMMPS types 1, 2, ...: Li,P,O; or 1=Li,3=O.")
+    ] = None,
+    cell: Annotated[
+        str | None,
+        typer.Option(
+            help="Cell of a file without one: a,b,c in A; a,b,c,alpha,beta,gamma; or the nine "
+            "components of the lattice vectors."
+        ),
+    ] = None,
+    charge: Annotated[
+        str | None,
+        typer.Option(help="Charge of the mobile species in e; of several in their order: 1,-2."),
+    ] = None,
+    replicas: Annotated[
+        bool,
+        typer.Option(
+            "--replicas", help="Files of one temperature are independent runs, not parts of one."
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the document as JSON in place of tables.")
+    ] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print one row for each temperature as CSV.")
+    ] = False,
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder for the figures (MSD, Arrhenius, ...) as files.")
+    ] = None,
+    figure_format: Annotated[
+        str, typer.Option("--format", "-f", help="Of the figures: svg, png or pdf.")
+    ] = "svg",
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", "-s", help="Folder of results in which the document is kept."),
+    ] = None,
+) -> None:
+    """Give diffusivity and conductivity, with intervals, for trajectories from anywhere."""
+    from vitrion.conductivity.trajectories import analyze_runs, group_runs
+
+    if figure_format not in FIGURE_FORMATS:
+        raise InputError(
+            f"The format is one of {', '.join(FIGURE_FORMATS)}, not '{figure_format}'."
+        )
+    if as_json and as_csv:
+        raise InputError("Print either JSON or CSV: leave out --json or --csv.")
+    species, common_charge = _species(mobile, charge)
+    options = {
+        "frame_interval_fs": frame_interval,
+        "timestep_fs": timestep,
+        "skip_ps": skip,
+        "type_map": _types(types),
+        "cell": _cell(cell),
+    }
+    runs = group_runs(files, temperature or (), replicas=replicas)
+    if store is None:
+        document = analyze_runs(runs, species, common_charge, **options)
+    else:
+        document = _stored(store, runs, species, common_charge, options)
+    if as_json:
+        print(document.model_dump_json(indent=1))
+    elif as_csv:
+        _print_csv(document)
+    else:
+        _print_tables(document)
+    if figures is not None:
+        _draw(document, figures, figure_format, quiet=as_json or as_csv)
+
+
+def _species(mobile: str, charge: str | None) -> tuple[Any, float | None]:
+    """Return the mobile species, with their charges if several are given."""
+    if charge is None:
+        return mobile, None
+    charges = _numbers(charge, "charges", "1 or 1,-2")
+    if len(charges) == 1:
+        return mobile, charges[0]
+    names = [word for word in mobile.replace(",", " ").split() if word]
+    if len(names) != len(charges):
+        raise InputError(
+            f"There are {len(names)} mobile species and {len(charges)} charges: give one for each."
+        )
+    return dict(zip(names, charges, strict=True)), None
+
+
+def _types(text: str | None) -> dict[int, str] | None:
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    pairs = [word.replace(":", "=").partition("=") for word in words]
+    try:
+        if any(sign for _, sign, _ in pairs):
+            return {int(number): symbol.strip() for number, _, symbol in pairs}
+    except ValueError:
+        raise InputError(f"'{text}' is not a list of types: write it like Li,P,O.") from None
+    return dict(enumerate(words, start=1))
+
+
+def _cell(text: str | None) -> list[float] | None:
+    return None if text is None else _numbers(text, "lengths in A", "12,12,12")
+
+
+def _numbers(text: str, what: str, example: str) -> list[float]:
+    try:
+        return [float(word) for word in text.replace(",", " ").split()]
+    except ValueError:
+        raise InputError(f"'{text}' is not a list of {what}: write it like {example}.") from None
+
+
+def _stored(
+    store: Path, runs: Any, species: Any, charge: float | None, options: dict[str, Any]
+) -> ConductivityDoc:
+    """Analyze the runs as a job, whose output the store keeps."""
+    from jobflow import job, run_locally
+
+    from vitrion.cli.places import open_store, results_folder
+    from vitrion.conductivity.document import ConductivityDoc
+    from vitrion.conductivity.trajectories import analyze_runs
+
+    folder = results_folder(store)
+    folder.mkdir(parents=True, exist_ok=True)
+    document = analyze_runs(runs, species, charge, **options)
+    keep = job(_as_it_is, name="conductivity from trajectories", output_schema=ConductivityDoc)
+    with open_store(folder) as job_store:
+        run_locally(keep(document), store=job_store, ensure_success=True, log=False)
+    return document
+
+
+def _as_it_is(document: ConductivityDoc) -> ConductivityDoc:
+    return document
+
+
+def _print_tables(document: ConductivityDoc) -> None:
+    from vitrion.transport.rows import table
+
+    if len(document.results) == 1:
+        shown = Table("quantity", "value", "unit", "95 % interval")
+        for row in table(document.results[0]):
+            shown.add_row(*row)
+        console.print(shown)
+        return
+    console.print(_temperature_table(document))
+    for result in document.results:
+        for line in _remarks(result):
+            console.print(f"- {result.temperature_K:g} K: {line}", highlight=False, soft_wrap=True)
+    for line in _arrhenius_lines(document):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _temperature_table(document: ConductivityDoc) -> Table:
+    heads = ("T (K)", "D* (cm2/s)", "95 %", "sigma (mS/cm)", "95 %", "hops", "run (ps)")
+    shown = Table(*heads, title=f"{document.formula_pretty}: transport of {_ions(document)}")
+    for result in document.results:
+        shown.add_row(
+            f"{result.temperature_K:g}",
+            *_value(result.self_diffusivity, result.diffusivity_bound_cm2_s),
+            *_value(result.conductivity, result.conductivity_bound_mS_cm),
+            str(result.hops.n_hops),
+            f"{result.duration_ps:.4g}",
+        )
+    return shown
+
+
+def _ions(document: ConductivityDoc) -> str:
+    return ", ".join(document.mobile_species)
+
+
+def _value(estimate: Estimate | None, bound: float | None) -> tuple[str, str]:
+    if estimate is not None:
+        low, high = estimate.interval_95
+        return f"{estimate.value:.3g}", f"{low:.3g} to {high:.3g}"
+    return ("-", "") if bound is None else (f"< {bound:.2g}", "bound")
+
+
+def _remarks(result: TransportResult) -> list[str]:
+    """Return what limits the result at one temperature, with a provisional value if there is."""
+    lines = list(result.warnings)
+    found = result.provisional
+    if not result.diffusive:
+        lines.append(result.regime.reason)
+    if found is not None:
+        low, high = found.self_diffusivity.interval_95
+        lines.append(
+            f"provisional D* {found.self_diffusivity.value:.3g} cm2/s ({low:.3g} to {high:.3g}), "
+            "which does not count because the run is not diffusive."
+        )
+    return lines
+
+
+def _arrhenius_lines(document: ConductivityDoc) -> list[str]:
+    fit = document.arrhenius
+    if fit is None:
+        return []
+    lines = []
+    interval = fit.activation_energy_interval()
+    if interval is not None and fit.fit is not None:
+        low, high = interval
+        lines.append(
+            f"Activation energy: {fit.fit.activation_energy_eV:.3f} eV ({low:.3f} to {high:.3f})"
+        )
+    if fit.sigma_300K is not None:
+        low, high = fit.sigma_300K.interval_95
+        value = fit.sigma_300K.value
+        lines.append(f"sigma(300 K): {value:.3g} mS/cm ({low:.3g} to {high:.3g})")
+    elif fit.sigma_300K_bound is not None:
+        lines.append(f"sigma(300 K): < {fit.sigma_300K_bound:.3g} mS/cm (95 % bound)")
+    return [*lines, *fit.refusals]
+
+
+CSV_COLUMNS = (
+    "temperature_K", "duration_ps", "n_frames", "n_replicas", "diffusive", "n_hops",
+    "D_self_cm2_s", "D_self_low", "D_self_high", "D_self_bound", "D_self_provisional",
+    "sigma_mS_cm", "sigma_low", "sigma_high", "sigma_bound", "sigma_formula", "haven_ratio",
+)  # fmt: skip
+"""Columns of ``--csv``; intervals are at 95 %."""
+
+
+def _print_csv(document: ConductivityDoc) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for result in document.results:
+        found = result.provisional
+        writer.writerow(
+            [
+                result.temperature_K, result.duration_ps, result.n_frames, result.n_replicas,
+                result.diffusive, result.hops.n_hops,
+                *_csv_value(result.self_diffusivity), result.diffusivity_bound_cm2_s,
+                None if found is None else found.self_diffusivity.value,
+                *_csv_value(result.conductivity), result.conductivity_bound_mS_cm,
+                result.headline if result.conductivity else None,
+                None if result.haven_ratio is None else result.haven_ratio.value,
+            ]
+        )  # fmt: skip
+
+
+def _csv_value(estimate: Estimate | None) -> tuple[float | None, float | None, float | None]:
+    return (None, None, None) if estimate is None else (estimate.value, *estimate.interval_95)
+
+
+def _draw(document: ConductivityDoc, folder: Path, file_format: str, *, quiet: bool) -> None:
+    from vitrion.comparison.material import MaterialReport
+    from vitrion.report.draw import save_figures
+
+    for file in save_figures([MaterialReport.from_documents([document])], folder, file_format):
+        if not quiet:
+            console.print(str(file), highlight=False, soft_wrap=True)

@@ -1,0 +1,197 @@
+"""The conductivity of a material from trajectories that other programs have made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitrion.chemistry.species import Mobile, mobile_charges
+from vitrion.conductivity.document import ConductivityDoc
+from vitrion.documents.provenance import Provenance
+from vitrion.errors import InputError
+from vitrion.transport.analysis import analyze_displacements, read_motion
+from vitrion.transport.io import open_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pymatgen.core import Structure
+
+    from vitrion.transport.displacements import Displacements
+    from vitrion.transport.result import TransportResult
+
+SAME_TEMPERATURE = 0.05
+"""Relative difference up to which stated temperatures are of one run in parts."""
+
+
+@dataclass(frozen=True)
+class TrajectoryRun:
+    """A run at one temperature.
+
+    Attributes
+    ----------
+    files : tuple of str
+        Its parts.
+    temperature_K : float or None
+        None if the files state it.
+    """
+
+    files: tuple[str, ...]
+    temperature_K: float | None = None
+
+
+def group_runs(
+    files: Sequence[str], temperatures_K: Sequence[float] = (), *, replicas: bool = False
+) -> list[TrajectoryRun]:
+    """Group the files that a user names into runs.
+
+    Parameters
+    ----------
+    files : sequence of str
+        Paths; each may end in ``:T``, its temperature in K.
+    temperatures_K : sequence of float
+        None, one for all files, or one for each.
+    replicas : bool
+        Whether files of one temperature are independent runs, not parts of one.
+
+    Returns
+    -------
+    list of TrajectoryRun
+        By rising temperature.
+
+    Raises
+    ------
+    InputError
+        If there are not as many temperatures as files, or a temperature is given twice.
+    """
+    named = [_split(file) for file in files]
+    written = [temperature for _, temperature in named if temperature is not None]
+    if written and temperatures_K:
+        raise InputError("Give the temperatures once: after the files, or as options.")
+    if written and len(written) < len(files):
+        raise InputError("Give the temperature of every file, or of none.")
+    given = written or list(temperatures_K)
+    if len(given) not in {0, 1, len(files)}:
+        raise InputError(
+            f"There are {len(files)} files and {len(given)} temperatures: give one temperature for "
+            "all, or one for each file in their order."
+        )
+    paths = [path for path, _ in named]
+    if len(given) == 1:
+        given = given * len(files)
+    known = given or _stated(paths)
+    runs: dict[float | None, list[str]] = {}
+    for path, temperature in zip(paths, known, strict=True):
+        runs.setdefault(temperature, []).append(path)
+    return [
+        TrajectoryRun(part, temperature if given else None)
+        for temperature, group in sorted(runs.items(), key=lambda item: item[0] or 0.0)
+        for part in ([(path,) for path in group] if replicas else [tuple(group)])
+    ]
+
+
+def _split(file: str) -> tuple[str, float | None]:
+    """Return path and temperature of ``path:T``."""
+    path, colon, temperature = file.rpartition(":")
+    if not colon or Path(file).exists():
+        return file, None
+    try:
+        return path, float(temperature.removesuffix("K").strip())
+    except ValueError:
+        return file, None
+
+
+def _stated(paths: Sequence[str]) -> list[float | None]:
+    """Return the temperature of the run that each file is of; None for all if none is stated."""
+    if len(paths) == 1:
+        return [None]
+    stated = [open_stated(path) for path in paths]
+    if None in stated:
+        return [None] * len(paths)
+    groups: list[list[float]] = []
+    for value in sorted(v for v in stated if v is not None):
+        if groups and value <= groups[-1][-1] * (1.0 + SAME_TEMPERATURE):
+            groups[-1].append(value)
+        else:
+            groups.append([value])
+    return [float(np.mean(next(g for g in groups if value in g))) for value in stated]
+
+
+def open_stated(path: str) -> float | None:
+    """Return the temperature in K that a trajectory file states."""
+    try:
+        return open_frames(path).temperature_K
+    except InputError:
+        return None  # what is wrong is reported when the run is read
+
+
+def analyze_runs(
+    runs: Sequence[TrajectoryRun],
+    mobile: Mobile = "Li",
+    charge: float | None = None,
+    *,
+    spatial: bool = True,
+    **options: Any,
+) -> ConductivityDoc:
+    """Analyze trajectories of one material and fit their temperature dependence.
+
+    Parameters
+    ----------
+    runs : sequence of TrajectoryRun
+        Several of one temperature are independent runs of one system.
+    mobile, charge, spatial
+        As in `vitrion.transport.analyze_file`.
+    **options
+        ``frame_interval_fs``, ``skip_ps``, ``timestep_fs``, ``type_map`` and ``cell`` as there.
+
+    Returns
+    -------
+    ConductivityDoc
+
+    Raises
+    ------
+    InputError
+        If a run cannot be analyzed, or the runs are of different materials.
+    """
+    charges = mobile_charges(mobile, charge)
+    results: dict[float, list[TransportResult]] = {}
+    structure: Structure | None = None
+    for run in runs:
+        motion, temperature, notes = read_motion(
+            list(run.files), charges, run.temperature_K, **options
+        )
+        here = start_structure(motion)
+        structure = structure or here
+        if here.composition.reduced_formula != structure.composition.reduced_formula:
+            raise InputError(
+                f"{run.files[0]} is of {here.composition.reduced_formula} and "
+                f"{runs[0].files[0]} of {structure.composition.reduced_formula}: analyze them one "
+                "by one."
+            )
+        result = analyze_displacements(motion, temperature, charges, spatial=spatial)
+        warnings = [*result.warnings, *notes]
+        results.setdefault(temperature, []).append(result.model_copy(update={"warnings": warnings}))
+    if structure is None:
+        raise InputError("There is no trajectory to analyze: name a file.")
+    return ConductivityDoc.from_results(
+        structure,
+        results,
+        directory=str(Path(runs[0].files[0]).absolute().parent),
+        provenance=Provenance.collect(),
+    )
+
+
+def start_structure(motion: Displacements) -> Structure:
+    """Return the atoms of the first frame in the mean cell, mobile ones first."""
+    from pymatgen.core import Lattice, Structure
+
+    return Structure(
+        Lattice(motion.cell),
+        [*motion.symbols, *motion.framework_symbols],
+        np.concatenate([motion.mobile[0], motion.framework[0]]),
+        coords_are_cartesian=True,
+        to_unit_cell=True,
+    )

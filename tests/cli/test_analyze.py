@@ -1,0 +1,183 @@
+"""``vitrion analyze``: options, several files, several temperatures, what it prints and keeps."""
+
+import csv
+import io
+import sys
+
+import numpy as np
+import pytest
+
+from helpers.trajectory_files import cubic_bounds, write_lammps, write_xyz
+from helpers.walkers import hopping, in_crystal
+from vitrion.cli import main
+from vitrion.conductivity.document import ConductivityDoc
+from vitrion.conductivity.trajectories import group_runs
+from vitrion.database.client import VitrionClient
+from vitrion.errors import InputError
+from vitrion.transport import analyze_file, arrhenius
+
+LENGTH = 20.0
+BARRIER_EV, KB = 0.25, 8.617333e-5
+TEMPERATURES = (600, 700, 800)
+
+
+def frames_at(temperature, n_frames=400, seed=0):
+    rng = np.random.default_rng(seed + temperature)
+    hops = 20.0 * n_frames / 400 * np.exp(-BARRIER_EV / KB * (1 / temperature - 1 / 800))
+    draw = hopping(n_frames, 16, hops, vibration=0.1).draw
+    return in_crystal(draw(rng), np.eye(3) * LENGTH, rng)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("runs")
+    for temperature in TEMPERATURES:
+        positions, symbols = frames_at(temperature)
+        write_lammps(
+            place / f"{temperature}.dump", positions % LENGTH, symbols, cubic_bounds(LENGTH)
+        )
+    return place
+
+
+@pytest.fixture
+def vitrion(monkeypatch, capsys):
+    """Run a command, and return what it prints; an error is raised as its sentence."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["vitrion", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        out, err = capsys.readouterr()
+        if stopped.value.code:
+            raise InputError(err)
+        return out
+
+    return run
+
+
+def test_temperatures_give_arrhenius_and_300K(folder, vitrion):
+    files = [folder / f"{t}.dump" for t in TEMPERATURES]
+    pairs = zip(files, TEMPERATURES, strict=True)
+    fit = arrhenius([analyze_file(file, "Li", t, timestep_fs=2.0) for file, t in pairs])
+    low, high = fit.activation_energy_interval(0.999)
+    assert low < BARRIER_EV < high
+    energy, sigma = fit.fit.activation_energy_eV, fit.sigma_300K
+    said = [f"Activation energy: {energy:.3f} eV", f"sigma(300 K): {sigma.value:.3g} mS/cm"]
+    suffixed = [f"{file}:{t}" for file, t in zip(files, TEMPERATURES, strict=True)]
+    options = [word for t in TEMPERATURES for word in ("--temperature", t)]
+    for words in (suffixed, [*files, *options], [*reversed(suffixed)]):
+        out = vitrion("analyze", *words, "--timestep", "2")
+        assert all(text in out for text in said)
+    document = ConductivityDoc.model_validate_json(
+        vitrion("analyze", *suffixed, "--timestep", "2", "--json")
+    )
+    assert document.temperatures_K == list(TEMPERATURES)
+    assert document.activation_energy_eV == pytest.approx(energy)
+    assert document.sigma_300K.value == pytest.approx(sigma.value)
+    rows = list(csv.DictReader(io.StringIO(vitrion("analyze", *suffixed, "--timestep=2", "--csv"))))
+    assert [float(row["temperature_K"]) for row in rows] == list(TEMPERATURES)
+    for row, result in zip(rows, document.results, strict=True):
+        assert float(row["D_self_cm2_s"]) == pytest.approx(result.self_diffusivity.value)
+        assert float(row["sigma_mS_cm"]) == pytest.approx(result.conductivity.value)
+
+
+def test_store_and_figures(folder, vitrion, tmp_path):
+    words = [f"{folder / '600.dump'}:600", f"{folder / '800.dump'}:800", "--timestep", "2"]
+    out = vitrion(
+        "analyze", *words, "--store", tmp_path / "store", "--figures", tmp_path / "figures"
+    )
+    assert "Activation energy" in out
+    drawn = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {"arrhenius.svg", "msd.svg"} <= drawn
+    with VitrionClient(tmp_path / "store") as client:
+        (found,) = client.conductivity.search()
+    assert found.temperatures_K == [600, 800]
+    assert found.formula_pretty == "Li4O5"
+
+
+def test_options_that_messages_name_exist(folder, vitrion, tmp_path):
+    positions, symbols = frames_at(700)
+    expected = analyze_file(folder / "700.dump", "Li", 700.0, 100.0)
+    value = f"{expected.self_diffusivity.value:.3g}"
+    plain = tmp_path / "cp2k-pos-1.xyz"
+    write_xyz(plain, positions, symbols, lambda k: f" i = {k}, time = {100.0 * k:.3f}, E = -1.0")
+    with pytest.raises(InputError, match="--cell a,b,c"):
+        vitrion("analyze", plain, "--temperature", 700)
+    for cell in ("20,20,20", "20 20 20 90 90 90", "20,0,0,0,20,0,0,0,20"):
+        assert value in vitrion("analyze", plain, "--temperature", 700, "--cell", cell)
+    typed = tmp_path / "dump.atom"
+    labels = [1 if symbol == "Li" else 2 for symbol in symbols]
+    bounds = cubic_bounds(LENGTH)
+    write_lammps(typed, positions % LENGTH, labels, bounds, "id type x y z")
+    words = ["analyze", typed, "--temperature", 700, "--timestep", 2]
+    with pytest.raises(InputError, match="--types Li,O"):
+        vitrion(*words)
+    for types in ("Li,O", "1=Li, 2=O", "2:O,1:Li"):
+        assert value in vitrion(*words, "--types", types, "--mobile", "li")
+    with pytest.raises(InputError, match="--charge"):
+        vitrion(*words, "--types", "C,O", "--mobile", "C")
+    ((row),) = csv.DictReader(
+        io.StringIO(vitrion(*words, "--types=C,O", "--mobile=C", "--charge=4", "--csv"))
+    )
+    charged = expected.conductivity_nernst_einstein.value * 16
+    assert row["sigma_formula"] in {"Einstein", "Nernst-Einstein"}
+    found = analyze_file(typed, {"C": 4.0}, 700.0, 100.0, type_map={1: "C", 2: "O"})
+    assert float(row["sigma_mS_cm"]) == pytest.approx(found.conductivity.value)
+    assert found.conductivity_nernst_einstein.value == pytest.approx(charged, rel=1e-6)
+    with pytest.raises(InputError, match=r"--frame-interval.*--timestep"):
+        vitrion("analyze", folder / "700.dump", "--temperature", 700)
+    with pytest.raises(InputError, match="--temperature"):
+        vitrion("analyze", folder / "700.dump", "--timestep", 2)
+
+
+def test_parts_and_replicas(folder, vitrion, tmp_path):
+    text = (folder / "700.dump").read_text().split("ITEM: TIMESTEP")
+    parts = [tmp_path / "b.dump", tmp_path / "a.dump"]
+    parts[0].write_text("ITEM: TIMESTEP".join(text[:200]))
+    parts[1].write_text("ITEM: TIMESTEP".join(["", *text[200:]]))
+    words = ["--temperature", 700, "--timestep", 2, "--json"]
+    joined = ConductivityDoc.model_validate_json(vitrion("analyze", *parts, *words))
+    whole = analyze_file(folder / "700.dump", "Li", 700.0, 100.0)
+    assert joined.results[0].n_frames == whole.n_frames == 400
+    assert joined.results[0].self_diffusivity.value == pytest.approx(whole.self_diffusivity.value)
+    positions, symbols = frames_at(700, seed=1)
+    other = tmp_path / "other.dump"
+    write_lammps(other, positions % LENGTH, symbols, cubic_bounds(LENGTH))
+    with pytest.raises(InputError, match="does not continue"):
+        vitrion("analyze", folder / "700.dump", other, *words)
+    pair = vitrion("analyze", folder / "700.dump", other, *words, "--replicas")
+    assert ConductivityDoc.model_validate_json(pair).results[0].n_replicas == 2
+
+
+def test_a_run_that_is_not_diffusive_shows_its_provisional_value(vitrion, tmp_path):
+    positions, symbols = frames_at(800, n_frames=60, seed=3)
+    path = tmp_path / "short.dump"
+    write_lammps(path, positions % LENGTH, symbols, cubic_bounds(LENGTH))
+    result = analyze_file(path, "Li", 800.0, 100.0)
+    assert not result.diffusive
+    out = " ".join(vitrion("analyze", path, "--temperature", 800, "--timestep", 2).split())
+    assert f"{result.provisional.self_diffusivity.value:.3g}" in out
+    assert "provisional" in out
+    assert "do not count" in out
+    document = ConductivityDoc.model_validate_json(
+        vitrion("analyze", path, "--temperature", 800, "--timestep", 2, "--json")
+    )
+    kept = document.results[0].provisional.self_diffusivity.value
+    assert kept == pytest.approx(result.provisional.self_diffusivity.value)
+
+
+def test_files_and_temperatures_that_do_not_match(folder):
+    files = [str(folder / f"{t}.dump") for t in TEMPERATURES]
+    with pytest.raises(InputError, match="3 files and 2 temperatures"):
+        group_runs(files, [600, 700])
+    with pytest.raises(InputError, match="every file, or of none"):
+        group_runs([f"{files[0]}:600", files[1]])
+    with pytest.raises(InputError, match="temperatures once"):
+        group_runs([f"{files[0]}:600"], [600])
+    assert [run.temperature_K for run in group_runs(files, [700])] == [700]
+    assert len(group_runs(files, [700])[0].files) == 3
+    assert [run.files for run in group_runs(files, [800, 600, 700])] == [
+        (files[1],),
+        (files[2],),
+        (files[0],),
+    ]
