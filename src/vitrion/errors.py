@@ -34,6 +34,10 @@ class SettingError(InputError):
         return type(self), (self.name, self.problem)
 
 
+class BusyError(InputError):
+    """Another process has what is needed; the same request succeeds later."""
+
+
 class PotentialError(VitrionError):
     """A potential cannot be found, verified, downloaded or loaded."""
 

@@ -1,5 +1,7 @@
 """Flows for the tests of FireWorks; worker processes import this module."""
 
+import time
+from pathlib import Path
 from typing import ClassVar
 
 from ase.build import bulk
@@ -9,6 +11,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from vitrion.documents.base import VitrionDoc
 from vitrion.dynamics.makers import MDMaker
+from vitrion.runtime.atomic import only_process
 
 EMT = {"@module": "ase.calculators.emt", "@callable": "EMT"}
 
@@ -55,6 +58,17 @@ def chain_flow(target, name="chain"):
     first = start(1)
     second = grow(first.output, target)
     return Flow([first, second, check(second.output, target)], name=name)
+
+
+@job
+def hold(folder, seconds):
+    """Work in a folder that one process at a time may have, as molecular dynamics does."""
+    with only_process(Path(folder) / "lock"):
+        for _ in range(int(seconds / 0.1)):
+            time.sleep(0.1)
+        with (Path(folder) / "ends").open("a") as ends:
+            ends.write("1")
+    return {"held": seconds}
 
 
 @job

@@ -2,14 +2,14 @@
 
 import os
 import socket
-from datetime import datetime
 
 import pytest
 from jobflow import JobStore
 from maggma.stores import MemoryStore, MongoStore, S3Store
 from maggma.stores.gridfs import GridFSStore
+from monty.json import jsanitize
 
-from vitrion.conductivity.document import ConductivityDoc
+from helpers.sample_documents import make_conductivity
 from vitrion.database import file_archive
 from vitrion.database.builders import build
 from vitrion.database.client import VitrionClient
@@ -149,9 +149,12 @@ def test_the_trajectories_of_documents_are_archived(tmp_path):
         reference_to(shared, host="elsewhere").model_dump(),
     ]
     gone.unlink()
-    output = {"property_name": "conductivity", "trajectories": trajectories}
-    output |= {"last_updated": datetime(2026, 1, 1), "chemsys": "Li"}
-    assert "trajectories" in ConductivityDoc.model_fields
+    trajectories = [
+        {**reference, "n_frames": 2, "n_atoms": 1, "frame_interval_fs": 1.0}
+        for reference in trajectories
+    ]
+    output = jsanitize(make_conductivity.original(), strict=True, allow_bson=True)
+    output["trajectories"] = {"700": trajectories}
     with Collections(job_store) as collections:
         job_store.update({"uuid": "a", "index": 1, "output": output, "completed_at": "x"})
         build(collections)

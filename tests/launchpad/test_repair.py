@@ -106,14 +106,14 @@ def test_a_worker_cut_off_at_every_write(campaign, server):
 
 def test_a_submission_cut_off_at_every_write_can_be_repeated(campaign, server):
     flows = [Submission(chain_flow(3), f"m{i}", label=str(i)) for i in range(3)]
-    for moment in range(8):
+    for moment in range(10):
         campaign.launchpad.reset("", require_password=False)
         server.command("testFault", moment)
         try:
             submit(flows, campaign.launchpad)
         except Exception:
             server.command("testFault", -1)
-            submit(flows, campaign.launchpad)
+            submit(flows, campaign.launchpad, watch_s=0.05)
         server.command("testFault", -1)
         assert [row.flows for row in status(campaign.launchpad)] == [1, 1, 1]
         assert campaign.launchpad.fireworks.count_documents({}) == 9

@@ -7,6 +7,7 @@ those of others may not, so their workflows are left alone unless that is asked 
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field, fields
 from functools import partial
@@ -27,13 +28,17 @@ _SAMPLES = 20
 _FINISHED = ("COMPLETED", "FIZZLED")
 MAX_LAUNCHES = 10
 """A firework lost so often ends its workers itself, for instance for want of memory."""
-# The server or the network failed, not the job.
+BUSY = "vitrion.errors.BusyError"
+"""In the error of a job whose folder a run has that was taken for lost and still lives."""
+# The server or the network failed, or another process has the folder: not the job's fault.
 _TRANSIENT = (
     "pymongo.errors.",
     "ConnectionRefusedError",
     "ConnectionResetError",
     "BrokenPipeError",
+    BUSY,
 )
+_LONGEST_LOOK_S = 300.0
 
 
 @dataclass
@@ -87,8 +92,9 @@ def repair(
     launchpad
         The launchpad.
     lost_after_s
-        A run that has not reported for this long is lost. Must be several times the interval at
-        which workers report (``PING_TIME_SECS`` in their ``FW_config.yaml``); None takes
+        A run that has not reported for this long is lost, unless it reports while it is looked at
+        twice, one and a half times ``PING_TIME_SECS`` apart, but at most this long: the clock of a
+        worker may be wrong. Must be several times the interval at which workers report; None takes
         ``RUN_EXPIRATION_SECS``.
     watch_s
         How long locks, reservations and fireworks without a workflow are watched before they are
@@ -223,13 +229,7 @@ def _refresh(launchpad: LaunchPad, fw_id: int) -> None:
 
 def _rerun_lost(scope: _Scope, lost_after_s: float, report: RepairReport) -> None:
     launchpad = scope.launchpad
-    lost, _, _ = launchpad.detect_lostruns(expiration_secs=lost_after_s)
-    found = launchpad.launches.find({"launch_id": {"$in": lost}}, {"launch_id": 1, "fw_id": 1})
-    launches = {launch["launch_id"]: launch["fw_id"] for launch in found}
-    own = scope.own(launches.values())
-    for launch_id, fw_id in launches.items():
-        if fw_id not in own:
-            continue
+    for launch_id, fw_id in _silent(scope, lost_after_s).items():
         fw = launchpad.fireworks.find_one({"fw_id": fw_id}, {"state": 1, "launches": 1})
         if fw is None or launch_id not in fw["launches"]:
             # Killed between making the launch and giving it to its firework.
@@ -237,6 +237,30 @@ def _rerun_lost(scope: _Scope, lost_after_s: float, report: RepairReport) -> Non
         elif fw["state"] == "RUNNING":
             launchpad.mark_fizzled(launch_id)
             _run_again(launchpad, fw_id, report.lost, report)
+
+
+def _silent(scope: _Scope, lost_after_s: float) -> dict[int, int]:
+    """Return the fireworks of runs that do not report between two looks, by their launches."""
+    launchpad = scope.launchpad
+    suspects, _, _ = launchpad.detect_lostruns(expiration_secs=lost_after_s)
+    first = _last_reports(launchpad, suspects)
+    own = scope.own(fw_id for fw_id, _ in first.values())
+    first = {launch: report for launch, report in first.items() if report[0] in own}
+    if not first:
+        return {}
+    time.sleep(min(1.5 * fw_config.PING_TIME_SECS, lost_after_s, _LONGEST_LOOK_S))
+    second = _last_reports(launchpad, list(first))
+    return {launch: report[0] for launch, report in first.items() if second.get(launch) == report}
+
+
+def _last_reports(launchpad: LaunchPad, launch_ids: list[int]) -> dict[int, tuple[int, Any]]:
+    """Return the firework of each running launch, and what its worker reported last."""
+    query = {"launch_id": {"$in": launch_ids}, "state": "RUNNING"}
+    parts = {"launch_id": 1, "fw_id": 1, "state_history": 1}
+    return {
+        launch["launch_id"]: (launch["fw_id"], launch["state_history"])
+        for launch in launchpad.launches.find(query, parts)
+    }
 
 
 def _retry_fizzled(scope: _Scope, retry_failed: bool, report: RepairReport) -> None:
@@ -254,9 +278,15 @@ def _retry_fizzled(scope: _Scope, retry_failed: bool, report: RepairReport) -> N
 
 
 def _run_again(launchpad: LaunchPad, fw_id: int, done: list[int], report: RepairReport) -> None:
-    """Make a firework ready that was lost, unless it has been too often."""
+    """Make a firework ready that was lost, unless it has been too often.
+
+    That it found its folder in use does not count: it costs nothing, and ends with the other run.
+    """
     fw = launchpad.fireworks.find_one({"fw_id": fw_id}, {"launches": 1, "archived_launches": 1})
-    if len(fw["launches"]) + len(fw.get("archived_launches") or []) < MAX_LAUNCHES:
+    launch_ids = [*fw["launches"], *(fw.get("archived_launches") or [])]
+    trace = "action.stored_data._exception._stacktrace"
+    busy = {"launch_id": {"$in": launch_ids}, trace: {"$regex": re.escape(BUSY)}}
+    if len(launch_ids) - launchpad.launches.count_documents(busy) < MAX_LAUNCHES:
         _attempt(launchpad.rerun_fw, fw_id, done, report)
     else:
         report.failed.append(fw_id)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fireworks import LaunchPad, fw_config
 from jobflow.managers.fireworks import flow_to_workflow
-from pymongo.errors import PyMongoError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from vitrion.errors import InputError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from fireworks import Workflow
     from jobflow import Flow, Job, JobStore
@@ -26,6 +28,9 @@ MARK = "metadata.vitrion"
 LABEL_KEY = "vitrion_label"
 """Metadata of the jobs of a flow that was submitted: its label."""
 _TOGETHER = 100  # workflows inserted at a time
+_SAMPLES = 20
+_DUPLICATE_KEY = 11000
+_ATTEMPTS = 5  # at a batch of which other submitters add flows at the same moments
 
 
 @dataclass
@@ -108,8 +113,11 @@ def submit(
     routes: Sequence[Route] = (),
     priority: int | None = None,
     store: JobStore | None = None,
+    watch_s: float = 10.0,
 ) -> SubmitReport:
-    """Hand flows in; may be repeated, for a flow is added once only.
+    """Hand flows in; may be repeated, also at the same time, for a flow is added once only.
+
+    The database itself keeps labels apart, by a unique index.
 
     Parameters
     ----------
@@ -124,60 +132,111 @@ def submit(
     store
         Where outputs go; None, the rule, takes what ``jobflow.yaml`` says on the machine that
         runs a job. A given store is written into the jobs, with its password if it has one.
+    watch_s
+        How long a flow of which only a part was added is watched, before it is taken for what a
+        killed submission has left, removed and added again.
 
     Returns
     -------
     SubmitReport
         What was added.
+
+    Raises
+    ------
+    StoreError
+        If the launchpad holds flows with the same label from before.
     """
-    launchpad.workflows.create_index(f"{MARK}.label")
-    launchpad.workflows.create_index(f"{MARK}.material")
+    _make_indexes(launchpad)
+    make = partial(_workflow, routes=routes, priority=priority, store=store)
     report = SubmitReport()
     batch: list[Submission] = []
     for submission in submissions:
         batch.append(submission)
         if len(batch) == _TOGETHER:
-            _submit_batch(batch, launchpad, routes, priority, store, report)
+            _submit_batch(batch, launchpad, make, watch_s, report)
             batch = []
-    _submit_batch(batch, launchpad, routes, priority, store, report)
+    _submit_batch(batch, launchpad, make, watch_s, report)
     return report
+
+
+def _make_indexes(launchpad: LaunchPad) -> None:
+    try:
+        # Sparse: the workflows of others have no label and are not bound.
+        launchpad.workflows.create_index(f"{MARK}.label", unique=True, sparse=True)
+    except DuplicateKeyError as error:
+        raise StoreError(
+            "The launchpad holds flows that were submitted twice under one label: remove one of "
+            "each with 'lpad delete_wflows'."
+        ) from error
+    launchpad.workflows.create_index(f"{MARK}.material")
 
 
 def _submit_batch(
     batch: Sequence[Submission],
     launchpad: LaunchPad,
-    routes: Sequence[Route],
-    priority: int | None,
-    store: JobStore | None,
+    make: Callable[[Submission], Workflow],
+    watch_s: float,
     report: SubmitReport,
 ) -> None:
-    known = _known_labels([str(submission.label) for submission in batch], launchpad)
-    workflows = []
-    for submission in batch:
-        label = str(submission.label)
-        if label in known:
-            report.skipped.append(label)
-            continue
-        known.add(label)
-        workflows.append(_workflow(submission, routes, priority, store))
-        report.submitted.append(label)
-    if workflows:
+    for _ in range(_ATTEMPTS):
+        known = _known_labels([str(submission.label) for submission in batch], launchpad, watch_s)
+        new: dict[str, Workflow] = {}
+        skipped = []
+        for submission in batch:
+            label = str(submission.label)
+            if label in known or label in new:
+                skipped.append(label)
+            else:
+                new[label] = make(submission)
+        if not new or _add(list(new.values()), launchpad):
+            report.submitted += new
+            report.skipped += skipped
+            return
+    raise StoreError(
+        f"Other submissions of the same {len(batch)} flows are under way: run this one again later."
+    )
+
+
+def _add(workflows: list[Workflow], launchpad: LaunchPad) -> bool:
+    """Add workflows; False, and none of them, if another submission has added one first."""
+    try:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
             launchpad.bulk_add_wfs(workflows)  # shows a progress bar of its own
+    except BulkWriteError as error:
+        if any(fault.get("code") != _DUPLICATE_KEY for fault in error.details["writeErrors"]):
+            raise
+        numbers = [fw.fw_id for workflow in workflows for fw in workflow.fws]
+        launchpad.workflows.delete_many({"nodes": {"$in": numbers}})
+        return False
+    return True
 
 
-def _known_labels(labels: list[str], launchpad: LaunchPad) -> set[str]:
-    """Return the labels on the launchpad, after removing flows whose adding was cut off."""
-    known = set()
+def _known_labels(labels: list[str], launchpad: LaunchPad, watch_s: float) -> set[str]:
+    """Return the labels on the launchpad, after removing flows whose adding was cut off.
+
+    A flow that is not all there is watched first: a living submission goes on adding to it.
+    """
     query = {f"{MARK}.label": {"$in": labels}}
-    for found in launchpad.workflows.find(query, {"nodes": 1, MARK: 1}):
-        nodes = found["nodes"]
-        if launchpad.fireworks.count_documents({"fw_id": {"$in": nodes}}) == len(nodes):
-            known.add(found["metadata"]["vitrion"]["label"])
-        else:  # workflows are written before their fireworks
-            launchpad.fireworks.delete_many({"fw_id": {"$in": nodes}})
-            launchpad.workflows.delete_one({"_id": found["_id"]})
-    return known
+    found = list(launchpad.workflows.find(query, {"nodes": 1, MARK: 1}))
+    missing = {flow["_id"]: _missing(flow, launchpad) for flow in found}
+    quiet = 0
+    while any(missing.values()) and quiet < _SAMPLES:
+        time.sleep(watch_s / _SAMPLES)
+        now = {flow["_id"]: _missing(flow, launchpad) for flow in found}
+        quiet = quiet + 1 if now == missing else 0
+        missing = now
+    for flow in found:
+        if missing[flow["_id"]]:  # workflows are written before their fireworks
+            launchpad.fireworks.delete_many({"fw_id": {"$in": flow["nodes"]}})
+            launchpad.workflows.delete_one({"_id": flow["_id"]})
+    whole = (flow for flow in found if not missing[flow["_id"]])
+    return {flow["metadata"]["vitrion"]["label"] for flow in whole}
+
+
+def _missing(flow: dict[str, Any], launchpad: LaunchPad) -> int:
+    """Return how many fireworks of a workflow are not there."""
+    nodes = flow["nodes"]
+    return len(nodes) - launchpad.fireworks.count_documents({"fw_id": {"$in": nodes}})
 
 
 def _workflow(

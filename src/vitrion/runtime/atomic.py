@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitrion.errors import InputError
+from vitrion.errors import BusyError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,8 +69,10 @@ def only_process(file: Path, wait_s: float = 0.0) -> Iterator[None]:
 
     Raises
     ------
+    BusyError
+        If another process has it.
     InputError
-        If another process has it, or the folder cannot be written.
+        If the folder cannot be written.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +83,7 @@ def only_process(file: Path, wait_s: float = 0.0) -> Iterator[None]:
     with handle:
         while not try_lock(handle):
             if time.monotonic() >= deadline:
-                raise InputError(
+                raise BusyError(
                     f"Another process is at work in {file.parent}: wait for it or stop it."
                 )
             time.sleep(0.2)
