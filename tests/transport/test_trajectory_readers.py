@@ -249,7 +249,7 @@ def test_uneven_dump_gives_the_diffusivity_of_its_even_grid(tmp_path, run, expec
     every_second = analyze(positions[::2], CELL, symbols, 200.0, 700.0, wrapped=False)
     check(result, every_second)
     assert any("uneven" in warning for warning in result.warnings)
-    with pytest.raises(InputError, match="MD time step in place"):
+    with pytest.raises(InputError, match=r"MD time step \(timestep_fs, --timestep\) in place"):
         read(path, frame_interval_fs=100.0)
 
 
