@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from vitrion.comparison.material import MaterialReport
     from vitrion.flows.recipe import Recipe
-    from vitrion.flows.request import RunResult
+    from vitrion.flows.run_recipe import RunResult
 
 FORMULA = "LiPO2F2"
 TARGET = Path(__file__).parents[1] / "docs" / "results" / "paper_figures.md"
@@ -43,7 +43,7 @@ def main() -> None:
     options = parser.parse_args()
 
     from vitrion.flows.display import RunDisplay
-    from vitrion.flows.request import run_recipe
+    from vitrion.flows.run_recipe import run_recipe
     from vitrion.store.job_store import SQLiteJobStore
 
     recipe = stated_recipe(options)
@@ -142,7 +142,7 @@ def potential_errors(recipe: Recipe) -> list[str]:
 def stated_recipe(options: argparse.Namespace) -> Recipe:
     """Return the complete recipe that the options state."""
     from vitrion.flows.recipe import Recipe
-    from vitrion.flows.request import complete_recipe
+    from vitrion.flows.run_recipe import complete_recipe
 
     changes: dict[str, Any] = {"formula": FORMULA, "seed": options.seed}
     if options.glass_atoms:

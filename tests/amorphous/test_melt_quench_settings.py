@@ -2,7 +2,8 @@ import pytest
 
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.errors import InputError
-from vitrion.flows.recipe import Recipe, preset_names
+from vitrion.flows.recipe import Recipe
+from vitrion.flows.recipe_file import preset_names
 
 
 @pytest.mark.parametrize("name", preset_names())

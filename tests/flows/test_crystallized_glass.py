@@ -16,7 +16,7 @@ from vitrion.database.kinds import document_classes
 from vitrion.database.summary import SummaryDoc
 from vitrion.errors import SimulationError
 from vitrion.flows.glass_conductivity import choose_glasses
-from vitrion.flows.request import RunResult
+from vitrion.flows.run_recipe import RunResult
 from vitrion.landscape.makers import DefectMaker, LandscapeMaker
 from vitrion.polymorphs.hull import shipped_crystals
 from vitrion.runtime.runner import RunReport

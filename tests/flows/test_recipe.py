@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 from vitrion.cli import app
 from vitrion.errors import InputError
 from vitrion.flows.ion_conductor import IonConductorMaker
-from vitrion.flows.recipe import SHARED, Recipe, parse_setting, preset_names, settable
-from vitrion.flows.request import complete_recipe
+from vitrion.flows.recipe import SHARED, Recipe, parse_setting, settable
+from vitrion.flows.recipe_file import preset_names
+from vitrion.flows.run_recipe import complete_recipe
 
 MAKERS = json.loads((Path(__file__).parent / "preset_makers.json").read_text())
 """Parameters of all Makers of each preset, as they were before there were recipes.

@@ -4,9 +4,10 @@ from pymatgen.core import Composition
 
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.errors import InputError
+from vitrion.flows.given_crystal import read_crystal
 from vitrion.flows.glass_conductivity import GlassConductivityMaker
 from vitrion.flows.recipe import Recipe
-from vitrion.flows.request import make_flow, read_crystal
+from vitrion.flows.run_recipe import make_flow
 from vitrion.flows.screen import (
     SEI_CRYSTALS,
     ScreenMaker,

@@ -57,7 +57,7 @@ def submit(
 ) -> None:
     """Submit compositions to a launchpad; runs that are there already are left alone."""
     from vitrion.cli.dry_run import print_plans
-    from vitrion.flows.request import RUNS_FOLDER
+    from vitrion.flows.run_documents import RUNS_FOLDER
     from vitrion.flows.screen import read_compositions
     from vitrion.launchpad.submission import open_launchpad
     from vitrion.launchpad.submission import submit as hand_in
@@ -158,7 +158,7 @@ def config_init(
 def _submissions(
     recipes: list[Recipe], folder: Path, walltime_s: float | None
 ) -> Iterator[Submission]:
-    from vitrion.flows.request import make_flow
+    from vitrion.flows.run_recipe import make_flow
     from vitrion.launchpad.placement import place
     from vitrion.launchpad.submission import Submission
 

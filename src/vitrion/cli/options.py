@@ -84,7 +84,9 @@ class RecipeOptions:
         InputError
             If a value is not allowed, or two recipe files or presets are named.
         """
-        from vitrion.flows.recipe import Recipe, merge, read_recipe_file
+        from vitrion.flows.nested_values import merge
+        from vitrion.flows.recipe import Recipe
+        from vitrion.flows.recipe_file import read_recipe_file
 
         file, formula = self.file, target
         if target is not None and target.endswith(RECIPE_SUFFIXES):
@@ -107,7 +109,8 @@ class RecipeOptions:
         InputError
             If a setting is not supported, or one structure file is given for several compositions.
         """
-        from vitrion.flows.request import complete_recipe, names_file
+        from vitrion.flows.given_crystal import names_file
+        from vitrion.flows.run_recipe import complete_recipe
 
         source = self.changes.get("crystal")
         if source is not None and names_file(source) and len(targets) > 1:
@@ -129,7 +132,8 @@ def takes_recipe(
     **defaults
         Fields of the recipe whose default the command changes.
     """
-    from vitrion.flows.recipe import nested, parse_setting
+    from vitrion.flows.nested_values import nested
+    from vitrion.flows.recipe import parse_setting
 
     fields_of = _recipe_fields()
     shared = [*_file_options(default_preset), *_field_options(fields_of, defaults)]
@@ -174,7 +178,7 @@ def _recipe_fields() -> dict[str, tuple[str, FieldInfo, Option]]:
 
 
 def _file_options(default_preset: str) -> list[Parameter]:
-    from vitrion.flows.recipe import preset_names
+    from vitrion.flows.recipe_file import preset_names
 
     preset = typer.Option(
         "--preset", help=f"{', '.join(preset_names())}.", show_default=default_preset
@@ -193,7 +197,7 @@ def _file_options(default_preset: str) -> list[Parameter]:
 def _field_options(
     fields_of: dict[str, tuple[str, FieldInfo, Option]], defaults: dict[str, Any]
 ) -> list[Parameter]:
-    from vitrion.flows.recipe import preset_values
+    from vitrion.flows.recipe_file import preset_values
 
     preset = preset_values(DEFAULT_PRESET)
     shared = []
@@ -227,6 +231,7 @@ def _typer_kind(annotation: Any) -> Any:
 
 def _put(values: dict[str, Any], changes: dict[str, Any]) -> None:
     """Put nested changes into nested values; a later one replaces an earlier one."""
-    from vitrion.flows.recipe import Recipe, merge
+    from vitrion.flows.nested_values import merge
+    from vitrion.flows.recipe import Recipe
 
     values.update(merge(values, changes, Recipe))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vitrion.comparison.side_by_side import Comparison
     from vitrion.comparison.tables import Table as TableData
     from vitrion.flows.recipe import Recipe
-    from vitrion.flows.request import RunResult
+    from vitrion.flows.run_recipe import RunResult
     from vitrion.flows.screen import Outcome
     from vitrion.polymorphs.document import PolymorphDoc, Stability
 

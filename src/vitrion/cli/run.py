@@ -51,7 +51,7 @@ def run(
     """
     from vitrion.cli.dry_run import print_plans
     from vitrion.cli.results import print_result
-    from vitrion.flows.request import run_recipe
+    from vitrion.flows.run_recipe import run_recipe
 
     folder = results_folder(store)
     count = worker_count(workers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from vitrion.flows.recipe import name_run
-from vitrion.flows.request import RUNS_FOLDER, find_documents, label_run, not_stored
+from vitrion.flows.run_documents import RUNS_FOLDER, find_documents, label_run, not_stored
 from vitrion.runtime.runner import RunReport, run_flow
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 
@@ -14,18 +13,14 @@ from pydantic import Field, model_validator
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.errors import InputError, SettingError
+from vitrion.flows.nested_values import ABSENT, check_names, lookup, merge, nested, plain_values
+from vitrion.flows.recipe_file import preset_values, read_recipe_file
 from vitrion.landscape.study_settings import DefectSettings
 from vitrion.polymorphs.search_settings import SearchSettings
-from vitrion.runtime.settings_model import (
-    Option,
-    SettingsModel,
-    section_of,
-    unknown_setting,
-    walk_fields,
-)
+from vitrion.runtime.settings_model import Option, SettingsModel, walk_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from typing import Self
 
     from pydantic.fields import FieldInfo
@@ -42,8 +37,6 @@ SHARED = {
     "conductivity.mobile": ("conductivity.md.mobile",),
 }
 """Settings of the sections that follow from another one of the recipe, which alone is stated."""
-PRESET_KEY = "preset"
-"""Name in a recipe file of the preset that it changes."""
 
 
 class Recipe(SettingsModel):
@@ -121,10 +114,10 @@ class Recipe(SettingsModel):
     @classmethod
     def _share(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Hand the shared settings to the sections, which must not state them."""
-        given = _plain(values)
+        given = plain_values(values)
         for source, targets in SHARED.items():
             for target in targets:
-                if _lookup(given, target) is not _ABSENT:
+                if lookup(given, target) is not ABSENT:
                     raise SettingError(target, f"follows from {source}: set {source} only.")
                 value = given.get(source)
                 if value is not None and source in ("seed", "mobile", "timestep_fs"):
@@ -153,9 +146,9 @@ class Recipe(SettingsModel):
     @classmethod
     def from_values(cls, values: Mapping[str, Any], preset: str | None = None) -> Self:
         """Return the recipe of nested values, on top of a preset; see :meth:`from_preset`."""
-        check_names(values)
+        check_names(values, cls, settable())
         base = {} if preset is None else preset_values(preset)
-        return cls(**merge(base, _plain(values), cls))
+        return cls(**merge(base, plain_values(values), cls))
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
@@ -165,8 +158,8 @@ class Recipe(SettingsModel):
 
     def replace(self, **changes: Any) -> Self:
         """Return the recipe with changes; see :meth:`from_preset`."""
-        check_names(changes)
-        return type(self)(**merge(self.values(), _plain(changes), type(self)))
+        check_names(changes, type(self), settable())
+        return type(self)(**merge(self.values(), plain_values(changes), type(self)))
 
     def values(self) -> dict[str, Any]:
         """Return the recipe as JSON, without what follows from other fields."""
@@ -195,112 +188,11 @@ class Recipe(SettingsModel):
         return name_run(f"{self.formula}-{self.phase}", self.values())
 
 
-def preset_names() -> list[str]:
-    """Return the names of the presets, the smallest first."""
-    names = [path.name.removesuffix(".yaml") for path in _preset_folder().iterdir()]
-    return sorted(names, key=lambda name: preset_values(name)["glass"]["n_atoms"])
-
-
-def preset_values(name: str) -> dict[str, Any]:
-    """Return what a preset states.
-
-    Raises
-    ------
-    InputError
-        If there is no preset of that name.
-    """
-    file = _preset_folder() / f"{name}.yaml"
-    if not name.isidentifier() or not file.is_file():
-        raise InputError(f"There is no preset '{name}': choose {', '.join(preset_names())}.")
-    return dict(yaml.safe_load(file.read_text()))
-
-
-def _preset_folder() -> Any:
-    return files("vitrion.flows") / "presets"
-
-
-def read_recipe_file(path: Path) -> tuple[dict[str, Any], str | None]:
-    """Read a recipe file: any part of a recipe in YAML, and ``preset`` for the rest.
-
-    Returns
-    -------
-    dict, str or None
-        Values that the file states, and the preset that it names.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or holds a name that is not a setting.
-    """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"The recipe {path} cannot be read: {reason}.") from error
-    if not isinstance(content, dict):
-        raise InputError(f"The recipe {path} must hold 'name: value' lines in YAML.")
-    preset = content.pop(PRESET_KEY, None)
-    check_names(content)
-    crystal = content.get("crystal")
-    if isinstance(crystal, str) and (path.parent / crystal).is_file():
-        content["crystal"] = str(path.parent / crystal)
-    return content, preset
-
-
-def check_names(values: Mapping[str, Any]) -> None:
-    """Refuse names that are not settings of a recipe.
-
-    Raises
-    ------
-    SettingError
-        If there is one; it lists the nearest names.
-    """
-    _check_names(values, Recipe, "")
-
-
 def settable() -> dict[str, FieldInfo]:
     """Return the settings of a recipe by dotted name, sections and their settings included."""
     derived = {target for targets in SHARED.values() for target in targets}
     named = {".".join(path): field for path, field in walk_fields(Recipe)}
     return {name: field for name, field in named.items() if name not in derived}
-
-
-def _check_names(values: Mapping[str, Any], model: type[SettingsModel], section: str) -> None:
-    for name, value in values.items():
-        field = model.model_fields.get(str(name))
-        if field is None:
-            raise unknown_setting(f"{section}{name}", settable())
-        inner = section_of(field)
-        if inner is None or value is None or isinstance(value, SettingsModel):
-            continue
-        if not isinstance(value, dict):
-            raise SettingError(
-                f"{section}{name}", f"is {value!r}, but must be a section of settings."
-            )
-        _check_names(value, inner, f"{section}{name}.")
-
-
-def merge(
-    values: Mapping[str, Any], changes: Mapping[str, Any], model: type[SettingsModel]
-) -> dict[str, Any]:
-    """Return nested values with changes; sections are merged, other values are replaced."""
-    merged = dict(values)
-    for name, value in changes.items():
-        field = model.model_fields.get(name)
-        inner = None if field is None else section_of(field)
-        if inner is not None and isinstance(value, dict):
-            before = merged.get(name)
-            value = merge(before if isinstance(before, dict) else {}, value, inner)
-        merged[name] = value
-    return merged
-
-
-def nested(path: str | Sequence[str], value: Any) -> dict[str, Any]:
-    """Return ``{"glass": {"n_atoms": 48}}`` of ``glass.n_atoms`` and 48."""
-    parts = path.split(".") if isinstance(path, str) else path
-    for part in reversed(parts):
-        value = {part: value}
-    return value
 
 
 def parse_setting(text: str) -> dict[str, Any]:
@@ -318,7 +210,7 @@ def parse_setting(text: str) -> dict[str, Any]:
         raise InputError(f"'{text}' is not a setting: write name=value, such as glass.n_atoms=48.")
     known = settable()
     if name not in known:
-        check_names(nested(name, None))
+        check_names(nested(name, None), Recipe, known)
         return nested(name, value)  # follows from another setting, which the recipe states
     try:
         parsed = yaml.safe_load(value)
@@ -342,28 +234,3 @@ def name_run(subject: str, content: Any) -> str:
 
     text = json.dumps(content, sort_keys=True, cls=MontyEncoder)
     return f"{subject}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
-
-
-_ABSENT = object()
-
-
-def _lookup(values: Mapping[str, Any], path: str) -> Any:
-    """Return the value at a dotted name, or _ABSENT."""
-    found: Any = values
-    for part in path.split("."):
-        if not isinstance(found, dict) or part not in found:
-            return _ABSENT
-        found = found[part]
-    return found
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested values with settings models as dictionaries of what was set in them."""
-    return {
-        name: value.model_dump(mode="json", exclude_unset=True)
-        if isinstance(value, SettingsModel)
-        else _plain(value)
-        if isinstance(value, dict)
-        else value
-        for name, value in values.items()
-    }

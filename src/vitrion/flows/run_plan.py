@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vitrion.amorphous.makers import MeltQuenchMaker
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.dynamics.makers import MDMaker
-from vitrion.flows.request import make_flow
+from vitrion.flows.run_recipe import make_flow
 
 if TYPE_CHECKING:
     from jobflow import Job

@@ -13,13 +13,9 @@ from pymatgen.core import Composition
 from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.formulas import parse_composition, plain_formula
 from vitrion.errors import InputError, VitrionError
+from vitrion.flows.given_crystal import known_crystal
 from vitrion.flows.ion_conductor import IonConductorMaker
-from vitrion.flows.request import (
-    RunResult,
-    complete_recipe,
-    known_crystal,
-    run_recipe,
-)
+from vitrion.flows.run_recipe import RunResult, complete_recipe, run_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -218,7 +214,7 @@ def run_screen(
     recipes : sequence of Recipe
         Complete.
     store, folder, workers, on_change
-        See :func:`vitrion.flows.request.run_recipe`.
+        See :func:`vitrion.flows.run_recipe.run_recipe`.
     on_start : callable, optional
         Called with the number of each recipe and the recipe.
     """

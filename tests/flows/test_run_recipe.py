@@ -5,15 +5,10 @@ from pymatgen.core import Lattice, Structure
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.errors import InputError
+from vitrion.flows.given_crystal import read_crystal
 from vitrion.flows.recipe import Recipe
-from vitrion.flows.request import (
-    RunResult,
-    complete_recipe,
-    find_documents,
-    label_run,
-    make_flow,
-    read_crystal,
-)
+from vitrion.flows.run_documents import find_documents, label_run
+from vitrion.flows.run_recipe import RunResult, complete_recipe, make_flow
 from vitrion.store.job_store import SQLiteJobStore
 
 HALF = {"Li": 0.5}

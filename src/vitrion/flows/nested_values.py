@@ -1,0 +1,93 @@
+"""Nested values of settings, as a recipe file or a command line states them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vitrion.errors import SettingError
+from vitrion.runtime.settings_model import SettingsModel, section_of, unknown_setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+ABSENT = object()
+"""What :func:`lookup` returns for a name that is not stated."""
+
+
+def check_names(
+    values: Mapping[str, Any], model: type[SettingsModel], known: Iterable[str], section: str = ""
+) -> None:
+    """Refuse names that are not settings.
+
+    Parameters
+    ----------
+    values : dict
+        Nested values.
+    model : type
+        The settings that they are values of.
+    known : iterable of str
+        Dotted names of all settings, for the message.
+    section : str
+        Dotted name of the section that the values are in, with a dot at its end.
+
+    Raises
+    ------
+    SettingError
+        If a name is not a setting; it lists the nearest names.
+    """
+    for name, value in values.items():
+        field = model.model_fields.get(str(name))
+        if field is None:
+            raise unknown_setting(f"{section}{name}", known)
+        inner = section_of(field)
+        if inner is None or value is None or isinstance(value, SettingsModel):
+            continue
+        if not isinstance(value, dict):
+            raise SettingError(
+                f"{section}{name}", f"is {value!r}, but must be a section of settings."
+            )
+        check_names(value, inner, known, f"{section}{name}.")
+
+
+def merge(
+    values: Mapping[str, Any], changes: Mapping[str, Any], model: type[SettingsModel]
+) -> dict[str, Any]:
+    """Return nested values with changes; sections are merged, other values are replaced."""
+    merged = dict(values)
+    for name, value in changes.items():
+        field = model.model_fields.get(name)
+        inner = None if field is None else section_of(field)
+        if inner is not None and isinstance(value, dict):
+            before = merged.get(name)
+            value = merge(before if isinstance(before, dict) else {}, value, inner)
+        merged[name] = value
+    return merged
+
+
+def nested(path: str, value: Any) -> dict[str, Any]:
+    """Return ``{"glass": {"n_atoms": 48}}`` of ``glass.n_atoms`` and 48."""
+    for part in reversed(path.split(".")):
+        value = {part: value}
+    return value
+
+
+def lookup(values: Mapping[str, Any], path: str) -> Any:
+    """Return the value at a dotted name, or ABSENT."""
+    found: Any = values
+    for part in path.split("."):
+        if not isinstance(found, dict) or part not in found:
+            return ABSENT
+        found = found[part]
+    return found
+
+
+def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested values with settings models as dictionaries of what was set in them."""
+    return {
+        name: value.model_dump(mode="json", exclude_unset=True)
+        if isinstance(value, SettingsModel)
+        else plain_values(value)
+        if isinstance(value, dict)
+        else value
+        for name, value in values.items()
+    }
