@@ -33,6 +33,7 @@ SETTINGS = MDSettings(
     timestep_fs=5.0,
     save_interval_fs=25.0,
     min_distance_A=0.3,
+    checkpoint_interval_steps=200,
     seed=3,
 )
 
@@ -42,6 +43,7 @@ def make_maker(folder, budget_ps=24.0, n_structures=1, **changes):
         "temperatures_K": (300.0, 600.0),
         "target": 0.2,
         "goal": "each",
+        "density_ps": 0.0,
         "equilibration_ps": 0.25,
         "first_ps": 3.0,
         "md": SETTINGS,

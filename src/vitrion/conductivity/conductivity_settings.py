@@ -52,6 +52,13 @@ class ConductivitySettings(SettingsModel):
     goal: Literal["300K", "each"] = Field(
         "300K", description="Whether the target holds at 300 K or at each temperature."
     )
+    density_ps: float = Field(
+        20.0,
+        ge=0,
+        description="Dynamics at constant pressure in ps at each temperature, whose mean cell all "
+        "later dynamics keep; 0 keeps the cell of the structure.",
+    )
+    pressure_GPa: float = Field(0.0, description="Pressure of these dynamics in GPa.")
     equilibration_ps: float = Field(
         10.0, ge=0, description="Start of every run that is not analyzed, in ps."
     )

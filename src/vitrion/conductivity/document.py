@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from vitrion.conductivity.precision import Plan
 from vitrion.documents.base import VitrionDoc
@@ -12,7 +12,7 @@ from vitrion.dynamics.document import TrajectoryReference
 from vitrion.transport.arrhenius_fit import ArrheniusResult, arrhenius
 from vitrion.transport.replicas import combine
 from vitrion.transport.result import TransportResult
-from vitrion.uncertainty import Bound, Estimate, upper_bound
+from vitrion.uncertainty import Bound, Estimate, ReplicaMean, upper_bound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 
 Formula = Literal["Einstein", "Nernst-Einstein"]
 """Conductivity from the collective diffusivity, or from the self-diffusivity."""
+
+
+class DensityPoint(BaseModel):
+    """Density at one temperature, in which the dynamics were made."""
+
+    temperature_K: float = Field(description="Temperature in K.")
+    density_g_per_cm3: ReplicaMean = Field(
+        description="Density in g/cm3 at the mean volume of dynamics at constant pressure."
+    )
 
 
 class ConductivityDoc(VitrionDoc):
@@ -46,6 +55,10 @@ class ConductivityDoc(VitrionDoc):
         default_factory=list,
         description="Which structure each of `replicas` is of, counted from 0, by temperature; "
         "empty where each is of its own, or all are of one.",
+    )
+    densities: list[DensityPoint] = Field(
+        default_factory=list,
+        description="Density by temperature; empty if the runs kept the cell of the structure.",
     )
     arrhenius: ArrheniusResult | None = Field(
         None, description="Temperature dependence, or why there is none; None before any result."

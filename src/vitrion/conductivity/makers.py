@@ -10,7 +10,8 @@ from jobflow import Response, job
 
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
-from vitrion.conductivity.document import ConductivityDoc
+from vitrion.conductivity.document import ConductivityDoc, DensityPoint
+from vitrion.conductivity.mean_cell import DENSITY_SEGMENT, at_mean_volume, mean_density
 from vitrion.conductivity.precision import plan_extension
 from vitrion.conductivity.segments import (
     list_parts,
@@ -30,6 +31,7 @@ from vitrion.potentials.trust import assess
 from vitrion.runtime.progress import Word, leave_word
 from vitrion.transport.analysis import analyze_file
 from vitrion.transport.replicas import combine
+from vitrion.uncertainty import ReplicaMean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,6 +52,7 @@ FRAME_STRIDE = 3
 class ConductivityMaker(ForceFieldDynamics):
     """Make one job that runs molecular dynamics until the conductivity is known well enough.
 
+    Every run first settles its volume at constant pressure; all later dynamics keep the mean cell.
     The first round runs every temperature for ``settings.first_ps``. Then the runs are analyzed and
     the job replaces itself by one that extends the runs which help most, until the target is met or
     the budget is spent. All rounds are in one directory; a job that is run again resumes there.
@@ -128,25 +131,14 @@ class ConductivityMaker(ForceFieldDynamics):
         temperatures_K = self.settings.temperatures_K
         rounds = read_rounds(root) or [dict.fromkeys(temperatures_K, self.settings.first_ps)]
         failures: dict[str, str] = {}
-        complete = True
         first = [dict.fromkeys(temperatures_K, self.settings.equilibration_ps)]
         self._leave_plan(root, len(structures), [*first, *rounds])
+        complete = self._run(self._density_tasks(structures, root), failures)
         for index, lengths in enumerate(first + rounds):
-            if not any(lengths.values()):
-                continue
-            tasks = self._tasks(structures, root, index, lengths)
-            outcomes = run_parts(
-                [task for task in tasks if task.name not in failures],
-                self.loader(),
-                workers=self._workers(),
-                potential=self.identity(),
-                cutoff_A=self._cutoff(),
-                walltime_s=self.walltime_s,
+            # The tasks of a segment need the end of the segment before.
+            complete = complete and self._run(
+                self._tasks(structures, root, index, lengths, failures), failures
             )
-            failures |= {outcome.name: outcome.error for outcome in outcomes if outcome.error}
-            if not all(outcome.complete or outcome.error for outcome in outcomes):
-                complete = False
-                break
         if not complete:
             return self._document(structures, root, {}, None, failures), False
         results = self._results(structures, root, len(rounds), failures)
@@ -156,10 +148,24 @@ class ConductivityMaker(ForceFieldDynamics):
             write_rounds(root, [*rounds, plan.extensions_ps])
         return document, not plan.extensions_ps
 
+    def _run(self, tasks: list[MDTask], failures: dict[str, str]) -> bool:
+        """Run what is not yet done, note failures, and return whether all of it is done."""
+        outcomes = run_parts(
+            tasks,
+            self.loader(),
+            workers=self._workers(),
+            potential=self.identity(),
+            cutoff_A=self._cutoff(),
+            walltime_s=self.walltime_s,
+        )
+        failures |= {outcome.name: outcome.error for outcome in outcomes if outcome.error}
+        return all(outcome.complete or outcome.error for outcome in outcomes)
+
     def _leave_plan(self, root: Path, n_structures: int, rounds: list[dict[float, float]]) -> None:
         """Tell whoever watches how much dynamics there will be, runs not begun included."""
         runs = n_structures * self.settings.replicas
-        total = runs * sum(sum(lengths.values()) for lengths in rounds)
+        density_ps = self.settings.density_ps * len(self.settings.temperatures_K)
+        total = runs * (density_ps + sum(sum(lengths.values()) for lengths in rounds))
         leave_word(root, Word(0.0, total, "ps"), plan=True)
 
     def _plan(
@@ -208,17 +214,54 @@ class ConductivityMaker(ForceFieldDynamics):
             for temperature in self.settings.temperatures_K
         }
 
+    def _density_tasks(self, structures: list[Structure], root: Path) -> list[MDTask]:
+        """Prepare the dynamics at constant pressure of every run."""
+        duration = self._whole_frames(self.settings.density_ps)
+        if not duration:
+            return []
+        tasks, md = [], self.settings.md
+        for number, (name, index, temperature) in enumerate(self._runs(structures)):
+            seed = np.random.SeedSequence([md.seed, number, 0, 1]).generate_state(1)[0]
+            values = {
+                "ensemble": "npt",
+                "thermostat": None,
+                "barostat": "full" if self.phase == "crystalline" else "isotropic",
+                "pressure_GPa": self.settings.pressure_GPa,
+                "temperature_K": temperature,
+                "duration_ps": duration,
+                "seed": int(seed),
+            }
+            settings = MDSettings(**{**md.model_dump(), **values})
+            start = at_rest(structures[index])
+            tasks.append(MDTask(name, start, settings, root / name / DENSITY_SEGMENT))
+        return tasks
+
+    def _start(self, structure: Structure, folder: Path) -> Structure:
+        """Return where the first segment of a run at constant volume starts."""
+        if not self.settings.density_ps:
+            return at_rest(structure)
+        return at_mean_volume(folder / DENSITY_SEGMENT)
+
     def _tasks(
-        self, structures: list[Structure], root: Path, part: int, lengths: Mapping[float, float]
+        self,
+        structures: list[Structure],
+        root: Path,
+        part: int,
+        lengths: Mapping[float, float],
+        failures: Mapping[str, str],
     ) -> list[MDTask]:
-        """Lay out one part of every run that has one; it starts where the last part ended."""
+        """Prepare one segment of every run that has one; it starts where the last one ended."""
         tasks, md = [], self.settings.md
         for number, (name, index, temperature) in enumerate(self._runs(structures)):
             duration = self._whole_frames(lengths.get(temperature, 0.0))
-            if not duration:
+            if not duration or name in failures:
                 continue
             before = list_parts(root / name, part)
-            start = load_result(before[-1]).structure if before else at_rest(structures[index])
+            start = (
+                load_result(before[-1]).structure
+                if before
+                else self._start(structures[index], root / name)
+            )
             seed = np.random.SeedSequence([md.seed, number, part]).generate_state(1)[0]
             values = {"temperature_K": temperature, "duration_ps": duration, "seed": int(seed)}
             settings = MDSettings(**{**md.model_dump(), **values})
@@ -271,6 +314,7 @@ class ConductivityMaker(ForceFieldDynamics):
             systems=self._systems(structures, failures),
             melting_K=self.settings.melting_K,
             glass_transition_K=self.settings.glass_transition_K,
+            densities=self._densities(structures, root, failures) if results else [],
             plan=plan,
             phase=self.phase,
             trust=None if plan is None or plan.extensions_ps else self._trust(root, failures),
@@ -282,6 +326,22 @@ class ConductivityMaker(ForceFieldDynamics):
             },
             provenance=Provenance.collect(spec, seeds={"dynamics": self.settings.md.seed}),
         )
+
+    def _densities(
+        self, structures: list[Structure], root: Path, failures: Mapping[str, str]
+    ) -> list[DensityPoint]:
+        if not self.settings.density_ps:
+            return []
+        mass_u = float(structures[0].composition.weight)
+        found: dict[float, list[float]] = {}
+        for name, _, temperature in self._runs(structures):
+            if name not in failures:
+                density = mean_density(root / name / DENSITY_SEGMENT, mass_u)
+                found.setdefault(temperature, []).append(density)
+        return [
+            DensityPoint(temperature_K=t, density_g_per_cm3=ReplicaMean.of(values))
+            for t, values in sorted(found.items())
+        ]
 
     def _trust(self, root: Path, failures: Mapping[str, str]) -> TrustReport | None:
         """Assess the potential on a few frames of every run that did not fail."""

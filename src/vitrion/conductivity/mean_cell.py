@@ -1,0 +1,74 @@
+"""The mean cell of dynamics at constant pressure, in which production runs are made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.dynamics.run_result import TRAJECTORY_NAME, load_result
+from vitrion.dynamics.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from pymatgen.core import Structure
+
+DENSITY_SEGMENT = "density"
+"""Folder of the segment of a run at constant pressure."""
+
+GRAM_PER_CM3 = 1.66053906892
+"""1 u/A3 in g/cm3."""
+
+SETTLING = 0.5
+"""Share of the segment in which the volume settles, left out of the mean."""
+
+
+def mean_cell(folder: Path) -> NDArray[np.float64]:
+    """Return the mean cell of the second half of a run, scaled to the mean volume of that half.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run at constant pressure.
+
+    Returns
+    -------
+    (3, 3) array
+        Lattice vectors as rows, A.
+    """
+    with Trajectory(folder / TRAJECTORY_NAME) as trajectory:
+        cells = trajectory.cells(slice(int(len(trajectory) * SETTLING), None))
+    mean = cells.mean(axis=0)
+    volume = np.abs(np.linalg.det(cells)).mean()
+    return mean * np.cbrt(volume / np.abs(np.linalg.det(mean)))
+
+
+def at_mean_volume(folder: Path) -> Structure:
+    """Return the last moment of a run at constant pressure, brought to its mean cell.
+
+    Fractional coordinates and velocities are kept.
+    """
+    from pymatgen.core import Lattice, Structure
+
+    last = load_result(folder).structure
+    return Structure(
+        Lattice(mean_cell(folder), pbc=last.lattice.pbc),
+        last.species,
+        last.frac_coords,
+        site_properties=last.site_properties,
+    )
+
+
+def mean_density(folder: Path, mass_u: float) -> float:
+    """Return the density in g/cm3 at the mean volume of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run at constant pressure.
+    mass_u : float
+        Mass of the cell in u.
+    """
+    return mass_u / float(np.abs(np.linalg.det(mean_cell(folder)))) * GRAM_PER_CM3
