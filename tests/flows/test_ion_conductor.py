@@ -64,7 +64,7 @@ def test_from_a_formula_to_crystal_and_glass_side_by_side(maker, tmp_path):
     assert document.formula_pretty == "LiF"
     assert [ratio.temperature_K for ratio in document.ratios] == [300, 1500]
     assert [ratio.extrapolated for ratio in document.ratios] == [True, False]
-    assert {claim.figure for claim in document.claims} >= {"gap_eV", "overlap"}
+    assert {claim.quantity for claim in document.claims} >= {"gap_eV", "overlap"}
     # One glass has no error, so nothing can be decided.
     assert {claim.verdict for claim in document.claims if claim.error is None} == {"undecided"}
     with VitrionClient(tmp_path / "store") as client:
