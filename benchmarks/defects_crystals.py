@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--side", type=float, default=8.0, help="width of the supercell in A")
     arguments = parser.parse_args()
     settings = DefectSettings(
-        kinds=("insertion", "vacancy", "far"),
+        kinds=("interstitial", "vacancy", "far"),
         min_radius_A=1.6,
         supercell_side_A=arguments.side,
         barriers=BarrierSettings(n_between=3),
@@ -106,11 +106,17 @@ def main() -> None:
             doc = study.document
             shortest = min(doc.networks[0].hops, key=lambda hop: hop.length_A)
             found = {
-                "Frenkel pair, far": doc.frenkel.minimum_eV if doc.frenkel else None,
+                "Frenkel pair, far": doc.frenkel_energy_eV.minimum_eV
+                if doc.frenkel_energy_eV
+                else None,
                 "Schottky": schottky_energy(study.host, calculator, settings.fmax_eV_per_A),
                 "Li vacancy migration": shortest.forward_barrier_eV,
-                "insertion at 0 V": doc.insertion.minimum_eV if doc.insertion else None,
-                "vacancy at 0 V": doc.vacancy.minimum_eV if doc.vacancy else None,
+                "interstitial at 0 V": doc.interstitial_energy_eV.minimum_eV
+                if doc.interstitial_energy_eV
+                else None,
+                "vacancy at 0 V": doc.vacancy_energy_eV.minimum_eV
+                if doc.vacancy_energy_eV
+                else None,
             }
             seconds = time.process_time() - start
             print(

@@ -1,4 +1,4 @@
-"""The two claims of the paper on LiPO2F2: a flatter landscape, a lower insertion energy in glass.
+"""The two claims of the paper on LiPO2F2: flatter landscape, lower interstitial energy.
 
 ``python benchmarks/defects_landscape.py --crystal FILE --glass FILE FILE FILE [--out FOLDER]``
 tests them on given structures, relaxed with the potential or nearly so (positions are relaxed here
@@ -72,7 +72,7 @@ def study(structure, phase, arguments, number):
         potential=arguments.potential,
         mobile="Li",
         phase=phase,
-        kinds=("insertion", "far") if arguments.quick else ("insertion", "vacancy", "far"),
+        kinds=("interstitial", "far") if arguments.quick else ("interstitial", "vacancy", "far"),
         anneal=False if arguments.quick else None,
         fmax_eV_per_A=0.06 if arguments.quick else 0.03,
         convergence_sides_A=() if arguments.quick else (7.5,),

@@ -32,7 +32,7 @@ def main(potential: str = "vitrion-lipof") -> None:
 
     mu = metal_reservoir("Li", calculator).chemical_potential_eV
     settings = DefectSettings(
-        kinds=("insertion", "vacancy"),
+        kinds=("interstitial", "vacancy"),
         min_radius_A=1.6,
         supercell_side_A=SIDE_A,
         convergence_sides_A=(),
@@ -47,7 +47,7 @@ def main(potential: str = "vitrion-lipof") -> None:
     matcalc_s, theirs = by_matcalc(crystal, calculator, mu, study)
     print(f"LiF, {potential}, {len(study.host.structure)} atoms, formation energies at 0 V in eV")
     print(f"{'':12s}{'vitrion':>10s}{'matcalc':>10s}{'difference':>12s}")
-    for kind in ("insertion", "vacancy"):
+    for kind in ("interstitial", "vacancy"):
         difference = ours[kind] - theirs[kind]
         print(f"{kind:12s}{ours[kind]:10.4f}{theirs[kind]:10.4f}{1000 * difference:9.1f} meV")
     print(f"{'CPU-s':12s}{ours_s:10.1f}{matcalc_s:10.1f}   ratio {matcalc_s / ours_s:.2f}")
@@ -66,7 +66,7 @@ def main(potential: str = "vitrion-lipof") -> None:
     ours = {r.kind: r.formation_energy_eV for r in study.document.records if r.counts}
     assert len(study.host.structure) == n_atoms
     for name, n_atoms, energy in doped:
-        kind = "vacancy" if name.startswith("v_") else "insertion"
+        kind = "vacancy" if name.startswith("v_") else "interstitial"
         difference = 1000 * (ours[kind] - energy)
         print(
             f"  {name:12s} {n_atoms} atoms, doped's cell {energy:8.4f} eV, vitrion "
@@ -93,7 +93,7 @@ def by_matcalc(crystal, calculator, mu, study):
         interstitials={"Li": [place]},
     )
     seconds = time.process_time() - start
-    named = {"v_Li": "vacancy", "Li_i": "insertion"}
+    named = {"v_Li": "vacancy", "Li_i": "interstitial"}
     return seconds, {named[f["defect_name"]]: f["formation_energy"] for f in found}
 
 

@@ -24,9 +24,9 @@ def doc(gaps, overlap=0.0, *, species="Li", density=None, path=()):
         n_replicas=n,
         occupied_energies_eV=[(-rng.random(8)).tolist() for _ in gaps],
         empty_energies_eV=[(gap + rng.random(8)).tolist() for gap in gaps],
-        gap_eV=ReplicaMean.of(gaps),
-        median_gap_eV=ReplicaMean.of([gap + 1 for gap in gaps]),
-        overlap=ReplicaMean.of([overlap] * n),
+        landscape_gap_eV=ReplicaMean.of(gaps),
+        landscape_median_gap_eV=ReplicaMean.of([gap + 1 for gap in gaps]),
+        landscape_overlap=ReplicaMean.of([overlap] * n),
         density_barrier=density,
         networks=[
             BarrierNetwork(mechanism="vacancy", site_energies_eV=[0.0], hops=[], path=list(path))
@@ -40,18 +40,21 @@ def claim(claims, figure):
 
 def test_a_clear_difference_is_supported_and_its_opposite_contradicted():
     crystal, glass = doc([2.0]), doc([0.3, 0.5, 0.4], 0.1)
-    found = claim(compare_landscapes(crystal, glass), "gap_eV")
+    found = claim(compare_landscapes(crystal, glass), "landscape_gap_eV")
     assert found.verdict == "supported"
     score = (0.4 - 2.0) / (0.1 / np.sqrt(3))
     assert found.p_value == pytest.approx(t.cdf(score, 2))
-    other = claim(compare_landscapes(doc([0.1]), glass), "gap_eV")
+    other = claim(compare_landscapes(doc([0.1]), glass), "landscape_gap_eV")
     assert other.verdict == "contradicted"
 
 
 def test_scatter_and_single_replicas_leave_it_undecided():
     crystal = doc([1.0])
-    assert claim(compare_landscapes(crystal, doc([0.2, 1.9, 0.6])), "gap_eV").verdict == "undecided"
-    single = claim(compare_landscapes(crystal, doc([0.2])), "gap_eV")
+    assert (
+        claim(compare_landscapes(crystal, doc([0.2, 1.9, 0.6])), "landscape_gap_eV").verdict
+        == "undecided"
+    )
+    single = claim(compare_landscapes(crystal, doc([0.2])), "landscape_gap_eV")
     assert (single.verdict, single.p_value) == ("undecided", None)
 
 
@@ -61,8 +64,8 @@ def test_a_test_at_95_percent_errs_in_5_percent():
     verdicts = []
     for _ in range(400):
         gap = ReplicaMean.of((1 + 0.2 * rng.standard_normal(3)).tolist())
-        trial = glass.model_copy(update={"gap_eV": gap})
-        verdicts.append(claim(compare_landscapes(crystal, trial), "gap_eV"))
+        trial = glass.model_copy(update={"landscape_gap_eV": gap})
+        verdicts.append(claim(compare_landscapes(crystal, trial), "landscape_gap_eV"))
     wrong = np.mean([c.verdict == "supported" for c in verdicts])
     assert 0.02 < wrong < 0.09
 
@@ -81,7 +84,7 @@ def test_density_barriers_are_compared_by_their_own_errors():
 def test_replicas_on_both_sides_are_compared_by_the_test_of_welch():
     """As scipy has it from the samples; the degrees of freedom are not those of one side."""
     first, second = [1.0, 1.3, 0.9, 1.2], [0.6, 0.9, 0.4]
-    found = claim(compare_landscapes(doc(first), doc(second)), "gap_eV")
+    found = claim(compare_landscapes(doc(first), doc(second)), "landscape_gap_eV")
     expected = ttest_ind(second, first, equal_var=False, alternative="less")
     assert found.degrees_of_freedom == pytest.approx(expected.df)
     assert found.p_value == pytest.approx(expected.pvalue)

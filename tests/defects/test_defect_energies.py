@@ -13,7 +13,7 @@ from vitrion.defects.energies import EnergySettings, defect_energies, mark_dupli
 from vitrion.defects.enumeration import (
     distinct_ions,
     far_pairs,
-    insertions,
+    interstitials,
     move,
     near_pairs,
     vacancies,
@@ -87,7 +87,7 @@ def test_symmetry_leaves_the_distinct_defects_with_their_number(host):
     sites = candidate_sites(host.unit_cell, host.group, min_radius_A=1.2)
     assert sum(site.multiplicity for site in sites) == 12
     assert [ion.multiplicity for ion in distinct_ions(host)] == [1]
-    assert sum(edit.weight for edit in insertions(host, sites)) == 12
+    assert sum(edit.weight for edit in interstitials(host, sites)) == 12
     assert sum(edit.weight for edit in vacancies(host)) == 1
     shells = near_pairs(host, sites, n_shells=1)
     distances = sorted({round(float(e.label.split()[-2]), 2) for e in shells})
@@ -96,7 +96,7 @@ def test_symmetry_leaves_the_distinct_defects_with_their_number(host):
 
 def test_an_exchanged_ion_is_no_defect_and_a_kicked_out_one_is_flagged(host):
     a, b = (int(k) for k in host.ions[:2])
-    edit = Edit("insertion", "x", add=((0.3, 0.3, 0.3),))
+    edit = Edit("interstitial", "x", add=((0.3, 0.3, 0.3),))
     start = apply(edit, host.structure, "Li", rattle_A=0, seed=0)
     kicked = start.copy()
     position = kicked[a].frac_coords.copy()
@@ -114,7 +114,7 @@ def test_an_exchanged_ion_is_no_defect_and_a_kicked_out_one_is_flagged(host):
     assert outcome(
         Edit("move", "y", (a,), ((0, 0, 0),)), host.structure, host.structure, "Li"
     ).healed
-    assert outcome(Edit("insertion", "z"), host.structure, swapped, "Li").healed
+    assert outcome(Edit("interstitial", "z"), host.structure, swapped, "Li").healed
 
 
 def test_drift_of_the_whole_cell_displaces_nothing(host):
@@ -126,12 +126,12 @@ def test_drift_of_the_whole_cell_displaces_nothing(host):
     assert seen.vacant == edit.remove
 
 
-@pytest.mark.parametrize("kind", ["insertion", "vacancy", "frenkel"])
+@pytest.mark.parametrize("kind", ["interstitial", "vacancy", "frenkel"])
 def test_undoing_a_defect_gives_the_host_back(host, relax, kind):
     ion = int(host.ions[3])
     place = tuple((host.structure.frac_coords[ion] + [0.5, 0.25, 0.0]).tolist())
     edit = {
-        "insertion": Edit("insertion", "i", add=(place,)),
+        "interstitial": Edit("interstitial", "i", add=(place,)),
         "vacancy": Edit("vacancy", "v", remove=(ion,)),
         "frenkel": Edit("frenkel", "f", remove=(ion,), add=(place,)),
     }[kind]
@@ -146,9 +146,9 @@ def test_two_starts_of_one_interstitial_are_one(host, relax):
     octahedral = np.array([0.5, 0.5, 0.5])
     other = np.array([0.0, 0.0, 0.5])  # the same kind of void, seen from an equal place
     edits = [
-        Edit("insertion", "a", add=(tuple(host.to_supercell(octahedral)),)),
-        Edit("insertion", "b", add=(tuple(host.to_supercell(octahedral + 0.02)),)),
-        Edit("insertion", "c", add=(tuple(host.to_supercell(other)),)),
+        Edit("interstitial", "a", add=(tuple(host.to_supercell(octahedral)),)),
+        Edit("interstitial", "b", add=(tuple(host.to_supercell(octahedral + 0.02)),)),
+        Edit("interstitial", "c", add=(tuple(host.to_supercell(other)),)),
     ]
     defects = defect_energies(host, edits, relax, STILL)
     mark_duplicates(defects, host)
@@ -158,7 +158,7 @@ def test_two_starts_of_one_interstitial_are_one(host, relax):
 
 
 def test_a_killed_run_goes_on_where_it_was(host, relax, tmp_path):
-    edits = [*vacancies(host), *insertions(host, candidate_sites(host.unit_cell, host.group))]
+    edits = [*vacancies(host), *interstitials(host, candidate_sites(host.unit_cell, host.group))]
     calls: list[int] = []
 
     def counting(structures, *, max_steps=None):
@@ -192,7 +192,7 @@ def test_a_glass_is_studied_and_the_document_survives_json(glass, calculator):
         max_sites=2,
         min_radius_A=1.2,
         chemical_potential_eV=-1.0,
-        kinds=("insertion", "vacancy", "near"),
+        kinds=("interstitial", "vacancy", "near"),
     )
     ticks: list[tuple[int, int]] = []
     study = study_defects(
@@ -205,8 +205,8 @@ def test_a_glass_is_studied_and_the_document_survives_json(glass, calculator):
         if record.charge_transferred:
             shift = record.charge_transferred * -1.0
             assert record.formation_energy_eV == pytest.approx(record.energy_eV - shift)
-    insertion = next(r for r in doc.records if r.kind == "insertion")
-    line = doc.formation_line(insertion.label, [0.0, 1.0, 3.0])
+    interstitial = next(r for r in doc.records if r.kind == "interstitial")
+    line = doc.formation_line(interstitial.label, [0.0, 1.0, 3.0])
     assert np.allclose(np.diff(line), [1.0, 2.0])
     vacancy = next(r for r in doc.records if r.kind == "vacancy")
     assert np.allclose(np.diff(doc.formation_line(vacancy.label, [0.0, 2.0])), [-2.0])
@@ -242,7 +242,7 @@ def test_what_cannot_be_studied_is_refused_in_a_sentence(crystal, calculator, re
 
 
 def test_two_ions_of_one_host_share_a_ledger_and_nothing_else(relax):
-    """An insertion takes out no site, so only the element tells Li in a void from Na in it."""
+    """An interstitial takes out no site, so only the element distinguishes Li from Na in a void."""
     two = Structure(
         Lattice.cubic(3.8),
         ["Li", "Na", "Ar", "Ar"],
@@ -255,7 +255,7 @@ def test_two_ions_of_one_host_share_a_ledger_and_nothing_else(relax):
             for found in relax(structures, max_steps=max_steps)
         ]
 
-    shared, edit = Ledger(None), Edit("insertion", "void", add=((0.25, 0.25, 0.25),))
+    shared, edit = Ledger(None), Edit("interstitial", "void", add=((0.25, 0.25, 0.25),))
     for mobile, number in (("Li", 3), ("Na", 11)):
         host = prepare_host(two, mobile, heavy, phase="crystalline", supercell_side_A=7.5)
         (defect,) = defect_energies(host, [edit], heavy, STILL, ledger=shared)

@@ -8,7 +8,7 @@ from pymatgen.core import Composition
 
 from vitrion.defects.convergence import check_convergence, supercell_error, transfer
 from vitrion.defects.energies import EnergySettings, defect_energies
-from vitrion.defects.enumeration import insertions, near_pairs, vacancies
+from vitrion.defects.enumeration import interstitials, near_pairs, vacancies
 from vitrion.defects.host import prepare_host, repeat_host
 from vitrion.defects.reservoir import given_reservoir, metal_reservoir, voltage_window
 from vitrion.defects.sites import candidate_sites
@@ -59,7 +59,7 @@ def test_unrelaxed_defects_of_a_pair_potential_are_the_same_in_every_supercell(
     frozen = AseRelaxer(calculator, max_steps=0)
     settings = EnergySettings(rattle_A=0.0)
     sites = candidate_sites(host.unit_cell, host.group, min_radius_A=1.2)
-    edits = [*vacancies(host), insertions(host, sites)[0], near_pairs(host, sites)[-1]]
+    edits = [*vacancies(host), interstitials(host, sites)[0], near_pairs(host, sites)[-1]]
     first = defect_energies(host, edits, frozen, settings)
     moved = [transfer(edit, host, other) for edit in edits]
     second = defect_energies(other, moved, frozen, settings)

@@ -38,7 +38,7 @@ def maker():
             "relax_fmax_eV_per_A": 0.1,
         },
         search={"candidates": {"random": 2}, "hosts": 0, "formula_units": (2,)},
-        defects={"max_sites": 1, "fmax_eV_per_A": 0.4, "kinds": ("insertion", "vacancy", "far")},
+        defects={"max_sites": 1, "fmax_eV_per_A": 0.4, "kinds": ("interstitial", "vacancy", "far")},
         conductivity={"temperatures_K": (1500,), "equilibration_ps": 0.1, "first_ps": 1.0},
         reference_potential=None,
         supercell_side_A=5.5,
@@ -64,7 +64,10 @@ def test_from_a_formula_to_crystal_and_glass_side_by_side(maker, tmp_path):
     assert document.formula_pretty == "LiF"
     assert [ratio.temperature_K for ratio in document.ratios] == [300, 1500]
     assert [ratio.extrapolated for ratio in document.ratios] == [True, False]
-    assert {claim.quantity for claim in document.claims} >= {"gap_eV", "overlap"}
+    assert {claim.quantity for claim in document.claims} >= {
+        "landscape_gap_eV",
+        "landscape_overlap",
+    }
     # One glass has no error, so nothing can be decided.
     assert {claim.verdict for claim in document.claims if claim.error is None} == {"undecided"}
     with VitrionClient(tmp_path / "store") as client:

@@ -17,7 +17,7 @@ from vitrion.report.figures.site_energy_levels import landscape_figure
 
 POTENTIAL = "vitrion-lipof"
 SETTINGS = DefectSettings(
-    kinds=("insertion", "vacancy", "far"),
+    kinds=("interstitial", "vacancy", "far"),
     max_sites=1,
     min_radius_A=1.6,
     supercell_side_A=7.5,
@@ -58,9 +58,9 @@ def test_a_landscape_flow_runs_and_its_figure_is_drawn(lif, tmp_path):
     doc = output[flow.jobs[-1].uuid][1].output
     assert isinstance(doc, SiteEnergyLandscapeDoc)
     far = next(r for r in defects.records if r.separation == "far")
-    assert doc.gap_eV.mean == pytest.approx(far.energy_eV)
+    assert doc.landscape_gap_eV.mean == pytest.approx(far.energy_eV)
     assert doc.percolating_barrier_eV.mean == network.percolation[0].barrier_eV
-    assert doc.overlap.mean == 0
+    assert doc.landscape_overlap.mean == 0
     draw_figure(landscape_figure([doc, doc], titles=["one", "two"]), tmp_path / "flat.png")
     assert (tmp_path / "flat.png").stat().st_size > 10_000
 

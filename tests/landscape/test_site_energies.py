@@ -38,7 +38,7 @@ def document(occupied, empty, pairs, *, noise=0.0, phase="amorphous", mu=-1.0, f
     for s, energy in enumerate(empty):
         records.append(
             DefectRecord(
-                kind="insertion",
+                kind="interstitial",
                 label=f"insert {s}",
                 site=s,
                 energy_eV=energy,
@@ -114,16 +114,16 @@ def test_a_healed_pair_does_not_enter():
 
 def test_figures_of_one_host():
     doc = landscape([document(OCCUPIED, EMPTY, STAR)])
-    assert doc.gap_eV.mean == pytest.approx(EMPTY.min() - OCCUPIED.max())
-    assert doc.gap_eV.error is None
-    assert doc.median_gap_eV.mean == pytest.approx(np.median(EMPTY) - np.median(OCCUPIED))
+    assert doc.landscape_gap_eV.mean == pytest.approx(EMPTY.min() - OCCUPIED.max())
+    assert doc.landscape_gap_eV.error is None
+    assert doc.landscape_median_gap_eV.mean == pytest.approx(np.median(EMPTY) - np.median(OCCUPIED))
     # Of 12 pairs of an empty and an occupied site one is upside down: -2.4 below -2.2.
-    assert doc.overlap.mean == pytest.approx(1 / 12)
+    assert doc.landscape_overlap.mean == pytest.approx(1 / 12)
     # At 0 V, above a host that gained 0.1 eV by annealing.
-    assert doc.insertion_energy_eV.mean == pytest.approx(-2.4 + 0.1 + 1.0)
+    assert doc.lowest_interstitial_energy_eV.mean == pytest.approx(-2.4 + 0.1 + 1.0)
     assert doc.removal_spread_eV.mean == pytest.approx(OCCUPIED.std())
     copy = type(doc).model_validate_json(doc.model_dump_json())
-    assert copy.gap_eV == doc.gap_eV
+    assert copy.landscape_gap_eV == doc.landscape_gap_eV
 
 
 def test_replicas_give_the_error():
@@ -143,8 +143,8 @@ def test_replicas_give_the_error():
         ]
     joined = landscape(docs)
     assert joined.n_replicas == 3
-    assert joined.gap_eV.mean == pytest.approx(EMPTY.min() - OCCUPIED.max() + 0.1)
-    assert joined.gap_eV.error == pytest.approx(0.1 / np.sqrt(3))
+    assert joined.landscape_gap_eV.mean == pytest.approx(EMPTY.min() - OCCUPIED.max() + 0.1)
+    assert joined.landscape_gap_eV.error == pytest.approx(0.1 / np.sqrt(3))
     assert joined.percolating_barrier_eV.values == [0.4, 0.5, 0.6]
     assert len(joined.networks) == 3
 

@@ -274,7 +274,7 @@ def test_ends_that_relax_into_one_state_conduct_and_have_no_barrier(cubic, relax
 def test_interstitial_sites_are_those_that_kept_their_ion(cubic, relax_field):
     host = prepare_host(cubic, "Li", relax_field, supercell_side_A=8.0)
     site = Site(np.array([[0.5, 0.5, 0.02]]), 1.0, "given")
-    edit = Edit("insertion", "i", add=(tuple(host.to_supercell(site.frac)),), site=0)
+    edit = Edit("interstitial", "i", add=(tuple(host.to_supercell(site.frac)),), site=0)
     defects = defect_energies(host, [edit], relax_field, EnergySettings(rattle_A=0.0))
     carriers = interstitial_carriers(host, [site], defects)
     assert carriers.places.shape == (1, 3)

@@ -134,7 +134,7 @@ def distribution(energies):
 
 
 def defects(structure, phase, gap, rng):
-    energies = {"frenkel": gap + rng.random(6), "insertion": gap + 0.5 * rng.random(6),
+    energies = {"frenkel": gap + rng.random(6), "interstitial": gap + 0.5 * rng.random(6),
                 "vacancy": 2.0 + rng.random(6)}  # fmt: skip
     records = [
         DefectRecord(
@@ -143,7 +143,7 @@ def defects(structure, phase, gap, rng):
             separation="far" if kind == "frenkel" else None,
             energy_eV=energy,
             formation_energy_eV=energy,
-            charge_transferred={"insertion": 1, "vacancy": -1, "frenkel": 0}[kind],
+            charge_transferred={"interstitial": 1, "vacancy": -1, "frenkel": 0}[kind],
             converged=True,
             max_force_eV_per_A=0.01,
             n_steps=10,
@@ -186,7 +186,7 @@ def defects(structure, phase, gap, rng):
         records=records,
         reservoir=Reservoir(species="Li", chemical_potential_eV=-1.9, source="bcc Li"),
         networks=[network],
-        **{kind: distribution(values) for kind, values in energies.items()},
+        **{f"{kind}_energy_eV": distribution(values) for kind, values in energies.items()},
     )
 
 
@@ -199,10 +199,10 @@ def landscape(structure, phase, gaps, networks):
         n_replicas=len(gaps),
         occupied_energies_eV=[(-rng.random(8)).tolist() for _ in gaps],
         empty_energies_eV=[(gap + rng.random(8)).tolist() for gap in gaps],
-        gap_eV=ReplicaMean.of(gaps),
-        median_gap_eV=ReplicaMean.of([gap + 1 for gap in gaps]),
-        overlap=ReplicaMean.of([0.05 / gap for gap in gaps]),
-        insertion_energy_eV=ReplicaMean.of([gap + 0.3 for gap in gaps]),
+        landscape_gap_eV=ReplicaMean.of(gaps),
+        landscape_median_gap_eV=ReplicaMean.of([gap + 1 for gap in gaps]),
+        landscape_overlap=ReplicaMean.of([0.05 / gap for gap in gaps]),
+        lowest_interstitial_energy_eV=ReplicaMean.of([gap + 0.3 for gap in gaps]),
         networks=networks,
     )
 

@@ -20,7 +20,7 @@ from vitrion.report.figures.site_energy_levels import landscape_figure
 from vitrion.report.panels import Bars, Curve, FilledBand, Line, Points
 from vitrion.report.plotly import plot_data
 
-KINDS = ("frenkel", "insertion", "vacancy")
+KINDS = ("frenkel", "interstitial", "vacancy")
 CM2_PER_S = 1e16 / 1e12
 """The same in A2/ps."""
 
@@ -184,7 +184,7 @@ def test_the_cheapest_defect_is_set_against_voltage(glass):
                 for c in marks(voltage_figure([glass]).panels[0], Curve)}  # fmt: skip
     assert at_metal == {
         kind: min(r.formation_energy_eV for d in glass.defects for r in d.of_kind(kind))
-        for kind in ("insertion", "vacancy")
+        for kind in ("interstitial", "vacancy")
     }
 
 

@@ -142,7 +142,7 @@ def test_landscapes_share_one_scale_of_energy(reports):
         levels = marks(panel, Curve)
         shown = np.unique(np.asarray(levels[0].y))
         assert len(shown) == sum(map(len, document.occupied_energies_eV))
-        assert f"gap {document.gap_eV.mean:.2f} eV" in panel.note
+        assert f"gap {document.landscape_gap_eV.mean:.2f} eV" in panel.note
     # The interval of 95 % as in every table, not the bare error: 0.3, 0.5 and 0.4 by Student's t.
     half = 4.303 * 0.1 / 3**0.5
     assert f"({0.4 - half:.2f} to {0.4 + half:.2f})" in upper[1].note
@@ -161,7 +161,7 @@ def test_formation_energies_rise_with_the_charge_taken(figures):
         curve.label.rsplit(", ")[-1]: np.polyfit(curve.x, curve.y, 1)[0]
         for curve in marks(figures["formation_energies"].panels[0], Curve)
     }
-    assert slopes == pytest.approx({"insertion": 1.0, "vacancy": -1.0})
+    assert slopes == pytest.approx({"interstitial": 1.0, "vacancy": -1.0})
 
 
 def test_figures_are_saved_as_files(reports, tmp_path):

@@ -68,7 +68,10 @@ def test_paper_puts_crystal_and_glass_side_by_side(run_workflow, tmp_path):
         (comparison,) = client.comparison.search()
         phases = {d.phase for d in client.conductivity.search()}
     assert phases == {"crystalline", "amorphous"}
-    assert {claim.quantity for claim in comparison.claims} >= {"gap_eV", "overlap"}
+    assert {claim.quantity for claim in comparison.claims} >= {
+        "landscape_gap_eV",
+        "landscape_overlap",
+    }
     page = (tmp_path / "vitrion_data/toy/LiF.html").read_text()
     assert "amorphous" in page
     assert list((tmp_path / "vitrion_data/toy/figures").glob("*.svg"))

@@ -93,7 +93,7 @@ def search(
 def defects(
     target: Annotated[str, typer.Argument(help="Structure file, or identifier in the store.")],
     kind: Annotated[
-        list[str] | None, typer.Option(help="insertion, vacancy or frenkel; again for several.")
+        list[str] | None, typer.Option(help="interstitial, vacancy or frenkel; again for several.")
     ] = None,
     barrier: Annotated[
         list[str] | None, typer.Option(help="Barriers of vacancy or interstitial hops.")

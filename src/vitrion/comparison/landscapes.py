@@ -40,13 +40,13 @@ class LandscapeClaim(BaseModel):
 
 
 FLATNESS: tuple[tuple[str, Direction], ...] = (
-    ("gap_eV", "lower"),
-    ("median_gap_eV", "lower"),
-    ("overlap", "higher"),
+    ("landscape_gap_eV", "lower"),
+    ("landscape_median_gap_eV", "lower"),
+    ("landscape_overlap", "higher"),
     ("percolating_barrier_eV", "lower"),
     ("percolating_percentile", "lower"),
-    ("insertion_energy_eV", "lower"),
-    ("median_insertion_energy_eV", "lower"),
+    ("lowest_interstitial_energy_eV", "lower"),
+    ("median_interstitial_energy_eV", "lower"),
 )
 """The measures of flatness in the order of their weight, then the interstitial energies."""
 

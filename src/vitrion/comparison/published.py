@@ -29,7 +29,7 @@ class Published:
     conductivity_ratio : float
         Of the amorphous over the crystalline conductivity at room temperature: an order of
         magnitude.
-    landscape, insertion : str
+    landscape, interstitial : str
         Findings given in words alone.
     """
 
@@ -38,7 +38,7 @@ class Published:
     glass_activation_energy_eV: float
     conductivity_ratio: float
     landscape: str
-    insertion: str
+    interstitial: str
 
     def glass_conductivity_mS_cm(self, temperature_K: float) -> float:
         """Return what the glass's two figures make of another temperature.
@@ -57,7 +57,7 @@ _KNOWN = (
         glass_activation_energy_eV=0.40,
         conductivity_ratio=1000.0,
         landscape="flatter in the amorphous phase",
-        insertion="high in the crystal, low in the amorphous phase",
+        interstitial="high in the crystal, low in the amorphous phase",
     ),
 )
 

@@ -76,7 +76,7 @@ def _of_landscape(field: str) -> Callable[[MaterialReport], LinearEstimate | Non
 
 
 def _overlap(material: MaterialReport) -> LinearEstimate | None:
-    fraction = _of_landscape("overlap")(material)
+    fraction = _of_landscape("landscape_overlap")(material)
     return None if fraction is None else fraction.within(0, 1)
 
 
@@ -96,8 +96,10 @@ def _of_defects(
 
 def _lowest_interstitial(material: MaterialReport) -> LinearEstimate | None:
     # The landscape counts from the annealed host, the defects alone do not.
-    from_landscape = _of_landscape("insertion_energy_eV")(material)
-    return from_landscape or _of_defects("insertion", "minimum_eV", with_reservoir=True)(material)
+    from_landscape = _of_landscape("lowest_interstitial_energy_eV")(material)
+    return from_landscape or _of_defects(
+        "interstitial_energy_eV", "minimum_eV", with_reservoir=True
+    )(material)
 
 
 def _mean(values: Sequence[float], material: MaterialReport) -> LinearEstimate | None:
@@ -118,13 +120,16 @@ QUANTITIES = (
     Quantity("sigma_300K", "conductivity at 300 K", "mS/cm", sigma_300K),
     Quantity("activation_energy_eV", "activation energy", "eV", activation_energy),
     Quantity(
-        "frenkel_energy_eV", "Frenkel pair energy, mean", "eV", _of_defects("frenkel", "mean_eV")
+        "frenkel_energy_eV",
+        "Frenkel pair energy, mean",
+        "eV",
+        _of_defects("frenkel_energy_eV", "mean_eV"),
     ),
     Quantity(
         "lowest_frenkel_energy_eV",
         "Frenkel pair energy, lowest",
         "eV",
-        _of_defects("frenkel", "minimum_eV"),
+        _of_defects("frenkel_energy_eV", "minimum_eV"),
     ),
     Quantity(
         "lowest_interstitial_energy_eV",
@@ -136,10 +141,13 @@ QUANTITIES = (
         "vacancy_energy_eV",
         "vacancy energy at 0 V, mean",
         "eV",
-        _of_defects("vacancy", "mean_eV", with_reservoir=True),
+        _of_defects("vacancy_energy_eV", "mean_eV", with_reservoir=True),
     ),
     Quantity(
-        "landscape_gap_eV", "landscape gap, empty above occupied", "eV", _of_landscape("gap_eV")
+        "landscape_gap_eV",
+        "landscape gap, empty above occupied",
+        "eV",
+        _of_landscape("landscape_gap_eV"),
     ),
     Quantity("landscape_overlap", "landscape overlap, empty below occupied", "", _overlap),
     Quantity(

@@ -92,10 +92,10 @@ def transfer(edit: Edit, host: Host, other: Host) -> Edit:
 
 
 def _lowest(defects: Sequence[Defect], edits: Sequence[Edit]) -> list[tuple[Edit, Defect]]:
-    """Return the lowest insertion and vacancy, and the closest pair that does not heal."""
+    """Return the lowest interstitial and vacancy, and the closest pair that does not heal."""
     counted = [(e, d) for e, d in zip(edits, defects, strict=True) if d.record.counts]
     chosen = []
-    for kind in ("insertion", "vacancy"):
+    for kind in ("interstitial", "vacancy"):
         of_kind = [pair for pair in counted if pair[0].kind == kind]
         if of_kind:
             chosen.append(min(of_kind, key=lambda pair: pair[1].record.energy_eV))

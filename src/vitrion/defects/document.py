@@ -118,7 +118,7 @@ class BarrierNetwork(BaseModel):
     )
 
 
-DefectKind = Literal["insertion", "vacancy", "frenkel", "move"]
+DefectKind = Literal["interstitial", "vacancy", "frenkel", "move"]
 Separation = Literal["near", "far"]
 SiteSource = Literal["voronoi", "grid", "density", "inpainted", "given"]
 Triple = tuple[float, float, float]
@@ -188,7 +188,7 @@ class DefectRecord(BaseModel):
     n_steps: int = Field(description="Steps of the relaxation.")
 
     @property
-    def insertion_energy_eV(self) -> float:
+    def interstitial_energy_eV(self) -> float:
         """Energy in eV above the annealed host, where that is known, else above the host."""
         return self.energy_eV - min(self.annealing_energy_eV or 0.0, 0.0)
 
@@ -240,9 +240,9 @@ class DefectDoc(VitrionDoc):
     """
 
     key_fields: ClassVar = {
-        "frenkel_energy_eV": "frenkel.mean_eV",
-        "insertion_energy_eV": "insertion.mean_eV",
-        "vacancy_energy_eV": "vacancy.mean_eV",
+        "frenkel_energy_eV": "frenkel_energy_eV.mean_eV",
+        "interstitial_energy_eV": "interstitial_energy_eV.mean_eV",
+        "vacancy_energy_eV": "vacancy_energy_eV.mean_eV",
     }
 
     property_name: str = "defects"
@@ -261,17 +261,17 @@ class DefectDoc(VitrionDoc):
         None, description="Structure of each defect after relaxation, by label."
     )
     reservoir: Reservoir | None = Field(None, description="Source and sink of the mobile ion.")
-    insertion: EnergyDistribution | None = Field(
-        None, description="Insertion at 0 V, or without reservoir where none is known."
+    interstitial_energy_eV: EnergyDistribution | None = Field(
+        None, description="Interstitials at 0 V, or without reservoir where none is known."
     )
-    vacancy: EnergyDistribution | None = Field(
-        None, description="Vacancy at 0 V, or without reservoir where none is known."
+    vacancy_energy_eV: EnergyDistribution | None = Field(
+        None, description="Vacancies at 0 V, or without reservoir where none is known."
     )
-    frenkel_near: EnergyDistribution | None = Field(
+    near_frenkel_energy_eV: EnergyDistribution | None = Field(
         None, description="Pairs of an ion in a void and the vacancy it left close by."
     )
-    frenkel: EnergyDistribution | None = Field(
-        None, description="Such pairs as far apart as the cell allows: the primary figure."
+    frenkel_energy_eV: EnergyDistribution | None = Field(
+        None, description="Such pairs as far apart as the cell allows: the primary quantity."
     )
     equilibrium: list[FrenkelEquilibrium] = Field(
         default_factory=list, description="Pairs in equilibrium, by temperature."

@@ -178,7 +178,7 @@ def pair_distance(host: Host, edit: Edit) -> float | None:
 def mark_duplicates(
     defects: Sequence[Defect], host: Host, *, distance_A: float = 0.5, energy_eV: float = 0.02
 ) -> None:
-    """Mark insertions and moves that relaxed into the same defect as one before, lower ones first.
+    """Mark interstitials and moves that relaxed into the same defect as a lower one.
 
     Two are the same where as many ions sit off the regular sites, the regular sites left empty are
     the same in number, each loose ion lies within ``distance_A`` of one of the other (up to a

@@ -43,11 +43,11 @@ def distinct_ions(host: Host) -> list[DistinctIon]:
     return [DistinctIon(host.nearest_ion(host.to_supercell(o[0]))[0], len(o)) for o in orbits]
 
 
-def insertions(host: Host, sites: Sequence[Site]) -> list[Edit]:
-    """Return the insertion of an ion into each site."""
+def interstitials(host: Host, sites: Sequence[Site]) -> list[Edit]:
+    """Return an interstitial ion in each site."""
     return [
         Edit(
-            kind="insertion",
+            kind="interstitial",
             label=f"insertion into site {k}",
             add=(_triple(host.to_supercell(site.frac)),),
             weight=site.multiplicity,

@@ -29,7 +29,7 @@ class Edit:
     Attributes
     ----------
     kind : str
-        ``insertion``, ``vacancy``, ``frenkel`` or ``move``.
+        ``interstitial``, ``vacancy``, ``frenkel`` or ``move``.
     label : str
         Unique among the edits of a host.
     remove : tuple of int

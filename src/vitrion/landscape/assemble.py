@@ -43,7 +43,7 @@ def assemble(
         Relaxed, duplicates marked.
     settings : DefectSettings
     reservoir : Reservoir, optional
-        Without it insertions and vacancies have no formation energy.
+        Without it interstitials and vacancies have no formation energy.
     potential : PotentialSpec or str, optional
     material_id : str, optional
 
@@ -74,10 +74,12 @@ def assemble(
         records=records,
         relaxed_structures={defect.record.label: defect.structure for defect in defects},
         reservoir=reservoir,
-        insertion=distribution([r for r in records if r.kind == "insertion"], temperatures),
-        vacancy=distribution([r for r in records if r.kind == "vacancy"], temperatures),
-        frenkel_near=distribution(near, temperatures),
-        frenkel=distribution(far, temperatures),
+        interstitial_energy_eV=distribution(
+            [r for r in records if r.kind == "interstitial"], temperatures
+        ),
+        vacancy_energy_eV=distribution([r for r in records if r.kind == "vacancy"], temperatures),
+        near_frenkel_energy_eV=distribution(near, temperatures),
+        frenkel_energy_eV=distribution(far, temperatures),
         provenance=Provenance.collect(potential, seeds={"rattle": settings.seed}),
     )
     document.equilibrium = equilibrium(document, temperatures)
@@ -94,7 +96,7 @@ def distribution(
 
 def equilibrium(document: DefectDoc, temperatures_K: Sequence[float]) -> list[FrenkelEquilibrium]:
     """Return the share of ions on interstitial sites, from the site energies of the far pairs."""
-    if document.frenkel is None or document.structure is None:
+    if document.frenkel_energy_eV is None or document.structure is None:
         return []
     cell = document.structure if document.unit_cell is None else document.unit_cell
     density = cell.composition[document.mobile_species] / cell.volume * A3_PER_CM3

@@ -147,10 +147,10 @@ def summary_rows(document: DefectDoc) -> list[tuple[str, str]]:
         ("empty sites tried", str(len(document.sites))),
     ]
     named = (
-        ("insertion at 0 V", document.insertion),
-        ("vacancy at 0 V", document.vacancy),
-        ("Frenkel pair, near", document.frenkel_near),
-        ("Frenkel pair, far", document.frenkel),
+        ("interstitial at 0 V", document.interstitial_energy_eV),
+        ("vacancy at 0 V", document.vacancy_energy_eV),
+        ("Frenkel pair, near", document.near_frenkel_energy_eV),
+        ("Frenkel pair, far", document.frenkel_energy_eV),
     )
     for name, found in named:
         if found is not None:

@@ -38,8 +38,8 @@ class SiteEnergyLandscapeDoc(VitrionDoc):
     """
 
     key_fields: ClassVar = {
-        "landscape_gap_eV": "gap_eV.mean",
-        "landscape_overlap": "overlap.mean",
+        "landscape_gap_eV": "landscape_gap_eV.mean",
+        "landscape_overlap": "landscape_overlap.mean",
         "percolating_barrier_eV": "percolating_barrier_eV.mean",
         "removal_spread_eV": "removal_spread_eV.mean",
     }
@@ -58,16 +58,20 @@ class SiteEnergyLandscapeDoc(VitrionDoc):
         description="Root mean square in eV of the pair energies that the site energies leave "
         "unexplained: the interaction of ion and vacancy.",
     )
-    gap_eV: ReplicaMean = Field(description="Lowest empty less highest occupied energy, eV.")
-    median_gap_eV: ReplicaMean = Field(description="Median empty less median occupied energy, eV.")
-    overlap: ReplicaMean = Field(
+    landscape_gap_eV: ReplicaMean = Field(
+        description="Lowest empty less highest occupied energy, eV."
+    )
+    landscape_median_gap_eV: ReplicaMean = Field(
+        description="Median empty less median occupied energy, eV."
+    )
+    landscape_overlap: ReplicaMean = Field(
         description="Chance that an empty site lies below an occupied one, 0 to 1."
     )
-    insertion_energy_eV: ReplicaMean | None = Field(
-        None, description="Lowest insertion energy at 0 V, above the annealed host, in eV."
+    lowest_interstitial_energy_eV: ReplicaMean | None = Field(
+        None, description="Lowest interstitial energy at 0 V, above the annealed host, in eV."
     )
-    median_insertion_energy_eV: ReplicaMean | None = Field(
-        None, description="Median insertion energy at 0 V, above the annealed host, in eV."
+    median_interstitial_energy_eV: ReplicaMean | None = Field(
+        None, description="Median interstitial energy at 0 V, above the annealed host, in eV."
     )
     removal_energies_eV: list[list[float]] = Field(
         default_factory=list, description="Vacancy energies in eV, by replica."

@@ -134,7 +134,7 @@ def landscape(
     networks = [network for document in documents for network in document.networks]
     percolating = [_easiest(document) for document in documents]
     conducting = [p for p in percolating if p is not None]
-    insertion = [e for d in documents if len(e := _insertion(d))]
+    interstitial = [e for d in documents if len(e := _interstitial(d))]
     assert first.structure is not None
     return SiteEnergyLandscapeDoc.from_structure(
         first.structure,
@@ -145,11 +145,13 @@ def landscape(
         occupied_energies_eV=[o.tolist() for o in occupied],
         empty_energies_eV=[e.tolist() for e in empty],
         additivity_error_eV=float(np.sqrt(np.mean(np.square(residuals)))) if residuals else None,
-        gap_eV=ReplicaMean.of([float(e.min() - o.max()) for o, e in both]),
-        median_gap_eV=ReplicaMean.of([float(np.median(e) - np.median(o)) for o, e in both]),
-        overlap=ReplicaMean.of([overlap_probability(o, e) for o, e in both]),
-        insertion_energy_eV=_optional([float(e.min()) for e in insertion]),
-        median_insertion_energy_eV=_optional([float(np.median(e)) for e in insertion]),
+        landscape_gap_eV=ReplicaMean.of([float(e.min() - o.max()) for o, e in both]),
+        landscape_median_gap_eV=ReplicaMean.of(
+            [float(np.median(e) - np.median(o)) for o, e in both]
+        ),
+        landscape_overlap=ReplicaMean.of([overlap_probability(o, e) for o, e in both]),
+        lowest_interstitial_energy_eV=_optional([float(e.min()) for e in interstitial]),
+        median_interstitial_energy_eV=_optional([float(np.median(e)) for e in interstitial]),
         removal_energies_eV=[r.tolist() for r in removal],
         removal_spread_eV=_optional([float(r.std()) for r in removal if len(r)]),
         density_barrier=density_barrier,
@@ -175,13 +177,13 @@ def _removal(document: DefectDoc) -> NDArray[np.float64]:
     return np.repeat([r.energy_eV for r in records], [round(r.weight) for r in records])
 
 
-def _insertion(document: DefectDoc) -> NDArray[np.float64]:
-    """Return insertion energies at 0 V above the annealed host; none without a reservoir."""
+def _interstitial(document: DefectDoc) -> NDArray[np.float64]:
+    """Return interstitial energies at 0 V above the annealed host; none without a reservoir."""
     if document.reservoir is None:
         return np.empty(0)
     mu = document.reservoir.chemical_potential_eV
-    records = document.of_kind("insertion")
-    energies = [r.insertion_energy_eV - mu for r in records]
+    records = document.of_kind("interstitial")
+    energies = [r.interstitial_energy_eV - mu for r in records]
     return np.repeat(energies, [round(r.weight) for r in records])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.defects.convergence import check_convergence, supercell_error
 from vitrion.defects.energies import Defect, EnergySettings, defect_energies, mark_duplicates
-from vitrion.defects.enumeration import far_pairs, insertions, near_pairs, vacancies
+from vitrion.defects.enumeration import far_pairs, interstitials, near_pairs, vacancies
 from vitrion.defects.host import Host, check_request, prepare_host
 from vitrion.defects.inpainted import inpainted_sites
 from vitrion.defects.reservoir import given_reservoir, metal_reservoir
@@ -268,8 +268,8 @@ def _sites(host: Host, settings: DefectSettings, given: dict[SiteSource, ArrayLi
 
 
 def single_edits(host: Host, sites: list[Site], settings: DefectSettings) -> list[Edit]:
-    """Return the insertions and vacancies, where asked for."""
-    edits = insertions(host, sites) if "insertion" in settings.kinds else []
+    """Return the interstitials and vacancies, where asked for."""
+    edits = interstitials(host, sites) if "interstitial" in settings.kinds else []
     return edits + (vacancies(host) if "vacancy" in settings.kinds else [])
 
 
@@ -283,8 +283,8 @@ def pair_edits(
 
 
 def distinct_sites(defects: Sequence[Defect]) -> list[int] | None:
-    """Return the sites where an insertion stayed; None where none was made or none stayed."""
-    records = [d.record for d in defects if d.record.kind == "insertion" and d.record.counts]
+    """Return the sites where an interstitial stayed; None where none was made or none stayed."""
+    records = [d.record for d in defects if d.record.kind == "interstitial" and d.record.counts]
     return sorted({r.site for r in records if r.site is not None}) or None
 
 

@@ -41,8 +41,8 @@ class DefectSettings(SettingsModel):
     phase: Literal["crystalline", "amorphous"] | None = Field(
         None, description="None takes a structure without symmetry for a glass."
     )
-    kinds: tuple[Literal["insertion", "vacancy", "near", "far"], ...] = Field(
-        ("insertion", "vacancy", "near", "far"),
+    kinds: tuple[Literal["interstitial", "vacancy", "near", "far"], ...] = Field(
+        ("interstitial", "vacancy", "near", "far"),
         description="Defects to make; near and far are pairs of an ion moved into a void.",
     )
     sources: tuple[Literal["voronoi", "grid"], ...] = Field(

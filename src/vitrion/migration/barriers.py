@@ -77,17 +77,17 @@ def vacancy_carriers(host: Host, defects: Sequence[Defect]) -> Carriers:
 
 
 def interstitial_carriers(host: Host, sites: Sequence[Site], defects: Sequence[Defect]) -> Carriers:
-    """Return the places of the interstitial ions: the sites where an insertion stayed."""
+    """Return the places of the interstitial ions: the sites where an interstitial stayed."""
     places, energies = [], []
     for defect in defects:
         record = defect.record
-        if record.kind != "insertion" or record.site is None or not record.counts:
+        if record.kind != "interstitial" or record.site is None or not record.counts:
             continue
         orbit = sites[record.site].orbit
         places.append(orbit)
         energies += [record.energy_eV] * len(orbit)
     if not places:
-        raise InputError("No insertion stayed where it was, so there are no interstitial sites.")
+        raise InputError("No interstitial stayed where it was, so there are no interstitial sites.")
     return Carriers("interstitial", np.vstack(places), np.array(energies))
 
 
@@ -224,7 +224,7 @@ def _edit(host: Host, mechanism: Mechanism, place: NDArray[np.float64]) -> Edit:
         ion, _ = host.nearest_ion(place)
         return Edit("vacancy", f"vacancy at ion {ion}", remove=(ion,))
     x, y, z = (float(value) for value in place % 1.0)
-    return Edit("insertion", f"insertion at {x:.4f} {y:.4f} {z:.4f}", add=((x, y, z),))
+    return Edit("interstitial", f"insertion at {x:.4f} {y:.4f} {z:.4f}", add=((x, y, z),))
 
 
 def _same_order(host: Host, empty_first: int, empty_last: int, last: Structure) -> Structure:

@@ -227,8 +227,12 @@ def landscape_section(comparison: Comparison) -> Section:
 
 def defect_section(reports: Reports) -> Section:
     """Return defect energies, barriers, and their table."""
-    kinds = (("Frenkel pair, far apart", "frenkel"), ("Frenkel pair, close", "frenkel_near"),
-             ("insertion", "insertion"), ("vacancy", "vacancy"))  # fmt: skip
+    kinds = (
+        ("Frenkel pair, far apart", "frenkel_energy_eV"),
+        ("Frenkel pair, close", "near_frenkel_energy_eV"),
+        ("interstitial", "interstitial_energy_eV"),
+        ("vacancy", "vacancy_energy_eV"),
+    )
     rows = [
         _defect_row(f"{report.name} {number}", label, getattr(document, kind))
         for report in reports
@@ -243,10 +247,9 @@ def defect_section(reports: Reports) -> Section:
         "defects",
         "Defects and barriers",
         "Energies of the defects of the mobile ion after relaxation. The Frenkel pair needs no "
-        "reservoir and is the primary figure; insertion and vacancy are counted at 0 V against "
-        "the metal where that is known. They count from the host as it was relaxed; the insertion "
-        "energy of a landscape, which the overview has, counts from the host annealed as its sites "
-        "were.",
+        "reservoir and is the primary quantity; interstitials and vacancies are counted at 0 V "
+        "against the metal if that is known. Energies count from the relaxed host; the "
+        "interstitial energy of a landscape, in the overview, counts from the annealed host.",
         _some(defect_figure(reports), voltage_figure(reports), barrier_figure(reports)),
         (table,) if rows else (),
         f"vitrion defects {reports[0].key} --barrier vacancy",

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from vitrion.comparison.material import MaterialReport
     from vitrion.defects.document import BarrierNetwork, DefectDoc, DefectKind, DefectRecord
 
-EXCHANGED: tuple[DefectKind, ...] = ("insertion", "vacancy")
+EXCHANGED: tuple[DefectKind, ...] = ("interstitial", "vacancy")
 VOLTAGES_V = (0.0, 5.0)
 KINDS: tuple[tuple[DefectKind, str], ...] = (
     ("frenkel", "Frenkel pair"),
-    ("insertion", "insertion at 0 V"),
+    ("interstitial", "interstitial at 0 V"),
     ("vacancy", "vacancy at 0 V"),
 )
 
@@ -114,7 +114,7 @@ def voltage_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     return Figure(
         "formation_energies",
         "Formation energies against voltage",
-        "The cheapest insertion and the cheapest vacancy in each material against the voltage "
+        "The cheapest interstitial and the cheapest vacancy in each material against the voltage "
         "that fixes the chemical potential of the ion; 0 V is the metal itself.",
         ((panel,),),
     )

@@ -99,9 +99,9 @@ def _levels(document: SiteEnergyLandscapeDoc, name: str, limits: tuple[float, fl
         marks.append(Curve(x, y, kind, kind, width=1.0, opacity=faded, group=kind))
     marks.append(Line(0.0, color="ink", dash="solid"))
     # Above zero there is nothing on the side of the occupied sites, so the note stands there.
-    value, _, interval = document.gap_eV.estimate.text.partition(" (")
+    value, _, interval = document.landscape_gap_eV.estimate.text.partition(" (")
     note = f"gap {value} eV" + (f"\n({interval}" if interval else "")
-    note += f"\noverlap {document.overlap.mean:.2f}"
+    note += f"\noverlap {document.landscape_overlap.mean:.2f}"
     x_axis = Axis("", limits=(-1.15, 1.15), ticks=NO_TICKS)
     y_axis = Axis(f"{document.mobile_species} site energy (eV)", limits=limits)
     return Panel(x_axis, y_axis, tuple(marks), name, note)
