@@ -55,6 +55,10 @@ def test_query_prints_a_table(folder, monkeypatch):
     assert "0.5" in lines[0]
     assert "barrier_eV" in text
     assert "test_hopping" in run("query", "--kind", "list", folder=folder)
+    shown = run(
+        "query", "--fields", "formula_pretty,rate_300K", "--sort", "-rate_300K", folder=folder
+    )
+    assert "rate_300K" in shown, "the name that sorts can be shown"
     assert "Nothing was found" in run("query", "--formula", "NaCl", folder=folder)
 
 
@@ -90,6 +94,9 @@ def test_query_exports(folder):
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [float(row["barrier_eV"]) for row in rows] == [0.2, 0.3]
     assert float(rows[0]["rate_300K.value"]) > float(rows[1]["rate_300K.value"])
+    named = run(*words, "-f", "csv", "--fields", "barrier_eV,rate_300K", folder=folder)
+    shown = list(csv.DictReader(io.StringIO(named)))
+    assert [row["rate_300K"] for row in shown] == [row["rate_300K.value"] for row in rows]
     summary = run("query", "phase=amorphous", "elements=Li,F", "-f", "jsonl", folder=folder)
     assert len(summary.splitlines()) == 3
 

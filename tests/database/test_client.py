@@ -11,7 +11,7 @@ from maggma.stores import MemoryStore
 
 from helpers.sample_documents import HoppingDoc, hopping, make_density, make_hopping
 from vitrion.database.client import VitrionClient
-from vitrion.database.export import to_frame, write_csv, write_json_lines
+from vitrion.database.export import flatten, to_frame, write_csv, write_json_lines
 from vitrion.errors import InputError, StoreError
 from vitrion.store.job_store import open_job_store
 
@@ -193,6 +193,33 @@ def test_tables(client):
     assert frame["barrier_eV"].tolist() == sorted([*BARRIERS, 0.5], reverse=True)
     assert "formula_pretty" in frame
     assert "structure" not in frame
+
+
+def test_one_name_filters_sorts_and_shows_a_quantity(client):
+    """A summary keeps its quantities in a mapping, a kind of its own at a path."""
+    found = client.summary.search(
+        rate_300K_min=0.0, sort="-rate_300K", fields=["formula_pretty", "rate_300K"]
+    )
+    whole = client.summary.search(rate_300K_min=0.0, sort="-rate_300K")
+    assert found
+    assert [part.rate_300K for part in found] == [doc.values["rate_300K"] for doc in whole]
+    (raw, *_) = client.summary.raw(fields=["rate_300K"], sort="-rate_300K")
+    assert raw == {"document_id": raw["document_id"], "rate_300K": found[0].rate_300K}
+    with pytest.raises(InputError, match="did you mean 'rate_300K'"):
+        client.summary.search(fields=["rate_300"])
+
+
+def test_columns_have_the_names_that_filters_take(client):
+    file = io.StringIO()
+    search = client.test_hopping
+    write_csv(search.raw(fields=["barrier_eV", "rate_300K"]), file, search.key_fields)
+    (row, *_) = csv.DictReader(io.StringIO(file.getvalue()))
+    assert {"barrier_eV", "rate_300K"} <= set(row)
+    assert "rate_300K.value" not in row
+    frame = to_frame(client.summary.raw(), client.summary.key_fields)
+    assert {"rate_300K", "barrier_eV"} <= set(frame.columns)
+    listed = flatten({"polymorphs": [{"energy": -1.5}]}, {"lowest": "polymorphs.0.energy"})
+    assert listed == {"lowest": -1.5}
 
 
 def test_a_table_carries_no_formula_for_a_spreadsheet():

@@ -89,8 +89,8 @@ class AmorphousDoc(VitrionDoc):
 
     key_fields: ClassVar[Mapping[str, str]] = {
         "is_amorphous": "is_amorphous",
-        "glass_density_g_per_cm3": "density_equilibrated_g_per_cm3",
-        "glass_energy_eV_per_atom": "energy_eV_per_atom",
+        "density_equilibrated_g_per_cm3": "density_equilibrated_g_per_cm3",
+        "energy_eV_per_atom": "energy_eV_per_atom",
     }
 
     property_name: str = "amorphous"

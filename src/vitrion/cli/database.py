@@ -77,9 +77,10 @@ def query(
         found = searched.raw(fields=wanted, sort=sort, limit=limit, **filters)
         if output == "table":
             _print_documents(found, searched, wanted)
+        elif output == "csv":
+            write_csv(found, sys.stdout, _column_names(searched, wanted))
         else:
-            write = write_csv if output == "csv" else write_json_lines
-            write(found, sys.stdout)
+            write_json_lines(found, sys.stdout)
 
 
 def parse_conditions(conditions: Sequence[str]) -> dict[str, Any]:
@@ -210,11 +211,11 @@ def _wanted_fields(
         return None
     if fields is not None:
         return [name.strip() for name in fields.split(",") if name.strip()]
-    return ["formula_pretty", "phase", "material_id", *searched.key_fields.values()]
+    return ["formula_pretty", "phase", "material_id", *searched.key_fields]
 
 
 def _print_kinds(searches: Iterable[PropertyClient]) -> None:
-    table = Table("kind", "documents", "figures to filter and sort by")
+    table = Table("kind", "documents", "quantities to show, filter and sort by")
     for search in searches:
         table.add_row(search.name, str(search.count()), ", ".join(search.key_fields))
     console.print(table)
@@ -226,8 +227,8 @@ def _print_documents(
     from vitrion.chemistry.formulas import display_formula
     from vitrion.database.export import flatten
 
-    names = {path: name for name, path in searched.key_fields.items()}
-    rows = [flatten(document) for document in found]
+    names = _column_names(searched, wanted)
+    rows = [flatten(document, names) for document in found]
     for row in rows:  # as people write it, which the document's own field is not: LiP(OF)2
         if row.get("formula_pretty"):
             row["formula_pretty"] = display_formula(row["formula_pretty"])
@@ -237,8 +238,13 @@ def _print_documents(
     if not rows:
         console.print("Nothing was found.")
         return
-    heads = [names.get(column, column) for column in columns]
-    _print_cells(heads, [[_text(row.get(column)) for column in columns] for row in rows])
+    _print_cells(columns, [[_text(row.get(column)) for column in columns] for row in rows])
+
+
+def _column_names(searched: PropertyClient, wanted: list[str] | None) -> dict[str, str]:
+    """Return the paths that columns stand for by public name, but for paths that were asked for."""
+    asked = wanted or ()
+    return {name: path for name, path in searched.key_fields.items() if path not in asked}
 
 
 def _print_cells(heads: list[str], rows: list[list[str]]) -> None:

@@ -13,6 +13,7 @@ from vitrion.database.builders import build_if_changed
 from vitrion.database.collections import KEY, Collections, find_job_store
 from vitrion.database.file_archive import fetch_file
 from vitrion.database.query import build_criteria, build_sort
+from vitrion.database.summary import follow
 from vitrion.errors import InputError, StoreError
 from vitrion.store.job_store import FILES_STORE
 from vitrion.store.projection import without_collisions
@@ -20,7 +21,7 @@ from vitrion.store.sqlite_store import SQLiteStore
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -155,8 +156,9 @@ class PropertyClient:
         Parameters
         ----------
         fields
-            Names of the fields that are wanted; the documents then have these alone, and large
-            fields that are not named are not read. None returns whole documents.
+            Names of the fields that are wanted, or public names of quantities as filters take
+            them; the documents then have these alone, and large fields that are not named are not
+            read. None returns whole documents.
         sort
             Field or key figure to sort by, or several; a leading ``-`` sorts downwards.
         skip
@@ -197,7 +199,7 @@ class PropertyClient:
         Parameters
         ----------
         fields, sort, skip, limit, **filters
-            As in :meth:`search`, but that a field may be a dotted path.
+            As in :meth:`search`; a field may also be a dotted path.
         resolve
             Fetch large objects; otherwise they stay references.
 
@@ -219,12 +221,14 @@ class PropertyClient:
                 raise InputError("A field of a document has no '$' in its name.")
         criteria = self._criteria(filters)
         order = cast("dict", build_sort(sort, self.key_fields))
-        wanted = None if fields is None else without_collisions([KEY, *fields])
+        paths = {name: self.path(name) for name in fields or ()}
+        wanted = None if fields is None else without_collisions([KEY, *paths.values()])
         failed: list[StoreError] = []
         for document in self._store.query(criteria, wanted, order or None, skip=skip, limit=limit):
             kept = {name: value for name, value in document.items() if name not in _BOOKKEEPING}
+            named = _by_public_names(kept, paths)
             try:
-                yield self._resolved(kept) if resolve else kept
+                yield self._resolved(named) if resolve else named
             except StoreError as error:
                 failed.append(error)
         if failed:  # reported after the others, so that one hides none
@@ -250,15 +254,20 @@ class PropertyClient:
             raise InputError(f"There is no {self.name} document '{document_id}'.")
         return found[0]
 
+    def path(self, name: str) -> str:
+        """Return the path of a field, or of a quantity by its public name."""
+        is_field = name.split(".")[0] in self.document_class.model_fields
+        return name if is_field else self.key_fields.get(name, name)
+
     def check_fields(self, names: Sequence[str]) -> None:
-        """Refuse names that are no fields of this kind of document.
+        """Refuse names that are neither fields nor quantities of this kind of document.
 
         Raises
         ------
         InputError
             If there is one.
         """
-        known = self.document_class.model_fields
+        known = [*self.document_class.model_fields, *self.key_fields]
         for name in names:
             if name not in known:
                 hint = difflib.get_close_matches(name, known, n=1)
@@ -301,11 +310,22 @@ class PropertyClient:
         return found["data"]
 
 
+def _by_public_names(document: dict[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
+    """Return a document with each quantity under its public name instead of its path."""
+    public = {name: path for name, path in paths.items() if name != path}
+    fields = {path.split(".")[0] for name, path in paths.items() if name == path}
+    holders = {path.split(".")[0] for path in public.values()} - fields
+    kept = {name: value for name, value in document.items() if name not in holders}
+    return kept | {name: follow(document, path) for name, path in public.items()}
+
+
 @lru_cache(maxsize=256)
 def _partial_model(cls: type[VitrionDoc], names: tuple[str, ...]) -> type[BaseModel]:
     fields: dict[str, Any] = {KEY: (str, ...)}
     for name in names:
-        if name != KEY:
+        if name not in cls.model_fields:
+            fields.setdefault(name, (Any, None))  # a quantity by its public name
+        else:
             annotation = cls.model_fields[name].rebuild_annotation()
             fields[name] = (Optional[annotation], None)  # noqa: UP045 - "|" needs a known type
     return create_model(f"Partial{cls.__name__}", __config__=cls.model_config, **fields)

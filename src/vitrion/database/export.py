@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pydantic_core import to_json
 
+from vitrion.database.summary import follow
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import TextIO
@@ -32,18 +34,29 @@ def write_json_lines(documents: Iterable[Document], file: TextIO) -> int:
     return count
 
 
-def write_csv(documents: Iterable[Document], file: TextIO) -> int:
-    """Write one row a document, one column for each number, string or flag, named by its path.
+def write_csv(
+    documents: Iterable[Document], file: TextIO, key_fields: Mapping[str, str] | None = None
+) -> int:
+    """Write one row a document, one column for each number, string or flag.
 
-    Lists and structures have no place in a table and are left out; name the wanted fields in the
-    search. A text that a spreadsheet would take for a formula is written with a leading ``'``.
+    A column has the public name of its quantity, or else its path. Lists and structures have no
+    place in a table and are left out; name the wanted fields in the search. A text that a
+    spreadsheet would take for a formula is written with a leading ``'``.
+
+    Parameters
+    ----------
+    documents : iterable
+        Documents or dictionaries.
+    file : TextIO
+    key_fields : mapping of str to str, optional
+        Paths of the quantities by their public names, such as ``client.summary.key_fields``.
 
     Returns
     -------
     int
         Number of documents written.
     """
-    rows = [flatten(document) for document in documents]
+    rows = [flatten(document, key_fields) for document in documents]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()
@@ -51,20 +64,24 @@ def write_csv(documents: Iterable[Document], file: TextIO) -> int:
     return len(rows)
 
 
-def to_frame(documents: Iterable[Document]) -> pd.DataFrame:
+def to_frame(
+    documents: Iterable[Document], key_fields: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """Return a pandas table with the rows and columns of :func:`write_csv`."""
     import pandas as pd
 
-    return pd.DataFrame([flatten(document) for document in documents])
+    return pd.DataFrame([flatten(document, key_fields) for document in documents])
 
 
-def flatten(document: Document) -> dict[str, Any]:
-    """Return the numbers, strings and flags of a document by their dotted paths.
+def flatten(document: Document, key_fields: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the numbers, strings and flags of a document by public names, or else dotted paths.
 
     Parameters
     ----------
     document
         A document or a dictionary.
+    key_fields : mapping of str to str, optional
+        Paths of the quantities by their public names.
 
     Returns
     -------
@@ -74,7 +91,13 @@ def flatten(document: Document) -> dict[str, Any]:
     content = document.model_dump() if isinstance(document, BaseModel) else document
     flat: dict[str, Any] = {}
     _collect(content, "", flat)
-    return flat
+    names = {path: name for name, path in (key_fields or {}).items()}
+    row = {names.get(path, path): value for path, value in flat.items()}
+    for path, name in names.items():  # those that lie in a list
+        value = follow(content, path)
+        if name not in row and isinstance(value, (bool, int, float, str)):
+            row[name] = value
+    return row
 
 
 def _collect(node: Mapping[str, Any], prefix: str, flat: dict[str, Any]) -> None:

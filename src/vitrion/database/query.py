@@ -114,9 +114,10 @@ def _figure(name: str, key_fields: Mapping[str, str]) -> tuple[str, str]:
 def _known(name: str, choices: Mapping[str, str]) -> str:
     if name not in choices:
         hint = difflib.get_close_matches(name, choices, n=1)
+        listed = [choice for choice in choices if not choice.endswith(("_min", "_max"))]
         raise InputError(
             f"Nothing can be searched or sorted by '{name}'"
-            + (f"; did you mean '{hint[0]}'?" if hint else f": known are {', '.join(choices)}.")
+            + (f"; did you mean '{hint[0]}'?" if hint else f": known are {', '.join(listed)}.")
         )
     return choices[name]
 

@@ -97,7 +97,7 @@ class SummaryDoc(VitrionDoc):
 
 
 def _potential(document: Mapping[str, Any]) -> str | None:
-    return _follow(document, "provenance.potential.name")
+    return follow(document, "provenance.potential.name")
 
 
 def _freshness(document: Mapping[str, Any]) -> tuple:
@@ -106,11 +106,12 @@ def _freshness(document: Mapping[str, Any]) -> tuple:
 
 
 def _figures(document: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
-    found = {name: _follow(document, path) for name, path in paths.items()}
+    found = {name: follow(document, path) for name, path in paths.items()}
     return {name: v for name, v in found.items() if isinstance(v, (bool, int, float, str))}
 
 
-def _follow(document: Mapping[str, Any], path: str) -> Any:
+def follow(document: Mapping[str, Any], path: str) -> Any:
+    """Return the value at a dotted path, a number being the place in a list; None without one."""
     node: Any = document
     for part in path.split("."):
         if isinstance(node, list):

@@ -68,8 +68,8 @@ class MDDoc(VitrionDoc):
     """
 
     key_fields: ClassVar = {
-        "md_temperature_K": "mean_temperature_K",
-        "md_duration_ps": "duration_ps",
+        "mean_temperature_K": "mean_temperature_K",
+        "duration_ps": "duration_ps",
     }
 
     property_name: str = "molecular_dynamics"

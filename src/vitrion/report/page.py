@@ -195,6 +195,6 @@ def _index_row(summary: SummaryDoc, link: str) -> list[Cell | str]:
         measured(values.get("frenkel_energy_eV")),
         measured(values.get("landscape_gap_eV")),
         measured(values.get("energy_above_hull_eV_per_atom"), ".3f"),
-        measured(values.get("glass_density_g_per_cm3")),
+        measured(values.get("density_equilibrated_g_per_cm3")),
         summary.last_updated.strftime("%Y-%m-%d %H:%M"),
     ]

@@ -95,7 +95,7 @@ class SearchQuery(QueryOperator):
         if fields is None:
             fields = ["formula_pretty", "chemsys", "phase", "material_id", "last_updated"]
         self.searched.check_fields([field for field in fields if field != KEY])
-        return list(dict.fromkeys([KEY, *fields]))
+        return list(dict.fromkeys([KEY, *map(self.searched.path, fields)]))
 
 
 class _JsonHeader(HeaderProcessor):
