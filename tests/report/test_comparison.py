@@ -7,7 +7,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from vitrion.cli.results import polymorph_table
-from vitrion.comparison.material import MaterialReport, material_formula, tell_apart
+from vitrion.comparison.material import MaterialReport, disambiguate, material_formula
 from vitrion.comparison.published import published_for
 from vitrion.comparison.side_by_side import compare
 from vitrion.conductivity.document import ConductivityDoc
@@ -167,7 +167,7 @@ def test_the_newest_document_is_shown_unless_another_is_asked_for():
 def test_a_search_that_found_nothing_is_told(reports):
     found = reports[0].polymorphs
     nothing = found.model_copy(update={"polymorphs": [], "best_energy_eV_per_atom": [None]})
-    (only,) = tell_apart([MaterialReport.from_documents([nothing])])
+    (only,) = disambiguate([MaterialReport.from_documents([nothing])])
     assert only.best_crystal is None
     assert compare(only, only).rows == ()
     assert "vitrion search LiPO2F2" in render_page(only), "what to do is said"
@@ -182,7 +182,7 @@ def test_two_crystals_of_one_formula_are_told_apart(reports):
         MaterialReport.from_documents([documents.model_copy(update={"material_id": name})])
         for name in ("mp-1", "mp-2")
     )
-    shown = tell_apart([first, second, reports[1]])
+    shown = disambiguate([first, second, reports[1]])
     names = [report.name for report in shown]
     assert names == ["LiPO2F2 crystal (mp-1)", "LiPO2F2 crystal (mp-2)", "LiPO2F2 glass"]
     assert len(msd_figure(shown).rows[0]) == 3

@@ -1,4 +1,4 @@
-"""The page as text: whole, safe, and honest about what is missing."""
+"""The page as text: whole, safe, and explicit about what is missing."""
 
 import base64
 import hashlib

@@ -212,12 +212,12 @@ def find_reports(
             f"There is nothing of '{identifier}'{tail}: 'vitrion query' lists the store."
         )
     preferred = tuple(chosen.values())
-    return tell_apart(
+    return disambiguate(
         MaterialReport.from_documents(groups[key], preferred=preferred) for key in keys
     )
 
 
-def tell_apart(reports: Iterable[MaterialReport]) -> list[MaterialReport]:
+def disambiguate(reports: Iterable[MaterialReport]) -> list[MaterialReport]:
     """Return reports to be shown together, with identifiers in the names that would repeat."""
     found = list(reports)
     counts = Counter((report.formula, report.phase) for report in found)
@@ -247,7 +247,7 @@ def add_documents(
         found[place] = MaterialReport.from_documents(
             [*old.documents, *old.older, document], preferred=[*old.documents, document]
         )
-    return tell_apart(sorted(found, key=lambda report: _rank((report.phase, None))))
+    return disambiguate(sorted(found, key=lambda report: _rank((report.phase, None))))
 
 
 def read_document(path: str | os.PathLike[str]) -> VitrionDoc:

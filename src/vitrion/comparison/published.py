@@ -1,4 +1,4 @@
-"""What the paper that vitrion implements has found, to stand beside one's own results."""
+"""Values of the paper that vitrion implements, to compare one's own results with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ URL = "https://arxiv.org/abs/2510.22912"
 
 @dataclass(frozen=True)
 class Published:
-    """The figures that the abstract and the public summaries give for one composition.
+    """The values that the abstract and the public summaries give for one composition.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Published:
     interstitial: str
 
     def glass_conductivity_mS_cm(self, temperature_K: float) -> float:
-        """Return what the glass's two figures make of another temperature.
+        """Return the conductivity of the glass at another temperature, from both values.
 
         ``sigma T`` follows Arrhenius, as it does where the diffusivity does (Nernst and Einstein).
         """

@@ -218,9 +218,9 @@ class SummaryBuilder(Builder):
             self.summaries.remove_docs({KEY: {"$in": self.removed}})
 
     def _built_from(self, stamps: Iterable[str]) -> list[str]:
-        """Return all that a summary follows from: documents, version, and figures it is to hold."""
-        figures = hashlib.sha256(repr(sorted(self.key_fields.items())).encode()).hexdigest()
-        return [f"vitrion {version('vitrion')}, figures {figures[:10]}", *sorted(stamps)]
+        """Return the origins of a summary: documents, version, and the quantities it holds."""
+        names = hashlib.sha256(repr(sorted(self.key_fields.items())).encode()).hexdigest()
+        return [f"vitrion {version('vitrion')}, quantities {names[:10]}", *sorted(stamps)]
 
 
 def _stamp(document: dict) -> str:

@@ -160,7 +160,7 @@ class PropertyClient:
             them; the documents then have these alone, and large fields that are not named are not
             read. None returns whole documents.
         sort
-            Field or key figure to sort by, or several; a leading ``-`` sorts downwards.
+            Field or quantity to sort by, or several; a leading ``-`` sorts downwards.
         skip
             Number of documents to pass over.
         limit

@@ -129,7 +129,7 @@ class Collections:
         return [*COMMON_INDEXES, *own.values(), *self.key_fields(property_name).values()]
 
     def key_fields(self, property_name: str) -> dict[str, str]:
-        """Return the paths of the key figures in a collection, by their short names."""
+        """Return the paths of the quantities in a collection, by their public names."""
         if property_name == "summary":
             summarized = [kind for kind in self.classes.values() if kind.of_material]
             return {name: f"values.{name}" for kind in summarized for name in kind.key_fields}

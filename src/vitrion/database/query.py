@@ -41,11 +41,11 @@ def build_criteria(
     filters
         By name: ``document_id``, ``material_id``, ``formula``, ``chemsys``, ``phase``,
         ``potential`` (a string or several), ``elements`` and ``exclude_elements`` (symbols),
-        ``deprecated`` (False where it is not given, None for all), and for each key figure its
+        ``deprecated`` (False where it is not given, None for all), and for each quantity its
         name, or its name with ``_min`` or ``_max``. A filter of None is no filter. A text also
         finds the number or flag that it spells: a version "1.0" and a barrier "0.35" alike.
     key_fields
-        Paths of the key figures by their short names.
+        Paths of the quantities by their public names.
     kind
         Property name of the documents.
 
@@ -100,8 +100,8 @@ def build_sort(sort: str | Sequence[str] | None, key_fields: Mapping[str, str]) 
 def filter_names(key_fields: Mapping[str, str]) -> list[str]:
     """Return the names of all filters that a search takes."""
     ends = ("", "_min", "_max")
-    figures = [name + end for name in key_fields for end in ends]
-    return [*TEXT_FILTERS, *ELEMENT_FILTERS, "deprecated", *figures]
+    quantities = [name + end for name in key_fields for end in ends]
+    return [*TEXT_FILTERS, *ELEMENT_FILTERS, "deprecated", *quantities]
 
 
 def _figure(name: str, key_fields: Mapping[str, str]) -> tuple[str, str]:

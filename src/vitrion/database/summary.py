@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-Figure = Annotated[
+Value = Annotated[
     float | str | bool | None,
     BeforeValidator(lambda value: _SPECIAL.get(value, value) if isinstance(value, str) else value),
 ]
-"""A key figure; a number that JSON has no sign for comes back from its name."""
+"""A quantity; NaN and infinity are read from their names."""
 
 _METADATA = (
     "material_id",
@@ -34,14 +34,14 @@ _METADATA = (
 
 
 class SummaryDoc(VitrionDoc):
-    """The key figures of a material in one phase, and the documents they come from."""
+    """The quantities of a material in one phase, and the documents they come from."""
 
     property_name: str = "summary"
     document_ids: dict[str, list[str]] = Field(
         description="Identifiers of the documents of each property, the newest first."
     )
-    values: dict[str, Figure] = Field(
-        description="Key figures by their short names, those of one kind from the newest document "
+    values: dict[str, Value] = Field(
+        description="Quantities by their public names, those of one kind from the newest document "
         "of it that has any; units as in the description of the document's field."
     )
     potentials: list[str] = Field(
@@ -72,14 +72,14 @@ class SummaryDoc(VitrionDoc):
         newest = sorted(documents, key=_freshness, reverse=True)
         ids: dict[str, list[str]] = {}
         values: dict[str, Any] = {}
-        told: set[str] = set()
+        known: set[str] = set()
         for document in newest:
             kind = document["property_name"]
             ids.setdefault(kind, []).append(document["document_id"])
-            if kind not in told:  # figures of one kind stay together: a value and its bound
-                figures = _figures(document, key_fields.get(kind, {}))
-                values |= figures
-                told |= {kind} if figures else set()
+            if kind not in known:  # quantities of one kind stay together: a value and its bound
+                found = _quantities(document, key_fields.get(kind, {}))
+                values |= found
+                known |= {kind} if found else set()
         with_structure = [d for d in newest if "lattice" in (d.get("structure") or {})]
         source = with_structure[0] if with_structure else newest[0]
         fields = (*_METADATA, "nsites", "volume", "density", "density_atomic", "symmetry")
@@ -105,7 +105,7 @@ def _freshness(document: Mapping[str, Any]) -> tuple:
     return sound, document["last_updated"], document["document_id"]
 
 
-def _figures(document: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
+def _quantities(document: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
     found = {name: follow(document, path) for name, path in paths.items()}
     return {name: v for name, v in found.items() if isinstance(v, (bool, int, float, str))}
 

@@ -60,10 +60,10 @@ class VitrionDoc(PropertyDoc):
     every dump, and times are whole milliseconds, as BSON stores them.
 
     A subclass gives ``property_name`` a default; that name is how stores, builders and the query
-    client find documents of its kind. ``key_fields`` names the figures that one filters and sorts
-    by and that a summary repeats: a short name, unique among all documents, and the dotted path of
-    a number, string or flag in the document. ``of_material`` is False for documents that are about
-    something else and are in no summary.
+    client find documents of its kind. ``key_fields`` names the quantities that one filters, sorts
+    and shows, and that a summary repeats: a public name, unique among all documents, and the dotted
+    path of a number, string or flag in the document. ``of_material`` is False for documents about
+    something else, which are in no summary.
     """
 
     key_fields: ClassVar[Mapping[str, str]] = {}

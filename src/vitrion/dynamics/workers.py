@@ -47,7 +47,7 @@ class MDTask:
     Attributes
     ----------
     name : str
-        By which its outcome is told apart.
+        Distinguishes its outcome.
     structure : Structure or Atoms
     settings : MDSettings
     directory : Path

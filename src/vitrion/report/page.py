@@ -21,7 +21,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from vitrion.comparison.material import material_formula, tell_apart
+from vitrion.comparison.material import disambiguate, material_formula
 from vitrion.comparison.side_by_side import compare
 from vitrion.comparison.tables import MISSING, Cell, make_table, measured
 from vitrion.documents.provenance import utc_now
@@ -51,7 +51,7 @@ def render_page(*reports: MaterialReport) -> str:
     ----------
     *reports : MaterialReport
         From :func:`vitrion.comparison.material.find_reports`: the phases of one material, or other
-        materials to stand side by side. The first two are compared figure by figure.
+        materials to stand side by side. The second is compared with the first.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def render_page(*reports: MaterialReport) -> str:
     """
     if not reports:
         raise InputError("A page needs at least one report.")
-    reports = tuple(tell_apart(reports))
+    reports = tuple(disambiguate(reports))
     comparison = compare(*reports)
     sections = sections_of(comparison)
     structures = structures_of(reports)

@@ -1,7 +1,7 @@
 """One set of colors for the page, its dark form, and figures in print.
 
 A color is named by what it stands for; the page has it as the CSS variable ``--<name>``. All keep a
-contrast of at least 3 to their ground, and no two curves are told apart by color alone.
+contrast of at least 3 to their ground, and no two curves are distinguished by color alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the figures of the page come from, and whom to cite for them."""
+"""Origin of the values on the page, and the works to cite for them."""
 
 from __future__ import annotations
 
