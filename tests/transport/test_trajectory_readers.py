@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.io import write
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from pymatgen.core import Element, Lattice, Species, Structure
 from pymatgen.core.trajectory import Trajectory
 
@@ -377,6 +378,12 @@ def test_vasprun_settings(tmp_path, run, expected):
     write_vasprun(path, run[0], CELL, labels, md | {"IBRION": 2})
     with pytest.raises(InputError, match=r"relaxation.*IBRION = 2"):
         read(path)
+    write_vasprun(path, run[0][:30], CELL, labels, md)
+    text = path.read_text().split("<calculation>")
+    text[12] = text[12].replace("<v> ", "<v> ******** ", 5).replace("<v> ******** ", "<v> ", 4)
+    path.write_text("<calculation>".join(text))
+    with pytest.raises(InputError, match=r"'\*+ .*' in frame 12 is not one of 30 rows"):
+        read(path)
 
 
 def test_settings_beside_an_xdatcar(tmp_path, run, expected):
@@ -505,6 +512,51 @@ def test_ase_frames_are_checked_one_by_one(run):
     frames[40] = Atoms(run[1][:-1], frames[0].positions[:-1], cell=CELL, pbc=True)
     with pytest.raises(InputError, match="number of atoms changes from 30 to 29 in frame 41"):
         read(frames, frame_interval_fs=100.0)
+
+
+def test_frames_that_a_restart_wrote_twice_are_left_out(tmp_path, run, expected):
+    """A restart appends the frame from which it starts; atoms that stand still are no repeat."""
+    frames = [Atoms(run[1], frame, cell=CELL, pbc=True) for frame in run[0]]
+    write(tmp_path / "run.traj", [*frames[:150], frames[149].copy(), *frames[150:]])
+    result = read(tmp_path / "run.traj", frame_interval_fs=100.0)
+    check(result, expected)
+    assert "1 repeated frame(s) are left out." in result.warnings
+    lattice_walk = np.round(run[0])
+    still = [Atoms(run[1], frame, cell=CELL, pbc=True) for frame in lattice_walk]
+    assert read(still, frame_interval_fs=100.0).n_frames == 300
+
+
+def test_temperature_of_momenta_is_compared(run):
+    frames = [Atoms(run[1], frame, cell=CELL, pbc=True) for frame in run[0][:60]]
+    rng = np.random.default_rng(4)
+    for frame in frames:
+        MaxwellBoltzmannDistribution(frame, temperature_K=700.0, rng=rng)
+    assert read(frames, frame_interval_fs=100.0).temperature_K == 700.0
+    with pytest.raises(InputError, match="by their momenta or comments, and 400 K is given"):
+        read(frames, temperature_K=400.0, frame_interval_fs=100.0)
+
+
+def test_parts_at_different_temperatures_are_refused(tmp_path, run):
+    paths = [tmp_path / "a-vasprun.xml", tmp_path / "b-vasprun.xml"]
+    for path, temperature in zip(paths, (500.0, 700.0), strict=True):
+        write_vasprun(path, run[0][:40], CELL, run[1], {"POTIM": 100.0, "TEBEG": temperature})
+    with pytest.raises(InputError, match="at 500 and at 700 K"):
+        read(paths, temperature_K=None)
+
+
+def test_counts_of_continued_xdatcars_begin_again(tmp_path, run, expected):
+    positions = by_element(run)
+    for name, part in (("a", positions[:150]), ("b", positions[149:])):
+        write_xdatcar(tmp_path / name, part, CELL)
+    both = tmp_path / "XDATCAR"
+    both.write_text((tmp_path / "a").read_text() + (tmp_path / "b").read_text())
+    for source in (both, [tmp_path / "a", tmp_path / "b"]):
+        check(read(source, frame_interval_fs=100.0), expected)
+    lines = both.read_text().split("\n")
+    start = 7 + 31 * 40
+    both.write_text("\n".join(lines[:start] + lines[start + 31 * 50 :]))
+    with pytest.raises(InputError, match="frame 41 is at step 91, 51 after the one before"):
+        read(both, frame_interval_fs=100.0)
 
 
 def test_mdanalysis_time_step_is_not_made_up(tmp_path, run, expected):

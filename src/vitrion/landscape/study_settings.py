@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from vitrion.chemistry.species import element_symbol
 from vitrion.runtime.settings_model import SettingsModel
 
 
@@ -37,7 +38,9 @@ class BarrierSettings(SettingsModel):
 class DefectSettings(SettingsModel):
     """Choices with defaults that suit a quick study of one host."""
 
-    mobile: str | None = Field(None, description="Mobile element; None finds it by chemistry.")
+    mobile: Annotated[str, BeforeValidator(element_symbol)] | None = Field(
+        None, description="Mobile element; None finds it by chemistry."
+    )
     phase: Literal["crystalline", "amorphous"] | None = Field(
         None, description="None takes a structure without symmetry for a glass."
     )

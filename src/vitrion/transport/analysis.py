@@ -48,6 +48,10 @@ SAME_TEMPERATURE = 0.1
 TEMPERATURE_ERRORS = 4.0
 """Errors of a stated mean temperature that a given one may differ by, on top of that."""
 
+MIN_OBSERVED = 10
+"""Frames with a temperature of their own from which their mean is compared; as many are taken as
+correlated."""
+
 SAME_INTERVAL = 0.01
 """Largest difference of a given frame interval from the stated one, relative to it."""
 
@@ -365,6 +369,7 @@ def read_motion(
         to_skip = max(to_skip - len(positions), 0)
         if len(positions[kept]):
             tracker.add(positions[kept], cells if cells.ndim == 2 else cells[kept])
+    _check_observed(stream, temperature_K)
     notes = [*stream.notes, *([stream.no_temperature] if stream.no_temperature else [])]
     return tracker.result(), temperature_K, notes
 
@@ -391,6 +396,20 @@ def _temperature(stream: FrameStream, given: float | None) -> float:
             "out, or correct it."
         )
     return given
+
+
+def _check_observed(stream: FrameStream, temperature_K: float) -> None:
+    """Refuse a temperature that is not that of the momenta of the frames."""
+    if len(stream.observed_K) < MIN_OBSERVED:
+        return
+    mean, scatter = np.mean(stream.observed_K), np.std(stream.observed_K)
+    error = scatter / np.sqrt(len(stream.observed_K) / MIN_OBSERVED)
+    allowed = SAME_TEMPERATURE * mean + TEMPERATURE_ERRORS * error
+    if abs(temperature_K - mean) > allowed:
+        raise InputError(
+            f"The frames have a mean temperature of {mean:.0f} K by their momenta or comments, and "
+            f"{temperature_K:g} K is given: correct it."
+        )
 
 
 def _interval(stream: FrameStream, given: float | None) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vitrion.chemistry.species import element_symbols
 from vitrion.errors import InputError
 from vitrion.transport.readers.stream import NO_CELL, FrameStream, check_symbols, stack
@@ -13,8 +15,6 @@ from vitrion.transport.readers.text import unpacked_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import numpy as np
 
     from vitrion.transport.readers.stream import Frame
 
@@ -68,15 +68,25 @@ def from_ase(images: Iterator[Any], cell: np.ndarray | None = None) -> FrameStre
     if cell is None and not all(first.pbc):
         raise InputError(NO_CELL)
 
+    observed: list[float] = []
+
     def frames() -> Iterator[Frame]:
         for k, image in enumerate(chain([first], images)):
             where = f"frame {k + 1}"
             check_symbols(_symbols(image), symbols, where)
             if cell is None and not all(image.pbc):
                 raise InputError(f"There is no periodic cell in {where}: {NO_CELL}")
+            if image.has("momenta") and np.any(image.get_momenta()):
+                observed.append(float(image.get_temperature()))
             yield image.get_positions(), image.cell.array.copy() if cell is None else cell
 
-    return FrameStream(symbols, stack(frames()), own_cell=bool(all(first.pbc)))
+    return FrameStream(
+        symbols,
+        stack(frames()),
+        own_cell=bool(all(first.pbc)),
+        may_repeat=True,
+        observed_K=observed,
+    )
 
 
 def _symbols(image: Any) -> tuple[str, ...]:

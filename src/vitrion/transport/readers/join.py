@@ -24,6 +24,9 @@ SAME_PLACE = 1e-6
 TAIL_FRAMES = 20
 """Frames before a joint that show how far atoms move between frames."""
 
+MAX_TEMPERATURE_CHANGE = 0.1
+"""Largest difference of the temperatures that the parts of one run state, relative to them."""
+
 JUMP_FACTOR, JUMP_A = 3.0, 0.5
 """A root mean square step at a joint beyond this factor of the largest one before it, plus this
 length in A, shows that the parts are not of one run."""
@@ -59,17 +62,33 @@ def join(parts: Sequence[FrameStream]) -> FrameStream:
             interval = grid.spacing * first.fs_per_mark
         elif len(grid.frames) < sum(lengths) and not grid.usual:
             interval = None
-    known = [part.temperature_K for part in parts if part.temperature_K is not None]
-    chunks = _one_run(parts, grid, lengths)
+    chunks: Iterator[Chunk] = _one_run(parts, grid, lengths)
+    if grid is None and all(part.may_repeat for part in parts):
+        chunks = _without_repeats(chunks, notes)
     return replace(
         first,
         chunks=chunks,
         frame_interval_fs=interval,
-        temperature_K=float(np.mean(known)) if known else None,
+        temperature_K=_temperature(parts),
+        no_temperature=next((p.no_temperature for p in parts if p.no_temperature), ""),
         wrapped=first.wrapped if len({part.wrapped for part in parts}) == 1 else None,
         notes=notes,
         uneven=grid is not None and not grid.usual,
     )
+
+
+def _temperature(parts: Sequence[FrameStream]) -> float | None:
+    """Return the temperature that the parts state, if they state one."""
+    known = [part.temperature_K for part in parts if part.temperature_K is not None]
+    if not known or any(part.no_temperature for part in parts):
+        return None
+    errors = 4.0 * max(part.temperature_error_K for part in parts)
+    if max(known) - min(known) > MAX_TEMPERATURE_CHANGE * min(known) + errors:
+        raise InputError(
+            f"The parts of the run are at {min(known):.0f} and at {max(known):.0f} K: analyze "
+            "runs at different temperatures one by one."
+        )
+    return float(np.mean(known))
 
 
 def _in_order(parts: Sequence[FrameStream]) -> list[FrameStream]:
@@ -84,8 +103,7 @@ def _grid(parts: Sequence[FrameStream]) -> tuple[Grid | None, list[int]]:
     marks = [part.marks for part in parts if part.marks is not None]
     if len(marks) < len(parts):
         return None, []
-    timed = parts[0].fs_per_mark is not None and not float(marks[0][0]).is_integer()
-    return even_grid(np.concatenate(marks), "time" if timed else "step"), [len(m) for m in marks]
+    return even_grid(np.concatenate(marks), parts[0].mark_name), [len(m) for m in marks]
 
 
 def _one_run(
@@ -120,6 +138,31 @@ def _one_run(
                 if len(which):
                     yield run.add(positions[which], cells if cells.ndim == 2 else cells[which])
             seen += count
+
+
+def _without_repeats(chunks: Iterator[Chunk], notes: list[str]) -> Iterator[Chunk]:
+    """Leave out frames that are equal to the one before, although every atom moved before that.
+
+    Atoms of a trajectory may stand still, as in kinetic Monte Carlo; where all of them move from
+    frame to frame, two equal frames are one that was written twice.
+    """
+    last: np.ndarray | None = None
+    moved = False
+    n_left = 0
+    for positions, cells in chunks:
+        chain = positions if last is None else np.concatenate([last[None], positions])
+        steps = np.diff(chain, axis=0) != 0.0
+        still = ~steps.any(axis=(1, 2))
+        all_moved = np.concatenate([[moved], steps.any(axis=2).all(axis=1)])
+        drop = still & all_moved[:-1]
+        keep = np.ones(len(positions), dtype=bool)
+        keep[len(positions) - len(drop) :] = ~drop
+        last, moved = positions[-1], bool(all_moved[-1])
+        n_left += int(drop.sum())
+        if keep.any():
+            yield positions[keep], cells if cells.ndim == 2 else cells[keep]
+    if n_left:
+        notes.append(f"{n_left} repeated frame(s) are left out.")
 
 
 class _Run:

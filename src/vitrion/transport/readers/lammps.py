@@ -104,6 +104,7 @@ def read_lammps_dump(
         stack(frames()),
         wrapped=False if atoms.unwrapped else None,
         marks=used,
+        mark_name="time" if used.dtype.kind == "f" else "step",
         fs_per_mark=fs_per_mark,
         notes=notes,
     )

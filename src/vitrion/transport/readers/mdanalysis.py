@@ -65,7 +65,9 @@ def from_mdanalysis(
         stack(frames()),
         interval if marks is None or name == "step" else None,
         marks=marks,
+        mark_name=name,
         fs_per_mark=None if marks is None else unit,
+        may_repeat=True,
         own_cell=trajectory.ts.triclinic_dimensions is not None,
     )
 

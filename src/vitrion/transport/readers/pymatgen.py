@@ -70,7 +70,7 @@ def from_trajectory(trajectory: Any) -> FrameStream:
             cell = cells if cells.ndim == 2 else cells[part]
             yield values @ cell, cell
 
-    return FrameStream(symbols, chunks(), trajectory.time_step)
+    return FrameStream(symbols, chunks(), trajectory.time_step, may_repeat=True)
 
 
 def from_structures(structures: Iterator[Any]) -> FrameStream:
@@ -90,7 +90,7 @@ def from_structures(structures: Iterator[Any]) -> FrameStream:
             cell = np.asarray(structure.lattice.matrix)
             yield structure.frac_coords @ cell, cell
 
-    return FrameStream(symbols, stack(frames()))
+    return FrameStream(symbols, stack(frames()), may_repeat=True)
 
 
 def _symbols(structure: Any, where: str) -> tuple[str, ...]:

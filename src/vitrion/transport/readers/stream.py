@@ -46,6 +46,8 @@ class FrameStream:
         Whether atoms are put back into the cell; None if the source does not state it.
     marks : (n_frames,) array or None
         MD step or time of each frame, in units of `fs_per_mark`; None if the source counts none.
+    mark_name : {"step", "time"}
+        What the marks are.
     fs_per_mark : float or None
         Time in fs between two marks; None if unknown.
     notes : list of str
@@ -56,6 +58,10 @@ class FrameStream:
         Whether frames were left out such that the interval is not the usual one of the source.
     own_cell : bool
         Whether the source states its cell.
+    may_repeat : bool
+        Whether frames may be repeated without being counted, as where a restart appends to a file.
+    observed_K : list of float
+        Temperature of frames in K, from their momenta; complete once `chunks` have been read.
     """
 
     symbols: tuple[str, ...]
@@ -65,11 +71,14 @@ class FrameStream:
     temperature_error_K: float = 0.0
     wrapped: bool | None = None
     marks: np.ndarray | None = None
+    mark_name: str = "step"
     fs_per_mark: float | None = None
     notes: list[str] = field(default_factory=list)
     no_temperature: str = ""
     uneven: bool = False
     own_cell: bool = True
+    may_repeat: bool = False
+    observed_K: list[float] = field(default_factory=list)
 
 
 def stack(frames: Iterator[Frame]) -> Iterator[Chunk]:

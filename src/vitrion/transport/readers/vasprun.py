@@ -58,24 +58,42 @@ def read_vasprun(path: Path) -> FrameStream:
     settings = run_settings(tags, str(path))
     return FrameStream(
         symbols,
-        stack(_frames(path)),
+        stack(_frames(path, len(symbols))),
         frame_interval_fs=settings.step_fs,
         temperature_K=settings.temperature_K,
         no_temperature=settings.no_temperature,
     )
 
 
-def _frames(path: Path) -> Iterator[Frame]:
+def _frames(path: Path, n_atoms: int) -> Iterator[Frame]:
+    number = 0
     with open_bytes(path) as file, suppress(ParseError):  # a run that was killed while it wrote
         for _, element in iterparse(file):
             if element.tag != "calculation":
                 continue
             structure = element.find("structure")
             if structure is not None:
-                cell = _rows(structure, "crystal/varray[@name='basis']")
-                yield _rows(structure, "varray[@name='positions']") @ cell, cell
+                number += 1
+                cell = _rows(structure, "crystal/varray[@name='basis']", 3, number)
+                positions = _rows(structure, "varray[@name='positions']", n_atoms, number)
+                yield positions @ cell, cell
             element.clear()
 
 
-def _rows(element: Element, path: str) -> np.ndarray:
-    return np.array([(v.text or "").split() for v in element.iterfind(f"{path}/v")], dtype=float)
+def _rows(element: Element, path: str, count: int, number: int) -> np.ndarray:
+    rows = [(v.text or "").split() for v in element.iterfind(f"{path}/v")]
+    try:
+        values = np.array(rows, dtype=float)
+    except ValueError:
+        values = np.empty(0)
+    if values.shape != (count, 3):
+        bad = next((" ".join(row) for row in rows if not _is_row(row)), f"{len(rows)} rows")
+        raise InputError(f"'{bad}' in frame {number} is not one of {count} rows of three numbers.")
+    return values
+
+
+def _is_row(row: list[str]) -> bool:
+    try:
+        return len([float(word) for word in row]) == 3
+    except ValueError:
+        return False

@@ -25,6 +25,7 @@ LENGTHS = {"angstrom": 1.0, "atomic_unit": units.Bohr, "bohr": units.Bohr, "nano
 """Units of i-PI in A; it writes atomic units unless it states another."""
 
 STEP_KEYS = ("step", "md_step", "timestep")
+TEMPERATURE_KEYS = ("temperature", "temperature_k", "temp")
 TIME_KEYS = {"time": None, "time_fs": 1.0, "time_ps": 1000.0}
 """Keys of extended XYZ that count time, with their unit in fs if it is stated."""
 
@@ -58,6 +59,7 @@ class _Comment(NamedTuple):
     step: float | None = None
     time: float | None = None
     fs_per_time: float | None = None
+    temperature: float | None = None
 
 
 def looks_like_xyz(text: str) -> bool:
@@ -108,27 +110,32 @@ def read_xyz(
                 raise InputError(NO_CELL)
             yield positions * comment.length, lattice
 
-    marks, fs_per_mark = _clock(stated, timestep_fs)
+    marks, name, fs_per_mark = _clock(stated, timestep_fs)
+    temperatures = [comment.temperature for comment in stated]
     return FrameStream(
         symbols,
         stack(frames()),
         wrapped=False if unwrapped else None,
         marks=marks,
+        mark_name=name,
         fs_per_mark=fs_per_mark,
         notes=notes,
         own_cell=stated[0].cell is not None,
+        may_repeat=True,
+        observed_K=[t for t in temperatures if t],
     )
 
 
 def _clock(
     stated: list[_Comment], timestep_fs: float | None
-) -> tuple[np.ndarray | None, float | None]:
-    """Return the time or step of each frame, and the unit of it in fs."""
+) -> tuple[np.ndarray | None, str, float | None]:
+    """Return the time or step of each frame, which of them it is, and the unit of it in fs."""
     for name in ("time", "step"):
         marks = [getattr(comment, name) for comment in stated]
         if None not in marks and len(set(marks)) > 1:
-            return np.array(marks), stated[0].fs_per_time if name == "time" else timestep_fs
-    return None, None
+            unit = stated[0].fs_per_time if name == "time" else timestep_fs
+            return np.array(marks), name, unit
+    return None, "step", None
 
 
 def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
@@ -193,6 +200,7 @@ def _extended(record: _Record) -> _Comment:
         step=step,
         time=None if time_key is None else _float(lower[time_key]),
         fs_per_time=None if time_key is None else TIME_KEYS[time_key],
+        temperature=next((_float(lower[key]) for key in TEMPERATURE_KEYS if key in lower), None),
     )
 
 
