@@ -9,10 +9,12 @@ import pytest
 from pydantic import ValidationError
 from pymatgen.core import Lattice, Structure
 
+from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.from_defects import (
     DefectConductivitySettings,
     conductivity_from_defects,
 )
+from vitrion.conductivity.routes import add_defect_route
 from vitrion.defects.document import (
     BarrierNetwork,
     CandidateSite,
@@ -23,6 +25,7 @@ from vitrion.defects.document import (
 )
 from vitrion.errors import InputError
 from vitrion.transport.constants import KB_EV_PER_K
+from vitrion.uncertainty import Estimate
 
 A, PAIR, BARRIER, FREQUENCY = 4.0, 0.8, 0.35, 6e12
 CHARGE_C, BOLTZMANN_J = 1.602176634e-19, 1.380649e-23
@@ -155,3 +158,43 @@ def test_crystal_without_barriers_or_without_a_path_is_refused():
 def test_charge_enters_squared():
     one, two = (conductivity_from_defects(defects(network("vacancy")), q) for q in (1.0, 2.0))
     assert np.isclose(two.sigma_300K.value, 4 * one.sigma_300K.value)
+
+
+def by_dynamics(sigma_300K=None) -> ConductivityDoc:
+    """Return what dynamics gave: a bound, or a value."""
+    return ConductivityDoc.from_structure(
+        defects().unit_cell,
+        phase="crystalline",
+        mobile_species={"Li": 1.0},
+        temperatures_K=[600.0],
+        results=[],
+        sigma_300K=sigma_300K,
+        sigma_300K_bound=None if sigma_300K else 25.0,
+    )
+
+
+def joined(dynamics: ConductivityDoc, found: DefectDoc) -> ConductivityDoc:
+    stored = [document.model_dump(mode="json") for document in (dynamics, found)]
+    return ConductivityDoc.model_validate(add_defect_route.original(*stored))
+
+
+def test_bound_of_the_dynamics_gives_way_to_the_value_from_defects():
+    document = joined(by_dynamics(), defects(network("vacancy")))
+    assert document.route == "defects"
+    assert document.sigma_300K == document.by_defects.sigma_300K
+    assert document.sigma_300K_bound is None
+    assert document.activation_energy_eV == pytest.approx(PAIR / 2 + BARRIER, abs=1e-3)
+
+
+def test_value_of_the_dynamics_stays_and_the_defects_stand_beside_it():
+    value = Estimate(value=3.0, relative_error=0.2, degrees_of_freedom=10.0)
+    document = joined(by_dynamics(value), defects(network("vacancy")))
+    assert document.route == "dynamics"
+    assert document.sigma_300K.value == 3.0
+    assert document.by_defects.sigma_300K.value > 0
+
+
+def test_defects_without_a_path_leave_the_dynamics_and_a_remark():
+    document = joined(by_dynamics(), defects(network("vacancy", percolation=[])))
+    assert (document.route, document.sigma_300K_bound) == ("dynamics", 25.0)
+    assert "No path of hops leads through LiF" in document.remarks[-1]

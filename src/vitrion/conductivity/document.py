@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
+from vitrion.conductivity.from_defects import DefectConductivity
 from vitrion.conductivity.precision import Plan
 from vitrion.documents.base import VitrionDoc
 from vitrion.dynamics.document import TrajectoryReference
@@ -75,6 +76,14 @@ class ConductivityDoc(VitrionDoc):
     )
     sigma_300K_bound: float | None = Field(
         None, description="One-sided 95 % upper bound at 300 K in mS/cm, where there is no value."
+    )
+    route: Literal["dynamics", "defects"] = Field(
+        "dynamics",
+        description="Whether the value at 300 K and the activation energy come from molecular "
+        "dynamics, or from the energies and barriers of defects.",
+    )
+    by_defects: DefectConductivity | None = Field(
+        None, description="Conductivity of a crystal from its defects, if it was computed."
     )
     plan: Plan | None = Field(
         None, description="Whether the target precision was reached, and why the runs ended."

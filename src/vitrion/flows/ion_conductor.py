@@ -12,6 +12,8 @@ from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.formulas import parse_composition
 from vitrion.chemistry.structures import check_ordered
 from vitrion.comparison.makers import compare_phases
+from vitrion.conductivity.from_defects import DefectConductivitySettings
+from vitrion.conductivity.routes import add_defect_route
 from vitrion.errors import InputError, SimulationError
 from vitrion.flows.glass_conductivity import CrystalConductivityMaker, GlassConductivityMaker
 from vitrion.flows.recipe_maker import RecipeMaker
@@ -63,7 +65,10 @@ class IonConductorMaker(RecipeMaker):
     relax_maker : ForceFieldRelaxMaker or None
         Relaxes a crystal that is given; None takes it as it is.
     crystal_landscape_maker, glass_landscape_maker : LandscapeMaker or None
-        Defects and landscape of each.
+        Defects and landscape of each. If that of the crystal computes barriers, the conductivity of
+        the crystal follows from its defects if its dynamics give no value.
+    defect_route : DefectConductivitySettings
+        How it follows.
 
     Examples
     --------
@@ -83,6 +88,7 @@ class IonConductorMaker(RecipeMaker):
     glass_landscape_maker: LandscapeMaker | None = field(
         default_factory=lambda: _landscape_maker(None, DefectSettings(), "amorphous")
     )
+    defect_route: DefectConductivitySettings = field(default_factory=DefectConductivitySettings)
 
     @classmethod
     def from_recipe(cls, recipe: Recipe) -> Self:
@@ -99,12 +105,15 @@ class IonConductorMaker(RecipeMaker):
             crystal_maker=CrystalConductivityMaker.from_recipe(recipe) if crystal else None,
             glass_maker=GlassConductivityMaker.from_recipe(recipe) if glass else None,
             relax_maker=_relax_maker(potential),
-            crystal_landscape_maker=_landscape_maker(potential, recipe.defects, "crystalline")
+            crystal_landscape_maker=_landscape_maker(
+                potential, _with_barriers(recipe), "crystalline"
+            )
             if crystal and recipe.landscape
             else None,
             glass_landscape_maker=_landscape_maker(potential, recipe.defects, "amorphous")
             if glass and recipe.landscape
             else None,
+            defect_route=recipe.defect_route,
         )
 
     def make(
@@ -191,6 +200,20 @@ class IonConductorMaker(RecipeMaker):
             landscape.append_name("crystal ", prepend=True)
             parts.append(landscape)
             output["crystal_landscape"] = landscape.output
+            self._add_defect_route(landscape, parts, output)
+
+    def _add_defect_route(
+        self, landscape: Flow, parts: list[Flow | Job], output: dict[str, Any]
+    ) -> None:
+        """Let the conductivity of the crystal follow from its defects, if they have barriers."""
+        maker = self.crystal_landscape_maker
+        if maker is None or maker.defect_maker.settings.barriers is None:
+            return
+        routed = add_defect_route(output["crystal"], landscape.jobs[0].output, self.defect_route)
+        # If the defects fail, the dynamics still stand.
+        routed.config.on_missing_references = OnMissing.NONE
+        parts.append(routed)
+        output["crystal"] = routed.output
 
     def _add_glass(
         self,
@@ -285,6 +308,11 @@ def best_crystal(polymorphs: PolymorphDoc | dict[str, Any]) -> Structure:
             f"The search found no crystal in {document.n_relaxations} relaxations: allow more."
         )
     return document.polymorphs[0].structure
+
+
+def _with_barriers(recipe: Recipe) -> DefectSettings:
+    barriers = recipe.crystal_barriers or recipe.defects.barriers
+    return recipe.defects.model_copy(update={"barriers": barriers})
 
 
 def _landscape_maker(

@@ -12,10 +12,11 @@ from pydantic import Field, model_validator
 
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
+from vitrion.conductivity.from_defects import DefectConductivitySettings
 from vitrion.errors import InputError, SettingError
 from vitrion.flows.nested_values import ABSENT, check_names, lookup, merge, nested, plain_values
 from vitrion.flows.recipe_file import preset_values, read_recipe_file
-from vitrion.landscape.study_settings import DefectSettings
+from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
 from vitrion.polymorphs.search_settings import SearchSettings
 from vitrion.runtime.settings_model import Option, SettingsModel, walk_fields
 
@@ -37,6 +38,10 @@ SHARED = {
     "conductivity.mobile": ("conductivity.md.mobile",),
 }
 """Settings of the sections that follow from another one of the recipe, which alone is stated."""
+
+
+def _crystal_barriers() -> BarrierSettings:
+    return BarrierSettings(mechanisms=("vacancy", "interstitial"), attempt_frequencies=True)
 
 
 class Recipe(SettingsModel):
@@ -108,6 +113,15 @@ class Recipe(SettingsModel):
     )
     defects: DefectSettings = Field(
         default_factory=DefectSettings, description="Defects, barriers and landscape."
+    )
+    crystal_barriers: BarrierSettings | None = Field(
+        default_factory=_crystal_barriers,
+        description="Barriers of the crystal's defects, which give its conductivity if it does not "
+        "diffuse in the time of a run; None for no such route.",
+    )
+    defect_route: DefectConductivitySettings = Field(
+        default_factory=DefectConductivitySettings,
+        description="Conductivity of the crystal from its defects.",
     )
 
     @model_validator(mode="before")
