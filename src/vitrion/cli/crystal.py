@@ -137,15 +137,19 @@ def defects(
 def _stored_structure(identifier: str, store: Path | None) -> Structure | None:
     """Return the structure of a stored document by its identifier, or None."""
     from vitrion.database.client import VitrionClient
-    from vitrion.errors import VitrionError
+    from vitrion.database.collections import find_job_store
+    from vitrion.errors import StoreError
 
     try:
-        with VitrionClient(store) as client:
-            for name in client.properties:
-                try:
-                    return client[name].get(identifier).structure
-                except InputError:
-                    continue
-    except VitrionError:
-        return None
+        job_store = find_job_store(store)
+    except StoreError:
+        if store is not None:
+            raise
+        return None  # nothing was ever run here
+    with VitrionClient(job_store) as client:
+        for name in client.properties:
+            try:
+                return client[name].get(identifier).structure
+            except InputError:
+                continue
     return None

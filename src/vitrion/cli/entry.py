@@ -111,6 +111,13 @@ def main() -> None:
             soft_wrap=True,
         )
         sys.exit(EXIT_BAD_INPUT)
+    except Exception as exc:
+        if not type(exc).__module__.startswith("pymongo."):
+            raise
+        from vitrion.database.servers import silence
+
+        error_console.print(f"[red]Error:[/] {silence('The database', exc)}", soft_wrap=True)
+        sys.exit(EXIT_FAILURE)
     except KeyboardInterrupt:
         error_console.print("Interrupted; run the same command again to continue.")
         sys.exit(EXIT_INTERRUPTED)

@@ -10,6 +10,7 @@ from maggma.stores import MemoryStore
 
 from vitrion.database.admission import RESERVED
 from vitrion.database.kinds import document_classes
+from vitrion.database.servers import connect
 from vitrion.database.store_file import read_store_file
 from vitrion.documents.base import VitrionDoc
 from vitrion.errors import StoreError
@@ -84,7 +85,7 @@ class Collections:
         self._stores: dict[str, Store] = {}
 
     def __enter__(self) -> Self:
-        self.job_store.connect()
+        connect(self.job_store)
         return self
 
     def __exit__(self, *exception: object) -> None:

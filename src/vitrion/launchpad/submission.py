@@ -8,12 +8,15 @@ import time
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from fireworks import LaunchPad, fw_config
 from jobflow.managers.fireworks import flow_to_workflow
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
+from vitrion.database.servers import limited, silence
 from vitrion.errors import InputError, StoreError
 
 if TYPE_CHECKING:
@@ -91,13 +94,12 @@ def open_launchpad(file: str | os.PathLike[str] | None = None) -> LaunchPad:
         where = f"The file {path} does not exist" if path else "No launchpad is configured"
         raise InputError(f"{where}: 'vitrion config init' writes the files, edit them and retry.")
     try:
-        launchpad = LaunchPad.from_file(os.fspath(path))
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))  # JSON is YAML, too
+        options = limited(content.get("mongoclient_kwargs"), str(content["host"]))
+        launchpad = LaunchPad.from_dict({**content, "mongoclient_kwargs": options})
         launchpad.workflows.find_one({}, {"_id": 1})
     except PyMongoError as error:  # its text may hold the address, so only its kind is told
-        raise StoreError(
-            f"The launchpad of {path} does not answer ({type(error).__name__}): check host, login "
-            "and that the server runs."
-        ) from error
+        raise StoreError(silence(f"The launchpad of {path}", error)) from error
     except Exception as error:  # each mistake in a YAML file fails in its own way
         raise InputError(
             f"The file {path} does not describe a launchpad ({type(error).__name__}): compare it "

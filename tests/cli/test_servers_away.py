@@ -1,0 +1,69 @@
+"""A database that does not answer ends every command in one sentence."""
+
+import time
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from vitrion.cli import app
+from vitrion.database import servers
+from vitrion.database.servers import limited
+from vitrion.errors import StoreError
+
+STORE = {
+    "docs_store": {"type": "MongoStore", "collection_name": "o"},
+    "additional_stores": {"data": {"type": "GridFSStore", "collection_name": "b"}},
+}
+AWAY = {"database": "x", "host": "127.0.0.1", "port": 1}
+COMMANDS = [
+    ["query"],
+    ["query", "--kind", "conductivity", "--format", "jsonl"],
+    ["build"],
+    ["archive"],
+    ["report", "LiF"],
+    ["compare", "LiF"],
+    ["defects", "6b0337"],
+    ["serve"],
+]
+
+
+@pytest.fixture
+def files(tmp_path):
+    described = {
+        "docs_store": {**STORE["docs_store"], **AWAY},
+        "additional_stores": {"data": {**STORE["additional_stores"]["data"], **AWAY}},
+    }
+    (tmp_path / "jobflow.yaml").write_text(yaml.safe_dump({"JOB_STORE": described}))
+    (tmp_path / "pad.yaml").write_text(
+        yaml.safe_dump({"host": "127.0.0.1", "port": 1, "name": "x"})
+    )
+    return tmp_path
+
+
+def check(words, sentence):
+    started = time.monotonic()
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, StoreError), result.exception
+    assert sentence in str(result.exception)
+    assert "127.0.0.1" not in str(result.exception)
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_store_that_is_away_is_one_sentence(files, words, monkeypatch):
+    monkeypatch.setattr(servers, "_LIMITS", {"serverSelectionTimeoutMS": 200})
+    check([*words, "--store", str(files / "jobflow.yaml")], "The store does not answer")
+
+
+@pytest.mark.parametrize("words", [["status"], ["repair"]], ids=" ".join)
+def test_a_launchpad_that_is_away_is_one_sentence(files, words, monkeypatch):
+    monkeypatch.setattr(servers, "_LIMITS", {"serverSelectionTimeoutMS": 200})
+    check([*words, "--launchpad", str(files / "pad.yaml")], "does not answer")
+
+
+def test_the_wait_is_bounded_unless_it_is_set():
+    assert max(servers._LIMITS.values()) <= 5000
+    assert limited(None)["serverSelectionTimeoutMS"] == servers.ANSWER_WITHIN_MS
+    assert limited({"serverSelectionTimeoutMS": 1})["serverSelectionTimeoutMS"] == 1
+    assert "serverSelectionTimeoutMS" not in limited({}, "mongodb://h/?serverSelectionTimeoutMS=9")
