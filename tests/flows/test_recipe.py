@@ -152,6 +152,7 @@ def test_a_dry_run_prints_the_plan_and_a_recipe_that_runs_again(tmp_path, monkey
     assert "4 run(s) at 600, 750 K of 1.5 + 9 ps: 42 ps (21000 steps)" in plan[4]
     # Two glasses of 4 + 4 + 2 ps each, and 21 + 42 ps of dynamics.
     assert "83 ps (41500 steps of 2 fs)" in text
+    assert "# defects, glass, 2 cell(s): at most 4 sites, no barriers" in plan
     recipe = Recipe(**yaml.safe_load(text))
     assert (recipe.glass.n_atoms, recipe.seed) == (50, 5)
     assert recipe.run_id in plan[0]

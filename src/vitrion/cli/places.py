@@ -36,7 +36,7 @@ def results_folder(store: Path | None) -> Path:
 
 
 def worker_count(workers: int | None) -> int:
-    """Return the number of processes that is asked for, or that of the settings.
+    """Return the requested number of processes, or the one of the settings.
 
     Raises
     ------

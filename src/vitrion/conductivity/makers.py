@@ -162,7 +162,7 @@ class ConductivityMaker(ForceFieldDynamics):
         return all(outcome.complete or outcome.error for outcome in outcomes)
 
     def _leave_plan(self, root: Path, n_structures: int, rounds: list[dict[float, float]]) -> None:
-        """Tell whoever watches how much dynamics there will be, runs not begun included."""
+        """Write down how much dynamics there will be, runs that have not started included."""
         runs = n_structures * self.settings.replicas
         density_ps = self.settings.density_ps * len(self.settings.temperatures_K)
         total = runs * (density_ps + sum(sum(lengths.values()) for lengths in rounds))

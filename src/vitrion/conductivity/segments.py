@@ -1,4 +1,4 @@
-"""The parts of runs that grow: where they lie, which are asked for, and running them."""
+"""The segments of runs that grow: their folders, their planned lengths, and running them."""
 
 from __future__ import annotations
 

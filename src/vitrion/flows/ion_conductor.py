@@ -129,7 +129,7 @@ class IonConductorMaker(RecipeMaker):
         composition : Composition or str
             Such as ``"LiPO2F2"``.
         crystal : Structure or reference to one, optional
-            The crystal, where it is known; it is not searched for then.
+            The crystal, if it is known; otherwise it is searched for.
         prev_dir : str or Path, optional
             Handed to the first jobs of the glass.
 
@@ -143,7 +143,7 @@ class IonConductorMaker(RecipeMaker):
         Raises
         ------
         InputError
-            If the composition cannot be treated, or nothing is left to do.
+            If the composition is not supported, or nothing is left to do.
         """
         formula = parse_composition(composition)
         self._check_mobile(formula)
@@ -176,7 +176,7 @@ class IonConductorMaker(RecipeMaker):
         parts: list[Flow | Job],
         output: dict[str, Any],
     ) -> None:
-        """Find the crystal where it is not known, measure it, and lay out its landscape."""
+        """Find the crystal if none is given, measure it, and compute its landscape."""
         if crystal is None and self.polymorph_maker is None:
             raise InputError("The crystal is not known: give one, or a polymorph_maker.")
         found: Any  # a structure, or the reference to one
@@ -222,7 +222,7 @@ class IonConductorMaker(RecipeMaker):
         parts: list[Flow | Job],
         output: dict[str, Any],
     ) -> None:
-        """Make the glasses, measure them, and lay out their landscape."""
+        """Make the glasses, measure them, and compute their landscape."""
         assert self.glass_maker is not None
         made = self.glass_maker.make(formula.reduced_formula, prev_dir=prev_dir)
         parts.append(made)

@@ -38,7 +38,7 @@ def not_stored(run_id: str) -> StoreError:
 
 
 def label_run(flow: Flow, run_id: str) -> None:
-    """Let the outputs of a flow's jobs tell which run they are of, and which attempt at it."""
+    """Label the outputs of a flow with the name of the run and the attempt."""
     flow.update_metadata({REQUEST_KEY: run_id, ATTEMPT_KEY: flow.uuid})
 
 
@@ -47,7 +47,7 @@ def find_documents(
 ) -> dict[str, list[VitrionDoc]]:
     """Return what a store holds of a run's results, by kind, the newest of each last.
 
-    Of a run that was begun afresh after its folder was removed, only the newest attempt counts.
+    If a run was restarted after its folder was removed, only its newest attempt counts.
     """
     from vitrion.database.kinds import document_classes
 

@@ -8,6 +8,7 @@ from vitrion.amorphous.makers import MeltQuenchMaker
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.dynamics.makers import MDMaker
 from vitrion.flows.run_recipe import make_flow
+from vitrion.landscape.makers import DefectMaker
 
 if TYPE_CHECKING:
     from jobflow import Job
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from vitrion.conductivity.conductivity_settings import ConductivitySettings
     from vitrion.dynamics.md_settings import MDSettings
     from vitrion.flows.recipe import Recipe
+    from vitrion.landscape.study_settings import DefectSettings
 
 JOBS_A_LINE = 8
 FIRST = " 1"
@@ -46,8 +48,7 @@ def plan_lines(recipe: Recipe) -> list[str]:
         lines.append(f"conductivity, {phase}: {_conductivity(maker.settings, cells)}")
         total_ps += _first_ps(maker.settings, cells)
         most_ps += _first_ps(maker.settings, cells) + _extension_ps(maker.settings, cells)
-    if recipe.landscape:
-        lines.append(_defect_line(recipe))
+    lines += _defect_lines(recipe, jobs)
     step_fs = recipe.conductivity.md.timestep_fs
     lines.append(
         f"dynamics in all: {total_ps:g} ps ({_steps(total_ps, step_fs)} steps of {step_fs:g} fs), "
@@ -89,16 +90,22 @@ def _conductivity(settings: ConductivitySettings, cells: int) -> str:
     )
 
 
-def _defect_line(recipe: Recipe) -> str:
-    settings = recipe.defects
-    hosts = {"both": recipe.n_replicas + 1, "crystalline": 1, "amorphous": recipe.n_replicas}
-    sites = "all" if settings.max_sites is None else f"at most {settings.max_sites}"
+def _defect_lines(recipe: Recipe, jobs: list[Job]) -> list[str]:
+    """Return a line for each phase whose defects are computed."""
+    makers = [getattr(job.maker, "defect_maker", job.maker) for job in jobs]
+    found = [maker.settings for maker in makers if isinstance(maker, DefectMaker)]
+    settings = {each.phase: each for each in found}
+    cells = {"crystalline": "crystal, 1 cell", "amorphous": f"glass, {recipe.n_replicas} cell(s)"}
+    return [f"defects, {cells[str(phase)]}: {_defects(each)}" for phase, each in settings.items()]
+
+
+def _defects(settings: DefectSettings) -> str:
+    sites = "all sites" if settings.max_sites is None else f"at most {settings.max_sites} sites"
     barriers = settings.barriers
-    hops = "no barriers"
-    if barriers is not None:
-        most = "all" if barriers.max_hops is None else f"at most {barriers.max_hops}"
-        hops = f"barriers of {most} hops"
-    return f"defects: {sites} sites, {hops} in {hosts[recipe.phase]} cell(s)"
+    if barriers is None:
+        return f"{sites}, no barriers"
+    hops = "all" if barriers.max_hops is None else f"at most {barriers.max_hops}"
+    return f"{sites}, barriers of {hops} hops by {' and '.join(barriers.mechanisms)}"
 
 
 def _job_lines(jobs: list[Job]) -> list[str]:

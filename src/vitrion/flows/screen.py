@@ -68,7 +68,7 @@ class ScreenMaker(Maker):
         Raises
         ------
         InputError
-            If a composition cannot be treated, or nothing is left to compute.
+            If a composition is not supported, or nothing is left to compute.
         """
         known = {parse_composition(formula).reduced_formula for formula in held}
         flows: dict[str, Flow | Job] = {}
@@ -123,8 +123,8 @@ def read_compositions(path: Path) -> list[str]:
         lines = [line for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The file {path} cannot be read as text.") from error
-    told = [line for line in lines if not line.lstrip().startswith("#")]
-    rows = list(csv.reader(told, delimiter=";" if told and ";" in told[0] else ","))
+    kept = [line for line in lines if not line.lstrip().startswith("#")]
+    rows = list(csv.reader(kept, delimiter=";" if kept and ";" in kept[0] else ","))
     if rows and "formula" in (header := [cell.strip().lower() for cell in rows[0]]):
         column = header.index("formula")
         formulas = [row[column].strip() for row in rows[1:] if len(row) > column]
