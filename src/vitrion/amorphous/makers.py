@@ -20,6 +20,7 @@ from vitrion.amorphous.pack import check_packing, packing_unit
 from vitrion.amorphous.start_cell import replica_seeds, start_cell
 from vitrion.chemistry.bonds import bare
 from vitrion.chemistry.formulas import parse_composition
+from vitrion.chemistry.structures import takes_atoms
 from vitrion.documents.provenance import Provenance
 from vitrion.dynamics.makers import MDMaker
 from vitrion.dynamics.md_settings import MDSettings
@@ -111,6 +112,7 @@ class MeltQuenchMaker(Maker):
             **kwargs,
         )
 
+    @takes_atoms
     def make(
         self,
         structure: Structure | Composition | str | OutputReference,
@@ -297,6 +299,7 @@ class GlassReplicasMaker(Maker):
     melt_quench_maker: MeltQuenchMaker = field(default_factory=MeltQuenchMaker)
     n_replicas: int = 3
 
+    @takes_atoms
     def make(
         self,
         structure: Structure | Composition | str | OutputReference,

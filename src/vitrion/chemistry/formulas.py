@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vitrion.chemistry.elements import electronegativity
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pymatgen.core import Composition
 
 _NUMBERS = re.compile(r"(?<=[A-Za-z)])(\d+)")
@@ -54,6 +53,11 @@ def _elements(formula: str | Composition) -> Composition:
     from pymatgen.core import Composition
     from pymatgen.core.periodic_table import DummySpecies, Element
 
+    if not isinstance(formula, (str, Mapping)):
+        raise InputError(
+            f"A {type(formula).__name__} is not a composition: give a formula or a pymatgen "
+            "Composition."
+        )
     text: Any = formula.strip() if isinstance(formula, str) else formula
     if isinstance(text, str) and len(text.split()) > 1:
         text = _separated(text)

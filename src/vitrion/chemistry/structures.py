@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ase import Atoms
     from pymatgen.core import Structure
 
 
@@ -36,3 +40,48 @@ def without_site_properties(structure: Structure) -> Structure:
     for name in plain.site_properties:
         plain.remove_site_property(name)
     return plain
+
+
+def from_atoms(atoms: Atoms) -> Structure:
+    """Return ASE Atoms as a Structure, with their velocities (A/fs) if they have momenta.
+
+    Raises
+    ------
+    InputError
+        If they have no periodic cell.
+    """
+    from ase import units
+    from pymatgen.core import Lattice, Structure
+
+    if not all(atoms.pbc) or not atoms.cell.volume:
+        raise InputError("The ASE Atoms have no periodic cell: set pbc and three lattice vectors.")
+    moving = atoms.has("momenta") and atoms.get_momenta().any()
+    return Structure(
+        Lattice(atoms.cell.array),
+        atoms.get_chemical_symbols(),
+        atoms.get_scaled_positions(wrap=False),
+        site_properties={"velocities": atoms.get_velocities() * units.fs} if moving else None,
+    )
+
+
+def takes_atoms(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a Maker's ``make`` take ASE Atoms, or a list of them, in place of Structures."""
+
+    @wraps(make)  # also the attributes by which jobflow knows the method of a job
+    def made(self: Any, *args: Any, **kwargs: Any) -> Any:
+        taken = {name: _without_atoms(value) for name, value in kwargs.items()}
+        return make(self, *map(_without_atoms, args), **taken)
+
+    return made
+
+
+def _without_atoms(value: Any) -> Any:
+    if _is_atoms(value):
+        return from_atoms(value)
+    if isinstance(value, (list, tuple)) and any(_is_atoms(each) for each in value):
+        return [_without_atoms(each) for each in value]
+    return value
+
+
+def _is_atoms(value: Any) -> bool:
+    return any(base.__module__ == "ase.atoms" for base in type(value).__mro__)

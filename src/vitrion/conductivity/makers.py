@@ -9,6 +9,7 @@ import numpy as np
 from jobflow import Response, job
 
 from vitrion.chemistry.charges import default_mobile_species
+from vitrion.chemistry.structures import takes_atoms
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc, DensityPoint
 from vitrion.conductivity.mean_cell import DENSITY_SEGMENT, at_mean_volume, mean_density
@@ -88,6 +89,7 @@ class ConductivityMaker(ForceFieldDynamics):
         if isinstance(self.settings, dict):
             self.settings = ConductivitySettings.from_dict(self.settings)
 
+    @takes_atoms
     @job(output_schema=ConductivityDoc)
     def make(
         self,

@@ -12,6 +12,7 @@ from atomate2.forcefields.utils import MLFF, ForceFieldMixin, ase_calculator, re
 from atomate2.utils.path import strip_hostname
 from jobflow import CURRENT_JOB, Maker, Response, job
 
+from vitrion.chemistry.structures import takes_atoms
 from vitrion.dynamics.document import MDDoc, MDSeriesDoc, md_document, thinned
 from vitrion.dynamics.engine import is_same_run, run_md
 from vitrion.dynamics.md_settings import MDSettings
@@ -173,6 +174,7 @@ class MDMaker(ForceFieldDynamics):
         super().__post_init__()
         self.settings = _settings(self.settings)
 
+    @takes_atoms
     @job(output_schema=MDDoc)
     def make(self, structure: Structure, prev_dir: str | Path | None = None) -> Response | MDDoc:
         """Run molecular dynamics.
@@ -253,6 +255,7 @@ class MDSeriesMaker(ForceFieldDynamics):
         super().__post_init__()
         self.settings = _settings(self.settings)
 
+    @takes_atoms
     @job(output_schema=MDSeriesDoc)
     def make(
         self, structure: Structure | list[Structure], prev_dir: str | Path | None = None

@@ -12,7 +12,7 @@ from jobflow import Flow, job
 from vitrion.amorphous.document import AmorphousDoc
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
 from vitrion.chemistry.geometry import face_distances
-from vitrion.chemistry.structures import without_site_properties
+from vitrion.chemistry.structures import takes_atoms, without_site_properties
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.errors import SimulationError
 from vitrion.flows.recipe_maker import RecipeMaker
@@ -66,6 +66,7 @@ class GlassConductivityMaker(RecipeMaker):
             conductivity_maker=conductivity_maker(recipe, "amorphous"),
         )
 
+    @takes_atoms
     def make(
         self, structure: Structure | Composition | str, prev_dir: str | Path | None = None
     ) -> Flow:
@@ -164,6 +165,7 @@ class CrystalConductivityMaker(RecipeMaker):
             conductivity_maker=conductivity_maker(recipe, "crystalline"),
         )
 
+    @takes_atoms
     def make(self, structure: Structure, prev_dir: str | Path | None = None) -> Flow:
         """Make the flow.
 

@@ -10,7 +10,7 @@ from jobflow import Flow, OnMissing, OutputReference, job
 
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.formulas import parse_composition
-from vitrion.chemistry.structures import check_ordered
+from vitrion.chemistry.structures import check_ordered, takes_atoms
 from vitrion.comparison.makers import compare_phases
 from vitrion.conductivity.from_defects import DefectConductivitySettings
 from vitrion.conductivity.routes import add_defect_route
@@ -116,6 +116,7 @@ class IonConductorMaker(RecipeMaker):
             defect_route=recipe.defect_route,
         )
 
+    @takes_atoms
     def make(
         self,
         composition: Composition | str,

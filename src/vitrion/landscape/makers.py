@@ -13,6 +13,7 @@ from atomate2.forcefields.utils import revert_default_dtype
 from jobflow import CURRENT_JOB, Flow, Job, Maker, OutputReference, Response, job
 
 from vitrion.chemistry.charges import default_mobile_species
+from vitrion.chemistry.structures import takes_atoms
 from vitrion.defects.document import DefectDoc
 from vitrion.defects.sites import density_peaks
 from vitrion.dynamics.run_result import EQUILIBRATION
@@ -132,6 +133,7 @@ class DefectMaker(Maker):
         if self.potential is None and self.charged_relax_maker is None:
             self.potential = get_potential().name  # the default may change before the job runs
 
+    @takes_atoms
     def make(
         self,
         structure: Structure,
@@ -298,6 +300,7 @@ class LandscapeMaker(Maker):
     name: str = "site-energy landscape"
     defect_maker: DefectMaker = field(default_factory=DefectMaker)
 
+    @takes_atoms
     def make(
         self,
         structures: Sequence[Structure] | Structure | OutputReference,
