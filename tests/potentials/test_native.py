@@ -10,8 +10,8 @@ from ase import Atoms, units
 from ase.build import bulk
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.md.verlet import VelocityVerlet
-from native_cases import GPA, heldout, imbalance, random_cell, random_model, reference
 
+from helpers.native_models import GPA, heldout, imbalance, random_cell, random_model, reference
 from vitrion.errors import InputError
 from vitrion.potentials.native import (
     NativeCalculator,
@@ -19,10 +19,9 @@ from vitrion.potentials.native import (
     TableSource,
     Workspace,
     extract,
-    student_source,
     usable_variants,
 )
-from vitrion.potentials.student import load_student, student_card, student_path
+from vitrion.potentials.student import load_student, student_card, student_path, student_tables
 
 VARIANTS = usable_variants()
 pytestmark = pytest.mark.skipif(not VARIANTS, reason="the kernel was not compiled")
@@ -35,7 +34,7 @@ def student():
 
 @pytest.fixture(scope="module")
 def source():
-    return student_source(student_path(), student_card()["sha256"])
+    return student_tables(student_path(), student_card()["sha256"])
 
 
 def source_of(model) -> TableSource:

@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from native_cases import random_model
 
+from helpers.native_models import random_model
 from vitrion.errors import InputError, PotentialError
 from vitrion.potentials.native import (
     NativeCalculator,
@@ -16,11 +16,11 @@ from vitrion.potentials.native import (
     TableSource,
     choose_variant,
     extract,
-    library,
+    kernel_library,
     usable_variants,
     why_not,
 )
-from vitrion.potentials.native import source as source_module
+from vitrion.potentials.native.table_source import cache_folder
 
 needs_kernel = pytest.mark.skipif(not usable_variants(), reason="the kernel was not compiled")
 
@@ -52,8 +52,7 @@ def test_models_out_of_scope_are_refused_with_the_reason(model):
 
 
 def test_vectors_as_node_features_are_out_of_scope():
-    from native_cases import DESCRIPTION
-
+    from helpers.native_models import DESCRIPTION
     from vitrion.potentials.student import build_model
 
     other = build_model(DESCRIPTION | {"hidden_irreps": "8x0e + 8x1o", "max_ell": 1})
@@ -102,7 +101,7 @@ def test_tables_are_kept_on_disk_and_made_again_when_damaged(model, tmp_path, mo
     for name, array in first.arrays.items():
         np.testing.assert_array_equal(again.arrays[name], array)
 
-    (path,) = source_module.cache_folder().glob("*.npz")
+    (path,) = cache_folder().glob("*.npz")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
@@ -132,19 +131,19 @@ def test_elements_that_come_later_are_added(model):
 
 
 def test_the_switch_chooses_the_variant(monkeypatch):
-    monkeypatch.setenv(library.SWITCH, "0")
+    monkeypatch.setenv(kernel_library.SWITCH, "0")
     assert choose_variant() == (None, "VITRION_NATIVE=0 asks for torch")
-    monkeypatch.setenv(library.SWITCH, "sse9")
+    monkeypatch.setenv(kernel_library.SWITCH, "sse9")
     with pytest.raises(InputError, match="VITRION_NATIVE=sse9 is not available here"):
         choose_variant()
     for variant in usable_variants():
-        monkeypatch.setenv(library.SWITCH, variant)
+        monkeypatch.setenv(kernel_library.SWITCH, variant)
         assert choose_variant() == (variant, "")
 
 
 def test_without_a_compiler_the_reason_is_stated(monkeypatch, tmp_path):
-    monkeypatch.delenv(library.SWITCH, raising=False)
-    monkeypatch.setattr(library, "library_path", lambda variant: tmp_path / variant)
+    monkeypatch.delenv(kernel_library.SWITCH, raising=False)
+    monkeypatch.setattr(kernel_library, "library_path", lambda variant: tmp_path / variant)
     assert choose_variant() == (
         None,
         "the kernel was not compiled (no C++ compiler when vitrion was installed)",

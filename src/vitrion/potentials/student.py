@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
     from vitrion.potentials.mace_model import MACEModel
+    from vitrion.potentials.native import TableSource
 
 STUDENT_NAME = "vitrion-lipof"
 SHIPPED_STUDENTS = (STUDENT_NAME, "vitrion-lipof-pbe")
@@ -95,6 +96,27 @@ def student_calculator(
 
     model = load_student(student_path(name), sha256=student_card(name)["sha256"])
     return LeanMACECalculator(model, device=device, dtype=dtype)
+
+
+@cache
+def student_tables(path: Path, sha256: str) -> TableSource:
+    """Return the native tables of a student file whose hash was checked; they need no torch.
+
+    Raises
+    ------
+    PotentialError
+        If the file does not hold a student.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    from vitrion.potentials.native import TableSource
+
+    try:
+        with safe_open(str(path), framework="numpy") as handle:
+            description = json.loads((handle.metadata() or {})["description"])
+    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as exc:
+        raise PotentialError(f"{path} does not hold a vitrion student: {exc}") from exc
+    return TableSource(lambda: load_student(path), description["atomic_numbers"], sha256)
 
 
 def load_student(path: str | Path, sha256: str | None = None) -> MACEModel:

@@ -1,15 +1,15 @@
 """Native evaluation of MACE models with scalar node features.
 
 The kernel is C++ (``kernel/``), compiled when vitrion is installed, in one variant for each vector
-width. :func:`~vitrion.potentials.native.tables.extract` reads the tables that it needs off a torch
-module; :class:`~vitrion.potentials.native.calculator.NativeCalculator` evaluates.
+width. :func:`~vitrion.potentials.native.model_tables.extract` reads its tables off a torch module;
+:class:`~vitrion.potentials.native.native_calculator.NativeCalculator` evaluates.
 """
 
-from vitrion.potentials.native.calculator import NativeCalculator
-from vitrion.potentials.native.library import choose_variant, usable_variants
-from vitrion.potentials.native.model import Evaluated, FixedSystem, NativeModel, Workspace
-from vitrion.potentials.native.source import TableSource, student_source
-from vitrion.potentials.native.tables import Tables, extract, why_not
+from vitrion.potentials.native.kernel_library import choose_variant, usable_variants
+from vitrion.potentials.native.model_tables import Tables, extract, why_not
+from vitrion.potentials.native.native_calculator import NativeCalculator
+from vitrion.potentials.native.native_model import Evaluated, FixedSystem, NativeModel, Workspace
+from vitrion.potentials.native.table_source import TableSource
 
 __all__ = [
     "Evaluated",
@@ -21,7 +21,6 @@ __all__ = [
     "Workspace",
     "choose_variant",
     "extract",
-    "student_source",
     "usable_variants",
     "why_not",
 ]

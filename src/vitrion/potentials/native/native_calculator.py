@@ -9,15 +9,15 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from vitrion.errors import InputError
-from vitrion.potentials.native.library import choose_variant
-from vitrion.potentials.native.model import SKIN, FixedSystem, NativeModel, Workspace
+from vitrion.potentials.native.kernel_library import choose_variant
+from vitrion.potentials.native.native_model import SKIN, FixedSystem, NativeModel, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ase import Atoms
 
-    from vitrion.potentials.native.source import TableSource
+    from vitrion.potentials.native.table_source import TableSource
 
 
 class NativeCalculator(Calculator):

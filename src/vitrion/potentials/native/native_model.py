@@ -11,7 +11,7 @@ import numpy as np
 
 from vitrion.errors import InputError, PotentialError
 from vitrion.potentials.imbalance import imbalance_energy
-from vitrion.potentials.native.library import choose_variant, load_library
+from vitrion.potentials.native.kernel_library import choose_variant, load_library
 
 if TYPE_CHECKING:
     import ctypes
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-    from vitrion.potentials.native.tables import Tables
+    from vitrion.potentials.native.model_tables import Tables
 
 SKIN = 0.5
 """Skin of the neighbor lists in A."""
@@ -61,7 +61,7 @@ class NativeModel:
     Parameters
     ----------
     tables
-        From :func:`vitrion.potentials.native.tables.extract`.
+        From :func:`vitrion.potentials.native.model_tables.extract`.
     variant
         ``avx512``, ``avx2`` or ``portable``; None takes the best one here.
 

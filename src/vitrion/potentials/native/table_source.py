@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import warnings
 import zipfile
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,8 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from vitrion.errors import InputError
-from vitrion.potentials.native.tables import Tables, extract
+from vitrion.potentials.native.model_tables import Tables, extract
+from vitrion.runtime.atomic import replace_durably
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -108,14 +107,13 @@ def write_tables(tables: Tables, path: Path) -> None:
         **{f"scalar.{name}": np.array(value) for name, value in scalars.items()},
         **{f"array.{name}": array for name, array in tables.arrays.items()},
     }
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
-        try:
+    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with partial.open("wb") as file:
             np.savez(file, **contents)
-            file.close()
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+        replace_durably(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def read_tables(path: Path) -> Tables:
@@ -144,27 +142,3 @@ def read_tables(path: Path) -> Tables:
             if name.startswith("array.")
         },
     )
-
-
-@lru_cache(maxsize=8)
-def student_source(path: Path, sha256: str) -> TableSource:
-    """Return the tables of a student file whose hash was checked."""
-    from vitrion.potentials.student import load_student
-
-    return TableSource(lambda: load_student(path), _student_elements(path), sha256)
-
-
-def _student_elements(path: Path) -> list[int]:
-    """Read the elements of a student file without torch."""
-    import json
-
-    from safetensors import SafetensorError, safe_open
-
-    from vitrion.errors import PotentialError
-
-    try:
-        with safe_open(str(path), framework="numpy") as handle:
-            description = json.loads((handle.metadata() or {})["description"])
-        return [int(z) for z in description["atomic_numbers"]]
-    except (SafetensorError, OSError, KeyError, ValueError) as exc:
-        raise PotentialError(f"{path} does not hold a vitrion student: {exc}") from exc
