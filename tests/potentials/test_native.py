@@ -11,7 +11,15 @@ from ase.build import bulk
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.md.verlet import VelocityVerlet
 
-from helpers.native_models import GPA, heldout, imbalance, random_cell, random_model, reference
+from helpers.native_models import (
+    GPA,
+    Reference,
+    heldout,
+    imbalance,
+    random_cell,
+    random_model,
+    reference,
+)
 from vitrion.errors import InputError
 from vitrion.potentials.native import (
     NativeCalculator,
@@ -41,13 +49,17 @@ def source_of(model) -> TableSource:
     return TableSource(lambda: model, [int(z) for z in model.atomic_numbers])
 
 
-def compare(model, native: NativeModel, systems: list[Atoms], relative: float = 2e-5) -> None:
+def compare(
+    model, native: NativeModel, systems: list[Atoms], exact_results: list[Reference] | None = None
+) -> None:
     """Compare every quantity with torch; bounds are those of the shipped student, or relative."""
+    relative = 2e-5
+    exact_results = exact_results or [reference(model, atoms) for atoms in systems]
     found = Workspace(native.library).evaluate(native, systems, virials=True, features=True)
     assert found.message == ""
     start = 0
     for k, atoms in enumerate(systems):
-        exact, own = reference(model, atoms), slice(start, start + len(atoms))
+        exact, own = exact_results[k], slice(start, start + len(atoms))
         start += len(atoms)
         force = np.abs(exact.forces).max()
         assert np.abs(found.forces[own] - exact.forces).max() < max(5e-4, relative * force)
@@ -63,19 +75,21 @@ def compare(model, native: NativeModel, systems: list[Atoms], relative: float = 
         assert np.abs(found.features[own] - exact.features).max() < 2e-5 * scale
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_student_on_frames_kept_out_of_the_training(student, source, variant):
+def test_student_on_frames_kept_out_of_the_training(student, source):
     frames = heldout(16)
-    native = NativeModel(source.tables({z for a in frames for z in a.numbers}), variant)
-    compare(student, native, frames)
+    exact = [reference(student, atoms) for atoms in frames]
+    tables = source.tables({z for a in frames for z in a.numbers})
+    for variant in VARIANTS:
+        compare(student, NativeModel(tables, variant), frames, exact)
 
 
 @pytest.mark.slow
 def test_student_on_all_frames_kept_out_of_the_training(student, source):
     frames = heldout()
-    elements = {z for a in frames for z in a.numbers}
+    exact = [reference(student, atoms) for atoms in frames]
+    tables = source.tables({z for a in frames for z in a.numbers})
     for variant in VARIANTS:
-        compare(student, NativeModel(source.tables(elements), variant), frames)
+        compare(student, NativeModel(tables, variant), frames, exact)
 
 
 SIZES = [
@@ -96,10 +110,11 @@ SIZES = [
 def test_models_of_other_sizes(size):
     model = random_model(**size)
     elements = [int(z) for z in model.atomic_numbers]
-    systems = [random_cell(seed, elements, n) for seed, n in enumerate((1, 2, 5, 17))]
+    systems = [random_cell(seed, elements, n) for seed, n in enumerate((1, 5, 17))]
+    exact = [reference(model, atoms) for atoms in systems]
     tables = extract(model, elements)
     for variant in VARIANTS:
-        compare(model, NativeModel(tables, variant), systems)
+        compare(model, NativeModel(tables, variant), systems, exact)
 
 
 def skewed() -> Atoms:
