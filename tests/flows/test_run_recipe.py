@@ -55,7 +55,7 @@ def test_the_jobs_know_the_run_they_belong_to():
         ({"formula": "P2O5"}, "mobile"),
         ({"formula": "NaPO2F2"}, "does not know Na"),
         ({"mobile": "K"}, "is not in LiPO2F2"),
-        ({"mobile": "lithium"}, "is not in LiPO2F2"),
+        ({"mobile": "lithium"}, "is not a chemical symbol"),
         ({"conductivity": {"temperatures_K": (-300,)}}, "-300 K is outside 50 to 3000 K"),
         ({"conductivity": {"temperatures_K": (1e6,)}}, r"1e\+06 K is outside 50 to 3000 K"),
         ({"timestep_fs": 50}, "timestep_fs is 50, but must be 0.01 to 20"),
@@ -73,6 +73,19 @@ def test_bad_input_is_one_sentence_before_anything_starts(options, words):
     with pytest.raises(InputError, match=words) as caught:
         make(**options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("phase", ["crystalline", "amorphous"])
+def test_hydrogen_gets_short_steps_everywhere(phase):
+    options = {"formula": "LiBH4", "potential": "chgnet", "phase": phase, "landscape": False}
+    recipe = make(**options)
+    assert recipe.timestep_fs == 0.5
+    assert recipe.glass.timestep_fs == 0.5
+    md = recipe.conductivity.md
+    assert (md.timestep_fs, md.save_interval_fs) == (0.5, 12.5), "a frame every 25 steps"
+    with pytest.raises(InputError, match="needs a time step of at most 1 fs, not 2"):
+        make(timestep_fs=2.0, **options)
+    assert make().timestep_fs is None
 
 
 def test_a_duration_is_kept_to():

@@ -109,6 +109,11 @@ class ConductivitySettings(SettingsModel):
                 )
         return tuple(sorted(set(temperatures_K)))
 
+    @property
+    def has_default_frames(self) -> bool:
+        """Whether a frame is saved every 25 steps."""
+        return self.md.save_interval_fs == STEPS_PER_FRAME * self.md.timestep_fs
+
     def first_round_ps(self, n_structures: int) -> float:
         """Return the analyzed dynamics of the first round in ps, all runs together."""
         return self.first_ps * len(self.temperatures_K) * self.replicas * n_structures

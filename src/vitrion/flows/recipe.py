@@ -87,7 +87,7 @@ class Recipe(SettingsModel):
         None,
         ge=0.01,
         le=20,
-        description="Time step of all dynamics in fs; None for 2 (glass with H: 0.5).",
+        description="Time step of all dynamics in fs; None for 2, or 0.5 with hydrogen.",
     )
     landscape: Annotated[bool, Option("--landscape/--no-landscape")] = Field(
         True, description="Compute defects and the site-energy landscape."
@@ -185,6 +185,8 @@ class Recipe(SettingsModel):
                 for part in sections:
                     section = section[part]
                 del section[name]
+        if self.conductivity.has_default_frames:
+            del found["conductivity"]["md"]["save_interval_fs"]  # follows from the time step
         return found
 
     def as_dict(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from vitrion.potentials import check_elements, describe_potential
 from vitrion.runtime.runner import RunReport, run_flow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from jobflow import Flow, JobStore
@@ -44,7 +44,8 @@ def complete_recipe(recipe: Recipe) -> Recipe:
     if mobile not in {element.symbol for element in composition}:
         raise InputError(f"The mobile species {mobile} is not in {formula}.")
     potential = describe_potential(recipe.potential)
-    check_elements(potential, [element.symbol for element in composition])
+    symbols = [element.symbol for element in composition]
+    check_elements(potential, symbols)
     if recipe.potential_sha256 not in (None, potential.sha256):
         raise InputError(
             f"The potential {potential.name} has the SHA-256 {potential.sha256}, but the recipe "
@@ -61,10 +62,19 @@ def complete_recipe(recipe: Recipe) -> Recipe:
         potential_sha256=potential.sha256,
         reference_potential=second_opinion(recipe),
         mobile=mobile,
+        timestep_fs=short_timestep(recipe, symbols),
         crystal=read_crystal(crystal, formula) if isinstance(crystal, str) else crystal,
     )
+    complete.conductivity.md.check_elements(symbols)  # else refused only when its job starts
     make_flow(complete)
     return complete
+
+
+def short_timestep(recipe: Recipe, symbols: Sequence[str]) -> float | None:
+    """Return the time step of a recipe in fs; with hydrogen, the short one if none is stated."""
+    if recipe.timestep_fs is not None or "H" not in symbols:
+        return recipe.timestep_fs
+    return recipe.glass.timestep(symbols)
 
 
 def make_flow(recipe: Recipe) -> Flow:
