@@ -186,7 +186,8 @@ def serve(
     token = os.environ.get("VITRION_TOKEN")
     check_address(host, token)
     with Collections(find_job_store(store)) as collections:
-        build_if_changed(collections)
+        if not collections.is_read_only:
+            build_if_changed(collections)
         console.print(f"Materials and reports: http://{host}:{port}/ (documents: /docs)")
         serve_collections(collections, host, port, token)
 

@@ -80,7 +80,7 @@ class VitrionClient:
 
     def __enter__(self) -> Self:
         self.collections.__enter__()
-        if self._build:
+        if self._build and not self.collections.is_read_only:
             build_if_changed(self.collections)
         return self
 

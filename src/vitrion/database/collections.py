@@ -15,6 +15,7 @@ from vitrion.database.store_file import read_store_file
 from vitrion.documents.base import VitrionDoc
 from vitrion.errors import StoreError
 from vitrion.store.job_store import FILE_NAME, SQLiteJobStore
+from vitrion.store.sqlite_store import SQLiteStore
 
 if TYPE_CHECKING:
     import os
@@ -90,6 +91,12 @@ class Collections:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the collections are in a file that this user may read but not write."""
+        outputs = self.job_store.docs_store
+        return isinstance(outputs, SQLiteStore) and outputs.file.is_read_only
 
     def close(self) -> None:
         """Close all stores."""

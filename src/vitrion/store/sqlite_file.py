@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import sqlite3
 import threading
@@ -57,8 +59,15 @@ class SQLiteFile:
         self._lock = threading.RLock()
         self.pid = os.getpid()
         self._users = 0
+        self.is_read_only = False
         with self._errors():
-            self._connection = self._connect()
+            try:
+                self._connection = self._connect()
+            except (OSError, sqlite3.OperationalError):
+                if not self._is_barred():
+                    raise
+                self._connection = self._connect_to_read()
+                self.is_read_only = True
         status = os.stat(path)
         self._identity = (status.st_dev, status.st_ino)
 
@@ -83,8 +92,18 @@ class SQLiteFile:
                 return
             for handle in [key for key, file in _open_files.items() if file is self]:
                 del _open_files[handle]
+        self.checkpoint()
         with self._lock:
             self._connection.close()
+
+    def checkpoint(self) -> None:
+        """Bring the write-ahead log into the file, so that the file alone is the whole store.
+
+        What other processes are reading at this moment stays in the log for now.
+        """
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            if not self.is_read_only:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple]:
         """Run one statement and return all rows of its result."""
@@ -103,6 +122,11 @@ class SQLiteFile:
             if self._connection.in_transaction:
                 yield
                 return
+            if self.is_read_only:
+                raise StoreError(
+                    f"The store {self.path} can be read but not written: it is on a disk or in a "
+                    "folder that does not let you write."
+                )
             self.rows("BEGIN IMMEDIATE")
             try:
                 yield
@@ -124,10 +148,34 @@ class SQLiteFile:
         try:
             yield
         except (OSError, sqlite3.Error) as error:
+            sentence = f"The store {self.path} cannot be used ({error}): {_remedy(error)}."
+            raise StoreError(sentence) from error
+
+    def _is_barred(self) -> bool:
+        """Tell whether the file is there and this user may read it, but not write it."""
+        is_writable = os.access(self.path, os.W_OK) and os.access(Path(self.path).parent, os.W_OK)
+        return os.access(self.path, os.R_OK) and not is_writable
+
+    def _connect_to_read(self) -> sqlite3.Connection:
+        # Without the right to make files beside it, SQLite reads a database with a log only if
+        # that is empty, and told that nobody writes.
+        log = Path(f"{self.path}-wal")
+        is_settled = not (log.exists() and log.stat().st_size)
+        mode = "immutable=1" if is_settled else "mode=ro"
+        connection = sqlite3.connect(
+            f"{Path(self.path).as_uri()}?{mode}",
+            uri=True,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version != SCHEMA_VERSION:
             raise StoreError(
-                f"The store {self.path} cannot be used ({error}): check that its folder can be "
-                "written, has space left and lies on a disk of this machine."
-            ) from error
+                f"The store {self.path} is of another version and cannot be written: copy it to a "
+                "folder of yours."
+            )
+        return connection
 
     def _connect(self) -> sqlite3.Connection:
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
@@ -148,6 +196,23 @@ class SQLiteFile:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
         return connection
+
+
+def _remedy(error: Exception) -> str:
+    text = str(error)
+    if "not a database" in text or "malformed" in text:
+        return "the file is damaged, restore it from a copy"
+    if "full" in text:
+        return "make room on its disk, and what was stored before is unharmed"
+    return "check that its folder can be written, has space left and lies on a disk of this machine"
+
+
+@atexit.register
+def _checkpoint_all() -> None:
+    """Leave whole files behind, even if a store was not closed."""
+    for file in list(_open_files.values()):
+        if file.pid == os.getpid():
+            file.checkpoint()
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:

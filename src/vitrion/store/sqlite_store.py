@@ -208,6 +208,8 @@ class SQLiteStore(Store):
             Whether the index exists; False where two documents agree already and it should be
             unique.
         """
+        if self.file.is_read_only:
+            return key in self._fields()  # without an index the documents are read
         sql = "SELECT is_unique FROM fields WHERE collection = ? AND path = ?"
         if self.file.rows(sql, (self.collection_name, key)) in ([(1,)], [(int(unique),)]):
             return True
