@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vitrion.cli import analyze, crystal, database, launchpad, report, run
+from vitrion.cli.outside import explain
 from vitrion.errors import InputError, VitrionError
 from vitrion.runtime.processes import ONE_THREAD
 
@@ -112,11 +113,10 @@ def main() -> None:
         )
         sys.exit(EXIT_BAD_INPUT)
     except Exception as exc:
-        if not type(exc).__module__.startswith("pymongo."):
+        sentence = explain(exc)
+        if sentence is None:
             raise
-        from vitrion.database.servers import silence
-
-        error_console.print(f"[red]Error:[/] {silence('The database', exc)}", soft_wrap=True)
+        error_console.print(f"[red]Error:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
         sys.exit(EXIT_FAILURE)
     except KeyboardInterrupt:
         error_console.print("Interrupted; run the same command again to continue.")

@@ -1,0 +1,30 @@
+"""A broken configuration of FireWorks or jobflow, or settings that are a list: one sentence."""
+
+import subprocess
+import sys
+
+import pytest
+
+COMMAND = "import sys; from vitrion.cli import main; sys.argv = ['vitrion', *sys.argv[1:]]; main()"
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "sentence"),
+    [
+        ("FW_CONFIG_FILE", "a: [", "The configuration of FireWorks"),
+        ("FW_CONFIG_FILE", "- 1", "The configuration of FireWorks"),
+        ("VITRION_CONFIG_FILE", "- a\n- b", "cannot be read: write 'name: value' lines"),
+    ],
+)
+def test_a_broken_configuration_is_one_sentence(tmp_path, monkeypatch, variable, text, sentence):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    monkeypatch.setenv(variable, str(path))
+    words = ["query"] if variable.startswith("VITRION") else ["status"]
+    command = [sys.executable, "-c", COMMAND, *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode in (1, 2)
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert sentence in done.stderr
+    assert str(path) in done.stderr
