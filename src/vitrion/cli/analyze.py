@@ -100,7 +100,7 @@ def analyze(
     if as_json and as_csv:
         raise InputError("Print either JSON or CSV: leave out --json or --csv.")
     species, common_charge = _species(mobile, charge)
-    options = {
+    options: dict[str, Any] = {
         "frame_interval_fs": frame_interval,
         "timestep_fs": timestep,
         "skip_ps": skip,
