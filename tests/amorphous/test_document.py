@@ -58,7 +58,7 @@ def test_a_packed_cell_is_described_as_it_is(document):
     assert document.speciation.centers == {"P": {"PO2F2": 12}}
     assert document.density_relaxed_g_per_cm3 == pytest.approx(1.98, abs=0.02)
     assert document.density_equilibrated_g_per_cm3 == pytest.approx(1.98, abs=0.02)
-    assert document.melt.forgotten
+    assert document.melt.equilibrated
     assert document.remarks == ["The trajectory of the quench stage could not be read."]
 
 

@@ -4,7 +4,11 @@ from pymatgen.core import Lattice, Structure
 
 from helpers.melt_frames import moved, write
 from vitrion.amorphous.characterize import equilibrium_frames, mean_density
-from vitrion.amorphous.equilibration import framework_elements, melt_memory, neighbor_distance
+from vitrion.amorphous.equilibration import (
+    framework_elements,
+    melt_equilibration,
+    neighbor_distance,
+)
 from vitrion.amorphous.pack import pack
 from vitrion.dynamics.trajectory import Trajectory
 
@@ -14,17 +18,17 @@ def cell():
     return pack("LiPO2F2", n_atoms=72, seed=1)
 
 
-@pytest.mark.parametrize(("length", "forgotten"), [(1.0, False), (12.0, True)])
-def test_memory_is_lost_beyond_the_distance_of_neighbors(tmp_path, cell, length, forgotten):
+@pytest.mark.parametrize(("length", "equilibrated"), [(1.0, False), (12.0, True)])
+def test_a_melt_equilibrates_beyond_the_neighbor_distance(tmp_path, cell, length, equilibrated):
     steps = moved(cell.structure, length, np.random.default_rng(2))
     with Trajectory(write(tmp_path / "melt.vtraj.h5", cell.structure, steps)) as trajectory:
-        memory = melt_memory(trajectory)
-    assert memory.framework == ["P"]
-    assert memory.duration_ps == pytest.approx(1.0)
+        melt = melt_equilibration(trajectory)
+    assert melt.framework == ["P"]
+    assert melt.duration_ps == pytest.approx(1.0)
     # the drift is removed and nothing is lost to wrapping; 12 directions do not quite average out
-    assert memory.msd_A2 == pytest.approx(length**2, rel=0.25)
-    assert memory.forgotten is forgotten
-    assert 3.0 < memory.neighbor_distance_A < 6.5
+    assert melt.msd_A2 == pytest.approx(length**2, rel=0.25)
+    assert melt.equilibrated is equilibrated
+    assert 3.0 < melt.neighbor_distance_A < 6.5
 
 
 def test_a_change_of_the_cell_is_no_motion(tmp_path, cell):
@@ -33,7 +37,7 @@ def test_a_change_of_the_cell_is_no_motion(tmp_path, cell):
     still = np.zeros((5, len(cell.structure), 3))
     path = write(tmp_path / "npt.vtraj.h5", cell.structure, still, cells)
     with Trajectory(path) as trajectory:
-        assert melt_memory(trajectory).msd_A2 == pytest.approx(0, abs=1e-6)
+        assert melt_equilibration(trajectory).msd_A2 == pytest.approx(0, abs=1e-6)
         frames = equilibrium_frames(trajectory, skip=0.5)
     assert [frame.volume for frame in frames] == pytest.approx(
         [cell.structure.volume * s**3 for s in scales[2:]]

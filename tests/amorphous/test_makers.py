@@ -303,7 +303,7 @@ def test_settings_of_the_md_maker_that_the_protocol_leaves_open_are_kept():
     ("start", "changes", "message"),
     [
         ("LiXx", {}, "formula"),
-        ("LiPO2F2", {"volume_per_atom_A3": 1.0}, "absurd"),
+        ("LiPO2F2", {"volume_per_atom_A3": 1.0}, "is outside"),
         ("SiO2", {"unit": "ions"}, "known ions"),
         ("LiPO2F2", {"n_atoms": 6}, "atoms"),
     ],

@@ -32,7 +32,7 @@ def test_hydrogen_asks_for_a_short_step():
     ("values", "message"),
     [
         ({"melt_temperature_K": -5}, "melt_temperature_K"),
-        ({"melt_temperature_K": 250}, "hotter"),
+        ({"melt_temperature_K": 250}, "must be above"),
         ({"quench_rate_K_per_ps": 0}, "quench_rate"),
         ({"melt_ps": float("nan")}, "melt_ps"),
         ({"cooling": 3}, "cooling"),

@@ -152,9 +152,9 @@ def test_what_is_packed_by_default():
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"volume_per_atom_A3": 2.0}, "absurd"),
-        ({"volume_per_atom_A3": 500.0}, "absurd"),
-        ({"volume_per_atom_A3": 8.9}, "absurd"),
+        ({"volume_per_atom_A3": 2.0}, "is outside"),
+        ({"volume_per_atom_A3": 500.0}, "is outside"),
+        ({"volume_per_atom_A3": 8.9}, "is outside"),
         ({"n_atoms": 6}, "at least .* atoms"),
         ({"n_atoms": 48, "min_side_A": 12.0}, "cutoff"),
         ({"n_atoms": 0}, "positive number"),

@@ -29,7 +29,7 @@ def test_whole_ions_stay_whole_through_the_toy_glass(tutorial):
     glass = tutorial["glass"]
     assert glass.formula_pretty == "LiP(OF)2"
     assert glass.speciation.fraction("PO2F2") > 0.8
-    assert glass.melt.forgotten is False, "so short a melt must say that it remembers"
+    assert glass.melt.equilibrated is False, "a melt this short does not equilibrate"
 
 
 def test_so_little_dynamics_gives_values_with_intervals_or_bounds(tutorial):

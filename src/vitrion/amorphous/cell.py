@@ -20,21 +20,21 @@ PackingUnit = Literal["ions", "atoms", "crystal"]
 
 @dataclass(frozen=True)
 class PackedCell:
-    """A start for the melt.
+    """Initial cell of a melt.
 
     Attributes
     ----------
     structure : Structure
         Cubic if packed; molecules may lie across the cell's faces.
     unit : str
-        What was packed: ``"ions"``, ``"atoms"`` or ``"crystal"`` (nothing was: to be melted).
+        What was packed: ``"ions"``, ``"atoms"``, or ``"crystal"`` for a supercell to melt.
     ions : list of tuple of int
-        Site indices of each packed ion; for a crystal, of each molecule found that ends somewhere,
-        which a network does not; empty for atoms.
+        Site indices of each packed ion; for a crystal, of each finite molecule (not of extended
+        covalent frameworks); empty for atoms.
     volume_per_atom_A3 : float
     shortest_contact_A : float
-        Shortest periodic distance between atoms of different ions; an atom of a network counts as
-        one of its own.
+        Shortest periodic distance between atoms of different ions; each atom of an extended
+        framework counts as a separate ion.
     seed : int or None
         None for a crystal.
     """

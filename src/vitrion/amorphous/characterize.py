@@ -1,4 +1,4 @@
-"""What a glass is like: distances, coordination, chemistry, density, and whether it is one."""
+"""Characterize a glass: distances, coordination, speciation, density, long-range order."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from vitrion.dynamics.trajectory import Trajectory
 
 DENSITY_BLOCKS = 4
-"""Blocks of the equilibration from which the error of the density is found."""
+"""Number of blocks of the equilibration run from which the density error is estimated."""
 
 
 @dataclass(frozen=True)
 class GlassCharacter:
-    """The character of one structure.
+    """Structural analysis of one cell.
 
     Attributes
     ----------
@@ -58,10 +58,10 @@ def characterize(
     Parameters
     ----------
     structure : Structure
-        Its verdict, speciation and density are reported.
+        Long-range order, speciation and density are computed for this structure.
     frames : sequence of Structure
-        Equilibrium frames over which the pair distributions are averaged; the structure alone
-        where there are none.
+        Equilibrium frames over which the pair distributions are averaged; if empty, the
+        structure alone is used.
     formers : sequence of str, optional
         See :func:`vitrion.amorphous.speciation.speciate`.
     mobile : tuple of str, optional
@@ -80,13 +80,13 @@ def characterize(
 
 
 def equilibrium_frames(trajectory: Trajectory, *, skip: float = 0.5) -> list[Structure]:
-    """Return at most 100 evenly spaced frames after the first part of a trajectory.
+    """Return at most 100 evenly spaced frames after the skipped start of a trajectory.
 
     Parameters
     ----------
     trajectory : Trajectory
     skip : float
-        Part of the frames that is left out at the start.
+        Fraction of the frames skipped at the start.
     """
     first = int(skip * trajectory.n_frames)
     count = min(MAX_FRAMES, trajectory.n_frames - first)
@@ -97,7 +97,7 @@ def equilibrium_frames(trajectory: Trajectory, *, skip: float = 0.5) -> list[Str
 def mean_density(frames: Sequence[Structure]) -> tuple[float, float | None]:
     """Return the mean density in g/cm3 and its standard error from blocks of frames.
 
-    The error is None for fewer than two frames a block.
+    The error is None for fewer than two frames per block.
     """
     densities = np.array([float(frame.density) for frame in frames])
     if len(densities) < 2 * DENSITY_BLOCKS:

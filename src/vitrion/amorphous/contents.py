@@ -1,4 +1,4 @@
-"""What goes into a packed cell, and all that can be refused before packing."""
+"""Plan the contents of a packed cell and validate the request before packing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PackingPlan:
-    """What goes into a cube of which size."""
+    """Ions to pack and the edge of the cube in A."""
 
     ions: list[tuple[Ion, int]]
     unit: Literal["ions", "atoms"]
@@ -43,18 +43,18 @@ def as_composition(composition: Composition | str) -> Composition:
 def ions_and_unit(
     composition: Composition, unit: Literal["ions", "atoms"] | None
 ) -> tuple[list[tuple[Ion, int]], Literal["ions", "atoms"]]:
-    """Return what one formula unit is packed from, and what to call it.
+    """Return the ions and counts of one formula unit, and whether they are ions or atoms.
 
     Raises
     ------
     InputError
-        If ions are asked for and none are known.
+        If ions are requested and none are known.
     """
     ions = ions_of(composition) if unit != "atoms" else None
     if unit == "ions" and ions is None:
         raise InputError(
-            f"{composition.reduced_formula} is not made of known ions: name the ions, pack atoms, "
-            "or give a crystal to melt."
+            f"{composition.reduced_formula} does not decompose into known ions. Name the ions, "
+            "pack atoms, or provide a crystal to melt."
         )
     if ions is not None and (unit == "ions" or any(len(ion) > 1 for ion, _ in ions)):
         return ions, "ions"
@@ -101,7 +101,7 @@ def plan_ions(
 
 
 def ions_of(composition: Composition) -> list[tuple[Ion, int]] | None:
-    """Return the known ions of one formula unit, or None where there are none."""
+    """Return the known ions of one formula unit, or None if it has no known ions."""
     decomposition = decompose_into_ions(composition)
     if decomposition is None:
         return None
@@ -110,12 +110,15 @@ def ions_of(composition: Composition) -> list[tuple[Ion, int]] | None:
 
 def _check_request(ions: Sequence[tuple[Ion, int]], n_atoms: int, *, neutral: bool) -> None:
     if n_atoms < 1 or any(n < 0 for _, n in ions) or not any(n > 0 for _, n in ions):
-        raise InputError("A cell needs a positive number of atoms and of ions.")
+        raise InputError("The numbers of atoms and of ions in a cell must be positive.")
     charges = [ion.charge for ion, n in ions if n]
     total = sum(ion.charge * n for ion, n in ions if ion.charge is not None)
     if neutral and None not in charges and total:
         named = ", ".join(f"{n} {ion.formula}" for ion, n in ions)
-        raise InputError(f"The ions {named} carry a charge of {total:+d}: balance them.")
+        raise InputError(
+            f"The ions {named} have a total charge of {total:+d}. It must be zero: "
+            "change their numbers."
+        )
 
 
 def _check_side(
@@ -128,5 +131,5 @@ def _check_side(
         needed = int(np.ceil(n_atoms * (least / side) ** 3))
         raise InputError(
             f"A cell of {n_atoms} atoms is {side:.1f} A wide, less than the {least:.1f} A that the "
-            f"potential's cutoff and the ions need: ask for at least {needed} atoms."
+            f"potential's cutoff and the ions need. Request at least {needed} atoms."
         )

@@ -1,4 +1,4 @@
-"""One amorphous structure: how it was made, what it is like, and whether it is amorphous."""
+"""Document of one amorphous structure: preparation, structure, and amorphous verdict."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vitrion.amorphous.characterize import (
     equilibrium_frames,
     mean_density,
 )
-from vitrion.amorphous.equilibration import MeltMemory, melt_memory
+from vitrion.amorphous.equilibration import MeltEquilibration, melt_equilibration
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.amorphous.order import AMORPHOUS_BELOW, SURE_VERDICT_ATOMS
 from vitrion.amorphous.pair_distributions import MAX_FRAMES, PairDistributions
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 
 
 class Packing(BaseModel):
-    """The start of the melt."""
+    """Initial cell of the melt."""
 
     unit: str = Field(description="What was packed: ions, atoms, or a crystal that was melted.")
     ions: dict[str, int] = Field(
         description="Packed ions, or molecules of the crystal, by formula; empty for atoms."
     )
-    volume_per_atom_A3: float = Field(description="Volume per atom of the start in A3.")
+    volume_per_atom_A3: float = Field(description="Volume per atom of the initial cell in A3.")
     shortest_contact_A: float = Field(
         description="Shortest periodic distance in A between atoms of different ions."
     )
@@ -84,7 +84,7 @@ class PairDistribution(BaseModel):
 class AmorphousDoc(VitrionDoc):
     """One replica of a glass. ``structure`` is the relaxed cell.
 
-    Its phase is the one that was to be made; ``is_amorphous`` tells whether it was.
+    ``phase`` is the intended phase; ``is_amorphous`` states whether the cell is amorphous.
     """
 
     key_fields: ClassVar[Mapping[str, str]] = {
@@ -95,19 +95,20 @@ class AmorphousDoc(VitrionDoc):
 
     property_name: str = "amorphous"
     replica: int | None = Field(
-        None, description="Number among the replicas that were made together, from 1 on."
+        None, description="Number of the replica within its set, starting at 1."
     )
     is_amorphous: bool = Field(
-        description="The verdict: no isometry but the identity maps the framework onto itself."
+        description="Verdict: only the identity isometry maps the framework onto itself."
     )
     order_overlap: float = Field(
-        description="Part of the framework that the best isometry maps onto itself; 1: a crystal."
+        description="Fraction of the framework that the best isometry maps onto itself; 1 for a "
+        "perfect crystal."
     )
     order_threshold: float = Field(
         AMORPHOUS_BELOW, description="Overlap below which the verdict is amorphous."
     )
     bragg_intensity: float = Field(
-        description="Highest Bragg peak of the framework over N^2: evidence beside the verdict."
+        description="Highest Bragg peak of the framework over N^2; not part of the verdict."
     )
     density_relaxed_g_per_cm3: float = Field(description="Density of the relaxed cell in g/cm3.")
     density_equilibrated_g_per_cm3: float | None = Field(
@@ -117,20 +118,22 @@ class AmorphousDoc(VitrionDoc):
         None, description="Its standard error in g/cm3 from four blocks of the run."
     )
     r_A: list[float] = Field(description="Distances in A at which g(r) is given.")
-    n_frames: int | None = Field(
-        None, description="Frames over which g(r) is averaged; None in documents of before."
-    )
+    n_frames: int | None = Field(None, description="Number of frames over which g(r) is averaged.")
     pair_distributions: list[PairDistribution] = Field(
         description="All partial pair distribution functions."
     )
-    speciation: Speciation = Field(description="What every former of the relaxed cell is bound to.")
-    packing: Packing | None = Field(None, description="The start; None where it is not known.")
+    speciation: Speciation = Field(
+        description="Bonding of every network former in the relaxed cell."
+    )
+    packing: Packing | None = Field(None, description="Initial cell; None if unknown.")
     ions_intact: dict[str, float] = Field(
         default_factory=dict,
-        description="Fraction of the packed polyanions that are still whole, after each stage.",
+        description="Fraction of the packed polyanions that are intact after each stage.",
     )
-    melt: MeltMemory | None = Field(None, description="The melt's loss of memory.")
-    settings: MeltQuenchSettings | None = Field(None, description="What the run was asked to do.")
+    melt: MeltEquilibration | None = Field(
+        None, description="Displacement of the framework in the melt."
+    )
+    settings: MeltQuenchSettings | None = Field(None, description="Settings of the run.")
     melt_temperature_K: float | None = Field(None, description="Temperature of the melt in K.")
     quench_rate_K_per_ps: float | None = Field(None, description="Cooling rate in K/ps.")
     energy_eV_per_atom: float | None = Field(
@@ -143,12 +146,12 @@ class AmorphousDoc(VitrionDoc):
         default_factory=dict, description="References to the trajectory of each stage."
     )
     remarks: list[str] = Field(
-        default_factory=list, description="What a reader must know before trusting this glass."
+        default_factory=list, description="Warnings about the quality of this glass."
     )
 
     @classmethod
     def from_character(cls, structure: Structure, character: GlassCharacter, **kwargs: Any) -> Self:
-        """Make the document of a structure and its character.
+        """Create the document of a structure from its analysis.
 
         Parameters
         ----------
@@ -162,7 +165,7 @@ class AmorphousDoc(VitrionDoc):
         Returns
         -------
         AmorphousDoc
-            Packing, memory and verdict leave their remarks.
+            With remarks on packing, melt equilibration and verdict.
         """
         order, pdf = character.order, character.distributions
         document = cls.from_structure(
@@ -193,11 +196,11 @@ class AmorphousDoc(VitrionDoc):
 
     @property
     def crystallized(self) -> bool:
-        """Whether it is surely no glass: not amorphous, in a cell that is large enough to tell."""
+        """Whether the cell is crystalline and large enough for a reliable verdict."""
         return not self.is_amorphous and (self.nsites or 0) >= SURE_VERDICT_ATOMS
 
     def distributions(self) -> PairDistributions:
-        """Return the pair distributions with what their shells are counted by."""
+        """Return the pair distributions with the densities and counts of their elements."""
         assert self.structure is not None
         swollen = self.density_relaxed_g_per_cm3 / (
             self.density_equilibrated_g_per_cm3 or self.density_relaxed_g_per_cm3
@@ -214,35 +217,35 @@ class AmorphousDoc(VitrionDoc):
         )
 
     def findings(self) -> list[str]:
-        """Return one sentence for each thing that went otherwise than in a sound glass."""
+        """Return one sentence for each defect of this glass."""
         found = []
         if self.nsites is not None and self.nsites < SURE_VERDICT_ATOMS:
             found.append(
-                f"A cell of {self.nsites} atoms is too small for a sure verdict: a glass of fewer "
-                f"than {SURE_VERDICT_ATOMS} can look crystalline by chance."
+                f"A cell of {self.nsites} atoms is too small for a reliable verdict: a glass of "
+                f"fewer than {SURE_VERDICT_ATOMS} atoms can look crystalline by chance."
             )
         if not self.is_amorphous:
             found.append("The cell is crystalline: an isometry maps its framework onto itself.")
-        if self.melt is not None and not self.melt.forgotten:
+        if self.melt is not None and not self.melt.equilibrated:
             found.append(
-                f"The melt has not forgotten its start: the framework moved {self.melt.msd_A2:.1f} "
-                f"A2, less than the {self.melt.neighbor_distance_A**2:.1f} A2 that it should."
+                f"The melt did not equilibrate: the framework moved {self.melt.msd_A2:.1f} A2, "
+                f"less than the required {self.melt.neighbor_distance_A**2:.1f} A2."
             )
         broken = {stage: part for stage, part in self.ions_intact.items() if part < 1}
         if broken:
             stages = ", ".join(f"{1 - part:.0%} after {stage}" for stage, part in broken.items())
-            found.append(f"Some of the packed ions broke or joined others: {stages}.")
+            found.append(f"Packed ions broke or bonded to each other: {stages}.")
         if self.speciation.loose:
             loose = ", ".join(f"{n} {symbol}" for symbol, n in self.speciation.loose.items())
             if self.speciation.centers:
-                found.append(f"Atoms that are bound to no former: {loose}.")
+                found.append(f"Atoms not bound to any network former: {loose}.")
         if self.relaxed is False:
             found.append("The relaxation did not reach its force criterion.")
         return found
 
 
 def numbered(glasses: Iterable[AmorphousDoc]) -> list[tuple[int, AmorphousDoc]]:
-    """Return replicas by the numbers of their jobs, whichever of them was finished first."""
+    """Return the replicas with their numbers, sorted by number."""
     in_order = sorted(glasses, key=lambda glass: glass.replica or 0)
     return [(glass.replica or place, glass) for place, glass in enumerate(in_order, start=1)]
 
@@ -255,19 +258,19 @@ def glass_document(
     trajectories: Mapping[str, TrajectoryReference | dict[str, Any]] | None = None,
     **kwargs: Any,
 ) -> AmorphousDoc:
-    """Characterize a relaxed glass and make its document.
+    """Characterize a relaxed glass and create its document.
 
     Parameters
     ----------
     structure : Structure
-        The relaxed cell, its atoms in the order of the start.
+        The relaxed cell, with its atoms in the order of the initial cell.
     packed : PackedCell, optional
-        The start.
+        The initial cell.
     stages : mapping of str to Structure, optional
-        The last moment of each stage, to see which ions it left whole.
+        Final structure of each stage, from which intact ions are counted.
     trajectories : mapping of str to TrajectoryReference, optional
-        ``melt`` tells the loss of memory, ``equilibrate`` the density and the pair distributions; a
-        file that cannot be reached is left out with a remark.
+        ``melt`` gives the displacement in the melt, ``equilibrate`` the density and the pair
+        distributions; an unreadable file is skipped with a remark.
     **kwargs
         Other fields of the document.
 
@@ -288,7 +291,7 @@ def glass_document(
     frames: list[Structure] = []
     if "melt" in references and "melt" not in lost:
         with Trajectory(references["melt"].path) as trajectory:
-            fields["melt"] = melt_memory(trajectory)
+            fields["melt"] = melt_equilibration(trajectory)
     if "equilibrate" in references and "equilibrate" not in lost:
         with Trajectory(references["equilibrate"].path) as trajectory:
             frames = equilibrium_frames(trajectory)
@@ -308,7 +311,7 @@ def glass_document(
 
 
 def packing_of(packed: PackedCell) -> Packing:
-    """Return the part of the document that tells the start."""
+    """Return the part of the document that describes the initial cell."""
     return Packing(
         unit=packed.unit,
         ions=packed.ion_counts(),

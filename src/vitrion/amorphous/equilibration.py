@@ -1,4 +1,4 @@
-"""Whether a melt has forgotten where it came from."""
+"""Equilibration of a melt: displacement of the framework against its neighbor distance."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
     from vitrion.dynamics.trajectory import Trajectory
 
 
-class MeltMemory(BaseModel):
-    """How far the framework moved in the melt, against the distance of its neighbors."""
+class MeltEquilibration(BaseModel):
+    """Displacement of the framework in the melt, compared with its neighbor distance."""
 
     model_config = ConfigDict(frozen=True)
 
-    framework: list[str] = Field(description="Elements that were followed.")
+    framework: list[str] = Field(description="Elements of the framework.")
     duration_ps: float = Field(description="Time in the melt in ps.")
     msd_A2: float = Field(
         description="Mean square displacement of the framework from the first to the last frame of "
-        "the melt in A2, its own drift removed."
+        "the melt in A2, without the drift of its center of mass."
     )
     neighbor_distance_A: float = Field(
-        description="Mean distance in A from a framework atom to its nearest one, at the start."
+        description="Mean distance in A between nearest framework atoms in the first frame."
     )
-    forgotten: bool = Field(
-        description="Whether the MSD exceeds the square of that distance: the melt has lost the "
-        "memory of its start."
+    equilibrated: bool = Field(
+        description="Whether the MSD exceeds the square of the neighbor distance: the melt no "
+        "longer depends on its initial structure."
     )
 
 
 def framework_elements(symbols: tuple[str, ...]) -> list[str]:
-    """Return the elements whose motion tells a liquid from a solid.
+    """Return the elements whose motion distinguishes a liquid from a solid.
 
     The centers of the polyanions, because their ligands also rotate in a solid; without polyanions
     the anions; in a metal all elements.
@@ -47,8 +47,8 @@ def framework_elements(symbols: tuple[str, ...]) -> list[str]:
     return list(default_formers(symbols)) or anions or sorted(set(symbols))
 
 
-def melt_memory(trajectory: Trajectory) -> MeltMemory:
-    """Measure the loss of memory over a trajectory.
+def melt_equilibration(trajectory: Trajectory) -> MeltEquilibration:
+    """Measure the displacement of the framework over a trajectory of the melt.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def melt_memory(trajectory: Trajectory) -> MeltMemory:
 
     Returns
     -------
-    MeltMemory
+    MeltEquilibration
     """
     symbols = np.array(trajectory.symbols)
     elements = framework_elements(trajectory.symbols)
@@ -69,17 +69,17 @@ def melt_memory(trajectory: Trajectory) -> MeltMemory:
     msd = float(np.mean(np.sum(steps**2, axis=1)))
     distance = neighbor_distance(trajectory.structure(0), elements)
     times = trajectory.times_ps()
-    return MeltMemory(
+    return MeltEquilibration(
         framework=elements,
         duration_ps=float(times[-1] - times[0]),
         msd_A2=msd,
         neighbor_distance_A=distance,
-        forgotten=msd > distance**2,
+        equilibrated=msd > distance**2,
     )
 
 
 def neighbor_distance(structure: Structure, elements: list[str]) -> float:
-    """Return the mean distance in A from an atom of some elements to the nearest other one.
+    """Return the mean distance in A from an atom of the given elements to its nearest neighbor.
 
     An image of the atom itself counts, for cells with one such atom.
     """

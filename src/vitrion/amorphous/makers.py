@@ -45,8 +45,8 @@ FRAMES_PER_STAGE = 400
 class MeltQuenchMaker(Maker):
     """Make one replica of a glass.
 
-    The stages are jobs of their own; each molecular-dynamics stage streams its trajectory and
-    continues from its checkpoint when it is run again.
+    Each stage is a separate job; each molecular-dynamics stage streams its trajectory and
+    resumes from its checkpoint when rerun.
 
     Parameters
     ----------
@@ -55,12 +55,12 @@ class MeltQuenchMaker(Maker):
     settings : MeltQuenchSettings or dict
         The protocol.
     md_maker : MDMaker
-        Its potential, walltime and folder are used for all stages; of its settings, those that the
-        protocol leaves open.
+        Potential, walltime and folder of all stages; its settings apply where the protocol sets
+        none.
     relax_maker : ForceFieldRelaxMaker
-        Relaxes the cell at the end and, with the cell kept, the contacts of the packed start.
+        Relaxes the final cell and, at fixed cell, the contacts of the packed cell.
     replica : int, optional
-        Number of this glass among those made together, for its document.
+        Number of this glass within its set of replicas, stored in the document.
 
     Examples
     --------
@@ -78,7 +78,7 @@ class MeltQuenchMaker(Maker):
     replica: int | None = None
 
     def __post_init__(self) -> None:
-        """Accept settings as a dictionary, as a serialized Maker has them."""
+        """Convert settings given as a dictionary, the form of a serialized maker."""
         if isinstance(self.settings, dict):
             self.settings = MeltQuenchSettings.from_dict(self.settings)
 
@@ -92,7 +92,7 @@ class MeltQuenchMaker(Maker):
         root_dir: str | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Make the Maker with one potential of the registry for all stages.
+        """Create the maker with one potential of the registry for all stages.
 
         Parameters
         ----------
@@ -102,7 +102,7 @@ class MeltQuenchMaker(Maker):
         walltime_s, root_dir
             See :class:`~vitrion.dynamics.makers.MDMaker`.
         **kwargs
-            Other fields of the Maker.
+            Other fields of the maker.
         """
         name = get_potential(potential).name
         return cls(
@@ -118,15 +118,15 @@ class MeltQuenchMaker(Maker):
         structure: Structure | Composition | str | OutputReference,
         prev_dir: str | Path | None = None,
     ) -> Flow:
-        """Make the flow.
+        """Create the flow.
 
         Parameters
         ----------
         structure : Structure, Composition, str, or reference to one
-            A composition to pack, or a crystal to melt. What is not there yet is checked, and
-            the protocol laid out for its elements, when the flow runs.
+            A composition to pack, or a crystal to melt. A reference is resolved and checked when
+            the flow runs.
         prev_dir : str or Path, optional
-            Handed to the first relaxation.
+            Passed to the first relaxation.
 
         Returns
         -------
@@ -136,12 +136,12 @@ class MeltQuenchMaker(Maker):
         Raises
         ------
         InputError
-            If the composition cannot be packed as asked, the potential does not know it, or the
-            dynamics would refuse its elements.
+            If the composition cannot be packed as requested, or the potential or the dynamics do
+            not support its elements.
         """
         if isinstance(structure, OutputReference):
-            laid = self.lay_out(structure, prev_dir)
-            return Flow([laid], output=laid.output, name=self.name)
+            prepared = self.prepare(structure, prev_dir)
+            return Flow([prepared], output=prepared.output, name=self.name)
         settings = self.settings
         symbols, unit = self._check(structure)
         melt = settings.melt_temperature(symbols, unit)
@@ -176,7 +176,7 @@ class MeltQuenchMaker(Maker):
         return Flow(jobs, output=document.output, name=self.name)
 
     def count_atoms(self, composition: Composition | str) -> int:
-        """Return the number of atoms of the cell that is packed of a composition."""
+        """Return the number of atoms in the packed cell of a composition."""
         settings = self.settings
         plan = plan_composition(
             composition,
@@ -187,15 +187,15 @@ class MeltQuenchMaker(Maker):
         )
         return len(plan.symbols)
 
-    @job(name="lay out melt quench")
-    def lay_out(
+    @job(name="prepare melt-quench")
+    def prepare(
         self, structure: Structure | Composition | str, prev_dir: str | Path | None = None
     ) -> Response:
-        """Replace this job by the flow of a start that is there by now."""
+        """Replace this job by the flow of a resolved structure."""
         return Response(replace=self.make(structure, prev_dir))
 
     def _check(self, structure: Structure | Composition | str) -> tuple[list[str], str]:
-        """Return the elements and what will be packed, and refuse what can be refused now."""
+        """Validate the input; return its elements and the unit of packing."""
         settings = self.settings
         spec = self.md_maker.spec()
         if isinstance(structure, Structure):
@@ -231,12 +231,13 @@ class MeltQuenchMaker(Maker):
         )
 
     def _final_maker(self) -> ForceFieldRelaxMaker:
-        """Return the last relaxation, which ends at the target pressure.
+        """Return the maker of the final relaxation at the target pressure.
 
-        ASE divides the pull on the cell by ``exp_cell_factor``, by default the number of atoms, and
-        the force criterion is then met up to 0.5 GPa away from the target. With its square root,
-        a cell of 10 GPa and its atoms are about equally stiff, and it takes about as many steps:
-        a glass of 72 atoms of LiPO2F2 ended at -0.01 GPa instead of -0.32, 1.5 % denser.
+        ASE divides the cell gradient by ``exp_cell_factor``, by default the number of atoms, so
+        the force criterion accepts a pressure up to 0.5 GPa from the target. With the square root
+        of the number of atoms, a cell of 10 GPa and its atoms are about equally stiff at a similar
+        number of steps: a glass of 72 atoms of LiPO2F2 ended at -0.01 GPa instead of -0.32 GPa,
+        1.5 % denser.
         """
         kwargs = {**self.relax_maker.relax_kwargs, "fmax": self.settings.relax_fmax_eV_per_A}
         if self.relax_maker.relax_cell:
@@ -283,16 +284,16 @@ class MeltQuenchMaker(Maker):
 
 @dataclass
 class GlassReplicasMaker(Maker):
-    """Make several independent replicas of a glass, which may run side by side.
+    """Make several independent replicas of a glass; their jobs can run in parallel.
 
     Parameters
     ----------
     name : str
         The name of the flows.
     melt_quench_maker : MeltQuenchMaker
-        Makes each replica; the seeds are spawned from that of its settings.
+        Makes each replica; the seeds are spawned from the seed of its settings.
     n_replicas : int
-        How many.
+        Number of replicas.
     """
 
     name: str = "glass replicas"
@@ -305,15 +306,15 @@ class GlassReplicasMaker(Maker):
         structure: Structure | Composition | str | OutputReference,
         prev_dir: str | Path | None = None,
     ) -> Flow:
-        """Make the flow; see :meth:`MeltQuenchMaker.make`. Its output is a list of documents.
+        """Create the flow; see :meth:`MeltQuenchMaker.make`. Its output is a list of documents.
 
         Raises
         ------
         InputError
-            If there is no replica, or as :meth:`MeltQuenchMaker.make`.
+            If ``n_replicas`` is less than 1, or as :meth:`MeltQuenchMaker.make`.
         """
         if self.n_replicas < 1:
-            raise InputError(f"There must be at least one replica, not {self.n_replicas}.")
+            raise InputError(f"Number of replicas {self.n_replicas} must be at least 1.")
         base = self.melt_quench_maker
         flows: list[Flow | Job] = []
         seeds = replica_seeds(base.settings.seed, self.n_replicas)
@@ -321,7 +322,7 @@ class GlassReplicasMaker(Maker):
             settings = base.settings.model_copy(update={"seed": seed})
             maker = replace(base, settings=settings, replica=number)
             flow = maker.make(structure, prev_dir=prev_dir)
-            flow.append_name(f" {number}")  # tells the stages of the replicas apart
+            flow.append_name(f" {number}")  # distinguishes the stages of the replicas
             flows.append(flow)
         return Flow(flows, output=[flow.output for flow in flows], name=self.name)
 
@@ -358,8 +359,8 @@ def characterize_glass(
 ) -> AmorphousDoc:
     """Characterize a glass; see :func:`vitrion.amorphous.document.glass_document`.
 
-    ``relaxation_state`` is that of the task document, ``"successful"`` where the forces on atoms
-    and cell met the criterion (its ``is_force_converged`` does not look at the cell).
+    ``relaxation_state`` is the state of the task document, ``"successful"`` if the forces on atoms
+    and cell met the criterion (``is_force_converged`` ignores the cell).
     """
     if relaxation_state is not None:
         kwargs["relaxed"] = relaxation_state == TaskState.SUCCESS

@@ -1,4 +1,4 @@
-"""What a melt-quench run is asked to do, checked before anything starts."""
+"""Settings of a melt-quench run, validated before it starts."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class MeltQuenchSettings(SettingsModel):
     """
 
     n_atoms: Annotated[int, Option("--glass-atoms")] = Field(
-        144, ge=4, le=100_000, description="Least number of atoms of a glass."
+        144, ge=4, le=100_000, description="Minimum number of atoms of a glass."
     )
     unit: Literal["ions", "atoms"] | None = Field(
         None,
-        description="What is packed; None for whole ions where the composition has known ones.",
+        description="Unit of packing; None packs whole ions if the composition has known ones.",
     )
     volume_per_atom_A3: Annotated[float | None, Option("--volume-per-atom")] = Field(
         None,
         gt=0,
-        description="Packed volume of the glass per atom in A3; None for the built-in estimate.",
+        description="Volume per atom of the packed cell in A3; None for the built-in estimate.",
     )
     melt_temperature_K: float | None = Field(
         None,
@@ -50,7 +50,7 @@ class MeltQuenchSettings(SettingsModel):
     quench_rate_K_per_ps: float = Field(
         50.0,
         gt=0,
-        description="Cooling rate in K/ps; the temperature lags behind by about 0.2 ps of it.",
+        description="Cooling rate in K/ps; the temperature lags the thermostat by about 0.2 ps.",
     )
     quench_ensemble: Literal["nvt", "npt"] = Field(
         "npt",
@@ -58,11 +58,11 @@ class MeltQuenchSettings(SettingsModel):
     )
     target_temperature_K: float = Field(300.0, gt=0, description="End of the quench in K.")
     equilibrate_ps: float = Field(
-        10.0, gt=0, description="Time in ps in which the density settles at the target pressure."
+        10.0, gt=0, description="Equilibration time in ps at the target pressure."
     )
     pressure_GPa: float = Field(0.0, description="Target pressure in GPa.")
     timestep_fs: float | None = Field(
-        None, gt=0, description="Time step in fs; None for 2, or 0.5 where there is hydrogen."
+        None, gt=0, description="Time step in fs; None for 2, or 0.5 with hydrogen."
     )
     relax_fmax_eV_per_A: float = Field(
         0.05, gt=0, description="Largest force after the relaxation in eV/A."
@@ -74,13 +74,13 @@ class MeltQuenchSettings(SettingsModel):
         melt = self.melt_temperature_K
         if melt is not None and melt <= self.target_temperature_K:
             raise InputError(
-                f"The melt at {melt:g} K must be hotter than the end of the quench at "
+                f"Melt temperature {melt:g} K must be above the target temperature "
                 f"{self.target_temperature_K:g} K."
             )
         return self
 
     def melt_temperature(self, symbols: Iterable[str], unit: str) -> float:
-        """Return the temperature of the melt in K for these elements and what is packed."""
+        """Return the temperature of the melt in K for these elements and unit of packing."""
         from vitrion.amorphous.speciation import default_formers
 
         if self.melt_temperature_K is not None:
@@ -96,5 +96,5 @@ class MeltQuenchSettings(SettingsModel):
         return 0.5 if "H" in set(symbols) else 2.0
 
     def quench_ps(self, melt_temperature_K: float) -> float:
-        """Return how long the quench takes in ps."""
+        """Return the duration of the quench in ps."""
         return (melt_temperature_K - self.target_temperature_K) / self.quench_rate_K_per_ps

@@ -1,12 +1,11 @@
-"""Is it amorphous? A test for an isometry that maps a cell onto itself.
+"""Test for long-range order: the isometry that best maps a cell onto itself.
 
-In a crystal every atom has copies: beside the lattice of the simulation cell itself, some
-translation, rotation, reflection or inversion maps the structure onto itself. In a glass none does.
-So the test seeks the best isometry other than the identity and measures which part of the
-structure it maps onto itself. For translations this is the height of the largest peak of the
-Patterson function (Patterson, Phys. Rev. 46, 372 (1934)); with rotations it also finds crystals of
-which the cell holds one single primitive cell, where no Bragg peak is higher than a glass has in so
-small a cell.
+In a crystal, a translation, rotation, reflection or inversion other than the lattice of the
+simulation cell maps the structure onto itself. In a glass, none does. The test searches for the
+best isometry other than the identity and measures the fraction of the structure that it maps onto
+itself. For translations this is the height of the largest peak of the Patterson function
+(Patterson, Phys. Rev. 46, 372 (1934)). Rotations also detect crystals whose cell contains a single
+primitive cell; their Bragg peaks are not higher than the peaks of a glass in a cell of that size.
 """
 
 from __future__ import annotations
@@ -27,33 +26,33 @@ if TYPE_CHECKING:
     from pymatgen.core import Lattice, Structure
 
 WIDTH_A = 0.5
-"""Gaussian width of a match: wide against thermal motion, narrow against the distance of atoms."""
+"""Gaussian width of a match: above thermal displacements, below interatomic distances."""
 
 AMORPHOUS_BELOW = 0.5
-"""Overlap under which a cell is called amorphous. Measured on 68 ordered Li-ion conductors of the
-OBELiX set, as supercells of their primitive cells with 50 to 160 atoms: no false "amorphous" at
-rest, nor with Gaussian displacements of 0.15 or 0.25 A on every coordinate (lowest overlaps 1.00,
-0.75 and 0.52), nor in 17 frames of Li10GeP2S12 with diffusing Li at 600 K by ab initio dynamics
-(50 atoms; lowest 0.67). Packed cells of 14 compositions at the density of the crystal: no false
-"crystalline" in 87 cells of 60 atoms or more (highest overlap 0.46), 1 in 39 of 48 to 60."""
+"""Overlap below which a cell is amorphous. Measured on 68 ordered Li-ion conductors of the OBELiX
+set, as supercells of their primitive cells with 50 to 160 atoms: no false "amorphous" without
+displacements or with Gaussian displacements of 0.15 or 0.25 A on every coordinate (lowest overlaps
+1.00, 0.75 and 0.52), and none in 17 frames of Li10GeP2S12 with diffusing Li at 600 K by ab initio
+dynamics (50 atoms; lowest 0.67). Packed cells of 14 compositions at the density of the crystal: no
+false "crystalline" in 87 cells of 60 atoms or more (highest overlap 0.46), 1 in 39 of 48 to 60."""
 
 SURE_VERDICT_ATOMS = 48
 """Smaller glasses can look crystalline: 13 % of packed cells of 32 atoms did, 43 % of 24."""
 
 LEAST_FRAMEWORK = 12
-"""With fewer atoms that are no metals, the metals are looked at too: few points look ordered by
-chance. Packed cells of 60 to 64 atoms of Cu and P were called crystalline by their P alone in 5 of
+"""With fewer non-metal atoms, the test includes the metals: few points look ordered by chance.
+Packed cells of 60 to 64 atoms of Cu and P were classified as crystalline by their P alone in 5 of
 5 cases with 4 P and in 2 of 5 with 6, by all of their atoms in none (highest overlap 0.34)."""
 
 METRIC_TOLERANCE = 0.08
-"""Largest relative change of the cell's metric under a rotation that is tried."""
+"""Largest relative change of the cell metric under a candidate rotation."""
 
 PIVOTS, SCORED = 2, 16
-"""Atoms of the rarest element whose images fix the isometries to try, and that rate these."""
+"""Atoms of the rarest element that generate the candidate isometries, and that rank them."""
 
 CANDIDATES = 256
-"""Isometries, best by the rarest element alone, that all atoms are tried on. That element may sit
-on a lattice of higher symmetry than the crystal has, with many wrong ones among them."""
+"""Number of isometries, ranked by the rarest element alone, that are tested on all atoms. That
+element may occupy a lattice of higher symmetry than the crystal, which yields false candidates."""
 
 REFINED = 12
 SMALLEST_TRANSLATION_A = 1.5
@@ -61,7 +60,7 @@ SMALLEST_TRANSLATION_A = 1.5
 
 @dataclass(frozen=True)
 class LongRangeOrder:
-    """How well the best isometry other than the identity reproduces a structure.
+    """Overlap of a structure with its image under the best isometry other than the identity.
 
     Attributes
     ----------
@@ -74,7 +73,7 @@ class LongRangeOrder:
         In A.
     bragg : float
         Largest ``|sum_j exp(i k r_j)|^2 / N^2`` over the cell's wave vectors: of the order of 1 for
-        a simple crystal, of 1/N for a glass. Evidence, not part of the verdict.
+        a simple crystal, of 1/N for a glass. Not part of the verdict.
     """
 
     overlap: float
@@ -84,21 +83,21 @@ class LongRangeOrder:
 
     @property
     def is_amorphous(self) -> bool:
-        """Whether no isometry maps the structure onto itself: the verdict."""
+        """Whether the overlap is below the threshold for amorphous structures."""
         return self.overlap < AMORPHOUS_BELOW
 
 
 def long_range_order(
     structure: Structure, *, mobile: tuple[str, ...] | None = None
 ) -> LongRangeOrder:
-    """Seek the isometry that best maps the framework of a structure onto itself.
+    """Find the isometry that best maps the framework of a structure onto itself.
 
     Parameters
     ----------
     structure : Structure
     mobile : tuple of str, optional
-        Elements left out, because they may be disordered in a crystal; by default the metals that
-        form no covalent bonds, as long as at least 12 atoms of other elements remain.
+        Elements to exclude because they may be disordered in a crystal; by default the metals that
+        do not form covalent bonds, if at least 12 atoms of other elements remain.
 
     Returns
     -------
@@ -128,7 +127,7 @@ def bragg_intensity(
     *,
     k_max_per_A: float = 5.0,
 ) -> float:
-    """Return the highest Bragg peak of points, as a part of N^2.
+    """Return the highest Bragg peak of a set of points in units of N^2.
 
     Parameters
     ----------
@@ -160,7 +159,7 @@ def _framework(
     else:
         keep = ~np.isin(symbols, mobile)
     if keep.sum() < 4:
-        raise InputError("A test for long-range order needs at least four framework atoms.")
+        raise InputError("The test for long-range order needs at least four framework atoms.")
     lattice = structure.lattice.get_lll_reduced_lattice()
     fractional = lattice.get_fractional_coords(structure.cart_coords[keep])
     return symbols[keep], fractional, lattice
@@ -185,7 +184,7 @@ def _point_operations(lattice: Lattice) -> NDArray[np.int_]:
 def _is_trivial(
     rotation: NDArray[np.int_], translation: NDArray[np.float64], lattice: Lattice
 ) -> bool:
-    """Whether an isometry leaves every atom about where it is."""
+    """Whether an isometry is close to the identity."""
     step = (translation - np.round(translation)) @ lattice.matrix
     return bool(
         np.array_equal(rotation, np.eye(3)) and np.linalg.norm(step) < SMALLEST_TRANSLATION_A
@@ -195,7 +194,7 @@ def _is_trivial(
 def _candidates(
     kinds: NDArray[np.str_], fractional: NDArray[np.float64], lattice: Lattice
 ) -> list[tuple[NDArray[np.int_], NDArray[np.float64]]]:
-    """Return the isometries most worth refining."""
+    """Return the isometries with the highest overlap of the rarest element."""
     names, counts = np.unique(kinds, return_counts=True)
     rare = fractional[kinds == names[np.argmin(counts)]]
     found: dict[bytes, tuple[float, NDArray[np.int_], NDArray[np.float64]]] = {}
@@ -224,7 +223,7 @@ def _refine(
     rotation: NDArray[np.int_],
     translation: NDArray[np.float64],
 ) -> tuple[float, NDArray[np.float64]]:
-    """Shift a translation to the best overlap of all atoms; return the overlap and it."""
+    """Refine a translation on all atoms; return the overlap and the translation."""
     turned = fractional @ rotation.T
     best = (0.0, translation)
     for _ in range(4):
@@ -242,7 +241,7 @@ def _overlap(
     points: NDArray[np.float64],
     lattice: Lattice,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Match every image to the points of its own kind; as :func:`_match`."""
+    """Match every image to the points of the same element; as :func:`_match`."""
     weights, steps = np.empty(len(kinds)), np.empty((len(kinds), 3))
     for kind in np.unique(kinds):
         of_kind = kinds == kind

@@ -1,7 +1,7 @@
-"""The start of a glass: whole ions packed at random, atoms packed at random, or a crystal to melt.
+"""Pack whole ions or atoms at random into the initial cell of a melt.
 
-The start decides the material: packed from Li+ and whole PO2F2-, LiPO2F2 keeps every PO2F2 through
-a melt at 1500 K; packed from atoms it becomes a scramble of PO3F, POF3 and loose F.
+The packing determines the material: packed from Li+ and PO2F2-, LiPO2F2 keeps every PO2F2 through
+a melt at 1500 K; packed from atoms it becomes a mixture of PO3F, POF3 and unbound F.
 """
 
 from __future__ import annotations
@@ -56,11 +56,12 @@ def pack(
     n_atoms : int
         Least number of atoms; the cell holds whole formula units.
     unit : str, optional
-        ``"ions"`` or ``"atoms"``. By default whole ions where the composition has known polyanions.
+        ``"ions"`` or ``"atoms"``. By default ions if the composition has known polyanions.
     volume_per_atom_A3 : float, optional
         See :mod:`vitrion.amorphous.volume` for the default.
     min_side_A : float
-        Least edge of the cell; the cutoff of the potential, so that no atom sees its own image.
+        Minimum edge of the cell in A: the cutoff of the potential, to exclude interactions of an
+        atom with its own image.
     seed : int
 
     Returns
@@ -71,8 +72,8 @@ def pack(
     Raises
     ------
     InputError
-        If ions are asked for and none are known, the volume is absurd, the cell is too small, or
-        nothing can be packed that densely.
+        If ions are requested and none are known, the volume is out of range, the cell is too
+        small, or packmol finds no packing at this density.
     """
     plan = plan_composition(composition, n_atoms, unit, volume_per_atom_A3, min_side_A)
     return _place(plan, seed)
@@ -86,12 +87,12 @@ def check_packing(
     volume_per_atom_A3: float | None = None,
     min_side_A: float = 6.0,
 ) -> None:
-    """Refuse what :func:`pack` would refuse, without packing.
+    """Validate the arguments of :func:`pack` without packing.
 
     Raises
     ------
     InputError
-        As :func:`pack`, but for a density that proves too high for packmol.
+        As :func:`pack`, except for a density that is too high for packmol.
     """
     plan_composition(composition, n_atoms, unit, volume_per_atom_A3, min_side_A)
 
@@ -99,12 +100,12 @@ def check_packing(
 def packing_unit(
     composition: Composition | str, unit: Literal["ions", "atoms"] | None = None
 ) -> Literal["ions", "atoms"]:
-    """Return what :func:`pack` packs for a composition.
+    """Return the unit that :func:`pack` packs for a composition: ions or atoms.
 
     Raises
     ------
     InputError
-        If ions are asked for and none are known.
+        If ions are requested and none are known.
     """
     return ions_and_unit(as_composition(composition), unit)[1]
 
@@ -118,16 +119,16 @@ def pack_ions(
     seed: int = 0,
     unit: Literal["ions", "atoms"] = "ions",
 ) -> PackedCell:
-    """Pack the ions given, in the proportions given, into a periodic cube.
+    """Pack ions in given proportions into a periodic cube.
 
     Parameters
     ----------
     ions : sequence of (Ion or str, int), or mapping of str to int
-        Ions, or formulas of known ones, and how many make one formula unit.
+        Ions, or formulas of known ions, and their numbers in one formula unit.
     n_atoms, volume_per_atom_A3, min_side_A, seed
         As in :func:`pack`.
     unit : str
-        What the result calls the packed units.
+        ``unit`` of the result.
 
     Returns
     -------
@@ -174,12 +175,12 @@ def _place(plan: PackingPlan, seed: int) -> PackedCell:
             seed=seed,
         )
     raise InputError(
-        f"Nothing can be packed at {volume_per_atom:.1f} A3 per atom: give a larger volume."
+        f"Packmol found no packing at {volume_per_atom:.1f} A3 per atom. Set a larger volume."
     )
 
 
 def _ions_are_apart(structure: Structure, groups: list[tuple[int, ...]]) -> bool:
-    """Whether the molecules found by distance are exactly the ions that were packed."""
+    """Whether the molecules found by distance equal the packed ions."""
     found = {tuple(sites.tolist()) for sites in find_bonds(structure).molecules()}
     symbols = site_symbols(structure)
     return all(

@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 120
 MAX_LOOPS = 20
-"""Packmol's default is 50 for each kind of molecule; a cell that can be packed takes a few."""
+"""Packmol's default is 50 per kind of molecule; a cell that can be packed needs a few loops."""
 
 NO_PACKING_FOUND = 173
-"""Packmol's exit status where it ran to the end without a packing that keeps all contacts."""
+"""Packmol's exit status if it finished without a packing that satisfies all contacts."""
 
 
 def find_packmol() -> str:
-    """Return the packmol program of this Python environment, else the one on PATH.
+    """Return the packmol executable of this Python environment, otherwise from PATH.
 
     Raises
     ------
     InputError
-        If there is none.
+        If packmol is not installed.
     """
     beside_python = shutil.which("packmol", path=str(Path(sys.executable).parent))
     program = beside_python or shutil.which("packmol")
     if program is None:
-        raise InputError("Packmol is not installed: run 'pip install packmol'.")
+        raise InputError("Packmol is not installed. Run 'pip install packmol'.")
     return program
 
 
 def contact_radius(symbol: str) -> float:
-    """Return the radius of an atom when packed, in A; two packed ions keep the sum of theirs.
+    """Return the packing radius of an atom in A; atoms of two ions stay the sum of radii apart.
 
     Three quarters of the van der Waals radius for elements that form molecules (O-O 2.3 A, P-O
     2.5 A: beyond any covalent bond), 0.45 of it for the cations of metals (Li-O 2.0 A).
@@ -90,7 +90,7 @@ def run_packmol(
         request = Path(folder, "packmol.inp")
         request.write_text(_input_text(ions, side_A, scale, seed, Path(folder)))
         try:
-            with request.open() as stdin:  # packmol rewinds its input: a pipe would not do
+            with request.open() as stdin:  # packmol rewinds its input: a pipe does not work
                 run = subprocess.run(
                     [program],
                     stdin=stdin,

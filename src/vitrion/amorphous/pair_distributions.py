@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 MAX_FRAMES = 100
-"""Frames of a run that are averaged."""
+"""Maximum number of averaged frames of a run."""
 
 SMOOTHING_A = 0.08
-"""Width of the Gaussian that g(r) is smoothed with before its extrema are sought."""
+"""Width of the Gaussian that smooths g(r) before its extrema are located."""
 
 DIP = 0.75
-"""Part of the peaks beside it that g has at most between two shells."""
+"""Largest ratio of the minimum between two shells to the adjacent peaks."""
 
 SURE_DIP = 3.0
-"""Standard errors of counting by which it is lower."""
+"""Minimum depth of the minimum in standard errors of counting."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PairDistributions:
     r_A : ndarray, shape (n_bins,)
         Middle of each bin in A.
     g : dict of (str, str) to ndarray, shape (n_bins,)
-        ``g[a, b]``, with ``a`` not the more electronegative; 1 for an ideal gas.
+        ``g[a, b]``, with ``a`` the less electronegative element; 1 for an ideal gas.
     densities_per_A3 : dict of str to float
         Mean number of atoms of each element per A3.
     counts : dict of str to int
@@ -63,15 +63,15 @@ class PairDistributions:
     def first_shell(self, first: str, second: str) -> tuple[float, float] | None:
         """Return the position of the first significant peak and of the minimum behind it in A.
 
-        A shell may be sparse: that of Li-F in a glass of LiPO2F2, where few Li touch F, peaks far
-        below g = 1. So no height makes a peak, but the dip behind it: at most three quarters of the
-        peak and of the rise that ends it, and deeper by three standard errors of counting. Frames
-        count as independent, which those of a short run are not quite.
+        A shell may be sparse: the Li-F shell of glassy LiPO2F2, with few Li-F contacts, peaks far
+        below g = 1. A peak is therefore defined by the minimum behind it: at most three quarters of
+        the two adjacent maxima, and lower by three standard errors of counting. Frames are treated
+        as independent, which is approximate for a short run.
 
         Returns
         -------
         tuple of float or None
-            None where there is no such peak within the range.
+            None without such a peak within the range.
         """
         bin_width = self.r_A[1] - self.r_A[0]
         g = gaussian_filter1d(self.pair(first, second), SMOOTHING_A / bin_width)
@@ -94,7 +94,7 @@ class PairDistributions:
         return None
 
     def _counts_at_one(self, first: str, second: str) -> NDArray[np.float64]:
-        """Return the pairs that an ideal gas has within the smoothing width of each distance."""
+        """Return the number of pairs of an ideal gas within the smoothing width, per distance."""
         like = first == second
         pairs = self.counts[first] * (self.counts[second] - like) / (1 + like)
         volume = self.counts[first] / self.densities_per_A3[first]
@@ -105,14 +105,14 @@ class PairDistributions:
     def coordination(self, center: str, neighbor: str, r_A: float) -> float:
         """Return the mean number of ``neighbor`` within ``r_A`` of a ``center``.
 
-        The integral of ``4 pi r^2 rho_b g_ab(r)``, with the atom itself left out of ``rho_b``.
+        The integral of ``4 pi r^2 rho_b g_ab(r)``, with ``rho_b`` excluding the atom itself.
 
         Parameters
         ----------
         center, neighbor : str
             Elements.
         r_A : float
-            Radius of the sphere in A, as far as g(r) is known.
+            Radius of the sphere in A, within the range of g(r).
         """
         bin_width = self.r_A[1] - self.r_A[0]
         edges = self.r_A - bin_width / 2
@@ -134,8 +134,8 @@ def pair_distributions(
 
     ``g_ab(r) = V n_ab(r) / (N_a (N_b - delta_ab) dV(r))`` with ``n_ab`` the number of pairs in the
     shell of volume ``dV`` (Allen and Tildesley, Computer Simulation of Liquids, 2nd ed., sec. 8.2).
-    All periodic images count except an atom's own, so that an ideal gas has 1 at every r below the
-    cell's edge, whatever the number of atoms.
+    All periodic images count except the images of the atom itself, so an ideal gas has g = 1 at
+    every r below the cell's edge for any number of atoms.
 
     Parameters
     ----------
@@ -187,9 +187,9 @@ def pair_distributions(
 
 
 def mean_distributions(replicas: Sequence[PairDistributions]) -> PairDistributions:
-    """Average over replicas of a glass; those on another grid than the first's are left out.
+    """Average over the replicas of a glass on the distance grid of the first; skip other grids.
 
-    A shell of few neighbors, which one small cell does not resolve, shows in the mean.
+    The mean resolves sparse shells that one small cell does not.
     """
     first = replicas[0]
     same = [

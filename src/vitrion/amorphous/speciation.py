@@ -1,4 +1,4 @@
-"""What every network former is bound to: PO2F2, PO3F, PO4, bridges, loose fluoride, broken ions."""
+"""Bonding of network formers: PO2F2, PO3F, PO4, bridges, unbound fluoride, broken ions."""
 
 from __future__ import annotations
 
@@ -19,31 +19,29 @@ if TYPE_CHECKING:
 
 
 class Speciation(BaseModel):
-    """The covalent chemistry of one structure; every count is of one cell."""
+    """Covalent species of one structure; counts are per cell."""
 
     model_config = ConfigDict(frozen=True)
 
     centers: dict[str, dict[str, int]] = Field(
-        description="For each former element, how many of its atoms have which ligands, such as "
+        description="For each former element, the number of its atoms by ligand shell, such as "
         "{'P': {'PO2F2': 8}}; a bridging ligand counts for each former that it is bound to."
     )
     bridges: dict[str, int] = Field(
-        description="Ligands bound to two or more formers, by what they join: {'P-O-P': 2}."
+        description="Ligands bound to two or more formers, by bridge: {'P-O-P': 2}."
     )
     bridging_per_center: dict[str, dict[str, int]] = Field(
-        description="For each former element, how many of its atoms have 0, 1, 2, ... bridging "
+        description="For each former element, the number of its atoms with 0, 1, 2, ... bridging "
         "ligands: {'P': {'Q0': 6, 'Q1': 2}}."
     )
     direct: dict[str, int] = Field(description="Bonds between two formers: {'P-P': 1}.")
-    loose: dict[str, int] = Field(
-        description="Atoms of ligand elements that are bound to nothing: {'F': 1}."
-    )
+    loose: dict[str, int] = Field(description="Unbound atoms of ligand elements: {'F': 1}.")
     molecules: dict[str, int] = Field(
-        description="Molecules and ions by formula; metal cations are not among them."
+        description="Molecules and ions by formula, without metal cations."
     )
 
     def fraction(self, formula: str) -> float:
-        """Return which part of the atoms of its former a surrounding (``"PO2F2"``) makes up."""
+        """Return the fraction of the atoms of a former that form the given unit (``"PO2F2"``)."""
         for species in self.centers.values():
             if formula in species:
                 return species[formula] / sum(species.values())
@@ -51,10 +49,10 @@ class Speciation(BaseModel):
 
 
 def default_formers(symbols: Iterable[str]) -> tuple[str, ...]:
-    """Return the elements that hold polyanions or a network together: P in LiPO2F2, S in Li2SO4.
+    """Return the elements at the centers of polyanions or a network: P in LiPO2F2, S in Li2SO4.
 
-    They are those of the p block, less H, O and F, in presence of a more electronegative one
-    (hydrogen counts for boron only).
+    These are the p-block elements except H, O and F, if the structure contains a more
+    electronegative one (hydrogen counts for boron only).
     """
     molecular = sorted(filter(bonds_covalently, set(symbols)), key=electronegativity)
     ligands = [s for s in molecular if s != "H"]
@@ -68,17 +66,17 @@ def default_formers(symbols: Iterable[str]) -> tuple[str, ...]:
 def speciate(
     structure: Structure, *, formers: Sequence[str] | None = None, bonds: Bonds | None = None
 ) -> Speciation:
-    """Find what every former is bound to.
+    """Find the ligands and bridges of every network former.
 
     Parameters
     ----------
     structure : Structure
     formers : sequence of str, optional
-        Elements at the center of polyanions; :func:`default_formers` otherwise. An atom of a former
-        element that is bound only to less electronegative formers is a ligand (S in PS4 of an
-        oxysulfide).
+        Elements at the center of polyanions; :func:`default_formers` by default. An atom of a
+        former element that is bound only to less electronegative formers is a ligand (S in PS4 of
+        an oxysulfide).
     bonds : Bonds, optional
-        From :func:`vitrion.chemistry.bonds.find_bonds`, if at hand.
+        Result of :func:`vitrion.chemistry.bonds.find_bonds`, to avoid computing it twice.
 
     Returns
     -------
@@ -122,9 +120,9 @@ def speciate(
 
 
 def intact_ions(structure: Structure, ions: Sequence[Sequence[int]]) -> float | None:
-    """Return which part of the polyanions given as site indices is still one whole molecule.
+    """Return the fraction of the given polyanions (site indices) that are intact molecules.
 
-    None where none of them has more than one atom.
+    None if all ions are monatomic.
     """
     molecules = {tuple(sites.tolist()) for sites in find_bonds(structure).molecules()}
     polyatomic = [tuple(sorted(sites)) for sites in ions if len(sites) > 1]
@@ -134,7 +132,7 @@ def intact_ions(structure: Structure, ions: Sequence[Sequence[int]]) -> float | 
 
 
 def _centers(bonds: Bonds, formers: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Tell which atoms act as centers, shape (n_atoms,)."""
+    """Return the mask of the atoms that act as centers, shape (n_atoms,)."""
     symbols = bonds.symbols.tolist()
     is_center = np.isin(bonds.symbols, formers)
     for site in np.flatnonzero(is_center):

@@ -1,4 +1,4 @@
-"""Where a melt starts: a packed composition, or a crystal as it is."""
+"""Initial cell of a melt: a packed composition or a supercell of a crystal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def start_cell(
     settings: MeltQuenchSettings,
     min_side_A: float,
 ) -> PackedCell:
-    """Make the start of a melt: pack a composition, or take a crystal as it is.
+    """Create the initial cell of a melt: pack a composition, or build a supercell of a crystal.
 
     Parameters
     ----------
@@ -59,16 +59,16 @@ def melt_start(
     volume_per_atom_A3: float | None = None,
     min_side_A: float = 6.0,
 ) -> PackedCell:
-    """Make a near-cubic supercell of a crystal, to be melted.
+    """Build a near-cubic supercell of a crystal to melt.
 
     Parameters
     ----------
     crystal : Structure
         Ordered.
     n_atoms, min_side_A
-        As in :func:`pack`; the least distance of opposite faces stands for the edge.
+        As in :func:`pack`, with the smallest distance of opposite faces as the edge.
     volume_per_atom_A3 : float, optional
-        Volume to scale the cell to; by default the crystal's own.
+        Volume to scale the cell to; by default the volume of the crystal.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def melt_start(
     Raises
     ------
     InputError
-        If the crystal is disordered, the volume is absurd, or the cell comes out too small.
+        If the crystal is disordered or the volume is out of range.
     """
     check_ordered(crystal, "The crystal to melt")
     repeats = np.ones(3, dtype=int)
@@ -107,6 +107,6 @@ def melt_start(
 
 
 def replica_seeds(seed: int, n_replicas: int) -> list[int]:
-    """Return independent seeds for the replicas of a glass, spawned from one."""
+    """Return independent seeds for the replicas of a glass, spawned from one seed."""
     children = np.random.SeedSequence(seed).spawn(n_replicas)
     return [int(child.generate_state(1)[0] >> 1) for child in children]

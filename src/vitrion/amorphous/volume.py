@@ -1,4 +1,4 @@
-"""The volume at which a glass is packed when none is given."""
+"""Default volume of the packed cell of a glass."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from pymatgen.core import Composition
 
 MELT_EXPANSION = 1.35
-"""Volume of the packed cell over that of the crystal. Alkali halides at their melting point have
-1.39 (NaCl: 1.556 g/cm3 against 2.16) to 1.46 (LiF: 1.81 against 2.64) times the volume of the cold
-crystal (Janz, Molten Salts Handbook, 1967). LiPO2F2 comes to 15.1 A3/atom; 13.5 was measured
-1.6 GPa too dense with CHGNet at 300 K."""
+"""Volume of the packed cell over the volume of the crystal. Alkali halides at their melting point
+have 1.39 (NaCl: 1.556 g/cm3 against 2.16) to 1.46 (LiF: 1.81 against 2.64) times the volume of the
+cold crystal (Janz, Molten Salts Handbook, 1967). LiPO2F2 has 15.1 A3/atom; 13.5 A3/atom gave a
+pressure of 1.6 GPa with CHGNet at 300 K."""
 
 DENSEST, LOOSEST = 0.6, 4.0
-"""Range of packed volumes that is accepted, in units of the default volume."""
+"""Accepted range of packed volumes in units of the default volume."""
 
 
 def default_volume_per_atom(composition: Composition) -> float:
-    """Return the volume per atom at which a composition is packed by default, in A3."""
+    """Return the default packed volume per atom of a composition in A3."""
     return MELT_EXPANSION * crystal_volume_per_atom(composition)
 
 
 def check_volume_per_atom(composition: Composition, volume_per_atom: float) -> None:
-    """Refuse a volume per atom (A3) at which no liquid of this composition can exist.
+    """Reject a volume per atom (A3) outside the range of liquids of this composition.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def check_volume_per_atom(composition: Composition, volume_per_atom: float) -> N
     default = default_volume_per_atom(composition)
     if not DENSEST * default <= volume_per_atom <= LOOSEST * default:
         raise InputError(
-            f"A volume of {volume_per_atom:g} A3 per atom is absurd for "
-            f"{composition.reduced_formula}: give {DENSEST * default:.1f} to "
-            f"{LOOSEST * default:.1f}, or none for {default:.1f}."
+            f"Volume {volume_per_atom:g} A3 per atom is outside {DENSEST * default:.1f} to "
+            f"{LOOSEST * default:.1f} A3 for {composition.reduced_formula}. Omit it for the "
+            f"default of {default:.1f} A3."
         )
