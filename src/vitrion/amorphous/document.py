@@ -16,6 +16,7 @@ from vitrion.amorphous.characterize import (
     mean_density,
 )
 from vitrion.amorphous.equilibration import MeltEquilibration, melt_equilibration
+from vitrion.amorphous.glass_transition import GlassTransition, QuenchCurve, glass_transition
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.amorphous.order import AMORPHOUS_BELOW, SURE_VERDICT_ATOMS
 from vitrion.amorphous.pair_distributions import MAX_FRAMES, PairDistributions
@@ -136,6 +137,12 @@ class AmorphousDoc(VitrionDoc):
     settings: MeltQuenchSettings | None = Field(None, description="Settings of the run.")
     melt_temperature_K: float | None = Field(None, description="Temperature of the melt in K.")
     quench_rate_K_per_ps: float | None = Field(None, description="Cooling rate in K/ps.")
+    quench_curve: QuenchCurve | None = Field(
+        None, description="Potential energy over temperature of the quench."
+    )
+    glass_transition: GlassTransition | None = Field(
+        None, description="Glass transition of this quench; None if its energy shows no kink."
+    )
     energy_eV_per_atom: float | None = Field(
         None, description="Energy of the relaxed cell in eV/atom."
     )
@@ -289,6 +296,8 @@ def glass_document(
         "remarks": [f"The trajectory of the {stage} stage could not be read." for stage in lost],
     }
     frames: list[Structure] = []
+    if "quench" in references and "quench" not in lost:
+        fields |= _quench_fields(references["quench"].path, **kwargs)
     if "melt" in references and "melt" not in lost:
         with Trajectory(references["melt"].path) as trajectory:
             fields["melt"] = melt_equilibration(trajectory)
@@ -308,6 +317,23 @@ def glass_document(
     return AmorphousDoc.from_character(
         structure, characterize(structure, frames), **fields, **kwargs
     )
+
+
+def _quench_fields(
+    path: str,
+    melt_temperature_K: float | None = None,
+    settings: MeltQuenchSettings | None = None,
+    **_: Any,
+) -> dict[str, Any]:
+    """Return the curve of a quench and its glass transition."""
+    if melt_temperature_K is None or settings is None:
+        return {}
+    with Trajectory(path) as trajectory:
+        curve = QuenchCurve.from_trajectory(
+            trajectory, melt_temperature_K, settings.target_temperature_K
+        )
+    transition = glass_transition([] if curve is None else [curve])
+    return {"quench_curve": curve, "glass_transition": transition}
 
 
 def packing_of(packed: PackedCell) -> Packing:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
+from vitrion.amorphous.glass_transition import GlassTransition
 from vitrion.conductivity.from_defects import DefectConductivity
 from vitrion.conductivity.precision import Plan
 from vitrion.documents.base import VitrionDoc
@@ -56,6 +57,11 @@ class ConductivityDoc(VitrionDoc):
         default_factory=list,
         description="Which structure each of `replicas` is of, counted from 0, by temperature; "
         "empty where each is of its own, or all are of one.",
+    )
+    glass_transition: GlassTransition | None = Field(
+        None,
+        description="Glass transition of the quenches that made the structures, above which no "
+        "temperature enters the fit: the line assumes a glass down to 300 K.",
     )
     densities: list[DensityPoint] = Field(
         default_factory=list,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from pymatgen.core import Structure
 
+    from vitrion.amorphous.glass_transition import GlassTransition
     from vitrion.conductivity.precision import Plan
     from vitrion.documents.base import Phase
     from vitrion.potentials.trust import TrustReport
@@ -96,6 +97,7 @@ class ConductivityMaker(ForceFieldDynamics):
         structure: Structure | list[Structure],
         prev_dir: str | Path | None = None,
         remarks: Sequence[str] = (),
+        glass_transition: GlassTransition | None = None,
     ) -> Response | ConductivityDoc:
         """Measure the conductivity.
 
@@ -108,6 +110,9 @@ class ConductivityMaker(ForceFieldDynamics):
             Directory of this very job, to continue it there.
         remarks : sequence of str
             What a reader must know of the structures, for the document.
+        glass_transition : GlassTransition, optional
+            That of the structures' quench: temperatures above it enter no fit, unless the settings
+            name another one.
 
         Returns
         -------
@@ -115,14 +120,19 @@ class ConductivityMaker(ForceFieldDynamics):
             Of all runs so far; while the target is not met the job replaces itself to go on.
         """
         root = reachable(prev_dir) or self._own_directory()
-        document, finished = self.advance(_as_list(structure), root)
+        document, finished = self.advance(_as_list(structure), root, glass_transition)
         document.remarks = list(remarks)
         if finished:
             return document
-        again = self.make(structure, prev_dir=str(root), remarks=document.remarks)
+        again = self.make(structure, str(root), document.remarks, glass_transition)
         return Response(output=document, replace=again)
 
-    def advance(self, structures: list[Structure], root: Path) -> tuple[ConductivityDoc, bool]:
+    def advance(
+        self,
+        structures: list[Structure],
+        root: Path,
+        glass_transition: GlassTransition | None = None,
+    ) -> tuple[ConductivityDoc, bool]:
         """Run one round, analyze, and write down the next; return whether that was the last.
 
         Raises
@@ -142,10 +152,10 @@ class ConductivityMaker(ForceFieldDynamics):
                 self._tasks(structures, root, index, lengths, failures), failures
             )
         if not complete:
-            return self._document(structures, root, {}, None, failures), False
+            return self._document(structures, root, {}, None, failures, None), False
         results = self._results(structures, root, len(rounds), failures)
-        plan = self._plan(results, structures, failures)
-        document = self._document(structures, root, results, plan, failures)
+        plan = self._plan(results, structures, failures, glass_transition)
+        document = self._document(structures, root, results, plan, failures, glass_transition)
         if plan.extensions_ps:
             write_rounds(root, [*rounds, plan.extensions_ps])
         return document, not plan.extensions_ps
@@ -175,6 +185,7 @@ class ConductivityMaker(ForceFieldDynamics):
         results: Mapping[float, list[TransportResult]],
         structures: list[Structure],
         failures: Mapping[str, str],
+        glass_transition: GlassTransition | None,
     ) -> Plan:
         settings, systems = self.settings, self._systems(structures, failures)
         combined = [
@@ -192,7 +203,7 @@ class ConductivityMaker(ForceFieldDynamics):
             settings.budget_ps(len(structures)) - spent,
             goal=settings.goal,
             melting_K=settings.melting_K,
-            glass_transition_K=settings.glass_transition_K,
+            glass_transition_K=self._glass_transition_K(glass_transition),
         )
 
     def _runs(self, structures: list[Structure]) -> list[tuple[str, int, float]]:
@@ -302,6 +313,7 @@ class ConductivityMaker(ForceFieldDynamics):
         results: Mapping[float, list[TransportResult]],
         plan: Plan | None,
         failures: Mapping[str, str],
+        glass_transition: GlassTransition | None,
     ) -> ConductivityDoc:
         spec = self.spec()
         documents = {
@@ -315,7 +327,8 @@ class ConductivityMaker(ForceFieldDynamics):
             hierarchical=len(structures) > 1,
             systems=self._systems(structures, failures),
             melting_K=self.settings.melting_K,
-            glass_transition_K=self.settings.glass_transition_K,
+            glass_transition_K=self._glass_transition_K(glass_transition),
+            glass_transition=glass_transition,
             densities=self._densities(structures, root, failures) if results else [],
             plan=plan,
             phase=self.phase,
@@ -328,6 +341,10 @@ class ConductivityMaker(ForceFieldDynamics):
             },
             provenance=Provenance.collect(spec, seeds={"dynamics": self.settings.md.seed}),
         )
+
+    def _glass_transition_K(self, found: GlassTransition | None) -> float | None:
+        given = self.settings.glass_transition_K
+        return found.temperature_K if given is None and found is not None else given
 
     def _densities(
         self, structures: list[Structure], root: Path, failures: Mapping[str, str]

@@ -10,6 +10,7 @@ import numpy as np
 from jobflow import Flow, job
 
 from vitrion.amorphous.document import AmorphousDoc
+from vitrion.amorphous.glass_transition import glass_transition
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
 from vitrion.chemistry.geometry import face_distances
 from vitrion.chemistry.structures import takes_atoms, without_site_properties
@@ -89,7 +90,9 @@ class GlassConductivityMaker(RecipeMaker):
         glasses = self.glass_maker.make(structure, prev_dir=prev_dir)
         chosen = choose_glasses(glasses.output)
         measured = self.conductivity_maker.make(
-            chosen.output["structures"], remarks=chosen.output["remarks"]
+            chosen.output["structures"],
+            remarks=chosen.output["remarks"],
+            glass_transition=chosen.output["glass_transition"],
         )
         output = {
             "glasses": glasses.output,
@@ -111,15 +114,16 @@ def choose_glasses(glasses: Sequence[AmorphousDoc | dict[str, Any]]) -> dict[str
     Returns
     -------
     dict
-        ``structures``, the list of cells to go on with, and ``remarks``: why others are left out,
-        and which cells look crystalline but are too small for that verdict to be sure.
+        ``structures``, the list of cells to go on with; ``remarks``: why others are left out, and
+        which cells look crystalline but are too small for that verdict to be sure; and
+        ``glass_transition``, that of all quenches of ``structures`` together, or None.
 
     Raises
     ------
     SimulationError
         If none is left.
     """
-    structures, remarks = [], []
+    structures, remarks, curves = [], [], []
     for number, stored in enumerate(glasses, start=1):
         glass = AmorphousDoc.model_validate(stored)
         found = f"Glass {number} is crystalline (self-overlap {glass.order_overlap:.2f})"
@@ -129,12 +133,17 @@ def choose_glasses(glasses: Sequence[AmorphousDoc | dict[str, Any]]) -> dict[str
         if not glass.is_amorphous:
             remarks.append(f"{found} as far as a cell of {glass.nsites} atoms can tell; it counts.")
         structures.append(glass.structure)
+        curves += [] if glass.quench_curve is None else [glass.quench_curve]
     if not structures:
         raise SimulationError(
             f"No replica of the glass is amorphous, of {len(glasses)}: cool faster, melt longer or "
             "hotter, or take a larger cell."
         )
-    return {"structures": structures, "remarks": remarks}
+    return {
+        "structures": structures,
+        "remarks": remarks,
+        "glass_transition": glass_transition(curves),
+    }
 
 
 @dataclass
