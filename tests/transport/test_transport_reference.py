@@ -3,9 +3,7 @@
 The folder is named by VITRION_TEST_DATA; by default it is ``shared/data`` beside the repository.
 """
 
-import gzip
 import importlib.util
-import json
 import os
 from pathlib import Path
 
@@ -21,22 +19,24 @@ from vitrion.transport.msd import mean_squares
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("VITRION_TEST_DATA", ROOT.parent / "shared" / "data"))
-LGPS = DATA / "reference" / "lgps_600K_diffusion_analyzer.json.gz"
+LGPS = Path(__file__).parent / "lgps_600K.npz"
+"""Every fourth frame of the run of pymatgen-analysis-diffusion: see tools/thin_reference.py."""
+N_FRAMES = 250
 
 
 @pytest.fixture(scope="module")
 def lgps():
     """Positions, cell, symbols, frame interval and temperature of pymatgen's LGPS run."""
-    if not LGPS.is_file():
-        pytest.skip(f"{LGPS} is absent: set VITRION_TEST_DATA to the folder of reference data")
-    with gzip.open(LGPS) as file:
-        run = json.load(file)
-    sites = run["structure"]["sites"]
-    start = np.array([site["xyz"] for site in sites])
-    positions = start + np.array(run["displacements"]).transpose(1, 0, 2)
-    symbols = [site["species"][0]["element"] for site in sites]
-    cell = np.array(run["structure"]["lattice"]["matrix"])
-    return positions, cell, symbols, float(run["time_step"] * run["step_skip"]), run["temperature"]
+    with np.load(LGPS) as run:
+        positions = run["start_A"] + 1e-3 * run["displacements_mA"]
+        symbols = run["symbols"].tolist()
+        return (
+            positions,
+            run["cell_A"],
+            symbols,
+            float(run["interval_fs"]),
+            float(run["temperature_K"]),
+        )
 
 
 def slopes(lgps):
@@ -47,8 +47,8 @@ def slopes(lgps):
     mobile = tracker.result().mobile
     per_slope = NERNST_EINSTEIN * 0.1 / 6.0 * 20 / abs(np.linalg.det(cell)) / temperature
     from_first = np.mean(np.sum((mobile - mobile[0]) ** 2, axis=-1), axis=1)
-    one = np.polyfit(interval * np.arange(1000), from_first, 1)[0]
-    lags = np.arange(1, 971)  # pymatgen's default leaves the last 30 windows
+    one = np.polyfit(interval * np.arange(N_FRAMES), from_first, 1)[0]
+    lags = np.arange(1, 243)  # pymatgen's default leaves the last 3 % of the windows
     everything = np.polyfit(interval * lags, mean_squares(mobile, np.ones(20), lags).mean, 1)[0]
     return one * per_slope, everything * per_slope
 
