@@ -1,7 +1,6 @@
 """Thin pymatgen-analysis-diffusion's LGPS run to the file that the tests keep.
 
-    python tools/thin_reference.py lgps_600K_diffusion_analyzer.json.gz \\
-        tests/transport/lgps_600K.npz
+    python tools/thin_reference.py SOURCE.json.gz tests/transport/lgps_600K.npz
 
 The source is the run of 50 atoms and 1000 frames at 600 K in the tests of
 pymatgen-analysis-diffusion (BSD-3-Clause). Every fourth frame is kept, displacements rounded to
