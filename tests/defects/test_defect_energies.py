@@ -26,7 +26,7 @@ from vitrion.landscape.study import ledger_context, study_defects
 from vitrion.landscape.study_settings import DefectSettings
 from vitrion.potentials.batch import batched
 from vitrion.relaxation.fixed_cell import AseRelaxer, BatchRelaxer
-from vitrion.runtime.cache import Ledger
+from vitrion.runtime.cache import ResultCache
 
 STILL = EnergySettings(rattle_A=0.0, batch_size=3)
 
@@ -170,7 +170,7 @@ def test_a_killed_run_goes_on_where_it_was(host, relax, tmp_path):
     path = tmp_path / "defects.jsonl"
     settings = EnergySettings(batch_size=1, rattle_A=0.0)
     with pytest.raises(KeyboardInterrupt):
-        defect_energies(host, edits, counting, settings, ledger=Ledger(path))
+        defect_energies(host, edits, counting, settings, cache=ResultCache(path))
     with path.open("a") as file:
         file.write('{"key": "torn line of a ki')
     finished: list[int] = []
@@ -179,7 +179,7 @@ def test_a_killed_run_goes_on_where_it_was(host, relax, tmp_path):
         finished.append(len(structures))
         return relax(structures, max_steps=max_steps)
 
-    again = defect_energies(host, edits, recording, settings, ledger=Ledger(path))
+    again = defect_energies(host, edits, recording, settings, cache=ResultCache(path))
     assert sum(finished) == len(edits) - 1
     straight = defect_energies(host, edits, relax, settings)
     assert [d.record for d in again] == [d.record for d in straight]
@@ -255,10 +255,10 @@ def test_two_ions_of_one_host_share_a_ledger_and_nothing_else(relax):
             for found in relax(structures, max_steps=max_steps)
         ]
 
-    shared, edit = Ledger(None), Edit("interstitial", "void", add=((0.25, 0.25, 0.25),))
+    shared, edit = ResultCache(None), Edit("interstitial", "void", add=((0.25, 0.25, 0.25),))
     for mobile, number in (("Li", 3), ("Na", 11)):
         host = prepare_host(two, mobile, heavy, phase="crystalline", supercell_side_A=7.5)
-        (defect,) = defect_energies(host, [edit], heavy, STILL, ledger=shared)
+        (defect,) = defect_energies(host, [edit], heavy, STILL, cache=shared)
         assert defect.record.energy_eV == pytest.approx(number)
 
 

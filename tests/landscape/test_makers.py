@@ -95,10 +95,10 @@ def test_the_command_writes_its_document_and_goes_on_from_there(lif, tmp_path):
     copy = DefectDoc.model_validate_json(report.path.read_text())
     assert copy.records == report.document.records
     assert dict(report.rows)["vacancy at 0 V"].endswith("1 distinct")
-    ledger = tmp_path / "out" / "defects.jsonl"
-    before = ledger.read_bytes()
+    cache = tmp_path / "out" / "defects.jsonl"
+    before = cache.read_bytes()
     assert run_defects(structure, **request).document.records == report.document.records
-    assert ledger.read_bytes() == before
+    assert cache.read_bytes() == before
 
 
 def test_bad_requests_are_refused_in_a_sentence(lif, tmp_path):

@@ -25,7 +25,7 @@ from vitrion.migration.barriers import (
 )
 from vitrion.migration.hops import direct_hops, distinct_hops
 from vitrion.relaxation.fixed_cell import AseRelaxer
-from vitrion.runtime.cache import Ledger
+from vitrion.runtime.cache import ResultCache
 from vitrion.transport.constants import KB_EV_PER_K
 
 A = 4.0
@@ -161,7 +161,7 @@ def test_vacancy_barriers_of_a_known_field_percolate_in_order(cubic, relax_field
     bands = Bands(Field())
     path = tmp_path / "bands.jsonl"
     network = barrier_network(
-        host, carriers, relax_field, bands, settings, n_between=3, ledger=Ledger(path)
+        host, carriers, relax_field, bands, settings, n_between=3, cache=ResultCache(path)
     )
     assert sorted(h.forward_barrier_eV for h in network.hops) == pytest.approx(HEIGHT, abs=5e-3)
     assert [p.barrier_eV for p in network.percolation] == pytest.approx(HEIGHT, abs=5e-3)
@@ -169,7 +169,7 @@ def test_vacancy_barriers_of_a_known_field_percolate_in_order(cubic, relax_field
     assert len(network.path) == 1
     assert all(h.converged for h in network.hops)
     again = barrier_network(
-        host, carriers, relax_field, bands, settings, n_between=3, ledger=Ledger(path)
+        host, carriers, relax_field, bands, settings, n_between=3, cache=ResultCache(path)
     )
     assert again == network
     assert bands.calls == 3
@@ -180,7 +180,7 @@ def test_vacancy_barriers_of_a_known_field_percolate_in_order(cubic, relax_field
         bands,
         settings,
         n_between=3,
-        ledger=Ledger(path),
+        cache=ResultCache(path),
         band_context="more steps",
     )
     assert bands.calls == 6

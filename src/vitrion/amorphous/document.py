@@ -21,7 +21,7 @@ from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.amorphous.order import AMORPHOUS_BELOW, SURE_VERDICT_ATOMS
 from vitrion.amorphous.pair_distributions import MAX_FRAMES, PairDistributions
 from vitrion.amorphous.speciation import Speciation, intact_ions
-from vitrion.chemistry.bonds import bare
+from vitrion.chemistry.bonds import strip_properties
 from vitrion.documents.base import VitrionDoc
 from vitrion.dynamics.document import TrajectoryReference
 from vitrion.dynamics.trajectory import Trajectory
@@ -285,7 +285,7 @@ def glass_document(
     -------
     AmorphousDoc
     """
-    structure = bare(structure)
+    structure = strip_properties(structure)
     references = {
         stage: TrajectoryReference.model_validate(reference)
         for stage, reference in (trajectories or {}).items()

@@ -18,7 +18,7 @@ from vitrion.amorphous.document import AmorphousDoc, glass_document
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.amorphous.pack import check_packing, packing_unit
 from vitrion.amorphous.start_cell import replica_seeds, start_cell
-from vitrion.chemistry.bonds import bare
+from vitrion.chemistry.bonds import strip_properties
 from vitrion.chemistry.formulas import parse_composition
 from vitrion.chemistry.structures import takes_atoms
 from vitrion.documents.provenance import Provenance
@@ -366,7 +366,7 @@ def characterize_glass(
         kwargs["relaxed"] = relaxation_state == TaskState.SUCCESS
     trust = None
     if potential is not None:
-        cells = [bare(cell).to_ase_atoms() for cell in (*stages.values(), structure)]
+        cells = [strip_properties(cell).to_ase_atoms() for cell in (*stages.values(), structure)]
         trust = assess(cells, potential, reference_potential)
     return glass_document(
         structure,

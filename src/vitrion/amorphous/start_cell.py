@@ -10,7 +10,7 @@ import numpy as np
 from vitrion.amorphous.cell import PackedCell, face_distances, shortest_contact
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.volume import check_volume_per_atom
-from vitrion.chemistry.bonds import bare, find_bonds, is_endless, unwrap_molecule
+from vitrion.chemistry.bonds import find_bonds, is_endless, strip_properties, unwrap_molecule
 from vitrion.chemistry.structures import check_ordered
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def melt_start(
         min(face_distances(crystal) * repeats) < min_side_A
     ):
         repeats[np.argmin(face_distances(crystal) * repeats)] += 1
-    structure = bare(crystal)
+    structure = strip_properties(crystal)
     structure.make_supercell(np.diag(repeats))
     if volume_per_atom_A3 is not None:
         check_volume_per_atom(structure.composition, volume_per_atom_A3)

@@ -77,7 +77,7 @@ def site_symbols(structure: Structure) -> NDArray[np.str_]:
     return np.array([site.specie.symbol for site in structure])
 
 
-def bare(structure: Structure) -> Structure:
+def strip_properties(structure: Structure) -> Structure:
     """Return a copy without oxidation states and site properties, such as velocities."""
     copy = without_site_properties(structure)
     copy.remove_oxidation_states()

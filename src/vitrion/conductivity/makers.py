@@ -22,14 +22,14 @@ from vitrion.conductivity.segments import (
 )
 from vitrion.documents.base import check_phase
 from vitrion.documents.provenance import Provenance
-from vitrion.dynamics.document import md_document, thinned
-from vitrion.dynamics.makers import ForceFieldDynamics, at_rest, reachable
+from vitrion.dynamics.document import md_document, subsample
+from vitrion.dynamics.makers import ForceFieldDynamics, resolve_prev_dir, without_velocities
 from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.run_result import EQUILIBRATION, TRAJECTORY_NAME, load_result
 from vitrion.dynamics.workers import MDTask
 from vitrion.errors import SimulationError
 from vitrion.potentials.trust import assess
-from vitrion.runtime.progress import Word, leave_word
+from vitrion.runtime.progress import Progress, write_progress
 from vitrion.transport.analysis import analyze_file
 from vitrion.transport.replicas import combine
 from vitrion.uncertainty import ReplicaMean
@@ -119,7 +119,7 @@ class ConductivityMaker(ForceFieldDynamics):
         ConductivityDoc
             Of all runs so far; while the target is not met the job replaces itself to go on.
         """
-        root = reachable(prev_dir) or self._own_directory()
+        root = resolve_prev_dir(prev_dir) or self._own_directory()
         document, finished = self.advance(_as_list(structure), root, glass_transition)
         document.remarks = list(remarks)
         if finished:
@@ -178,7 +178,7 @@ class ConductivityMaker(ForceFieldDynamics):
         runs = n_structures * self.settings.replicas
         density_ps = self.settings.density_ps * len(self.settings.temperatures_K)
         total = runs * (density_ps + sum(sum(lengths.values()) for lengths in rounds))
-        leave_word(root, Word(0.0, total, "ps"), plan=True)
+        write_progress(root, Progress(0.0, total, "ps"), plan=True)
 
     def _plan(
         self,
@@ -245,14 +245,14 @@ class ConductivityMaker(ForceFieldDynamics):
                 "seed": int(seed),
             }
             settings = MDSettings(**{**md.model_dump(), **values})
-            start = at_rest(structures[index])
+            start = without_velocities(structures[index])
             tasks.append(MDTask(name, start, settings, root / name / DENSITY_SEGMENT))
         return tasks
 
     def _start(self, structure: Structure, folder: Path) -> Structure:
         """Return where the first segment of a run at constant volume starts."""
         if not self.settings.density_ps:
-            return at_rest(structure)
+            return without_velocities(structure)
         return at_mean_volume(folder / DENSITY_SEGMENT)
 
     def _tasks(
@@ -370,7 +370,7 @@ class ConductivityMaker(ForceFieldDynamics):
         frames = [
             frame
             for folder in folders
-            for frame in thinned(load_result(list_parts(folder, None)[-1]))[1::FRAME_STRIDE]
+            for frame in subsample(load_result(list_parts(folder, None)[-1]))[1::FRAME_STRIDE]
         ]
         return assess(frames, self.potential, self.reference_potential)
 

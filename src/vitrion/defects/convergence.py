@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vitrion.defects.host import Host
     from vitrion.defects.operations import Edit
     from vitrion.relaxation.fixed_cell import Relaxer
-    from vitrion.runtime.cache import Ledger
+    from vitrion.runtime.cache import ResultCache
 
 
 def check_convergence(
@@ -29,7 +29,7 @@ def check_convergence(
     settings: EnergySettings,
     sides_A: Sequence[float],
     *,
-    ledger: Ledger | None = None,
+    cache: ResultCache | None = None,
     context: str = "",
 ) -> list[ConvergencePoint]:
     """Compute the lowest defect of each kind again in other supercells of the crystal.
@@ -41,7 +41,7 @@ def check_convergence(
     defects, edits : sequences
         What was computed in ``host``, in the same order. Of the pairs, those with the shortest
         distance are compared, since a far pair is another defect in another cell.
-    relax, settings, ledger, context
+    relax, settings, cache, context
         As in :func:`vitrion.defects.energies.defect_energies`.
     sides_A : sequence of float
         Least distances of opposite faces of the other supercells.
@@ -58,7 +58,7 @@ def check_convergence(
         if other.repeats == host.repeats:
             continue
         moved = [transfer(edit, host, other) for edit, _ in chosen]
-        found = defect_energies(other, moved, relax, settings, ledger=ledger, context=context)
+        found = defect_energies(other, moved, relax, settings, cache=cache, context=context)
         for defect in found:
             points[defect.record.label, len(other.structure)] = defect.record.energy_eV
     return [

@@ -11,7 +11,7 @@ from vitrion.chemistry.geometry import minimum_image
 from vitrion.defects.document import DefectRecord
 from vitrion.defects.operations import Edit, apply, outcome, undo
 from vitrion.relaxation.fixed_cell import describe
-from vitrion.runtime.cache import Ledger, fingerprint
+from vitrion.runtime.cache import ResultCache, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,7 +58,7 @@ def defect_energies(
     relax: Relaxer,
     settings: EnergySettings,
     *,
-    ledger: Ledger | None = None,
+    cache: ResultCache | None = None,
     context: str = "",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Defect]:
@@ -70,11 +70,11 @@ def defect_energies(
     edits : sequence of Edit
     relax : Relaxer
     settings : EnergySettings
-    ledger : Ledger, optional
+    cache : ResultCache, optional
         Where finished defects are kept; those it has already are not computed again.
     context : str
         Name of the potential and of all else the energies depend on but the host, its mobile ion,
-        the edits and the settings; part of the ledger's keys.
+        the edits and the settings; part of the cache's keys.
     on_progress : callable, optional
         Called with the number of defects done and the number of all.
 
@@ -83,28 +83,28 @@ def defect_energies(
     list of Defect
         In the order of the edits.
     """
-    ledger = Ledger(None) if ledger is None else ledger
+    cache = ResultCache(None) if cache is None else cache
     how = [settings.rattle_A, settings.seed, settings.anneal]
     base = fingerprint([context, host.mobile, *describe(host.structure), *how])
     keys = [fingerprint([base, edit.kind, list(edit.remove), list(edit.add)]) for edit in edits]
-    pending = [k for k, key in enumerate(keys) if key not in ledger]
+    pending = [k for k, key in enumerate(keys) if key not in cache]
     done = len(edits) - len(pending)
     if on_progress:
         on_progress(done, len(edits))
     for start in range(0, len(pending), settings.batch_size):
         batch = pending[start : start + settings.batch_size]
         found = _relax_batch(host, [edits[k] for k in batch], relax, settings)
-        ledger.write({keys[k]: result for k, result in zip(batch, found, strict=True)})
+        cache.write({keys[k]: result for k, result in zip(batch, found, strict=True)})
         done += len(batch)
         if on_progress:
             on_progress(done, len(edits))
-    return [_defect(host, edit, ledger[key]) for edit, key in zip(edits, keys, strict=True)]
+    return [_defect(host, edit, cache[key]) for edit, key in zip(edits, keys, strict=True)]
 
 
 def _relax_batch(
     host: Host, edits: list[Edit], relax: Relaxer, settings: EnergySettings
 ) -> list[dict]:
-    """Return what the ledger keeps of each edit."""
+    """Return what the cache keeps of each edit."""
     starts = [
         apply(
             edit,

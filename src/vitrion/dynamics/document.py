@@ -46,7 +46,7 @@ class EvaluatedBy(BaseModel):
     name: str = Field(description="Such as 'native avx512 1', 'torch', or a calculator's class.")
 
 
-class ThinnedView(BaseModel):
+class RunTimeSeries(BaseModel):
     """A few hundred points of the run at most, evenly spaced, the last frame among them."""
 
     times_ps: list[float] = Field(description="Times in ps since the start.")
@@ -109,7 +109,7 @@ class MDDoc(VitrionDoc):
     ns_per_day: float = Field(description="Speed of the run in ns a day.")
     trajectory: TrajectoryReference = Field(description="The file with every frame.")
     checkpoint: FileReference = Field(description="The file from which the run can go on.")
-    view: ThinnedView = Field(description="The course of the run, thinned.")
+    view: RunTimeSeries = Field(description="The course of the run, thinned.")
 
 
 class MDSeriesDoc(BaseModel):
@@ -186,7 +186,7 @@ def md_document(result: MDResult, potential: PotentialSpec | None = None, **kwar
     )
 
 
-def thinned(result: MDResult) -> list[Atoms]:
+def subsample(result: MDResult) -> list[Atoms]:
     """Return a few frames of a run, evenly spaced from the first to the last."""
     with Trajectory(result.trajectory) as trajectory:
         kept = _evenly(trajectory.n_frames, ASSESSED_FRAMES)
@@ -207,10 +207,10 @@ def _reference(path: Path) -> dict[str, Any]:
     }
 
 
-def _view(trajectory: Trajectory) -> ThinnedView:
+def _view(trajectory: Trajectory) -> RunTimeSeries:
     kept = _evenly(trajectory.n_frames, VIEW_POINTS)
     pressures = trajectory.pressures()[kept]
-    return ThinnedView(
+    return RunTimeSeries(
         times_ps=trajectory.times_ps()[kept].tolist(),
         temperature_K=trajectory.temperatures()[kept].tolist(),
         energy_eV=trajectory.energies()[kept].tolist(),

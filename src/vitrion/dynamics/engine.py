@@ -315,4 +315,4 @@ class _Run:
                 complete=self.state.step >= self.settings.n_steps,
             ),
         )
-        self.forces.forget()
+        self.forces.reset()

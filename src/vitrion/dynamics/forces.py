@@ -149,7 +149,7 @@ class Forces:
         share = masses / np.sum(masses)
         self._share = np.repeat(share[:, None], 3, axis=1) if remove_net_force else None
         self._images: np.ndarray | None = None
-        self.forget()
+        self.reset()
 
     def __call__(self, positions: np.ndarray, cell: np.ndarray, stress: bool = False) -> Evaluated:
         """Return energy in eV, forces (n, 3) in eV/A and, if requested, stress (3, 3) in eV/A3.
@@ -166,7 +166,7 @@ class Forces:
             forces -= self._share * np.add.reduce(forces, axis=0)
         return energy, forces, None if tensor is None else np.array(tensor, dtype=np.float64)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Drop what the calculator kept from earlier calls."""
         self._provider.reset()
         self._images = None
@@ -174,7 +174,7 @@ class Forces:
     def _images_of(self, positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
         """Return the lattice translations (n, 3) that bring the atoms into the cell.
 
-        They stay the same until the next :meth:`forget`: an atom that trembles across a face of the
+        They stay the same until the next :meth:`reset`: an atom that trembles across a face of the
         cell would otherwise jump to and fro and void neighbor lists.
         """
         if not self._pbc.any():

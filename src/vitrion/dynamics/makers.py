@@ -13,7 +13,7 @@ from atomate2.utils.path import strip_hostname
 from jobflow import CURRENT_JOB, Maker, Response, job
 
 from vitrion.chemistry.structures import takes_atoms
-from vitrion.dynamics.document import MDDoc, MDSeriesDoc, md_document, thinned
+from vitrion.dynamics.document import MDDoc, MDSeriesDoc, md_document, subsample
 from vitrion.dynamics.engine import is_same_run, run_md
 from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.workers import MDTask, run_many
@@ -124,7 +124,7 @@ class ForceFieldDynamics(ForceFieldMixin, _Named):
         """Make the document of a run, with what can be said about the trust in it."""
         if self.potential is None or not result.complete:
             return md_document(result, self.spec())
-        trust = assess(thinned(result), self.potential, self.reference_potential)
+        trust = assess(subsample(result), self.potential, self.reference_potential)
         return md_document(result, self.spec(), trust=trust)
 
     def _get_calculator(self) -> Calculator:
@@ -203,7 +203,7 @@ class MDMaker(ForceFieldDynamics):
     def run(self, structure: Structure, prev_dir: str | Path | None = None) -> MDResult:
         """Run without jobflow; see :meth:`make`."""
         self.check(structure)
-        previous = reachable(prev_dir)
+        previous = resolve_prev_dir(prev_dir)
         identity = self.identity()
         directory = self._own_directory()
         if previous and is_same_run(previous, structure, self.settings, identity):
@@ -282,7 +282,7 @@ class MDSeriesMaker(ForceFieldDynamics):
         structures = structure if isinstance(structure, list) else [structure]
         self.check(*structures)
         root = self._own_directory()
-        previous = reachable(prev_dir)
+        previous = resolve_prev_dir(prev_dir)
         if previous and any(task.directory.is_dir() for task in self.tasks(structures, previous)):
             root = previous
         outcomes = run_many(
@@ -332,7 +332,7 @@ class MDSeriesMaker(ForceFieldDynamics):
             values = {"temperature_K": temperature, "seed": int(seed)}
             name = f"s{index}-{_kelvin(temperature)}-r{replica}"
             settings = MDSettings(**{**self.settings.model_dump(), **values})
-            tasks.append(MDTask(name, at_rest(structures[index]), settings, root / name))
+            tasks.append(MDTask(name, without_velocities(structures[index]), settings, root / name))
         return tasks
 
     def _workers(self) -> int:
@@ -343,7 +343,7 @@ class MDSeriesMaker(ForceFieldDynamics):
         return get_settings().workers
 
 
-def reachable(prev_dir: str | Path | None) -> Path | None:
+def resolve_prev_dir(prev_dir: str | Path | None) -> Path | None:
     """Return the directory on this machine, whether or not the host is named before it.
 
     Raises
@@ -369,7 +369,7 @@ def _kelvin(temperature: float | tuple[float, float]) -> str:
     return "-".join(f"{value:g}K" for value in ends)
 
 
-def at_rest(structure: Structure) -> Structure:
+def without_velocities(structure: Structure) -> Structure:
     """Return the structure without velocities."""
     if "velocities" not in structure.site_properties:
         return structure

@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
 
-from vitrion.runtime.progress import Word, leave_word
+from vitrion.runtime.progress import Progress, write_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_UPDATES = 0.5
 
 
-def make_progress() -> Progress:
+def make_progress() -> ProgressBar:
     """Return a rich bar on the standard error that is off where that is not a terminal."""
     console = Console(stderr=True)
-    return Progress(
+    return ProgressBar(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.completed:.2f}/{task.total:.2f} ps"),
@@ -129,12 +130,12 @@ class RunProgress:
         if last or now - self._last > SECONDS_BETWEEN_UPDATES:
             self._last = now
             self._report(step, temperature_K)
-            self._leave_word(step, temperature_K)
+            self._write_progress(step, temperature_K)
 
-    def _leave_word(self, step: int, temperature_K: float) -> None:
+    def _write_progress(self, step: int, temperature_K: float) -> None:
         done_ps = step * self._settings.timestep_fs / 1000
-        word = Word(done_ps, self._settings.duration_ps, "ps", f"at {temperature_K:.0f} K")
-        leave_word(self._directory, word)
+        progress = Progress(done_ps, self._settings.duration_ps, "ps", f"at {temperature_K:.0f} K")
+        write_progress(self._directory, progress)
 
 
 def ns_per_day(simulated_fs: float, seconds: float) -> float:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from vitrion.dynamics.md_settings import MDSettings
 
-STILLBORN = (
+DIED_AT_START = (
     "its process died before it began; a script that starts runs needs "
     '`if __name__ == "__main__":` before what it does'
 )
@@ -179,7 +179,7 @@ def _supervise(task: MDTask, common: _Common, progress: SeriesProgress, sure: bo
     process = context.Process(target=_work, args=(task, common, there), daemon=True)
     process.start()
     there.close()
-    error: str | None = STILLBORN
+    error: str | None = DIED_AT_START
     progress.add(task.name, task.settings)
     try:
         while True:

@@ -27,7 +27,7 @@ from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
 from vitrion.migration.bands import Band
 from vitrion.potentials import describe_potential, force_field, get_potential, load_calculator
 from vitrion.runtime.cache import OutOfTime
-from vitrion.runtime.progress import Word, leave_word
+from vitrion.runtime.progress import Progress, write_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -180,8 +180,8 @@ class DefectMaker(Maker):
                 given_sites,
                 trajectory=trajectory,
                 walltime_s=self.walltime_s,
-                on_progress=lambda done, n: leave_word(
-                    folder, Word(done, n, "defects or barriers")
+                on_progress=lambda done, n: write_progress(
+                    folder, Progress(done, n, "defects or barriers")
                 ),
             )
         except OutOfTime:

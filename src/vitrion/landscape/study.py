@@ -18,8 +18,8 @@ from vitrion.errors import InputError
 from vitrion.landscape.assemble import assemble
 from vitrion.landscape.study_settings import DefectSettings
 from vitrion.migration.barriers import barrier_network, interstitial_carriers, vacancy_carriers
-from vitrion.relaxation.fixed_cell import AseRelaxer, BatchRelaxer, RememberedRelaxer
-from vitrion.runtime.cache import Ledger
+from vitrion.relaxation.fixed_cell import AseRelaxer, BatchRelaxer, CachedRelaxer
+from vitrion.runtime.cache import ResultCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from vitrion.potentials import PotentialSpec
     from vitrion.relaxation.fixed_cell import Relaxer
 
-LEDGER_FILE = "defects.jsonl"
+CACHE_FILE = "defects.jsonl"
 
 
 @dataclass(frozen=True)
@@ -127,19 +127,19 @@ def study_defects(
         )
     check_request(structure, mobile, amorphous=settings.phase == "amorphous")
     _check_potential(potential, structure)
-    ledger = Ledger(None if directory is None else Path(directory) / LEDGER_FILE, walltime_s)
+    cache = ResultCache(None if directory is None else Path(directory) / CACHE_FILE, walltime_s)
     context = ledger_context(potential, settings)
     relax = _relaxer(calculator, settings)
     host = prepare_host(
         structure,
         mobile,
-        RememberedRelaxer(relax, ledger, context),
+        CachedRelaxer(relax, cache, context),
         phase=settings.phase,
         supercell_side_A=settings.supercell_side_A,
         force_bound_eV_per_A=settings.force_bound_eV_per_A,
         symprec_A=settings.symprec_A,
     )
-    work = _Work(host, relax, calculator, settings, ledger, context, on_progress)
+    work = _Work(host, relax, calculator, settings, cache, context, on_progress)
     sites = _sites(host, settings, dict(given_sites or {}))
     edits = single_edits(host, sites, settings)
     defects = work.compute(edits)
@@ -147,7 +147,7 @@ def study_defects(
     more = pair_edits(host, sites, settings, distinct_sites(defects))
     more += extra_edits(host, sites) if extra_edits else []
     defects += work.compute(more, before=len(edits))
-    reservoir = _reservoir(mobile, calculator, settings, ledger, context)
+    reservoir = _reservoir(mobile, calculator, settings, cache, context)
     document = assemble(
         host,
         sites,
@@ -173,7 +173,7 @@ class _Work:
     relax: Relaxer
     calculator: Calculator
     settings: DefectSettings
-    ledger: Ledger
+    cache: ResultCache
     context: str
     on_progress: Callable[[int, int], None] | None
 
@@ -199,7 +199,7 @@ class _Work:
             edits,
             self.relax,
             self.energy_settings,
-            ledger=self.ledger,
+            cache=self.cache,
             context=self.context,
             on_progress=report,
         )
@@ -212,10 +212,10 @@ class _Work:
             self.host,
             defects,
             edits,
-            RememberedRelaxer(self.relax, self.ledger, self.context),
+            CachedRelaxer(self.relax, self.cache, self.context),
             self.energy_settings,
             self.settings.convergence_sides_A,
-            ledger=self.ledger,
+            cache=self.cache,
             context=self.context,
         )
 
@@ -242,7 +242,7 @@ class _Work:
                 max_length_A=asked.max_length_A,
                 max_hops=asked.max_hops,
                 temperatures_K=self.settings.temperatures_K,
-                ledger=self.ledger,
+                cache=self.cache,
                 context=self.context,
                 band_context=asked.model_dump_json(include={"fmax_eV_per_A", "max_steps", "climb"}),
                 vibrate=self.calculator if asked.attempt_frequencies else None,
@@ -299,7 +299,7 @@ def _relaxer(calculator: Calculator, settings: DefectSettings) -> Relaxer:
 def ledger_context(potential: PotentialSpec | str | None, settings: DefectSettings) -> str:
     """Name the potential, by the hash of its weights where that is known, and the relaxation.
 
-    Without a potential it names none, which is enough for a ledger in the memory of one call.
+    Without a potential it names none, which is enough for a cache in the memory of one call.
     """
     how = f"{settings.fmax_eV_per_A} {settings.max_steps} {settings.batched}"
     if potential is None:
@@ -322,7 +322,7 @@ def _reservoir(
     mobile: str,
     calculator: Calculator,
     settings: DefectSettings,
-    ledger: Ledger,
+    cache: ResultCache,
     context: str,
 ) -> Reservoir | None:
     """Return the reservoir as given or computed; None where the element has no known metal."""
@@ -333,10 +333,10 @@ def _reservoir(
         given = given_reservoir(mobile, settings.chemical_potential_eV)
         return given.model_copy(update=limits)
     key = f"reservoir {mobile} {context}"
-    if key not in ledger:
+    if key not in cache:
         try:
             found = metal_reservoir(mobile, calculator)
         except InputError:
             return None
-        ledger.write({key: found.model_dump(mode="json")})
-    return Reservoir.model_validate(ledger[key]).model_copy(update=limits)
+        cache.write({key: found.model_dump(mode="json")})
+    return Reservoir.model_validate(cache[key]).model_copy(update=limits)

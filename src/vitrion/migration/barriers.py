@@ -18,7 +18,7 @@ from vitrion.migration.bands import Band, interpolate
 from vitrion.migration.hops import MAX_LENGTH_A, Hop, direct_hops, distinct_hops
 from vitrion.migration.network import Bond, easiest_loop, percolation
 from vitrion.relaxation.fixed_cell import describe
-from vitrion.runtime.cache import Ledger, fingerprint
+from vitrion.runtime.cache import ResultCache, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,7 +102,7 @@ def barrier_network(
     max_length_A: float = MAX_LENGTH_A,
     max_hops: int | None = None,
     temperatures_K: Sequence[float] = (300.0,),
-    ledger: Ledger | None = None,
+    cache: ResultCache | None = None,
     context: str = "",
     band_context: str = "",
     vibrate: Calculator | None = None,
@@ -131,7 +131,7 @@ def barrier_network(
         bounds.
     temperatures_K : sequence of float
         For the Boltzmann energies of the barriers.
-    ledger, context
+    cache, context
         As in :func:`vitrion.defects.energies.defect_energies`; each band is kept when it is done.
     band_context : str
         Name of all that ``relax_band`` does otherwise than others would.
@@ -144,7 +144,7 @@ def barrier_network(
     -------
     BarrierNetwork
     """
-    ledger = Ledger(None) if ledger is None else ledger
+    cache = ResultCache(None) if cache is None else cache
     matrix = host.unit_cell.lattice.matrix
     hops = direct_hops(carriers.places, matrix, max_length_A=max_length_A)
     if not hops:
@@ -159,7 +159,7 @@ def barrier_network(
             on_progress(done, len(groups))
         hop = hops[group[0]]
         band = _band(
-            host, carriers, hop, relax, relax_band, settings, n_between, ledger, names, vibrate
+            host, carriers, hop, relax, relax_band, settings, n_between, cache, names, vibrate
         )
         record = _record(hop, band, host.energy_eV, [hops[k] for k in group])
         records.append(record)
@@ -179,7 +179,7 @@ def _band(
     relax_band: BandRelaxer,
     settings: EnergySettings,
     n_between: int,
-    ledger: Ledger,
+    cache: ResultCache,
     names: tuple[str, str],
     vibrate: Calculator | None,
 ) -> dict:
@@ -190,8 +190,8 @@ def _band(
     how = [host.mobile, n_between, settings.rattle_A, settings.seed]
     how += [] if vibrate is None else ["attempt frequencies"]
     key = fingerprint(["band", *names, *describe(host.structure), *how, places])
-    if key not in ledger:
-        defects = defect_energies(host, ends, relax, settings, ledger=ledger, context=names[0])
+    if key not in cache:
+        defects = defect_energies(host, ends, relax, settings, cache=cache, context=names[0])
         first, last = (defect.structure for defect in defects)
         if carriers.mechanism == "vacancy":
             last = _same_order(host, ends[0].remove[0], ends[1].remove[0], last)
@@ -208,8 +208,8 @@ def _band(
         }
         if vibrate is not None and result["converged"] and not merged:
             result |= hop_frequencies(images[0], images[-1], band.saddle, vibrate)
-        ledger.write({key: result})
-    return ledger[key]
+        cache.write({key: result})
+    return cache[key]
 
 
 def _one_state(first: Structure, last: Structure, energies_eV: Sequence[float]) -> bool:

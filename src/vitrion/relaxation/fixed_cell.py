@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from vitrion.runtime.cache import Ledger, fingerprint
+from vitrion.runtime.cache import ResultCache, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,19 +150,19 @@ class BatchRelaxer:
 
 
 @dataclass(frozen=True)
-class RememberedRelaxer:
-    """Relaxes what a ledger does not hold yet, so that a run that goes on has the same host.
+class CachedRelaxer:
+    """Relaxes what a cache does not hold yet, so that a run that goes on has the same host.
 
     Parameters
     ----------
     relax : Relaxer
-    ledger : Ledger
+    cache : ResultCache
     context : str
         Name of all that the results depend on.
     """
 
     relax: Relaxer
-    ledger: Ledger
+    cache: ResultCache
     context: str
 
     def __call__(
@@ -173,12 +173,12 @@ class RememberedRelaxer:
             fingerprint(["relaxed", self.context, max_steps, *describe(structure)])
             for structure in structures
         ]
-        missing = [k for k, key in enumerate(keys) if key not in self.ledger]
+        missing = [k for k, key in enumerate(keys) if key not in self.cache]
         if missing:
             found = self.relax([structures[k] for k in missing], max_steps=max_steps)
-            self.ledger.write({keys[k]: _stored(r) for k, r in zip(missing, found, strict=True)})
+            self.cache.write({keys[k]: _stored(r) for k, r in zip(missing, found, strict=True)})
         return [
-            _restored(structure, self.ledger[key])
+            _restored(structure, self.cache[key])
             for structure, key in zip(structures, keys, strict=True)
         ]
 

@@ -20,7 +20,7 @@ class OutOfTime(VitrionError):
     """The time is up; what was finished is kept, and the same call goes on from there."""
 
 
-class Ledger:
+class ResultCache:
     """Results by key, kept on disk as they come.
 
     A line that a kill cut short is dropped when the file is opened; all lines before it count.

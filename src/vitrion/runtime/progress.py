@@ -1,4 +1,4 @@
-"""How far a long job is, left as a small file for whoever watches from another process."""
+"""Progress of a long job, written to a small file that other processes can read."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ PLAN_FILE = "planned.json"
 
 
 @dataclass(frozen=True)
-class Word:
-    """How much of something is done.
+class Progress:
+    """Completed amount of a job and its total.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Word:
     unit : str
         Such as ``ps`` or ``defects``.
     note : str
-        A few words more, such as the temperature.
+        Short remark, such as the temperature.
     """
 
     done: float
@@ -33,36 +33,38 @@ class Word:
     note: str = ""
 
 
-def leave_word(directory: str | os.PathLike[str], word: Word, *, plan: bool = False) -> None:
-    """Write down how far the work in a directory is.
+def write_progress(
+    directory: str | os.PathLike[str], progress: Progress, *, plan: bool = False
+) -> None:
+    """Write the progress of the work in a directory.
 
     Parameters
     ----------
     directory : path
-        Made if it is not there.
-    word : Word
+        Created if needed.
+    progress : Progress
     plan : bool
-        Whether this is the sum of all that will be done below the directory, parts that have not
-        begun included.
+        Whether ``progress`` is the total planned work below the directory, including work that has
+        not started.
     """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / (PLAN_FILE if plan else PROGRESS_FILE)
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(asdict(word)))
+    temporary.write_text(json.dumps(asdict(progress)))
     temporary.replace(path)
 
 
-def read_progress(directory: Path) -> Word | None:
-    """Return how far all the work below a directory is, or None where nothing has begun."""
-    words = _read(directory, PROGRESS_FILE)
+def read_progress(directory: Path) -> Progress | None:
+    """Return the total progress below a directory, or None if no work has started."""
+    reports = _read(directory, PROGRESS_FILE)
     plans = _read(directory, PLAN_FILE)
-    if not words:
+    if not reports:
         return None
-    total = max(sum(word.total for word in words), sum(word.total for word in plans))
-    note = words[0].note if len(words) == 1 else f"in {len(words)} parts"
-    return Word(sum(word.done for word in words), total, words[0].unit, note)
+    total = max(sum(report.total for report in reports), sum(report.total for report in plans))
+    note = reports[0].note if len(reports) == 1 else f"in {len(reports)} parts"
+    return Progress(sum(report.done for report in reports), total, reports[0].unit, note)
 
 
-def _read(directory: Path, name: str) -> list[Word]:
-    return [Word(**json.loads(path.read_text())) for path in sorted(directory.rglob(name))]
+def _read(directory: Path, name: str) -> list[Progress]:
+    return [Progress(**json.loads(path.read_text())) for path in sorted(directory.rglob(name))]
