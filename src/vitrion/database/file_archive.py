@@ -25,7 +25,7 @@ from vitrion.potentials.spec import sha256_of
 from vitrion.store.job_store import FILES_STORE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from maggma.core import Store
 
@@ -76,16 +76,13 @@ def put_file(reference: FileReference | Mapping[str, Any], store: Store) -> bool
     """
     said = _as_dict(reference)
     path, digest = Path(said["path"]), said["sha256"]
-    if _has_content(store, digest):
+    if has_content(store, digest):
         return False
     if not _is_here(said):
         raise StoreError(f"The file {path} is gone or has changed since it was written.")
     with path.open("rb") as handle:
-        for part, data in enumerate(iter(lambda: handle.read(PART_BYTES), b"")):
-            _put_part(store, digest, part, data)
-    # Written last: a copy that was cut off has no such entry and is made again.
-    sealed = {"parts": part_count(said["size_bytes"]), "size_bytes": said["size_bytes"]}
-    store.update({"blob_uuid": digest, "data": sealed, **_job_fields(digest)}, key="blob_uuid")
+        parts = iter(lambda: handle.read(PART_BYTES), b"")
+        put_content(store, digest, parts, said["size_bytes"])
     return True
 
 
@@ -122,7 +119,7 @@ def fetch_file(
     for path in (original, kept):
         if path.is_file() and sha256_of(path) == digest:
             return path
-    if store is None or not _has_content(store, digest):
+    if store is None or not has_content(store, digest):
         raise StoreError(
             f"The file {original} of {said['host']} is not here and in no store: run 'vitrion "
             "archive' on that machine, with a store called 'files' in its jobflow.yaml."
@@ -130,7 +127,7 @@ def fetch_file(
     kept.parent.mkdir(parents=True, exist_ok=True)
     found = hashlib.sha256()
     with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as handle:
-        for data in _parts(store, digest):
+        for data in content_parts(store, digest):
             found.update(data)
             handle.write(data)
     if found.hexdigest() != digest:
@@ -173,7 +170,7 @@ def archive(collections: Collections, fields: Sequence[str] = TRAJECTORY_FIELDS)
     report = ArchiveReport()
     for reference in _references(collections, fields):
         path = reference["path"]
-        if _has_content(store, reference["sha256"]):
+        if has_content(store, reference["sha256"]):
             report.present.append(path)
         elif _is_here(reference):
             put_file(reference, store)
@@ -227,7 +224,17 @@ def _is_here(said: Mapping[str, Any]) -> bool:
     return path.is_file() and sha256_of(path) == said["sha256"]
 
 
-def _has_content(store: Store, digest: str) -> bool:
+def put_content(store: Store, digest: str, parts: Iterable[bytes], size_bytes: int) -> None:
+    """Write the parts of a file into a store under its hash."""
+    for part, data in enumerate(parts):
+        _put_part(store, digest, part, data)
+    # Written last: a copy that was cut off has no such entry and is made again.
+    sealed = {"parts": part_count(size_bytes), "size_bytes": size_bytes}
+    store.update({"blob_uuid": digest, "data": sealed, **_job_fields(digest)}, key="blob_uuid")
+
+
+def has_content(store: Store, digest: str) -> bool:
+    """Tell whether a store holds the content of that hash, or a large object of that name."""
     return store.query_one({"blob_uuid": digest}) is not None
 
 
@@ -242,7 +249,8 @@ def _job_fields(digest: str) -> dict[str, Any]:
     return {"job_uuid": digest, "job_index": 0}  # a JobStore's additional stores index these
 
 
-def _parts(store: Store, digest: str) -> Iterator[bytes]:
+def content_parts(store: Store, digest: str) -> Iterator[bytes]:
+    """Yield the content of that hash, as it was written."""
     sealed = store.query_one({"blob_uuid": digest})
     for part in range(sealed["data"]["parts"] if sealed else 0):
         found = store.query_one({"blob_uuid": f"{digest}-{part}"})
