@@ -136,6 +136,8 @@ def _compare(number: int, operator: str, operand: Any) -> Clause:
         marks = ", ".join("?" * len(operand))
         keys = [encode(value) for value in operand]
         return _entries(number, f"key IN ({marks})", keys, absent=operator == "$nin")
+    if operator == "$all" and isinstance(operand, list) and operand:
+        return _join([_compare(number, "$eq", value) for value in operand], " AND ")
     if not is_exact(operand):
         return _UNKNOWN
     key = encode(operand)
