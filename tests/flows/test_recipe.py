@@ -57,7 +57,7 @@ def test_sections_are_changed_in_part_and_other_values_as_a_whole():
         defects={"barriers": {"n_between": 3}},
     )
     assert recipe.search.candidates == {"random": 2}
-    assert (recipe.glass.n_atoms, recipe.glass.melt_ps) == (48, 20.0)
+    assert (recipe.glass.n_atoms, recipe.glass.melt_ps) == (48, 50.0)
     assert (recipe.defects.barriers.n_between, recipe.defects.barriers.max_hops) == (3, 12)
     assert recipe.replace(defects={"barriers": None}).defects.barriers is None
 
@@ -147,11 +147,13 @@ def test_a_dry_run_prints_the_plan_and_a_recipe_that_runs_again(tmp_path, monkey
     text = dry_run("LiF", "--preset", "quick", "--glass-atoms", "50", "--set", "seed=5")
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
     plan = [line for line in text.splitlines() if line.startswith("#")]
-    assert "2 cell(s) of 50 atoms; melt 4 ps at 1500 K (2000 steps)" in plan[2]
-    assert "2 run(s) at 600, 750 K of 1.5 + 9 ps: 21 ps (10500 steps)" in plan[3]
-    assert "4 run(s) at 600, 750 K of 1.5 + 9 ps: 42 ps (21000 steps)" in plan[4]
-    # Two glasses of 4 + 4 + 2 ps each, and 21 + 42 ps of dynamics.
-    assert "83 ps (41500 steps of 2 fs)" in text
+    assert "2 cell(s) of 50 atoms; melt 20 ps at 1500 K (10000 steps)" in plan[2]
+    # 3 runs of the crystal at 10 + 5 + 20 ps, and 6 of the glasses at 10 + 5 + 150 ps.
+    runs = "at 475, 550, 625 K of 10 ps (constant pressure) + 5"
+    assert f"3 run(s) {runs} + 20 ps: 105 ps (52500 steps)" in plan[3]
+    assert f"6 run(s) {runs} + 150 ps: 990 ps (495000 steps)" in plan[4]
+    # Two glasses of 20 + 48 + 5 ps each, and 105 + 990 ps of dynamics.
+    assert "1241 ps (620500 steps of 2 fs)" in text
     assert "# defects, glass, 2 cell(s): at most 4 sites, no barriers" in plan
     recipe = Recipe(**yaml.safe_load(text))
     assert (recipe.glass.n_atoms, recipe.seed) == (50, 5)
@@ -168,7 +170,7 @@ def test_a_file_names_its_preset_and_options_override_it(tmp_path):
     file.write_text("preset: quick\nphase: amorphous\nglass: {n_atoms: 60}\n")
     recipe = yaml.safe_load(dry_run("LiF", "--recipe", file, "--temperatures", "700"))
     assert (recipe["formula"], recipe["phase"], recipe["n_replicas"]) == ("LiF", "amorphous", 2)
-    assert (recipe["glass"]["n_atoms"], recipe["glass"]["melt_ps"]) == (60, 4.0)
+    assert (recipe["glass"]["n_atoms"], recipe["glass"]["melt_ps"]) == (60, 20.0)
     assert recipe["conductivity"]["temperatures_K"] == [700.0]
     with pytest.raises(InputError, match="State 'preset: paper' in"):
         dry_run("LiF", "--recipe", file, "--preset", "paper")

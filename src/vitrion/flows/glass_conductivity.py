@@ -206,9 +206,13 @@ def repeat_cell(structure: Structure, min_side_A: float) -> Structure:
 
 
 def conductivity_maker(recipe: Recipe, phase: Phase) -> ConductivityMaker:
-    """Make the Maker that measures one phase as a recipe states it."""
+    """Create the maker that measures one phase as a recipe states it."""
+    settings = recipe.conductivity
+    if phase == "crystalline" and recipe.crystal_first_ps is not None:
+        first_ps = min(recipe.crystal_first_ps, settings.first_ps)
+        settings = settings.model_copy(update={"first_ps": first_ps})
     return ConductivityMaker(
-        settings=recipe.conductivity,
+        settings=settings,
         phase=phase,
         potential=recipe.potential,
         reference_potential=second_opinion(recipe),

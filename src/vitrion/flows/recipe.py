@@ -54,7 +54,7 @@ class Recipe(SettingsModel):
     --------
     >>> recipe = Recipe.from_preset("quick", formula="LiPO2F2", glass={"n_atoms": 48}, seed=7)
     >>> recipe.glass.n_atoms, recipe.glass.seed, recipe.conductivity.temperatures_K
-    (48, 7, (600.0, 750.0))
+    (48, 7, (475.0, 550.0, 625.0))
     """
 
     formula: str | None = Field(None, description="Composition, such as LiPO2F2.")
@@ -113,6 +113,12 @@ class Recipe(SettingsModel):
     )
     defects: DefectSettings = Field(
         default_factory=DefectSettings, description="Defects, barriers and landscape."
+    )
+    crystal_first_ps: float | None = Field(
+        None,
+        gt=0,
+        description="Analyzed dynamics of every run of the crystal in ps, if less than those of "
+        "the glass; None for as much.",
     )
     crystal_barriers: BarrierSettings | None = Field(
         default_factory=_crystal_barriers,

@@ -84,8 +84,8 @@ def _conductivity(settings: ConductivitySettings, cells: int) -> str:
     runs = cells * settings.replicas * len(settings.temperatures_K)
     total = _first_ps(settings, cells)
     return (
-        f"{runs} run(s) at {temperatures} K of {settings.equilibration_ps:g} + "
-        f"{settings.first_ps:g} ps: {total:g} ps ({_steps(total, settings.md.timestep_fs)} steps), "
+        f"{runs} run(s) at {temperatures} K of {settings.density_ps:g} ps (constant pressure) + "
+        f"{settings.equilibration_ps:g} + {settings.first_ps:g} ps: {total:g} ps ({_steps(total, settings.md.timestep_fs)} steps), "
         f"extended by at most {_extension_ps(settings, cells):g} ps"
     )
 
@@ -120,7 +120,8 @@ def _job_lines(jobs: list[Job]) -> list[str]:
 
 def _first_ps(settings: ConductivitySettings, cells: int) -> float:
     """Return the first round in ps, all runs together, equilibration included."""
-    return settings.first_round_ps(cells) * (1 + settings.equilibration_ps / settings.first_ps)
+    before_ps = settings.density_ps + settings.equilibration_ps
+    return settings.first_round_ps(cells) * (1 + before_ps / settings.first_ps)
 
 
 def _extension_ps(settings: ConductivitySettings, cells: int) -> float:
