@@ -85,7 +85,8 @@ def _conductivity(settings: ConductivitySettings, cells: int) -> str:
     total = _first_ps(settings, cells)
     return (
         f"{runs} run(s) at {temperatures} K of {settings.density_ps:g} ps (constant pressure) + "
-        f"{settings.equilibration_ps:g} + {settings.first_ps:g} ps: {total:g} ps ({_steps(total, settings.md.timestep_fs)} steps), "
+        f"{settings.equilibration_ps:g} + {settings.first_ps:g} ps: {total:g} ps "
+        f"({_steps(total, settings.md.timestep_fs)} steps), "
         f"extended by at most {_extension_ps(settings, cells):g} ps"
     )
 
