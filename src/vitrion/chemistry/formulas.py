@@ -113,11 +113,11 @@ def plain_formula(composition: Composition) -> str:
 
 
 def display_formula(formula: str) -> str:
-    """Return a formula with its elements by electronegativity: LiPO2F2, Li2CO3."""
+    """Return a formula with its elements by electronegativity, then symbol: LiPO2F2, Li2CO3."""
     from pymatgen.core import Composition
 
     amounts = Composition(formula).items()
-    ordered = sorted(amounts, key=lambda item: electronegativity(item[0].symbol))
+    ordered = sorted(amounts, key=lambda item: (electronegativity(item[0].symbol), item[0].symbol))
     return plain_formula(Composition(dict(ordered)))
 
 
