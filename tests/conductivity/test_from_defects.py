@@ -198,3 +198,19 @@ def test_defects_without_a_path_leave_the_dynamics_and_a_remark():
     document = joined(by_dynamics(), defects(network("vacancy", percolation=[])))
     assert (document.route, document.sigma_300K_bound) == ("dynamics", 25.0)
     assert "No path of hops leads through LiF" in document.remarks[-1]
+
+
+def test_comparison_takes_the_value_from_defects_and_cautions_name_the_route():
+    from vitrion.comparison.cautions import cautions_of
+    from vitrion.comparison.document import comparable_at_300K
+    from vitrion.comparison.material import MaterialReport
+    from vitrion.comparison.quantities import activation_energy
+
+    document = joined(by_dynamics(), defects(network("vacancy")))
+    material = MaterialReport.from_documents([document])
+    assert activation_energy(material).value == pytest.approx(PAIR / 2 + BARRIER, abs=1e-3)
+    _, first, second = comparable_at_300K(document, document)
+    assert first == second == document.sigma_300K
+    sentences = [one.text for one in cautions_of([material]) if one.kind == "defect_route"]
+    assert "follows from defects" in sentences[0]
+    assert "Frenkel energy 0.80 eV" in sentences[0]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from vitrion.comparison.material import MaterialReport
+    from vitrion.conductivity.from_defects import DefectConductivity
     from vitrion.documents.base import VitrionDoc
 
 Severity = Literal["doubt", "caution", "good"]
@@ -30,6 +31,7 @@ KINDS = (
     "transport_warning",
     "few_replicas",
     "precision",
+    "defect_route",
     "trained_range_unknown",
     "unconverged_defects",
     "displaced_ions",
@@ -148,6 +150,8 @@ def _transport(material: MaterialReport) -> Iterable[Caution]:
     if document is None:
         return
     about, place = f"{material.name}, transport", "transport"
+    if document.by_defects is not None:
+        yield from _defect_route(document.by_defects, document.route, about)
     if document.arrhenius is not None:
         for refusal in document.arrhenius.refusals:
             yield Caution("fit_refused", "doubt", about, refusal, place)
@@ -172,6 +176,23 @@ def _transport(material: MaterialReport) -> Iterable[Caution]:
     if document.plan is not None:
         severity: Severity = "good" if document.plan.reached else "caution"
         yield Caution("precision", severity, about, document.plan.reason, place)
+
+
+def _defect_route(found: DefectConductivity, route: str, about: str) -> Iterable[Caution]:
+    if route == "defects":
+        text = (
+            f"The conductivity follows from defects, not from dynamics: Frenkel energy "
+            f"{found.frenkel_energy_eV:.2f} eV, vacancies of dopants {found.defect_fraction:g} of "
+            f"the mobile ions, potential's errors {found.formation_error_eV:g} eV (formation) and "
+            f"{found.barrier_error_eV:g} eV (barriers)."
+        )
+        yield Caution("defect_route", "caution", about, text, "defects")
+    if found.n_unconverged_hops:
+        text = f"{found.n_unconverged_hops} distinct hops did not relax and count as closed."
+        yield Caution("defect_route", "caution", about, text, "defects")
+    if found.n_assumed_frequencies:
+        text = f"{found.n_assumed_frequencies} distinct hops have an assumed frequency of 1e13 Hz."
+        yield Caution("defect_route", "caution", about, text, "defects")
 
 
 def _glasses(material: MaterialReport) -> Iterable[Caution]:

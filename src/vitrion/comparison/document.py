@@ -137,7 +137,8 @@ def comparable_at_300K(
     first, second : tuple
         Each the estimate in mS/cm and, where there is none, the upper bound; either may be None.
     """
-    both = first.formula_used == second.formula_used == "Einstein"
+    dynamic = [document for document in (first, second) if document.route == "dynamics"]
+    both = all(document.formula_used == "Einstein" for document in dynamic)
     how: Formula = "Einstein" if both else "Nernst-Einstein"
     return how, _at_300K(first, how), _at_300K(second, how)
 
@@ -151,7 +152,8 @@ def _conductivity(result: TransportResult, how: Formula) -> Estimate | Bound | N
 
 def _at_300K(document: ConductivityDoc, how: Formula) -> Estimate | Bound | None:
     """Return a conductivity at 300 K by one formula, or its bound."""
-    if document.formula_used == how:
+    # A walk of single defects has no Haven ratio: its value stands for both formulas.
+    if document.route == "defects" or document.formula_used == how:
         return document.sigma_300K_or_bound
     fit = document.nernst_einstein
     return None if fit is None else fit.sigma_300K or upper_bound(fit.sigma_300K_bound)

@@ -42,9 +42,12 @@ def sigma_300K(material: MaterialReport) -> Estimate | Bound | None:
 def activation_energy(material: MaterialReport) -> LinearEstimate | None:
     """Return the activation energy in eV."""
     document = material.conductivity
-    if document is None or document.arrhenius is None or document.arrhenius.fit is None:
+    if document is None:
         return None
-    return document.arrhenius.fit.activation_energy
+    if document.route == "defects" and document.by_defects is not None:
+        return document.by_defects.activation_energy
+    fit = None if document.arrhenius is None else document.arrhenius.fit
+    return None if fit is None else fit.activation_energy
 
 
 def density(material: MaterialReport) -> LinearEstimate | None:
