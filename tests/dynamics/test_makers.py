@@ -156,7 +156,7 @@ def test_an_element_unknown_to_the_potential_is_refused(tmp_path, crystal, monke
 
 def test_unreachable_previous_directory_is_refused(tmp_path, crystal, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="cannot be reached"):
+    with pytest.raises(InputError, match="does not exist on this machine"):
         maker().run(crystal, prev_dir="elsewhere:/no/such/folder")
     assert not list(tmp_path.iterdir())
 
@@ -206,7 +206,7 @@ def test_fireworks_round_trip_continues_in_another_launch_directory(tmp_path, cr
 
 @pytest.mark.parametrize(
     ("reference", "sentence"),
-    [("chgnet", "another than the run's own"), ("magic", "no potential")],
+    [("chgnet", "is the potential of the run"), ("magic", "no potential")],
 )
 def test_a_reference_that_is_none_is_refused_at_once(reference, sentence):
     with pytest.raises(InputError, match=sentence):

@@ -331,7 +331,7 @@ def test_evaporating_cell_stops_the_run(tmp_path):
             "min_distance_A": 0.0,
         }
     )
-    with pytest.raises(SimulationError, match="times that of the start"):
+    with pytest.raises(SimulationError, match="times the initial volume"):
         run_md(argon(1), IdealGas(), settings, tmp_path)
 
 

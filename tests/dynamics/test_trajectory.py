@@ -121,7 +121,7 @@ def test_truncated_and_continued_equals_unbroken(path, tmp_path, same_frames):
 
 
 def test_files_that_are_no_trajectory_are_refused(path):
-    with pytest.raises(InputError, match="no trajectory file"):
+    with pytest.raises(InputError, match="does not exist"):
         Trajectory(path)
     path.write_bytes(b"something else")
     with pytest.raises(InputError, match="not a readable trajectory"):

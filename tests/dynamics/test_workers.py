@@ -62,7 +62,7 @@ def test_runs_that_share_a_place_are_refused(tmp_path):
         run_many([one, one], lennard_jones)
     with pytest.raises(InputError, match="share a directory"):
         run_many([one, MDTask("b", one.structure, one.settings, one.directory)], lennard_jones)
-    with pytest.raises(InputError, match="at least one worker"):
+    with pytest.raises(InputError, match="workers 0 must be at least 1"):
         run_many([one], lennard_jones, workers=0)
 
 

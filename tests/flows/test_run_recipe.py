@@ -83,7 +83,9 @@ def test_hydrogen_gets_short_steps_everywhere(phase):
     assert recipe.glass.timestep_fs == 0.5
     md = recipe.conductivity.md
     assert (md.timestep_fs, md.save_interval_fs) == (0.5, 12.5), "a frame every 25 steps"
-    with pytest.raises(InputError, match="needs a time step of at most 1 fs, not 2"):
+    with pytest.raises(
+        InputError, match="Time step 2 fs is too long for hydrogen. It must be at most 1 fs"
+    ):
         make(timestep_fs=2.0, **options)
     assert make().timestep_fs is None
 

@@ -1,4 +1,4 @@
-"""The checkpoint: all that a run needs to go on as if it had never stopped."""
+"""Checkpoint of a run: everything needed to resume it bit for bit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VERSION = 2
 
 @dataclass(frozen=True)
 class Start:
-    """The system as the run found it.
+    """Initial state of a run.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Start:
     cell : (3, 3) array
         Lattice vectors as rows, in A.
     velocities : (n, 3) array
-        In ASE's units, after removing the drift; not a number where the run drew them.
+        In ASE's units, after removing the drift; NaN if the run drew them.
     """
 
     numbers: np.ndarray
@@ -48,9 +48,9 @@ class Start:
     velocities: np.ndarray
 
     def fits(self, asked: Start) -> bool:
-        """Whether a run that began here is the one asked for, to the precision of a document.
+        """Whether the requested run starts from this state, to the precision of a document.
 
-        Where no velocities are asked for, any will do: they may have come from an earlier run.
+        If the request has no velocities, any velocities match: they may come from an earlier run.
         """
         if not np.array_equal(self.numbers, asked.numbers):
             return False
@@ -65,7 +65,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One moment of a run.
+    """State of a run at one step.
 
     Attributes
     ----------
@@ -74,18 +74,18 @@ class Checkpoint:
     random_state : dict
         State of the random generator.
     n_frames : int
-        Frames in the trajectory at this moment.
+        Number of frames in the trajectory at this step.
     elapsed_s : float
-        Wall time spent on steps so far, over all parts of the run.
+        Wall time spent on steps so far, summed over all restarts.
     settings : dict
-        Of the run, as JSON.
+        Settings of the run as JSON.
     potential : dict
-        What identifies the potential.
+        Identity of the potential.
     evaluated_by : sequence of (int, str)
-        What evaluated it, and from which step on; more than one if the run was continued on
-        another, and then its bits depend on where.
+        First step and name of each implementation that evaluated the potential; with more than one,
+        the results depend on the step of the change.
     complete : bool
-        Whether the run has made all its steps.
+        Whether all steps are done.
     """
 
     start: Start
@@ -100,10 +100,10 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint so that a crash leaves the old or the new one, whole.
+    """Write a checkpoint atomically: a crash leaves the old or the new one.
 
-    A kill leaves the new one. Without a sync of the folder a power failure may leave the old one,
-    which is as good a point to continue from: the frames after it are dropped.
+    The folder is not synced, so a power failure may leave the old checkpoint. The run then resumes
+    from it and drops later frames.
     """
     arrays = {f"start_{key}": value for key, value in asdict(checkpoint.start).items()}
     state = asdict(checkpoint.state)
@@ -138,10 +138,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
         notes = json.loads(str(arrays.pop("notes")))
         version = notes.pop("version")
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as exc:
-        raise InputError(f"{path} is not a readable checkpoint: remove it to start again.") from exc
+        raise InputError(f"{path} is not a readable checkpoint. Remove it to restart.") from exc
     if version != VERSION:
         raise InputError(
-            f"{path} was written by another version of vitrion: start again in an empty directory."
+            f"{path} was written by another version of vitrion. Restart in an empty directory."
         )
     start = {
         key.removeprefix("start_"): value

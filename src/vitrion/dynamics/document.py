@@ -1,4 +1,4 @@
-"""The document of a molecular-dynamics run: its files and a thinned view."""
+"""Document of a molecular-dynamics run: its files and subsampled time series."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class FileReference(BaseModel):
-    """Where a file lies and how to tell that it is still the same."""
+    """Location, size and checksum of a file."""
 
     path: str = Field(description="Absolute path.")
     host: str = Field(description="Name of the machine that wrote it.")
@@ -40,31 +40,31 @@ class TrajectoryReference(FileReference):
 
 
 class EvaluatedBy(BaseModel):
-    """What computed energies and forces during a part of a run."""
+    """Implementation that computed energies and forces in a segment of a run."""
 
-    first_step: int = Field(description="Number of steps made before it took over.")
+    first_step: int = Field(description="Number of steps before this segment.")
     name: str = Field(description="Such as 'native avx512 1', 'torch', or a calculator's class.")
 
 
 class RunTimeSeries(BaseModel):
-    """A few hundred points of the run at most, evenly spaced, the last frame among them."""
+    """Time series of a run: at most 200 evenly spaced frames, including the last."""
 
     times_ps: list[float] = Field(description="Times in ps since the start.")
     temperature_K: list[float] = Field(description="Kinetic temperature in K.")
     energy_eV: list[float] = Field(description="Potential energy in eV.")
     conserved_eV: list[float] = Field(
-        description="The energy in eV that exact dynamics would keep, baths included."
+        description="Conserved energy in eV, including thermostat and barostat."
     )
     volume_A3: list[float] = Field(description="Volume of the cell in A3.")
     pressure_GPa: list[float] | None = Field(
-        None, description="Pressure in GPa; None where it was not computed."
+        None, description="Pressure in GPa; None if not computed."
     )
 
 
 class MDDoc(VitrionDoc):
     """One molecular-dynamics run.
 
-    ``structure`` is its last moment, with velocities in A/fs as the site property ``velocities``.
+    ``structure`` is the last state, with velocities in A/fs as the site property ``velocities``.
     """
 
     key_fields: ClassVar = {
@@ -74,8 +74,8 @@ class MDDoc(VitrionDoc):
 
     property_name: str = "molecular_dynamics"
 
-    directory: str = Field(description="Directory of the run; give it as prev_dir to go on.")
-    complete: bool = Field(description="Whether all steps were made; False at a walltime.")
+    directory: str = Field(description="Directory of the run; pass it as prev_dir to resume.")
+    complete: bool = Field(description="Whether all steps are done; False after a walltime stop.")
     ensemble: str = Field(description="nve, nvt or npt.")
     thermostat: str | None = Field(description="bussi, nose-hoover, langevin; None for nve.")
     barostat: str | None = Field(description="isotropic or full; None at a fixed cell.")
@@ -84,40 +84,40 @@ class MDDoc(VitrionDoc):
     start_pressure_GPa: float | None = Field(description="Target pressure at the start in GPa.")
     end_pressure_GPa: float | None = Field(description="Target pressure at the end in GPa.")
     timestep_fs: float = Field(description="Time step in fs.")
-    n_steps: int = Field(description="Steps made.")
-    duration_ps: float = Field(description="Time simulated in ps.")
-    seed: int = Field(description="Seed of the first velocities and of the thermostat.")
+    n_steps: int = Field(description="Number of steps done.")
+    duration_ps: float = Field(description="Simulated time in ps.")
+    seed: int = Field(description="Seed of the initial velocities and of the thermostat.")
     settings: dict[str, Any] = Field(description="All settings of the run.")
-    force_field: dict[str, Any] = Field(description="What identifies the potential.")
+    force_field: dict[str, Any] = Field(description="Identity of the potential.")
     evaluated_by: list[EvaluatedBy] = Field(
-        description="What evaluated the potential. More than one if the run was continued on "
-        "another: its steps are then not reproducible bit for bit from the seed."
+        description="Implementations that evaluated the potential. With more than one, the run is "
+        "not reproducible bit for bit from the seed."
     )
-    energy_eV: float = Field(description="Potential energy of the last moment in eV.")
+    energy_eV: float = Field(description="Potential energy of the last state in eV.")
     mean_temperature_K: float = Field(description="Mean temperature over the frames in K.")
     temperature_std_K: float = Field(description="Standard deviation of the temperature in K.")
     mean_pressure_GPa: float | None = Field(description="Mean pressure over the frames in GPa.")
     mean_volume_A3: float = Field(description="Mean volume over the frames in A3.")
     energy_drift_meV_per_atom_ps: float | None = Field(
-        description="Slope of the conserved energy in meV/(atom ps), work of the baths included."
+        description="Slope of the conserved energy in meV/(atom ps)."
     )
     msd_A2: dict[str, float] = Field(
-        description="Mean square displacement of each element from first to last moment in A2: a "
-        "quick look, not a diffusivity."
+        description="Mean square displacement of each element from the first to the last state in "
+        "A2; a quick check, not a diffusivity."
     )
-    mobile_species: str | None = Field(None, description="Element that is expected to move.")
-    ns_per_day: float = Field(description="Speed of the run in ns a day.")
+    mobile_species: str | None = Field(None, description="Mobile element.")
+    ns_per_day: float = Field(description="Speed of the run in ns/day.")
     trajectory: TrajectoryReference = Field(description="The file with every frame.")
-    checkpoint: FileReference = Field(description="The file from which the run can go on.")
-    view: RunTimeSeries = Field(description="The course of the run, thinned.")
+    checkpoint: FileReference = Field(description="The file from which the run can resume.")
+    view: RunTimeSeries = Field(description="Subsampled time series of the run.")
 
 
 class MDSeriesDoc(BaseModel):
-    """Several independent runs of one job; one that failed does not take the others along."""
+    """Several independent runs of one job; a failed run does not stop the others."""
 
     directory: str = Field(description="Directory with one folder for each run.")
-    runs: dict[str, MDDoc] = Field(description="Document of each run that is at hand, by name.")
-    failures: dict[str, str] = Field(description="What went wrong, by the name of the run.")
+    runs: dict[str, MDDoc] = Field(description="Documents of the runs, by name.")
+    failures: dict[str, str] = Field(description="Error messages of the failed runs, by name.")
 
 
 VIEW_POINTS = 200
@@ -125,21 +125,21 @@ ASSESSED_FRAMES = 20
 
 
 def md_document(result: MDResult, potential: PotentialSpec | None = None, **kwargs: Any) -> MDDoc:
-    """Make the document of a run.
+    """Create the document of a run.
 
     Parameters
     ----------
     result : MDResult
-        What the run left behind.
+        Result of the run.
     potential : PotentialSpec, optional
-        The potential, where it is one of the registry.
+        The potential; None if it is not in the registry.
     **kwargs
         Other fields of the document, such as ``trust`` or ``phase``.
 
     Returns
     -------
     MDDoc
-        With references to the files, their checksums, and a thinned view.
+        With references to the files, their checksums, and subsampled time series.
     """
     settings = result.settings
     npt = settings.ensemble == "npt"
@@ -187,14 +187,14 @@ def md_document(result: MDResult, potential: PotentialSpec | None = None, **kwar
 
 
 def subsample(result: MDResult) -> list[Atoms]:
-    """Return a few frames of a run, evenly spaced from the first to the last."""
+    """Return at most 20 evenly spaced frames of a run, including the first and the last."""
     with Trajectory(result.trajectory) as trajectory:
         kept = _evenly(trajectory.n_frames, ASSESSED_FRAMES)
         return [next(trajectory.to_ase(slice(index, index + 1))) for index in kept]
 
 
 def _evenly(n_frames: int, most: int) -> list[int]:
-    """Choose at most that many frames, the first and the last among them."""
+    """Return at most ``most`` evenly spaced frames, including the first and the last."""
     return np.unique(np.linspace(0, n_frames - 1, min(n_frames, most)).round().astype(int)).tolist()
 
 

@@ -1,4 +1,4 @@
-"""Runs molecular dynamics so that nothing but the work since the last checkpoint can be lost."""
+"""Run restartable molecular dynamics: a kill loses only the work since the last checkpoint."""
 
 from __future__ import annotations
 
@@ -63,44 +63,44 @@ def run_md(
     walltime_s: float | None = None,
     report: Report | None = None,
 ) -> MDResult:
-    """Run, continue or merely look up a simulation.
+    """Run or resume a simulation, or load its result if it is complete.
 
     A directory holds one run: ``md.vtraj.h5`` and ``checkpoint.npz``. Calling this again with the
-    same arguments continues an unfinished run from its checkpoint, bit for bit as if it had never
-    stopped, and returns at once from the files of a finished one.
+    same arguments resumes an unfinished run from its checkpoint, bit for bit equal to an
+    uninterrupted run, and loads the result of a complete run from its files.
 
     Parameters
     ----------
     structure : Structure or Atoms
-        Where to start; see :mod:`vitrion.dynamics.start` for velocities.
+        Initial structure; see :mod:`vitrion.dynamics.start` for velocities.
     calculator : Calculator or callable
-        Energies and forces, or a function that loads the calculator when it is first needed.
+        Calculator, or a function that loads it when it is first needed.
     settings : MDSettings
-        What to do.
+        Settings of the run.
     directory : str or Path
-        Where the files go; made where it does not exist.
+        Directory of the files; created if needed.
     prev_dir : str or Path, optional
-        An earlier run whose last velocities are carried on where they fit the structure.
+        Earlier run whose last velocities are used if its last positions equal the structure.
     potential : dict, optional
-        What identifies the potential, as JSON; kept with the files, and a run is not continued with
-        another one.
+        Identity of the potential as JSON; stored with the files. A run does not resume with another
+        potential.
     cutoff_A : float, optional
-        Reach of the potential in A; the default is to ask the calculator.
+        Cutoff of the potential in A; by default the cutoff of the calculator.
     walltime_s : float, optional
         Stop at the last checkpoint that fits into this many seconds; at least one is reached.
     report : callable, optional
-        Called with (step, temperature in K) now and then, in place of a progress bar.
+        Called with (step, temperature in K) at most twice a second instead of a progress bar.
 
     Returns
     -------
     MDResult
-        ``complete`` is False where the walltime ended it.
+        ``complete`` is False if the walltime ended the run.
 
     Raises
     ------
     InputError
-        If the system cannot be run so, the directory holds another run, or another process is at
-        work in it.
+        If the settings do not fit the system, the directory holds another run, or another process
+        uses the directory.
     SimulationError
         If the run blows up.
     """
@@ -116,7 +116,7 @@ def run_md(
             return load_result(directory)
         loaded = calculator() if callable(calculator) else calculator
         _check(settings, start, cutoff_A or cutoff_of(loaded))
-        if checkpoint is not None:  # the one asked for may differ in the last digits
+        if checkpoint is not None:  # the requested start may differ in the last digits
             start = checkpoint.start
         run = _Run(directory, start, settings, potential or {}, loaded)
         run.resume(checkpoint) if checkpoint is not None else run.begin()
@@ -130,12 +130,12 @@ def is_same_run(
     settings: MDSettings,
     potential: dict[str, Any] | None = None,
 ) -> bool:
-    """Whether a directory holds this very run, finished or not, so that it can be continued.
+    """Whether a directory holds exactly this run, complete or not.
 
     Parameters
     ----------
     directory, structure, settings, potential
-        As :func:`run_md` takes them.
+        See :func:`run_md`.
     """
     start = read_start(structure, settings.fix_center_of_mass)
     try:
@@ -154,7 +154,7 @@ def _check(settings: MDSettings, start: Start, cutoff_A: float | None) -> None:
 def _matching_checkpoint(
     directory: Path, start: Start, settings: MDSettings, potential: dict[str, Any]
 ) -> Checkpoint | None:
-    """Return the checkpoint of this very run, or None where there is none yet."""
+    """Return the checkpoint of this run, or None without a checkpoint."""
     path = directory / FILE_NAME
     if not path.is_file():
         return None
@@ -163,23 +163,23 @@ def _matching_checkpoint(
     for name, value in settings.model_dump().items():
         if found[name] != value:
             raise InputError(
-                f"The directory {directory} holds a run with {name} = {found[name]}, not {value}: "
-                "use an empty directory."
+                f"The directory {directory} holds a run with {name} = {found[name]}, not {value}. "
+                "Use an empty directory."
             )
     if checkpoint.potential != potential:
         raise InputError(
-            f"The directory {directory} holds a run with another potential: use an empty directory."
+            f"The directory {directory} holds a run with another potential. Use an empty directory."
         )
     if not checkpoint.start.fits(start):
         raise InputError(
-            f"The directory {directory} holds a run of another structure: use an empty directory."
+            f"The directory {directory} holds a run of another structure. Use an empty directory."
         )
     return checkpoint
 
 
 @dataclass
 class _Run:
-    """One run in progress: the state and the files it goes to."""
+    """State and files of a running simulation."""
 
     directory: Path
     start: Start
@@ -198,7 +198,7 @@ class _Run:
         self.elapsed_before = 0.0
 
     def begin(self) -> None:
-        """Make the first state, frame and checkpoint."""
+        """Create the initial state, frame and checkpoint."""
         s, start = self.settings, self.start
         draw, noise = np.random.SeedSequence(s.seed).spawn(2)
         velocities = start.velocities
@@ -236,7 +236,7 @@ class _Run:
         self._save(0.0)
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Take up a checkpoint; frames after it are dropped."""
+        """Restore a checkpoint and drop later frames."""
         self.state = checkpoint.state
         self.elapsed_before = checkpoint.elapsed_s
         self.rng = np.random.default_rng()
@@ -248,7 +248,7 @@ class _Run:
         self.writer.truncate(checkpoint.n_frames)
 
     def advance(self, began: float, walltime_s: float | None, report: Report | None) -> None:
-        """Make the remaining steps, or as many as the walltime allows."""
+        """Run the remaining steps, or as many as the walltime allows."""
         s, state = self.settings, self.state
         n_steps, save_every = s.n_steps, s.save_every
         thermostat = THERMOSTATS[s.resolved_thermostat]
@@ -277,7 +277,7 @@ class _Run:
         except SimulationError:
             self.writer.flush()
             raise
-        sync_folder(self.directory)  # brings the name of the last checkpoint to the disk
+        sync_folder(self.directory)  # makes the rename of the last checkpoint durable
 
     def _wants_stress(self, step: int) -> bool:
         s = self.settings
@@ -297,8 +297,8 @@ class _Run:
         )
 
     def _save(self, elapsed: float) -> None:
-        """Bring frames and state to the disk, and let the calculator forget its history."""
-        if not self.settings.needs_stress:  # else it would depend on where the frames lie
+        """Write frames and state to disk, and reset the calculator."""
+        if not self.settings.needs_stress:  # else the stress would depend on the frame interval
             self.state.stress = None
         self.writer.flush()
         write_checkpoint(

@@ -1,8 +1,8 @@
 """Energies and forces for the integrator from any calculator.
 
-A run continued from a checkpoint must meet the same bits as an unbroken one. So a
-calculator forgets its history, such as a neighbor list with a skin, at every checkpoint. Positions
-are brought into the cell for it then, because float32 models lose digits far from the origin.
+A run resumed from a checkpoint must be bit for bit equal to an uninterrupted run. The calculator is
+therefore reset at every checkpoint, which drops its history (such as a neighbor list with a skin).
+Positions are also wrapped then, because float32 models lose digits far from the origin.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ Evaluated = tuple[float, np.ndarray, np.ndarray | None]
 
 
 class ForceProvider(Protocol):
-    """Evaluates one system, of fixed elements, from arrays.
+    """Evaluates one system with fixed elements from arrays.
 
     A calculator with a method ``force_provider(numbers, pbc)`` that returns a ForceProvider is
-    evaluated through it, without ASE's copies of the atoms; any other one through
+    evaluated through it, without ASE's copies of the atoms; other calculators are evaluated through
     :class:`ASEForceProvider`.
     """
 
@@ -40,9 +40,9 @@ class ForceProvider(Protocol):
         Parameters
         ----------
         positions : (n, 3) array
-            In A, wrapped or not; not to be kept, because it is overwritten after the call.
+            In A, wrapped or not; must not be stored, because it is overwritten after the call.
         cell : (3, 3) array
-            Lattice vectors as rows, in A; not to be kept.
+            Lattice vectors as rows, in A; must not be stored.
         stress : bool
             Whether to compute the stress, positive in tension (ASE's sign); otherwise None.
 
@@ -54,7 +54,7 @@ class ForceProvider(Protocol):
         ...
 
     def reset(self) -> None:
-        """Drop all history: the next call returns the same bits as that of a new provider."""
+        """Drop all history: the next call returns the same bits as a new provider."""
         ...
 
 
@@ -98,13 +98,14 @@ class ASEForceProvider:
             return float(results["energy"]), results["forces"], None
         if "stress" not in results:
             raise InputError(
-                f"{type(self._calculator).__name__} gives no stress, which constant pressure and "
-                "recorded pressures need."
+                f"{type(self._calculator).__name__} does not implement stress, which constant "
+                "pressure and recorded pressures need. Use another calculator or the nvt ensemble "
+                "without save_pressure."
             )
         return float(results["energy"]), results["forces"], _full(results["stress"])
 
     def reset(self) -> None:
-        """Drop what the calculator kept from earlier calls."""
+        """Drop the history of the calculator."""
         if hasattr(self._calculator, "reset"):
             self._calculator.reset()
         self._changes = list(all_changes)
@@ -167,15 +168,15 @@ class Forces:
         return energy, forces, None if tensor is None else np.array(tensor, dtype=np.float64)
 
     def reset(self) -> None:
-        """Drop what the calculator kept from earlier calls."""
+        """Drop the history of the calculator."""
         self._provider.reset()
         self._images = None
 
     def _images_of(self, positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
         """Return the lattice translations (n, 3) that bring the atoms into the cell.
 
-        They stay the same until the next :meth:`reset`: an atom that trembles across a face of the
-        cell would otherwise jump to and fro and void neighbor lists.
+        They stay the same until the next :meth:`reset`: otherwise an atom that vibrates across a
+        face of the cell would jump between images and invalidate neighbor lists.
         """
         if not self._pbc.any():
             return np.zeros_like(positions)
@@ -185,7 +186,7 @@ class Forces:
 
 
 def cutoff_of(calculator: Any) -> float | None:
-    """Return the cutoff radius in A of one interaction, or None where the calculator hides it."""
+    """Return the cutoff radius of a calculator in A, or None if it does not expose one."""
     for holder, name in (
         (calculator, "r_max"),  # MACE
         (getattr(calculator, "model", None), "r_max"),
@@ -212,7 +213,7 @@ def _full(stress: np.ndarray) -> np.ndarray:
 
 
 def _switchable_models(calculator: Any) -> list[Any]:
-    """Return the models of a mace-torch calculator, which computes the stress always."""
+    """Return the models of a mace-torch calculator, which always computes the stress."""
     if not any(base.__module__.startswith("mace.") for base in type(calculator).__mro__):
         return []
     import torch
@@ -223,7 +224,7 @@ def _switchable_models(calculator: Any) -> list[Any]:
 
 @contextmanager
 def _without_stress(models: Sequence[Any]) -> Iterator[None]:
-    """Let MACE models leave out the stress, a third of their cost."""
+    """Skip the stress of MACE models, a third of their cost."""
     replaced = [vars(model).get("forward") for model in models]
     for model in models:
         model.forward = partial(_forward_without_stress, model.forward)
@@ -232,7 +233,7 @@ def _without_stress(models: Sequence[Any]) -> Iterator[None]:
     finally:
         for model, own in zip(models, replaced, strict=True):
             if own is None:
-                del model.forward  # shows the method of the class again
+                del model.forward  # restores the method of the class
             else:
                 model.forward = own
 

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Guard:
-    """Stops a run that has blown up.
+    """Stops an unstable run.
 
     Parameters
     ----------
     settings : MDSettings
-        Its limits.
+        Limits of the run.
     pbc : (3,) bool array
         Which lattice vectors are periodic.
     first_volume : float
@@ -34,7 +34,7 @@ class Guard:
         self._limit_K = settings.temperature_limit_K
 
     def check_step(self, state: State, kelvin: float) -> None:
-        """Check what is cheap, after every step.
+        """Check energy and temperature after every step.
 
         Raises
         ------
@@ -51,7 +51,7 @@ class Guard:
         )
 
     def check_frame(self, state: State) -> None:
-        """Check volume and distances, before a frame is kept.
+        """Check volume and distances before a frame is saved.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class Guard:
         if s.needs_stress:
             ratio = volume(state.cell) / self._first_volume
             if not 1 / s.max_volume_ratio < ratio < s.max_volume_ratio:
-                raise self._blown_up(state, f"the volume is {ratio:.2g} times that of the start")
+                raise self._blown_up(state, f"the volume is {ratio:.2g} times the initial volume")
         if s.min_distance_A == 0:
             return
         distances = neighbour_list(
@@ -84,6 +84,6 @@ class Guard:
     def _blown_up(self, state: State, what: str) -> SimulationError:
         time_ps = state.step * self._settings.timestep_fs / 1000
         return SimulationError(
-            f"The run blew up at step {state.step} ({time_ps:.3f} ps): {what}; use a shorter time "
-            "step, a relaxed start, or another potential (the good frames are kept)."
+            f"The run blew up at step {state.step} ({time_ps:.3f} ps): {what}. Use a shorter time "
+            "step, a relaxed structure, or another potential (frames before this step are kept)."
         )

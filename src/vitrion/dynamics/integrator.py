@@ -2,12 +2,12 @@
 
 Thermostat and cell thermostat for half a step, a kick, a drift, the forces, and the same backwards:
 second order, time-reversible in its deterministic parts. Without thermostat and barostat it is
-velocity Verlet; with Langevin it is OBABO; with a barostat the kicks and the drift are those of
-Martyna, Tobias and Klein, J. Chem. Phys. 101, 4177 (1994), and the cell is a piston with friction
-and noise (Quigley, Probert, J. Chem. Phys. 120, 11432 (2004)), so that a cell far from its
-equilibrium density returns without ringing.
+velocity Verlet; with Langevin it is OBABO; with a barostat the kicks and the drift follow Martyna,
+Tobias and Klein, J. Chem. Phys. 101, 4177 (1994), and the cell is a piston with friction and noise
+(Quigley, Probert, J. Chem. Phys. 120, 11432 (2004)), so that a cell far from its equilibrium
+density returns without oscillations.
 
-At 72 atoms numpy's overhead for each call is the cost, so the steps use few calls and few copies.
+At 72 atoms the overhead per numpy call dominates, so a step uses few calls and few copies.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ class Integrator:
     Parameters
     ----------
     state : State
-        Replaced value by value, never array element by element: arrays taken from it stay as they
-        are.
+        Its arrays are replaced, never changed in place: references to them stay valid.
     system : System
         See :mod:`vitrion.dynamics.state`.
     thermostat : function
@@ -66,9 +65,9 @@ class Integrator:
         Parameters
         ----------
         target : Target
-            Of this step.
+            Target of this step.
         stress : bool
-            Whether to compute the stress of the state that is reached.
+            Whether to compute the stress of the new state.
         """
         state = self.state
         self._couple(target.kT)
@@ -103,7 +102,7 @@ class Integrator:
         state.energy, state.forces, state.stress = self._forces(state.positions, state.cell, stress)
 
     def _couple(self, kT: float) -> None:
-        """Let the thermostat act for half a step."""
+        """Apply the thermostat for half a step."""
         self.state.reservoir += self._thermostat(self.state, self._half, self.system, kT, self._rng)
 
     def _couple_cell(self, kT: float) -> None:
@@ -119,11 +118,11 @@ class Integrator:
         state.reservoir += lost / (2 * system.cell_mass)
 
     def _allowed(self, tensor: np.ndarray) -> np.ndarray:
-        """Return the part of a symmetric tensor that the cell can follow."""
+        """Return the component of a symmetric tensor along the degrees of freedom of the cell."""
         return _trace(tensor) / 3 * _UNIT if self.system.isotropic else tensor
 
     def _kick_cell(self, pressure: float) -> None:
-        """Let the surplus of pressure and the kinetic energy act on the cell for half a step."""
+        """Apply the pressure difference and the kinetic energy to the cell for half a step."""
         state, system = self.state, self.system
         kinetic = (system.masses * state.velocities).T.dot(state.velocities)
         v = volume(state.cell)
@@ -134,7 +133,7 @@ class Integrator:
         state.cell_momentum = state.cell_momentum + self._half * self._allowed(force)
 
     def _propagators(self) -> np.ndarray:
-        """Return four (3, 3) matrices that solve the motion in a cell that keeps its momentum.
+        """Return four (3, 3) matrices that solve the motion at constant cell momentum.
 
         With the rates r = momentum / mass of the cell: exp(-x) and exprel(-x), which turn
         velocities and their changes by the forces into new velocities, for
@@ -152,7 +151,7 @@ class Integrator:
         return (axes * factors[:, None, :]) @ axes.T
 
     def _kick_in_moving_cell(self, slow: np.ndarray, push: np.ndarray) -> None:
-        """Let the forces and the expanding cell act on the velocities for half a step."""
+        """Apply the forces and the cell motion to the velocities for half a step."""
         state = self.state
         change = self._half_over_mass * state.forces
         state.velocities = state.velocities.dot(slow) + change.dot(push)

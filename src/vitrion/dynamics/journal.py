@@ -1,9 +1,9 @@
-"""A file that changes from one valid state to the next or not at all, whenever it is killed.
+"""File with atomic updates through a journal.
 
-HDF5 writes its pages in no safe order, so a process killed during an append leaves a file that
-cannot be opened. Here an append goes to memory; :meth:`JournaledFile.commit` writes the changed
-pages to a journal (temporary file, fsync, rename), then into the file (fsync), then removes the
-journal. A journal that is found on opening is complete, by the rename, and is applied again.
+HDF5 does not write its pages in a crash-safe order, so a process killed during an append leaves a
+file that cannot be opened. Here an append goes to memory; :meth:`JournaledFile.commit` writes the
+changed pages to a journal (temporary file, fsync, rename), then to the file (fsync), then removes
+the journal. A journal found on opening is complete because of the rename, and is applied again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PAGE = 4096
 
 
 def journal_path(path: Path) -> Path:
-    """Return where the journal of a file lies."""
+    """Return the path of the journal of a file."""
     return path.with_name(path.name + ".journal")
 
 
@@ -34,7 +34,7 @@ class JournaledFile(io.RawIOBase):
     Parameters
     ----------
     path : Path
-        The file. A writer makes it where it does not exist.
+        The file; a writer creates it if needed.
     writable : bool
         A reader sees the changes of a pending journal without applying them to the file.
     """
@@ -101,7 +101,7 @@ class JournaledFile(io.RawIOBase):
         return len(view)
 
     def commit(self) -> None:
-        """Put all changes since the last commit on the disk, as one."""
+        """Write all changes since the last commit to disk atomically."""
         if not self._pages and self._size == self._disk_size:
             return
         journal = journal_path(self._path)
@@ -113,7 +113,7 @@ class JournaledFile(io.RawIOBase):
         self._disk_size = self._size
 
     def close(self) -> None:
-        """Close the file; changes that were not committed are dropped."""
+        """Close the file and drop uncommitted changes."""
         if not self.closed:
             self._file.close()
         super().close()
@@ -155,7 +155,7 @@ def _read_journal(path: Path) -> tuple[int, list[tuple[int, bytes]]]:
 
 
 def _recover(path: Path) -> None:
-    """Apply the journal of a file, if there is one, and remove it."""
+    """Apply and remove the journal of a file if it exists."""
     journal = journal_path(path)
     if not journal.exists():
         return
@@ -167,4 +167,4 @@ def _recover(path: Path) -> None:
         handle.truncate(size)
         handle.flush()
         os.fsync(handle.fileno())
-    journal.unlink()  # no sync: applied once more after a power failure, it changes nothing
+    journal.unlink()  # no sync: applying it again after a power failure changes nothing

@@ -33,29 +33,29 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Named(Maker):
-    """A Maker whose name stands before the fields of atomate2's mixin."""
+    """Maker that puts ``name`` before the fields of atomate2's mixin."""
 
     name: str = "force-field dynamics"
 
 
 @dataclass
 class ForceFieldDynamics(ForceFieldMixin, _Named):
-    """Base class of Makers of dynamics: a potential, a walltime and a folder for the files.
+    """Base class of dynamics makers: potential, walltime and folder of the files.
 
     Parameters
     ----------
     potential : str or None
-        Name in vitrion's registry; ``calculator_kwargs`` then go to
-        :func:`~vitrion.potentials.load_calculator`. None takes the force field that is named the
-        atomate2 way by ``force_field_name``, or else the user's default potential.
+        Name in vitrion's registry; ``calculator_kwargs`` are then passed to
+        :func:`~vitrion.potentials.load_calculator`. None selects the atomate2 force field
+        ``force_field_name``, or the user's default potential.
     walltime_s : float or None
-        Seconds after which a job replaces itself by one that continues it; it ends at a checkpoint.
+        Time in s after which the job stops at a checkpoint and replaces itself by a continuation.
     reference_potential : str or None
-        Name of a second potential; its forces are compared with the run's on a few frames, for the
-        document's ``trust``.
+        Name of a second potential; its forces are compared with the forces of the run on a few
+        frames, for the document's ``trust``.
     root_dir : str or None
-        Folder under which each job has one named by its uuid, so that a job that is run again, in
-        whatever launch directory, finds its checkpoint. None is the launch directory.
+        Folder with one subfolder per job, named by the job's uuid, so that a rerun finds its
+        checkpoint from any launch directory. None uses the launch directory.
     """
 
     potential: str | None = None
@@ -64,33 +64,33 @@ class ForceFieldDynamics(ForceFieldMixin, _Named):
     root_dir: str | None = None
 
     def __post_init__(self) -> None:
-        """Check the input before a job is made of it."""
+        """Validate the input before a job is created."""
         super().__post_init__()
         atomate2_names_it = self.calculator_meta != MLFF.Forcefield
         if self.potential is not None and atomate2_names_it:
-            raise InputError("Name either a potential or an atomate2 force field, not both.")
+            raise InputError("Set either potential or force_field_name, not both.")
         if self.potential is None and not atomate2_names_it:
             self.potential = get_potential().name  # the default may change before the job runs
         if self.reference_potential is not None:
             if self.reference_potential == self.potential:
                 raise InputError(
-                    "The reference potential must be another than the run's own: comparing a "
-                    "potential with itself teaches nothing."
+                    f"The reference potential '{self.reference_potential}' is the potential of the "
+                    "run. Set another reference potential, or None."
                 )
-            describe_potential(self.reference_potential)  # refuses a name that nobody knows
+            describe_potential(self.reference_potential)  # raises for an unknown name
 
     def check(self, *structures: Structure) -> None:
-        """Refuse structures with elements that the potential or its reference does not know.
+        """Check that the potential and its reference support all elements of the structures.
 
         Raises
         ------
         InputError
-            If there is one.
+            If an element is not supported.
         """
         self.check_symbols({e.symbol for one in structures for e in one.elements})
 
     def check_symbols(self, symbols: Iterable[str]) -> None:
-        """Refuse elements as :meth:`check` does."""
+        """Check elements; see :meth:`check`."""
         symbols = list(symbols)
         for spec in (self.spec(), self._reference()):
             if spec is not None:
@@ -105,13 +105,13 @@ class ForceFieldDynamics(ForceFieldMixin, _Named):
         return None if name is None else describe_potential(name)
 
     def loader(self) -> Callable[[], Calculator]:
-        """Return a function that loads the calculator, fit to be sent to another process."""
+        """Return a picklable function that loads the calculator."""
         if self.potential is not None:
             return partial(load_calculator, self.potential, **self.calculator_kwargs)
         return partial(ase_calculator, self.calculator_meta, **self.calculator_kwargs)  # type: ignore[arg-type, return-value]
 
     def identity(self) -> dict[str, Any]:
-        """Return what tells this potential from another, as JSON."""
+        """Return the identity of the potential as JSON."""
         spec = self.spec()
         if spec is not None:
             names = {"name": spec.name, "version": spec.version, "sha256": spec.sha256}
@@ -121,7 +121,7 @@ class ForceFieldDynamics(ForceFieldMixin, _Named):
         return {**names, "calculator_kwargs": kwargs}
 
     def document(self, result: MDResult) -> MDDoc:
-        """Make the document of a run, with what can be said about the trust in it."""
+        """Create the document of a run, including its trust report."""
         if self.potential is None or not result.complete:
             return md_document(result, self.spec())
         trust = assess(subsample(result), self.potential, self.reference_potential)
@@ -135,7 +135,7 @@ class ForceFieldDynamics(ForceFieldMixin, _Named):
         return None if spec is None else spec.cutoff_A
 
     def _own_directory(self) -> Path:
-        """Return the directory of this job: the same one whenever it is run again."""
+        """Return the directory of this job, which a rerun uses again."""
         root = Path.cwd() if self.root_dir is None else Path(self.root_dir)
         running = CURRENT_JOB.job
         return root / ("md" if running is None else f"md-{running.uuid}")
@@ -143,10 +143,10 @@ class ForceFieldDynamics(ForceFieldMixin, _Named):
 
 @dataclass
 class MDMaker(ForceFieldDynamics):
-    """Make a restartable molecular-dynamics job.
+    """Create a restartable molecular-dynamics job.
 
-    The job's directory holds the trajectory ``md.vtraj.h5`` and the checkpoint. Run again after a
-    kill it continues from the checkpoint; when it is done it returns at once.
+    The job's directory holds the trajectory ``md.vtraj.h5`` and the checkpoint. A rerun resumes
+    from the checkpoint, or loads the result of a complete run.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ class MDMaker(ForceFieldDynamics):
     settings: MDSettings = field(default_factory=MDSettings)
 
     def __post_init__(self) -> None:
-        """Check the input before a job is made of it."""
+        """Validate the input before a job is created."""
         super().__post_init__()
         self.settings = _settings(self.settings)
 
@@ -182,15 +182,15 @@ class MDMaker(ForceFieldDynamics):
         Parameters
         ----------
         structure : Structure
-            Where to start; its site property ``velocities`` (A/fs) is taken up where it has one.
+            Initial structure; its site property ``velocities`` (A/fs) is used if present.
         prev_dir : str or Path, optional
-            Directory of an earlier run: if it is this very run, it is continued there; if it ended
-            in ``structure``, its velocities are carried on.
+            Directory of an earlier run. The same run resumes there; velocities are taken from a
+            run that ended in ``structure``.
 
         Returns
         -------
         MDDoc
-            Of the run; where the walltime ended it, the job replaces itself to go on.
+            Document of the run; after a walltime stop the job replaces itself to resume.
         """
         result = self.run(structure, prev_dir)
         document = self.document(result)
@@ -223,23 +223,23 @@ class MDMaker(ForceFieldDynamics):
 
 @dataclass
 class MDSeriesMaker(ForceFieldDynamics):
-    """Make one job of several independent runs, spread over worker processes of one thread each.
+    """Create one job of several independent runs in worker processes of one thread each.
 
-    Every structure is run at every temperature, ``replicas`` times, from velocities and noise of
-    its own; the seeds follow from ``settings.seed``.
+    Every structure is run ``replicas`` times at every temperature, with independent velocities and
+    noise; the seeds are derived from ``settings.seed``.
 
     Parameters
     ----------
     name : str
         The name of the jobs.
     temperatures_K : tuple of float
-        Temperatures in K; empty for that of the settings.
+        Temperatures in K; if empty, the temperature of the settings.
     replicas : int
-        Runs at each temperature.
+        Number of runs at each temperature.
     workers : int or None
-        Processes at a time; None is the user's setting.
+        Number of parallel processes; None uses the user's setting.
     settings : MDSettings or dict
-        Settings of every run; temperatures and seeds replace those here.
+        Settings of every run, except temperature and seed.
     potential, walltime_s, reference_potential, root_dir
         See :class:`ForceFieldDynamics`.
     """
@@ -251,7 +251,7 @@ class MDSeriesMaker(ForceFieldDynamics):
     settings: MDSettings = field(default_factory=MDSettings)
 
     def __post_init__(self) -> None:
-        """Check the input before a job is made of it."""
+        """Validate the input before a job is created."""
         super().__post_init__()
         self.settings = _settings(self.settings)
 
@@ -265,14 +265,14 @@ class MDSeriesMaker(ForceFieldDynamics):
         Parameters
         ----------
         structure : Structure or list of Structures
-            Where to start. Velocities are drawn anew, so that the runs are independent.
+            Initial structures. Their velocities are ignored, so that the runs are independent.
         prev_dir : str or Path, optional
-            Directory of this very series, to continue it there.
+            Directory of this series, to resume it there.
 
         Returns
         -------
         MDSeriesDoc
-            The runs and what failed; where the walltime ended it, the job replaces itself.
+            Completed and failed runs; after a walltime stop the job replaces itself to resume.
 
         Raises
         ------
@@ -311,15 +311,15 @@ class MDSeriesMaker(ForceFieldDynamics):
         return Response(output=document, replace=self.make(structure, prev_dir=str(root)))
 
     def tasks(self, structures: Sequence[Structure], root: Path) -> list[MDTask]:
-        """Lay out the runs: one for each structure, temperature and replica.
+        """Return the runs: one for each structure, temperature and replica.
 
         Raises
         ------
         InputError
-            If a temperature is out of bounds or there is no replica.
+            If a temperature is out of range or ``replicas`` is less than 1.
         """
         if self.replicas < 1:
-            raise InputError(f"There must be at least one replica, not {self.replicas}.")
+            raise InputError(f"Number of replicas {self.replicas} must be at least 1.")
         plan = [
             (index, temperature, replica)
             for index in range(len(structures))
@@ -344,23 +344,23 @@ class MDSeriesMaker(ForceFieldDynamics):
 
 
 def resolve_prev_dir(prev_dir: str | Path | None) -> Path | None:
-    """Return the directory on this machine, whether or not the host is named before it.
+    """Return the local path of a previous directory, which may have a ``host:`` prefix.
 
     Raises
     ------
     InputError
-        If there is no such directory here.
+        If the directory does not exist on this machine.
     """
     if prev_dir is None:
         return None
     path = Path(strip_hostname(prev_dir))
     if not path.is_dir():
-        raise InputError(f"The previous directory {prev_dir} cannot be reached from this machine.")
+        raise InputError(f"The previous directory {prev_dir} does not exist on this machine.")
     return path
 
 
 def _settings(given: MDSettings | dict[str, Any]) -> MDSettings:
-    """Return settings, which a serialized Maker holds as a dictionary."""
+    """Return settings, converting the dictionary of a serialized maker."""
     return MDSettings.from_dict(given) if isinstance(given, dict) else given
 
 

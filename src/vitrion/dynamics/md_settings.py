@@ -1,4 +1,4 @@
-"""What a molecular-dynamics run is asked to do, checked before anything starts."""
+"""Settings of a molecular-dynamics run, validated before it starts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MDSettings(SettingsModel):
     """Settings of one run.
 
     A ramp is a pair (start, end): the target changes linearly from step to step and the last step
-    runs at the end value. A value out of bounds is an :class:`~vitrion.errors.InputError`.
+    runs at the end value. A value out of range raises :class:`~vitrion.errors.InputError`.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class MDSettings(SettingsModel):
     """
 
     ensemble: Ensemble = Field(
-        "nvt", description="What is kept: energy (nve), temperature, or temperature and pressure."
+        "nvt", description="nve (constant energy), nvt (temperature) or npt (pressure)."
     )
     thermostat: Thermostat | None = Field(
         None,
@@ -50,7 +50,7 @@ class MDSettings(SettingsModel):
     temperature_K: Ramp = Field(
         300.0,
         description="Target temperature or its ramp (start, end) in K; for nve, the "
-        "temperature of the first velocities.",
+        "temperature of the initial velocities.",
     )
     pressure_GPa: Ramp | None = Field(
         None, description="Target pressure or its ramp (start, end) in GPa; npt only, default 0."
@@ -61,43 +61,43 @@ class MDSettings(SettingsModel):
     )
     save_interval_fs: float = Field(100.0, description="Time between saved frames in fs.")
     checkpoint_interval_steps: int = Field(
-        2500, description="Time steps between checkpoints: the most that a kill can lose."
+        2500, description="Time steps between checkpoints: the most work that a kill can lose."
     )
     thermostat_time_fs: float = Field(
         100.0, description="Coupling time of the thermostat in fs; langevin: 1 / friction."
     )
-    chain_length: int = Field(3, description="Thermostats in a Nose-Hoover chain.")
+    chain_length: int = Field(3, description="Number of thermostats in a Nose-Hoover chain.")
     barostat_time_fs: float = Field(
         1000.0, description="Period of the cell in fs for a solid of bulk modulus bulk_modulus_GPa."
     )
     bulk_modulus_GPa: float = Field(
-        40.0, description="Rough stiffness in GPa, which sets the mass of the cell; npt only."
+        40.0, description="Approximate bulk modulus in GPa, sets the cell mass; npt only."
     )
     fix_center_of_mass: bool = Field(
         True,
-        description="Remove the motion of the center of mass at the start and any net force after "
-        "it, so that 3N-3 degrees of freedom remain; False keeps all 3N.",
+        description="Remove the initial center-of-mass motion and any later net force, which leaves "
+        "3N-3 degrees of freedom; False keeps all 3N.",
     )
     save_forces: bool = Field(False, description="Save the forces with each frame.")
     save_pressure: bool = Field(
-        False, description="Compute the pressure at each frame where the ensemble does not need it."
+        False, description="Compute the pressure of each frame in nve and nvt."
     )
     max_temperature_K: float | None = Field(
         None,
-        description="The run has blown up above it; None is ten times the hottest target "
-        "plus 1000 K.",
+        description="Temperature in K above which the run stops as unstable; None is ten times the "
+        "highest target plus 1000 K.",
     )
     min_distance_A: float = Field(
-        0.5, description="The run has blown up where two atoms of a frame are closer than this."
+        0.5, description="Distance in A between two atoms below which the run stops as unstable."
     )
     max_volume_ratio: float = Field(
         10.0,
-        description="npt has blown up where the volume grows or shrinks by more than this factor.",
+        description="Factor of volume change above which an npt run stops as unstable.",
     )
     mobile: str | None = Field(
-        None, description="Element whose mean square displacement is shown and documented."
+        None, description="Mobile element; its mean square displacement is reported."
     )
-    seed: int = Field(0, description="Seed of the first velocities and of the thermostat.")
+    seed: int = Field(0, description="Seed of the initial velocities and of the thermostat.")
 
     @field_validator("temperature_K", "pressure_GPa", mode="before")
     @classmethod
@@ -127,19 +127,19 @@ class MDSettings(SettingsModel):
 
     @property
     def temperature_limit_K(self) -> float:
-        """Temperature above which the run has blown up."""
+        """Temperature in K above which the run stops as unstable."""
         if self.max_temperature_K is not None:
             return self.max_temperature_K
         return 10 * max(_ends(self.temperature_K)) + 1000
 
     @property
     def resolved_thermostat(self) -> Thermostat | None:
-        """The thermostat in force."""
+        """Thermostat of the run, with the default resolved."""
         return None if self.ensemble == "nve" else self.thermostat or "bussi"
 
     @property
     def resolved_barostat(self) -> Barostat | None:
-        """The barostat in force."""
+        """Barostat of the run, with the default resolved."""
         return self.barostat or "isotropic" if self.ensemble == "npt" else None
 
     @property
@@ -156,22 +156,22 @@ class MDSettings(SettingsModel):
         return _at(self.pressure_GPa or 0.0, step / self.n_steps)
 
     def check_elements(self, symbols: Sequence[str]) -> None:
-        """Refuse elements that these settings cannot simulate.
+        """Check that these settings can simulate the elements.
 
         Raises
         ------
         InputError
-            If one is too light for the time step, or the mobile one is missing.
+            If an element is too light for the time step, or the mobile element is missing.
         """
         if self.mobile is not None and self.mobile not in symbols:
             raise InputError(
-                f"The mobile species '{self.mobile}' is not in the structure, which "
-                f"holds {', '.join(sorted(set(symbols)))}."
+                f"The mobile species '{self.mobile}' is not in the structure. Choose one of "
+                f"{', '.join(sorted(set(symbols)))}."
             )
         if "H" in symbols and self.timestep_fs > HYDROGEN_TIMESTEP_FS:
             raise InputError(
-                "The structure holds hydrogen, which needs a time step of at most "
-                f"{HYDROGEN_TIMESTEP_FS:g} fs, not {self.timestep_fs:g}."
+                f"Time step {self.timestep_fs:g} fs is too long for hydrogen. It must be at most "
+                f"{HYDROGEN_TIMESTEP_FS:g} fs."
             )
 
     def check_system(
@@ -181,7 +181,7 @@ class MDSettings(SettingsModel):
         pbc: Sequence[bool] | np.ndarray,
         cutoff_A: float | None,
     ) -> None:
-        """Refuse a system that these settings or the potential cannot simulate.
+        """Check that these settings and the potential can simulate a system.
 
         Parameters
         ----------
@@ -190,9 +190,9 @@ class MDSettings(SettingsModel):
         cell : (3, 3) array
             Lattice vectors as rows, in A.
         pbc : three booleans
-            Which of them are periodic.
+            Which lattice vectors are periodic.
         cutoff_A : float or None
-            Cutoff of the potential; an atom must not see its own image.
+            Cutoff of the potential in A; an atom must not interact with its own image.
 
         Raises
         ------
@@ -201,10 +201,10 @@ class MDSettings(SettingsModel):
             lacks the mobile element.
         """
         if not len(symbols):
-            raise InputError("The structure has no atoms: give one that has.")
+            raise InputError("The structure has no atoms. Provide a structure with atoms.")
         if len(symbols) == 1 and self.fix_center_of_mass:
             raise InputError(
-                "One atom has no motion left once the center of mass is fixed: use a "
+                "A cell of one atom has no degrees of freedom with a fixed center of mass. Use a "
                 "larger cell or fix_center_of_mass=False."
             )
         self.check_elements(symbols)
@@ -215,8 +215,9 @@ class MDSettings(SettingsModel):
         widths = _widths(cell)[np.asarray(pbc, dtype=bool)]
         if cutoff_A is not None and widths.size and widths.min() < cutoff_A:
             raise InputError(
-                f"The cell is {widths.min():.2f} A wide but the potential reaches {cutoff_A:.2f} A"
-                ", so atoms would feel their own images: use a larger supercell."
+                f"The cell is {widths.min():.2f} A wide, less than the potential's cutoff of "
+                f"{cutoff_A:.2f} A: atoms would interact with their own images. Use a larger "
+                "supercell."
             )
 
 
@@ -230,7 +231,7 @@ def _at(value: Ramp, fraction: float) -> float:
 
 
 def _widths(cell: np.ndarray) -> np.ndarray:
-    """Return the three distances between opposite faces of the cell, in A."""
+    """Return the distances between opposite faces of the cell in A, shape (3,)."""
     normals = np.cross(cell[[1, 2, 0]], cell[[2, 0, 1]])
     areas = np.linalg.norm(normals, axis=1)
     return abs(np.linalg.det(cell)) / np.where(areas > 0, areas, math.inf)
@@ -257,22 +258,22 @@ def _check_numbers(s: MDSettings) -> None:
     ratio = s.save_interval_fs / s.timestep_fs
     if abs(ratio - round(ratio)) > 1e-6 * ratio:
         raise InputError(
-            f"save_interval_fs must be a whole number of time steps of {s.timestep_fs:g} fs, which "
-            f"{s.save_interval_fs:g} is not."
+            f"save_interval_fs {s.save_interval_fs:g} must be a whole number of time steps of "
+            f"{s.timestep_fs:g} fs."
         )
 
 
 def _within(name: str, value: float, low: float, high: float, unit: str) -> None:
     if not low <= value <= high:
-        raise InputError(f"{name} is {value:g}, which is outside {low:g} to {high:g} {unit}.")
+        raise InputError(f"{name} {value:g} is outside {low:g} to {high:g} {unit}.")
 
 
 def _check_ensemble(s: MDSettings) -> None:
     if s.ensemble == "nve" and s.thermostat is not None:
-        raise InputError("nve keeps the energy: leave the thermostat out, or use nvt.")
+        raise InputError("nve does not take a thermostat. Omit it, or use nvt.")
     if s.ensemble == "nve" and isinstance(s.temperature_K, tuple):
-        raise InputError("nve cannot follow a temperature ramp: use nvt.")
+        raise InputError("nve does not support a temperature ramp. Use nvt.")
     if s.ensemble != "npt" and s.barostat is not None:
-        raise InputError(f"{s.ensemble} keeps the cell: leave the barostat out, or use npt.")
+        raise InputError(f"{s.ensemble} does not take a barostat. Omit it, or use npt.")
     if s.ensemble != "npt" and s.pressure_GPa is not None:
-        raise InputError(f"{s.ensemble} has no target pressure: leave it out, or use npt.")
+        raise InputError(f"{s.ensemble} does not take a target pressure. Omit it, or use npt.")

@@ -1,4 +1,4 @@
-"""A progress bar that says how fast a run is; silent where nobody looks at a terminal."""
+"""Progress bars of runs with their speed, shown only on a terminal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECONDS_BETWEEN_UPDATES = 0.5
 
 
 def make_progress() -> ProgressBar:
-    """Return a rich bar on the standard error that is off where that is not a terminal."""
+    """Return a rich progress bar on standard error, disabled if it is not a terminal."""
     console = Console(stderr=True)
     return ProgressBar(
         TextColumn("{task.description}"),
@@ -43,14 +43,14 @@ def make_progress() -> ProgressBar:
 
 
 def label(settings: MDSettings) -> str:
-    """Describe a run in a few words."""
+    """Return a label of a run: its ensemble and temperature."""
     value = settings.temperature_K
     kelvin = f"{value[0]:g} to {value[1]:g}" if isinstance(value, tuple) else f"{value:g}"
     return f"{settings.ensemble} {kelvin} K"
 
 
 class SeriesProgress:
-    """One bar for each of several runs; a context manager."""
+    """Progress bars of several runs; a context manager."""
 
     def __init__(self) -> None:
         self._bar = make_progress()
@@ -64,14 +64,14 @@ class SeriesProgress:
         self._bar.stop()
 
     def add(self, name: str, settings: MDSettings) -> None:
-        """Show one more run."""
+        """Add a run."""
         task = self._bar.add_task(name, total=settings.duration_ps, speed="", note="")
         self._runs[name] = _Line(task, settings.timestep_fs)
 
     def update(self, name: str, step: int, temperature_K: float) -> None:
-        """Show how far a run is, and its temperature in K."""
+        """Show the completed steps of a run and its temperature in K."""
         line = self._runs[name]
-        if line.first_step is None:  # the speed counts from the first news
+        if line.first_step is None:  # the speed is measured from the first update
             line.first_step, line.begin = step, time.monotonic()
         simulated = (step - line.first_step) * line.timestep_fs
         speed = ns_per_day(simulated, time.monotonic() - line.begin)
@@ -92,16 +92,16 @@ class _Line:
 
 
 class RunProgress:
-    """Follows one run; a context manager.
+    """Reports the progress of one run; a context manager.
 
     Parameters
     ----------
     settings : MDSettings
-        Of the run.
+        Settings of the run.
     directory : Path
-        Of the run; gets the progress file.
+        Directory of the run, where the progress file is written.
     report : callable, optional
-        Called with (step, temperature in K) in place of drawing a bar.
+        Called with (step, temperature in K) instead of drawing a bar.
     """
 
     def __init__(self, settings: MDSettings, directory: Path, report: Report | None = None) -> None:
@@ -139,5 +139,5 @@ class RunProgress:
 
 
 def ns_per_day(simulated_fs: float, seconds: float) -> float:
-    """Return the speed of a simulation in nanoseconds a day."""
+    """Return the speed of a simulation in ns/day."""
     return simulated_fs * 1e-6 * 86400 / seconds if seconds > 0 else 0.0

@@ -1,4 +1,4 @@
-"""What a run left behind, read from its files."""
+"""Result of a run, read from its files."""
 
 from __future__ import annotations
 
@@ -22,43 +22,43 @@ if TYPE_CHECKING:
 
 TRAJECTORY_NAME = "md" + SUFFIX
 EQUILIBRATION = "part-000"
-"""Folder of the segment of a run that is not analyzed."""
+"""Folder of the equilibration segment, which is not analyzed."""
 
 
 @dataclass(frozen=True)
 class MDResult:
-    """The outcome of a run, whether or not it has reached its end.
+    """Result of a run, complete or not.
 
     Attributes
     ----------
     directory, trajectory, checkpoint : Path
-        Where the files are.
+        Paths of the files.
     settings : MDSettings
     potential : dict
-        What identified the potential.
+        Identity of the potential.
     evaluated_by : sequence of (int, str)
-        What evaluated it, and from which step on.
+        First step and name of each implementation that evaluated the potential.
     complete : bool
-        Whether all steps were made.
+        Whether all steps are done.
     n_steps, n_frames : int
-        Made and saved so far.
+        Number of steps done and frames saved.
     elapsed_s, ns_per_day : float
-        Wall time spent on steps over all parts of the run, and speed.
+        Wall time spent on steps, summed over all restarts, and speed.
     structure : Structure
-        Last moment, with the site property ``velocities`` in A/fs.
+        Last state, with the site property ``velocities`` in A/fs.
     energy_eV : float
-        Potential energy of that moment.
+        Potential energy of the last state.
     temperature_K, temperature_std_K : float
         Mean and standard deviation over the frames.
     pressure_GPa : float or None
-        Mean over the frames where it was computed.
+        Mean over the frames; None if not computed.
     volume_A3 : float
         Mean over the frames.
     energy_drift_meV_per_atom_ps : float or None
         Slope of the conserved quantity; None for fewer than three frames.
     msd_A2 : dict
         Mean square displacement of each element since the start in A2, after removing the drift of
-        the center of mass: a quick look, not a diffusivity.
+        the center of mass; a quick check, not a diffusivity.
     """
 
     directory: Path
@@ -83,12 +83,12 @@ class MDResult:
 
 
 def load_result(directory: str | Path) -> MDResult:
-    """Read the outcome of the run in a directory.
+    """Read the result of the run in a directory.
 
     Raises
     ------
     InputError
-        If there is no run in the directory.
+        If the directory does not contain a run.
     """
     directory = Path(directory)
     checkpoint = read_checkpoint(directory / FILE_NAME)
@@ -126,7 +126,7 @@ def load_result(directory: str | Path) -> MDResult:
 
 
 def last_structure(checkpoint: Checkpoint) -> Structure:
-    """Return the moment of a checkpoint as a Structure with ``velocities`` in A/fs."""
+    """Return the state of a checkpoint as a Structure with ``velocities`` in A/fs."""
     from pymatgen.core import Element, Lattice, Structure
 
     start, state = checkpoint.start, checkpoint.state
@@ -152,7 +152,7 @@ def _displacements(checkpoint: Checkpoint) -> dict[str, float]:
 
     start, state = checkpoint.start, checkpoint.state
     moved = state.positions
-    if start.pbc.all():  # in the cell of the last moment, so that its own change does not count
+    if start.pbc.all():  # in the last cell, so that cell changes do not count as displacements
         moved = moved - start.positions @ np.linalg.solve(start.cell, state.cell)
     else:
         moved = moved - start.positions

@@ -1,11 +1,11 @@
-"""The system a run starts from: arrays from a structure, and its first velocities.
+"""Initial state of a run: arrays from a structure, and initial velocities.
 
 Velocities travel between jobs as the site property ``velocities`` of a pymatgen Structure, in A/fs
-(the unit of a POSCAR; ASE's own unit is A/10.18 fs). A run takes, in this order, those of the
-checkpoint of the previous run if the structure is that run's last one, those of the structure, or
-Maxwell-Boltzmann velocities from the seed. Atoms that are all at rest have no velocities: files
-and calculators write zeros where none are known, and a system at 0 K cannot be heated by a
-thermostat that scales velocities. In each case the motion of the center of mass is removed.
+(the unit of a POSCAR; ASE's own unit is A/10.18 fs). A run uses, in this order: the velocities of
+the previous run's checkpoint if the structure is its last one, the velocities of the structure, or
+Maxwell-Boltzmann velocities from the seed. Velocities that are all zero count as absent: files and
+calculators write zeros for unknown velocities, and a thermostat that scales velocities cannot heat
+a system from 0 K. In each case the motion of the center of mass is removed.
 """
 
 from __future__ import annotations
@@ -35,22 +35,23 @@ ROUNDING = 1e-12
 def read_start(
     structure: Structure | Atoms, fix_center_of_mass: bool, previous: Path | None = None
 ) -> Start:
-    """Turn a structure into arrays.
+    """Convert a structure to the initial state of a run.
 
     Parameters
     ----------
     structure : Structure or Atoms
         Ordered; velocities are the site property in A/fs, or the momenta of the Atoms.
     fix_center_of_mass : bool
-        Whether to remove the drift from its velocities.
+        Whether to remove the drift of the center of mass.
     previous : Path, optional
-        Directory of an earlier run, whose last velocities are taken where they fit the structure.
+        Directory of an earlier run, whose last velocities are used if its last positions equal the
+        structure.
 
     Returns
     -------
     Start
-        Its velocities are NaN where they have yet to be drawn: none are known, or none is left
-        once the drift is removed.
+        With NaN velocities if they must be drawn: none are known, or they vanish after removing
+        the drift.
 
     Raises
     ------
@@ -61,10 +62,9 @@ def read_start(
     start = _from_atoms(structure) if isinstance(structure, Atoms) else _from_structure(structure)
     if not start.cell.any():
         raise InputError(
-            "The atoms have no cell: put them into a box first, for instance with ASE's "
-            "atoms.center(vacuum=10)."
+            "The atoms have no cell. Add one, for instance with ASE's atoms.center(vacuum=10)."
         )
-    # ASE lets a slab do without the vector along which it is not periodic.
+    # In ASE a slab may lack the lattice vector along which it is not periodic.
     start = replace(start, cell=np.array(complete_cell(start.cell), dtype=np.float64))
     velocities = start.velocities
     if previous is not None and (previous / FILE_NAME).is_file():
@@ -82,7 +82,7 @@ def _from_atoms(atoms: Atoms) -> Start:
     known = atoms.has("momenta")
     velocities = atoms.get_velocities() if known else np.full((len(atoms), 3), np.nan)
     if known and not np.isfinite(velocities).all():
-        raise InputError("The velocities of the atoms are not finite: correct or remove them.")
+        raise InputError("The velocities of the atoms are not finite. Correct or remove them.")
     return Start(
         numbers=atoms.numbers.astype(np.int64),
         masses=atoms.get_masses(),
@@ -106,7 +106,7 @@ def _from_structure(structure: Structure) -> Start:
 
 
 def _site_velocities(structure: Structure) -> np.ndarray:
-    """Return the velocities in ASE's units, NaN where the structure has none."""
+    """Return the velocities in ASE's units, NaN if the structure has none."""
     rows = structure.site_properties.get(VELOCITIES)
     if rows is None or all(row is None for row in rows):
         return np.full((len(structure), 3), np.nan)
@@ -117,13 +117,13 @@ def _site_velocities(structure: Structure) -> np.ndarray:
     if velocities.shape != (len(structure), 3) or not np.isfinite(velocities).all():
         raise InputError(
             "The site property 'velocities' must hold three finite numbers in A/fs for "
-            "every site: correct or remove it."
+            "every site. Correct or remove it."
         )
     return velocities / units.fs
 
 
 def _last_velocities(checkpoint: Checkpoint, start: Start) -> np.ndarray | None:
-    """Return the velocities of a checkpoint if the run starts where that one stopped."""
+    """Return the velocities of a checkpoint if its positions equal the start, else None."""
     state = checkpoint.state
     if not np.array_equal(checkpoint.start.numbers, start.numbers):
         return None

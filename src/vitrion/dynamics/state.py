@@ -1,4 +1,4 @@
-"""What moves in a simulation, what does not, and the quantities read off both.
+"""State and constants of a simulation, and quantities derived from them.
 
 Arrays are in ASE's units: eV, A, u, and the time unit A sqrt(u/eV) (10.18 fs).
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class State:
-    """Everything that changes from step to step; the integrator replaces its values.
+    """Dynamic variables of a simulation; the integrator replaces their values.
 
     Attributes
     ----------
@@ -30,15 +30,15 @@ class State:
     energy : float
         Potential energy.
     stress : (3, 3) array or None
-        Potential part, positive in tension (ASE's sign); None where it was not computed.
+        Potential part, positive in tension (ASE's sign); None if not computed.
     chain : (n_chain,) array
         Momenta of the Nose-Hoover chain; empty without one.
     cell_momentum : (3, 3) array
         Symmetric; zero at fixed cell.
     reservoir : float
-        Energy handed to heat baths and to the pressure so far.
+        Energy transferred to the heat baths and the pressure so far.
     step : int
-        Number of steps made.
+        Number of steps done.
     """
 
     positions: np.ndarray
@@ -55,14 +55,14 @@ class State:
 
 @dataclass(frozen=True)
 class Target:
-    """What the baths aim at in one step: ``kT`` in eV, ``pressure`` in eV/A3."""
+    """Targets of thermostat and barostat in one step: ``kT`` in eV, ``pressure`` in eV/A3."""
 
     kT: float
     pressure: float
 
 
 def targets(settings: MDSettings) -> Callable[[int], Target]:
-    """Return the target of a step by its number (1 ... n_steps)."""
+    """Return a function from step number (1 ... n_steps) to target."""
 
     def at(step: int) -> Target:
         kT = units.kB * settings.temperature_at(step)
@@ -76,18 +76,18 @@ def targets(settings: MDSettings) -> Callable[[int], Target]:
 
 @dataclass(frozen=True)
 class System:
-    """Everything that stays the same during a run.
+    """Constants of a run.
 
     Attributes
     ----------
     masses : (n, 3) array
-        Of each atom, three times: numpy is twice as fast with arrays of one shape.
+        Mass of each atom, repeated three times: numpy is twice as fast with arrays of equal shape.
     n_dof : int
         Degrees of freedom: 3n - 3 with a fixed center of mass, else 3n.
     fix_center_of_mass : bool
     timestep : float
     coupling_time : float
-        Of the thermostat.
+        Coupling time of the thermostat.
     chain_masses : (n_chain,) array
         Nose-Hoover masses: n_dof kT t^2 for the first and kT t^2 for the others, with the coupling
         time t and the kT of the start (Martyna, Klein, Tuckerman, J. Chem. Phys. 97, 2635 (1992)).
@@ -112,7 +112,7 @@ class System:
 
     @classmethod
     def from_settings(cls, settings: MDSettings, masses: np.ndarray, cell: np.ndarray) -> System:
-        """Gather the constants of a run.
+        """Compute the constants of a run.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class System:
 def kinetic_energy(velocities: np.ndarray, masses: np.ndarray) -> float:
     """Return the kinetic energy in eV of (n, 3) velocities and (n, 3) masses.
 
-    The sum is numpy's: the bits of a BLAS product may depend on the number of threads.
+    It uses numpy's sum: the bits of a BLAS product may depend on the number of threads.
     """
     return 0.5 * float(np.add.reduce((masses * velocities * velocities).ravel()))
 
@@ -171,7 +171,7 @@ def pressure_tensor(state: State, system: System) -> np.ndarray:
 
 
 def conserved_energy(state: State, system: System) -> float:
-    """Return the energy in eV that exact dynamics keeps: system, cell, chain and reservoir."""
+    """Return the conserved energy in eV: system, cell, chain and reservoir."""
     return (
         state.energy
         + kinetic_energy(state.velocities, system.masses)

@@ -1,9 +1,8 @@
 """Thermostats: functions that act on the velocities of a state for a given time.
 
 Each takes (state, time, system, kT, rng), replaces the velocities and chain momenta of the state,
-and returns the energy handed to the bath, in ASE's units: eV, A, u, and A sqrt(u/eV) for times. kT
-may differ from call to call: that is how a ramp is followed, and the energy handed over keeps the
-sum exact all the same.
+and returns the energy transferred to the bath, in ASE's units: eV, A, u, and A sqrt(u/eV) for
+times. kT may change from call to call, as in a ramp; the conserved energy remains exact.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _YOSHIDA = (1 / (2 - _ROOT), -_ROOT / (2 - _ROOT), 1 / (2 - _ROOT))
 
 
 def none(*_: object) -> float:
-    """Leave the velocities alone."""
+    """Return zero and leave the velocities unchanged."""
     return 0.0
 
 
@@ -35,7 +34,7 @@ def bussi(state: State, time: float, system: System, kT: float, rng: np.random.G
     """Rescale all velocities by one random factor so that the kinetic energy is canonical.
 
     Exact for any time: eq. (A7) of Bussi, Donadio, Parrinello, J. Chem. Phys. 126, 014101 (2007).
-    It leaves directions alone and so hardly disturbs diffusion.
+    It keeps the directions of the velocities and therefore hardly perturbs diffusion.
     """
     kinetic = kinetic_energy(state.velocities, system.masses)
     keep = math.exp(-time / system.coupling_time)
@@ -70,8 +69,8 @@ def nose_hoover(
 ) -> float:
     """Propagate a Nose-Hoover chain (Tuckerman et al., J. Phys. A 39, 5629 (2006)).
 
-    The energy handed over is the integral of kT (n_dof d eta_1 + sum d eta_j). The chain has a few
-    links, for which Python's numbers are faster than arrays.
+    The transferred energy is the integral of kT (n_dof d eta_1 + sum d eta_j). The chain has few
+    links, for which Python floats are faster than arrays.
     """
     chain, masses = state.chain.tolist(), system.chain_masses.tolist()
     doubled = 2 * kinetic_energy(state.velocities, system.masses)

@@ -4,8 +4,8 @@ Layout: root attributes ``format``, ``version``, ``timestep_fs``, ``frame_interv
 ``metadata`` (JSON); ``atomic_numbers`` (n_atoms,), ``masses`` (n_atoms,) in u; and in the group
 ``frames``, first axis the frame: ``step``, ``positions`` (unwrapped, A), ``cell`` (rows are lattice
 vectors, A), ``energy`` (eV, potential), ``temperature`` (K), ``pressure`` (GPa, NaN where not
-computed), ``conserved`` (eV, the quantity that exact dynamics would keep) and, where asked for,
-``forces`` (eV/A, float32). Positions are rounded to 2^-20 A (one millionth), which halves the file.
+computed), ``conserved`` (eV, the conserved energy) and optionally ``forces`` (eV/A, float32).
+Positions are rounded to 2^-20 A (1e-6 A), which halves the file size.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _SCALARS = ("energy", "temperature", "pressure", "conserved")
 
 @dataclass(frozen=True)
 class Frame:
-    """One saved moment; units as in the file."""
+    """One frame; units as in the file."""
 
     step: int
     positions: np.ndarray
@@ -52,9 +52,9 @@ class Frame:
 
 
 class TrajectoryWriter:
-    """Appends frames to a trajectory file so that a kill at any moment leaves it readable.
+    """Appends frames to a trajectory file; a kill leaves it readable.
 
-    Frames are gathered by :meth:`append` and reach the disk together by :meth:`flush`.
+    :meth:`append` collects frames and :meth:`flush` writes them to disk together.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class TrajectoryWriter:
         self._pending: list[Frame] = []
         self.n_frames = 0
         if not self._path.is_file():
-            raise InputError(f"There is no trajectory file {self._path} to append to.")
+            raise InputError(f"The trajectory file {self._path} does not exist.")
         try:
             with JournaledFile(self._path, writable=True) as raw, h5py.File(raw, "r") as file:
                 self.n_frames = len(file["frames/step"])
@@ -92,20 +92,20 @@ class TrajectoryWriter:
         with_forces: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> Self:
-        """Start a file without frames, in place of one that may be there.
+        """Create a file without frames, replacing an existing file.
 
         Parameters
         ----------
         path : Path
             The file.
         atomic_numbers, masses : (n_atoms,) arrays
-            Of each atom; masses in u.
+            Atomic number and mass (u) of each atom.
         timestep_fs, frame_interval_fs : float
-            Of the run.
+            Time step, and time between frames.
         pbc : three booleans
             Which lattice vectors are periodic.
         with_forces : bool
-            Whether the frames will carry forces.
+            Whether frames contain forces.
         metadata : dict, optional
             Anything that JSON can hold.
         """
@@ -113,7 +113,7 @@ class TrajectoryWriter:
         path.unlink(missing_ok=True)
         journal_path(path).unlink(missing_ok=True)
         with JournaledFile(path, writable=True) as raw:
-            # Without fs_persist, closing would lose the space that rewritten chunks leave.
+            # Without fs_persist, closing would leak the space of rewritten chunks.
             with h5py.File(raw, "w", fs_strategy="fsm", fs_persist=True) as file:
                 file.attrs.update(
                     format=FORMAT,
@@ -130,12 +130,12 @@ class TrajectoryWriter:
         return cls(path)
 
     def append(self, frame: Frame) -> None:
-        """Keep a frame for the next :meth:`flush`."""
+        """Collect a frame for the next :meth:`flush`."""
         self._pending.append(frame)
         self.n_frames += 1
 
     def flush(self) -> None:
-        """Write the frames kept since the last call, all of them or none."""
+        """Write the frames collected since the last call atomically."""
         if not self._pending:
             return
         first = self.n_frames - len(self._pending)
@@ -154,14 +154,14 @@ class TrajectoryWriter:
         Raises
         ------
         InputError
-            If the file holds fewer.
+            If the file holds fewer frames.
         """
         with JournaledFile(self._path, writable=True) as raw:
             with h5py.File(raw, "r+") as file:
                 if len(file["frames/step"]) < n_frames:
                     raise InputError(
                         f"{self._path} holds fewer than the {n_frames} frames that its "
-                        "checkpoint states: start again in an empty directory."
+                        "checkpoint states. Restart in an empty directory."
                     )
                 for dataset in file["frames"].values():
                     dataset.resize(n_frames, axis=0)
@@ -173,8 +173,8 @@ class TrajectoryWriter:
 class Trajectory:
     """Reads a trajectory file; a context manager.
 
-    Arrays are read when asked for, by slice. A file that was cut off by a kill opens as it was at
-    its last complete append.
+    Arrays are read on demand, by slice. After a kill, the file opens in the state of its last
+    complete flush.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ class Trajectory:
     timestep_fs, frame_interval_fs : float
         Time step, and time between frames.
     metadata : dict
-        What the run noted: settings, potential, origin.
+        Metadata of the run: settings, potential, origin.
 
     Raises
     ------
@@ -205,7 +205,7 @@ class Trajectory:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.is_file():
-            raise InputError(f"There is no trajectory file {self.path}.")
+            raise InputError(f"The trajectory file {self.path} does not exist.")
         self._raw = JournaledFile(self.path) if journal_path(self.path).exists() else None
         try:
             self._file = h5py.File(self._raw or self.path, "r", **_lock_option(self._raw))
@@ -214,7 +214,7 @@ class Trajectory:
         attributes = self._file.attrs
         if attributes.get("format") != FORMAT or attributes["version"] > VERSION:
             self.close()
-            raise InputError(f"{self.path} is not a trajectory that this version can read.")
+            raise InputError(f"{self.path} is not a trajectory of a version that can be read.")
         self._frames = self._file["frames"]
         self.atomic_numbers: np.ndarray = self._file["atomic_numbers"][:]
         self.masses: np.ndarray = self._file["masses"][:]
@@ -279,11 +279,11 @@ class Trajectory:
         return self._frames["pressure"][frames]
 
     def conserved(self, frames: slice = ALL) -> np.ndarray:
-        """Return the quantity in eV that exact dynamics would keep constant, (n,)."""
+        """Return the conserved energies in eV, (n,)."""
         return self._frames["conserved"][frames]
 
     def forces(self, frames: slice = ALL) -> np.ndarray | None:
-        """Return the forces in eV/A, (n, n_atoms, 3), or None where they were not saved."""
+        """Return the forces in eV/A, (n, n_atoms, 3), or None if not saved."""
         if "forces" not in self._frames:
             return None
         return self._frames["forces"][frames].astype(np.float64)
@@ -306,7 +306,7 @@ class Trajectory:
         )
 
     def to_ase(self, frames: slice = ALL) -> Iterator[Atoms]:
-        """Yield frames as ASE Atoms, unwrapped, with energy (and forces where saved)."""
+        """Yield frames as ASE Atoms, unwrapped, with energy and, if saved, forces."""
         from ase import Atoms
         from ase.calculators.singlepoint import SinglePointCalculator
 
@@ -323,7 +323,7 @@ class Trajectory:
 
 
 def _lock_option(raw: JournaledFile | None) -> dict[str, Any]:
-    """Read without HDF5's own file lock: a running simulation need not notice its readers."""
+    """Read without HDF5's file lock, so that readers do not disturb a running simulation."""
     return {"locking": False} if raw is None else {}
 
 
@@ -353,7 +353,7 @@ def _make_frames(file: h5py.File, n_atoms: int, with_forces: bool) -> None:
 
 
 def _columns(frames: Sequence[Frame]) -> dict[str, np.ndarray]:
-    """Turn frames into one array for each dataset."""
+    """Stack frames into one array per dataset."""
     columns = {
         name: np.array([getattr(frame, name) for frame in frames])
         for name in ("step", "cell", *_SCALARS)

@@ -1,7 +1,7 @@
-"""Several independent runs at once, each in a process of its own and on one thread.
+"""Several independent runs in parallel, each in a separate process with one thread.
 
-A process for each run, started afresh (spawn): torch does not survive a fork, and a run that dies
-takes no other along. Two processes of two threads on two cores are far slower than two of one.
+Each run has a spawned process: torch does not survive a fork, and a crash stops only one run. Two
+processes of two threads on two cores are far slower than two processes of one thread.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from vitrion.dynamics.md_settings import MDSettings
 
 DIED_AT_START = (
-    "its process died before it began; a script that starts runs needs "
-    '`if __name__ == "__main__":` before what it does'
+    "its process died before the run started. A script that starts runs needs "
+    '`if __name__ == "__main__":` around its code'
 )
-"""Every worker imports the script that started it, which must not start the runs again."""
+"""Every worker imports the calling script, which must not start the runs again on import."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class MDTask:
     Attributes
     ----------
     name : str
-        Distinguishes its outcome.
+        Unique name of the run.
     structure : Structure or Atoms
     settings : MDSettings
     directory : Path
-        Its own; no two runs may share one.
+        Directory of this run only.
     """
 
     name: str
@@ -62,7 +62,7 @@ class MDTask:
 
 @dataclass(frozen=True)
 class MDOutcome:
-    """What became of one run: its result (None where it made no checkpoint) and its error."""
+    """Outcome of one run: its result (None without a checkpoint) and its error."""
 
     name: str
     result: MDResult | None
@@ -70,13 +70,13 @@ class MDOutcome:
 
     @property
     def complete(self) -> bool:
-        """Whether the run reached its end."""
+        """Whether the run is complete."""
         return self.result is not None and self.result.complete
 
 
 @dataclass(frozen=True)
 class _Common:
-    """What all runs of a call share."""
+    """Arguments shared by all runs of a call."""
 
     load: Callable[[], Calculator]
     potential: dict[str, Any]
@@ -101,36 +101,36 @@ def run_many(
     Parameters
     ----------
     tasks : sequence of MDTask
-        Each is restartable on its own, as by :func:`~vitrion.dynamics.engine.run_md`.
+        Each run restarts independently; see :func:`~vitrion.dynamics.engine.run_md`.
     load : callable
-        Loads the calculator in the worker: a function of a module, or a partial of one.
+        Picklable function that loads the calculator in the worker.
     workers : int
-        Processes at a time; fewer where cores are shared with other jobs (`vitrion.runtime.cores`).
+        Number of parallel processes; fewer if other jobs share the cores (`vitrion.runtime.cores`).
     potential, cutoff_A
         See :func:`~vitrion.dynamics.engine.run_md`.
     walltime_s : float, optional
-        After which runs stop at their next checkpoint and no further one begins; the first
-        ``workers`` unfinished ones always get to a checkpoint.
+        Time after which runs stop at their next checkpoint and no further run starts; the first
+        ``workers`` unfinished runs always reach a checkpoint.
 
     Returns
     -------
     list of MDOutcome
-        In the order of the tasks. A run that failed has its error there, and its last checkpoint's
-        result where there is one.
+        In the order of the tasks. The outcome of a failed run has its error and, if it made a
+        checkpoint, the result of the last checkpoint.
 
     Raises
     ------
     InputError
-        If two tasks share a name or a directory, or there is no worker.
+        If two tasks share a name or a directory, or ``workers`` is less than 1.
     """
     if workers < 1:
-        raise InputError(f"There must be at least one worker, not {workers}.")
+        raise InputError(f"Number of workers {workers} must be at least 1.")
     for what, values in (
         ("name", [task.name for task in tasks]),
         ("directory", [str(task.directory.absolute()) for task in tasks]),
     ):
         if len(set(values)) < len(values):
-            raise InputError(f"Two runs share a {what}: give each its own.")
+            raise InputError(f"Two runs share a {what}. Set a different {what} for each.")
     deadline = None if walltime_s is None else time.time() + walltime_s
     common = _Common(load, potential or {}, cutoff_A, deadline)
     outcomes = {task.name: MDOutcome(task.name, _result_at_hand(task)) for task in tasks}
@@ -150,7 +150,7 @@ def run_many(
 def _work_off(
     queue: deque[MDTask], common: _Common, progress: SeriesProgress, sure: set[str], number: int
 ) -> list[MDOutcome]:
-    """Run tasks one by one, the first worker on the core of this job, the others on spare ones."""
+    """Run tasks one by one, the first worker on this job's core, the others on idle cores."""
     done = []
     while queue:
         with nullcontext(True) if number == 0 else spare_core(lambda: bool(queue)) as core:
@@ -170,7 +170,7 @@ def _finished(task: MDTask, outcome: MDOutcome, common: _Common) -> bool:
 
 
 def _supervise(task: MDTask, common: _Common, progress: SeriesProgress, sure: bool) -> MDOutcome:
-    """Start one run in its process, if there is time or it is sure to have its turn, and wait."""
+    """Run one task in a process and wait for it; skip it after the deadline unless ``sure``."""
     left = common.seconds_left()
     if left is not None and left <= 0 and not sure:
         return MDOutcome(task.name, _result_at_hand(task))
@@ -198,7 +198,7 @@ def _supervise(task: MDTask, common: _Common, progress: SeriesProgress, sure: bo
 
 
 def _work(task: MDTask, common: _Common, pipe: Connection) -> None:
-    """Carry out one run; the body of a worker process."""
+    """Run one task; the target of a worker process."""
     exit_with_pipe(pipe)  # a run can be stopped anywhere
     pipe.send(("begin",))
     try:
