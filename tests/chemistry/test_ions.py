@@ -155,5 +155,5 @@ def test_smiles_gives_a_triflate_or_says_what_is_missing():
 
 
 def test_an_unknown_ion_is_refused():
-    with pytest.raises(InputError, match="not known"):
+    with pytest.raises(InputError, match="is unknown"):
         known_ion("PO9")

@@ -137,7 +137,7 @@ def test_bad_input_is_one_sentence(folder, tmp_path):
         run("query", folder=tmp_path)
     with pytest.raises(InputError, match="format"):
         run("query", "-f", "xml", folder=folder)
-    with pytest.raises(InputError, match="phase is one of"):
+    with pytest.raises(InputError, match="must be one of"):
         run("query", "--phase", "plasma", folder=folder)
     file = tmp_path / "file"
     file.touch()
@@ -146,7 +146,7 @@ def test_bad_input_is_one_sentence(folder, tmp_path):
         ("search", "LiF", "--output", file, "--store", tmp_path / "data"),
         ("report", "LiF", "--figures", file, "--store", tmp_path),
     ):
-        with pytest.raises(InputError, match="cannot be made a folder"):
+        with pytest.raises(InputError, match="cannot be created"):
             run(*map(str, words))
     assert not (tmp_path / "data").exists()
     with pytest.raises(InputError, match="no documents called 'nothing'"):

@@ -66,7 +66,7 @@ def test_the_jobs_know_the_run_they_belong_to():
         ({"phase": "plasma"}, "phase"),
         ({"n_replicas": 0}, "n_replicas"),
         ({"conductivity": {"first_ps": 0}}, "first_ps"),
-        ({"formula": "LiF", "crystal": DISORDERED}, "partial occupancies: order it first"),
+        ({"formula": "LiF", "crystal": DISORDERED}, "partial occupancies. Order it first"),
     ],
 )
 def test_bad_input_is_one_sentence_before_anything_starts(options, words):
@@ -83,9 +83,7 @@ def test_hydrogen_gets_short_steps_everywhere(phase):
     assert recipe.glass.timestep_fs == 0.5
     md = recipe.conductivity.md
     assert (md.timestep_fs, md.save_interval_fs) == (0.5, 12.5), "a frame every 25 steps"
-    with pytest.raises(
-        InputError, match="Time step 2 fs is too long for hydrogen. It must be at most 1 fs"
-    ):
+    with pytest.raises(InputError, match="Time step 2 fs is too long for hydrogen"):
         make(timestep_fs=2.0, **options)
     assert make().timestep_fs is None
 

@@ -73,7 +73,7 @@ def test_phase_and_document_narrow_the_report(client):
         ("LiF", None, "nothing of 'LiF'"),
         ("no such thing", None, "nothing of"),
         ("LiPO2F2", "liquid", "in the phase 'liquid'"),
-        ("LiPO2F2", "frozen", "phase is one of"),
+        ("LiPO2F2", "frozen", "must be one of"),
     ],
 )
 def test_what_is_not_there_is_said(client, name, phase, message):

@@ -92,7 +92,7 @@ def test_stop_children_is_kept(store, tmp_path):
 
 def test_a_killed_worker_is_one_sentence_and_the_next_call_finishes(store, tmp_path):
     flow = Flow([toy_jobs.die_once(str(tmp_path / "flag"), 4.0)])
-    with pytest.raises(SimulationError, match="run the same command again"):
+    with pytest.raises(SimulationError, match="Rerun the command"):
         run_flow(flow, store, tmp_path / "run")
     assert run_flow(flow, store, tmp_path / "run").completed == ["die_once"]
 
@@ -170,7 +170,7 @@ def test_a_folder_does_not_take_another_flow(store, tmp_path):
     run_flow(make(2), store, tmp_path / "run")
     assert run_flow(make(2), store, tmp_path / "run").completed == [], "made alike"
     assert run_flow(lambda: make(3), store, tmp_path / "run").completed == [], "not even made"
-    with pytest.raises(InputError, match="holds another flow than the one given"):
+    with pytest.raises(InputError, match="holds a different flow"):
         run_flow(make(3), store, tmp_path / "run")
 
 

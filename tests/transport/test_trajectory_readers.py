@@ -600,10 +600,10 @@ def test_several_mobile_species(run):
 @pytest.mark.parametrize(
     ("mobile", "charge", "message"),
     [
-        ("Ca2+", 1.0, "given as 1 and as 2"),
+        ("Ca2+", 1.0, "set to both 1 and 2"),
         ("Xx", None, "'Xx' is not a"),
         ("lithium", None, "'lithium' is not a species"),
-        ("C", None, "charge of mobile C is not known"),
+        ("C", None, "charge of mobile C is unknown"),
         ("", None, "at least one"),
         ("Na", None, r"no Na in the trajectory, which holds Li, O"),
     ],

@@ -1,4 +1,4 @@
-"""Covalent bonds and the ions or molecules they hold together, through periodic boundaries."""
+"""Covalent bonds and the molecules or ions that they form, across periodic boundaries."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Bonds:
         return connected_components(coo_array(pairs, shape=(n_atoms, n_atoms)), directed=False)[1]
 
     def molecules(self) -> list[NDArray[np.int_]]:
-        """Return the sites of each molecule, ascending; a lone atom is a molecule of one."""
+        """Return the sites of each molecule, ascending; an unbound atom is a molecule of one."""
         labels = self.molecule_labels()
         order = np.argsort(labels, kind="stable")
         return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
@@ -63,7 +63,7 @@ class Bonds:
 
 @lru_cache(maxsize=1024)
 def bond_cutoff(first: str, second: str) -> float:
-    """Return the longest covalent bond between two elements in A, 0 where they form none."""
+    """Return the longest covalent bond between two elements in A, 0 if they do not bond."""
     from ase.data import atomic_numbers, covalent_radii
 
     if not (bonds_covalently(first) and bonds_covalently(second)):
@@ -94,7 +94,7 @@ def find_bonds(structure: Structure) -> Bonds:
     Returns
     -------
     Bonds
-        Metals of the s, d and f blocks have none: Li-O contacts are not bonds.
+        Without bonds of s-, d- and f-block metals: Li-O contacts are not bonds.
     """
     symbols = site_symbols(structure)
     kinds = sorted(set(symbols.tolist()))
@@ -111,7 +111,7 @@ def find_bonds(structure: Structure) -> Bonds:
 
 
 def unwrap_molecule(bonds: Bonds, sites: NDArray[np.int_]) -> NDArray[np.float64]:
-    """Return the positions of a molecule as one piece, relative to its first site.
+    """Return the unwrapped positions of a molecule relative to its first site.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def unwrap_molecule(bonds: Bonds, sites: NDArray[np.int_]) -> NDArray[np.float64
 
 
 def is_endless(bonds: Bonds, sites: NDArray[np.int_], positions: NDArray[np.float64]) -> bool:
-    """Whether a molecule closes on its own periodic image: a chain, a layer or a network.
+    """Whether a molecule is bound to its own periodic image: a chain, a layer or a network.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Whether known oxidation states or ions balance a composition."""
+"""Charge balance of a composition by known oxidation states or ions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def check_charge_balance(composition: Composition, *, allow_unbalanced: bool = False) -> None:
-    """Refuse a composition that no known oxidation states balance.
+    """Check that known oxidation states balance a composition.
 
     Raises
     ------
     InputError
-        If neither usual oxidation states nor known ions add up to zero and ``allow_unbalanced`` is
-        not set; elements and alloys of metals carry no such demand.
+        If neither common oxidation states nor known ions add up to zero and ``allow_unbalanced`` is
+        False; elements and alloys of metals are exempt.
     """
     if all(element.is_metal for element in composition):
         return
@@ -33,13 +33,13 @@ def check_charge_balance(composition: Composition, *, allow_unbalanced: bool = F
         return
     message = f"No known oxidation states balance {plain_formula(composition)}"
     if not allow_unbalanced:
-        raise InputError(f"{message}: check the formula, or allow unbalanced compositions.")
+        raise InputError(f"{message}. Check the formula, or allow unbalanced compositions.")
     warnings.warn(f"{message}.", stacklevel=2)
 
 
 @lru_cache(maxsize=256)
 def _usual_states(symbol: str) -> tuple[int, ...]:
-    """Return the oxidation states found in crystals, as pymatgen's own guesses take them."""
+    """Return the oxidation states found in crystals, as in pymatgen's oxidation state guesses."""
     from pymatgen.core import Element
 
     element = Element(symbol)
@@ -47,10 +47,10 @@ def _usual_states(symbol: str) -> tuple[int, ...]:
 
 
 def _usual_states_balance(amounts: dict[str, int]) -> bool:
-    """Whether the atoms, each in any usual state, can carry no charge together.
+    """Whether common oxidation states of the atoms can add up to zero.
 
-    The charges that can be reached are the bits of one integer, shifted atom by atom: the effort
-    grows with the square of the number of atoms, whereas the combinations of states explode.
+    The possible total charges are the bits of one integer, shifted atom by atom: the cost is
+    quadratic in the number of atoms, while enumerating combinations of states is exponential.
     """
     reached, lowest = 1, 0
     for symbol, n in amounts.items():
@@ -68,9 +68,9 @@ def _usual_states_balance(amounts: dict[str, int]) -> bool:
 
 
 def _is_halogenate(amounts: dict[str, int]) -> bool:
-    """Whether this is a salt of XO-, XO2-, XO3- or XO4-: nowhere else are halogens as positive.
+    """Whether this is a salt of XO-, XO2-, XO3- or XO4-, the only case of positive halogens.
 
-    With the states 1 to 7 open to halogens everywhere, Li2PO4Cl would balance, too.
+    If positive halogens were allowed everywhere, Li2PO4Cl would also balance.
     """
     halogens = [symbol for symbol in ("Cl", "Br", "I") if symbol in amounts]
     cations = {symbol: n for symbol, n in amounts.items() if symbol not in (*halogens, "O")}

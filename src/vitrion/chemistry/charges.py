@@ -1,4 +1,4 @@
-"""Charges of ions, and the ion that moves."""
+"""Charges of ions, and the default mobile ion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _IONS = load_facts("ions")
 
 MOBILE_CHARGES: dict[str, int] = _IONS["mobile_cations"]
-"""Charge of the cations that commonly move; of charge one, the first is taken by default."""
+"""Charges of common mobile cations; the first of charge one is the default."""
 
 CATION_CHARGES: dict[str, int] = MOBILE_CHARGES | _IONS["other_cations"]
 ANION_CHARGES: dict[str, int] = _IONS["anions"]
@@ -27,30 +27,30 @@ KNOWN_POLYANIONS: dict[str, int] = {
 ION_CHARGES = CATION_CHARGES | ANION_CHARGES | KNOWN_POLYANIONS
 
 ROUNDING_CHARGE_PER_ATOM = 0.0025
-"""Charge in e that fractions rounded to two decimals may leave, as in Li2.36Al0.21PO4; formulas of
-fewer than 400 atoms have to balance exactly."""
+"""Residual charge in e from fractions rounded to two decimals, as in Li2.36Al0.21PO4; formulas of
+fewer than 400 atoms must balance exactly."""
 
 
 DOPANT_FRACTION = 0.05
 """Fraction of the cations below which an element is a dopant: sodium is 0.08 in NaAl11O17."""
 
 MINOR_FRACTION = 0.25
-"""An ion with fewer atoms than this part of the most abundant mobile ion is a dopant of it."""
+"""A mobile ion below this fraction of the amount of the most abundant one is a dopant."""
 
 NO_CATIONS = {"F", "Cl", "Br", "I", "O", "S", "Se", "Te", "N", "C", "H"}
 
 
 def default_mobile_species(composition: Composition) -> str:
-    """Return the ion that is expected to move.
+    """Return the default mobile ion of a composition.
 
-    It is a cation of charge one that is more than a dopant (copper only without oxygen, where it
-    is Cu+), or fluoride if fluorine is the only anion. Cations of higher charge are as often
-    dopants or framework: they have to be named.
+    It is a cation of charge one that is not a dopant (copper only without oxygen, as Cu+), or
+    fluoride if fluorine is the only anion. Cations of higher charge are often dopants or framework
+    and must be named explicitly.
 
     Raises
     ------
     InputError
-        If the composition leaves open which ion moves.
+        If the mobile ion is ambiguous.
     """
     from pymatgen.core import Element
 
@@ -74,7 +74,7 @@ def default_mobile_species(composition: Composition) -> str:
     known = MOBILE_CHARGES | ANION_CHARGES
     candidates = [symbol for symbol in amounts if symbol in known]
     raise InputError(
-        f"Which ion moves in {plain_formula(composition)} is not clear"
-        + (f" ({', '.join(candidates)}?)" if candidates else "")
-        + ": name the mobile species."
+        f"The mobile ion of {plain_formula(composition)} is ambiguous"
+        + (f" ({', '.join(candidates)})" if candidates else "")
+        + ". Name the mobile species."
     )

@@ -1,7 +1,7 @@
 """Known crystals of the Li-C-O-F-P system, from published cells (starting points only).
 
-The lattice parameters are experimental ones from the source named beside each; before they are used
-as references they are relaxed with the potential at hand.
+The lattice parameters are experimental, from the source named with each cell. Relax the cells with
+the potential before using them as references.
 """
 
 from __future__ import annotations

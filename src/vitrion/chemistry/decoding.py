@@ -1,8 +1,8 @@
-"""Structures from dictionaries and files, without running what these name.
+"""Decode structures from dictionaries and files without running foreign code.
 
 monty's format names Python classes (``@module``, ``@class``), which its decoder imports and calls,
-even from the properties of a site. Documents and files come from other people, so only the classes
-that a structure or a trajectory consists of are decoded.
+even from the properties of a site. Documents and files may be untrusted, so only the classes of
+structures and trajectories are decoded.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ KNOWN_CLASSES: dict[str, frozenset[str]] = {
     "pymatgen.core.trajectory": frozenset({"Trajectory"}),
     "pymatgen.electronic_structure.core": frozenset({"Magmom", "Spin"}),
 }
-"""The classes that are decoded, by module."""
+"""Allowed classes by module."""
 _MARKS = ("@module", "@class", "@callable", "@bound")
 _MONTY_FILES = ("*.json*", "*.mson*", "*.yaml*", "*.yml*")
 _MAX_DEPTH = 100
 
 
 def check_classes(content: Any, depth: int = 0) -> None:
-    """Refuse content that names a class which is no part of a structure.
+    """Check that content names only classes that belong to a structure.
 
     Parameters
     ----------
     content
         Plain dictionaries and lists.
     depth
-        Level of nesting; 100 at most, as in MongoDB.
+        Nesting level; at most 100, as in MongoDB.
 
     Raises
     ------
@@ -73,18 +73,18 @@ def _check_named(content: dict) -> None:
     if name not in known or "@callable" in content or "@bound" in content:
         named = f"{module}.{content.get('@callable', name)}"
         raise InputError(
-            f"The content names {named!r}, which is no part of a structure and is not loaded: "
-            "remove it from the site properties."
+            f"The content names {named!r}, which is not part of a structure and is not loaded. "
+            "Remove it from the site properties."
         )
 
 
 def structure_from_dict(content: dict) -> Structure:
-    """Return the structure that a dictionary of pymatgen describes.
+    """Return the structure described by a pymatgen dictionary.
 
     Raises
     ------
     InputError
-        If it names a class that is no part of a structure, or describes none.
+        If it names a class that is not part of a structure, or does not describe a structure.
     """
     from pymatgen.core import Structure
 
@@ -92,21 +92,21 @@ def structure_from_dict(content: dict) -> Structure:
     try:
         return Structure.from_dict(content)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise InputError(f"A dictionary describes no pymatgen Structure ({error!r}).") from error
+        raise InputError(f"The dictionary is not a pymatgen Structure ({error!r}).") from error
 
 
 def as_structure(value: Any) -> Any:
-    """Return a structure for its dictionary, and anything else as it is; for pydantic."""
+    """Convert a dictionary to a structure and return other values unchanged; for pydantic."""
     return structure_from_dict(value) if isinstance(value, dict) else value
 
 
 def structure_from_file(path: str | os.PathLike[str]) -> Structure:
-    """Read a structure from a file of any format that pymatgen knows.
+    """Read a structure from a file in any format that pymatgen supports.
 
     Raises
     ------
     InputError
-        If a JSON or YAML file names a class that is no part of a structure.
+        If a JSON or YAML file names a class that is not part of a structure.
     """
     from pymatgen.core import Structure
 
@@ -114,18 +114,18 @@ def structure_from_file(path: str | os.PathLike[str]) -> Structure:
     if any(fnmatch.fnmatch(name, pattern) for pattern in _MONTY_FILES):
         content = _load(Path(path))
         if not isinstance(content, dict):
-            raise InputError(f"{path} describes no pymatgen Structure.")
+            raise InputError(f"{path} does not contain a pymatgen Structure.")
         return structure_from_dict(content)
     return Structure.from_file(Path(path))
 
 
 def load_json(path: str | os.PathLike[str]) -> Any:
-    """Return what a JSON file holds, with structures and trajectories in place of dictionaries.
+    """Return the content of a JSON file, with structures and trajectories decoded.
 
     Raises
     ------
     InputError
-        If it names a class that is no part of one.
+        If it names a class that is not part of a structure or trajectory.
     """
     from monty.json import MontyDecoder
 

@@ -1,4 +1,4 @@
-"""A composition as whole ions."""
+"""Decomposition of a composition into ions."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class IonicDecomposition:
-    """A composition as whole ions.
+    """Decomposition of a composition into ions.
 
     Attributes
     ----------
     ions : dict[str, int]
-        Formula of the ion (``"Li"``, ``"PO2F2"``) to its number in so many formula units.
+        Number of each ion (``"Li"``, ``"PO2F2"``) in ``formula_units`` formula units.
     charges : dict[str, int]
-        Formula of the ion to its charge in units of e.
+        Charge of each ion in units of e.
     formula_units : int
-        Formula units of the composition as given that the ions make: 1, or 2 where one of them
-        would cut an ion in halves.
+        Number of formula units that the ions form: 1, or 2 if one would contain half an ion.
     """
 
     ions: dict[str, int]
@@ -39,12 +38,12 @@ class IonicDecomposition:
 
 
 def decompose_into_ions(composition: Composition) -> IonicDecomposition | None:
-    """Write a composition as monatomic ions and known polyanions.
+    """Decompose a composition into monatomic ions and known polyanions.
 
-    Of the neutral decompositions the one with most atoms in polyanions wins, then the one with
-    fewest kinds of ion, so LiPO2F2 is Li+ and PO2F2-, not a mixture of PO4, PO3F and F; then the
-    one with fewest of the ions that are first in the table of polyanions. Where one formula unit
-    would cut an ion in halves, two are taken: Li2PS3 is half of Li4P2S6.
+    Among neutral decompositions, the one with most atoms in polyanions is chosen, then the one with
+    fewest kinds of ions, so LiPO2F2 is Li+ and PO2F2-, not a mixture of PO4, PO3F and F; then the
+    one with fewest ions that come first in the table of polyanions. If one formula unit would
+    contain half an ion, two are decomposed: Li2PS3 is half of Li4P2S6.
 
     Parameters
     ----------
@@ -54,7 +53,7 @@ def decompose_into_ions(composition: Composition) -> IonicDecomposition | None:
     Returns
     -------
     IonicDecomposition or None
-        None where no such decomposition exists (SiO2, or a glass former such as P2O5).
+        None if no such decomposition exists (SiO2, or a glass former such as P2O5).
     """
     amounts = whole_amounts(composition)
     for units in (1, 2):
@@ -66,7 +65,7 @@ def decompose_into_ions(composition: Composition) -> IonicDecomposition | None:
 
 
 def _best_ions(amounts: dict[str, int], units: int) -> dict[str, int] | None:
-    """Solve for the ions of some formula units as an integer program; None where there are none."""
+    """Solve an integer program for the ions of some formula units; None without a solution."""
     import numpy as np
     from scipy.optimize import Bounds, LinearConstraint, milp
 
@@ -75,13 +74,13 @@ def _best_ions(amounts: dict[str, int], units: int) -> dict[str, int] | None:
     content = np.array([[p.get(s, 0) for p in parts.values()] for s in amounts])
     if not parts or not content.any(axis=1).all():
         return None
-    # Of two formula units, only an ion that has a half may come in an odd number.
+    # In two formula units, only an ion that has a half may occur an odd number of times.
     steps = np.array(
         [1 if all(n % units == 0 for n in p.values()) else units for p in parts.values()]
     )
     kinds, sizes = len(parts), content.sum(axis=0)
     most = np.array([min(amounts[s] // n for s, n in p.items()) for p in parts.values()]) // steps
-    # The unknowns are the number of each ion, in steps, and, 0 or 1, whether it is there at all.
+    # The unknowns are the number of each ion, in steps, and a 0/1 flag for its presence.
     charge = [ION_CHARGES[formula] for formula in parts]
     exact = np.hstack([np.vstack([content, charge]) * steps, np.zeros((len(amounts) + 1, kinds))])
     total = np.array([*amounts.values(), 0])
@@ -115,7 +114,7 @@ def _possible_ions(amounts: dict[str, int]) -> dict[str, dict[str, int]]:
 
 
 def _may_be_peroxide(amounts: dict[str, int]) -> bool:
-    """Whether oxygen is alone with alkali and alkaline earth metals: CuO is no peroxide."""
+    """Whether the only other elements are alkali and alkaline earth metals (CuO: False)."""
     from pymatgen.core import Element
 
     return all(s == "O" or (Element(s).block == "s" and s != "H") for s in amounts)

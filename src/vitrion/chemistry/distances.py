@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 REACH_A = 4.0
-"""Distances are looked for up to here; longer ones never decide whether atoms overlap."""
+"""Search radius in A; longer distances do not affect whether atoms overlap."""
 
 
 def shortest_distance(structure: Structure) -> float:
-    """Return the shortest distance between two atoms, images included, in A (inf if none near)."""
+    """Return the shortest distance between two atoms or images in A (inf beyond 4 A)."""
     _, _, _, distances = structure.get_neighbor_list(REACH_A, exclude_self=True)
     return float(distances.min()) if len(distances) else float("inf")
 
@@ -22,7 +22,7 @@ def shortest_distance(structure: Structure) -> float:
 def closeness(structure: Structure) -> float:
     """Return the smallest distance in units of the sum of the covalent radii of the pair.
 
-    About 1 in a molecule, 0.9 to 1.5 in a salt; two atoms that overlap have less than 0.6.
+    About 1 in a molecule, 0.9 to 1.5 in a salt, less than 0.6 for overlapping atoms.
     """
     from ase.data import covalent_radii
 

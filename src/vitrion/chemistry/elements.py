@@ -1,4 +1,4 @@
-"""Properties of elements that decide about bonds."""
+"""Properties of elements that determine bonding."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 
 @lru_cache(maxsize=256)
 def bonds_covalently(symbol: str) -> bool:
-    """Whether an element forms molecules: hydrogen and the p block, less the noble gases."""
+    """Whether an element bonds covalently: hydrogen and the p block without noble gases."""
     from pymatgen.core import Element
 
     element = Element(symbol)

@@ -1,4 +1,4 @@
-"""Chemical formulas: reading, and writing as a chemist does."""
+"""Read and write chemical formulas."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def parse_composition(formula: str | Composition) -> Composition:
     Raises
     ------
     InputError
-        If it is not one formula, names an unknown element or an isotope, or has amounts that are
-        not whole numbers.
+        If the text is not one formula, names an unknown element or an isotope, or has amounts that
+        are not whole numbers.
     """
     from pymatgen.core import Composition
 
@@ -44,7 +44,7 @@ def parse_composition(formula: str | Composition) -> Composition:
     reduced, _ = composition.get_integer_formula_and_factor(max_denominator=100)
     integer = Composition(reduced)
     if not integer.almost_equals(composition / (composition.num_atoms / integer.num_atoms), 1e-3):
-        raise InputError(f"'{formula}' has amounts that no small cell can hold: use whole numbers.")
+        raise InputError(f"'{formula}' has amounts that are not whole numbers. Use whole numbers.")
     return integer
 
 
@@ -71,32 +71,32 @@ def _elements(formula: str | Composition) -> Composition:
             raise ValueError("no known element")
     except (ValueError, KeyError, TypeError) as exc:
         raise InputError(
-            f"'{formula}' is not a chemical formula: write it like LiPO2F2 or Li3PO4."
+            f"'{formula}' is not a chemical formula. Write it like LiPO2F2 or Li3PO4."
         ) from exc
     if isotopes:
         raise InputError(
-            f"'{formula}' names the isotope {min(isotopes)}: write hydrogen as H; no potential "
-            "distinguishes isotopes."
+            f"'{formula}' names the isotope {min(isotopes)}. Write hydrogen as H: potentials do "
+            "not distinguish isotopes."
         )
     return composition
 
 
 def _isotopes(text: str | Mapping[Any, float], composition: Composition) -> set[str]:
-    """Return the hydrogen isotopes that are named; pymatgen reads them as hydrogen."""
+    """Return the named hydrogen isotopes; pymatgen reads them as hydrogen."""
     names = set(_SYMBOLS.findall(text)) if isinstance(text, str) else set(map(str, text))
     names |= {getattr(sp, "name", str(sp)) for sp in composition}
     return names & {"D", "T"}
 
 
 def _separated(text: str) -> dict[str, float]:
-    """Read what pymatgen prints: elements with their amounts, separated by blanks."""
+    """Read a formula as pymatgen prints it: elements with amounts, separated by blanks."""
     amounts: dict[str, float] = {}
     for word in text.split():
         found = _AMOUNT.fullmatch(word)
         if found is None or (found[1] in amounts and found[2] is None):
             raise InputError(
-                f"'{text}' is not one chemical formula: write one without blanks, such as "
-                "LiPO2F2; several are given one by one."
+                f"'{text}' is not one chemical formula. Write one formula without blanks, such as "
+                "LiPO2F2; pass several formulas separately."
             )
         amounts[found[1]] = amounts.get(found[1], 0.0) + float(found[3])
     return amounts
@@ -108,7 +108,7 @@ def whole_amounts(composition: Composition) -> dict[str, int]:
 
 
 def plain_formula(composition: Composition) -> str:
-    """Return the formula as a chemist types it: LiPO2F2, not LiP(OF)2."""
+    """Return the formula without parentheses: LiPO2F2, not LiP(OF)2."""
     return "".join(f"{el.symbol}{round(n) if n > 1 else ''}" for el, n in composition.items())
 
 
@@ -122,5 +122,5 @@ def display_formula(formula: str) -> str:
 
 
 def subscripted(formula: str) -> str:
-    """Return a formula with its numbers as subscripts, as plain text for figures."""
+    """Return a formula with Unicode subscripts."""
     return _NUMBERS.sub(lambda found: found.group(1).translate(_SUBSCRIPTS), formula)

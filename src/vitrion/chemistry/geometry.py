@@ -20,7 +20,7 @@ WRAP_TOLERANCE = 1e-9
 
 
 def wrap(frac: ArrayLike) -> NDArray[np.float64]:
-    """Return fractional coordinates in [0, 1); a value a rounding error below 1 becomes 0."""
+    """Return fractional coordinates in [0, 1); values within a rounding error of 1 become 0."""
     wrapped = np.asarray(frac, dtype=float) % 1.0
     wrapped[wrapped > 1.0 - WRAP_TOLERANCE] = 0.0
     return wrapped
@@ -34,7 +34,7 @@ def face_distances(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 def padded_points(
     frac: NDArray[np.float64], matrix: NDArray[np.float64], pad_A: float
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the Cartesian points in the cell and within ``pad_A`` of its faces.
+    """Return the Cartesian points in the cell and their images within ``pad_A`` of its faces.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ def padded_points(
     Returns
     -------
     points : (m, 3) array
-        The points of the cell first, in their order, then their images.
+        The points of the cell first, in input order, then their images.
     owners : (m,) array of int
-        The point of the cell that each is an image of.
+        Index of the point in the cell of which each is an image.
     """
     margin = pad_A / face_distances(matrix)
     reach = np.ceil(margin).astype(int)
@@ -75,15 +75,15 @@ def nearest_atom_distances(
 def merge_points(
     frac: NDArray[np.float64], matrix: NDArray[np.float64], distance_A: float
 ) -> NDArray[np.int64]:
-    """Thin points so that no two of those kept are closer than a distance, periodically.
+    """Select points that are at least a distance apart under periodic boundary conditions.
 
-    The points are taken in their order, so sort them best first; a point is kept where none kept
-    before is within ``distance_A``. Chains of close points therefore do not collapse into one.
+    The points are visited in order, so sort them best first; a point is kept if no kept point is
+    within ``distance_A``. Chains of close points therefore do not collapse into one point.
 
     Returns
     -------
     (k,) array of int
-        Indices of the points kept, in order.
+        Indices of the kept points, in order.
     """
     if len(frac) == 0:
         return np.empty(0, dtype=int)
@@ -128,7 +128,7 @@ def site_symbols(structure: Structure) -> list[str]:
     for site in structure:
         element = getattr(site.specie, "element", site.specie)
         if not isinstance(element, Element):
-            raise InputError(f"'{site.specie}' is not an element: correct the structure.")
+            raise InputError(f"'{site.specie}' is not an element. Correct the structure.")
         symbols.append(element.symbol)
     return symbols
 

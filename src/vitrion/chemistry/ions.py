@@ -1,8 +1,8 @@
-"""Ions as rigid molecules: ideal geometries of the known ones, others from crystals or SMILES.
+"""Ions as rigid molecules: ideal geometries of known ions, others from crystals or SMILES.
 
-Bond lengths are the usual ones in crystalline salts, rounded to 0.01 A; angles are those of the
-regular polyhedron. The melt relaxes both. ``B12H12`` is an icosahedron; ``B10H10`` a square
-antiprism with two caps, with bonds within a square, between the squares, to a cap, and to hydrogen.
+Bond lengths are typical of crystalline salts, rounded to 0.01 A; angles follow the regular
+polyhedron. The melt relaxes both. ``B12H12`` is an icosahedron; ``B10H10`` a square antiprism with
+two caps, with bonds within a square, between the squares, to a cap, and to hydrogen.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Ion:
         Such as ``"PO2F2"`` or ``"Li"``.
     symbols : tuple of str, length n
     positions : ndarray, shape (n, 3)
-        In A, about the mean position.
+        In A, relative to the mean position.
     charge : int or None
-        In units of e; None where unknown.
+        In units of e; None if unknown.
     """
 
     formula: str
@@ -76,7 +76,7 @@ def known_ion(formula: str) -> Ion:
     Raises
     ------
     InputError
-        If the formula is neither.
+        If the formula is neither a known polyanion nor an element.
     """
     from pymatgen.core import Element
 
@@ -96,14 +96,14 @@ def known_ion(formula: str) -> Ion:
         symbols, positions = (formula,), np.zeros((1, 3))
     else:
         raise InputError(
-            f"The geometry of the ion '{formula}' is not known: give it as a molecule, a SMILES "
-            f"or a crystal; known are {', '.join(KNOWN_POLYANIONS)}."
+            f"The geometry of the ion '{formula}' is unknown. Provide a molecule, a SMILES or a "
+            f"crystal; known ions are {', '.join(KNOWN_POLYANIONS)}."
         )
     return Ion(formula, symbols, positions - positions.mean(axis=0), charge)
 
 
 def ion_from_molecule(molecule: Molecule) -> Ion:
-    """Take an ion from a pymatgen Molecule; its charge is taken along."""
+    """Create an ion with the geometry and charge of a pymatgen Molecule."""
     symbols = tuple(site.specie.symbol for site in molecule)
     positions = np.array(molecule.cart_coords)
     centered = positions - positions.mean(axis=0)
@@ -117,7 +117,7 @@ def ion_from_smiles(smiles: str, *, seed: int = 0) -> Ion:
     ----------
     smiles : str
     seed : int
-        Of RDKit's embedding.
+        Seed of RDKit's embedding.
 
     Returns
     -------
@@ -132,13 +132,13 @@ def ion_from_smiles(smiles: str, *, seed: int = 0) -> Ion:
         from rdkit import Chem
         from rdkit.Chem import AllChem
     except ImportError as exc:
-        raise InputError("A SMILES needs RDKit: install it with 'pip install rdkit'.") from exc
+        raise InputError("A SMILES needs RDKit. Run 'pip install rdkit'.") from exc
     molecule = Chem.MolFromSmiles(smiles)
     if molecule is None:
         raise InputError(f"'{smiles}' is not a SMILES.")
     molecule = Chem.AddHs(molecule)
     if AllChem.EmbedMolecule(molecule, randomSeed=seed) != 0:
-        raise InputError(f"RDKit finds no geometry for '{smiles}': give a molecule instead.")
+        raise InputError(f"RDKit finds no geometry for '{smiles}'. Provide a molecule instead.")
     if AllChem.UFFHasAllMoleculeParams(molecule):
         AllChem.UFFOptimizeMolecule(molecule)
     symbols = tuple(atom.GetSymbol() for atom in molecule.GetAtoms())
@@ -148,7 +148,7 @@ def ion_from_smiles(smiles: str, *, seed: int = 0) -> Ion:
 
 
 def ions_from_crystal(structure: Structure) -> list[tuple[Ion, int]]:
-    """Take the ions of a crystal with their geometry there.
+    """Extract the ions of a crystal with their geometry.
 
     Parameters
     ----------
@@ -163,16 +163,16 @@ def ions_from_crystal(structure: Structure) -> list[tuple[Ion, int]]:
     Raises
     ------
     InputError
-        If the structure is disordered, or a framework runs through the whole crystal.
+        If the structure is disordered or has an extended covalent framework.
     """
-    check_ordered(structure, "The crystal the ions are taken from")
+    check_ordered(structure, "The crystal")
     bonds = find_bonds(structure)
     found: dict[str, tuple[Ion, int]] = {}
     for sites in bonds.molecules():
         positions = unwrap_molecule(bonds, sites)
         if is_endless(bonds, sites, positions):
             raise InputError(
-                "The crystal has a covalent framework without end: pack atoms, or melt it."
+                "The crystal has an extended covalent framework. Pack atoms, or melt the crystal."
             )
         symbols = tuple(bonds.symbols[sites].tolist())
         formula = formula_of(symbols)
@@ -208,7 +208,7 @@ def _central(formula: str) -> tuple[tuple[str, ...], NDArray[np.float64]]:
 
 
 def _tripod(axis_sign: int, bond: float, apex: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return three corners of a tetrahedron about ``apex`` whose fourth lies along -axis_sign z."""
+    """Return three corners of a tetrahedron about ``apex``; the fourth is along -axis_sign z."""
     angles = 2 * np.pi / 3 * np.arange(3) + (np.pi / 3 if axis_sign > 0 else 0.0)
     radial = np.sqrt(8.0) / 3
     unit = np.stack(
@@ -232,7 +232,7 @@ def _bridged(
     half = np.radians(angle_deg) / 2
     symbols, positions = [ligand], [np.zeros(3)]
     for sign in (1, -1):
-        # A rotation about y that takes the z axis to the direction from bridge to center.
+        # Rotation about y that maps the z axis to the direction from bridge to center.
         turn = sign * half
         rotation = np.array(
             [[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]]
@@ -245,7 +245,7 @@ def _bridged(
 
 
 def _cage(formula: str) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Build a cage of boron about the origin; hydrogen points outward."""
+    """Build a boron cage at the origin with hydrogen pointing outward."""
     *bonds, outward = _POLYANIONS[formula]["cage_bonds_A"]
     boron = _icosahedron(*bonds) if formula == "B12H12" else _capped_antiprism(*bonds)
     hydrogen = boron * (1 + outward / np.linalg.norm(boron, axis=1, keepdims=True))

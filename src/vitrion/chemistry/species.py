@@ -1,4 +1,4 @@
-"""Names of atoms as files and people write them: element, mass, charge."""
+"""Element, mass and charge of atom labels in files and user input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Mobile = str | Sequence[Any] | Mapping[Any, float] | Any
 sequence of these; or a mapping of them to charges in e."""
 
 ISOTOPES = {"D": 2.01410177811, "T": 3.01604928199}
-"""Hydrogen isotopes that files name, with their mass in u."""
+"""Masses of hydrogen isotopes in u."""
 
 KNOWN_CHARGES = CATION_CHARGES | ANION_CHARGES | {"H": 1, "D": 1, "T": 1}
 
@@ -30,18 +30,18 @@ _PLAIN = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
 
 
 def element_symbol(label: Any) -> str:
-    """Return the element that the label of an atom stands for.
+    """Return the element of an atom label.
 
     Parameters
     ----------
     label : str, int, or pymatgen Element or Species
         Such as ``Li``, ``LI``, ``Li_sv`` (a VASP potential), ``Li+``, ``Li12`` or 3; ``D`` and
-        ``T`` remain as they are.
+        ``T`` are returned unchanged.
 
     Raises
     ------
     InputError
-        If it names no element.
+        If the label does not name an element.
     """
     text = _text(label).strip()
     if text.isdigit() and 0 < int(text) < len(chemical_symbols):
@@ -50,7 +50,7 @@ def element_symbol(label: Any) -> str:
     for name in (found[1], found[1].capitalize()) if found else ():
         if name in ISOTOPES or (name in atomic_numbers and name != "X"):
             return name
-    raise InputError(f"'{text}' is not a chemical symbol: name elements, such as Li or O.")
+    raise InputError(f"'{text}' is not a chemical symbol. Name elements, such as Li or O.")
 
 
 def element_symbols(labels: Iterable[Any]) -> tuple[str, ...]:
@@ -84,13 +84,13 @@ def mobile_charges(mobile: Mobile, charge: float | None = None) -> dict[str, flo
     ----------
     mobile : Mobile
     charge : float or None
-        Of a single species; by default the charge written with it (``Ca2+``), or the usual one.
+        Charge of a single species in e; by default the charge in its label (``Ca2+``), or the
+        common charge.
 
     Raises
     ------
     InputError
-        If no species is named, charges disagree, or the charge of a species is neither given nor
-        common knowledge.
+        If no species is named, charges disagree, or the charge of a species is unknown.
     """
     written = [_read_species(each) for each in _separate(mobile)]
     if isinstance(mobile, Mapping):
@@ -103,19 +103,19 @@ def mobile_charges(mobile: Mobile, charge: float | None = None) -> dict[str, flo
         given = float(charge) if charge is not None and len(written) == 1 else None
         if given is not None and stated is not None and given != stated:
             raise InputError(
-                f"The charge of mobile {symbol} is given as {given:g} and as {stated:g} e: "
-                "give it once."
+                f"The charge of mobile {symbol} is set to both {given:g} and {stated:g} e. "
+                "Set it once."
             )
         value = stated if given is None else given
         if value is None and symbol not in KNOWN_CHARGES:
             raise InputError(
-                f"The charge of mobile {symbol} is not known: give it in e (charge, --charge)."
+                f"The charge of mobile {symbol} is unknown. Set it in e (charge, --charge)."
             )
         named[symbol] = float(KNOWN_CHARGES[symbol]) if value is None else value
     if charge is not None and len(written) > 1:
         raise InputError(
-            "One charge cannot be that of several mobile species: give a mapping of each species "
-            "to its charge in e."
+            "One charge was set for several mobile species. Pass a mapping of each species to its "
+            "charge in e."
         )
     if not named or not all(np.isfinite(z) and z != 0.0 for z in named.values()):
         raise InputError("Name at least one mobile species with a charge that is not zero.")
@@ -135,7 +135,7 @@ def _separate_one(each: Any) -> list[Any]:
 
 
 def _read_species(species: Any) -> tuple[str, float | None]:
-    """Return the element of a species and the charge that is written with it."""
+    """Return the element and the charge in the label of a species."""
     symbol = getattr(species, "symbol", None)
     if symbol is not None:
         state = getattr(species, "oxi_state", None)
@@ -144,7 +144,7 @@ def _read_species(species: Any) -> tuple[str, float | None]:
     found = _SPECIES.fullmatch(text)
     if found is None:
         raise InputError(
-            f"'{species}' is not a species: write an element or an ion, such as Li or Li+."
+            f"'{species}' is not a species. Write an element or an ion, such as Li or Li+."
         )
     name, size, sign, sign_first, size_last = found.groups()
     symbol = element_symbol(name)

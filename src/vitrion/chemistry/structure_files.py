@@ -1,4 +1,4 @@
-"""Structure files of people who work with pymatgen, VASP, ASE or LAMMPS."""
+"""Read structure files of pymatgen, VASP, ASE and LAMMPS."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 LAMMPS_DATA = (".lmp", ".lammps", ".lammps-data", ".data")
-"""Endings of LAMMPS data files, which ASE does not know by their content."""
+"""Extensions of LAMMPS data files, which ASE does not detect by content."""
 
 _TOO_FULL = re.compile(r"\b(1\.\d*[1-9]\d*|[2-9]\.\d+)\b")
 
 
 def read_structure_file(path: str | Path) -> Structure:
-    """Read a structure: what pymatgen reads, and as a second try what ASE reads.
+    """Read a structure with pymatgen, or with ASE if pymatgen fails.
 
-    Of a file of several frames (a relaxation) the last one is taken.
+    The last frame of a file with several frames (a relaxation) is returned.
 
     Raises
     ------
     InputError
-        If neither reads it; the message says why.
+        If neither can read the file; the message states the reason.
     """
     path = Path(path)
     with warnings.catch_warnings(record=True) as remarks:
@@ -37,14 +37,14 @@ def read_structure_file(path: str | Path) -> Structure:
             return structure_from_file(path)
         except InputError:
             raise
-        except Exception as exc:  # each format fails in its own way
+        except Exception as exc:  # each format raises different errors
             first = exc
     text = " ".join(str(remark.message) for remark in remarks)
     if "ccupanc" in text:
         found = _TOO_FULL.search(text)
         raise InputError(
-            f"{path} has sites with an occupancy of {found[1] if found else 'more than 1'}: set "
-            "occupancies beyond 1 to 1 in the file."
+            f"{path} has sites with an occupancy of {found[1] if found else 'more than 1'}. Set "
+            "occupancies above 1 to 1 in the file."
         )
     try:
         return _with_ase(path)
@@ -64,11 +64,11 @@ def _with_ase(path: Path) -> Structure:
         kind = "lammps-data"
         if "Masses" not in path.read_text(errors="replace"):
             raise InputError(
-                f"{path} names no elements: add the section Masses, from which they are known."
+                f"{path} does not name elements. Add the section Masses, which defines them."
             )
     atoms = cast("Atoms", read(path, index=-1, format=kind))
     if not all(atoms.pbc) or not atoms.cell.volume:
-        raise InputError(f"{path} has no periodic cell: a crystal needs three lattice vectors.")
+        raise InputError(f"{path} has no periodic cell. A crystal needs three lattice vectors.")
     return Structure(
         Lattice(atoms.cell.array), atoms.get_chemical_symbols(), atoms.get_scaled_positions()
     )

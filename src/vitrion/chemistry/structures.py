@@ -1,4 +1,4 @@
-"""What every step asks of a structure before it works on it."""
+"""Checks and clean-up of input structures."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 
 def check_ordered(structure: Structure, name: str = "The structure") -> Structure:
-    """Return a structure all of whose sites hold one atom each.
+    """Return the structure if every site holds exactly one atom.
 
     Raises
     ------
     InputError
-        If sites are shared or partly empty; ``name`` begins the sentence.
+        If sites have partial occupancies; ``name`` is the subject of the message.
     """
     if not structure.is_ordered:
         raise InputError(
-            f"{name} has partial occupancies: order it first, for instance with "
+            f"{name} has partial occupancies. Order it first, for instance with "
             "pymatgen's OrderDisorderedStructureTransformation."
         )
     return structure
 
 
 def without_site_properties(structure: Structure) -> Structure:
-    """Return a copy whose sites carry no properties.
+    """Return a copy without site properties.
 
-    What a file or an earlier job has left on the sites does not belong to the material: atoms that
-    are held fixed, velocities, forces. (``structure.copy(site_properties={})`` keeps it all.)
+    Site properties from a file or an earlier job, such as selective dynamics, velocities or forces,
+    are not part of the material. (``structure.copy(site_properties={})`` keeps them.)
     """
     plain = structure.copy()
     for name in plain.site_properties:

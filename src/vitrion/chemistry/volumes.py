@@ -1,4 +1,4 @@
-"""The volume a crystal of a composition is expected to have."""
+"""Estimated crystal volume of a composition."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _FACTS = load_facts("volumes")
 ANION_VOLUMES_A3: dict[str, float] = _FACTS["anions"]
 CATION_VOLUMES_A3: dict[str, float] = _FACTS["cations"]
 OTHER_CATION_VOLUME_A3: float = _FACTS["other_cations"]
-"""Cations not in the table, and protons."""
+"""Volume of protons and of cations not in the table."""
 
 CAGE_BORON_VOLUME_A3: float = _FACTS["cage_boron"]
-"""Volume of boron in the cage of a closo-borate, which is empty inside."""
+"""Volume of boron in a closo-borate cage, which is hollow."""
 
 _CHARGES = ANION_CHARGES | {"Se": -2, "Te": -2, "N": -3, "H": -1}
 
@@ -35,12 +35,12 @@ def crystal_volume_per_atom(composition: Composition) -> float:
     Returns
     -------
     float
-        In A3 per atom; from the molar volumes of the elements where no anion is present.
+        In A3 per atom; from the molar volumes of the elements if there are no anions.
 
     Raises
     ------
     InputError
-        If an element's volume is not known.
+        If the volume of an element is unknown.
     """
     amounts = {element.symbol: float(n) for element, n in composition.element_composition.items()}
     anions = _anions(amounts)
@@ -52,9 +52,9 @@ def crystal_volume_per_atom(composition: Composition) -> float:
 
 
 def _anions(amounts: dict[str, float]) -> set[str]:
-    """Return the elements that fill the volume: S in Li3PS4 and in Ag3SI but not in Li2SO4.
+    """Return the anion elements: S in Li3PS4 and in Ag3SI but not in Li2SO4.
 
-    The least electronegative ones are taken for centers of oxyanions until the charges balance.
+    The least electronegative elements are treated as centers of oxyanions until charges balance.
     """
     candidates = sorted((s for s in amounts if s in ANION_VOLUMES_A3), key=electronegativity)
     for k in range(len(candidates)):
@@ -64,7 +64,7 @@ def _anions(amounts: dict[str, float]) -> set[str]:
 
 
 def _balance(amounts: dict[str, float], anions: set[str]) -> bool:
-    """Whether positive states of the others can make up for the anions; their mean may be any."""
+    """Whether positive states of the other elements can balance the anions (mean states count)."""
     negative = sum(n * _CHARGES[symbol] for symbol, n in amounts.items() if symbol in anions)
     least = most = 0.0
     for symbol, n in amounts.items():
@@ -77,7 +77,7 @@ def _balance(amounts: dict[str, float], anions: set[str]) -> bool:
 
 @lru_cache(maxsize=256)
 def _positive_states(symbol: str) -> tuple[int, int]:
-    """Return the lowest and the highest positive oxidation state; 0 where there is none."""
+    """Return the lowest and the highest positive oxidation state; 0 if there is none."""
     from pymatgen.core import Element
 
     element = Element(symbol)
@@ -101,5 +101,5 @@ def _elemental_volume(symbol: str) -> float:
 
     molar_volume = Element(symbol).molar_volume
     if not molar_volume:
-        raise InputError(f"The volume of {symbol} is not known: give the volume per atom.")
+        raise InputError(f"The volume of {symbol} is unknown. Set the volume per atom.")
     return float(molar_volume) / 0.602214

@@ -1,1 +1,1 @@
-"""The documents that vitrion stores, in emmet-core's manner: one file for each kind."""
+"""Base class and provenance of vitrion's documents, which follow emmet-core."""

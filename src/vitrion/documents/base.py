@@ -1,4 +1,4 @@
-"""The parent of all vitrion documents."""
+"""Base class of all vitrion documents."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 
 Phase = Literal["crystalline", "amorphous", "liquid"]
 PHASES = get_args(Phase)
-"""Phases in the order in which they are shown."""
+"""Phases in display order."""
 
 
 def check_phase(phase: str | None) -> None:
-    """Refuse a word that is no phase; None stands for any.
+    """Check that a word is a phase or None, which means any phase.
 
     Raises
     ------
     InputError
-        If it is none.
+        If it is not a phase.
     """
     if phase is not None and phase not in PHASES:
-        raise InputError(f"The phase is one of {', '.join(PHASES)}, not '{phase}'.")
+        raise InputError(f"Phase '{phase}' must be one of {', '.join(PHASES)}.")
 
 
 StoredStructure = Annotated[
     Structure,
     BeforeValidator(as_structure),
-    # Site properties may be numpy arrays, which JSON does not know.
+    # Site properties may be numpy arrays, which JSON cannot represent.
     PlainSerializer(lambda structure: jsanitize(structure.as_dict()), return_type=dict),
     WithJsonSchema({"type": "object", "description": "pymatgen Structure as a dictionary"}),
 ]
@@ -53,17 +53,17 @@ def _meta() -> EmmetMeta:
 
 
 class VitrionDoc(PropertyDoc):
-    """What every vitrion document carries, whatever it is about.
+    """Common fields of all vitrion documents.
 
     Differs from emmet-core's ``PropertyDoc`` where its defaults would lose or change data: a new
-    document is not deprecated, an identifier is kept as the string it is, the structure is part of
-    every dump, and times are whole milliseconds, as BSON stores them.
+    document is not deprecated, an identifier is kept as a string, the structure is part of every
+    dump, and times are whole milliseconds, as BSON stores them.
 
-    A subclass gives ``property_name`` a default; that name is how stores, builders and the query
-    client find documents of its kind. ``key_fields`` names the quantities that one filters, sorts
-    and shows, and that a summary repeats: a public name, unique among all documents, and the dotted
-    path of a number, string or flag in the document. ``of_material`` is False for documents about
-    something else, which are in no summary.
+    A subclass sets the default of ``property_name``, by which stores, builders and the query client
+    find its documents. ``key_fields`` lists the quantities to filter, sort and show, which a
+    summary repeats: a public name, unique among all documents, and the dotted path of a number,
+    string or flag in the document. ``of_material`` is False for documents that do not describe a
+    material; summaries exclude them.
     """
 
     key_fields: ClassVar[Mapping[str, str]] = {}
@@ -73,11 +73,11 @@ class VitrionDoc(PropertyDoc):
     schema_version: str = Field("1.0", description="Version of the schema of this document.")
     deprecated: bool = Field(False, description="Whether the document should no longer be used.")
     material_id: str | None = Field(
-        None, description="Identifier of the material, kept as given (mp-1234, or any string)."
+        None, description="Identifier of the material: any string, such as mp-1234."
     )
-    phase: Phase | None = Field(None, description="State of the material the document is about.")
+    phase: Phase | None = Field(None, description="Phase of the material.")
     structure: StoredStructure | None = Field(
-        None, description="Structure the document is about; lengths in A."
+        None, description="Structure of the document; lengths in A."
     )
     builder_meta: EmmetMeta | None = Field(
         default_factory=_meta, description="Versions of emmet-core and pymatgen, and build date."
@@ -89,7 +89,7 @@ class VitrionDoc(PropertyDoc):
         default_factory=Provenance.collect, description="Potential, seeds, jobs and packages."
     )
     trust: TrustReport | None = Field(
-        None, description="Whether the run left its potential's range, and the force error on it."
+        None, description="Extrapolation of the potential in the run, and its force error."
     )
 
     @classmethod
@@ -100,14 +100,14 @@ class VitrionDoc(PropertyDoc):
         deprecated: bool = False,
         **kwargs: Any,
     ) -> Self:
-        """Make a document whose composition, density and symmetry are read off a structure.
+        """Create a document with composition, density and symmetry of a structure.
 
         Parameters
         ----------
         meta_structure
-            Structure the document is about; it is stored with the document.
+            Structure of the document; it is stored with the document.
         material_id
-            Identifier of the material; any string, kept unchanged.
+            Identifier of the material: any string, kept unchanged.
         deprecated
             Whether the document should no longer be used.
         **kwargs
@@ -123,14 +123,14 @@ class VitrionDoc(PropertyDoc):
         )
 
     def model_dump_json(self, *, indent: int | None = None, **options: Any) -> str:
-        """Return JSON in which NaN and infinities are the strings that validation takes for them.
+        """Return JSON with NaN and infinities as strings that validation accepts.
 
-        pydantic's own turns those of nested models into null.
+        pydantic's default converts NaN and infinities of nested models to null.
 
         Parameters
         ----------
         indent
-            Spaces of each level; None for one line.
+            Spaces per level; None for one line.
         **options
             As in ``model_dump``.
         """

@@ -1,4 +1,4 @@
-"""Where a result comes from: potential, seeds, jobs and package versions."""
+"""Provenance of a result: potential, seeds, jobs and package versions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PACKAGES = (
 
 
 def utc_now() -> datetime:
-    """Return the time in UTC, naive and in whole milliseconds, which is what BSON can hold."""
+    """Return the time in UTC, naive and in whole milliseconds, as BSON stores it."""
     now = datetime.now(UTC).replace(tzinfo=None)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
@@ -48,24 +48,22 @@ def _installed_versions() -> tuple[tuple[str, str], ...]:
 
 
 def current_job_uuid() -> str | None:
-    """Return the uuid of the jobflow job that is running in this process, or None."""
-    jobflow = sys.modules.get("jobflow")  # nothing is running where it was never imported
+    """Return the uuid of the jobflow job running in this process, or None."""
+    jobflow = sys.modules.get("jobflow")  # no job is running if it was never imported
     job = None if jobflow is None else jobflow.CURRENT_JOB.job
     return None if job is None else job.uuid
 
 
 class Provenance(BaseModel):
-    """What is needed to find the origin of a document and to make it again."""
+    """Data to trace a document to its origin and to reproduce it."""
 
     potential: PotentialSpec | None = Field(None, description="The interatomic potential.")
-    seeds: dict[str, int] = Field(
-        default_factory=dict, description="Random seed of each step that used one, by its name."
-    )
+    seeds: dict[str, int] = Field(default_factory=dict, description="Random seeds by step name.")
     job_uuids: list[str] = Field(
-        default_factory=list, description="Uuids of the jobs that made the document, in order."
+        default_factory=list, description="Uuids of the jobs that created the document, in order."
     )
     package_versions: dict[str, str] = Field(
-        default_factory=dict, description="Version of each package that takes part."
+        default_factory=dict, description="Versions of the packages that affect the result."
     )
     created_at: datetime = Field(
         default_factory=utc_now, description="Time of creation in UTC, whole milliseconds."
@@ -79,21 +77,21 @@ class Provenance(BaseModel):
         seeds: Mapping[str, int] | None = None,
         job_uuids: Sequence[str] = (),
     ) -> Provenance:
-        """Gather the provenance of a document that is being made now.
+        """Collect the provenance of a new document.
 
         Parameters
         ----------
         potential
-            The potential or its name in the registry; the hash of its file is filled in.
+            The potential or its name in the registry; the hash of its file is added.
         seeds
-            Random seeds by the name of the step that used them.
+            Random seeds by step name.
         job_uuids
-            Jobs whose outputs went into the document; the running job is appended.
+            Jobs whose outputs are used in the document; the running job is appended.
 
         Returns
         -------
         Provenance
-            With the versions of the installed packages and the present time.
+            With the versions of the installed packages and the current time.
         """
         running = current_job_uuid()
         uuids = list(dict.fromkeys([*job_uuids, *([running] if running else [])]))

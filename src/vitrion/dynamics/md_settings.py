@@ -75,7 +75,7 @@ class MDSettings(SettingsModel):
     )
     fix_center_of_mass: bool = Field(
         True,
-        description="Remove the initial center-of-mass motion and any later net force, which leaves "
+        description="Remove the initial center-of-mass motion and any later net force, leaving "
         "3N-3 degrees of freedom; False keeps all 3N.",
     )
     save_forces: bool = Field(False, description="Save the forces with each frame.")

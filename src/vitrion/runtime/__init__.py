@@ -1,1 +1,1 @@
-"""What any program needs: cores, atomic files and locks, progress, cached results, a runner."""
+"""Infrastructure: cores, atomic file writes and locks, progress, result cache, local runner."""

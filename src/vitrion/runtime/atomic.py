@@ -1,4 +1,4 @@
-"""Files that a kill leaves whole, and folders that one process at a time works in."""
+"""Atomic file writes and locks on folders."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 
 def make_folder(folder: str | os.PathLike[str]) -> Path:
-    """Return a folder for results, made where it is missing.
+    """Return a folder for results, created if needed.
 
     Raises
     ------
     InputError
-        If there is a file of that name, or it cannot be made.
+        If a file of that name exists, or the folder cannot be created.
     """
     path = Path(folder)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
-        raise InputError(f"{path} cannot be made a folder: {exc.strerror}.") from exc
+        raise InputError(f"The folder {path} cannot be created: {exc.strerror}.") from exc
     return path
 
 
 def replace_durably(temporary: Path, path: Path) -> None:
-    """Rename a written file into place so that a crash leaves the old or the new one, whole."""
+    """Rename a written file atomically: a crash leaves the old or the new file."""
     with temporary.open("rb+") as handle:
         os.fsync(handle.fileno())
     temporary.replace(path)
@@ -41,7 +41,7 @@ def replace_durably(temporary: Path, path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
+    """Sync the directory entries of a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -50,7 +50,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_durably(path: Path, text: str) -> None:
-    """Write a file of text so that a crash leaves the old or the new one, whole."""
+    """Write a text file atomically: a crash leaves the old or the new file."""
     temporary = path.with_name(f"{path.name}.tmp")
     temporary.write_text(text)
     replace_durably(temporary, path)
@@ -58,19 +58,19 @@ def write_durably(path: Path, text: str) -> None:
 
 @contextmanager
 def only_process(file: Path, wait_s: float = 0.0) -> Iterator[None]:
-    """Hold a lock that one process at a time can have; a kill releases it.
+    """Hold an exclusive lock between processes; a kill releases it.
 
     Parameters
     ----------
     file : Path
-        The lock, in the folder that is to be worked in; made with the folder where it is missing.
+        Lock file in the folder to protect; created with its folder if needed.
     wait_s : float
-        How long to wait for another process in s.
+        Maximum time in s to wait for another process.
 
     Raises
     ------
     BusyError
-        If another process has it.
+        If another process holds the lock.
     InputError
         If the folder cannot be written.
     """
@@ -83,15 +83,13 @@ def only_process(file: Path, wait_s: float = 0.0) -> Iterator[None]:
     with handle:
         while not try_lock(handle):
             if time.monotonic() >= deadline:
-                raise BusyError(
-                    f"Another process is at work in {file.parent}: wait for it or stop it."
-                )
+                raise BusyError(f"Another process is using {file.parent}. Wait for it or stop it.")
             time.sleep(0.2)
         yield
 
 
 def try_lock(handle: TextIO) -> bool:
-    """Lock an open file if nobody else has; closing it, as a kill does too, releases it."""
+    """Lock an open file if it is not locked; closing the file or a kill releases the lock."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""A file of finished results, one JSON line each, that a kill cannot spoil."""
+"""Cache of results in a file with one JSON line per result, robust against kills."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 class OutOfTime(VitrionError):
-    """The time is up; what was finished is kept, and the same call goes on from there."""
+    """The walltime ended; finished results are kept and the same call resumes from them."""
 
 
 class ResultCache:
-    """Results by key, kept on disk as they come.
+    """Results by key, written to disk immediately.
 
-    A line that a kill cut short is dropped when the file is opened; all lines before it count.
+    On opening, a line truncated by a kill is dropped.
 
     Parameters
     ----------
     path : str, Path or None
-        The file, made on the first write; None keeps the results in memory alone.
+        The file, created on the first write; None keeps the results in memory only.
     walltime_s : float or None
-        Seconds from now after which a write raises `OutOfTime`, its results on the disk: every call
-        gets on by one write at the least.
+        Time in s from now after which a write raises `OutOfTime` once its results are on disk, so
+        every call makes at least one write.
     """
 
     def __init__(self, path: str | Path | None, walltime_s: float | None = None) -> None:
@@ -58,7 +58,7 @@ class ResultCache:
         return self._results[key]
 
     def write(self, results: Mapping[str, dict[str, Any]]) -> None:
-        """Add results; they are on the disk when this returns."""
+        """Add results and sync them to disk."""
         self._results.update(results)
         if self._path is None:
             return
@@ -69,11 +69,11 @@ class ResultCache:
             file.flush()
             os.fsync(file.fileno())
         if time.monotonic() > self._deadline:
-            raise OutOfTime("The time is up: make the same call again to go on.")
+            raise OutOfTime("The walltime ended. Repeat the call to resume.")
 
 
 def fingerprint(parts: Iterable[Any]) -> str:
-    """Return a short hash of anything JSON can hold; floats count to 1e-6."""
+    """Return a short hash of JSON data; floats are rounded to 1e-6."""
     text = json.dumps([_rounded(part) for part in parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 

@@ -1,8 +1,8 @@
-"""Cores that the jobs of one run share, as ``make`` shares its job slots.
+"""Share cores between the jobs of one run, as ``make`` shares its job slots.
 
-Every job holds one while it runs. A job of many simulations takes more of them for as long as the
-others leave them idle, so that neither one long job nor many at once waste or overload a machine.
-A core is a lock on a file, which the system frees when its process ends, however it ends.
+Every job holds one core while it runs. A job of many simulations takes additional cores while they
+are idle, so that neither one long job nor many jobs waste or overload a machine. A core is a lock
+on a file, which the system releases when its process ends.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 VARIABLE = "VITRION_CORES"
-"""Environment variable, ``NUMBER:FOLDER``, by which processes know of the cores they share."""
+"""Environment variable ``NUMBER:FOLDER`` that describes the shared cores to processes."""
 
 JOB_WAIT_S, SPARE_WAIT_S = 0.1, 1.0
-"""Time between two looks for a core. Who wants a spare one waits before the first look too, so that
-a job that has none gets what has just been given back."""
+"""Time in s between two attempts to take a core. A request for a spare core also waits before the
+first attempt, so that jobs without a core take released cores first."""
 
 
 def share_cores(folder: Path, number: int) -> None:
-    """Let this process and all that it starts share some cores.
+    """Share cores between this process and its child processes.
 
     Parameters
     ----------
     folder : Path
-        Where the locks are kept; made where it is missing. The same for all that share them.
+        Folder of the locks, created if needed; the same for all sharing processes.
     number : int
         Number of cores.
     """
@@ -43,7 +43,7 @@ def share_cores(folder: Path, number: int) -> None:
 
 @contextmanager
 def own_core() -> Iterator[None]:
-    """Hold a core for a job, after waiting for one; where none are shared, do nothing."""
+    """Wait for a core and hold it for a job; do nothing without shared cores."""
     if VARIABLE not in os.environ:
         yield
         return
@@ -55,19 +55,19 @@ def own_core() -> Iterator[None]:
 
 @contextmanager
 def spare_core(wanted: Callable[[], bool], wait_s: float = SPARE_WAIT_S) -> Iterator[bool]:
-    """Hold a core besides one's own once others leave one idle.
+    """Hold an additional core once one is idle.
 
     Parameters
     ----------
     wanted : callable
-        Asked between looks; once it says no, the wait ends without a core.
+        Called between attempts; the wait ends without a core once it returns False.
     wait_s : float
-        Time between two looks in s.
+        Time between two attempts in s.
 
     Yields
     ------
     bool
-        Whether there is work and a core for it; where none are shared, there is always a core.
+        Whether a core is still wanted and was obtained; always available without shared cores.
     """
     if VARIABLE not in os.environ:
         yield wanted()
@@ -81,7 +81,7 @@ def spare_core(wanted: Callable[[], bool], wait_s: float = SPARE_WAIT_S) -> Iter
 
 
 def _take() -> TextIO | None:
-    """Lock a free core, if there is one."""
+    """Lock an idle core; None if all are in use."""
     number, folder = os.environ[VARIABLE].split(":", 1)
     for index in range(int(number)):
         handle = (Path(folder) / f"core-{index}").open("w")

@@ -1,4 +1,4 @@
-"""Processes that a program starts: their environment, their end, and their errors."""
+"""Child processes: environment, termination with the parent, and errors."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-"""Environment of a process that shares its cores with others; set before numpy and torch start."""
+"""Environment of a process on shared cores; must be set before importing numpy and torch."""
 
 KEEP_FREED_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
     "MALLOC_TRIM_THRESHOLD_": "8589934592",
 }
-"""Keeps freed memory in the process: torch asks for the same blocks again at every step."""
+"""Keep freed memory in the process: torch allocates the same blocks again at every step."""
 
 POLL_S = 0.5
 
 
 @contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for a while; processes started meanwhile inherit them."""
+    """Set environment variables temporarily; processes started in the block inherit them."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -44,7 +44,7 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def exit_with_parent(parent: int) -> None:
-    """End this process soon after the process with that id, its parent, has ended."""
+    """End this process soon after the parent process with the given id has ended."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -55,7 +55,7 @@ def exit_with_parent(parent: int) -> None:
 
 
 def exit_with_pipe(pipe: Connection) -> None:
-    """End this process as soon as the other end of a pipe is closed, as by the parent's end."""
+    """End this process when the other end of a pipe closes, as when the parent ends."""
 
     def watch() -> None:
         try:
@@ -69,12 +69,12 @@ def exit_with_pipe(pipe: Connection) -> None:
 def run_checked(
     command: Sequence[str], log: Path, environment: dict[str, str] | None = None
 ) -> None:
-    """Run a program, its output going to ``log``; raise with its last lines if it fails.
+    """Run a program with its output written to ``log``; on failure, raise with its last lines.
 
     Raises
     ------
     SimulationError
-        If it cannot be started or its return code is not 0.
+        If the program cannot be started or its return code is not 0.
     """
     with log.open("a") as handle:
         handle.write("$ " + " ".join(command) + "\n")

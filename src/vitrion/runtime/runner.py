@@ -1,10 +1,10 @@
-"""Run a flow on one machine: several worker processes, resumable after any kill.
+"""Run a flow on one machine with several worker processes; resumable after a kill.
 
-jobflow's ``run_locally`` runs one job after the other and forgets everything when it is killed.
-Here independent jobs run side by side, one thread each, and a run folder remembers what is done::
+jobflow's ``run_locally`` runs jobs one by one and keeps nothing after a kill. Here independent
+jobs run in parallel, one thread each, and a run folder records the finished jobs::
 
     run_folder/flow.json                  the flow, written once, so that uuids never change
-    run_folder/jobs/<job>/                the directory in which that job runs, every time
+    run_folder/jobs/<job>/                the directory of that job, also in reruns
     run_folder/jobs/<job>/response.json   written after the job's output is in the store
 """
 
@@ -42,7 +42,7 @@ DIVERSIONS = ("replace", "detour", "addition")
 
 @dataclass
 class _Node:
-    """A job in the schedule: whom it waits for, and whose diversion it belongs to."""
+    """A scheduled job, its parents, and the jobs that it replaces or detours."""
 
     job: Job
     parents: tuple[str, ...]
@@ -55,17 +55,17 @@ class _Node:
 
 @dataclass
 class RunReport:
-    """How a run ended.
+    """Outcome of a run.
 
     Attributes
     ----------
     completed, skipped : list[str]
-        Names of the jobs that ran now, and of those that had run before.
+        Names of the jobs that ran now, and of the jobs completed earlier.
     errors : dict[str, str]
-        Name of each failed job to its error; jobs that depend on it did not run. The second of one
-        name is kept as "name (2)".
+        Error of each failed job by name; jobs that depend on it did not run. A second failed job of
+        the same name is listed as "name (2)".
     open : int
-        Jobs known now that are still to be done.
+        Number of known jobs that have not run yet.
     """
 
     completed: list[str] = field(default_factory=list)
@@ -74,7 +74,7 @@ class RunReport:
     open: int = 0
 
     def add_error(self, name: str, error: str) -> None:
-        """Keep the error of a job beside those of others of its name."""
+        """Add the error of a job under a unique name."""
         key, count = name, 1
         while key in self.errors:
             count += 1
@@ -82,7 +82,7 @@ class RunReport:
         self.errors[key] = error
 
     def raise_for_errors(self) -> None:
-        """Raise SimulationError with the first error, if there is one."""
+        """Raise SimulationError with the first error; do nothing without errors."""
         for name, error in self.errors.items():
             raise SimulationError(f"{name} failed: {error}")
 
@@ -95,19 +95,19 @@ def run_flow(
     workers: int = 1,
     on_change: Callable[[dict[Path, str], RunReport], None] | None = None,
 ) -> RunReport:
-    """Run a flow to its end, or continue it where an earlier call in the folder was stopped.
+    """Run a flow, or resume the flow of an interrupted call in the same folder.
 
     Parameters
     ----------
     flow : Flow or callable
-        The flow, or a function that makes it, called only when the folder holds none yet. The one
-        in the folder is what is continued, because the jobs' uuids must be those of the first call.
+        The flow, or a function that creates it, called only if the folder has no flow. The stored
+        flow is resumed, because the uuids of the jobs must not change.
     store : JobStore
-        Where the outputs go; worker processes open it again from its serialized form.
+        Store of the outputs; worker processes open it from its serialized form.
     folder : path
         The run folder.
     workers : int
-        Worker processes of one thread each.
+        Number of worker processes of one thread each.
     on_change : callable, optional
         Called about once a second with the names of the running jobs by their directory, and the
         report so far.
@@ -115,12 +115,12 @@ def run_flow(
     Returns
     -------
     RunReport
-        Names of the jobs by how they ended.
+        Completed, skipped and failed jobs.
 
     Raises
     ------
     InputError
-        If another process is running this folder, or it holds another flow than the one given.
+        If another process uses this folder, or it holds a different flow.
     """
     folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -130,7 +130,7 @@ def run_flow(
 
 
 class _Scheduler:
-    """Keeps the workers busy with jobs whose parents are done."""
+    """Schedules jobs on the workers once their parents are done."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class _Scheduler:
                 self._collect()
         finally:
             for process in list((pool._processes or {}).values()):
-                if self.running:  # interrupted: the workers' files are resumable at any moment
+                if self.running:  # interrupted: the files of the workers are always resumable
                     process.terminate()
             pool.shutdown(wait=not self.running, cancel_futures=True)
             self.report.open = len(self.waiting) + len(self.running)
@@ -193,15 +193,15 @@ class _Scheduler:
             if other is not node
             for uuid in other.owners
         }
-        # A job inside a diversion may refer to the very job that was diverted.
+        # A job inside a replacement or detour may refer to the job it replaces.
         return not (pending - set(node.owners)) & set(node.parents)
 
     def _is_stale(self, node: _Node) -> bool:
-        """Return whether a job that had run did so without a parent that has succeeded only now."""
+        """Return whether a completed job ran before one of its parents succeeded."""
         return bool((set(node.parents) - set(node.owners)) & self.renewed)
 
     def _inherit(self, node: _Node) -> bool:
-        """Return whether the node may run, after what became of its parents."""
+        """Return whether the node may run, given the outcomes of its parents."""
         from jobflow.core.reference import OnMissing
 
         parents = set(node.parents)
@@ -224,7 +224,7 @@ class _Scheduler:
             except BrokenProcessPool as exc:
                 raise SimulationError(
                     f"A worker process died while '{node.job.name}' ran (killed, or out of "
-                    "memory): run the same command again to continue."
+                    "memory). Rerun the command to resume."
                 ) from exc
             if "error" in response:
                 self.report.add_error(node.job.name, response["error"])
@@ -246,17 +246,17 @@ class _Scheduler:
             if response[kind] is not None:
                 flow = _decode(response[kind])
                 _name_for_people(flow, node.job)
-                # Whoever waits for a job also waits for what replaces or detours it.
+                # Jobs that wait for a job also wait for its replacement or detour.
                 self._add(flow, node.owners if kind != "addition" else ())
 
     def _directory(self, node: _Node) -> Path:
         name = "".join(c if c.isalnum() or c in "-_." else "-" for c in node.job.name)
-        # The end of the uuid: the beginning of those that are ordered by time is but the time.
+        # The end of the uuid: time-ordered uuids begin with the time.
         return self.folder / "jobs" / f"{name}-{node.job.uuid[-12:]}-{node.job.index}"
 
 
 def _name_for_people(flow: Flow, job: Job) -> None:
-    """Rename what jobflow adds to keep the result of a flow that replaces a job."""
+    """Rename the job that jobflow adds to store the result of a replacement flow."""
     for other, _ in flow.iterflow():
         if other.uuid == job.uuid and other.name == "store_inputs":
             other.name = f"{job.name}, result"
@@ -273,15 +273,14 @@ def _remembered_flow(flow: Flow | Callable[[], Flow], folder: Path) -> Flow:
         write_durably(path, _to_json(made.as_dict()))
     elif given is not None and not _made_alike(_to_json(get_flow(given).as_dict()), path):
         raise InputError(
-            f"{folder} holds another flow than the one given: give this one a folder of its own "
-            "or remove that one."
+            f"{folder} holds a different flow. Use another folder, or remove {folder}."
         )
-    # Always the one on disk: a first run and a continued one then see the very same flow.
+    # Always read from disk, so that a first and a resumed run use the same flow.
     return _decode(json.loads(path.read_text()))
 
 
 def _made_alike(flow: str, path: Path) -> bool:
-    """Return whether a flow's JSON and that in a file differ by uuids and versions at most."""
+    """Return whether a flow's JSON equals the JSON in a file, apart from uuids and versions."""
     return _nameless(flow) == _nameless(path.read_text())
 
 
@@ -292,7 +291,7 @@ def _nameless(flow: str) -> str:
 
 
 def _execute(payload: str, directory: str) -> dict[str, Any]:
-    """Run one job in a worker process and leave its response behind."""
+    """Run one job in a worker process and write its response."""
     from monty.os import cd
 
     path = Path(directory)
@@ -300,18 +299,18 @@ def _execute(payload: str, directory: str) -> dict[str, Any]:
     try:
         decoded = _decode(json.loads(payload))
         job, store = decoded["job"], decoded["store"]
-        # A killed run's orphan may need a moment to notice; two writers must never meet.
+        # The orphan of a killed run may still be ending; two writers must not overlap.
         with own_core(), only_process(path / "lock", wait_s=30), cd(path):
             store.connect()
             try:
                 response = job.run(store=store, job_dir=path)
             finally:
-                store.close()  # this process goes on to other jobs, whatever became of this one
+                store.close()  # this process runs other jobs afterwards
             kept = {kind: _as_dict(getattr(response, kind)) for kind in DIVERSIONS}
             kept |= {name: getattr(response, name) for name in ("stop_children", "stop_jobflow")}
             write_durably(path / RESPONSE_FILE, _to_json(kept))
             return kept
-    except Exception as exc:  # one failed job must not take the others with it
+    except Exception as exc:  # a failed job must not stop the others
         (path / "error.txt").write_text(traceback.format_exc())
         return {"error": str(exc) or type(exc).__name__}
 
@@ -349,10 +348,10 @@ def _pool(workers: int, cores: Path) -> ProcessPoolExecutor:
 
 
 def _start_worker(parent: int, workers: int, cores: Path) -> None:
-    """Quieten a worker, leave Ctrl-C to the parent, and die with the parent."""
+    """Silence a worker, leave Ctrl-C to the parent, and end with the parent."""
     import warnings
 
-    # All jobs together keep to the number of processes that was asked for.
+    # All jobs together use at most the requested number of processes.
     os.environ["VITRION_WORKERS"] = str(workers)
     share_cores(cores, workers)
 

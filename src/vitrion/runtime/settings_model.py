@@ -1,4 +1,4 @@
-"""Base class of the settings that Makers take: checked, frozen, described."""
+"""Base class of maker settings: validated, frozen, documented."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 SHOWN = 60
-"""Most characters of a wrong value that a message shows."""
+"""Maximum number of characters of an invalid value in a message."""
 BOUNDS = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less than"}
 
 
 @dataclass(frozen=True)
 class Option:
-    """Mark a field, inside of ``Annotated``, as one with a command-line option of its own.
+    """Give a field a command-line option; used inside ``Annotated``.
 
     Attributes
     ----------
     name : str
         Such as ``--glass-atoms``.
     also : tuple of (str, value)
-        Dotted names of other fields that the option sets, and to what.
+        Dotted names and values of other fields that the option sets.
     help : str
-        Help of the option if the description of the field does not serve.
+        Help of the option; empty for the description of the field.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Option:
 class SettingsModel(BaseModel):
     """Base class of settings.
 
-    Settings are frozen and hold no unknown names and no infinite numbers. A value that is not
-    allowed is an :class:`~vitrion.errors.InputError` of one sentence.
+    Settings are frozen and reject unknown names and infinite numbers. An invalid value raises an
+    :class:`~vitrion.errors.InputError` of one sentence.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -56,18 +56,18 @@ class SettingsModel(BaseModel):
             raise explain(report, type(self)) from report
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the settings as JSON, tagged as monty does it, so that Makers can update them."""
+        """Return the settings as JSON with monty's class tags, so that makers can update them."""
         tags = {"@module": type(self).__module__, "@class": type(self).__name__}
         return {**tags, **self.model_dump(mode="json")}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read what :meth:`as_dict` returned; tags are optional."""
+        """Create settings from the result of :meth:`as_dict`; tags are optional."""
         return cls(**{name: value for name, value in values.items() if not name.startswith("@")})
 
 
 def explain(report: ValidationError, model: type[BaseModel]) -> InputError:
-    """Reduce pydantic's report to one sentence about its first fault."""
+    """Reduce pydantic's report to one sentence about its first error."""
     first = report.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else ""
     cause = first.get("ctx", {}).get("error")
@@ -85,15 +85,15 @@ def explain(report: ValidationError, model: type[BaseModel]) -> InputError:
 
 
 def unknown_setting(name: str, known: Iterable[str]) -> SettingError:
-    """Return the error of a name that is not a setting.
+    """Return the error for an unknown setting name.
 
     Parameters
     ----------
     name : str
         Dotted name.
     known : iterable of str
-        Dotted names of all settings. The error lists those whose last part is nearest, or else
-        those of the same section.
+        Dotted names of all settings. The error lists the names with the most similar last part, or
+        otherwise the names of the same section.
     """
     known = list(known)
     section, _, own = name.rpartition(".")
@@ -112,7 +112,7 @@ def unknown_setting(name: str, known: Iterable[str]) -> SettingError:
 def walk_fields(
     model: type[BaseModel], section: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
-    """Yield the path and the field of every setting, those of sections of settings included."""
+    """Yield the path and the field of every setting, including nested sections."""
     for name, field in model.model_fields.items():
         path = (*section, name)
         yield path, field
@@ -122,7 +122,7 @@ def walk_fields(
 
 
 def section_of(field: FieldInfo) -> type[SettingsModel] | None:
-    """Return the settings that a field holds, or None if it holds a value."""
+    """Return the settings class of a section field, or None for a value field."""
     from typing import get_args
 
     for kind in (field.annotation, *get_args(field.annotation)):
@@ -132,7 +132,7 @@ def section_of(field: FieldInfo) -> type[SettingsModel] | None:
 
 
 def _allowed(error: Any, field: FieldInfo | None) -> str:
-    """Say what a value must be: its range or choices if it has some, or else its type."""
+    """Describe the allowed values: range or choices if defined, otherwise the type."""
     if error["type"] == "literal_error":
         return str(error["ctx"]["expected"])
     if error["type"] == "too_short":
