@@ -43,19 +43,16 @@ def crystals():
 
 
 def relax_cell(structure, calculator):
-    from ase.filters import FrechetCellFilter
-    from ase.optimize import BFGS
-    from pymatgen.io.ase import AseAtomsAdaptor
+    from vitrion.relaxation.relax import RelaxSettings, relax_one
 
-    atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
-    atoms.calc = calculator
-    BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=0.005, steps=100)
-    return AseAtomsAdaptor.get_structure(atoms)
+    settings = RelaxSettings(fmax_eV_per_A=0.005)
+    name = structure.composition.reduced_formula
+    return relax_one(structure, calculator, settings).require_converged(name).structure
 
 
 def schottky_energy(host, calculator, fmax):
     """Take one formula unit out of the host, each ion as far from the others as it goes."""
-    from vitrion.relaxation.fixed_cell import AseRelaxer
+    from vitrion.relaxation.relaxers import FixedCellRelaxer
 
     per_unit, _ = host.unit_cell.composition.get_integer_formula_and_factor()
     from pymatgen.core import Composition
@@ -74,12 +71,15 @@ def schottky_energy(host, calculator, fmax):
             chosen.append(far)
     holed = host.structure.copy()
     holed.remove_sites(chosen)
-    energy = AseRelaxer(calculator, fmax)([holed])[0].energy_eV
+    energy = (
+        FixedCellRelaxer(calculator, fmax)([holed])[0]
+        .require_converged("The Schottky defect")
+        .energy_eV
+    )
     return energy + host.energy_eV * len(chosen) / len(host.structure) - host.energy_eV
 
 
 def main() -> None:
-    from vitrion.landscape.makers import ForceFieldBands
     from vitrion.landscape.study import study_defects
     from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
     from vitrion.potentials import load_calculator
@@ -99,7 +99,7 @@ def main() -> None:
         for name, crystal in crystals().items():
             start = time.process_time()
             relaxed = relax_cell(crystal, calculator)
-            bands = ForceFieldBands(potential, settings.barriers)
+            bands = settings.barriers.elastic_band(calculator)
             study = study_defects(
                 relaxed, calculator, settings, potential=potential, relax_band=bands
             )

@@ -62,10 +62,11 @@ def study(structure, phase, arguments, number):
     """Return the DefectDoc of one host; it goes on where an earlier run stopped."""
     from vitrion.landscape.command import run_defects, summary_rows
     from vitrion.potentials import load_calculator
-    from vitrion.relaxation.fixed_cell import AseRelaxer
+    from vitrion.relaxation.relaxers import FixedCellRelaxer
 
     calculator = load_calculator(arguments.potential)
-    host = AseRelaxer(calculator, 0.02, 500)([structure])[0].structure
+    (relaxed,) = FixedCellRelaxer(calculator, 0.02, 500)([structure])
+    host = relaxed.require_converged("The host").structure
     report = run_defects(
         host,
         directory=Path(arguments.out) / f"{phase}-{number}",

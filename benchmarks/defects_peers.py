@@ -103,7 +103,7 @@ def by_doped(crystal, calculator, mu):
 
     from vitrion.defects.sites import candidate_sites
     from vitrion.defects.symmetry import SpaceGroup
-    from vitrion.relaxation.fixed_cell import AseRelaxer
+    from vitrion.relaxation.relaxers import FixedCellRelaxer
 
     start = time.process_time()
     candidate_sites(crystal, SpaceGroup.of(crystal), min_radius_A=1.6)
@@ -113,7 +113,7 @@ def by_doped(crystal, calculator, mu):
         crystal, supercell_gen_kwargs={"min_image_distance": SIDE_A, "min_atoms": 50}, processes=1
     )
     doped_s = time.process_time() - start
-    relax = AseRelaxer(calculator, FMAX_EV_A)
+    relax = FixedCellRelaxer(calculator, FMAX_EV_A)
     bulk = relax([generator.bulk_supercell], max_steps=0)[0].energy_eV
     found = []
     for name, entry in generator.defect_entries.items():
@@ -122,7 +122,7 @@ def by_doped(crystal, calculator, mu):
         cell = entry.defect_supercell.copy()
         cell.remove_oxidation_states()
         change = 1 if name.startswith("Li_i") else -1
-        energy = relax([cell])[0].energy_eV - bulk - change * mu
+        energy = relax([cell])[0].require_converged(name).energy_eV - bulk - change * mu
         found.append((name, len(generator.bulk_supercell), energy))
     return sites_s, doped_s, found
 

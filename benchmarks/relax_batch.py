@@ -27,7 +27,7 @@ def main(n: int = 24, name: str | None = None) -> None:
     from vitrion.potentials.batch import batched
     from vitrion.relaxation.relax import RelaxSettings, relax_many
 
-    settings = RelaxSettings(force_tolerance_eV_per_A=0.05, max_steps=250)
+    settings = RelaxSettings(fmax_eV_per_A=0.05, max_steps=250)
     found = RandomGenerator(formula_units=(1, 2)).generate("LiPO2F2", 2 * n, seed=1)
     structures = [c.structure for c in found if overlap(c.structure) is None][:n]
     calculator = load_calculator(name)
@@ -46,7 +46,7 @@ def main(n: int = 24, name: str | None = None) -> None:
         atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
         atoms.calc = calculator
         optimizer = FIRE(FrechetCellFilter(atoms), logfile=None)
-        optimizer.run(fmax=settings.force_tolerance_eV_per_A, steps=settings.max_steps)
+        optimizer.run(fmax=settings.fmax_eV_per_A, steps=settings.max_steps)
         one_by_one.append(atoms.get_potential_energy() / len(atoms))
         steps.append(optimizer.nsteps)
     ase_s = time.process_time() - start
@@ -56,8 +56,8 @@ def main(n: int = 24, name: str | None = None) -> None:
     print(f"{len(structures)} structures, {np.mean([len(s) for s in structures]):.0f} atoms each")
     print(
         f"batched  {3600 * n / batch_s:7.0f} structures an hour, "
-        f"{np.mean([r.steps for r in together]):.0f} steps, "
-        f"{sum(r.failure is None for r in together)} converged"
+        f"{np.mean([r.n_steps for r in together]):.0f} steps, "
+        f"{sum(r.converged for r in together)} converged"
     )
     print(f"ASE      {3600 * n / ase_s:7.0f} structures an hour, {np.mean(steps):.0f} steps")
     print(f"ratio    {ase_s / batch_s:.2f} (CPU time of one thread)")

@@ -139,7 +139,7 @@ def known(options):
         formula_units=tuple(options.units or (1, 2)),
         fillings=2,
         oversampling=options.oversampling,
-        relax=RelaxSettings(force_tolerance_eV_per_A=0.05, max_steps=400),
+        relax=RelaxSettings(fmax_eV_per_A=0.05, max_steps=400),
     )
     for formula in options.formulas:
         potential = load(options.potential, formula)
@@ -308,7 +308,7 @@ def stability(options):
 
     runs = [json.loads(line) for line in options.out.read_text().splitlines()]
     best = min((r for r in runs if r.get("structure")), key=lambda r: r["best_eV"])
-    settings = RelaxSettings(force_tolerance_eV_per_A=0.002, max_steps=2000)
+    settings = RelaxSettings(fmax_eV_per_A=0.002, max_steps=2000)
     potential = load(options.potential, "LiPO2F2")
     (end,) = relax_many([Structure.from_dict(best["structure"])], potential, settings)
     print(

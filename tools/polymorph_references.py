@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from vitrion.potentials.batch import BatchPotential
 
-SYMMETRIC = RelaxSettings(force_tolerance_eV_per_A=0.02, max_steps=600, keep_symmetry=True)
+SYMMETRIC = RelaxSettings(fmax_eV_per_A=0.02, max_steps=600, keep_symmetry=True)
 
 
 def starting_cells() -> dict[str, Structure]:
@@ -48,8 +48,8 @@ def compute_references(
     """Relax cells with their symmetry kept; a cell that fails is left out, and said so."""
     results = relax_many(list(cells.values()), potential, SYMMETRIC)
     for name, result in zip(cells, results, strict=True):
-        if result.failure is not None:
-            print(f"{name} is left out: {result.failure}")
+        if not result.converged:
+            print(f"{name} is left out: {result.reason}")
     return [
         {
             "name": name,
@@ -59,14 +59,14 @@ def compute_references(
             "energy_eV_per_atom": round(result.energy_eV_per_atom, 5),
         }
         for name, result in zip(cells, results, strict=True)
-        if result.failure is None
+        if result.converged
     ]
 
 
 def lower(structures: Sequence[Structure], potential: BatchPotential) -> Structure:
     """Return the one of the lowest energy per atom: a short search may miss what is at hand."""
     results = relax_many(list(structures), potential, SYMMETRIC)
-    sound = [result for result in results if result.failure is None]
+    sound = [result for result in results if result.converged]
     return min(sound, key=lambda result: result.energy_eV_per_atom).structure
 
 

@@ -93,7 +93,7 @@ def run_round(number: int, seed: int) -> list[JudgedCandidate]:
     from vitrion.potentials.batch import load_batch_potential
     from vitrion.relaxation.relax import RelaxSettings
 
-    relax = RelaxSettings(force_tolerance_eV_per_A=0.1, max_steps=250)
+    relax = RelaxSettings(fmax_eV_per_A=0.1, max_steps=250)
     found = relax_candidates(
         list(candidates(number, seed)), load_batch_potential(), SearchSettings(relax=relax), None
     )

@@ -7,7 +7,7 @@ import pytest
 from ase.calculators.lj import LennardJones
 from pymatgen.core import Lattice, Structure
 
-from vitrion.relaxation.fixed_cell import AseRelaxer
+from vitrion.relaxation.relaxers import FixedCellRelaxer
 
 LATTICE_A = 3.8
 
@@ -18,8 +18,8 @@ def calculator() -> LennardJones:
 
 
 @pytest.fixture
-def relax(calculator) -> AseRelaxer:
-    return AseRelaxer(calculator, fmax_eV_per_A=0.02)
+def relax(calculator) -> FixedCellRelaxer:
+    return FixedCellRelaxer(calculator, fmax_eV_per_A=0.02)
 
 
 @pytest.fixture

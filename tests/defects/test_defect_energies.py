@@ -22,10 +22,10 @@ from vitrion.defects.host import prepare_host
 from vitrion.defects.operations import Edit, apply, outcome, undo
 from vitrion.defects.sites import candidate_sites
 from vitrion.errors import InputError
-from vitrion.landscape.study import ledger_context, study_defects
+from vitrion.landscape.study import cache_context, study_defects
 from vitrion.landscape.study_settings import DefectSettings
 from vitrion.potentials.batch import batched
-from vitrion.relaxation.fixed_cell import AseRelaxer, BatchRelaxer
+from vitrion.relaxation.relaxers import FixedCellRelaxer
 from vitrion.runtime.cache import ResultCache
 
 STILL = EnergySettings(rattle_A=0.0, batch_size=3)
@@ -66,14 +66,14 @@ def test_frenkel_pair_energy_is_the_direct_one(host, relax, calculator):
 
 def test_unrelaxed_vacancy_of_a_pair_potential_is_the_bond_energy(crystal, calculator, relax):
     """Taking an atom out, nothing else moving, costs the energy of its bonds: twice per atom."""
-    frozen = type(relax)(calculator, max_steps=0)
+    frozen = FixedCellRelaxer(calculator, max_steps=0)
     host = prepare_host(crystal, "Li", relax, supercell_side_A=7.5)
     record = defect_energies(host, vacancies(host), frozen, STILL)[0].record
     bonds = -2 * host.energy_eV / len(host.structure)
     assert record.energy_eV == pytest.approx(bonds, rel=1e-5)
 
 
-def test_a_pair_next_to_its_hole_heals(host, relax):
+def test_a_pair_next_to_its_hole_recombines(host, relax):
     ion = int(host.ions[0])
     beside = host.structure.frac_coords[ion] + [0.08, 0.0, 0.0]
     edit = move(host, ion, beside.tolist())
@@ -113,8 +113,8 @@ def test_an_exchanged_ion_is_no_defect_and_a_kicked_out_one_is_flagged(host):
     )
     assert outcome(
         Edit("move", "y", (a,), ((0, 0, 0),)), host.structure, host.structure, "Li"
-    ).healed
-    assert outcome(Edit("interstitial", "z"), host.structure, swapped, "Li").healed
+    ).recombined
+    assert outcome(Edit("interstitial", "z"), host.structure, swapped, "Li").recombined
 
 
 def test_drift_of_the_whole_cell_displaces_nothing(host):
@@ -241,7 +241,7 @@ def test_what_cannot_be_studied_is_refused_in_a_sentence(crystal, calculator, re
         )
 
 
-def test_two_ions_of_one_host_share_a_ledger_and_nothing_else(relax):
+def test_two_ions_of_one_host_share_a_cache_and_nothing_else(relax):
     """An interstitial takes out no site, so only the element distinguishes Li from Na in a void."""
     two = Structure(
         Lattice.cubic(3.8),
@@ -275,19 +275,19 @@ def test_a_file_of_other_content_is_another_potential(tmp_path):
     file = tmp_path / "student.model"
     file.write_bytes(b"first")
     settings = DefectSettings()
-    first = ledger_context(f"mace:{file}", settings)
-    assert ledger_context(f"mace:{file}", settings) == first
-    assert ledger_context(f"mace:{file}", DefectSettings(batched=True)) != first
+    first = cache_context(f"mace:{file}", settings)
+    assert cache_context(f"mace:{file}", settings) == first
+    assert cache_context(f"mace:{file}", DefectSettings(batched=True)) != first
     file.write_bytes(b"second")
-    assert ledger_context(f"mace:{file}", settings) != first
+    assert cache_context(f"mace:{file}", settings) != first
 
 
 def test_a_batch_out_of_steps_near_the_bound_is_not_converged(glass, calculator):
     """Soft cells slide for long: a force of up to four bounds is kept there, not called relaxed."""
     shaken = glass.copy()
     shaken.translate_sites([0], [0.02, 0.01, 0.0])
-    start = AseRelaxer(calculator, 0.02)([shaken], max_steps=0)[0].max_force_eV_per_A
-    relax = BatchRelaxer(batched(calculator), fmax_eV_per_A=start / 2)
+    start = FixedCellRelaxer(calculator, 0.02)([shaken], max_steps=0)[0].max_force_eV_per_A
+    relax = FixedCellRelaxer(batched(calculator), fmax_eV_per_A=start / 2)
     (near,) = relax([shaken], max_steps=0)
     assert start / 2 < near.max_force_eV_per_A < 2 * start
     assert not near.converged

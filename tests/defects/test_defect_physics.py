@@ -6,7 +6,6 @@ from ase.optimize import BFGS
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from vitrion.landscape.makers import ForceFieldBands
 from vitrion.landscape.study import study_defects
 from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
 from vitrion.potentials import load_calculator
@@ -36,7 +35,7 @@ def studies():
         atoms = AseAtomsAdaptor.get_atoms(crystal, msonable=False)
         atoms.calc = calculator
         BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=0.01, steps=50)
-        bands = ForceFieldBands(POTENTIAL, SETTINGS.barriers)
+        bands = SETTINGS.barriers.elastic_band(calculator)
         relaxed = AseAtomsAdaptor.get_structure(atoms)
         found[name] = study_defects(relaxed, calculator, SETTINGS, relax_band=bands).document
     return found

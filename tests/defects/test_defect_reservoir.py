@@ -2,19 +2,24 @@
 
 import numpy as np
 import pytest
+from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from pymatgen.analysis.phase_diagram import PDEntry
 from pymatgen.core import Composition
 
+from vitrion.defects import reservoir
 from vitrion.defects.convergence import check_convergence, supercell_error, transfer
 from vitrion.defects.energies import EnergySettings, defect_energies
 from vitrion.defects.enumeration import interstitials, near_pairs, vacancies
 from vitrion.defects.host import prepare_host, repeat_host
 from vitrion.defects.reservoir import given_reservoir, metal_reservoir, voltage_window
 from vitrion.defects.sites import candidate_sites
-from vitrion.errors import InputError
+from vitrion.errors import InputError, SimulationError
+from vitrion.landscape.study import study_defects
+from vitrion.landscape.study_settings import DefectSettings
 from vitrion.potentials.batch import batched
-from vitrion.relaxation.fixed_cell import AseRelaxer, BatchRelaxer
+from vitrion.relaxation.relax import RelaxSettings
+from vitrion.relaxation.relaxers import FixedCellRelaxer
 
 
 def test_the_metal_is_relaxed_to_its_minimum():
@@ -32,6 +37,39 @@ def test_the_metal_is_relaxed_to_its_minimum():
     assert found.chemical_potential(0.5) == pytest.approx(expected - 0.5)
     with pytest.raises(InputError, match="chemical potential"):
         metal_reservoir("Xx", EMT())
+
+
+class Collapsing(Calculator):
+    """Energies that fall without end as the cell shrinks: no metal relaxes with them."""
+
+    implemented_properties = ("energy", "forces", "stress")
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        volume = self.atoms.get_volume()
+        self.results = {
+            "energy": 0.2 * volume,
+            "forces": np.zeros((len(self.atoms), 3)),
+            "stress": 0.2 * np.array([1.0, 1.0, 1.0, 0, 0, 0]),
+        }
+
+
+def test_a_metal_that_does_not_relax_is_refused(crystal, tmp_path):
+    """Its energy would shift all formation energies, so no defect is computed either."""
+    with pytest.raises(SimulationError, match=r"Metallic Li did not relax .*chemical_potential_eV"):
+        metal_reservoir("Li", Collapsing())
+
+
+def test_the_metal_is_relaxed_before_the_defects(crystal, calculator, monkeypatch):
+    monkeypatch.setattr(reservoir, "SETTINGS", RelaxSettings(fmax_eV_per_A=1e-9, max_steps=2))
+    done = []
+    with pytest.raises(SimulationError, match="Metallic Li did not relax"):
+        study_defects(crystal, calculator, on_progress=lambda *counts: done.append(counts))
+    assert not done
+    given = DefectSettings(
+        chemical_potential_eV=-1.0, kinds=("vacancy",), supercell_side_A=7.5, convergence_sides_A=()
+    )
+    assert study_defects(crystal, calculator, given).document.reservoir.source == "given"
 
 
 def test_voltage_window_is_that_of_the_reactions_at_its_ends():
@@ -56,7 +94,7 @@ def test_unrelaxed_defects_of_a_pair_potential_are_the_same_in_every_supercell(
     host = prepare_host(crystal, "Li", relax, supercell_side_A=11.0)
     other = repeat_host(host.unit_cell, "Li", relax, 15.0, host.group)
     assert other.repeats == (4, 4, 4)
-    frozen = AseRelaxer(calculator, max_steps=0)
+    frozen = FixedCellRelaxer(calculator, max_steps=0)
     settings = EnergySettings(rattle_A=0.0)
     sites = candidate_sites(host.unit_cell, host.group, min_radius_A=1.2)
     edits = [*vacancies(host), interstitials(host, sites)[0], near_pairs(host, sites)[-1]]
@@ -81,16 +119,44 @@ def test_convergence_lists_each_size_once(crystal, relax):
     assert supercell_error(points[:1]) is None
 
 
+def test_a_size_at_which_the_defect_did_not_relax_is_left_out(crystal, relax, calculator):
+    host = prepare_host(crystal, "Li", relax, supercell_side_A=7.5)
+    settings = EnergySettings(rattle_A=0.05)
+    defects = defect_energies(host, vacancies(host), relax, settings)
+    frozen = FixedCellRelaxer(calculator, fmax_eV_per_A=0.02, max_steps=0)
+    points = check_convergence(host, defects, vacancies(host), frozen, settings, (11.0,))
+    assert [point.n_atoms for point in points] == [32]
+    assert supercell_error(points) is None
+
+
+def test_an_annealed_host_that_did_not_relax_gives_no_annealing_energy(glass, relax, calculator):
+    host = prepare_host(glass, "Li", relax, phase="amorphous")
+    settings = EnergySettings(rattle_A=0.05, anneal=True)
+    (found,) = defect_energies(host, vacancies(host)[:1], relax, settings)
+    assert found.record.annealing_energy_eV is not None
+
+    def second_fails(structures, *, max_steps=None):
+        steps = 0 if len(structures[0]) == len(host.structure) else max_steps
+        return relax(structures, max_steps=steps)
+
+    edit = vacancies(host)[0]
+    (found,) = defect_energies(host, [edit], second_fails, settings)
+    assert found.record.converged
+    assert found.record.annealing_energy_eV is None
+
+
 def test_batches_relax_to_the_same_place_as_one_by_one(crystal, calculator):
     start = crystal.copy()
     start.make_supercell(2)
     start.remove_sites([0])
     start.perturb(0.05, seed=1)
-    single = AseRelaxer(calculator, fmax_eV_per_A=0.005)([start])[0]
-    many = BatchRelaxer(batched(calculator), fmax_eV_per_A=0.005, max_steps=500)([start, crystal])
+    single = FixedCellRelaxer(calculator, fmax_eV_per_A=0.005)([start])[0]
+    many = FixedCellRelaxer(batched(calculator), fmax_eV_per_A=0.005, max_steps=500)(
+        [start, crystal]
+    )
     assert many[0].converged
     assert many[0].energy_eV == pytest.approx(single.energy_eV, abs=1e-3)
     assert len(many[1].structure) == len(crystal)
-    still = BatchRelaxer(batched(calculator))([start], max_steps=0)[0]
+    still = FixedCellRelaxer(batched(calculator))([start], max_steps=0)[0]
     assert still.n_steps == 0
     assert np.allclose(still.structure.frac_coords % 1, start.frac_coords % 1)

@@ -96,8 +96,8 @@ def test_a_landscape_is_laid_out_for_as_many_glasses_as_there_are(glass, crystal
     maker = LandscapeMaker(defect_maker=DefectMaker())
     chosen = choose_glasses([glass, crystal, glass])
     flow = maker.make(chosen.output["structures"])
-    assert [job.name for job in flow.jobs] == ["lay out defects", "join landscape"]
-    response = LandscapeMaker.lay_out.original(maker, [glass.structure] * 2)
+    assert [job.name for job in flow.jobs] == ["prepare defects", "join landscape"]
+    response = LandscapeMaker.prepare.original(maker, [glass.structure] * 2)
     assert [job.name for job in response.detour.jobs] == ["defects 1", "defects 2"]
     assert response.output == [job.output for job in response.detour.jobs]
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from jobflow import Flow, JobStore, job
 from jobflow.managers.fireworks import flow_to_workflow
@@ -8,8 +10,9 @@ from pymatgen.core import Lattice, Structure
 from vitrion.comparison.document import ComparisonDoc
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.database.client import VitrionClient
-from vitrion.errors import InputError
+from vitrion.errors import InputError, SimulationError
 from vitrion.flows.ion_conductor import IonConductorMaker, given_crystal
+from vitrion.relaxation.makers import RelaxMaker
 from vitrion.runtime.runner import run_flow
 from vitrion.store.job_store import SQLiteJobStore
 
@@ -94,6 +97,27 @@ def test_a_known_crystal_is_relaxed_instead_of_searched(maker):
     assert "best crystal" not in names(flow)
     with pytest.raises(InputError, match="is LiF, not Li2O"):
         maker.make("Li2O", SALT)
+
+
+def test_crystal_and_glass_are_relaxed_to_the_same_pressure():
+    maker = IonConductorMaker.from_preset("quick", n_replicas=2, pressure_GPa=2.0)
+    jobs = [job.maker for job, _ in maker.make("LiF", SALT).iterflow()]
+    relaxations = [one for one in jobs if isinstance(one, RelaxMaker) and one.settings.relax_cell]
+    assert [one.name for one in relaxations] == ["relax crystal", "relax 1", "relax 2"]
+    assert {one.settings.pressure_GPa for one in relaxations} == {2.0}
+    for measured in (maker.crystal_maker, maker.glass_maker):
+        assert measured.conductivity_maker.settings.pressure_GPa == 2.0
+    with pytest.raises(InputError, match="zero pressure only: give the crystal"):
+        maker.make("LiF")
+
+
+def test_a_given_crystal_that_does_not_relax_is_refused():
+    maker = IonConductorMaker.from_preset("quick").relax_maker
+    few = maker.settings.model_copy(update={"max_steps": 1})
+    swollen = SALT.copy().scale_lattice(1.3 * SALT.volume)
+    with pytest.raises(SimulationError, match=r"LiF did not relax: .* after 1 steps"):
+        replace(maker, settings=few).run(swollen)
+    assert maker.run(swollen).converged
 
 
 def test_a_crystal_of_another_job_is_checked_when_it_is_there(maker):

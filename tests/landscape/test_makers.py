@@ -123,9 +123,9 @@ def test_a_job_that_runs_out_of_time_is_continued_to_the_same_result(lif, tmp_pa
     job = short.make(lif)
     output = run_locally(job, root_dir=tmp_path, create_folders=True, store=store(), log=False)
     answers = output[job.uuid]
-    ledgers = list(tmp_path.glob(f"*/defects-{job.uuid}/defects.jsonl"))
-    assert len(ledgers) == 1
-    lines = ledgers[0].read_text().splitlines()
+    caches = list(tmp_path.glob(f"*/defects-{job.uuid}/defects.jsonl"))
+    assert len(caches) == 1
+    lines = caches[0].read_text().splitlines()
     assert len(answers) == len(lines) + 1  # one result a job, and one that puts them together
     assert len(lines) == len((tmp_path / "whole" / "defects.jsonl").read_text().splitlines())
     document = max(answers.items())[1].output

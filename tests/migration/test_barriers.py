@@ -16,15 +16,16 @@ from vitrion.defects.sites import Site, density_peaks
 from vitrion.defects.symmetry import SpaceGroup
 from vitrion.errors import InputError
 from vitrion.landscape.ion_density import density_barrier
-from vitrion.migration.bands import Band, interpolate
+from vitrion.migration.bands import interpolate
 from vitrion.migration.barriers import (
     Carriers,
     barrier_network,
     interstitial_carriers,
     vacancy_carriers,
 )
+from vitrion.migration.elastic_band import ElasticBand
 from vitrion.migration.hops import direct_hops, distinct_hops
-from vitrion.relaxation.fixed_cell import AseRelaxer
+from vitrion.relaxation.relaxers import FixedCellRelaxer
 from vitrion.runtime.cache import ResultCache
 from vitrion.transport.constants import KB_EV_PER_K
 
@@ -55,24 +56,15 @@ class Field(Calculator):
 
 
 class Bands:
-    """Relaxes bands with ASE."""
+    """Relaxes bands and counts them."""
 
     def __init__(self, calculator):
-        self.calculator = calculator
+        self.relax = ElasticBand(calculator, fmax_eV_per_A=0.01)
         self.calls = 0
 
     def __call__(self, images):
-        from ase.mep import NEB
-        from ase.optimize import FIRE
-        from pymatgen.io.ase import AseAtomsAdaptor
-
         self.calls += 1
-        atoms = [AseAtomsAdaptor.get_atoms(image, msonable=False) for image in images]
-        for image in atoms:
-            image.calc = self.calculator
-        band = NEB(atoms, climb=True, method="improvedtangent", allow_shared_calculator=True)
-        done = FIRE(band, logfile=None).run(fmax=0.01, steps=200)
-        return Band(tuple(float(a.get_potential_energy()) for a in atoms), bool(done))
+        return self.relax(images)
 
 
 @pytest.fixture
@@ -83,7 +75,7 @@ def cubic():
 
 @pytest.fixture
 def relax_field():
-    return AseRelaxer(Field(), fmax_eV_per_A=0.005)
+    return FixedCellRelaxer(Field(), fmax_eV_per_A=0.005)
 
 
 def test_direct_hops_of_simple_cubic_fcc_and_bcc():
@@ -188,7 +180,7 @@ def test_vacancy_barriers_of_a_known_field_percolate_in_order(cubic, relax_field
 
 def test_symmetry_saves_bands_and_keeps_their_number(cubic):
     field = Field()
-    relax = AseRelaxer(field, fmax_eV_per_A=0.005)
+    relax = FixedCellRelaxer(field, fmax_eV_per_A=0.005)
     host = prepare_host(cubic, "Li", relax, supercell_side_A=8.0)
     settings = EnergySettings(rattle_A=0.0)
     carriers = vacancy_carriers(host, defect_energies(host, vacancies(host), relax, settings))
@@ -234,7 +226,7 @@ def test_a_band_that_did_not_relax_leaves_an_upper_bound(cubic, relax_field):
 def test_hops_whose_ends_did_not_relax_do_not_count(cubic, relax_field):
     host = field_host(cubic, relax_field)
     vacant = defect_energies(host, vacancies(host)[:1], relax_field, EnergySettings(rattle_A=0.0))
-    frozen = AseRelaxer(Field(), fmax_eV_per_A=0.005, max_steps=0)
+    frozen = FixedCellRelaxer(Field(), fmax_eV_per_A=0.005, max_steps=0)
     network = barrier_network(
         host,
         vacancy_carriers(host, vacant),

@@ -15,7 +15,7 @@ from vitrion.errors import InputError
 from vitrion.migration.bands import Band
 from vitrion.migration.barriers import barrier_network, vacancy_carriers
 from vitrion.migration.network_walk import network_walk
-from vitrion.relaxation.fixed_cell import AseRelaxer
+from vitrion.relaxation.relaxers import FixedCellRelaxer
 from vitrion.transport.constants import KB_EV_PER_K
 
 A = 4.0
@@ -56,7 +56,7 @@ def relax_band(images):
 @pytest.fixture(scope="module")
 def network():
     cubic = Structure(Lattice.cubic(A), ["Li", "Xe"], [[0, 0, 0], [0.5, 0.5, 0.5]])
-    relax = AseRelaxer(CosineField(), fmax_eV_per_A=0.005)
+    relax = FixedCellRelaxer(CosineField(), fmax_eV_per_A=0.005)
     host = prepare_host(cubic, "Li", relax, supercell_side_A=8.0)
     settings = EnergySettings(rattle_A=0.0)
     carriers = vacancy_carriers(host, defect_energies(host, vacancies(host), relax, settings))

@@ -24,7 +24,7 @@ def test_rock_salt_stays_and_stretched_it_is_soft():
     from vitrion.potentials.batch import load_batch_potential
 
     potential = load_batch_potential("vitrion-lipof", symbols=["Li", "F"])
-    tight = RelaxSettings(force_tolerance_eV_per_A=0.002)
+    tight = RelaxSettings(fmax_eV_per_A=0.002)
     (rock_salt,) = relax_many([shipped_references()["LiF"]], potential, tight)
     found = stability(rock_salt.structure, "vitrion-lipof", duration_ps=0.1)
     assert found.lowest_phonon_per_cm > -5

@@ -149,6 +149,9 @@ class AmorphousDoc(VitrionDoc):
     relaxed: bool | None = Field(
         None, description="Whether the relaxation reached its force criterion."
     )
+    contact_force_eV_per_A: float | None = Field(
+        None, description="Largest force in eV/A on an atom of the packed start, before the melt."
+    )
     trajectories: dict[str, TrajectoryReference] = Field(
         default_factory=dict, description="References to the trajectory of each stage."
     )

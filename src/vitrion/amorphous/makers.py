@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase import units
-from atomate2.forcefields.jobs import ForceFieldRelaxMaker
 from emmet.core.types.enums import TaskState
 from jobflow import Flow, Maker, OutputReference, Response, job
 from pymatgen.core import Structure
@@ -25,8 +23,10 @@ from vitrion.documents.provenance import Provenance
 from vitrion.dynamics.makers import MDMaker
 from vitrion.dynamics.md_settings import MDSettings
 from vitrion.errors import InputError
-from vitrion.potentials import check_elements, force_field, get_potential
+from vitrion.potentials import check_elements, get_potential
 from vitrion.potentials.trust import assess
+from vitrion.relaxation.makers import RelaxMaker
+from vitrion.relaxation.relax import RelaxSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Composition
 
 DEFAULT_MIN_SIDE_A = 6.0
-CONTACT_STEPS = 100
-CONTACT_FMAX_EV_PER_A = 0.5
+CONTACTS = RelaxSettings(fmax_eV_per_A=0.5, max_steps=100, relax_cell=False)
 FRAMES_PER_STAGE = 400
 
 
@@ -57,8 +56,9 @@ class MeltQuenchMaker(Maker):
     md_maker : MDMaker
         Potential, walltime and folder of all stages; its settings apply where the protocol sets
         none.
-    relax_maker : ForceFieldRelaxMaker
-        Relaxes the final cell and, at fixed cell, the contacts of the packed cell.
+    relax_maker : RelaxMaker or Maker of atomate2
+        Relaxes the cell at the end. The protocol sets tolerance and pressure of a RelaxMaker;
+        another Maker is used as it is.
     replica : int, optional
         Number of this glass within its set of replicas, stored in the document.
 
@@ -72,9 +72,7 @@ class MeltQuenchMaker(Maker):
     name: str = "melt quench"
     settings: MeltQuenchSettings = field(default_factory=MeltQuenchSettings)
     md_maker: MDMaker = field(default_factory=MDMaker)
-    relax_maker: ForceFieldRelaxMaker = field(
-        default_factory=lambda: ForceFieldRelaxMaker(**force_field())
-    )
+    relax_maker: Maker = field(default_factory=RelaxMaker)
     replica: int | None = None
 
     def __post_init__(self) -> None:
@@ -108,7 +106,7 @@ class MeltQuenchMaker(Maker):
         return cls(
             settings=settings or MeltQuenchSettings(),
             md_maker=MDMaker(potential=name, walltime_s=walltime_s, root_dir=root_dir),
-            relax_maker=ForceFieldRelaxMaker(**force_field(name)),
+            relax_maker=RelaxMaker(potential=name),
             **kwargs,
         )
 
@@ -151,13 +149,13 @@ class MeltQuenchMaker(Maker):
             self._min_side(),
         )
         packed = start.output["structure"]
-        contacts = self._contacts_maker().make(packed, prev_dir=prev_dir)  # type: ignore[misc]
+        contacts = self._contacts_maker().make(packed, prev_dir=prev_dir)
         runs: dict[str, Job] = {}
         previous = contacts.output.structure
         for stage, maker in self._stage_makers(melt, symbols).items():
             runs[stage] = maker.make(previous)
             previous = runs[stage].output.structure
-        relaxation = self._final_maker().make(previous)  # type: ignore[misc]
+        relaxation = self._final_maker().make(previous)  # type: ignore[attr-defined]
         document = characterize_glass(
             relaxation.output.structure,
             start.output,
@@ -168,8 +166,8 @@ class MeltQuenchMaker(Maker):
             settings=settings,
             melt_temperature_K=melt,
             quench_rate_K_per_ps=settings.quench_rate_K_per_ps,
-            energy_eV_per_atom=relaxation.output.output.energy_per_atom,
-            relaxation_state=relaxation.output.state,
+            contact_force_eV_per_A=contacts.output.max_force_eV_per_A,
+            **self._relaxed(relaxation.output),
             replica=self.replica,
         )
         jobs = [start, contacts, *runs.values(), relaxation, document]
@@ -221,33 +219,39 @@ class MeltQuenchMaker(Maker):
         spec = self.md_maker.spec()
         return DEFAULT_MIN_SIDE_A if spec is None or spec.cutoff_A is None else spec.cutoff_A
 
-    def _contacts_maker(self) -> ForceFieldRelaxMaker:
-        return replace(
-            self.relax_maker,
+    def _contacts_maker(self) -> RelaxMaker:
+        """Return the relaxation that pulls touching atoms apart before the melt.
+
+        It need not converge: dynamics at the temperature of the melt follow.
+        """
+        md = self.md_maker
+        return RelaxMaker(
             name="relax contacts",
-            relax_cell=False,
-            steps=CONTACT_STEPS,
-            relax_kwargs={**self.relax_maker.relax_kwargs, "fmax": CONTACT_FMAX_EV_PER_A},
+            potential=md.potential,
+            settings=CONTACTS,
+            force_field_name=md.calculator_meta if md.potential is None else None,
+            calculator_kwargs=md.calculator_kwargs,
         )
 
-    def _final_maker(self) -> ForceFieldRelaxMaker:
-        """Return the maker of the final relaxation at the target pressure.
+    def _final_maker(self) -> Maker:
+        """Return the last relaxation, which ends at the target pressure."""
+        maker = replace(self.relax_maker, name="relax")
+        if not isinstance(maker, RelaxMaker):
+            return maker
+        values = {
+            "fmax_eV_per_A": self.settings.relax_fmax_eV_per_A,
+            "pressure_GPa": self.settings.pressure_GPa,
+        }
+        return replace(maker, settings=maker.settings.model_copy(update=values))
 
-        ASE divides the cell gradient by ``exp_cell_factor``, by default the number of atoms, so
-        the force criterion accepts a pressure up to 0.5 GPa from the target. With the square root
-        of the number of atoms, a cell of 10 GPa and its atoms are about equally stiff at a similar
-        number of steps: a glass of 72 atoms of LiPO2F2 ended at -0.01 GPa instead of -0.32 GPa,
-        1.5 % denser.
-        """
-        kwargs = {**self.relax_maker.relax_kwargs, "fmax": self.settings.relax_fmax_eV_per_A}
-        if self.relax_maker.relax_cell:
-            own_filter = "cell_filter" in kwargs
-            kwargs["filter_kwargs"] = {
-                **({} if own_filter else {"exp_cell_factor": self.settings.n_atoms**0.5}),
-                **kwargs.get("filter_kwargs", {}),
-                "scalar_pressure": self.settings.pressure_GPa * units.GPa,
-            }
-        return replace(self.relax_maker, name="relax", relax_kwargs=kwargs)
+    def _relaxed(self, output: OutputReference) -> dict[str, OutputReference]:
+        """Return what the document takes from the last relaxation."""
+        if isinstance(self.relax_maker, RelaxMaker):
+            return {"energy_eV_per_atom": output.energy_eV_per_atom, "relaxed": output.converged}
+        return {
+            "energy_eV_per_atom": output.output.energy_per_atom,
+            "relaxation_state": output.state,
+        }
 
     def _stage_makers(self, melt_K: float, symbols: list[str]) -> dict[str, MDMaker]:
         settings = self.settings
@@ -359,8 +363,8 @@ def characterize_glass(
 ) -> AmorphousDoc:
     """Characterize a glass; see :func:`vitrion.amorphous.document.glass_document`.
 
-    ``relaxation_state`` is the state of the task document, ``"successful"`` if the forces on atoms
-    and cell met the criterion (``is_force_converged`` ignores the cell).
+    ``relaxation_state`` is the state of an atomate2 document: ``"successful"`` if the forces on
+    atoms and cell met the criterion (its ``is_force_converged`` does not look at the cell).
     """
     if relaxation_state is not None:
         kwargs["relaxed"] = relaxation_state == TaskState.SUCCESS

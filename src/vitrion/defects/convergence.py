@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vitrion.defects.energies import Defect, EnergySettings
     from vitrion.defects.host import Host
     from vitrion.defects.operations import Edit
-    from vitrion.relaxation.fixed_cell import Relaxer
+    from vitrion.relaxation.relaxers import Relaxer
     from vitrion.runtime.cache import ResultCache
 
 
@@ -49,7 +49,8 @@ def check_convergence(
     Returns
     -------
     list of ConvergencePoint
-        By defect and size, with those of ``host``; sizes that repeat one are left out.
+        By defect and size, with those of ``host``; sizes that repeat one are left out, and defects
+        that did not relax.
     """
     chosen = _lowest(defects, edits)
     points = {(edit.label, len(host.structure)): defect.record.energy_eV for edit, defect in chosen}
@@ -60,7 +61,8 @@ def check_convergence(
         moved = [transfer(edit, host, other) for edit, _ in chosen]
         found = defect_energies(other, moved, relax, settings, cache=cache, context=context)
         for defect in found:
-            points[defect.record.label, len(other.structure)] = defect.record.energy_eV
+            if defect.record.converged:
+                points[defect.record.label, len(other.structure)] = defect.record.energy_eV
     return [
         ConvergencePoint(label=label, n_atoms=n_atoms, energy_eV=energy)
         for (label, n_atoms), energy in sorted(points.items())
@@ -92,7 +94,7 @@ def transfer(edit: Edit, host: Host, other: Host) -> Edit:
 
 
 def _lowest(defects: Sequence[Defect], edits: Sequence[Edit]) -> list[tuple[Edit, Defect]]:
-    """Return the lowest interstitial and vacancy, and the closest pair that does not heal."""
+    """Return the lowest interstitial and vacancy, and the closest pair that stays apart."""
     counted = [(e, d) for e, d in zip(edits, defects, strict=True) if d.record.counts]
     chosen = []
     for kind in ("interstitial", "vacancy"):

@@ -161,7 +161,7 @@ class DefectRecord(BaseModel):
     annealing_energy_eV: float | None = Field(
         None,
         description="E(host after the defect was undone and it relaxed again) - E(host) in eV: "
-        "what the host gained by annealing. None where not computed.",
+        "what the host gained by annealing. None if not computed or not converged.",
     )
     displaced_ions: int = Field(
         0, description="Mobile ions of the host, not touched, that left their place."
@@ -173,7 +173,7 @@ class DefectRecord(BaseModel):
         0.0, description="Largest displacement of an untouched atom in A."
     )
     recombined: bool = Field(
-        False, description="Whether the defect healed: every regular site is filled again."
+        False, description="Whether the defect recombined: every regular site is filled again."
     )
     duplicate_of: str | None = Field(
         None, description="Label of the defect that this one relaxed into, if so."

@@ -10,7 +10,7 @@ import numpy as np
 from vitrion.chemistry.geometry import minimum_image
 from vitrion.defects.document import DefectRecord
 from vitrion.defects.operations import Edit, apply, outcome, undo
-from vitrion.relaxation.fixed_cell import describe
+from vitrion.relaxation.relaxers import describe
 from vitrion.runtime.cache import ResultCache, fingerprint
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.defects.host import Host
-    from vitrion.relaxation.fixed_cell import RelaxedAtFixedCell, Relaxer
+    from vitrion.relaxation.relax import Relaxation
+    from vitrion.relaxation.relaxers import Relaxer
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,13 @@ def _relax_batch(
         for edit in edits
     ]
     relaxed = relax(starts)
-    healed: list[RelaxedAtFixedCell | None] = [None] * len(edits)
+    annealed: list[Relaxation | None] = [None] * len(edits)
     if settings.anneal:
         undone = [
             undo(edit, host.structure, result.structure, host.mobile)
             for edit, result in zip(edits, relaxed, strict=True)
         ]
-        healed = list(relax(undone))
+        annealed = list(relax(undone))
     return [
         {
             "energy_eV": result.energy_eV,
@@ -130,9 +131,9 @@ def _relax_batch(
             "n_steps": result.n_steps,
             "converged": result.converged,
             "frac_coords": np.round(result.structure.frac_coords, 7).tolist(),
-            "annealed_energy_eV": None if after is None else after.energy_eV,
+            "annealed_energy_eV": after.energy_eV if after and after.converged else None,
         }
-        for result, after in zip(relaxed, healed, strict=True)
+        for result, after in zip(relaxed, annealed, strict=True)
     ]
 
 
@@ -157,7 +158,7 @@ def _defect(host: Host, edit: Edit, result: dict) -> Defect:
         displaced_ions=seen.displaced_ions,
         displaced_framework_atoms=seen.displaced_framework,
         max_host_displacement_A=seen.max_displacement_A,
-        recombined=seen.healed and bool(edit.add) and bool(edit.remove),
+        recombined=seen.recombined and bool(edit.add) and bool(edit.remove),
         interstitial_frac_coords=[(float(x), float(y), float(z)) for x, y, z in seen.interstitials],
         converged=result["converged"],
         max_force_eV_per_A=result["max_force_eV_per_A"],

@@ -10,13 +10,13 @@ import numpy as np
 from vitrion.chemistry.geometry import face_distances, indices_of, minimum_image, site_symbols
 from vitrion.chemistry.structures import without_site_properties
 from vitrion.defects.symmetry import SpaceGroup
-from vitrion.errors import InputError, SimulationError
+from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
-    from vitrion.relaxation.fixed_cell import Relaxer
+    from vitrion.relaxation.relaxers import Relaxer
 
 FORCE_BOUND_EV_A = 0.15
 """A host with a larger force on an atom is not relaxed with this potential."""
@@ -149,7 +149,7 @@ def prepare_host(
     InputError
         As :func:`check_request`, or if the structure is not relaxed.
     SimulationError
-        If the last bit of relaxation does not converge.
+        If the relaxation at fixed cell does not converge.
     """
     plain = without_site_properties(structure)
     plain.remove_oxidation_states()
@@ -165,12 +165,7 @@ def prepare_host(
             f"{first.max_force_eV_per_A:.2f} eV/A, more than {force_bound_eV_per_A:g}): relax it "
             "first."
         )
-    polished = relax([plain])[0]
-    if not polished.converged:
-        raise SimulationError(
-            f"The host did not relax in {polished.n_steps} steps (largest force "
-            f"{polished.max_force_eV_per_A:.3f} eV/A): allow more steps."
-        )
+    polished = relax([plain])[0].require_converged("The host")
     unit_cell = polished.structure
     if phase == "amorphous":
         return Host(

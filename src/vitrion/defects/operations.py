@@ -72,7 +72,7 @@ class DefectOutcome:
         Fractional coordinates of the mobile ions that sit on no regular site.
     vacant : tuple of int
         Sites of the host that hold no mobile ion.
-    healed : bool
+    recombined : bool
         Whether regular sites and ions match one to one: nothing is left of a pair.
     """
 
@@ -81,7 +81,7 @@ class DefectOutcome:
     max_displacement_A: float
     interstitials: NDArray[np.float64]
     vacant: tuple[int, ...]
-    healed: bool
+    recombined: bool
 
 
 def apply(edit: Edit, host: Structure, mobile: str, *, rattle_A: float, seed: int) -> Structure:
@@ -152,7 +152,7 @@ def outcome(edit: Edit, host: Structure, relaxed: Structure, mobile: str) -> Def
         max_displacement_A=float(moved.max(initial=0.0)),
         interstitials=wrap(ions[loose]) if loose else np.empty((0, 3)),
         vacant=vacant,
-        healed=not loose and not vacant,
+        recombined=not loose and not vacant,
     )
 
 

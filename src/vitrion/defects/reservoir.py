@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from vitrion.chemistry.charges import MOBILE_CHARGES
 from vitrion.defects.document import Reservoir
-from vitrion.errors import InputError
+from vitrion.errors import InputError, SimulationError
+from vitrion.relaxation.relax import RelaxSettings, relax_atoms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from pymatgen.analysis.phase_diagram import PDEntry
     from pymatgen.core import Composition
 
-FMAX_EV_PER_A = 0.005
+SETTINGS = RelaxSettings(fmax_eV_per_A=0.005, max_steps=200, optimizer="lbfgs")
+"""How the metal is relaxed, at zero pressure."""
 
 
 def metal_reservoir(symbol: str, calculator: Calculator) -> Reservoir:
-    """Relax the metal, cell and all, with the potential in use.
+    """Relax the metal and its cell with the potential in use.
 
     Parameters
     ----------
@@ -37,10 +38,10 @@ def metal_reservoir(symbol: str, calculator: Calculator) -> Reservoir:
     ------
     InputError
         If no simple structure of the element is known.
+    SimulationError
+        If the metal does not relax with this potential.
     """
     from ase.build import bulk
-    from ase.filters import FrechetCellFilter
-    from ase.optimize import BFGS
 
     try:
         atoms = bulk(symbol)
@@ -48,13 +49,15 @@ def metal_reservoir(symbol: str, calculator: Calculator) -> Reservoir:
         raise InputError(
             f"No structure of metallic {symbol} is known: give its chemical potential."
         ) from exc
-    atoms.calc = calculator
-    BFGS(FrechetCellFilter(atoms), logfile=os.devnull).run(  # type: ignore[arg-type]
-        fmax=FMAX_EV_PER_A, steps=100
-    )
+    _, relaxation = relax_atoms(atoms, calculator, SETTINGS)
+    if not relaxation.converged:
+        raise SimulationError(
+            f"Metallic {symbol} did not relax with this potential ({relaxation.reason}): give its "
+            "chemical potential (chemical_potential_eV), or use another potential."
+        )
     return Reservoir(
         species=symbol,
-        chemical_potential_eV=float(atoms.get_potential_energy() / len(atoms)),
+        chemical_potential_eV=relaxation.energy_eV_per_atom,
         source=f"metallic {symbol}, relaxed with the same potential",
         charge=MOBILE_CHARGES.get(symbol, 1),
     )
@@ -85,7 +88,7 @@ def voltage_window(
 
     Returns
     -------
-    (low, high) in V, or None where the composition is not stable at any voltage.
+    (low, high) in V, or None if the composition is not stable at any voltage.
 
     Raises
     ------

@@ -8,12 +8,12 @@ import numpy as np
 from ase import units
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
-from ase.optimize import FIRE
 
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.distill.packing import pack
 from vitrion.distill.sampling import with_interstitial, with_vacancy
 from vitrion.distill.validation import relaxed_cell
+from vitrion.relaxation.relax import RelaxSettings, relax_atoms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 GLASS_A3 = 14.5
 """Volume per atom of the LiPO2F2 glass cells, A3."""
+
+
+START = RelaxSettings(fmax_eV_per_A=0.3, max_steps=60, relax_cell=False)
+"""Relaxation before the dynamics."""
 
 
 class Start(NamedTuple):
@@ -97,9 +101,9 @@ def heldout_frames(
     Of several temperatures, those outside the range that the regime's name states only prepare.
     """
     rng = np.random.default_rng(seed)
-    work = start.atoms.copy()
+    # The dynamics forget the start, so it need not converge.
+    work, _ = relax_atoms(start.atoms, calculator, START)
     work.calc = calculator
-    FIRE(work, logfile=None).run(fmax=0.3, steps=60)
     MaxwellBoltzmannDistribution(work, temperature_K=start.temperatures_K[0], rng=rng)
     found = []
     for temperature in start.temperatures_K:

@@ -12,11 +12,11 @@ import numpy as np
 from ase import Atoms, units
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
-from ase.optimize import FIRE
 
 from vitrion.distill.packing import pack
 from vitrion.distill.sampling import collapsed, strained_and_rattled
 from vitrion.errors import InputError
+from vitrion.relaxation.relax import RelaxSettings, relax_atoms
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
@@ -29,6 +29,9 @@ class Unit(NamedTuple):
     n_atoms: int
     volume_per_atom_A3: float
 
+
+START = RelaxSettings(fmax_eV_per_A=0.5, max_steps=60, relax_cell=False)
+"""Relaxation before the dynamics."""
 
 UNITS = {
     "LiF": Unit({"Li": 1, "F": 1}, 2, 9.0),
@@ -100,8 +103,9 @@ def melt_and_cool(
     ions, volume = glass_ions(mixture, n_atoms, rng)
     work = pack(ions, volume * rng.uniform(0.93, 1.15), seed=int(rng.integers(2**31)))
     work = strained_and_rattled(work, rng, 0.015, 0.0)
+    # The melt forgets the start, so it need not converge.
+    work, _ = relax_atoms(work, calculator, START)
     work.calc = calculator
-    FIRE(work, logfile=None).run(fmax=0.5, steps=60)
     hot, liquid = float(rng.choice(_MELT_K)), float(rng.choice(_LIQUID_K))
     MaxwellBoltzmannDistribution(work, temperature_K=hot, rng=rng)
     frames = []

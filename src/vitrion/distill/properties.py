@@ -12,8 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.filters import FrechetCellFilter
-from ase.optimize import BFGS
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from vitrion.chemistry.crystals import known_crystals
@@ -53,7 +51,7 @@ def property_frames(calculator: Calculator, seed: int, *, defects: int = 3) -> l
 
     Crystals with relaxed cells, one glass with a relaxed cell, each also at the sizes of ``SIZES``;
     and that glass with one Li removed or inserted (``defects`` times each, at the glass's cell).
-    Each has ``info["property"]``.
+    Each has ``info["property"]``, and in ``info["converged"]`` whether its minimum converged.
     """
     rng = np.random.default_rng(seed)
     crystals = known_crystals()
@@ -69,7 +67,7 @@ def property_frames(calculator: Calculator, seed: int, *, defects: int = 3) -> l
     frames += _family(glass, "glass")
     for change in (with_vacancy, with_interstitial):
         for _ in range(defects):
-            defect, _ = relaxed(change(glass, "Li", rng), calculator, fmax=0.05)
+            defect = relaxed(change(glass, "Li", rng), calculator, fmax=0.05)
             frames.append(_named(defect, change.__name__.removeprefix("with_")))
     return frames
 
@@ -85,7 +83,7 @@ def property_errors(
         ``lattices``: for each crystal and the glass the largest relative difference of the lattice
         parameters, and that of the density; ``defects``: for each defect the student's formation
         energy minus the teacher's in eV, each with its own Li metal as the reservoir, and the
-        error of that reservoir.
+        error of that reservoir; ``converged`` in each, whether the student's minimum converged.
     """
     lattices: list[dict[str, float | str]] = []
     by_name: dict[str, list[Atoms]] = {}
@@ -100,6 +98,7 @@ def property_errors(
                 "name": name,
                 "lattice_difference": lattice_difference(own, other),
                 "density_difference": -density,
+                "converged": bool(own.info["converged"]),
             }
         )
     metal, host = by_name["Li"][0], by_name["glass"][0]
@@ -109,7 +108,12 @@ def property_errors(
         for atoms in by_name[name]:
             error = energy_error(atoms, calculator) - energy_error(host, calculator)
             defects.append(
-                {"name": name, "error_eV": error + sign * reference, "reference_eV": reference}
+                {
+                    "name": name,
+                    "error_eV": error + sign * reference,
+                    "reference_eV": reference,
+                    "converged": bool(atoms.info["converged"]),
+                }
             )
     return {"lattices": lattices, "defects": defects}
 
@@ -123,7 +127,7 @@ def stiffness(atoms: Atoms, calculator: Calculator, strain: float = 0.003) -> np
             voigt = np.zeros(6)
             voigt[component] = size
             work = _strained(atoms, voigt)
-            work, _ = relaxed(work, calculator, fmax=0.01, steps=60)
+            work = relaxed(work, calculator, fmax=0.01, steps=300)
             work.calc = calculator
             pair.append(work.get_stress())
         columns.append((pair[0] - pair[1]) / (2 * strain))
@@ -132,12 +136,7 @@ def stiffness(atoms: Atoms, calculator: Calculator, strain: float = 0.003) -> np
 
 
 def _minimum(atoms: Atoms, calculator: Calculator) -> Atoms:
-    work = relaxed_cell(atoms, calculator, steps=150)
-    work.calc = calculator
-    cell = FrechetCellFilter(work)
-    # ASE takes filters, though its annotation says atoms.
-    BFGS(cell, logfile=None).run(fmax=0.01, steps=100)  # type: ignore[arg-type]
-    return work.copy()
+    return relaxed_cell(atoms, calculator, fmax=0.01, steps=400)
 
 
 def _family(atoms: Atoms, name: str) -> list[Atoms]:
@@ -182,5 +181,5 @@ def _strained(atoms: Atoms, voigt: np.ndarray) -> Atoms:
 
 
 def _named(atoms: Atoms, name: str) -> Atoms:
-    atoms.info = {"property": name}
+    atoms.info = {"property": name, "converged": bool(atoms.info["converged"])}
     return atoms

@@ -10,12 +10,12 @@ from ase.geometry import get_distances
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.neighborlist import neighbor_list
-from ase.optimize import FIRE
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.distill.packing import fragment, pack
 from vitrion.errors import InputError
+from vitrion.relaxation.relax import RelaxSettings, relax_atoms
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -173,10 +173,10 @@ def explore(
 
     The frame at which it fails (atoms on top of each other) is kept: it teaches the most.
     """
-    work = atoms.copy()
+    relax = RelaxSettings(fmax_eV_per_A=0.3, max_steps=settings.relax_steps, relax_cell=False)
+    # Any geometry teaches the student, so it need not converge.
+    work, _ = relax_atoms(atoms, calculator, relax)
     work.calc = calculator
-    if settings.relax_steps:
-        FIRE(work, logfile=None).run(fmax=0.3, steps=settings.relax_steps)
     frames = [_bare(work)]
     MaxwellBoltzmannDistribution(work, temperature_K=temperature_K, rng=rng)
     dynamics = Langevin(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.filters import FrechetCellFilter
-from ase.optimize import FIRE
 from pydantic import BaseModel, Field
 
 from vitrion.distill.frames import ENERGY, FORCES, STRESS
 from vitrion.errors import InputError
+from vitrion.relaxation.relax import RelaxSettings, relax_atoms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,23 +142,19 @@ def table(errors: Sequence[RegimeError]) -> str:
 def relaxed_cell(
     atoms: Atoms, calculator: Calculator, *, fmax: float = 0.02, steps: int = 300
 ) -> Atoms:
-    """Return a copy relaxed with its cell, at zero pressure."""
-    work = atoms.copy()
-    work.calc = calculator
-    FIRE(FrechetCellFilter(work), logfile=None).run(fmax=fmax, steps=steps)
-    out = work.copy()
-    out.info["energy"] = float(work.get_potential_energy())
+    """Return a copy relaxed with its cell at zero pressure; ``info`` says if it converged."""
+    settings = RelaxSettings(fmax_eV_per_A=fmax, max_steps=steps)
+    out, relaxation = relax_atoms(atoms, calculator, settings)
+    out.info |= {"energy": relaxation.energy_eV, "converged": relaxation.converged}
     return out
 
 
-def relaxed(
-    atoms: Atoms, calculator: Calculator, *, fmax: float = 0.03, steps: int = 200
-) -> tuple[Atoms, float]:
-    """Relax the positions at fixed cell; return the structure and its energy in eV."""
-    work = atoms.copy()
-    work.calc = calculator
-    FIRE(work, logfile=None).run(fmax=fmax, steps=steps)
-    return work.copy(), float(work.get_potential_energy())
+def relaxed(atoms: Atoms, calculator: Calculator, *, fmax: float = 0.03, steps: int = 200) -> Atoms:
+    """Return a copy relaxed at fixed cell; ``info`` says if it converged."""
+    settings = RelaxSettings(fmax_eV_per_A=fmax, max_steps=steps, relax_cell=False)
+    out, relaxation = relax_atoms(atoms, calculator, settings)
+    out.info |= {"energy": relaxation.energy_eV, "converged": relaxation.converged}
+    return out
 
 
 def lattice_difference(first: Atoms, second: Atoms) -> float:

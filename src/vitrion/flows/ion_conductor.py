@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from atomate2.forcefields.jobs import ForceFieldRelaxMaker
-from jobflow import Flow, OnMissing, OutputReference, job
+from jobflow import Flow, Maker, OnMissing, OutputReference, job
 
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.formulas import parse_composition
@@ -21,7 +20,9 @@ from vitrion.landscape.makers import DefectMaker, LandscapeMaker
 from vitrion.landscape.study_settings import DefectSettings
 from vitrion.polymorphs.document import PolymorphDoc
 from vitrion.polymorphs.makers import PolymorphSearchMaker
-from vitrion.potentials import force_field, get_potential
+from vitrion.potentials import get_potential
+from vitrion.relaxation.makers import RelaxMaker, make_relaxed
+from vitrion.relaxation.relax import RelaxSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,13 +36,15 @@ if TYPE_CHECKING:
 CRYSTAL_FMAX_EV_PER_A = 0.02
 
 
-def _relax_maker(potential: str | None = None) -> ForceFieldRelaxMaker:
-    return ForceFieldRelaxMaker(
-        **force_field(potential),
-        name="relax crystal",
-        fix_symmetry=True,
-        relax_kwargs={"fmax": CRYSTAL_FMAX_EV_PER_A},
+def _relax_maker(potential: str | None = None, pressure_GPa: float = 0.0) -> RelaxMaker:
+    """Make the Maker that relaxes a crystal that is given, at the pressure of the glass."""
+    settings = RelaxSettings(
+        fmax_eV_per_A=CRYSTAL_FMAX_EV_PER_A,
+        max_steps=1000,
+        pressure_GPa=pressure_GPa,
+        keep_symmetry=True,
     )
+    return RelaxMaker("relax crystal", potential, settings, must_converge=True)
 
 
 @dataclass
@@ -62,8 +65,9 @@ class IonConductorMaker(RecipeMaker):
         Measures the crystal; None leaves the crystal out, search included.
     glass_maker : GlassConductivityMaker or None
         Makes and measures the glass; None leaves it out.
-    relax_maker : ForceFieldRelaxMaker or None
-        Relaxes a crystal that is given; None takes it as it is.
+    relax_maker : RelaxMaker, Maker of atomate2, or None
+        Relaxes a crystal that is given; None takes it as it is. A relaxation that does not
+        converge fails.
     crystal_landscape_maker, glass_landscape_maker : LandscapeMaker or None
         Defects and landscape of each. If that of the crystal computes barriers, the conductivity of
         the crystal follows from its defects if its dynamics give no value.
@@ -81,7 +85,7 @@ class IonConductorMaker(RecipeMaker):
     polymorph_maker: PolymorphSearchMaker | None = field(default_factory=PolymorphSearchMaker)
     crystal_maker: CrystalConductivityMaker | None = field(default_factory=CrystalConductivityMaker)
     glass_maker: GlassConductivityMaker | None = field(default_factory=GlassConductivityMaker)
-    relax_maker: ForceFieldRelaxMaker | None = field(default_factory=_relax_maker)
+    relax_maker: Maker | None = field(default_factory=_relax_maker)
     crystal_landscape_maker: LandscapeMaker | None = field(
         default_factory=lambda: _landscape_maker(None, DefectSettings(), "crystalline")
     )
@@ -104,7 +108,7 @@ class IonConductorMaker(RecipeMaker):
             ),
             crystal_maker=CrystalConductivityMaker.from_recipe(recipe) if crystal else None,
             glass_maker=GlassConductivityMaker.from_recipe(recipe) if glass else None,
-            relax_maker=_relax_maker(potential),
+            relax_maker=_relax_maker(potential, recipe.pressure_GPa),
             crystal_landscape_maker=_landscape_maker(
                 potential, _with_barriers(recipe), "crystalline"
             )
@@ -253,9 +257,7 @@ class IonConductorMaker(RecipeMaker):
             given = _checked_crystal(crystal, formula.reduced_formula)
         if self.relax_maker is None:
             return given
-        relaxation = self.relax_maker.make(given)  # type: ignore[misc]
-        parts.append(relaxation)
-        return relaxation.output.structure
+        return make_relaxed(self.relax_maker, given, parts)
 
     def _check_mobile(self, formula: Composition) -> None:
         """Refuse a composition of which some part would not know what moves."""

@@ -32,12 +32,19 @@ SHARED = {
     "seed": ("glass.seed", "conductivity.md.seed", "defects.seed"),
     "mobile": ("conductivity.mobile", "defects.mobile"),
     "timestep_fs": ("glass.timestep_fs", "conductivity.md.timestep_fs"),
+    "pressure_GPa": (
+        "glass.pressure_GPa",
+        "conductivity.pressure_GPa",
+        "search.relax.pressure_GPa",
+    ),
     "phase": ("defects.phase",),
     "conductivity.temperatures_K": ("conductivity.md.temperature_K",),
     "conductivity.first_ps": ("conductivity.md.duration_ps",),
     "conductivity.mobile": ("conductivity.md.mobile",),
 }
 """Settings of the sections that follow from another one of the recipe, which alone is stated."""
+WHOLE_RUN = ("seed", "mobile", "timestep_fs", "pressure_GPa")
+"""Settings of the whole run among them."""
 
 
 def _crystal_barriers() -> BarrierSettings:
@@ -48,7 +55,7 @@ class Recipe(SettingsModel):
     """What a run is: the same recipe with the same package gives the same result.
 
     The sections ``search``, ``glass``, ``conductivity`` and ``defects`` are the settings of the
-    Makers. Seed, mobile species and time step are stated once and hold in every section.
+    Makers. Seed, mobile species, time step and pressure are stated once and hold in every section.
 
     Examples
     --------
@@ -88,6 +95,12 @@ class Recipe(SettingsModel):
         ge=0.01,
         le=20,
         description="Time step of all dynamics in fs; None for 2, or 0.5 with hydrogen.",
+    )
+    pressure_GPa: float = Field(
+        0.0,
+        ge=-10,
+        le=1000,
+        description="Pressure in GPa of crystal and glass; a search needs 0.",
     )
     landscape: Annotated[bool, Option("--landscape/--no-landscape")] = Field(
         True, description="Compute defects and the site-energy landscape."
@@ -140,7 +153,7 @@ class Recipe(SettingsModel):
                 if lookup(given, target) is not ABSENT:
                     raise SettingError(target, f"follows from {source}: set {source} only.")
                 value = given.get(source)
-                if value is not None and source in ("seed", "mobile", "timestep_fs"):
+                if value is not None and source in WHOLE_RUN:
                     given = merge(given, nested(target, value), cls)
         return given
 

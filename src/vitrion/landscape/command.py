@@ -170,7 +170,9 @@ def summary_rows(document: DefectDoc) -> list[tuple[str, str]]:
             label = f"{network.mechanism} hops left out, not converged"
             rows.append((label, f"{lost} of {len(network.hops)} distinct"))
     moved = sum(r.displaced_ions > 0 for r in document.records)
-    healed = sum(r.recombined for r in document.records)
+    recombined = sum(r.recombined for r in document.records)
     lost = sum(not r.converged for r in document.records)
-    rows.append(("displaced a host ion / healed / not converged", f"{moved} / {healed} / {lost}"))
+    rows.append(
+        ("host ion displaced / recombined / not converged", f"{moved} / {recombined} / {lost}")
+    )
     return rows

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from atomate2.forcefields.neb import ForceFieldNebFromImagesMaker
 from atomate2.forcefields.utils import revert_default_dtype
 from jobflow import CURRENT_JOB, Flow, Job, Maker, OutputReference, Response, job
 
@@ -23,9 +22,8 @@ from vitrion.landscape.host_trajectory import check_composition, match_host
 from vitrion.landscape.ion_density import density_barrier, mobile_motion
 from vitrion.landscape.site_energies import landscape
 from vitrion.landscape.study import study_defects
-from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
-from vitrion.migration.bands import Band
-from vitrion.potentials import describe_potential, force_field, get_potential, load_calculator
+from vitrion.landscape.study_settings import DefectSettings
+from vitrion.potentials import describe_potential, get_potential, load_calculator
 from vitrion.runtime.cache import OutOfTime
 from vitrion.runtime.progress import Progress, write_progress
 
@@ -38,46 +36,6 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.landscape.document import DensityBarrier
-
-NEVER = 10**9
-"""Interval at which atomate2 stores the frames of a band: it would ask for stresses each time."""
-
-
-@dataclass
-class ForceFieldBands:
-    """Relaxes bands with atomate2's force-field NEB and a registered potential.
-
-    Parameters
-    ----------
-    potential : str or None
-        Name in the registry.
-    settings : BarrierSettings
-    calculator_kwargs : dict
-        For :func:`vitrion.potentials.load_calculator`.
-    """
-
-    potential: str | None = None
-    settings: BarrierSettings = field(default_factory=BarrierSettings)
-    calculator_kwargs: dict[str, Any] = field(default_factory=dict)
-    _maker: ForceFieldNebFromImagesMaker = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._maker = ForceFieldNebFromImagesMaker(
-            **force_field(self.potential, **self.calculator_kwargs),
-            relax_kwargs={"fmax": self.settings.fmax_eV_per_A},
-            steps=self.settings.max_steps,
-            neb_kwargs={"climb": self.settings.climb, "method": "improvedtangent", "k": 1.0},
-            traj_interval=NEVER,
-        )
-
-    def __call__(self, images: Sequence[Structure]) -> Band:
-        """Return the energies of the relaxed images."""
-        with revert_default_dtype():
-            found = self._maker.run_ase([image.copy() for image in images])
-        energies = tuple(float(energy) for energy in found.energies or ())
-        state = str(getattr(found.state, "value", found.state))
-        saddle = found.images[int(np.argmax(energies))] if found.images and energies else None
-        return Band(energies, converged=state == "successful", saddle=saddle)
 
 
 @dataclass
@@ -250,17 +208,16 @@ class DefectMaker(Maker):
         if trajectory is not None:
             mobile = self.settings.mobile or default_mobile_species(structure.composition)
             sites["density"] = trajectory_peaks(structure, trajectory, mobile)
-        bands = None
-        if self.settings.barriers is not None:
-            bands = ForceFieldBands(self.potential, self.settings.barriers, self.calculator_kwargs)
         with revert_default_dtype():
+            calculator = self._calculator(structure)
+            asked = self.settings.barriers
             study = study_defects(
                 structure,
-                self._calculator(structure),
+                calculator,
                 self.settings,
                 potential=describe_potential(get_potential(self.potential)),
                 given_sites=sites,
-                relax_band=bands,
+                relax_band=None if asked is None else asked.elastic_band(calculator),
                 directory=directory,
                 walltime_s=walltime_s,
                 material_id=material_id,
@@ -331,7 +288,7 @@ class LandscapeMaker(Maker):
             raise InputError("A landscape needs pairs far apart: add 'far' to the kinds.")
         documents: Any
         if isinstance(structures, OutputReference):
-            jobs: list[Flow | Job] = [self.lay_out(structures)]
+            jobs: list[Flow | Job] = [self.prepare(structures)]
             documents = jobs[0].output
         else:
             jobs = self._defect_jobs(structures)
@@ -339,8 +296,8 @@ class LandscapeMaker(Maker):
         joined = join_landscape(documents, trajectories, self.defect_maker.settings.mobile)
         return Flow([*jobs, joined], output=joined.output, name=self.name)
 
-    @job(name="lay out defects")
-    def lay_out(self, structures: list[Structure]) -> Response:
+    @job(name="prepare defects")
+    def prepare(self, structures: list[Structure]) -> Response:
         """Run the defects of each structure of a list before what waits for this job.
 
         Its output is the list of their documents.

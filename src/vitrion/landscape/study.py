@@ -18,7 +18,7 @@ from vitrion.errors import InputError
 from vitrion.landscape.assemble import assemble
 from vitrion.landscape.study_settings import DefectSettings
 from vitrion.migration.barriers import barrier_network, interstitial_carriers, vacancy_carriers
-from vitrion.relaxation.fixed_cell import AseRelaxer, BatchRelaxer, CachedRelaxer
+from vitrion.relaxation.relaxers import CachedRelaxer, FixedCellRelaxer
 from vitrion.runtime.cache import ResultCache
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from vitrion.defects.operations import Edit
     from vitrion.migration.bands import BandRelaxer
     from vitrion.potentials import PotentialSpec
-    from vitrion.relaxation.fixed_cell import Relaxer
+    from vitrion.relaxation.relaxers import Relaxer
 
 CACHE_FILE = "defects.jsonl"
 
@@ -113,6 +113,8 @@ def study_defects(
     InputError
         If the structure cannot be used (see :func:`vitrion.defects.host.prepare_host`), or there
         is a directory and the potential has no name.
+    SimulationError
+        If the host or the metal does not relax.
     OutOfTime
         If the walltime is over.
     """
@@ -128,7 +130,7 @@ def study_defects(
     check_request(structure, mobile, amorphous=settings.phase == "amorphous")
     _check_potential(potential, structure)
     cache = ResultCache(None if directory is None else Path(directory) / CACHE_FILE, walltime_s)
-    context = ledger_context(potential, settings)
+    context = cache_context(potential, settings)
     relax = _relaxer(calculator, settings)
     host = prepare_host(
         structure,
@@ -139,6 +141,7 @@ def study_defects(
         force_bound_eV_per_A=settings.force_bound_eV_per_A,
         symprec_A=settings.symprec_A,
     )
+    reservoir = _reservoir(mobile, calculator, settings, cache, context)
     work = _Work(host, relax, calculator, settings, cache, context, on_progress)
     sites = _sites(host, settings, dict(given_sites or {}))
     edits = single_edits(host, sites, settings)
@@ -147,7 +150,6 @@ def study_defects(
     more = pair_edits(host, sites, settings, distinct_sites(defects))
     more += extra_edits(host, sites) if extra_edits else []
     defects += work.compute(more, before=len(edits))
-    reservoir = _reservoir(mobile, calculator, settings, cache, context)
     document = assemble(
         host,
         sites,
@@ -290,13 +292,13 @@ def distinct_sites(defects: Sequence[Defect]) -> list[int] | None:
 
 def _relaxer(calculator: Calculator, settings: DefectSettings) -> Relaxer:
     if not settings.batched:
-        return AseRelaxer(calculator, settings.fmax_eV_per_A, settings.max_steps)
+        return FixedCellRelaxer(calculator, settings.fmax_eV_per_A, settings.max_steps)
     from vitrion.potentials.batch import batched
 
-    return BatchRelaxer(batched(calculator), settings.fmax_eV_per_A, settings.max_steps)
+    return FixedCellRelaxer(batched(calculator), settings.fmax_eV_per_A, settings.max_steps)
 
 
-def ledger_context(potential: PotentialSpec | str | None, settings: DefectSettings) -> str:
+def cache_context(potential: PotentialSpec | str | None, settings: DefectSettings) -> str:
     """Name the potential, by the hash of its weights where that is known, and the relaxation.
 
     Without a potential it names none, which is enough for a cache in the memory of one call.

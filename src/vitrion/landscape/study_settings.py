@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from vitrion.chemistry.species import element_symbol
+from vitrion.migration.elastic_band import ElasticBand
 from vitrion.runtime.settings_model import SettingsModel
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import Calculator
 
 
 class BarrierSettings(SettingsModel):
@@ -33,6 +37,10 @@ class BarrierSettings(SettingsModel):
         description="Whether the harmonic attempt frequency of each hop is computed (Vineyard "
         "1957): six force calls for each atom of the host, at both ends and at the saddle point.",
     )
+
+    def elastic_band(self, calculator: Calculator) -> ElasticBand:
+        """Return what relaxes bands with a calculator as these settings say."""
+        return ElasticBand(calculator, self.fmax_eV_per_A, self.max_steps, self.climb)
 
 
 class DefectSettings(SettingsModel):

@@ -17,7 +17,7 @@ from vitrion.migration.attempt_frequencies import hop_frequencies
 from vitrion.migration.bands import Band, interpolate
 from vitrion.migration.hops import MAX_LENGTH_A, Hop, direct_hops, distinct_hops
 from vitrion.migration.network import Bond, easiest_loop, percolation
-from vitrion.relaxation.fixed_cell import describe
+from vitrion.relaxation.relaxers import describe
 from vitrion.runtime.cache import ResultCache, fingerprint
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from vitrion.defects.host import Host
     from vitrion.defects.sites import Site
     from vitrion.migration.bands import BandRelaxer
-    from vitrion.relaxation.fixed_cell import Relaxer
+    from vitrion.relaxation.relaxers import Relaxer
 
 
 SAME_PLACE_A = 0.2

@@ -32,6 +32,9 @@ class Polymorph(BaseModel):
         description="Energy in eV/atom above the best crystal of this search."
     )
     max_force_eV_per_A: float = Field(description="Largest force left on an atom in eV/A.")
+    converged: bool | None = Field(
+        None, description="Whether its last relaxation reached its force tolerance."
+    )
     space_groups: list[SpaceGroupAt] = Field(description="Symmetry at several tolerances.")
     density_g_per_cm3: float = Field(description="Density in g/cm3.")
     volume_per_atom_A3: float = Field(description="Volume per atom in A3.")

@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.chemistry.distances import closeness
-from vitrion.relaxation.relax import hole_reason
+from vitrion.relaxation.relax import spurious_minimum
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-    from vitrion.relaxation.relax import RelaxedCrystal
+    from vitrion.relaxation.relax import Relaxation
 
 OVERLAP_BEFORE = 0.55
 OVERLAP_AFTER = 0.70
 """Shortest distance over the sum of covalent radii below which atoms overlap. The shortest bonds of
 stable compounds (C=O in CO2, P=O, N#N) have 0.76 and more; before relaxation more is allowed."""
+
+LEEWAY = 4.0
+"""A relaxation that ran out of steps is accepted with a residual below this times the tolerance;
+the document says that it did not converge, and how large its forces are."""
 
 EMPTY_A = 6.0
 """A crystal with an empty slab thicker than this has come apart into layers, rods or molecules."""
@@ -31,18 +35,26 @@ def overlap(structure: Structure, limit: float = OVERLAP_BEFORE) -> str | None:
     return None
 
 
-def unphysical(relaxed: RelaxedCrystal, lowest_eV_per_atom: float | None = None) -> str | None:
+def unphysical(
+    relaxed: Relaxation,
+    lowest_eV_per_atom: float | None = None,
+    *,
+    residual_eV_per_A: float = 0.0,
+) -> str | None:
     """Return why a relaxed structure is dropped, or None if it may be kept.
 
     Parameters
     ----------
-    relaxed : RelaxedCrystal
+    relaxed : Relaxation
     lowest_eV_per_atom : float, optional
-        Energies below this are holes of the potential, not crystals: usually the hull's energy at
-        this composition less a generous margin.
+        Energies below this are spurious minima of the potential, not crystals: usually the hull's
+        energy at this composition less a generous margin.
+    residual_eV_per_A : float
+        A relaxation that ran out of steps is accepted with a residual below this: soft crystals
+        slide for a long time.
     """
-    if relaxed.failure is not None:
-        return relaxed.failure
+    if not relaxed.converged and relaxed.residual_eV_per_A >= residual_eV_per_A:
+        return relaxed.reason
     too_close = overlap(relaxed.structure, OVERLAP_AFTER)
     if too_close is not None:
         return too_close
@@ -51,7 +63,7 @@ def unphysical(relaxed: RelaxedCrystal, lowest_eV_per_atom: float | None = None)
         return f"the structure fell apart (an empty slab of {gap:.1f} A)"
     energy = relaxed.energy_eV_per_atom
     if lowest_eV_per_atom is not None and energy < lowest_eV_per_atom:
-        return hole_reason(energy)
+        return spurious_minimum(energy)
     return None
 
 

@@ -32,6 +32,9 @@ class JudgedCandidate(BaseModel):
     origin: Origin = Field(description="How the candidate was made.")
     energy_eV_per_atom: float = Field(description="Energy per atom in eV; 0 if never relaxed.")
     max_force_eV_per_A: float = Field(description="Largest force left in eV/A.")
+    converged: bool | None = Field(
+        None, description="Whether its relaxation converged; None if it was not relaxed."
+    )
     steps: int = Field(description="Evaluations of the potential in its relaxation.")
     screened: bool = Field(
         False, description="Whether one more evaluation decided if it was to be relaxed."
@@ -65,6 +68,7 @@ class Group(BaseModel):
     structure: PlainStructure = Field(description="The member of lowest energy.")
     energy_eV_per_atom: float = Field(description="Its energy per atom in eV.")
     max_force_eV_per_A: float = Field(description="Its largest force in eV/A.")
+    converged: bool | None = Field(None, description="Whether its last relaxation converged.")
     count: int = Field(1, description="Members.")
     found_by: dict[str, int] = Field(description="Members by generator.")
     first_found_at: int = Field(description="Relaxations made when the first was found.")
@@ -86,6 +90,7 @@ class Group(BaseModel):
             structure=finding.structure,
             energy_eV_per_atom=finding.energy_eV_per_atom,
             max_force_eV_per_A=finding.max_force_eV_per_A,
+            converged=finding.converged,
             found_by={finding.origin.generator: 1},
             first_found_at=number,
             origins=[finding.origin],
@@ -102,6 +107,7 @@ class Group(BaseModel):
             self.structure = finding.structure
             self.energy_eV_per_atom = finding.energy_eV_per_atom
             self.max_force_eV_per_A = finding.max_force_eV_per_A
+            self.converged = finding.converged
 
     def absorb(self, other: Group) -> None:
         """Take in the members of a group of higher energy."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from vitrion.polymorphs.filters import overlap
 from vitrion.polymorphs.group import JudgedCandidate, same_crystal
-from vitrion.relaxation.relax import hole_reason
+from vitrion.relaxation.relax import spurious_minimum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +36,8 @@ def screen(
     That energy says little about the end of a relaxation across different kinds of candidates (one
     with symmetry starts higher, and may end lower, than one without), so the best of each kind are
     taken in turn: kinds differ in generator, formula units, host, and whether symmetry is kept.
-    What overlaps, lies in a hole of the potential or repeats another candidate is left out.
+    A candidate that overlaps, lies in a spurious minimum of the potential or repeats another
+    candidate is left out.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def screen(
         Candidates to relax, by generator. Where one has too few, others fill its share.
     potential : BatchPotential
     floor_eV_per_atom : float, optional
-        Energies below this are holes of the potential.
+        Energies below this are spurious minima of the potential.
     batch_atoms : int
         Atoms in one model call.
 
@@ -63,7 +64,7 @@ def screen(
         if not np.isfinite(energies[index]):
             reasons[index] = "the potential returned no finite energy"
         elif floor_eV_per_atom is not None and energies[index] < floor_eV_per_atom:
-            reasons[index] = hole_reason(energies[index])
+            reasons[index] = spurious_minimum(energies[index])
     usable = [index for index in sound if reasons[index] is None]
     chosen = _choose(candidates, energies, usable, wanted)
     left_out = [

@@ -92,6 +92,7 @@ def _polymorph(group: Group, hull_energy: float | None, best_energy: float) -> P
         energy_above_hull_eV_per_atom=None if hull_energy is None else energy - hull_energy,
         energy_above_best_eV_per_atom=energy - best_energy,
         max_force_eV_per_A=group.max_force_eV_per_A,
+        converged=group.converged,
         space_groups=[
             SpaceGroupAt(tolerance_A=tolerance, number=number, symbol=symbol)
             for tolerance, number, symbol in space_groups(structure)

@@ -10,7 +10,7 @@ import numpy as np
 from vitrion.errors import InputError
 from vitrion.generation.hosts import make_hosts
 from vitrion.generation.seeds import spawn_seeds
-from vitrion.polymorphs.filters import overlap, unphysical
+from vitrion.polymorphs.filters import LEEWAY, overlap, unphysical
 from vitrion.polymorphs.group import JudgedCandidate
 from vitrion.polymorphs.prescreen import screen
 from vitrion.polymorphs.search_settings import SearchSettings, host_species
@@ -229,8 +229,11 @@ def relax_candidates(
                 origin=candidate.origin,
                 energy_eV_per_atom=result.energy_eV_per_atom,
                 max_force_eV_per_A=result.max_force_eV_per_A,
-                steps=result.steps,
-                rejected=unphysical(result, floor_eV_per_atom),
+                converged=result.converged,
+                steps=result.n_steps + 1,
+                rejected=unphysical(
+                    result, floor_eV_per_atom, residual_eV_per_A=LEEWAY * relax.fmax_eV_per_A
+                ),
             )
         )
     return findings

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
 from typing import TYPE_CHECKING
 
 from vitrion.generation.seeds import spawn_seeds
-from vitrion.polymorphs.filters import NOT_CONVERGED, reason_class, unphysical
+from vitrion.polymorphs.filters import unphysical
 from vitrion.polymorphs.hull import Hull, shipped_references
 from vitrion.polymorphs.round import search_round, with_volume_of_best
 from vitrion.polymorphs.search_settings import SearchSettings, check_request
@@ -112,26 +112,28 @@ def polish(
     """
     groups = state.ranked[: max(settings.polished, int(settings.stability))]
     relax = settings.relax.model_copy(update={"lowest_eV_per_atom": floor_eV_per_atom})
-    tight = relax.model_copy(update={"force_tolerance_eV_per_A": 0.01, "max_steps": 1000})
+    tight = relax.model_copy(update={"fmax_eV_per_A": 0.01, "max_steps": 1000})
     _relax_further(groups, potential, tight)
     if groups and settings.stability:  # phonons want no force left
-        still = relax.model_copy(update={"force_tolerance_eV_per_A": 0.002, "max_steps": 2000})
+        still = relax.model_copy(update={"fmax_eV_per_A": 0.002, "max_steps": 2000})
         _relax_further([min(groups, key=lambda g: g.energy_eV_per_atom)], potential, still)
     state.merge()
 
 
 def _relax_further(groups: list[Group], potential: BatchPotential, settings: RelaxSettings) -> None:
-    """Relax crystals again, and take what is lower and still a crystal."""
+    """Relax crystals again, and take what is lower and still a crystal.
+
+    A soft crystal may run out of steps; it is better relaxed than before, and not converged.
+    """
     results = relax_many([group.structure for group in groups], potential, settings)
     for group, result in zip(groups, results, strict=True):
-        if result.failure is not None and reason_class(result.failure) == NOT_CONVERGED:
-            # A soft crystal may keep forces above the tolerance; it is better relaxed than before.
-            result = replace(result, failure=None)
         lower = result.energy_eV_per_atom <= group.energy_eV_per_atom + ROUNDING_EV_PER_ATOM
-        if lower and unphysical(result, settings.lowest_eV_per_atom) is None:
+        reason = unphysical(result, settings.lowest_eV_per_atom, residual_eV_per_A=math.inf)
+        if lower and reason is None:
             group.structure = result.structure
             group.energy_eV_per_atom = result.energy_eV_per_atom
             group.max_force_eV_per_A = result.max_force_eV_per_A
+            group.converged = result.converged
 
 
 def make_hull(

@@ -88,8 +88,8 @@ def check_request(composition: Composition | str, settings: SearchSettings) -> C
         raise InputError("The search needs candidates from at least one generator or file.")
     if settings.relax.pressure_GPa:
         raise InputError(
-            "A search ranks crystals by energy, which is right at zero pressure only: leave "
-            "relax.pressure_GPa at 0."
+            "A search ranks crystals by energy, which is right at zero pressure only: give the "
+            "crystal, or leave relax.pressure_GPa at 0."
         )
     if settings.hosts and settings.host_species not in {None, *(el.symbol for el in formula)}:
         raise InputError(

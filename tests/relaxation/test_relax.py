@@ -14,9 +14,9 @@ from vitrion.errors import InputError
 from vitrion.polymorphs.filters import reason_class, unphysical
 from vitrion.potentials import load_calculator
 from vitrion.potentials.batch import CHGNetBatch, MACEBatch, OneByOne, batched
-from vitrion.relaxation.relax import RelaxedCrystal, RelaxSettings, relax_many
+from vitrion.relaxation.relax import Relaxation, RelaxSettings, relax_many
 
-TIGHT = RelaxSettings(force_tolerance_eV_per_A=0.003, max_steps=1000)
+TIGHT = RelaxSettings(fmax_eV_per_A=0.003, max_steps=1000)
 
 
 def argon(a=5.5, perturb=0.0):
@@ -88,9 +88,9 @@ def test_reaches_the_minimum_that_ase_reaches(lennard_jones):
     atoms.calc = lennard_jones
     BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=0.0005, steps=500)
     # argon is soft: 0.003 eV of virial an atom would leave its volume open by 0.4 %
-    tighter = TIGHT.model_copy(update={"force_tolerance_eV_per_A": 0.0005})
+    tighter = TIGHT.model_copy(update={"fmax_eV_per_A": 0.0005})
     (found,) = relax_many([start], batched(lennard_jones), tighter)
-    assert found.failure is None
+    assert found.converged
     assert found.energy_eV == pytest.approx(atoms.get_potential_energy(), abs=2e-4)
     assert found.structure.volume == pytest.approx(atoms.get_volume(), rel=2e-3)
     assert found.max_stress_GPa < 0.05
@@ -118,7 +118,7 @@ def test_many_together_end_as_each_alone(lennard_jones):
     for start, found in zip(starts, together, strict=True):
         (alone,) = relax_many([start], batch, TIGHT)
         assert found.energy_eV == pytest.approx(alone.energy_eV, abs=1e-9)
-        assert found.steps == alone.steps
+        assert found.n_steps == alone.n_steps
 
 
 def test_symmetry_is_kept_on_request(lennard_jones):
@@ -126,7 +126,7 @@ def test_symmetry_is_kept_on_request(lennard_jones):
     start = Structure(Lattice.tetragonal(3.9, 4.3), ["Ar", "Ar"], [[0, 0, 0], [0.5, 0.5, 0.5]])
     rng = np.random.default_rng(0)
     noisy = batched(_Noisy(lennard_jones, rng))
-    settings = RelaxSettings(force_tolerance_eV_per_A=0.02, max_steps=60, keep_symmetry=True)
+    settings = RelaxSettings(fmax_eV_per_A=0.02, max_steps=60, keep_symmetry=True)
     (kept,) = relax_many([start], noisy, settings)
     assert kept.structure.get_space_group_info(symprec=1e-4)[1] in (139, 225, 229)
     free = settings.model_copy(update={"keep_symmetry": False})
@@ -154,15 +154,25 @@ def test_one_bad_structure_does_not_stop_the_others(lennard_jones):
     (sound,) = relax_many([argon()], batched(lennard_jones), RelaxSettings())
     settings = RelaxSettings(max_steps=3)
     found = relax_many([bad, sound.structure], batched(lennard_jones), settings)
-    assert "were left after 3 steps" in found[0].failure
-    assert found[1].failure is None
+    assert "were left after 3 steps" in found[0].reason
+    assert found[1].converged
     with pytest.raises(InputError, match="order it"):
         relax_many([Structure(Lattice.cubic(3), [{"Ar": 0.5}], [[0, 0, 0]])], None)
 
 
 def test_what_is_no_crystal_is_dropped_with_a_reason():
     def end(structure, energy=-1.0, failure=None):
-        return RelaxedCrystal(structure, energy * len(structure), 0.01, 0.1, 10, failure)
+        return Relaxation(
+            structure=structure,
+            energy_eV=energy * len(structure),
+            max_force_eV_per_A=0.01,
+            residual_eV_per_A=0.01 if failure is None else 2.0,
+            pressure_GPa=0.1,
+            max_stress_GPa=0.1,
+            n_steps=10,
+            converged=failure is None,
+            reason=failure,
+        )
 
     assert unphysical(end(argon())) is None
     apart = Structure(Lattice.tetragonal(4, 20), ["Ar", "Ar"], [[0, 0, 0], [0.5, 0.5, 0.1]])
