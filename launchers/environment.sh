@@ -35,6 +35,8 @@ make_environment() {
     echo "Installing vitrion and what it needs (a few minutes the first time) ..."
     install_torch "$folder/bin/pip"
     "$folder/bin/pip" install -q -e "$root$extras"
+    "$folder/bin/python" -c 'import sys; from vitrion.potentials.native import usable_variants; sys.exit(not usable_variants())' ||
+        echo "No C++ compiler was found, so torch evaluates the potential, some 30 times slower: install g++ or clang++ and start this again."
 }
 
 # One thread a process: several processes of several threads each run many times slower.

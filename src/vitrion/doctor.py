@@ -77,6 +77,20 @@ def _potential() -> Finding:
     return Finding("potential", "ok", f"{spec.name} {spec.version} loads, and its hash is right")
 
 
+def _evaluation() -> Finding:
+    from vitrion.potentials.calculators import evaluation_of_potential
+
+    try:
+        name, reason = evaluation_of_potential()
+    except VitrionError as exc:
+        return Finding("evaluation", "fault", str(exc))
+    if name is None:
+        return Finding("evaluation", "note", "torch, or the native kernel: known once it is loaded")
+    if reason is None:
+        return Finding("evaluation", "ok", name)
+    return Finding("evaluation", "note", f"{name}, some 30 times slower than the kernel: {reason}")
+
+
 def _second_opinion() -> Finding:
     try:
         return Finding("second opinion", "ok", f"CHGNet {version('chgnet')} compares the forces")
@@ -133,6 +147,7 @@ _CHECKS: tuple[Callable[[], Finding], ...] = (
     _torch,
     _packmol,
     _potential,
+    _evaluation,
     _second_opinion,
     _foundation_models,
     _store,

@@ -17,7 +17,7 @@ from vitrion.distill.labelling import Teacher, label
 from vitrion.distill.training import TrainingSettings, begin_from, fine_tune, train
 from vitrion.distill.training_plan import ARCHITECTURE, seed_frames
 from vitrion.errors import InputError, SimulationError
-from vitrion.potentials.lean_mace import LeanMACECalculator
+from vitrion.potentials.evaluation import calculator_of
 from vitrion.potentials.student import (
     build_model,
     describe_model,
@@ -89,7 +89,7 @@ def test_training_learns_and_goes_on(labelled, tmp_path):
         epochs=3, batch_size=2, validation_fraction=0.2, largest_force_eV_per_A=100
     )
     checkpoint = train(frames, tmp_path / "t", first, small)
-    before = _force_error(frames, LeanMACECalculator(load_checkpoint(checkpoint, small)))
+    before = _force_error(frames, calculator_of(load_checkpoint(checkpoint, small)))
     untouched = train(frames, tmp_path / "t", first, small)
     assert untouched.name == checkpoint.name  # the phase was finished: nothing to do
     second = first.model_copy(
@@ -97,7 +97,7 @@ def test_training_learns_and_goes_on(labelled, tmp_path):
     )
     final = train(frames, tmp_path / "t", second, small)
     assert final == latest_checkpoint(tmp_path / "t")
-    after = _force_error(frames, LeanMACECalculator(load_checkpoint(final, small)))
+    after = _force_error(frames, calculator_of(load_checkpoint(final, small)))
     zero = float(np.sqrt(np.mean(np.concatenate([a.arrays["REF_forces"] for a in frames]) ** 2)))
     assert after < before < zero
     assert (tmp_path / "t" / "command.json").is_file()
@@ -169,7 +169,7 @@ def test_a_training_begins_at_the_weights_of_a_student(labelled, tmp_path):
     model = load_student(student_path())
     begin_from(model, frames, tmp_path, ARCHITECTURE)
     start = latest_checkpoint(tmp_path)
-    begun = LeanMACECalculator(load_checkpoint(start, ARCHITECTURE))
+    begun = calculator_of(load_checkpoint(start, ARCHITECTURE))
     for frame in frames[:3]:  # labels are the student's own, so no energy is shifted
         own = student_calculator().get_potential_energy(frame)
         assert begun.get_potential_energy(frame) == pytest.approx(own, abs=2e-3 * len(frame))

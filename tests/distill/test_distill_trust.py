@@ -23,7 +23,8 @@ def test_mahalanobis_score_of_gaussian_features():
     inside = np.array([statistics.score(*frame(50))[0] for _ in range(200)])
     assert np.mean(inside > statistics.threshold) < 0.06
     assert statistics.score(*frame(50, shift=20.0))[0] > 2 * statistics.threshold
-    again = trust.FeatureStatistics.from_tensors(statistics.tensors())
+    stored = {name: tensor.numpy() for name, tensor in statistics.tensors().items()}
+    again = trust.FeatureStatistics.from_arrays(stored)
     probe = frame(20)
     assert again.score(*probe)[0] == pytest.approx(statistics.score(*probe)[0], rel=1e-4)
 

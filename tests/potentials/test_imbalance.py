@@ -10,8 +10,8 @@ from vitrion.distill.frames import ENERGY
 from vitrion.distill.sampling import with_interstitial, with_vacancy
 from vitrion.distill.training import without_imbalance
 from vitrion.errors import InputError
+from vitrion.potentials.evaluation import calculator_of
 from vitrion.potentials.imbalance import FADING, ImbalanceEnergy, imbalance_energy
-from vitrion.potentials.lean_mace import LeanMACECalculator
 from vitrion.potentials.student import build_model, describe_model, load_student, save_student
 
 DESCRIPTION = {
@@ -42,7 +42,7 @@ def energy(atoms):
 
 def calculator(terms):
     torch.manual_seed(0)
-    return LeanMACECalculator(build_model(DESCRIPTION | terms), dtype="float64")
+    return calculator_of(build_model(DESCRIPTION | terms), dtype="float64")
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,11 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from vitrion.errors import InputError
 from vitrion.polymorphs.filters import reason_class, unphysical
 from vitrion.potentials import load_calculator
-from vitrion.potentials.batch import CHGNetBatch, MACEBatch, OneByOne, batched
+from vitrion.potentials.batch import CHGNetBatch, MACEBatch, NativeBatch, OneByOne, batched
+from vitrion.potentials.native import usable_variants
 from vitrion.relaxation.relax import Relaxation, RelaxSettings, relax_many
 
+needs_kernel = pytest.mark.skipif(not usable_variants(), reason="the kernel was not compiled")
 TIGHT = RelaxSettings(fmax_eV_per_A=0.003, max_steps=1000)
 
 
@@ -41,8 +43,16 @@ def lennard_jones():
     return LennardJones(sigma=3.4, epsilon=0.0104, rc=10.0, smooth=True)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("vitrion-lipof", MACEBatch), ("chgnet", CHGNetBatch)])
-def test_a_batch_gives_what_the_calculator_gives(name, kind):
+@pytest.mark.parametrize(
+    ("name", "evaluation", "kind"),
+    [
+        pytest.param("vitrion-lipof", "1", NativeBatch, marks=needs_kernel),
+        ("vitrion-lipof", "0", MACEBatch),
+        ("chgnet", "1", CHGNetBatch),
+    ],
+)
+def test_a_batch_gives_what_the_calculator_gives(name, evaluation, kind, monkeypatch):
+    monkeypatch.setenv("VITRION_NATIVE", evaluation)
     calculator = load_calculator(name)
     batch = batched(calculator)
     assert isinstance(batch, kind)

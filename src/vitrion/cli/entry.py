@@ -60,11 +60,15 @@ def potential_list() -> None:
 def potential_show(name: Annotated[str, typer.Argument(help="Name of the potential.")]) -> None:
     """Show all that is known of a potential."""
     from vitrion.potentials import describe_potential
+    from vitrion.potentials.calculators import evaluation_of_potential
 
     table = Table(show_header=False)
     for field, value in describe_potential(name).model_dump().items():
         text = " ".join(value) if isinstance(value, tuple) else str(value)
         table.add_row(field, Text(text, overflow="fold"))
+    evaluation, reason = evaluation_of_potential(name)
+    text = f"{evaluation or 'known once it is loaded'}{f' ({reason})' if reason else ''}"
+    table.add_row("evaluated by", Text(text, overflow="fold"))
     console.print(table)
 
 

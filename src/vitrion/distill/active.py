@@ -113,9 +113,9 @@ def collect_round(
 
 def student_of(checkpoint: Path, architecture: Architecture) -> Calculator:
     """Return the student of a checkpoint as a calculator."""
-    from vitrion.potentials.lean_mace import LeanMACECalculator
+    from vitrion.potentials.evaluation import calculator_of
 
-    return LeanMACECalculator(load_checkpoint(checkpoint, architecture))
+    return calculator_of(load_checkpoint(checkpoint, architecture))
 
 
 def keep(checkpoint: Path, target: Path) -> None:

@@ -205,11 +205,11 @@ def release_job(
     training, kept_out = split(within(frames, 12.0), validation_fraction)
     model = load_checkpoint(Path(checkpoint), Architecture.model_validate(architecture))
     path = Path(directory) / "student.safetensors"
-    from vitrion.potentials.lean_mace import LeanMACECalculator
+    from vitrion.potentials.evaluation import calculator_of
 
     for frame in kept_out:
         frame.info.setdefault("regime", str(frame.info.get("config_type", "all")))
-    errors = [e.model_dump() for e in regime_errors(kept_out, LeanMACECalculator(model))]
+    errors = [e.model_dump() for e in regime_errors(kept_out, calculator_of(model))]
     sha256 = release(model, training, kept_out, path, {**card, "validation": errors})
     return {"path": str(path), "sha256": sha256, "errors": errors}
 

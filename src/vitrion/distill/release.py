@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ase.data import chemical_symbols
 
-from vitrion.potentials.lean_mace import LeanMACECalculator
+from vitrion.potentials.evaluation import calculator_of
 from vitrion.potentials.student import save_student
 from vitrion.potentials.trust import FeatureStatistics
 
@@ -49,7 +49,7 @@ def release(
         SHA-256 of the file.
     """
     elements = [int(z) for z in model.atomic_numbers]
-    calculator = LeanMACECalculator(model)
+    calculator: Any = calculator_of(model)
 
     def features(frames: Sequence[Atoms]) -> list[tuple]:
         return [(atoms.numbers, calculator.node_features(atoms)) for atoms in frames]

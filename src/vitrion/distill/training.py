@@ -154,9 +154,9 @@ def begin_from(
     """
     if latest_checkpoint(directory) is not None:
         return
-    from vitrion.potentials.lean_mace import LeanMACECalculator
+    from vitrion.potentials.evaluation import calculator_of
 
-    calculator = LeanMACECalculator(model)
+    calculator = calculator_of(model)
     rest = [atoms.copy() for atoms in frames]
     for atoms in rest:
         atoms.info[ENERGY] = float(atoms.info[ENERGY] - calculator.get_potential_energy(atoms))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from vitrion.potentials import PotentialSpec, describe_potential
+from vitrion.potentials.calculators import evaluation_of_potential
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,6 +59,10 @@ class Provenance(BaseModel):
     """Data to trace a document to its origin and to reproduce it."""
 
     potential: PotentialSpec | None = Field(None, description="The interatomic potential.")
+    evaluated_by: str | None = Field(
+        None,
+        description="What evaluated the potential: a variant of the native kernel, or torch.",
+    )
     seeds: dict[str, int] = Field(default_factory=dict, description="Random seeds by step name.")
     job_uuids: list[str] = Field(
         default_factory=list, description="Uuids of the jobs that created the document, in order."
@@ -97,6 +102,7 @@ class Provenance(BaseModel):
         uuids = list(dict.fromkeys([*job_uuids, *([running] if running else [])]))
         return cls(
             potential=None if potential is None else describe_potential(potential),
+            evaluated_by=None if potential is None else evaluation_of_potential(potential)[0],
             seeds=dict(seeds or {}),
             job_uuids=uuids,
             package_versions=dict(_installed_versions()),

@@ -6,7 +6,6 @@ little more than one of them alone.
 
 from __future__ import annotations
 
-import copy
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,11 +15,11 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import torch
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
-    from vitrion.potentials.mace_model import MACEModel
+    from vitrion.potentials.mace_graphs import MACEGraphs
+    from vitrion.potentials.native import NativeCalculator, Workspace
     from vitrion.potentials.spec import PotentialSpec
 
 
@@ -66,17 +65,21 @@ def load_batch_potential(
 def batched(calculator: Any) -> BatchPotential:
     """Return the fastest way to evaluate lists of structures with a calculator.
 
-    MACE models (ours and mace-torch's) and CHGNet take all structures in one call; any other ASE
+    MACE models (native or in torch) and CHGNet take all structures in one call; any other ASE
     calculator is asked one structure at a time.
     """
     kinds = {cls.__name__ for cls in type(calculator).__mro__}
-    if "LeanMACECalculator" in kinds:
-        return MACEBatch(calculator.model, calculator.elements)
+    if "NativeCalculator" in kinds:
+        return NativeBatch(calculator)
+    if "TorchMACECalculator" in kinds:
+        return MACEBatch(calculator.graphs)
     if "MACECalculator" in kinds and len(calculator.models) == 1:
         heads = list(getattr(calculator, "available_heads", None) or ["Default"])
+        from vitrion.potentials.mace_graphs import MACEGraphs
+
         head = heads.index(calculator.head) if calculator.head in heads else 0
         elements = [int(z) for z in calculator.z_table.zs]
-        return MACEBatch(calculator.models[0], elements, head=head)
+        return MACEBatch(MACEGraphs(calculator.models[0], elements, head=head))
     if "CHGNetCalculator" in kinds:
         return CHGNetBatch(calculator)
     return OneByOne(calculator)
@@ -100,39 +103,60 @@ class OneByOne:
         return found
 
 
-class MACEBatch:
-    """A MACE model, asked all structures at once as one graph of many components.
+class NativeBatch:
+    """The native kernel, which takes all structures in one call.
 
     Parameters
     ----------
-    model : torch module
-        As mace-torch makes them; it is copied.
-    elements : sequence of int
-        Atomic numbers in the order of the model.
-    head : int
-        Which of the model's heads to use.
+    calculator : NativeCalculator
     """
 
-    def __init__(self, model: MACEModel, elements: Sequence[int], *, head: int = 0) -> None:
-        from vitrion.potentials.fused import ScalarConvolution
+    def __init__(self, calculator: NativeCalculator) -> None:
+        self.calculator = calculator
+        self._workspace: Workspace | None = None
 
-        first = next(model.parameters())
-        self.device, self.dtype = first.device, first.dtype
-        # A copy: the lean calculator's model reads edges in a layout of its own.
-        self.model, self.head = copy.deepcopy(model).eval(), head
-        for module in self.model.modules():
-            if isinstance(module, ScalarConvolution):
-                module.regular = False
-        for parameter in self.model.parameters():
-            parameter.requires_grad_(False)
-        self.cutoff = float(model.r_max)
-        self.column = np.full(120, -1)
-        self.column[np.asarray(elements)] = np.arange(len(elements))
-        self.n_elements = len(elements)
+    def evaluate(self, systems: Sequence[Atoms]) -> list[Evaluation]:
+        """Return one evaluation for each structure, in order.
+
+        A structure that cannot be evaluated, for instance because two of its atoms are closer than
+        0.3 A, has values that are not a number and does not stop the others.
+        """
+        from vitrion.potentials.native import Workspace
+
+        model = self.calculator.model(np.concatenate([atoms.numbers for atoms in systems]))
+        if self._workspace is None:
+            self._workspace = Workspace(model.library)
+        found = self._workspace.evaluate(model, systems, virials=True)
+        assert found.forces is not None
+        assert found.virials is not None
+        ends = np.cumsum([len(atoms) for atoms in systems])[:-1]
+        stresses = [
+            0.5 * (virial + virial.T) / atoms.get_volume()
+            for virial, atoms in zip(found.virials, systems, strict=True)
+        ]
+        return [
+            Evaluation(float(energy), forces, stress)
+            for energy, forces, stress in zip(
+                found.energies, np.split(found.forces, ends), stresses, strict=True
+            )
+        ]
+
+
+class MACEBatch:
+    """A MACE model in torch, asked all structures at once as one graph of many components.
+
+    Parameters
+    ----------
+    graphs : MACEGraphs
+    """
+
+    def __init__(self, graphs: MACEGraphs) -> None:
+        self.graphs = graphs
 
     def evaluate(self, systems: Sequence[Atoms]) -> list[Evaluation]:
         """Return one evaluation for each structure, in order."""
-        out = self.model(self._graph(systems), compute_stress=True, compute_force=True)
+        graph = self.graphs.graph(systems)
+        out = self.graphs.model(graph, compute_stress=True, compute_force=True)
         energies = out["energy"].detach().cpu().double().numpy()
         stresses = out["stress"].detach().cpu().double().numpy()
         forces = out["forces"].detach().cpu().double().numpy()
@@ -142,52 +166,6 @@ class MACEBatch:
             Evaluation(float(energy), part, stress)
             for energy, part, stress in zip(energies, parts, stresses, strict=True)
         ]
-
-    def _graph(self, systems: Sequence[Atoms]) -> dict[str, torch.Tensor]:
-        import torch
-
-        sizes = np.array([len(atoms) for atoms in systems])
-        starts = np.concatenate([[0], np.cumsum(sizes)])
-        pairs, shifts, images = [], [], []
-        for atoms, start in zip(systems, starts, strict=False):
-            edges, units = neighbor_pairs(atoms, self.cutoff)
-            pairs.append(edges + start)
-            images.append(units)
-            shifts.append(units @ atoms.cell.array)
-        columns = self.column[np.concatenate([atoms.numbers for atoms in systems])]
-        if columns.min() < 0:
-            from vitrion.errors import InputError
-
-            raise InputError("The potential does not know an element of these structures.")
-        long: dict[str, Any] = {"dtype": torch.long, "device": self.device}
-        return {
-            "positions": self._tensor(np.concatenate([atoms.positions for atoms in systems])),
-            "node_attrs": self._tensor(np.eye(self.n_elements)[columns]),
-            "cell": self._tensor(np.concatenate([atoms.cell.array for atoms in systems])),
-            "edge_index": torch.as_tensor(np.concatenate(pairs, axis=1), **long),
-            "shifts": self._tensor(np.concatenate(shifts)),
-            "unit_shifts": self._tensor(np.concatenate(images)),
-            "batch": torch.as_tensor(np.repeat(np.arange(len(sizes)), sizes), **long),
-            "ptr": torch.as_tensor(starts, **long),
-            "head": torch.full((len(sizes),), self.head, **long),
-        }
-
-    def _tensor(self, array: np.ndarray) -> torch.Tensor:
-        import torch
-
-        return torch.as_tensor(array, dtype=self.dtype, device=self.device)
-
-
-def neighbor_pairs(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return directed pairs ``(2, e)`` (sender, receiver), by receiver, and shifts ``(e, 3)``.
-
-    The vector of a pair is ``r[receiver] - r[sender] + shift @ cell``.
-    """
-    from matscipy.neighbours import neighbour_list
-
-    sender, receiver, shifts = neighbour_list("ijS", atoms, cutoff)
-    order = np.argsort(receiver, kind="stable")
-    return np.stack([sender, receiver])[:, order], shifts[order].astype(float)
 
 
 class CHGNetBatch:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vitrion.errors import InputError, PotentialError
+from vitrion.potentials.evaluation import native_evaluation, why_torch
 from vitrion.potentials.mace_import import import_mace
+from vitrion.potentials.native import NativeCalculator, TableSource, why_not
 from vitrion.potentials.registry import get_potential
-from vitrion.potentials.spec import PotentialSpec, verify_file
+from vitrion.potentials.spec import PotentialSpec, sha256_of, verify_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from ase.calculators.calculator import Calculator
+
+_REASONS: dict[str, str | None] = {}
+"""Why torch evaluates models of mace-torch that were loaded, by name; None if the kernel does."""
 
 
 def check_elements(spec: PotentialSpec, symbols: Iterable[str]) -> None:
@@ -42,6 +47,9 @@ def load_calculator(
     symbols: Iterable[str] | None = None,
 ) -> Calculator:
     """Load a potential as an ASE calculator that runs on one thread.
+
+    The native kernel evaluates MACE models with scalar node features in float32 on the CPU; torch
+    evaluates all others. The attribute ``evaluation`` of the calculator names what evaluates.
 
     Parameters
     ----------
@@ -78,13 +86,40 @@ def load_calculator(
         from vitrion.settings import get_settings
 
         device = get_settings().device
-    _use_one_thread()
     if spec.backend == "chgnet":
+        _use_one_thread()
         return _load_chgnet(spec, device, dtype)
     calculator = _load_mace(spec, device, dtype)
     if symbols is not None:
         check_elements(spec.model_copy(update={"elements": _elements(calculator)}), symbols)
     return calculator
+
+
+def evaluation_of_potential(
+    potential: str | PotentialSpec | None = None,
+) -> tuple[str | None, str | None]:
+    """Return what evaluates a potential here in float32, and why torch does if it does.
+
+    Returns
+    -------
+    tuple
+        Such as ``("native avx512 1", None)`` or ``("torch", "...")``; ``(None, None)`` for a MACE
+        model of mace-torch before it is loaded.
+    """
+    from vitrion.settings import get_settings
+
+    spec = get_potential(potential)
+    if spec.backend == "chgnet":
+        return "torch", "the kernel evaluates MACE models only"
+    if spec.path is not None and spec.path.suffix == ".safetensors":
+        from vitrion.potentials.student import why_torch_file
+
+        reason = why_torch_file(spec.path, get_settings().device)
+    elif spec.name in _REASONS:
+        reason = _REASONS[spec.name]
+    else:
+        return None, None
+    return (native_evaluation(), None) if reason is None else ("torch", reason)
 
 
 def force_field(potential: str | None = None, **kwargs: Any) -> dict[str, Any]:
@@ -128,19 +163,25 @@ def _load_chgnet(spec: PotentialSpec, device: str, dtype: str) -> Calculator:
 
 def _load_mace(spec: PotentialSpec, device: str, dtype: str) -> Calculator:
     if spec.path is not None and spec.path.suffix == ".safetensors":
-        from vitrion.potentials.lean_mace import LeanMACECalculator
-        from vitrion.potentials.student import load_student
+        from vitrion.potentials.student import file_calculator
 
-        model = load_student(verify_file(spec), sha256=spec.sha256)
-        return LeanMACECalculator(model, device=device, dtype=dtype)
+        return file_calculator(verify_file(spec), device=device, dtype=dtype)
+    _use_one_thread()
     import_mace()
     from mace.calculators import MACECalculator
 
     path = verify_file(_downloaded(spec)) if spec.path is None else _trusted(spec)
     try:
-        return MACECalculator(model_paths=str(path), device=device, default_dtype=dtype)
+        calculator: Any = MACECalculator(model_paths=str(path), device=device, default_dtype=dtype)
     except Exception as exc:  # torch reports a broken file by a dozen different classes
         raise PotentialError(f"{path} could not be loaded as a MACE model: {exc}") from exc
+    (model,) = calculator.models
+    reason = why_torch(device, dtype) or why_not(model)
+    _REASONS[spec.name] = reason
+    if reason is None:
+        return NativeCalculator(TableSource(lambda: model, model.atomic_numbers, sha256_of(path)))
+    calculator.evaluation = "torch"
+    return calculator
 
 
 def _downloaded(spec: PotentialSpec) -> PotentialSpec:

@@ -19,6 +19,8 @@ Task = Literal["e", "ef", "em", "efs", "efsm"]
 class LeanCHGNetCalculator(CHGNetCalculator):
     """CHGNet that computes stress and magnetic moments only when asked for them."""
 
+    evaluation = "torch"
+
     @classmethod
     def from_name(cls, weights: str, device: str) -> Self:
         """Load the weights of that name (``0.3.0`` or ``r2scan``) from the chgnet package."""

@@ -3,14 +3,13 @@
 MACE forms ``w_l(r_ij) h_j Y_lm(r_ij)`` for every edge, channel, l and m, and then adds the edges of
 each atom: an array ``(2 l + 1)`` times larger than its factors. Here the edges of an atom are laid
 side by side and the sum over neighbors is one batched matrix product, which never forms that
-array. The result is the same to rounding; training and dynamics both gain.
+array. The result is the same to rounding.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ class ScalarConvolution(torch.nn.Module):
         super().__init__()
         self.l_max = l_max
         self.channels = channels
-        self.regular = False  # set where every graph comes from `regular_edges`
 
     def forward(
         self,
@@ -43,17 +41,12 @@ class ScalarConvolution(torch.nn.Module):
     ) -> torch.Tensor:
         """Return the messages of all nodes."""
         n_nodes, channels = node_feats.shape[0], self.channels
-        if self.regular:
-            harmonics = edge_attrs.view(n_nodes, -1, edge_attrs.shape[1])
-            radial = weights.view(n_nodes, -1, self.l_max + 1, channels)
-            features = node_feats[edge_index[0]].view(n_nodes, -1, 1, channels)
-        else:
-            slots, senders = neighbor_slots(edge_index, n_nodes)
-            # Slot e is empty: it points at an extra edge of zero harmonics.
-            harmonics = torch.nn.functional.pad(edge_attrs, (0, 0, 0, 1))[slots]
-            radial = torch.nn.functional.pad(weights, (0, 0, 0, 1))[slots]
-            radial = radial.view(n_nodes, -1, self.l_max + 1, channels)
-            features = node_feats[senders].unsqueeze(2)
+        slots, senders = neighbor_slots(edge_index, n_nodes)
+        # Slot e is empty: it points at an extra edge of zero harmonics.
+        harmonics = torch.nn.functional.pad(edge_attrs, (0, 0, 0, 1))[slots]
+        radial = torch.nn.functional.pad(weights, (0, 0, 0, 1))[slots]
+        radial = radial.view(n_nodes, -1, self.l_max + 1, channels)
+        features = node_feats[senders].unsqueeze(2)
         radial = radial * features
         total = torch.bmm(harmonics.transpose(1, 2), radial.flatten(2))
         total = total.view(n_nodes, -1, self.l_max + 1, channels)
@@ -84,43 +77,6 @@ def neighbor_slots(edge_index: torch.Tensor, n_nodes: int) -> tuple[torch.Tensor
     slots[receiver[order], rank] = order
     senders = torch.nn.functional.pad(sender, (0, 1))[slots]
     return slots, senders
-
-
-def regular_edges(
-    pairs: np.ndarray, vectors: np.ndarray, n_nodes: int, cutoff: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Give every receiver the same number of edges, by adding edges of an atom with itself.
-
-    The added edges are twice the cutoff long, so that they contribute nothing; nodes that share a
-    width need no gathering of edges in :class:`ScalarConvolution`.
-
-    Parameters
-    ----------
-    pairs
-        ``(2, e)`` senders and receivers, sorted by receiver.
-    vectors
-        ``(e, 3)`` Cartesian shifts of the pairs.
-    n_nodes
-        Number of nodes.
-    cutoff
-        Cutoff of the model in A.
-
-    Returns
-    -------
-    tuple of ndarray
-        The pairs and shifts, ``n_nodes * width`` of them.
-    """
-    receiver = pairs[1]
-    counts = np.bincount(receiver, minlength=n_nodes)
-    width = max(1, int(counts.max(initial=1)))
-    rank = np.arange(len(receiver)) - (np.cumsum(counts) - counts)[receiver]
-    place = receiver * width + rank
-    receivers = np.repeat(np.arange(n_nodes), width)
-    senders = receivers.copy()
-    senders[place] = pairs[0]
-    shifts = np.tile([2.0 * cutoff, 0.0, 0.0], (n_nodes * width, 1))
-    shifts[place] = vectors
-    return np.stack([senders, receivers]), shifts
 
 
 def fuse_block(block: MACEBlock) -> bool:

@@ -9,6 +9,7 @@ file's hash is checked against the data card beside it before it is read.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +21,9 @@ from vitrion.potentials.mace_import import import_mace
 from vitrion.potentials.spec import sha256_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
     import torch
     from ase.calculators.calculator import Calculator
 
@@ -92,31 +96,63 @@ def student_calculator(
     PotentialError
         If the file is missing or is not the one of the data card.
     """
-    from vitrion.potentials.lean_mace import LeanMACECalculator
-
-    model = load_student(student_path(name), sha256=student_card(name)["sha256"])
-    return LeanMACECalculator(model, device=device, dtype=dtype)
+    path, sha256 = student_path(name), student_card(name)["sha256"]
+    return file_calculator(path, sha256, device=device, dtype=dtype)
 
 
-@cache
-def student_tables(path: Path, sha256: str) -> TableSource:
-    """Return the native tables of a student file whose hash was checked; they need no torch.
+def file_calculator(
+    path: str | Path, sha256: str | None = None, *, device: str = "cpu", dtype: str = "float32"
+) -> Calculator:
+    """Return a student file as an ASE calculator: native where possible, else torch.
+
+    Parameters
+    ----------
+    path
+        A file that :func:`save_student` wrote.
+    sha256
+        Hash the file must have; None skips the check.
+    device, dtype
+        The native kernel computes in float32 on the CPU; torch does everything else.
 
     Raises
     ------
     PotentialError
-        If the file does not hold a student.
+        If the file is missing, has another hash, or does not hold a student.
     """
-    from safetensors import SafetensorError, safe_open
+    path = Path(path)
+    found = _checked_hash(path, sha256)
+    if why_torch_file(path, device, dtype) is not None:
+        from vitrion.potentials.torch_mace import TorchMACECalculator
 
+        return TorchMACECalculator(load_student(path), device=device, dtype=dtype)
+    from vitrion.potentials.native import NativeCalculator
+
+    source = student_tables(path, found)
+    source.tables(source.elements[:1])  # made or read now, so that a fault shows now
+    return NativeCalculator(source)
+
+
+def why_torch_file(path: Path, device: str = "cpu", dtype: str = "float32") -> str | None:
+    """Return why torch evaluates a student file, None if the native kernel does; needs no torch.
+
+    Raises
+    ------
+    PotentialError
+        If the file is missing or does not hold a student.
+    """
+    from vitrion.potentials.evaluation import why_torch
+    from vitrion.potentials.native import why_not_described
+
+    return why_not_described(read_description(path)) or why_torch(device, dtype)
+
+
+@cache
+def student_tables(path: Path, sha256: str) -> TableSource:
+    """Return the native tables of a student file of that hash; once made they need no torch."""
     from vitrion.potentials.native import TableSource
 
-    try:
-        with safe_open(str(path), framework="numpy") as handle:
-            description = json.loads((handle.metadata() or {})["description"])
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as exc:
-        raise PotentialError(f"{path} does not hold a vitrion student: {exc}") from exc
-    return TableSource(lambda: load_student(path), description["atomic_numbers"], sha256)
+    elements = read_description(path)["atomic_numbers"]
+    return TableSource(lambda: load_student(path), elements, sha256)
 
 
 def load_student(path: str | Path, sha256: str | None = None) -> MACEModel:
@@ -135,10 +171,7 @@ def load_student(path: str | Path, sha256: str | None = None) -> MACEModel:
         If the file is missing, has another hash, or does not hold a student.
     """
     path = Path(path)
-    if not path.is_file():
-        raise PotentialError(f"The potential file {path} does not exist.")
-    if sha256 is not None and sha256_of(path) != sha256:
-        raise PotentialError(f"{path} is not the file that was released: install vitrion again.")
+    _checked_hash(path, sha256)
     description, tensors = read_student(path)
     weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
     return fill_model(build_model(description), weights, str(path))
@@ -153,17 +186,57 @@ def fill_model(model: MACEModel, weights: dict[str, torch.Tensor], origin: str) 
     return model
 
 
-def read_student(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """Return the description and all tensors of a student file."""
+def _checked_hash(path: Path, sha256: str | None) -> str:
+    """Return the hash of a student file; refuse one that is missing or another."""
+    if not path.is_file():
+        raise PotentialError(f"The potential file {path} does not exist.")
+    found = sha256_of(path)
+    if sha256 is not None and found != sha256:
+        raise PotentialError(f"{path} is not the file that was released: install vitrion again.")
+    return found
+
+
+def read_description(path: str | Path) -> dict[str, Any]:
+    """Return the description in a student file, without torch.
+
+    Raises
+    ------
+    PotentialError
+        If the file is missing or does not hold a student.
+    """
+    with _opened(path, "numpy") as (description, _):
+        return description
+
+
+def read_statistics(path: str | Path) -> dict[str, np.ndarray]:
+    """Return the statistics of the training set in a student file, if any, without torch.
+
+    Raises
+    ------
+    PotentialError
+        If the file is missing or does not hold a student.
+    """
+    with _opened(path, "numpy") as (_, handle):
+        names = [name for name in handle.keys() if name.startswith("trust.")]  # noqa: SIM118
+        return {name: handle.get_tensor(name) for name in names}
+
+
+@contextmanager
+def _opened(path: str | Path, framework: str) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Open a student file; yield its description and the handle of its tensors."""
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(str(path), framework="pt") as handle:
-            metadata = handle.metadata() or {}
-            tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
-        return json.loads(metadata["description"]), tensors
-    except (SafetensorError, KeyError, json.JSONDecodeError) as exc:
+        with safe_open(str(path), framework=framework) as handle:
+            yield json.loads((handle.metadata() or {})["description"]), handle
+    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as exc:
         raise PotentialError(f"{path} does not hold a vitrion student: {exc}") from exc
+
+
+def read_student(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Return the description and all tensors of a student file."""
+    with _opened(path, "pt") as (description, handle):
+        return description, {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
 
 
 def save_student(

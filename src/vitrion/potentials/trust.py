@@ -16,13 +16,11 @@ from pydantic import BaseModel, Field
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import torch
     from ase import Atoms
     from ase.calculators.calculator import Calculator
-
-    from vitrion.potentials.mace_model import MACEModel
 
 
 class NoveltyReport(BaseModel):
@@ -156,11 +154,11 @@ class FeatureStatistics:
         }
 
     @classmethod
-    def from_tensors(cls, tensors: dict[str, torch.Tensor]) -> FeatureStatistics:
-        """Read what :meth:`tensors` returned."""
+    def from_arrays(cls, stored: Mapping[str, np.ndarray]) -> FeatureStatistics:
+        """Read what :meth:`tensors` returned, as arrays."""
         arrays = {
-            key.removeprefix("trust."): value.numpy().astype(float)
-            for key, value in tensors.items()
+            key.removeprefix("trust."): np.asarray(value, dtype=float)
+            for key, value in stored.items()
             if key.startswith("trust.")
         }
         return cls(
@@ -204,11 +202,11 @@ def novelty(frames: Sequence[Atoms], potential: str | None = None) -> NoveltyRep
     shipped = name in student.SHIPPED_STUDENTS
     path = student.student_path(name) if shipped else Path(name)
     sha256 = student.student_card(name)["sha256"] if shipped else None
-    calculator = _feature_calculator(student.load_student(path, sha256))
-    tensors = student.read_student(path)[1]
-    if "trust.means" not in tensors:
+    calculator: Any = student.file_calculator(path, sha256)
+    arrays = student.read_statistics(path)
+    if not arrays:
         raise InputError(f"{path} holds no statistics of its training set.")
-    statistics = FeatureStatistics.from_tensors(tensors)
+    statistics = FeatureStatistics.from_arrays(arrays)
     results = [statistics.score(a.numbers, calculator.node_features(a)) for a in frames]
     scores = [score for score, _ in results]
     worst = int(np.argmax(scores))
@@ -316,9 +314,3 @@ def _statement(name: str, known: NoveltyReport | None, check: ForceCheck | None)
             f"RMS (of {check.reference_force_rms_meV_per_A:.0f}) on {check.n_frames} frames"
         )
     return text + "."
-
-
-def _feature_calculator(model: MACEModel) -> Any:
-    from vitrion.potentials.lean_mace import LeanMACECalculator
-
-    return LeanMACECalculator(model)

@@ -6,7 +6,7 @@ width. :func:`~vitrion.potentials.native.model_tables.extract` reads its tables 
 """
 
 from vitrion.potentials.native.kernel_library import choose_variant, usable_variants
-from vitrion.potentials.native.model_tables import Tables, extract, why_not
+from vitrion.potentials.native.model_tables import Tables, extract, why_not, why_not_described
 from vitrion.potentials.native.native_calculator import NativeCalculator
 from vitrion.potentials.native.native_model import Evaluated, FixedSystem, NativeModel, Workspace
 from vitrion.potentials.native.table_source import TableSource
@@ -23,4 +23,5 @@ __all__ = [
     "extract",
     "usable_variants",
     "why_not",
+    "why_not_described",
 ]

@@ -12,6 +12,9 @@ from vitrion.errors import InputError
 VARIANTS = {"avx512": 16, "avx2": 8, "portable": 4}
 """Names of the variants, widest first, and the floats in their vectors."""
 
+VERSION = 1
+"""Raised whenever the kernel returns other bits for the same tables."""
+
 SWITCH = "VITRION_NATIVE"
 """Environment variable: 0 leaves evaluation to torch; a variant's name asks for that one."""
 
@@ -59,6 +62,11 @@ def choose_variant() -> tuple[str | None, str]:
             f"{', '.join(usable) or 'none, because no variant was compiled'}."
         )
     return wanted, ""
+
+
+def evaluation_name(variant: str) -> str:
+    """Return the name of a variant in documents, such as ``native avx512 1``."""
+    return f"native {variant} {VERSION}"
 
 
 @cache

@@ -6,7 +6,8 @@ grid, polynomials from the contraction's tensors: nothing here repeats how MACE 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,7 @@ CLOSE = (1.0, 1.3)
 """Distances in A between which the first layer's close functions fade out."""
 
 _NODES = (96, 128, 160, 192, 256, 384, 512, 1024, 2048, 4096)
+_BY_ELEMENT = ("offset", "skip", "mix", "squares", "coefficients", "zbl")
 _INTERACTIONS = ("RealAgnosticResidualInteractionBlock", "RealAgnosticInteractionBlock")
 
 
@@ -58,6 +60,26 @@ class Tables:
     hole_energy_eV: float = 0.0
     electron_energy_eV: float = 0.0
 
+    def subset(self, elements: Sequence[int]) -> Tables:
+        """Return the tables for some of the elements, ascending; the numbers stay the same."""
+        if tuple(elements) == self.elements:
+            return self
+        kept = [self.elements.index(z) for z in elements]
+        n = len(self.elements)
+        pairs = [(a, b) for a in range(n) for b in range(a, n)]
+        kept_pairs = [p for p, pair in enumerate(pairs) if set(pair) <= set(kept)]
+        arrays = {}
+        for name, array in self.arrays.items():
+            kind = name.rpartition(".")[2]
+            if kind == "radial":
+                array = array[kept_pairs]
+            elif kind == "mix" and name.startswith("0."):
+                array = array[kept][:, :, kept]
+            elif kind in _BY_ELEMENT and len(array) == n:
+                array = array[kept]
+            arrays[name] = np.ascontiguousarray(array)
+        return replace(self, elements=tuple(elements), arrays=arrays)
+
 
 def why_not(model: Any) -> str | None:
     """Return the reason why a MACE module cannot be evaluated natively, None if it can.
@@ -80,6 +102,20 @@ def why_not(model: Any) -> str | None:
     if len(orders) > 4:
         return f"its harmonics go up to l = {len(orders) - 1}, beyond 3"
     return _odd_layer(model) or _odd_readout(model)
+
+
+def why_not_described(description: dict[str, Any]) -> str | None:
+    """Return what :func:`why_not` would, from the description in a student file, without torch."""
+    for key in ("interaction_cls", "interaction_cls_first"):
+        if description[key] not in _INTERACTIONS:
+            return f"its interaction is a {description[key]}"
+    if not re.fullmatch(r"\d+x0e", description["hidden_irreps"]):
+        return f"its node features are {description['hidden_irreps']}, not scalars"
+    if description["max_ell"] > 3:
+        return f"its harmonics go up to l = {description['max_ell']}, beyond 3"
+    if description["correlation"] > 3:
+        return f"its correlation is {description['correlation']}, beyond 3"
+    return None
 
 
 def _odd_layer(model: Any) -> str | None:

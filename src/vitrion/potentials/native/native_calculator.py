@@ -9,7 +9,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from vitrion.errors import InputError
-from vitrion.potentials.native.kernel_library import choose_variant
+from vitrion.potentials.native.kernel_library import choose_variant, evaluation_name
 from vitrion.potentials.native.native_model import SKIN, FixedSystem, NativeModel, Workspace
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ class NativeCalculator(Calculator):
         self._workspace: Workspace | None = None
 
     @property
-    def evaluator(self) -> str:
-        """What evaluates, for documents: ``native avx512`` and the like."""
-        return f"native {self.variant}"
+    def evaluation(self) -> str:
+        """What evaluates, for documents: ``native avx512 1`` and the like."""
+        return evaluation_name(self.variant or "")
 
     def model(self, numbers: Iterable[int]) -> NativeModel:
         """Return a packed model that knows these atomic numbers.
@@ -86,8 +86,8 @@ class NativeCalculator(Calculator):
         """Cutoff radius of one interaction in A."""
         return self.model(self.elements[:1]).cutoff
 
-    def bind(self, numbers: np.ndarray, pbc: Sequence[bool] | np.ndarray) -> FixedSystem:
-        """Return a function of positions and cell alone, the fastest way to many evaluations."""
+    def force_provider(self, numbers: np.ndarray, pbc: Sequence[bool] | np.ndarray) -> FixedSystem:
+        """Return what evaluates one system from arrays, the fastest way to many evaluations."""
         return FixedSystem(self.model(numbers), numbers, pbc, self.skin)
 
     def calculate(
@@ -110,16 +110,16 @@ class NativeCalculator(Calculator):
         if len(atoms) == 0:
             raise InputError("A structure without atoms has no energy.")
         if not self._bound_to(atoms):
-            self._system = self.bind(atoms.numbers, atoms.pbc)
+            self._system = self.force_provider(atoms.numbers, atoms.pbc)
             self._numbers, self._pbc = atoms.numbers.copy(), atoms.pbc.copy()
         assert self._system is not None
-        energy, forces, stress = self._system(
+        energy, forces, stress = self._system.evaluate(
             atoms.positions, atoms.cell.array, "stress" in (properties or ())
         )
         self.results = {
             "energy": energy,
             "free_energy": energy,
-            "forces": forces,
+            "forces": forces.copy(),
             "energies": self._system.atom_energies,
         }
         if stress is not None:

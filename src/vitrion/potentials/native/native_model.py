@@ -235,13 +235,13 @@ class FixedSystem:
         self._plain = (*before, *outputs, None, None, status)
         self._stressed = (*before, *outputs, _address(self._virial), None, status)
 
-    def __call__(
+    def evaluate(
         self, positions: np.ndarray, cell: np.ndarray, stress: bool = False
     ) -> tuple[float, np.ndarray, np.ndarray | None]:
-        """Return energy (eV), forces ``(n, 3)`` (eV/A) and, where asked for, stress (eV/A3).
+        """Return energy (eV), forces ``(n, 3)`` (eV/A) and, on request, stress (eV/A3).
 
-        The stress is ``(3, 3)``, positive under tension. The result does not depend on earlier
-        calls, to the last bit.
+        The stress is ``(3, 3)``, positive under tension. The forces are overwritten by the next
+        call. Results do not depend on earlier calls, to the last bit.
 
         Raises
         ------
@@ -257,12 +257,15 @@ class FixedSystem:
             raise InputError(message.decode())
         energy = float(self._energies.sum()) + self._imbalance
         if not stress:
-            return energy, self._forces.copy(), None
+            return energy, self._forces, None
         volume = abs(np.linalg.det(self._cell))
         if volume == 0:
             raise InputError("The stress of a system without a volume is not defined.")
         symmetric = 0.5 * (self._virial + self._virial.T) / volume
-        return energy, self._forces.copy(), symmetric
+        return energy, self._forces, symmetric
+
+    def reset(self) -> None:
+        """Do nothing: there is no history that shows in the results."""
 
     @property
     def atom_energies(self) -> np.ndarray:

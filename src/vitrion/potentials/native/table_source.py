@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Raised whenever the tables of the same model become other ones."""
 
+FEW = 8
+"""Models of up to this number of elements have all their tables made at once."""
+
 
 class TableSource:
     """Tables of one model for any of its elements.
@@ -61,9 +64,10 @@ class TableSource:
         chosen = tuple(sorted({int(z) for z in elements}))
         if unknown := sorted(set(chosen) - set(self.elements)):
             raise InputError(f"This potential does not know the atomic numbers {unknown}.")
-        if chosen not in self._made:
-            self._made[chosen] = self._read(chosen) or self._extract(chosen)
-        return self._made[chosen]
+        together = tuple(sorted(self.elements)) if len(self.elements) <= FEW else chosen
+        if together not in self._made:
+            self._made[together] = self._read(together) or self._extract(together)
+        return self._made[together].subset(chosen)
 
     def _path(self, elements: Sequence[int]) -> Path | None:
         if self._sha256 is None:

@@ -1,0 +1,56 @@
+"""What evaluates a MACE model: the native kernel where it can, else torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vitrion.potentials.native import NativeCalculator, TableSource, choose_variant, why_not
+from vitrion.potentials.native.kernel_library import evaluation_name
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import Calculator
+
+    from vitrion.potentials.mace_model import MACEModel
+
+
+def why_torch(device: str = "cpu", dtype: str = "float32") -> str | None:
+    """Return why the native kernel cannot serve here, whatever the model; None if it can.
+
+    Raises
+    ------
+    InputError
+        If ``VITRION_NATIVE`` names a variant that is not available.
+    """
+    if device != "cpu":
+        return f"the device is {device}"
+    if dtype != "float32":
+        return f"the kernel computes in float32, not {dtype}"
+    variant, reason = choose_variant()
+    return reason if variant is None else None
+
+
+def native_evaluation() -> str:
+    """Return the name of native evaluation here, such as ``native avx512 1``."""
+    variant, _ = choose_variant()
+    return evaluation_name(variant or "")
+
+
+def calculator_of(
+    model: MACEModel, *, device: str = "cpu", dtype: str = "float32", sha256: str | None = None
+) -> Calculator:
+    """Return the fastest calculator of a MACE module.
+
+    Parameters
+    ----------
+    model
+        A ``ScaleShiftMACE`` module with one head.
+    device, dtype
+        The native kernel computes in float32 on the CPU; torch does everything else.
+    sha256
+        Hash of the file of the module; its native tables are then kept on disk.
+    """
+    if (why_torch(device, dtype) or why_not(model)) is None:
+        return NativeCalculator(TableSource(lambda: model, model.atomic_numbers, sha256))
+    from vitrion.potentials.torch_mace import TorchMACECalculator
+
+    return TorchMACECalculator(model, device=device, dtype=dtype)
