@@ -205,14 +205,14 @@ def _host() -> Structure:
 def vacancies(calculator: Calculator) -> None:
     """Relax four vacancies of Li in LiF at fixed cell, together."""
     from vitrion.potentials.batch import batched
-    from vitrion.relaxation.fixed_cell import BatchRelaxer
+    from vitrion.relaxation.relaxers import FixedCellRelaxer
 
     host, cells = _host(), []
     for index in host.indices_from_symbol("Li")[:4]:
         cell = host.copy()
         cell.remove_sites([index])
         cells.append(cell.perturb(0.05) or cell)
-    BatchRelaxer(batched(calculator), fmax_eV_per_A=0.05, max_steps=80)(cells)
+    FixedCellRelaxer(batched(calculator), fmax_eV_per_A=0.05, max_steps=80)(cells)
 
 
 def band(calculator: Calculator) -> None:
