@@ -83,7 +83,7 @@ def trace(formula, method, seed, potential, hull, settings, budget, goal=None):
     hull tells holes of the potential.
     """
     from vitrion.generation.candidate import as_formula
-    from vitrion.polymorphs.round import search_round, with_volume_of_best
+    from vitrion.polymorphs.iteration import search_iteration, with_volume_of_best
     from vitrion.polymorphs.search_state import SearchState
 
     state = SearchState()
@@ -96,7 +96,7 @@ def trace(formula, method, seed, potential, hull, settings, budget, goal=None):
         left = budget - state.n_relaxations
         if left < 1:
             break
-        findings = search_round(
+        findings = search_iteration(
             as_formula(formula),
             with_volume_of_best(chosen, state),
             potential,

@@ -63,7 +63,7 @@ COMPOSITIONS = {
 A_ROUND = {"random": 5, "diffusion": 6, "substitution": 3}
 BONDS_OF = {"P": 4, "C": 2}
 """An atom of these in an oxide or fluoride has at least so many bonds to O and F."""
-HOLE_EV_PER_ATOM = 0.6
+SPURIOUS_BELOW_EV_PER_ATOM = 0.6
 """Crystals so far below the median of their composition are holes of the potential."""
 WINDOW_EV = 0.25
 """Crystals this far above the best of their composition (eV/atom) are kept."""
@@ -73,7 +73,7 @@ def candidates(number: int, seed: int) -> Iterator[Candidate]:
     """Yield the candidates of one round, all compositions and generators."""
     from vitrion.errors import InputError
     from vitrion.generation.seeds import spawn_seeds
-    from vitrion.polymorphs.round import make_generator
+    from vitrion.polymorphs.iteration import make_generator
     from vitrion.polymorphs.search_settings import SearchSettings
 
     seeds = iter(spawn_seeds(spawn_seeds(seed, number + 1)[-1], len(COMPOSITIONS) * len(A_ROUND)))
@@ -88,7 +88,7 @@ def candidates(number: int, seed: int) -> Iterator[Candidate]:
 
 def run_round(number: int, seed: int) -> list[JudgedCandidate]:
     """Relax the candidates of a round and return those that ended as crystals."""
-    from vitrion.polymorphs.round import relax_candidates
+    from vitrion.polymorphs.iteration import relax_candidates
     from vitrion.polymorphs.search_settings import SearchSettings
     from vitrion.potentials.batch import load_batch_potential
     from vitrion.relaxation.relax import RelaxSettings
@@ -138,7 +138,7 @@ def low_and_different(findings: list[JudgedCandidate]) -> list[JudgedCandidate]:
     for formula, members in sorted(by_formula.items()):
         members.sort(key=lambda finding: finding.energy_eV_per_atom)
         middle = members[len(members) // 2].energy_eV_per_atom
-        members = [m for m in members if m.energy_eV_per_atom > middle - HOLE_EV_PER_ATOM]
+        members = [m for m in members if m.energy_eV_per_atom > middle - SPURIOUS_BELOW_EV_PER_ATOM]
         kept: list[JudgedCandidate] = []
         for finding in members:
             energy = finding.energy_eV_per_atom

@@ -1,4 +1,4 @@
-"""The search as a flow: rounds that start each other, and a document at the end."""
+"""The search as a flow: iterations that start each other, and a document at the end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from vitrion.store.job_store import SQLiteJobStore
 
 
 def test_a_search_is_stored_and_looked_up_when_asked_again(tmp_path):
-    settings = SearchSettings(candidates={"random": 2}, formula_units=(1,), hosts=0, max_rounds=1)
+    settings = SearchSettings(
+        candidates={"random": 2}, formula_units=(1,), hosts=0, max_iterations=1
+    )
     store = SQLiteJobStore(str(tmp_path))
     store.connect()
     calls = []
@@ -45,7 +47,7 @@ def test_a_search_in_two_rounds_of_two_jobs(tmp_path):
         hosts=1,
         fillings=1,
         sampler={"levels": 10},
-        max_rounds=2,
+        max_iterations=2,
         max_relaxations=13,
         found_again=10**6,
     )
@@ -55,7 +57,7 @@ def test_a_search_in_two_rounds_of_two_jobs(tmp_path):
     store = JobStore(MemoryStore())
     run_locally(flow, store=store, ensure_success=True, root_dir=tmp_path, log=False)
     doc = PolymorphDoc.model_validate(store.get_output(flow.output.uuid, load=True))
-    assert doc.rounds == 2
+    assert doc.n_iterations == 2
     assert doc.n_relaxations <= 13
     assert doc.n_relaxations_by_generator["random"] <= 12
     assert doc.polymorphs[0].coordination["Li"]

@@ -13,13 +13,13 @@ from vitrion.polymorphs.describe import coordination, space_groups
 from vitrion.polymorphs.document import PolymorphDoc
 from vitrion.polymorphs.group import JudgedCandidate, same_crystal
 from vitrion.polymorphs.hull import Hull, shipped_crystals, shipped_references
-from vitrion.polymorphs.prescreen import PASSED_OVER
-from vitrion.polymorphs.round import (
+from vitrion.polymorphs.iteration import (
     _fill_hosts,
     candidates_within,
     generate,
     with_volume_of_best,
 )
+from vitrion.polymorphs.prescreen import PASSED_OVER
 from vitrion.polymorphs.search import polish, search
 from vitrion.polymorphs.search_settings import SearchSettings, check_request, host_species
 from vitrion.polymorphs.search_state import SearchState
@@ -74,13 +74,13 @@ def test_the_same_crystal_in_another_cell_is_one_group():
     assert state.rejected == {"atoms overlap": 1}
     assert state.n_relaxations == 6
     assert state.best_energies == [-4.80, -4.80, -4.803, -4.803, -4.803, -4.803]
-    assert state.stop_reason(3, 100, 9) == "the best crystal was found 3 times over"
+    assert state.stop_reason(3, 100, 9) == "the best crystal was found 3 times"
     assert state.stop_reason(4, 6, 9) == "the budget of 6 relaxations is spent"
     assert state.stop_reason(4, 100, 9) is None
-    state.rounds = 1
-    assert state.stop_reason(4, 100, 1) == "the one round asked for is done"
-    state.rounds = 3
-    assert state.stop_reason(4, 100, 3) == "all 3 rounds asked for are done"
+    state.n_iterations = 1
+    assert state.stop_reason(4, 100, 1) == "the one iteration asked for is done"
+    state.n_iterations = 3
+    assert state.stop_reason(4, 100, 3) == "the limit of 3 iterations is reached"
 
 
 def test_what_was_only_looked_at_counts_as_an_evaluation():
@@ -129,15 +129,15 @@ def test_symmetry_falls_with_the_tolerance():
     assert numbers[-1] == 225
 
 
-def test_requests_that_make_no_sense():
+def test_invalid_requests():
     with pytest.raises(InputError, match="no generator 'magic'"):
         check_request("LiF", SearchSettings(candidates={"magic": 3}))
     with pytest.raises(InputError, match="at least one generator"):
         check_request("LiF", SearchSettings(candidates={}))
-    with pytest.raises(InputError, match="holds no Na"):
+    with pytest.raises(InputError, match="does not contain host_species Na"):
         check_request("LiF", SearchSettings(host_species="Na"))
     pressed = SearchSettings(relax=RelaxSettings(pressure_GPa=5.0))
-    with pytest.raises(InputError, match=r"leave relax\.pressure_GPa at 0"):
+    with pytest.raises(InputError, match=r"Set relax\.pressure_GPa to 0"):
         check_request("LiF", pressed)
     with pytest.raises(InputError, match="does not know Na"):
         search("NaF", potential="vitrion-lipof")
@@ -149,7 +149,7 @@ SMALL = SearchSettings(
     oversampling=2,
     hosts=1,
     fillings=1,
-    max_rounds=1,
+    max_iterations=1,
 )
 
 
@@ -194,7 +194,7 @@ def test_the_same_seed_finds_the_same(lithium_fluoride):
 
 
 def test_the_budget_is_not_overdrawn():
-    limits = {"max_rounds": 4, "max_relaxations": 5, "found_again": 99}
+    limits = {"max_iterations": 4, "max_relaxations": 5, "found_again": 99}
     settings = SMALL.model_copy(update={"candidates": {"diffusion": 2, "random": 1}, **limits})
     doc = search("LiF", settings, potential="vitrion-lipof", references={})
     assert doc.n_relaxations == 5

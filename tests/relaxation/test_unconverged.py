@@ -12,7 +12,7 @@ from vitrion.generation.candidate import Candidate, Origin
 from vitrion.polymorphs.filters import LEEWAY, unphysical
 from vitrion.polymorphs.group import Group
 from vitrion.polymorphs.hull import Hull
-from vitrion.polymorphs.round import relax_candidates
+from vitrion.polymorphs.iteration import relax_candidates
 from vitrion.polymorphs.search_settings import SearchSettings
 from vitrion.potentials.batch import OneByOne
 from vitrion.relaxation.relax import RelaxSettings, relax_one

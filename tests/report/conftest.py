@@ -115,7 +115,7 @@ def polymorphs(structure):
         polymorphs=crystals,
         references=[HullReference(name="lithium fluoride", formula="LiF", energy_eV_per_atom=-4.8)],
         n_relaxations=16,
-        rounds=1,
+        n_iterations=1,
         stop_reason="the best crystal was found 3 times",
         best_energy_eV_per_atom=[None, -5.7, -6.0, -6.0],
     )

@@ -62,8 +62,8 @@ def _crystal_line(recipe: Recipe) -> str:
         return f"crystal: given; supercell at least {recipe.supercell_side_A:g} A wide"
     search = recipe.search
     return (
-        f"crystal: at most {search.max_relaxations} relaxations in {search.max_rounds} round(s) of "
-        f"{recipe.search_jobs} parallel job(s); supercell at least "
+        f"crystal: at most {search.max_relaxations} relaxations in {search.max_iterations} "
+        f"iteration(s) of {recipe.search_jobs} parallel job(s); supercell at least "
         f"{recipe.supercell_side_A:g} A wide"
     )
 
@@ -113,7 +113,7 @@ def _job_lines(jobs: list[Job]) -> list[str]:
     names = [job.name for job in jobs]
     rows = [names[k : k + JOBS_A_LINE] for k in range(0, len(names), JOBS_A_LINE)]
     return [
-        f"jobs: {len(names)} at the start; rounds of the search, extensions and defects of glasses "
+        f"jobs: {len(names)} at the start; search iterations, extensions and defects of glasses "
         "add more",
         *(f"  {', '.join(row)}" for row in rows),
     ]

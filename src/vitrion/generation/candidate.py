@@ -1,4 +1,4 @@
-"""A candidate structure, where it comes from, and what makes candidates."""
+"""Candidate structures, their origin, and the interface of generators."""
 
 from __future__ import annotations
 
@@ -24,31 +24,29 @@ PlainStructure = Annotated[
 
 
 class Origin(BaseModel):
-    """How a candidate was made; with the same versions it can be made again."""
+    """Origin of a candidate; reproducible with the same versions."""
 
     model_config = ConfigDict(frozen=True)
 
     generator: str = Field(
         description="diffusion, inpainting, random, substitution, file or external."
     )
-    seed: int | None = Field(None, description="Seed of this candidate; None where none was used.")
+    seed: int | None = Field(None, description="Seed of this candidate; None if unused.")
     formula_units: int | None = Field(None, description="Formula units in the cell.")
     model: str | None = Field(None, description="Weights or program, with version or hash.")
-    parent: str | None = Field(
-        None, description="File, prototype or host the candidate was made from."
-    )
+    parent: str | None = Field(None, description="File, prototype or host of the candidate.")
     details: dict[str, Any] = Field(
-        default_factory=dict, description="Settings of the generator that led to this candidate."
+        default_factory=dict, description="Settings of the generator for this candidate."
     )
 
 
 class Candidate(BaseModel):
-    """A structure that has not been relaxed, with its origin."""
+    """An unrelaxed structure with its origin."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True, frozen=True)
 
     structure: PlainStructure = Field(description="The structure; lengths in A.")
-    origin: Origin = Field(description="How it was made.")
+    origin: Origin = Field(description="Origin of the structure.")
 
 
 class StructureGenerator(ABC):
@@ -69,7 +67,7 @@ class StructureGenerator(ABC):
         composition : Composition or str
             Formula; the cells hold one or more reduced formula units.
         n : int
-            Candidates wanted; fewer are returned where the generator has no more.
+            Number of candidates; fewer are returned if the generator has no more.
         seed : int
 
         Returns
@@ -79,7 +77,7 @@ class StructureGenerator(ABC):
         Raises
         ------
         InputError
-            If the generator cannot make this composition.
+            If the generator does not support this composition.
         """
 
 
@@ -89,13 +87,13 @@ def as_formula(composition: Composition | str) -> Composition:
 
 
 def check_count(n: int) -> None:
-    """Raise InputError unless at least one candidate is asked for."""
+    """Raise InputError unless at least one candidate is requested."""
     if n < 1:
-        raise InputError(f"At least one candidate must be asked for, not {n}.")
+        raise InputError(f"Number of candidates {n} must be at least 1.")
 
 
 def check_formula_units(units: Iterable[int]) -> tuple[int, ...]:
-    """Return the formula units to try, or raise InputError where one is not positive."""
+    """Return the formula units to try, or raise InputError if one is not positive."""
     units = tuple(units)
     if not units or min(units) < 1:
         raise InputError("The formula units of a cell must be positive whole numbers.")
@@ -103,11 +101,12 @@ def check_formula_units(units: Iterable[int]) -> tuple[int, ...]:
 
 
 def check_distances(structure: Structure, shortest: float, what: str) -> None:
-    """Raise InputError where two atoms of a given structure are closer than ``shortest`` A."""
+    """Raise InputError if two atoms of a structure are closer than ``shortest`` A."""
     from vitrion.chemistry.distances import shortest_distance
 
     found = shortest_distance(structure)
     if found < shortest:
         raise InputError(
-            f"In the {what}, two atoms are {found:.2f} A apart: mend or remove the overlap."
+            f"In the {what}, two atoms are {found:.2f} A apart, less than {shortest:g} A. Remove "
+            "the overlap."
         )

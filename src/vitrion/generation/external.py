@@ -1,7 +1,7 @@
-"""MatterGen and XtalPaint, run as programs in an environment of their own.
+"""MatterGen and XtalPaint, run as programs in separate environments.
 
-Neither can be installed beside this package (MatterGen 1.0 needs numpy below 2 and an old torch),
-so they are asked through files: MatterGen by its command, XtalPaint by
+Their requirements conflict with this package (MatterGen 1.0 needs numpy below 2 and an old torch),
+so data are exchanged through files: MatterGen runs by its command, XtalPaint by
 ``programs/run_xtalpaint.py``.
 """
 
@@ -44,14 +44,14 @@ class MatterGenGenerator(StructureGenerator):
     Attributes
     ----------
     model_path : str
-        A checkpoint trained for structure prediction; none is published, so train one.
+        A checkpoint trained for structure prediction; none is published.
     command : str
         ``mattergen-generate``, or its full path in another environment.
     formula_units : tuple of int
     sampling_config_path : str or None
-        Folder of ``csp.yaml``, which the wheel of 1.0.3 lacks.
+        Folder of ``csp.yaml``, which the wheel of 1.0.3 does not include.
     timeout_s : float
-        The run is stopped, and fails, after this time.
+        Time in s after which the run is stopped with an error.
     """
 
     model_path: str = ""
@@ -67,9 +67,9 @@ class MatterGenGenerator(StructureGenerator):
         Raises
         ------
         InputError
-            If the program or the checkpoint is missing, or the program has the wrong version.
+            If the program or the checkpoint is missing, or the version is not supported.
         SimulationError
-            If the program fails, or writes nothing of this composition.
+            If the program fails, or writes no structure of this composition.
         """
         check_count(n)
         units = check_formula_units(self.formula_units)
@@ -89,8 +89,8 @@ class MatterGenGenerator(StructureGenerator):
         wanted = [s for s in structures if as_formula(s.composition) == formula]
         if not wanted:
             raise SimulationError(
-                f"MatterGen wrote {len(structures)} structures and none of them is "
-                f"{formula.reduced_formula}: is the checkpoint one for structure prediction?"
+                f"MatterGen wrote {len(structures)} structures, none of composition "
+                f"{formula.reduced_formula}. Use a checkpoint for structure prediction."
             )
         origin = {"generator": self.name, "seed": seed, "model": f"MatterGen {version}"}
         return [_candidate(s, formula, origin) for s in wanted[:n]]
@@ -131,12 +131,12 @@ def xtalpaint_inpaint(
     ----------
     host : Structure
     insert : mapping of str to int
-        One element and its number, which is all XtalPaint inserts at a time.
+        One element and its number of atoms; XtalPaint inserts one element at a time.
     n : int
-        Candidates.
+        Number of candidates.
     seed : int
     python : str
-        The Python of the environment in which xtalpaint is installed.
+        Python executable of the environment in which xtalpaint is installed.
     config : mapping
         XtalPaint's pipeline settings (``pretrained_name`` or ``model_path``,
         ``predictor_corrector``, ``inpainting_model_params``, ...).
@@ -145,7 +145,7 @@ def xtalpaint_inpaint(
     Raises
     ------
     InputError
-        If the environment or the request is not usable.
+        If the environment or the request is invalid.
     SimulationError
         If the program fails.
     """
@@ -182,15 +182,15 @@ def find_program(command: str, what: str) -> str:
     program = shutil.which(command)
     if program is None:
         raise InputError(
-            f"{what} was not found at '{command}': install it in an environment of its own and "
-            "name the program with its full path."
+            f"{what} was not found at '{command}'. Install it in a separate environment and set "
+            "the full path of the program."
         )
     return program
 
 
 def run_program(arguments: Sequence[str], timeout_s: float) -> None:
-    """Run a program to its end, or raise SimulationError with the last of what it said."""
-    # Paths of this environment would make the other Python import this one's packages.
+    """Run a program, or raise SimulationError with the last line of its output."""
+    # Paths of this environment would make the other Python import packages of this one.
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "VIRTUAL_ENV")}
     try:
         done = subprocess.run(
@@ -198,8 +198,8 @@ def run_program(arguments: Sequence[str], timeout_s: float) -> None:
         )
     except subprocess.TimeoutExpired as exc:
         raise SimulationError(
-            f"{Path(arguments[0]).name} was stopped after {timeout_s:.0f} s: ask for fewer "
-            "structures or allow more time."
+            f"{Path(arguments[0]).name} was stopped after {timeout_s:.0f} s. Request fewer "
+            "structures or increase timeout_s."
         ) from exc
     if done.returncode != 0:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
@@ -209,7 +209,7 @@ def run_program(arguments: Sequence[str], timeout_s: float) -> None:
 
 
 def read_output(path: Path) -> list[Structure]:
-    """Read the structures a program wrote, or raise SimulationError."""
+    """Read the structures written by a program, or raise SimulationError."""
     from vitrion.generation.diffusion.training_crystals import read_structures
 
     if not path.is_file():
@@ -224,7 +224,7 @@ def read_output(path: Path) -> list[Structure]:
 
 
 def _mattergen_version(program: str) -> str:
-    """Return the version installed beside the program, or raise InputError if it is another."""
+    """Return the MatterGen version of the program, or raise InputError if it is unsupported."""
     python = Path(program).with_name("python")
     code = "from importlib.metadata import version; print(version('mattergen'))"
     found = (

@@ -1,4 +1,4 @@
-"""Candidates that a user brings."""
+"""Candidates from structure files of the user."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FileGenerator(StructureGenerator):
     Attributes
     ----------
     paths : list of str
-        Files; those of another composition are refused.
+        Structure files of the composition.
     """
 
     paths: list[str] = field(default_factory=list)

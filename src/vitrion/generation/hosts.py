@@ -1,4 +1,4 @@
-"""Hosts for inpainting: a relaxed structure less one species, symmetrized and reduced."""
+"""Hosts for inpainting: a relaxed structure without one species, symmetrized and reduced."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ MOST_CELLS = 12
 
 @dataclass(frozen=True)
 class InpaintingHost:
-    """A framework that waits for the species that was taken out.
+    """A framework from which a species was removed.
 
     Attributes
     ----------
     structure : Structure
         Niggli-reduced primitive cell of the symmetrized framework.
     insert : dict[str, int]
-        Atoms to put into this cell, so that the composition is that of the parent.
+        Number of atoms to insert into this cell to restore the composition of the parent.
     space_group : str
         Hermann-Mauguin symbol of the framework.
     tolerance_A : float
-        Tolerance in A at which the framework has that symmetry.
+        Tolerance in A at which the framework has this symmetry.
     """
 
     structure: Structure
@@ -49,40 +49,39 @@ def make_hosts(
     tolerances_A: Sequence[float] = TOLERANCES_A,
     allow_triclinic: bool = True,
 ) -> list[InpaintingHost]:
-    """Remove a species and symmetrize what is left over a ladder of tolerances.
+    """Remove a species and symmetrize the remaining framework at several tolerances.
 
     Parameters
     ----------
     structure : Structure
         Relaxed structure.
     species : str
-        Element to take out, such as ``"Li"``.
+        Element to remove, such as ``"Li"``.
     tolerances_A : sequence of float
         Tolerances of the search for symmetry, in A, ascending.
     allow_triclinic : bool
-        Whether a framework without symmetry at any tolerance (P1 or P-1) is returned as it is;
-        otherwise none is.
+        Whether to return a framework that is P1 or P-1 at every tolerance.
 
     Returns
     -------
     list of InpaintingHost
-        One for each different space group above P-1 that the ladder meets; the number of atoms to
-        insert is that of the reduced cell, not of the parent's. One that needs more than 12 reduced
-        cells to hold whole atoms is left out.
+        One host per distinct space group above P-1; the number of atoms to insert refers to the
+        reduced cell. Hosts that need more than 12 reduced cells for a whole number of atoms are
+        excluded.
 
     Raises
     ------
     InputError
-        If the species is not in the structure, or nothing else is, or every host is left out.
+        If the species is absent or the only one, or all hosts are excluded.
     """
     count = sum(site.specie.symbol == species for site in structure)
     if count == 0:
         raise InputError(
-            f"{structure.composition.reduced_formula} holds no {species}, so no host can be made "
-            "by removing it."
+            f"{structure.composition.reduced_formula} does not contain {species}. Choose a species "
+            "of the structure."
         )
     if count == len(structure):
-        raise InputError(f"Nothing is left of the structure without {species}.")
+        raise InputError(f"The structure contains only {species}: the host would be empty.")
     framework = structure.copy()
     framework.remove_species([species])
     per_atom = Fraction(count, len(framework))
@@ -99,7 +98,7 @@ def make_hosts(
     if hosts and not whole:
         raise InputError(
             f"No supercell of up to {MOST_CELLS} reduced cells holds the {species} of "
-            f"{structure.composition.formula} as whole atoms: take a smaller parent."
+            f"{structure.composition.formula} as whole atoms. Use a smaller parent."
         )
     return whole
 
@@ -124,15 +123,15 @@ def _symmetrized(framework: Structure, tolerance: float) -> tuple[Structure, str
 
 
 def ordered_host(structure: Structure) -> InpaintingHost:
-    """Return the fully occupied part of a disordered crystal and what its other sites hold.
+    """Return the fully occupied part of a disordered crystal and the atoms of the other sites.
 
-    The sites of partial occupancy are removed; inpainting then decides where their atoms are, which
-    need not be the average sites.
+    Partially occupied sites are removed; inpainting then places their atoms, not necessarily on the
+    average sites.
 
     Parameters
     ----------
     structure : Structure
-        With partially occupied sites; ``structure`` itself is not changed.
+        Structure with partially occupied sites; it is not modified.
 
     Returns
     -------
@@ -146,7 +145,10 @@ def ordered_host(structure: Structure) -> InpaintingHost:
     """
     partial = [index for index, site in enumerate(structure) if not site.is_ordered]
     if not partial:
-        raise InputError("All sites of the structure are fully occupied: nothing is to be filled.")
+        raise InputError(
+            "All sites of the structure are fully occupied. Provide a structure with partial "
+            "occupancies."
+        )
     held = structure.composition.element_composition
     host = structure.copy()
     host.remove_sites(partial)
@@ -158,8 +160,8 @@ def ordered_host(structure: Structure) -> InpaintingHost:
             insert = {symbol: round(amount * repeat) for symbol, amount in amounts.items()}
             return InpaintingHost(_repeated(host, repeat), insert, "as given", 0.0)
     raise InputError(
-        f"No supercell of up to {MOST_CELLS} cells holds whole numbers of the partial atoms: round "
-        "the occupancies."
+        f"No supercell of up to {MOST_CELLS} cells makes the partial occupancies whole atoms. "
+        "Round the occupancies."
     )
 
 

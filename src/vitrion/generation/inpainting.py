@@ -1,4 +1,4 @@
-"""Fill a host: sample the positions of some atoms around others that are given."""
+"""Inpainting: sample positions of inserted atoms around a fixed host."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def inpaint(
     device: str = "cpu",
     parent: str | None = None,
 ) -> list[Candidate]:
-    """Insert atoms into a host whose atoms stay where they are.
+    """Insert atoms into a fixed host.
 
-    Serves the host-guided search for crystals (see ``make_hosts``), interstitials and the filling
-    of disordered sites alike.
+    Used for the host-guided search for crystals (see ``make_hosts``), interstitials and the filling
+    of disordered sites.
 
     Parameters
     ----------
     host : Structure
-        The given atoms and the cell; any cell is correct, a reduced one is fastest.
+        Fixed atoms and cell; a reduced cell is fastest.
     insert : mapping of str to int
         Number of atoms of each element to insert, such as ``{"Li": 2}``.
     n : int
@@ -55,24 +55,24 @@ def inpaint(
         Other fields of ``SamplerSettings``.
     device : str
     parent : str, optional
-        What the host is, for the provenance.
+        Name of the host, for the provenance.
 
     Returns
     -------
     list of Candidate
-        The host's atoms first, in their order, then those inserted.
+        Host atoms first, in input order, then inserted atoms.
 
     Raises
     ------
     InputError
-        If the host has partial occupancies or overlapping atoms, if nothing is to be inserted, or
-        if the weights do not know an element.
+        If the host has partial occupancies or overlapping atoms, if ``insert`` is empty, or if an
+        element is not in the training set.
     """
     from vitrion.generation.diffusion.generator import ScoreModel
 
     check_count(n)
     if not insert or any(amount < 1 for amount in insert.values()):
-        raise InputError('Say what to insert, such as {"Li": 2}, each at least once.')
+        raise InputError('insert must name elements with positive numbers, such as {"Li": 2}.')
     composition = parse_composition("".join(insert)).element_composition
     amounts = {element: insert[element.symbol] for element in composition}
     check_ordered(host, "The host")

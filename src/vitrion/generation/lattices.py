@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 RATIOS = (0.5, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0)
 OBLIQUE = (75.0, 100.0, 110.0, 120.0)
 THINNEST_A = 2.2
-"""No atom fits in a cell whose opposite faces are closer than this."""
+"""Minimum distance in A between opposite faces of a cell."""
 
 
 def shapes() -> list[tuple[str, tuple[float, ...]]]:
@@ -43,10 +43,10 @@ def shapes() -> list[tuple[str, tuple[float, ...]]]:
 
 
 def enumerate_lattices(volume: float, seed: int) -> Iterator[tuple[str, Lattice]]:
-    """Yield Niggli-reduced cells of a volume, kind after kind, without end.
+    """Yield an infinite sequence of Niggli-reduced cells of a volume.
 
-    Each round goes once through the seven kinds in random order and takes of each kind the next
-    member, so that a short list already holds all kinds.
+    The sequence repeatedly visits the seven kinds in random order and yields the next member of
+    each kind, so that a short sequence contains all kinds.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def enumerate_lattices(volume: float, seed: int) -> Iterator[tuple[str, Lattice]
     Raises
     ------
     InputError
-        If the volume holds no cell an atom fits in.
+        If no cell of this volume is thick enough for an atom.
     """
     rng = np.random.default_rng(seed)
     members: dict[str, list[Lattice]] = {}
@@ -67,7 +67,7 @@ def enumerate_lattices(volume: float, seed: int) -> Iterator[tuple[str, Lattice]
         if min(heights(lattice)) > THINNEST_A:
             members.setdefault(kind, []).append(lattice)
     if not members:
-        raise InputError(f"No cell of {volume:.1f} A3 can hold these atoms: raise the volume.")
+        raise InputError(f"A cell volume of {volume:.1f} A3 is too small. Increase the volume.")
     orders = {kind: rng.permutation(len(lattices)) for kind, lattices in members.items()}
     for turn in range(10**9):
         for kind in rng.permutation(sorted(members)).tolist():

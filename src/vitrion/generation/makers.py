@@ -1,4 +1,4 @@
-"""jobflow Makers around the generators."""
+"""Makers of structure generation and inpainting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class GenerateMaker(Maker):
-    """Make candidates of a composition with any generator.
+    """Create candidates of a composition with any generator.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class GenerateMaker(Maker):
 
 @dataclass
 class InpaintMaker(Maker):
-    """Fill a host with atoms.
+    """Insert atoms into a host.
 
     Parameters
     ----------

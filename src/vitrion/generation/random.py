@@ -30,14 +30,14 @@ TRIES = 200
 
 @dataclass
 class RandomGenerator(StructureGenerator):
-    """Atoms at random on the Wyckoff positions of a random space group.
+    """Random atoms on the Wyckoff positions of a random space group.
 
     Attributes
     ----------
     formula_units : tuple of int
-        Formula units in the primitive cell, taken in turn.
+        Formula units in the primitive cell, used in turn.
     volume_per_atom_A3 : float or None
-        Cells that PyXtal makes smaller are expanded to this; None estimates it.
+        Smaller cells from PyXtal are expanded to this volume; None estimates it.
     """
 
     formula_units: tuple[int, ...] = (1, 2, 3, 4)
@@ -76,21 +76,21 @@ def random_crystal(
     Parameters
     ----------
     composition : Composition
-        Contents of the primitive cell.
+        Composition of the primitive cell.
     seed : int
     largest_order : int, optional
-        Groups whose crystal class has more operations than this are left out.
+        Maximum number of operations of the crystal class.
 
     Returns
     -------
     (int, Structure)
-        Number of the space group, drawn evenly from those that fit, and the primitive cell; its
-        volume is PyXtal's estimate.
+        Number of the space group, drawn uniformly from the compatible ones, and the primitive cell
+        at PyXtal's estimated volume.
 
     Raises
     ------
     InputError
-        If PyXtal finds none.
+        If PyXtal finds no crystal.
     """
     from pyxtal import pyxtal
     from pyxtal.symmetry import Group
@@ -118,7 +118,7 @@ def random_crystal(
             if len(structure) == sum(amounts):
                 return number, structure
     raise InputError(
-        f"PyXtal found no crystal of {composition.formula} in {TRIES} tries: allow other numbers "
+        f"PyXtal found no crystal of {composition.formula} in {TRIES} tries. Allow other numbers "
         "of formula units."
     )
 
@@ -133,5 +133,5 @@ def class_order(number: int) -> int:
 
 
 def centering(symbol: str) -> int:
-    """Return how many primitive cells the conventional cell of a space group holds."""
+    """Return the number of primitive cells in the conventional cell of a space group."""
     return {"P": 1, "A": 2, "B": 2, "C": 2, "I": 2, "R": 3, "F": 4}[symbol[0]]

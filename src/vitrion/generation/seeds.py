@@ -1,4 +1,4 @@
-"""Seeds of parts from the seed of the whole."""
+"""Independent seeds spawned from one seed."""
 
 from __future__ import annotations
 

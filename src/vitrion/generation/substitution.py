@@ -1,4 +1,4 @@
-"""Known structure types with other elements in them."""
+"""Known structure types with substituted elements."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
 
 ANION_ELECTRONEGATIVITY = 2.56
-"""Elements above it stand for anions, which may share the sites of one anion."""
+"""Elements above it count as anions, which may share the sites of one anion."""
 
 
 @dataclass
 class SubstitutionGenerator(StructureGenerator):
-    """Prototypes of the AFLOW library (bundled with pymatgen), filled with the composition.
+    """Prototypes of the AFLOW library (bundled with pymatgen), substituted with the composition.
 
-    A prototype fits if its species can be mapped onto the elements, or onto groups of anions that
+    A prototype matches if its species can be mapped to the elements, or to groups of anions that
     share the sites of one species (LiPO2F2 in an ABX4 type); shared sites are filled at random.
-    The cell is scaled to the volume expected of the composition.
+    The cell is scaled to the estimated volume of the composition.
 
     Attributes
     ----------
     most_atoms : int
-        Largest cell.
+        Maximum number of atoms in the cell.
     volume_per_atom_A3 : float or None
-        None estimates it.
+        Volume per atom; None estimates it.
     """
 
     most_atoms: int = 48
@@ -61,15 +61,15 @@ class SubstitutionGenerator(StructureGenerator):
         ]
         if not fits:
             raise InputError(
-                f"No prototype fits {formula.reduced_formula}: take another generator, or files of "
-                "your own."
+                f"No prototype matches {formula.reduced_formula}. Use another generator, or "
+                "structure files."
             )
         order = np.random.default_rng(seed).permutation(len(fits))
         candidates: list[Candidate] = []
         for turn, child in enumerate(spawn_seeds(seed, n)):
             label, cell, groups = fits[order[turn % len(order)]]
             if turn >= len(order) and not any(len(group) > 1 for group in groups.values()):
-                continue  # nothing is random in it, so it would be the same again
+                continue  # without shared sites it would repeat the same structure
             structure = _fill(formula, cell, groups, child)
             structure.scale_lattice(volume * len(structure))
             origin = Origin(
@@ -100,7 +100,7 @@ def _prototypes() -> tuple[tuple[str, Structure], ...]:
 def _assignments(
     formula: Composition, cell: Structure, most_atoms: int
 ) -> Iterator[dict[str, tuple[str, ...]]]:
-    """Yield maps from each species of a prototype to the elements that take its sites."""
+    """Yield maps from each species of a prototype to the elements on its sites."""
     if len(cell) > most_atoms:
         return
     amounts = {element.symbol: round(count) for element, count in cell.composition.items()}
@@ -121,7 +121,7 @@ def _assignments(
 
 
 def _groupings(formula: Composition, n_groups: int) -> list[list[tuple[str, ...]]]:
-    """Return the ways to divide the elements into groups, in which only anions are joined."""
+    """Return the partitions of the elements into groups in which only anions are joined."""
     anions = [el.symbol for el in formula if ANION_ELECTRONEGATIVITY < el.X]
     others = [(el.symbol,) for el in formula if el.symbol not in anions]
     wanted = n_groups - len(others)
@@ -143,7 +143,7 @@ def _partitions(items: tuple[str, ...]) -> list[list[tuple[str, ...]]]:
 def _fill(
     formula: Composition, cell: Structure, groups: dict[str, tuple[str, ...]], seed: int
 ) -> Structure:
-    """Put the elements on the sites; repeat the cell along its shortest axis where needed."""
+    """Put the elements on the sites; repeat the cell along its shortest axis if needed."""
     n_formula = round(formula.num_atoms)
     repeat = n_formula // np.gcd(len(cell), n_formula)
     filled = cell.copy()

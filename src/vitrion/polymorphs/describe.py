@@ -1,4 +1,4 @@
-"""What a crystal looks like: symmetry over tolerances and the neighbors of its atoms."""
+"""Describe a crystal: space group at several tolerances and coordination."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def space_groups(
 
 
 def coordination(structure: Structure) -> dict[str, dict[str, float]]:
-    """Return for each element the share of its atoms by their more electronegative neighbors.
+    """Return for each element the fraction of its atoms by coordination shell of anions.
 
     Examples
     --------

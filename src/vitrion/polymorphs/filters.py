@@ -1,4 +1,4 @@
-"""What cannot be a crystal, and why."""
+"""Filters that reject unphysical structures, with the reason."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ if TYPE_CHECKING:
 OVERLAP_BEFORE = 0.55
 OVERLAP_AFTER = 0.70
 """Shortest distance over the sum of covalent radii below which atoms overlap. The shortest bonds of
-stable compounds (C=O in CO2, P=O, N#N) have 0.76 and more; before relaxation more is allowed."""
+stable compounds (C=O in CO2, P=O, N#N) have 0.76 or more; before relaxation shorter distances are
+allowed."""
 
 LEEWAY = 4.0
 """A relaxation that ran out of steps is accepted with a residual below this times the tolerance;
 the document says that it did not converge, and how large its forces are."""
 
 EMPTY_A = 6.0
-"""A crystal with an empty slab thicker than this has come apart into layers, rods or molecules."""
+"""Thickness in A of an empty slab above which a crystal has separated into layers or molecules."""
 
 
 def overlap(structure: Structure, limit: float = OVERLAP_BEFORE) -> str | None:
-    """Return a sentence if two atoms overlap, else None."""
+    """Return the reason if two atoms overlap, otherwise None."""
     found = closeness(structure)
     if found < limit:
         return f"two atoms overlap ({found:.2f} of their covalent distance)"
@@ -41,7 +42,7 @@ def unphysical(
     *,
     residual_eV_per_A: float = 0.0,
 ) -> str | None:
-    """Return why a relaxed structure is dropped, or None if it may be kept.
+    """Return why a relaxed structure is rejected, or None if it is accepted.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ CLASSES = {
     "finite": "no finite energy",
     "below any": "energy below anything physical",
 }
-"""Words that tell reasons apart, the first that fits, and what such reasons are counted as."""
+"""Class of a reason by the first matching phrase."""
 
 
 def reason_class(reason: str) -> str:

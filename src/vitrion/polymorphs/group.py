@@ -1,4 +1,4 @@
-"""Which relaxed candidates are the same crystal."""
+"""Group relaxed candidates that are the same crystal."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ if TYPE_CHECKING:
     from vitrion.generation.candidate import Candidate
 
 SAME_ENERGY_EV = 0.01
-"""Candidates whose energies per atom differ by more are not the same crystal: relaxing to forces of
-0.05 eV/A leaves errors of a few meV/atom."""
+"""Largest energy difference per atom in eV within one crystal: relaxation to forces of 0.05 eV/A
+leaves errors of a few meV/atom."""
 KEPT_ORIGINS = 10
 
 
 class JudgedCandidate(BaseModel):
-    """One relaxed candidate, kept or dropped."""
+    """One relaxed candidate, accepted or rejected."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     structure: PlainStructure = Field(description="Relaxed structure.")
     origin: Origin = Field(description="How the candidate was made.")
     energy_eV_per_atom: float = Field(description="Energy per atom in eV; 0 if never relaxed.")
-    max_force_eV_per_A: float = Field(description="Largest force left in eV/A.")
+    max_force_eV_per_A: float = Field(description="Largest residual force in eV/A.")
     converged: bool | None = Field(
         None, description="Whether its relaxation converged; None if it was not relaxed."
     )
     steps: int = Field(description="Evaluations of the potential in its relaxation.")
     screened: bool = Field(
-        False, description="Whether one more evaluation decided if it was to be relaxed."
+        False, description="Whether the candidate was screened by one additional evaluation."
     )
-    rejected: str | None = Field(None, description="Why it was dropped, if it was.")
+    rejected: str | None = Field(None, description="Reason of rejection; None if accepted.")
 
     @classmethod
     def unrelaxed(cls, candidate: Candidate, reason: str, *, screened: bool = False) -> Self:
-        """Return what is kept of a candidate that was dropped before any relaxation."""
+        """Return the record of a candidate rejected before relaxation."""
         return cls(
             structure=candidate.structure,
             origin=candidate.origin,
@@ -56,12 +56,12 @@ class JudgedCandidate(BaseModel):
 
     @property
     def evaluations(self) -> int:
-        """Evaluations of the potential that it cost."""
+        """Number of evaluations of the potential for this candidate."""
         return self.steps + self.screened
 
 
 class Group(BaseModel):
-    """Candidates that ended in the same crystal."""
+    """Candidates that relaxed to the same crystal."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -76,16 +76,16 @@ class Group(BaseModel):
 
     @property
     def independent_count(self) -> int:
-        """Members that did not come from each other: all fillings of hosts count as one.
+        """Number of independent members: all fillings of hosts count as one.
 
-        A host made of a crystal leads back to it, which says little about other crystals.
+        A host made from a crystal leads back to that crystal and is not an independent result.
         """
         fillings = self.found_by.get("inpainting", 0)
         return self.count - fillings + (1 if fillings else 0)
 
     @classmethod
     def of(cls, finding: JudgedCandidate, number: int) -> Group:
-        """Start a group with the finding of that number."""
+        """Create a group from the finding with the given number."""
         return cls(
             structure=finding.structure,
             energy_eV_per_atom=finding.energy_eV_per_atom,
@@ -97,7 +97,7 @@ class Group(BaseModel):
         )
 
     def add(self, finding: JudgedCandidate) -> None:
-        """Take a member in."""
+        """Add a member."""
         self.count += 1
         generator = finding.origin.generator
         self.found_by[generator] = self.found_by.get(generator, 0) + 1
@@ -110,7 +110,7 @@ class Group(BaseModel):
             self.converged = finding.converged
 
     def absorb(self, other: Group) -> None:
-        """Take in the members of a group of higher energy."""
+        """Add the members of a group of higher energy."""
         self.count += other.count
         for generator, count in other.found_by.items():
             self.found_by[generator] = self.found_by.get(generator, 0) + count
@@ -119,7 +119,7 @@ class Group(BaseModel):
 
 
 def same_crystal(first: Structure, second: Structure) -> bool:
-    """Return whether two structures are the same crystal, whatever their cells."""
+    """Return whether two structures are the same crystal, for any choice of cells."""
     return bool(_matcher().fit(first, second))
 
 
@@ -131,7 +131,7 @@ def _matcher() -> StructureMatcher:
 
 
 def add_to_groups(groups: list[Group], finding: JudgedCandidate, number: int) -> None:
-    """Put a finding into the group of its crystal, or start a new one."""
+    """Add a finding to the group of its crystal, or create a new group."""
     for group in sorted(
         groups, key=lambda g: abs(g.energy_eV_per_atom - finding.energy_eV_per_atom)
     ):

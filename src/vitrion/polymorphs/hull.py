@@ -1,4 +1,4 @@
-"""The convex hull of known phases, all relaxed with the potential of the search."""
+"""Convex hull of known phases, relaxed with the potential of the search."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ FINE = RelaxSettings(fmax_eV_per_A=0.02, max_steps=600)
 def shipped_references() -> dict[str, Structure]:
     """Return the known phases of Li-C-O-F-P that come with the package, by name.
 
-    Their cells were relaxed by this project (see the data card beside the file); a search relaxes
-    them again with its own potential.
+    Their cells were relaxed by this project (see the data card next to the file); a search relaxes
+    them again with its potential.
     """
     return _shipped("phases")
 
@@ -41,7 +41,7 @@ def shipped_references() -> dict[str, Structure]:
 def shipped_crystals() -> dict[str, Structure]:
     """Return all crystals that come with the package, by name: references first.
 
-    Those that this project searched for as a test, LiPO2F2 among them, are not references.
+    Crystals that serve as tests of the search, such as LiPO2F2, are not references.
     """
     return shipped_references() | _shipped("beside_the_hull")
 
@@ -117,16 +117,16 @@ class Hull:
         return cls(energies)
 
     def energy_per_atom(self, composition: Composition) -> tuple[float, dict[str, float]] | None:
-        """Return the lowest energy the references reach at a composition, and how.
+        """Return the hull energy at a composition, and the phases.
 
-        A linear program over the phases, so that elements need no reference of their own where
-        compounds do.
+        Solved as a linear program over the phases, so that references of the elements are not
+        required if compounds span the composition.
 
         Returns
         -------
         (float, dict) or None
-            Energy in eV per atom, and the atomic fraction of each phase; None where the
-            references cannot add up to the composition.
+            Energy in eV per atom, and the atomic fraction of each phase; None if the references do
+            not span the composition.
         """
         from scipy.optimize import linprog
 
@@ -147,9 +147,9 @@ class Hull:
         return float(found.fun), {name: float(x) for name, x in shares if x > 1e-6}
 
     def floor(self, composition: Composition) -> float | None:
-        """Return the energy in eV per atom below which no crystal of a composition is believed.
+        """Return the energy in eV per atom below which a structure is a spurious minimum.
 
-        None where the references cannot add up to it.
+        None if the references do not span the composition.
         """
         at_hull = self.energy_per_atom(composition)
         return None if at_hull is None else at_hull[0] - BELOW_HULL_EV_PER_ATOM

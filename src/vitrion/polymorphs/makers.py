@@ -1,4 +1,4 @@
-"""jobflow Makers of the polymorph search."""
+"""Makers of the polymorph search."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from jobflow import Flow, Maker, Response, job
 
 from vitrion.generation.seeds import spawn_seeds
 from vitrion.polymorphs.hull import Hull
+from vitrion.polymorphs.iteration import search_iteration, with_volume_of_best
 from vitrion.polymorphs.rank import make_document
-from vitrion.polymorphs.round import search_round, with_volume_of_best
 from vitrion.polymorphs.search import make_hull, polish
 from vitrion.polymorphs.search_settings import SearchSettings, check_request
 from vitrion.polymorphs.search_state import SearchState
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
 class PolymorphSearchMaker(Maker):
     """Search for the crystals of a composition.
 
-    Each round is made of ``parallel`` independent jobs (generate, relax, make hosts, fill, relax)
-    and one that gathers what they found; it starts the next round, or ends the search with a
-    ``PolymorphDoc``.
+    Each iteration consists of ``parallel`` independent jobs (generate, relax, make hosts, inpaint,
+    relax) and one job that collects their results and starts the next iteration, or ends the search
+    with a ``PolymorphDoc``.
 
     Parameters
     ----------
     name : str
         The name of the flows.
     settings : SearchSettings
-        The candidates it names are those of one job.
+        Settings of the search; numbers of candidates are per job.
     potential : str or None
-        Name in the registry; None takes the user's setting.
+        Name in the registry; None uses the user's default.
     parallel : int
-        Jobs a round.
+        Jobs an iteration.
     seed : int
     device : str or None
         Torch device.
     references : dict or None
-        Structures of the hull by name; None takes those that ship with the package.
+        Structures of the hull by name; None uses the references shipped with the package.
 
     Examples
     --------
@@ -61,12 +61,12 @@ class PolymorphSearchMaker(Maker):
     references: dict[str, Structure] | None = None
 
     def make(self, composition: str) -> Flow:
-        """Return the flow of a search; its output is that of the search's last job.
+        """Create the flow of a search; its output is a ``PolymorphDoc``.
 
         Raises
         ------
         InputError
-            If the request cannot be carried out.
+            If the composition or the settings are invalid.
         """
         formula = check_request(composition, self.settings)
         reference_job = relax_references(
@@ -81,7 +81,7 @@ class PolymorphSearchMaker(Maker):
             "seed": self.seed,
             "device": self.device,
         }
-        first = _named(next_round(request, reference_job.output, SearchState()), "round 1")
+        first = _named(next_iteration(request, reference_job.output, SearchState()), "iteration 1")
         return Flow(
             [reference_job, first],
             output=first.output,
@@ -96,38 +96,40 @@ def relax_references(
     device: str | None,
     references: dict[str, Structure] | None,
 ) -> dict[str, list[Any]]:
-    """Relax the references; returns formula and energy in eV/atom by name."""
+    """Relax the references; return formula and energy in eV/atom by name."""
     composition = check_request(formula, SearchSettings(hosts=0))
     hull = make_hull(composition, _load(potential, device, formula), references)
     return {name: [c.formula, energy] for name, (c, energy) in hull.energies.items()}
 
 
 @job
-def next_round(request: dict[str, Any], hull: dict[str, list[Any]], state: SearchState) -> Response:
-    """Start a round of parallel jobs and the job that gathers them."""
+def next_iteration(
+    request: dict[str, Any], hull: dict[str, list[Any]], state: SearchState
+) -> Response:
+    """Start an iteration: parallel jobs and the job that collects their results."""
     settings = SearchSettings.model_validate(request["settings"])
-    round_seed = spawn_seeds(request["seed"], state.rounds + 1)[-1]
+    iteration_seed = spawn_seeds(request["seed"], state.n_iterations + 1)[-1]
     known = state.best(settings.hosts)
     learned = with_volume_of_best(settings, state)
     asked = {**request, "settings": learned.model_dump(mode="json")}
     left, n_jobs = settings.max_relaxations - state.n_relaxations, request["parallel"]
     budgets = [left // n_jobs + (index < left % n_jobs) for index in range(min(n_jobs, left))]
     workers = [
-        make_round(asked, hull, seed, known, budget, state.rounds == 0 and index == 0)
+        run_iteration(asked, hull, seed, known, budget, state.n_iterations == 0 and index == 0)
         for index, (seed, budget) in enumerate(
-            zip(spawn_seeds(round_seed, len(budgets)), budgets, strict=True)
+            zip(spawn_seeds(iteration_seed, len(budgets)), budgets, strict=True)
         )
     ]
     gathered = gather(request, hull, state, [worker.output for worker in workers])
-    number = state.rounds + 1
+    number = state.n_iterations + 1
     for index, worker in enumerate(workers, start=1):
-        _named(worker, f"round {number}, part {index}")
-    _named(gathered, f"round {number}, what was found")
+        _named(worker, f"iteration {number}, batch {index}")
+    _named(gathered, f"iteration {number}, collect")
     return Response(replace=Flow([*workers, gathered], output=gathered.output))
 
 
 @job
-def make_round(
+def run_iteration(
     request: dict[str, Any],
     hull: dict[str, list[Any]],
     seed: int,
@@ -135,11 +137,11 @@ def make_round(
     budget: int,
     first: bool,
 ) -> list[JudgedCandidate]:
-    """Make one job's share of a round, in at most ``budget`` relaxations."""
+    """Run the part of an iteration for one job, with at most ``budget`` relaxations."""
     settings = SearchSettings.model_validate(request["settings"])
     formula = check_request(request["formula"], settings)
     potential = _load(request["potential"], request["device"], request["formula"])
-    return search_round(
+    return search_iteration(
         formula, settings, potential, _hull(hull), seed, known, first=first, budget=budget
     )
 
@@ -151,20 +153,22 @@ def gather(
     state: SearchState,
     found: list[list[JudgedCandidate]],
 ) -> PolymorphDoc | Response:
-    """Take in what a round found; end the search or start the next round.
+    """Collect the results of an iteration; end the search or start the next iteration.
 
-    No output schema: jobflow gives a replaced job's schema to the reference that stands in for its
-    output, and then refuses the reference.
+    Without an output schema: jobflow applies the schema of a replaced job to the reference that
+    replaces its output, and then rejects the reference.
     """
     settings = SearchSettings.model_validate(request["settings"])
     state = state.model_copy(deep=True)
     for findings in found:
         state.add(findings)
-    state.rounds += 1
-    reason = state.stop_reason(settings.found_again, settings.max_relaxations, settings.max_rounds)
+    state.n_iterations += 1
+    reason = state.stop_reason(
+        settings.found_again, settings.max_relaxations, settings.max_iterations
+    )
     if reason is None:
-        following = next_round(request, hull, state)
-        return Response(replace=_named(following, f"round {state.rounds + 1}"))
+        following = next_iteration(request, hull, state)
+        return Response(replace=_named(following, f"iteration {state.n_iterations + 1}"))
     formula = check_request(request["formula"], settings)
     known = _hull(hull)
     batch = _load(request["potential"], request["device"], request["formula"])
@@ -182,7 +186,7 @@ def gather(
 
 
 def _named(job: Job, name: str) -> Job:
-    """Give a job a name that a person who watches understands."""
+    """Set the name of a job."""
     job.name = name
     return job
 

@@ -1,4 +1,4 @@
-"""Which of many candidates are worth a relaxation, by one evaluation of each."""
+"""Select candidates to relax by one energy evaluation of each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vitrion.potentials.batch import BatchPotential
 
 SAME_START_EV = 1e-3
-"""Candidates whose energies per atom differ by more before relaxation are not the same."""
+"""Largest energy difference per atom in eV of duplicates before relaxation."""
 
 PASSED_OVER = "others of its kind have a lower energy before relaxation"
 
@@ -31,7 +31,7 @@ def screen(
     floor_eV_per_atom: float | None = None,
     batch_atoms: int = 400,
 ) -> tuple[list[Candidate], list[JudgedCandidate]]:
-    """Choose the candidates to relax by their energy as they were generated.
+    """Select the candidates to relax by their energy before relaxation.
 
     That energy says little about the end of a relaxation across different kinds of candidates (one
     with symmetry starts higher, and may end lower, than one without), so the best of each kind are
@@ -43,18 +43,19 @@ def screen(
     ----------
     candidates : sequence of Candidate
     wanted : mapping of str to int
-        Candidates to relax, by generator. Where one has too few, others fill its share.
+        Number of candidates to relax, by generator. Missing candidates of one generator are
+        replaced by candidates of others.
     potential : BatchPotential
     floor_eV_per_atom : float, optional
         Energies below this are spurious minima of the potential.
     batch_atoms : int
-        Atoms in one model call.
+        Maximum number of atoms in one model call.
 
     Returns
     -------
     (list of Candidate, list of JudgedCandidate)
-        Those to relax, and the others with the reason; each of them cost one evaluation, save those
-        that overlap.
+        Selected candidates, and rejected candidates with the reason. Each candidate without overlap
+        costs one evaluation.
     """
     reasons = [overlap(candidate.structure) for candidate in candidates]
     sound = [index for index, reason in enumerate(reasons) if reason is None]
@@ -78,7 +79,7 @@ def screen(
 def energies_per_atom(
     candidates: Sequence[Candidate], potential: BatchPotential, batch_atoms: int
 ) -> np.ndarray:
-    """Return energies in eV per atom, several structures to a call of the model."""
+    """Return energies in eV per atom, evaluated in batches."""
     from pymatgen.io.ase import AseAtomsAdaptor
 
     systems = [AseAtomsAdaptor.get_atoms(c.structure, msonable=False) for c in candidates]
@@ -100,7 +101,7 @@ def _choose(
     usable: Sequence[int],
     wanted: Mapping[str, int],
 ) -> list[int]:
-    """Return the indices of the candidates to relax: the share of each generator, then the rest."""
+    """Return the indices of the candidates to relax: by generator, then any remaining ones."""
     chosen: list[int] = []
     turns = _in_turn(candidates, energies, usable)
     missing = sum(wanted.values())
@@ -120,7 +121,7 @@ def _choose(
 def _in_turn(
     candidates: Sequence[Candidate], energies: np.ndarray, usable: Sequence[int]
 ) -> list[int]:
-    """Order candidates so that the best of each kind come first, then the second best, ..."""
+    """Order candidates: the best of each kind first, then the second best of each kind, ..."""
     kinds: dict[tuple, list[int]] = defaultdict(list)
     for index in sorted(usable, key=lambda index: energies[index]):
         kinds[_kind(candidates[index])].append(index)

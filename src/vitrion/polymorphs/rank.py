@@ -1,4 +1,4 @@
-"""From the end of a search to its document."""
+"""Rank the crystals of a search and create its document."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def make_document(
 ) -> PolymorphDoc:
     """Rank the crystals of a search by their energy above the hull.
 
-    What the search found does not enter the hull, so a crystal more stable than all references has
-    a negative energy above it. Tests of stability that fail leave a remark.
+    The hull contains references only, so a crystal more stable than the references has a negative
+    energy above the hull. Failed stability tests are reported in a remark.
     """
     from vitrion.potentials import get_potential
 
@@ -54,7 +54,7 @@ def make_document(
         "n_relaxations_by_generator": state.relaxations,
         "n_evaluations_by_generator": state.evaluations,
         "rejected": state.rejected,
-        "rounds": state.rounds,
+        "n_iterations": state.n_iterations,
         "stop_reason": stop_reason,
         "best_energy_eV_per_atom": state.best_energies,
         "phase": "crystalline",
@@ -68,12 +68,12 @@ def make_document(
 
 
 def _stability(best: Group, potential: str | None, device: str | None, seed: int) -> dict[str, Any]:
-    """Return the tests of the best crystal, or the reason why there are none."""
+    """Return the stability tests of the best crystal, or a remark with the reason of failure."""
     from vitrion.polymorphs.stability import stability
 
     try:
         return {"stability": stability(best.structure, potential, device=device, seed=seed)}
-    except Exception as exc:  # whatever the tests end with, the search before them is worth keeping
+    except Exception as exc:  # a failed test must not discard the search
         reason = str(exc) or type(exc).__name__
         return {"remarks": [f"The stability of the best crystal could not be tested: {reason}"]}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vitrion.generation.seeds import spawn_seeds
 from vitrion.polymorphs.filters import unphysical
 from vitrion.polymorphs.hull import Hull, shipped_references
-from vitrion.polymorphs.round import search_round, with_volume_of_best
+from vitrion.polymorphs.iteration import search_iteration, with_volume_of_best
 from vitrion.polymorphs.search_settings import SearchSettings, check_request
 from vitrion.polymorphs.search_state import SearchState
 from vitrion.relaxation.relax import relax_many
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vitrion.relaxation.relax import RelaxSettings
 
 ROUNDING_EV_PER_ATOM = 1e-5
-"""Two energies of the same crystal differ by as much in single precision."""
+"""Difference between two energies of the same crystal in single precision."""
 
 
 def search(
@@ -37,7 +37,7 @@ def search(
     references: dict[str, Structure] | None = None,
     on_progress: Callable[[str, SearchState], None] | None = None,
 ) -> PolymorphDoc:
-    """Search for the crystals of a composition, knowing nothing else.
+    """Search for the crystals of a composition.
 
     Parameters
     ----------
@@ -45,24 +45,24 @@ def search(
         Formula, such as ``"LiPO2F2"``.
     settings : SearchSettings, optional
     potential : str, optional
-        Name in the registry; None takes the user's setting.
+        Name in the registry; None uses the user's default.
     seed : int
     device : str, optional
         Torch device.
     references : dict, optional
-        Structures of the hull by name; None takes those that ship with the package.
+        Structures of the hull by name; None uses the references shipped with the package.
     on_progress : callable, optional
         Called after each stage with a sentence and the state.
 
     Returns
     -------
     PolymorphDoc
-        Crystals by rising energy; it is empty of polymorphs if nothing could be relaxed.
+        Crystals by increasing energy; without polymorphs if no candidate relaxed.
 
     Raises
     ------
     InputError
-        If the request makes no sense, or the potential or the score net lacks an element.
+        If the request is invalid, or the potential or the score net lacks an element.
     """
     from vitrion.polymorphs.rank import make_document
     from vitrion.potentials.batch import load_batch_potential
@@ -75,25 +75,25 @@ def search(
     hull = make_hull(formula, batch, references)
     tell(f"{len(hull.energies)} reference phases relaxed", state)
     while (reason := _stop(state, settings)) is None:
-        number = state.rounds + 1
-        round_seed = spawn_seeds(seed, number)[-1]
+        number = state.n_iterations + 1
+        iteration_seed = spawn_seeds(seed, number)[-1]
 
         def progress(sentence: str, number: int = number) -> None:
-            tell(f"round {number}: {sentence}", state)
+            tell(f"iteration {number}: {sentence}", state)
 
-        findings = search_round(
+        findings = search_iteration(
             formula,
             with_volume_of_best(settings, state),
             batch,
             hull,
-            round_seed,
+            iteration_seed,
             state.best(settings.hosts),
             progress,
             first=number == 1,
             budget=settings.max_relaxations - state.n_relaxations,
         )
         state.add(findings)
-        state.rounds = number
+        state.n_iterations = number
         progress(_summary(state))
     polish(state, batch, settings, hull.floor(formula))
     tell("best crystals relaxed further", state)
@@ -106,15 +106,15 @@ def polish(
     settings: SearchSettings,
     floor_eV_per_atom: float | None = None,
 ) -> None:
-    """Relax the best crystals tightly, so that their order does not hang on leftover forces.
+    """Relax the best crystals tightly, so that residual forces do not affect their order.
 
-    One that does not stay a crystal, or falls below the floor, is kept as it was.
+    A structure that becomes unphysical, or falls below the floor, is kept unchanged.
     """
     groups = state.ranked[: max(settings.polished, int(settings.stability))]
     relax = settings.relax.model_copy(update={"lowest_eV_per_atom": floor_eV_per_atom})
     tight = relax.model_copy(update={"fmax_eV_per_A": 0.01, "max_steps": 1000})
     _relax_further(groups, potential, tight)
-    if groups and settings.stability:  # phonons want no force left
+    if groups and settings.stability:  # phonons need vanishing forces
         still = relax.model_copy(update={"fmax_eV_per_A": 0.002, "max_steps": 2000})
         _relax_further([min(groups, key=lambda g: g.energy_eV_per_atom)], potential, still)
     state.merge()
@@ -141,7 +141,7 @@ def make_hull(
     potential: BatchPotential,
     references: dict[str, Structure] | None = None,
 ) -> Hull:
-    """Relax the references that hold no other element than the composition."""
+    """Relax the references whose elements are all in the composition."""
     chosen = shipped_references() if references is None else references
     inside = {
         name: structure
@@ -152,12 +152,14 @@ def make_hull(
 
 
 def _stop(state: SearchState, settings: SearchSettings) -> str | None:
-    return state.stop_reason(settings.found_again, settings.max_relaxations, settings.max_rounds)
+    return state.stop_reason(
+        settings.found_again, settings.max_relaxations, settings.max_iterations
+    )
 
 
 def _summary(state: SearchState) -> str:
     if not state.groups:
-        return f"no crystal after {state.n_relaxations} relaxations"
+        return f"0 crystals after {state.n_relaxations} relaxations"
     best = state.ranked[0]
     return (
         f"{len(state.groups)} different crystals after {state.n_relaxations} relaxations; the best "

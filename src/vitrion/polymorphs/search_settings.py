@@ -1,4 +1,4 @@
-"""What a search for crystals is asked for."""
+"""Settings of a polymorph search."""
 
 from __future__ import annotations
 
@@ -15,47 +15,49 @@ if TYPE_CHECKING:
 
 
 class SearchSettings(SettingsModel):
-    """How a search is made; the defaults suit a cell of up to 30 atoms on one CPU core."""
+    """Settings of a polymorph search; the defaults suit up to 30 atoms on one CPU core."""
 
     candidates: dict[str, int] = Field(
         default={"diffusion": 24, "random": 8, "substitution": 8},
-        description="Candidates a round from each generator (diffusion, random, substitution).",
+        description="Candidates per iteration by generator (diffusion, random, substitution).",
     )
     oversampling: int = Field(
         4,
         ge=1,
-        description="Candidates and fillings generated for each one that is relaxed; those of "
-        "lowest energy before relaxation are, with all kinds of candidates among them. 1: all are.",
+        description="Number of candidates generated for each relaxed candidate; the lowest in "
+        "energy of each kind are relaxed. 1 relaxes all.",
     )
     formula_units: tuple[int, ...] = Field(
         (1, 2, 3, 4), description="Formula units in the cells of the candidates."
     )
     volume_per_atom_A3: float | None = Field(
         None,
-        description="Volume per atom of the candidates in A3; None estimates it at first, then "
-        "takes that of the best crystals found.",
+        description="Volume per atom of the candidates in A3; None uses an estimate first, then "
+        "the volume of the best crystals.",
     )
     weights: str = Field("vitrion-score", description="Score net: shipped, or a file.")
     sampler: dict[str, Any] = Field(default_factory=dict, description="See SamplerSettings.")
-    files: tuple[str, ...] = Field((), description="Structure files to add in the first round.")
+    files: tuple[str, ...] = Field((), description="Structure files to add in the first iteration.")
     host_species: str | None = Field(
-        None, description="Element removed to make hosts; None takes the mobile species."
+        None, description="Element removed to make hosts; None uses the mobile species."
     )
-    hosts: int = Field(4, ge=0, description="Best crystals made into hosts each round; 0: none.")
-    fillings: int = Field(3, ge=1, description="Fillings of each host.")
+    hosts: int = Field(
+        4, ge=0, description="Best crystals made into hosts each iteration; 0: none."
+    )
+    fillings: int = Field(3, ge=1, description="Number of fillings of each host.")
     inpaint_mode: Literal["conditioned", "repaint"] = Field(
         "conditioned", description="How the host is held while it is filled."
     )
     relax: RelaxSettings = Field(
-        default_factory=RelaxSettings, description="Relaxation; a search is made at zero pressure."
+        default_factory=RelaxSettings, description="Relaxation settings; the pressure must be zero."
     )
     found_again: int = Field(
-        3, ge=1, description="Stop when the best crystal was found this often."
+        3, ge=1, description="Stop when the best crystal was found this many times."
     )
     max_relaxations: Annotated[int, Option("--max-relaxations")] = Field(
         400, ge=1, description="Stop the search after this many relaxations."
     )
-    max_rounds: int = Field(8, ge=1, description="Stop after this many rounds.")
+    max_iterations: int = Field(8, ge=1, description="Stop after this many iterations.")
     polished: int = Field(
         5, ge=0, description="Best crystals relaxed to 0.01 eV/A before they are ranked."
     )
@@ -63,17 +65,17 @@ class SearchSettings(SettingsModel):
         False, description="Whether phonons and 4 ps at 300 K of the best crystal are computed."
     )
     drop_triclinic: bool = Field(
-        False, description="Whether crystals that are P1 at 0.1 A are left out of the ranking."
+        False, description="Whether to exclude crystals that are P1 at 0.1 A from the ranking."
     )
 
 
 def check_request(composition: Composition | str, settings: SearchSettings) -> Composition:
-    """Return one formula unit after all checks that need no computation.
+    """Validate the request and return one formula unit.
 
     Raises
     ------
     InputError
-        If the request cannot be carried out.
+        If the composition or the settings are invalid.
     """
     from vitrion.generation.candidate import as_formula
 
@@ -81,7 +83,7 @@ def check_request(composition: Composition | str, settings: SearchSettings) -> C
     unknown = set(settings.candidates) - {"diffusion", "random", "substitution"}
     if unknown:
         raise InputError(
-            f"There is no generator '{sorted(unknown)[0]}': choose from diffusion, random and "
+            f"There is no generator '{sorted(unknown)[0]}'. Choose from diffusion, random and "
             "substitution, and name structure files in 'files'."
         )
     if not settings.files and not any(settings.candidates.values()):
@@ -93,7 +95,7 @@ def check_request(composition: Composition | str, settings: SearchSettings) -> C
         )
     if settings.hosts and settings.host_species not in {None, *(el.symbol for el in formula)}:
         raise InputError(
-            f"{formula.reduced_formula} holds no {settings.host_species} to make hosts of."
+            f"{formula.reduced_formula} does not contain host_species {settings.host_species}."
         )
     return formula
 
@@ -101,7 +103,7 @@ def check_request(composition: Composition | str, settings: SearchSettings) -> C
 def host_species(formula: Composition, settings: SearchSettings) -> str | None:
     """Return the element that is removed to make hosts.
 
-    None where nothing in it would move, or nothing would be left.
+    None without a mobile species, or if it is the only element.
     """
     from vitrion.chemistry.charges import MOBILE_CHARGES
 

@@ -1,4 +1,4 @@
-"""What a search knows so far, and when it has seen enough."""
+"""State of a search, and its stop criteria."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 
 class SearchState(BaseModel):
-    """The crystals found so far, without duplicates; it travels from round to round."""
+    """The crystals found so far, without duplicates; it travels from iteration to iteration."""
 
-    groups: list[Group] = Field(default_factory=list, description="Different crystals.")
-    rejected: dict[str, int] = Field(default_factory=dict, description="Dropped, by reason.")
+    groups: list[Group] = Field(default_factory=list, description="Distinct crystals.")
+    rejected: dict[str, int] = Field(
+        default_factory=dict, description="Rejected candidates by reason."
+    )
     relaxations: dict[str, int] = Field(
         default_factory=dict, description="Relaxed candidates by generator."
     )
@@ -35,9 +37,9 @@ class SearchState(BaseModel):
     )
     best_energies: list[float | None] = Field(
         default_factory=list,
-        description="Lowest energy in eV/atom after each relaxation; None while there is none.",
+        description="Lowest energy in eV/atom after each relaxation; None without a crystal.",
     )
-    rounds: int = Field(0, description="Rounds that are done.")
+    n_iterations: int = Field(0, description="Number of finished iterations.")
 
     @property
     def n_relaxations(self) -> int:
@@ -46,11 +48,11 @@ class SearchState(BaseModel):
 
     @property
     def ranked(self) -> list[Group]:
-        """Groups by rising energy."""
+        """Groups by increasing energy."""
         return sorted(self.groups, key=lambda group: group.energy_eV_per_atom)
 
     def add(self, findings: Iterable[JudgedCandidate]) -> None:
-        """Take in relaxed candidates; a rejected one counts as a relaxation if it took steps."""
+        """Add relaxed candidates; a rejected one counts as a relaxation if it took steps."""
         rejected = Counter(self.rejected)
         for finding in findings:
             generator = finding.origin.generator
@@ -70,7 +72,7 @@ class SearchState(BaseModel):
         self.rejected = dict(rejected)
 
     def merge(self) -> None:
-        """Join groups that have become the same crystal by further relaxation."""
+        """Merge groups that further relaxation turned into the same crystal."""
         merged: list[Group] = []
         for group in self.ranked:
             for kept in merged:
@@ -86,13 +88,14 @@ class SearchState(BaseModel):
         """Return the structures of the ``n`` crystals of lowest energy."""
         return [group.structure for group in self.ranked[:n]]
 
-    def stop_reason(self, found_again: int, max_relaxations: int, max_rounds: int) -> str | None:
-        """Return why the search should end now, or None if it should go on."""
+    def stop_reason(
+        self, found_again: int, max_relaxations: int, max_iterations: int
+    ) -> str | None:
+        """Return the reason to stop the search, or None to continue."""
         if self.groups and self.ranked[0].independent_count >= found_again:
-            return f"the best crystal was found {self.ranked[0].independent_count} times over"
+            return f"the best crystal was found {self.ranked[0].independent_count} times"
         if self.n_relaxations >= max_relaxations:
             return f"the budget of {max_relaxations} relaxations is spent"
-        if self.rounds >= max_rounds:
-            rounds = "the one round" if max_rounds == 1 else f"all {max_rounds} rounds"
-            return f"{rounds} asked for {'is' if max_rounds == 1 else 'are'} done"
+        if self.n_iterations >= max_iterations:
+            return f"the limit of {max_iterations} iterations is reached"
         return None

@@ -1,4 +1,4 @@
-"""Whether a crystal stays what it is: phonons, and a short run at room temperature."""
+"""Stability of a crystal: phonons, and a short run at room temperature."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from vitrion.potentials.spec import PotentialSpec
 
 SHORTEST_A = 7.5
-"""Sides of the supercell are at least this long."""
+"""Minimum length of the sides of the supercell in A."""
 TIMESTEP_FS = 2.0
 FRICTION_PER_FS = 0.01
 LOOKS = 8
 SINGLE_PRECISION = frozenset({"chgnet"})
-"""Backends that compute in float32 whatever is asked."""
+"""Backends that always compute in float32."""
 
 
 def stability(
@@ -35,12 +35,12 @@ def stability(
     duration_ps: float = 4.0,
     seed: int = 0,
 ) -> Stability:
-    """Look for soft modes of a relaxed crystal, and at its bonds in a short run.
+    """Compute the phonons of a relaxed crystal, and its coordination in a short run.
 
     Phonons by finite displacements at the wave vectors that fit into the supercell, and Langevin
     dynamics of that supercell at constant volume, in steps of 2 fs, or 1 fs with hydrogen.
-    Leftover forces of the relaxation show as imaginary modes: relax to 0.002 eV/A first. Phonons
-    are computed in double precision where the potential has it.
+    Residual forces of the relaxation cause imaginary modes: relax to 0.002 eV/A first. Phonons are
+    computed in double precision if the potential supports it.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def stability(
     device : str, optional
         Torch device.
     temperature_K, duration_ps : float
-        Of the run.
+        Temperature in K and duration in ps of the run.
     seed : int
     """
     from pymatgen.io.ase import AseAtomsAdaptor
@@ -94,7 +94,7 @@ def _phonons_per_cm(atoms: Atoms, calculator: Any, repeat: list[int]) -> np.ndar
 def _run(
     atoms: Atoms, temperature_K: float, duration_ps: float, seed: int
 ) -> list[dict[str, dict[str, float]]]:
-    """Return the coordination at several times of a run, whose step suits the lightest atom."""
+    """Return the coordination at several times of a run; light atoms shorten its time step."""
     from ase import units
     from ase.md.langevin import Langevin
     from ase.md.velocitydistribution import MaxwellBoltzmannDistribution

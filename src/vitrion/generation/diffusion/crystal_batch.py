@@ -1,4 +1,4 @@
-"""A batch of periodic cells as padded torch tensors, with all the images that its edges need."""
+"""A batch of periodic cells as padded torch tensors, with the periodic images of its edges."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 FAR = 1000.0
-"""Padding of the image lists: an image so far away that no cutoff reaches it."""
+"""Padding of the image lists: an image beyond every cutoff."""
 
 
 @dataclass(frozen=True)
 class CrystalBatch:
-    """Cells of different sizes side by side; ``B`` cells, ``N`` the most atoms of any.
+    """Batch of ``B`` cells with at most ``N`` atoms each.
 
     Attributes
     ----------
     numbers : Tensor (B, N)
-        Atomic numbers, 0 where a cell has fewer atoms.
+        Atomic numbers, padded with 0.
     lattice : Tensor (B, 3, 3)
         Rows are lattice vectors, in A.
     offsets : Tensor (B, M, 3)
-        Lattice translations, in units of the lattice vectors, that hold every image within the
-        radius the batch was made for.
+        Lattice translations, in units of the lattice vectors, that include every image within the
+        radius of the batch.
     """
 
     numbers: torch.Tensor
@@ -39,12 +39,12 @@ class CrystalBatch:
 
     @property
     def mask(self) -> torch.Tensor:
-        """Tensor (B, N): which entries are atoms."""
+        """Mask of the entries that are atoms, (B, N)."""
         return self.numbers > 0
 
     @property
     def device(self) -> torch.device:
-        """Where the tensors live."""
+        """Device of the tensors."""
         return self.lattice.device
 
     def to(self, device: torch.device | str) -> CrystalBatch:
@@ -90,7 +90,7 @@ def pad(arrays: Sequence[np.ndarray], n_atoms: int) -> torch.Tensor:
 
 
 def image_offsets(lattices: np.ndarray, radius: float) -> np.ndarray:
-    """Return lattice translations that hold every image within a radius, ``(B, M, 3)``.
+    """Return lattice translations that include every image within a radius, ``(B, M, 3)``.
 
     For a fractional difference d in [-1/2, 1/2] the image ``d + m`` lies at least
     ``(|m| - 1/2) h`` away, with h the height of the cell along that axis; so
@@ -105,7 +105,7 @@ def image_offsets(lattices: np.ndarray, radius: float) -> np.ndarray:
 
 
 def cell_heights(lattices: np.ndarray) -> np.ndarray:
-    """Distance in A between opposite faces of each cell, ``(B, 3)``."""
+    """Return the distances in A between opposite faces of each cell, ``(B, 3)``."""
     return 1.0 / np.linalg.norm(np.linalg.inv(lattices), axis=-2)
 
 
@@ -120,20 +120,19 @@ def nearest_neighbors(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return the nearest neighbors of each atom within a cutoff, over all periodic images.
 
-    Where neighbors have to be left out, ``limit`` is the distance of the nearest of them: a
-    function that goes to zero there does not depend on which of several neighbors at one distance
-    happen to be kept.
+    If neighbors are discarded, ``limit`` is the distance of the nearest discarded one. A function
+    that vanishes there does not depend on which of several equidistant neighbors are kept.
 
     Returns
     -------
     vectors : Tensor (B, N, K, 3)
         From the atom to its neighbor, in A.
     distances : Tensor (B, N, K)
-        In A; infinite where there are fewer than K neighbors.
+        In A; infinite for padding with fewer than K neighbors.
     index : Tensor (B, N, K)
-        Which atom of the cell the neighbor is.
+        Index of the neighbor in its cell.
     limit : Tensor (B, N)
-        Distance in A of the nearest neighbor left out; infinite where none is.
+        Distance in A of the nearest discarded neighbor; infinite if none is discarded.
     """
     size, n_atoms, _ = fractional.shape
     difference = fractional[:, None] - fractional[:, :, None]

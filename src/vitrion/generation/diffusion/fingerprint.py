@@ -1,4 +1,4 @@
-"""What a training run is made of, so that a checkpoint is not taken for that of another run."""
+"""Fingerprints of a training run, which detect a checkpoint of a different run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vitrion.generation.diffusion.training_crystals import Crystal
 
 MAY_CHANGE = frozenset({"wall_minutes", "checkpoint_minutes", "device"})
-"""Settings that have no say in what is learned."""
+"""Settings that do not affect the trained weights."""
 
 
 def fingerprints(
@@ -26,7 +26,7 @@ def fingerprints(
     held_out: Collection[str],
     start: ScoreNet | None,
 ) -> dict[str, str]:
-    """Return a hash of each thing that two runs must share to be the same run.
+    """Return the hashes that identify a training run.
 
     The order of the crystals and of the formulas does not matter.
     """

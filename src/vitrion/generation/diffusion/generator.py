@@ -1,4 +1,4 @@
-"""The generator of this package: sample a composition with the score net."""
+"""Diffusion generator: sample crystals of a composition with the score net."""
 
 from __future__ import annotations
 
@@ -35,27 +35,26 @@ NONMETALS = frozenset("H B C N O F Si P S Cl As Se Br Te I".split())
 
 @dataclass
 class DiffusionGenerator(StructureGenerator):
-    """Positions from the score net in given cells.
+    """Sample positions with the score net in fixed cells.
 
-    Some candidates fill enumerated lattices without symmetry (CHGGen's manner), the others the
-    cell of a random crystal of PyXtal, whose space group and Wyckoff positions they keep.
+    Some candidates use enumerated lattices without symmetry (as in CHGGen), the others the cell of
+    a random PyXtal crystal, whose space group and Wyckoff positions are kept.
 
     Attributes
     ----------
     weights : str
         ``vitrion-score`` (shipped) or a safetensors file.
     formula_units : tuple of int
-        Formula units in the cells, taken in turn.
+        Formula units in the cells, used in turn.
     volume_per_atom_A3 : float or None
-        None estimates it from the composition.
+        Volume per atom; None estimates it from the composition.
     volume_spread : (float, float)
         Range of factors on the volume, drawn for each candidate.
     symmetric_share : float
-        Share of the candidates that keep a space group.
+        Fraction of the candidates with a space group.
     largest_site_order : int
-        Of the space groups, those are left out that would put the atoms of the rarest element on
-        sites with more operations than this. Random groups of high symmetry leave a molecular ion
-        no place in which it could stay whole.
+        Space groups are excluded if they place atoms of the rarest element on sites with more
+        operations than this. Groups of high symmetry do not allow intact molecular ions.
     sampler : dict
         Fields of ``SamplerSettings``.
     device : str
@@ -95,15 +94,15 @@ class DiffusionGenerator(StructureGenerator):
         ]
 
     def _plan(self, formula: Composition, n: int, seed: int) -> list[Place]:
-        """Choose formula units, cell and seed of each candidate."""
+        """Select formula units, cell and seed of each candidate."""
         units = check_formula_units(self.formula_units)
         low, high = self.volume_spread
         if not 0 < low <= high:
-            raise InputError("The range of volume factors must be positive and ascending.")
+            raise InputError(f"volume_spread {self.volume_spread} must be positive and ascending.")
         if not 0 <= self.symmetric_share <= 1:
-            raise InputError("The share of symmetric candidates lies between 0 and 1.")
+            raise InputError(f"symmetric_share {self.symmetric_share} must be between 0 and 1.")
         if self.largest_site_order < 1:
-            raise InputError("A site has at least one operation: largest_site_order is 1 or more.")
+            raise InputError(f"largest_site_order {self.largest_site_order} must be at least 1.")
         volume = self.volume_per_atom_A3 or crystal_volume_per_atom(formula)
         rng = np.random.default_rng(seed)
         streams = {
@@ -112,7 +111,7 @@ class DiffusionGenerator(StructureGenerator):
         }
         plan = []
         for index, task_seed in enumerate(spawn_seeds(seed, n)):
-            # Each kind goes through all numbers of formula units.
+            # Each kind cycles through all numbers of formula units.
             count = units[(index // 2 if 0 < self.symmetric_share < 1 else index) % len(units)]
             size = count * formula.num_atoms * volume * rng.uniform(low, high)
             kind, lattice = next(streams[count])
@@ -126,7 +125,7 @@ class DiffusionGenerator(StructureGenerator):
 
 @dataclass(frozen=True)
 class Place:
-    """Where one candidate is sampled: a cell and, in a symmetric one, a start in it."""
+    """Cell of one candidate, and its initial structure if symmetric."""
 
     units: int
     kind: str
@@ -138,7 +137,7 @@ class Place:
 def symmetric_place(
     formula: Composition, units: int, volume: float, seed: int, largest_order: int
 ) -> Place | None:
-    """Return the cell of a random crystal at a volume (A3), or None where PyXtal finds none."""
+    """Return the cell of a random crystal at a volume (A3), or None if PyXtal finds none."""
     from vitrion.generation.diffusion.training_crystals import niggli
     from vitrion.generation.random import random_crystal
 
@@ -153,14 +152,14 @@ def symmetric_place(
 
 @dataclass(frozen=True)
 class ScoreModel:
-    """A score net with its card: what it may be asked, and how it is asked."""
+    """A score net with its card; checks requests and samples structures."""
 
     net: ScoreNet
     card: ScoreNetCard
 
     @classmethod
     def load(cls, weights: str = SHIPPED, device: str = "cpu") -> ScoreModel:
-        """Load weights by name or file, on one thread where the device is the CPU."""
+        """Load weights by name or file; use one thread on the CPU."""
         import torch
 
         if device == "cpu":
@@ -169,36 +168,36 @@ class ScoreModel:
 
     @property
     def label(self) -> str:
-        """Name and hash, for the provenance."""
+        """Name and hash of the weights, for the provenance."""
         return f"{self.card.name} sha256:{(self.card.sha256 or 'unknown')[:16]}"
 
     def check(self, symbols: Iterable[str]) -> None:
-        """Refuse elements the weights never saw; warn of anions never seen together.
+        """Check the elements against the training set; warn about new combinations of anions.
 
         Raises
         ------
         InputError
-            If an element is unknown.
+            If an element is not in the training set.
         """
         wanted = set(symbols)
         unknown = sorted(wanted - set(self.card.elements))
         if unknown:
             raise InputError(
-                f"The score net '{self.card.name}' never saw {', '.join(unknown)}: train it on "
-                "crystals that hold them, or take another generator."
+                f"The score net '{self.card.name}' was not trained on {', '.join(unknown)}. Train "
+                "it on crystals with these elements, or use another generator."
             )
         bonded = wanted & NONMETALS
         if len(bonded) > 1 and not any(
             bonded <= set(system.split("-")) for system in self.card.systems
         ):
             warnings.warn(
-                f"The score net '{self.card.name}' saw no crystal with {', '.join(sorted(bonded))} "
-                "together: expect more candidates to fail than usual.",
+                f"The score net '{self.card.name}' was not trained on crystals with "
+                f"{', '.join(sorted(bonded))} together. More candidates than usual may fail.",
                 stacklevel=3,
             )
 
     def task(self, composition: Composition, lattice: Lattice, seed: int, host: Any = None) -> Task:
-        """Describe one crystal: a composition in a lattice, around a host where one is given."""
+        """Return the task of one crystal: a composition in a lattice, optionally with a host."""
         from vitrion.generation.diffusion.sampler import Task
 
         given = [] if host is None else list(host.atomic_numbers)
@@ -211,7 +210,7 @@ class ScoreModel:
         )
 
     def task_of(self, place: Place, formula: Composition) -> Task:
-        """Describe a candidate in its place."""
+        """Return the task of a candidate."""
         from vitrion.generation.diffusion.sampler import Task
         from vitrion.generation.diffusion.space_groups import SiteSymmetry
 
@@ -236,7 +235,7 @@ class ScoreModel:
         try:
             chosen = SamplerSettings(**settings)
         except TypeError as exc:
-            raise InputError(f"The sampler has no such setting: {exc}.") from exc
+            raise InputError(f"The sampler settings are invalid: {exc}.") from exc
         structures: list[Any] = [None] * len(tasks)
         for batch in batches_of(tasks):
             positions = sample(self.net, [tasks[i] for i in batch], schedule, chosen)

@@ -1,4 +1,4 @@
-"""The score network: where each atom of a noised crystal wants to go."""
+"""Score network: predicts the score of each atom of a noised crystal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEAVIEST = 100
 N_DESCRIPTORS = 6
 N_WAVES = 12
 TAPER_START = 0.8
-"""Fraction of the distance to the nearest neighbor left out, where messages begin to fade."""
+"""Fraction of the distance to the nearest discarded neighbor from which messages are tapered."""
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,15 @@ class NetConfig:
     Attributes
     ----------
     channels : int
-        Scalars, and vectors, an atom carries.
+        Number of scalar and of vector features per atom.
     layers : int
-        Rounds of messages.
+        Number of message-passing layers.
     neighbors : int
-        Nearest neighbors an atom hears.
+        Maximum number of neighbors per atom.
     cutoff_A : float
-        How far it hears, in A.
+        Cutoff radius of messages in A.
     radial : int
-        Radial basis functions.
+        Number of radial basis functions.
     """
 
     channels: int = 64
@@ -52,9 +52,8 @@ class ScoreNet(nn.Module):
     Scalars h and vectors v of atom i are updated by its nearest neighbors j,
     ``h_i += sum_j a(h_j, r_ij)`` and ``v_i += sum_j b(h_j, r_ij) r_ij/|r_ij| + c(h_j, r_ij) v_j``,
     then mixed within the atom (K. T. Schuett, O. T. Unke and M. Gastegger, arXiv 2102.03150). The
-    output is linear in the vectors, so it turns with the crystal. The noise level enters each
-    atom's scalars; an atom that is given has the smallest level, which makes inpainting a
-    condition of the network.
+    output is linear in the vectors and therefore equivariant. The noise level enters the scalars of
+    each atom; host atoms have the smallest level, which conditions the network for inpainting.
     """
 
     descriptors: torch.Tensor
@@ -82,12 +81,12 @@ class ScoreNet(nn.Module):
     def forward(
         self, batch: CrystalBatch, fractional: torch.Tensor, sigma: torch.Tensor
     ) -> torch.Tensor:
-        """Return sigma times the score, ``(B, N, 3)``, without unit; zero where there is no atom.
+        """Return sigma times the score, ``(B, N, 3)``, dimensionless; zero for padding.
 
         Parameters
         ----------
         batch : CrystalBatch
-            Made for a radius of at least ``config.cutoff_A``.
+            Built for a radius of at least ``config.cutoff_A``.
         fractional : Tensor (B, N, 3)
         sigma : Tensor (B, N)
             Noise level of each atom in A.
@@ -114,10 +113,10 @@ class ScoreNet(nn.Module):
 
 @dataclass(frozen=True)
 class _Edges:
-    """Neighbors of the ``n`` atoms of a batch: ``K`` places each, some of them empty.
+    """Neighbors of the ``n`` atoms of a batch: ``K`` entries each, with padding.
 
-    ``directions (n, K, 3)`` unit vectors, ``radial (n, K, R)`` basis functions that already fall
-    to zero at the cutoff and in empty places, ``index (n, K)`` rows of the neighbors.
+    ``directions (n, K, 3)`` unit vectors, ``radial (n, K, R)`` basis functions tapered to zero at
+    the cutoff and for padding, ``index (n, K)`` rows of the neighbors.
     """
 
     directions: torch.Tensor
@@ -151,13 +150,13 @@ class _Edges:
 
 
 def _taper(ratio: torch.Tensor) -> torch.Tensor:
-    """Return 1 up to a ratio of ``TAPER_START``, then fall smoothly to 0 at 1."""
+    """Return 1 up to a ratio of ``TAPER_START``, then decrease smoothly to 0 at 1."""
     x = ((ratio - TAPER_START) / (1 - TAPER_START)).clamp(0, 1)
     return 1 - x**2 * (3 - 2 * x)
 
 
 class _Layer(nn.Module):
-    """One round of messages and the mixing that follows it."""
+    """One message-passing layer followed by mixing within each atom."""
 
     def __init__(self, config: NetConfig) -> None:
         super().__init__()
@@ -190,11 +189,10 @@ class _Layer(nn.Module):
 
 
 def element_descriptors() -> torch.Tensor:
-    """Return what the periodic table says of each element, ``(HEAVIEST + 1, N_DESCRIPTORS)``.
+    """Return descriptors of each element, ``(HEAVIEST + 1, N_DESCRIPTORS)``.
 
     Electronegativity, group, period, atomic radius, most negative and most positive common
-    oxidation state, each scaled to the order of one; they let rare elements borrow from common
-    ones.
+    oxidation state, each scaled to order one; rare elements generalize from similar common ones.
     """
     import warnings
 

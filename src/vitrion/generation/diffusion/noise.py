@@ -1,4 +1,4 @@
-"""Variance-exploding noise on periodic positions, and the score the network learns."""
+"""Variance-exploding noise on periodic positions, and its score."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SWITCH_A = 1.4
 """Noise in A above which the wrapped Gaussian is summed over reciprocal vectors."""
 REAL_RADIUS_A = 8.0
 RECIPROCAL_RADIUS = 5.0 / SWITCH_A
-"""Largest reciprocal vector in 1/A; the first term left out is below exp(-12) at ``SWITCH_A``."""
+"""Largest reciprocal vector in 1/A; the first omitted term is below exp(-12) at ``SWITCH_A``."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class NoiseSchedule:
     Attributes
     ----------
     largest_A, smallest_A : float
-        Standard deviation of a Cartesian coordinate. The largest exceeds half the length of the
-        cells in use, so that the noised positions are uniform.
+        Standard deviation of a Cartesian coordinate. The largest level exceeds half the length of
+        the cells, so that the noised positions are uniform.
     """
 
     largest_A: float = 5.0
@@ -53,8 +53,8 @@ def wrapped_score(
 
     The density of a displacement x is
     ``p(x) ~ sum_R exp(-|x + R|^2 / 2 sigma^2) ~ sum_G exp(-sigma^2 |G|^2 / 2) cos(G x)``; the first
-    sum converges fast at small sigma, the second at large sigma. No approximation is made for
-    small or oblique cells, where a few nearest images would give a wrong score.
+    sum converges fast at small sigma, the second at large sigma. The sums are also exact for small
+    or oblique cells, for which the nearest images alone would give a wrong score.
 
     Parameters
     ----------
@@ -66,12 +66,12 @@ def wrapped_score(
     real_images : Tensor (B, M, 3)
         Lattice translations in units of the lattice vectors (see ``score_images``).
     reciprocal : Tensor (B, G, 3)
-        Integer reciprocal vectors, likewise.
+        Integer reciprocal vectors (see ``score_images``).
 
     Returns
     -------
     Tensor (B, N, 3)
-        Without unit.
+        Dimensionless.
     """
     inverse = torch.linalg.inv(lattice)
     fractional = displacement @ inverse
@@ -99,7 +99,7 @@ def score_images(lattice: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     reach = np.linalg.norm(cells, axis=-1) * RECIPROCAL_RADIUS / (2 * math.pi)
     reciprocal = [_integers(np.floor(row).astype(int)) for row in reach]
     padded = np.zeros((len(cells), max(map(len, reciprocal)), 3))
-    # Copies of G = 0 are harmless in the slope but not in the density: pad beyond the radius.
+    # Padding with G = 0 would not change the gradient but the density: pad beyond the radius.
     padded[:] = 1000.0
     for row, integers in zip(padded, reciprocal, strict=True):
         row[: len(integers)] = integers
@@ -114,7 +114,7 @@ def _integers(reach: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class NoisedBatch:
-    """What one training step sees.
+    """Noised batch of one training step.
 
     Attributes
     ----------
@@ -141,13 +141,12 @@ def add_noise(
     generator: torch.Generator,
     inpainting_fraction: float = 0.5,
 ) -> NoisedBatch:
-    """Noise a batch: either all atoms of a cell at one level, or a host and what is put into it.
+    """Add noise to a batch: all atoms of a cell at one level, or a subset around a host.
 
-    In cells of the second kind, the atoms of one element or of a random choice are noised like
-    those of the first, and the others (the host) stay at a small noise level of their own, zero
-    for half of the cells. Where all atoms share one level the mean displacement is taken out of
-    the target: its expectation is zero because the data have no origin, so this lowers the
-    variance of the loss and changes nothing else.
+    In a cell with a host, the atoms of one element or a random subset are noised at one level, and
+    the host atoms have a separate small noise level, zero in half of the cells. If all atoms share
+    one level, the mean displacement is subtracted from the target: its expectation is zero because
+    the data are translation invariant, so this only reduces the variance of the loss.
     """
     size, n_atoms = batch.numbers.shape
     sigma = schedule.draw((size, 1), generator).expand(size, n_atoms)
@@ -173,11 +172,11 @@ def mean_over(vectors: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 
 
 def _hosts(batch: CrystalBatch, fraction: float, generator: torch.Generator) -> torch.Tensor:
-    """Choose for a fraction of the cells which atoms are the host, ``(B, N)``."""
+    """Select the host atoms in a fraction of the cells, ``(B, N)``."""
     size, n_atoms = batch.numbers.shape
     share = torch.rand((size, 1), generator=generator) * 0.8 + 0.1
     at_random = torch.rand((size, n_atoms), generator=generator) < share
-    # One atom of each cell names the element that is taken out.
+    # One random atom of each cell determines the element that is not part of the host.
     order = torch.rand((size, n_atoms), generator=generator).masked_fill(~batch.mask, -1.0)
     chosen = batch.numbers.gather(1, order.argmax(1, keepdim=True))
     other_elements = batch.numbers != chosen

@@ -1,4 +1,4 @@
-"""From noise to positions: predictor-corrector sampling, free or around a given host."""
+"""Predictor-corrector sampling of positions, optionally around a host."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ InpaintMode = Literal["conditioned", "repaint"]
 
 @dataclass(frozen=True)
 class SamplerSettings:
-    """How noise becomes a crystal.
+    """Settings of the sampler.
 
     Attributes
     ----------
     levels : int
-        Noise levels, evenly spaced in their logarithm.
+        Number of noise levels, evenly spaced in their logarithm.
     correctors : int
-        Langevin steps at each level before the step to the next.
+        Number of Langevin steps at each level.
     signal_to_noise : float
         Size of a Langevin step, which is ``2 (signal_to_noise * sigma)^2``.
     mode : "conditioned" or "repaint"
-        How a host is held. Conditioned: it stands at its place with the smallest noise level, which
-        the network was trained to read. RePaint: it is noised like the rest, and the sampler
-        jumps back to let both agree (A. Lugmayr et al., arXiv 2201.09865).
+        Treatment of the host. Conditioned: the host is fixed with the smallest noise level, as in
+        training. RePaint: the host is noised like the other atoms, and the sampler jumps back to
+        make both consistent (A. Lugmayr et al., arXiv 2201.09865).
     jump_length, resamples : int
-        Levels of a jump, and passes over each stretch of that length (RePaint only).
+        Number of levels of a jump, and passes over each segment of that length (RePaint only).
     """
 
     levels: int = 25
@@ -49,7 +49,7 @@ class SamplerSettings:
     resamples: int = 3
 
     def check(self) -> None:
-        """Raise InputError where a value makes no sense."""
+        """Raise InputError if a value is out of range."""
         if self.levels < 2 or self.correctors < 0 or self.jump_length < 1 or self.resamples < 1:
             raise InputError(
                 "The sampler needs at least two levels, one resample and a jump of one level."
@@ -60,22 +60,22 @@ class SamplerSettings:
 
 @dataclass(frozen=True)
 class Task:
-    """One crystal to be sampled.
+    """One crystal to sample.
 
     Attributes
     ----------
     numbers : array (n,)
         Atomic numbers.
     lattice : array (3, 3)
-        Row vectors in A, best Niggli-reduced.
+        Row vectors in A, preferably Niggli-reduced.
     seed : int
-        The result depends on it alone, not on what else is in the batch (to rounding).
+        Seed; the result does not depend on the rest of the batch (to rounding).
     host : array (h, 3) or None
-        Fractional positions of the first ``h`` atoms, which are given.
+        Fractional positions of the first ``h`` atoms, which are fixed.
     start : array (n, 3) or None
-        Fractional positions to start from; None draws them from the whole cell.
+        Initial fractional positions; None draws them uniformly.
     symmetry : SiteSymmetry or None
-        Space group that the start has and the crystal keeps.
+        Space group of the initial positions, which sampling preserves.
     """
 
     numbers: np.ndarray
@@ -87,7 +87,7 @@ class Task:
 
     @property
     def n_host(self) -> int:
-        """Number of atoms that are given."""
+        """Number of host atoms."""
         return 0 if self.host is None else len(self.host)
 
 
@@ -104,15 +104,15 @@ def sample(
     ----------
     net : ScoreNet
     tasks : sequence of Task
-        All in one batch: split long lists by ``batches_of``.
+        One batch: split long lists with ``batches_of``.
     schedule : NoiseSchedule
-        The range of noise the network was trained on.
+        Range of noise levels of the training.
     settings : SamplerSettings, optional
 
     Returns
     -------
     list of array (n, 3)
-        Fractional coordinates in [0, 1); a host's are those given.
+        Fractional coordinates in [0, 1); host positions are unchanged.
     """
     settings = settings or SamplerSettings()
     settings.check()
@@ -125,7 +125,7 @@ def sample(
 
 
 def batches_of(tasks: Sequence[Task], most_atoms: int = 1536) -> list[list[int]]:
-    """Return indices of tasks by batch: sizes alike, at most so many padded atoms a batch."""
+    """Return batches of task indices with similar sizes and at most ``most_atoms`` padded atoms."""
     batches: list[list[int]] = [[]]
     for index in np.argsort([len(task.numbers) for task in tasks], kind="stable").tolist():
         if batches[-1] and (len(batches[-1]) + 1) * len(tasks[index].numbers) > most_atoms:
@@ -135,7 +135,7 @@ def batches_of(tasks: Sequence[Task], most_atoms: int = 1536) -> list[list[int]]
 
 
 class _Run:
-    """The state of one batch on its way through the noise levels."""
+    """State of one batch during sampling."""
 
     def __init__(
         self,
@@ -154,7 +154,7 @@ class _Run:
         self.batch: CrystalBatch = batch.to(device)
         self.inverse = torch.linalg.inv(self.batch.lattice)
         self.sigmas = [*schedule.levels(settings.levels), 0.0]
-        # Drawn on the CPU, one stream a crystal, so that no batch and no device changes the noise.
+        # Drawn on the CPU from one stream per crystal: independent of batch and device.
         self.streams = [torch.Generator().manual_seed(task.seed) for task in tasks]
         self.n_atoms = batch.numbers.shape[1]
         given = [np.zeros((0, 3)) if task.host is None else task.host for task in tasks]
@@ -188,7 +188,7 @@ class _Run:
             self._move(sigma, drop, drop**0.5 * lower / sigma, noised_host)
 
     def repaint(self) -> None:
-        """Descend in stretches; after each, jump back and descend again."""
+        """Descend in segments; after each segment, jump back and descend again."""
         for start in range(0, self.settings.levels, self.settings.jump_length):
             end = min(start + self.settings.jump_length, self.settings.levels)
             for repeat in range(self.settings.resamples):
@@ -200,12 +200,12 @@ class _Run:
                     self._shift(width * self._noise())
 
     def _move(self, sigma: float, step: float, width: float, noised_host: bool) -> None:
-        """Take ``x += step * score + width * noise`` for the free atoms."""
+        """Apply ``x += step * score + width * noise`` to the free atoms."""
         levels = torch.full(self.host.shape, sigma, device=self.batch.device)
         if not noised_host:
             levels = levels.masked_fill(self.host, self.sigmas[-2])
         score = self.net(self.batch, self.fractional, levels) / sigma
-        # Where nothing is given there is no origin: the crystal as a whole does not drift.
+        # Without a host there is no origin: remove the drift of the crystal.
         drift = mean_over(score, self.free)
         score = score - torch.where(self.host.any(1)[:, None, None], 0.0, drift)
         move = self._symmetric(step * score)

@@ -1,4 +1,4 @@
-"""What a space group lets the atoms of a crystal do."""
+"""Symmetry-preserving displacements of the atoms of a crystal."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ TOLERANCE_A = 0.01
 
 @dataclass(frozen=True)
 class SiteSymmetry:
-    """Displacements that keep the space group of a crystal.
+    """Displacements that preserve the space group of a crystal.
 
-    The score net is equivariant, so at a symmetric crystal its score is symmetric of itself; noise
-    is not. A sampler that projects both never leaves the space group, and atoms never leave their
-    Wyckoff positions (as R. Jiao et al. do it, arXiv 2402.03992, with a net of another kind).
+    The score net is equivariant, so the score of a symmetric crystal is symmetric; noise is not. A
+    sampler that projects both preserves the space group and the Wyckoff positions (as in R. Jiao et
+    al., arXiv 2402.03992, with a different network).
 
     Attributes
     ----------
     projection : array (3n, 3n)
-        Average over the operations of the group; takes Cartesian displacements to their part that
-        keeps the symmetry.
+        Average over the operations of the group; projects Cartesian displacements onto their
+        symmetric part.
     spread : array (n,)
-        Projected independent noise times this has on each atom, in the directions it may move,
-        the spread it had before: the square root of the number of equivalent atoms.
+        Factor that restores the standard deviation of projected noise: the square root of the
+        number of equivalent atoms.
     """
 
     projection: np.ndarray
@@ -36,7 +36,7 @@ class SiteSymmetry:
 
     @classmethod
     def of(cls, structure: Structure, tolerance_A: float = TOLERANCE_A) -> SiteSymmetry:
-        """Find the space group of a structure; its cell may be any, a primitive one is best."""
+        """Find the space group of a structure in any cell, preferably a primitive one."""
         from ase.spacegroup.symmetrize import prep_symmetry
         from pymatgen.io.ase import AseAtomsAdaptor
 

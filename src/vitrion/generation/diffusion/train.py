@@ -1,9 +1,8 @@
 """Train the score net: ``python -m vitrion.generation.diffusion.train OUT FILE [FILE ...]``.
 
-A killed run continues from its checkpoint when the same command is given again; a checkpoint of
-other data, settings or held-out formulas is refused. The weights written are the running mean of
-those of the training steps. A run that starts from other weights (``--start``) never trains on a
-formula that those had held out.
+Rerun the command to resume a killed run from its checkpoint; a checkpoint of other data, settings
+or held-out formulas is rejected. The output weights are the running mean over training steps. A run
+that starts from other weights (``--start``) keeps their held-out formulas.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 
 class Trainer:
-    """A training run that can be killed and continued."""
+    """A restartable training run."""
 
     def __init__(
         self,
@@ -69,16 +68,16 @@ class Trainer:
         net_config : NetConfig, optional
             Size of a new network.
         start : (ScoreNet, ScoreNetCard), optional
-            A network to go on from, in place of a new one; what it held out stays held out.
+            Initial network instead of a new one; its held-out formulas stay held out.
         hold_out : sequence of str
-            Formulas to keep for validation besides those drawn or inherited.
+            Additional formulas to hold out for validation.
         training_set, name : str
-            What the weights say of themselves.
+            Description and name of the weights, stored in their card.
 
         Raises
         ------
         InputError
-            If no crystal is left to train on.
+            If the training set is empty.
         """
         self.settings = settings or TrainSettings()
         self.out = Path(out)
@@ -94,8 +93,8 @@ class Trainer:
         self.train_set, self.test_set = split_by_formula(crystals, self.held_out)
         if not any(self._share(crystal) > 0 for crystal in self.train_set):
             raise InputError(
-                "No crystal is left to train on: all are held out, or of a kind of which a share "
-                "of 0 is seen."
+                "The training set is empty: all crystals are held out or excluded by a fraction of "
+                "0. Provide more crystals, or change held_out and the fractions."
             )
         self.net.to(self.settings.device).train()
         self.mean = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
@@ -112,16 +111,16 @@ class Trainer:
 
     @property
     def checkpoint(self) -> Path:
-        """File from which a killed run continues."""
+        """File from which a killed run resumes."""
         return self.out.with_name(self.out.name + ".checkpoint")
 
     def run(self) -> Path:
-        """Train until the time is up and return the weights file.
+        """Train to the last pass or the walltime and return the weights file.
 
         Raises
         ------
         InputError
-            If the checkpoint is that of another run.
+            If the checkpoint belongs to a different run.
         """
         if self.checkpoint.is_file():
             self._restore()
@@ -147,7 +146,7 @@ class Trainer:
         return self.out
 
     def _epoch(self) -> Iterator[list[Crystal]]:
-        """Batches of cells of similar size, in random order; none where no crystal is drawn."""
+        """Yield batches of cells of similar size in random order."""
         seen = [
             crystal
             for crystal in self.train_set
@@ -167,7 +166,7 @@ class Trainer:
             yield batches[index]
 
     def _share(self, crystal: Crystal) -> float:
-        """Probability that an epoch sees a crystal."""
+        """Probability that an epoch includes a crystal."""
         settings = self.settings
         shares = (settings.intermetallic_fraction, settings.one_nonmetal_fraction, 1.0)
         return shares[min(crystal.n_nonmetals, 2)]
@@ -202,7 +201,7 @@ class Trainer:
 
     @torch.no_grad()
     def validation_loss(self) -> float:
-        """Return the loss of the mean weights on held-out formulas, over one fixed noise."""
+        """Return the loss of the mean weights on held-out formulas, with fixed noise."""
         kept = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
         self.net.load_state_dict(self.mean)
         generator = torch.Generator().manual_seed(1)
@@ -246,8 +245,8 @@ class Trainer:
         other = [what for what, found in self.fingerprints.items() if known.get(what) != found]
         if other:
             raise InputError(
-                f"The checkpoint {self.checkpoint} is of a run with another {', '.join(other)}: "
-                "remove it to train anew, or write to another file."
+                f"The checkpoint {self.checkpoint} belongs to a run with a different "
+                f"{', '.join(other)}. Remove it to restart, or write to another file."
             )
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -283,7 +282,7 @@ class Trainer:
 
 
 def batch_of(crystals: Sequence[Crystal], radius: float) -> CrystalBatch:
-    """Return crystals as one batch."""
+    """Combine crystals into one batch."""
     return make_batch(
         [c.numbers for c in crystals], np.stack([c.lattice for c in crystals]), radius
     )
@@ -297,18 +296,18 @@ def main() -> None:
     parser.add_argument("--passes", type=float, default=60.0)
     parser.add_argument("--minutes", type=float, default=1e6, help="stop early after this time")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--intermetallics", type=float, default=0.3, help="share seen in a pass")
+    parser.add_argument("--intermetallics", type=float, default=0.3, help="fraction used in a pass")
     parser.add_argument("--one-nonmetal", type=float, default=1.0, help="likewise")
     parser.add_argument("--hold-out", nargs="*", default=[], help="formulas for validation")
-    parser.add_argument("--exclude", nargs="*", default=[], help="formulas to keep out")
+    parser.add_argument("--exclude", nargs="*", default=[], help="formulas to exclude")
     parser.add_argument("--most-atoms", type=int, default=40)
     parser.add_argument("--channels", type=int, default=64)
     parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--start", help="weights to go on from")
+    parser.add_argument("--start", help="initial weights")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--name", default="user")
-    parser.add_argument("--training-set", default="not stated", help="what the weights will say")
+    parser.add_argument("--training-set", default="not stated", help="description of the data")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if options.device == "cpu":

@@ -7,25 +7,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How to train.
+    """Settings of the training.
 
     Attributes
     ----------
     passes : float
-        Passes over the training set of this run.
+        Number of passes over the training set.
     wall_minutes : float
-        The run stops early, with its weights written, after this time.
+        Walltime in minutes, after which the run writes its weights and stops.
     atoms_per_batch : int
-        Cells are batched with others of their size up to this many atoms.
+        Maximum number of atoms in a batch of cells of similar size.
     learning_rate : float
-        After a warm-up of 100 steps; falls in proportion to the passes that are left.
+        Learning rate after a warm-up of 100 steps; decreases linearly with the passes.
     intermetallic_fraction : float
-        Share of the compounds without a nonmetal that an epoch sees; they teach packing, not
-        bonds.
+        Fraction of the compounds without nonmetals used in an epoch; they contain packing, not
+        covalent bonds.
     one_nonmetal_fraction : float
-        Likewise, of those with one nonmetal; less than 1 where complex anions are to be learned.
+        Fraction of the compounds with one nonmetal used in an epoch; less than 1 gives more weight
+        to complex anions.
     held_out : float
-        Share of the formulas kept for validation, where there is no start that has chosen them.
+        Fraction of the formulas held out for validation; ignored with initial weights.
     checkpoint_minutes : float
         Time between checkpoints.
     seed : int

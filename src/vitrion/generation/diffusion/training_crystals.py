@@ -51,7 +51,7 @@ class Crystal:
 
     @classmethod
     def from_structure(cls, structure: Structure) -> Crystal:
-        """Reduce a structure to the cell the network is trained in."""
+        """Reduce a structure to its Niggli-reduced primitive cell."""
         reduced = niggli(structure.get_primitive_structure())
         return cls(
             np.array(reduced.atomic_numbers),
@@ -62,30 +62,30 @@ class Crystal:
 
     @property
     def n_nonmetals(self) -> int:
-        """How many of its elements are nonmetals."""
+        """Number of nonmetal elements."""
         return len(NONMETALS.intersection(self.numbers.tolist()))
 
 
 def niggli(structure: Structure) -> Structure:
-    """Return the structure in its Niggli-reduced cell, or as it is where the reduction fails."""
+    """Return the structure in its Niggli-reduced cell, or unchanged if the reduction fails."""
     try:
         return structure.get_reduced_structure(reduction_algo="niggli")
-    except ValueError:  # the algorithm gives up on a few nearly degenerate cells
+    except ValueError:  # the algorithm fails for a few nearly degenerate cells
         return structure.get_reduced_structure(reduction_algo="LLL")
 
 
 def prepare_training_set(
     structures: Iterable[Structure], *, most_atoms: int = 40, exclude: Sequence[str] = ()
 ) -> list[Crystal]:
-    """Choose and reduce the structures that a score net can learn from.
+    """Select ordered structures for training and reduce their cells.
 
     Parameters
     ----------
     structures : iterable of Structure
     most_atoms : int
-        Primitive cells with more atoms are left out.
+        Maximum number of atoms in the primitive cell.
     exclude : sequence of str
-        Formulas kept out, so that finding them later is a test.
+        Formulas to exclude, for example as later tests.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def prepare_training_set(
     Raises
     ------
     InputError
-        If nothing is left.
+        If no structure remains.
     """
     hidden = {parse_composition(formula).reduced_formula for formula in exclude}
     crystals = []
@@ -106,13 +106,14 @@ def prepare_training_set(
             crystals.append(crystal)
     if not crystals:
         raise InputError(
-            "No ordered structure is left to train on: give more, or raise the size limit."
+            "The training set is empty: no ordered structure is within the size limit. Provide "
+            "more structures, or raise most_atoms."
         )
     return crystals
 
 
 def draw_formulas(crystals: Sequence[Crystal], share: float, seed: int) -> set[str]:
-    """Draw a share of the formulas that occur among crystals."""
+    """Draw a fraction of the formulas of the crystals."""
     formulas = np.array(sorted({crystal.formula for crystal in crystals}))
     return set(np.random.default_rng(seed).permutation(formulas)[: int(share * len(formulas))])
 
@@ -120,17 +121,17 @@ def draw_formulas(crystals: Sequence[Crystal], share: float, seed: int) -> set[s
 def split_by_formula(
     crystals: Sequence[Crystal], hidden: Collection[str]
 ) -> tuple[list[Crystal], list[Crystal]]:
-    """Divide crystals into those of other formulas and those of the hidden ones."""
+    """Split crystals into those without and with a hidden formula."""
     train = [crystal for crystal in crystals if crystal.formula not in hidden]
     return train, [crystal for crystal in crystals if crystal.formula in hidden]
 
 
 def read_structures(paths: Iterable[str | Path]) -> Iterator[Structure]:
-    """Read structures from files of any mixture of formats.
+    """Read structures from files of any supported formats.
 
     A ``.json`` or ``.json.gz`` file holds a structure, or a list of structures or of records with
-    the key ``structure`` (pymatgen's dictionaries); anything else is what pymatgen or ASE reads
-    (CIF, POSCAR, extxyz with many frames, also gzipped).
+    the key ``structure`` (pymatgen's dictionaries); pymatgen or ASE reads other formats (CIF,
+    POSCAR, extxyz with many frames, also gzipped).
 
     Raises
     ------
@@ -148,7 +149,7 @@ def read_structures(paths: Iterable[str | Path]) -> Iterator[Structure]:
             else:
                 yield _from_pymatgen(path)
         except (ValueError, KeyError, TypeError, IndexError) as exc:
-            raise InputError(f"{path} holds no structure that can be read: {exc}.") from exc
+            raise InputError(f"{path} does not contain a readable structure: {exc}.") from exc
 
 
 def _from_json(path: Path) -> Iterator[Structure]:
@@ -194,14 +195,14 @@ def query_store(
 
 
 def query_materials_project(api_key: str | None = None, **criteria: Any) -> Iterator[Structure]:
-    """Yield structures of the Materials Project (package mp-api and a key of the user's).
+    """Yield structures of the Materials Project; needs mp-api and an API key.
 
     Parameters
     ----------
     api_key : str, optional
-        Else the variable ``MP_API_KEY``.
+        By default the environment variable ``MP_API_KEY``.
     **criteria
-        As ``MPRester.materials.summary.search`` takes them, such as ``energy_above_hull=(0, 0.1)``.
+        Arguments of ``MPRester.materials.summary.search``, such as ``energy_above_hull=(0, 0.1)``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Weights of a score net: one safetensors file that describes itself and whose hash is known."""
+"""Weights of a score net: one safetensors file with its card and a known hash."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from vitrion.generation.diffusion.net import ScoreNet
 
 SHIPPED = "vitrion-score"
-"""Name of the weights that come with the package."""
+"""Name of the weights shipped with the package."""
 
 
 class ScoreNetCard(BaseModel):
-    """What a weights file says of itself."""
+    """Metadata of a weights file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,20 +29,20 @@ class ScoreNetCard(BaseModel):
     config: dict[str, Any] = Field(description="Size of the network (NetConfig).")
     largest_noise_A: float = Field(description="Largest noise level of the training, in A.")
     smallest_noise_A: float = Field(description="Smallest noise level of the training, in A.")
-    elements: dict[str, int] = Field(description="Training crystals that hold each element.")
+    elements: dict[str, int] = Field(description="Number of training crystals with each element.")
     systems: list[str] = Field(
-        description="Chemical systems with two or more nonmetals seen in training, such as Li-O-P."
+        description="Chemical systems with two or more nonmetals in training, such as Li-O-P."
     )
-    training_set: str = Field(description="What it was trained on.")
-    n_crystals: int = Field(description="Crystals in the training set.")
-    epochs: float = Field(description="Passes over the training set.")
+    training_set: str = Field(description="Description of the training set.")
+    n_crystals: int = Field(description="Number of crystals in the training set.")
+    epochs: float = Field(description="Number of passes over the training set.")
     held_out: list[str] = Field(
-        default_factory=list, description="Formulas kept out of training for validation."
+        default_factory=list, description="Formulas held out for validation."
     )
     validation_loss: float | None = Field(
         None, description="Mean squared error of sigma times the score on held-out formulas."
     )
-    sha256: str | None = Field(None, description="SHA-256 of the file, filled in when it is read.")
+    sha256: str | None = Field(None, description="SHA-256 of the file, set on reading.")
 
 
 def save_weights(net: ScoreNet, card: ScoreNetCard, path: str | Path) -> str:
@@ -65,7 +65,7 @@ def load_weights(
     weights : str or path
         ``vitrion-score`` (shipped), or a safetensors file.
     sha256 : str, optional
-        Hash that the file must have; that of the shipped file is always checked.
+        Expected hash; the hash of the shipped file is always checked.
     device : str
         Torch device.
 
@@ -87,7 +87,7 @@ def load_weights(
     if expected is not None and found != expected:
         raise PotentialError(
             f"The score net {path} has SHA-256 {found[:12]}..., not the expected "
-            f"{expected[:12]}...: install the package or fetch the file again."
+            f"{expected[:12]}.... Reinstall the package or download the file again."
         )
     try:
         with safe_open(str(path), framework="pt") as handle:
@@ -106,5 +106,5 @@ def _locate(weights: str | Path) -> tuple[Path, str | None]:
         return folder / "score_net.safetensors", recorded["sha256"]
     path = Path(weights).expanduser()
     if not path.is_file():
-        raise InputError(f"There is no score net '{weights}': name a file, or {SHIPPED}.")
+        raise InputError(f"There is no score net '{weights}'. Name a file, or {SHIPPED}.")
     return path, None

@@ -1,1 +1,1 @@
-"""Programs that run in the environments of others."""
+"""Programs that run in other Python environments."""

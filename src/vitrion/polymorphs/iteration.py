@@ -1,4 +1,4 @@
-"""One round of a search: generate, relax, make hosts, fill them, relax."""
+"""One iteration of a search: generate, relax, make hosts, fill them, relax."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from vitrion.potentials.batch import BatchPotential
 
 LEARNED_FROM = 5
-"""Best crystals from which a search takes the volume of its next candidates."""
+"""Number of best crystals that determine the volume of the next candidates."""
 
 
-def search_round(
+def search_iteration(
     formula: Composition,
     settings: SearchSettings,
     potential: BatchPotential,
@@ -42,7 +42,7 @@ def search_round(
     first: bool = True,
     budget: int | None = None,
 ) -> list[JudgedCandidate]:
-    """Make one round of candidates and fillings, all relaxed.
+    """Make one iteration of candidates and fillings, all relaxed.
 
     Parameters
     ----------
@@ -51,17 +51,17 @@ def search_round(
     settings : SearchSettings
     potential : BatchPotential
     hull : Hull
-        Tells what energy is beyond belief.
+        Gives the energy below which structures are spurious minima.
     seed : int
-        Of this round.
+        Of this iteration.
     known : sequence of Structure
-        Best crystals of earlier rounds; they become hosts along with those of this round.
+        Best crystals of earlier iterations; they become hosts along with those of this iteration.
     tell : callable
         Called with a sentence after each stage.
     first : bool
         Whether files are read.
     budget : int, optional
-        The round makes no more relaxations than this; it keeps a share for the fillings.
+        Maximum number of relaxations of the iteration, including fillings of hosts.
     """
     floor = hull.floor(formula)
     seeds = spawn_seeds(seed, len(settings.candidates) + 2)
@@ -102,12 +102,12 @@ def generate(
     seeds: Sequence[int],
     tell: Callable[[str], None],
 ) -> list[Candidate]:
-    """Make candidates with each generator; the share of one that cannot goes to another.
+    """Make candidates with each generator; the share of a failed generator goes to another.
 
     Raises
     ------
     InputError
-        If none of the generators can make the composition.
+        If no generator supports the composition.
     """
     candidates: list[Candidate] = []
     able, missing = None, 0
@@ -130,9 +130,9 @@ def generate(
 
 
 def with_volume_of_best(settings: SearchSettings, state: SearchState) -> SearchSettings:
-    """Return the settings with the volume that the best crystals relaxed to, if none is given.
+    """Return the settings with the mean relaxed volume of the best crystals, if none is set.
 
-    Increments of ions know nothing of how loosely molecular ions pack, nor of the potential.
+    Ionic increments ignore the loose packing of molecular ions, and the potential.
     """
     best = state.best(LEARNED_FROM)
     if settings.volume_per_atom_A3 is not None or not best:
@@ -142,10 +142,10 @@ def with_volume_of_best(settings: SearchSettings, state: SearchState) -> SearchS
 
 
 def candidates_within(settings: SearchSettings, budget: int | None) -> dict[str, int]:
-    """Return how many candidates each generator makes in a round of so many relaxations.
+    """Return how many candidates each generator makes in an iteration of so many relaxations.
 
-    Where the budget is less than a full round, its parts shrink alike, the fillings of hosts among
-    them; by the largest remainder, so that the sum is exact.
+    A budget below a full iteration scales all generators and the fillings of hosts down, by the
+    largest remainder method, so that the sum is exact.
     """
     counts = settings.candidates
     total, fillings = sum(counts.values()), settings.hosts * settings.fillings
@@ -189,7 +189,7 @@ def relax_best(
     settings: SearchSettings,
     floor_eV_per_atom: float | None,
 ) -> list[JudgedCandidate]:
-    """Relax as many candidates of each generator as wanted, the most promising ones."""
+    """Relax the requested number of candidates of each generator, lowest energies first."""
     if settings.oversampling == 1:
         return relax_candidates(
             candidates[: sum(wanted.values())], potential, settings, floor_eV_per_atom
@@ -211,7 +211,7 @@ def relax_candidates(
     settings: SearchSettings,
     floor_eV_per_atom: float | None,
 ) -> list[JudgedCandidate]:
-    """Relax candidates; those that overlap or end unphysical are kept with the reason."""
+    """Relax candidates; record the reason for overlapping or unphysical ones."""
     findings: list[JudgedCandidate] = []
     sound: list[Candidate] = []
     for candidate in candidates:
@@ -246,7 +246,7 @@ def _fill_hosts(
     known: Sequence[Structure],
     seed: int,
 ) -> list[Candidate]:
-    """Fill the hosts of the best crystals of this round and of earlier ones."""
+    """Fill the hosts of the best crystals of this iteration and of earlier ones."""
     from vitrion.generation.inpainting import inpaint
 
     fresh = SearchState()
@@ -259,14 +259,14 @@ def _fill_hosts(
     for parent, child in zip(parents, spawn_seeds(seed, len(parents)), strict=True):
         try:
             hosts = make_hosts(parent, species, allow_triclinic=False)[:wanted]
-        except InputError:  # a file of the user need not hold the species, for one
+        except InputError:  # for example, a user's file may not contain the species
             continue
         for index, host in enumerate(hosts):
-            # The fillings of a crystal are shared out over its hosts of different symmetry.
+            # The fillings of a crystal are distributed over its hosts of different symmetry.
             share = len(range(index, wanted, len(hosts)))
             label = f"{host.space_group} host at {host.tolerance_A} A"
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the generator has already told what is unknown
+                warnings.simplefilter("ignore")  # the generator has already warned
                 fillings += inpaint(
                     host.structure,
                     host.insert,
