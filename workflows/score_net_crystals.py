@@ -64,7 +64,7 @@ A_ROUND = {"random": 5, "diffusion": 6, "substitution": 3}
 BONDS_OF = {"P": 4, "C": 2}
 """An atom of these in an oxide or fluoride has at least so many bonds to O and F."""
 SPURIOUS_BELOW_EV_PER_ATOM = 0.6
-"""Crystals so far below the median of their composition are holes of the potential."""
+"""Crystals so far below the median of their composition are spurious minima of the potential."""
 WINDOW_EV = 0.25
 """Crystals this far above the best of their composition (eV/atom) are kept."""
 

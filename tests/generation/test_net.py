@@ -215,7 +215,7 @@ def test_a_checkpoint_of_another_run_is_refused(trained, tmp_path, what, change)
         net_config=SMALL,
         hold_out=change.get("hold_out", ()),
     )
-    with pytest.raises(InputError, match=f"is of a run with another {what}: remove it"):
+    with pytest.raises(InputError, match=rf"belongs to a run with a different {what}\. Remove it"):
         other.run()
     assert out.read_bytes() == written
 
@@ -228,7 +228,7 @@ def test_alloys_alone_are_trained_on_or_refused(tmp_path):
     assert trainer.epochs == pytest.approx(3)
     assert trainer.step == 3  # a pass that draws nothing does not count
     for refused in (TrainSettings(intermetallic_fraction=0.0), TrainSettings(held_out=1.0)):
-        with pytest.raises(InputError, match="left to train on"):
+        with pytest.raises(InputError, match="training set is empty"):
             Trainer(crystals, out, refused, net_config=SMALL)
 
 
@@ -260,7 +260,7 @@ def test_held_out_formulas_and_excluded_ones_are_not_seen():
     assert len(hidden) == 1
     assert {c.formula for c in test} == hidden
     assert {c.formula for c in train} == {"LiF", "MgO", "KBr"} - hidden
-    with pytest.raises(InputError, match="left to train on"):
+    with pytest.raises(InputError, match="training set is empty"):
         prepare_training_set(salts, most_atoms=1)
 
 

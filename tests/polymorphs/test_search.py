@@ -226,8 +226,8 @@ def test_a_generator_that_cannot_gives_its_share_to_another():
     made = generate(formula, settings, {"substitution": 2, "random": 1}, [1, 2, 3, 4], told.append)
     assert [candidate.origin.generator for candidate in made] == ["random"] * 3
     assert len({candidate.origin.seed for candidate in made}) == 3
-    assert "No prototype fits" in told[0]
-    with pytest.raises(InputError, match="No prototype fits"):
+    assert "No prototype matches" in told[0]
+    with pytest.raises(InputError, match="No prototype matches"):
         generate(formula, settings, {"substitution": 2}, [1, 2, 3], told.append)
 
 
