@@ -39,7 +39,7 @@ GENERATORS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore:The score net")
 @pytest.mark.parametrize("name", GENERATORS)
 def test_composition_seed_and_origin(name):
     generator = GENERATORS[name]
@@ -210,7 +210,7 @@ def test_hosts_that_cannot_be_filled():
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore:The score net")
 def test_shipped_weights_know_where_atoms_go():
     """Li back into the fluorine lattice of LiF, and LiPO2F2 without overlaps."""
     host = rock_salt()

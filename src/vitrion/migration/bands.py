@@ -121,7 +121,7 @@ def _spread_out(images: list[Structure]) -> list[Structure]:
     from pymatgen.io.ase import AseAtomsAdaptor
 
     atoms = [AseAtomsAdaptor.get_atoms(image, msonable=False) for image in images]
-    idpp_interpolate(NEB(atoms), traj=None, log=None, mic=True)
+    idpp_interpolate(NEB(atoms, method="improvedtangent"), traj=None, log=None, mic=True)
     spread = []
     for image, found in zip(images, atoms, strict=True):
         moved = image.copy()
