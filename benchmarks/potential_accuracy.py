@@ -18,8 +18,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from vitrion.distill.dispersion import with_dispersion, without_dispersion
 from vitrion.distill.frames import read_labelled
+from vitrion.distill.teacher_comparison import matching_labels
 from vitrion.distill.validation import change_errors, regime_errors, table
 from vitrion.potentials import get_potential, load_calculator
 
@@ -32,9 +32,7 @@ def main() -> None:
     parser.add_argument("--potential", default="vitrion-lipof")
     parser.add_argument("--frames", type=Path, default=HELDOUT)
     options = parser.parse_args()
-    frames = read_labelled([options.frames])
-    has_dispersion = "D3" in get_potential(options.potential).functional
-    frames = with_dispersion(frames) if has_dispersion else without_dispersion(frames)
+    frames = matching_labels(read_labelled([options.frames]), get_potential(options.potential))
     calculator = load_calculator(options.potential)
     print(table(regime_errors(frames, calculator)))
     errors: dict[str, list[float]] = {}

@@ -57,13 +57,15 @@ def main() -> None:
         lambda: property_frames(calculator, options.seed),
         teacher,
     )
-    errors = property_errors(frames, calculator)
-    for entry in errors["lattices"]:
+    cells, defects = property_errors(frames, calculator)
+    for cell in cells:
         print(
-            f"{entry['name']:8s} lattice {100 * entry['lattice_difference']:5.2f} %  "
-            f"density {100 * entry['density_difference']:+6.2f} %"
+            f"{cell.name:8s} lattice {100 * cell.lattice_difference:5.2f} %  "
+            f"density {100 * cell.density_difference:+6.2f} %  "
+            f"bulk modulus {cell.bulk_modulus_GPa:5.1f} GPa, "
+            f"teacher {cell.teacher_bulk_modulus_GPa:5.1f} GPa"
         )
-    for entry in errors["defects"]:
+    for entry in defects:
         print(f"{entry['name']:12s} student minus teacher {entry['error_eV']:+.3f} eV")
     frames = labelled(
         options.directory / "packings",

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from vitrion.cli import analyze, crystal, database, launchpad, report, run
+from vitrion.cli import analyze, crystal, database, launchpad, report, run, validate
 from vitrion.cli.outside import explain
 from vitrion.errors import InputError, VitrionError
 from vitrion.runtime.processes import ONE_THREAD
@@ -33,6 +33,7 @@ crystal.register(app)
 database.register(app)
 launchpad.register(app)
 report.register(app)
+validate.register(potential_app)
 
 console = Console()
 error_console = Console(stderr=True)

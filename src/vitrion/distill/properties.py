@@ -1,4 +1,4 @@
-"""Lattice parameters, density and Li energies of a student against its teacher.
+"""Lattice parameters, density, bulk modulus and Li energies of a student against its teacher.
 
 All from single teacher labels at the student's own minima and at cells a little larger and smaller,
 so that any teacher, however slow, can be asked. The teacher's volume is where its pressure would
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.stress import voigt_6_to_full_3x3_stress
+from ase.units import GPa, kg
+from pydantic import BaseModel, Field
 
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.distill.frames import STRESS
@@ -33,7 +35,7 @@ from vitrion.distill.validation import (
 from vitrion.errors import SimulationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ase import Atoms
     from ase.calculators.calculator import Calculator
@@ -46,6 +48,64 @@ _ISOTROPIC = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
 CRYSTALS = ("LiF", "Li2O", "Li2CO3", "Li3PO4", "Li")
 
 
+class CellDifference(BaseModel):
+    """A relaxed cell of a student against the cell that its teacher would relax it to."""
+
+    name: str = Field(description="Name of the crystal, or glass.")
+    n_atoms: int = Field(description="Atoms of the cell.")
+    converged: bool = Field(description="Whether the student's minimum converged.")
+    lattice_difference: float = Field(
+        description="Largest relative difference of the lattice parameters."
+    )
+    density_difference: float = Field(description="Relative difference of the density.")
+    density_g_per_cm3: float = Field(description="Density by the student, g/cm3.")
+    teacher_density_g_per_cm3: float = Field(description="Density by the teacher, g/cm3.")
+    bulk_modulus_GPa: float = Field(
+        description="Bulk modulus by the student with ions at fixed scaled positions, GPa."
+    )
+    teacher_bulk_modulus_GPa: float = Field(description="The same by the teacher, GPa.")
+
+
+def crystal_frames(crystals: Mapping[str, Atoms], calculator: Calculator) -> list[Atoms]:
+    """Return the relaxed cells of crystals, each also at the sizes of ``SIZES``, to be labelled.
+
+    Each has its name in ``info["property"]``, and in ``info["converged"]`` whether its minimum
+    converged.
+    """
+    frames = []
+    for name, atoms in crystals.items():
+        frames += _family(_minimum(atoms, calculator), name)
+    return frames
+
+
+def cell_differences(
+    labelled: Sequence[Atoms], calculator: Calculator, *, without_shear: Sequence[str] = ()
+) -> list[CellDifference]:
+    """Compare relaxed cells of the student with the labels of :func:`crystal_frames`.
+
+    Parameters
+    ----------
+    labelled
+        Frames with labels of the teacher; those of one name follow each other.
+    calculator
+        The student.
+    without_shear
+        Names of cells that only change their size, as those of glasses do.
+
+    Raises
+    ------
+    SimulationError
+        If the teacher's or the student's pressure does not vanish near the student's minimum.
+    """
+    by_name: dict[str, list[Atoms]] = {}
+    for atoms in labelled:
+        by_name.setdefault(str(atoms.info["property"]), []).append(atoms)
+    return [
+        _cell_difference(name, frames, calculator, shear=name not in without_shear)
+        for name, frames in by_name.items()
+    ]
+
+
 def property_frames(calculator: Calculator, seed: int, *, defects: int = 3) -> list[Atoms]:
     """Return the minima of the student that the teacher has to label.
 
@@ -55,9 +115,7 @@ def property_frames(calculator: Calculator, seed: int, *, defects: int = 3) -> l
     """
     rng = np.random.default_rng(seed)
     crystals = known_crystals()
-    frames = []
-    for name in CRYSTALS:
-        frames += _family(_minimum(crystals[name], calculator), name)
+    frames = crystal_frames({name: crystals[name] for name in CRYSTALS}, calculator)
     start = pack({"Li": 6, "PO2F2": 6}, GLASS_A3, seed=seed)
     del start.arrays["fragment"]
     melt = DynamicsSettings(duration_ps=1.0, interval_fs=200.0)
@@ -74,33 +132,22 @@ def property_frames(calculator: Calculator, seed: int, *, defects: int = 3) -> l
 
 def property_errors(
     labelled: Sequence[Atoms], calculator: Calculator
-) -> dict[str, list[dict[str, float | str]]]:
+) -> tuple[list[CellDifference], list[dict[str, float | str]]]:
     """Compare the student with the labels of :func:`property_frames`.
 
     Returns
     -------
-    dict
-        ``lattices``: for each crystal and the glass the largest relative difference of the lattice
-        parameters, and that of the density; ``defects``: for each defect the student's formation
-        energy minus the teacher's in eV, each with its own Li metal as the reservoir, and the
-        error of that reservoir; ``converged`` in each, whether the student's minimum converged.
+    list of CellDifference
+        Of each crystal and of the glass.
+    list of dict
+        For each defect the student's formation energy minus the teacher's in eV, each with its own
+        Li metal as the reservoir, the error of that reservoir, and ``converged``, whether the
+        student's minimum converged.
     """
-    lattices: list[dict[str, float | str]] = []
     by_name: dict[str, list[Atoms]] = {}
     for atoms in labelled:
         by_name.setdefault(str(atoms.info["property"]), []).append(atoms)
-    for name in (*CRYSTALS, "glass"):
-        own = by_name[name][0]
-        other = _released(by_name[name], calculator, shear=name != "glass")
-        density = own.get_volume() / other.get_volume() - 1
-        lattices.append(
-            {
-                "name": name,
-                "lattice_difference": lattice_difference(own, other),
-                "density_difference": -density,
-                "converged": bool(own.info["converged"]),
-            }
-        )
+    cells = [atoms for name in (*CRYSTALS, "glass") for atoms in by_name[name]]
     metal, host = by_name["Li"][0], by_name["glass"][0]
     reference = energy_error(metal, calculator) / len(metal)
     defects: list[dict[str, float | str]] = []
@@ -115,7 +162,7 @@ def property_errors(
                     "converged": bool(atoms.info["converged"]),
                 }
             )
-    return {"lattices": lattices, "defects": defects}
+    return cell_differences(cells, calculator, without_shear=["glass"]), defects
 
 
 def stiffness(atoms: Atoms, calculator: Calculator, strain: float = 0.003) -> np.ndarray:
@@ -145,28 +192,56 @@ def _family(atoms: Atoms, name: str) -> list[Atoms]:
     return [_named(frame, name) for frame in frames]
 
 
-def _released(frames: Sequence[Atoms], calculator: Calculator, *, shear: bool) -> Atoms:
-    """Return the first cell as the teacher would have it, by stresses at that and other sizes."""
+def _cell_difference(
+    name: str, frames: Sequence[Atoms], calculator: Calculator, *, shear: bool
+) -> CellDifference:
+    """Compare a minimum of the student, given first, with the cell that the teacher prefers.
+
+    The teacher's cell follows from the stresses at the minimum and at other sizes.
+    """
+    own = frames[0]
     teacher = np.array([_voigt(np.reshape(atoms.info[STRESS], (3, 3))) for atoms in frames])
     student = np.array([calculator.get_stress(atoms) for atoms in frames])
-    sizes = np.array([0.0, *SIZES])
-    strain = (_zero(sizes, teacher) - _zero(sizes, student)) * _ISOTROPIC
+    (size, modulus), (teacher_size, teacher_modulus) = _released(student), _released(teacher)
+    strain = (teacher_size - size) * _ISOTROPIC
     if shear:
         rest = teacher[0] - student[0]
         rest[:3] -= rest[:3].mean()
-        change = -np.linalg.solve(stiffness(frames[0], calculator), rest)
+        change = -np.linalg.solve(stiffness(own, calculator), rest)
         change[:3] -= change[:3].mean()
         strain = strain + change
-    return _strained(frames[0], strain)
+    other = _strained(own, strain)
+    return CellDifference(
+        name=name,
+        n_atoms=len(own),
+        converged=bool(own.info["converged"]),
+        lattice_difference=lattice_difference(own, other),
+        density_difference=other.get_volume() / own.get_volume() - 1,
+        density_g_per_cm3=_density(own),
+        teacher_density_g_per_cm3=_density(other),
+        bulk_modulus_GPa=modulus / GPa,
+        teacher_bulk_modulus_GPa=teacher_modulus / GPa,
+    )
 
 
-def _zero(sizes: np.ndarray, stress: np.ndarray) -> float:
-    """Return the size nearest 0 at which a parabola through the mean normal stress vanishes."""
-    roots = np.roots(np.polyfit(sizes, stress[:, :3].mean(axis=1), 2))
+def _released(stress: np.ndarray) -> tuple[float, float]:
+    """Return the linear strain nearest 0 of zero pressure and the bulk modulus there, eV/A3.
+
+    A parabola through the mean normal stresses at 0 and at ``SIZES``; the volume changes by three
+    times the linear strain.
+    """
+    line = np.polyfit(np.array([0.0, *SIZES]), stress[:, :3].mean(axis=1), 2)
+    roots = np.roots(line)
     real = roots[np.abs(roots.imag) < 1e-9].real
     if not len(real):
         raise SimulationError("The pressure does not vanish near the minimum: relax it further.")
-    return float(real[np.argmin(np.abs(real))])
+    size = float(real[np.argmin(np.abs(real))])
+    return size, float(np.polyval(np.polyder(line), size)) / 3
+
+
+def _density(atoms: Atoms) -> float:
+    """Return the density in g/cm3."""
+    return float(1000 * atoms.get_masses().sum() / kg / (atoms.get_volume() * 1e-24))
 
 
 def _voigt(tensor: np.ndarray) -> np.ndarray:

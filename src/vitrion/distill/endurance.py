@@ -1,0 +1,134 @@
+"""Whether a potential survives hot dynamics, and how well it conserves energy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase import units
+from ase.md.langevin import Langevin
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+from ase.md.verlet import VelocityVerlet
+from pydantic import BaseModel, Field
+
+from vitrion.distill.sampling import collapsed
+from vitrion.dynamics.md_settings import HYDROGEN_TIMESTEP_FS
+from vitrion.relaxation.relax import RelaxSettings, relax_atoms
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+TIMESTEP_FS = 2.0
+CHECK_STEPS = 50
+ENERGY_STEPS = 10
+START = RelaxSettings(fmax_eV_per_A=0.3, max_steps=100, relax_cell=False)
+"""Relaxation before the dynamics, which need not converge."""
+
+
+class HotRun(BaseModel):
+    """A run at constant volume and high temperature, ended early if the potential fails."""
+
+    temperature_K: float = Field(description="Temperature of the thermostat, K.")
+    picoseconds: float = Field(description="Length that was reached, ps.")
+    failure: str | None = Field(None, description="How the potential failed; None if it did not.")
+
+
+class EnergyDrift(BaseModel):
+    """Drift of the total energy in a run without a thermostat."""
+
+    temperature_K: float = Field(description="Temperature at the start, K.")
+    picoseconds: float = Field(description="Length of the run, ps.")
+    drift_meV_per_atom_ns: float = Field(description="Slope of the total energy, meV/atom/ns.")
+    standard_error: float = Field(
+        description="Standard error of the slope in the same unit, of independent energies."
+    )
+    fluctuation_meV_per_atom: float = Field(
+        description="Standard deviation of the energy about the line, meV/atom."
+    )
+
+
+def hot_run(
+    atoms: Atoms,
+    calculator: Calculator,
+    picoseconds: float,
+    *,
+    seed: int,
+    temperature_K: float = 1500.0,
+) -> HotRun:
+    """Run Langevin dynamics and watch for a failure.
+
+    A potential fails if two atoms come closer than 0.75 A, the temperature exceeds three times
+    the thermostat's, or a position is not finite.
+    """
+    work = _prepared(atoms, calculator, temperature_K, seed)
+    step_fs = _timestep_fs(work)
+    dynamics = Langevin(
+        work,
+        step_fs * units.fs,
+        temperature_K=temperature_K,
+        friction=0.01 / units.fs,
+        rng=np.random.default_rng(seed + 1),
+    )
+    steps, failure = 0, None
+    while steps * step_fs < 1000 * picoseconds and failure is None:
+        dynamics.run(CHECK_STEPS)
+        steps += CHECK_STEPS
+        failure = _failure(work, 3 * temperature_K)
+    return HotRun(temperature_K=temperature_K, picoseconds=steps * step_fs / 1000, failure=failure)
+
+
+def energy_drift(
+    atoms: Atoms,
+    calculator: Calculator,
+    picoseconds: float,
+    *,
+    seed: int,
+    temperature_K: float = 600.0,
+) -> EnergyDrift:
+    """Run at constant energy, after 500 steps with a thermostat, and fit a line to the energy.
+
+    ``picoseconds`` must hold five energies at least, one every ten steps.
+    """
+    work = _prepared(atoms, calculator, temperature_K, seed)
+    step = _timestep_fs(work) * units.fs
+    rng = np.random.default_rng(seed + 1)
+    Langevin(work, step, temperature_K=temperature_K, friction=0.02, rng=rng).run(500)
+    dynamics = VelocityVerlet(work, step)
+    spacing_ns = ENERGY_STEPS * _timestep_fs(work) / 1e6
+    times, energies = [], []
+    for block in range(round(picoseconds / 1000 / spacing_ns)):
+        dynamics.run(ENERGY_STEPS)
+        times.append((block + 1) * spacing_ns)
+        energies.append(1000 * work.get_total_energy() / len(work))
+    line, covariance = np.polyfit(times, energies, 1, cov=True)
+    return EnergyDrift(
+        temperature_K=temperature_K,
+        picoseconds=picoseconds,
+        drift_meV_per_atom_ns=float(line[0]),
+        standard_error=float(np.sqrt(covariance[0, 0])),
+        fluctuation_meV_per_atom=float(np.std(energies - np.polyval(line, times))),
+    )
+
+
+def _prepared(atoms: Atoms, calculator: Calculator, temperature_K: float, seed: int) -> Atoms:
+    """Return a slightly relaxed copy with velocities of that temperature."""
+    work, _ = relax_atoms(atoms, calculator, START)
+    work.calc = calculator
+    rng = np.random.default_rng(seed)
+    MaxwellBoltzmannDistribution(work, temperature_K=temperature_K, rng=rng)
+    Stationary(work)
+    return work
+
+
+def _timestep_fs(atoms: Atoms) -> float:
+    return HYDROGEN_TIMESTEP_FS if "H" in atoms.symbols else TIMESTEP_FS
+
+
+def _failure(atoms: Atoms, limit_K: float) -> str | None:
+    """Return how the potential has failed, or None."""
+    if not np.isfinite(atoms.positions).all():
+        return "a position is not finite"
+    if atoms.get_temperature() > limit_K:
+        return f"the temperature reached {atoms.get_temperature():.0f} K"
+    return "two atoms collapsed" if collapsed(atoms) else None
