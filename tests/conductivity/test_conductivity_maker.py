@@ -147,7 +147,7 @@ def test_the_plan_leaves_out_what_the_document_leaves_out(tmp_path, gas):
         run = analyze(positions, 12 * np.eye(3), symbols, 100.0, temperature, wrapped=False)
         results[temperature] = [run]
     maker = make_maker(tmp_path, goal="300K", target=0.01, budget_ps=1e6, melting_K=700.0)
-    plan = maker._plan(results, [gas], {})
+    plan = maker._plan(results, [gas], {}, None)
     assert set(plan.extensions_ps) <= {500.0, 600.0}
     assert plan.extensions_ps
     line = arrhenius([run for (run,) in results.values()], melting_K=700.0)
