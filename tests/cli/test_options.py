@@ -118,5 +118,5 @@ def test_options_arrive_in_the_recipe():
 def test_what_is_not_supported_is_refused(changes, sentence):
     with pytest.raises(InputError, match=sentence):
         RecipeOptions(changes).recipes(["LiF", "Li2O"])
-    with pytest.raises(InputError, match="no preset"):
+    with pytest.raises(InputError, match="Unknown preset"):
         RecipeOptions(preset="swift").recipes(["LiF"])

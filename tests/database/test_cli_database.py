@@ -59,7 +59,7 @@ def test_query_prints_a_table(folder, monkeypatch):
         "query", "--fields", "formula_pretty,rate_300K", "--sort", "-rate_300K", folder=folder
     )
     assert "rate_300K" in shown, "the name that sorts can be shown"
-    assert "Nothing was found" in run("query", "--formula", "NaCl", folder=folder)
+    assert "No documents found" in run("query", "--formula", "NaCl", folder=folder)
 
 
 def test_a_wide_table_is_turned_or_cut_and_never_torn(folder, monkeypatch):

@@ -46,18 +46,18 @@ def folder(tmp_path_factory):
     [
         (("run", "Nonsense"), "not a chemical formula"),
         (("run", "LiF", "--phase", "plasma"), "phase"),
-        (("run", "LiF", "--workers", "0"), "at least one worker"),
+        (("run", "LiF", "--workers", "0"), "number of workers must be at least 1"),
         (
             ("run", "LiF", "--temperatures", "hot"),
             "temperatures_K is 'hot', but must be a valid number",
         ),
         (("run", "LiF", "--structure", "missing.cif"), "neither a structure file"),
-        (("run", "Li7P3O11", "--structure", "known"), "ships"),
+        (("run", "Li7P3O11", "--structure", "known"), "vitrion has no structure of"),
         (("screen",), "Name a file"),
         (("run", "LiF", "--store", "jobflow.yaml"), "is not a folder"),
         (("search", "LiF", "--store", __file__), "is a file"),
-        (("screen", "--grid", "LiF"), "two end members"),
-        (("screen", "missing.csv"), "There is no file"),
+        (("screen", "--grid", "LiF"), "at least two end members"),
+        (("screen", "missing.csv"), "missing.csv does not exist"),
     ],
 )
 def test_bad_input_stops_before_anything_starts(words, sentence, tmp_path, monkeypatch):

@@ -134,7 +134,7 @@ def test_a_crystal_of_another_job_is_checked_when_it_is_there(maker):
 
 def test_nothing_to_do_and_nothing_that_moves_are_refused(maker):
     maker.crystal_maker = maker.glass_maker = None
-    with pytest.raises(InputError, match="neither a crystal nor a glass"):
+    with pytest.raises(InputError, match="Neither crystal_maker nor glass_maker"):
         maker.make("LiF")
     with pytest.raises(InputError, match="mobile"):
         maker.make("P2O5")

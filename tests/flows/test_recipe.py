@@ -13,7 +13,9 @@ from vitrion.flows.run_recipe import complete_recipe
 
 def test_presets_are_the_files_the_smallest_first():
     assert preset_names() == ["quick", "standard", "paper"]
-    with pytest.raises(InputError, match="no preset 'fast': choose quick, standard, paper"):
+    with pytest.raises(
+        InputError, match="Unknown preset 'fast': use one of quick, standard, paper"
+    ):
         Recipe.from_preset("fast")
 
 
@@ -28,7 +30,9 @@ def test_shared_settings_hold_in_every_section_and_are_stated_once():
     for source, targets in SHARED.items():
         for target in targets:
             assert target not in settable()
-            with pytest.raises(InputError, match=f"^{target} follows from {source}: set {source}"):
+            with pytest.raises(
+                InputError, match=f"^{target} is derived from {source}: set {source}"
+            ):
                 Recipe.from_preset("quick", **parse_setting(f"{target}=1"))
 
 
@@ -116,9 +120,9 @@ def test_wrong_settings_are_one_sentence_that_says_what_is_allowed(text, sentenc
     ("content", "sentence"),
     [
         ("formula: LiF\nglas: {n_atoms: 48}", "glas is not a setting; nearest: glass."),
-        ("- LiF", "must hold 'name: value' lines"),
+        ("- LiF", "must contain 'name: value' lines"),
         ("a: [", "cannot be read"),
-        ("formula: LiF\npreset: fast", "no preset 'fast'"),
+        ("formula: LiF\npreset: fast", "Unknown preset 'fast'"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path, content, sentence):
@@ -172,7 +176,7 @@ def test_a_file_names_its_preset_and_options_override_it(tmp_path):
     assert (recipe["formula"], recipe["phase"], recipe["n_replicas"]) == ("LiF", "amorphous", 2)
     assert (recipe["glass"]["n_atoms"], recipe["glass"]["melt_ps"]) == (60, 20.0)
     assert recipe["conductivity"]["temperatures_K"] == [700.0]
-    with pytest.raises(InputError, match="State 'preset: paper' in"):
+    with pytest.raises(InputError, match="Set 'preset: paper' in"):
         dry_run("LiF", "--recipe", file, "--preset", "paper")
     with pytest.raises(InputError, match="both recipes"):
         dry_run(file, "--recipe", file)

@@ -61,7 +61,7 @@ def test_the_jobs_know_the_run_they_belong_to():
         ({"timestep_fs": 50}, "timestep_fs is 50, but must be 0.01 to 20"),
         ({"timestep_fs": -1}, "timestep_fs is -1, but must be 0.01 to 20"),
         ({"glass": {"volume_per_atom_A3": 1.0}}, "is outside"),
-        ({"preset": "fast"}, "There is no preset"),
+        ({"preset": "fast"}, "Unknown preset"),
         ({"potential": "magic"}, "There is no potential"),
         ({"phase": "plasma"}, "phase"),
         ({"n_replicas": 0}, "n_replicas"),

@@ -45,8 +45,8 @@ def test_compositions_are_handed_in_once_and_followed(campaign, tmp_path, monkey
     screen = tmp_path / "screen.txt"
     screen.write_text("# a screen\nLiPO2F2\nLi3PO4\n")
     words = ("--file", str(screen), *QUICK, *pad)
-    assert "2 submitted, 0 there before" in run("submit", *words)
-    assert "0 submitted, 2 there before" in run("submit", *words)
+    assert "2 submitted, 0 already on the launchpad" in run("submit", *words)
+    assert "0 submitted, 2 already on the launchpad" in run("submit", *words)
     assert "1 submitted" in run("submit", "LiF", *QUICK, *pad)
     assert len(status(campaign.launchpad)) == 3
     options = ("--root-dir", str(tmp_path / "shared"), "--walltime-s", "600")
@@ -67,7 +67,7 @@ def test_compositions_are_handed_in_once_and_followed(campaign, tmp_path, monkey
         assert "Li3PO4" not in text
     for name in ("Li", "LiPO2F2 crystalline", ".*"):
         assert "no flows" in run("status", name, *pad)
-    assert "nothing to mend" in run("repair", *pad)
+    assert "Nothing to repair" in run("repair", *pad)
 
 
 def test_known_crystals_are_handed_in_without_a_search(campaign):
@@ -92,7 +92,7 @@ def test_one_bad_composition_hands_nothing_in(campaign):
         run("submit", "LiPO2F2", "Xx2", *pad)
     with pytest.raises(InputError, match="at least one composition"):
         run("submit", *pad)
-    with pytest.raises(InputError, match="There is no file"):
+    with pytest.raises(InputError, match="does not exist"):
         run("submit", "--file", str(campaign.folder / "none.txt"), *pad)
     assert status(campaign.launchpad) == []
 

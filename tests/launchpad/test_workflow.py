@@ -28,12 +28,12 @@ def submit(campaign):
 
 def test_a_glass_is_handed_in_once_made_by_a_worker_and_kept(campaign):
     assert submit(campaign) == [
-        "1 submitted, 0 there before",
+        "1 submitted, 0 already on the launchpad",
         "LiF amorphous: 0 of 7 jobs completed, 0 failed",
     ]
     assert campaign.worker().wait(900) == 0, campaign.log()[-3000:]
     assert submit(campaign) == [
-        "0 submitted, 1 there before",
+        "0 submitted, 1 already on the launchpad",
         "LiF amorphous: 7 of 7 jobs completed, 0 failed",
     ]
     store = campaign.job_store()

@@ -118,7 +118,7 @@ def test_the_command_refuses_before_it_writes(folder, tmp_path, monkeypatch):
         assert isinstance(done.exception, InputError)
     assert list(tmp_path.iterdir()) == []
     done = run("glass.json", "--store", tmp_path / "nothing")
-    assert str(done.exception) == "There is no file glass.json.", "and not: no store"
+    assert str(done.exception) == "The file glass.json does not exist.", "and not: no store"
     (tmp_path / "file").write_text("")
     done = run("LiPO2F2", "-o", tmp_path / "file" / "page.html", "--store", folder)
     assert isinstance(done.exception, InputError)

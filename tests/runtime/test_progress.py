@@ -26,5 +26,5 @@ def test_the_display_tells_each_step_and_how_many_are_left(tmp_path):
         display._last_lines = -1e9
         write_progress(tmp_path, Progress(2, 10, "ps", "at 600 K"))
         display.update({tmp_path: "melt"}, report)
-    assert "done: pack (2 steps done, 3 to do)" in text.getvalue()
+    assert "done: pack (2 steps done, 3 left)" in text.getvalue()
     assert "melt: 20% 2 of 10 ps at 600 K" in text.getvalue()

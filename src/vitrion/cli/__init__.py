@@ -1,4 +1,4 @@
-"""The command ``vitrion``: a thin face on the steps of the package."""
+"""The command line interface ``vitrion``."""
 
 from vitrion.cli.entry import app, main
 

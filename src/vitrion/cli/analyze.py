@@ -34,25 +34,23 @@ def analyze(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="Trajectories: XDATCAR, vasprun.xml, LAMMPS dump, xyz, traj, ... Several are the "
-            "parts of one run, or runs at several temperatures (file:T, or --temperature for "
-            "each)."
+            help="Trajectories: XDATCAR, vasprun.xml, LAMMPS dump, xyz, traj, ... Several are "
+            "segments of one run, or runs at several temperatures (file:T, or one --temperature "
+            "per file)."
         ),
     ],
-    mobile: Annotated[
-        str, typer.Option(help="Species that moves, or several: Li, Li+ or Li,Na.")
-    ] = "Li",
+    mobile: Annotated[str, typer.Option(help="Mobile species: Li, Li+ or Li,Na.")] = "Li",
     temperature: Annotated[
         list[float] | None,
-        typer.Option(help="Temperature in K: once, or for each file in their order."),
+        typer.Option(help="Temperature in K: one, or one per file in their order."),
     ] = None,
     frame_interval: Annotated[
         float | None, typer.Option(help="Time between frames in fs, if the file does not state it.")
     ] = None,
     timestep: Annotated[
-        float | None, typer.Option(help="MD time step in fs, for files that count steps (LAMMPS).")
+        float | None, typer.Option(help="MD time step in fs, for files with step numbers (LAMMPS).")
     ] = None,
-    skip: Annotated[float, typer.Option(help="Equilibration to leave out, in ps.")] = 0.0,
+    skip: Annotated[float, typer.Option(help="Equilibration to skip, in ps.")] = 0.0,
     types: Annotated[
         str | None, typer.Option(help="Elements of LAMMPS types 1, 2, ...: Li,P,O; or 1=Li,3=O.")
     ] = None,
@@ -65,40 +63,40 @@ def analyze(
     ] = None,
     charge: Annotated[
         str | None,
-        typer.Option(help="Charge of the mobile species in e; of several in their order: 1,-2."),
+        typer.Option(help="Charges of the mobile species in e, in their order: 1,-2."),
     ] = None,
     replicas: Annotated[
         bool,
         typer.Option(
-            "--replicas", help="Files of one temperature are independent runs, not parts of one."
+            "--replicas", help="Files at one temperature are independent runs, not segments."
         ),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the document as JSON in place of tables.")
+        bool, typer.Option("--json", help="Print the document as JSON instead of tables.")
     ] = False,
     as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print one row for each temperature as CSV.")
+        bool, typer.Option("--csv", help="Print one row per temperature as CSV.")
     ] = False,
     figures: Annotated[
-        Path | None, typer.Option(help="Folder for the figures (MSD, Arrhenius, ...) as files.")
+        Path | None, typer.Option(help="Folder for figures (MSD, Arrhenius, ...).")
     ] = None,
     figure_format: Annotated[
-        str, typer.Option("--format", "-f", help="Of the figures: svg, png or pdf.")
+        str, typer.Option("--format", "-f", help="Format of the figures: svg, png or pdf.")
     ] = "svg",
     store: Annotated[
         Path | None,
-        typer.Option("--store", "-s", help="Folder of results in which the document is kept."),
+        typer.Option("--store", "-s", help="Folder of results to which the document is added."),
     ] = None,
 ) -> None:
-    """Give diffusivity and conductivity, with intervals, for trajectories from anywhere."""
+    """Compute diffusivity and conductivity with intervals from trajectories of any program."""
     from vitrion.conductivity.trajectories import analyze_runs, group_runs
 
     if figure_format not in FIGURE_FORMATS:
         raise InputError(
-            f"The format is one of {', '.join(FIGURE_FORMATS)}, not '{figure_format}'."
+            f"The format must be one of {', '.join(FIGURE_FORMATS)}, not '{figure_format}'."
         )
     if as_json and as_csv:
-        raise InputError("Print either JSON or CSV: leave out --json or --csv.")
+        raise InputError("--json and --csv exclude each other: remove one.")
     species, common_charge = _species(mobile, charge)
     options: dict[str, Any] = {
         "frame_interval_fs": frame_interval,
@@ -132,7 +130,7 @@ def _species(mobile: str, charge: str | None) -> tuple[Any, float | None]:
     names = [word for word in mobile.replace(",", " ").split() if word]
     if len(names) != len(charges):
         raise InputError(
-            f"There are {len(names)} mobile species and {len(charges)} charges: give one for each."
+            f"{len(names)} mobile species have {len(charges)} charges: give one charge for each."
         )
     return dict(zip(names, charges, strict=True)), None
 
@@ -164,7 +162,7 @@ def _numbers(text: str, what: str, example: str) -> list[float]:
 def _stored(
     store: Path, runs: Any, species: Any, charge: float | None, options: dict[str, Any]
 ) -> ConductivityDoc:
-    """Analyze the runs as a job, whose output the store keeps."""
+    """Analyze the runs, and store the document as the output of a job."""
     from jobflow import job, run_locally
 
     from vitrion.cli.places import open_store, results_folder
@@ -227,7 +225,7 @@ def _value(estimate: Estimate | None, bound: float | None) -> tuple[str, str]:
 
 
 def _remarks(result: TransportResult) -> list[str]:
-    """Return what limits the result at one temperature, with a provisional value if there is."""
+    """Return the limitations of a result at one temperature, and its provisional value if any."""
     lines = list(result.warnings)
     found = result.provisional
     if not result.diffusive:
@@ -236,7 +234,7 @@ def _remarks(result: TransportResult) -> list[str]:
         low, high = found.self_diffusivity.interval_95
         lines.append(
             f"provisional D* {found.self_diffusivity.value:.3g} cm2/s ({low:.3g} to {high:.3g}), "
-            "which does not count because the run is not diffusive."
+            "not used because the run is not diffusive."
         )
     return lines
 

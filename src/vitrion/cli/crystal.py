@@ -1,4 +1,4 @@
-"""Commands about crystals and their defects."""
+"""The commands ``search`` and ``defects``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ console = Console(markup=False)
 error_console = Console(stderr=True, markup=False)
 
 SHOWN = 10
-"""Crystals of a search that are shown."""
+"""Maximum number of crystals in the table."""
 
 
 def register(app: typer.Typer) -> None:
@@ -39,9 +39,12 @@ def register(app: typer.Typer) -> None:
 def search(
     formula: Annotated[str, typer.Argument(help="Composition, such as LiPO2F2.")],
     potential: PotentialOption = None,
-    max_relaxations: Annotated[int, typer.Option(help="Stop after this many.")] = 400,
+    max_relaxations: Annotated[int, typer.Option(help="Maximum number of relaxations.")] = 400,
     stability: Annotated[
-        bool, typer.Option("--stability", help="Phonons and a run at 300 K of the best crystal.")
+        bool,
+        typer.Option(
+            "--stability", help="Compute phonons and run 300 K dynamics of the lowest crystal."
+        ),
     ] = False,
     seed: SeedOption = 0,
     workers: WorkersOption = None,
@@ -50,10 +53,10 @@ def search(
         Path | None, typer.Option("--output", "-o", help="Folder for CIF files of the crystals.")
     ] = None,
 ) -> None:
-    """Search for the most stable crystal of a composition, knowing nothing else.
+    """Search for the most stable crystal of a composition.
 
-    The result is a document of the store (vitrion query --kind polymorphs); the same command goes
-    on with a search that was stopped.
+    The result is a document of the store (vitrion query --kind polymorphs). Rerun the command to
+    resume an interrupted search.
     """
     from vitrion.cli.results import polymorph_table, stability_line
     from vitrion.flows.crystal_search import run_search
@@ -65,7 +68,7 @@ def search(
     settings = SearchSettings(max_relaxations=max_relaxations, stability=stability)
     folder = results_folder(store)
     if output is not None:
-        make_folder(output)  # refused before the search, not after it
+        make_folder(output)  # an invalid folder is refused before the search
     with open_store(folder) as job_store, RunDisplay() as display:
         document = run_search(
             formula,
@@ -93,18 +96,21 @@ def search(
 def defects(
     target: Annotated[str, typer.Argument(help="Structure file, or identifier in the store.")],
     kind: Annotated[
-        list[str] | None, typer.Option(help="interstitial, vacancy or frenkel; again for several.")
+        list[str] | None, typer.Option(help="interstitial, vacancy or frenkel; repeatable.")
     ] = None,
     barrier: Annotated[
-        list[str] | None, typer.Option(help="Barriers of vacancy or interstitial hops.")
+        list[str] | None,
+        typer.Option(help="Migration barriers: vacancy or interstitial; repeatable."),
     ] = None,
-    mobile: Annotated[str | None, typer.Option(help="Species of the defects.")] = None,
+    mobile: Annotated[str | None, typer.Option(help="Mobile species.")] = None,
     phase: Annotated[str | None, typer.Option(help="crystalline or amorphous.")] = None,
     potential: PotentialOption = None,
-    max_sites: Annotated[int | None, typer.Option(help="Most empty sites to try.")] = None,
-    trajectory: Annotated[str | None, typer.Option(help="Dynamics whose peaks are sites.")] = None,
+    max_sites: Annotated[int | None, typer.Option(help="Maximum number of empty sites.")] = None,
+    trajectory: Annotated[
+        str | None, typer.Option(help="Trajectory whose density peaks are added as sites.")
+    ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder; the same call goes on there.")
+        Path, typer.Option("--output", "-o", help="Folder for results; rerun to resume.")
     ] = Path("defects"),
     store: StoreOption = None,
 ) -> None:
@@ -112,7 +118,7 @@ def defects(
     from vitrion.landscape.command import read_structure, run_defects
 
     if phase not in (None, "crystalline", "amorphous"):
-        raise InputError(f"The phase is crystalline or amorphous, not '{phase}'.")
+        raise InputError(f"The phase must be crystalline or amorphous, not '{phase}'.")
     report = run_defects(
         read_structure(target, lambda name: _stored_structure(name, store)),
         directory=output,
@@ -127,7 +133,7 @@ def defects(
             f"{done} of {total} defects", highlight=False
         ),
     )
-    table = Table("what", "found")
+    table = Table("quantity", "value")
     for row in report.rows:
         table.add_row(*row)
     console.print(table)
@@ -145,7 +151,7 @@ def _stored_structure(identifier: str, store: Path | None) -> Structure | None:
     except StoreError:
         if store is not None:
             raise
-        return None  # nothing was ever run here
+        return None  # no store yet
     with VitrionClient(job_store) as client:
         for name in client.properties:
             try:

@@ -1,4 +1,4 @@
-"""The commands about results: query, build, archive, schema, serve."""
+"""The commands ``query``, ``build``, ``archive``, ``schema`` and ``serve``."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "jsonl", "csv")
 OPEN_ENDS = {">": math.inf, "<": -math.inf}
-"""Signs that leave out the bound itself, and where the next number lies."""
+"""Signs that exclude the bound, and the direction of the next floating-point number."""
 BORDER = 3
-"""Signs that a column of a table takes beside its text."""
+"""Characters that a table column adds to its text."""
 console = Console(markup=False)
 
 
@@ -43,28 +43,28 @@ def query(
         typer.Argument(help="Conditions such as 'sigma_300K>0.1' or 'material_id=mp-1138'."),
     ] = None,
     kind: Annotated[
-        str, typer.Option("--kind", "-k", help="Kind of document; 'list' tells which there are.")
+        str, typer.Option("--kind", "-k", help="Kind of document; 'list' lists them.")
     ] = "summary",
     formula: Annotated[str | None, typer.Option(help="Formula, such as LiPO2F2.")] = None,
     chemsys: Annotated[str | None, typer.Option(help="Elements, such as Li-P-O-F.")] = None,
     phase: Annotated[str | None, typer.Option(help="crystalline, amorphous or liquid.")] = None,
     fields: Annotated[
-        str | None, typer.Option(help="Fields to show, with commas between; 'all' for all.")
+        str | None, typer.Option(help="Fields to show, comma-separated; 'all' for all.")
     ] = None,
     sort: Annotated[
-        str | None, typer.Option(help="Field to sort by; -field for downwards.")
+        str | None, typer.Option(help="Field to sort by; -field for descending order.")
     ] = None,
-    limit: Annotated[int, typer.Option(help="Greatest number of documents; 0 for all.")] = 100,
+    limit: Annotated[int, typer.Option(help="Maximum number of documents; 0 for all.")] = 100,
     output: Annotated[str, typer.Option("--format", "-f", help="table, jsonl or csv.")] = "table",
     store: StoreOption = None,
 ) -> None:
-    """Find results and print or export them."""
+    """Search the results, and print or export them."""
     from vitrion.database.client import VitrionClient
     from vitrion.database.export import write_csv, write_json_lines
     from vitrion.documents.base import check_phase
 
     if output not in FORMATS:
-        raise InputError(f"The format is one of {', '.join(FORMATS)}, not '{output}'.")
+        raise InputError(f"The format must be one of {', '.join(FORMATS)}, not '{output}'.")
     check_phase(phase)
     filters: dict[str, Any] = {"formula": formula, "chemsys": chemsys, "phase": phase}
     filters.update(parse_conditions(conditions or []))
@@ -84,12 +84,12 @@ def query(
 
 
 def parse_conditions(conditions: Sequence[str]) -> dict[str, Any]:
-    """Turn ``name=value``, ``name>value``, ``name>=value`` and the like into filters of a search.
+    """Convert ``name=value``, ``name>value``, ``name>=value`` etc. to filters of a search.
 
     Raises
     ------
     InputError
-        If a condition has another form.
+        If a condition is malformed.
     """
     filters: dict[str, Any] = {}
     for condition in conditions:
@@ -108,7 +108,7 @@ def parse_conditions(conditions: Sequence[str]) -> dict[str, Any]:
 
 
 def build(store: StoreOption = None) -> None:
-    """Bring the material collections up to date with the job outputs."""
+    """Update the material collections from the job outputs."""
     from vitrion.database.builders import build as build_collections
     from vitrion.database.collections import Collections, find_job_store
 
@@ -118,7 +118,7 @@ def build(store: StoreOption = None) -> None:
         written, removed = report.written.get(kind, 0), report.removed.get(kind, 0)
         console.print(f"{kind}: {written} written, {removed} removed")
     for kind, reasons in sorted(report.skipped.items()):
-        console.print(f"{kind}: {len(reasons)} output(s) left out")
+        console.print(f"{kind}: {len(reasons)} output(s) skipped")
         for uuid, reason in reasons.items():
             console.print(f"  {uuid}: {reason}", soft_wrap=True)
     if not report.written and not report.removed:
@@ -135,11 +135,11 @@ def archive(store: StoreOption = None) -> None:
         build_collections(collections)
         report = archive_files(collections)
     console.print(
-        f"{len(report.stored)} copied, {len(report.present)} there before, "
-        f"{len(report.elsewhere)} on other machines, {len(report.missing)} gone or changed"
+        f"{len(report.stored)} copied, {len(report.present)} already archived, "
+        f"{len(report.elsewhere)} on other machines, {len(report.missing)} missing or changed"
     )
     for path in report.missing:
-        console.print(f"gone or changed: {path}", soft_wrap=True)
+        console.print(f"missing or changed: {path}", soft_wrap=True)
 
 
 def schema(
@@ -164,18 +164,20 @@ def schema(
     if kind is None:
         raise InputError(f"Name a kind of document: {', '.join(sorted(classes))}.")
     if kind not in classes:
-        raise InputError(f"There are no documents called '{kind}': {', '.join(sorted(classes))}.")
+        raise InputError(
+            f"Unknown kind of document '{kind}': use one of {', '.join(sorted(classes))}."
+        )
     print(json.dumps(classes[kind].model_json_schema(), indent=2))
 
 
 def serve(
     store: StoreOption = None,
-    host: Annotated[str, typer.Option(help="Address; beyond this machine with a token only.")] = (
+    host: Annotated[str, typer.Option(help="Address; other than localhost only with a token.")] = (
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 8000,
 ) -> None:
-    """Serve documents and reports over HTTP, for reading; VITRION_TOKEN holds the token, if any."""
+    """Serve documents and reports over HTTP, read-only; VITRION_TOKEN sets an access token."""
     import os
 
     from vitrion.database.builders import build_if_changed
@@ -230,26 +232,26 @@ def _print_documents(
 
     names = _column_names(searched, wanted)
     rows = [flatten(document, names) for document in found]
-    for row in rows:  # as people write it, which the document's own field is not: LiP(OF)2
+    for row in rows:  # the usual form, not pymatgen's LiP(OF)2
         if row.get("formula_pretty"):
             row["formula_pretty"] = display_formula(row["formula_pretty"])
     columns = list(dict.fromkeys(column for row in rows for column in row))
     if wanted is not None:  # without the empty columns
         columns = [column for column in wanted if any(row.get(column) is not None for row in rows)]
     if not rows:
-        console.print("Nothing was found.")
+        console.print("No documents found.")
         return
     _print_cells(columns, [[_text(row.get(column)) for column in columns] for row in rows])
 
 
 def _column_names(searched: PropertyClient, wanted: list[str] | None) -> dict[str, str]:
-    """Return the paths that columns stand for by public name, but for paths that were asked for."""
+    """Return paths by public name, except paths that were requested explicitly."""
     asked = wanted or ()
     return {name: path for name, path in searched.key_fields.items() if path not in asked}
 
 
 def _print_cells(heads: list[str], rows: list[list[str]]) -> None:
-    """Print a table that can be read: turned on its side, or cut with a word, where it is wide."""
+    """Print a table that fits the terminal: transposed or truncated, with a note, if necessary."""
     turned = [list(cells) for cells in zip(heads, *rows, strict=True)]
     widths = [max(map(len, cells)) + BORDER for cells in turned]
     if sum(widths) < console.width:
@@ -262,7 +264,7 @@ def _print_cells(heads: list[str], rows: list[list[str]]) -> None:
     _print_table(heads[:shown], [row[:shown] for row in rows])
     if shown < len(heads):
         console.print(
-            f"No room for {', '.join(heads[shown:])}: choose by --fields, or take --format csv.",
+            f"Columns not shown: {', '.join(heads[shown:])}. Use --fields or --format csv.",
             soft_wrap=True,
         )
 

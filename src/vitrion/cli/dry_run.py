@@ -1,4 +1,4 @@
-"""What ``--dry-run`` prints: recipes that can be run again, with their plans as comments."""
+"""Output of ``--dry-run``: complete recipes with their plans as comments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def print_plans(recipes: Sequence[Recipe]) -> None:
-    """Print complete recipes as YAML; the plan of each stands above it as comments."""
+    """Print complete recipes as YAML, each preceded by its plan as comments."""
     from vitrion.flows.run_plan import plan_lines
 
     for number, recipe in enumerate(recipes):

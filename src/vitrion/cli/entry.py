@@ -1,4 +1,4 @@
-"""The command ``vitrion``: a thin face on the steps of the package."""
+"""Entry point of the command line interface ``vitrion``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-potential_app = typer.Typer(help="The potentials that give energies and forces.")
+potential_app = typer.Typer(help="List and describe interatomic potentials.")
 app.add_typer(potential_app, name="potential")
 run.register(app)
 analyze.register(app)
@@ -40,12 +40,12 @@ error_console = Console(stderr=True)
 
 EXIT_FAILURE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 EXTRAS = {"chgnet": "chgnet", "fastapi": "serve", "fireworks": "fireworks", "uvicorn": "serve"}
-"""Extra of vitrion that installs a package, by the package's name."""
+"""Extra of vitrion that installs a package, by the name of the package."""
 
 
 @potential_app.command("list", epilog="Example:  vitrion potential list")
 def potential_list() -> None:
-    """List the potentials that work here without a download."""
+    """List the potentials that are available without a download."""
     from vitrion.potentials import DEFAULT_POTENTIAL, list_potentials
 
     table = Table("name", "backend", "functional", "elements", "trained on")
@@ -59,7 +59,7 @@ def potential_list() -> None:
 
 @potential_app.command("show", epilog="Example:  vitrion potential show chgnet")
 def potential_show(name: Annotated[str, typer.Argument(help="Name of the potential.")]) -> None:
-    """Show all that is known of a potential."""
+    """Show the metadata of a potential."""
     from vitrion.potentials import describe_potential
     from vitrion.potentials.calculators import evaluation_of_potential
 
@@ -75,7 +75,7 @@ def potential_show(name: Annotated[str, typer.Argument(help="Name of the potenti
 
 @app.command(epilog="Example:  vitrion doctor")
 def doctor() -> None:
-    """Tell what works on this machine, and what to do about what does not."""
+    """Check this machine, and state a remedy for each failure."""
     from vitrion.doctor import examine
 
     colors = {"ok": "green", "note": "yellow", "fault": "red"}
@@ -95,10 +95,10 @@ def _short_elements(elements: tuple[str, ...]) -> str:
 
 def main() -> None:
     """Run the command line; an error is one sentence on stderr and a non-zero exit code."""
-    # Set before numpy and torch start: one thread a process is the only fast way.
+    # Set before numpy and torch start: several threads per process are slower.
     for variable, value in ONE_THREAD.items():
         os.environ.setdefault(variable, value)
-    # The libraries' warnings are for developers; worker processes inherit the variable.
+    # Warnings of libraries address developers; worker processes inherit the variable.
     os.environ.setdefault("PYTHONWARNINGS", "ignore")
     warnings.simplefilter("ignore")
     try:
@@ -124,5 +124,5 @@ def main() -> None:
         error_console.print(f"[red]Error:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
         sys.exit(EXIT_FAILURE)
     except KeyboardInterrupt:
-        error_console.print("Interrupted; run the same command again to continue.")
+        error_console.print("Interrupted. Rerun the command to resume.")
         sys.exit(EXIT_INTERRUPTED)

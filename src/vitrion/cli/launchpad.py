@@ -1,4 +1,4 @@
-"""The commands about launchpads: submit, status, repair, config init."""
+"""The commands ``submit``, ``status``, ``repair`` and ``config init``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vitrion.launchpad.submission import Submission
 
 console = Console(markup=False)
-config_app = typer.Typer(help="The files with which FireWorks, jobflow and vitrion work together.")
+config_app = typer.Typer(help="Write configuration files of FireWorks, jobflow and vitrion.")
 
 
 def register(app: typer.Typer) -> None:
@@ -38,29 +38,30 @@ def submit(
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(help="CSV file with a column 'formula', or one composition a line."),
+        typer.Option(help="CSV file with a column 'formula', or one composition per line."),
     ] = None,
     *,
     options: RecipeOptions,
     priority: Annotated[int | None, typer.Option(help="Jobs of higher priority run first.")] = None,
     root_dir: Annotated[
-        Path | None, typer.Option(help="Folder that all workers see, for files and checkpoints.")
+        Path | None, typer.Option(help="Folder shared by all workers, for files and checkpoints.")
     ] = None,
     walltime_s: Annotated[
         float | None,
         typer.Option(
-            "--walltime-s", help="Seconds after which a long job makes room for the next."
+            "--walltime-s",
+            help="Seconds after which a long job stops at a checkpoint and resumes as a new job.",
         ),
     ] = None,
     launchpad: LaunchpadOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Submit compositions to a launchpad; runs that are there already are left alone."""
+    """Submit compositions to a launchpad; runs already on the launchpad are skipped."""
     from vitrion.cli.dry_run import print_plans
     from vitrion.flows.run_documents import RUNS_FOLDER
     from vitrion.flows.screen import read_compositions
     from vitrion.launchpad.submission import open_launchpad
-    from vitrion.launchpad.submission import submit as hand_in
+    from vitrion.launchpad.submission import submit as submit_flows
     from vitrion.settings import get_settings
 
     wanted = [*(formulas or []), *(read_compositions(file) if file else [])]
@@ -75,17 +76,21 @@ def submit(
     walltime = settings.walltime_s if walltime_s is None else walltime_s
     pad = open_launchpad(launchpad)
     submissions = _submissions(recipes, folder, walltime)
-    report = hand_in(submissions, pad, routes=settings.routes, priority=priority)
-    console.print(f"{len(report.submitted)} submitted, {len(report.skipped)} there before")
+    report = submit_flows(submissions, pad, routes=settings.routes, priority=priority)
+    console.print(
+        f"{len(report.submitted)} submitted, {len(report.skipped)} already on the launchpad"
+    )
     if report.submitted:
-        console.print(f"Files and checkpoints go to {folder}: every worker must reach it.")
+        console.print(
+            f"Files and checkpoints are written to {folder}: all workers must share this folder."
+        )
 
 
 def status(
     material: Annotated[str | None, typer.Argument(help="Only this material.")] = None,
     launchpad: LaunchpadOption = None,
 ) -> None:
-    """Tell how far the flows on a launchpad are, by material."""
+    """Show the state of the flows on a launchpad by material."""
     from vitrion.launchpad.status import failures
     from vitrion.launchpad.status import status as find_status
     from vitrion.launchpad.submission import open_launchpad
@@ -93,7 +98,7 @@ def status(
     pad = open_launchpad(launchpad)
     rows = find_status(pad, material)
     if not rows:
-        console.print("There are no flows of vitrion on this launchpad.")
+        console.print("No flows of vitrion on this launchpad.")
         return
     table = Table("material", "flows", "jobs", "completed", "running", "waiting", "failed")
     for row in rows:
@@ -107,22 +112,22 @@ def status(
 def repair(
     launchpad: LaunchpadOption = None,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Run jobs that ended in an error again too.")
+        bool, typer.Option("--retry-failed", help="Also rerun jobs that ended with an error.")
     ] = False,
     lost_after: Annotated[
         float | None, typer.Option(help="Seconds of silence after which a run is lost.")
     ] = None,
     everyone: Annotated[
-        bool, typer.Option("--everyone", help="Mend what others have submitted, too.")
+        bool, typer.Option("--everyone", help="Also repair workflows not submitted by vitrion.")
     ] = False,
 ) -> None:
-    """Mend what killed workers left of vitrion's flows on a launchpad; safe at any time."""
+    """Repair flows on a launchpad after workers were killed; safe at any time."""
     from dataclasses import fields as parts_of
 
-    from vitrion.launchpad.repair import repair as mend
+    from vitrion.launchpad.repair import repair as repair_launchpad
     from vitrion.launchpad.submission import open_launchpad
 
-    report = mend(
+    report = repair_launchpad(
         open_launchpad(launchpad),
         lost_after_s=lost_after,
         retry_failed=retry_failed,
@@ -133,7 +138,7 @@ def repair(
         if found:
             console.print(f"{part.name}: {len(found)} ({', '.join(map(str, found[:10]))})")
     if not report.changed:
-        console.print("There was nothing to mend.")
+        console.print("Nothing to repair.")
 
 
 @config_app.command("init", epilog="Example:  vitrion config init ~/vitrion_config --queue slurm")
@@ -142,7 +147,7 @@ def config_init(
     store: Annotated[str, typer.Option(help="embedded, gridfs or s3.")] = "gridfs",
     queue: Annotated[str, typer.Option(help="slurm, pbs or sge.")] = "slurm",
 ) -> None:
-    """Write commented files for a launchpad, workers, a queue and a store; keeps what is there."""
+    """Write commented files for a launchpad, workers, a queue and a store; keep existing files."""
     from vitrion.launchpad.config_files import write_config
 
     report = write_config(folder, store=store, queue=queue)

@@ -1,4 +1,4 @@
-"""The options that several commands take, each described once."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vitrion.flows.recipe import Recipe
     from vitrion.runtime.settings_model import Option
 
-DEFAULT_STORE = "by default vitrion_data, or what VITRION_STORE names"
+DEFAULT_STORE = "default: VITRION_STORE, else vitrion_data"
 
 FolderOption = Annotated[
     Path | None,
@@ -33,20 +33,22 @@ StoreOption = Annotated[
     ),
 ]
 WorkersOption = Annotated[
-    int | None, typer.Option(help="Processes of one thread each; by default one for each core.")
+    int | None, typer.Option(help="Single-threaded processes; default: one per core.")
 ]
 PotentialOption = Annotated[
     str | None, typer.Option(help="Name of the potential (vitrion potential list).")
 ]
-SeedOption = Annotated[int, typer.Option(min=0, help="Everything random follows from it.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")]
 LaunchpadOption = Annotated[
     Path | None,
-    typer.Option("--launchpad", "-l", help="my_launchpad.yaml; else the one FireWorks knows."),
+    typer.Option(
+        "--launchpad", "-l", help="my_launchpad.yaml; default: the launchpad of FW_config.yaml."
+    ),
 ]
 
 
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Print the complete recipe and the plan, and stop.")
+    bool, typer.Option("--dry-run", help="Print the plan and the complete recipe without running.")
 ]
 DEFAULT_PRESET = "standard"
 RECIPE_SUFFIXES = (".yaml", ".yml")
@@ -54,18 +56,18 @@ RECIPE_SUFFIXES = (".yaml", ".yml")
 
 @dataclass(frozen=True)
 class RecipeOptions:
-    """What a command line states of a recipe, the same for run, screen and submit.
+    """Recipe options of the commands run, screen and submit.
 
     Attributes
     ----------
     changes : dict
-        Nested values of the options.
+        Nested values set by options.
     defaults : dict
-        Nested values that a recipe file and the options come before.
+        Nested values of lowest priority.
     file : Path or None
         Recipe file.
     preset : str or None
-        Named by the user.
+        Preset named by the user.
     default_preset : str
         Used if neither the user nor the file names one.
     """
@@ -77,12 +79,12 @@ class RecipeOptions:
     default_preset: str = DEFAULT_PRESET
 
     def recipe(self, target: str | None = None) -> Recipe:
-        """Return the recipe of a formula or of a recipe file; it may still be incomplete.
+        """Return the recipe of a formula or of a recipe file; it may be incomplete.
 
         Raises
         ------
         InputError
-            If a value is not allowed, or two recipe files or presets are named.
+            If a value is invalid, or two recipe files or presets are named.
         """
         from vitrion.flows.nested_values import merge
         from vitrion.flows.recipe import Recipe
@@ -95,7 +97,7 @@ class RecipeOptions:
             file, formula = Path(target), None
         stated, preset = ({}, None) if file is None else read_recipe_file(file)
         if file is not None and self.preset is not None:
-            raise InputError(f"State 'preset: {self.preset}' in {file}, or leave out the recipe.")
+            raise InputError(f"Set 'preset: {self.preset}' in {file}, or remove --preset.")
         values = merge(merge(self.defaults, stated, Recipe), self.changes, Recipe)
         if formula is not None:
             values["formula"] = formula
@@ -115,7 +117,7 @@ class RecipeOptions:
         source = self.changes.get("crystal")
         if source is not None and names_file(source) and len(targets) > 1:
             raise InputError(
-                f"{source} cannot be the crystal of {len(targets)} compositions: name one."
+                f"{source} cannot be the crystal of {len(targets)} compositions: name only one."
             )
         return [complete_recipe(self.recipe(target)) for target in targets]
 
@@ -123,14 +125,14 @@ class RecipeOptions:
 def takes_recipe(
     default_preset: str = DEFAULT_PRESET, **defaults: Any
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of a recipe in the place of its parameter ``options``.
+    """Replace the parameter ``options`` of a command by the options of a recipe.
 
     Parameters
     ----------
     default_preset : str
         Preset of the command.
     **defaults
-        Fields of the recipe whose default the command changes.
+        Defaults of the command for fields of the recipe.
     """
     from vitrion.flows.nested_values import nested
     from vitrion.flows.recipe import parse_setting
@@ -164,7 +166,7 @@ def takes_recipe(
 
 
 def _recipe_fields() -> dict[str, tuple[str, FieldInfo, Option]]:
-    """Return dotted name, field and option of each field that has an option, by parameter name."""
+    """Return dotted name, field and option of each field with an option, by parameter name."""
     from vitrion.flows.recipe import Recipe
     from vitrion.runtime.settings_model import Option, walk_fields
 
@@ -221,7 +223,7 @@ def _option(name: str, kind: Any, declared: Any) -> Parameter:
 
 
 def _typer_kind(annotation: Any) -> Any:
-    """Return the type of an option: a list is written with commas, a choice as text."""
+    """Return the type of an option; lists and choices are strings."""
     kinds = {annotation, *get_args(annotation)}
     for kind in (bool, int, float):
         if kind in kinds and get_origin(annotation) is not tuple:
@@ -230,7 +232,7 @@ def _typer_kind(annotation: Any) -> Any:
 
 
 def _put(values: dict[str, Any], changes: dict[str, Any]) -> None:
-    """Put nested changes into nested values; a later one replaces an earlier one."""
+    """Merge nested changes into nested values in place."""
     from vitrion.flows.nested_values import merge
     from vitrion.flows.recipe import Recipe
 

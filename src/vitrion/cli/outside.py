@@ -1,4 +1,4 @@
-"""Sentences for errors of other programs that no command can foresee."""
+"""Messages for errors of databases and of other programs' configurations."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ _CONFIGS = {
     "fw_config.py": ("FireWorks", "FW_CONFIG_FILE", "~/.fireworks/FW_config.yaml"),
     "jobflow/settings.py": ("jobflow", "JOBFLOW_CONFIG_FILE", "~/.jobflow.yaml"),
 }
-"""What reads a configuration when it is imported: by the end of its path, the program, the
-variable that names the file, and where the file is otherwise."""
+"""Program, environment variable and default path of each configuration that is read at import, by
+the end of the path of the module that reads it."""
 
 
 def explain(error: Exception) -> str | None:
-    """Return a sentence about a database that is away or another program's broken configuration.
+    """Return a message for an unavailable database or an invalid configuration of another program.
 
     Parameters
     ----------
     error
-        Whatever has ended a command.
+        Error that ended a command.
 
     Returns
     -------
@@ -36,7 +36,6 @@ def explain(error: Exception) -> str | None:
             file = os.environ.get(variable, usual)
             return (
                 f"The configuration of {program}, {file}, cannot be read "
-                f"({type(error).__name__}): compare it with the one that 'vitrion config init' "
-                "writes."
+                f"({type(error).__name__}): compare it with the file of 'vitrion config init'."
             )
     return None

@@ -1,4 +1,4 @@
-"""Where a command works: the folder of results, the store in it, and how many processes."""
+"""Results folder, embedded store and number of workers of a command."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 def results_folder(store: Path | None) -> Path:
-    """Return the folder that is named, or the one of the settings, as an absolute path.
+    """Return the absolute path of the named folder, or of the folder in the settings.
 
     Raises
     ------
     InputError
-        If it is a file, or looks like the name of one.
+        If it is a file or has the suffix of a file.
     """
     from vitrion.settings import get_settings
 
     folder = (store or get_settings().store).expanduser().absolute()
     if folder.suffix in (".yaml", ".yml"):
         raise InputError(
-            f"{folder} is not a folder: runs on this machine keep their results in one, and those "
-            "of 'vitrion submit' go to the store of a jobflow.yaml."
+            f"{folder} is not a folder: runs on this machine need a folder for their results; only "
+            "'vitrion submit' uses the store of a jobflow.yaml."
         )
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: name a folder for the results.")
@@ -36,7 +36,7 @@ def results_folder(store: Path | None) -> Path:
 
 
 def worker_count(workers: int | None) -> int:
-    """Return the requested number of processes, or the one of the settings.
+    """Return the requested number of processes, or the number in the settings.
 
     Raises
     ------
@@ -47,12 +47,12 @@ def worker_count(workers: int | None) -> int:
 
     count = get_settings().workers if workers is None else workers
     if count < 1:
-        raise InputError(f"There must be at least one worker, not {count}.")
+        raise InputError(f"The number of workers must be at least 1, not {count}.")
     return count
 
 
 def open_store(folder: Path) -> AbstractContextManager[JobStore]:
-    """Open the embedded store of a folder; it is closed at the end of the ``with``."""
+    """Return a context manager with the embedded store of a folder."""
     from vitrion.store.job_store import SQLiteJobStore
 
     job_store = SQLiteJobStore(str(folder))

@@ -1,4 +1,4 @@
-"""The command that writes the page."""
+"""The command ``report``."""
 
 from __future__ import annotations
 
@@ -28,29 +28,27 @@ def report(
         list[str],
         typer.Argument(
             help="Formula, material or document identifier, or the JSON file of a document; "
-            "several stand side by side."
+            "several are compared."
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The HTML file; by default <ID>.html.")
+        Path | None, typer.Option("--output", "-o", help="HTML file; default: <ID>.html.")
     ] = None,
     phase: Annotated[str | None, typer.Option(help="crystalline, amorphous or liquid.")] = None,
-    figures: Annotated[
-        Path | None, typer.Option(help="Folder for the same figures as files, for papers.")
-    ] = None,
+    figures: Annotated[Path | None, typer.Option(help="Folder for the figures as files.")] = None,
     figure_format: Annotated[
-        str, typer.Option("--format", "-f", help="Of these files: svg, png or pdf.")
+        str, typer.Option("--format", "-f", help="Format of the figures: svg, png or pdf.")
     ] = "svg",
     store: StoreOption = None,
 ) -> None:
-    """Write one page with all that is known of a material; it works offline."""
+    """Write one HTML page with all results of a material; it works offline."""
     from vitrion.report.draw import save_figures
     from vitrion.report.page import render_page
     from vitrion.runtime.atomic import make_folder
 
     if figure_format not in FIGURE_FORMATS:
         raise InputError(
-            f"The format is one of {', '.join(FIGURE_FORMATS)}, not '{figure_format}'."
+            f"The format must be one of {', '.join(FIGURE_FORMATS)}, not '{figure_format}'."
         )
     path = output or Path(f"{_file_name(targets[0])}.html")
     if path.is_dir():
@@ -80,7 +78,7 @@ def _find(targets: list[str], phase: str | None, store: Path | None) -> list[Mat
     wanted = [target for target in targets if target not in files]
     missing = [target for target in wanted if target.endswith(".json")]
     if missing:
-        raise InputError(f"There is no file {missing[0]}.")
+        raise InputError(f"The file {missing[0]} does not exist.")
     reports: list[MaterialReport] = []
     if wanted:
         with VitrionClient(store) as client:

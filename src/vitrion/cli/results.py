@@ -1,4 +1,4 @@
-"""The tables and sentences that the commands end with."""
+"""Tables and sentences printed at the end of commands."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 Coordination = dict[str, dict[str, float]]
 
 SOFT_PER_CM = 15.0
-"""Imaginary frequencies up to it are errors of finite displacements."""
+"""Imaginary frequencies (1/cm) up to this value are attributed to finite displacements."""
 
 BEST = 5
-"""Crystals of a search that are shown."""
+"""Maximum number of crystals in the table."""
 
 PHASES = ("crystalline", "amorphous")
 
 
 def print_result(console: Console, recipe: Recipe, result: RunResult, folder: Path) -> None:
-    """Print all that a run has found: details first, what it comes down to last."""
+    """Print the results of a run: details first, the comparison last."""
     if not (result.report.completed or result.report.errors):
-        console.print("This run was finished before; its results:")
+        console.print("This run is already finished. Its results:")
     found = result.latest("polymorphs")
     if found is not None:
         console.print(polymorph_table(found, BEST))
@@ -55,14 +55,14 @@ def print_result(console: Console, recipe: Recipe, result: RunResult, folder: Pa
             console.print(rich_table(table, f"{material.name}: transport (95 % intervals)"))
     print_comparison(console, compare(*materials, failed_steps=result.report.errors))
     console.print(
-        f"All of it as a page: vitrion report {recipe.formula} --store {folder}",
+        f"HTML page: vitrion report {recipe.formula} --store {folder}",
         highlight=False,
         soft_wrap=True,
     )
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
-    """Print materials side by side, the tests of their landscapes, and every caution."""
+    """Print the comparison of materials, the tests of their landscapes, and all cautions."""
     console.print(rich_table(comparison.table))
     if comparison.claims:
         console.print(rich_table(comparison.claim_table))
@@ -72,7 +72,7 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
 
 
 def caution_lines(comparison: Comparison) -> list[str]:
-    """Return the cautions, ranked, then the potentials."""
+    """Return the cautions by rank, then the potentials."""
     ranked = [f"{caution.severity}: {caution.sentence}" for caution in comparison.cautions]
     return [*ranked, *comparison.potentials]
 
@@ -88,7 +88,7 @@ def rich_table(table: TableData, title: str | None = None) -> Table:
 
 
 def print_screen(console: Console, outcomes: Sequence[Outcome]) -> None:
-    """Print one line for each composition and phase, the best conductor first."""
+    """Print one line per composition and phase, by decreasing conductivity."""
     table = Table("material", "sigma(300 K) (mS/cm)", "Ea (eV)", title="Screen (95 % intervals)")
     rows = []
     for outcome in outcomes:
@@ -108,7 +108,7 @@ def print_screen(console: Console, outcomes: Sequence[Outcome]) -> None:
 
 
 def phase_reports(result: RunResult) -> list[MaterialReport]:
-    """Return what the run has of each phase, the crystal first."""
+    """Return the documents of each phase as a report, the crystal first."""
     return [
         MaterialReport.from_documents(found)
         for phase in PHASES
@@ -117,7 +117,7 @@ def phase_reports(result: RunResult) -> list[MaterialReport]:
 
 
 def polymorph_table(document: PolymorphDoc, most: int) -> Table:
-    """Return the most stable crystals of a search."""
+    """Return a table of the most stable crystals of a search."""
     table = Table("rank", "space group", "E above hull (eV/atom)", "density (g/cm3)", "found")
     table.title = f"Crystals, after {document.n_relaxations} relaxations: {document.stop_reason}"
     for rank, crystal in enumerate(document.polymorphs[:most], start=1):
@@ -133,7 +133,7 @@ def polymorph_table(document: PolymorphDoc, most: int) -> Table:
 
 
 def stability_line(found: Stability) -> str:
-    """Say what the tests of the best crystal came to."""
+    """Return a sentence with the stability tests of the lowest crystal."""
     soft = found.lowest_phonon_per_cm < -SOFT_PER_CM
     kept = all(_alike(found.coordination_before, later) for later in found.coordination_during)
     return (
@@ -145,7 +145,7 @@ def stability_line(found: Stability) -> str:
 
 
 def _alike(before: Coordination, later: Coordination) -> bool:
-    """Whether every element has the same commonest neighbors."""
+    """Return whether the most frequent neighbor species of each element are equal."""
     return all(
         max(shells, key=shells.__getitem__) == max(later[element], key=later[element].__getitem__)
         for element, shells in before.items()
@@ -169,7 +169,7 @@ def _glass_table(glasses: Sequence[AmorphousDoc]) -> Table:
 
 
 def _species(speciation: Speciation) -> str:
-    """Write down the surroundings of all formers, then bridges and loose ligands."""
+    """Return the species of all formers, then bridges and free ligands, as text."""
     counts = [count for kinds in speciation.centers.values() for count in kinds.items()]
     words = [f"{n} {name}" for name, n in sorted(counts, key=lambda item: -item[1])]
     words += [f"{n} {name}" for name, n in speciation.bridges.items()]

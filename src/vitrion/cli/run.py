@@ -1,4 +1,4 @@
-"""The commands that do the main job: run, screen, compare."""
+"""The commands ``run``, ``screen`` and ``compare``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(
     workers: WorkersOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Find the crystal of a composition, make its glass, and measure and explain both.
+    """Compute conductivity, defects and site energies of a composition's crystal and glass.
 
     Rerun the command to resume an interrupted run, or to print the results of a finished one.
     """
@@ -70,7 +70,8 @@ def run(
 @takes_recipe("quick", phase="amorphous")
 def screen(
     compositions: Annotated[
-        Path | None, typer.Argument(help="CSV file with a column 'formula', or one a line.")
+        Path | None,
+        typer.Argument(help="CSV file with a column 'formula', or one formula per line."),
     ] = None,
     grid: Annotated[
         str | None, typer.Option(help="End members of a grid, such as LiF-Li3PO4-P2O5.")
@@ -78,10 +79,10 @@ def screen(
     steps: Annotated[int, typer.Option(help="Steps along each edge of the grid.")] = 4,
     query: Annotated[
         list[str] | None,
-        typer.Option(help="Compositions of the store that meet conditions of 'vitrion query'."),
+        typer.Option(help="Compositions in the store that satisfy conditions of 'vitrion query'."),
     ] = None,
     known: Annotated[
-        bool, typer.Option("--known", help="Add the SEI crystals that ship, for comparison.")
+        bool, typer.Option("--known", help="Add the SEI crystals of the package for comparison.")
     ] = False,
     *,
     options: RecipeOptions,
@@ -89,7 +90,7 @@ def screen(
     workers: WorkersOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Run many compositions one after the other; what the store holds is not run again.
+    """Run many compositions one after the other; results in the store are reused.
 
     Failures are reported at the end and do not stop the other runs.
     """
@@ -109,7 +110,7 @@ def screen(
     wanted = read_compositions(compositions) if compositions is not None else []
     wanted += find_formulas(folder, "summary", **parse_conditions(query)) if query else []
     wanted += composition_grid(grid, steps) if grid is not None else []
-    recipes = options.recipes(wanted)  # all are checked before one is run
+    recipes = options.recipes(wanted)  # all are validated before the first run
     if known:
         recipes += known_recipes(options.recipe())
     if not recipes:
@@ -138,13 +139,14 @@ def screen(
 
 
 def compare(
-    first: Annotated[str, typer.Argument(help="Formula or identifier; FORMULA:PHASE for one.")],
+    first: Annotated[str, typer.Argument(help="Formula or identifier, or FORMULA:PHASE.")],
     second: Annotated[
-        str | None, typer.Argument(help="The other; without it, crystal against glass.")
+        str | None,
+        typer.Argument(help="Second material; default: the glass, compared with the crystal."),
     ] = None,
     store: StoreOption = None,
 ) -> None:
-    """Lay two materials of the store, or the crystal and the glass of one, side by side."""
+    """Compare two materials of the store, or the crystal and the glass of one."""
     from vitrion.cli.results import print_comparison
     from vitrion.comparison.side_by_side import compare as compare_materials
     from vitrion.database.client import VitrionClient
@@ -166,13 +168,21 @@ def _reports(client: VitrionClient, text: str) -> list[MaterialReport]:
 
 
 def _the(found: list[MaterialReport], name: str, phase: str | None = None) -> MaterialReport:
-    """Return the report of a phase, the last where none is named, if it is clear which."""
+    """Return the report of a phase (default: the last phase).
+
+    Raises
+    ------
+    InputError
+        If there is none, or more than one.
+    """
     fitting = [report for report in found if report.phase == (phase or found[-1].phase)]
     if not fitting:
-        raise InputError(f"The store has no {phase} {name}: name what to compare with what.")
+        raise InputError(f"The store has no {phase} {name}: name both materials to compare.")
     if len(fitting) > 1:
         names = ", ".join(sorted(report.material_id or "without identifier" for report in fitting))
-        raise InputError(f"The store has several of {name} in one phase ({names}): name one.")
+        raise InputError(
+            f"The store has several materials {name} of one phase ({names}): name one."
+        )
     return fitting[0]
 
 

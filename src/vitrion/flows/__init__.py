@@ -1,1 +1,1 @@
-"""Flows that a user submits, and the runner that carries them out on one machine."""
+"""Recipes, and the flows that a user submits."""

@@ -1,4 +1,4 @@
-"""What ``vitrion search`` does: a polymorph search that is stored, and resumed after a kill."""
+"""Run a polymorph search as a resumable flow, for ``vitrion search``."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ def run_search(
     workers: int = 1,
     on_change: Callable[[dict[Path, str], RunReport], None] | None = None,
 ) -> PolymorphDoc:
-    """Search for the crystals of a composition, or continue or look up an earlier search.
+    """Search for the crystals of a composition, resume a search, or return a finished one.
 
     Parameters
     ----------
     formula : str
     settings : SearchSettings
     store : JobStore
-        Where the document goes; connected.
+        Connected store for the document.
     folder : Path
-        Holds one folder for each run.
+        Parent of the folders of all runs.
     potential : str, optional
-        Name in the registry; None takes the user's setting.
+        Name in the registry; None for the user's setting.
     seed : int
     workers : int
-        Worker processes; each makes a share of a round, so that their number enters the result.
+        Worker processes. Each runs a share of a round, so the result depends on their number.
     on_change : callable, optional
         See :func:`vitrion.runtime.runner.run_flow`.
 
     Raises
     ------
     InputError
-        If the request makes no sense, or another process is at work on it.
+        If the request is invalid, or another process is running it.
     SimulationError
         If a job of the search fails.
     StoreError

@@ -1,4 +1,4 @@
-"""What a person sees while a flow runs: the jobs at work, how far they are, how fast."""
+"""Progress display of a running flow."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ SECONDS_BETWEEN_LINES = 60.0
 
 
 class RunDisplay:
-    """Bars on a terminal; elsewhere a line when a job ends and one a minute. A context manager.
+    """Context manager that shows progress: bars on a terminal, else lines of text.
+
+    Lines are printed when a job ends, and once a minute for running jobs.
 
     Parameters
     ----------
     console : Console, optional
-        Where to write; standard error by default.
+        Output; default: standard error.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -54,10 +56,10 @@ class RunDisplay:
         self._bars.stop()
 
     def update(self, running: dict[Path, str], report: RunReport) -> None:
-        """Show the running jobs by directory and name; fits ``run_flow``'s ``on_change``."""
+        """Show the running jobs, given by directory and name; an ``on_change`` of ``run_flow``."""
         for number, name in enumerate(report.completed[self._reported :], self._reported + 1):
             steps = number + len(report.skipped)
-            rest = f"{steps} steps done, {report.open} to do" if report.open else f"{steps} steps"
+            rest = f"{steps} steps done, {report.open} left" if report.open else f"{steps} steps"
             self._console.print(f"done: {name} ({rest})", highlight=False)
         self._reported = len(report.completed)
         for directory in set(self._tasks) - set(running):
@@ -81,7 +83,7 @@ class RunDisplay:
         return True
 
     def _note(self, directory: Path) -> tuple[str, float]:
-        """Return a few words on the job in a directory, and its fraction done."""
+        """Return a note on the job in a directory, and its completed fraction."""
         word = read_progress(directory)
         if word is None or not word.total:
             return "", 0.0

@@ -1,4 +1,4 @@
-"""The crystal that a user gives: a structure file, or the structure that ships."""
+"""The crystal of a recipe: a structure file, or a known crystal of the package."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 KNOWN = "known"
-"""Word that names the crystal that ships, in the place of a structure file."""
+"""Name of the package's crystal of the formula, instead of a structure file."""
 
 
 def read_crystal(source: str, formula: str) -> dict[str, Any]:
-    """Return the crystal of a recipe as pymatgen writes it.
+    """Return the crystal of a recipe as a pymatgen dictionary.
 
     Parameters
     ----------
     source : str
-        A structure file, or ``known`` for the structure of that formula that ships; a file of that
-        name comes first.
+        A structure file, or ``known`` for the package's crystal of the formula. A file named
+        ``known`` takes precedence.
     formula : str
 
     Raises
     ------
     InputError
-        If there is no such structure.
+        If the structure does not exist.
     """
     from vitrion.landscape.command import read_structure
 
@@ -40,17 +40,17 @@ def read_crystal(source: str, formula: str) -> dict[str, Any]:
 
 
 def names_file(source: str) -> bool:
-    """Return whether a crystal is given as a file; a file named ``known`` is one."""
+    """Return whether a crystal is given as a file, including a file named ``known``."""
     return source != KNOWN or Path(source).exists()
 
 
 def known_crystal(formula: str) -> dict[str, Any]:
-    """Return the structure of a formula that ships with the package, as pymatgen writes it.
+    """Return the package's crystal of a formula as a pymatgen dictionary.
 
     Raises
     ------
     InputError
-        If there is none.
+        If the package has none.
     """
     from vitrion.polymorphs.hull import shipped_crystals
 
@@ -59,11 +59,11 @@ def known_crystal(formula: str) -> dict[str, Any]:
         if structure.composition.reduced_formula == wanted:
             return _as_json(structure)
     raise InputError(
-        f"No structure of {formula} ships with vitrion, and there is no file '{KNOWN}': give a "
+        f"vitrion has no structure of {formula}, and the file '{KNOWN}' does not exist: give a "
         "structure file."
     )
 
 
 def _as_json(structure: Structure) -> dict[str, Any]:
-    """Return a structure as a recipe file gives it back: lists for tuples, plain numbers."""
+    """Return a structure as JSON types: lists for tuples, plain numbers."""
     return dict(json.loads(structure.to_json()))

@@ -1,4 +1,4 @@
-"""From a composition to the ionic conductivity of its glass."""
+"""Flows for the ionic conductivity of a glass and of a crystal."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class GlassConductivityMaker(RecipeMaker):
-    """Make several glasses of one composition and measure their conductivity together.
+    """Make several glasses of one composition and compute their conductivity.
 
     Parameters
     ----------
     name : str
         The name of the flows.
     glass_maker : GlassReplicasMaker
-        Makes the glasses.
+        Maker of the glasses.
     conductivity_maker : ConductivityMaker
-        Measures them; their spread is part of the error.
+        Maker of the conductivity; its error includes the spread of the glasses.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class GlassConductivityMaker(RecipeMaker):
 
     @classmethod
     def from_recipe(cls, recipe: Recipe) -> Self:
-        """Make the Maker of a recipe."""
+        """Create the maker of a recipe."""
         return cls(
             glass_maker=GlassReplicasMaker(
                 melt_quench_maker=MeltQuenchMaker.from_potential(recipe.potential, recipe.glass),
@@ -71,21 +71,21 @@ class GlassConductivityMaker(RecipeMaker):
     def make(
         self, structure: Structure | Composition | str, prev_dir: str | Path | None = None
     ) -> Flow:
-        """Make the flow.
+        """Create the flow.
 
         Parameters
         ----------
         structure : Structure, Composition or str
             A composition to pack, or a crystal to melt.
         prev_dir : str or Path, optional
-            Handed to the first job of each glass.
+            Passed to the first job of each glass.
 
         Returns
         -------
         Flow
-            Its output holds the :class:`~vitrion.conductivity.document.ConductivityDoc` under
-            ``conductivity``, the documents of all glasses under ``glasses``, and the structures of
-            those that were measured under ``structures``: one that crystallized is left out.
+            Its output is a dictionary: ``conductivity``, the
+            :class:`~vitrion.conductivity.document.ConductivityDoc`; ``glasses``, the documents of
+            all glasses; ``structures``, the structures that are not crystalline.
         """
         glasses = self.glass_maker.make(structure, prev_dir=prev_dir)
         chosen = choose_glasses(glasses.output)
@@ -104,40 +104,42 @@ class GlassConductivityMaker(RecipeMaker):
 
 @job(name="choose glasses")
 def choose_glasses(glasses: Sequence[AmorphousDoc | dict[str, Any]]) -> dict[str, Any]:
-    """Leave out the replicas of a glass that crystallized.
+    """Exclude replicas that crystallized.
 
     Parameters
     ----------
     glasses : sequence of AmorphousDoc or dict
-        The replicas, as documents or as stored, in the order of their jobs' numbers, from 1 on.
+        Documents of the replicas, or their stored form, in the order of the replicas.
 
     Returns
     -------
     dict
-        ``structures``, the list of cells to go on with; ``remarks``: why others are left out, and
-        which cells look crystalline but are too small for that verdict to be sure; and
-        ``glass_transition``, that of all quenches of ``structures`` together, or None.
+        ``structures``, the list of glasses; ``remarks``, the reasons for exclusions, and the cells
+        that look crystalline but are too small for a reliable verdict; ``glass_transition``, the
+        glass transition from all quenches of ``structures``, or None.
 
     Raises
     ------
     SimulationError
-        If none is left.
+        If all replicas crystallized.
     """
     structures, remarks, curves = [], [], []
     for number, stored in enumerate(glasses, start=1):
         glass = AmorphousDoc.model_validate(stored)
         found = f"Glass {number} is crystalline (self-overlap {glass.order_overlap:.2f})"
         if glass.crystallized:
-            remarks.append(f"{found} and is left out.")
+            remarks.append(f"{found} and is excluded.")
             continue
         if not glass.is_amorphous:
-            remarks.append(f"{found} as far as a cell of {glass.nsites} atoms can tell; it counts.")
+            remarks.append(
+                f"{found}, but {glass.nsites} atoms are too few for a reliable verdict; it is kept."
+            )
         structures.append(glass.structure)
         curves += [] if glass.quench_curve is None else [glass.quench_curve]
     if not structures:
         raise SimulationError(
-            f"No replica of the glass is amorphous, of {len(glasses)}: cool faster, melt longer or "
-            "hotter, or take a larger cell."
+            f"None of {len(glasses)} glass replicas is amorphous: cool faster, melt longer or "
+            "hotter, or use a larger cell."
         )
     return {
         "structures": structures,
@@ -148,16 +150,16 @@ def choose_glasses(glasses: Sequence[AmorphousDoc | dict[str, Any]]) -> dict[str
 
 @dataclass
 class CrystalConductivityMaker(RecipeMaker):
-    """Measure the conductivity of a crystal in a supercell.
+    """Compute the conductivity of a crystal in a supercell.
 
     Parameters
     ----------
     name : str
         The name of the flows.
     min_side_A : float
-        Least distance in A between opposite faces of the supercell.
+        Minimum distance in A between opposite faces of the supercell.
     conductivity_maker : ConductivityMaker
-        Measures it.
+        Maker of the conductivity.
     """
 
     name: str = "crystal conductivity"
@@ -168,7 +170,7 @@ class CrystalConductivityMaker(RecipeMaker):
 
     @classmethod
     def from_recipe(cls, recipe: Recipe) -> Self:
-        """Make the Maker of a recipe."""
+        """Create the maker of a recipe."""
         return cls(
             min_side_A=recipe.supercell_side_A,
             conductivity_maker=conductivity_maker(recipe, "crystalline"),
@@ -176,14 +178,14 @@ class CrystalConductivityMaker(RecipeMaker):
 
     @takes_atoms
     def make(self, structure: Structure, prev_dir: str | Path | None = None) -> Flow:
-        """Make the flow.
+        """Create the flow.
 
         Parameters
         ----------
         structure : Structure
             A cell of the crystal, relaxed with the potential.
         prev_dir : str or Path, optional
-            Directory of an earlier measurement, to continue it there.
+            Directory of an earlier run to resume.
 
         Returns
         -------
@@ -206,7 +208,7 @@ def repeat_cell(structure: Structure, min_side_A: float) -> Structure:
 
 
 def conductivity_maker(recipe: Recipe, phase: Phase) -> ConductivityMaker:
-    """Create the maker that measures one phase as a recipe states it."""
+    """Create the conductivity maker of one phase of a recipe."""
     settings = recipe.conductivity
     if phase == "crystalline" and recipe.crystal_first_ps is not None:
         first_ps = min(recipe.crystal_first_ps, settings.first_ps)
@@ -220,7 +222,7 @@ def conductivity_maker(recipe: Recipe, phase: Phase) -> ConductivityMaker:
 
 
 def second_opinion(recipe: Recipe) -> str | None:
-    """Return the reference potential; None if it is absent or of the potential's own backend."""
+    """Return the reference potential; None if it is not installed or also CHGNet."""
     name = recipe.reference_potential
     if name is None or (name.startswith("chgnet") and find_spec("chgnet") is None):
         return None

@@ -1,4 +1,4 @@
-"""The whole chain for one composition: its crystal, its glass, and why one conducts better."""
+"""Flow of all steps for one composition: crystal, glass, their landscapes, comparison."""
 
 from __future__ import annotations
 
@@ -49,30 +49,30 @@ def _relax_maker(potential: str | None = None, pressure_GPa: float = 0.0) -> Rel
 
 @dataclass
 class IonConductorMaker(RecipeMaker):
-    """From a composition to the ion transport of its crystal and its glass, and the reason for it.
+    """Compute and compare the ion transport of the crystal and the glass of a composition.
 
-    Search for the crystal; make the glass; measure the conductivity of both; compute the defects
-    and the site-energy landscape of both; compare. Each part is a Maker that can be replaced, and
-    a part that is None is left out.
+    The steps are: search for the crystal; make the glass; compute the conductivity, the defects
+    and the site-energy landscape of both; compare. Each step is a Maker that can be replaced; a
+    step that is None is skipped.
 
     Parameters
     ----------
     name : str
         The name of the flows.
     polymorph_maker : PolymorphSearchMaker or None
-        Finds the crystal; not used where one is given.
+        Search for the crystal; not used if a crystal is given.
     crystal_maker : CrystalConductivityMaker or None
-        Measures the crystal; None leaves the crystal out, search included.
+        Conductivity of the crystal; None skips the crystal, including the search.
     glass_maker : GlassConductivityMaker or None
-        Makes and measures the glass; None leaves it out.
+        Glass and its conductivity; None skips the glass.
     relax_maker : RelaxMaker, Maker of atomate2, or None
-        Relaxes a crystal that is given; None takes it as it is. A relaxation that does not
-        converge fails.
+        Relaxation of a given crystal, which fails if it does not converge; None uses the crystal
+        unrelaxed.
     crystal_landscape_maker, glass_landscape_maker : LandscapeMaker or None
-        Defects and landscape of each. If that of the crystal computes barriers, the conductivity of
-        the crystal follows from its defects if its dynamics give no value.
+        Defects and landscape of each phase. If barriers of the crystal are computed and its
+        dynamics give no value, its conductivity is computed from its defects.
     defect_route : DefectConductivitySettings
-        How it follows.
+        Settings of the conductivity from defects.
 
     Examples
     --------
@@ -96,7 +96,7 @@ class IonConductorMaker(RecipeMaker):
 
     @classmethod
     def from_recipe(cls, recipe: Recipe) -> Self:
-        """Make the Maker of a recipe; its formula and crystal go to :meth:`make`."""
+        """Create the maker of a recipe; pass its formula and crystal to :meth:`make`."""
         potential = get_potential(recipe.potential).name
         crystal, glass = recipe.phase != "amorphous", recipe.phase != "crystalline"
         return cls(
@@ -127,28 +127,28 @@ class IonConductorMaker(RecipeMaker):
         crystal: Structure | OutputReference | None = None,
         prev_dir: str | Path | None = None,
     ) -> Flow:
-        """Make the flow.
+        """Create the flow.
 
         Parameters
         ----------
         composition : Composition or str
-            Such as ``"LiPO2F2"``.
+            Composition, such as ``"LiPO2F2"``.
         crystal : Structure or reference to one, optional
-            The crystal, if it is known; otherwise it is searched for.
+            The crystal; None searches for it.
         prev_dir : str or Path, optional
-            Handed to the first jobs of the glass.
+            Passed to the first jobs of the glasses.
 
         Returns
         -------
         Flow
-            Its output holds ``polymorphs``, ``crystal`` and ``glass`` (conductivities),
-            ``crystal_landscape``, ``glass_landscape`` and ``comparison``, those that are made; a
-            comparison takes both phases.
+            Its output is a dictionary with the computed ones of ``polymorphs``, ``crystal`` and
+            ``glass`` (conductivities), ``crystal_landscape``, ``glass_landscape`` and, with both
+            phases, ``comparison``.
 
         Raises
         ------
         InputError
-            If the composition is not supported, or nothing is left to do.
+            If the composition is not supported, or both phases are skipped.
         """
         formula = parse_composition(composition)
         self._check_mobile(formula)
@@ -159,7 +159,7 @@ class IonConductorMaker(RecipeMaker):
         if self.glass_maker is not None:
             self._add_glass(formula, prev_dir, parts, output)
         if not parts:
-            raise InputError("There is neither a crystal nor a glass to make.")
+            raise InputError("Neither crystal_maker nor glass_maker is set: set at least one.")
         if self.crystal_maker is None or self.glass_maker is None:
             return Flow(parts, output=output, name=f"{formula.reduced_formula} {self.name}")
         compared = compare_phases(
@@ -168,7 +168,7 @@ class IonConductorMaker(RecipeMaker):
                 for phase in ("crystal", "glass")
             )
         )
-        # What failed is missing in the comparison; it does not take the rest with it.
+        # Failed steps are missing in the comparison, and do not prevent it.
         compared.config.on_missing_references = OnMissing.NONE
         parts.append(compared)
         output["comparison"] = compared.output
@@ -181,10 +181,10 @@ class IonConductorMaker(RecipeMaker):
         parts: list[Flow | Job],
         output: dict[str, Any],
     ) -> None:
-        """Find the crystal if none is given, measure it, and compute its landscape."""
+        """Add the search if no crystal is given, the conductivity and the landscape."""
         if crystal is None and self.polymorph_maker is None:
-            raise InputError("The crystal is not known: give one, or a polymorph_maker.")
-        found: Any  # a structure, or the reference to one
+            raise InputError("No crystal is given and polymorph_maker is None: set one of them.")
+        found: Any  # a structure or a reference
         if crystal is None:
             assert self.polymorph_maker is not None
             search = self.polymorph_maker.make(formula.reduced_formula)
@@ -210,12 +210,12 @@ class IonConductorMaker(RecipeMaker):
     def _add_defect_route(
         self, landscape: Flow, parts: list[Flow | Job], output: dict[str, Any]
     ) -> None:
-        """Let the conductivity of the crystal follow from its defects, if they have barriers."""
+        """Add the conductivity of the crystal from its defects, if barriers are computed."""
         maker = self.crystal_landscape_maker
         if maker is None or maker.defect_maker.settings.barriers is None:
             return
         routed = add_defect_route(output["crystal"], landscape.jobs[0].output, self.defect_route)
-        # If the defects fail, the dynamics still stand.
+        # If the defects fail, the result of the dynamics is kept.
         routed.config.on_missing_references = OnMissing.NONE
         parts.append(routed)
         output["crystal"] = routed.output
@@ -227,7 +227,7 @@ class IonConductorMaker(RecipeMaker):
         parts: list[Flow | Job],
         output: dict[str, Any],
     ) -> None:
-        """Make the glasses, measure them, and compute their landscape."""
+        """Add the glasses, their conductivity and their landscape."""
         assert self.glass_maker is not None
         made = self.glass_maker.make(formula.reduced_formula, prev_dir=prev_dir)
         parts.append(made)
@@ -247,7 +247,7 @@ class IonConductorMaker(RecipeMaker):
         formula: Composition,
         parts: list[Flow | Job],
     ) -> Any:
-        """Relax the crystal that is given, after it is seen to be one of the composition."""
+        """Check the composition of a given crystal, and relax it."""
         given: Any
         if isinstance(crystal, OutputReference):
             checked = given_crystal(crystal, formula.reduced_formula)
@@ -260,16 +260,16 @@ class IonConductorMaker(RecipeMaker):
         return make_relaxed(self.relax_maker, given, parts)
 
     def _check_mobile(self, formula: Composition) -> None:
-        """Refuse a composition of which some part would not know what moves."""
+        """Refuse a composition without a default mobile species if a step needs one."""
         kinds = (CrystalConductivityMaker, GlassConductivityMaker)
         measured = (self.crystal_maker, self.glass_maker)
-        laid_out = (self.crystal_landscape_maker, self.glass_landscape_maker)
+        landscapes = (self.crystal_landscape_maker, self.glass_landscape_maker)
         named = [
             part.conductivity_maker.settings.mobile for part in measured if isinstance(part, kinds)
         ]
         named += [
             part.defect_maker.settings.mobile
-            for part in laid_out
+            for part in landscapes
             if isinstance(part, LandscapeMaker)
         ]
         if not all(named):
@@ -278,12 +278,12 @@ class IonConductorMaker(RecipeMaker):
 
 @job(name="given crystal")
 def given_crystal(crystal: Structure, formula: str) -> Structure:
-    """Return a crystal that another job has made.
+    """Check and return a crystal from another job.
 
     Raises
     ------
     InputError
-        If it is of another composition, or disordered.
+        If it has another composition, or is disordered.
     """
     return _checked_crystal(crystal, formula)
 
@@ -298,17 +298,18 @@ def _checked_crystal(crystal: Structure, formula: str) -> Structure:
 
 @job(name="best crystal")
 def best_crystal(polymorphs: PolymorphDoc | dict[str, Any]) -> Structure:
-    """Return the most stable crystal that a search has found.
+    """Return the most stable crystal of a search.
 
     Raises
     ------
     SimulationError
-        If it has found none.
+        If the search found no crystal.
     """
     document = PolymorphDoc.model_validate(polymorphs)
     if not document.polymorphs:
         raise SimulationError(
-            f"The search found no crystal in {document.n_relaxations} relaxations: allow more."
+            f"The search found no crystal in {document.n_relaxations} relaxations: increase "
+            "max_relaxations."
         )
     return document.polymorphs[0].structure
 

@@ -1,4 +1,4 @@
-"""Nested values of settings, as a recipe file or a command line states them."""
+"""Nested values of settings from recipe files and command lines."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ABSENT = object()
-"""What :func:`lookup` returns for a name that is not stated."""
+"""Returned by :func:`lookup` for an absent name."""
 
 
 def check_names(
     values: Mapping[str, Any], model: type[SettingsModel], known: Iterable[str], section: str = ""
 ) -> None:
-    """Refuse names that are not settings.
+    """Refuse unknown names of settings.
 
     Parameters
     ----------
     values : dict
         Nested values.
     model : type
-        The settings that they are values of.
+        Model of the settings.
     known : iterable of str
         Dotted names of all settings, for the message.
     section : str
-        Dotted name of the section that the values are in, with a dot at its end.
+        Dotted name of the section of the values, with a trailing dot.
 
     Raises
     ------
     SettingError
-        If a name is not a setting; it lists the nearest names.
+        If a name is unknown; the error lists the nearest names.
     """
     for name, value in values.items():
         field = model.model_fields.get(str(name))
@@ -82,7 +82,7 @@ def lookup(values: Mapping[str, Any], path: str) -> Any:
 
 
 def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested values with settings models as dictionaries of what was set in them."""
+    """Return nested values with settings models as dictionaries of their explicitly set fields."""
     return {
         name: value.model_dump(mode="json", exclude_unset=True)
         if isinstance(value, SettingsModel)

@@ -1,4 +1,4 @@
-"""The recipe: a complete statement of what a run is, in one tree of settings."""
+"""The recipe: the complete definition of a run as one tree of settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 Phases = Literal["both", "crystalline", "amorphous"]
-"""What a run computes: the crystal, the glass, or both side by side."""
+"""Phases of a run: the crystal, the glass, or both."""
 SHARED = {
     "seed": ("glass.seed", "conductivity.md.seed", "defects.seed"),
     "mobile": ("conductivity.mobile", "defects.mobile"),
@@ -42,9 +42,9 @@ SHARED = {
     "conductivity.first_ps": ("conductivity.md.duration_ps",),
     "conductivity.mobile": ("conductivity.md.mobile",),
 }
-"""Settings of the sections that follow from another one of the recipe, which alone is stated."""
+"""Settings (values) derived from another setting of the recipe (keys)."""
 WHOLE_RUN = ("seed", "mobile", "timestep_fs", "pressure_GPa")
-"""Settings of the whole run among them."""
+"""Keys of `SHARED` that apply to the whole run."""
 
 
 def _crystal_barriers() -> BarrierSettings:
@@ -52,10 +52,10 @@ def _crystal_barriers() -> BarrierSettings:
 
 
 class Recipe(SettingsModel):
-    """What a run is: the same recipe with the same package gives the same result.
+    """Complete definition of a run; with the same version of vitrion it determines the result.
 
     The sections ``search``, ``glass``, ``conductivity`` and ``defects`` are the settings of the
-    Makers. Seed, mobile species, time step and pressure are stated once and hold in every section.
+    Makers. Seed, mobile species, time step and pressure are stated once and apply to all sections.
 
     Examples
     --------
@@ -70,25 +70,25 @@ class Recipe(SettingsModel):
     )
     crystal: Annotated[str | dict[str, Any] | None, Option("--structure")] = Field(
         None,
-        description="Structure file of the crystal, which is then not searched for. The word "
-        "'known' takes the structure that ships, unless a file has that name.",
+        description="Structure file of the crystal, instead of a search; 'known' for the crystal "
+        "of the package, unless a file has that name.",
     )
     potential: Annotated[str | None, Option("--potential")] = Field(
         None, description="Name of the potential (vitrion potential list)."
     )
     potential_sha256: str | None = Field(
-        None, description="SHA-256 of the potential's file; another file is refused."
+        None, description="Required SHA-256 of the potential file."
     )
     reference_potential: str | None = Field(
         "chgnet",
-        description="Second potential, whose forces are compared on a few frames of every run; "
+        description="Second potential for a comparison of forces on a few frames of every run; "
         "None for no comparison.",
     )
     mobile: Annotated[str | None, Option("--mobile")] = Field(
         None, description="Mobile species, such as Li; None for the usual mobile cation."
     )
     seed: Annotated[int, Option("--seed")] = Field(
-        0, ge=0, description="Seed, from which everything random follows."
+        0, ge=0, description="Seed of all random numbers."
     )
     timestep_fs: Annotated[float | None, Option("--timestep")] = Field(
         None,
@@ -106,13 +106,13 @@ class Recipe(SettingsModel):
         True, description="Compute defects and the site-energy landscape."
     )
     allow_unbalanced: Annotated[bool, Option("--allow-unbalanced")] = Field(
-        False, description="Accept a formula that is not neutral."
+        False, description="Accept a formula that is not charge-neutral."
     )
     n_replicas: Annotated[int, Option("--replicas")] = Field(
         3, ge=1, le=100, description="Number of independent glasses."
     )
     supercell_side_A: float = Field(
-        11.0, gt=0, description="Least width of the crystal's supercell for dynamics in A."
+        11.0, gt=0, description="Minimum width of the crystal's supercell for dynamics in A."
     )
     search_jobs: int = Field(2, ge=1, description="Parallel jobs of each round of the search.")
     search: SearchSettings = Field(
@@ -130,13 +130,13 @@ class Recipe(SettingsModel):
     crystal_first_ps: float | None = Field(
         None,
         gt=0,
-        description="Analyzed dynamics of every run of the crystal in ps, if less than those of "
-        "the glass; None for as much.",
+        description="Analyzed duration of every run of the crystal in ps, if shorter than for the "
+        "glass; None for the same duration.",
     )
     crystal_barriers: BarrierSettings | None = Field(
         default_factory=_crystal_barriers,
-        description="Barriers of the crystal's defects, which give its conductivity if it does not "
-        "diffuse in the time of a run; None for no such route.",
+        description="Barriers of the crystal's defects, for its conductivity if no diffusion is "
+        "observed in its dynamics; None to skip.",
     )
     defect_route: DefectConductivitySettings = Field(
         default_factory=DefectConductivitySettings,
@@ -146,12 +146,12 @@ class Recipe(SettingsModel):
     @model_validator(mode="before")
     @classmethod
     def _share(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Hand the shared settings to the sections, which must not state them."""
+        """Copy the shared settings to the sections; refuse sections that set them."""
         given = plain_values(values)
         for source, targets in SHARED.items():
             for target in targets:
                 if lookup(given, target) is not ABSENT:
-                    raise SettingError(target, f"follows from {source}: set {source} only.")
+                    raise SettingError(target, f"is derived from {source}: set {source} only.")
                 value = given.get(source)
                 if value is not None and source in WHOLE_RUN:
                     given = merge(given, nested(target, value), cls)
@@ -166,7 +166,7 @@ class Recipe(SettingsModel):
         preset : str
             ``quick``, ``standard`` or ``paper``.
         **changes
-            Fields to set otherwise; a dictionary changes a part of a section, such as
+            Changed fields; a dictionary changes a part of a section, such as
             ``glass={"n_atoms": 48}``.
 
         Raises
@@ -195,7 +195,7 @@ class Recipe(SettingsModel):
         return type(self)(**merge(self.values(), plain_values(changes), type(self)))
 
     def values(self) -> dict[str, Any]:
-        """Return the recipe as JSON, without what follows from other fields."""
+        """Return the recipe as JSON, without derived fields."""
         found = self.model_dump(mode="json")
         for targets in SHARED.values():
             for target in targets:
@@ -205,7 +205,7 @@ class Recipe(SettingsModel):
                     section = section[part]
                 del section[name]
         if self.conductivity.has_default_frames:
-            del found["conductivity"]["md"]["save_interval_fs"]  # follows from the time step
+            del found["conductivity"]["md"]["save_interval_fs"]  # derived from the time step
         return found
 
     def as_dict(self) -> dict[str, Any]:
@@ -214,7 +214,7 @@ class Recipe(SettingsModel):
         return {**tags, **self.values()}
 
     def to_yaml(self) -> str:
-        """Return the recipe as a YAML file that ``vitrion run`` takes."""
+        """Return the recipe as YAML, readable by ``vitrion run``."""
         return yaml.safe_dump(self.values(), sort_keys=False, default_flow_style=None, width=100)
 
     @property
@@ -238,7 +238,7 @@ def parse_setting(text: str) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If the text has another form, or the name is not a setting.
+        If the text is malformed, or the name is unknown.
     """
     name, found, value = (part.strip() for part in text.partition("="))
     if not (name and found):
@@ -246,7 +246,7 @@ def parse_setting(text: str) -> dict[str, Any]:
     known = settable()
     if name not in known:
         check_names(nested(name, None), Recipe, known)
-        return nested(name, value)  # follows from another setting, which the recipe states
+        return nested(name, value)  # derived: refused by the recipe with the source's name
     try:
         parsed = yaml.safe_load(value)
     except yaml.YAMLError as error:
@@ -257,13 +257,13 @@ def parse_setting(text: str) -> dict[str, Any]:
 
 
 def name_run(subject: str, content: Any) -> str:
-    """Name a run after its subject and a hash of everything that decides its result.
+    """Name a run by its subject and a hash of everything that determines its result.
 
     Parameters
     ----------
     subject : str
     content
-        Everything that decides the result, such as a Maker with its composition.
+        Everything that determines the result, such as a Maker with its composition.
     """
     from monty.json import MontyEncoder
 

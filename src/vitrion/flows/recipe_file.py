@@ -1,4 +1,4 @@
-"""Recipe files: the presets that ship, and files of the user."""
+"""Recipe files: the presets of the package, and files of the user."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PRESET_KEY = "preset"
-"""Name in a recipe file of the preset that it changes."""
+"""Key in a recipe file that names its preset."""
 
 
 def preset_names() -> list[str]:
@@ -23,16 +23,16 @@ def preset_names() -> list[str]:
 
 
 def preset_values(name: str) -> dict[str, Any]:
-    """Return what a preset states.
+    """Return the nested values of a preset.
 
     Raises
     ------
     InputError
-        If there is no preset of that name.
+        If the preset does not exist.
     """
     file = _preset_folder() / f"{name}.yaml"
     if not str(name).isidentifier() or not file.is_file():
-        raise InputError(f"There is no preset '{name}': choose {', '.join(preset_names())}.")
+        raise InputError(f"Unknown preset '{name}': use one of {', '.join(preset_names())}.")
     return dict(yaml.safe_load(file.read_text()))
 
 
@@ -46,7 +46,7 @@ def read_recipe_file(path: Path) -> tuple[dict[str, Any], str | None]:
     Returns
     -------
     dict, str or None
-        Values that the file states, and the preset that it names.
+        Values in the file, and the name of its preset.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def read_recipe_file(path: Path) -> tuple[dict[str, Any], str | None]:
         reason = " ".join(str(error).split())
         raise InputError(f"The recipe {path} cannot be read: {reason}.") from error
     if not isinstance(content, dict):
-        raise InputError(f"The recipe {path} must hold 'name: value' lines in YAML.")
+        raise InputError(f"The recipe {path} must contain 'name: value' lines in YAML.")
     preset = content.pop(PRESET_KEY, None)
     crystal = content.get("crystal")
     if isinstance(crystal, str) and (path.parent / crystal).is_file():

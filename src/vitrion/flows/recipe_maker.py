@@ -1,4 +1,4 @@
-"""Base class of the Makers that a recipe makes."""
+"""Base class of the Makers that are created from a recipe."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 
 class RecipeMaker(Maker):
-    """A Maker whose parameters are those of a recipe."""
+    """A Maker that is created from a recipe."""
 
     @classmethod
     @abstractmethod
     def from_recipe(cls, recipe: Recipe) -> Self:
-        """Make the Maker of a recipe."""
+        """Create the maker of a recipe."""
 
     @classmethod
     def from_preset(cls, preset: str = "standard", **changes: Any) -> Self:
-        """Make the Maker of a preset.
+        """Create the maker of a preset.
 
         Parameters
         ----------
         preset : str
             ``quick``, ``standard`` or ``paper``.
         **changes
-            Fields of the :class:`~vitrion.flows.recipe.Recipe` to set otherwise, such as
+            Changed fields of the :class:`~vitrion.flows.recipe.Recipe`, such as
             ``seed=1`` or ``glass={"n_atoms": 48}``.
 
         Raises

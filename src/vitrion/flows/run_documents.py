@@ -1,4 +1,4 @@
-"""The documents of a run in a store: labelled with the name of the run, and found again by it."""
+"""Label the outputs of a run with its name, and find its documents in a store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vitrion.documents.base import VitrionDoc
 
 RUNS_FOLDER = "runs"
-"""Folder beside the store that holds one folder for each run."""
+"""Folder beside the store with one folder per run."""
 REQUEST_KEY, ATTEMPT_KEY = "vitrion_request", "vitrion_attempt"
 """Metadata of the jobs of a run: its name, and the uuid of its flow."""
 KINDS = (
@@ -25,15 +25,15 @@ KINDS = (
     "site_energy_landscape",
     "comparison",
 )
-"""Documents that make the result of a run."""
+"""Kinds of documents of a run."""
 _WITHOUT: dict[str, dict[str, None]] = {"defects": {"relaxed_structures": None}}
 
 
 def not_stored(run_id: str) -> StoreError:
-    """Return the error of a run that is finished, but not in the store."""
+    """Return the error for a finished run without documents in the store."""
     return StoreError(
-        f"The run {run_id} is finished but its documents are not in the store: name the store it "
-        "was made with, or remove its folder to run it again."
+        f"The run {run_id} is finished but its documents are not in the store: name the store of "
+        "the run, or remove its folder to rerun it."
     )
 
 
@@ -45,13 +45,13 @@ def label_run(flow: Flow, run_id: str) -> None:
 def find_documents(
     store: JobStore, run_id: str, kinds: Sequence[str] = KINDS
 ) -> dict[str, list[VitrionDoc]]:
-    """Return what a store holds of a run's results, by kind, the newest of each last.
+    """Return the documents of a run by kind, oldest first.
 
-    If a run was restarted after its folder was removed, only its newest attempt counts.
+    If a run was restarted from scratch, only its newest attempt is used.
     """
     from vitrion.database.kinds import document_classes
 
-    store.ensure_index(f"metadata.{REQUEST_KEY}")  # else every output is read, for every run
+    store.ensure_index(f"metadata.{REQUEST_KEY}")  # otherwise every query scans all outputs
     criteria = {
         f"metadata.{REQUEST_KEY}": run_id,
         "output.property_name": {"$in": list(kinds)},
@@ -61,9 +61,9 @@ def find_documents(
     for found in store.query(criteria, sort={"completed_at": 1}):
         attempt = found["metadata"].get(ATTEMPT_KEY)
         output = found["output"]
-        # Large parts stay in their store: nobody reads relaxed defects off a table.
+        # Relaxed defect structures are large and not needed here.
         output = {**output, **_WITHOUT.get(output["property_name"], {})}
-        newest.pop(found["uuid"], None)  # what a job has replaced itself by comes in its order
+        newest.pop(found["uuid"], None)  # a replacing job takes the later position
         newest[found["uuid"]] = attempt, output
     classes = document_classes()
     documents: dict[str, list[VitrionDoc]] = {}

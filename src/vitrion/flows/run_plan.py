@@ -1,4 +1,4 @@
-"""What a recipe will do: its jobs, cells and picoseconds, before anything runs."""
+"""The plan of a recipe: its jobs, cells and durations."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 JOBS_A_LINE = 8
 FIRST = " 1"
-"""How the names of the jobs of the first glass end."""
+"""Suffix of the names of the first glass's jobs."""
 
 
 def plan_lines(recipe: Recipe) -> list[str]:
-    """Describe the work of a complete recipe, one line for each step.
+    """Return the plan of a complete recipe, one line per step.
 
     Returns
     -------
     list of str
-        The search, the glasses, the dynamics of each phase, the defects, the sum of all dynamics,
-        and the jobs that are known before the run starts.
+        The search, the glasses, the dynamics of each phase, the defects, the total duration of
+        dynamics, and the initial jobs.
     """
     jobs = [job for job, _ in make_flow(recipe).iterflow()]
     lines = [f"run {recipe.run_id}"]
@@ -51,7 +51,7 @@ def plan_lines(recipe: Recipe) -> list[str]:
     lines += _defect_lines(recipe, jobs)
     step_fs = recipe.conductivity.md.timestep_fs
     lines.append(
-        f"dynamics in all: {total_ps:g} ps ({_steps(total_ps, step_fs)} steps of {step_fs:g} fs), "
+        f"total dynamics: {total_ps:g} ps ({_steps(total_ps, step_fs)} steps of {step_fs:g} fs), "
         f"at most {most_ps:g} ps with extensions"
     )
     return [*lines, *_job_lines(jobs)]
@@ -92,7 +92,7 @@ def _conductivity(settings: ConductivitySettings, cells: int) -> str:
 
 
 def _defect_lines(recipe: Recipe, jobs: list[Job]) -> list[str]:
-    """Return a line for each phase whose defects are computed."""
+    """Return one line per phase with defects."""
     makers = [getattr(job.maker, "defect_maker", job.maker) for job in jobs]
     found = [maker.settings for maker in makers if isinstance(maker, DefectMaker)]
     settings = {each.phase: each for each in found}
@@ -113,14 +113,14 @@ def _job_lines(jobs: list[Job]) -> list[str]:
     names = [job.name for job in jobs]
     rows = [names[k : k + JOBS_A_LINE] for k in range(0, len(names), JOBS_A_LINE)]
     return [
-        f"jobs: {len(names)} at the start; search iterations, extensions and defects of glasses "
+        f"jobs: {len(names)} initially; search iterations, extensions and defects of glasses "
         "add more",
         *(f"  {', '.join(row)}" for row in rows),
     ]
 
 
 def _first_ps(settings: ConductivitySettings, cells: int) -> float:
-    """Return the first round in ps, all runs together, equilibration included."""
+    """Return the total duration of the first segment of all runs in ps, with equilibration."""
     before_ps = settings.density_ps + settings.equilibration_ps
     return settings.first_round_ps(cells) * (1 + before_ps / settings.first_ps)
 

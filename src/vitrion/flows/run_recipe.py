@@ -1,4 +1,4 @@
-"""Complete a recipe, run it, and look up its result."""
+"""Complete a recipe, run it, and return its documents."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 def complete_recipe(recipe: Recipe) -> Recipe:
-    """Return a recipe with everything that its run needs to know, after all checks.
+    """Validate a recipe, and return it with all values that its run needs.
 
-    Formula, potential and mobile species are written out, a structure file is read.
+    Sets formula, potential and mobile species, and reads the structure file.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def complete_recipe(recipe: Recipe) -> Recipe:
         other setting is not supported.
     """
     if recipe.formula is None:
-        raise InputError("The recipe has no formula: state one, such as LiPO2F2.")
+        raise InputError("The recipe has no formula: set one, such as LiPO2F2.")
     composition = parse_composition(recipe.formula)
     formula = plain_formula(composition)
     check_charge_balance(composition, allow_unbalanced=recipe.allow_unbalanced)
@@ -54,7 +54,7 @@ def complete_recipe(recipe: Recipe) -> Recipe:
     crystal = recipe.crystal
     if crystal is not None and recipe.phase == "amorphous":
         raise InputError(
-            "A glass is not made from a crystal: leave out the structure, or take --phase both."
+            "A glass is not made from a crystal: remove --structure, or use --phase both."
         )
     complete = recipe.replace(
         formula=formula,
@@ -65,13 +65,13 @@ def complete_recipe(recipe: Recipe) -> Recipe:
         timestep_fs=short_timestep(recipe, symbols),
         crystal=read_crystal(crystal, formula) if isinstance(crystal, str) else crystal,
     )
-    complete.conductivity.md.check_elements(symbols)  # else refused only when its job starts
+    complete.conductivity.md.check_elements(symbols)  # otherwise refused only when its job starts
     make_flow(complete)
     return complete
 
 
 def short_timestep(recipe: Recipe, symbols: Sequence[str]) -> float | None:
-    """Return the time step of a recipe in fs; with hydrogen, the short one if none is stated."""
+    """Return the time step of a recipe in fs; the default depends on hydrogen."""
     if recipe.timestep_fs is not None or "H" not in symbols:
         return recipe.timestep_fs
     return recipe.glass.timestep(symbols)
@@ -96,16 +96,16 @@ class RunResult:
     Attributes
     ----------
     documents : dict of str to list of VitrionDoc
-        By property name; a kind that the run did not make is not there.
+        By property name; absent kinds have no key.
     report : RunReport
-        What ran now, what was there already, and what failed.
+        Completed, skipped and failed jobs.
     """
 
     documents: dict[str, list[Any]] = field(default_factory=dict)
     report: RunReport = field(default_factory=RunReport)
 
     def of_kind(self, kind: str, phase: str | None = None) -> list[Any]:
-        """Return the documents of a kind, all or those of one phase."""
+        """Return the documents of a kind, optionally of one phase."""
         found = self.documents.get(kind, [])
         return [document for document in found if phase in (None, document.phase)]
 
@@ -122,25 +122,25 @@ def run_recipe(
     workers: int = 1,
     on_change: Callable[[dict[Path, str], RunReport], None] | None = None,
 ) -> RunResult:
-    """Run a recipe, resume an earlier run of it, or look up its result.
+    """Run a recipe, resume an interrupted run, or return the result of a finished run.
 
     Parameters
     ----------
     recipe : Recipe
-        As :func:`complete_recipe` returns it.
+        Completed by :func:`complete_recipe`.
     store : JobStore
-        Where the documents go; connected.
+        Connected store for the documents.
     folder : Path
-        Holds one folder for each run, with its trajectories.
+        Parent of the folders of all runs and their trajectories.
     workers, on_change
         See :func:`vitrion.runtime.runner.run_flow`.
 
     Raises
     ------
     InputError
-        If another process is at work on the same run.
+        If another process is running the same recipe.
     SimulationError
-        If no conductivity comes of it.
+        If no conductivity was computed.
     StoreError
         If a finished run's documents are not in the store.
     """

@@ -1,4 +1,4 @@
-"""Many compositions: which ones, as one flow, or run here one after the other."""
+"""Screen many compositions, as one flow or one after the other on this machine."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from vitrion.runtime.runner import RunReport
 
 SEI_CRYSTALS = ("LiF", "Li2O", "Li2CO3", "Li3PO4")
-"""The known crystals of the interphase, to compare with; their structures ship with the package."""
+"""Known crystals of the solid-electrolyte interphase, with structures in the package."""
 
 
 @dataclass
 class ScreenMaker(Maker):
-    """Make one flow that does the same for many compositions.
+    """Create one flow for many compositions.
 
     Parameters
     ----------
     name : str
         The name of the flows.
     maker : IonConductorMaker
-        Or any Maker whose ``make`` takes a formula.
+        Any Maker whose ``make`` takes a formula.
 
     Examples
     --------
@@ -52,23 +52,23 @@ class ScreenMaker(Maker):
     maker: Maker = field(default_factory=IonConductorMaker)
 
     def make(self, compositions: Iterable[Composition | str], held: Iterable[str] = ()) -> Flow:
-        """Make the flow.
+        """Create the flow.
 
         Parameters
         ----------
         compositions : iterable of Composition or str
         held : iterable of str
-            Formulas that need not be computed again: see :func:`find_formulas`.
+            Formulas to skip, e.g. from :func:`find_formulas`.
 
         Returns
         -------
         Flow
-            Its output holds that of each composition's flow, by formula.
+            Its output is a dictionary of the outputs of all compositions by formula.
 
         Raises
         ------
         InputError
-            If a composition is not supported, or nothing is left to compute.
+            If a composition is not supported, or all are skipped.
         """
         known = {parse_composition(formula).reduced_formula for formula in held}
         flows: dict[str, Flow | Job] = {}
@@ -78,7 +78,7 @@ class ScreenMaker(Maker):
                 continue
             flows[formula] = self.maker.make(formula)
         if not flows:
-            raise InputError("Nothing is left to compute: the store holds all compositions.")
+            raise InputError("Nothing to compute: all compositions are in the store.")
         output = {formula: flow.output for formula, flow in flows.items()}
         return Flow(list(flows.values()), output=output, name=self.name)
 
@@ -86,7 +86,7 @@ class ScreenMaker(Maker):
 def find_formulas(
     store: JobStore | str | Path | None = None, kind: str = "conductivity", **filters: Any
 ) -> list[str]:
-    """Return the formulas of which a store holds documents: what a screen takes up or leaves out.
+    """Return the formulas of documents in a store, to include in a screen or to skip.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def find_formulas(
     kind : str
         Kind of document.
     **filters
-        As :meth:`vitrion.database.client.PropertyClient.search` takes them, such as
+        Filters of :meth:`vitrion.database.client.PropertyClient.search`, such as
         ``phase="amorphous"`` or ``sigma_300K_min=0.1``.
     """
     from vitrion.database.client import VitrionClient
@@ -108,18 +108,18 @@ def find_formulas(
 
 
 def read_compositions(path: Path) -> list[str]:
-    """Read formulas from a CSV file with a column ``formula``, or one of a line each.
+    """Read formulas from a CSV file with a column ``formula``, or from a file with one per line.
 
     Raises
     ------
     InputError
-        If there is no such file, or it cannot be read, holds no formula, or is a table without a
-        column of that name.
+        If the file does not exist or cannot be read, contains no formula, or is a table without
+        a column ``formula``.
     """
     if not path.exists():
-        raise InputError(f"There is no file {path}.")
+        raise InputError(f"The file {path} does not exist.")
     try:
-        # Spreadsheets may put a mark of the encoding first, and semicolons between cells.
+        # Spreadsheets may write a byte order mark, and semicolons between cells.
         lines = [line for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The file {path} cannot be read as text.") from error
@@ -132,9 +132,11 @@ def read_compositions(path: Path) -> list[str]:
         raise InputError(f"The table {path} has no column 'formula' in its first line.")
     else:
         formulas = [row[0].strip() for row in rows]
-    found = [formula for formula in dict.fromkeys(formulas) if formula]  # tables end in empty rows
+    found = [
+        formula for formula in dict.fromkeys(formulas) if formula
+    ]  # tables may end with empty rows
     if not found:
-        raise InputError(f"The file {path} holds no formula.")
+        raise InputError(f"The file {path} contains no formula.")
     return found
 
 
@@ -144,23 +146,23 @@ def composition_grid(end_members: str, steps: int) -> list[str]:
     Parameters
     ----------
     end_members : str
-        Formulas with dashes between, such as ``"LiF-Li3PO4-P2O5"``.
+        Formulas separated by dashes, such as ``"LiF-Li3PO4-P2O5"``.
     steps : int
         Steps along each edge: the molar fractions are multiples of ``1 / steps``.
 
     Returns
     -------
     list of str
-        Reduced formulas, each once; those that hold no mobile cation are left out.
+        Distinct reduced formulas of charge-neutral compositions with a mobile cation.
 
     Raises
     ------
     InputError
-        If an end member is no formula, or there are fewer than two, or no step.
+        If an end member is not a formula, or there are fewer than two, or ``steps`` < 1.
     """
     members = [parse_composition(formula) for formula in end_members.split("-")]
     if len(members) < 2 or steps < 1:
-        raise InputError("A grid needs two end members or more, and at least one step.")
+        raise InputError("A grid needs at least two end members and at least one step.")
     formulas = []
     for parts in product(range(steps + 1), repeat=len(members)):
         if sum(parts) != steps:
@@ -207,16 +209,16 @@ def run_screen(
     on_start: Callable[[int, Recipe], None] | None = None,
     on_change: Callable[[dict[Path, str], RunReport], None] | None = None,
 ) -> list[Outcome]:
-    """Run recipes one after the other; a finished run is looked up, a failed one is recorded.
+    """Run recipes one after the other; reuse finished runs, and record failures.
 
     Parameters
     ----------
     recipes : sequence of Recipe
-        Complete.
+        Completed recipes.
     store, folder, workers, on_change
         See :func:`vitrion.flows.run_recipe.run_recipe`.
     on_start : callable, optional
-        Called with the number of each recipe and the recipe.
+        Called with the index of a recipe and the recipe before it runs.
     """
     outcomes = []
     for number, recipe in enumerate(recipes):
