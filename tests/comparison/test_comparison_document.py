@@ -114,5 +114,5 @@ def test_what_is_missing_is_left_out_and_the_rest_goes_through_json():
     assert document.ratios == []
     assert document.claims == []
     assert ComparisonDoc.model_validate_json(document.model_dump_json()) == document
-    with pytest.raises(InputError, match="nothing to compare"):
+    with pytest.raises(InputError, match="Nothing to compare"):
         ComparisonDoc.from_documents({}, {"conductivity": None})

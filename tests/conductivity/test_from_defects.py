@@ -149,7 +149,7 @@ def test_assumed_frequencies_and_open_hops_are_counted():
 def test_crystal_without_barriers_or_without_a_path_is_refused():
     with pytest.raises(InputError, match="needs the barriers"):
         conductivity_from_defects(defects(), 1.0)
-    with pytest.raises(InputError, match="No path of hops leads through LiF"):
+    with pytest.raises(InputError, match="No path of hops percolates through LiF"):
         conductivity_from_defects(defects(network("vacancy", percolation=[])), 1.0)
     with pytest.raises(ValidationError):
         DefectConductivitySettings(defect_fraction=1.5)
@@ -197,7 +197,7 @@ def test_value_of_the_dynamics_stays_and_the_defects_stand_beside_it():
 def test_defects_without_a_path_leave_the_dynamics_and_a_remark():
     document = joined(by_dynamics(), defects(network("vacancy", percolation=[])))
     assert (document.route, document.sigma_300K_bound) == ("dynamics", 25.0)
-    assert "No path of hops leads through LiF" in document.remarks[-1]
+    assert "No path of hops percolates through LiF" in document.remarks[-1]
 
 
 def test_comparison_takes_the_value_from_defects_and_cautions_name_the_route():

@@ -110,7 +110,10 @@ def test_a_temperature_without_a_value_is_not_within_any_target():
     plan = plan_extension(results, target, 1.0, goal="each")
     assert not plan.reached
     assert plan.relative_error is None
-    assert plan.reason == "The relative error is not known, but no time in the budget would help."
+    assert (
+        plan.reason
+        == "The relative error is not known, but no extension within the budget would reduce it."
+    )
     assert plan_extension(results[1:], target, 1.0, goal="each").reached
 
 
@@ -168,5 +171,7 @@ def test_what_replicas_cost_together_must_be_within_the_budget():
     ]
     assert sorted(plan_extension(one, 0.3, 50.0).extensions_ps) == [700.0, 850.0]
     assert plan_extension(four, 0.3, 50.0).extensions_ps == {}
-    assert plan_extension(four, 0.3, 50.0).reason.endswith("no time in the budget would help.")
+    assert plan_extension(four, 0.3, 50.0).reason.endswith(
+        "no extension within the budget would reduce it."
+    )
     assert sorted(plan_extension(four, 0.3, 170.0).extensions_ps) == [700.0, 850.0]

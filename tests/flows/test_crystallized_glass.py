@@ -76,7 +76,7 @@ def test_the_comparison_and_the_averages_know(glass, crystal):
     assert compared.remarks == remarks
     report = MaterialReport.from_documents([glass, crystal])
     assert len(report.glasses) == 2
-    assert report.sound_glasses == (glass,)
+    assert report.amorphous_replicas == (glass,)
     assert density(report).value == pytest.approx(glass.density_relaxed_g_per_cm3)
 
 

@@ -43,7 +43,9 @@ def test_what_the_page_says_of_replicas_vtf_and_left_out_points_is_in_the_list(g
     assert kinds["few_replicas"].text.startswith("Two replicas")
     assert kinds["few_replicas"].place == "glass"
     assert kinds["vtf_preferred"].severity == "doubt"
-    assert "1000 K is left out of the fit: above the melting point" in kinds["point_left_out"].text
+    assert (
+        "1000 K is excluded from the fit: above the melting point" in kinds["point_left_out"].text
+    )
     assert kinds["point_left_out"].place == "transport"
 
 

@@ -96,7 +96,7 @@ def test_documents_of_files_join_their_material(client, reports, tmp_path):
 def test_a_file_that_is_no_document_is_refused(tmp_path, content):
     path = tmp_path / "file.json"
     path.write_text(content)
-    with pytest.raises(InputError, match="holds no document"):
+    with pytest.raises(InputError, match="contains no document"):
         read_document(path)
 
 

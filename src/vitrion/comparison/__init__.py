@@ -1,1 +1,1 @@
-"""Two materials side by side, and the cautions about each: data that others show."""
+"""Comparison of materials, and cautions about their results, as data."""

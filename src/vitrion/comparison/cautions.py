@@ -1,4 +1,4 @@
-"""Reasons to doubt a value: one list, whatever shows it."""
+"""Cautions about results, shared by terminal, page, tables and notebook."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ KINDS = (
     "residual_force",
     "within_trained_range",
 )
-"""Kinds of cautions, those that weigh most first; the order among cautions of one severity."""
+"""Kinds of cautions, most important first: their order within one severity."""
 
 MIN_REPLICAS = 3
-"""Glasses below which their scatter is not known well enough."""
+"""Minimum number of glasses to estimate their scatter."""
 
 GOOD_SUPERCELL_ERROR_EV = 0.1
 GOOD_FORCE_EV_PER_A = 0.1
@@ -50,21 +50,21 @@ GOOD_FORCE_EV_PER_A = 0.1
 
 @dataclass(frozen=True)
 class Caution:
-    """One thing to know before a value is quoted.
+    """A caution about a result.
 
     Attributes
     ----------
     kind : str
         One of :data:`KINDS`.
     severity : {"doubt", "caution", "good"}
-        ``good`` for a check that was passed.
+        ``good`` for a passed check.
     about : str
         Material and step.
     text : str
         A sentence.
     place : str
-        Section of the results it belongs to: ``transport``, ``glass``, ``candidates``,
-        ``landscape`` or ``defects``; empty for all of them.
+        Section of the results: ``transport``, ``glass``, ``candidates``, ``landscape`` or
+        ``defects``; empty for all.
     """
 
     kind: str
@@ -82,7 +82,7 @@ class Caution:
 def cautions_of(
     materials: Sequence[MaterialReport], failed_steps: Mapping[str, str] | None = None
 ) -> list[Caution]:
-    """Return every caution about some materials, ranked by severity and then by kind.
+    """Return all cautions about materials, sorted by severity and then by kind.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def cautions_of(
     Returns
     -------
     list of Caution
-        A sentence that holds for several materials or replicas occurs once.
+        Equal sentences about several materials or replicas are merged.
     """
     found = [
         Caution("failed_step", "doubt", "This run", f"The step '{name}' failed: {error}")
@@ -113,7 +113,7 @@ def _rank(caution: Caution) -> tuple[int, int]:
 
 
 def _joined(cautions: Iterable[Caution]) -> list[Caution]:
-    """State once what holds for several subjects."""
+    """Merge cautions with equal sentences."""
     groups: dict[tuple[Severity, str], list[Caution]] = {}
     for caution in cautions:
         groups.setdefault((caution.severity, caution.text), []).append(caution)
@@ -135,13 +135,13 @@ def _potential(material: MaterialReport) -> Iterable[Caution]:
         if trust.left_trained_range:
             yield Caution("left_trained_range", "doubt", about, trust.statement, place)
         elif trust.left_trained_range is None:
-            text = f"{trust.statement} Whether the run stayed in the trained range is not known."
+            text = f"{trust.statement} Whether the run stayed in the trained range is unknown."
             yield Caution("trained_range_unknown", "caution", about, text, place)
         else:
             yield Caution("within_trained_range", "good", about, trust.statement, place)
     unchecked = {_step(document): None for document in material.documents if document.trust is None}
     if unchecked:
-        text = f"No check against the potential's training set was made: {', '.join(unchecked)}."
+        text = f"Not checked against the training set of the potential: {', '.join(unchecked)}."
         yield Caution("trained_range_unknown", "caution", material.name, text)
 
 
@@ -160,7 +160,7 @@ def _transport(material: MaterialReport) -> Iterable[Caution]:
             yield Caution("vtf_preferred", "doubt", about, text, place)
         for point in document.arrhenius.points:
             if point.excluded:
-                text = f"{point.temperature_K:.0f} K is left out of the fit: {point.excluded}."
+                text = f"{point.temperature_K:.0f} K is excluded from the fit: {point.excluded}."
                 yield Caution("point_left_out", "caution", about, text, place)
     for result in document.results:
         at = f"{about} at {result.temperature_K:.0f} K"
@@ -171,7 +171,7 @@ def _transport(material: MaterialReport) -> Iterable[Caution]:
     for remark in document.remarks:
         yield Caution("structure_remark", "doubt", about, remark, place)
     for run, error in document.failures.items():
-        text = f"The run {run} failed and is left out: {error}"
+        text = f"The run {run} failed and is excluded: {error}"
         yield Caution("failed_run", "doubt", about, text, place)
     if document.plan is not None:
         severity: Severity = "good" if document.plan.reached else "caution"
@@ -182,13 +182,13 @@ def _defect_route(found: DefectConductivity, route: str, about: str) -> Iterable
     if route == "defects":
         text = (
             f"The conductivity follows from defects, not from dynamics: Frenkel energy "
-            f"{found.frenkel_energy_eV:.2f} eV, vacancies of dopants {found.defect_fraction:g} of "
-            f"the mobile ions, potential's errors {found.formation_error_eV:g} eV (formation) and "
-            f"{found.barrier_error_eV:g} eV (barriers)."
+            f"{found.frenkel_energy_eV:.2f} eV, vacancies due to dopants {found.defect_fraction:g} "
+            f"of the mobile ions, errors of the potential {found.formation_error_eV:g} eV "
+            f"(formation) and {found.barrier_error_eV:g} eV (barriers)."
         )
         yield Caution("defect_route", "caution", about, text, "defects")
     if found.n_unconverged_hops:
-        text = f"{found.n_unconverged_hops} distinct hops did not relax and count as closed."
+        text = f"{found.n_unconverged_hops} distinct hops did not converge and are excluded."
         yield Caution("defect_route", "caution", about, text, "defects")
     if found.n_assumed_frequencies:
         text = f"{found.n_assumed_frequencies} distinct hops have an assumed frequency of 1e13 Hz."
@@ -200,9 +200,11 @@ def _glasses(material: MaterialReport) -> Iterable[Caution]:
         severity: Severity = "caution" if glass.is_amorphous else "doubt"
         for remark in glass.remarks:
             yield Caution("glass_remark", severity, f"{material.name} {number}", remark, "glass")
-    if 0 < len(material.sound_glasses) < MIN_REPLICAS:
-        count = ("One replica", "Two replicas")[len(material.sound_glasses) - 1]
-        text = f"{count} of the glass: three are needed to judge how glasses differ."
+    if 0 < len(material.amorphous_replicas) < MIN_REPLICAS:
+        count = ("One replica", "Two replicas")[len(material.amorphous_replicas) - 1]
+        text = (
+            f"{count} of the glass: at least three are needed to estimate the scatter of glasses."
+        )
         yield Caution("few_replicas", "caution", material.name, text, "glass")
 
 
@@ -211,11 +213,11 @@ def _defects(material: MaterialReport) -> Iterable[Caution]:
         about, place = f"{material.name} {number}, defects", "defects"
         lost = sum(not record.converged for record in document.records)
         if lost:
-            text = f"{lost} of {len(document.records)} defects did not relax and do not count."
+            text = f"{lost} of {len(document.records)} defects did not converge and are excluded."
             yield Caution("unconverged_defects", "caution", about, text, place)
         moved = sum(record.displaced_ions > 0 for record in document.records if record.counts)
         if moved:
-            text = f"{moved} defects displaced ions of the host."
+            text = f"{moved} defects displaced host ions."
             yield Caution("displaced_ions", "caution", about, text, place)
         error = document.supercell_error_eV
         if error is not None:

@@ -1,4 +1,4 @@
-"""The crystal and the glass of one composition side by side."""
+"""Document of the comparison of a crystal and a glass."""
 
 from __future__ import annotations
 
@@ -21,25 +21,27 @@ if TYPE_CHECKING:
 
 
 class ConductivityRatio(BaseModel):
-    """How much better the glass conducts than the crystal, at one temperature."""
+    """Ratio of the conductivities of glass and crystal at one temperature."""
 
     temperature_K: float = Field(description="Temperature in K.")
-    extrapolated: bool = Field(description="Whether the dynamics were run at other temperatures.")
+    extrapolated: bool = Field(
+        description="Whether the conductivities are extrapolated from other temperatures."
+    )
     ratio: Estimate | None = Field(None, description="Conductivity of the glass over the crystal.")
     quantity: Formula | None = Field(
         None,
-        description="Which conductivity of both is divided: Einstein's where it is the headline of "
-        "both, else that of Nernst and Einstein.",
+        description="Conductivity used for both: Einstein if it is the headline of both, else "
+        "Nernst-Einstein.",
     )
     lower_bound: float | None = Field(
         None,
-        description="What the ratio exceeds with 90 % probability, where the crystal has but an "
-        "upper bound: lower 95 % bound of the glass over the upper 95 % bound of the crystal.",
+        description="Lower bound of the ratio with 90 % probability, if the crystal has only an "
+        "upper bound: lower 95 % bound of the glass over upper 95 % bound of the crystal.",
     )
 
 
 class ComparisonDoc(VitrionDoc):
-    """Crystal against glass: conductivities, their ratio, and the landscapes that explain it."""
+    """Comparison of a crystal and a glass: ratios of conductivities, tests of landscapes."""
 
     key_fields: ClassVar = {
         "ratio_300K": "ratios.0.ratio.value",
@@ -52,33 +54,33 @@ class ComparisonDoc(VitrionDoc):
     )
     ratios: list[ConductivityRatio] = Field(
         default_factory=list,
-        description="Ratio of the conductivities, at 300 K first, then where both were run.",
+        description="Ratios of the conductivities: at 300 K first, then at common temperatures.",
     )
     claims: list[LandscapeClaim] = Field(
-        default_factory=list, description="Tests of what flattens in the glass."
+        default_factory=list, description="Tests of whether the landscape of the glass is flatter."
     )
     remarks: list[str] = Field(
-        default_factory=list, description="Remarks of the conductivities that are compared."
+        default_factory=list, description="Remarks of the compared conductivities."
     )
 
     @classmethod
     def from_documents(cls, crystal: dict[str, Any], glass: dict[str, Any]) -> Self:
-        """Compare the documents of a crystal and a glass; whatever is missing is left out.
+        """Compare the documents of a crystal and a glass; absent documents are skipped.
 
         Parameters
         ----------
         crystal, glass : dict
             ``conductivity`` (:class:`ConductivityDoc`) and ``landscape``
-            (:class:`SiteEnergyLandscapeDoc`); each may be missing or None.
+            (:class:`SiteEnergyLandscapeDoc`); each is optional.
 
         Raises
         ------
         InputError
-            If there is no document at all.
+            If all documents are absent.
         """
         documents = [d for d in (*glass.values(), *crystal.values()) if d is not None]
         if not documents:
-            raise InputError("There is nothing to compare: neither phase has a document.")
+            raise InputError("Nothing to compare: neither phase has a document.")
         source = next((d for d in documents if d.structure is not None), documents[0])
         measured = [d for d in documents if isinstance(d, ConductivityDoc)]
         uuids = [uuid for d in documents for uuid in d.provenance.job_uuids]
@@ -98,7 +100,7 @@ class ComparisonDoc(VitrionDoc):
 def conductivity_ratios(
     crystal: ConductivityDoc | None, glass: ConductivityDoc | None
 ) -> list[ConductivityRatio]:
-    """Divide the conductivities of a glass by those of its crystal.
+    """Divide the conductivities of a glass by the conductivities of its crystal.
 
     Parameters
     ----------
@@ -107,8 +109,8 @@ def conductivity_ratios(
     Returns
     -------
     list of ConductivityRatio
-        At 300 K, extrapolated, and then at every temperature that both were run at. Like is divided
-        by like: the two could else differ by the Haven ratio alone.
+        Extrapolated to 300 K, then at every common temperature. Both conductivities are of the same
+        formula, because the formulas differ by the Haven ratio.
     """
     if crystal is None or glass is None:
         return []
@@ -128,14 +130,14 @@ def conductivity_ratios(
 def comparable_at_300K(
     first: ConductivityDoc, second: ConductivityDoc
 ) -> tuple[Formula, Estimate | Bound | None, Estimate | Bound | None]:
-    """Return conductivities at 300 K that may be compared, and which they are.
+    """Return the conductivities at 300 K of two materials by the same formula.
 
     Returns
     -------
     how : {"Einstein", "Nernst-Einstein"}
-        Einstein's where it is the headline of both.
-    first, second : tuple
-        Each the estimate in mS/cm and, where there is none, the upper bound; either may be None.
+        Einstein if it is the formula of both.
+    first, second : Estimate, Bound or None
+        The estimate in mS/cm, else the upper bound.
     """
     dynamic = [document for document in (first, second) if document.route == "dynamics"]
     both = all(document.formula_used == "Einstein" for document in dynamic)
@@ -152,7 +154,7 @@ def _conductivity(result: TransportResult, how: Formula) -> Estimate | Bound | N
 
 def _at_300K(document: ConductivityDoc, how: Formula) -> Estimate | Bound | None:
     """Return a conductivity at 300 K by one formula, or its bound."""
-    # A walk of single defects has no Haven ratio: its value stands for both formulas.
+    # The walk of single defects has no Haven ratio: its value is used for both formulas.
     if document.route == "defects" or document.formula_used == how:
         return document.sigma_300K_or_bound
     fit = document.nernst_einstein

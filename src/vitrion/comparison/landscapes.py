@@ -15,22 +15,20 @@ if TYPE_CHECKING:
 
 
 class LandscapeClaim(BaseModel):
-    """A quantity of both landscapes, and whether the glass is flatter or easier to fill by it."""
+    """Test of a claim about one quantity of two landscapes."""
 
     quantity: str = Field(description="Field of the landscape.")
-    claim: Direction = Field(description="What is claimed of the glass.")
+    claim: Direction = Field(description="Claim about the glass, relative to the crystal.")
     crystal: float = Field(description="Value of the crystal in the unit of the field.")
     glass: float = Field(description="Mean over the glasses.")
     error: float | None = Field(None, description="Standard error of the difference.")
     degrees_of_freedom: float | None = Field(
-        None, description="Of that standard error, by the rule of Welch and Satterthwaite."
+        None, description="Degrees of freedom of the standard error (Welch-Satterthwaite)."
     )
     p_value: float | None = Field(
         None, description="One-sided p value against the claim: small if it is supported."
     )
-    verdict: Verdict = Field(
-        description="At 95 %; undecided if the error does not allow a decision."
-    )
+    verdict: Verdict = Field(description="Verdict at 95 %; undecided if the error is too large.")
 
     @property
     def title(self) -> str:
@@ -48,21 +46,21 @@ FLATNESS: tuple[tuple[str, Direction], ...] = (
     ("lowest_interstitial_energy_eV", "lower"),
     ("median_interstitial_energy_eV", "lower"),
 )
-"""The measures of flatness in the order of their weight, then the interstitial energies."""
+"""Measures of flatness by decreasing importance, then the interstitial energies."""
 
 
 def compare_landscapes(
     crystal: SiteEnergyLandscapeDoc, glass: SiteEnergyLandscapeDoc
 ) -> list[LandscapeClaim]:
-    """Test by every quantity that both have whether the glass is flatter and easier to fill.
+    """Test whether the glass is flatter and easier to fill, by every quantity that both have.
 
-    The replicas of the glass give the error; a single crystal is exact. The test is Student's,
+    The error comes from the replicas of the glass; a single crystal is exact. Student's t test is
     one-sided, with the degrees of freedom of the difference.
 
     Raises
     ------
     InputError
-        If the two are of different mobile species.
+        If the mobile species differ.
     """
     if crystal.mobile_species != glass.mobile_species:
         raise InputError(

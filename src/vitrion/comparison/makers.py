@@ -1,4 +1,4 @@
-"""The job that lays a crystal and a glass side by side."""
+"""The job that compares a crystal and a glass."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def compare_phases(crystal: Mapping[str, Any], glass: Mapping[str, Any]) -> Comp
     Parameters
     ----------
     crystal, glass : mapping
-        ``conductivity`` and ``landscape``, as documents or as stored; a missing one is None.
+        ``conductivity`` and ``landscape``, as documents or as stored; None if absent.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def compare_phases(crystal: Mapping[str, Any], glass: Mapping[str, Any]) -> Comp
 
 
 def _parsed(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn what a store gives into documents."""
+    """Parse stored documents."""
     return {
         kind: found if found is None else KINDS[kind].model_validate(found)
         for kind, found in parts.items()

@@ -1,4 +1,4 @@
-"""What a store knows of one material in one phase, gathered for a reader."""
+"""Collect the documents of one material in one phase."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ PHASE_NAMES = {"crystalline": "crystal", "amorphous": "glass", "liquid": "liquid
 
 @dataclass(frozen=True)
 class MaterialReport:
-    """The documents of one material in one phase that a report is made of.
+    """The documents of one material in one phase.
 
     Attributes
     ----------
     formula : str
-        Reduced formula as a chemist types it.
+        Reduced formula in the usual order of elements.
     phase : str or None
-        ``crystalline``, ``amorphous`` or ``liquid``; None where no document says.
+        ``crystalline``, ``amorphous`` or ``liquid``; None if not stated.
     material_id : str or None
-        Identifier of the material, where it has one.
+        Identifier of the material.
     conductivity, polymorphs, landscape : document or None
-        The newest of its kind.
+        Newest document of its kind.
     glasses, defects : tuple of documents
-        Every replica of the newest kind, made in the same way, the oldest first.
+        All replicas made in the same way as the newest, oldest first.
     older : tuple of documents
         The other documents.
     of_several : bool
-        Whether another report beside this one is of the same composition and phase.
+        Whether another shown report has the same composition and phase.
     """
 
     formula: str
@@ -73,7 +73,7 @@ class MaterialReport:
 
     @property
     def label(self) -> str:
-        """The name for figures, with the numbers of the formula lowered."""
+        """The name for figures, with subscripts in the formula."""
         return subscripted(self.name)
 
     @property
@@ -83,7 +83,7 @@ class MaterialReport:
 
     @property
     def key(self) -> str:
-        """What to look the material up by: its identifier, or else its formula."""
+        """Identifier for searches: the material identifier, else the formula."""
         return self.material_id or self.formula
 
     @property
@@ -94,18 +94,18 @@ class MaterialReport:
 
     @property
     def potential_specs(self) -> list[PotentialSpec]:
-        """The potentials behind the documents, each once."""
+        """The distinct potentials of the documents."""
         specs = [document.provenance.potential for document in self.documents]
         return list({(s.name, s.sha256): s for s in specs if s is not None}.values())
 
     @property
     def potentials(self) -> set[str]:
-        """Hashes, or names without a hash, of the potentials behind the documents."""
+        """Hashes, or names if without a hash, of the potentials of the documents."""
         return {spec.sha256 or spec.name for spec in self.potential_specs}
 
     @property
     def mobile(self) -> str:
-        """The species that moves, for labels; empty where no document says."""
+        """The mobile species, for labels; empty if not stated."""
         if self.conductivity is not None and self.conductivity.mobile_species:
             return ", ".join(self.conductivity.mobile_species)
         for document in (self.landscape, *self.defects):
@@ -115,31 +115,31 @@ class MaterialReport:
 
     @property
     def best_crystal(self) -> Polymorph | None:
-        """The most stable crystal of the search, if it found one."""
+        """The most stable crystal of the search, or None."""
         found = [] if self.polymorphs is None else self.polymorphs.polymorphs
         return found[0] if found else None
 
     @property
-    def sound_glasses(self) -> tuple[AmorphousDoc, ...]:
-        """The replicas of the glass without those that crystallized."""
+    def amorphous_replicas(self) -> tuple[AmorphousDoc, ...]:
+        """The replicas of the glass that did not crystallize."""
         return tuple(glass for glass in self.glasses if not glass.crystallized)
 
     @classmethod
     def from_documents(
         cls, documents: Iterable[VitrionDoc], *, preferred: Sequence[VitrionDoc] = ()
     ) -> MaterialReport:
-        """Sort the documents of one material in one phase.
+        """Create a report from the documents of one material in one phase.
 
         Parameters
         ----------
         documents : iterable of VitrionDoc
         preferred : sequence of VitrionDoc
-            Those among them that are shown rather than newer ones, the last above all.
+            Documents shown instead of newer ones, by increasing priority.
 
         Raises
         ------
         InputError
-            If there are none, or they are of several compositions or phases.
+            If there are no documents, or they have several compositions or phases.
         """
         ranks = {id(document): rank for rank, document in enumerate(preferred, start=1)}
         best_last = sorted(documents, key=lambda d: (ranks.get(id(d), 0), d.last_updated))
@@ -148,7 +148,7 @@ class MaterialReport:
         formulas = {material_formula(document) for document in best_last}
         phases = {document.phase for document in best_last}
         if len(formulas) > 1 or len(phases) > 1:
-            raise InputError("The documents of one report are of one composition and one phase.")
+            raise InputError("The documents of one report must have one composition and one phase.")
         report = cls(
             formula=formulas.pop(),
             phase=best_last[-1].phase,
@@ -163,7 +163,7 @@ class MaterialReport:
         return replace(report, older=tuple(d for d in best_last if id(d) not in shown))
 
     def is_about(self, document: VitrionDoc) -> bool:
-        """Return whether a document is of this material and phase, as far as it says."""
+        """Return whether a document matches this material and phase."""
         return (
             material_formula(document) == self.formula
             and document.phase == self.phase
@@ -174,17 +174,17 @@ class MaterialReport:
 def find_reports(
     client: VitrionClient, identifier: str, phase: str | None = None
 ) -> list[MaterialReport]:
-    """Look up a material and gather its documents, one report for each phase.
+    """Find the documents of a material, and return one report per phase.
 
     Parameters
     ----------
     client : VitrionClient
         An open client.
     identifier : str
-        A material identifier, a formula, or the identifier of any document of the material; the
-        report then shows that very document.
+        A material identifier, a formula, or the identifier of a document of the material, which
+        the report then shows.
     phase : str, optional
-        The phase that is wanted; all by default.
+        Requested phase; default: all.
 
     Returns
     -------
@@ -194,7 +194,7 @@ def find_reports(
     Raises
     ------
     InputError
-        If the store has nothing of the kind.
+        If no document is found.
     """
     check_phase(phase)
     chosen = _search(client, document_id=identifier, deprecated=None)
@@ -209,7 +209,7 @@ def find_reports(
     if not keys:
         tail = "" if phase is None else f" in the phase '{phase}'"
         raise InputError(
-            f"There is nothing of '{identifier}'{tail}: 'vitrion query' lists the store."
+            f"The store has nothing of '{identifier}'{tail}: 'vitrion query' lists its documents."
         )
     preferred = tuple(chosen.values())
     return disambiguate(
@@ -218,7 +218,7 @@ def find_reports(
 
 
 def disambiguate(reports: Iterable[MaterialReport]) -> list[MaterialReport]:
-    """Return reports to be shown together, with identifiers in the names that would repeat."""
+    """Return reports with identifiers in names that would otherwise be equal."""
     found = list(reports)
     counts = Counter((report.formula, report.phase) for report in found)
     return [
@@ -229,13 +229,13 @@ def disambiguate(reports: Iterable[MaterialReport]) -> list[MaterialReport]:
 def add_documents(
     reports: Iterable[MaterialReport], documents: Iterable[VitrionDoc]
 ) -> list[MaterialReport]:
-    """Return the reports with more documents, such as those of files, each in its place.
+    """Add documents, such as from files, to the matching reports.
 
     Parameters
     ----------
     reports : iterable of MaterialReport
     documents : iterable of VitrionDoc
-        Those of a material and phase without a report get one of their own.
+        A document without a matching report gets a new one.
     """
     found = list(reports)
     for document in documents:
@@ -251,23 +251,23 @@ def add_documents(
 
 
 def read_document(path: str | os.PathLike[str]) -> VitrionDoc:
-    """Read a document from a JSON file, as ``vitrion search`` and ``vitrion defects`` write.
+    """Read a document from a JSON file, e.g. of ``vitrion defects``.
 
     Raises
     ------
     InputError
-        If the file is not the document of a known kind.
+        If the file is not a document of a known kind.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
         kind = json.loads(text)["property_name"]
         return document_classes()[kind].model_validate_json(text)
     except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"The file {path} holds no document of vitrion.") from error
+        raise InputError(f"The file {path} contains no document of vitrion.") from error
 
 
 def material_formula(document: VitrionDoc) -> str:
-    """Return the reduced formula with its elements by electronegativity: LiPO2F2, Li2CO3."""
+    """Return the reduced formula in order of electronegativity, such as LiPO2F2."""
     return display_formula(document.formula_pretty or "") or "unknown composition"
 
 
@@ -281,7 +281,7 @@ def _last(documents: Sequence[VitrionDoc], kind: type[Doc]) -> Doc | None:
 
 
 def _replicas(glasses: Sequence[AmorphousDoc]) -> tuple[AmorphousDoc, ...]:
-    """Keep the glasses made as the last one was, one for each seed."""
+    """Return the glasses made in the same way as the last one, one per seed."""
     if not glasses:
         return ()
     same = [glass for glass in glasses if _recipe(glass) == _recipe(glasses[-1])]
@@ -298,7 +298,7 @@ def _recipe(glass: AmorphousDoc) -> tuple[object, ...]:
 
 
 def _hosts(defects: Sequence[DefectDoc], report: MaterialReport) -> tuple[DefectDoc, ...]:
-    """Keep the last crystal, or as many glasses as the landscape joins."""
+    """Return the last crystal, or the glasses of the landscape."""
     if report.phase == "crystalline":
         return tuple(defects[-1:])
     return tuple(defects if report.landscape is None else defects[-report.landscape.n_replicas :])
@@ -312,7 +312,7 @@ def _rank(key: tuple[str | None, str | None]) -> tuple[int, str]:
 def _of_material(
     groups: dict[tuple[str | None, str | None], list[VitrionDoc]], material_id: str | None
 ) -> dict[tuple[str | None, str | None], list[VitrionDoc]]:
-    """Keep one material and, to compare it with, the same formula in phases that it has not."""
+    """Keep one material and, for comparison, the same formula in other phases."""
     own = {phase for phase, name in groups if name == material_id}
     return {
         key: group for key, group in groups.items() if key[1] == material_id or key[0] not in own
@@ -331,5 +331,5 @@ def _search(client: VitrionClient, **filters: Any) -> dict[str, VitrionDoc]:
 def _search_formula(client: VitrionClient, formula: str | None) -> dict[str, VitrionDoc]:
     try:
         return _search(client, formula=formula)
-    except InputError:  # not a formula, nor anything else that is known
+    except InputError:  # not a formula
         return {}

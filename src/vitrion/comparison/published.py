@@ -1,4 +1,4 @@
-"""Values of the paper that vitrion implements, to compare one's own results with."""
+"""Published values of the implemented paper, for comparison."""
 
 from __future__ import annotations
 
@@ -19,18 +19,17 @@ URL = "https://arxiv.org/abs/2510.22912"
 
 @dataclass(frozen=True)
 class Published:
-    """The values that the abstract and the public summaries give for one composition.
+    """Values from the abstract and public summaries for one composition.
 
     Attributes
     ----------
     formula : str
     glass_conductivity_300K_mS_cm, glass_activation_energy_eV : float
-        Projected from dynamics, of the amorphous phase.
+        Of the amorphous phase, extrapolated from dynamics.
     conductivity_ratio : float
-        Of the amorphous over the crystalline conductivity at room temperature: an order of
-        magnitude.
+        Amorphous over crystalline conductivity at room temperature, as an order of magnitude.
     landscape, interstitial : str
-        Findings given in words alone.
+        Qualitative findings.
     """
 
     formula: str
@@ -41,9 +40,9 @@ class Published:
     interstitial: str
 
     def glass_conductivity_mS_cm(self, temperature_K: float) -> float:
-        """Return the conductivity of the glass at another temperature, from both values.
+        """Return the conductivity of the glass at another temperature from both values.
 
-        ``sigma T`` follows Arrhenius, as it does where the diffusivity does (Nernst and Einstein).
+        ``sigma T`` is assumed to follow the Arrhenius law.
         """
         inverse = 1.0 / temperature_K - 1.0 / ROOM_K
         growth = math.exp(-self.glass_activation_energy_eV / KB_EV_PER_K * inverse)
@@ -63,7 +62,7 @@ _KNOWN = (
 
 
 def published_for(formula: str) -> Published | None:
-    """Return what the paper has for a composition, or None."""
+    """Return the published values of a composition, or None."""
     reduced = Composition(formula).reduced_formula
     for known in _KNOWN:
         if Composition(known.formula).reduced_formula == reduced:

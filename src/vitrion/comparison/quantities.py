@@ -1,4 +1,4 @@
-"""The quantities that materials are compared by, by their public names."""
+"""The quantities of a comparison, with their public names."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Quantity:
     Attributes
     ----------
     key : str
-        Its public name: the one that searches, tables and exports use, if they have it.
+        Public name, as in searches, tables and exports.
     name, unit : str
-        Its name in words, and its unit.
+        Display name and unit.
     find : callable
-        Takes a MaterialReport; returns the value, or None.
+        Function of a MaterialReport that returns the value, or None.
     """
 
     key: str
@@ -52,8 +52,8 @@ def activation_energy(material: MaterialReport) -> LinearEstimate | None:
 
 def density(material: MaterialReport) -> LinearEstimate | None:
     """Return the density in g/cm3 of the relaxed glasses, or of the best crystal."""
-    if material.sound_glasses and material.phase == "amorphous":
-        return _mean([g.density_relaxed_g_per_cm3 for g in material.sound_glasses], material)
+    if material.amorphous_replicas and material.phase == "amorphous":
+        return _mean([g.density_relaxed_g_per_cm3 for g in material.amorphous_replicas], material)
     if material.best_crystal is not None:
         return _exact(material.best_crystal.density_g_per_cm3)
     document = material.conductivity
@@ -65,7 +65,7 @@ def energy(material: MaterialReport) -> LinearEstimate | None:
     """Return the energy in eV/atom of the best crystal, or of the relaxed glasses."""
     if material.best_crystal is not None:
         return _exact(material.best_crystal.energy_eV_per_atom)
-    glasses = material.sound_glasses if material.phase == "amorphous" else ()
+    glasses = material.amorphous_replicas if material.phase == "amorphous" else ()
     energies = [glass.energy_eV_per_atom for glass in glasses]
     return _mean([energy for energy in energies if energy is not None], material)
 
@@ -98,7 +98,7 @@ def _of_defects(
 
 
 def _lowest_interstitial(material: MaterialReport) -> LinearEstimate | None:
-    # The landscape counts from the annealed host, the defects alone do not.
+    # Only the landscape subtracts the annealing of the host.
     from_landscape = _of_landscape("lowest_interstitial_energy_eV")(material)
     return from_landscape or _of_defects(
         "interstitial_energy_eV", "minimum_eV", with_reservoir=True
@@ -106,12 +106,12 @@ def _lowest_interstitial(material: MaterialReport) -> LinearEstimate | None:
 
 
 def _mean(values: Sequence[float], material: MaterialReport) -> LinearEstimate | None:
-    """Return the mean over replicas; None without any."""
+    """Return the mean over replicas; None without replicas."""
     return _of_phase(ReplicaMean.of(values).estimate, material) if values else None
 
 
 def _of_phase(found: LinearEstimate, material: MaterialReport) -> LinearEstimate:
-    """Return an estimate; that of a single crystal is exact, that of a single glass is not."""
+    """Return an estimate; a single crystal is exact, a single glass is not."""
     return found.or_exact if material.phase == "crystalline" else found
 
 
@@ -168,4 +168,4 @@ QUANTITIES = (
     Quantity("density_g_per_cm3", "density of the structure", "g/cm3", density),
     Quantity("energy_eV_per_atom", "energy", "eV/atom", energy),
 )
-"""Every quantity that materials are compared by."""
+"""All compared quantities."""

@@ -1,4 +1,4 @@
-"""Materials side by side, such as the crystal and the glass of one composition."""
+"""Comparison of materials, such as the crystal and the glass of one composition."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """One quantity of the materials.
+    """One quantity of all compared materials.
 
     Attributes
     ----------
     key : str
-        Its public name, such as ``sigma_300K``.
+        Public name, such as ``sigma_300K``.
     name, unit : str
-        Its name in words, and its unit.
+        Display name and unit.
     values : tuple of Estimate, LinearEstimate, Bound or None
-        One for each material; None if the material does not have it.
+        One value per material; None if absent.
     change : Estimate, LinearEstimate, Bound or None
-        The second over the first, or less the first, as `change_kind` says.
+        Ratio of the second to the first, or second minus first, by `change_kind`.
     change_kind : {"ratio", "difference"}
     paper : str
-        Value in the paper; empty if it has none, or is about another composition.
+        Published value; empty if there is none.
     """
 
     key: str
@@ -58,7 +58,7 @@ class ComparisonRow:
 
     @property
     def change_text(self) -> str:
-        """The change in words: ``x 1000 (300 to 3300)``, ``at least x 50``, ``-0.21``."""
+        """The change as text: ``x 1000 (300 to 3300)``, ``at least x 50``, ``-0.21``."""
         if self.change is None:
             return MISSING
         if self.change_kind == "difference":
@@ -70,25 +70,25 @@ class ComparisonRow:
         return f"x {self.change.text}"
 
     def cells(self) -> tuple[str, ...]:
-        """Return name with unit, the values, the change, and the value of the paper, as text."""
+        """Return name with unit, values, change and published value as text."""
         values = (MISSING if value is None else value.text for value in self.values)
         return self.title, *values, self.change_text, self.paper or MISSING
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Materials side by side: their quantities, what these prove, and how far to trust them.
+    """Comparison of materials: quantities, tests of landscapes, cautions.
 
     Attributes
     ----------
     materials : tuple of MaterialReport
     rows : tuple of ComparisonRow
-        Quantities that at least one material has, with 95 % intervals; a ratio against a bound
-        holds with a probability of 90 % at least.
+        Quantities of at least one material, with 95 % intervals; a ratio to a bound holds with a
+        probability of at least 90 %.
     claims : tuple of LandscapeClaim
-        Tests of whether the glass has the flatter landscape, of a crystal and a glass.
+        Tests of whether the landscape of the glass is flatter.
     cautions : tuple of Caution
-        Ranked by severity.
+        Sorted by severity.
     """
 
     materials: tuple[MaterialReport, ...]
@@ -102,12 +102,12 @@ class Comparison:
 
     @property
     def names(self) -> str:
-        """Both materials in words: ``glass against crystal``."""
+        """Both materials as text: ``glass against crystal``."""
         return pair_of(self.materials, "against")
 
     @property
     def table(self) -> Table:
-        """The quantities, their change and the values of the paper as a table."""
+        """The quantities, their changes and the published values as a table."""
         heads = ["quantity", *(f"{material.name} #" for material in self.materials)]
         caption = "Quantities, with 95 % intervals"
         if len(self.materials) > 1:
@@ -127,7 +127,7 @@ class Comparison:
 
     @property
     def potentials(self) -> tuple[str, ...]:
-        """The potentials behind the documents, a sentence each."""
+        """One sentence per potential of the documents."""
         found = {
             (spec.name, spec.sha256): spec
             for material in self.materials
@@ -169,20 +169,20 @@ class Comparison:
 def compare(
     *materials: MaterialReport, failed_steps: Mapping[str, str] | None = None
 ) -> Comparison:
-    """Set materials side by side; a quantity that none of them has is left out.
+    """Compare materials; quantities that none of them has are skipped.
 
     Parameters
     ----------
     *materials : MaterialReport
-        Such as the crystal and the glass of one composition, in this order. The second is compared
-        with the first; others stand beside them.
+        Materials, such as the crystal and the glass of one composition, in this order. The second
+        is compared with the first; others are only shown.
     failed_steps : mapping of str to str, optional
-        Steps of the run that failed, and their errors: cautions too.
+        Failed steps of the run and their errors, for the cautions.
 
     Raises
     ------
     InputError
-        If there is no material.
+        If no material is given.
     """
     if not materials:
         raise InputError("A comparison needs at least one material.")
@@ -209,7 +209,7 @@ def compare(
 
 
 def conductivity_ratio(a: MaterialReport, b: MaterialReport) -> Estimate | Bound | None:
-    """Return the conductivity at 300 K of the second over that of the first, like by like."""
+    """Return the conductivity ratio at 300 K, second to first, by the same formula."""
     if a.conductivity is None or b.conductivity is None:
         return None
     _, first, second = comparable_at_300K(a.conductivity, b.conductivity)
@@ -217,7 +217,7 @@ def conductivity_ratio(a: MaterialReport, b: MaterialReport) -> Estimate | Bound
 
 
 def pair_of(materials: Sequence[MaterialReport], word: str) -> str:
-    """Return the second material against the first in words: ``glass against crystal``."""
+    """Return both materials as text, the second first: ``glass against crystal``."""
     if len(materials) < 2:
         return materials[0].name
     first, second = materials[:2]
@@ -248,7 +248,7 @@ def _claims(materials: Sequence[MaterialReport]) -> list[LandscapeClaim]:
 
 
 def _paper_column(materials: Sequence[MaterialReport]) -> dict[str, str]:
-    """Return what the paper has for each quantity, if all are phases of its composition."""
+    """Return the published values by quantity, if all materials have its composition."""
     formulas = {material.formula for material in materials}
     paper = published_for(formulas.pop()) if len(formulas) == 1 and len(materials) > 1 else None
     if paper is None:

@@ -1,4 +1,4 @@
-"""Tables as data: cells with a text and the value that a column is sorted by."""
+"""Tables as data: cells with a text and a sort key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MISSING = "-"
 
 @dataclass(frozen=True)
 class Cell:
-    """Text of a cell, the value it is sorted by, and its link, if any."""
+    """Text, sort key and optional link of a cell."""
 
     text: str
     order: float | str | None = None
@@ -29,7 +29,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """Head of a column; numbers stand to the right."""
+    """Header of a column; numeric columns are right-aligned."""
 
     name: str
     numeric: bool = False
@@ -37,7 +37,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under heads, with a caption."""
+    """Columns, rows and caption."""
 
     caption: str
     columns: tuple[Column, ...]
@@ -45,7 +45,7 @@ class Table:
     sortable: bool = True
 
     def without(self, *names: str) -> Table:
-        """Return the table without some columns, by their names."""
+        """Return the table without the named columns."""
         kept = [k for k, column in enumerate(self.columns) if column.name not in names]
         return replace(
             self,
@@ -54,7 +54,7 @@ class Table:
         )
 
     def with_column(self, column: Column, cells: Iterable[Cell]) -> Table:
-        """Return the table with one more column at its end, a cell for each row."""
+        """Return the table with an additional last column."""
         rows = tuple((*row, cell) for row, cell in zip(self.rows, cells, strict=True))
         return replace(self, columns=(*self.columns, column), rows=rows)
 
@@ -66,7 +66,7 @@ class Table:
         return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
     def _repr_html_(self) -> str:
-        """Return the table as HTML that needs no style sheet, for a notebook."""
+        """Return the table as HTML for a notebook."""
         heads = "".join(f"<th>{escape(column.name)}</th>" for column in self.columns)
         rows = "".join(
             f"<tr>{''.join(f'<td>{escape(cell.text)}</td>' for cell in row)}</tr>"
@@ -81,7 +81,7 @@ class Table:
 def make_table(
     caption: str, heads: Sequence[str], rows: Iterable[Sequence[Cell | str]], **options: bool
 ) -> Table:
-    """Make a table without empty columns; a head that ends in ``#`` is of a column of numbers."""
+    """Create a table without empty columns; a header with a trailing ``#`` marks numbers."""
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     kept = [
         index
@@ -97,14 +97,14 @@ def make_table(
 
 
 def measured(value: float | None, form: str = ".2f", prefix: str = "") -> Cell:
-    """Return a cell of a number, empty for None; without a form, with a reader's digits."""
+    """Return a cell of a number, empty for None; default format if `form` is empty."""
     if value is None:
         return Cell(MISSING)
     return Cell(prefix + (f"{value:{form}}" if form else number(value)), value)
 
 
 def quantified(quantity: Uncertain | None) -> Cell:
-    """Return a cell of an uncertain value with its interval."""
+    """Return a cell of a value with its interval."""
     if quantity is None:
         return Cell(MISSING)
     ends = (quantity.value, quantity.high, quantity.low)

@@ -1,4 +1,4 @@
-"""Transport at each temperature that was run, as a table."""
+"""Table of transport at each temperature."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ def temperature_table(materials: Sequence[MaterialReport]) -> Table:
     Returns
     -------
     Table
-        One-sided 95 % upper bounds at temperatures without diffusion; without rows if no material
-        was run.
+        One-sided 95 % upper bounds at temperatures without diffusion; empty without results.
     """
     rows = [
         _row(material, result)

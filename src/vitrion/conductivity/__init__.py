@@ -1,1 +1,1 @@
-"""From a structure to its conductivity over temperature."""
+"""Conductivity of a structure at several temperatures, from dynamics or from defects."""

@@ -1,4 +1,4 @@
-"""What a measurement of the conductivity by molecular dynamics is asked to do."""
+"""Settings of a conductivity computed by molecular dynamics."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ STEPS_PER_FRAME = 25
 DURATION = Option(
     "--duration",
     also=(("conductivity.extension", 0.0),),
-    help="Analyzed dynamics of every run in ps, without extension.",
+    help="Analyzed duration of every run in ps, without extension.",
 )
 
 
 class ConductivitySettings(SettingsModel):
-    """Settings of one conductivity: temperatures, lengths of the runs, precision.
+    """Temperatures, durations and target precision of a conductivity.
 
     Examples
     --------
@@ -38,49 +38,51 @@ class ConductivitySettings(SettingsModel):
         None, description="Mobile species; None for the usual mobile cation of the composition."
     )
     charge: float | None = Field(
-        None, description="Charge of the mobile species in e; None for the usual one."
+        None, description="Charge of the mobile species in e; None for the usual charge."
     )
     replicas: int = Field(
         1,
         ge=1,
-        description="Independent runs of each structure at each temperature; they lower the error "
+        description="Independent runs of each structure at each temperature; they reduce the error "
         "of that structure, not the spread between structures.",
     )
     target: float = Field(
         0.3, gt=0, lt=1, description="Requested relative standard error of the conductivity."
     )
     goal: Literal["300K", "each"] = Field(
-        "300K", description="Whether the target holds at 300 K or at each temperature."
+        "300K", description="Whether the target applies at 300 K or at each temperature."
     )
     density_ps: float = Field(
         20.0,
         ge=0,
-        description="Dynamics at constant pressure in ps at each temperature, whose mean cell all "
-        "later dynamics keep; 0 keeps the cell of the structure.",
+        description="Duration of dynamics at constant pressure in ps at each temperature; later "
+        "dynamics use its mean cell. 0 keeps the cell of the structure.",
     )
-    pressure_GPa: float = Field(0.0, description="Pressure of these dynamics in GPa.")
+    pressure_GPa: float = Field(
+        0.0, description="Pressure of the dynamics at constant pressure in GPa."
+    )
     equilibration_ps: float = Field(
-        10.0, ge=0, description="Start of every run that is not analyzed, in ps."
+        10.0, ge=0, description="Equilibration of every run in ps, not analyzed."
     )
     first_ps: Annotated[float, DURATION] = Field(
-        50.0, gt=0, description="Analyzed dynamics of every run in ps, before any extension."
+        50.0, gt=0, description="Analyzed duration of every run in ps, before extensions."
     )
     extension: float = Field(
         1.0,
         ge=0,
-        description="Dynamics that may follow where the target is missed, all runs together, in "
-        "units of the first round.",
+        description="Maximum extension if the target is missed, all runs together, in units of "
+        "the first iteration.",
     )
     melting_K: float | None = Field(
-        None, gt=0, description="Melting point in K, above which no point enters the fit."
+        None, gt=0, description="Melting point in K; points above it are excluded from the fit."
     )
     glass_transition_K: float | None = Field(
-        None, gt=0, description="Glass transition in K, above which no point enters the fit."
+        None, gt=0, description="Glass transition in K; points above it are excluded from the fit."
     )
     md: MDSettings = Field(
         default_factory=lambda: MDSettings(save_interval_fs=50.0),
-        description="Dynamics of every run; temperature, duration and seed are set run by run. A "
-        "frame is saved every 25 steps unless save_interval_fs is given.",
+        description="Dynamics of every run; temperature, duration and seed are set per run. A "
+        "frame is saved every 25 steps unless save_interval_fs is set.",
     )
 
     @model_validator(mode="before")
@@ -115,9 +117,9 @@ class ConductivitySettings(SettingsModel):
         return self.md.save_interval_fs == STEPS_PER_FRAME * self.md.timestep_fs
 
     def first_round_ps(self, n_structures: int) -> float:
-        """Return the analyzed dynamics of the first round in ps, all runs together."""
+        """Return the analyzed duration of the first iteration in ps, summed over runs."""
         return self.first_ps * len(self.temperatures_K) * self.replicas * n_structures
 
     def budget_ps(self, n_structures: int) -> float:
-        """Return the most analyzed dynamics in ps, all runs together."""
+        """Return the maximum analyzed duration in ps, summed over runs."""
         return self.first_round_ps(n_structures) * (1.0 + self.extension)

@@ -1,4 +1,4 @@
-"""Ionic conductivity of one material over temperature."""
+"""Document of the ionic conductivity of one material."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Formula = Literal["Einstein", "Nernst-Einstein"]
 
 
 class DensityPoint(BaseModel):
-    """Density at one temperature, in which the dynamics were made."""
+    """Density of the dynamics at one temperature."""
 
     temperature_K: float = Field(description="Temperature in K.")
     density_g_per_cm3: ReplicaMean = Field(
@@ -36,7 +36,7 @@ class DensityPoint(BaseModel):
 
 
 class ConductivityDoc(VitrionDoc):
-    """Ion transport at several temperatures and what it extrapolates to."""
+    """Ion transport at several temperatures, and its extrapolation to 300 K."""
 
     key_fields: ClassVar = {
         "sigma_300K": "sigma_300K.value",
@@ -46,34 +46,35 @@ class ConductivityDoc(VitrionDoc):
 
     property_name: str = "conductivity"
     mobile_species: dict[str, float] = Field(description="Mobile species and their charges in e.")
-    temperatures_K: list[float] = Field(description="Temperatures that were run, in K, rising.")
+    temperatures_K: list[float] = Field(description="Temperatures of the runs in K, ascending.")
     results: list[TransportResult] = Field(
-        description="Transport at each temperature, replicas combined."
+        description="Transport at each temperature, combined over replicas."
     )
     replicas: list[list[TransportResult]] = Field(
         default_factory=list, description="Transport of each replica, by temperature."
     )
     systems: list[list[int]] = Field(
         default_factory=list,
-        description="Which structure each of `replicas` is of, counted from 0, by temperature; "
-        "empty where each is of its own, or all are of one.",
+        description="Index of the structure of each of `replicas`, from 0, by temperature; empty "
+        "if all indices differ, or all are equal.",
     )
     glass_transition: GlassTransition | None = Field(
         None,
-        description="Glass transition of the quenches that made the structures, above which no "
-        "temperature enters the fit: the line assumes a glass down to 300 K.",
+        description="Glass transition of the quenches of the structures. Higher temperatures are "
+        "excluded from the fit, which assumes a glass down to 300 K.",
     )
     densities: list[DensityPoint] = Field(
         default_factory=list,
         description="Density by temperature; empty if the runs kept the cell of the structure.",
     )
     arrhenius: ArrheniusResult | None = Field(
-        None, description="Temperature dependence, or why there is none; None before any result."
+        None,
+        description="Temperature dependence, or the reasons for its refusal; None without results.",
     )
     nernst_einstein: ArrheniusResult | None = Field(
         None,
-        description="Temperature dependence of the self-diffusivity, if `arrhenius` has the "
-        "collective one: for comparison with materials whose collective diffusivity is uncertain.",
+        description="Temperature dependence of the self-diffusivity, if `arrhenius` fits the "
+        "collective diffusivity; for comparison with materials without a certain collective one.",
     )
     activation_energy_eV: float | None = Field(None, description="Activation energy in eV.")
     activation_energy_error_eV: float | None = Field(None, description="Its standard error in eV.")
@@ -81,7 +82,7 @@ class ConductivityDoc(VitrionDoc):
         None, description="Conductivity at 300 K in mS/cm with its predictive interval."
     )
     sigma_300K_bound: float | None = Field(
-        None, description="One-sided 95 % upper bound at 300 K in mS/cm, where there is no value."
+        None, description="One-sided 95 % upper bound at 300 K in mS/cm, if there is no value."
     )
     route: Literal["dynamics", "defects"] = Field(
         "dynamics",
@@ -96,15 +97,16 @@ class ConductivityDoc(VitrionDoc):
     )
     directory: str | None = Field(None, description="Directory of the runs.")
     trajectories: dict[str, list[TrajectoryReference]] = Field(
-        default_factory=dict, description="Trajectory files of each run, in parts, with checksums."
+        default_factory=dict,
+        description="Trajectory files of the segments of each run, with checksums.",
     )
     failures: dict[str, str] = Field(
-        default_factory=dict, description="Runs that failed and are left out, and why."
+        default_factory=dict, description="Failed runs, which are excluded, and their errors."
     )
     remarks: list[str] = Field(
         default_factory=list,
-        description="What a reader must know of the structures, such as glasses left out because "
-        "they crystallized.",
+        description="Remarks about the structures, such as glasses excluded because they "
+        "crystallized.",
     )
 
     @property
@@ -114,7 +116,7 @@ class ConductivityDoc(VitrionDoc):
 
     @property
     def formula_used(self) -> Formula:
-        """The formula behind the conductivity at 300 K."""
+        """The formula of the conductivity at 300 K."""
         collective = self.arrhenius is not None and self.arrhenius.quantity == "collective"
         return "Einstein" if collective else "Nernst-Einstein"
 
@@ -131,21 +133,21 @@ class ConductivityDoc(VitrionDoc):
         material_id: str | None = None,
         **fields: Any,
     ) -> Self:
-        """Build the document.
+        """Build the document from transport results.
 
         Parameters
         ----------
         structure
-            Structure whose transport this is.
+            Structure of the material.
         results_by_temperature
-            One result, or one for each replica, at each temperature in K.
+            One result, or one result per replica, by temperature in K.
         hierarchical
-            Whether replicas are systems of their own, as independent glasses are.
+            Whether replicas are different systems, such as independent glasses.
         systems
-            Which system each replica is of, at each temperature in K, where several are of one:
-            these are combined by their errors alone before the systems are.
+            Index of the system of each replica, by temperature in K. Replicas of one system are
+            combined by their errors before the systems are combined.
         melting_K, glass_transition_K
-            Temperatures in K above which no point enters the Arrhenius fit.
+            Temperatures in K above which points are excluded from the Arrhenius fit.
         material_id
             Identifier of the material.
         **fields

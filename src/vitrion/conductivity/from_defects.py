@@ -1,4 +1,4 @@
-"""Conductivity of a crystal from its defects: how many there are and how fast each one moves.
+"""Conductivity of a crystal from the concentrations and diffusivities of its defects.
 
 ``sigma = sum_d c_d q^2 D_d / kT`` over vacancies and interstitial ions. Their concentrations follow
 from the energies of Frenkel pairs and charge neutrality, their diffusivities from the exact random
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class DefectConductivitySettings(BaseModel):
-    """Choices of the conductivity from defects."""
+    """Settings of the conductivity from defects."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,8 +37,8 @@ class DefectConductivitySettings(BaseModel):
         0.0,
         ge=0.0,
         le=1.0,
-        description="Vacancies that dopants bring along, as a fraction of the mobile ions; 0 for "
-        "the intrinsic crystal.",
+        description="Vacancies due to dopants, as a fraction of the mobile ions; 0 for the "
+        "intrinsic crystal.",
     )
     formation_error_eV: float = Field(
         0.15, ge=0.0, description="Standard error of the potential's Frenkel energies in eV."
@@ -49,11 +49,11 @@ class DefectConductivitySettings(BaseModel):
 
 
 class DefectConductivityPoint(BaseModel):
-    """Defects, their motion, and the conductivity at one temperature."""
+    """Concentrations, diffusivities and conductivity at one temperature."""
 
     temperature_K: float = Field(description="Temperature in K.")
     conductivity: Estimate = Field(
-        description="Conductivity in mS/cm; the interval is that of the potential's energies."
+        description="Conductivity in mS/cm; its interval follows from the potential's errors."
     )
     vacancy_fraction: float = Field(description="Vacancies as a fraction of the mobile ions.")
     interstitial_fraction: float = Field(
@@ -63,10 +63,11 @@ class DefectConductivityPoint(BaseModel):
         None, description="Diffusivity of one vacancy in cm2/s, averaged over orientations."
     )
     interstitial_diffusivity_cm2_s: float | None = Field(
-        None, description="Diffusivity of one interstitial ion in cm2/s, likewise."
+        None,
+        description="Diffusivity of one interstitial ion in cm2/s, averaged over orientations.",
     )
     mechanism: Literal["vacancy", "interstitial"] = Field(
-        description="Defect that carries the larger part of the current."
+        description="Defect that carries most of the current."
     )
 
 
@@ -74,25 +75,25 @@ class DefectConductivity(BaseModel):
     """Conductivity of a crystal from the energies and barriers of its defects."""
 
     defect_fraction: float = Field(
-        description="Vacancies that dopants bring along, as a fraction of the mobile ions."
+        description="Vacancies due to dopants, as a fraction of the mobile ions."
     )
-    points: list[DefectConductivityPoint] = Field(description="By temperature, rising.")
+    points: list[DefectConductivityPoint] = Field(description="Values by ascending temperature.")
     sigma_300K: Estimate = Field(description="Conductivity at 300 K in mS/cm.")
     activation_energy: LinearEstimate = Field(
         description="-d ln(sigma T) / d(1/kT) at 300 K in eV, with the potential's error."
     )
     frenkel_energy_eV: float = Field(
-        description="Lowest energy of a separated Frenkel pair in eV: lowest empty less highest "
+        description="Lowest energy of a separated Frenkel pair in eV: lowest empty minus highest "
         "occupied site energy."
     )
     formation_error_eV: float = Field(description="Standard error of Frenkel energies in eV.")
     barrier_error_eV: float = Field(description="Standard error of barriers in eV.")
     mechanisms: list[str] = Field(description="Mechanisms whose barriers were computed.")
     n_assumed_frequencies: int = Field(
-        description="Distinct hops whose attempt frequency is the stated 1e13 Hz."
+        description="Distinct hops with the assumed attempt frequency of 1e13 Hz."
     )
     n_unconverged_hops: int = Field(
-        description="Distinct hops that did not relax and count as closed."
+        description="Distinct hops that did not converge and are excluded."
     )
 
 
@@ -103,14 +104,13 @@ def conductivity_from_defects(
 ) -> DefectConductivity:
     """Compute the conductivity of a crystal from a study of its defects.
 
-    Concentrations: ``c_v c_i = K(T)`` of the Frenkel pair, with the site energies of pairs far
-    apart, and ``c_v - c_i`` equal to the stated fraction. Defects are taken as dilute and do not
-    interact.
+    Concentrations: ``c_v c_i = K(T)`` of the Frenkel pair, with the site energies from far pairs,
+    and ``c_v - c_i`` equal to `defect_fraction`. Defects are assumed dilute and non-interacting.
 
     Parameters
     ----------
     document : DefectDoc
-        Of a crystal, with pairs far apart and at least one barrier network.
+        Defects of a crystal, with far pairs and at least one barrier network.
     charge : float
         Charge of the mobile ion in e.
     settings : DefectConductivitySettings, optional
@@ -118,7 +118,7 @@ def conductivity_from_defects(
     Raises
     ------
     InputError
-        If the document lacks pairs or barriers, or no network of hops leads through the crystal.
+        If the document lacks pairs or barriers, or no network of hops percolates.
     """
     settings = settings or DefectConductivitySettings()
     networks = {network.mechanism: network for network in document.networks}
@@ -129,8 +129,8 @@ def conductivity_from_defects(
         )
     if not any(network.percolation for network in networks.values()):
         raise InputError(
-            f"No path of hops leads through {document.formula_pretty}: allow longer hops or more "
-            "sites, or check the hops that did not relax."
+            f"No path of hops percolates through {document.formula_pretty}: allow longer hops or "
+            "more sites, or check the hops that did not converge."
         )
     energies = site_energies(document)
     temperatures = sorted({*settings.temperatures_K})
@@ -208,8 +208,9 @@ def _point(
 def _energy_error(settings: DefectConductivitySettings, point: DefectConductivityPoint) -> float:
     """Return the standard error of the activation energy in eV.
 
-    The concentration goes as exp(-E_F / 2kT) if pairs are intrinsic; not at all, or as
-    exp(-E_F / kT), if dopants fix the vacancies.
+    The concentration is proportional to exp(-E_F / 2kT) for intrinsic pairs. If dopants fix the
+    vacancies, their concentration is constant and the interstitials' proportional to
+    exp(-E_F / kT).
     """
     vacancies, interstitials = point.vacancy_fraction, point.interstitial_fraction
     share = interstitials / (vacancies + interstitials)

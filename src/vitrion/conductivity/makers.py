@@ -1,4 +1,4 @@
-"""Jobs that measure conductivity: molecular dynamics until the answer is precise enough."""
+"""Conductivity by molecular dynamics to a target precision."""
 
 from __future__ import annotations
 
@@ -47,28 +47,28 @@ if TYPE_CHECKING:
     from vitrion.transport.result import TransportResult
 
 FRAME_STRIDE = 3
-"""Of the frames that one run would show for its trust, a third is enough where there are many."""
+"""Every third of the subsampled frames of a run is used for the trust report."""
 
 
 @dataclass
 class ConductivityMaker(ForceFieldDynamics):
-    """Make one job that runs molecular dynamics until the conductivity is known well enough.
+    """Create a job that runs molecular dynamics until the target precision is reached.
 
-    Every run first settles its volume at constant pressure; all later dynamics keep the mean cell.
-    The first round runs every temperature for ``settings.first_ps``. Then the runs are analyzed and
-    the job replaces itself by one that extends the runs which help most, until the target is met or
-    the budget is spent. All rounds are in one directory; a job that is run again resumes there.
+    Every run starts at constant pressure; later dynamics use the mean cell. The first iteration
+    runs every temperature for ``settings.first_ps``. Then the runs are analyzed, and the job
+    replaces itself by a job that extends the runs that reduce the error most, until the target or
+    the budget is reached. All iterations share one directory; a rerun of the job resumes there.
 
     Parameters
     ----------
     name : str
         The name of the jobs.
     settings : ConductivitySettings or dict
-        Temperatures, lengths of the runs, precision.
+        Temperatures, durations, target precision.
     phase : {"crystalline", "amorphous", "liquid"} or None
         State of the material, for the document.
     workers : int or None
-        Processes at a time; None is the user's setting.
+        Number of worker processes; None for the user's setting.
     potential, walltime_s, reference_potential, root_dir
         See `vitrion.dynamics.makers.ForceFieldDynamics`.
 
@@ -84,7 +84,7 @@ class ConductivityMaker(ForceFieldDynamics):
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        """Check the input before a job is made of it."""
+        """Validate the parameters."""
         super().__post_init__()
         check_phase(self.phase)
         if isinstance(self.settings, dict):
@@ -99,25 +99,26 @@ class ConductivityMaker(ForceFieldDynamics):
         remarks: Sequence[str] = (),
         glass_transition: GlassTransition | None = None,
     ) -> Response | ConductivityDoc:
-        """Measure the conductivity.
+        """Compute the conductivity.
 
         Parameters
         ----------
         structure : Structure or list of Structures
-            Where to start; several are independent systems, such as glasses of one composition,
-            whose spread is part of the error.
+            Initial structure; several are independent systems, such as glasses of one composition,
+            whose spread contributes to the error.
         prev_dir : str or Path, optional
-            Directory of this very job, to continue it there.
+            Directory of an earlier run of this job to resume.
         remarks : sequence of str
-            What a reader must know of the structures, for the document.
+            Remarks about the structures, for the document.
         glass_transition : GlassTransition, optional
-            That of the structures' quench: temperatures above it enter no fit, unless the settings
-            name another one.
+            Glass transition of the structures' quench. Temperatures above it are excluded from the
+            fit, unless the settings state another one.
 
         Returns
         -------
         ConductivityDoc
-            Of all runs so far; while the target is not met the job replaces itself to go on.
+            Document of all runs so far. If the target is not reached, the job replaces itself
+            by its continuation.
         """
         root = resolve_prev_dir(prev_dir) or self._own_directory()
         document, finished = self.advance(_as_list(structure), root, glass_transition)
@@ -133,21 +134,21 @@ class ConductivityMaker(ForceFieldDynamics):
         root: Path,
         glass_transition: GlassTransition | None = None,
     ) -> tuple[ConductivityDoc, bool]:
-        """Run one round, analyze, and write down the next; return whether that was the last.
+        """Run and analyze one iteration, plan the next; return the document and whether to stop.
 
         Raises
         ------
         SimulationError
-            If a temperature has no run left that has not failed.
+            If all runs at a temperature failed.
         """
         temperatures_K = self.settings.temperatures_K
         rounds = read_rounds(root) or [dict.fromkeys(temperatures_K, self.settings.first_ps)]
         failures: dict[str, str] = {}
         first = [dict.fromkeys(temperatures_K, self.settings.equilibration_ps)]
-        self._leave_plan(root, len(structures), [*first, *rounds])
+        self._write_plan(root, len(structures), [*first, *rounds])
         complete = self._run(self._density_tasks(structures, root), failures)
         for index, lengths in enumerate(first + rounds):
-            # The tasks of a segment need the end of the segment before.
+            # A segment starts from the end of the previous one.
             complete = complete and self._run(
                 self._tasks(structures, root, index, lengths, failures), failures
             )
@@ -161,7 +162,7 @@ class ConductivityMaker(ForceFieldDynamics):
         return document, not plan.extensions_ps
 
     def _run(self, tasks: list[MDTask], failures: dict[str, str]) -> bool:
-        """Run what is not yet done, note failures, and return whether all of it is done."""
+        """Run unfinished tasks, record failures, and return whether all tasks have ended."""
         outcomes = run_parts(
             tasks,
             self.loader(),
@@ -173,8 +174,8 @@ class ConductivityMaker(ForceFieldDynamics):
         failures |= {outcome.name: outcome.error for outcome in outcomes if outcome.error}
         return all(outcome.complete or outcome.error for outcome in outcomes)
 
-    def _leave_plan(self, root: Path, n_structures: int, rounds: list[dict[float, float]]) -> None:
-        """Write down how much dynamics there will be, runs that have not started included."""
+    def _write_plan(self, root: Path, n_structures: int, rounds: list[dict[float, float]]) -> None:
+        """Write the total planned duration of all runs, for the progress display."""
         runs = n_structures * self.settings.replicas
         density_ps = self.settings.density_ps * len(self.settings.temperatures_K)
         total = runs * (density_ps + sum(sum(lengths.values()) for lengths in rounds))
@@ -207,7 +208,7 @@ class ConductivityMaker(ForceFieldDynamics):
         )
 
     def _runs(self, structures: list[Structure]) -> list[tuple[str, int, float]]:
-        """Name every run, with its structure's index and its temperature."""
+        """Return name, index of the structure, and temperature of every run."""
         return [
             (f"s{index}-{temperature:g}K-r{replica}", index, temperature)
             for index in range(len(structures))
@@ -218,7 +219,7 @@ class ConductivityMaker(ForceFieldDynamics):
     def _systems(
         self, structures: list[Structure], failures: Mapping[str, str]
     ) -> dict[float, list[int]] | None:
-        """Return which structure each run that did not fail is of; None where there is but one."""
+        """Return the structure index of each successful run; None for a single structure."""
         if len(structures) == 1:
             return None
         runs = [run for run in self._runs(structures) if run[0] not in failures]
@@ -250,7 +251,7 @@ class ConductivityMaker(ForceFieldDynamics):
         return tasks
 
     def _start(self, structure: Structure, folder: Path) -> Structure:
-        """Return where the first segment of a run at constant volume starts."""
+        """Return the initial structure of a run at constant volume."""
         if not self.settings.density_ps:
             return without_velocities(structure)
         return at_mean_volume(folder / DENSITY_SEGMENT)
@@ -263,7 +264,7 @@ class ConductivityMaker(ForceFieldDynamics):
         lengths: Mapping[float, float],
         failures: Mapping[str, str],
     ) -> list[MDTask]:
-        """Prepare one segment of every run that has one; it starts where the last one ended."""
+        """Prepare one segment of every run, from the end of its previous segment."""
         tasks, md = [], self.settings.md
         for number, (name, index, temperature) in enumerate(self._runs(structures)):
             duration = self._whole_frames(lengths.get(temperature, 0.0))
@@ -363,7 +364,7 @@ class ConductivityMaker(ForceFieldDynamics):
         ]
 
     def _trust(self, root: Path, failures: Mapping[str, str]) -> TrustReport | None:
-        """Assess the potential on a few frames of every run that did not fail."""
+        """Assess the potential on a few frames of every successful run."""
         if self.potential is None:
             return None
         folders = [folder for folder in sorted(root.glob("s*-r*")) if folder.name not in failures]

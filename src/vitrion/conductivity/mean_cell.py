@@ -1,4 +1,4 @@
-"""The mean cell of dynamics at constant pressure, in which production runs are made."""
+"""Mean cell of dynamics at constant pressure, used by production runs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 DENSITY_SEGMENT = "density"
-"""Folder of the segment of a run at constant pressure."""
+"""Folder of a run's segment at constant pressure."""
 
 GRAM_PER_CM3 = 1.66053906892
 """1 u/A3 in g/cm3."""
 
 SETTLING = 0.5
-"""Share of the segment in which the volume settles, left out of the mean."""
+"""Fraction of the segment that is excluded from the mean as equilibration."""
 
 
 def mean_cell(folder: Path) -> NDArray[np.float64]:
@@ -46,7 +46,7 @@ def mean_cell(folder: Path) -> NDArray[np.float64]:
 
 
 def at_mean_volume(folder: Path) -> Structure:
-    """Return the last moment of a run at constant pressure, brought to its mean cell.
+    """Return the final structure of a run at constant pressure, scaled to its mean cell.
 
     Fractional coordinates and velocities are kept.
     """

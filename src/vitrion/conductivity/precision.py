@@ -1,4 +1,4 @@
-"""Precision on demand: which temperature deserves how much more molecular dynamics."""
+"""Plan extensions of molecular dynamics to reach a target precision."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 Goal = Literal["each", "300K"]
 
 GROWTH = 1.0
-"""A run is extended by at most this times its length in one round: its error is a guess too."""
+"""Maximum extension per iteration relative to a run's length, because its error is uncertain."""
 
 STEPS = 200
-"""Slices in which the time of a round is handed out."""
+"""Number of steps in which the time of an iteration is assigned."""
 
 
 class Plan(Model):
     """What to run next."""
 
     extensions_ps: dict[float, float] = Field(
-        description="Time to add in ps, for each replica, by temperature in K; empty: stop."
+        description="Time to add in ps per replica, by temperature in K; empty to stop."
     )
-    reached: bool = Field(description="Whether the target is met.")
+    reached: bool = Field(description="Whether the target is reached.")
     relative_error: float | None = Field(
-        description="Error now: of sigma(300 K), or the largest over the temperatures; None where "
-        "there is no value, be it at one temperature."
+        description="Relative error of sigma(300 K), or the largest over the temperatures; None if "
+        "a value is absent."
     )
-    reason: str = Field(description="Why to go on or to stop, in one sentence.")
+    reason: str = Field(description="Reason to extend or to stop.")
 
 
 def plan_extension(
@@ -50,21 +50,20 @@ def plan_extension(
     melting_K: float | None = None,
     glass_transition_K: float | None = None,
 ) -> Plan:
-    """Decide how to go on.
+    """Plan which temperatures to extend.
 
     Parameters
     ----------
     results : sequence of TransportResult
-        The state at each temperature, replicas combined.
+        Result at each temperature, combined over replicas.
     target : float
-        Relative standard error that is asked for.
+        Requested relative standard error.
     budget_ps : float
-        Molecular dynamics that may still be spent, in ps summed over replicas.
+        Remaining budget of molecular dynamics in ps, summed over replicas.
     goal : {"300K", "each"}
-        Whether the target holds for the conductivity at 300 K or at each temperature.
+        Whether the target applies to the conductivity at 300 K or at each temperature.
     melting_K, glass_transition_K : float or None
-        Temperatures above which no point enters the fit, where known: more time there tells nothing
-        of 300 K.
+        Temperatures in K above which points are excluded from the fit and not extended.
 
     Returns
     -------
@@ -77,10 +76,10 @@ def plan_extension(
 
     Notes
     -----
-    The variance of ln D falls as one over time. For 300 K, that of the extrapolation is
-    ``sum_k c_k^2 s_k^2`` with c_k the weights of the fit; its derivative by the time of one
-    temperature is ``-c_k^2 s_k^2 / t_k``, also where the weights follow the errors, because they
-    minimize it. Time goes in small steps to the temperature of the largest derivative.
+    The variance of ln D is inversely proportional to time. The variance of the extrapolation to
+    300 K is ``sum_k c_k^2 s_k^2`` with c_k the weights of the fit. Its derivative by the time of
+    one temperature is ``-c_k^2 s_k^2 / t_k``, also for weights that depend on the errors, because
+    they minimize it. Time is assigned in small steps to the temperature of the largest derivative.
     """
     if not 0.0 < target < 1.0:
         raise InputError(f"The target must be a relative error between 0 and 1, not {target}.")
@@ -103,7 +102,11 @@ def plan_extension(
     wanted = {t: time for t, time in wanted.items() if time > 0.0}
     now = "not known" if error is None else f"{error:.0%}, above the target of {target:.0%}"
     if not wanted or budget_ps <= 0.0:
-        why = "the budget is spent" if budget_ps <= 0.0 else "no time in the budget would help"
+        why = (
+            "the budget is spent"
+            if budget_ps <= 0.0
+            else "no extension within the budget would reduce it"
+        )
         return Plan(
             extensions_ps={},
             reached=False,
@@ -114,20 +117,20 @@ def plan_extension(
         extensions_ps=wanted,
         reached=False,
         relative_error=error,
-        reason=f"The relative error is {now}: more at "
+        reason=f"The relative error is {now}: extending "
         f"{', '.join(f'{t:.0f} K' for t in sorted(wanted))}.",
     )
 
 
 def _length(result: TransportResult) -> float:
-    """Length of one replica in ps."""
+    """Return the length of one replica in ps."""
     return result.duration_ps / result.n_replicas
 
 
 def _for_each(
     results: Sequence[TransportResult], target: float, budget_ps: float
 ) -> tuple[float | None, dict[float, float]]:
-    """Extend every temperature by itself."""
+    """Return the error and the extensions in ps, for each temperature independently."""
     wanted: dict[float, float] = {}
     errors: list[float] = []
     for result in results:
@@ -152,17 +155,17 @@ def _for_300K(
     melting_K: float | None,
     glass_transition_K: float | None,
 ) -> tuple[float | None, dict[float, float]]:
-    """Share time so that the error of the extrapolation falls fastest."""
+    """Return the error at 300 K and the extensions in ps that reduce it fastest."""
     fit = arrhenius(results, melting_K=melting_K, glass_transition_K=glass_transition_K)
     fitted = [(r, p) for r, p in _pairs(results, fit.points) if not p.excluded]
     usable = [r for r, p in fitted if p.diffusivity]
     if fit.sigma_300K is None:
         still = [r for r, p in fitted if not p.diffusivity]
-        if len(fitted) < 2:  # no line can be drawn, however long the runs are
+        if len(fitted) < 2:  # a fit needs two temperatures
             return None, {}
-        if fit.fit is None and len(usable) >= 2:  # curved: more time does not straighten it
+        if fit.fit is None and len(usable) >= 2:  # curved: longer runs do not help
             return None, {}
-        # The hottest is the first to move; two temperatures are needed.
+        # The hottest diffuses first; two temperatures are needed.
         still.sort(key=lambda result: -result.temperature_K)
         needs = {r.temperature_K: _time_to_see_hops(r, 3.0 * target) for r in still}
         lengths = {r.temperature_K: _length(r) for r in still}
@@ -191,7 +194,7 @@ def _shares(
     lengths: Mapping[float, float],
     target: float,
 ) -> dict[float, float]:
-    """Hand out time in steps until the predicted error meets the target."""
+    """Assign time in steps until the predicted error reaches the target."""
     start = np.array([lengths[t] for t in temperatures])
     rates = np.array([value.relative_error**2 for value in values]) * start
     time, step = start.copy(), GROWTH * start.sum() / STEPS
@@ -210,9 +213,9 @@ def _shares(
 
 
 def _time_to_see_hops(result: TransportResult, target: float) -> float:
-    """Time in ps until there are enough hops at the rate seen so far, taken as one for none.
+    """Return the additional time in ps for enough hops at the observed rate (at least one hop).
 
-    Where there are enough and the motion is still not diffusive, the run is too short to forget.
+    With enough hops but without diffusion, the run is shorter than its correlation time.
     """
     length = _length(result)
     rate = max(result.hops.n_hops, 1) / length

@@ -1,4 +1,4 @@
-"""The conductivity of a crystal by dynamics, or by its defects if dynamics gives no value."""
+"""Conductivity of a crystal from its defects, if its dynamics give no value."""
 
 from __future__ import annotations
 
@@ -26,23 +26,22 @@ def add_defect_route(
     defects: DefectDoc | Mapping[str, Any],
     settings: DefectConductivitySettings | None = None,
 ) -> ConductivityDoc:
-    """Add what follows from the defects of a crystal to what its dynamics gave.
+    """Add the conductivity from defects to the document of a crystal's dynamics.
 
-    A value from dynamics stays the value of the document; an upper bound gives way to the value
-    from the defects.
+    A value from dynamics is kept; an upper bound is replaced by the value from the defects.
 
     Parameters
     ----------
     conductivity : ConductivityDoc or mapping
-        By dynamics, as document or as stored.
+        Result of the dynamics, as document or as stored.
     defects : DefectDoc or mapping
-        With barriers, as document or as stored.
+        Defects with barriers, as document or as stored.
     settings : DefectConductivitySettings, optional
 
     Returns
     -------
     ConductivityDoc
-        With a remark instead if the defects give no conductivity.
+        The updated document; with a remark if the defects give no conductivity.
     """
     document = ConductivityDoc.model_validate(conductivity).model_copy(deep=True)
     stored = defects if isinstance(defects, DefectDoc) else {**defects, "relaxed_structures": None}
@@ -62,7 +61,7 @@ def add_defect_route(
 
 
 def _take(document: ConductivityDoc, found: DefectConductivity) -> None:
-    """Make the value from the defects the value of the document."""
+    """Replace the value of the document by the value from the defects."""
     document.route = "defects"
     document.sigma_300K = found.sigma_300K
     document.sigma_300K_bound = None

@@ -1,4 +1,4 @@
-"""The segments of runs that grow: their folders, their planned lengths, and running them."""
+"""Segments of extensible runs: folders, planned durations, execution."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def run_parts(
     cutoff_A: float | None,
     walltime_s: float | None,
 ) -> list[MDOutcome]:
-    """Run what is not yet done; one worker is this process, which loads the potential once.
+    """Run unfinished tasks; a single worker runs in this process and loads the potential once.
 
-    Parameters are those of `vitrion.dynamics.workers.run_many`.
+    See `vitrion.dynamics.workers.run_many` for the parameters.
     """
     missing = [task for task in tasks if not _is_done(task)]
     if not missing:
@@ -49,7 +49,7 @@ def run_parts(
         )
     try:
         calculator = load()
-    except Exception as exc:  # as with several workers, any fault is the outcome of the runs
+    except Exception as exc:  # any error is the outcome of the runs, as with several workers
         return [MDOutcome(task.name, None, _reason(exc)) for task in missing]
     deadline = math.inf if walltime_s is None else time.monotonic() + walltime_s
     outcomes = [_run_here(missing[0], calculator, potential, cutoff_A, deadline)]
@@ -85,7 +85,7 @@ def _run_here(
             cutoff_A=cutoff_A,
             walltime_s=None if math.isinf(deadline) else max(deadline - time.monotonic(), 0.0),
         )
-    except Exception as exc:  # any fault of a calculator is this run's outcome, not the others'
+    except Exception as exc:  # an error of the calculator fails this run only
         return MDOutcome(task.name, None, _reason(exc))
     return MDOutcome(task.name, result)
 
@@ -95,7 +95,7 @@ def _reason(fault: Exception) -> str:
 
 
 def list_parts(folder: Path, before: int | None) -> list[Path]:
-    """Return the folders of a run's parts, in order, up to and without part `before`."""
+    """Return the folders of a run's segments in order, before segment `before` (None for all)."""
     parts = sorted(folder.glob("part-*"))
     if before is None:
         return parts
@@ -103,7 +103,7 @@ def list_parts(folder: Path, before: int | None) -> list[Path]:
 
 
 def read_rounds(root: Path) -> list[dict[float, float]]:
-    """Return the lengths in ps of each round by temperature; empty before the first."""
+    """Return the durations in ps of each iteration by temperature; empty before the first."""
     path = root / ROUNDS_FILE
     if not path.is_file():
         return []
@@ -112,5 +112,5 @@ def read_rounds(root: Path) -> list[dict[float, float]]:
 
 
 def write_rounds(root: Path, rounds: list[dict[float, float]]) -> None:
-    """Write the rounds so that a kill leaves the old or the new ones."""
+    """Write the durations of all iterations atomically."""
     write_durably(root / ROUNDS_FILE, json.dumps(rounds))

@@ -1,4 +1,4 @@
-"""The conductivity of a material from trajectories that other programs have made."""
+"""Conductivity of a material from trajectories of other programs."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from vitrion.transport.result import TransportResult
 
 SAME_TEMPERATURE = 0.05
-"""Relative difference up to which stated temperatures are of one run in parts."""
+"""Relative difference up to which temperatures in files belong to segments of one run."""
 
 
 @dataclass(frozen=True)
 class TrajectoryRun:
-    """A run at one temperature.
+    """Files of a run at one temperature.
 
     Attributes
     ----------
     files : tuple of str
-        Its parts.
+        Segments of the run.
     temperature_K : float or None
         None if the files state it.
     """
@@ -46,26 +46,26 @@ class TrajectoryRun:
 def group_runs(
     files: Sequence[str], temperatures_K: Sequence[float] = (), *, replicas: bool = False
 ) -> list[TrajectoryRun]:
-    """Group the files that a user names into runs.
+    """Group trajectory files into runs.
 
     Parameters
     ----------
     files : sequence of str
         Paths; each may end in ``:T``, its temperature in K.
     temperatures_K : sequence of float
-        None, one for all files, or one for each.
+        Empty, one for all files, or one per file.
     replicas : bool
-        Whether files of one temperature are independent runs, not parts of one.
+        Whether files at one temperature are independent runs, not segments of one run.
 
     Returns
     -------
     list of TrajectoryRun
-        By rising temperature.
+        Sorted by temperature.
 
     Raises
     ------
     InputError
-        If there are not as many temperatures as files, or a temperature is given twice.
+        If the number of temperatures does not match, or they are given in two ways.
     """
     named = [_split(file) for file in files]
     written = [temperature for _, temperature in named if temperature is not None]
@@ -77,7 +77,7 @@ def group_runs(
     if len(given) not in {0, 1, len(files)}:
         raise InputError(
             f"There are {len(files)} files and {len(given)} temperatures: give one temperature for "
-            "all, or one for each file in their order."
+            "all, or one per file in their order."
         )
     paths = [path for path, _ in named]
     if len(given) == 1:
@@ -105,7 +105,7 @@ def _split(file: str) -> tuple[str, float | None]:
 
 
 def _stated(paths: Sequence[str]) -> list[float | None]:
-    """Return the temperature of the run that each file is of; None for all if none is stated."""
+    """Return the temperature of each file's run; None for all if one states none."""
     if len(paths) == 1:
         return [None]
     stated = [open_stated(path) for path in paths]
@@ -125,7 +125,7 @@ def open_stated(path: str) -> float | None:
     try:
         return open_frames(path).temperature_K
     except InputError:
-        return None  # what is wrong is reported when the run is read
+        return None  # reported when the run is read
 
 
 def analyze_runs(
@@ -141,11 +141,11 @@ def analyze_runs(
     Parameters
     ----------
     runs : sequence of TrajectoryRun
-        Several of one temperature are independent runs of one system.
+        Several runs at one temperature are independent runs of one system.
     mobile, charge, spatial
         As in `vitrion.transport.analyze_file`.
     **options
-        ``frame_interval_fs``, ``skip_ps``, ``timestep_fs``, ``type_map`` and ``cell`` as there.
+        ``frame_interval_fs``, ``skip_ps``, ``timestep_fs``, ``type_map`` and ``cell`` of the same.
 
     Returns
     -------
@@ -168,14 +168,14 @@ def analyze_runs(
         if here.composition.reduced_formula != structure.composition.reduced_formula:
             raise InputError(
                 f"{run.files[0]} is of {here.composition.reduced_formula} and "
-                f"{runs[0].files[0]} of {structure.composition.reduced_formula}: analyze them one "
-                "by one."
+                f"{runs[0].files[0]} of {structure.composition.reduced_formula}: analyze them "
+                "separately."
             )
         result = analyze_displacements(motion, temperature, charges, spatial=spatial)
         warnings = [*result.warnings, *notes]
         results.setdefault(temperature, []).append(result.model_copy(update={"warnings": warnings}))
     if structure is None:
-        raise InputError("There is no trajectory to analyze: name a file.")
+        raise InputError("No trajectory was given: name a file.")
     return ConductivityDoc.from_results(
         structure,
         results,

@@ -104,7 +104,12 @@ def glass_section(reports: Reports) -> Section:
         make_table(
             "First neighbor shells, of g(r) averaged over the replicas",
             ("pair X-Y", "distance (A) #", "X around Y #", "Y around X #"),
-            [row for r in reports if r.sound_glasses for row in _shell_rows(r.sound_glasses)],
+            [
+                row
+                for r in reports
+                if r.amorphous_replicas
+                for row in _shell_rows(r.amorphous_replicas)
+            ],
         ),
     ]
     return Section(

@@ -26,9 +26,9 @@ BOND_PEAK = 20.0
 def pair_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     """Describe the partial pair distribution functions of each glass; None without a glass."""
     rows = tuple(
-        pair_panels(report.sound_glasses, title=report.label)
+        pair_panels(report.amorphous_replicas, title=report.label)
         for report in reports
-        if report.sound_glasses
+        if report.amorphous_replicas
     )
     if not rows:
         return None
@@ -82,9 +82,9 @@ def _on_grid(
 def speciation_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     """Describe what the formers are bound to, in percent; None where there is no former."""
     named = [
-        (report.label, color, shares(report.sound_glasses))
+        (report.label, color, shares(report.amorphous_replicas))
         for report, color in zip(reports, report_colors(reports), strict=True)
-        if report.sound_glasses
+        if report.amorphous_replicas
     ]
     kinds = sorted(
         {kind for _, _, found in named for kind in found},
