@@ -88,5 +88,7 @@ def test_a_crystal_is_never_compared_with_another_by_chance(folder, tmp_path):
             both.update(
                 [known, store.query_one({"uuid": "b"}), {**known, "uuid": "c", "output": output}]
             )
-    with pytest.raises(InputError, match=r"several materials LiF .*mp-1138, without identifier.*name one"):
+    with pytest.raises(
+        InputError, match=r"several materials LiF .*mp-1138, without identifier.*name one"
+    ):
         invoke("compare", "LiF", "--store", tmp_path)

@@ -82,7 +82,7 @@ def test_what_is_left_out_of_a_fit_has_an_entry_of_its_own(reports):
     hottest = found.points[-1].model_copy(update={"excluded": "the framework diffuses"})
     shown = found.model_copy(update={"points": [*found.points[:-1], hottest]})
     labels = [mark.label for mark in marks(arrhenius_panel({"glass": shown}), UpperBounds)]
-    assert labels == ["glass, upper bounds", "glass, upper bounds, left out of the fit"]
+    assert labels == ["glass, upper bounds", "glass, upper bounds, excluded from the fit"]
 
 
 def test_diffusivity_is_shown_where_the_charge_density_is_unknown(reports):
@@ -189,5 +189,5 @@ def test_hidden_curves_and_texts_with_tags():
     assert made["layout"]["xaxis"]["title"]["text"] == "x &lt;b&gt;"
     axes = draw_panel(panel)
     assert not [line for line in axes.lines if line.get_label() == "<i>one</i>"]
-    with pytest.raises(TypeError, match="no way to draw"):
+    with pytest.raises(TypeError, match="Cannot draw a"):
         plot_data(Panel(Axis("x"), Axis("y"), ("text",)))

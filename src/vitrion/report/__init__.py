@@ -1,1 +1,1 @@
-"""What is shown of results: tables, figures for screen and paper, and a page that works offline."""
+"""Tables and figures of results, and an HTML page that works offline."""

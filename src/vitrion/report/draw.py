@@ -1,4 +1,4 @@
-"""Figures for papers: descriptions drawn with matplotlib."""
+"""Draw figures with matplotlib."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def draw_figure(figure: Figure, path: str | Path | None = None) -> MatplotlibFig
     ----------
     figure : Figure
     path : path, optional
-        File to write; its ending gives the format: ``.svg``, ``.pdf``, ``.png``.
+        File to write; its suffix sets the format: ``.svg``, ``.pdf``, ``.png``.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def draw_figure(figure: Figure, path: str | Path | None = None) -> MatplotlibFig
 
 
 def draw_panel(panel: Panel, ax: Axes | None = None) -> Axes:
-    """Draw one panel in axes that are given, or in new ones."""
+    """Draw one panel in given or new axes."""
     if ax is None:
         import matplotlib.pyplot as plt
 
@@ -123,11 +123,11 @@ def _color(name: str) -> str:
 
 @singledispatch
 def _draw(mark: Any, ax: Axes) -> None:
-    raise TypeError(f"There is no way to draw a {type(mark).__name__}.")
+    raise TypeError(f"Cannot draw a {type(mark).__name__}.")
 
 
 def _draw_bars(mark: Bars, ax: Axes, place: float, width: float) -> None:
-    """Draw one set of bars, side by side with the others of the panel."""
+    """Draw one set of grouped bars."""
     middles = [index + place * width for index in range(len(mark.names))]
     ax.bar(
         middles, mark.heights, width, color=_color(mark.color), label=typeset(mark.label) or None
@@ -171,7 +171,7 @@ def _(mark: Points, ax: Axes) -> None:
 
 
 def _draw_scatter(mark: Points, ax: Axes) -> None:
-    """Draw points that differ in size or color."""
+    """Draw points of different sizes or colors."""
     style: dict[str, Any] = {"marker": SYMBOLS[mark.symbol], "label": mark.label or None}
     style["s"] = 36 if mark.sizes is None else [size**2 for size in mark.sizes]
     if mark.values is None:
@@ -207,25 +207,25 @@ def _(mark: Line, ax: Axes) -> None:
 def save_figures(
     reports: Sequence[MaterialReport], folder: str | Path, file_format: str = "svg"
 ) -> list[Path]:
-    """Write every figure of a report as a file.
+    """Write all figures of a report as files.
 
     Parameters
     ----------
     reports : sequence of MaterialReport
     folder : path
-        Made if it is not there.
+        Created if needed.
     file_format : str
         ``svg``, ``png`` or ``pdf``.
 
     Returns
     -------
     list of Path
-        One for each figure that the documents have something for.
+        Paths of the figures with data.
 
     Raises
     ------
     InputError
-        If the folder cannot be made.
+        If the folder cannot be created.
     """
     place = make_folder(folder)
     paths = []

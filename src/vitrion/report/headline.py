@@ -1,4 +1,4 @@
-"""The cards at the top of the page: the values to quote."""
+"""Headline values at the top of the page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Card:
-    """A headline value: its label, the value, and the notes that belong to it."""
+    """A headline value with its label and notes."""
 
     label: str
     value: str
@@ -26,7 +26,7 @@ class Card:
 
 
 def cards_of(comparison: Comparison) -> list[Card]:
-    """Return one card for each material, and one for the ratio of the first two."""
+    """Return one card per material, and one for the ratio of the first two."""
     materials = comparison.materials
     sigma, energy = (comparison.row(key) for key in ("sigma_300K", "activation_energy_eV"))
     nothing = (None,) * len(materials)
@@ -62,5 +62,5 @@ def _ratio_card(names: str, ratio: Uncertain) -> Card:
     value, _, rest = ratio.text.partition(" (")
     label = "ratio of the conductivities at 300 K"
     if ratio.value is None:
-        return Card(names, value, "", (f"{label}, one-sided bound of 90 % at least",), "muted")
+        return Card(names, value, "", (f"{label}, one-sided bound of at least 90 %",), "muted")
     return Card(names, f"x {value}", "", (label, f"95 %: {rest.rstrip(')')}"), "muted")

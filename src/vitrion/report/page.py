@@ -1,10 +1,10 @@
-"""The page: one HTML file that needs nothing but a browser.
+"""Render the report as one self-contained HTML file.
 
 The plots are drawn by plotly.js. Its basic bundle (1.2 MB, scatter and bar traces, MIT license) is
-shipped with the package and put into each page, rather than the full bundle of the plotly package
-(4.8 MB, of a version that pymatgen decides): pages stay small enough to mail, and look the same
-everywhere. Structures are drawn by a small viewer of our own on a 2D canvas, because the basic
-bundle has no third dimension and WebGL is not everywhere.
+part of the package and embedded in each page, instead of the full bundle of the plotly package
+(4.8 MB, version set by pymatgen): pages stay small and look the same everywhere. A small viewer
+draws structures on a 2D canvas, because the basic bundle lacks 3D traces and WebGL is not always
+available.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ def render_page(*reports: MaterialReport) -> str:
     ----------
     *reports : MaterialReport
         From :func:`vitrion.comparison.material.find_reports`: the phases of one material, or other
-        materials to stand side by side. The second is compared with the first.
+        materials. The second is compared with the first.
 
     Returns
     -------
     str
-        A whole HTML document that loads nothing.
+        A complete HTML document without external resources.
 
     Raises
     ------
     InputError
-        If there is nothing to report on.
+        If no report is given.
     """
     if not reports:
         raise InputError("A page needs at least one report.")
@@ -102,12 +102,12 @@ def render_page(*reports: MaterialReport) -> str:
 
 
 def render_index(summaries: Iterable[SummaryDoc], *, link: str = REPORT_LINK) -> str:
-    """Render the list of all materials, a row for each phase.
+    """Render the list of all materials, one row per phase.
 
     Parameters
     ----------
     summaries : iterable of SummaryDoc
-        Such as ``client.summary.search()``.
+        Summaries, such as ``client.summary.search()``.
     link : str
         Address of a report; ``{key}`` stands for the identifier of the material.
     """
@@ -120,7 +120,7 @@ def render_index(summaries: Iterable[SummaryDoc], *, link: str = REPORT_LINK) ->
 
 
 def json_block(name: str, content: Any) -> Markup:
-    """Return JSON in a script element that nothing in the content can end or run."""
+    """Return JSON in a script element, escaped so that it cannot end or execute."""
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")

@@ -1,7 +1,7 @@
-"""One set of colors for the page, its dark form, and figures in print.
+"""Colors of the page, its dark mode, and printed figures.
 
-A color is named by what it stands for; the page has it as the CSS variable ``--<name>``. All keep a
-contrast of at least 3 to their ground, and no two curves are distinguished by color alone.
+Colors are named by their meaning; the page defines each as the CSS variable ``--<name>``. All have
+a contrast of at least 3 to the background, and no two curves differ by color alone.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PALETTE: dict[str, tuple[str, str]] = {
     "heat-4": ("#c8590a", "#ff9f55"),
     "heat-5": ("#967300", "#f0c84a"),
 }
-"""Name to color on a light and on a dark ground."""
+"""Color on a light and on a dark background by name."""
 
 N_SERIES, N_HEAT = 8, 6
 
@@ -49,13 +49,13 @@ def series(index: int) -> str:
 
 
 def heat(index: int, count: int) -> str:
-    """Return the color of one of `count` rising temperatures, from blue to yellow."""
+    """Return the color of one of `count` ascending temperatures, from blue to yellow."""
     step = 0 if count < 2 else round(index * (N_HEAT - 2) / (count - 1))
     return f"heat-{min(step, N_HEAT - 1)}"
 
 
 def report_colors(reports: Sequence[MaterialReport]) -> list[str]:
-    """Return the colors of materials: their phase's, as long as that tells them apart."""
+    """Return the colors of materials: by phase if the phases differ, else a series."""
     phases = [report.phase for report in reports]
     if None in phases or len(set(phases)) < len(phases):
         return [series(index) for index in range(len(reports))]
@@ -63,13 +63,13 @@ def report_colors(reports: Sequence[MaterialReport]) -> list[str]:
 
 
 def phase_symbol(phase: str | None) -> Symbol:
-    """Return the symbol of a phase: a crystal has circles, a glass diamonds."""
+    """Return the symbol of a phase: circles for crystals, diamonds for glasses."""
     symbols: dict[str | None, Symbol] = {"amorphous": "diamond", "liquid": "square"}
     return symbols.get(phase, "circle")
 
 
 def phase_dash(phase: str | None) -> Dash:
-    """Return the dash of a phase's lines: a crystal's are broken."""
+    """Return the dash of a phase's lines: dashed for crystals."""
     dashes: dict[str | None, Dash] = {"crystalline": "dash", "liquid": "dot"}
     return dashes.get(phase, "solid")
 

@@ -1,7 +1,7 @@
-"""The description of a figure, before anything is drawn.
+"""Descriptions of figures, independent of the drawing library.
 
-Each figure is described once, from documents, and drawn twice: by :mod:`vitrion.report.draw` for
-papers and by :mod:`vitrion.report.plotly` for the page. Colors are names of the palette.
+:mod:`vitrion.report.draw` draws them for papers, :mod:`vitrion.report.plotly` for the page. Colors
+are names of the palette.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Axis:
         Quantity and unit.
     log : bool
     limits : pair of float, optional
-        From the data by default.
+        Default: from the data.
     ticks : tuple of (place, text), optional
-        By default as the drawer sees fit; empty for none.
+        Default: automatic; empty for none.
     opposite : tuple of (place, text)
         Ticks on the other side of the panel, such as temperatures above their inverses.
     opposite_label : str
@@ -47,7 +47,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line; NaN breaks it. Marks of one `group` are shown and hidden together."""
+    """A line; NaN interrupts it. Marks of one `group` are shown and hidden together."""
 
     x: Numbers
     y: Numbers
@@ -62,7 +62,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class FilledBand:
-    """An area between two curves over x, or beside y where `upright` is set."""
+    """An area between two curves of x, or of y if `upright`."""
 
     x: Numbers
     low: Numbers
@@ -75,10 +75,10 @@ class FilledBand:
 
 @dataclass(frozen=True)
 class Points:
-    """Points, with the ends of their intervals if given.
+    """Points, optionally with the ends of their intervals.
 
     `sizes` are diameters in points; `values` color the points on a scale named by `scale`;
-    `notes` are shown when a point is pointed at.
+    `notes` are shown on hover.
     """
 
     x: Numbers
@@ -110,7 +110,7 @@ class UpperBounds:
 
 @dataclass(frozen=True)
 class Bars:
-    """One bar for each category."""
+    """One bar per category."""
 
     names: Sequence[str]
     heights: Numbers
@@ -134,7 +134,7 @@ Mark = Curve | FilledBand | Points | UpperBounds | Bars | Line
 
 @dataclass(frozen=True)
 class Panel:
-    """Axes with what is drawn in them; `note` is a short text in a free corner."""
+    """Axes and their marks; `note` is a short text in a free corner."""
 
     x: Axis
     y: Axis
@@ -146,14 +146,14 @@ class Panel:
 
 @dataclass(frozen=True)
 class Figure:
-    """Panels in rows; a short one leaves room at its end.
+    """Panels in rows, which may have different lengths.
 
     Attributes
     ----------
     name : str
-        Name of its file, without ending.
+        File name without suffix.
     title, caption : str
-        What it shows, in words that serve also who cannot see it.
+        Title, and a description that also serves as alternative text.
     rows : tuple of tuples of Panel
     """
 

@@ -1,6 +1,6 @@
-"""Figures for the page: descriptions as plotly.js data.
+"""Convert figures to plotly.js data.
 
-Colors stay names (``@amorphous/0.2``): the page fills in those of its light or dark form.
+Colors remain names (``@amorphous/0.2``), which the page resolves in its light or dark mode.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 DIGITS = 5
 DECADES, FEW = 30.0, 4.0
-"""Logarithmic axes that cover a greater factor are marked at powers of ten alone, or at 1, 2, 5."""
+"""Logarithmic axes over a larger factor have ticks at powers of ten only, or at 1, 2, 5."""
 ARROW = 0.45
-"""Where the arrow of an upper bound ends, as a part of the bound."""
+"""End of an upper bound's arrow, as a fraction of the bound."""
 
 
 def plot_data(panel: Panel) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _axis(axis: Axis, values: list[Any]) -> dict[str, Any]:
         made |= {"type": "log", "exponentformat": "power"}
         shown = axis.limits or [value for value in values if value is not None and value > 0]
         covered = max(shown) / min(shown) if shown else 1.0
-        if covered > FEW:  # there is no room for all digits
+        if covered > FEW:  # not enough room for all digits
             made["dtick"] = 1 if covered > DECADES else "D2"
     if axis.limits is not None:
         made["range"] = [math.log10(end) if axis.log else end for end in axis.limits]
@@ -95,12 +95,12 @@ def _ticks(ticks: Iterable[tuple[float, str]]) -> dict[str, Any]:
 
 
 def _text(text: str) -> str:
-    """Keep plotly.js, which reads some HTML in its texts, from reading any that was stored."""
+    """Escape HTML in a text, which plotly.js would interpret."""
     return html.escape(typeset(text)).replace("\n", "<br>")
 
 
 def _numbers(values: Iterable[float]) -> list[float | None]:
-    """Return plain numbers with the digits that a screen can show; a gap where there is none."""
+    """Return plain numbers rounded for the screen; None for absent values."""
     rounded = []
     for value in values:
         finite = value is not None and math.isfinite(value)
@@ -110,7 +110,7 @@ def _numbers(values: Iterable[float]) -> list[float | None]:
 
 @singledispatch
 def _traces(mark: Any) -> list[dict[str, Any]]:
-    raise TypeError(f"There is no way to draw a {type(mark).__name__}.")
+    raise TypeError(f"Cannot draw a {type(mark).__name__}.")
 
 
 @_traces.register
@@ -131,7 +131,7 @@ def _(mark: Curve) -> list[dict[str, Any]]:
 
 @_traces.register
 def _(mark: FilledBand) -> list[dict[str, Any]]:
-    """Draw the outline of the area as one closed line without width."""
+    """Return the area as one closed line of zero width."""
     along = [*mark.x, *reversed(mark.x)]
     across = [*mark.high, *reversed(mark.low)]
     x, y = (across, along) if mark.upright else (along, across)
@@ -190,7 +190,7 @@ def _(mark: UpperBounds) -> list[dict[str, Any]]:
     tails_y = [value for group in zip(mark.y, ends, nan, strict=True) for value in group]
     shared = {"type": "scatter", "opacity": mark.opacity, "legendgroup": mark.label}
     bars = {"symbol": "line-ew-open", "size": 16, "color": color, "line": {"width": 2}}
-    sizes = [0, 9, 0] * n  # a head at the end of each arrow alone
+    sizes = [0, 9, 0] * n  # a head only at the end of each arrow
     heads = {
         "symbol": "triangle-down",
         "size": sizes,

@@ -1,4 +1,4 @@
-"""The sections of the page, in the order of the science: what each shows, and what is missing."""
+"""The sections of the page, with their figures and tables."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Section:
     Attributes
     ----------
     name : str
-        Its anchor.
+        Anchor.
     title, text : str
     figures : tuple of Figure
     tables : tuple of Table
     command : str
-        The command that fills it, where it is empty.
+        Command that computes the content of an empty section.
     """
 
     name: str
@@ -55,12 +55,12 @@ class Section:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to show."""
+        """Whether the section is empty."""
         return not self.figures and not self.tables
 
 
 def sections_of(comparison: Comparison) -> list[Section]:
-    """Return all sections of a page on some materials, empty ones among them."""
+    """Return all sections of a page on materials, including empty ones."""
     reports = comparison.materials
     return [
         transport_section(reports),
@@ -72,7 +72,7 @@ def sections_of(comparison: Comparison) -> list[Section]:
 
 
 def figures_of(reports: Reports) -> list[Figure]:
-    """Return every figure that the documents of these materials have something for."""
+    """Return all figures with data of these materials."""
     return [figure for section in sections_of(compare(*reports)) for figure in section.figures]
 
 
@@ -82,8 +82,7 @@ def transport_section(reports: Reports) -> Section:
     return Section(
         "transport",
         "Ion transport",
-        "Diffusivity and conductivity at each temperature that was run, and what they "
-        "extrapolate to.",
+        "Diffusivity and conductivity at each temperature, and their extrapolation to 300 K.",
         _some(arrhenius_figure(reports), msd_figure(reports), spatial_figure(reports)),
         (table,) if table.rows else (),
         f"vitrion run {reports[0].formula}",
@@ -115,9 +114,8 @@ def glass_section(reports: Reports) -> Section:
     return Section(
         "glass",
         "The glass",
-        "How each replica was made, whether it is amorphous, and what its atoms are bound to. "
-        "A replica counts as amorphous where no rotation or reflection maps more than a part of "
-        "its framework onto itself.",
+        "Preparation of each replica, verdict on whether it is amorphous, and speciation. A "
+        "replica is amorphous if no isometry maps most of its framework onto itself.",
         _some(pair_figure(reports), speciation_figure(reports)),
         tuple(tables if glasses else ()),
         f"vitrion run {reports[0].formula} --phase amorphous",
@@ -155,12 +153,12 @@ def _shell_rows(glasses: Sequence[AmorphousDoc]) -> list[Row]:
 
 
 def candidate_section(reports: Reports) -> Section:
-    """Return the ranking of the crystals that a search found."""
+    """Return the ranking of the crystals of a search."""
     document = next((r.polymorphs for r in reports if r.polymorphs is not None), None)
     section = Section(
         "candidates",
         "Candidate crystals",
-        "Crystals of this composition by energy, from a search that was told nothing but the "
+        "Crystals of this composition by energy, from a search that used nothing but the "
         "composition.",
         command=f"vitrion search {reports[0].formula}",
     )
@@ -186,7 +184,7 @@ def candidate_section(reports: Reports) -> Section:
                 ],
             )
         )
-    ends = f"{document.n_relaxations} candidates were relaxed; the search ended because "
+    ends = f"{document.n_relaxations} candidates were relaxed; the search stopped because "
     return Section(
         section.name,
         section.title,
@@ -217,7 +215,7 @@ def _crystal_row(rank: int, crystal: Polymorph) -> Row:
 
 
 def landscape_section(comparison: Comparison) -> Section:
-    """Return the site-energy landscapes and, of a crystal and a glass, which is flatter."""
+    """Return the site-energy landscapes and the tests of which is flatter."""
     reports, table = comparison.materials, comparison.claim_table
     return Section(
         "landscape",
@@ -251,10 +249,10 @@ def defect_section(reports: Reports) -> Section:
     return Section(
         "defects",
         "Defects and barriers",
-        "Energies of the defects of the mobile ion after relaxation. The Frenkel pair needs no "
-        "reservoir and is the primary quantity; interstitials and vacancies are counted at 0 V "
-        "against the metal if that is known. Energies count from the relaxed host; the "
-        "interstitial energy of a landscape, in the overview, counts from the annealed host.",
+        "Energies of the relaxed defects of the mobile ion. The Frenkel pair needs no reservoir "
+        "and is the primary quantity; interstitials and vacancies are relative to the metal (0 V), if "
+        "known. Energies are relative to the relaxed host; the interstitial energy of a landscape, "
+        "in the overview, is relative to the annealed host.",
         _some(defect_figure(reports), voltage_figure(reports), barrier_figure(reports)),
         (table,) if rows else (),
         f"vitrion defects {reports[0].key} --barrier vacancy",

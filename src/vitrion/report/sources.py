@@ -22,7 +22,7 @@ DOCUMENT_HEADS = ("material", "document", "made (UTC)", "job", "seeds", "potenti
 
 @dataclass(frozen=True)
 class Citation:
-    """A work to cite, and what it was used for."""
+    """A work to cite, and its use."""
 
     used_for: str
     text: str
@@ -89,7 +89,7 @@ _SEARCH = Citation(
 
 
 def citations_of(reports: Sequence[MaterialReport]) -> list[Citation]:
-    """Return what was used for these results, the method first."""
+    """Return the works used for these results, the method first."""
     found = [Citation("the method", published.SOURCE, published.URL)]
     if any(report.polymorphs is not None for report in reports):
         found.append(_SEARCH)
@@ -111,7 +111,7 @@ def citations_of(reports: Sequence[MaterialReport]) -> list[Citation]:
 
 
 def potentials_of(reports: Sequence[MaterialReport]) -> list[PotentialSpec]:
-    """Return the potentials behind the documents, each once."""
+    """Return the distinct potentials of the documents."""
     specs = [spec for report in reports for spec in report.potential_specs]
     return list({(s.name, s.sha256): s for s in specs}.values())
 
@@ -183,5 +183,5 @@ def _files(document: VitrionDoc) -> list[FileReference]:
 
 
 def _short(path: str) -> str:
-    """Return the end of a path, which tells files apart and nothing of the machine."""
+    """Return the end of a path, without the directories of the machine."""
     return "/".join(path.replace("\\", "/").split("/")[-3:])

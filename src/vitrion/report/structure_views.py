@@ -1,4 +1,4 @@
-"""Structures as the page draws them: atoms, bonds and the cell, with bonded ions kept whole."""
+"""Structures for the viewer of the page: atoms, bonds and cell, with whole molecular ions."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Place = tuple[int, tuple[int, ...]]
 
 MAX_CRYSTALS = 6
 EDGE = 0.02
-"""Atoms this close to a face of the cell, in fractions of it, are drawn on the other face too."""
+"""Fractional distance to a face of the cell within which atoms are also drawn on the other face."""
 SHOWN_A = 8.0
-"""Shorter cells are repeated to about this length: a few atoms alone show no structure."""
+"""Shorter cells are repeated to about this length (A)."""
 
 
 def structures_of(reports: Sequence[MaterialReport]) -> list[dict[str, Any]]:

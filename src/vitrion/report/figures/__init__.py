@@ -1,1 +1,1 @@
-"""What each figure shows, described from documents: one file for each part of the science."""
+"""Figures of the report, described from documents."""

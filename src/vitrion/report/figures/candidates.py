@@ -1,4 +1,4 @@
-"""Figures of the search for crystals: the candidates, and how the search went."""
+"""Figures of the crystal search: candidates and progress."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from vitrion.polymorphs.document import Polymorph, PolymorphDoc
 
 WINDOW_EV = 0.5
-"""Candidates further than this above the best are left out of the figure, not of the table."""
+"""Candidates further above the lowest are omitted in the figure, not in the table."""
 
 
 def candidate_figure(reports: Sequence[MaterialReport]) -> Figure | None:
-    """Describe the crystals that were found and the course of the search; None without one."""
+    """Describe the crystals and the progress of a search; None without a search."""
     document = next((r.polymorphs for r in reports if r.polymorphs is not None), None)
     if document is None or not document.polymorphs:
         return None
@@ -30,15 +30,15 @@ def candidate_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     return Figure(
         "candidates",
         "Candidate crystals",
-        "Each crystal that was found, by volume and energy, larger the more often it was found; "
-        "and the lowest energy against the number of relaxations: a search that keeps stepping "
-        "down is not done.",
+        "Crystals by volume and energy; the size is the number of times found. Lowest energy "
+        "against the number of relaxations: a search that still finds lower energies is not "
+        "converged.",
         (tuple(panels),),
     )
 
 
 def energy_of(crystal: Polymorph) -> float:
-    """Return the energy in eV/atom above the hull, or above the best where there is no hull."""
+    """Return the energy in eV/atom above the hull, or above the lowest crystal without a hull."""
     above = crystal.energy_above_hull_eV_per_atom
     return crystal.energy_above_best_eV_per_atom if above is None else above
 
@@ -83,8 +83,8 @@ def _course(document: PolymorphDoc) -> Panel:
         if energy is not None
     ]
     numbers, energies = np.array(steps, dtype=float).T
-    # Not against the best crystal: that is relaxed further when the search is over.
+    # The lowest crystal is relaxed further after the search, so it is not the reference here.
     energies -= energies.min()
-    # The lowest energy stays what it is until the next relaxation betters it.
+    # The lowest energy is constant until a relaxation finds a lower one.
     curve = Curve(np.repeat(numbers, 2)[1:], np.repeat(energies, 2)[:-1], color="series-0")
     return Panel(Axis("relaxations"), Axis("above the lowest (eV/atom)"), (curve,), "search")

@@ -1,4 +1,4 @@
-"""Figures of defects: distributions of their energies, the line against voltage, barriers."""
+"""Figures of defects: energy distributions, formation energies against voltage, barriers."""
 
 from __future__ import annotations
 
@@ -25,16 +25,15 @@ KINDS: tuple[tuple[DefectKind, str], ...] = (
 
 
 def defect_figure(reports: Sequence[MaterialReport]) -> Figure | None:
-    """Describe how many defects cost how much at most, a panel for each kind; None without any."""
+    """Describe cumulative distributions of defect energies by kind; None without defects."""
     panels = [panel for kind, name in KINDS if (panel := _cumulative(reports, kind, name))]
     if not panels:
         return None
     return Figure(
         "defect_energies",
         "Defect energies",
-        "Share of the defects of each kind that cost at most so much, every site weighted by its "
-        "multiplicity, all replicas together. A crystal climbs in a few steps, a glass over a "
-        "range; what lies leftmost is there first.",
+        "Cumulative fraction of the defects of each kind by energy, weighted by the multiplicity "
+        "of the site, over all replicas. A crystal has a few steps, a glass a continuous range.",
         (tuple(panels),),
     )
 
@@ -65,12 +64,12 @@ def _cumulative(reports: Sequence[MaterialReport], kind: DefectKind, title: str)
         )
     if not marks:
         return None
-    share = Axis("share of the defects (%)", limits=(0.0, 105.0))
+    share = Axis("fraction of the defects (%)", limits=(0.0, 105.0))
     return Panel(Axis("energy (eV)"), share, tuple(marks), title)
 
 
 def _comparable(document: DefectDoc, kind: DefectKind) -> list[DefectRecord]:
-    """Return the records whose energy means the same in every host."""
+    """Return the records with energies that are comparable between hosts."""
     found = document.of_kind(kind)
     if kind == "frenkel":
         far = [record for record in found if record.separation == "far"]
@@ -92,7 +91,7 @@ def _steps(energies: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def voltage_figure(reports: Sequence[MaterialReport]) -> Figure | None:
-    """Describe formation energies against voltage; None where no reservoir is known."""
+    """Describe formation energies against voltage; None without a reservoir."""
     marks: list[Mark] = []
     for report, color in zip(reports, report_colors(reports), strict=True):
         for index, kind in enumerate(EXCHANGED):
@@ -114,8 +113,8 @@ def voltage_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     return Figure(
         "formation_energies",
         "Formation energies against voltage",
-        "The cheapest interstitial and the cheapest vacancy in each material against the voltage "
-        "that fixes the chemical potential of the ion; 0 V is the metal itself.",
+        "Lowest interstitial and vacancy energies of each material against the voltage that sets "
+        "the chemical potential of the ion; 0 V is the metal.",
         ((panel,),),
     )
 
@@ -134,19 +133,19 @@ def _lowest(
 
 
 def barrier_figure(reports: Sequence[MaterialReport]) -> Figure | None:
-    """Describe the barriers of hops as cumulative shares; None where none was computed."""
+    """Describe the cumulative distribution of barriers; None without barriers."""
     marks: list[Mark] = []
     for report, color in zip(reports, report_colors(reports), strict=True):
         for index, (mechanism, networks) in enumerate(_by_mechanism(report).items()):
             marks += _barrier_steps(f"{report.label}, {mechanism}", networks, color, index)
     if not marks:
         return None
-    share = Axis("share of the hops (%)", limits=(0.0, 108.0))
+    share = Axis("fraction of the hops (%)", limits=(0.0, 108.0))
     return Figure(
         "barriers",
         "Barriers of hops",
-        "Share of the hops, forward and backward, whose barrier is at most so high; upright lines "
-        "mark the barrier that an ion must pass to cross the material.",
+        "Cumulative fraction of the hops, forward and backward, by barrier; vertical lines mark "
+        "the percolating barrier.",
         ((Panel(Axis("barrier (eV)"), share, tuple(marks)),),),
     )
 

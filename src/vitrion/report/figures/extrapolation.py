@@ -1,4 +1,4 @@
-"""Figure of trust: how far the frames of the runs lie from what the potential was trained on."""
+"""Figure of the extrapolation scores of frames."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def novelty_figure(reports: Sequence[MaterialReport]) -> Figure | None:
-    """Describe the novelty of the frames of the dynamics; None where it is not known."""
+    """Describe the extrapolation scores of frames of the dynamics; None if unknown."""
     marks: list[Mark] = []
     thresholds = set()
     for report, color in zip(reports, report_colors(reports), strict=True):
@@ -40,14 +40,14 @@ def novelty_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     ]
     top = max(*thresholds, *(max(mark.y) for mark in marks if isinstance(mark, Points)))
     panel = Panel(
-        Axis("frame"), Axis("novelty of its strangest atom", limits=(0.0, 1.15 * top)),
+        Axis("frame"), Axis("largest per-atom extrapolation score", limits=(0.0, 1.15 * top)),
         (*lines, *marks),
     )  # fmt: skip
     return Figure(
         "novelty",
         "Distance from the training set",
-        "Score of each frame that was looked at: how far its most unusual atom lies from the "
-        "atoms the potential was trained on. Above the line a prediction is an extrapolation.",
+        "Largest per-atom extrapolation score of each checked frame: the distance from the atoms "
+        "of the training set. Above the line a prediction is an extrapolation.",
         ((panel,),),
     )
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vitrion.comparison.material import MaterialReport
 
 BOND_PEAK = 20.0
-"""Pairs with a higher first peak are bonds, and have a panel of their own scale."""
+"""Pairs with a higher first peak are bonds, shown in a separate panel."""
 
 
 def pair_figure(reports: Sequence[MaterialReport]) -> Figure | None:
@@ -35,9 +35,8 @@ def pair_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     return Figure(
         "pair_distributions",
         "Pair distributions",
-        "Partial pair distribution functions g(r), the mean over the replicas with their range as "
-        "a band; 1 is what a gas without structure would have. Bonded pairs, whose peaks tower "
-        "over all others, have a panel of their own.",
+        "Partial pair distribution functions g(r): mean over the replicas, with their range as a "
+        "band; 1 for an ideal gas. Bonded pairs, with much higher peaks, are in a separate panel.",
         rows,
     )
 
@@ -69,7 +68,7 @@ def pair_panels(glasses: Sequence[AmorphousDoc], *, title: str = "") -> tuple[Pa
 def _on_grid(
     glasses: Sequence[AmorphousDoc], pair: tuple[str, str], r: NDArray[np.float64]
 ) -> list[NDArray[np.float64]]:
-    """Return g(r) of each replica that knows the pair, at the distances of the first."""
+    """Return g(r) of each replica with the pair, at the distances of the first."""
     found = []
     for glass in glasses:
         for distribution in glass.pair_distributions:
@@ -80,7 +79,7 @@ def _on_grid(
 
 
 def speciation_figure(reports: Sequence[MaterialReport]) -> Figure | None:
-    """Describe what the formers are bound to, in percent; None where there is no former."""
+    """Describe the speciation of the formers in percent; None without formers."""
     named = [
         (report.label, color, shares(report.amorphous_replicas))
         for report, color in zip(reports, report_colors(reports), strict=True)
@@ -97,20 +96,20 @@ def speciation_figure(reports: Sequence[MaterialReport]) -> Figure | None:
         Bars(names, [100.0 * found.get(kind, 0.0) for kind in kinds], name, color)
         for name, color, found in named
     )
-    beside = max(0.6, 2.0 - len(kinds) / 2)  # one bar should not fill the panel
+    beside = max(0.6, 2.0 - len(kinds) / 2)  # limits the width of a single bar
     around = Axis("surroundings of the formers", limits=(-beside, len(kinds) - 1 + beside))
-    panel = Panel(around, Axis("share of the former (%)", limits=(0.0, 115.0)), bars)
+    panel = Panel(around, Axis("fraction of the former (%)", limits=(0.0, 115.0)), bars)
     return Figure(
         "speciation",
         "Speciation of the glass",
-        "What each network former is bound to in the relaxed cells, all replicas together: the "
-        "ions as they were packed, and what became of the others.",
+        "Ligands of each network former in the relaxed cells of all replicas: packed ions that "
+        "remained intact, and others.",
         ((panel,),),
     )
 
 
 def shares(glasses: Sequence[AmorphousDoc]) -> dict[str, float]:
-    """Return the share of each surrounding among the atoms of its former, over all replicas."""
+    """Return the fraction of each species among the atoms of its former, over all replicas."""
     counts: Counter[tuple[str, str]] = Counter()
     totals: Counter[str] = Counter()
     for glass in glasses:

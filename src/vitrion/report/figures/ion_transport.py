@@ -31,20 +31,20 @@ if TYPE_CHECKING:
     from vitrion.transport.result import TransportResult
 
 FLAT, MARGIN = 10.0, 1.5
-"""Half of the least factor that an axis of MSDs covers, and the room around the curves."""
+"""Minimum half range of an MSD axis, and margin around the curves, as factors."""
 WIDTHS = (0.3, 1.0, 2.0, 3.0)
-"""Widths of the lines of a jump network, the busiest hops last."""
+"""Line widths of a jump network, the most frequent hops last."""
 A2_PER_PS = 6.0 * 1000.0 * 10.0
-"""Growth of the MSD in A2/ps for each cm2/s of diffusivity."""
+"""Slope of the MSD in A2/ps per cm2/s of diffusivity."""
 
 
 def arrhenius_figure(reports: Sequence[MaterialReport]) -> Figure | None:
-    """Describe the conductivity of materials against inverse temperature, the paper's beside it.
+    """Describe the conductivity of materials, and published values, against inverse temperature.
 
     Returns
     -------
     Figure or None
-        None where no material has been run at any temperature.
+        None without results.
     """
     fits, colors, phases = {}, [], []
     for report, color in zip(reports, report_colors(reports), strict=True):
@@ -56,16 +56,16 @@ def arrhenius_figure(reports: Sequence[MaterialReport]) -> Figure | None:
         return None
     panel = arrhenius_panel(fits, colors=colors, phases=phases)
     caption = (
-        "Points with 95 % intervals; arrows hang from one-sided 95 % upper bounds where nothing "
-        "was seen to diffuse; faded points are left out of the fit. Lines are Arrhenius fits with "
-        "their 95 % bands, drawn on to 300 K."
+        "Points have 95 % intervals; arrows mark one-sided 95 % upper bounds without observed "
+        "diffusion; faded points are excluded from the fit. Lines are Arrhenius fits with 95 % "
+        "bands, extrapolated to 300 K."
     )
     paper = published_for(reports[0].formula)
     if paper is not None and "conductivity" in panel.y.label:
         hottest = max(point.temperature_K for fit in fits.values() for point in fit.points)
         marks = (*panel.marks, *_paper_marks(paper, hottest))
         panel = Panel(panel.x, panel.y, marks, panel.title, panel.note)
-        caption += " The dotted line is what the paper's two figures of the glass give."
+        caption += " The dotted line follows from the paper's two values for the glass."
     return Figure("arrhenius", "Conductivity against temperature", caption, ((panel,),))
 
 
@@ -77,7 +77,7 @@ def arrhenius_panel(
 ) -> Panel:
     """Describe one or several Arrhenius results: values, bounds, and lines with 95 % bands.
 
-    Conductivity where every result knows its density of charge, else diffusivity.
+    Conductivity if all results state their charge density, else diffusivity.
     """
     named = dict(results) if isinstance(results, Mapping) else {"": results}
     conducts = all(result.charge_density_per_A3 is not None for result in named.values())
@@ -106,7 +106,7 @@ def arrhenius_panel(
 
 
 def _paper_marks(paper: Published, hottest_K: float) -> tuple[Mark, Mark]:
-    """Return the paper's projected conductivity of the glass, and its line up to here."""
+    """Return the published conductivity of the glass at 300 K, and its Arrhenius line."""
     inverse = np.linspace(1.0 / ROOM_K, 1.0 / hottest_K, 60)
     line = [paper.glass_conductivity_mS_cm(1.0 / x) for x in inverse]
     value, energy = paper.glass_conductivity_300K_mS_cm, paper.glass_activation_energy_eV
@@ -146,12 +146,12 @@ def _measured(
     result: ArrheniusResult, name: str, color: str, phase: str | None, conducts: bool
 ) -> list[Mark]:
     marks: list[Mark] = []
-    labelled = result.fit is not None or not name  # the line carries the name
+    labelled = result.fit is not None or not name  # the line has the legend entry
     for excluded in (False, True):
         chosen = [point for point in result.points if bool(point.excluded) is excluded]
         valued = [(p, p.diffusivity) for p in chosen if p.diffusivity is not None]
         bounds = [(p, p.bound_cm2_s) for p in chosen if p.diffusivity is None and p.bound_cm2_s]
-        faded, left_out = (0.4, "left out of the fit") if excluded else (1.0, "")
+        faded, left_out = (0.4, "excluded from the fit") if excluded else (1.0, "")
         if valued:
             factors = [_factor(point, result, conducts) for point, _ in valued]
             estimates = [e.scaled(f) for (_, e), f in zip(valued, factors, strict=True)]
@@ -204,12 +204,12 @@ def _joined(*words: str) -> str:
 
 def _point_note(point: ArrheniusPoint, quantity: Uncertain, conducts: bool) -> str:
     unit = "mS/cm" if conducts else "cm2/s"
-    left_out = f"\nleft out: {point.excluded}" if point.excluded else ""
+    left_out = f"\nexcluded: {point.excluded}" if point.excluded else ""
     return f"{point.temperature_K:.0f} K: {quantity.text} {unit}{left_out}"
 
 
 def msd_figure(reports: Sequence[MaterialReport]) -> Figure | None:
-    """Describe the MSDs of materials, one panel each; None where there are none."""
+    """Describe the MSDs of materials, one panel each; None without results."""
     known = {
         report.label: report.conductivity.results
         for report in reports
@@ -222,10 +222,9 @@ def msd_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     return Figure(
         "msd",
         "Mean square displacements",
-        "Of the mobile ions against lag, in double logarithmic scale, with the standard error "
-        "over ions; dotted lines follow the diffusivity where the motion is diffusive, with its "
-        "95 % interval. All materials have one scale; a curve that stays flat belongs to ions "
-        "that rattle in place.",
+        "Mean square displacements of the mobile ions against lag on logarithmic axes, with the "
+        "standard error over ions. Dotted lines show the diffusivity of diffusive runs with its "
+        "95 % interval. All materials have the same scale; a flat curve means vibration only.",
         (panels,),
     )
 
@@ -236,10 +235,10 @@ def msd_panel(
     title: str = "",
     limits: tuple[float, float] | None = None,
 ) -> Panel:
-    """Describe MSDs with their errors, and the slope with its 95 % interval where diffusive.
+    """Describe MSDs with their errors, and the slope with its 95 % interval if diffusive.
 
-    Of a single result the collective displacement is shown too; of several it is at hand but
-    hidden. The limits are those of the MSD in A2, by default as the results need them.
+    The collective displacement is shown for a single result, and hidden but available for
+    several. The limits of the MSD axis are in A2; default: from the data.
     """
     several = [*results] if isinstance(results, Sequence) else [results]
     marks: list[Mark] = []
@@ -253,7 +252,7 @@ def msd_panel(
 
 
 def _decades(results: Sequence[TransportResult]) -> tuple[float, float] | None:
-    """Return limits that hold all MSDs, two decades at least: rattling should look flat."""
+    """Return limits of all MSDs, at least two decades, so that vibration looks flat."""
     found = [value for result in results for value in result.msd.msd_A2 if value > 0]
     if not found:
         return None
@@ -281,7 +280,7 @@ def _displacements(result: TransportResult, color: str, *, alone: bool) -> list[
 def _slope(
     result: TransportResult, lag: np.ndarray, msd: np.ndarray, name: str, *, labelled: bool
 ) -> list[Mark]:
-    """Draw the diffusivity as a line; vibration adds a constant, which the slope does not know."""
+    """Describe the diffusivity as a line, offset by the constant contribution of vibration."""
     estimate = result.self_diffusivity
     assert estimate is not None
     assert result.regime.start_ps is not None
@@ -297,7 +296,7 @@ def _slope(
 
 
 def van_hove_panel(result: TransportResult) -> Panel:
-    """Describe the self (full) and distinct (dashed) van Hove functions at their lags.
+    """Describe the self (solid) and distinct (dashed) van Hove functions at several lags.
 
     Raises
     ------
@@ -306,7 +305,7 @@ def van_hove_panel(result: TransportResult) -> Panel:
     """
     found = result.van_hove
     if found is None:
-        raise InputError("There is no van Hove function in this result: analyze with spatial=True.")
+        raise InputError("The result has no van Hove function: analyze with spatial=True.")
     marks: list[Mark] = []
     for index, lag in enumerate(found.lag_ps):
         color, name = heat(index, len(found.lag_ps)), f"{lag:.3g} ps"
@@ -316,7 +315,7 @@ def van_hove_panel(result: TransportResult) -> Panel:
 
 
 def jump_network_panel(result: TransportResult) -> Panel:
-    """Describe sites in the x-y plane, sized by occupancy, with hops as lines, widest the busiest.
+    """Describe sites in the x-y plane by occupancy, and hops as lines by frequency.
 
     Raises
     ------
@@ -325,14 +324,14 @@ def jump_network_panel(result: TransportResult) -> Panel:
     """
     network = result.jump_network
     if network is None:
-        raise InputError("There is no jump network in this result: analyze with spatial=True.")
+        raise InputError("The result has no jump network: analyze with spatial=True.")
     sites = np.array(network.sites_A).reshape(-1, 3)
     most = max((edge.forward + edge.backward for edge in network.edges), default=1)
     marks: list[Mark] = []
     gap = np.full((1, 3), np.nan)
     lines: dict[float, list[np.ndarray]] = {}
     for edge in network.edges:
-        if any(edge.image):  # a line across the cell would mislead
+        if any(edge.image):  # no lines across the periodic boundary
             continue
         share = (edge.forward + edge.backward) / most
         width = WIDTHS[min(int(share * len(WIDTHS)), len(WIDTHS) - 1)]
@@ -353,9 +352,9 @@ def jump_network_panel(result: TransportResult) -> Panel:
 
 
 def spatial_figure(reports: Sequence[MaterialReport]) -> Figure | None:
-    """Describe the motion in space at the highest temperature that has it; None without any.
+    """Describe van Hove functions and jump network at the highest temperature; None without them.
 
-    Replicas have a mean van Hove function, but sites of their own, which no picture has in common.
+    The van Hove functions are averaged over replicas; sites are shown for a single run only.
     """
     rows = []
     for report in reports:
@@ -374,7 +373,7 @@ def spatial_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     return Figure(
         "motion_in_space",
         "Motion in space",
-        "Van Hove functions, self (full) and distinct (dashed), after several lags; and, of a "
-        "single run, the sites that ions visit, seen along z, joined by the hops between them.",
+        "Van Hove functions, self (solid) and distinct (dashed), at several lags. For a single "
+        "run, the sites of the ions, viewed along z, and the hops between them.",
         tuple(rows),
     )

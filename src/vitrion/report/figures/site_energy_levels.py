@@ -1,4 +1,4 @@
-"""Site-energy landscapes side by side: peaks against plain."""
+"""Figure of the site energies of crystal and glass."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NO_TICKS: tuple[tuple[float, str], ...] = ()
 
 
 def landscapes_of(reports: Sequence[MaterialReport]) -> Figure | None:
-    """Describe the landscapes of materials on one scale; None where none is known."""
+    """Describe the landscapes of materials on one scale; None without landscapes."""
     known = [(r.label, r.landscape) for r in reports if r.landscape is not None]
     if not known:
         return None
@@ -37,23 +37,23 @@ def landscapes_of(reports: Sequence[MaterialReport]) -> Figure | None:
 def landscape_figure(
     documents: Sequence[SiteEnergyLandscapeDoc], *, titles: Sequence[str] | None = None
 ) -> Figure:
-    """Describe landscapes side by side on one scale of energy.
+    """Describe landscapes side by side on one energy scale.
 
-    Each upper panel shows the energies of the occupied and of the empty sites as lines and as
-    their density, and the gap between the two; where barriers are known, a lower panel shows the
-    easiest path across the cell, site by site, above its lowest site.
+    Each upper panel shows the energies of occupied and empty sites as lines and as densities, and
+    their gap. If barriers are known, a lower panel shows the percolating path relative to its
+    lowest site.
 
     Parameters
     ----------
     documents : sequence of SiteEnergyLandscapeDoc
-        Such as a crystal and its glass.
+        Landscapes, such as of a crystal and its glass.
     titles : sequence of str, optional
-        By default formula and phase.
+        Default: formula and phase.
 
     Raises
     ------
     InputError
-        If there is nothing to draw.
+        If no landscape is given.
     """
     if not documents:
         raise InputError("A figure needs at least one landscape.")
@@ -70,10 +70,10 @@ def landscape_figure(
     return Figure(
         "landscape",
         "Site-energy landscape",
-        "Energies of the sites that are occupied (left) and empty (right) in each material, as "
-        "lines and as their density, on one scale whose zero is the highest occupied site; the gap "
-        "of several replicas has its 95 % interval. Below, the easiest path of the ion across the "
-        "cell. A flat landscape has a small gap, overlapping densities and low barriers.",
+        "Energies of occupied (left) and empty (right) sites of each material, as lines and as "
+        "densities, relative to the highest occupied site; the gap of several replicas has its "
+        "95 % interval. Below, the percolating path of the ion. A flat landscape has a small gap, "
+        "overlapping densities and low barriers.",
         tuple(rows),
     )
 
@@ -98,7 +98,7 @@ def _levels(document: SiteEnergyLandscapeDoc, name: str, limits: tuple[float, fl
         y = np.repeat(energies, 3)
         marks.append(Curve(x, y, kind, kind, width=1.0, opacity=faded, group=kind))
     marks.append(Line(0.0, color="ink", dash="solid"))
-    # Above zero there is nothing on the side of the occupied sites, so the note stands there.
+    # The side of the occupied sites is empty above zero: place for the note.
     value, _, interval = document.landscape_gap_eV.estimate.text.partition(" (")
     note = f"gap {value} eV" + (f"\n({interval}" if interval else "")
     note += f"\noverlap {document.landscape_overlap.mean:.2f}"
@@ -114,7 +114,7 @@ def _paths(document: SiteEnergyLandscapeDoc, name: str, highest_eV: float) -> Pa
         x, y = _path(network.path)
         marks.append(Curve(x, y, network.mechanism, "ink", dash, group=f"path {index}"))
     return Panel(
-        Axis("hops along the easiest path", ticks=NO_TICKS),
+        Axis("hops along the percolating path", ticks=NO_TICKS),
         Axis("energy above the lowest site (eV)", limits=(-0.05 * highest_eV, 1.1 * highest_eV)),
         tuple(marks),
         name,
@@ -122,7 +122,7 @@ def _paths(document: SiteEnergyLandscapeDoc, name: str, highest_eV: float) -> Pa
 
 
 def _path(path: Sequence[tuple[float, float]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Repeat a periodic path and join its minima and maxima by half periods of a cosine."""
+    """Repeat a periodic path, and connect minima and maxima by half periods of a cosine."""
     sites, saddles = np.array(path, dtype=float).T
     sites, saddles = np.tile(sites - sites.min(), PERIODS), np.tile(saddles - sites.min(), PERIODS)
     turns = np.empty(2 * len(saddles) + 1)
@@ -135,7 +135,7 @@ def _path(path: Sequence[tuple[float, float]]) -> tuple[NDArray[np.float64], NDA
 
 
 def _density(energies: NDArray[np.float64], grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum of Gaussians of fixed width, its highest point at 0.9."""
+    """Return a sum of Gaussians of fixed width, scaled to a maximum of 0.9."""
     density = np.exp(-0.5 * ((grid[:, None] - energies) / BROADENING_EV) ** 2).sum(axis=1)
     return 0.9 * density / density.max()
 
