@@ -250,9 +250,9 @@ def defect_section(reports: Reports) -> Section:
         "defects",
         "Defects and barriers",
         "Energies of the relaxed defects of the mobile ion. The Frenkel pair needs no reservoir "
-        "and is the primary quantity; interstitials and vacancies are relative to the metal (0 V), if "
-        "known. Energies are relative to the relaxed host; the interstitial energy of a landscape, "
-        "in the overview, is relative to the annealed host.",
+        "and is the primary quantity; interstitials and vacancies are relative to the metal (0 V), "
+        "if known. Energies are relative to the relaxed host; the interstitial energy of a "
+        "landscape, in the overview, is relative to the annealed host.",
         _some(defect_figure(reports), voltage_figure(reports), barrier_figure(reports)),
         (table,) if rows else (),
         f"vitrion defects {reports[0].key} --barrier vacancy",
