@@ -97,7 +97,7 @@ def test_what_is_missing_is_named_with_its_command(reports):
     assert "vitrion search LiPO2F2" in page
     assert "vitrion defects LiPO2F2" in page
     assert 'id="candidates"' not in page
-    assert "Not here yet" not in render_page(*reports)
+    assert "Not yet computed" not in render_page(*reports)
     with pytest.raises(InputError, match="at least one"):
         render_page()
 
