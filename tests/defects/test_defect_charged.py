@@ -56,7 +56,7 @@ def test_distinct_defects_with_their_charges(lif):
     assert (vacancy.name, vacancy.multiplicity, vacancy.get_charge_states()) == ("v_Li", 4, [-1, 0])
     assert (interstitial.name, interstitial.multiplicity) == ("Li_i", 8)
     assert interstitial.get_charge_states() == [1, 0]
-    with pytest.raises(InputError, match="holds no Na"):
+    with pytest.raises(InputError, match="does not contain Na"):
         charged_defects(lif, "Na")
     with pytest.raises(InputError, match="charge of the F"):
         charged_defects(lif, "F")

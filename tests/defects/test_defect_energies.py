@@ -19,7 +19,7 @@ from vitrion.defects.enumeration import (
     vacancies,
 )
 from vitrion.defects.host import prepare_host
-from vitrion.defects.operations import Edit, apply, outcome, undo
+from vitrion.defects.operations import DefectOperation, apply, outcome, undo
 from vitrion.defects.sites import candidate_sites
 from vitrion.errors import InputError
 from vitrion.landscape.study import cache_context, study_defects
@@ -51,11 +51,11 @@ def direct_energy(structure: Structure, calculator) -> float:
 
 def test_frenkel_pair_energy_is_the_direct_one(host, relax, calculator):
     sites = candidate_sites(host.unit_cell, host.group, min_radius_A=1.2)
-    edit = max(far_pairs(host, sites), key=lambda e: sites[e.site].radius_A)
-    found = defect_energies(host, [edit], relax, STILL)[0].record
+    operation = max(far_pairs(host, sites), key=lambda e: sites[e.site].radius_A)
+    found = defect_energies(host, [operation], relax, STILL)[0].record
     by_hand = host.structure.copy()
-    by_hand.remove_sites(list(edit.remove))
-    by_hand.append("Li", edit.add[0])
+    by_hand.remove_sites(list(operation.remove))
+    by_hand.append("Li", operation.add[0])
     expected = direct_energy(by_hand, calculator) - direct_energy(host.structure, calculator)
     assert found.energy_eV == pytest.approx(expected, abs=2e-3)
     assert found.formation_energy_eV == found.energy_eV
@@ -76,8 +76,8 @@ def test_unrelaxed_vacancy_of_a_pair_potential_is_the_bond_energy(crystal, calcu
 def test_a_pair_next_to_its_hole_recombines(host, relax):
     ion = int(host.ions[0])
     beside = host.structure.frac_coords[ion] + [0.08, 0.0, 0.0]
-    edit = move(host, ion, beside.tolist())
-    record = defect_energies(host, [edit], relax, STILL)[0].record
+    operation = move(host, ion, beside.tolist())
+    record = defect_energies(host, [operation], relax, STILL)[0].record
     assert record.recombined
     assert not record.counts
     assert record.energy_eV == pytest.approx(0, abs=2e-3)
@@ -87,8 +87,8 @@ def test_symmetry_leaves_the_distinct_defects_with_their_number(host):
     sites = candidate_sites(host.unit_cell, host.group, min_radius_A=1.2)
     assert sum(site.multiplicity for site in sites) == 12
     assert [ion.multiplicity for ion in distinct_ions(host)] == [1]
-    assert sum(edit.weight for edit in interstitials(host, sites)) == 12
-    assert sum(edit.weight for edit in vacancies(host)) == 1
+    assert sum(operation.weight for operation in interstitials(host, sites)) == 12
+    assert sum(operation.weight for operation in vacancies(host)) == 1
     shells = near_pairs(host, sites, n_shells=1)
     distances = sorted({round(float(e.label.split()[-2]), 2) for e in shells})
     assert distances[0] == pytest.approx(3.8 * np.sqrt(3) / 4, abs=0.01)
@@ -96,13 +96,13 @@ def test_symmetry_leaves_the_distinct_defects_with_their_number(host):
 
 def test_an_exchanged_ion_is_no_defect_and_a_kicked_out_one_is_flagged(host):
     a, b = (int(k) for k in host.ions[:2])
-    edit = Edit("interstitial", "x", add=((0.3, 0.3, 0.3),))
-    start = apply(edit, host.structure, "Li", rattle_A=0, seed=0)
+    operation = DefectOperation("interstitial", "x", add=((0.3, 0.3, 0.3),))
+    start = apply(operation, host.structure, "Li", rattle_A=0, seed=0)
     kicked = start.copy()
     position = kicked[a].frac_coords.copy()
     kicked[a].frac_coords = position + 0.2
     kicked[-1].frac_coords = position
-    seen = outcome(edit, host.structure, kicked, "Li")
+    seen = outcome(operation, host.structure, kicked, "Li")
     assert seen.displaced_ions == 1
     assert seen.vacant == ()
     assert np.allclose(seen.interstitials, [(position + 0.2) % 1])
@@ -112,45 +112,45 @@ def test_an_exchanged_ion_is_no_defect_and_a_kicked_out_one_is_flagged(host):
         host.structure[a].frac_coords,
     )
     assert outcome(
-        Edit("move", "y", (a,), ((0, 0, 0),)), host.structure, host.structure, "Li"
+        DefectOperation("move", "y", (a,), ((0, 0, 0),)), host.structure, host.structure, "Li"
     ).recombined
-    assert outcome(Edit("interstitial", "z"), host.structure, swapped, "Li").recombined
+    assert outcome(DefectOperation("interstitial", "z"), host.structure, swapped, "Li").recombined
 
 
 def test_drift_of_the_whole_cell_displaces_nothing(host):
-    edit = Edit("vacancy", "v", remove=(int(host.ions[0]),))
-    start = apply(edit, host.structure, "Li", rattle_A=0, seed=0)
+    operation = DefectOperation("vacancy", "v", remove=(int(host.ions[0]),))
+    start = apply(operation, host.structure, "Li", rattle_A=0, seed=0)
     start.translate_sites(range(len(start)), [0.2, 0.1, 0.0])
-    seen = outcome(edit, host.structure, start, "Li")
+    seen = outcome(operation, host.structure, start, "Li")
     assert seen.max_displacement_A == pytest.approx(0, abs=1e-6)
-    assert seen.vacant == edit.remove
+    assert seen.vacant == operation.remove
 
 
 @pytest.mark.parametrize("kind", ["interstitial", "vacancy", "frenkel"])
 def test_undoing_a_defect_gives_the_host_back(host, relax, kind):
     ion = int(host.ions[3])
     place = tuple((host.structure.frac_coords[ion] + [0.5, 0.25, 0.0]).tolist())
-    edit = {
-        "interstitial": Edit("interstitial", "i", add=(place,)),
-        "vacancy": Edit("vacancy", "v", remove=(ion,)),
-        "frenkel": Edit("frenkel", "f", remove=(ion,), add=(place,)),
+    operation = {
+        "interstitial": DefectOperation("interstitial", "i", add=(place,)),
+        "vacancy": DefectOperation("vacancy", "v", remove=(ion,)),
+        "frenkel": DefectOperation("frenkel", "f", remove=(ion,), add=(place,)),
     }[kind]
-    start = apply(edit, host.structure, "Li", rattle_A=0.02, seed=1)
-    back = relax([undo(edit, host.structure, start, "Li")])[0]
+    start = apply(operation, host.structure, "Li", rattle_A=0.02, seed=1)
+    back = relax([undo(operation, host.structure, start, "Li")])[0]
     assert back.energy_eV == pytest.approx(host.energy_eV, abs=2e-3)
-    record = defect_energies(host, [edit], relax, EnergySettings(anneal=True))[0].record
+    record = defect_energies(host, [operation], relax, EnergySettings(anneal=True))[0].record
     assert record.annealing_energy_eV == pytest.approx(0, abs=5e-3)
 
 
 def test_two_starts_of_one_interstitial_are_one(host, relax):
     octahedral = np.array([0.5, 0.5, 0.5])
     other = np.array([0.0, 0.0, 0.5])  # the same kind of void, seen from an equal place
-    edits = [
-        Edit("interstitial", "a", add=(tuple(host.to_supercell(octahedral)),)),
-        Edit("interstitial", "b", add=(tuple(host.to_supercell(octahedral + 0.02)),)),
-        Edit("interstitial", "c", add=(tuple(host.to_supercell(other)),)),
+    operations = [
+        DefectOperation("interstitial", "a", add=(tuple(host.to_supercell(octahedral)),)),
+        DefectOperation("interstitial", "b", add=(tuple(host.to_supercell(octahedral + 0.02)),)),
+        DefectOperation("interstitial", "c", add=(tuple(host.to_supercell(other)),)),
     ]
-    defects = defect_energies(host, edits, relax, STILL)
+    defects = defect_energies(host, operations, relax, STILL)
     mark_duplicates(defects, host)
     counted = [d.record for d in defects if d.record.counts]
     assert len(counted) == 2
@@ -158,7 +158,10 @@ def test_two_starts_of_one_interstitial_are_one(host, relax):
 
 
 def test_a_killed_run_goes_on_where_it_was(host, relax, tmp_path):
-    edits = [*vacancies(host), *interstitials(host, candidate_sites(host.unit_cell, host.group))]
+    operations = [
+        *vacancies(host),
+        *interstitials(host, candidate_sites(host.unit_cell, host.group)),
+    ]
     calls: list[int] = []
 
     def counting(structures, *, max_steps=None):
@@ -170,7 +173,7 @@ def test_a_killed_run_goes_on_where_it_was(host, relax, tmp_path):
     path = tmp_path / "defects.jsonl"
     settings = EnergySettings(batch_size=1, rattle_A=0.0)
     with pytest.raises(KeyboardInterrupt):
-        defect_energies(host, edits, counting, settings, cache=ResultCache(path))
+        defect_energies(host, operations, counting, settings, cache=ResultCache(path))
     with path.open("a") as file:
         file.write('{"key": "torn line of a ki')
     finished: list[int] = []
@@ -179,9 +182,9 @@ def test_a_killed_run_goes_on_where_it_was(host, relax, tmp_path):
         finished.append(len(structures))
         return relax(structures, max_steps=max_steps)
 
-    again = defect_energies(host, edits, recording, settings, cache=ResultCache(path))
-    assert sum(finished) == len(edits) - 1
-    straight = defect_energies(host, edits, relax, settings)
+    again = defect_energies(host, operations, recording, settings, cache=ResultCache(path))
+    assert sum(finished) == len(operations) - 1
+    straight = defect_energies(host, operations, relax, settings)
     assert [d.record for d in again] == [d.record for d in straight]
     assert all(json.loads(line) for line in path.read_text().splitlines())
 
@@ -224,8 +227,8 @@ def test_what_cannot_be_studied_is_refused_in_a_sentence(crystal, calculator, re
         assert str(caught.value).count(". ") == 0
 
     refuse(crystal, "no void", min_radius_A=3.0)
-    refuse(crystal, "too small|meet its own image", phase="amorphous")
-    refuse(crystal, "holds no Na", mobile="Na")
+    refuse(crystal, "too small|interact with its image", phase="amorphous")
+    refuse(crystal, "does not contain Na", mobile="Na")
     strained = crystal.copy()
     strained[1] = "Ar", [0.5, 0.4, 0.0]
     refuse(strained, "not relaxed", phase="crystalline")
@@ -255,10 +258,13 @@ def test_two_ions_of_one_host_share_a_cache_and_nothing_else(relax):
             for found in relax(structures, max_steps=max_steps)
         ]
 
-    shared, edit = ResultCache(None), Edit("interstitial", "void", add=((0.25, 0.25, 0.25),))
+    shared, operation = (
+        ResultCache(None),
+        DefectOperation("interstitial", "void", add=((0.25, 0.25, 0.25),)),
+    )
     for mobile, number in (("Li", 3), ("Na", 11)):
         host = prepare_host(two, mobile, heavy, phase="crystalline", supercell_side_A=7.5)
-        (defect,) = defect_energies(host, [edit], heavy, STILL, cache=shared)
+        (defect,) = defect_energies(host, [operation], heavy, STILL, cache=shared)
         assert defect.record.energy_eV == pytest.approx(number)
 
 

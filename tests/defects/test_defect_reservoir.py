@@ -97,9 +97,9 @@ def test_unrelaxed_defects_of_a_pair_potential_are_the_same_in_every_supercell(
     frozen = FixedCellRelaxer(calculator, max_steps=0)
     settings = EnergySettings(rattle_A=0.0)
     sites = candidate_sites(host.unit_cell, host.group, min_radius_A=1.2)
-    edits = [*vacancies(host), interstitials(host, sites)[0], near_pairs(host, sites)[-1]]
-    first = defect_energies(host, edits, frozen, settings)
-    moved = [transfer(edit, host, other) for edit in edits]
+    operations = [*vacancies(host), interstitials(host, sites)[0], near_pairs(host, sites)[-1]]
+    first = defect_energies(host, operations, frozen, settings)
+    moved = [transfer(operation, host, other) for operation in operations]
     second = defect_energies(other, moved, frozen, settings)
     for a, b in zip(first, second, strict=True):
         assert b.record.energy_eV == pytest.approx(a.record.energy_eV, abs=1e-6)
@@ -108,10 +108,10 @@ def test_unrelaxed_defects_of_a_pair_potential_are_the_same_in_every_supercell(
 
 def test_convergence_lists_each_size_once(crystal, relax):
     host = prepare_host(crystal, "Li", relax, supercell_side_A=7.5)
-    edits = vacancies(host)
+    operations = vacancies(host)
     settings = EnergySettings(rattle_A=0.0)
-    defects = defect_energies(host, edits, relax, settings)
-    points = check_convergence(host, defects, edits, relax, settings, (7.0, 11.0))
+    defects = defect_energies(host, operations, relax, settings)
+    points = check_convergence(host, defects, operations, relax, settings, (7.0, 11.0))
     assert [point.n_atoms for point in points] == [32, 108]
     energies = [point.energy_eV for point in points]
     assert np.ptp(energies) < 0.05
@@ -139,8 +139,8 @@ def test_an_annealed_host_that_did_not_relax_gives_no_annealing_energy(glass, re
         steps = 0 if len(structures[0]) == len(host.structure) else max_steps
         return relax(structures, max_steps=steps)
 
-    edit = vacancies(host)[0]
-    (found,) = defect_energies(host, [edit], second_fails, settings)
+    operation = vacancies(host)[0]
+    (found,) = defect_energies(host, [operation], second_fails, settings)
     assert found.record.converged
     assert found.record.annealing_energy_eV is None
 

@@ -65,9 +65,9 @@ def test_another_material_or_cell_is_refused(tmp_path):
     refused(bulk("LiCl", "rocksalt", a=4.08, cubic=True), "holds Cl4Li4 and the structure F4Li4")
     stretched = LIF * (2, 1, 1)
     stretched.set_cell(stretched.cell * 1.2, scale_atoms=True)
-    refused(stretched, r"9\.79 x 4\.90 x 4\.90 A\) is not that of the structure")
+    refused(stretched, r"9\.79 x 4\.90 x 4\.90 A\) is neither the cell of the structure")
     shifted = LIF.copy()
     shifted.positions += [1.0, 1.0, 1.0]
-    refused(shifted, "framework of the trajectory is 1.7 A away")
+    refused(shifted, "framework of the trajectory is 1.7 A from")
     with pytest.raises(InputError, match="of LiF, not of LiCl"):
         trajectory_barrier(str(path), "Li", "LiCl")

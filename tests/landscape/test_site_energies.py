@@ -106,7 +106,7 @@ def test_pairs_that_hang_together_with_no_other_are_left_out():
     assert set(found.empty) == {0, 1}
 
 
-def test_a_healed_pair_does_not_enter():
+def test_a_recombined_pair_does_not_count():
     doc = document(OCCUPIED, EMPTY, STAR)
     doc.records[2].recombined = True
     assert set(site_energies(doc).empty) == {0, 1, 3}

@@ -11,7 +11,7 @@ from vitrion.defects.document import BarrierNetwork
 from vitrion.defects.energies import EnergySettings, defect_energies
 from vitrion.defects.enumeration import vacancies
 from vitrion.defects.host import prepare_host
-from vitrion.defects.operations import Edit
+from vitrion.defects.operations import DefectOperation
 from vitrion.defects.sites import Site, density_peaks
 from vitrion.defects.symmetry import SpaceGroup
 from vitrion.errors import InputError
@@ -266,8 +266,10 @@ def test_ends_that_relax_into_one_state_conduct_and_have_no_barrier(cubic, relax
 def test_interstitial_sites_are_those_that_kept_their_ion(cubic, relax_field):
     host = prepare_host(cubic, "Li", relax_field, supercell_side_A=8.0)
     site = Site(np.array([[0.5, 0.5, 0.02]]), 1.0, "given")
-    edit = Edit("interstitial", "i", add=(tuple(host.to_supercell(site.frac)),), site=0)
-    defects = defect_energies(host, [edit], relax_field, EnergySettings(rattle_A=0.0))
+    operation = DefectOperation(
+        "interstitial", "i", add=(tuple(host.to_supercell(site.frac)),), site=0
+    )
+    defects = defect_energies(host, [operation], relax_field, EnergySettings(rattle_A=0.0))
     carriers = interstitial_carriers(host, [site], defects)
     assert carriers.places.shape == (1, 3)
     assert carriers.energies_eV[0] == pytest.approx(defects[0].record.energy_eV)

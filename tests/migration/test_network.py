@@ -148,5 +148,5 @@ def test_easiest_loop_passes_its_bottleneck():
 def test_bad_networks_are_refused():
     with pytest.raises(InputError, match="not among"):
         percolation([0.0], [Bond(0, 1, (0, 0, 0), 0.1)])
-    with pytest.raises(InputError, match="directions"):
+    with pytest.raises(InputError, match="must be 1, 2 or 3"):
         percolation([0.0], [], dimension=4)

@@ -1,4 +1,4 @@
-"""The same defects in supercells of other sizes."""
+"""Convergence of defect energies with the size of the supercell."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from vitrion.defects.energies import Defect, EnergySettings
     from vitrion.defects.host import Host
-    from vitrion.defects.operations import Edit
+    from vitrion.defects.operations import DefectOperation
     from vitrion.relaxation.relaxers import Relaxer
     from vitrion.runtime.cache import ResultCache
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def check_convergence(
     host: Host,
     defects: Sequence[Defect],
-    edits: Sequence[Edit],
+    operations: Sequence[DefectOperation],
     relax: Relaxer,
     settings: EnergySettings,
     sides_A: Sequence[float],
@@ -32,19 +32,19 @@ def check_convergence(
     cache: ResultCache | None = None,
     context: str = "",
 ) -> list[ConvergencePoint]:
-    """Compute the lowest defect of each kind again in other supercells of the crystal.
+    """Recompute the lowest defect of each kind in other supercells of the crystal.
 
     Parameters
     ----------
     host : Host
         Of a crystal.
-    defects, edits : sequences
-        What was computed in ``host``, in the same order. Of the pairs, those with the shortest
-        distance are compared, since a far pair is another defect in another cell.
+    defects, operations : sequences
+        Results in ``host``, in the same order. Only the closest pair is compared, because a far
+        pair differs between cells.
     relax, settings, cache, context
         As in :func:`vitrion.defects.energies.defect_energies`.
     sides_A : sequence of float
-        Least distances of opposite faces of the other supercells.
+        Minimum distances between opposite faces of the other supercells in A.
 
     Returns
     -------
@@ -52,13 +52,16 @@ def check_convergence(
         By defect and size, with those of ``host``; sizes that repeat one are left out, and defects
         that did not relax.
     """
-    chosen = _lowest(defects, edits)
-    points = {(edit.label, len(host.structure)): defect.record.energy_eV for edit, defect in chosen}
+    chosen = _lowest(defects, operations)
+    points = {
+        (operation.label, len(host.structure)): defect.record.energy_eV
+        for operation, defect in chosen
+    }
     for side in sides_A:
         other = repeat_host(host.unit_cell, host.mobile, relax, side, host.group)
         if other.repeats == host.repeats:
             continue
-        moved = [transfer(edit, host, other) for edit, _ in chosen]
+        moved = [transfer(operation, host, other) for operation, _ in chosen]
         found = defect_energies(other, moved, relax, settings, cache=cache, context=context)
         for defect in found:
             if defect.record.converged:
@@ -79,23 +82,27 @@ def supercell_error(points: Sequence[ConvergencePoint]) -> float | None:
     return max(differences, default=None)
 
 
-def transfer(edit: Edit, host: Host, other: Host) -> Edit:
-    """Return the edit in another supercell of the same crystal: same places from the origin."""
+def transfer(operation: DefectOperation, host: Host, other: Host) -> DefectOperation:
+    """Return the operation in another supercell, at the same distances from the origin."""
     ratio = np.array(host.repeats) / np.array(other.repeats)
-    removed = [other.nearest_ion(host.structure.frac_coords[k] * ratio)[0] for k in edit.remove]
+    removed = [
+        other.nearest_ion(host.structure.frac_coords[k] * ratio)[0] for k in operation.remove
+    ]
     added = []
-    for place in edit.add:
-        # Near its ion, not across the faces of the cell it comes from.
-        base = host.structure.frac_coords[edit.remove[0]] if edit.remove else np.zeros(3)
+    for place in operation.add:
+        # The image nearest to its ion, not across the faces of the original cell.
+        base = host.structure.frac_coords[operation.remove[0]] if operation.remove else np.zeros(3)
         delta = np.array(place) - base
         x, y, z = (base + delta - np.round(delta)) * ratio
         added.append((float(x), float(y), float(z)))
-    return replace(edit, remove=tuple(removed), add=tuple(added))
+    return replace(operation, remove=tuple(removed), add=tuple(added))
 
 
-def _lowest(defects: Sequence[Defect], edits: Sequence[Edit]) -> list[tuple[Edit, Defect]]:
+def _lowest(
+    defects: Sequence[Defect], operations: Sequence[DefectOperation]
+) -> list[tuple[DefectOperation, Defect]]:
     """Return the lowest interstitial and vacancy, and the closest pair that stays apart."""
-    counted = [(e, d) for e, d in zip(edits, defects, strict=True) if d.record.counts]
+    counted = [(e, d) for e, d in zip(operations, defects, strict=True) if d.record.counts]
     chosen = []
     for kind in ("interstitial", "vacancy"):
         of_kind = [pair for pair in counted if pair[0].kind == kind]

@@ -1,4 +1,4 @@
-"""Defects of the mobile ion: sites, energies, concentrations, and the hops between them."""
+"""Document of the defects of the mobile ion: sites, energies, concentrations and hops."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Mechanism = Literal["vacancy", "interstitial"]
 
 
 class BoltzmannPoint(BaseModel):
-    """An energy that a distribution acts as, at one temperature."""
+    """Boltzmann-averaged energy of a distribution at one temperature."""
 
     temperature_K: float = Field(description="Temperature in K.")
     energy_eV: float = Field(description="-kT ln <exp(-E/kT)> in eV.")
@@ -32,11 +32,11 @@ class EnergyDistribution(BaseModel):
 class HopRecord(BaseModel):
     """The easiest path of an ion between two neighboring sites."""
 
-    start: int = Field(description="Site of the network the carrier leaves.")
-    end: int = Field(description="Site it arrives at.")
-    image: tuple[int, int, int] = Field(description="Cell of the copy of the end site.")
+    start: int = Field(description="Index of the initial site in the network.")
+    end: int = Field(description="Index of the final site in the network.")
+    image: tuple[int, int, int] = Field(description="Lattice vector of the image of the end site.")
     length_A: float = Field(description="Distance between the sites in A.")
-    multiplicity: int = Field(1, description="Hops in the cell that are the same by symmetry.")
+    multiplicity: int = Field(1, description="Number of symmetry-equivalent hops in the cell.")
     saddle_energy_eV: float = Field(
         description="Energy of the highest image in eV, on the scale of the site energies."
     )
@@ -45,72 +45,71 @@ class HopRecord(BaseModel):
     profile_eV: list[float] = Field(description="Energies of the images in eV above the start.")
     converged: bool = Field(description="Whether the band and both its ends relaxed.")
     merged: bool = Field(
-        False, description="Whether both ends relaxed into one state: nothing lies between them."
+        False, description="Whether both ends relaxed to the same state, without a barrier."
     )
     copies: list[tuple[int, int, tuple[int, int, int]]] = Field(
         default_factory=list,
-        description="Start, end and cell of the end of each hop of the cell that is the same by "
-        "symmetry, this one included; either direction.",
+        description="Start, end and lattice vector of each symmetry-equivalent hop, including this "
+        "one; in either direction.",
     )
     attempt_frequency_Hz: float | None = Field(
         None, description="Harmonic attempt frequency from the start in Hz (Vineyard 1957)."
     )
     backward_attempt_frequency_Hz: float | None = Field(
-        None, description="The same from the end in Hz."
+        None, description="Harmonic attempt frequency from the end in Hz."
     )
     attempt_frequency_failure: str | None = Field(
-        None, description="Why there is no harmonic attempt frequency, if it was asked for."
+        None, description="Reason of a missing harmonic attempt frequency; None if not requested."
     )
 
     @property
     def counts(self) -> bool:
-        """Whether its barriers enter averages: it relaxed, between two states."""
+        """Whether averages include its barriers: converged, between distinct states."""
         return self.converged and not self.merged
 
 
 class PercolationRecord(BaseModel):
-    """Where a network of hops starts to conduct in so many directions."""
+    """Percolation threshold of a network of hops in a number of directions."""
 
     dimension: int = Field(description="Independent directions: 1, 2 or 3.")
     threshold_eV: float = Field(
         description="Highest saddle point of the easiest periodic path in eV."
     )
-    barrier_eV: float = Field(description="The same above the lowest site of the cluster, in eV.")
+    barrier_eV: float = Field(description="Threshold above the lowest site of the cluster in eV.")
     percentile: float = Field(
         description="Percentage of the network's saddle points up to the threshold."
     )
 
 
 class BarrierNetwork(BaseModel):
-    """Sites of one mechanism, the hops between them, and how they conduct."""
+    """Sites of one mechanism, the hops between them, and their percolation."""
 
-    mechanism: Mechanism = Field(description="What moves: vacancies or interstitial ions.")
+    mechanism: Mechanism = Field(description="Carrier: vacancy or interstitial.")
     site_energies_eV: list[float] = Field(
         description="Energy of the carrier on each site in eV: E(defect) - E(host)."
     )
     site_places: list[tuple[float, float, float]] = Field(
         default_factory=list, description="Fractional coordinates of the sites in the unit cell."
     )
-    hops: list[HopRecord] = Field(description="One for each that symmetry makes distinct.")
+    hops: list[HopRecord] = Field(description="Symmetry-distinct hops.")
     barriers: EnergyDistribution | None = Field(
         None,
-        description="Barriers of the hops that relaxed between two states, forward and backward, "
-        "in eV.",
+        description="Forward and backward barriers in eV of converged hops of distinct states.",
     )
     n_unconverged: int = Field(
         0,
-        description="Distinct hops left out of barriers and percolation because their band or an "
-        "end of it did not relax.",
+        description="Distinct hops excluded from barriers and percolation because their band or an "
+        "end did not converge.",
     )
     n_merged: int = Field(
         0,
-        description="Distinct hops left out of the barriers because both ends relaxed into one "
-        "state; percolation has them.",
+        description="Distinct hops excluded from the barriers because both ends relaxed to one "
+        "state; percolation includes them.",
     )
     percolation: list[PercolationRecord] = Field(
         default_factory=list,
-        description="By number of directions, as far as the hops that relaxed conduct; upper "
-        "bounds where some did not.",
+        description="By number of directions, for the converged hops; upper bounds if some did not "
+        "converge.",
     )
     path: list[tuple[float, float]] = Field(
         default_factory=list,
@@ -125,35 +124,35 @@ Triple = tuple[float, float, float]
 
 
 class CandidateSite(BaseModel):
-    """A place where no mobile ion is, but one could be."""
+    """An empty site for a mobile ion."""
 
     frac_coords: Triple = Field(description="Fractional coordinates in the cell of the host.")
     radius_A: float = Field(description="Distance to the nearest atom in A, before relaxation.")
     source: SiteSource = Field(description="How the site was found.")
-    multiplicity: int = Field(1, description="Number of such sites in the host, by symmetry.")
+    multiplicity: int = Field(1, description="Number of symmetry-equivalent sites in the host.")
 
 
 class DefectRecord(BaseModel):
     """One defect after relaxation at fixed cell."""
 
-    kind: DefectKind = Field(description="What was done to the host.")
+    kind: DefectKind = Field(description="Kind of defect.")
     label: str = Field(description="Short name, unique in the document.")
     site: int | None = Field(None, description="Index of the candidate site that was filled.")
     vacancy: int | None = Field(None, description="Index in the host of the ion that was removed.")
     weight: float = Field(
-        1.0, description="Number of such defects in the host, by symmetry: weight in averages."
+        1.0, description="Number of symmetry-equivalent defects in the host: weight in averages."
     )
     separation: Separation | None = Field(
-        None, description="Of a pair: close together, or as far apart as the cell allows."
+        None, description="Separation of a pair: near, or as far apart as the cell allows."
     )
     pair_distance_A: float | None = Field(
-        None, description="From the vacancy to the filled site in A, before relaxation."
+        None, description="Distance from the vacancy to the filled site in A before relaxation."
     )
     energy_eV: float = Field(description="E(defect) - E(host) in eV, without reservoir.")
     formation_energy_eV: float | None = Field(
         None,
-        description="Energy against the reservoir at 0 V in eV; for a pair or a move the energy "
-        "itself, which needs no reservoir. None where the reservoir is not known.",
+        description="Formation energy in eV with the reservoir at 0 V; pairs and moves need no "
+        "reservoir. None if the reservoir is unknown.",
     )
     charge_transferred: int = Field(
         0, description="Ions taken from the reservoir: slope in eV/V of the formation energy."
@@ -164,24 +163,25 @@ class DefectRecord(BaseModel):
         "what the host gained by annealing. None if not computed or not converged.",
     )
     displaced_ions: int = Field(
-        0, description="Mobile ions of the host, not touched, that left their place."
+        0, description="Number of displaced mobile ions of the host, without the defect itself."
     )
     displaced_framework_atoms: int = Field(
-        0, description="Other atoms of the host that left their place."
+        0, description="Number of displaced framework atoms of the host."
     )
     max_host_displacement_A: float = Field(
-        0.0, description="Largest displacement of an untouched atom in A."
+        0.0, description="Largest displacement of a host atom in A, without the defect itself."
     )
     recombined: bool = Field(
         False, description="Whether the defect recombined: every regular site is filled again."
     )
     duplicate_of: str | None = Field(
-        None, description="Label of the defect that this one relaxed into, if so."
+        None, description="Label of an earlier defect with the same relaxed state; None if unique."
     )
     interstitial_frac_coords: list[Triple] = Field(
-        default_factory=list, description="Where ions sit off the regular sites, after relaxation."
+        default_factory=list,
+        description="Positions of ions off the regular sites after relaxation.",
     )
-    converged: bool = Field(description="Whether the forces fell below the bound.")
+    converged: bool = Field(description="Whether the relaxation reached its force criterion.")
     max_force_eV_per_A: float = Field(
         description="Largest force at the end in eV/A.",
     )
@@ -189,23 +189,23 @@ class DefectRecord(BaseModel):
 
     @property
     def interstitial_energy_eV(self) -> float:
-        """Energy in eV above the annealed host, where that is known, else above the host."""
+        """Energy in eV above the annealed host if computed, otherwise above the host."""
         return self.energy_eV - min(self.annealing_energy_eV or 0.0, 0.0)
 
     @property
     def counts(self) -> bool:
-        """Whether it enters averages: a converged defect that is there and counted once."""
+        """Whether averages include it: converged, not recombined, not a duplicate."""
         return self.converged and not self.recombined and self.duplicate_of is None
 
 
 class Reservoir(BaseModel):
-    """The metal that gives and takes the mobile ion."""
+    """Metal reservoir of the mobile ion."""
 
     species: str = Field(description="Element.")
     chemical_potential_eV: float = Field(
         description="Energy per atom in eV of the metal with the same potential: mu at 0 V."
     )
-    source: str = Field(description="Structure it was computed on, or who gave the value.")
+    source: str = Field(description="Structure of the computed value, or origin of a given value.")
     charge: int = Field(1, description="Charge of the ion in e: mu falls by charge eV per V.")
     voltage_limits_V: tuple[float, float] | None = Field(
         None, description="Voltages against the metal between which the host is on the hull."
@@ -220,7 +220,7 @@ class FrenkelEquilibrium(BaseModel):
     """Pairs of vacancy and interstitial in equilibrium at one temperature."""
 
     temperature_K: float = Field(description="Temperature in K.")
-    fraction: float = Field(description="Share of the mobile ions on interstitial sites.")
+    fraction: float = Field(description="Fraction of the mobile ions on interstitial sites.")
     concentration_cm3: float = Field(description="Pairs per cm3.")
 
 
@@ -235,8 +235,8 @@ class ConvergencePoint(BaseModel):
 class DefectDoc(VitrionDoc):
     """Energies of the defects of the mobile ion in one host.
 
-    ``structure`` is the cell that holds the defects; for a crystal it is a supercell, and the
-    sites and their multiplicities are those of ``unit_cell``.
+    ``structure`` is the host cell; for a crystal it is a supercell, and sites and multiplicities
+    refer to ``unit_cell``.
     """
 
     key_fields: ClassVar = {
@@ -246,35 +246,35 @@ class DefectDoc(VitrionDoc):
     }
 
     property_name: str = "defects"
-    mobile_species: str = Field(description="Element whose defects they are.")
+    mobile_species: str = Field(description="Mobile element.")
     unit_cell: StoredStructure | None = Field(
         None, description="Cell of the crystal, relaxed; None for a glass."
     )
     supercell: tuple[int, int, int] = Field((1, 1, 1), description="Repeats of the unit cell.")
     host_energy_eV: float = Field(description="Energy in eV of the relaxed host.")
     host_max_force_eV_per_A: float = Field(
-        description="Largest force on its atoms in eV/A.",
+        description="Largest force on an atom of the host in eV/A.",
     )
-    sites: list[CandidateSite] = Field(description="Empty sites that were tried.")
-    records: list[DefectRecord] = Field(description="The defects, relaxed.")
+    sites: list[CandidateSite] = Field(description="Candidate interstitial sites.")
+    records: list[DefectRecord] = Field(description="Relaxed defects.")
     relaxed_structures: dict[str, StoredStructure] | None = Field(
         None, description="Structure of each defect after relaxation, by label."
     )
     reservoir: Reservoir | None = Field(None, description="Source and sink of the mobile ion.")
     interstitial_energy_eV: EnergyDistribution | None = Field(
-        None, description="Interstitials at 0 V, or without reservoir where none is known."
+        None, description="Interstitials at 0 V, or without reservoir if it is unknown."
     )
     vacancy_energy_eV: EnergyDistribution | None = Field(
-        None, description="Vacancies at 0 V, or without reservoir where none is known."
+        None, description="Vacancies at 0 V, or without reservoir if it is unknown."
     )
     near_frenkel_energy_eV: EnergyDistribution | None = Field(
-        None, description="Pairs of an ion in a void and the vacancy it left close by."
+        None, description="Frenkel pairs of an interstitial and a nearby vacancy."
     )
     frenkel_energy_eV: EnergyDistribution | None = Field(
-        None, description="Such pairs as far apart as the cell allows: the primary quantity."
+        None, description="Frenkel pairs as far apart as the cell allows."
     )
     equilibrium: list[FrenkelEquilibrium] = Field(
-        default_factory=list, description="Pairs in equilibrium, by temperature."
+        default_factory=list, description="Frenkel equilibrium by temperature."
     )
     networks: list[BarrierNetwork] = Field(
         default_factory=list, description="Barriers between neighboring sites, by mechanism."
@@ -287,7 +287,7 @@ class DefectDoc(VitrionDoc):
     )
 
     def of_kind(self, *kinds: DefectKind) -> list[DefectRecord]:
-        """Return the records of some kinds that enter averages."""
+        """Return the records of the given kinds that averages include."""
         return [r for r in self.records if r.kind in kinds and r.counts]
 
     def formation_line(self, label: str, voltages_V: list[float]) -> list[float]:
@@ -296,7 +296,7 @@ class DefectDoc(VitrionDoc):
         Raises
         ------
         KeyError
-            If there is no such defect, or no reservoir to count from.
+            If the defect or the reservoir is unknown.
         """
         record = next((r for r in self.records if r.label == label), None)
         if record is None or record.formation_energy_eV is None:

@@ -1,4 +1,4 @@
-"""Energies of edits of a host: relaxed in batches, kept as they come, judged."""
+"""Energies of defects of a host: relaxed in batches, cached, and classified."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from vitrion.chemistry.geometry import minimum_image
 from vitrion.defects.document import DefectRecord
-from vitrion.defects.operations import Edit, apply, outcome, undo
+from vitrion.defects.operations import DefectOperation, apply, outcome, undo
 from vitrion.relaxation.relaxers import describe
 from vitrion.runtime.cache import ResultCache, fingerprint
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Defect:
-    """A relaxed defect: its record, and its structure."""
+    """A relaxed defect: its record and structure."""
 
     record: DefectRecord
     structure: Structure
@@ -34,14 +34,14 @@ class Defect:
 
 @dataclass(frozen=True)
 class EnergySettings:
-    """How edits are relaxed.
+    """Settings of the relaxation of defects.
 
     Attributes
     ----------
     batch_size : int
-        Defects that are relaxed, and lost by a kill, together.
+        Number of defects relaxed together; a kill loses at most one batch.
     anneal : bool
-        Whether each defect is undone and the host relaxed again.
+        Whether to remove each defect and relax the host again.
     rattle_A : float
         See :func:`vitrion.defects.operations.apply`.
     seed : int
@@ -55,7 +55,7 @@ class EnergySettings:
 
 def defect_energies(
     host: Host,
-    edits: Sequence[Edit],
+    operations: Sequence[DefectOperation],
     relax: Relaxer,
     settings: EnergySettings,
     *,
@@ -63,65 +63,71 @@ def defect_energies(
     context: str = "",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Defect]:
-    """Relax each edit of a host at fixed cell.
+    """Apply each operation to a host and relax the defect at fixed cell.
 
     Parameters
     ----------
     host : Host
-    edits : sequence of Edit
+    operations : sequence of DefectOperation
     relax : Relaxer
     settings : EnergySettings
     cache : ResultCache, optional
-        Where finished defects are kept; those it has already are not computed again.
+        Cache of finished defects, which are not recomputed.
     context : str
-        Name of the potential and of all else the energies depend on but the host, its mobile ion,
-        the edits and the settings; part of the cache's keys.
+        Part of the cache keys: the potential and all other inputs besides the host, its mobile ion,
+        the operations and the settings.
     on_progress : callable, optional
-        Called with the number of defects done and the number of all.
+        Called with the number of finished defects and the total number.
 
     Returns
     -------
     list of Defect
-        In the order of the edits.
+        In the order of the operations.
     """
     cache = ResultCache(None) if cache is None else cache
     how = [settings.rattle_A, settings.seed, settings.anneal]
     base = fingerprint([context, host.mobile, *describe(host.structure), *how])
-    keys = [fingerprint([base, edit.kind, list(edit.remove), list(edit.add)]) for edit in edits]
+    keys = [
+        fingerprint([base, operation.kind, list(operation.remove), list(operation.add)])
+        for operation in operations
+    ]
     pending = [k for k, key in enumerate(keys) if key not in cache]
-    done = len(edits) - len(pending)
+    done = len(operations) - len(pending)
     if on_progress:
-        on_progress(done, len(edits))
+        on_progress(done, len(operations))
     for start in range(0, len(pending), settings.batch_size):
         batch = pending[start : start + settings.batch_size]
-        found = _relax_batch(host, [edits[k] for k in batch], relax, settings)
+        found = _relax_batch(host, [operations[k] for k in batch], relax, settings)
         cache.write({keys[k]: result for k, result in zip(batch, found, strict=True)})
         done += len(batch)
         if on_progress:
-            on_progress(done, len(edits))
-    return [_defect(host, edit, cache[key]) for edit, key in zip(edits, keys, strict=True)]
+            on_progress(done, len(operations))
+    return [
+        _defect(host, operation, cache[key])
+        for operation, key in zip(operations, keys, strict=True)
+    ]
 
 
 def _relax_batch(
-    host: Host, edits: list[Edit], relax: Relaxer, settings: EnergySettings
+    host: Host, operations: list[DefectOperation], relax: Relaxer, settings: EnergySettings
 ) -> list[dict]:
-    """Return what the cache keeps of each edit."""
+    """Return the cached data of each operation."""
     starts = [
         apply(
-            edit,
+            operation,
             host.structure,
             host.mobile,
             rattle_A=settings.rattle_A,
-            seed=int(fingerprint([edit.label, settings.seed]), 16) % 2**32,
+            seed=int(fingerprint([operation.label, settings.seed]), 16) % 2**32,
         )
-        for edit in edits
+        for operation in operations
     ]
     relaxed = relax(starts)
-    annealed: list[Relaxation | None] = [None] * len(edits)
+    annealed: list[Relaxation | None] = [None] * len(operations)
     if settings.anneal:
         undone = [
-            undo(edit, host.structure, result.structure, host.mobile)
-            for edit, result in zip(edits, relaxed, strict=True)
+            undo(operation, host.structure, result.structure, host.mobile)
+            for operation, result in zip(operations, relaxed, strict=True)
         ]
         annealed = list(relax(undone))
     return [
@@ -137,28 +143,28 @@ def _relax_batch(
     ]
 
 
-def _defect(host: Host, edit: Edit, result: dict) -> Defect:
-    structure = apply(edit, host.structure, host.mobile, rattle_A=0.0, seed=0)
+def _defect(host: Host, operation: DefectOperation, result: dict) -> Defect:
+    structure = apply(operation, host.structure, host.mobile, rattle_A=0.0, seed=0)
     for site, frac in zip(structure, result["frac_coords"], strict=True):
         site.frac_coords = np.array(frac)
-    seen = outcome(edit, host.structure, structure, host.mobile)
+    seen = outcome(operation, host.structure, structure, host.mobile)
     annealed = result["annealed_energy_eV"]
     record = DefectRecord(
-        kind=edit.kind,
-        label=edit.label,
-        site=edit.site,
-        vacancy=edit.remove[0] if len(edit.remove) == 1 else None,
-        weight=edit.weight,
-        separation=edit.separation,
-        pair_distance_A=pair_distance(host, edit),
+        kind=operation.kind,
+        label=operation.label,
+        site=operation.site,
+        vacancy=operation.remove[0] if len(operation.remove) == 1 else None,
+        weight=operation.weight,
+        separation=operation.separation,
+        pair_distance_A=pair_distance(host, operation),
         energy_eV=result["energy_eV"] - host.energy_eV,
-        formation_energy_eV=result["energy_eV"] - host.energy_eV if edit.net == 0 else None,
-        charge_transferred=edit.net,
+        formation_energy_eV=result["energy_eV"] - host.energy_eV if operation.net == 0 else None,
+        charge_transferred=operation.net,
         annealing_energy_eV=None if annealed is None else annealed - host.energy_eV,
         displaced_ions=seen.displaced_ions,
         displaced_framework_atoms=seen.displaced_framework,
         max_host_displacement_A=seen.max_displacement_A,
-        recombined=seen.recombined and bool(edit.add) and bool(edit.remove),
+        recombined=seen.recombined and bool(operation.add) and bool(operation.remove),
         interstitial_frac_coords=[(float(x), float(y), float(z)) for x, y, z in seen.interstitials],
         converged=result["converged"],
         max_force_eV_per_A=result["max_force_eV_per_A"],
@@ -167,22 +173,22 @@ def _defect(host: Host, edit: Edit, result: dict) -> Defect:
     return Defect(record, structure)
 
 
-def pair_distance(host: Host, edit: Edit) -> float | None:
+def pair_distance(host: Host, operation: DefectOperation) -> float | None:
     """Return the distance in A from the ion taken out to the place filled, for one of each."""
-    if len(edit.remove) != 1 or len(edit.add) != 1:
+    if len(operation.remove) != 1 or len(operation.add) != 1:
         return None
-    start = host.structure.frac_coords[edit.remove[0]]
-    vector = minimum_image(start[None], np.array(edit.add), host.structure.lattice.matrix)
+    start = host.structure.frac_coords[operation.remove[0]]
+    vector = minimum_image(start[None], np.array(operation.add), host.structure.lattice.matrix)
     return float(np.linalg.norm(vector))
 
 
 def mark_duplicates(
     defects: Sequence[Defect], host: Host, *, distance_A: float = 0.5, energy_eV: float = 0.02
 ) -> None:
-    """Mark interstitials and moves that relaxed into the same defect as a lower one.
+    """Mark interstitials and moves that relaxed to the same defect as one of lower energy.
 
-    Two are the same where as many ions sit off the regular sites, the regular sites left empty are
-    the same in number, each loose ion lies within ``distance_A`` of one of the other (up to a
+    Two defects are the same if they have equal numbers of interstitial ions and of vacant regular
+    sites, each interstitial ion is within ``distance_A`` of one of the other defect (up to a
     symmetry operation of the crystal), and the energies agree within ``energy_eV``.
     """
     ordered = sorted(defects, key=lambda defect: defect.record.energy_eV)

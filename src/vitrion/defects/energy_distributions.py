@@ -1,4 +1,4 @@
-"""Energies of many defects or hops as one summary."""
+"""Summary of the energies of many defects or hops."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUANTILES = (5, 25, 50, 75, 95)
 def summarize(
     energies_eV: ArrayLike, weights: ArrayLike, temperatures_K: Sequence[float]
 ) -> EnergyDistribution | None:
-    """Return mean, spread, quantiles and Boltzmann energies; None where there is nothing.
+    """Return mean, spread, quantiles and Boltzmann energies; None without energies.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which defects of a host are worth relaxing: one for each that symmetry makes distinct."""
+"""Enumerate the symmetry-distinct defects of a host."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.chemistry.geometry import indices_of, minimum_image, site_symbols
-from vitrion.defects.operations import Edit
+from vitrion.defects.operations import DefectOperation
 from vitrion.defects.symmetry import site_orbits
 from vitrion.errors import InputError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vitrion.defects.sites import Site
 
 SHELL_A = 0.1
-"""Pairs whose distances differ by less are taken for the same shell."""
+"""Largest difference of distances in A within one shell."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ def distinct_ions(host: Host) -> list[DistinctIon]:
     return [DistinctIon(host.nearest_ion(host.to_supercell(o[0]))[0], len(o)) for o in orbits]
 
 
-def interstitials(host: Host, sites: Sequence[Site]) -> list[Edit]:
+def interstitials(host: Host, sites: Sequence[Site]) -> list[DefectOperation]:
     """Return an interstitial ion in each site."""
     return [
-        Edit(
+        DefectOperation(
             kind="interstitial",
             label=f"insertion into site {k}",
             add=(_triple(host.to_supercell(site.frac)),),
@@ -57,10 +57,10 @@ def interstitials(host: Host, sites: Sequence[Site]) -> list[Edit]:
     ]
 
 
-def vacancies(host: Host) -> list[Edit]:
+def vacancies(host: Host) -> list[DefectOperation]:
     """Return the removal of each distinct ion."""
     return [
-        Edit(
+        DefectOperation(
             kind="vacancy",
             label=f"vacancy at ion {ion.index}",
             remove=(ion.index,),
@@ -72,13 +72,13 @@ def vacancies(host: Host) -> list[Edit]:
 
 def near_pairs(
     host: Host, sites: Sequence[Site], active: Sequence[int] | None = None, n_shells: int = 2
-) -> list[Edit]:
-    """Return each distinct ion moved into the nearest of the active sites (all by default).
+) -> list[DefectOperation]:
+    """Return pairs of each distinct ion and its nearest active sites (all by default).
 
-    In a crystal these are the ``n_shells`` nearest shells of each kind of site, since a pair in
-    the first often recombines; in a glass the nearest ``n_shells`` sites of any kind.
+    In a crystal these are the ``n_shells`` nearest shells of each kind of site, because a pair in
+    the first shell often recombines; in a glass the nearest ``n_shells`` sites of any kind.
     """
-    edits = []
+    operations = []
     for ion in distinct_ions(host):
         shells: list[tuple[float, int, NDArray[np.float64], int]] = []
         for k in _active(sites, active):
@@ -88,37 +88,40 @@ def near_pairs(
         shells.sort(key=lambda item: item[0])
         if host.group.is_trivial:
             shells = shells[:n_shells]
-        edits += [
+        operations += [
             _pair(ion, k, place, distance, ion.multiplicity * count, "near")
             for distance, k, place, count in shells
         ]
-    return edits
+    return operations
 
 
-def far_pairs(host: Host, sites: Sequence[Site], active: Sequence[int] | None = None) -> list[Edit]:
+def far_pairs(
+    host: Host, sites: Sequence[Site], active: Sequence[int] | None = None
+) -> list[DefectOperation]:
     """Return pairs as far apart as the cell allows, enough to give every site an energy.
 
-    In a crystal every distinct ion is moved to the farthest copy of every kind of site. In a glass
-    every site is filled from the farther of two reference ions, and every ion moved into the
-    farther of two reference sites: as many pairs as there are sites and ions, and four more that
-    tie them together.
+    In a crystal every distinct ion moves to the farthest copy of every kind of site. In a glass
+    every site is filled from the farther of two reference ions, and every ion moves to the farther
+    of two reference sites: one pair per site and per ion, and four more that connect them.
     """
     ions = distinct_ions(host)
     if not host.group.is_trivial:
         pairs = [(ion, k) for ion in ions for k in _active(sites, active)]
     else:
         pairs = _reference_pairs(host, ions, sites, _active(sites, active))
-    edits = []
+    operations = []
     for ion, k in pairs:
         places, distances = _distances(host, ion.index, sites[k])
         farthest = int(np.argmax(np.round(distances, 3)))
         weight = ion.multiplicity * sites[k].multiplicity
         distance = float(distances[farthest])
-        edits.append(_pair(ion, k, places[farthest], distance, weight, "far"))
-    return edits
+        operations.append(_pair(ion, k, places[farthest], distance, weight, "far"))
+    return operations
 
 
-def move(host: Host, ion: int, target: Sequence[float], label: str | None = None) -> Edit:
+def move(
+    host: Host, ion: int, target: Sequence[float], label: str | None = None
+) -> DefectOperation:
     """Return the move of any ion of the host to any place, fractional in the host's cell.
 
     Raises
@@ -128,7 +131,7 @@ def move(host: Host, ion: int, target: Sequence[float], label: str | None = None
     """
     if ion not in host.ions:
         raise InputError(f"Site {ion} of the host holds no {host.mobile} that could be moved.")
-    return Edit(
+    return DefectOperation(
         kind="move", label=label or f"move of ion {ion}", remove=(ion,), add=(_triple(target),)
     )
 
@@ -140,8 +143,8 @@ def _pair(
     distance: float,
     weight: float,
     separation: Separation,
-) -> Edit:
-    return Edit(
+) -> DefectOperation:
+    return DefectOperation(
         kind="frenkel",
         label=f"ion {ion.index} into site {site} at {distance:.2f} A",
         remove=(ion.index,),

@@ -1,4 +1,4 @@
-"""The host of the defects: checked, relaxed, and large enough."""
+"""Host of the defects: validated, relaxed, and repeated to the required size."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from vitrion.relaxation.relaxers import Relaxer
 
 FORCE_BOUND_EV_A = 0.15
-"""A host with a larger force on an atom is not relaxed with this potential."""
+"""Largest force in eV/A of a host that counts as relaxed with this potential."""
 
 MIN_SIDE_A = 7.5
-"""Least distance between images of a defect that is accepted at all."""
+"""Minimum distance in A between images of a defect."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Host:
     energy_eV, max_force_eV_per_A : float
         Of ``structure``.
     mobile : str
-        Element whose defects are made.
+        Mobile element.
     phase : str
         ``crystalline`` or ``amorphous``.
     unit_cell : Structure
-        Cell whose symmetry counts; ``structure`` itself for a glass.
+        Cell that defines the symmetry; ``structure`` itself for a glass.
     repeats : tuple of three int
     group : SpaceGroup
         Of ``unit_cell``; the identity alone for a glass.
@@ -66,11 +66,11 @@ class Host:
         return indices_of(site_symbols(self.structure), self.mobile)
 
     def to_supercell(self, frac: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return fractional coordinates of the unit cell in those of the host, same place."""
+        """Convert fractional coordinates of the unit cell to the host."""
         return np.asarray(frac, dtype=float) / np.array(self.repeats)
 
     def copies(self, frac: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return all copies in the host of a point of the unit cell, (n_cells, 3)."""
+        """Return all copies of a point of the unit cell in the host, (n_cells, 3)."""
         shifts = np.array(list(np.ndindex(*self.repeats)))
         return (np.asarray(frac, dtype=float) + shifts) / np.array(self.repeats)
 
@@ -90,26 +90,26 @@ class Host:
 def check_request(
     structure: Structure, mobile: str, *, amorphous: bool, min_side_A: float = MIN_SIDE_A
 ) -> None:
-    """Refuse what cannot be computed, before anything expensive.
+    """Validate the structure and the mobile ion before any computation.
 
     Raises
     ------
     InputError
-        If the structure is disordered or holds no elements, lacks the mobile ion or anything
-        else, or is a glass in too small a cell.
+        If the structure is disordered, does not contain the mobile ion or only that, or is a glass
+        in too small a cell.
     """
     symbols = site_symbols(structure)
     if mobile not in symbols:
         present = ", ".join(sorted(set(symbols)))
         raise InputError(
-            f"The structure holds no {mobile} (but {present}): name the mobile species."
+            f"The structure does not contain {mobile} (but {present}). Name the mobile species."
         )
     if amorphous:
         side = float(face_distances(structure.lattice.matrix).min())
         if side < min_side_A:
             raise InputError(
-                f"The cell is {side:.1f} A wide, so a defect would meet its own image: use a glass "
-                f"of at least {min_side_A:g} A."
+                f"The cell is {side:.1f} A wide, so a defect would interact with its image. Use a "
+                f"glass of at least {min_side_A:g} A."
             )
 
 
@@ -123,7 +123,7 @@ def prepare_host(
     force_bound_eV_per_A: float = FORCE_BOUND_EV_A,
     symprec_A: float = 0.01,
 ) -> Host:
-    """Check a structure, finish its relaxation at fixed cell, and repeat it if it is a crystal.
+    """Validate a structure, relax it at fixed cell, and build a supercell of a crystal.
 
     Parameters
     ----------
@@ -132,11 +132,11 @@ def prepare_host(
     mobile : str
     relax : Relaxer
     phase : str, optional
-        By default amorphous where the structure has no symmetry but translations.
+        By default amorphous if the structure has only translational symmetry.
     supercell_side_A : float
-        Least distance of opposite faces of a crystal's supercell.
+        Minimum distance in A between opposite faces of a crystal's supercell.
     force_bound_eV_per_A : float
-        Largest force that a relaxed structure may start with.
+        Largest initial force of a relaxed structure in eV/A.
     symprec_A : float
         Tolerance of the symmetry search.
 

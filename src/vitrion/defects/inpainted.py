@@ -1,4 +1,4 @@
-"""Candidate sites from the diffusion generator: where it would put one more ion."""
+"""Candidate sites from the diffusion generator."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 def inpainted_sites(
     structure: Structure, mobile: str, *, n: int = 16, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Let the diffusion generator insert one ion into a host, several times.
+    """Sample positions of one additional ion in a host with the diffusion generator.
 
     Parameters
     ----------
     structure : Structure
-        The host with all its atoms, which stay where they are.
+        The host; its atoms are fixed.
     mobile : str
         Element of the ion.
     n : int
-        Samples.
+        Number of samples.
     seed : int
 
     Returns
     -------
     (n, 3) array
-        Fractional coordinates; many will be alike.
+        Fractional coordinates, with duplicates.
     """
     from vitrion.generation.inpainting import inpaint
 

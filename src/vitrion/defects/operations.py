@@ -1,4 +1,4 @@
-"""What is done to a host to make a defect, and what became of it after relaxation."""
+"""Operations that create defects in a host, and their outcome after relaxation."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from vitrion.defects.document import DefectKind, Separation
 
 DISPLACED_A = 1.0
-"""An atom that moved farther than this has left its place: about half a Li-anion distance."""
+"""Displacement in A beyond which an atom has left its site: about half a Li-anion distance."""
 
 
 @dataclass(frozen=True)
-class Edit:
-    """Ions to take out of a host and places to put ions in.
+class DefectOperation:
+    """Ions to remove from a host and positions of ions to add.
 
     Attributes
     ----------
     kind : str
         ``interstitial``, ``vacancy``, ``frenkel`` or ``move``.
     label : str
-        Unique among the edits of a host.
+        Unique among the operations of a host.
     remove : tuple of int
         Sites of the host.
     add : tuple of (3,) tuples
         Fractional coordinates in the host's cell.
     weight : float
-        Number of such defects, by symmetry.
+        Number of symmetry-equivalent defects.
     site : int or None
         Index of the candidate site that is filled.
     separation : str or None
@@ -54,26 +54,26 @@ class Edit:
 
     @property
     def net(self) -> int:
-        """Ions taken from the reservoir."""
+        """Number of ions taken from the reservoir."""
         return len(self.add) - len(self.remove)
 
 
 @dataclass(frozen=True)
 class DefectOutcome:
-    """Where the atoms of a host with a defect went.
+    """Displacements of the atoms of a host with a relaxed defect.
 
     Attributes
     ----------
     displaced_ions, displaced_framework : int
-        Untouched atoms that left their place, mobile and other.
+        Numbers of displaced host atoms, mobile and other.
     max_displacement_A : float
-        Of an untouched atom.
+        Largest displacement of a host atom.
     interstitials : (k, 3) array
-        Fractional coordinates of the mobile ions that sit on no regular site.
+        Fractional coordinates of the mobile ions off the regular sites.
     vacant : tuple of int
-        Sites of the host that hold no mobile ion.
+        Vacant regular sites of the host.
     recombined : bool
-        Whether regular sites and ions match one to one: nothing is left of a pair.
+        Whether every ion is on a regular site and every regular site is occupied.
     """
 
     displaced_ions: int
@@ -84,32 +84,34 @@ class DefectOutcome:
     recombined: bool
 
 
-def apply(edit: Edit, host: Structure, mobile: str, *, rattle_A: float, seed: int) -> Structure:
-    """Return the host with the edit: the atoms kept, in their order, then those put in.
+def apply(
+    operation: DefectOperation, host: Structure, mobile: str, *, rattle_A: float, seed: int
+) -> Structure:
+    """Apply an operation to the host: remaining atoms in order, then added atoms.
 
     Parameters
     ----------
-    edit : Edit
+    operation : DefectOperation
     host : Structure
     mobile : str
-        Element that is put in.
+        Mobile element.
     rattle_A : float
-        Standard deviation of a random displacement of every atom, which frees a defect from a
-        symmetric saddle point; 0 for none.
+        Standard deviation of random displacements in A, which move a defect off a symmetric saddle
+        point; 0 disables them.
     seed : int
 
     Raises
     ------
     InputError
-        If a site to remove is not there or holds another element.
+        If a site to remove does not exist or holds another element.
     """
     symbols = site_symbols(host)
-    for k in edit.remove:
+    for k in operation.remove:
         if not 0 <= k < len(host) or symbols[k] != mobile:
-            raise InputError(f"Site {k} of the host holds no {mobile} that could be removed.")
+            raise InputError(f"Site {k} of the host does not contain {mobile}.")
     structure = without_site_properties(host)
-    structure.remove_sites(sorted(edit.remove))
-    for frac in edit.add:
+    structure.remove_sites(sorted(operation.remove))
+    for frac in operation.add:
         structure.append(mobile, frac)
     if rattle_A > 0:
         rng = np.random.default_rng(seed)
@@ -120,16 +122,18 @@ def apply(edit: Edit, host: Structure, mobile: str, *, rattle_A: float, seed: in
     return structure
 
 
-def outcome(edit: Edit, host: Structure, relaxed: Structure, mobile: str) -> DefectOutcome:
+def outcome(
+    operation: DefectOperation, host: Structure, relaxed: Structure, mobile: str
+) -> DefectOutcome:
     """Compare a relaxed defect with its host.
 
-    A rigid shift of the framework (the other elements) is taken out first. Mobile ions are then
-    assigned to regular sites so that the sum of squared distances is least: an ion that replaced
-    another on its site makes no defect.
+    The mean displacement of the framework (the other elements) is removed first. Mobile ions are
+    then assigned to regular sites with the least sum of squared distances: an ion that replaced
+    another on its site is not a defect.
     """
     matrix = host.lattice.matrix
     symbols = np.array(site_symbols(host))
-    kept = np.array([k for k in range(len(host)) if k not in edit.remove], dtype=int)
+    kept = np.array([k for k in range(len(host)) if k not in operation.remove], dtype=int)
     start, end = host.frac_coords[kept], relaxed.frac_coords[: len(kept)]
     vectors = minimum_image(start, end, matrix)
     framework = symbols[kept] != mobile
@@ -156,11 +160,11 @@ def outcome(edit: Edit, host: Structure, relaxed: Structure, mobile: str) -> Def
     )
 
 
-def undo(edit: Edit, host: Structure, relaxed: Structure, mobile: str) -> Structure:
-    """Return the relaxed defect with the defect taken out, in the order of the host.
+def undo(operation: DefectOperation, host: Structure, relaxed: Structure, mobile: str) -> Structure:
+    """Remove the defect from a relaxed structure; atoms in the order of the host.
 
-    Ions on no regular site are removed, and empty regular sites are filled again, so a host whose
-    framework did not anneal relaxes back to where it was.
+    Ions off the regular sites are removed and vacant regular sites are filled, so a host whose
+    framework did not anneal relaxes back to its initial structure.
     """
     matrix = host.lattice.matrix
     symbols = np.array(site_symbols(host))
@@ -188,7 +192,7 @@ def _assign(
     second = np.tile(ions, (len(sites), 1))
     gaps = np.linalg.norm(minimum_image(first, second, matrix), axis=1)
     gaps = gaps.reshape(len(sites), len(ions))
-    # Beyond the threshold all mismatches cost alike: a far pair must not push its neighbors off.
+    # Constant cost beyond the threshold: a far pair must not displace its neighbors.
     cost = np.minimum(gaps, DISPLACED_A) ** 2
     rows, columns = linear_sum_assignment(cost)
     return list(zip(rows.tolist(), columns.tolist(), strict=True)), gaps[rows, columns]

@@ -1,4 +1,4 @@
-"""The metal that gives and takes the mobile ion, and the voltages a host can stand."""
+"""Metal reservoir of the mobile ion, and the voltage window of a host."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def metal_reservoir(symbol: str, calculator: Calculator) -> Reservoir:
     symbol : str
         Such as ``Li`` (bcc).
     calculator : Calculator
-        With stress.
+        Calculator with stress.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def metal_reservoir(symbol: str, calculator: Calculator) -> Reservoir:
     Raises
     ------
     InputError
-        If no simple structure of the element is known.
+        If the structure of the metal is unknown.
     SimulationError
         If the metal does not relax with this potential.
     """
@@ -47,7 +47,7 @@ def metal_reservoir(symbol: str, calculator: Calculator) -> Reservoir:
         atoms = bulk(symbol)
     except (ValueError, KeyError, RuntimeError) as exc:
         raise InputError(
-            f"No structure of metallic {symbol} is known: give its chemical potential."
+            f"The structure of metallic {symbol} is unknown. Set its chemical potential."
         ) from exc
     _, relaxation = relax_atoms(atoms, calculator, SETTINGS)
     if not relaxation.converged:
@@ -64,7 +64,7 @@ def metal_reservoir(symbol: str, calculator: Calculator) -> Reservoir:
 
 
 def given_reservoir(symbol: str, chemical_potential_eV: float) -> Reservoir:
-    """Return a reservoir whose chemical potential the user states."""
+    """Return a reservoir with a given chemical potential."""
     return Reservoir(
         species=symbol,
         chemical_potential_eV=chemical_potential_eV,
@@ -81,7 +81,7 @@ def voltage_window(
     Parameters
     ----------
     entries : sequence of PDEntry
-        Phases of the chemical system, all with the potential in use.
+        Phases of the chemical system, computed with one potential.
     composition : Composition
     reservoir : Reservoir
         The metal; it is added to the entries.
@@ -108,7 +108,7 @@ def voltage_window(
             return None
         limits = diagram.get_all_chempots(composition)
     except ValueError as exc:
-        raise InputError(f"The hull cannot be made of these phases: {exc}.") from exc
+        raise InputError(f"These phases do not form a hull: {exc}.") from exc
     element = Element(reservoir.species)
     voltages = [
         (reservoir.chemical_potential_eV - float(mu[element])) / reservoir.charge

@@ -1,4 +1,4 @@
-"""Candidate sites of an ion: voids, grid points, density peaks and given ones, counted once."""
+"""Distinct candidate sites of an ion: voids, grid points, density peaks and given sites."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from vitrion.defects.document import CandidateSite, SiteSource
 
 MIN_RADIUS_A = 1.4
-"""Least distance of a candidate to an atom: no small cation sits closer to an anion than this."""
+"""Minimum distance in A of a candidate site to an atom: shorter than any cation-anion distance."""
 
 MERGE_A = 0.7
 
 
 @dataclass(frozen=True)
 class Site:
-    """A candidate site with all its copies by symmetry.
+    """A candidate site with all symmetry-equivalent positions.
 
     Attributes
     ----------
     orbit : (k, 3) array
-        Fractional coordinates of the site and its copies; the first stands for all.
+        Fractional coordinates of the equivalent positions; the first is the representative.
     radius_A : float
         Distance to the nearest atom.
     source : str
-        How it was found.
+        Source of the site.
     """
 
     orbit: NDArray[np.float64]
@@ -47,7 +47,7 @@ class Site:
 
     @property
     def frac(self) -> NDArray[np.float64]:
-        """Fractional coordinates of the site that stands for all."""
+        """Fractional coordinates of the representative site."""
         return self.orbit[0]
 
     @property
@@ -56,7 +56,7 @@ class Site:
         return len(self.orbit)
 
     def document(self) -> CandidateSite:
-        """Return the site as it is stored."""
+        """Return the site as a document."""
         from vitrion.defects.document import CandidateSite
 
         x, y, z = (float(value) for value in self.frac)
@@ -78,25 +78,25 @@ def candidate_sites(
     merge_A: float = MERGE_A,
     max_sites: int | None = None,
 ) -> list[Site]:
-    """Find the empty sites of a structure, from any number of sources.
+    """Find the distinct empty sites of a structure from several sources.
 
     Parameters
     ----------
     structure : Structure
-        With its mobile ions; they take room like all atoms.
+        Structure including its mobile ions.
     group : SpaceGroup, optional
-        Sites that it makes equal are one; by default there is no symmetry.
+        Equivalent sites are merged; by default without symmetry.
     sources : sequence of str
-        ``voronoi`` (centers of voids) and ``grid`` (the empty space covered evenly).
+        ``voronoi`` (centers of voids) and ``grid`` (evenly spaced points in empty space).
     given : mapping of source to (n, 3) array, optional
-        Fractional coordinates from elsewhere: peaks of the ion's density (``density``), or ions
-        that a generator put into the host (``given``). They come first where sites are merged.
+        Fractional coordinates from other sources: peaks of the ion density (``density``), or ions
+        inserted by a generator (``given``). They have priority when sites are merged.
     min_radius_A : float
-        Least distance to an atom.
+        Minimum distance to an atom in A.
     merge_A : float
-        Sites closer than this are one.
+        Sites closer than this are merged.
     max_sites : int, optional
-        Keep the widest.
+        Maximum number of sites, widest first.
 
     Returns
     -------
@@ -106,13 +106,13 @@ def candidate_sites(
     Raises
     ------
     InputError
-        If a source is not known, or there is no void at all.
+        If a source is unknown, or the structure has no void.
     """
     unknown = set(sources) - {"voronoi", "grid"}
     if unknown:
         raise InputError(
-            f"'{unknown.pop()}' is no source of sites: choose from voronoi and grid, and give "
-            "density peaks or other positions as they are."
+            f"'{unknown.pop()}' is not a source of sites. Choose from voronoi and grid, and pass "
+            "density peaks or other positions in 'given'."
         )
     group = group or SpaceGroup(np.eye(3)[None], np.zeros((1, 3)))
     found: list[tuple[SiteSource, NDArray[np.float64]]] = [
@@ -129,7 +129,7 @@ def candidate_sites(
     kept = wide[merge_points(points[wide], structure.lattice.matrix, merge_A)]
     if not len(kept):
         raise InputError(
-            f"The structure has no void {min_radius_A:g} A from every atom: lower the least radius."
+            f"The structure has no void {min_radius_A:g} A from every atom. Reduce min_radius_A."
         )
     sites = _by_symmetry(points[kept], [labels[k] for k in kept], structure, group, merge_A)
     sites.sort(key=lambda site: -round(site.radius_A, 4))
@@ -145,7 +145,7 @@ def density_peaks(
     merge_A: float = 1.0,
     min_occupancy: float = 0.02,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Find where the ions dwell in the dynamics: the peaks of their density.
+    """Find the peaks of an ion density.
 
     Parameters
     ----------
@@ -153,20 +153,20 @@ def density_peaks(
         Density, or counts, on a grid whose points ``i / n`` are the voxels' corners and whose
         values belong to the voxels' centers, periodic.
     structure : Structure
-        For the cell.
+        Structure with the cell of the density.
     n_ions : float
-        Number of ions that the whole density stands for.
+        Number of ions in the density.
     smoothing_A : float
-        Width of the Gaussian that removes the noise of counting.
+        Width in A of the Gaussian that removes counting noise.
     merge_A : float
-        Peaks closer than this are one.
+        Peaks closer than this are merged.
     min_occupancy : float
-        Least mean number of ions at a peak.
+        Minimum mean number of ions at a peak.
 
     Returns
     -------
     frac : (n, 3) array
-        Peaks, by falling occupancy, at the center of mass of the voxels around them.
+        Peaks by decreasing occupancy, at the center of mass of their voxels.
     occupancy : (n,) array
         Mean number of ions nearer to this peak than to another.
     """
@@ -211,7 +211,7 @@ def _by_symmetry(
     else:
         tolerance = merge_A / 2
         orbits = site_orbits(points, group, matrix, tolerance)
-        # The first point near an orbit is the one it was made from.
+        # The first point near an orbit is its generating point.
         firsts = [int(_nearest(orbit[:1], points, matrix)[0][0]) for orbit in orbits]
     radii = nearest_atom_distances(np.array([orbit[0] for orbit in orbits]), structure)
     return [

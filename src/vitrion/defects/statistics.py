@@ -1,4 +1,4 @@
-"""Distributions of defect energies, and what follows from them in equilibrium."""
+"""Distributions of defect energies, and equilibrium concentrations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def boltzmann_energy(
     energies_eV: ArrayLike, temperature_K: float, weights: ArrayLike | None = None
 ) -> float:
-    """Return ``-kT ln <exp(-E / kT)>`` in eV, the energy that the whole distribution acts as.
+    """Return ``-kT ln <exp(-E / kT)>`` in eV, the Boltzmann-averaged energy.
 
     Parameters
     ----------
@@ -30,11 +30,11 @@ def boltzmann_energy(
     Raises
     ------
     InputError
-        If there is no energy, or the temperature is not above 0 K.
+        If there are no energies, or the temperature is not above 0 K.
     """
     energies, multiplicity = _weighted(energies_eV, weights)
     if temperature_K <= 0:
-        raise InputError(f"The temperature must be above 0 K, not {temperature_K:g} K.")
+        raise InputError(f"Temperature {temperature_K:g} K must be above 0 K.")
     kt = KB_EV_PER_K * temperature_K
     return float(-kt * logsumexp(-energies / kt, b=multiplicity / multiplicity.sum()))
 
@@ -61,13 +61,13 @@ def interstitial_fraction(
     occupied_weights: ArrayLike | None = None,
     empty_weights: ArrayLike | None = None,
 ) -> float:
-    """Return the fraction of the mobile ions that sit on interstitial sites in equilibrium.
+    """Return the equilibrium fraction of the mobile ions on interstitial sites.
 
-    Ions without interaction on sites that each hold one: Fermi's distribution, whose chemical
-    potential makes as many vacancies as interstitial ions. With one kind of site each it is the
-    law of mass action, ``x^2 / ((1 - x) (r - x)) = exp(-E / kT)``, where E is the energy of a pair
-    and r the number of interstitial sites for each regular one. Vibrations, the interaction of
-    defects and charged defects of other species are left out.
+    Non-interacting ions on sites of single occupancy: a Fermi distribution, with the chemical
+    potential at which vacancies and interstitials are equal in number. For one kind of site each it
+    is the law of mass action, ``x^2 / ((1 - x) (r - x)) = exp(-E / kT)``, with pair energy E and
+    ratio r of interstitial to regular sites. Vibrations, defect interactions and charged defects of
+    other species are neglected.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def interstitial_fraction(
     occupied, n_ions = _weighted(occupied_eV, occupied_weights)
     empty, n_voids = _weighted(empty_eV, empty_weights)
     if temperature_K <= 0:
-        raise InputError(f"The temperature must be above 0 K, not {temperature_K:g} K.")
+        raise InputError(f"Temperature {temperature_K:g} K must be above 0 K.")
     kt = KB_EV_PER_K * temperature_K
 
     def log_interstitials(mu: float) -> float:
@@ -107,10 +107,10 @@ def interstitial_fraction(
 
 
 def overlap_probability(lower_eV: ArrayLike, upper_eV: ArrayLike) -> float:
-    """Return the chance that a value of the upper set lies below one of the lower set.
+    """Return the probability that a value of the upper set is below a value of the lower set.
 
-    0 where a gap parts the sets, 1/2 where they are alike (Mann and Whitney's U over the product
-    of sizes); ties count half.
+    0 if a gap separates the sets, 1/2 for equal distributions (Mann and Whitney's U over the
+    product of sizes); ties count half.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which sites of a crystal, and which hops between them, are the same by symmetry."""
+"""Symmetry-equivalent sites of a crystal, and hops between them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SpaceGroup:
 
     @classmethod
     def of(cls, structure: Structure, symprec_A: float = SYMPREC_A) -> SpaceGroup:
-        """Find the operations; those of P1 where spglib finds none."""
+        """Find the operations with spglib; only the identity if spglib fails."""
         import spglib
 
         numbers = [site.specie.Z for site in structure]
@@ -110,7 +110,7 @@ def hop_orbits(
     matrix: NDArray[np.float64],
     tolerance_A: float = 0.2,
 ) -> list[list[int]]:
-    """Group hops that symmetry makes equal, forward or backward.
+    """Group symmetry-equivalent hops, forward or backward.
 
     Parameters
     ----------
@@ -122,12 +122,12 @@ def hop_orbits(
     matrix : (3, 3) array
         Lattice vectors as rows, A.
     tolerance_A : float
-        How far the image of a site may be from a site.
+        Maximum distance in A between the image of a site and a site.
 
     Returns
     -------
     list of list of int
-        Indices into ``hops``; the first of each group stands for it.
+        Indices into ``hops``; the first of each group is its representative.
     """
     number = {_canonical(*hop): k for k, hop in enumerate(hops)}
     label = np.arange(len(hops))
@@ -155,7 +155,7 @@ def hop_orbits(
 
 
 def _canonical(i: int, j: int, image: tuple[int, int, int]) -> tuple[int, ...]:
-    """Name a hop and its reverse alike."""
+    """Return the same key for a hop and its reverse."""
     forward = (int(i), int(j), *map(int, image))
     backward = (int(j), int(i), *(-int(x) for x in image))
     return min(forward, backward)

@@ -1,4 +1,4 @@
-"""Empty places of a structure: vertices of its Voronoi tessellation, and points of a grid."""
+"""Voids of a structure: vertices of its Voronoi tessellation, and points of a grid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FIRST_PAD_A = 4.0
 MERGE_A = 0.7
-"""Voids closer than this are one: an ion cannot tell them apart before it relaxes."""
+"""Voids closer than this distance in A are merged: an ion in either relaxes to the same site."""
 
 
 def voronoi_voids(
@@ -29,9 +29,9 @@ def voronoi_voids(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Find the points that are locally farthest from all atoms.
 
-    A vertex of the Voronoi tessellation is as far from at least four atoms and has none nearer: the
-    center of an empty sphere. Vertices that lie together are thinned to the widest, across the
-    faces of the cell.
+    A vertex of the Voronoi tessellation is equally far from at least four atoms and farther from
+    all others: the center of an empty sphere. Close vertices are merged to the widest, also across
+    the faces of the cell.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def voronoi_voids(
     pad = FIRST_PAD_A
     while True:
         frac, radii = _vertices(atoms, matrix, pad)
-        # An empty sphere wider than the padding may only look empty.
+        # An empty sphere wider than the padding may contain atoms beyond it.
         if len(radii) and radii.max() <= pad:
             break
         pad = 1.5 * pad
@@ -75,8 +75,8 @@ def grid_voids(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cover the empty space with points of a grid, widest first, ``merge_A`` apart.
 
-    Unlike the Voronoi vertices these also lie on the flanks of a wide void, where an ion may find
-    a minimum of its own next to an anion.
+    Unlike Voronoi vertices these points also cover the edges of a wide void, where an ion may have
+    a minimum next to an anion.
 
     Returns
     -------

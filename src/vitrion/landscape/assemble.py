@@ -1,4 +1,4 @@
-"""From relaxed defects to the document: formation energies, distributions, equilibrium."""
+"""Assemble the document of relaxed defects: formation energies, distributions, equilibrium."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def assemble(
     potential: PotentialSpec | str | None = None,
     material_id: str | None = None,
 ) -> DefectDoc:
-    """Put what was found on one host into a document.
+    """Assemble the defects of one host into a document.
 
     Parameters
     ----------
@@ -89,13 +89,13 @@ def assemble(
 def distribution(
     records: Sequence[DefectRecord], temperatures_K: Sequence[float]
 ) -> EnergyDistribution | None:
-    """Summarize the energies of distinct defects, weighted by multiplicity; None where none."""
+    """Summarize the energies of distinct defects, weighted by multiplicity; None if empty."""
     counted = [record for record in records if record.counts]
     return summarize([_energy(r) for r in counted], [r.weight for r in counted], temperatures_K)
 
 
 def equilibrium(document: DefectDoc, temperatures_K: Sequence[float]) -> list[FrenkelEquilibrium]:
-    """Return the share of ions on interstitial sites, from the site energies of the far pairs."""
+    """Return the fraction of ions on interstitial sites from the site energies of far pairs."""
     if document.frenkel_energy_eV is None or document.structure is None:
         return []
     cell = document.structure if document.unit_cell is None else document.unit_cell

@@ -1,4 +1,4 @@
-"""The site-energy landscape of the mobile ion: what a crystal and a glass are compared by."""
+"""Document of the site-energy landscape of the mobile ion."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from vitrion.uncertainty import LinearEstimate, ReplicaMean
 
 
 class DensityBarrier(BaseModel):
-    """Bottleneck of -kT ln rho on the way through the cell, from dynamics."""
+    """Bottleneck of -kT ln rho along a path through the cell, from dynamics."""
 
     temperature_K: float = Field(description="Temperature of the dynamics in K.")
     barrier_eV: float = Field(description="Bottleneck of the easiest direction in eV.")
     error_eV: float | None = Field(None, description="Standard error in eV, from blocks of time.")
     axes_eV: list[float | None] = Field(
-        description="Bottleneck along each axis in eV; None where no path was seen."
+        description="Bottleneck along each axis in eV; None without a path."
     )
-    n_blocks: int = Field(5, description="Blocks of time that the error comes from.")
+    n_blocks: int = Field(5, description="Number of time blocks for the error estimate.")
 
     @property
     def estimate(self) -> LinearEstimate:
@@ -31,10 +31,10 @@ class DensityBarrier(BaseModel):
 
 
 class SiteEnergyLandscapeDoc(VitrionDoc):
-    """Energies of the sites of one material, full and empty, and the barriers between them.
+    """Energies of the occupied and empty sites of one material, and the barriers between them.
 
-    Site energies come from moves of one ion at constant composition: the energy of moving an ion
-    from site i to site s is e(s) - e(i). Zero is the highest occupied site of each replica.
+    Site energies derive from moves of one ion at constant composition: moving an ion from site i
+    to site s costs e(s) - e(i). Zero is the highest occupied site of each replica.
     """
 
     key_fields: ClassVar = {
@@ -45,8 +45,8 @@ class SiteEnergyLandscapeDoc(VitrionDoc):
     }
 
     property_name: str = "site_energy_landscape"
-    mobile_species: str = Field(description="Element whose sites they are.")
-    n_replicas: int = Field(description="Independent hosts (glasses) that were joined.")
+    mobile_species: str = Field(description="Mobile element.")
+    n_replicas: int = Field(description="Number of independent hosts (glasses).")
     occupied_energies_eV: list[list[float]] = Field(
         description="Energies in eV of the occupied sites, by replica."
     )
@@ -55,8 +55,8 @@ class SiteEnergyLandscapeDoc(VitrionDoc):
     )
     additivity_error_eV: float | None = Field(
         None,
-        description="Root mean square in eV of the pair energies that the site energies leave "
-        "unexplained: the interaction of ion and vacancy.",
+        description="Root mean square residual of the pair energies in eV after the fit of site "
+        "energies: the interaction of ion and vacancy.",
     )
     landscape_gap_eV: ReplicaMean = Field(
         description="Lowest empty less highest occupied energy, eV."
@@ -65,7 +65,7 @@ class SiteEnergyLandscapeDoc(VitrionDoc):
         description="Median empty less median occupied energy, eV."
     )
     landscape_overlap: ReplicaMean = Field(
-        description="Chance that an empty site lies below an occupied one, 0 to 1."
+        description="Probability that an empty site is below an occupied one, 0 to 1."
     )
     lowest_interstitial_energy_eV: ReplicaMean | None = Field(
         None, description="Lowest interstitial energy at 0 V, above the annealed host, in eV."
@@ -79,7 +79,7 @@ class SiteEnergyLandscapeDoc(VitrionDoc):
     removal_spread_eV: ReplicaMean | None = Field(
         None,
         description="Standard deviation of the removal energies in eV; zero for a crystal with "
-        "one kind of site, so never to be read alone.",
+        "one kind of site.",
     )
     density_barrier: DensityBarrier | None = Field(
         None, description="From the density of the ions in the dynamics."
@@ -89,8 +89,8 @@ class SiteEnergyLandscapeDoc(VitrionDoc):
     )
     percolating_barrier_eV: ReplicaMean | None = Field(
         None,
-        description="Percolating barrier of the hops in one direction, in eV; an upper bound where "
-        "hops did not relax.",
+        description="Percolating barrier of the hops in one direction in eV; an upper bound if "
+        "some hops did not converge.",
     )
     percolating_percentile: ReplicaMean | None = Field(
         None, description="Percentage of saddle points up to the percolating one."

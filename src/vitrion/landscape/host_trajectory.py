@@ -1,4 +1,4 @@
-"""Whether a trajectory is of a given structure, or of a repeat of it."""
+"""Check that a trajectory belongs to a structure or a supercell of it."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def match_host(motion: Displacements, structure: Structure) -> Repeat:
     count = sum(found.values()) // len(structure)
     if count < 1 or found != Counter({symbol: count * n for symbol, n in host.items()}):
         raise InputError(
-            f"The trajectory holds {_formula(found)} and the structure {_formula(host)}: give a "
+            f"The trajectory holds {_formula(found)} and the structure {_formula(host)}. Provide a "
             "trajectory of the structure, or of a supercell of it."
         )
     repeat = _repeat(np.asarray(motion.cell), structure.lattice.matrix, count)
@@ -80,7 +80,7 @@ def match_host(motion: Displacements, structure: Structure) -> Repeat:
 
 
 def check_composition(motion: Displacements, formula: str) -> None:
-    """Refuse a trajectory of another composition than a reduced formula.
+    """Check that a trajectory has the composition of a reduced formula.
 
     Raises
     ------
@@ -109,8 +109,8 @@ def _repeat(cell: NDArray[np.float64], lattice: NDArray[np.float64], count: int)
         if same_volume and np.abs(difference / scale).max() < 2.0 * MAX_STRAIN:
             return Repeat(matrix.astype(np.int64), count)
     raise InputError(
-        f"The cell of the trajectory ({_lengths(cell)} A) is not that of the structure "
-        f"({_lengths(lattice)} A) nor a repeat of it that holds {count} of its cells."
+        f"The cell of the trajectory ({_lengths(cell)} A) is neither the cell of the structure "
+        f"({_lengths(lattice)} A) nor a supercell of {count} cells."
     )
 
 
@@ -131,8 +131,8 @@ def _check_framework(motion: Displacements, structure: Structure, repeat: Repeat
     offset = float(np.mean(np.concatenate(distances)))
     if offset > MAX_OFFSET_A:
         raise InputError(
-            f"The framework of the trajectory is {offset:.1f} A away from that of the structure on "
-            "average: give both with the same origin and choice of lattice vectors."
+            f"The framework of the trajectory is {offset:.1f} A from the framework of the "
+            "structure on average. Use the same origin and lattice vectors for both."
         )
 
 

@@ -1,4 +1,4 @@
-"""What the dynamics say of sites and barriers: peaks of the density, and its bottleneck."""
+"""Sites and barriers from dynamics: peaks and bottleneck of the ion density."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def density_barrier(
 ) -> DensityBarrier | None:
     """Find the bottleneck of -kT ln rho in the easiest direction, with its error.
 
-    The error is the jackknife's over blocks of time: the bottleneck is where ions are seen least,
-    so single blocks would give it too high, and all but one block hardly do.
+    The error is a jackknife estimate over time blocks: the bottleneck has the lowest ion density,
+    so single blocks would overestimate it, while samples without one block hardly do.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def density_barrier(
     Returns
     -------
     DensityBarrier or None
-        None where no ion crossed the cell, nor two ions half of it each.
+        None if no ion crossed the cell, and no two ions each crossed half of it.
 
     Raises
     ------

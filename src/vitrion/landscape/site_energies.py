@@ -1,4 +1,4 @@
-"""The site-energy landscape: energies of full and empty sites from moves, and their flatness."""
+"""Site-energy landscape: energies of occupied and empty sites from moves of one ion."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class SiteEnergies:
 def site_energies(document: DefectDoc) -> SiteEnergies:
     """Split the energies of far pairs into energies of sites.
 
-    ``E(ion from i to s) = e(s) - e(i)`` is solved by least squares over all far pairs that entered
-    averages. Pairs that hang together with no other are left out.
+    ``E(ion from i to s) = e(s) - e(i)`` is solved by least squares over all far pairs that count in
+    averages. Pairs that are not connected to the largest set of pairs are excluded.
 
     Raises
     ------
@@ -199,7 +199,7 @@ def _ion_weights(document: DefectDoc, ions: list[int]) -> dict[int, float]:
 
 
 def _largest_component(rows: NDArray[np.int64], n_ions: int, n_sites: int) -> NDArray[np.bool_]:
-    """Return which pairs belong to the largest set that hangs together."""
+    """Return the mask of the pairs in the largest connected set."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 

@@ -1,4 +1,4 @@
-"""The defects of one host, from its structure to the document."""
+"""Defect study of one host, from its structure to the document."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         Reservoir,
         SiteSource,
     )
-    from vitrion.defects.operations import Edit
+    from vitrion.defects.operations import DefectOperation
     from vitrion.migration.bands import BandRelaxer
     from vitrion.potentials import PotentialSpec
     from vitrion.relaxation.relaxers import Relaxer
@@ -45,7 +45,7 @@ CACHE_FILE = "defects.jsonl"
 
 @dataclass(frozen=True)
 class DefectStudy:
-    """All that a study found.
+    """Results of a defect study.
 
     Attributes
     ----------
@@ -70,13 +70,13 @@ def study_defects(
     potential: PotentialSpec | str | None = None,
     given_sites: Mapping[SiteSource, ArrayLike] | None = None,
     relax_band: BandRelaxer | None = None,
-    extra_edits: Callable[[Host, list[Site]], list[Edit]] | None = None,
+    extra_operations: Callable[[Host, list[Site]], list[DefectOperation]] | None = None,
     directory: str | Path | None = None,
     walltime_s: float | None = None,
     material_id: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> DefectStudy:
-    """Make, relax and judge the defects of the mobile ion in one structure.
+    """Create, relax and classify the defects of the mobile ion in one structure.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ def study_defects(
         :func:`vitrion.defects.sites.candidate_sites`.
     relax_band : BandRelaxer, optional
         Needed for barriers.
-    extra_edits : callable, optional
-        Makes further edits (:func:`vitrion.defects.enumeration.move`) of the host.
+    extra_operations : callable, optional
+        Makes further operations (:func:`vitrion.defects.enumeration.move`) of the host.
     directory : path, optional
         Where finished defects are kept: the same call made again goes on from there, and calls
         for other mobile ions, potentials or settings take nothing from it that is not theirs.
@@ -121,11 +121,11 @@ def study_defects(
     settings = settings or DefectSettings()
     mobile = settings.mobile or default_mobile_species(structure.composition)
     if settings.barriers is not None and relax_band is None:
-        raise InputError("Barriers need something that relaxes bands: give relax_band.")
+        raise InputError("Barriers need relax_band, which relaxes bands.")
     if directory is not None and potential is None:
         raise InputError(
-            "Defects kept in a directory need the name of the potential they belong to: give "
-            "potential, or leave the directory out."
+            "Defects stored in a directory need the name of the potential. Set potential, or omit "
+            "the directory."
         )
     check_request(structure, mobile, amorphous=settings.phase == "amorphous")
     _check_potential(potential, structure)
@@ -144,12 +144,12 @@ def study_defects(
     reservoir = _reservoir(mobile, calculator, settings, cache, context)
     work = _Work(host, relax, calculator, settings, cache, context, on_progress)
     sites = _sites(host, settings, dict(given_sites or {}))
-    edits = single_edits(host, sites, settings)
-    defects = work.compute(edits)
-    # Pairs are made of the sites that hold an ion of their own at rest.
-    more = pair_edits(host, sites, settings, distinct_sites(defects))
-    more += extra_edits(host, sites) if extra_edits else []
-    defects += work.compute(more, before=len(edits))
+    operations = single_defects(host, sites, settings)
+    defects = work.compute(operations)
+    # Pairs use the sites where an interstitial is stable.
+    more = pair_defects(host, sites, settings, distinct_sites(defects))
+    more += extra_operations(host, sites) if extra_operations else []
+    defects += work.compute(more, before=len(operations))
     document = assemble(
         host,
         sites,
@@ -160,7 +160,7 @@ def study_defects(
         material_id=material_id,
     )
     if host.phase == "crystalline" and settings.convergence_sides_A:
-        document.convergence = work.converge(defects, [*edits, *more])
+        document.convergence = work.converge(defects, [*operations, *more])
         document.supercell_error_eV = supercell_error(document.convergence)
     if relax_band is not None:
         document.networks = work.networks(sites, defects, relax_band)
@@ -169,7 +169,7 @@ def study_defects(
 
 @dataclass(frozen=True)
 class _Work:
-    """What all stages of a study share."""
+    """Shared data of the stages of a study."""
 
     host: Host
     relax: Relaxer
@@ -189,8 +189,8 @@ class _Work:
             seed=self.settings.seed,
         )
 
-    def compute(self, edits: list[Edit], before: int = 0) -> list[Defect]:
-        """Relax edits, those that came before counted into the progress."""
+    def compute(self, operations: list[DefectOperation], before: int = 0) -> list[Defect]:
+        """Relax operations; ``before`` counts earlier ones in the progress."""
 
         def report(done: int, n: int) -> None:
             if self.on_progress is not None:
@@ -198,7 +198,7 @@ class _Work:
 
         defects = defect_energies(
             self.host,
-            edits,
+            operations,
             self.relax,
             self.energy_settings,
             cache=self.cache,
@@ -208,12 +208,14 @@ class _Work:
         mark_duplicates(defects, self.host)
         return defects
 
-    def converge(self, defects: list[Defect], edits: list[Edit]) -> list[ConvergencePoint]:
+    def converge(
+        self, defects: list[Defect], operations: list[DefectOperation]
+    ) -> list[ConvergencePoint]:
         """Compute the lowest defects in supercells of other sizes."""
         return check_convergence(
             self.host,
             defects,
-            edits,
+            operations,
             CachedRelaxer(self.relax, self.cache, self.context),
             self.energy_settings,
             self.settings.convergence_sides_A,
@@ -224,7 +226,7 @@ class _Work:
     def networks(
         self, sites: list[Site], defects: list[Defect], relax_band: BandRelaxer
     ) -> list[BarrierNetwork]:
-        """Compute the barriers of each mechanism asked for."""
+        """Compute the barriers of each requested mechanism."""
         asked = self.settings.barriers
         if asked is None:
             return []
@@ -269,23 +271,25 @@ def _sites(host: Host, settings: DefectSettings, given: dict[SiteSource, ArrayLi
     )
 
 
-def single_edits(host: Host, sites: list[Site], settings: DefectSettings) -> list[Edit]:
-    """Return the interstitials and vacancies, where asked for."""
-    edits = interstitials(host, sites) if "interstitial" in settings.kinds else []
-    return edits + (vacancies(host) if "vacancy" in settings.kinds else [])
+def single_defects(
+    host: Host, sites: list[Site], settings: DefectSettings
+) -> list[DefectOperation]:
+    """Return the requested interstitials and vacancies."""
+    operations = interstitials(host, sites) if "interstitial" in settings.kinds else []
+    return operations + (vacancies(host) if "vacancy" in settings.kinds else [])
 
 
-def pair_edits(
+def pair_defects(
     host: Host, sites: list[Site], settings: DefectSettings, active: list[int] | None
-) -> list[Edit]:
-    """Return the pairs, where asked for, each once."""
-    edits = near_pairs(host, sites, active) if "near" in settings.kinds else []
-    edits += far_pairs(host, sites, active) if "far" in settings.kinds else []
-    return list({edit.label: edit for edit in edits}.values())
+) -> list[DefectOperation]:
+    """Return the requested pairs, without duplicates."""
+    operations = near_pairs(host, sites, active) if "near" in settings.kinds else []
+    operations += far_pairs(host, sites, active) if "far" in settings.kinds else []
+    return list({operation.label: operation for operation in operations}.values())
 
 
 def distinct_sites(defects: Sequence[Defect]) -> list[int] | None:
-    """Return the sites where an interstitial stayed; None where none was made or none stayed."""
+    """Return the sites where an interstitial is stable; None if there are none."""
     records = [d.record for d in defects if d.record.kind == "interstitial" and d.record.counts]
     return sorted({r.site for r in records if r.site is not None}) or None
 

@@ -1,4 +1,4 @@
-"""What a user can choose about a study of defects."""
+"""Settings of a defect study."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class BarrierSettings(SettingsModel):
-    """How the barriers between neighboring sites are found."""
+    """Settings of the barriers between neighboring sites."""
 
     mechanisms: tuple[Literal["vacancy", "interstitial"], ...] = Field(
-        ("vacancy",), description="What moves."
+        ("vacancy",), description="Carriers."
     )
     n_between: int = Field(5, ge=1, description="Images between the ends of a band.")
     max_length_A: float = Field(5.0, gt=0, description="Longest hop in A.")
@@ -30,7 +30,7 @@ class BarrierSettings(SettingsModel):
         gt=0,
         description="Largest force of a relaxed band in eV/A.",
     )
-    max_steps: int = Field(200, ge=1, description="Steps after which a band is given up.")
+    max_steps: int = Field(200, ge=1, description="Maximum number of steps of a band.")
     climb: bool = Field(True, description="Whether the highest image climbs to the saddle point.")
     attempt_frequencies: bool = Field(
         False,
@@ -44,51 +44,53 @@ class BarrierSettings(SettingsModel):
 
 
 class DefectSettings(SettingsModel):
-    """Choices with defaults that suit a quick study of one host."""
+    """Settings of a defect study; the defaults suit a quick study of one host."""
 
     mobile: Annotated[str, BeforeValidator(element_symbol)] | None = Field(
-        None, description="Mobile element; None finds it by chemistry."
+        None, description="Mobile element; None uses the default of the composition."
     )
     phase: Literal["crystalline", "amorphous"] | None = Field(
-        None, description="None takes a structure without symmetry for a glass."
+        None, description="Phase; None treats a structure without symmetry as a glass."
     )
     kinds: tuple[Literal["interstitial", "vacancy", "near", "far"], ...] = Field(
         ("interstitial", "vacancy", "near", "far"),
-        description="Defects to make; near and far are pairs of an ion moved into a void.",
+        description="Kinds of defects; near and far are Frenkel pairs.",
     )
     sources: tuple[Literal["voronoi", "grid"], ...] = Field(
         ("voronoi",), description="Where candidate sites come from."
     )
-    min_radius_A: float = Field(1.4, gt=0, description="Least distance of a site to an atom in A.")
-    max_sites: int | None = Field(40, ge=1, description="Most sites to try, widest first.")
+    min_radius_A: float = Field(
+        1.4, gt=0, description="Minimum distance of a site to an atom in A."
+    )
+    max_sites: int | None = Field(40, ge=1, description="Maximum number of sites, widest first.")
     supercell_side_A: float = Field(
-        10.0, gt=0, description="Least distance of a crystal's defect to its image in A."
+        10.0, gt=0, description="Minimum distance of a crystal's defect to its image in A."
     )
     convergence_sides_A: tuple[float, ...] = Field(
-        (7.5,), description="Other such distances at which the lowest defects are computed again."
+        (7.5,), description="Other supercell sides in A for the convergence of the lowest defects."
     )
     symprec_A: float = Field(0.01, gt=0, description="Tolerance of the symmetry search in A.")
     fmax_eV_per_A: float = Field(
         0.03,
         gt=0,
-        description="Largest force that counts as relaxed, eV/A.",
+        description="Force criterion of the relaxation in eV/A.",
     )
     force_bound_eV_per_A: float = Field(
         0.15,
         gt=0,
-        description="Largest force in eV/A that the host may come with.",
+        description="Largest initial force of the host in eV/A.",
     )
-    max_steps: int = Field(300, ge=1, description="Steps after which a relaxation is given up.")
+    max_steps: int = Field(300, ge=1, description="Maximum number of steps of a relaxation.")
     rattle_A: float = Field(
         0.02, ge=0, description="Random displacement in A that breaks a defect's symmetry."
     )
     anneal: bool | None = Field(
         None,
-        description="Undo each defect and relax the host again; None does so in a glass alone.",
+        description="Whether to remove each defect and relax the host again; None: glasses only.",
     )
     batched: bool = Field(
         False,
-        description="Relax a batch in the same model calls; pays on a GPU, not on a CPU.",
+        description="Whether to relax batches in common model calls; faster on a GPU only.",
     )
     batch_size: int = Field(8, ge=1, description="Defects relaxed, and saved, together.")
     temperatures_K: tuple[float, ...] = Field(
@@ -104,7 +106,7 @@ class DefectSettings(SettingsModel):
         "vitrion.defects.reservoir.voltage_window.",
     )
     n_inpainted: int = Field(
-        0, ge=0, description="Ions that the diffusion generator puts into the host as candidates."
+        0, ge=0, description="Number of candidate sites from the diffusion generator."
     )
     barriers: BarrierSettings | None = Field(
         None, description="None computes no barriers between sites."

@@ -1,4 +1,4 @@
-"""Images between the two ends of a hop, and what a relaxed band of them says."""
+"""Bands of images between the ends of a hop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 CLOSE_CONTACT = 0.85
-"""Images whose shortest contact falls below this share of the ends' are spread out by IDPP."""
+"""Images with a shortest contact below this fraction of the ends' contact are relaxed by IDPP."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Band:
 
 
 class BandRelaxer(Protocol):
-    """Relaxes a band whose first and last images stay (nudged elastic band)."""
+    """Relaxes a band with fixed first and last images (nudged elastic band)."""
 
     def __call__(self, images: Sequence[Structure]) -> Band:
         """Return the energies of the relaxed images."""
@@ -49,10 +49,10 @@ class BandRelaxer(Protocol):
 def interpolate(
     start: Structure, end: Structure, n_between: int, *, mobile: str | None = None
 ) -> list[Structure]:
-    """Return the images of a hop: straight lines, by the shortest way through the cell.
+    """Return the images of a hop by linear interpolation along minimum-image vectors.
 
-    Where atoms would come too close on their lines, the images are spread out by the image
-    dependent pair potential (S. Smidstrup et al., J. Chem. Phys. 140, 214106 (2014)).
+    If atoms come too close, the images are relaxed with the image dependent pair potential
+    (S. Smidstrup et al., J. Chem. Phys. 140, 214106 (2014)).
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ def interpolate(
     n_between : int
         Images between the two.
     mobile : str, optional
-        Ions of this element may trade places in ``end`` so that the squares of their paths sum to
-        the least: a chain of short moves instead of one long.
+        Ions of this element may be permuted in ``end`` to minimize the sum of squared
+        displacements: a chain of short moves instead of one long move.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def interpolate(
     Raises
     ------
     InputError
-        If the ends do not match, or nothing is to be put between them.
+        If the ends do not match, or ``n_between`` is less than 1.
     """
     if n_between < 1:
         raise InputError("A band needs at least one image between its ends.")

@@ -1,4 +1,4 @@
-"""Barriers of all hops of a host, and how the network they make conducts."""
+"""Barriers of all hops of a host, and percolation of their network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vitrion.chemistry.geometry import indices_of, minimum_image, site_symbols
 from vitrion.defects.document import BarrierNetwork, HopRecord, PercolationRecord
 from vitrion.defects.energies import defect_energies
 from vitrion.defects.energy_distributions import summarize
-from vitrion.defects.operations import Edit
+from vitrion.defects.operations import DefectOperation
 from vitrion.errors import InputError
 from vitrion.migration.attempt_frequencies import hop_frequencies
 from vitrion.migration.bands import Band, interpolate
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SAME_PLACE_A = 0.2
 MERGED_A, MERGED_EV = 0.5, 0.02
-"""Ends of a hop are one state where no atom lies farther apart and the energies agree so well."""
+"""Largest distance in A between atoms of two ends of a hop that are the same state."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def interstitial_carriers(host: Host, sites: Sequence[Site], defects: Sequence[D
         places.append(orbit)
         energies += [record.energy_eV] * len(orbit)
     if not places:
-        raise InputError("No interstitial stayed where it was, so there are no interstitial sites.")
+        raise InputError("No interstitial is stable, so there are no interstitial sites.")
     return Carriers("interstitial", np.vstack(places), np.array(energies))
 
 
@@ -108,11 +108,11 @@ def barrier_network(
     vibrate: Calculator | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> BarrierNetwork:
-    """Compute the barrier of every distinct hop, and how the network conducts.
+    """Compute the barrier of every distinct hop, and the percolation of the network.
 
-    A hop whose band or ends did not relax has no barrier that could be trusted: it enters neither
-    the summary nor the percolation, whose barriers are upper bounds then. Where both ends relaxed
-    into one state there is no barrier between them: the network has such a hop, the summary not.
+    Hops whose band or ends did not converge are excluded from summary and percolation, whose
+    barriers are then upper bounds. Hops whose ends relaxed to the same state have no barrier: the
+    network includes them, the summary does not.
 
     Parameters
     ----------
@@ -127,18 +127,18 @@ def barrier_network(
     max_length_A : float
         Longest hop.
     max_hops : int, optional
-        Compute the shortest only; the others count as closed, so barriers of percolation are upper
-        bounds.
+        Number of shortest hops to compute; the others count as closed, so percolation barriers are
+        upper bounds.
     temperatures_K : sequence of float
         For the Boltzmann energies of the barriers.
     cache, context
         As in :func:`vitrion.defects.energies.defect_energies`; each band is kept when it is done.
     band_context : str
-        Name of all that ``relax_band`` does otherwise than others would.
+        Part of the cache keys: the settings of ``relax_band``.
     vibrate : Calculator, optional
-        Computes the harmonic attempt frequencies of each hop; None leaves them out.
+        Calculator of the harmonic attempt frequencies; None skips them.
     on_progress : callable, optional
-        Called with the number of bands done and the number of all.
+        Called with the number of finished bands and the total number.
 
     Returns
     -------
@@ -148,9 +148,7 @@ def barrier_network(
     matrix = host.unit_cell.lattice.matrix
     hops = direct_hops(carriers.places, matrix, max_length_A=max_length_A)
     if not hops:
-        raise InputError(
-            f"No two sites are within {max_length_A:g} A of each other: allow longer hops."
-        )
+        raise InputError(f"No two sites are within {max_length_A:g} A. Increase max_length_A.")
     groups = distinct_hops(hops, carriers.places, host.group, matrix)[:max_hops]
     records, bonds = [], []
     names = (context, band_context)
@@ -185,7 +183,7 @@ def _band(
 ) -> dict:
     start = host.to_supercell(carriers.places[hop.start])
     end = host.to_supercell(carriers.places[hop.end] + np.array(hop.image))
-    ends = [_edit(host, carriers.mechanism, place) for place in (start, end)]
+    ends = [_operation(host, carriers.mechanism, place) for place in (start, end)]
     places = [[list(e.remove), list(e.add)] for e in ends]
     how = [host.mobile, n_between, settings.rattle_A, settings.seed]
     how += [] if vibrate is None else ["attempt frequencies"]
@@ -195,7 +193,7 @@ def _band(
         first, last = (defect.structure for defect in defects)
         if carriers.mechanism == "vacancy":
             last = _same_order(host, ends[0].remove[0], ends[1].remove[0], last)
-        # An interstitial ion may push its neighbor on; the end of a vacancy's hop is plain.
+        # An interstitial may displace its neighbor; the end of a vacancy hop is unique.
         mobile = host.mobile if carriers.mechanism == "interstitial" else None
         images = interpolate(first, last, n_between, mobile=mobile)
         energies = [host.energy_eV + defect.record.energy_eV for defect in defects]
@@ -219,12 +217,14 @@ def _one_state(first: Structure, last: Structure, energies_eV: Sequence[float]) 
     return bool(near and abs(energies_eV[1] - energies_eV[0]) < MERGED_EV)
 
 
-def _edit(host: Host, mechanism: Mechanism, place: NDArray[np.float64]) -> Edit:
+def _operation(host: Host, mechanism: Mechanism, place: NDArray[np.float64]) -> DefectOperation:
     if mechanism == "vacancy":
         ion, _ = host.nearest_ion(place)
-        return Edit("vacancy", f"vacancy at ion {ion}", remove=(ion,))
+        return DefectOperation("vacancy", f"vacancy at ion {ion}", remove=(ion,))
     x, y, z = (float(value) for value in place % 1.0)
-    return Edit("interstitial", f"insertion at {x:.4f} {y:.4f} {z:.4f}", add=((x, y, z),))
+    return DefectOperation(
+        "interstitial", f"insertion at {x:.4f} {y:.4f} {z:.4f}", add=((x, y, z),)
+    )
 
 
 def _same_order(host: Host, empty_first: int, empty_last: int, last: Structure) -> Structure:
@@ -297,7 +297,7 @@ def _network(
 def _spread_by_symmetry(
     host: Host, places: NDArray[np.float64], known: list[tuple[NDArray[np.float64], float]]
 ) -> NDArray[np.float64]:
-    """Give each place the energy of the known place that symmetry makes equal to it."""
+    """Assign to each place the energy of its symmetry-equivalent known place."""
     energies = np.full(len(places), np.nan)
     for place, energy in known:
         for image in host.group.images(place):
@@ -307,7 +307,7 @@ def _spread_by_symmetry(
             energies[np.linalg.norm(gaps, axis=1) < SAME_PLACE_A] = energy
     if np.isnan(energies).any():
         raise InputError(
-            "The vacancy of some site is missing, so its barriers cannot be placed: compute all "
-            "vacancies first."
+            "The vacancy of at least one site is missing. Compute all vacancies before their "
+            "barriers."
         )
     return energies

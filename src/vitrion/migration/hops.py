@@ -38,9 +38,9 @@ def direct_hops(
 ) -> list[Hop]:
     """Find the pairs of sites that have no other site between them.
 
-    A hop is left out where some third site is nearer to both ends than ``slack`` times its length:
-    the ion then goes in two steps. What is left is the relative neighborhood graph (and a little
-    more), which joins all that longer hops would join.
+    A hop is excluded if a third site is nearer to both ends than ``slack`` times its length: the
+    ion then moves in two steps. The result contains the relative neighborhood graph, which connects
+    all sites that longer hops would connect.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def direct_hops(
     Returns
     -------
     list of Hop
-        Each pair once, shortest first. A hop from a site to its own copy is one too.
+        Each pair once, shortest first, including hops from a site to its own image.
     """
     reach = np.ceil(max_length_A / face_distances(matrix)).astype(int) + 1
     images = np.array(np.meshgrid(*[np.arange(-n, n + 1) for n in reach])).reshape(3, -1).T
@@ -91,7 +91,7 @@ def distinct_hops(
     group: SpaceGroup,
     matrix: NDArray[np.float64],
 ) -> list[list[int]]:
-    """Group hops that symmetry makes equal; the first of each group stands for it."""
+    """Group symmetry-equivalent hops; the first of each group is its representative."""
     if group.is_trivial:
         return [[k] for k in range(len(hops))]
     return hop_orbits(sites, [(h.start, h.end, h.image) for h in hops], group, matrix)

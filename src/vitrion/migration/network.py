@@ -46,20 +46,20 @@ class Bond:
 
 @dataclass(frozen=True)
 class Percolation:
-    """Where a network starts to conduct.
+    """Percolation threshold of a network.
 
     Attributes
     ----------
     threshold_eV : float
         Energy of the highest saddle point on the easiest periodic path.
     barrier_eV : float
-        The same above the lowest site of the cluster that conducts.
+        Threshold above the lowest site of the conducting cluster.
     percentile : float
         Percentage of all saddle points that are not above the threshold.
     sites : tuple of int
         Sites of the conducting cluster at the threshold.
     dimension : int
-        Number of independent directions asked for.
+        Number of independent directions.
     """
 
     threshold_eV: float
@@ -155,16 +155,16 @@ def percolation(
     Returns
     -------
     Percolation or None
-        None where all bonds together do not conduct in that many directions.
+        None if all bonds together do not conduct in that many directions.
 
     Raises
     ------
     InputError
-        If a bond names a site that is not there, or the dimension is not 1, 2 or 3.
+        If a bond names an unknown site, or the dimension is not 1, 2 or 3.
     """
     n_sites = len(site_energies_eV)
     if dimension not in (1, 2, 3):
-        raise InputError(f"A path leads in 1, 2 or 3 directions, not {dimension}.")
+        raise InputError(f"Dimension {dimension} must be 1, 2 or 3.")
     if any(not 0 <= s < n_sites for bond in bonds for s in (bond.start, bond.end)):
         raise InputError(f"A bond names a site that is not among the {n_sites} of the network.")
     clusters = PeriodicClusters(n_sites)
@@ -200,7 +200,7 @@ def easiest_loop(
     -------
     list of (site, saddle energy in eV)
         The sites in the order of the path, each with the saddle point after it; the last leads to
-        a copy of the first. Empty where there is no such path.
+        a copy of the first. Empty without such a path.
     """
     steps: dict[int, list[tuple[int, Image, float]]] = defaultdict(list)
     for bond in bonds:

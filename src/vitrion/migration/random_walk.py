@@ -62,14 +62,14 @@ class Jump:
 
 @dataclass(frozen=True)
 class Walk:
-    """How a carrier moves at one temperature.
+    """Diffusivity of a carrier at one temperature.
 
     Attributes
     ----------
     diffusivity_cm2_s : (3, 3) array
         Tensor in Cartesian axes.
     uncorrelated_cm2_s : (3, 3) array
-        The same without the correlation of successive jumps.
+        Tensor without the correlation of successive jumps.
     occupation : (n,) array
         Equilibrium probability of each site; sums to 1.
     """
@@ -141,13 +141,17 @@ def random_walk(
     frequencies = np.array([jump.frequency_Hz for jump in jumps])
     # The square root of the flux, so that networks of very unequal rates keep their precision.
     roots = np.sqrt(frequencies / boltzmann.sum()) * np.exp(-0.5 * beta * saddles)
-    bare = roots[:, None] * vectors
-    correlated = _corrected(bare, roots, starts, ends, len(energies))
-    return Walk(correlated.T @ correlated * CM2_PER_A2, bare.T @ bare * CM2_PER_A2, occupation)
+    uncorrelated = roots[:, None] * vectors
+    correlated = _corrected(uncorrelated, roots, starts, ends, len(energies))
+    return Walk(
+        correlated.T @ correlated * CM2_PER_A2,
+        uncorrelated.T @ uncorrelated * CM2_PER_A2,
+        occupation,
+    )
 
 
 def _corrected(
-    bare: NDArray[np.float64],
+    uncorrelated: NDArray[np.float64],
     roots: NDArray[np.float64],
     starts: NDArray[np.int64],
     ends: NDArray[np.int64],
@@ -169,22 +173,22 @@ def _corrected(
     _, fixed = np.unique(part, return_index=True)
     free = np.setdiff1d(np.arange(n_sites), fixed)
     if not len(free):
-        return bare
+        return uncorrelated
     order = np.argsort(-roots, kind="stable")
     q, r, columns = qr(system[np.ix_(order, free)], mode="economic", pivoting=True)
     known = np.abs(np.diag(r)) > 0
     shifts = np.zeros((len(free), 3))
     rank = int(known.sum())
-    found = solve_triangular(r[:rank, :rank], -(q[:, :rank].T @ bare[order]))
+    found = solve_triangular(r[:rank, :rank], -(q[:, :rank].T @ uncorrelated[order]))
     shifts[columns[:rank]] = found
     everywhere = np.zeros((n_sites, 3))
     everywhere[free] = shifts
-    return bare + roots[:, None] * (everywhere[ends] - everywhere[starts])
+    return uncorrelated + roots[:, None] * (everywhere[ends] - everywhere[starts])
 
 
 def _check(energies: NDArray[np.float64], jumps: Sequence[Jump], temperature_K: float) -> None:
     if not temperature_K > 0:
-        raise InputError(f"The temperature must be above 0 K, not {temperature_K:g} K.")
+        raise InputError(f"Temperature {temperature_K:g} K must be above 0 K.")
     for jump in jumps:
         if not (0 <= jump.start < len(energies) and 0 <= jump.end < len(energies)):
             raise InputError(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ASSUMED_HZ = 1e13
-"""Attempt frequency that is stated where the harmonic one cannot be computed."""
+"""Attempt frequency in Hz if the harmonic one is unavailable."""
 
 _HZ_PER_ROOT = np.sqrt(units._e / units._amu) * 1e10 / (2 * np.pi)
 """Hz of a mode whose eigenvalue is 1 eV/(A2 u)."""

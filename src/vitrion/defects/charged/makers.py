@@ -38,7 +38,7 @@ def charged_flow(
     relax_maker : BaseVaspMaker
         Relaxes positions at fixed cell and takes the charge of the structure; atomate2 checks both.
     supercell_side_A : float
-        Least distance of opposite faces of the supercell.
+        Minimum distance between opposite faces of the supercell in A.
     bulk : bool
         Whether the perfect supercell is computed too (once), and defect entries with its
         potential for the correction of finite size are collected.

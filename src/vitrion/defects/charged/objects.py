@@ -41,8 +41,8 @@ def charged_defects(
     sites : sequence of Site, optional
         Interstitial sites; by default the voids of the crystal.
     charges : sequence of int, optional
-        Charges of the interstitial; the vacancy takes their opposites. By default that of the ion
-        and 0.
+        Charges of the interstitial; the vacancy has the opposite charges. By default the charge of
+        the ion and 0.
     symprec_A, min_radius_A, max_sites
         As in :func:`vitrion.defects.sites.candidate_sites`.
 
@@ -61,17 +61,17 @@ def charged_defects(
         from pymatgen.analysis.defects.core import Interstitial, Vacancy
     except ImportError as exc:
         raise InputError(
-            "Charged defects need pymatgen-analysis-defects: pip install vitrion[charged]."
+            "Charged defects need pymatgen-analysis-defects. Run 'pip install vitrion[charged]'."
         ) from exc
     from pymatgen.core import PeriodicSite
 
     symbols = site_symbols(unit_cell)
     if mobile not in symbols:
-        raise InputError(f"The crystal holds no {mobile}: name the mobile species.")
+        raise InputError(f"The crystal does not contain {mobile}. Name the mobile species.")
     ion_charge = MOBILE_CHARGES.get(mobile)
     if charges is None:
         if ion_charge is None:
-            raise InputError(f"The charge of the {mobile} ion is not known: give the charges.")
+            raise InputError(f"The charge of the {mobile} ion is unknown. Set charges.")
         charges = (ion_charge, 0)
     group = SpaceGroup.of(unit_cell, symprec_A)
     if sites is None:
