@@ -157,7 +157,7 @@ def test_what_is_packed_by_default():
         ({"volume_per_atom_A3": 8.9}, "is outside"),
         ({"n_atoms": 6}, "at least .* atoms"),
         ({"n_atoms": 48, "min_side_A": 12.0}, "cutoff"),
-        ({"n_atoms": 0}, "positive number"),
+        ({"n_atoms": 0}, "must be positive"),
     ],
 )
 def test_impossible_requests_are_refused(kwargs, message):
