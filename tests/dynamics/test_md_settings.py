@@ -60,7 +60,7 @@ def test_settings_survive_json():
 def test_a_cell_narrower_than_the_cutoff_is_refused():
     settings = MDSettings()
     thin = np.array([[10.0, 0, 0], [0, 10, 0], [4.0, 0, 3.0]])  # 3 A wide along the last axis
-    with pytest.raises(InputError, match=r"3\.00 A wide .* 5\.00 A"):
+    with pytest.raises(InputError, match=r"3\.00 A wide.* 5\.00 A"):
         settings.check_system(["Li"] * 4, thin, (True, True, True), 5.0)
     settings.check_system(["Li"] * 4, thin, (True, True, False), 5.0)
     settings.check_system(["Li"] * 4, 10 * np.eye(3), (True, True, True), 5.0)
