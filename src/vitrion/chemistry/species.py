@@ -50,7 +50,7 @@ def element_symbol(label: Any) -> str:
     for name in (found[1], found[1].capitalize()) if found else ():
         if name in ISOTOPES or (name in atomic_numbers and name != "X"):
             return name
-    raise InputError(f"'{text}' is not a chemical symbol. Name elements, such as Li or O.")
+    raise InputError(f"'{text}' is not a chemical symbol: name elements, such as Li or O.")
 
 
 def element_symbols(labels: Iterable[Any]) -> tuple[str, ...]:
