@@ -145,7 +145,9 @@ def test_repair_leaves_a_sound_launchpad_alone(campaign):
 def test_a_launchpad_is_opened_by_its_file(campaign, tmp_path):
     file = campaign.folder / "my_launchpad.yaml"
     assert open_launchpad(file).workflows.count_documents({}) == 4
-    with pytest.raises(InputError, match="does not exist: 'vitrion config init'"):
+    with pytest.raises(
+        InputError, match="does not exist: write the files by 'vitrion config init'"
+    ):
         open_launchpad(tmp_path / "none.yaml")
     dead = tmp_path / "my_launchpad.yaml"
     secret = "mongodb://user:secret@127.0.0.1:1/?serverSelectionTimeoutMS=300"

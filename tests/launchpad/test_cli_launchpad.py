@@ -109,6 +109,6 @@ def test_a_folder_or_a_walltime_that_cannot_be_hands_nothing_in(campaign):
     with pytest.raises(InputError, match="absolute path"):
         place(chain_flow(1), root_dir="runs")
     pad = ("--launchpad", str(campaign.folder / "my_launchpad.yaml"))
-    with pytest.raises(InputError, match="positive time"):
+    with pytest.raises(InputError, match="walltime must be positive"):
         run("submit", "LiF", *QUICK, "--walltime-s", "0", *pad)
     assert status(campaign.launchpad) == []

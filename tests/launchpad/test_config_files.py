@@ -48,7 +48,7 @@ def test_init_keeps_what_is_there_and_hides_passwords(tmp_path):
         assert "@FOLDER@" not in (tmp_path / name).read_text()
     assert write_config(tmp_path).written == []
     assert f"export FW_CONFIG_FILE={tmp_path}/FW_config.yaml" in report.shell_lines
-    with pytest.raises(InputError, match="choose among slurm, pbs, sge"):
+    with pytest.raises(InputError, match="use one of slurm, pbs, sge"):
         write_config(tmp_path, queue="condor")
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be written"):

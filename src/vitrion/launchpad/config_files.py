@@ -1,4 +1,4 @@
-"""Write the files with which FireWorks, jobflow and vitrion find each other."""
+"""Write configuration files of FireWorks, jobflow and vitrion."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _FOLDER = "@FOLDER@"
 
 @dataclass
 class ConfigReport:
-    """What was written.
+    """Result of :func:`write_config`.
 
     Attributes
     ----------
     folder : Path
-        Where.
+        Folder of the files.
     written, kept : list[str]
-        Names of the new files, and of those that were there before and are untouched.
+        Names of new files, and of existing files, which are unchanged.
     """
 
     folder: Path
@@ -51,7 +51,7 @@ class ConfigReport:
 
     @property
     def shell_lines(self) -> list[str]:
-        """What belongs into the shell start-up file of every machine."""
+        """Lines for the shell start-up file of every machine."""
         names = {
             "FW_CONFIG_FILE": "FW_config.yaml",
             "JOBFLOW_CONFIG_FILE": "jobflow.yaml",
@@ -61,7 +61,7 @@ class ConfigReport:
 
 
 def render(template: str, folder: str | os.PathLike[str]) -> str:
-    """Return one of the files as text, with the absolute paths of a folder in it."""
+    """Return one of the files as text, with the absolute paths of a folder."""
     text = (files("vitrion.launchpad") / "templates" / template).read_text()
     return text.replace(_FOLDER, str(folder))
 
@@ -69,32 +69,32 @@ def render(template: str, folder: str | os.PathLike[str]) -> str:
 def write_config(
     folder: str | os.PathLike[str], *, store: str = "gridfs", queue: str = "slurm"
 ) -> ConfigReport:
-    """Write all files for a launchpad into a folder; files that exist are left as they are.
+    """Write all files for a launchpad into a folder; existing files are kept.
 
     Parameters
     ----------
     folder
-        Where to; made where it is missing.
+        Folder of the files; created if needed.
     store
-        What keeps the outputs: ``embedded``, ``gridfs`` or ``s3``.
+        Store of the outputs: ``embedded``, ``gridfs`` or ``s3``.
     queue
         The queueing system: ``slurm``, ``pbs`` or ``sge``.
 
     Returns
     -------
     ConfigReport
-        What was written. The files can be read by their owner alone, for two hold passwords.
+        Names of the files. They are readable by their owner only, because two contain passwords.
 
     Raises
     ------
     InputError
-        If the store or the queue is not known.
+        If the store or the queue is not supported.
     StoreError
         If the folder cannot be written.
     """
     for choice, known in ((store, STORES), (queue, QUEUES)):
         if choice not in known:
-            raise InputError(f"'{choice}' is not known: choose among {', '.join(known)}.")
+            raise InputError(f"'{choice}' is not supported: use one of {', '.join(known)}.")
     path = Path(folder).expanduser().absolute()
     wanted = {name: name for name in _ALWAYS} | {
         STORES[store]: "jobflow.yaml",

@@ -1,4 +1,4 @@
-"""Where the long jobs of a submitted flow keep their files, and when they make room for others."""
+"""Set the folders and walltimes of a submitted flow's long jobs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class _KeepsFiles(Protocol):
-    """A Maker whose jobs find their files again in a folder of their own under this one."""
+    """A Maker whose jobs keep their files in a subfolder of `root_dir`."""
 
     root_dir: str | None
 
 
 @runtime_checkable
 class _EndsInTime(Protocol):
-    """A Maker whose jobs replace themselves by one that goes on."""
+    """A Maker whose jobs replace themselves by a job that resumes."""
 
     walltime_s: float | None
 
@@ -33,20 +33,20 @@ def place(
     root_dir: str | os.PathLike[str] | None = None,
     walltime_s: float | None = None,
 ) -> None:
-    """Make the long jobs of a flow fit for workers that come and go.
+    """Make the long jobs of a flow resumable on other workers.
 
-    A job that is run again, after a walltime or a kill and in whatever launch directory, goes on
-    from what it has left under `root_dir`.
+    A job that is rerun after its walltime or a kill resumes from its files under `root_dir`, in any
+    launch directory.
 
     Parameters
     ----------
     flow
-        Its Makers are changed, those inside of other Makers too.
+        Flow whose Makers, including nested ones, are changed.
     root_dir
-        Folder that all workers see; None leaves the flow as it is.
+        Folder shared by all workers; None keeps the setting of the flow.
     walltime_s
-        Seconds after which a job of molecular dynamics or defects ends at a checkpoint and replaces
-        itself by one that goes on; None leaves the flow as it is.
+        Seconds after which a job of molecular dynamics or defects stops at a checkpoint and
+        replaces itself by a job that resumes; None keeps the setting of the flow.
 
     Raises
     ------
@@ -54,10 +54,10 @@ def place(
         If the folder is not an absolute path, or the walltime is not positive.
     """
     if walltime_s is not None and not walltime_s > 0:
-        raise InputError(f"A walltime is a positive time in s, not {walltime_s:g}.")
+        raise InputError(f"The walltime must be positive, not {walltime_s:g} s.")
     if root_dir is not None and not Path(root_dir).is_absolute():
         raise InputError(
-            f"The folder '{root_dir}' must be an absolute path: workers start anywhere."
+            f"The folder '{root_dir}' must be an absolute path: workers start in other folders."
         )
     changes: list[tuple[str, Any, type]] = []
     if root_dir is not None:

@@ -1,8 +1,8 @@
-"""Mend what killed workers, a killed server or a killed submission leave on a launchpad.
+"""Repair a launchpad after a worker, the server or a submission was killed.
 
-Safe to run at any time, also while workers run: what could be the work of a living process is
-watched for a while and left alone if it moves. Every job of vitrion may run twice without harm;
-those of others may not, so their workflows are left alone unless that is asked for.
+Safe to run at any time, also while workers run: states that may belong to a live process are
+observed for a while, and skipped if they change. All jobs of vitrion are idempotent; other
+workflows may not be, and are skipped by default.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 _SAMPLES = 20
 _FINISHED = ("COMPLETED", "FIZZLED")
 MAX_LAUNCHES = 10
-"""A firework lost so often ends its workers itself, for instance for want of memory."""
+"""Losses after which a firework is assumed to terminate its workers, e.g. without memory."""
 BUSY = "vitrion.errors.BusyError"
-"""In the error of a job whose folder a run has that was taken for lost and still lives."""
-# The server or the network failed, or another process has the folder: not the job's fault.
+"""Error of a job whose folder is locked by a live run that was declared lost."""
+# The server or the network failed, or another process has locked the folder.
 _TRANSIENT = (
     "pymongo.errors.",
     "ConnectionRefusedError",
@@ -43,24 +43,24 @@ _LONGEST_LOOK_S = 300.0
 
 @dataclass
 class RepairReport:
-    """What was mended, as numbers of fireworks; of workflows for ``unlocked``.
+    """Repaired fireworks by their ids (workflows for ``unlocked``).
 
     Attributes
     ----------
     unlocked : list
-        Workflows whose lock a killed process had kept.
+        Workflows with a lock of a killed process.
     orphans : list
-        Fireworks that belong to no workflow; removed.
+        Fireworks without a workflow; removed.
     reconciled : list
-        Fireworks whose state the workflow did not know; brought in line.
+        Fireworks whose state was not propagated to the workflow; propagated.
     unreserved : list
-        Fireworks reserved by a process that was killed before it ran them; ready again.
+        Fireworks reserved by a process that was killed before running them; made ready.
     lost : list
-        Fireworks whose worker has gone; ready again.
+        Fireworks whose worker is lost; made ready.
     retried : list
-        Fireworks that failed for no fault of the job; ready again.
+        Fireworks that failed for reasons outside the job; made ready.
     failed : list
-        Fireworks that ended in an error of their own, or were lost too often; left alone.
+        Fireworks that failed by their own error, or were lost too often; unchanged.
     """
 
     unlocked: list[Any] = field(default_factory=list)
@@ -73,7 +73,7 @@ class RepairReport:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was mended."""
+        """Whether anything was repaired."""
         return any(getattr(self, part.name) for part in fields(self) if part.name != "failed")
 
 
@@ -85,29 +85,29 @@ def repair(
     retry_failed: bool = False,
     everyone: bool = False,
 ) -> RepairReport:
-    """Mend what vitrion has on a launchpad.
+    """Repair the workflows of vitrion on a launchpad.
 
     Parameters
     ----------
     launchpad
         The launchpad.
     lost_after_s
-        A run that has not reported for this long is lost, unless it reports while it is looked at
-        twice, one and a half times ``PING_TIME_SECS`` apart, but at most this long: the clock of a
-        worker may be wrong. Must be several times the interval at which workers report; None takes
-        ``RUN_EXPIRATION_SECS``.
+        Seconds without a report after which a run is lost, unless it reports between two
+        observations, one and a half times ``PING_TIME_SECS`` apart (at most `lost_after_s`),
+        because the clock of a worker may be wrong. Must be several times the report interval;
+        None for ``RUN_EXPIRATION_SECS``.
     watch_s
-        How long locks, reservations and fireworks without a workflow are watched before they are
-        taken for dead. Nothing is waited for where there are none.
+        Seconds for which locks, reservations and fireworks without a workflow are observed before
+        they are repaired. Without any, there is no wait.
     retry_failed
-        Run jobs that ended in an error of their own once more too.
+        Also rerun jobs that failed by their own error.
     everyone
-        Mend workflows that vitrion did not submit, too; their jobs then may run twice.
+        Also repair workflows not submitted by vitrion; their jobs may run twice.
 
     Returns
     -------
     RepairReport
-        What was mended.
+        The repaired fireworks and workflows.
     """
     lost_after_s = fw_config.RUN_EXPIRATION_SECS if lost_after_s is None else lost_after_s
     report = RepairReport()
@@ -129,7 +129,7 @@ def repair(
 
 @dataclass(frozen=True)
 class _Scope:
-    """The part of a launchpad that may be mended."""
+    """The part of a launchpad that may be repaired."""
 
     launchpad: LaunchPad
     everyone: bool
@@ -141,11 +141,11 @@ class _Scope:
 
     @property
     def orphans(self) -> dict[str, Any]:
-        """Filter of the fireworks that may be removed if no workflow has them."""
+        """Filter of the fireworks that may be removed if they have no workflow."""
         return {} if self.everyone else {f"spec._tasks.job.metadata.{LABEL_KEY}": {"$exists": True}}
 
     def own(self, fw_ids: Iterable[int]) -> set[int]:
-        """Return those of some fireworks that are of these workflows."""
+        """Return the fireworks that belong to these workflows."""
         wanted = set(fw_ids)
         if self.everyone or not wanted:
             return wanted
@@ -155,7 +155,7 @@ class _Scope:
 
 
 def _stuck(scope: _Scope, watch_s: float) -> tuple[list[Any], list[int], list[int]]:
-    """Return locks, reservations and orphans that stay the same all the time they are watched."""
+    """Return locks, reservations and orphans that do not change during observation."""
     found = _suspects(scope)
     for _ in range(_SAMPLES):
         if not any(found):
@@ -179,7 +179,7 @@ def _suspects(scope: _Scope) -> tuple[dict, ...]:
     reservations = {}
     query = {"state": "RESERVED"}
     for fw in launchpad.fireworks.find(query, {"fw_id": 1, "launches": 1, "updated_on": 1}):
-        # With a reserved launch it waits in a queue, which may take days.
+        # A firework with a reserved launch may wait in a queue for days.
         waiting = {"launch_id": {"$in": fw.get("launches") or []}, "state": "RESERVED"}
         if launchpad.launches.find_one(waiting, {"_id": 1}) is None:
             reservations[fw["fw_id"]] = fw["updated_on"]
@@ -194,7 +194,7 @@ def _suspects(scope: _Scope) -> tuple[dict, ...]:
 
 
 def _reconcile(scope: _Scope, report: RepairReport) -> None:
-    """Bring fireworks and workflows in line that disagree because a write was cut off."""
+    """Propagate states of fireworks to workflows after an interrupted write."""
     launchpad = scope.launchpad
     for workflow in launchpad.workflows.find(scope.workflows, {"nodes": 1, "fw_states": 1}):
         query = {"fw_id": {"$in": workflow["nodes"]}}
@@ -207,7 +207,7 @@ def _reconcile(scope: _Scope, report: RepairReport) -> None:
 
 
 def _has_finished_launch(launchpad: LaunchPad, fw: dict) -> bool:
-    """Tell whether a firework still counts as running though its launch has ended."""
+    """Return whether a firework is marked as running although its launch has ended."""
     if fw["state"] != "RUNNING":
         return False
     query = {"launch_id": {"$in": fw.get("launches") or []}, "state": {"$in": _FINISHED}}
@@ -216,13 +216,13 @@ def _has_finished_launch(launchpad: LaunchPad, fw: dict) -> bool:
 
 def _refresh(launchpad: LaunchPad, fw_id: int) -> None:
     with WFLock(launchpad, fw_id, expire_secs=10, kill=False):
-        # Looked at again under the lock, where no living process is between two writes.
+        # Checked again under the lock, where no live process is between two writes.
         workflow = launchpad.workflows.find_one({"nodes": fw_id}, {"fw_states": 1})
         fw = launchpad.fireworks.find_one({"fw_id": fw_id}, {"state": 1})
         known = workflow["fw_states"].get(str(fw_id))
         if fw["state"] in _FINISHED and known not in _FINISHED:
-            # The end was written, but not what follows from it: new jobs, children made ready.
-            # FireWorks does that when it sees the state change, so the old state is put back.
+            # The end was written, but not its consequences: new jobs, children made ready.
+            # FireWorks writes them on a state change, so the old state is restored.
             launchpad.fireworks.update_one({"fw_id": fw_id}, {"$set": {"state": "RUNNING"}})
     launchpad._refresh_wf(fw_id)
 
@@ -232,7 +232,7 @@ def _rerun_lost(scope: _Scope, lost_after_s: float, report: RepairReport) -> Non
     for launch_id, fw_id in _silent(scope, lost_after_s).items():
         fw = launchpad.fireworks.find_one({"fw_id": fw_id}, {"state": 1, "launches": 1})
         if fw is None or launch_id not in fw["launches"]:
-            # Killed between making the launch and giving it to its firework.
+            # Killed between creating the launch and assigning it to its firework.
             launchpad.launches.update_one({"launch_id": launch_id}, {"$set": {"state": "FIZZLED"}})
         elif fw["state"] == "RUNNING":
             launchpad.mark_fizzled(launch_id)
@@ -240,7 +240,7 @@ def _rerun_lost(scope: _Scope, lost_after_s: float, report: RepairReport) -> Non
 
 
 def _silent(scope: _Scope, lost_after_s: float) -> dict[int, int]:
-    """Return the fireworks of runs that do not report between two looks, by their launches."""
+    """Return the fireworks of runs that do not report between two observations, by launch."""
     launchpad = scope.launchpad
     suspects, _, _ = launchpad.detect_lostruns(expiration_secs=lost_after_s)
     first = _last_reports(launchpad, suspects)
@@ -254,7 +254,7 @@ def _silent(scope: _Scope, lost_after_s: float) -> dict[int, int]:
 
 
 def _last_reports(launchpad: LaunchPad, launch_ids: list[int]) -> dict[int, tuple[int, Any]]:
-    """Return the firework of each running launch, and what its worker reported last."""
+    """Return the firework of each running launch, and its worker's last report."""
     query = {"launch_id": {"$in": launch_ids}, "state": "RUNNING"}
     parts = {"launch_id": 1, "fw_id": 1, "state_history": 1}
     return {
@@ -278,9 +278,9 @@ def _retry_fizzled(scope: _Scope, retry_failed: bool, report: RepairReport) -> N
 
 
 def _run_again(launchpad: LaunchPad, fw_id: int, done: list[int], report: RepairReport) -> None:
-    """Make a firework ready that was lost, unless it has been too often.
+    """Make a lost firework ready, unless it was lost too often.
 
-    That it found its folder in use does not count: it costs nothing, and ends with the other run.
+    Failures by a locked folder are not counted: they cost nothing, and end with the other run.
     """
     fw = launchpad.fireworks.find_one({"fw_id": fw_id}, {"launches": 1, "archived_launches": 1})
     launch_ids = [*fw["launches"], *(fw.get("archived_launches") or [])]
@@ -298,8 +298,8 @@ def _attempt(
     try:
         action(fw_id)
     except LockedWorkflowError:
-        return  # a living process is at it; the next repair looks again
-    except RuntimeError:  # FireWorks cannot read the job any more and has marked it
+        return  # a live process is working on it; left to the next repair
+    except RuntimeError:  # FireWorks cannot read the job and has marked it
         report.failed.append(fw_id)
     else:
         done.append(fw_id)

@@ -17,16 +17,16 @@ _WAITING = ("WAITING", "READY", "RESERVED", "PAUSED", "DEFUSED")
 
 @dataclass
 class MaterialStatus:
-    """How far the flows of one material are.
+    """State of the flows of one material.
 
     Attributes
     ----------
     material : str
-        The material.
+        Name of the material.
     flows : int
         Number of flows.
     completed, running, waiting, failed : int
-        Number of jobs by what they do.
+        Number of jobs by state.
     """
 
     material: str
@@ -38,25 +38,25 @@ class MaterialStatus:
 
     @property
     def jobs(self) -> int:
-        """Number of all jobs known so far; flows may add some while they run."""
+        """Number of all jobs so far; flows may add jobs while they run."""
         return self.completed + self.running + self.waiting + self.failed
 
     @property
     def done(self) -> bool:
-        """Whether everything is complete."""
+        """Whether all jobs are completed."""
         return self.completed == self.jobs
 
 
 @dataclass
 class Failure:
-    """A job that ended in an error.
+    """A failed job.
 
     Attributes
     ----------
     material, job : str
         The material and the name of the job.
     fw_id : int
-        Its number on the launchpad.
+        Id on the launchpad.
     error : str
         Last line of the error.
     """
@@ -68,19 +68,19 @@ class Failure:
 
 
 def status(launchpad: LaunchPad, material: str | None = None) -> list[MaterialStatus]:
-    """Tell how far each material is.
+    """Return the state of each material.
 
     Parameters
     ----------
     launchpad
         The launchpad.
     material
-        Only this one: ``LiPO2F2 amorphous``, or ``LiPO2F2`` for all its phases.
+        Restrict to this material: ``LiPO2F2 amorphous``, or ``LiPO2F2`` for all its phases.
 
     Returns
     -------
     list[MaterialStatus]
-        By name of the material.
+        Sorted by the name of the material.
     """
     rows: dict[str, MaterialStatus] = {}
     for found in launchpad.workflows.find(_query(material), {"fw_states": 1, MARK: 1}):
@@ -96,14 +96,14 @@ def status(launchpad: LaunchPad, material: str | None = None) -> list[MaterialSt
 
 
 def failures(launchpad: LaunchPad, material: str | None = None) -> list[Failure]:
-    """Tell which jobs ended in an error, and in which.
+    """Return the failed jobs and their errors.
 
     Parameters
     ----------
     launchpad
         The launchpad.
     material
-        Only this one.
+        Restrict to this material.
     """
     owners: dict[int, str] = {}
     for found in launchpad.workflows.find(_query(material), {"fw_states": 1, MARK: 1}):
@@ -119,7 +119,7 @@ def failures(launchpad: LaunchPad, material: str | None = None) -> list[Failure]
 
 
 def last_errors(launchpad: LaunchPad, fw_ids: list[int]) -> dict[int, str]:
-    """Return the stack trace of the last launch of each firework; empty where it has none."""
+    """Return the stack trace of the last launch of each firework; empty if absent."""
     errors: dict[int, str] = defaultdict(str)
     launches = launchpad.launches.find(
         {"fw_id": {"$in": fw_ids}, "state": "FIZZLED"}, {"fw_id": 1, "launch_id": 1, "action": 1}

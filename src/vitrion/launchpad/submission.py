@@ -29,26 +29,26 @@ if TYPE_CHECKING:
 
 MARK = "metadata.vitrion"
 LABEL_KEY = "vitrion_label"
-"""Metadata of the jobs of a flow that was submitted: its label."""
-_TOGETHER = 100  # workflows inserted at a time
+"""Metadata key of a submitted flow's label."""
+_TOGETHER = 100  # workflows per insertion
 _SAMPLES = 20
 _DUPLICATE_KEY = 11000
-_ATTEMPTS = 5  # at a batch of which other submitters add flows at the same moments
+_ATTEMPTS = 5  # of a batch while other submissions add the same flows
 
 
 @dataclass
 class Submission:
-    """A flow and what it is about.
+    """A flow with its material and label.
 
     Parameters
     ----------
     flow
         The flow or job.
     material
-        What :func:`vitrion.launchpad.status.status` lists it under, such as ``LiPO2F2 amorphous``.
+        Name in :func:`vitrion.launchpad.status.status`, such as ``LiPO2F2 amorphous``.
     label
-        A flow whose label is on the launchpad already is not handed in again; None takes the uuid
-        of the flow.
+        A flow whose label is already on the launchpad is not submitted again; None for the uuid of
+        the flow.
     """
 
     flow: Flow | Job
@@ -62,12 +62,12 @@ class Submission:
 
 @dataclass
 class SubmitReport:
-    """What was handed in.
+    """Result of a submission.
 
     Attributes
     ----------
     submitted, skipped : list[str]
-        Labels of the flows that were added, and of those that were there before.
+        Labels of added flows, and of flows already on the launchpad.
     """
 
     submitted: list[str] = field(default_factory=list)
@@ -75,35 +75,35 @@ class SubmitReport:
 
 
 def open_launchpad(file: str | os.PathLike[str] | None = None) -> LaunchPad:
-    """Open a launchpad and see that its server answers.
+    """Open a launchpad and check that its server responds.
 
     Parameters
     ----------
     file
-        A ``my_launchpad.yaml``; None takes the one that ``FW_config.yaml`` names.
+        A ``my_launchpad.yaml``; None for the file named in ``FW_config.yaml``.
 
     Raises
     ------
     InputError
-        If there is no such file, or it does not describe a launchpad.
+        If the file does not exist or does not describe a launchpad.
     StoreError
-        If the server does not answer or refuses the login.
+        If the server does not respond or refuses the login.
     """
     path = file or fw_config.LAUNCHPAD_LOC
     if path is None or not os.path.isfile(path):
         where = f"The file {path} does not exist" if path else "No launchpad is configured"
-        raise InputError(f"{where}: 'vitrion config init' writes the files, edit them and retry.")
+        raise InputError(f"{where}: write the files by 'vitrion config init' and edit them.")
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))  # JSON is YAML, too
         options = limited(content.get("mongoclient_kwargs"), str(content["host"]))
         launchpad = LaunchPad.from_dict({**content, "mongoclient_kwargs": options})
         launchpad.workflows.find_one({}, {"_id": 1})
-    except PyMongoError as error:  # its text may hold the address, so only its kind is told
+    except PyMongoError as error:  # the message may contain the address, so only the type is shown
         raise StoreError(silence(f"The launchpad of {path}", error)) from error
-    except Exception as error:  # each mistake in a YAML file fails in its own way
+    except Exception as error:  # YAML errors have many types
         raise InputError(
             f"The file {path} does not describe a launchpad ({type(error).__name__}): compare it "
-            "with the one that 'vitrion config init' writes."
+            "with the file of 'vitrion config init'."
         ) from error
     return launchpad
 
@@ -117,36 +117,36 @@ def submit(
     store: JobStore | None = None,
     watch_s: float = 10.0,
 ) -> SubmitReport:
-    """Hand flows in; may be repeated, also at the same time, for a flow is added once only.
+    """Submit flows; idempotent, also with concurrent submissions.
 
-    The database itself keeps labels apart, by a unique index.
+    A unique index of the database ensures that a label is added once.
 
     Parameters
     ----------
     submissions
-        The flows; read one after the other, so that a screen need not be in memory.
+        The flows, consumed one by one, so that a screen need not be in memory.
     launchpad
-        Where to.
+        Target launchpad.
     routes
-        Where the jobs run, by name; jobs that a flow makes while it runs follow them too.
+        Routes of jobs by name; jobs that a flow adds while it runs follow the same routes.
     priority
-        Priority of all jobs that no route gives another; higher runs first.
+        Priority of jobs without a route priority; higher runs first.
     store
-        Where outputs go; None, the rule, takes what ``jobflow.yaml`` says on the machine that
-        runs a job. A given store is written into the jobs, with its password if it has one.
+        Store of the outputs; None (default) for the store of ``jobflow.yaml`` on the machine that
+        runs a job. A given store is written into the jobs, including its password.
     watch_s
-        How long a flow of which only a part was added is watched, before it is taken for what a
-        killed submission has left, removed and added again.
+        Seconds for which a partly added flow is observed before it is removed and added again, as
+        left by a killed submission.
 
     Returns
     -------
     SubmitReport
-        What was added.
+        Labels of added and skipped flows.
 
     Raises
     ------
     StoreError
-        If the launchpad holds flows with the same label from before.
+        If the launchpad contains several flows with the same label.
     """
     _make_indexes(launchpad)
     make = partial(_workflow, routes=routes, priority=priority, store=store)
@@ -163,12 +163,12 @@ def submit(
 
 def _make_indexes(launchpad: LaunchPad) -> None:
     try:
-        # Sparse: the workflows of others have no label and are not bound.
+        # Sparse: other workflows have no label and are exempt.
         launchpad.workflows.create_index(f"{MARK}.label", unique=True, sparse=True)
     except DuplicateKeyError as error:
         raise StoreError(
-            "The launchpad holds flows that were submitted twice under one label: remove one of "
-            "each with 'lpad delete_wflows'."
+            "The launchpad contains flows that were submitted twice under one label: remove one "
+            "of each with 'lpad delete_wflows'."
         ) from error
     launchpad.workflows.create_index(f"{MARK}.material")
 
@@ -195,15 +195,15 @@ def _submit_batch(
             report.skipped += skipped
             return
     raise StoreError(
-        f"Other submissions of the same {len(batch)} flows are under way: run this one again later."
+        f"Other submissions of the same {len(batch)} flows are in progress: rerun this one later."
     )
 
 
 def _add(workflows: list[Workflow], launchpad: LaunchPad) -> bool:
-    """Add workflows; False, and none of them, if another submission has added one first."""
+    """Add all workflows and return True, or none if another submission has added one."""
     try:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
-            launchpad.bulk_add_wfs(workflows)  # shows a progress bar of its own
+            launchpad.bulk_add_wfs(workflows)  # shows its own progress bar
     except BulkWriteError as error:
         if any(fault.get("code") != _DUPLICATE_KEY for fault in error.details["writeErrors"]):
             raise
@@ -214,9 +214,9 @@ def _add(workflows: list[Workflow], launchpad: LaunchPad) -> bool:
 
 
 def _known_labels(labels: list[str], launchpad: LaunchPad, watch_s: float) -> set[str]:
-    """Return the labels on the launchpad, after removing flows whose adding was cut off.
+    """Return the labels on the launchpad, after removing partly added flows.
 
-    A flow that is not all there is watched first: a living submission goes on adding to it.
+    Partly added flows are observed first, because a live submission may be adding them.
     """
     query = {f"{MARK}.label": {"$in": labels}}
     found = list(launchpad.workflows.find(query, {"nodes": 1, MARK: 1}))
@@ -236,7 +236,7 @@ def _known_labels(labels: list[str], launchpad: LaunchPad, watch_s: float) -> se
 
 
 def _missing(flow: dict[str, Any], launchpad: LaunchPad) -> int:
-    """Return how many fireworks of a workflow are not there."""
+    """Return the number of missing fireworks of a workflow."""
     nodes = flow["nodes"]
     return len(nodes) - launchpad.fireworks.count_documents({"fw_id": {"$in": nodes}})
 

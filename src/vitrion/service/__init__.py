@@ -1,1 +1,1 @@
-"""A read-only web service on the material collections, and pages of the store."""
+"""Read-only REST service of the material collections, and HTML pages."""

@@ -1,4 +1,4 @@
-"""Who may ask the web service: this machine alone, or whoever brings the token."""
+"""Access control of the web service: localhost only, or by token."""
 
 from __future__ import annotations
 
@@ -29,17 +29,16 @@ _HEADERS = {
 
 
 def guard(app: FastAPI, token: str | None) -> None:
-    """Let a service answer those only who may ask.
+    """Restrict a service to authorized requests.
 
     Parameters
     ----------
     app
         The service.
     token
-        What every request must bring, as ``Authorization: Bearer <token>`` or, as a browser does
-        once it has asked for it, as the password of HTTP's basic authentication. None asks for
-        nothing, but a request must then be addressed to this machine by its own names, so that
-        no page of the web can reach it under a name that it has pointed here.
+        Token that every request must send, as ``Authorization: Bearer <token>`` or as the password
+        of HTTP basic authentication. None requires no token, but accepts only requests to the
+        names of this machine, which prevents DNS rebinding by web pages.
     """
 
     @app.middleware("http")
@@ -50,7 +49,7 @@ def guard(app: FastAPI, token: str | None) -> None:
         if is_open or _is_right(request.headers.get("authorization", ""), str(token)):
             answer = await call_next(request)
         else:
-            answer = JSONResponse({"detail": "A token is needed."}, status_code=401)
+            answer = JSONResponse({"detail": "A token is required."}, status_code=401)
             answer.headers["WWW-Authenticate"] = 'Basic realm="vitrion: the token as password"'
         answer.headers.update(_HEADERS)
         return answer
@@ -60,12 +59,12 @@ def guard(app: FastAPI, token: str | None) -> None:
 
 
 def check_address(host: str, token: str | None) -> None:
-    """Refuse to serve beyond this machine without a token.
+    """Refuse to serve other machines without a token.
 
     Raises
     ------
     InputError
-        If the address is not loopback and there is no token, or a token that is too short.
+        If the address is not loopback and the token is absent or too short.
     """
     if token is not None and len(token) < 16:
         raise InputError("The token must have at least 16 characters: set VITRION_TOKEN to one.")
@@ -75,7 +74,7 @@ def check_address(host: str, token: str | None) -> None:
         is_loopback = False
     if not is_loopback and token is None:
         raise InputError(
-            f"Serving on {host} reaches other machines: set VITRION_TOKEN to a secret of at least "
+            f"{host} is reachable from other machines: set VITRION_TOKEN to a secret of at least "
             "16 characters, or serve on 127.0.0.1."
         )
 

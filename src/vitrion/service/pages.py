@@ -1,4 +1,4 @@
-"""The store in a browser: a list of all materials, and the report on each."""
+"""HTML pages of the store: a table of all materials, and their reports."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from vitrion.database.collections import Collections
 
-_NOT_LISTED = ("structure", "provenance", "trust", "builder_meta")  # large, and not in the list
+_NOT_LISTED = ("structure", "provenance", "trust", "builder_meta")  # large, not shown in the table
 
 
 def add_pages(app: FastAPI, collections: Collections) -> None:
-    """Add ``/``, a table of all materials that can be sorted, and ``/report/<material>``.
+    """Add ``/``, a sortable table of all materials, and ``/report/<material>``.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""A read-only web service on the material collections, made of maggma.api's resources.
+"""Read-only REST service of the material collections, based on maggma.api.
 
-Nothing of a request reaches the database but plain values at places that are known beforehand:
-each kind of document has a fixed list of parameters, and others are refused.
+Each kind of document has a fixed list of parameters, which reach the database as plain values;
+other parameters are refused.
 """
 
 from __future__ import annotations
@@ -39,22 +39,22 @@ _HIDDEN = ("_id", "job", "built_from", "@module", "@class", "@version")
 
 
 class SearchQuery(QueryOperator):
-    """The parameters of one kind of document: filters, fields, order and page."""
+    """Query parameters of one kind of document: filters, fields, order and page."""
 
     def __init__(self, searched: PropertyClient) -> None:
         self.searched = searched
         self.query = self._with_signature()  # type: ignore[method-assign]
 
     def query(self) -> dict[str, Any]:  # type: ignore[override]
-        """Be there for the abstract parent; an instance has one with its own parameters."""
+        """Satisfy the abstract base class; instances define their own query."""
         raise NotImplementedError
 
     def post_process(self, docs: list[dict], query: dict) -> list[dict]:
-        """Leave out what is of no interest to a reader."""
+        """Omit metadata of the query."""
         return [{k: v for k, v in doc.items() if k not in _HIDDEN} for doc in docs]
 
     def meta(self) -> dict[str, Any]:
-        """Tell the greatest size of a page."""
+        """Return the maximum page size."""
         return {"max_limit": MAX_LIMIT}
 
     def _with_signature(self) -> Callable[..., dict[str, Any]]:
@@ -99,7 +99,7 @@ class SearchQuery(QueryOperator):
 
 
 class _JsonHeader(HeaderProcessor):
-    """Says that the answer is JSON, which maggma leaves out of answers it does not validate."""
+    """Response header for JSON, which maggma omits in responses that it does not validate."""
 
     def process_header(self, response: Response, request: Request) -> None:
         response.headers["content-type"] = "application/json"
@@ -109,22 +109,22 @@ class _JsonHeader(HeaderProcessor):
 
 
 def make_app(collections: Collections, token: str | None = None) -> FastAPI:
-    """Make the service.
+    """Create the service.
 
     Parameters
     ----------
     collections
         The collections of a connected JobStore.
     token
-        What every request must bring; see :func:`vitrion.service.access.guard`.
+        Required token; see :func:`vitrion.service.access.guard`.
 
     Returns
     -------
     FastAPI
-        With one resource for each kind of document, ``/docs`` and ``/openapi.json``, and pages for
-        readers: ``/`` and ``/report/<material>``.
+        Application with one resource per kind of document, ``/docs``, ``/openapi.json``, and the
+        pages ``/`` and ``/report/<material>``.
     """
-    app = FastAPI(title="vitrion", description="Documents of ion transport; reading only.")
+    app = FastAPI(title="vitrion", description="Documents of ion transport, read-only.")
     for name in collections.classes:
         searched = PropertyClient(collections, name)
         resource = ReadOnlyResource(
@@ -155,7 +155,7 @@ def serve(collections: Collections, host: str, port: int, token: str | None = No
     collections
         The collections of a connected JobStore.
     host, port
-        Address to listen at; beyond loopback only with a token.
+        Address to listen on; other than loopback only with a token.
     token
         As in :func:`make_app`.
 
@@ -171,22 +171,28 @@ def serve(collections: Collections, host: str, port: int, token: str | None = No
 
 
 def _parameters(key_fields: Mapping[str, str]) -> dict[str, tuple[Any, Any]]:
-    several = "One, or several with commas between."
+    several = "One value, or several, comma-separated."
     parameters: dict[str, tuple[Any, Any]] = {
         name: (str | None, Query(None, max_length=2000, description=several))
         for name in (*TEXT_FILTERS, *ELEMENT_FILTERS)
     }
-    parameters["deprecated"] = (bool, Query(False, description="Deprecated documents instead."))
+    parameters["deprecated"] = (
+        bool,
+        Query(False, description="Return deprecated documents instead."),
+    )
     for name in key_fields:
-        parameters[name] = (str | None, Query(None, max_length=200, description="Exactly this."))
-        parameters[f"{name}_min"] = (float | None, Query(None, description="At least this."))
-        parameters[f"{name}_max"] = (float | None, Query(None, description="At most this."))
-    fields = "Fields to return, with commas between; _all for all."
-    order = "Fields to sort by, with commas between; -field sorts downwards."
+        parameters[name] = (str | None, Query(None, max_length=200, description="Equal to."))
+        parameters[f"{name}_min"] = (float | None, Query(None, description="At least."))
+        parameters[f"{name}_max"] = (float | None, Query(None, description="At most."))
+    fields = "Fields to return, comma-separated; _all for all."
+    order = "Fields to sort by, comma-separated; -field for descending order."
     parameters["_fields"] = (str | None, Query(None, max_length=2000, description=fields))
     parameters["_sort_fields"] = (str | None, Query(None, max_length=500, description=order))
-    parameters["_skip"] = (int, Query(0, ge=0, le=MAX_SKIP, description="Documents to pass over."))
-    page = "Greatest number of documents."
+    parameters["_skip"] = (
+        int,
+        Query(0, ge=0, le=MAX_SKIP, description="Number of documents to skip."),
+    )
+    page = "Maximum number of documents."
     parameters["_limit"] = (int, Query(100, ge=1, le=MAX_LIMIT, description=page))
     return parameters
 
@@ -196,7 +202,7 @@ def _words(text: str | None) -> list[str] | None:
 
 
 def _response_model(searched: PropertyClient) -> type[BaseModel]:
-    """Describe a document for the OpenAPI page; answers are not validated against it."""
+    """Return the schema of a document for the OpenAPI page; responses are not validated."""
     schema = searched.document_class.model_json_schema()["properties"]
     fields: dict[str, Any] = {KEY: (str, ...)}
     for name in searched.document_class.model_fields:
