@@ -1,4 +1,4 @@
-# Sourced by the set-up commands: makes a virtual environment and installs vitrion into it.
+# Sourced by the other launchers: creates a virtual environment and installs vitrion into it.
 #
 #   make_environment FOLDER EXTRAS     EXTRAS such as "[tests]", or empty
 #
@@ -8,7 +8,7 @@ set -euo pipefail
 TORCH_VERSION=2.13.0
 
 install_torch() {
-    # With no torch there, any requirement that names it can pull gigabytes of CUDA libraries.
+    # Without torch, a requirement on it may install gigabytes of CUDA libraries.
     local pip=$1
     if "$pip" show -q torch 2>/dev/null; then return; fi
     if command -v nvidia-smi >/dev/null && nvidia-smi >/dev/null 2>&1; then
@@ -28,16 +28,16 @@ make_environment() {
         exit 2
     }
     if ! [ -x "$folder/bin/python" ]; then
-        echo "Making a virtual environment in $folder ..."
+        echo "Creating a virtual environment in $folder ..."
         "$python" -m venv "$folder"
         "$folder/bin/pip" install -q --upgrade pip
     fi
-    echo "Installing vitrion and what it needs (a few minutes the first time) ..."
+    echo "Installing vitrion and its dependencies (a few minutes the first time) ..."
     install_torch "$folder/bin/pip"
     "$folder/bin/pip" install -q -e "$root$extras"
     "$folder/bin/python" -c 'import sys; from vitrion.potentials.native import usable_variants; sys.exit(not usable_variants())' ||
         echo "No C++ compiler was found, so torch evaluates the potential, some 30 times slower: install g++ or clang++ and start this again."
 }
 
-# One thread a process: several processes of several threads each run many times slower.
+# One thread per process: several processes of several threads run many times slower.
 export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1

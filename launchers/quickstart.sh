@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Sets vitrion up in .venv and runs the main job: LiPO2F2 from its formula to the conductivity of its
-# crystal and its glass.
-# Arguments are passed on to `vitrion run`, e.g.  launchers/quickstart.sh Li3PO4 --preset quick
+# Installs vitrion into .venv and computes the conductivity of the crystal and the glass of LiPO2F2.
+# Arguments are passed to `vitrion run`, e.g.  launchers/quickstart.sh Li3PO4 --preset quick
 cd "$(dirname "$0")/.."
 source launchers/environment.sh
 make_environment .venv "[chgnet]"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets vitrion up with its test extras in .venv-tests and runs the default test suite.
-# Arguments are passed on to pytest, e.g.  launchers/test.sh -m slow
+# Installs vitrion with its test extras into .venv-tests and runs the default test suite.
+# Arguments are passed to pytest, e.g.  launchers/test.sh -m slow
 cd "$(dirname "$0")/.."
 source launchers/environment.sh
 make_environment .venv-tests "[tests]"

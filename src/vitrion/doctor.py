@@ -1,4 +1,4 @@
-"""What works on this machine, and what to do about what does not."""
+"""Checks of this machine, with a remedy for each failure."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """Result of one check.
 
     Attributes
     ----------
     subject : str
-        What it is about.
+        Subject of the check.
     status : {"ok", "note", "fault"}
-        A note limits what can be done; a fault stops the main job.
+        A note limits the available features; a fault prevents `vitrion run`.
     detail : str
-        What was found, and what to do about it where it is not ok.
+        Finding, and the remedy if it is not ok.
     """
 
     subject: str
@@ -37,7 +37,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at everything a run depends on; takes a few seconds because it loads a potential."""
+    """Check everything that a run depends on; takes seconds, because it loads a potential."""
     return [check() for check in _CHECKS]
 
 
@@ -74,7 +74,7 @@ def _potential() -> Finding:
         load_calculator(spec)
     except VitrionError as exc:
         return Finding("potential", "fault", str(exc))
-    return Finding("potential", "ok", f"{spec.name} {spec.version} loads, and its hash is right")
+    return Finding("potential", "ok", f"{spec.name} {spec.version} loads, and its hash is correct")
 
 
 def _evaluation() -> Finding:
@@ -85,10 +85,12 @@ def _evaluation() -> Finding:
     except VitrionError as exc:
         return Finding("evaluation", "fault", str(exc))
     if name is None:
-        return Finding("evaluation", "note", "torch, or the native kernel: known once it is loaded")
+        return Finding(
+            "evaluation", "note", "torch, or the native kernel: determined when it is loaded"
+        )
     if reason is None:
         return Finding("evaluation", "ok", name)
-    return Finding("evaluation", "note", f"{name}, some 30 times slower than the kernel: {reason}")
+    return Finding("evaluation", "note", f"{name}, about 30 times slower than the kernel: {reason}")
 
 
 def _second_opinion() -> Finding:
@@ -108,7 +110,7 @@ def _foundation_models() -> Finding:
     return Finding(
         "MACE foundation models",
         "note",
-        "none downloaded yet: naming one, as in mace:medium-mpa-0, fetches it from the internet",
+        "none downloaded: a name such as mace:medium-mpa-0 downloads it at first use",
     )
 
 

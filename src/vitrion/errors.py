@@ -1,18 +1,18 @@
-"""The errors a user can meet; each message is one sentence that says what to do."""
+"""Errors of vitrion; each message is one sentence that states what to do."""
 
 from __future__ import annotations
 
 
 class VitrionError(Exception):
-    """Base of all errors that vitrion raises on purpose."""
+    """Base class of all errors of vitrion."""
 
 
 class InputError(VitrionError, ValueError):
-    """The request cannot be carried out as stated; nothing expensive has started."""
+    """The request is invalid; nothing expensive has started."""
 
 
 class SettingError(InputError):
-    """A setting is unknown, or its value is not allowed.
+    """A setting is unknown, or its value is invalid.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class SettingError(InputError):
         self.name, self.problem = name, problem
 
     def inside(self, section: str) -> SettingError:
-        """Return the same error, its setting named from outside its section."""
+        """Return the same error with the full dotted name of its setting."""
         return SettingError(f"{section}.{self.name}", self.problem)
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
@@ -35,7 +35,7 @@ class SettingError(InputError):
 
 
 class BusyError(InputError):
-    """Another process has what is needed; the same request succeeds later."""
+    """Another process has locked a resource; the same request succeeds later."""
 
 
 class PotentialError(VitrionError):
@@ -65,6 +65,6 @@ class DamagedDocumentsError(StoreError):
         self.store, self.keys = store, keys
         named = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
         super().__init__(
-            f"The content of {len(keys)} document(s) of {store} is damaged and was left out "
-            f"({named}): restore them from a copy, or remove them and run their jobs again."
+            f"The content of {len(keys)} document(s) of {store} is damaged and was skipped "
+            f"({named}): restore them from a copy, or remove them and rerun their jobs."
         )

@@ -20,21 +20,21 @@ from vitrion.errors import InputError
 from vitrion.runtime.settings_model import SettingsModel, explain
 
 CONFIG_FILE_VARIABLE = "VITRION_CONFIG_FILE"
-"""Environment variable that names another settings file than ``~/.vitrion.yaml``."""
+"""Environment variable with the path of the settings file; default: ``~/.vitrion.yaml``."""
 
 
 def config_file() -> Path:
-    """Return the settings file in force, whether or not it exists."""
+    """Return the path of the settings file, which may not exist."""
     return Path(os.environ.get(CONFIG_FILE_VARIABLE, "~/.vitrion.yaml")).expanduser()
 
 
 class Route(SettingsModel):
-    """Where FireWorks runs some jobs; of several that fit a job, later ones win."""
+    """Assignment of jobs to workers; of several matching routes, the last is used."""
 
-    jobs: str = Field("", description="Part of the names of the jobs; empty takes all.")
+    jobs: str = Field("", description="Part of the names of the jobs; empty for all jobs.")
     fworker: str | None = Field(None, description="Name of the only FWorker that may run them.")
     category: str | None = Field(
-        None, description="Category, such as cpu or gpu: run by FWorkers of that category."
+        None, description="Category of the FWorkers that may run them, such as cpu or gpu."
     )
     queue: dict[str, str | int] = Field(
         default_factory=dict,
@@ -44,41 +44,41 @@ class Route(SettingsModel):
 
 
 class VitrionSettings(BaseSettings):
-    """What a user sets once for a machine; everything else is a parameter of a Maker."""
+    """Settings of a machine; everything else is a parameter of a Maker."""
 
     model_config = SettingsConfigDict(env_prefix="VITRION_", env_ignore_empty=True, extra="forbid")
 
     store: Path = Field(
         Path("vitrion_data"),
-        description="Folder that holds the embedded store and the trajectories.",
+        description="Folder of the embedded store and the trajectories.",
     )
     potential: str | None = Field(
-        None, description="Potential used where none is named; None takes the package's default."
+        None, description="Default potential; None for the package's default."
     )
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
-        description="Worker processes of one thread each for independent runs.",
+        description="Number of single-threaded worker processes for independent runs.",
     )
     device: str = Field("cpu", description="Torch device of the calculators, such as cpu or cuda.")
     routes: list[Route] = Field(
-        default_factory=list, description="Where jobs run that are submitted to a launchpad."
+        default_factory=list, description="Assignment of submitted jobs to workers."
     )
     root_dir: Path | None = Field(
         None,
-        description="Folder that all workers of a launchpad see, in which submitted runs keep "
-        "their files; None takes `runs` in the folder of the store.",
+        description="Folder shared by all workers of a launchpad, for the files of submitted runs; "
+        "None for `runs` in the folder of the store.",
     )
     walltime_s: float | None = Field(
         None,
         gt=0,
-        description="Seconds after which a long job that was submitted ends at a checkpoint, to be "
-        "continued by another; None lets it run to its end.",
+        description="Seconds after which a submitted long job stops at a checkpoint and resumes as "
+        "another job; None for no limit.",
     )
     allow_pickle: bool = Field(
         False,
         description="Load model files that are pickles (MACE .model files) without a stated hash; "
-        "a pickle can run any code when it is loaded.",
+        "a pickle can execute any code when loaded.",
     )
 
     @classmethod
@@ -90,24 +90,24 @@ class VitrionSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the YAML file below the environment."""
+        """Give the environment priority over the YAML file."""
         yaml_settings = YamlConfigSettingsSource(settings_cls, yaml_file=config_file())
         return init_settings, env_settings, yaml_settings
 
 
 @lru_cache(maxsize=1)
 def get_settings() -> VitrionSettings:
-    """Read the settings once.
+    """Return the settings, read once.
 
     Returns
     -------
     VitrionSettings
-        The settings in force; ``get_settings.cache_clear()`` makes the next call read them again.
+        Current settings; ``get_settings.cache_clear()`` makes the next call reread them.
 
     Raises
     ------
     InputError
-        If the file is no YAML, or it or a variable holds a name or a value that is not a setting.
+        If the file is not YAML, or the file or a variable has an unknown name or an invalid value.
     """
     try:
         return VitrionSettings()

@@ -1,15 +1,15 @@
-"""Uncertain values: estimates, intervals, one-sided bounds, and what follows from several of them.
+"""Uncertain values: estimates, intervals, one-sided bounds, and combinations of them.
 
-Every interval, bound and test of the package comes from here. Three classes hold an uncertain
-value, and share ``value``, ``low``, ``high`` and ``text``:
+All intervals, bounds and tests of the package use this module. Three classes of uncertain values
+share ``value``, ``low``, ``high`` and ``text``:
 
 - :class:`Estimate`, a positive quantity whose logarithm has a standard error;
-- :class:`LinearEstimate`, a quantity of any sign with a standard error of its own;
+- :class:`LinearEstimate`, a quantity of any sign with a standard error;
 - :class:`Bound`, a one-sided limit without a value.
 
-Standard errors are estimates too, so intervals are those of Student's t distribution. The degrees
-of freedom of a combination follow from those of its parts by the rule of Welch and Satterthwaite
-(Biometrics Bulletin 2, 110, 1946), for differences, ratios, means and fits alike.
+Standard errors are estimates too, so intervals use Student's t distribution. The degrees of freedom
+of differences, ratios, means and fits follow from the degrees of freedom of their parts by the rule
+of Welch and Satterthwaite (Biometrics Bulletin 2, 110, 1946).
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ REPLICA_SPREAD = 0.5
 """Scale of the half-Cauchy prior of the spread of ln(value) between systems, such as glasses."""
 
 MAX_EXPONENT = 300.0
-"""Limit of the exponent of an interval's end: beyond it nothing is known of the quantity."""
+"""Limit of the exponent of an interval's end, beyond which the quantity is unknown."""
 
 
 class _Model(BaseModel):
-    """Base class: immutable, no unknown fields, and infinity survives JSON."""
+    """Base class: immutable, without unknown fields, infinity in JSON."""
 
     model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings", frozen=True)
 
 
 class _WithInterval(_Model):
-    """Base class of what has a value and perhaps an interval."""
+    """Base class of a value with an optional interval."""
 
     value: float = Field(description="Best value, in the unit of the field.")
 
@@ -90,16 +90,16 @@ class _WithInterval(_Model):
 class Estimate(_WithInterval):
     """A positive quantity with its uncertainty, in the unit that its field states.
 
-    The intervals are those of ``ln(value)`` as Student's t with `degrees_of_freedom`, so they
-    never reach below zero.
+    Intervals assume that ``ln(value)`` follows Student's t distribution with `degrees_of_freedom`;
+    they are positive.
     """
 
     relative_error: float = Field(description="Standard error of ln(value), dimensionless.")
     degrees_of_freedom: float = Field(
-        description="Degrees of freedom of that standard error; infinite where it is known."
+        description="Degrees of freedom of the standard error; infinite if it is exact."
     )
     log_shift: float = Field(
-        0.0, description="Centre of the intervals of ln(value), less ln(value): small-sample bias."
+        0.0, description="Center of the intervals of ln(value), minus ln(value): small-sample bias."
     )
 
     def interval(self, level: float = 0.95) -> Interval:
@@ -108,11 +108,11 @@ class Estimate(_WithInterval):
         return self._at(-quantile), self._at(quantile)
 
     def upper_bound(self, level: float = 0.95) -> float:
-        """Return the value that the truth stays below with probability `level`."""
+        """Return the upper bound of the true value with probability `level`."""
         return self._at(self.quantile(level))
 
     def lower_bound(self, level: float = 0.95) -> float:
-        """Return the value that the truth exceeds with probability `level`."""
+        """Return the lower bound of the true value with probability `level`."""
         return self._at(-self.quantile(level))
 
     @property
@@ -156,7 +156,7 @@ class Estimate(_WithInterval):
 class LinearEstimate(_WithInterval):
     """A quantity of any sign with its standard error, such as an energy.
 
-    The interval ends at `lowest` and `highest`, the values beyond which the quantity cannot lie.
+    The interval is limited to `lowest` and `highest`, the limits of the quantity.
     """
 
     error: float | None = Field(
@@ -165,8 +165,8 @@ class LinearEstimate(_WithInterval):
     degrees_of_freedom: float = Field(
         math.inf, description="Degrees of freedom of the standard error."
     )
-    lowest: float = Field(-math.inf, description="Least possible value.")
-    highest: float = Field(math.inf, description="Greatest possible value.")
+    lowest: float = Field(-math.inf, description="Minimum possible value.")
+    highest: float = Field(math.inf, description="Maximum possible value.")
 
     def interval(self, level: float = 0.95) -> Interval | None:
         """Return the central interval of probability `level`; None without a standard error."""
@@ -177,7 +177,7 @@ class LinearEstimate(_WithInterval):
 
     @property
     def or_exact(self) -> LinearEstimate:
-        """The estimate, exact if its error is unknown, as a property of a single crystal is."""
+        """The estimate, exact if its error is unknown, as for a single crystal."""
         return self if self.error is not None else self.model_copy(update={"error": 0.0})
 
     def within(self, lowest: float, highest: float) -> LinearEstimate:
@@ -185,10 +185,10 @@ class LinearEstimate(_WithInterval):
         return self.model_copy(update={"lowest": lowest, "highest": highest})
 
     def minus(self, other: LinearEstimate) -> LinearEstimate:
-        """Return this quantity less an independent one.
+        """Return this quantity minus an independent one.
 
         The errors add in quadrature, with the degrees of freedom of :func:`welch_satterthwaite`.
-        If the error of one is unknown, so is that of the difference.
+        If one error is unknown, the error of the difference is unknown.
         """
         value = self.value - other.value
         if self.error is None or other.error is None:
@@ -204,15 +204,17 @@ class LinearEstimate(_WithInterval):
 
 
 class Bound(_Model):
-    """A quantity of which only a one-sided limit is known."""
+    """A one-sided limit of a quantity."""
 
-    limit: float = Field(description="Value that the quantity stays below, or exceeds.")
-    side: Literal["upper", "lower"] = Field("upper", description="Which limit it is.")
-    level: float = Field(0.95, description="Probability with which it holds, at least.")
+    limit: float = Field(description="Upper or lower limit of the quantity.")
+    side: Literal["upper", "lower"] = Field(
+        "upper", description="Whether the limit is an upper or a lower limit."
+    )
+    level: float = Field(0.95, description="Minimum probability with which the limit holds.")
 
     @property
     def value(self) -> None:
-        """There is no value."""
+        """None: only the limit is known."""
         return
 
     @property
@@ -232,7 +234,7 @@ class Bound(_Model):
 
 
 def upper_bound(limit: float | None) -> Bound | None:
-    """Return an upper 95 % bound; None without one."""
+    """Return an upper 95 % bound; None for None."""
     return None if limit is None else Bound(limit=limit)
 
 
@@ -242,7 +244,7 @@ Uncertain: TypeAlias = Estimate | LinearEstimate | Bound
 class ReplicaMean(_Model):
     """A quantity of each replica, and their mean."""
 
-    values: list[float] = Field(description="One for each replica.")
+    values: list[float] = Field(description="Value of each replica.")
     mean: float = Field(description="Mean over replicas.")
     error: float | None = Field(None, description="Standard error; None for one replica.")
 
@@ -253,7 +255,7 @@ class ReplicaMean(_Model):
         Raises
         ------
         InputError
-            If there is no replica.
+            If there are no replicas.
         """
         if not len(values):
             raise InputError("A mean needs at least one replica.")
@@ -263,7 +265,7 @@ class ReplicaMean(_Model):
 
     @property
     def estimate(self) -> LinearEstimate:
-        """The mean with one degree of freedom less than there are replicas."""
+        """The mean as an estimate, with one degree of freedom less than replicas."""
         free = len(self.values) - 1
         return LinearEstimate(
             value=self.mean, error=self.error, degrees_of_freedom=free if free else math.inf
@@ -271,7 +273,7 @@ class ReplicaMean(_Model):
 
 
 def student_quantile(probability: float, degrees_of_freedom: float) -> float:
-    """Return the quantile of Student's t distribution; of the normal one if they are infinite."""
+    """Return the quantile of Student's t distribution (normal for infinite degrees of freedom)."""
     if math.isinf(degrees_of_freedom):
         return float(norm.ppf(probability))
     return float(t.ppf(probability, degrees_of_freedom))
@@ -293,14 +295,14 @@ def welch_satterthwaite(variances: ArrayLike, degrees_of_freedom: ArrayLike) -> 
     Parameters
     ----------
     variances : (n,) array
-        Variance that each term contributes to the sum, the squares of its coefficients included.
+        Variance that each term contributes to the sum, including its squared coefficient.
     degrees_of_freedom : (n,) array
-        Degrees of freedom of each variance; infinite if it is known.
+        Degrees of freedom of each variance; infinite if it is exact.
 
     Returns
     -------
     float
-        Infinite if every variance is known, or zero.
+        Infinite if all variances are exact or zero.
     """
     parts = np.asarray(variances, dtype=float)
     freedoms = np.asarray(degrees_of_freedom, dtype=float)
@@ -312,18 +314,18 @@ def ratio(numerator: Uncertain | None, denominator: Uncertain | None) -> Estimat
     """Return the ratio of two independent positive quantities.
 
     Two estimates: see :meth:`Estimate.over`. An estimate and an upper bound give a bound of the
-    ratio, from the 95 % bound and the one-sided 95 % limit of the estimate, so that it holds with a
-    probability of 90 % at least (Bonferroni). Two upper bounds say nothing.
+    ratio, from the 95 % bound and the one-sided 95 % limit of the estimate, so it holds with a
+    probability of at least 90 % (Bonferroni). Two upper bounds give no bound of the ratio.
 
     Parameters
     ----------
     numerator, denominator : Estimate or Bound
-        None if the quantity is not known.
+        None if the quantity is unknown.
 
     Returns
     -------
     Estimate, Bound or None
-        None if nothing follows.
+        None if neither a value nor a bound follows.
     """
     if isinstance(numerator, Estimate) and isinstance(denominator, Estimate):
         return numerator.over(denominator)
@@ -337,7 +339,7 @@ def ratio(numerator: Uncertain | None, denominator: Uncertain | None) -> Estimat
 
 
 def difference(first: Uncertain | None, second: Uncertain | None) -> LinearEstimate | None:
-    """Return the first quantity less the second; None unless both have a value with its error."""
+    """Return the first quantity minus the second; None unless both have a value and an error."""
     if isinstance(first, LinearEstimate) and isinstance(second, LinearEstimate):
         return first.minus(second)
     return None
@@ -367,7 +369,7 @@ def p_value(change: LinearEstimate, claim: Direction) -> float | None:
 
 
 def verdict(probability: float | None, level: float = 0.95) -> Verdict:
-    """Return what a one-sided p value says of a claim at a level of confidence."""
+    """Return the verdict of a one-sided p value on a claim at a confidence level."""
     if probability is None or 1.0 - level <= probability <= level:
         return "undecided"
     return "supported" if probability < 1.0 - level else "contradicted"
@@ -386,23 +388,24 @@ def combine_estimates(
     Parameters
     ----------
     values : sequence of Estimate
-        From independent runs.
+        Estimates from independent runs.
     hierarchical : bool
         Whether the true values differ between systems.
     systems : sequence of int or None
-        Which system each estimate is of; those of one are combined first. None: each is of its own.
+        Index of each estimate's system; estimates of one system are combined first. None: all
+        systems differ.
 
     Returns
     -------
     Estimate
-        Of the common value, or of the median over systems.
+        Estimate of the common value, or of the median over systems.
 
     Notes
     -----
     Hierarchical: ``y_r = mu + tau_r + e_r`` with the errors e_r known, a flat prior on mu and a
     half-Cauchy one on the spread tau (A. Gelman, Bayesian Anal. 1, 515 (2006)), integrated on a
-    grid. Three glasses alone say little about tau; the prior keeps the interval finite. Runs of one
-    glass share its tau_r: treated as separate glasses, they would make the interval too narrow.
+    grid. Three glasses constrain tau weakly; the prior keeps the interval finite. Runs of one glass
+    share its tau_r: as separate glasses they would make the interval too narrow.
     """
     if hierarchical and systems is not None:
         groups: dict[int, list[Estimate]] = {}
@@ -460,7 +463,7 @@ def _matched_t(
 
 
 def _freedom_of_ratio(target: float) -> float:
-    """Return the degrees of freedom at which t has this ratio of its 97.5 and 84 % quantiles."""
+    """Return the degrees of freedom of a t distribution by its ratio of 97.5 to 84 % quantiles."""
 
     def excess(freedom: float) -> float:
         outer, inner = (student_quantile(p, freedom) for p in (0.975, 0.84))
@@ -472,7 +475,7 @@ def _freedom_of_ratio(target: float) -> float:
 
 
 def number(value: float) -> str:
-    """Write a number with as many digits as a reader can use."""
+    """Format a number with about two or three significant digits."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     if 1e-3 <= abs(value) < 1e4:

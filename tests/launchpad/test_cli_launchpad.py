@@ -41,7 +41,7 @@ def long_makers(launchpad, nodes):
 def test_compositions_are_handed_in_once_and_followed(campaign, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     pad = ("--launchpad", str(campaign.folder / "my_launchpad.yaml"))
-    assert "no flows" in run("status", *pad)
+    assert "No flows" in run("status", *pad)
     screen = tmp_path / "screen.txt"
     screen.write_text("# a screen\nLiPO2F2\nLi3PO4\n")
     words = ("--file", str(screen), *QUICK, *pad)
@@ -66,7 +66,7 @@ def test_compositions_are_handed_in_once_and_followed(campaign, tmp_path, monkey
         assert "LiPO2F2 amorphous" in text
         assert "Li3PO4" not in text
     for name in ("Li", "LiPO2F2 crystalline", ".*"):
-        assert "no flows" in run("status", name, *pad)
+        assert "No flows" in run("status", name, *pad)
     assert "Nothing to repair" in run("repair", *pad)
 
 
