@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.io import read
 
-from vitrion.distill import dynamics_program
 from vitrion.distill.frames import write_frames
 from vitrion.distill.heldout import GLASS_A3
 from vitrion.distill.labelling import Teacher
@@ -34,6 +33,7 @@ from vitrion.runtime.processes import run_checked
 if TYPE_CHECKING:
     from ase import Atoms
 
+PROGRAM = Path(__file__).parents[1] / "tools" / "teacher_dynamics.py"
 STUDENT = "vitrion.potentials.student:student_calculator"
 
 
@@ -54,7 +54,7 @@ def trajectory(
     """Return the frames of a run by a potential in its own environment."""
     if not target.exists():
         command = teacher.command(start, target)
-        command[1] = str(dynamics_program.__file__)
+        command[1] = str(PROGRAM)
         more = {"--seed": seed, "--wait": length_ps / 3, "--length": length_ps}
         command += [str(part) for option in more.items() for part in option]
         run_checked(command, target.with_suffix(".log"))

@@ -1,9 +1,9 @@
 """Run dynamics with a teacher in its own environment, for structure to compare with the student's.
 
-Like ``label_program.py`` it needs only ASE and the teacher's package. It starts again from the
+Like ``distill/label_program.py`` it needs only ASE and the teacher's package. It starts from the
 beginning if it is killed: runs are short.
 
-    python dynamics_program.py start.xyz frames.xyz --teacher sevennet:7net-l3i5 --temperature 600
+    python tools/teacher_dynamics.py start.xyz frames.xyz --teacher sevennet:7net-l3i5
 """
 
 import argparse
@@ -19,6 +19,7 @@ from ase.io import iread, write
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
+PROGRAMS = Path(__file__).parents[1] / "src" / "vitrion" / "distill"
 STEP_FS = 2.0
 EVERY = 5
 
@@ -36,7 +37,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     import torch
-    from label_program import load_teacher  # beside this file, which runs as a script
+
+    sys.path.append(str(PROGRAMS))
+    from label_program import load_teacher
 
     if options.device == "cpu":
         torch.set_num_threads(1)
