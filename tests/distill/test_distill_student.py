@@ -36,7 +36,7 @@ def test_file_is_small_and_hash_is_checked(tmp_path):
     data = bytearray(student_path().read_bytes())
     data[-1] ^= 1
     changed.write_bytes(data)
-    with pytest.raises(PotentialError, match="not the file that was released"):
+    with pytest.raises(PotentialError, match="not the released file"):
         load_student(changed, sha256=student_card()["sha256"])
 
 

@@ -1,4 +1,4 @@
-"""What gives energies and forces: a registry of named potentials and their calculators."""
+"""Interatomic potentials: a registry of names, and their calculators."""
 
 from vitrion.potentials.calculators import check_elements, force_field, load_calculator
 from vitrion.potentials.registry import (

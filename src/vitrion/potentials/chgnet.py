@@ -1,4 +1,4 @@
-"""CHGNet as an ASE calculator that leaves out what was not asked for."""
+"""CHGNet as an ASE calculator that computes requested properties only."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Task = Literal["e", "ef", "em", "efs", "efsm"]
 
 
 class LeanCHGNetCalculator(CHGNetCalculator):
-    """CHGNet that computes stress and magnetic moments only when asked for them."""
+    """CHGNet that computes stress and magnetic moments only if requested."""
 
     evaluation = "torch"
 
     @classmethod
     def from_name(cls, weights: str, device: str) -> Self:
         """Load the weights of that name (``0.3.0`` or ``r2scan``) from the chgnet package."""
-        with redirect_stdout(io.StringIO()):  # it announces itself, even with verbose=False
+        with redirect_stdout(io.StringIO()):  # it prints a message even with verbose=False
             model = CHGNet.load(model_name=weights, use_device=device, verbose=False)
             # An isolated atom is a legitimate state of a hot melt, not a reason to warn every step.
             return cls(model=model, use_device=device, on_isolated_atoms="ignore")
@@ -36,9 +36,9 @@ class LeanCHGNetCalculator(CHGNetCalculator):
         system_changes: list[Any] | None = None,
         task: Task = "efsm",
     ) -> None:
-        """Compute energy and forces, and stress and magnetic moments where asked for.
+        """Compute energy and forces, and stress and magnetic moments if requested.
 
-        The task follows from the properties, whatever it is given as.
+        The task is derived from the properties; a given task is ignored.
         """
         asked = set(properties or ())
         task = "efs" if "stress" in asked else "ef"

@@ -1,4 +1,4 @@
-"""What evaluates a MACE model: the native kernel where it can, else torch."""
+"""Select the evaluation of a MACE model: the native kernel if supported, otherwise torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def why_torch(device: str = "cpu", dtype: str = "float32") -> str | None:
-    """Return why the native kernel cannot serve here, whatever the model; None if it can.
+    """Return why the native kernel is unavailable here, for any model; None if available.
 
     Raises
     ------

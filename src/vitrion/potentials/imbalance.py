@@ -1,4 +1,4 @@
-"""The energy of electrons that a cell lacks or has too many: what a local potential cannot see.
+"""Energy of missing or excess electrons of a cell, which a local potential cannot represent.
 
 A neutral cell that has lost a Li atom is left with a hole, one that has gained a Li with an
 electron. Their energy depends on the whole cell: around the place where the Li was, a cell in which
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import torch
 
 FORMAL_CHARGES = {3: 1, 6: 4, 8: -2, 9: -1, 15: 5}
-"""Charges by atomic number, those of Li2CO3, Li3PO4 and LiF."""
+"""Formal charges by atomic number, as in Li2CO3, Li3PO4 and LiF."""
 
 FADING = 0.15
 """Electrons per atom at which the terms have fallen to 1/e of their values."""
@@ -52,7 +52,7 @@ def imbalance_energy(numbers: np.ndarray, hole_eV: float, electron_eV: float) ->
     unknown = sorted(set(np.asarray(numbers).tolist()) - set(FORMAL_CHARGES))
     if unknown:
         raise InputError(
-            f"The atomic numbers {unknown} have no formal charge to count by: set the energies of "
+            f"The atomic numbers {unknown} have no formal charge. Set the energies of "
             "holes and electrons to 0."
         )
     electrons = sum(FORMAL_CHARGES[int(z)] for z in numbers)

@@ -1,4 +1,4 @@
-"""The graphs that MACE models in torch read: atoms, pairs within the cutoff, periodic images."""
+"""Input graphs of MACE models in torch: atoms, pairs within the cutoff, periodic images."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class MACEGraphs:
     Parameters
     ----------
     model : torch module
-        As mace-torch makes them; gradients of its parameters are switched off.
+        A mace-torch model; gradients of its parameters are disabled.
     elements : sequence of int
         Atomic numbers in the order of the model.
     head : int
-        Which of the model's heads to use.
+        Index of the head of the model.
     """
 
     def __init__(self, model: MACEModel, elements: Sequence[int], *, head: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""From a name to a potential: ``vitrion-lipof``, ``chgnet``, ``mace:<foundation name or file>``."""
+"""Registry of potentials: ``vitrion-lipof``, ``chgnet``, ``mace:<foundation name or file>``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vitrion.potentials.spec import PotentialSpec, sha256_of
 from vitrion.potentials.student import SHIPPED_STUDENTS, STUDENT_NAME, student_spec
 
 DEFAULT_POTENTIAL = STUDENT_NAME
-"""The potential that a run takes where the user names none."""
+"""Potential of a run if the user names none."""
 
 # Every element to plutonium but the five that the MPtrj training set lacks.
 _MPTRJ_ELEMENTS = tuple(
@@ -43,7 +43,7 @@ _CHGNET_FILES = {
 
 
 def list_potentials() -> list[PotentialSpec]:
-    """Return the potentials that work here without a download or a file of the user's."""
+    """Return the potentials that need neither a download nor a user's file."""
     students = [PotentialSpec(**student_spec(name)) for name in SHIPPED_STUDENTS]
     return [*students, *(_chgnet_spec(name) for name in _CHGNET_FILES)]
 
@@ -57,7 +57,7 @@ def foundation_names() -> list[str]:
 
 
 def get_potential(name: str | PotentialSpec | None = None) -> PotentialSpec:
-    """Look a potential up by name.
+    """Look up a potential by name.
 
     Parameters
     ----------
@@ -70,12 +70,12 @@ def get_potential(name: str | PotentialSpec | None = None) -> PotentialSpec:
     Returns
     -------
     PotentialSpec
-        The description; a foundation model's file and elements stay unknown until it is loaded.
+        The description; file and elements of a foundation model are unknown until it is loaded.
 
     Raises
     ------
     InputError
-        If there is no potential of that name.
+        If the name is unknown.
     PotentialError
         If a named file is missing or has another hash than the stated one.
     """

@@ -1,4 +1,4 @@
-"""The description of a potential that travels with every result made with it."""
+"""Description of a potential, stored with every result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vitrion.errors import PotentialError
 
 
 class PotentialSpec(BaseModel):
-    """Which potential it is and where its limits lie."""
+    """Identity and limits of a potential."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -19,19 +19,19 @@ class PotentialSpec(BaseModel):
     backend: str = Field(description="Program that evaluates it: chgnet or mace.")
     version: str = Field(description="Version of the weights as their authors name it.")
     path: Path | None = Field(
-        None, description="Weights file; None until a named model has been downloaded."
+        None, description="Weights file; None before the download of a named model."
     )
     sha256: str | None = Field(
-        None, description="Expected SHA-256 of the weights file; None where none is known."
+        None, description="Expected SHA-256 of the weights file; None if unknown."
     )
     elements: tuple[str, ...] | None = Field(
-        None, description="Symbols of the elements it knows; None until the weights are at hand."
+        None, description="Symbols of the supported elements; None until the weights are loaded."
     )
     functional: str = Field(description="Exchange-correlation functional of its training labels.")
-    training_set: str = Field(description="What it was trained on.")
+    training_set: str = Field(description="Description of the training set.")
     cutoff_A: float | None = Field(None, description="Cutoff radius of one message step, in A.")
     license: str = Field(description="License of the weights.")
-    citation: str = Field(description="Whom to cite.")
+    citation: str = Field(description="Reference to cite.")
 
 
 def sha256_of(path: Path) -> str:
@@ -53,6 +53,6 @@ def verify_file(spec: PotentialSpec) -> Path:
     if spec.sha256 is not None and (found := sha256_of(spec.path)) != spec.sha256:
         raise PotentialError(
             f"The weights file {spec.path} of '{spec.name}' has SHA-256 {found[:12]}..., "
-            f"not the expected {spec.sha256[:12]}...: fetch it again."
+            f"not the expected {spec.sha256[:12]}.... Download it again."
         )
     return spec.path

@@ -1,9 +1,9 @@
 """The potential that ships with the package: a small MACE model for Li-C-O-F-P.
 
 A student is one safetensors file: the weights, the statistics by which
-:mod:`vitrion.potentials.trust` tells a new environment from a known one, and, in the file's
+:mod:`vitrion.potentials.trust` detects new environments, and, in the file's
 metadata, the JSON description from which the MACE module is built. Nothing is unpickled, and the
-file's hash is checked against the data card beside it before it is read.
+file's hash is checked against its data card before it is read.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def student_path(name: str = STUDENT_NAME) -> Path:
 
 @cache
 def student_card(name: str = STUDENT_NAME) -> dict[str, Any]:
-    """Return the machine-readable data card beside the weights.
+    """Return the data card of the weights.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def student_calculator(
     Raises
     ------
     PotentialError
-        If the file is missing or is not the one of the data card.
+        If the file is missing or its hash differs from the data card.
     """
     path, sha256 = student_path(name), student_card(name)["sha256"]
     return file_calculator(path, sha256, device=device, dtype=dtype)
@@ -128,7 +128,7 @@ def file_calculator(
     from vitrion.potentials.native import NativeCalculator
 
     source = student_tables(path, found)
-    source.tables(source.elements[:1])  # made or read now, so that a fault shows now
+    source.tables(source.elements[:1])  # made or read now, to raise errors early
     return NativeCalculator(source)
 
 
@@ -178,7 +178,7 @@ def load_student(path: str | Path, sha256: str | None = None) -> MACEModel:
 
 
 def fill_model(model: MACEModel, weights: dict[str, torch.Tensor], origin: str) -> MACEModel:
-    """Load weights into a model; whatever does not fit raises ``PotentialError``."""
+    """Load weights into a model; a mismatch raises ``PotentialError``."""
     missing, unexpected = model.load_state_dict(weights, strict=False)
     wrong = [key for key in (*missing, *unexpected) if not any(part in key for part in DERIVED)]
     if wrong:
@@ -187,12 +187,12 @@ def fill_model(model: MACEModel, weights: dict[str, torch.Tensor], origin: str) 
 
 
 def _checked_hash(path: Path, sha256: str | None) -> str:
-    """Return the hash of a student file; refuse one that is missing or another."""
+    """Return the hash of a student file after checking it."""
     if not path.is_file():
         raise PotentialError(f"The potential file {path} does not exist.")
     found = sha256_of(path)
     if sha256 is not None and found != sha256:
-        raise PotentialError(f"{path} is not the file that was released: install vitrion again.")
+        raise PotentialError(f"{path} is not the released file. Reinstall vitrion.")
     return found
 
 
@@ -249,9 +249,9 @@ def save_student(
     model
         A ``ScaleShiftMACE`` with one head.
     path
-        Where to write; replaced as a whole, never left half-written.
+        Output file; replaced atomically.
     extra
-        Further tensors to keep beside the weights, such as those of the trust statistics.
+        Additional tensors to store, such as the trust statistics.
     """
     from safetensors.torch import save_file
 

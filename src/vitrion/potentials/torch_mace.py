@@ -1,4 +1,4 @@
-"""MACE models in torch: what the native kernel does not take, float64, and other devices."""
+"""MACE models in torch: models without native support, float64, and other devices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TorchMACECalculator(Calculator):
         A ``ScaleShiftMACE`` module with one head; it is changed in place (message sums fused,
         gradients of its parameters switched off).
     device, dtype
-        Where and in which precision (``float32`` or ``float64``) it runs.
+        Device and precision (``float32`` or ``float64``).
     """
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
@@ -57,7 +57,7 @@ class TorchMACECalculator(Calculator):
             If the model does not know an element.
         """
         super().calculate(atoms, properties, system_changes)
-        assert self.atoms is not None  # ASE keeps those of the last call
+        assert self.atoms is not None  # ASE keeps the atoms of the last call
         stress = "stress" in (properties or ())
         out = self.model(self.graphs.graph([self.atoms]), compute_stress=stress)
         energy = float(out["energy"].item())

@@ -1,8 +1,8 @@
-"""Whether a run stayed within what its potential was trained on, and how wrong its forces are.
+"""Trust in a potential: extrapolation of a run beyond the training set, and force errors.
 
-Two answers. The novelty of a frame needs nothing but the shipped student: the invariant features of
-each atom are compared, by a Mahalanobis distance per element, with those of the training set. The
-force check needs a second potential, and gives the error on a few frames of the very run.
+The extrapolation score of a frame compares the invariant features of each atom with the features
+of the training set by a Mahalanobis distance per element. The force check compares the forces with
+a second potential on a few frames of the run.
 """
 
 from __future__ import annotations
@@ -24,26 +24,24 @@ if TYPE_CHECKING:
 
 
 class NoveltyReport(BaseModel):
-    """How far the frames of a run lie from the training set of its potential."""
+    """Extrapolation of the frames of a run beyond the training set of its potential."""
 
-    n_frames: int = Field(description="Frames looked at.")
+    n_frames: int = Field(description="Number of frames.")
     scores: list[float] = Field(
-        description="Score of each frame: the largest distance of any of its atoms, over the "
-        "distance that 99.9 % of the training atoms of that element stay within."
+        description="Score of each frame: the largest per-atom distance, in units of the distance "
+        "that contains 99.9 % of the training atoms of the element."
     )
-    threshold: float = Field(
-        description="Score that 99 % of the frames kept out of the training stay below."
-    )
-    fraction_outside: float = Field(description="Share of the frames above the threshold.")
+    threshold: float = Field(description="Score below which 99 % of the held-out frames are.")
+    fraction_outside: float = Field(description="Fraction of the frames above the threshold.")
     worst_frame: int = Field(description="Index of the frame with the largest score.")
-    worst_element: str = Field(description="Element of the atom that made it.")
+    worst_element: str = Field(description="Element of the atom with the largest score.")
 
 
 class ForceCheck(BaseModel):
-    """Forces of the potential against those of a second one, on frames of the same run."""
+    """Forces of the potential compared with a second potential, on frames of the run."""
 
     reference: str = Field(description="The second potential.")
-    n_frames: int = Field(description="Frames compared.")
+    n_frames: int = Field(description="Number of compared frames.")
     force_rmse_meV_per_A: float = Field(description="Root mean square difference, meV/A.")
     force_mae_meV_per_A: float = Field(description="Mean absolute difference, meV/A.")
     reference_force_rms_meV_per_A: float = Field(
@@ -56,19 +54,20 @@ class ForceCheck(BaseModel):
 
 
 class TrustReport(BaseModel):
-    """What a document says about the trust in its potential."""
+    """Trust report of the potential of a run."""
 
     potential: str = Field(description="Potential of the run.")
     novelty: NoveltyReport | None = Field(
-        None, description="Distance from the training set; None where its statistics are unknown."
+        None,
+        description="Extrapolation beyond the training set; None if its statistics are unknown.",
     )
     force_check: ForceCheck | None = Field(
-        None, description="Comparison with a second potential; None where none was asked for."
+        None, description="Comparison with a second potential; None if not requested."
     )
     left_trained_range: bool | None = Field(
-        None, description="Whether any frame lies above the novelty threshold; None if unknown."
+        None, description="Whether any frame is above the threshold; None if unknown."
     )
-    statement: str = Field(description="The same in one sentence.")
+    statement: str = Field(description="Summary in one sentence.")
 
 
 class FeatureStatistics:
@@ -129,7 +128,7 @@ class FeatureStatistics:
         return out
 
     def score(self, numbers: np.ndarray, features: np.ndarray) -> tuple[float, int]:
-        """Return the frame's score and the index of the atom that made it."""
+        """Return the score of a frame and the index of its atom with the largest score."""
         index = np.searchsorted(self.elements, numbers)
         centered = features - self.means[index]
         distance = np.linalg.norm(np.einsum("ni,nij->nj", centered, self.whitening[index]), axis=1)
@@ -171,7 +170,7 @@ class FeatureStatistics:
 
 
 def _whiten(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and inverse square root of the covariance, its small directions kept from exploding."""
+    """Return the mean and the regularized inverse square root of the covariance."""
     mean = features.mean(axis=0)
     covariance = np.cov(features.T)
     values, vectors = np.linalg.eigh(covariance)
@@ -252,23 +251,23 @@ def assess(
     *,
     n_reference_frames: int = 3,
 ) -> TrustReport:
-    """Say how far a run can be trusted.
+    """Create the trust report of a run.
 
     Parameters
     ----------
     frames
-        Frames of the run, thinned: the novelty of each costs about one force evaluation.
+        Subsampled frames of the run; each costs about one force evaluation.
     potential_name
-        Registered name of the potential that made them.
+        Registered name of the potential of the run.
     reference_potential
-        Registered name of a second potential for the force check; None leaves it out.
+        Registered name of a second potential for the force check; None skips it.
     n_reference_frames
         Frames, evenly spaced, on which the forces are compared.
 
     Raises
     ------
     InputError
-        If there are no frames, or the second potential is the first one.
+        If there are no frames, or both potentials are the same.
     """
     from vitrion.potentials import load_calculator
     from vitrion.potentials.student import SHIPPED_STUDENTS
@@ -276,7 +275,7 @@ def assess(
     if not frames:
         raise InputError("There are no frames to assess.")
     if reference_potential == potential_name:
-        raise InputError("The force check needs a second potential, other than the run's own.")
+        raise InputError("The reference potential must differ from the potential of the run.")
     known = novelty(frames, potential_name) if potential_name in SHIPPED_STUDENTS else None
     check = None
     if reference_potential is not None:
@@ -298,7 +297,7 @@ def assess(
 
 def _statement(name: str, known: NoveltyReport | None, check: ForceCheck | None) -> str:
     if known is None:
-        text = f"The training range of '{name}' is not known here"
+        text = f"The training range of '{name}' is unknown"
     elif known.fraction_outside > 0:
         outside = round(known.fraction_outside * known.n_frames)
         text = (

@@ -1,4 +1,4 @@
-"""The order of MongoDB's values, of every kind, as Python values that compare the same way.
+"""MongoDB's order of values of all types, as Python values that compare equally.
 
 https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
 """
@@ -27,7 +27,7 @@ def rank(value: Any) -> Rank:
     Parameters
     ----------
     value
-        Anything that a BSON document holds; a missing value ranks as null.
+        Any BSON value; a missing value ranks as null.
 
     Returns
     -------

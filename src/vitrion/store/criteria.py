@@ -1,7 +1,7 @@
-"""From a MongoDB filter to SQL over the index entries of the embedded store.
+"""Translate a MongoDB filter to SQL over the index entries of the embedded store.
 
-What cannot be said in SQL is left out, which can only let too many documents through, and the
-result says so: the store then applies the whole filter to each document that it reads.
+Conditions without an SQL equivalent are omitted, so the SQL may select too many documents. The
+result is then marked as inexact, and the store applies the whole filter to each document.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from vitrion.store.matching import has_operators
 from vitrion.store.operators import is_true
 
 MAX_BYTES = 16 * 2**20
-"""Greatest size of a document and of a filter in MongoDB."""
+"""Maximum size of a document and of a filter in MongoDB."""
 _ENTRIES = "id {membership} (SELECT doc FROM entries WHERE field = ? AND {condition})"
 _MANY = 30_000  # below SQLite's limit on the number of parameters
 
@@ -52,7 +52,7 @@ def normalize(criteria: Any) -> dict[str, Any]:
     Raises
     ------
     StoreError
-        If it holds what BSON does not, or has more than 16 MB.
+        If BSON cannot represent it, or it has more than 16 MB.
     """
     if not isinstance(criteria, Mapping):
         raise StoreError(f"A filter is a mapping, not a {type(criteria).__name__}.")
@@ -61,7 +61,7 @@ def normalize(criteria: Any) -> dict[str, Any]:
     except (BSONError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise StoreError(f"A filter holds what MongoDB cannot compare ({error}).") from error
     if len(body) > MAX_BYTES:
-        raise StoreError("A filter has more than 16 MB: search in several parts.")
+        raise StoreError("A filter has more than 16 MB. Split the query.")
     return bson.decode(body)
 
 
@@ -98,11 +98,11 @@ def translate(criteria: Mapping[str, Any], fields: Mapping[str, int]) -> Clause:
 
 
 def _join(clauses: list[Clause], word: str) -> Clause:
-    spoken = [clause for clause in clauses if clause.sql]
-    parameters = [value for clause in spoken for value in clause.parameters]
+    translated = [clause for clause in clauses if clause.sql]
+    parameters = [value for clause in translated for value in clause.parameters]
     if len(parameters) > _MANY:
         return _UNKNOWN
-    sql = _in_halves([f"({clause.sql})" for clause in spoken], word)
+    sql = _in_halves([f"({clause.sql})" for clause in translated], word)
     return Clause(sql, parameters, all(clause.exact for clause in clauses))
 
 
@@ -115,7 +115,7 @@ def _in_halves(parts: list[str], word: str) -> str:
 
 
 def _any(clauses: list[Clause]) -> Clause:
-    # A branch that SQL cannot say may match anything, and with it the whole alternative.
+    # A branch without SQL may match any document, and so may the whole alternative.
     if not clauses or any(not clause.sql for clause in clauses):
         return _UNKNOWN
     return _join(clauses, " OR ")

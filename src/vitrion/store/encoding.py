@@ -1,4 +1,4 @@
-"""Documents as bytes: BSON, packed where that saves much."""
+"""Encode documents as BSON, compressed if large."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _NoDecimal(TypeDecoder):
     def transform_bson(self, value: Any) -> NoReturn:
         raise StoreError(
             f"The decimal number {value} cannot be stored in the embedded store, which compares "
-            "binary ones: store float(...) or a text."
+            "binary ones. Store float(...) or a string."
         )
 
 
@@ -37,14 +37,14 @@ _CODECS: CodecOptions = CodecOptions(type_registry=TypeRegistry([_NoDecimal()]))
 
 
 def encode_document(document: Mapping[str, Any], *, is_large: bool = False) -> tuple[bytes, dict]:
-    """Encode a document, and return it also as a query will give it back.
+    """Encode a document, and return it also as queries return it.
 
     Parameters
     ----------
     document
-        What BSON takes, or monty makes plain: numpy arrays, paths, objects with ``as_dict``.
+        BSON values, or values that monty serializes: numpy arrays, paths, objects with ``as_dict``.
     is_large
-        Take more than the 16 MB of a document in MongoDB, as GridFS does.
+        Allow more than MongoDB's 16 MB, as GridFS does.
 
     Raises
     ------
@@ -59,14 +59,14 @@ def encode_document(document: Mapping[str, Any], *, is_large: bool = False) -> t
             body = bson.encode(jsanitize(plain, strict=True, allow_bson=True))
         except _UNSTORABLE as error:
             raise StoreError(
-                f"A document cannot be stored ({error}): store plain values, arrays or objects "
+                f"A document cannot be stored ({error}). Store plain values, arrays or objects "
                 "with as_dict()."
             ) from error
     most = _MOST if is_large else MAX_BYTES
     if len(body) > most:
         raise StoreError(
             f"A document of {len(body) / 2**20:.0f} MB is larger than the {most / 2**20:.0f} MB of "
-            "the store: keep its large parts in an additional store."
+            "the store. Store its large parts in an additional store."
         )
     decoded = bson.decode(body, _CODECS)
     marked = [name for name in decoded if name[:1] == "$"]
@@ -78,7 +78,7 @@ def encode_document(document: Mapping[str, Any], *, is_large: bool = False) -> t
 
 
 def pack(body: bytes) -> bytes:
-    """Return the bytes to keep."""
+    """Return the bytes to store."""
     return _DEFLATED + zlib.compress(body, 1) if len(body) > _COMPRESS_ABOVE else _PLAIN + body
 
 

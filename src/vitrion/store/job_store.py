@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "vitrion.sqlite"
 FILES_STORE = "files"
-"""Name of the additional store of a JobStore that keeps files."""
+"""Name of the additional store for files."""
 OUTPUT_INDEXES = (
     "index",
     "name",
@@ -30,8 +30,8 @@ OUTPUT_INDEXES = (
 class SQLiteJobStore(JobStore):
     """A jobflow store in a folder of this machine, with no server.
 
-    A document and the large objects taken out of it are written in one transaction, so that no
-    kill can leave a reference that leads nowhere. In a ``jobflow.yaml``::
+    A document and its large objects are written in one transaction, so a kill cannot leave a
+    dangling reference. In a ``jobflow.yaml``::
 
         JOB_STORE:
           "@module": vitrion.store.job_store
@@ -67,7 +67,7 @@ class SQLiteJobStore(JobStore):
         super().__init__(self.outputs, additional_stores, save, load)
 
     def connect(self, force_reset: bool = False) -> None:
-        """Open the stores and make the indexes that queries use."""
+        """Open the stores and create the indexes of common queries."""
         super().connect(force_reset=force_reset)
         for field in OUTPUT_INDEXES:
             self.outputs.ensure_index(field)
@@ -75,18 +75,18 @@ class SQLiteJobStore(JobStore):
             store.ensure_index("job_uuid")
 
     def update(self, docs: Any, key: Any = None, save: Any = None) -> None:
-        """Store documents and their large objects together or not at all."""
+        """Store documents and their large objects in one transaction."""
         with self.outputs.file.transaction():
             super().update(docs, key=key, save=save)
 
     def remove_docs(self, criteria: dict) -> None:
-        """Remove documents and their large objects together or not at all."""
+        """Remove documents and their large objects in one transaction."""
         with self.outputs.file.transaction():
             super().remove_docs(criteria)
 
 
 def open_job_store(path: str | os.PathLike[str]) -> SQLiteJobStore:
-    """Open the embedded JobStore in a folder, making it where it is missing.
+    """Open the embedded JobStore in a folder, created if needed.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def encode(value: Any) -> bytes:
     ----------
     value
         Anything a BSON document can hold. Containers and rare kinds are encoded by their kind
-        alone, so that their presence can be indexed but not their value.
+        alone, so that their presence is indexed but not their value.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def encode(value: Any) -> bytes:
 
 
 def is_exact(value: Any) -> bool:
-    """Tell whether a value equals another exactly when the two encode alike."""
+    """Return whether equal encodings imply equal values."""
     if isinstance(value, (int, float)):
         return not abs(value) >= _EXACT_INTEGER  # larger integers share a float; NaN is exact
     return encode(value)[:1] not in (NULL, OBJECT, ARRAY, OTHER)
@@ -88,7 +88,7 @@ def next_kind(key: bytes) -> bytes:
 
 
 def keys_at(document: dict, path: str) -> set[bytes]:
-    """Encode what a dotted path reaches in a document.
+    """Encode the values at a dotted path of a document.
 
     Returns
     -------
@@ -110,4 +110,4 @@ UNSORTABLE = (
     (OBJECT, OBJECT_ID),
     (OTHER, b"\xff"),
 )
-"""Ranges of keys, from the first to below the second, that do not say where a value sorts."""
+"""Half-open ranges of keys that do not determine the sort order of a value."""

@@ -1,7 +1,7 @@
-"""Whether a document matches a MongoDB filter, read from the document itself.
+"""Match documents against a MongoDB filter.
 
-https://www.mongodb.com/docs/manual/reference/operator/query/ defines what each operator finds. An
-operator that is not here is refused.
+https://www.mongodb.com/docs/manual/reference/operator/query/ defines each operator. Operators
+without an implementation here raise an error.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def compile_filter(criteria: Mapping[str, Any]) -> Matcher:
     Returns
     -------
     Matcher
-        Tells whether a document matches.
+        Returns whether a document matches.
 
     Raises
     ------
     StoreError
-        If MongoDB refuses the filter, or it has an operator that the embedded store lacks.
+        If MongoDB rejects the filter, or it has an operator that is not supported.
     """
     parts = [_clause(name, wanted) for name, wanted in criteria.items() if name != "$comment"]
     return lambda document: all(part(document) for part in parts)
@@ -74,7 +74,7 @@ class _Condition:
     Attributes
     ----------
     test
-        Tells whether one value passes; one is enough.
+        Returns whether one value passes; one passing value is sufficient.
     items
         Whether the items of a list are tested too.
     negated
@@ -86,13 +86,13 @@ class _Condition:
     negated: bool = False
 
     def holds(self, document: dict, path: list[str]) -> bool:
-        """Tell whether the values of a document pass."""
+        """Return whether the values of a document pass."""
         if self.items:
             return any(map(self.test, values_at(document, path))) != self.negated
         return any(self.test(value) for value, _ in reach(document, path)) != self.negated
 
     def holds_for(self, value: Any) -> bool:
-        """Tell whether one value passes, itself and not its items."""
+        """Return whether one value passes, without its items."""
         return bool(self.test(value)) != self.negated
 
 
@@ -104,11 +104,11 @@ class _Every:
     negated: bool = False
 
     def holds(self, document: dict, path: list[str]) -> bool:
-        """Tell whether the values of a document pass."""
+        """Return whether the values of a document pass."""
         return all(part.holds(document, path) for part in self.conditions) != self.negated
 
     def holds_for(self, value: Any) -> bool:
-        """Tell whether one value passes."""
+        """Return whether one value passes."""
         return all(part.holds_for(value) for part in self.conditions) != self.negated
 
 
@@ -121,7 +121,7 @@ def _condition(wanted: Any) -> _Condition | _Every:
 
 
 def has_operators(wanted: Any) -> bool:
-    """Tell whether a mapping consists of operators; any other is a value to be found as it is.
+    """Return whether a mapping consists of operators; otherwise it is a value to compare.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def has_operators(wanted: Any) -> bool:
 
 def _every(conditions: Mapping[str, Any], *, negated: bool = False) -> _Every:
     if "$options" in conditions and "$regex" not in conditions:
-        raise StoreError("The operator $options needs a $regex beside it.")
+        raise StoreError("The operator $options needs a $regex.")
     options = conditions.get("$options")
     parts = [
         _operator(name, operand, options)
@@ -222,5 +222,5 @@ def _unknown(name: str) -> StoreError:
     if name in _RUN_CODE:
         return StoreError(f"The operator {name} runs code and is not allowed in a query.")
     return StoreError(
-        f"The embedded store has no operator {name}: use a MongoDB server, or filter what you read."
+        f"The embedded store does not support {name}. Use a MongoDB server, or filter the results."
     )

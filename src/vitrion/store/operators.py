@@ -1,7 +1,7 @@
-"""MongoDB's operators on one value: what ``{"$gt": 3}`` asks of it.
+"""MongoDB's operators on one value, such as ``{"$gt": 3}``.
 
-Each operator becomes a test when the filter is read, so that a wrong operand is refused even if no
-document is there to be compared.
+Each operator becomes a test when the filter is read, so an invalid operand raises an error even
+without documents.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _LONG = 2**63
 
 
 def refuse(name: str, operand: Any, allowed: str) -> StoreError:
-    """Return the error for an operand that MongoDB refuses too."""
+    """Return the error for an operand that MongoDB also rejects."""
     return StoreError(f"The operator {name} takes {allowed}, not {_short(operand)}.")
 
 
@@ -49,7 +49,7 @@ def _short(operand: Any) -> str:
 
 
 def equality(wanted: Any) -> Test:
-    """Test for a value equal to another; null also finds what is missing."""
+    """Test for a value equal to another; null also matches missing values."""
     _check_comparable("$eq", wanted)
     key = rank(wanted)
     return lambda value: rank(value) == key
@@ -144,7 +144,7 @@ def _whole(value: Any) -> int | None:
 
 
 def size(wanted: Any) -> Test:
-    """Test for a list with so many items."""
+    """Test for a list of the given length."""
     number = _whole(wanted)
     if number is None or number != wanted or number < 0:
         raise refuse("$size", wanted, "a whole number of zero or more")
@@ -170,19 +170,19 @@ def kind(wanted: Any) -> Test:
 
 
 def existence(wanted: Any) -> Test:
-    """Test for a value that is there; whether that is wanted is for the caller to see."""
+    """Test for an existing value; the caller negates it if needed."""
     return lambda value: value is not MISSING
 
 
 def is_true(operand: Any) -> bool:
-    """Tell whether MongoDB takes a value for true: all but null, false and zero."""
+    """Return whether MongoDB treats a value as true: all but null, false and zero."""
     if operand is None or isinstance(operand, (bool, int, float)):
         return bool(operand)
     return True
 
 
 def refuse_operators(name: str, item: Any) -> None:
-    """Refuse an operator where a plain value is due.
+    """Reject an operator in place of a plain value.
 
     Raises
     ------
@@ -198,7 +198,7 @@ def _check_comparable(name: str, value: Any) -> None:
     if value is None or isinstance(value, plain):
         return
     if isinstance(value, Regex):
-        raise StoreError(f"The operator {name} does not take a pattern: use $regex or $in.")
+        raise StoreError(f"The operator {name} does not take a pattern. Use $regex or $in.")
     raise StoreError(f"The embedded store does not compare with a {type(value).__name__}.")
 
 

@@ -1,4 +1,4 @@
-"""The one kind of aggregation that maggma.api asks of a store: a page of documents."""
+"""The aggregation that maggma.api needs: a page of documents."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Pipelines:
-    """Stands in for a MongoDB collection where maggma.api asks for a page of documents."""
+    """Replaces a MongoDB collection for the page queries of maggma.api."""
 
     _STAGES = ("$match", "$sort", "$project", "$skip", "$limit")
 
@@ -24,12 +24,14 @@ class Pipelines:
         Raises
         ------
         StoreError
-            If the pipeline is any other.
+            If the pipeline has any other form.
         """
         stages = [next(iter(stage.items())) for stage in pipeline]
         places = [self._STAGES.index(name) if name in self._STAGES else -1 for name, _ in stages]
         if places != sorted(set(places)) or -1 in places:
-            raise StoreError("The embedded store has no such pipeline: use a MongoDB server.")
+            raise StoreError(
+                "The embedded store does not support this pipeline. Use a MongoDB server."
+            )
         stage = dict(stages)
         if stage.get("$limit", 1) == 0:
             raise StoreError("The stage $limit takes a positive number, not 0.")

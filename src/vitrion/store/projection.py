@@ -1,4 +1,4 @@
-"""Picking fields out of documents, as the projection of a MongoDB query does."""
+"""Projection of documents to fields, as in a MongoDB query."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ def parse_projection(properties: Properties) -> Callable[[dict], dict]:
     Parameters
     ----------
     properties
-        Dotted paths to keep, as a list or as ``{path: 1}``; or ``{path: 0}`` to leave out. None or
-        empty keeps everything.
+        Dotted paths to include, as a list or as ``{path: 1}``; or ``{path: 0}`` to exclude. None or
+        empty includes everything.
 
     Returns
     -------
     Callable[[dict], dict]
-        Makes of a document a new one with the wanted fields, or returns it whole.
+        Returns a new document with the selected fields, or the whole document.
 
     Raises
     ------
     StoreError
-        If the projection mixes keeping and leaving out, uses an operator, or names a field and a
-        part of it.
+        If the projection mixes inclusion and exclusion, uses an operator, or names a field and a
+        subfield of it.
     """
     if not properties:
         return _whole
@@ -41,7 +41,7 @@ def parse_projection(properties: Properties) -> Callable[[dict], dict]:
         raise StoreError("A projection of the embedded store takes 1 or 0 for each field.")
     keep = {bool(flag) for flag in flags.values()}
     if len(keep) > 1:
-        raise StoreError("A projection either keeps fields or leaves them out, not both.")
+        raise StoreError("A projection either includes or excludes fields, not both.")
     return partial(_keep if keep == {True} else _drop, tree=_tree(flags))
 
 

@@ -1,7 +1,7 @@
-"""Regular expressions of a filter: MongoDB's dialect (PCRE2) put into Python's, or refused.
+"""Regular expressions of a filter: MongoDB's dialect (PCRE2) translated to Python's.
 
-The two share most of their syntax. What they read differently is rewritten where that is exact;
-any other construct is refused, because a wrong pattern would find wrong documents in silence.
+The two share most of their syntax. Constructs that differ are rewritten if an exact equivalent
+exists; others raise an error, because a wrong pattern would silently match wrong documents.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _POSIX = re.compile(r"\[:(\^?)(\w+):\]")
 
 @lru_cache(maxsize=256)
 def compile_regex(pattern: str, options: str = "") -> re.Pattern[str]:
-    """Compile a pattern that finds what it finds in MongoDB.
+    """Compile a pattern with the meaning it has in MongoDB.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def parse_sort(sort: Mapping[str, Sort | int] | None) -> dict[str, int]:
-    """Return 1 or -1 by path.
+    """Return the direction 1 or -1 by path.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def parse_sort(sort: Mapping[str, Sort | int] | None) -> dict[str, int]:
 
 
 def sort_rank(document: dict, order: Mapping[str, int]) -> list[Rank]:
-    """Return what a document is sorted by: its least value at each path, or its greatest.
+    """Return the sort key of a document: its least or greatest value at each path.
 
     Raises
     ------

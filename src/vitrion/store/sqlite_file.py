@@ -36,22 +36,22 @@ _registry_lock = threading.Lock()
 
 
 class SQLiteFile:
-    """A connection to an SQLite file, one a process, safe for threads.
+    """A thread-safe connection to an SQLite file, one per process.
 
     Writers are one at a time, over all processes, and readers never wait for them (write-ahead
     log). A committed transaction survives a kill of the process and a loss of power; one that was
     not committed leaves nothing. The file must lie on a disk of this machine: network file systems
-    do not lock reliably, and a database server is the right store there.
+    do not lock reliably; use a database server there.
 
     Parameters
     ----------
     path
-        The file; its folder is made where it is missing.
+        The file; its folder is created if needed.
 
     Raises
     ------
     StoreError
-        If the file cannot be made or written, or is not a store of this version.
+        If the file cannot be created or written, or is not a store of this version.
     """
 
     def __init__(self, path: str) -> None:
@@ -73,7 +73,7 @@ class SQLiteFile:
 
     @classmethod
     def open(cls, path: str) -> SQLiteFile:
-        """Return this process's connection to a file, opening it at first use."""
+        """Return the connection of this process to a file, opened on first use."""
         handle = (os.getpid(), os.path.realpath(path))  # a connection must not cross a fork
         with _registry_lock:
             file = _open_files.get(handle)
@@ -83,7 +83,7 @@ class SQLiteFile:
             return file
 
     def release(self) -> None:
-        """Give the connection back; the last to do so closes it."""
+        """Release the connection; the last release closes it."""
         if self.pid != os.getpid():
             return  # it is the parent's: closing it here could disturb the parent
         with _registry_lock:
@@ -111,13 +111,13 @@ class SQLiteFile:
             return self._connection.execute(sql, parameters).fetchall()
 
     def run_many(self, sql: str, parameters: Sequence[Sequence[Any]]) -> None:
-        """Run one statement for each set of parameters."""
+        """Run one statement per set of parameters."""
         with self._lock, self._errors():
             self._connection.executemany(sql, parameters)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make everything inside happen together or not at all; may be nested."""
+        """Run the block as one transaction; may be nested."""
         with self._lock:
             if self._connection.in_transaction:
                 yield
@@ -188,7 +188,7 @@ class SQLiteFile:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
             raise StoreError(
-                f"The store {self.path} was written by a newer version of vitrion: update vitrion."
+                f"The store {self.path} was written by a newer version of vitrion. Update vitrion."
             )
         for step in _STEPS[version:]:
             for statement in step.split(";"):

@@ -34,7 +34,7 @@ def _whole(name: str, number: Any) -> int:
 
 
 def _is_bound(key: bytes) -> bool:
-    """Tell whether an encoded value stands for itself alone, so that it can be unique."""
+    """Return whether an encoded value identifies its value, so that it can be unique."""
     return key[:1] not in (NULL, OBJECT, ARRAY, OTHER)
 
 
@@ -75,7 +75,7 @@ class SQLiteStore(Store):
 
     @property
     def name(self) -> str:
-        """Where the documents are."""
+        """Name of the store: file and collection."""
         return f"sqlite://{self.path}/{self.collection_name}"
 
     @property
@@ -98,7 +98,7 @@ class SQLiteStore(Store):
         return Pipelines(self.query)
 
     def connect(self, force_reset: bool = False) -> None:
-        """Open the file, making it where it is missing.
+        """Open the file, created if needed.
 
         Raises
         ------
@@ -140,31 +140,31 @@ class SQLiteStore(Store):
         sort
             1 for ascending or -1 for descending, by field.
         skip
-            Number of documents to pass over.
+            Number of documents to skip.
         limit
-            Greatest number of documents; 0 returns all.
+            Maximum number of documents; 0 returns all.
 
         Returns
         -------
         Iterator[dict]
-            The documents. One that is changed meanwhile is returned as it is when it is read.
+            The documents, each in its state when it is read.
 
         Raises
         ------
         StoreError
-            If MongoDB refuses the search, or the embedded store lacks what it takes.
+            If MongoDB rejects the query, or the embedded store does not support it.
         """
         pick, order = parse_projection(properties), parse_sort(sort)
         ids = self._select(criteria, order, _whole("skip", skip), _whole("limit", limit))
         return (pick(document) for _, document in self._read(ids))
 
     def update(self, docs: list[dict] | dict, key: list[str] | str | None = None) -> None:
-        """Store documents, each in place of the one that agrees with it in the key fields.
+        """Store documents; each replaces the document with the same key fields.
 
         Parameters
         ----------
         docs
-            One document or several; all of them are stored, or none.
+            One document or several, stored atomically.
         key
             The field or fields that identify a document; None takes the key of the store.
 
@@ -199,14 +199,14 @@ class SQLiteStore(Store):
         key
             The path.
         unique
-            Refuse a document with a value there that another one has; documents that have no value
-            there, or one that is a document itself, are not bound by it.
+            Reject a document whose value at the path exists in another document; missing values and
+            values that are documents are exempt.
 
         Returns
         -------
         bool
-            Whether the index exists; False where two documents agree already and it should be
-            unique.
+            Whether the index exists; False if it should be unique and the collection has
+            duplicates.
         """
         if self.file.is_read_only:
             return key in self._fields()  # without an index the documents are read
@@ -263,13 +263,13 @@ class SQLiteStore(Store):
     def distinct(
         self, field: str, criteria: dict | None = None, all_exist: bool = False
     ) -> list[Any]:
-        """Return the different values of a field, the elements where it is a list."""
+        """Return the distinct values of a field, or of the elements of a list."""
         filter_ = normalize(criteria or {})
-        compile_filter(filter_)  # refuses what is wrong
+        compile_filter(filter_)  # raises for an invalid filter
         clause = translate(filter_, fields := self._fields())
         if field not in fields or not clause.exact:
             return self._distinct(self.query(criteria), field)
-        # One document for each value that the index knows is enough.
+        # One document per indexed value is sufficient.
         sql = "SELECT min(doc) FROM entries WHERE field = ?"
         sql += f" AND doc IN (SELECT id FROM docs WHERE {clause.sql})" if clause.sql else ""
         parameters = [fields[field], *clause.parameters]
@@ -314,7 +314,7 @@ class SQLiteStore(Store):
         *,
         doubtful: bool = True,
     ) -> Sequence[int]:
-        """Return the numbers of the matching documents, from the indexes where they suffice.
+        """Return the numbers of the matching documents, from indexes if possible.
 
         A damaged document, of which only its indexed fields are known, is among them at the end if
         it may match and ``doubtful`` is wanted.
@@ -345,7 +345,7 @@ class SQLiteStore(Store):
         return [row[0] for row in self.file.rows(sql, [*parameters, limit or -1, skip])]
 
     def _sorts(self, field: int | None) -> bool:
-        """Tell whether the index of a field says in which order its documents are."""
+        """Return whether the index of a field determines the order of its documents."""
         if field is None:
             return False
         some = "EXISTS(SELECT 1 FROM entries WHERE field = ? AND key >= ? AND key < ?)"
@@ -368,7 +368,7 @@ class SQLiteStore(Store):
         return [number for number, _ in kept], damaged
 
     def _read(self, ids: Sequence[int]) -> Iterator[tuple[int, dict]]:
-        """Yield documents, and name the damaged ones after the others."""
+        """Yield documents, then raise an error that names the damaged ones."""
         damaged = []
         for number, document in self._bodies(ids):
             if document is None:
@@ -388,7 +388,7 @@ class SQLiteStore(Store):
                     yield number, unpack(bodies[number])
 
     def _key_of(self, number: int) -> str:
-        """Return the key of a document from the index, which a damaged body does not touch."""
+        """Return the key of a damaged document from the index."""
         sql = "SELECT key FROM entries WHERE doc = ? AND field = ?"
         found = self.file.rows(sql, (number, self._fields().get(self.key, -1)))
         return found[0][0][1:].decode(errors="replace") if found else f"number {number}"

@@ -78,7 +78,7 @@ def values_at(document: dict, parts: Sequence[str]) -> Iterator[Any]:
 
 
 def found_at(document: dict, path: str) -> Iterator[Any]:
-    """Yield the values at a path, a list as a whole, and nothing where it is missing."""
+    """Yield the values at a path, lists unexpanded; nothing if the path is missing."""
     return (value for value, _ in reach(document, path.split(".")) if value is not MISSING)
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 SPEED_FRAMES = 200
 SPEED_LIMIT = 2.0
-"""Root mean square step over that of free flight at the temperature from which input is refused."""
+"""Largest ratio of the root mean square step to free flight at the temperature."""
 
 SAME_TEMPERATURE = 0.1
 """Largest difference of a given temperature from the stated one, relative to it."""
@@ -94,7 +94,7 @@ def analyze(
     wrapped : bool or None
         Whether atoms are put back into the cell when they leave it; None finds out.
     memory_MB : float
-        Bound on the memory of the kept positions; a longer run is thinned in time.
+        Limit on the memory of the stored positions; a longer run is subsampled in time.
     spatial : bool
         Whether to add where the ions move: van Hove functions, jump network, percolation.
 
@@ -124,7 +124,7 @@ def analyze_displacements(
 ) -> TransportResult:
     """Analyze displacements that a `Tracker` has made; see `analyze`."""
     if not (np.isfinite(temperature_K) and 0.0 < temperature_K < 20000.0):
-        raise InputError(f"The temperature must be positive and in K, not {temperature_K}.")
+        raise InputError(f"Temperature {temperature_K} K must be above 0 K.")
     positions, interval = motion.mobile, motion.frame_interval_fs
     _check_speed(motion, temperature_K)
     ion_charges = np.array([charges[symbol] for symbol in motion.symbols])
@@ -345,7 +345,7 @@ def read_motion(
     cell: Any = None,
     memory_MB: float = 500.0,
 ) -> tuple[Displacements, float, list[str]]:
-    """Read the displacements of a trajectory; parameters are those of `analyze_file`.
+    """Read the displacements of a trajectory; see `analyze_file` for the parameters.
 
     Returns
     -------
@@ -356,7 +356,7 @@ def read_motion(
         Sentences about frames that were left out, and about the temperature.
     """
     if not 0 <= skip_ps < math.inf:
-        raise InputError(f"The time to skip must be zero or more, in ps, not {skip_ps:g}.")
+        raise InputError(f"The time to skip {skip_ps:g} ps must be at least 0.")
     stream = open_frames(path, timestep_fs=timestep_fs, type_map=type_map, cell=cell)
     temperature_K = _temperature(stream, temperature_K)
     interval = _interval(stream, frame_interval_fs)
@@ -399,7 +399,7 @@ def _temperature(stream: FrameStream, given: float | None) -> float:
 
 
 def _check_observed(stream: FrameStream, temperature_K: float) -> None:
-    """Refuse a temperature that is not that of the momenta of the frames."""
+    """Check that a temperature agrees with the momenta of the frames."""
     if len(stream.observed_K) < MIN_OBSERVED:
         return
     mean, scatter = np.mean(stream.observed_K), np.std(stream.observed_K)

@@ -48,7 +48,7 @@ class ArrheniusPoint(Model):
     temperature_K: float = Field(description="Temperature in K.")
     diffusivity: Estimate | None = Field(None, description="Diffusivity in cm2/s.")
     bound_cm2_s: float | None = Field(
-        None, description="One-sided 95 % upper bound in cm2/s, where there is no value."
+        None, description="One-sided 95 % upper bound in cm2/s; None if there is a value."
     )
     n_hops: int | None = Field(
         None,
@@ -58,7 +58,9 @@ class ArrheniusPoint(Model):
     per_hop_cm2_s: float | None = Field(
         None, description="Diffusivity in cm2/s that one such hop in all the time amounts to."
     )
-    excluded: str | None = Field(None, description="Why the point was left out of the fit, if so.")
+    excluded: str | None = Field(
+        None, description="Reason of exclusion from the fit; None if used."
+    )
 
     @property
     def log_value(self) -> float:
@@ -75,7 +77,7 @@ class LinearFit(Model):
     covariance: list[list[float]] = Field(
         description="Covariance of (ln D0, Ea), in 1, eV and eV2."
     )
-    degrees_of_freedom: float = Field(description="Of Ea, by the Welch-Satterthwaite rule.")
+    degrees_of_freedom: float = Field(description="Degrees of freedom of Ea (Welch-Satterthwaite).")
     chi_square: float = Field(description="Sum of squared residuals over their variances.")
     scatter_degrees_of_freedom: int | None = Field(
         None,
@@ -106,15 +108,15 @@ class LinearFit(Model):
 class ArrheniusResult(Model):
     """Arrhenius fit of a diffusivity, with the conductivity that follows from it."""
 
-    quantity: str = Field(description="Which diffusivity was fitted: self or collective.")
-    points: list[ArrheniusPoint] = Field(description="What was fitted, by rising temperature.")
+    quantity: str = Field(description="Fitted diffusivity: self or collective.")
+    points: list[ArrheniusPoint] = Field(description="Data of the fit by increasing temperature.")
     refusals: list[str] = Field(
-        default_factory=list, description="Why no line was fitted or extrapolated, if so."
+        default_factory=list, description="Reasons of a missing fit or extrapolation."
     )
-    fit: LinearFit | None = Field(None, description="The line; None where it is refused.")
-    vtf: VTFComparison | None = Field(None, description="The alternative; None below 4 points.")
+    fit: LinearFit | None = Field(None, description="Arrhenius fit; None if rejected.")
+    vtf: VTFComparison | None = Field(None, description="VTF fit; None below 4 points.")
     charge_density_per_A3: float | None = Field(
-        None, description="Sum of squared charges over volume, e2/A3: turns D into conductivity."
+        None, description="Sum of squared charges over volume in e2/A3, converts D to conductivity."
     )
     diffusivity_300K: Estimate | None = Field(
         None, description="D at 300 K in cm2/s with its predictive interval."
@@ -123,7 +125,7 @@ class ArrheniusResult(Model):
         None, description="Conductivity at 300 K in mS/cm with its predictive interval."
     )
     sigma_300K_bound: float | None = Field(
-        None, description="One-sided 95 % upper bound at 300 K in mS/cm, where there is no value."
+        None, description="One-sided 95 % upper bound at 300 K in mS/cm; None if there is a value."
     )
 
     @property
@@ -188,10 +190,12 @@ def arrhenius(
         If there are no results, or two of one temperature.
     """
     if not results:
-        raise InputError("An Arrhenius fit needs results at two temperatures or more, not none.")
+        raise InputError(
+            "An Arrhenius fit needs results at two or more temperatures; none were given."
+        )
     temperatures = [result.temperature_K for result in results]
     if len(set(temperatures)) < len(temperatures):
-        raise InputError("Two results have the same temperature: combine the replicas first.")
+        raise InputError("Two results have the same temperature. Combine the replicas first.")
     runs = [result for result in results if isinstance(result, TransportResult)]
     if quantity is None:
         sure = runs and all(run.diffusive and run.headline == "Einstein" for run in runs)
@@ -249,7 +253,7 @@ def _point(
         if value is None and not collective and _is_counted(result):
             point.n_hops = result.hops.n_lasting or 0
             point.per_hop_cm2_s = result.diffusivity_per_hop_cm2_s
-        if collective and value is None:  # ions that move in concert may exceed a bound of D*
+        if collective and value is None:  # correlated motion may exceed a bound of D*
             point.excluded = "no collective diffusivity"
         if result.framework is not None and result.framework.diffuses:
             point.excluded = "the framework diffuses"

@@ -6,7 +6,7 @@ A2_PER_FS_TO_CM2_PER_S = 0.1
 """1 A2/fs = 1e-16 cm2 / 1e-15 s."""
 
 ROOM_K = 300.0
-"""Temperature that batteries are spoken of at."""
+"""Reference temperature in K."""
 
 KB_EV_PER_K = sc.Boltzmann / sc.elementary_charge
 

@@ -147,7 +147,7 @@ def _plain_variance(values: np.ndarray, gaussian: float) -> float:
 
 
 def _concert(amplitudes: np.ndarray, power: np.ndarray) -> float:
-    """Return by how much motion in concert raises the Gaussian variance of D*, relative to it.
+    """Return the relative increase of the Gaussian variance of D* by correlated motion.
 
     The mean of squares of Gaussian paths has the variance ``2 sum_ik C_ik^2 / N^2`` with C the
     correlation matrix of the ions. Squares of estimated correlations are freed of the bias

@@ -21,7 +21,7 @@ CHUNK_VALUES = 300_000
 """Coordinates handled at once; small enough to stay in a processor's cache levels."""
 
 MIN_FRAMES = 20
-"""Fewest frames from which a slope can be told from noise."""
+"""Minimum number of frames for a slope."""
 
 MAX_CELL_CHANGE = 0.25
 """Largest change of a lattice vector between two frames, relative to the vectors, that is not
@@ -129,7 +129,7 @@ class Tracker:
     symbols : sequence of str, Element or Species
         Of all atoms, in the order of the positions.
     mobile : collection of str
-        The species whose transport is asked for; all others are the framework.
+        Mobile species; all other atoms are the framework.
     frame_interval_fs : float
         Time between frames.
     wrapped : bool or None

@@ -21,8 +21,10 @@ class Edge(Model):
     """A pair of sites between which ions hopped."""
 
     site_1: int = Field(description="Index of a site.")
-    site_2: int = Field(description="Index of the other site, in the image that is hopped to.")
-    image: tuple[int, int, int] = Field(description="Cell of site 2 as seen from site 1.")
+    site_2: int = Field(description="Index of the other site, in the image of the hop.")
+    image: tuple[int, int, int] = Field(
+        description="Lattice vector of the image of site 2 relative to site 1."
+    )
     forward: int = Field(description="Hops from site 1 to site 2.")
     backward: int = Field(description="Hops from site 2 to site 1.")
     length_A: float = Field(description="Distance of the sites in A.")
@@ -38,11 +40,11 @@ class JumpNetwork(Model):
         "where no ion left."
     )
     edges: list[Edge] = Field(
-        description="Pairs of sites with hops between them, the busiest first, at most 1000."
+        description="Pairs of sites with hops, most frequent first, at most 1000."
     )
-    n_edges: int = Field(description="Number of such pairs.")
+    n_edges: int = Field(description="Number of pairs of sites with hops.")
     n_unresolved: int = Field(
-        description="Hops that end on the site they began on: within the tolerance of a site."
+        description="Number of hops that end on their initial site, within the tolerance of a site."
     )
 
 

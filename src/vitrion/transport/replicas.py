@@ -48,7 +48,7 @@ def combine(
     Returns
     -------
     TransportResult
-        Curves and van Hove functions are the mean over runs; the verdict is that of
+        Curves and van Hove functions are means over runs; the verdict comes from
         :func:`vitrion.transport.regime.joint_regime`.
 
     Raises
@@ -58,7 +58,7 @@ def combine(
         for each run.
     """
     if not results:
-        raise InputError("There are no results to combine.")
+        raise InputError("There are no results to combine. Pass at least one.")
     if systems is not None and len(systems) != len(results):
         raise InputError(f"Name one system for each of {len(results)} runs, not {len(systems)}.")
     first = results[0]
@@ -66,7 +66,7 @@ def combine(
         return first
     for other in results[1:]:
         if abs(other.temperature_K - first.temperature_K) > 1.0 or other.mobile != first.mobile:
-            raise InputError("Only runs at one temperature and with one mobile species combine.")
+            raise InputError("Runs of different temperatures or mobile species cannot be combined.")
     regime = joint_regime(results)
     hops = _pooled_hops(results)
     update: dict[str, object] = {
@@ -204,7 +204,7 @@ def _mean_non_gaussian(results: Sequence[TransportResult]) -> NonGaussian:
 def _mean_van_hove(results: Sequence[TransportResult]) -> VanHove | None:
     """Average van Hove functions of runs that share their lags, up to the smallest cell's reach.
 
-    The distinct part is that of each run relative to its own density. None without common lags.
+    The distinct part of each run is relative to its own density. None without common lags.
     """
     found = [result.van_hove for result in results if result.van_hove is not None]
     if len(found) < len(results) or any(one.lag_ps != found[0].lag_ps for one in found):
@@ -222,7 +222,7 @@ def _mean_van_hove(results: Sequence[TransportResult]) -> VanHove | None:
 
 
 def _mean_curve(results: Sequence[TransportResult]) -> MSDCurve:
-    """Average the MSD curves of runs that share their lags; else return that of the first."""
+    """Average the MSD curves of runs with equal lags; otherwise return the first curve."""
     curves = [result.msd for result in results]
     if any(curve.lag_ps != curves[0].lag_ps for curve in curves):
         return curves[0]

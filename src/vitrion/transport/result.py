@@ -19,12 +19,12 @@ class Regime(Model):
     """Whether and at which lags the motion is diffusive."""
 
     diffusive: bool = Field(description="Whether a diffusive regime was found in the data.")
-    reason: str = Field(description="The finding in one sentence.")
+    reason: str = Field(description="Result of the test in one sentence.")
     start_ps: float | None = Field(
-        None, description="Shortest lag of the diffusive regime in ps; None where there is none."
+        None, description="Shortest lag of the diffusive regime in ps; None if not diffusive."
     )
-    end_ps: float | None = Field(None, description="Longest lag that was judged, in ps.")
-    exponent: float = Field(description="d ln MSD / d ln t at the longest lags that were judged.")
+    end_ps: float | None = Field(None, description="Longest lag of the test in ps.")
+    exponent: float = Field(description="d ln MSD / d ln t at the longest lags of the test.")
     exponent_error: float = Field(description="Standard error of the exponent.")
     lags_ps: Series = Field(default_factory=list, description="Centres of the lag windows in ps.")
     exponents: Series = Field(default_factory=list, description="Exponent in each window.")
@@ -43,13 +43,13 @@ class Hops(Model):
     )
     hops_per_ion: float = Field(description="Mean number of hops of a mobile ion.")
     hop_length_A: float = Field(
-        description="Root mean square hop length in A; the nominal one where no hop was seen."
+        description="Root mean square hop length in A; the nominal length without hops."
     )
     mean_residence_time_ps: float | None = Field(
         description="Total observation time of all ions over the number of hops, in ps."
     )
     relative_error_floor: float = Field(
-        description="1/sqrt(hops): no analysis of this run can be more precise. Infinite at none."
+        description="1/sqrt(hops), the lower limit of the relative error; infinite without hops."
     )
 
 
@@ -65,12 +65,12 @@ class Framework(Model):
 
 
 class MSDCurve(Model):
-    """Mean square displacements on a thinned grid of lags."""
+    """Mean square displacements on a subset of lags."""
 
     lag_ps: Series = Field(description="Lags in ps.")
     msd_A2: Series = Field(description="Mean square displacement of the mobile ions, A2.")
-    msd_error_A2: Series = Field(description="Its standard error over the ions, A2.")
-    msd_axis_A2: Matrix = Field(description="Along x, y and z, A2: one row a lag.")
+    msd_error_A2: Series = Field(description="Standard error of the MSD over the ions, A2.")
+    msd_axis_A2: Matrix = Field(description="MSD along x, y and z in A2, one row per lag.")
     collective_A2: Series = Field(
         description="Square of the summed, charge-weighted displacement over the ions, A2."
     )
@@ -121,26 +121,26 @@ class TransportResult(Model):
     n_replicas: int = Field(1, description="Number of independent runs.")
     regime: Regime = Field(description="Whether the motion is diffusive, and where.")
     apparent_diffusivity_cm2_s: float = Field(
-        description="Long-time slope of the MSD over 6, whatever the verdict, cm2/s."
+        description="Long-time slope of the MSD over 6 in cm2/s, also if not diffusive."
     )
     self_diffusivity: Estimate | None = Field(
-        description="Self-diffusivity D* in cm2/s; None where the motion is not diffusive."
+        description="Self-diffusivity D* in cm2/s; None if not diffusive."
     )
     collective_diffusivity: Estimate | None = Field(
         description="Collective, charge-weighted diffusivity D_sigma in cm2/s."
     )
     haven_ratio: Estimate | None = Field(description="D*/D_sigma, dimensionless.")
     conductivity_nernst_einstein: Estimate | None = Field(
-        description="n q^2 D* / kT in mS/cm: the ions move independently."
+        description="n q^2 D* / kT in mS/cm, for independent ions."
     )
     conductivity_einstein: Estimate | None = Field(
-        description="n q^2 D_sigma / kT in mS/cm: correlations between ions included."
+        description="n q^2 D_sigma / kT in mS/cm, with correlations between ions."
     )
     diffusivity_bound_cm2_s: float | None = Field(
-        description="One-sided 95 % upper bound of D* in cm2/s where the motion is not diffusive."
+        description="One-sided 95 % upper bound of D* in cm2/s if not diffusive."
     )
     conductivity_bound_mS_cm: float | None = Field(
-        description="The same bound as a Nernst-Einstein conductivity in mS/cm."
+        description="Nernst-Einstein conductivity of the upper bound of D* in mS/cm."
     )
     species_diffusivity: dict[str, Estimate] = Field(
         default_factory=dict, description="Self-diffusivity of each mobile species in cm2/s."
@@ -157,16 +157,16 @@ class TransportResult(Model):
     framework: Framework | None = Field(description="Motion of the framework.")
     msd: MSDCurve = Field(description="Mean square displacements.")
     non_gaussian: NonGaussian = Field(description="Non-Gaussian parameter.")
-    van_hove: VanHove | None = Field(
-        None, description="Van Hove functions, where the motion in space was asked for."
-    )
+    van_hove: VanHove | None = Field(None, description="Van Hove functions; None if not requested.")
     jump_network: JumpNetwork | None = Field(
-        None, description="Sites and the hops between them, where it was asked for."
+        None, description="Sites and the hops between them; None if not requested."
     )
     percolation: PercolationBarriers | None = Field(
-        None, description="Bottleneck of -kT ln(density) by axis, where it was asked for."
+        None, description="Bottleneck of -kT ln(density) by axis; None if not requested."
     )
-    warnings: list[str] = Field(default_factory=list, description="What limits the trust, if any.")
+    warnings: list[str] = Field(
+        default_factory=list, description="Warnings about the reliability of the result."
+    )
 
     @property
     def diffusive(self) -> bool:

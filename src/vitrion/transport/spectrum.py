@@ -8,8 +8,8 @@ Phys. Rev. E 82, 011917 (2010), whose likelihood this is). Any motion that forge
 tau has the same form below the frequency 1/tau. So a regression of squared amplitudes over the
 lowest modes gives D without a choice of lags, at the full information of the path, and windows
 that overlap cannot make the error look smaller than it is. How many modes to use is found from
-the data: the largest number whose estimate agrees with those of all smaller ones (O. V. Lepski's
-rule).
+the data: the largest number whose estimate agrees with the estimates of all smaller numbers (O. V.
+Lepski's rule).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ ORIGINS = 200
 class VanHove(Model):
     """Where an ion, or another ion, is after a time."""
 
-    lag_ps: Series = Field(description="Lags in ps, one for each row of the functions.")
+    lag_ps: Series = Field(description="Lags in ps, one per row of the functions.")
     r_A: Series = Field(description="Centers of the distance bins in A.")
     self_per_A: Matrix = Field(
         description="4 pi r^2 G_s(r, t): distribution of an ion's displacement, 1/A."
@@ -66,10 +66,10 @@ def van_hove(
     limit = 0.5 / float(np.linalg.norm(inverse, axis=0).max())
     r_max = limit if r_max_A is None else r_max_A
     if r_max > limit + 1e-9:
-        raise InputError(f"Distances beyond half the cell, {limit:.2f} A, see an atom twice.")
+        raise InputError(f"Distances must be at most half the cell, {limit:.2f} A.")
     lags = np.rint(1000.0 * np.asarray(lags_ps) / interval_fs).astype(int)
     if lags.min(initial=0) < 0 or lags.max(initial=0) >= len(positions):
-        raise InputError("The lags of van Hove functions must lie within the run.")
+        raise InputError("The lags of van Hove functions must be within the run.")
     edges = np.arange(0.0, r_max + 0.5 * bin_A, bin_A)
     n_ions = positions.shape[1]
     volume = abs(float(np.linalg.det(cell)))
