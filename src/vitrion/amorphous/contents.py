@@ -53,7 +53,7 @@ def ions_and_unit(
     ions = ions_of(composition) if unit != "atoms" else None
     if unit == "ions" and ions is None:
         raise InputError(
-            f"{composition.reduced_formula} does not decompose into known ions. Name the ions, "
+            f"{composition.reduced_formula} does not decompose into known ions: name the ions, "
             "pack atoms, or provide a crystal to melt."
         )
     if ions is not None and (unit == "ions" or any(len(ion) > 1 for ion, _ in ions)):
@@ -116,7 +116,7 @@ def _check_request(ions: Sequence[tuple[Ion, int]], n_atoms: int, *, neutral: bo
     if neutral and None not in charges and total:
         named = ", ".join(f"{n} {ion.formula}" for ion, n in ions)
         raise InputError(
-            f"The ions {named} have a total charge of {total:+d}. It must be zero: "
+            f"The ions {named} have a total charge of {total:+d}: it must be zero: "
             "change their numbers."
         )
 
@@ -131,5 +131,5 @@ def _check_side(
         needed = int(np.ceil(n_atoms * (least / side) ** 3))
         raise InputError(
             f"A cell of {n_atoms} atoms is {side:.1f} A wide, less than the {least:.1f} A that the "
-            f"potential's cutoff and the ions need. Request at least {needed} atoms."
+            f"potential's cutoff and the ions need: request at least {needed} atoms."
         )

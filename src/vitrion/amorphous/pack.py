@@ -175,7 +175,7 @@ def _place(plan: PackingPlan, seed: int) -> PackedCell:
             seed=seed,
         )
     raise InputError(
-        f"Packmol found no packing at {volume_per_atom:.1f} A3 per atom. Set a larger volume."
+        f"Packmol found no packing at {volume_per_atom:.1f} A3 per atom: set a larger volume."
     )
 
 

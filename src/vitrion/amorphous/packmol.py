@@ -40,7 +40,7 @@ def find_packmol() -> str:
     beside_python = shutil.which("packmol", path=str(Path(sys.executable).parent))
     program = beside_python or shutil.which("packmol")
     if program is None:
-        raise InputError("Packmol is not installed. Run 'pip install packmol'.")
+        raise InputError("Packmol is not installed: run 'pip install packmol'.")
     return program
 
 

@@ -33,7 +33,7 @@ def check_charge_balance(composition: Composition, *, allow_unbalanced: bool = F
         return
     message = f"No known oxidation states balance {plain_formula(composition)}"
     if not allow_unbalanced:
-        raise InputError(f"{message}. Check the formula, or allow unbalanced compositions.")
+        raise InputError(f"{message}: check the formula, or allow unbalanced compositions.")
     warnings.warn(f"{message}.", stacklevel=2)
 
 

@@ -76,5 +76,5 @@ def default_mobile_species(composition: Composition) -> str:
     raise InputError(
         f"The mobile ion of {plain_formula(composition)} is ambiguous"
         + (f" ({', '.join(candidates)})" if candidates else "")
-        + ". Name the mobile species."
+        + ": name the mobile species."
     )

@@ -73,8 +73,8 @@ def _check_named(content: dict) -> None:
     if name not in known or "@callable" in content or "@bound" in content:
         named = f"{module}.{content.get('@callable', name)}"
         raise InputError(
-            f"The content names {named!r}, which is not part of a structure and is not loaded. "
-            "Remove it from the site properties."
+            f"The content names {named!r}, which is not part of a structure and is not loaded: "
+            "remove it from the site properties."
         )
 
 

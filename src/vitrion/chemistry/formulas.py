@@ -44,7 +44,7 @@ def parse_composition(formula: str | Composition) -> Composition:
     reduced, _ = composition.get_integer_formula_and_factor(max_denominator=100)
     integer = Composition(reduced)
     if not integer.almost_equals(composition / (composition.num_atoms / integer.num_atoms), 1e-3):
-        raise InputError(f"'{formula}' has amounts that are not whole numbers. Use whole numbers.")
+        raise InputError(f"'{formula}' has amounts that are not whole numbers: use whole numbers.")
     return integer
 
 
@@ -71,11 +71,11 @@ def _elements(formula: str | Composition) -> Composition:
             raise ValueError("no known element")
     except (ValueError, KeyError, TypeError) as exc:
         raise InputError(
-            f"'{formula}' is not a chemical formula. Write it like LiPO2F2 or Li3PO4."
+            f"'{formula}' is not a chemical formula: write it like LiPO2F2 or Li3PO4."
         ) from exc
     if isotopes:
         raise InputError(
-            f"'{formula}' names the isotope {min(isotopes)}. Write hydrogen as H: potentials do "
+            f"'{formula}' names the isotope {min(isotopes)}: write hydrogen as H: potentials do "
             "not distinguish isotopes."
         )
     return composition
@@ -95,7 +95,7 @@ def _separated(text: str) -> dict[str, float]:
         found = _AMOUNT.fullmatch(word)
         if found is None or (found[1] in amounts and found[2] is None):
             raise InputError(
-                f"'{text}' is not one chemical formula. Write one formula without blanks, such as "
+                f"'{text}' is not one chemical formula: write one formula without blanks, such as "
                 "LiPO2F2; pass several formulas separately."
             )
         amounts[found[1]] = amounts.get(found[1], 0.0) + float(found[3])

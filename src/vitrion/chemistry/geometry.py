@@ -128,7 +128,7 @@ def site_symbols(structure: Structure) -> list[str]:
     for site in structure:
         element = getattr(site.specie, "element", site.specie)
         if not isinstance(element, Element):
-            raise InputError(f"'{site.specie}' is not an element. Correct the structure.")
+            raise InputError(f"'{site.specie}' is not an element: correct the structure.")
         symbols.append(element.symbol)
     return symbols
 

@@ -96,7 +96,7 @@ def known_ion(formula: str) -> Ion:
         symbols, positions = (formula,), np.zeros((1, 3))
     else:
         raise InputError(
-            f"The geometry of the ion '{formula}' is unknown. Provide a molecule, a SMILES or a "
+            f"The geometry of the ion '{formula}' is unknown: provide a molecule, a SMILES or a "
             f"crystal; known ions are {', '.join(KNOWN_POLYANIONS)}."
         )
     return Ion(formula, symbols, positions - positions.mean(axis=0), charge)
@@ -132,13 +132,13 @@ def ion_from_smiles(smiles: str, *, seed: int = 0) -> Ion:
         from rdkit import Chem
         from rdkit.Chem import AllChem
     except ImportError as exc:
-        raise InputError("A SMILES needs RDKit. Run 'pip install rdkit'.") from exc
+        raise InputError("A SMILES needs RDKit: run 'pip install rdkit'.") from exc
     molecule = Chem.MolFromSmiles(smiles)
     if molecule is None:
         raise InputError(f"'{smiles}' is not a SMILES.")
     molecule = Chem.AddHs(molecule)
     if AllChem.EmbedMolecule(molecule, randomSeed=seed) != 0:
-        raise InputError(f"RDKit finds no geometry for '{smiles}'. Provide a molecule instead.")
+        raise InputError(f"RDKit finds no geometry for '{smiles}': provide a molecule instead.")
     if AllChem.UFFHasAllMoleculeParams(molecule):
         AllChem.UFFOptimizeMolecule(molecule)
     symbols = tuple(atom.GetSymbol() for atom in molecule.GetAtoms())
@@ -172,7 +172,7 @@ def ions_from_crystal(structure: Structure) -> list[tuple[Ion, int]]:
         positions = unwrap_molecule(bonds, sites)
         if is_endless(bonds, sites, positions):
             raise InputError(
-                "The crystal has an extended covalent framework. Pack atoms, or melt the crystal."
+                "The crystal has an extended covalent framework: pack atoms, or melt the crystal."
             )
         symbols = tuple(bonds.symbols[sites].tolist())
         formula = formula_of(symbols)

@@ -103,18 +103,18 @@ def mobile_charges(mobile: Mobile, charge: float | None = None) -> dict[str, flo
         given = float(charge) if charge is not None and len(written) == 1 else None
         if given is not None and stated is not None and given != stated:
             raise InputError(
-                f"The charge of mobile {symbol} is set to both {given:g} and {stated:g} e. "
-                "Set it once."
+                f"The charge of mobile {symbol} is set to both {given:g} and {stated:g} e: "
+                "set it once."
             )
         value = stated if given is None else given
         if value is None and symbol not in KNOWN_CHARGES:
             raise InputError(
-                f"The charge of mobile {symbol} is unknown. Set it in e (charge, --charge)."
+                f"The charge of mobile {symbol} is unknown: set it in e (charge, --charge)."
             )
         named[symbol] = float(KNOWN_CHARGES[symbol]) if value is None else value
     if charge is not None and len(written) > 1:
         raise InputError(
-            "One charge was set for several mobile species. Pass a mapping of each species to its "
+            "One charge was set for several mobile species: pass a mapping of each species to its "
             "charge in e."
         )
     if not named or not all(np.isfinite(z) and z != 0.0 for z in named.values()):
@@ -144,7 +144,7 @@ def _read_species(species: Any) -> tuple[str, float | None]:
     found = _SPECIES.fullmatch(text)
     if found is None:
         raise InputError(
-            f"'{species}' is not a species. Write an element or an ion, such as Li or Li+."
+            f"'{species}' is not a species: write an element or an ion, such as Li or Li+."
         )
     name, size, sign, sign_first, size_last = found.groups()
     symbol = element_symbol(name)

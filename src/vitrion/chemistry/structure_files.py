@@ -43,7 +43,7 @@ def read_structure_file(path: str | Path) -> Structure:
     if "ccupanc" in text:
         found = _TOO_FULL.search(text)
         raise InputError(
-            f"{path} has sites with an occupancy of {found[1] if found else 'more than 1'}. Set "
+            f"{path} has sites with an occupancy of {found[1] if found else 'more than 1'}: set "
             "occupancies above 1 to 1 in the file."
         )
     try:
@@ -64,11 +64,11 @@ def _with_ase(path: Path) -> Structure:
         kind = "lammps-data"
         if "Masses" not in path.read_text(errors="replace"):
             raise InputError(
-                f"{path} does not name elements. Add the section Masses, which defines them."
+                f"{path} does not name elements: add the section Masses, which defines them."
             )
     atoms = cast("Atoms", read(path, index=-1, format=kind))
     if not all(atoms.pbc) or not atoms.cell.volume:
-        raise InputError(f"{path} has no periodic cell. A crystal needs three lattice vectors.")
+        raise InputError(f"{path} has no periodic cell: a crystal needs three lattice vectors.")
     return Structure(
         Lattice(atoms.cell.array), atoms.get_chemical_symbols(), atoms.get_scaled_positions()
     )

@@ -24,7 +24,7 @@ def check_ordered(structure: Structure, name: str = "The structure") -> Structur
     """
     if not structure.is_ordered:
         raise InputError(
-            f"{name} has partial occupancies. Order it first, for instance with "
+            f"{name} has partial occupancies: order it first, for instance with "
             "pymatgen's OrderDisorderedStructureTransformation."
         )
     return structure

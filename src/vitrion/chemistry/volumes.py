@@ -101,5 +101,5 @@ def _elemental_volume(symbol: str) -> float:
 
     molar_volume = Element(symbol).molar_volume
     if not molar_volume:
-        raise InputError(f"The volume of {symbol} is unknown. Set the volume per atom.")
+        raise InputError(f"The volume of {symbol} is unknown: set the volume per atom.")
     return float(molar_volume) / 0.602214

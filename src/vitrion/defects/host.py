@@ -102,13 +102,13 @@ def check_request(
     if mobile not in symbols:
         present = ", ".join(sorted(set(symbols)))
         raise InputError(
-            f"The structure does not contain {mobile} (but {present}). Name the mobile species."
+            f"The structure does not contain {mobile} (but {present}): name the mobile species."
         )
     if amorphous:
         side = float(face_distances(structure.lattice.matrix).min())
         if side < min_side_A:
             raise InputError(
-                f"The cell is {side:.1f} A wide, so a defect would interact with its image. Use a "
+                f"The cell is {side:.1f} A wide, so a defect would interact with its image: use a "
                 f"glass of at least {min_side_A:g} A."
             )
 

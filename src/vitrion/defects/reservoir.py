@@ -47,7 +47,7 @@ def metal_reservoir(symbol: str, calculator: Calculator) -> Reservoir:
         atoms = bulk(symbol)
     except (ValueError, KeyError, RuntimeError) as exc:
         raise InputError(
-            f"The structure of metallic {symbol} is unknown. Set its chemical potential."
+            f"The structure of metallic {symbol} is unknown: set its chemical potential."
         ) from exc
     _, relaxation = relax_atoms(atoms, calculator, SETTINGS)
     if not relaxation.converged:

@@ -111,7 +111,7 @@ def candidate_sites(
     unknown = set(sources) - {"voronoi", "grid"}
     if unknown:
         raise InputError(
-            f"'{unknown.pop()}' is not a source of sites. Choose from voronoi and grid, and pass "
+            f"'{unknown.pop()}' is not a source of sites: choose from voronoi and grid, and pass "
             "density peaks or other positions in 'given'."
         )
     group = group or SpaceGroup(np.eye(3)[None], np.zeros((1, 3)))
@@ -129,7 +129,7 @@ def candidate_sites(
     kept = wide[merge_points(points[wide], structure.lattice.matrix, merge_A)]
     if not len(kept):
         raise InputError(
-            f"The structure has no void {min_radius_A:g} A from every atom. Reduce min_radius_A."
+            f"The structure has no void {min_radius_A:g} A from every atom: reduce min_radius_A."
         )
     sites = _by_symmetry(points[kept], [labels[k] for k in kept], structure, group, merge_A)
     sites.sort(key=lambda site: -round(site.radius_A, 4))

@@ -138,10 +138,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
         notes = json.loads(str(arrays.pop("notes")))
         version = notes.pop("version")
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as exc:
-        raise InputError(f"{path} is not a readable checkpoint. Remove it to restart.") from exc
+        raise InputError(f"{path} is not a readable checkpoint: remove it to restart.") from exc
     if version != VERSION:
         raise InputError(
-            f"{path} was written by another version of vitrion. Restart in an empty directory."
+            f"{path} was written by another version of vitrion: restart in an empty directory."
         )
     start = {
         key.removeprefix("start_"): value

@@ -163,16 +163,16 @@ def _matching_checkpoint(
     for name, value in settings.model_dump().items():
         if found[name] != value:
             raise InputError(
-                f"The directory {directory} holds a run with {name} = {found[name]}, not {value}. "
-                "Use an empty directory."
+                f"The directory {directory} holds a run with {name} = {found[name]}, not {value}: "
+                "use an empty directory."
             )
     if checkpoint.potential != potential:
         raise InputError(
-            f"The directory {directory} holds a run with another potential. Use an empty directory."
+            f"The directory {directory} holds a run with another potential: use an empty directory."
         )
     if not checkpoint.start.fits(start):
         raise InputError(
-            f"The directory {directory} holds a run of another structure. Use an empty directory."
+            f"The directory {directory} holds a run of another structure: use an empty directory."
         )
     return checkpoint
 

@@ -99,7 +99,7 @@ class ASEForceProvider:
         if "stress" not in results:
             raise InputError(
                 f"{type(self._calculator).__name__} does not implement stress, which constant "
-                "pressure and recorded pressures need. Use another calculator or the nvt ensemble "
+                "pressure and recorded pressures need: use another calculator or the nvt ensemble "
                 "without save_pressure."
             )
         return float(results["energy"]), results["forces"], _full(results["stress"])

@@ -84,6 +84,6 @@ class Guard:
     def _blown_up(self, state: State, what: str) -> SimulationError:
         time_ps = state.step * self._settings.timestep_fs / 1000
         return SimulationError(
-            f"The run blew up at step {state.step} ({time_ps:.3f} ps): {what}. Use a shorter time "
+            f"The run blew up at step {state.step} ({time_ps:.3f} ps): {what}; use a shorter time "
             "step, a relaxed structure, or another potential (frames before this step are kept)."
         )

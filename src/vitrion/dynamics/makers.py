@@ -75,7 +75,7 @@ class ForceFieldDynamics(ForceFieldMixin, _Named):
             if self.reference_potential == self.potential:
                 raise InputError(
                     f"The reference potential '{self.reference_potential}' is the potential of the "
-                    "run. Set another reference potential, or None."
+                    "run: set another reference potential, or None."
                 )
             describe_potential(self.reference_potential)  # raises for an unknown name
 

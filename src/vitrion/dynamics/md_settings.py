@@ -165,12 +165,12 @@ class MDSettings(SettingsModel):
         """
         if self.mobile is not None and self.mobile not in symbols:
             raise InputError(
-                f"The mobile species '{self.mobile}' is not in the structure. Choose one of "
+                f"The mobile species '{self.mobile}' is not in the structure: choose one of "
                 f"{', '.join(sorted(set(symbols)))}."
             )
         if "H" in symbols and self.timestep_fs > HYDROGEN_TIMESTEP_FS:
             raise InputError(
-                f"Time step {self.timestep_fs:g} fs is too long for hydrogen. It must be at most "
+                f"Time step {self.timestep_fs:g} fs is too long for hydrogen: it must be at most "
                 f"{HYDROGEN_TIMESTEP_FS:g} fs."
             )
 
@@ -201,10 +201,10 @@ class MDSettings(SettingsModel):
             lacks the mobile element.
         """
         if not len(symbols):
-            raise InputError("The structure has no atoms. Provide a structure with atoms.")
+            raise InputError("The structure has no atoms: provide a structure with atoms.")
         if len(symbols) == 1 and self.fix_center_of_mass:
             raise InputError(
-                "A cell of one atom has no degrees of freedom with a fixed center of mass. Use a "
+                "A cell of one atom has no degrees of freedom with a fixed center of mass: use a "
                 "larger cell or fix_center_of_mass=False."
             )
         self.check_elements(symbols)
@@ -216,7 +216,7 @@ class MDSettings(SettingsModel):
         if cutoff_A is not None and widths.size and widths.min() < cutoff_A:
             raise InputError(
                 f"The cell is {widths.min():.2f} A wide, less than the potential's cutoff of "
-                f"{cutoff_A:.2f} A: atoms would interact with their own images. Use a larger "
+                f"{cutoff_A:.2f} A: atoms would interact with their own images; use a larger "
                 "supercell."
             )
 
@@ -270,10 +270,10 @@ def _within(name: str, value: float, low: float, high: float, unit: str) -> None
 
 def _check_ensemble(s: MDSettings) -> None:
     if s.ensemble == "nve" and s.thermostat is not None:
-        raise InputError("nve does not take a thermostat. Omit it, or use nvt.")
+        raise InputError("nve does not take a thermostat: omit it, or use nvt.")
     if s.ensemble == "nve" and isinstance(s.temperature_K, tuple):
-        raise InputError("nve does not support a temperature ramp. Use nvt.")
+        raise InputError("nve does not support a temperature ramp: use nvt.")
     if s.ensemble != "npt" and s.barostat is not None:
-        raise InputError(f"{s.ensemble} does not take a barostat. Omit it, or use npt.")
+        raise InputError(f"{s.ensemble} does not take a barostat: omit it, or use npt.")
     if s.ensemble != "npt" and s.pressure_GPa is not None:
-        raise InputError(f"{s.ensemble} does not take a target pressure. Omit it, or use npt.")
+        raise InputError(f"{s.ensemble} does not take a target pressure: omit it, or use npt.")

@@ -62,7 +62,7 @@ def read_start(
     start = _from_atoms(structure) if isinstance(structure, Atoms) else _from_structure(structure)
     if not start.cell.any():
         raise InputError(
-            "The atoms have no cell. Add one, for instance with ASE's atoms.center(vacuum=10)."
+            "The atoms have no cell: add one, for instance with ASE's atoms.center(vacuum=10)."
         )
     # In ASE a slab may lack the lattice vector along which it is not periodic.
     start = replace(start, cell=np.array(complete_cell(start.cell), dtype=np.float64))
@@ -82,7 +82,7 @@ def _from_atoms(atoms: Atoms) -> Start:
     known = atoms.has("momenta")
     velocities = atoms.get_velocities() if known else np.full((len(atoms), 3), np.nan)
     if known and not np.isfinite(velocities).all():
-        raise InputError("The velocities of the atoms are not finite. Correct or remove them.")
+        raise InputError("The velocities of the atoms are not finite: correct or remove them.")
     return Start(
         numbers=atoms.numbers.astype(np.int64),
         masses=atoms.get_masses(),
@@ -117,7 +117,7 @@ def _site_velocities(structure: Structure) -> np.ndarray:
     if velocities.shape != (len(structure), 3) or not np.isfinite(velocities).all():
         raise InputError(
             "The site property 'velocities' must hold three finite numbers in A/fs for "
-            "every site. Correct or remove it."
+            "every site: correct or remove it."
         )
     return velocities / units.fs
 

@@ -161,7 +161,7 @@ class TrajectoryWriter:
                 if len(file["frames/step"]) < n_frames:
                     raise InputError(
                         f"{self._path} holds fewer than the {n_frames} frames that its "
-                        "checkpoint states. Restart in an empty directory."
+                        "checkpoint states: restart in an empty directory."
                     )
                 for dataset in file["frames"].values():
                     dataset.resize(n_frames, axis=0)

@@ -130,7 +130,7 @@ def run_many(
         ("directory", [str(task.directory.absolute()) for task in tasks]),
     ):
         if len(set(values)) < len(values):
-            raise InputError(f"Two runs share a {what}. Set a different {what} for each.")
+            raise InputError(f"Two runs share a {what}: set a different {what} for each.")
     deadline = None if walltime_s is None else time.time() + walltime_s
     common = _Common(load, potential or {}, cutoff_A, deadline)
     outcomes = {task.name: MDOutcome(task.name, _result_at_hand(task)) for task in tasks}

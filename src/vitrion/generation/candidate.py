@@ -107,6 +107,6 @@ def check_distances(structure: Structure, shortest: float, what: str) -> None:
     found = shortest_distance(structure)
     if found < shortest:
         raise InputError(
-            f"In the {what}, two atoms are {found:.2f} A apart, less than {shortest:g} A. Remove "
+            f"In the {what}, two atoms are {found:.2f} A apart, less than {shortest:g} A: remove "
             "the overlap."
         )

@@ -90,7 +90,7 @@ class MatterGenGenerator(StructureGenerator):
         if not wanted:
             raise SimulationError(
                 f"MatterGen wrote {len(structures)} structures, none of composition "
-                f"{formula.reduced_formula}. Use a checkpoint for structure prediction."
+                f"{formula.reduced_formula}: use a checkpoint for structure prediction."
             )
         origin = {"generator": self.name, "seed": seed, "model": f"MatterGen {version}"}
         return [_candidate(s, formula, origin) for s in wanted[:n]]
@@ -182,7 +182,7 @@ def find_program(command: str, what: str) -> str:
     program = shutil.which(command)
     if program is None:
         raise InputError(
-            f"{what} was not found at '{command}'. Install it in a separate environment and set "
+            f"{what} was not found at '{command}': install it in a separate environment and set "
             "the full path of the program."
         )
     return program
@@ -198,7 +198,7 @@ def run_program(arguments: Sequence[str], timeout_s: float) -> None:
         )
     except subprocess.TimeoutExpired as exc:
         raise SimulationError(
-            f"{Path(arguments[0]).name} was stopped after {timeout_s:.0f} s. Request fewer "
+            f"{Path(arguments[0]).name} was stopped after {timeout_s:.0f} s: request fewer "
             "structures or increase timeout_s."
         ) from exc
     if done.returncode != 0:

@@ -47,7 +47,7 @@ class FileGenerator(StructureGenerator):
         for path in self.paths:
             for structure in read_structures([path]):
                 if not structure.is_ordered:
-                    raise InputError(f"{path} holds partial occupancies. Order it first.")
+                    raise InputError(f"{path} holds partial occupancies: order it first.")
                 if as_formula(structure.composition) != formula:
                     raise InputError(
                         f"{path} holds {structure.composition.reduced_formula}, not "

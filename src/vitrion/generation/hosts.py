@@ -77,7 +77,7 @@ def make_hosts(
     count = sum(site.specie.symbol == species for site in structure)
     if count == 0:
         raise InputError(
-            f"{structure.composition.reduced_formula} does not contain {species}. Choose a species "
+            f"{structure.composition.reduced_formula} does not contain {species}: choose a species "
             "of the structure."
         )
     if count == len(structure):
@@ -98,7 +98,7 @@ def make_hosts(
     if hosts and not whole:
         raise InputError(
             f"No supercell of up to {MOST_CELLS} reduced cells holds the {species} of "
-            f"{structure.composition.formula} as whole atoms. Use a smaller parent."
+            f"{structure.composition.formula} as whole atoms: use a smaller parent."
         )
     return whole
 
@@ -146,7 +146,7 @@ def ordered_host(structure: Structure) -> InpaintingHost:
     partial = [index for index, site in enumerate(structure) if not site.is_ordered]
     if not partial:
         raise InputError(
-            "All sites of the structure are fully occupied. Provide a structure with partial "
+            "All sites of the structure are fully occupied: provide a structure with partial "
             "occupancies."
         )
     held = structure.composition.element_composition
@@ -160,8 +160,8 @@ def ordered_host(structure: Structure) -> InpaintingHost:
             insert = {symbol: round(amount * repeat) for symbol, amount in amounts.items()}
             return InpaintingHost(_repeated(host, repeat), insert, "as given", 0.0)
     raise InputError(
-        f"No supercell of up to {MOST_CELLS} cells makes the partial occupancies whole atoms. "
-        "Round the occupancies."
+        f"No supercell of up to {MOST_CELLS} cells makes the partial occupancies whole atoms: "
+        "round the occupancies."
     )
 
 

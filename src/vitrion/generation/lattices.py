@@ -67,7 +67,7 @@ def enumerate_lattices(volume: float, seed: int) -> Iterator[tuple[str, Lattice]
         if min(heights(lattice)) > THINNEST_A:
             members.setdefault(kind, []).append(lattice)
     if not members:
-        raise InputError(f"A cell volume of {volume:.1f} A3 is too small. Increase the volume.")
+        raise InputError(f"A cell volume of {volume:.1f} A3 is too small: increase the volume.")
     orders = {kind: rng.permutation(len(lattices)) for kind, lattices in members.items()}
     for turn in range(10**9):
         for kind in rng.permutation(sorted(members)).tolist():

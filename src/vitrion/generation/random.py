@@ -118,7 +118,7 @@ def random_crystal(
             if len(structure) == sum(amounts):
                 return number, structure
     raise InputError(
-        f"PyXtal found no crystal of {composition.formula} in {TRIES} tries. Allow other numbers "
+        f"PyXtal found no crystal of {composition.formula} in {TRIES} tries: allow other numbers "
         "of formula units."
     )
 

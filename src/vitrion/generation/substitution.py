@@ -61,7 +61,7 @@ class SubstitutionGenerator(StructureGenerator):
         ]
         if not fits:
             raise InputError(
-                f"No prototype matches {formula.reduced_formula}. Use another generator, or "
+                f"No prototype matches {formula.reduced_formula}: use another generator, or "
                 "structure files."
             )
         order = np.random.default_rng(seed).permutation(len(fits))

@@ -71,7 +71,7 @@ def match_host(motion: Displacements, structure: Structure) -> Repeat:
     count = sum(found.values()) // len(structure)
     if count < 1 or found != Counter({symbol: count * n for symbol, n in host.items()}):
         raise InputError(
-            f"The trajectory holds {_formula(found)} and the structure {_formula(host)}. Provide a "
+            f"The trajectory holds {_formula(found)} and the structure {_formula(host)}: provide a "
             "trajectory of the structure, or of a supercell of it."
         )
     repeat = _repeat(np.asarray(motion.cell), structure.lattice.matrix, count)
@@ -132,7 +132,7 @@ def _check_framework(motion: Displacements, structure: Structure, repeat: Repeat
     if offset > MAX_OFFSET_A:
         raise InputError(
             f"The framework of the trajectory is {offset:.1f} A from the framework of the "
-            "structure on average. Use the same origin and lattice vectors for both."
+            "structure on average: use the same origin and lattice vectors for both."
         )
 
 

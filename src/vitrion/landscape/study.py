@@ -124,7 +124,7 @@ def study_defects(
         raise InputError("Barriers need relax_band, which relaxes bands.")
     if directory is not None and potential is None:
         raise InputError(
-            "Defects stored in a directory need the name of the potential. Set potential, or omit "
+            "Defects stored in a directory need the name of the potential: set potential, or omit "
             "the directory."
         )
     check_request(structure, mobile, amorphous=settings.phase == "amorphous")

@@ -148,7 +148,7 @@ def barrier_network(
     matrix = host.unit_cell.lattice.matrix
     hops = direct_hops(carriers.places, matrix, max_length_A=max_length_A)
     if not hops:
-        raise InputError(f"No two sites are within {max_length_A:g} A. Increase max_length_A.")
+        raise InputError(f"No two sites are within {max_length_A:g} A: increase max_length_A.")
     groups = distinct_hops(hops, carriers.places, host.group, matrix)[:max_hops]
     records, bonds = [], []
     names = (context, band_context)
@@ -307,7 +307,7 @@ def _spread_by_symmetry(
             energies[np.linalg.norm(gaps, axis=1) < SAME_PLACE_A] = energy
     if np.isnan(energies).any():
         raise InputError(
-            "The vacancy of at least one site is missing. Compute all vacancies before their "
+            "The vacancy of at least one site is missing: compute all vacancies before their "
             "barriers."
         )
     return energies

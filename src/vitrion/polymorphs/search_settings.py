@@ -83,7 +83,7 @@ def check_request(composition: Composition | str, settings: SearchSettings) -> C
     unknown = set(settings.candidates) - {"diffusion", "random", "substitution"}
     if unknown:
         raise InputError(
-            f"There is no generator '{sorted(unknown)[0]}'. Choose from diffusion, random and "
+            f"There is no generator '{sorted(unknown)[0]}': choose from diffusion, random and "
             "substitution, and name structure files in 'files'."
         )
     if not settings.files and not any(settings.candidates.values()):

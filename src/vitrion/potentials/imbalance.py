@@ -52,7 +52,7 @@ def imbalance_energy(numbers: np.ndarray, hole_eV: float, electron_eV: float) ->
     unknown = sorted(set(np.asarray(numbers).tolist()) - set(FORMAL_CHARGES))
     if unknown:
         raise InputError(
-            f"The atomic numbers {unknown} have no formal charge. Set the energies of "
+            f"The atomic numbers {unknown} have no formal charge: set the energies of "
             "holes and electrons to 0."
         )
     electrons = sum(FORMAL_CHARGES[int(z)] for z in numbers)

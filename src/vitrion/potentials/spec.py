@@ -53,6 +53,6 @@ def verify_file(spec: PotentialSpec) -> Path:
     if spec.sha256 is not None and (found := sha256_of(spec.path)) != spec.sha256:
         raise PotentialError(
             f"The weights file {spec.path} of '{spec.name}' has SHA-256 {found[:12]}..., "
-            f"not the expected {spec.sha256[:12]}.... Download it again."
+            f"not the expected {spec.sha256[:12]}...: download it again."
         )
     return spec.path

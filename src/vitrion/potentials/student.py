@@ -192,7 +192,7 @@ def _checked_hash(path: Path, sha256: str | None) -> str:
         raise PotentialError(f"The potential file {path} does not exist.")
     found = sha256_of(path)
     if sha256 is not None and found != sha256:
-        raise PotentialError(f"{path} is not the released file. Reinstall vitrion.")
+        raise PotentialError(f"{path} is not the released file: reinstall vitrion.")
     return found
 
 

@@ -110,7 +110,7 @@ class Relaxation:
         """
         if not self.converged:
             raise SimulationError(
-                f"{name} did not relax: {self.reason}. Allow more steps, start from a better "
+                f"{name} did not relax: {self.reason}; allow more steps, start from a better "
                 "structure, or use another potential."
             )
         return self

@@ -83,7 +83,7 @@ def only_process(file: Path, wait_s: float = 0.0) -> Iterator[None]:
     with handle:
         while not try_lock(handle):
             if time.monotonic() >= deadline:
-                raise BusyError(f"Another process is using {file.parent}. Wait for it or stop it.")
+                raise BusyError(f"Another process is using {file.parent}: wait for it or stop it.")
             time.sleep(0.2)
         yield
 

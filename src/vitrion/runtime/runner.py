@@ -224,7 +224,7 @@ class _Scheduler:
             except BrokenProcessPool as exc:
                 raise SimulationError(
                     f"A worker process died while '{node.job.name}' ran (killed, or out of "
-                    "memory). Rerun the command to resume."
+                    "memory): rerun the command to resume."
                 ) from exc
             if "error" in response:
                 self.report.add_error(node.job.name, response["error"])
@@ -273,7 +273,7 @@ def _remembered_flow(flow: Flow | Callable[[], Flow], folder: Path) -> Flow:
         write_durably(path, _to_json(made.as_dict()))
     elif given is not None and not _made_alike(_to_json(get_flow(given).as_dict()), path):
         raise InputError(
-            f"{folder} holds a different flow. Use another folder, or remove {folder}."
+            f"{folder} holds a different flow: use another folder, or remove {folder}."
         )
     # Always read from disk, so that a first and a resumed run use the same flow.
     return _decode(json.loads(path.read_text()))

@@ -61,7 +61,7 @@ def normalize(criteria: Any) -> dict[str, Any]:
     except (BSONError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise StoreError(f"A filter holds what MongoDB cannot compare ({error}).") from error
     if len(body) > MAX_BYTES:
-        raise StoreError("A filter has more than 16 MB. Split the query.")
+        raise StoreError("A filter has more than 16 MB: split the query.")
     return bson.decode(body)
 
 

@@ -29,7 +29,7 @@ class _NoDecimal(TypeDecoder):
     def transform_bson(self, value: Any) -> NoReturn:
         raise StoreError(
             f"The decimal number {value} cannot be stored in the embedded store, which compares "
-            "binary ones. Store float(...) or a string."
+            "binary ones: store float(...) or a string."
         )
 
 
@@ -59,14 +59,14 @@ def encode_document(document: Mapping[str, Any], *, is_large: bool = False) -> t
             body = bson.encode(jsanitize(plain, strict=True, allow_bson=True))
         except _UNSTORABLE as error:
             raise StoreError(
-                f"A document cannot be stored ({error}). Store plain values, arrays or objects "
+                f"A document cannot be stored ({error}): store plain values, arrays or objects "
                 "with as_dict()."
             ) from error
     most = _MOST if is_large else MAX_BYTES
     if len(body) > most:
         raise StoreError(
             f"A document of {len(body) / 2**20:.0f} MB is larger than the {most / 2**20:.0f} MB of "
-            "the store. Store its large parts in an additional store."
+            "the store: store its large parts in an additional store."
         )
     decoded = bson.decode(body, _CODECS)
     marked = [name for name in decoded if name[:1] == "$"]

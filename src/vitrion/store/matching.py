@@ -222,5 +222,5 @@ def _unknown(name: str) -> StoreError:
     if name in _RUN_CODE:
         return StoreError(f"The operator {name} runs code and is not allowed in a query.")
     return StoreError(
-        f"The embedded store does not support {name}. Use a MongoDB server, or filter the results."
+        f"The embedded store does not support {name}: use a MongoDB server, or filter the results."
     )

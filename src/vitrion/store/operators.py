@@ -198,7 +198,7 @@ def _check_comparable(name: str, value: Any) -> None:
     if value is None or isinstance(value, plain):
         return
     if isinstance(value, Regex):
-        raise StoreError(f"The operator {name} does not take a pattern. Use $regex or $in.")
+        raise StoreError(f"The operator {name} does not take a pattern: use $regex or $in.")
     raise StoreError(f"The embedded store does not compare with a {type(value).__name__}.")
 
 

@@ -30,7 +30,7 @@ class Pipelines:
         places = [self._STAGES.index(name) if name in self._STAGES else -1 for name, _ in stages]
         if places != sorted(set(places)) or -1 in places:
             raise StoreError(
-                "The embedded store does not support this pipeline. Use a MongoDB server."
+                "The embedded store does not support this pipeline: use a MongoDB server."
             )
         stage = dict(stages)
         if stage.get("$limit", 1) == 0:

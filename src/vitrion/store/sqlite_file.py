@@ -188,7 +188,7 @@ class SQLiteFile:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
             raise StoreError(
-                f"The store {self.path} was written by a newer version of vitrion. Update vitrion."
+                f"The store {self.path} was written by a newer version of vitrion: update vitrion."
             )
         for step in _STEPS[version:]:
             for statement in step.split(";"):

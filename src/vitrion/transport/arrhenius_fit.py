@@ -195,7 +195,7 @@ def arrhenius(
         )
     temperatures = [result.temperature_K for result in results]
     if len(set(temperatures)) < len(temperatures):
-        raise InputError("Two results have the same temperature. Combine the replicas first.")
+        raise InputError("Two results have the same temperature: combine the replicas first.")
     runs = [result for result in results if isinstance(result, TransportResult)]
     if quantity is None:
         sure = runs and all(run.diffusive and run.headline == "Einstein" for run in runs)

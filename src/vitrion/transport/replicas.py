@@ -58,7 +58,7 @@ def combine(
         for each run.
     """
     if not results:
-        raise InputError("There are no results to combine. Pass at least one.")
+        raise InputError("There are no results to combine: pass at least one.")
     if systems is not None and len(systems) != len(results):
         raise InputError(f"Name one system for each of {len(results)} runs, not {len(systems)}.")
     first = results[0]

@@ -61,17 +61,17 @@ def charged_defects(
         from pymatgen.analysis.defects.core import Interstitial, Vacancy
     except ImportError as exc:
         raise InputError(
-            "Charged defects need pymatgen-analysis-defects. Run 'pip install vitrion[charged]'."
+            "Charged defects need pymatgen-analysis-defects: run 'pip install vitrion[charged]'."
         ) from exc
     from pymatgen.core import PeriodicSite
 
     symbols = site_symbols(unit_cell)
     if mobile not in symbols:
-        raise InputError(f"The crystal does not contain {mobile}. Name the mobile species.")
+        raise InputError(f"The crystal does not contain {mobile}: name the mobile species.")
     ion_charge = MOBILE_CHARGES.get(mobile)
     if charges is None:
         if ion_charge is None:
-            raise InputError(f"The charge of the {mobile} ion is unknown. Set charges.")
+            raise InputError(f"The charge of the {mobile} ion is unknown: set charges.")
         charges = (ion_charge, 0)
     group = SpaceGroup.of(unit_cell, symprec_A)
     if sites is None:

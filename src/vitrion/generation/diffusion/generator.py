@@ -183,7 +183,7 @@ class ScoreModel:
         unknown = sorted(wanted - set(self.card.elements))
         if unknown:
             raise InputError(
-                f"The score net '{self.card.name}' was not trained on {', '.join(unknown)}. Train "
+                f"The score net '{self.card.name}' was not trained on {', '.join(unknown)}: train "
                 "it on crystals with these elements, or use another generator."
             )
         bonded = wanted & NONMETALS

@@ -94,7 +94,7 @@ class Trainer:
         if not any(self._share(crystal) > 0 for crystal in self.train_set):
             raise InputError(
                 "The training set is empty: all crystals are held out or excluded by a fraction of "
-                "0. Provide more crystals, or change held_out and the fractions."
+                "0; provide more crystals, or change held_out and the fractions."
             )
         self.net.to(self.settings.device).train()
         self.mean = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
@@ -246,7 +246,7 @@ class Trainer:
         if other:
             raise InputError(
                 f"The checkpoint {self.checkpoint} belongs to a run with a different "
-                f"{', '.join(other)}. Remove it to restart, or write to another file."
+                f"{', '.join(other)}: remove it to restart, or write to another file."
             )
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])

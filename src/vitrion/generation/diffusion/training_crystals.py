@@ -106,7 +106,7 @@ def prepare_training_set(
             crystals.append(crystal)
     if not crystals:
         raise InputError(
-            "The training set is empty: no ordered structure is within the size limit. Provide "
+            "The training set is empty: no ordered structure is within the size limit; provide "
             "more structures, or raise most_atoms."
         )
     return crystals

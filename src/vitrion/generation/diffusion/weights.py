@@ -87,7 +87,7 @@ def load_weights(
     if expected is not None and found != expected:
         raise PotentialError(
             f"The score net {path} has SHA-256 {found[:12]}..., not the expected "
-            f"{expected[:12]}.... Reinstall the package or download the file again."
+            f"{expected[:12]}...: reinstall the package or download the file again."
         )
     try:
         with safe_open(str(path), framework="pt") as handle:
@@ -106,5 +106,5 @@ def _locate(weights: str | Path) -> tuple[Path, str | None]:
         return folder / "score_net.safetensors", recorded["sha256"]
     path = Path(weights).expanduser()
     if not path.is_file():
-        raise InputError(f"There is no score net '{weights}'. Name a file, or {SHIPPED}.")
+        raise InputError(f"There is no score net '{weights}': name a file, or {SHIPPED}.")
     return path, None

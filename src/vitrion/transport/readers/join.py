@@ -211,7 +211,7 @@ class _Run:
             if jump > JUMP_FACTOR * usual + JUMP_A:
                 raise InputError(
                     f"Frame {seen + k + 1} does not continue the frame before it: atoms move by "
-                    f"{jump:.1f} A there, and by at most {usual:.1f} A between other frames. Give "
+                    f"{jump:.1f} A there, and by at most {usual:.1f} A between other frames; give "
                     "the parts of one run in their order, and independent runs one by one."
                 )
         return 0
