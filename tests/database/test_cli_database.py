@@ -149,7 +149,7 @@ def test_bad_input_is_one_sentence(folder, tmp_path):
         with pytest.raises(InputError, match="cannot be created"):
             run(*map(str, words))
     assert not (tmp_path / "data").exists()
-    with pytest.raises(InputError, match="no documents called 'nothing'"):
+    with pytest.raises(InputError, match="Unknown kind of document 'nothing'"):
         run("query", "-k", "nothing", folder=folder)
     with pytest.raises(InputError, match="launchpad"):
         run("status", "-l", str(tmp_path / "my_launchpad.yaml"))

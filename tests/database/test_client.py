@@ -126,8 +126,8 @@ def test_summaries(client):
         ({"deprecated": "no"}, "true or false"),
         ({"$where": "1"}, "Nothing can be searched"),
         ({"formula": "Xx3"}, "Xx"),
-        ({"chemsys": "LiPOF"}, "'LiPOF' is no element: .* Li-P-O-F"),
-        ({"elements": ["Li", "Xx"]}, "'Xx' is no element"),
+        ({"chemsys": "LiPOF"}, "'LiPOF' is not an element: .* Li-P-O-F"),
+        ({"elements": ["Li", "Xx"]}, "'Xx' is not an element"),
         ({"sort": "-$natural"}, "sorted by"),
         ({"sort": "rates"}, "sorted by 'rates'"),
         ({"fields": ["barier_eV"]}, "did you mean 'barrier_eV'"),
@@ -159,7 +159,7 @@ def test_results_in_memory_are_found_and_stay():
 def test_unknown_kinds_of_documents(client, tmp_path):
     with pytest.raises(AttributeError, match="did you mean 'test_hopping'"):
         _ = client.test_hoping
-    with pytest.raises(InputError, match="no documents called 'nothing'"):
+    with pytest.raises(InputError, match="Unknown kind of document 'nothing'"):
         _ = client["nothing"]
     assert {"conductivity", "summary", "test_hopping"} <= set(client.properties)
     assert "test_hopping" in dir(client)

@@ -118,7 +118,7 @@ def test_an_operator_as_text_is_only_text(web):
         for name in ("material_id", "document_id", "phase"):
             assert get(web, **{name: text})["data"] == []
         for name in ("chemsys", "elements", "exclude_elements"):
-            assert "is no element" in get(web, status=400, **{name: text})["detail"]
+            assert "is not an element" in get(web, status=400, **{name: text})["detail"]
 
 
 def test_nothing_can_be_written(web):

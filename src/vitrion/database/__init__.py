@@ -1,1 +1,1 @@
-"""Where results are kept and how they are found again."""
+"""Material collections: builders, query client, export, archive of files."""

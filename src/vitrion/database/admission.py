@@ -1,7 +1,7 @@
-"""Which job outputs become documents: those of our kinds that are what they say.
+"""Validation of job outputs before they enter the material collections.
 
-A JobStore is shared with the jobs of other packages. Whatever these leave there, under whatever
-names, must not get into the material collections, nor keep a document of ours from them.
+Other packages may use the same JobStore. Their outputs, under any name, must not enter the material
+collections, nor prevent documents of vitrion from entering.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ RESERVED = frozenset(
     {"docs", "outputs", "blobs", "files", "builds"}  # of the JobStore and of this package
     | {"fireworks", "launches", "workflows", "fw_id_assigner", "fw_gridfs", "tasks", "jobs"}
 )
-"""Names of collections that are never those of a kind of document."""
+"""Reserved names, which no kind of document may have."""
 _TEXTS = ("material_id", "formula_pretty", "chemsys", "phase", "property_name")
 _TIME = TypeAdapter(datetime)
 
 
 class NotADocumentError(Exception):
-    """An output is not a document of its kind; the text says why."""
+    """An output is not a valid document of its kind; the message states the reason."""
 
 
 def admit(output: Mapping[str, Any], cls: type[VitrionDoc]) -> dict[str, Any]:
@@ -38,19 +38,19 @@ def admit(output: Mapping[str, Any], cls: type[VitrionDoc]) -> dict[str, Any]:
     Parameters
     ----------
     output
-        An entry of the JobStore, with references in place of large objects.
+        An entry of the JobStore, with references instead of large objects.
     cls
-        The class of its kind.
+        Class of the kind of document.
 
     Returns
     -------
     dict[str, Any]
-        The document as it is stored; ``last_updated`` is a time.
+        The stored form of the document; ``last_updated`` is a datetime.
 
     Raises
     ------
     NotADocumentError
-        If the entry or the document is not what the class describes.
+        If the entry or the document does not match the class.
     """
     uuid, index, content = output.get("uuid"), output.get("index"), output.get("output")
     if not isinstance(uuid, str) or not isinstance(index, int) or isinstance(index, bool):
@@ -69,14 +69,14 @@ def admit(output: Mapping[str, Any], cls: type[VitrionDoc]) -> dict[str, Any]:
         time = _TIME.validate_python(content["last_updated"])
     except (NotADocumentError, KeyboardInterrupt, MemoryError):
         raise
-    except Exception as error:  # each foreign document fails in its own way
+    except Exception as error:  # foreign documents raise many types of errors
         raise NotADocumentError(_reason(error)) from error
     naive = time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
     return {**content, "last_updated": naive}
 
 
 def readable(documents: Iterable[dict], damaged: list[str]) -> Iterator[dict]:
-    """Yield documents; the keys of those whose content is damaged are added to a list."""
+    """Yield documents; append the keys of damaged documents to a list."""
     try:
         yield from documents
     except DamagedDocumentsError as error:
@@ -87,7 +87,7 @@ def _validate(content: dict[str, Any], cls: type[VitrionDoc]) -> None:
     try:
         cls.model_validate(content)
     except ValidationError as error:
-        # A reference to a large object is no list of numbers, and need not be one.
+        # References to large objects are not validated.
         wrong = [fault for fault in error.errors() if not _is_reference(fault["input"])]
         if wrong:
             where = ".".join(map(str, wrong[0]["loc"]))

@@ -1,7 +1,7 @@
-"""From job outputs to material collections.
+"""Build material collections from job outputs.
 
-Run as often as wanted, by one host or several at once: a document is written under the uuid of the
-job that made it, so that building twice changes nothing, and only what is new or changed is read.
+Builds are idempotent and may run on several hosts at once: a document is stored under the uuid of
+its job, and only new or changed outputs are read.
 """
 
 from __future__ import annotations
@@ -38,13 +38,12 @@ _BUILT_FROM_OTHERS = ("potential", "summary")
 
 
 class DocumentBuilder(Builder):
-    """Keep the collection of one kind of document in step with the job outputs.
+    """Synchronize the collection of one kind of document with the job outputs.
 
-    The collection holds the last output of each job, flat, with ``document_id`` (the job's uuid)
-    and ``job`` (its uuid, index, time of completion and name). An output that is not a document of
-    its class is left out and reported; see :func:`vitrion.database.admission.admit`. Large objects
-    stay where the JobStore put them; the document keeps the references. Documents of outputs that
-    are gone are removed.
+    The collection contains the last output of each job, flat, with ``document_id`` (the job's uuid)
+    and ``job`` (its uuid, index, time of completion and name). Invalid outputs are skipped and
+    reported; see :func:`vitrion.database.admission.admit`. Large objects stay in the JobStore; the
+    document keeps the references. Documents of removed outputs are removed.
 
     Parameters
     ----------
@@ -55,7 +54,7 @@ class DocumentBuilder(Builder):
     cls
         The class of the documents.
     chunk_size
-        Documents written at a time.
+        Documents per write.
     """
 
     def __init__(
@@ -73,14 +72,14 @@ class DocumentBuilder(Builder):
         super().__init__([outputs], [collection], chunk_size)
 
     def prechunk(self, number_splits: int) -> Iterator[dict]:
-        """Not needed: reading what is new costs far less than the jobs that made it."""
+        """Raise NotImplementedError: the build is not distributed."""
         raise NotImplementedError("Run this builder in one process.")
 
     def get_items(self) -> Iterator[dict]:
-        """Yield the job outputs that are newer than their document, or have none."""
+        """Yield the job outputs without an up-to-date document."""
         self.written, self.removed, self.skipped = [], [], {}
-        # Read first: what another host adds meanwhile must not look as if its output were gone.
-        # A damaged document is written again.
+        # Read first: documents that other hosts add meanwhile are not removed outputs.
+        # Damaged documents are rebuilt.
         stored = readable(self.collection.query({}, [KEY, "job"]), [])
         known = {doc[KEY]: doc.get("job") or {} for doc in stored}
         self._known = set(known)
@@ -100,7 +99,7 @@ class DocumentBuilder(Builder):
                     yield output
 
     def process_item(self, item: dict) -> dict | None:
-        """Make the document of one job output; None if it is not one."""
+        """Return the document of one job output; None if it is invalid."""
         try:
             content = admit(item, self.cls)
         except NotADocumentError as reason:
@@ -115,7 +114,7 @@ class DocumentBuilder(Builder):
         self.written += [item[KEY] for item in items]
 
     def finalize(self) -> None:
-        """Remove the documents whose job output is gone or not one; the stores stay open."""
+        """Remove documents with removed or invalid outputs; the stores stay open."""
         self.removed += sorted(self._known & self.skipped.keys() - self._damaged)
         if self.removed:
             self.collection.remove_docs({KEY: {"$in": self.removed}})
@@ -138,10 +137,10 @@ class DocumentBuilder(Builder):
 
 
 class SummaryBuilder(Builder):
-    """Keep one summary for each material and phase in step with the material collections.
+    """Synchronize one summary per material and phase with the material collections.
 
-    A document that does not say which phase it is about, as a single run, is in no summary; nor is
-    what other packages' jobs left under the names of our fields.
+    Documents without a phase, such as single runs, and outputs of other packages are not
+    summarized.
 
     Parameters
     ----------
@@ -152,7 +151,7 @@ class SummaryBuilder(Builder):
     key_fields
         The ``key_fields`` of each kind of document.
     chunk_size
-        Summaries written at a time.
+        Summaries per write.
     """
 
     def __init__(
@@ -171,7 +170,7 @@ class SummaryBuilder(Builder):
         super().__init__(list(sources.values()), [summaries], chunk_size)
 
     def get_items(self) -> Iterator[tuple[str, list[dict]]]:
-        """Yield the documents of each material and phase whose summary is out of date."""
+        """Yield the documents of each material and phase with an outdated summary."""
         self.written, self.removed, self.skipped = [], [], {}
         known = {
             doc[KEY]: doc.get("built_from")
@@ -191,18 +190,18 @@ class SummaryBuilder(Builder):
             documents: list[dict] = []
             for kind, ids in members[group].items():
                 documents += readable(self.sources_by_name[kind].query({KEY: {"$in": ids}}), [])
-            if documents:  # else removed meanwhile
+            if documents:  # otherwise removed meanwhile
                 yield group, documents
 
     def process_item(self, item: tuple[str, list[dict]]) -> dict | None:
-        """Make one summary; None if its documents do not fit together."""
+        """Return one summary; None if its documents are inconsistent."""
         group, documents = item
         for document in documents:
             document.pop("_id", None)
         try:
             summary = SummaryDoc.from_documents(documents, self.key_fields)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            self.skipped[group] = f"its documents do not fit together ({error})"
+            self.skipped[group] = f"its documents are inconsistent ({error})"
             return None
         content = jsanitize(summary, strict=True, allow_bson=True)
         return {**content, KEY: group, "built_from": self._built_from(map(_stamp, documents))}
@@ -213,12 +212,12 @@ class SummaryBuilder(Builder):
         self.written += [item[KEY] for item in items]
 
     def finalize(self) -> None:
-        """Remove the summaries of materials that are gone; the stores stay open."""
+        """Remove the summaries of removed materials; the stores stay open."""
         if self.removed:
             self.summaries.remove_docs({KEY: {"$in": self.removed}})
 
     def _built_from(self, stamps: Iterable[str]) -> list[str]:
-        """Return the origins of a summary: documents, version, and the quantities it holds."""
+        """Return the sources of a summary: documents, version, quantities."""
         names = hashlib.sha256(repr(sorted(self.key_fields.items())).encode()).hexdigest()
         return [f"vitrion {version('vitrion')}, quantities {names[:10]}", *sorted(stamps)]
 
@@ -234,14 +233,14 @@ def _group_id(document: dict) -> str:
 
 @dataclass
 class BuildReport:
-    """What a build changed.
+    """Changes made by a build.
 
     Attributes
     ----------
     written, removed : dict[str, int]
-        Number of documents by kind, where it is not zero.
+        Number of documents by kind, if not zero.
     skipped : dict[str, dict[str, str]]
-        By kind, the outputs that are not documents of it, and why.
+        Invalid outputs and the reasons, by kind.
     """
 
     written: dict[str, int] = field(default_factory=dict)
@@ -249,7 +248,7 @@ class BuildReport:
     skipped: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def add(self, kind: str, builder: DocumentBuilder | PotentialBuilder | SummaryBuilder) -> None:
-        """Count what a builder has done."""
+        """Add the counts of a builder."""
         if builder.written:
             self.written[kind] = len(builder.written)
         if builder.removed:
@@ -259,7 +258,7 @@ class BuildReport:
 
 
 def build(collections: Collections) -> BuildReport:
-    """Bring all material collections and the summaries up to date with the job outputs.
+    """Update all material collections and summaries from the job outputs.
 
     Parameters
     ----------
@@ -269,7 +268,7 @@ def build(collections: Collections) -> BuildReport:
     Returns
     -------
     BuildReport
-        What was written, removed and left out; empty when nothing was new.
+        Written, removed and skipped documents; empty without changes.
     """
     outputs = collections.job_store.docs_store
     for name in ("uuid", "output.property_name"):
@@ -295,18 +294,17 @@ def build(collections: Collections) -> BuildReport:
     if report.skipped:
         number = sum(map(len, report.skipped.values()))
         logger.warning(
-            "%d output(s) are not the documents they say they are and were left out: 'vitrion "
-            "build' names them.",
+            "%d output(s) are not valid documents and were skipped: 'vitrion build' lists them.",
             number,
         )
     return report
 
 
 def build_if_changed(collections: Collections) -> BuildReport:
-    """Build unless the number of outputs, the newest and their kinds are those of the last build.
+    """Build if the number of outputs, the newest output, or the kinds changed since the last build.
 
-    Cheap enough for every opening of an embedded store. An output that was written again in
-    place, by a host whose clock is behind, is left to :func:`build`.
+    Cheap enough for every opening of an embedded store. Outputs rewritten by a host with a slow
+    clock are detected only by :func:`build`.
     """
     last = next(readable(collections.store("builds").query({KEY: "last"}), []), None)
     if last is not None and last.get("state") == _state(collections):
@@ -328,7 +326,7 @@ def _state(collections: Collections) -> dict[str, Any]:
 
 
 def _run(builder: Builder) -> None:
-    # As Builder.run() does, without its progress bars and without closing the stores.
+    # Like Builder.run(), without progress bars and without closing the stores.
     for chunk in grouper(builder.get_items(), builder.chunk_size):
         made = [builder.process_item(item) for item in chunk]
         if made := [item for item in made if item is not None]:

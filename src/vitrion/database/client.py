@@ -1,4 +1,4 @@
-"""Find documents again, in the manner of mp-api."""
+"""Query client for documents, similar to mp-api's."""
 
 from __future__ import annotations
 
@@ -50,17 +50,16 @@ class VitrionClient:
     Parameters
     ----------
     store
-        A JobStore, the folder of an embedded one, or a ``jobflow.yaml``; None takes the folder in
+        A JobStore, the folder of an embedded store, or a ``jobflow.yaml``; None for the folder in
         the settings.
     build
-        Bring the material collections up to date first. None does so for an embedded store and for
-        one in memory; on a server ``vitrion build`` is run apart, because reading should not write
-        there.
+        Update the material collections first. None updates embedded and in-memory stores only; on
+        a server run ``vitrion build``, because reading should not write there.
 
     Raises
     ------
     StoreError
-        If there is no store there.
+        If the store does not exist.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class VitrionClient:
 
     @classmethod
     def over(cls, collections: Collections) -> Self:
-        """Return a client of collections that are open already, and stay so."""
+        """Return a client of open collections, which it does not close."""
         client = cls(collections.job_store, build=False)
         client.collections = collections
         return client
@@ -88,26 +87,26 @@ class VitrionClient:
         self.collections.close()
 
     def fetch(self, reference: Any, folder: str | os.PathLike[str] = "vitrion_files") -> Path:
-        """Return the path of a file that a document refers to, fetching it if it has to be.
+        """Return the local path of a file that a document refers to, fetched if needed.
 
         Parameters
         ----------
         reference
-            Such as ``document.trajectory``.
+            File reference, such as ``document.trajectory``.
         folder
-            Where to keep fetched files.
+            Folder for fetched files.
 
         Raises
         ------
         StoreError
-            If the file is nowhere to be had, or is not what the reference says.
+            If the file is unavailable, or its content does not match the reference.
         """
         stores: dict[str, Store] = self.collections.job_store.additional_stores  # type: ignore[has-type]
         return fetch_file(reference, stores.get(FILES_STORE), folder)
 
     @property
     def properties(self) -> list[str]:
-        """The kinds of documents that can be searched."""
+        """The searchable kinds of documents."""
         return sorted(self.collections.classes)
 
     def __getitem__(self, name: str) -> PropertyClient:
@@ -117,7 +116,7 @@ class VitrionClient:
             known = (
                 f"did you mean '{hint[0]}'?" if hint else f"known: {', '.join(self.properties)}."
             )
-            raise InputError(f"There are no documents called '{name}'; {known}")
+            raise InputError(f"Unknown kind of document '{name}'; {known}")
         return PropertyClient(self.collections, name)
 
     def __getattr__(self, name: str) -> PropertyClient:
@@ -156,29 +155,28 @@ class PropertyClient:
         Parameters
         ----------
         fields
-            Names of the fields that are wanted, or public names of quantities as filters take
-            them; the documents then have these alone, and large fields that are not named are not
-            read. None returns whole documents.
+            Names of requested fields, or public names of quantities. The documents then have only
+            these, and other large fields are not read. None returns complete documents.
         sort
-            Field or quantity to sort by, or several; a leading ``-`` sorts downwards.
+            Field or quantity to sort by, or several; a leading ``-`` for descending order.
         skip
-            Number of documents to pass over.
+            Number of documents to skip.
         limit
-            Greatest number of documents; 0 returns all.
+            Maximum number of documents; 0 for all.
         **filters
-            As :func:`vitrion.database.query.build_criteria` takes them.
+            See :func:`vitrion.database.query.build_criteria`.
 
         Returns
         -------
         list
-            Documents of the class of this property, or smaller models with the wanted fields.
+            Documents of the class of this kind, or models with the requested fields.
 
         Raises
         ------
         InputError
             If a field or filter is unknown.
         StoreError
-            If a stored document does not fit its class.
+            If a stored document does not match its class.
         """
         model = self.document_class if fields is None else self._part(tuple(fields))
         found = self.raw(fields=fields, sort=sort, skip=skip, limit=limit, **filters)
@@ -194,14 +192,14 @@ class PropertyClient:
         resolve: bool = True,
         **filters: Any,
     ) -> Iterator[dict[str, Any]]:
-        """Yield documents as dictionaries with their ``document_id``; otherwise as search().
+        """Yield documents as dictionaries with their ``document_id``; see :meth:`search`.
 
         Parameters
         ----------
         fields, sort, skip, limit, **filters
-            As in :meth:`search`; a field may also be a dotted path.
+            See :meth:`search`; a field may also be a dotted path.
         resolve
-            Fetch large objects; otherwise they stay references.
+            Whether to fetch large objects; otherwise references are returned.
 
         Yields
         ------
@@ -211,14 +209,14 @@ class PropertyClient:
         Raises
         ------
         StoreError
-            After all others, if the content of a document or of a large object is damaged or gone.
+            After all other documents, if a document or a large object is damaged or missing.
         """
         if skip < 0 or limit < 0:
-            raise InputError("The search takes a skip and a limit of zero or more.")
+            raise InputError("skip and limit must be zero or more.")
         if fields is not None:
             self.check_fields([field.split(".")[0] for field in fields if field != KEY])
             if any("$" in field for field in fields):
-                raise InputError("A field of a document has no '$' in its name.")
+                raise InputError("The name of a field must not contain '$'.")
         criteria = self._criteria(filters)
         order = cast("dict", build_sort(sort, self.key_fields))
         paths = {name: self.path(name) for name in fields or ()}
@@ -231,7 +229,7 @@ class PropertyClient:
                 yield self._resolved(named) if resolve else named
             except StoreError as error:
                 failed.append(error)
-        if failed:  # reported after the others, so that one hides none
+        if failed:  # reported last, after all readable documents
             raise failed[0]
 
     def count(self, **filters: Any) -> int:
@@ -251,16 +249,16 @@ class PropertyClient:
         """
         found = self.search(document_id=document_id, deprecated=None, limit=1)
         if not found:
-            raise InputError(f"There is no {self.name} document '{document_id}'.")
+            raise InputError(f"The store has no {self.name} document '{document_id}'.")
         return found[0]
 
     def path(self, name: str) -> str:
-        """Return the path of a field, or of a quantity by its public name."""
+        """Return the path of a field or of a quantity's public name."""
         is_field = name.split(".")[0] in self.document_class.model_fields
         return name if is_field else self.key_fields.get(name, name)
 
     def check_fields(self, names: Sequence[str]) -> None:
-        """Refuse names that are neither fields nor quantities of this kind of document.
+        """Refuse unknown names of fields and quantities.
 
         Raises
         ------
@@ -283,12 +281,12 @@ class PropertyClient:
             return model.model_validate(document)
         except ValidationError as error:
             raise StoreError(
-                f"The {self.name} document {document[KEY]} does not fit this version of vitrion "
-                f"({error.errors()[0]['msg']}): build the collections again."
+                f"The {self.name} document {document[KEY]} does not match this version of vitrion "
+                f"({error.errors()[0]['msg']}): rebuild the collections."
             ) from error
 
     def _resolved(self, node: Any) -> Any:
-        """Return a document, or a part of it, with its large objects in place of references."""
+        """Return a document, or a part of it, with references replaced by large objects."""
         if isinstance(node, dict):
             if "blob_uuid" in node:
                 return self._large_object(node)
@@ -305,13 +303,13 @@ class PropertyClient:
         if found is None:
             raise StoreError(
                 f"A large object of a {self.name} document is not in the store "
-                f"'{reference['store']}': open the JobStore that the jobs wrote to."
+                f"'{reference['store']}': open the JobStore of the jobs."
             )
         return found["data"]
 
 
 def _by_public_names(document: dict[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
-    """Return a document with each quantity under its public name instead of its path."""
+    """Return a document with quantities under their public names instead of their paths."""
     public = {name: path for name, path in paths.items() if name != path}
     fields = {path.split(".")[0] for name, path in paths.items() if name == path}
     holders = {path.split(".")[0] for path in public.values()} - fields

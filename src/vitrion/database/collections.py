@@ -64,20 +64,22 @@ def find_job_store(store: JobStore | str | os.PathLike[str] | None = None) -> Jo
     if path.is_file():
         return read_store_file(path)
     if not (path / FILE_NAME).is_file():
-        raise StoreError(f"There are no results in {path}: name the folder that 'run' wrote to.")
+        raise StoreError(
+            f"There are no results in {path}: name the results folder of 'vitrion run'."
+        )
     return SQLiteJobStore(str(path))
 
 
 class Collections:
-    """The collections of documents that belong to a JobStore, one for each kind of document.
+    """The material collections of a JobStore, one per kind of document.
 
-    They live where the job outputs live: in the same SQLite file, or the same MongoDB database.
+    They are stored with the job outputs: in the same SQLite file or MongoDB database.
 
     Parameters
     ----------
     job_store
-        The JobStore; it is connected here and closed with the collections, unless it is in memory:
-        what it holds would be lost.
+        The JobStore; it is connected here and closed with the collections, unless it is in memory,
+        where closing would lose the documents.
     """
 
     def __init__(self, job_store: JobStore) -> None:
@@ -94,7 +96,7 @@ class Collections:
 
     @property
     def is_read_only(self) -> bool:
-        """Whether the collections are in a file that this user may read but not write."""
+        """Whether the user cannot write the file of the collections."""
         outputs = self.job_store.docs_store
         return isinstance(outputs, SQLiteStore) and outputs.file.is_read_only
 
@@ -107,13 +109,12 @@ class Collections:
             self.job_store.close()
 
     def store(self, property_name: str) -> Store:
-        """Return the connected store of one kind of document, with its indexes made.
+        """Return the connected and indexed store of one kind of document.
 
         Raises
         ------
         StoreError
-            If the name belongs to another collection, or the collection holds documents that are
-            not vitrion's.
+            If the name is reserved, or the collection contains documents of other programs.
         """
         if property_name not in self._stores:
             self._check_name(property_name)
@@ -121,23 +122,23 @@ class Collections:
             store.connect()
             if store.query_one({KEY: {"$exists": False}}, [KEY]) is not None:
                 raise StoreError(
-                    f"The collection '{property_name}' beside the outputs holds documents that "
+                    f"The collection '{property_name}' beside the outputs contains documents that "
                     "vitrion has not written: keep the outputs in a database of their own."
                 )
             self._stores[property_name] = store
             if not store.ensure_index(KEY, unique=True):
-                store.ensure_index(KEY)  # a reader of a server may not make the other
+                store.ensure_index(KEY)  # a user with read access cannot create the index
             for path in self.index_paths(property_name):
                 store.ensure_index(path)
         return self._stores[property_name]
 
     def index_paths(self, property_name: str) -> list[str]:
-        """Return the paths that are indexed in a collection, besides its key."""
+        """Return the indexed paths of a collection, except its key."""
         own = OWN_PATHS.get(property_name, {})
         return [*COMMON_INDEXES, *own.values(), *self.key_fields(property_name).values()]
 
     def key_fields(self, property_name: str) -> dict[str, str]:
-        """Return the paths of the quantities in a collection, by their public names."""
+        """Return the paths of the quantities of a collection by public name."""
         if property_name == "summary":
             summarized = [kind for kind in self.classes.values() if kind.of_material]
             return {name: f"values.{name}" for kind in summarized for name in kind.key_fields}
@@ -158,6 +159,6 @@ class Collections:
         outputs = self.job_store.docs_store
         described: dict[str, Any] = outputs.as_dict()
         if "collection_name" not in described:
-            raise StoreError(f"A {type(outputs).__name__} cannot hold collections of documents.")
+            raise StoreError(f"A {type(outputs).__name__} cannot store collections of documents.")
         described.update(collection_name=name, key=KEY, last_updated_field="last_updated")
         return cast("Store", type(outputs).from_dict(described))

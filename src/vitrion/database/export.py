@@ -1,4 +1,4 @@
-"""Write found documents for other programs: JSON lines, CSV, pandas."""
+"""Export documents as JSON lines, CSV or pandas tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Document = BaseModel | dict[str, Any]
 
 
 def write_json_lines(documents: Iterable[Document], file: TextIO) -> int:
-    """Write one JSON object a line; NaN is written as the string "NaN".
+    """Write one JSON object per line; NaN is written as the string "NaN".
 
     Returns
     -------
@@ -37,11 +37,10 @@ def write_json_lines(documents: Iterable[Document], file: TextIO) -> int:
 def write_csv(
     documents: Iterable[Document], file: TextIO, key_fields: Mapping[str, str] | None = None
 ) -> int:
-    """Write one row a document, one column for each number, string or flag.
+    """Write one row per document, one column per number, string or flag.
 
-    A column has the public name of its quantity, or else its path. Lists and structures have no
-    place in a table and are left out; name the wanted fields in the search. A text that a
-    spreadsheet would take for a formula is written with a leading ``'``.
+    The name of a column is the public name of its quantity, else its path. Lists and structures are
+    skipped. Text that a spreadsheet would execute as a formula gets a leading ``'``.
 
     Parameters
     ----------
@@ -74,7 +73,7 @@ def to_frame(
 
 
 def flatten(document: Document, key_fields: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return the numbers, strings and flags of a document by public names, or else dotted paths.
+    """Return the numbers, strings and flags of a document by public name, else by dotted path.
 
     Parameters
     ----------
@@ -86,14 +85,14 @@ def flatten(document: Document, key_fields: Mapping[str, str] | None = None) -> 
     Returns
     -------
     dict
-        Without lists, and without mappings that describe an object such as a Structure.
+        Values, without lists and serialized objects such as structures.
     """
     content = document.model_dump() if isinstance(document, BaseModel) else document
     flat: dict[str, Any] = {}
     _collect(content, "", flat)
     names = {path: name for name, path in (key_fields or {}).items()}
     row = {names.get(path, path): value for path, value in flat.items()}
-    for path, name in names.items():  # those that lie in a list
+    for path, name in names.items():  # values inside lists
         value = follow(content, path)
         if name not in row and isinstance(value, (bool, int, float, str)):
             row[name] = value
@@ -110,7 +109,7 @@ def _collect(node: Mapping[str, Any], prefix: str, flat: dict[str, Any]) -> None
 
 
 def _json(document: Document) -> str:
-    # pydantic's own JSON turns a NaN or an infinity of a nested model into null.
+    # pydantic's JSON converts NaN and infinity of nested models to null.
     content = document.model_dump() if isinstance(document, BaseModel) else document
     return to_json(content, inf_nan_mode="strings").decode()
 

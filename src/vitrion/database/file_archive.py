@@ -1,10 +1,9 @@
-"""Trajectories and other files that documents refer to: keep them in a store, fetch them back.
+"""Archive trajectories and other files of documents in a store, and fetch them.
 
-A document holds a reference: path, host, size and SHA-256. While the file lies where it was
-written, nothing else is needed. To reach it from other machines, or to keep it when scratch space
-is cleaned, its content is copied into a maggma store (GridFS, S3, SQLite) under its hash, in parts.
-Content is compared with the hash whenever it is read, is never run, and is only ever written into
-the folder that the caller names.
+A document contains a reference: path, host, size and SHA-256. For access from other machines, or
+before scratch space is cleaned, the content is copied into a maggma store (GridFS, S3, SQLite)
+under its hash, in chunks. Content is verified by its hash at every read, never executed, and written
+only into the folder that the caller names.
 """
 
 from __future__ import annotations
@@ -39,13 +38,13 @@ _REFERENCE = {"path", "host", "size_bytes", "sha256"}
 
 @dataclass
 class ArchiveReport:
-    """What became of the files that documents refer to.
+    """Result of archiving the files of documents.
 
     Attributes
     ----------
     stored, present, elsewhere, missing : list[str]
-        Paths of the files that were copied now, that were in the store before, that lie on other
-        hosts, and that are gone or changed.
+        Paths of copied files, already archived files, files on other hosts, and missing or changed
+        files.
     """
 
     stored: list[str] = field(default_factory=list)
@@ -55,7 +54,7 @@ class ArchiveReport:
 
 
 def put_file(reference: FileReference | Mapping[str, Any], store: Store) -> bool:
-    """Copy a file of this machine into a store.
+    """Copy a local file into a store.
 
     Parameters
     ----------
@@ -67,12 +66,12 @@ def put_file(reference: FileReference | Mapping[str, Any], store: Store) -> bool
     Returns
     -------
     bool
-        Whether it was copied; False where the store has it.
+        Whether it was copied; False if it is already in the store.
 
     Raises
     ------
     StoreError
-        If the file is not there or is not what the reference says.
+        If the file is missing or does not match the reference.
     """
     said = _as_dict(reference)
     path, digest = Path(said["path"]), said["sha256"]
@@ -91,16 +90,16 @@ def fetch_file(
     store: Store | None,
     folder: str | os.PathLike[str],
 ) -> Path:
-    """Return the path of a file on this machine, fetching it if it has to be.
+    """Return the local path of a file, fetched if needed.
 
     Parameters
     ----------
     reference
         What a document says of the file.
     store
-        A connected store that may have it; None where there is none.
+        A connected store of files, optional.
     folder
-        Where to keep files that were fetched, under their hashes; one that is there is used again.
+        Folder for fetched files, by hash; existing files are reused.
 
     Returns
     -------
@@ -110,11 +109,11 @@ def fetch_file(
     Raises
     ------
     StoreError
-        If the file is nowhere to be had, or its content is not what the reference says.
+        If the file is unavailable, or its content does not match the reference.
     """
     said = _as_dict(reference)
     original, digest = Path(said["path"]), _checked_digest(said["sha256"])
-    # Only the name is taken from the document: its path must not choose where we write.
+    # Only the file name is taken from the document: its path must not determine the target.
     kept = Path(folder).expanduser() / digest[:2] / digest / original.name
     for path in (original, kept):
         if path.is_file() and sha256_of(path) == digest:
@@ -138,10 +137,10 @@ def fetch_file(
 
 
 def archive(collections: Collections, fields: Sequence[str] = TRAJECTORY_FIELDS) -> ArchiveReport:
-    """Copy the files that documents refer to, and that this machine can read, into the store.
+    """Copy the files of documents that this machine can read into the store.
 
-    Run on each machine that has worked, or on one that sees the disk they shared; may be repeated,
-    and copies what is new.
+    Run it on each machine that runs jobs, or on one with their shared disk. Only new files are
+    copied.
 
     Parameters
     ----------
@@ -153,12 +152,12 @@ def archive(collections: Collections, fields: Sequence[str] = TRAJECTORY_FIELDS)
     Returns
     -------
     ArchiveReport
-        What became of each file.
+        State of each file.
 
     Raises
     ------
     StoreError
-        If the JobStore has no such store.
+        If the JobStore has no store for files.
     """
     stores: dict[str, Store] = collections.job_store.additional_stores  # type: ignore[has-type]
     store = stores.get(FILES_STORE)
@@ -183,12 +182,12 @@ def archive(collections: Collections, fields: Sequence[str] = TRAJECTORY_FIELDS)
 
 
 def part_count(size_bytes: int) -> int:
-    """Return the number of parts in which a file is stored."""
+    """Return the number of chunks of a file."""
     return -(-size_bytes // PART_BYTES)
 
 
 def find_references(node: Any) -> Iterator[dict[str, Any]]:
-    """Yield the file references inside a document, however deep."""
+    """Yield all file references in a document, at any depth."""
     if isinstance(node, dict):
         if node.keys() >= _REFERENCE:
             yield node
@@ -219,22 +218,22 @@ def _checked_digest(digest: str) -> str:
 
 
 def _is_here(said: Mapping[str, Any]) -> bool:
-    """Tell whether the very file can be read on this machine, whoever has written it."""
+    """Return whether the file is readable on this machine, whichever host wrote it."""
     path = Path(said["path"])
     return path.is_file() and sha256_of(path) == said["sha256"]
 
 
 def put_content(store: Store, digest: str, parts: Iterable[bytes], size_bytes: int) -> None:
-    """Write the parts of a file into a store under its hash."""
+    """Write the chunks of a file into a store under its hash."""
     for part, data in enumerate(parts):
         _put_part(store, digest, part, data)
-    # Written last: a copy that was cut off has no such entry and is made again.
+    # Written last: an interrupted copy lacks this entry and is repeated.
     sealed = {"parts": part_count(size_bytes), "size_bytes": size_bytes}
     store.update({"blob_uuid": digest, "data": sealed, **_job_fields(digest)}, key="blob_uuid")
 
 
 def has_content(store: Store, digest: str) -> bool:
-    """Tell whether a store holds the content of that hash, or a large object of that name."""
+    """Return whether a store has the content of a hash, or a large object of that name."""
     return store.query_one({"blob_uuid": digest}) is not None
 
 
@@ -250,7 +249,7 @@ def _job_fields(digest: str) -> dict[str, Any]:
 
 
 def content_parts(store: Store, digest: str) -> Iterator[bytes]:
-    """Yield the content of that hash, as it was written."""
+    """Yield the content of a hash in chunks."""
     sealed = store.query_one({"blob_uuid": digest})
     for part in range(sealed["data"]["parts"] if sealed else 0):
         found = store.query_one({"blob_uuid": f"{digest}-{part}"})

@@ -1,4 +1,4 @@
-"""Every kind of document that vitrion stores, found in the ``document.py`` of each package."""
+"""All kinds of documents, found in the ``document.py`` of each package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vitrion.documents.base import VitrionDoc
 
 
 def document_classes() -> dict[str, type[VitrionDoc]]:
-    """Return every kind of document, by the property name it is stored under."""
+    """Return the classes of all kinds of documents by property name."""
     _import_documents()  # a class is known once imported
     classes: dict[str, type[VitrionDoc]] = {}
     pending = VitrionDoc.__subclasses__()

@@ -18,17 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class CopyReport:
-    """What was copied.
+    """Result of a copy.
 
     Attributes
     ----------
     outputs, large_objects, files : int
-        How many were copied now; large objects and files that were there before are not counted.
+        Number of copied objects, without large objects and files already in the target.
     not_archived : list[str]
-        Files that outputs refer to and the source does not hold; ``vitrion archive`` copies them.
+        Files that are not archived in the source; ``vitrion archive`` archives them.
     damaged : list[str]
-        Outputs whose content cannot be read, and files whose content does not agree with their
-        SHA-256; they are not copied.
+        Unreadable outputs, and files that do not match their SHA-256; not copied.
     """
 
     outputs: int = 0
@@ -39,11 +38,10 @@ class CopyReport:
 
 
 def copy_store(source: JobStore, target: JobStore) -> CopyReport:
-    """Copy all that a JobStore holds; may be repeated after an interruption.
+    """Copy the content of a JobStore; rerun it after an interruption.
 
-    Large objects and files are copied before the output that refers to them, so that no reference
-    leads nowhere at any moment. The material collections are not copied: ``vitrion build`` makes
-    them anew.
+    Large objects and files are copied before the output that refers to them, so there are never
+    dangling references. Material collections are not copied: ``vitrion build`` rebuilds them.
 
     Parameters
     ----------
@@ -53,7 +51,7 @@ def copy_store(source: JobStore, target: JobStore) -> CopyReport:
     Returns
     -------
     CopyReport
-        What was copied, and what could not be.
+        Copied, missing and damaged objects.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The collection of the potentials that results were made with."""
+"""Build the collection of potentials used by documents."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ _CHANGING = ("builder_meta", "last_updated", "provenance", "_id")
 
 
 class PotentialBuilder(Builder):
-    """Keep one document for each potential that other documents name as theirs.
+    """Synchronize one document per potential that other documents used.
 
-    A potential is told from another by the hash of its file, or by its name where no file was at
-    hand. Jobs may leave a PotentialDoc themselves, as distillation does: it says more than can be
-    looked up, and is taken as it is.
+    Potentials are distinguished by the hash of their file, or by name without a file. A
+    PotentialDoc from a job, such as a distillation, is used unchanged.
 
     Parameters
     ----------
@@ -48,7 +47,7 @@ class PotentialBuilder(Builder):
         super().__init__([outputs, *sources.values()], [potentials])
 
     def get_items(self) -> Iterator[dict]:
-        """Yield the documents of potentials that are not in the collection, or differ from it."""
+        """Yield new or changed documents of potentials."""
         self.written, self.removed, self.skipped = [], [], {}
         known = {document[KEY]: document for document in readable(self.potentials.query({}), [])}
         wanted = {document[KEY]: document for document in self._documents()}
@@ -58,7 +57,7 @@ class PotentialBuilder(Builder):
                 yield document
 
     def process_item(self, item: dict) -> dict:
-        """Leave the document as it is."""
+        """Return the document unchanged."""
         return item
 
     def update_targets(self, items: list[dict]) -> None:
@@ -67,7 +66,7 @@ class PotentialBuilder(Builder):
         self.written += [item[KEY] for item in items]
 
     def finalize(self) -> None:
-        """Remove the potentials that nothing names any more; the stores stay open."""
+        """Remove unused potentials; the stores stay open."""
         if self.removed:
             self.potentials.remove_docs({KEY: {"$in": self.removed}})
 
@@ -83,7 +82,7 @@ class PotentialBuilder(Builder):
                 job = {"uuid": told[key]["uuid"], "name": told[key].get("name")}
                 content = {**told[key]["output"], "used_by": used_by}
             else:
-                # The file may have changed since: what the documents say of it counts.
+                # The file may have changed since: the documents are authoritative.
                 known = PotentialSpec(**{**spec, "path": None})
                 job = None
                 content = jsanitize(
@@ -94,7 +93,7 @@ class PotentialBuilder(Builder):
             yield {**content, KEY: key, "job": job}
 
     def _told(self) -> Iterator[dict]:
-        """Yield the outputs of jobs that describe a potential themselves."""
+        """Yield job outputs that are documents of potentials."""
         outputs = readable(self.outputs.query({"output.property_name": "potential"}), [])
         for output in outputs:
             try:
@@ -103,7 +102,7 @@ class PotentialBuilder(Builder):
                 self.skipped[str(output.get("uuid"))] = str(reason)
 
     def _used(self) -> dict[str, tuple[dict[str, Any], dict[str, int]]]:
-        """Return each potential and the number of documents of each kind that name it."""
+        """Return each potential, and its number of documents by kind."""
         found: dict[str, tuple[dict[str, Any], dict[str, int]]] = {}
         for kind, store in self.sources_by_name.items():
             for name in store.distinct(_NAME):

@@ -1,6 +1,6 @@
-"""From the words of a search to a MongoDB filter; the client, the command and REST share it.
+"""Convert search filters to a MongoDB filter, for the client, the command line and REST.
 
-Only plain values get through: a mapping, and with it any MongoDB operator, is refused.
+Only plain values are accepted: mappings, and therefore MongoDB operators, are refused.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ TEXT_FILTERS = {
 }
 ELEMENT_FILTERS = ("elements", "exclude_elements")
 MAX_VALUES = 1000
-MAX_LENGTH = 200  # a formula is read by a recursive parser
+MAX_LENGTH = 200  # formulas are parsed recursively
 
 
 def build_criteria(
     filters: Mapping[str, Any], key_fields: Mapping[str, str], kind: str = ""
 ) -> dict[str, Any]:
-    """Turn the filters of a search into a MongoDB filter.
+    """Return the MongoDB filter of search filters.
 
     Parameters
     ----------
     filters
         By name: ``document_id``, ``material_id``, ``formula``, ``chemsys``, ``phase``,
         ``potential`` (a string or several), ``elements`` and ``exclude_elements`` (symbols),
-        ``deprecated`` (False where it is not given, None for all), and for each quantity its
-        name, or its name with ``_min`` or ``_max``. A filter of None is no filter. A text also
-        finds the number or flag that it spells: a version "1.0" and a barrier "0.35" alike.
+        ``deprecated`` (default False, None for all), and for each quantity its name, optionally
+        with ``_min`` or ``_max``. Filters of None are ignored. Text also matches the number or
+        flag that it represents, such as "0.35".
     key_fields
         Paths of the quantities by their public names.
     kind
@@ -82,7 +82,7 @@ def build_criteria(
 
 
 def build_sort(sort: str | Sequence[str] | None, key_fields: Mapping[str, str]) -> dict[str, int]:
-    """Turn field names, with a leading ``-`` for descending, into a sort order.
+    """Return the sort order of field names, with a leading ``-`` for descending order.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def build_sort(sort: str | Sequence[str] | None, key_fields: Mapping[str, str]) 
 
 
 def filter_names(key_fields: Mapping[str, str]) -> list[str]:
-    """Return the names of all filters that a search takes."""
+    """Return the names of all filters."""
     ends = ("", "_min", "_max")
     quantities = [name + end for name in key_fields for end in ends]
     return [*TEXT_FILTERS, *ELEMENT_FILTERS, "deprecated", *quantities]
@@ -143,7 +143,9 @@ def _elements(name: str, symbols: list[str]) -> list[str]:
     for symbol in symbols:
         if not Element.is_valid_symbol(symbol):
             example = "Li-P-O-F" if name == "chemsys" else "Li,F"
-            raise InputError(f"'{symbol}' is no element: '{name}' takes symbols, as in {example}.")
+            raise InputError(
+                f"'{symbol}' is not an element: '{name}' takes symbols, such as {example}."
+            )
     return symbols
 
 
@@ -164,7 +166,7 @@ def _plain(name: str, value: Any, operator: str) -> bool | float | str:
 
 
 def _readings(text: str) -> list[bool | float | str]:
-    """Return a text and what else it may stand for, as typed on a command line."""
+    """Return a text and the number or flag that it represents."""
     if text.lower() in ("true", "false"):
         return [text, text.lower() == "true"]
     try:

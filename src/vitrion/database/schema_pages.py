@@ -1,4 +1,4 @@
-"""Every kind of document as a page for readers and a JSON schema for programs."""
+"""Markdown page and JSON schema of each kind of document."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WORDS = {"number": "number", "integer": "integer", "string": "text", "boolean":
 
 
 def write_schemas(folder: Path) -> list[Path]:
-    """Write a page and a JSON schema for each kind of document of the package, and an index.
+    """Write a page and a JSON schema of each kind of document, and an index.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def schema_files() -> dict[str, str]:
 
 
 def versions() -> str:
-    """Return what the text depends on besides vitrion."""
+    """Return the versions of other packages that affect the text."""
     return f"Made with emmet-core {version('emmet-core')} and pydantic {version('pydantic')}."
 
 

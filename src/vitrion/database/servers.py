@@ -1,4 +1,4 @@
-"""Database servers that do not answer: a short wait, and one sentence."""
+"""Connections to database servers with a short timeout and one-sentence errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LIMITS = {"serverSelectionTimeoutMS": ANSWER_WITHIN_MS, "connectTimeoutMS": ANS
 
 
 def limited(options: dict[str, Any] | None, uri: str | None = None) -> dict[str, Any]:
-    """Return the options of a MongoClient with a bounded wait, where they do not set one."""
+    """Return options of a MongoClient with a default timeout."""
     given = {name.lower() for name in options or {}}
     return {
         **{
@@ -33,12 +33,12 @@ def limited(options: dict[str, Any] | None, uri: str | None = None) -> dict[str,
 
 
 def connect(job_store: JobStore) -> None:
-    """Connect a JobStore, and see that its servers answer.
+    """Connect a JobStore, and check that its servers respond.
 
     Raises
     ------
     StoreError
-        If one does not; the sentence holds no address, which may hold a login.
+        If a server does not respond. The message omits the address, which may contain a login.
     """
     additional: dict[str, Store] = job_store.additional_stores  # type: ignore[has-type]
     for store in (job_store.docs_store, *additional.values()):
@@ -55,12 +55,12 @@ def connect(job_store: JobStore) -> None:
 
 @contextmanager
 def reached(what: str) -> Iterator[None]:
-    """Turn the errors of a server that does not answer into a sentence.
+    """Convert errors of an unavailable server to one sentence.
 
     Raises
     ------
     StoreError
-        If it does not.
+        If the server does not respond.
     """
     try:
         yield
@@ -69,7 +69,7 @@ def reached(what: str) -> Iterator[None]:
 
 
 def silence(what: str, error: Exception) -> str:
-    """Return the sentence about a server that does not answer."""
+    """Return the message for an unavailable server."""
     return (
         f"{what} does not answer ({type(error).__name__}): check host, login and that the server "
         "runs."

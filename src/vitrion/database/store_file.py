@@ -1,4 +1,4 @@
-"""A JobStore from a ``jobflow.yaml`` or a JSON file, of stores alone."""
+"""Read a JobStore from a ``jobflow.yaml`` or a JSON file, restricted to known stores."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _PACKAGES = ("vitrion", "jobflow", "maggma")
 
 
 def read_store_file(path: Path) -> JobStore:
-    """Return the JobStore that a file describes.
+    """Return the JobStore of a file.
 
     Parameters
     ----------
     path
-        YAML or JSON, with the description itself or under ``JOB_STORE``.
+        YAML or JSON, at the top level or under ``JOB_STORE``.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def read_store_file(path: Path) -> JobStore:
             if "@class" in content
             else JobStore.from_dict_spec(content)
         )
-    except Exception as error:  # whatever a wrong file makes the readers raise
+    except Exception as error:  # invalid files raise many types of errors
         raise StoreError(f"The file {path} does not describe a JobStore ({error}).") from error
     if not isinstance(store, JobStore):
         raise StoreError(f"The file {path} describes a {type(store).__name__}, not a JobStore.")
@@ -51,7 +51,7 @@ def read_store_file(path: Path) -> JobStore:
 
 
 def _check_stores(content: Any) -> None:
-    """Refuse the name of anything that is not a store, before it is called."""
+    """Refuse classes that are not stores, before they are called."""
     if isinstance(content, dict):
         if "@callable" in content or "@bound" in content:
             raise StoreError("it names a function")
@@ -69,4 +69,4 @@ def _check_named(module: str, name: str) -> None:
     if module.split(".")[0] in _PACKAGES:
         found = getattr(import_module(module), name, None)
     if not (isinstance(found, type) and issubclass(found, Store)):
-        raise StoreError(f"it names '{module}.{name}', which is no store of vitrion or maggma")
+        raise StoreError(f"it names '{module}.{name}', which is not a store of vitrion or maggma")

@@ -1,4 +1,4 @@
-"""All that is known of one material in one phase."""
+"""Document that summarizes one material in one phase."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Value = Annotated[
     float | str | bool | None,
     BeforeValidator(lambda value: _SPECIAL.get(value, value) if isinstance(value, str) else value),
 ]
-"""A quantity; NaN and infinity are read from their names."""
+"""A quantity; NaN and infinity may be strings."""
 
 _METADATA = (
     "material_id",
@@ -34,11 +34,11 @@ _METADATA = (
 
 
 class SummaryDoc(VitrionDoc):
-    """The quantities of a material in one phase, and the documents they come from."""
+    """The quantities of a material in one phase, and their source documents."""
 
     property_name: str = "summary"
     document_ids: dict[str, list[str]] = Field(
-        description="Identifiers of the documents of each property, the newest first."
+        description="Identifiers of the documents of each kind, newest first."
     )
     values: dict[str, Value] = Field(
         description="Quantities by their public names, those of one kind from the newest document "
@@ -46,7 +46,7 @@ class SummaryDoc(VitrionDoc):
     )
     potentials: list[str] = Field(
         default_factory=list,
-        description="Names of the potentials that the documents were made with.",
+        description="Names of the potentials of the documents.",
     )
 
     @classmethod
@@ -58,16 +58,15 @@ class SummaryDoc(VitrionDoc):
         Parameters
         ----------
         documents
-            Documents as they are in the material collections, with their ``document_id``; at least
-            one. A deprecated document, and a glass that is not amorphous, counts only where a
-            property has no other.
+            Documents of the material collections, with their ``document_id``; at least one.
+            Deprecated documents and crystallized glasses are used only if a kind has no others.
         key_fields
             The ``key_fields`` of each kind of document, by property name.
 
         Returns
         -------
         SummaryDoc
-            The summary; its structure is that of the newest document that has one.
+            The summary, with the structure of the newest document that has one.
         """
         newest = sorted(documents, key=_freshness, reverse=True)
         ids: dict[str, list[str]] = {}
@@ -76,7 +75,9 @@ class SummaryDoc(VitrionDoc):
         for document in newest:
             kind = document["property_name"]
             ids.setdefault(kind, []).append(document["document_id"])
-            if kind not in known:  # quantities of one kind stay together: a value and its bound
+            if (
+                kind not in known
+            ):  # quantities of one kind come from one document, such as a value and its bound
                 found = _quantities(document, key_fields.get(kind, {}))
                 values |= found
                 known |= {kind} if found else set()
@@ -111,7 +112,7 @@ def _quantities(document: Mapping[str, Any], paths: Mapping[str, str]) -> dict[s
 
 
 def follow(document: Mapping[str, Any], path: str) -> Any:
-    """Return the value at a dotted path, a number being the place in a list; None without one."""
+    """Return the value at a dotted path (numbers index lists), or None."""
     node: Any = document
     for part in path.split("."):
         if isinstance(node, list):
