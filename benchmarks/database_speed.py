@@ -1,12 +1,12 @@
-"""How fast a screen is handed in, and how fast its documents are built and found.
+"""Time to submit a screen, and to build and query its documents.
 
     python benchmarks/database_speed.py [--materials 1000] [--documents 10000] [--part NAME]
 
 Parts: ``documents`` builds and queries conductivity documents in the embedded store (a filtered,
-sorted page: at most 50 ms) beside maggma's MemoryStore; ``submit`` hands in a screen of three runs
-a material (1,000 materials: at most 60 s) beside FireWorks' own ``add_wf``; ``fireworks`` measures
-a no-op job. The last two need MongoDB at TEST_MONGODB_URI, or else take the server of the tests,
-which is slower than MongoDB.
+sorted page: at most 50 ms) beside maggma's MemoryStore; ``submit`` submits a screen of three runs
+per material (1,000 materials: at most 60 s) beside FireWorks' ``add_wf``; ``fireworks`` measures a
+no-op job. The last two use MongoDB at TEST_MONGODB_URI, else the server of the tests, which is
+slower than MongoDB.
 """
 
 from __future__ import annotations

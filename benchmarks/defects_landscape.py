@@ -1,9 +1,8 @@
 """The two claims of the paper on LiPO2F2: flatter landscape, lower interstitial energy.
 
 ``python benchmarks/defects_landscape.py --crystal FILE --glass FILE FILE FILE [--out FOLDER]``
-tests them on given structures, relaxed with the potential or nearly so (positions are relaxed here
-first). Every claim is tested by Student's one-sided test over the replicas of the glass, and
-reported as it comes out.
+tests them on given structures, whose positions are relaxed with the potential first. Every claim is
+tested by Student's one-sided test over the replicas of the glass.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Measure what molecular dynamics costs besides forces, and what a second worker gains.
+"""Measure the cost of molecular dynamics in addition to forces, and the gain of a second worker.
 
     python benchmarks/md_overhead.py [--steps 2500] [--only loop]
 
 Prints, each measured within this run:
 
-- the milliseconds a step of the loop itself, for each ensemble at 72, 216 and 1008 atoms: frames,
+- the milliseconds per step of the loop itself, for each ensemble at 72, 216 and 1008 atoms: frames,
   checks and a checkpoint included, forces measured and subtracted;
-- the time of one checkpoint, and its share at the default interval and 2 ms a step (at most 1 %);
+- the time of one checkpoint, and its fraction at the default interval and 2 ms per step (<= 1 %);
 - the time of a step over the time of a force call of the default potential, for 64 atoms;
 - the rate of two runs on two workers over the rate of one (at least 1.8 on two idle cores).
 """

@@ -1,11 +1,10 @@
-"""The paper's table, made here: crystal and glass of LiPO2F2 beside the published figures.
+"""Table of crystal and glass of LiPO2F2 beside the published values.
 
 ``python benchmarks/paper_table.py --store FOLDER`` runs the preset ``standard`` as
-``vitrion run LiPO2F2`` does, or goes on where an earlier call was stopped, or looks the finished
-run up, and writes ``docs/results/paper_figures.md``. ``--glass-atoms 48`` makes the cells
-a third as large and ``--duration-ps 50`` leaves out the extension of the runs, for a machine of
-few cores; the file says how it was made. ``docs/results/paper.md``
-shows it and says what is to be said of it.
+``vitrion run LiPO2F2`` does (or resumes an interrupted run, or reads a finished one) and writes
+``docs/results/paper_figures.md``. ``--glass-atoms 48`` uses cells of a third of the size and
+``--duration-ps 50`` skips the extension of the runs, for machines with few cores; the file states
+the options. ``docs/results/paper.md`` includes and discusses it.
 """
 
 from __future__ import annotations

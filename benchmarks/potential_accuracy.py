@@ -1,11 +1,11 @@
-"""Errors of the shipped student on labelled frames that it never saw, as a Markdown table.
+"""Errors of the shipped student on held-out labeled frames, as a Markdown table.
 
     python benchmarks/potential_accuracy.py [--potential vitrion-lipof] [--frames data/student/...]
 
 The labels are those of the teacher (SevenNet 7net-l3i5), with D3(BJ) added unless the potential is
-trained without dispersion. ``--potential chgnet`` puts another
-potential through the same frames: its energies have another zero and another functional mix, so
-only its forces compare.
+trained without dispersion. ``--potential chgnet`` tests another
+potential on the same frames; its energies have another zero and functional, so only its forces are
+comparable.
 """
 
 from __future__ import annotations

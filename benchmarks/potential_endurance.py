@@ -1,4 +1,4 @@
-"""Does the student survive? Hot runs without a blow-up, and energy drift without a thermostat.
+"""Stability of the student in hot runs, and energy drift without a thermostat.
 
     python benchmarks/potential_endurance.py [--runs 10] [--picoseconds 50] [--workers 2]
 

@@ -4,8 +4,8 @@
 
 The student finds its minima, the teacher labels them in its own environment, and the differences
 are printed (see vitrion.distill.properties and .packings for how). A packing that the
-student puts below the known crystal, and the teacher does not, is a hole that a crystal search
-falls into. Run again to continue.
+student puts below the known crystal, and the teacher does not, is a spurious minimum for a
+crystal search. Rerun to resume.
 """
 
 from __future__ import annotations

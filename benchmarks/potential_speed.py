@@ -3,8 +3,8 @@
     python benchmarks/potential_speed.py [--calls 15]
 
 Peers, in the same run: CHGNet, and an untrained MACE of the size of the foundation model ``small``
-(128 channels, L = 0, cutoff 6 A). The calls are interleaved, so that other load on the machine
-falls on all alike, and process time is counted, not wall time.
+(128 channels, L = 0, cutoff 6 A). Calls are interleaved, so that other load on the machine
+affects all alike, and process time is measured, not wall time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Structures an hour: batched relaxation against ASE's FIRE with its cell filter, one by one.
+"""Structures per hour: batched relaxation against ASE's FIRE with its cell filter, one by one.
 
 Same potential, same structures, same criterion (largest row of forces and virial over the number of
 atoms), one thread, one run. ``python benchmarks/relax_batch.py [n] [potential]``

@@ -1,9 +1,9 @@
-"""How fast the embedded store takes job outputs, beside the stores that maggma brings along.
+"""Time to write job outputs to the embedded store, beside maggma's stores.
 
     python benchmarks/store_speed.py [--documents 1000]
 
-Each store is given the same outputs of 5 kB, one at a time, as jobs give them, and is durable after
-each (but for MemoryStore, which is never). Prints the time of a write when the store is new and
+Each store gets the same outputs of 5 kB, one at a time, as from jobs, and is durable after each
+(except MemoryStore). Prints the time of a write when the store is new and
 when it is full, the ratio of the two, the time to find one output, and the ratios of a whole no-op
 job in the embedded store and in jobflow's default, the MemoryStore.
 """

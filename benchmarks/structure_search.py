@@ -1,22 +1,22 @@
-"""How well crystals are found, each generator with the same potential and number of relaxations.
+"""Success of crystal search by generator, with the same potential and number of relaxations.
 
 ``python benchmarks/structure_search.py known OUT.jsonl``
     Relaxations needed to come within 5 meV/atom of the known crystal, from the formula alone.
 ``python benchmarks/structure_search.py match OUT.jsonl FILE [FILE ...]``
-    Match rate and RMSE in the true cell on formulas the score net never saw, beside uniform
-    random positions, and of PyXtal's crystals. FILE: the structure files of the training.
+    Match rate and RMSE in the true cell on formulas outside the training set, beside uniform
+    random positions and PyXtal's crystals. FILE: structure files of the training set.
 ``python benchmarks/structure_search.py loss FILE [FILE ...] [--hold-out FORMULA ...]``
-    Loss of the score net on the formulas that it held out, and on others that are named.
+    Loss of the score net on its held-out formulas, and on other named formulas.
 ``python benchmarks/structure_search.py lipo2f2 OUT.jsonl``
     Lowest energy of LiPO2F2 against the number of relaxations.
 ``python benchmarks/structure_search.py stability OUT.jsonl``
-    The best LiPO2F2 of the runs in OUT.jsonl: phonons, and 300 K without decomposition.
+    Phonons and 300 K dynamics of the lowest LiPO2F2 in OUT.jsonl.
 ``python benchmarks/structure_search.py speed``
     CPU time of 64 samples of 18 atoms.
 ``python benchmarks/structure_search.py tables OUT.jsonl``
-    What the runs in OUT.jsonl found, as the tables of docs/results/structure_search.md.
+    Results in OUT.jsonl as the tables of docs/results/structure_search.md.
 
-Results are appended, one line a run; a run that is in the file is not made again.
+Results are appended, one line per run; runs in the file are not repeated.
 """
 
 from __future__ import annotations

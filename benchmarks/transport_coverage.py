@@ -1,8 +1,8 @@
 """Coverage of stated 68 and 95 % intervals over many synthetic runs, per quantity and case.
 
-Run as ``python benchmarks/transport_coverage.py [runs]``; 2000 runs a case by default, a few
+Run as ``python benchmarks/transport_coverage.py [runs]``; 2000 runs per case by default, a few
 minutes on one core. Prints the table that the test suite checks with fewer runs, and exits with 1
-where a coverage leaves 63 to 73 or 92 to 98 %.
+if a coverage is outside 63 to 73 or 92 to 98 %.
 """
 
 from __future__ import annotations

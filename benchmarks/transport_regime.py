@@ -1,8 +1,8 @@
-"""How often diffusion is refused, and how often other motion passes for it, case by case.
+"""Rates of refused diffusive runs, and of accepted non-diffusive runs, by case.
 
-Run as ``python benchmarks/transport_regime.py [runs]``; 100 runs a case by default, about a minute
-on one core. Exits with 1 where more than 2 % of all diffusive runs are refused, the level that the
-verdict states, or more than 2 % of the others pass.
+Run as ``python benchmarks/transport_regime.py [runs]``; 100 runs per case by default, about a
+minute on one core. Exits with 1 if more than 2 % of all diffusive runs are refused, the stated
+level of the verdict, or more than 2 % of the others are accepted.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Speed and memory of the transport analysis against its peers, measured in one run.
 
-Run as ``python benchmarks/transport_speed.py [--peers DIRECTORY]``. It makes a trajectory of 10,000
-frames x 400 atoms (100 Li), installs pymatgen-analysis-diffusion and kinisi into a virtual
-environment of their own (temporary, or kept in DIRECTORY), runs every analysis in a process of its
-own on one thread with the trajectory already in memory, and prints times and ratios.
+Run as ``python benchmarks/transport_speed.py [--peers DIRECTORY]``. It generates a trajectory of
+10,000 frames x 400 atoms (100 Li), installs pymatgen-analysis-diffusion and kinisi into a separate
+virtual environment (temporary, or kept in DIRECTORY), runs every analysis in a separate process on
+one thread with the trajectory in memory, and prints times and ratios.
 """
 
 from __future__ import annotations

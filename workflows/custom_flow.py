@@ -1,10 +1,10 @@
-"""A flow of your own, composed of Makers: what the cooling rate does to a glass.
+"""A custom flow of Makers: the effect of the cooling rate on a glass.
 
     python workflows/custom_flow.py LiPO2F2 --rates 300 100 30
     python workflows/custom_flow.py --toy
 
-For each rate: melt, quench, measure the conductivity; at the end a job of this file compares them.
-Any part can be replaced by another Maker, or by one of atomate2.
+For each rate: melt, quench, compute the conductivity; a job of this file compares the results. Any
+step can be replaced by another Maker, including Makers of atomate2.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vitrion.store.job_store import open_job_store
 
 @job
 def compare(glasses: list[Any], conductivities: list[Any]) -> list[dict[str, Any]]:
-    """Make one row for each rate; outputs of earlier jobs arrive as their documents."""
+    """Return one row per rate; outputs of earlier jobs are passed as documents."""
     return [
         {
             "rate_K_per_ps": glass.quench_rate_K_per_ps,
@@ -52,13 +52,13 @@ def cooling_rate_flow(
     conductivity: ConductivityMaker,
     walltime_s: float | None = None,
 ) -> Flow:
-    """Compose the flow; nothing runs yet."""
+    """Return the flow without running it."""
     glasses, measured = [], []
     for rate in rates:
         maker = MeltQuenchMaker.from_potential(
             conductivity.potential, glass.model_copy(update={"quench_rate_K_per_ps": rate})
         )
-        # Powerups reach all the way down: every run of dynamics gets a walltime.
+        # Powerups reach nested Makers: all molecular dynamics get a walltime.
         maker = maker.update_kwargs({"walltime_s": walltime_s}, class_filter=MDMaker, nested=True)
         flow = maker.make(formula)
         flow.append_name(f" {rate:g} K/ps")
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--store", default="vitrion_data")
     parser.add_argument("--toy", action="store_true", help="24 atoms of LiF, two rates")
     options = parser.parse_args()
-    recipe = Recipe.from_preset("quick")  # its sections are the settings of the Makers
+    recipe = Recipe.from_preset("quick")  # its sections are the settings of Makers
     glass = recipe.glass
     conductivity = ConductivityMaker(
         settings=recipe.conductivity, potential=options.potential, phase="amorphous"
@@ -103,8 +103,8 @@ def main() -> None:
     store = open_job_store(options.store)
     store.connect()
     flow = cooling_rate_flow(options.formula, options.rates, glass, conductivity)
-    # A job that is defined in this very file runs in this process; put it into a module of your
-    # own to run the flow on several workers (vitrion.runtime.runner) or on a launchpad.
+    # A job defined in this file runs in this process only; put it into an importable module to
+    # run the flow on several workers (vitrion.runtime.runner) or on a launchpad.
     run_locally(flow, store=store, create_folders=True, raise_immediately=True, log=False)
     for row in store.get_output(flow.jobs[-1].uuid):
         print(row)

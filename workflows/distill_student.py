@@ -1,16 +1,16 @@
-"""Distill a fast Li-C-O-F-P student from a slow teacher, from nothing to a file that loads.
+"""Distill a fast Li-C-O-F-P student from a slow teacher, from scratch.
 
     python workflows/distill_student.py out --teacher sevennet:7net-l3i5 --python ENV/bin/python
     python workflows/distill_student.py out --teacher chgnet --rounds 2 --epochs 10
     python workflows/distill_student.py out --fine-tune medium-mpa-0
 
-``--python`` names the interpreter of the teacher's own environment (SevenNet cannot share one with
-MACE). Run the same line again after an interruption: what is done stays done. The student, its data
-card and the exact training command are then in ``out``. With ``--foundation`` a MACE foundation
+``--python`` names the interpreter of the teacher's environment (SevenNet cannot share one with
+MACE). Rerun the command to resume an interrupted run. ``out`` then contains the student, its data
+card and the exact training command. With ``--foundation`` a MACE foundation
 model is fine-tuned on the same frames instead of a new student.
 
-This is the way the shipped student was made (see data/student/README.md for its rounds, phases and
-errors); ``--from-data`` retrains it on the frames that are kept there, without a teacher, and
+The shipped student was trained in this way (see data/student/README.md for its rounds, phases and
+errors); ``--from-data`` retrains it on the frames of that folder, without a teacher, and
 ``--from-data --begin-from vitrion-lipof-pbe`` continues that student with the phases that added
 dispersion. ``--without-dispersion`` leaves the D3(BJ) correction out of the labels.
 """
@@ -59,13 +59,13 @@ CARD = {
 
 
 def kept_frames(name: str, *, dispersion: bool) -> list[Atoms]:
-    """Return labelled frames that are kept with the project, with or without D3(BJ)."""
+    """Return the labeled frames of the repository, with or without D3(BJ)."""
     frames = read_labelled([DATA / f"{name}.xyz.gz"])
     return with_dispersion(frames) if dispersion else without_dispersion(frames)
 
 
 def retrain(directory: Path, device: str, begin: str | None, *, dispersion: bool) -> Path:
-    """Train a student on the frames that are kept with the project."""
+    """Train a student on the frames of the repository."""
     frames = kept_frames("train", dispersion=dispersion)
     folder = directory / "student"
     phases: tuple[TrainingSettings, ...] = (TrainingSettings(epochs=80), *PHASES)
@@ -79,7 +79,7 @@ def retrain(directory: Path, device: str, begin: str | None, *, dispersion: bool
 
 
 def finish(checkpoint: Path, directory: Path, version: str, *, dispersion: bool) -> Path:
-    """Write the student and its card, with its errors on the frames never trained on."""
+    """Write the student and its card, with its errors on held-out frames."""
     last = CONTINUED_PHASES[-1]
     frames = kept_frames("train", dispersion=dispersion)
     training, kept_out = split(usable(frames, last), last.validation_fraction)
@@ -102,7 +102,7 @@ def finish(checkpoint: Path, directory: Path, version: str, *, dispersion: bool)
 
 
 def rounded(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return the entry with its numbers to three digits after the point."""
+    """Return the entry with its numbers rounded to three decimals."""
     return {k: round(v, 3) if isinstance(v, float) else v for k, v in entry.items()}
 
 

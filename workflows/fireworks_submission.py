@@ -1,13 +1,13 @@
-"""Hand flows in to a FireWorks launchpad, where workers of a cluster take them.
+"""Submit flows to a FireWorks launchpad.
 
     python workflows/fireworks_submission.py LiPO2F2 Li3PO4 --preset standard
     python workflows/fireworks_submission.py --toy
     rlaunch rapidfire                       # a worker, or: qlaunch rapidfire
     vitrion status
 
-FireWorks finds the launchpad by FW_CONFIG_FILE, and the workers find the store of the results by
-JOBFLOW_CONFIG_FILE: ``vitrion config init`` writes both. The script can be run again at any time: a
-flow whose label is on the launchpad is left alone.
+FW_CONFIG_FILE sets the launchpad, and JOBFLOW_CONFIG_FILE the store of the results; ``vitrion
+config init`` writes both. The script is idempotent: flows whose label is on the launchpad are
+skipped.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 
 def make_flow(formula: str, preset: str, root: Path, walltime_s: float) -> Flow:
-    """Make the flow of one composition, fit for workers whose time is limited."""
+    """Return the flow of one composition, with walltime and shared folder."""
     maker = GlassConductivityMaker.from_preset(preset)
-    # A job ends at a checkpoint before its walltime and replaces itself by one that goes on; the
-    # folder must be on a disk that all workers see, so that the next one finds the checkpoint.
+    # A job stops at a checkpoint before its walltime and replaces itself by a job that resumes.
+    # All workers must share the folder, so that the next worker finds the checkpoint.
     limits = {"walltime_s": walltime_s, "root_dir": str(root)}
     maker = maker.update_kwargs(limits, class_filter=ForceFieldDynamics, nested=True)
     return maker.make(formula)
 
 
 def toy_flow(root: Path) -> Flow:
-    """Make a glass of 24 atoms in tenths of a picosecond."""
+    """Return a flow for a glass of 24 atoms in tenths of a picosecond."""
     settings = MeltQuenchSettings(
         n_atoms=24,
         melt_ps=0.04,
@@ -66,10 +66,10 @@ def main() -> None:
     parser.add_argument("--toy", action="store_true", help="one glass, seconds of work")
     options = parser.parse_args()
     root = options.root.absolute()
-    # Routes of the settings send jobs to workers; here one more, for the dynamics, by its name.
+    # Routes assign jobs to workers; this adds a route for the dynamics, by job name.
     routes = [*get_settings().routes, Route(jobs="conductivity", priority=5)]
 
-    def submissions() -> Iterator[Submission]:  # read one by one: a thousand flows are fine
+    def submissions() -> Iterator[Submission]:  # consumed one by one: a thousand flows work
         if options.toy:
             yield Submission(toy_flow(root), "LiF amorphous", label="LiF-toy")
             return
@@ -79,7 +79,7 @@ def main() -> None:
 
     launchpad = open_launchpad(options.launchpad)
     report = submit(submissions(), launchpad, routes=routes, priority=options.priority)
-    print(f"{len(report.submitted)} submitted, {len(report.skipped)} there before")
+    print(f"{len(report.submitted)} submitted, {len(report.skipped)} already on the launchpad")
     for row in status(launchpad):
         print(f"{row.material}: {row.completed} of {row.jobs} jobs completed, {row.failed} failed")
 

@@ -1,10 +1,10 @@
-"""A potential of your own: what it is worth here, and what conductivity it gives.
+"""Your own potential: comparison of its forces, and a conductivity.
 
     python workflows/own_potential.py LiF.cif mace:/models/my.model --reference chgnet
     python workflows/own_potential.py --toy
 
-A ``.model`` file is a pickle, which can run any code when it is loaded; stating its SHA-256 in the
-name (``mace:FILE#HASH``) says that you know where it comes from.
+A ``.model`` file is a pickle and can execute any code when loaded; state its SHA-256 in the name
+(``mace:FILE#HASH``) to allow a file that you trust.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from vitrion.store.job_store import open_job_store
 
 
 def toy_potential(folder: Path) -> str:
-    """Save the shipped student as a file of mace's, as if it were a model of yours."""
+    """Save the shipped student as a mace-torch model file, as an example."""
     import torch
 
     from vitrion.potentials.spec import sha256_of
@@ -53,7 +53,7 @@ def main() -> None:
         name = toy_potential(Path(tempfile.mkdtemp()))
         rock_salt = [[0, 0, 0], [0.5, 0.5, 0.5], [0, 0, 0.5], [0.5, 0.5, 0]]
         structure = Structure(Lattice.tetragonal(2.86, 4.05), ["Li", "Li", "F", "F"], rock_salt)
-        structure.make_supercell(2)  # wider than the potential reaches
+        structure.make_supercell(2)  # wider than the cutoff of the potential
         short_ps, measured = 0.05, {"temperatures_K": (1000,), "first_ps": 0.4, "extension": 0}
         measured |= {"equilibration_ps": 0.04, "md": {"save_interval_fs": 20}}
     else:
@@ -69,7 +69,7 @@ def main() -> None:
         reference_potential=options.reference,
         settings=MDSettings(temperature_K=1000, duration_ps=short_ps, save_interval_fs=10),
     ).make(structure)
-    # 2. Where the forces are good enough, a conductivity.
+    # 2. If the forces are accurate enough, a conductivity.
     conductivity = ConductivityMaker(
         settings=ConductivitySettings(**measured),
         potential=name,

@@ -1,9 +1,9 @@
-"""Conductivity from trajectories that were made elsewhere, kept with all other results.
+"""Conductivity from trajectories of other programs, added to the store.
 
     python workflows/own_trajectory.py 600=XDATCAR_600 750=XDATCAR_750 --mobile Li --interval 50
     python workflows/own_trajectory.py --toy
 
-Each argument is a temperature in K and a file; several files of one temperature are independent
+Each argument is a temperature in K and a file; several files at one temperature are independent
 runs.
 """
 
@@ -30,7 +30,7 @@ from vitrion.transport import analyze_file, table
 def measure(
     runs: dict[str, list[str]], mobile: str, interval_fs: float, phase: str
 ) -> ConductivityDoc:
-    """Analyze all runs; a document of a job is found again by ``vitrion query``."""
+    """Analyze all runs; ``vitrion query`` finds the document of the job."""
     results = {
         float(temperature): [
             analyze_file(file, mobile, float(temperature), interval_fs) for file in files
@@ -41,7 +41,7 @@ def measure(
     return ConductivityDoc.from_results(
         AseAtomsAdaptor.get_structure(first_frame),
         results,
-        hierarchical=False,  # True where the runs are of different glasses, whose spread counts
+        hierarchical=False,  # True if the runs are of different glasses
         phase=phase,
     )
 
@@ -51,7 +51,7 @@ def walkers(folder: Path, temperature_K: float, seed: int) -> Path:
     rng = np.random.default_rng(seed)
     n_ions = 24
     shape = (1500, n_ions, 3)
-    rate = 5.0 * np.exp(-0.3 / (8.617e-5 * temperature_K))  # hops a frame along each axis
+    rate = 5.0 * np.exp(-0.3 / (8.617e-5 * temperature_K))  # hops per frame along each axis
     hops = 3.0 * rng.choice([-1, 1], shape) * (rng.random(shape) < rate)
     lithium = np.cumsum(hops, axis=0) + rng.normal(scale=0.2, size=shape)
     oxygen = 24 * rng.random((n_ions, 3)) + rng.normal(scale=0.1, size=shape)

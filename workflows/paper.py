@@ -1,10 +1,10 @@
-"""The whole chain of the paper for one composition: crystal, glass, conductivities, landscapes.
+"""All steps of the paper for one composition: crystal, glass, conductivities, landscapes.
 
     python workflows/paper.py LiPO2F2 --preset standard --workers 8
     python workflows/paper.py --toy
 
-The same as ``vitrion run``, in Python, so that any part can be replaced. Run it again after any
-interruption: it goes on where it was.
+The same as ``vitrion run``, in Python, so that any step can be replaced. Rerun the command to
+resume an interrupted run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from vitrion.store.job_store import open_job_store
 
 
 def toy_maker() -> IonConductorMaker:
-    """Return the chain at a size that shows that all parts fit, and nothing else."""
+    """Return the flow at toy size, as a test."""
     maker = IonConductorMaker.from_preset(
         "quick",
         n_replicas=1,
@@ -57,42 +57,42 @@ def main() -> None:
     )
     parser.add_argument("formula", nargs="?", default="LiPO2F2")
     parser.add_argument("--preset", default="standard", help="quick, standard or paper")
-    parser.add_argument("--workers", type=int, default=1, help="processes of one thread each")
+    parser.add_argument("--workers", type=int, default=1, help="single-threaded processes")
     parser.add_argument("--store", type=Path, default=Path("vitrion_data"))
     parser.add_argument("--toy", action="store_true", help="LiF, its crystal given: a minute")
     options = parser.parse_args()
     crystal = None  # search for it
     if options.toy:
-        options.store /= "toy"  # nobody is to take its figures for an answer
+        options.store /= "toy"  # toy results go to a separate store
         options.formula, maker = "LiF", toy_maker()
         crystal = shipped_references()["LiF"]
     else:
         maker = IonConductorMaker.from_preset(options.preset, seed=0)
-        # Replace what you like before the flow is made, for instance
+        # Replace any step before the flow is created, for instance
         #   maker.glass_maker.glass_maker.n_replicas = 6
         #   maker.crystal_landscape_maker = None
 
     store = open_job_store(options.store)
     store.connect()
-    # Named after all that decides the result: a changed Maker is a run of its own.
+    # Named after everything that determines the result: a changed Maker is another run.
     folder = options.store / "runs" / name_run(f"{options.formula}-workflow", maker)
     report = run_flow(
         lambda: maker.make(options.formula, crystal), store, folder, workers=options.workers
     )
     store.close()
-    print(f"{len(report.completed)} jobs run, {len(report.skipped)} done before")
-    for name, error in report.errors.items():  # one step that fails does not take the others along
+    print(f"{len(report.completed)} jobs run, {len(report.skipped)} already done")
+    for name, error in report.errors.items():  # a failed step does not stop the others
         print(f"{name}: {error}")
 
     with VitrionClient(options.store) as client:
         reports = find_reports(client, options.formula)
     if len(reports) == 2:
-        for row in compare(*reports).rows:  # the last column: what the paper has
+        for row in compare(*reports).rows:  # the last column: published values
             print(*row.cells(), sep="  |  ")
     page = options.store / f"{options.formula}.html"
     page.write_text(render_page(*reports), encoding="utf-8")
     print(page, *save_figures(reports, options.store / "figures"), sep="\n")
 
 
-if __name__ == "__main__":  # the workers import this file
+if __name__ == "__main__":  # worker processes import this file
     main()

@@ -1,12 +1,12 @@
-"""Make crystals of Li, C, O, F and P for the score net to learn from.
+"""Generate crystals of Li, C, O, F and P as a training set of the score net.
 
 ``python workflows/score_net_crystals.py OUT.xyz.gz [--rounds 4] [--seed 0]``
 
-Published sets hold hardly a crystal of three or four of these elements. So candidates of many
-compositions, from random symmetric cells, prototypes and the net as it is, are relaxed with the
-shipped potential, and those near the best of their composition are kept. LiPO2F2 is not among the
-compositions, so that finding it stays a test; neither are Li3PO4 and Li2CO3, on which the search is
-measured. A killed run goes on after the last round it finished (``OUT.rounds``).
+Published data sets contain few crystals of three or four of these elements. Therefore candidates of
+many compositions, from random symmetric cells, prototypes and the current net, are relaxed with the
+shipped potential, and the crystals near the lowest of their composition are kept. LiPO2F2, Li3PO4
+and Li2CO3 are excluded, because the search is tested on them. An interrupted run resumes after its
+last finished round (``OUT.rounds``).
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ COMPOSITIONS = {
 
 A_ROUND = {"random": 5, "diffusion": 6, "substitution": 3}
 BONDS_OF = {"P": 4, "C": 2}
-"""An atom of these in an oxide or fluoride has at least so many bonds to O and F."""
+"""Minimum number of bonds to O and F of these atoms in oxides and fluorides."""
 SPURIOUS_BELOW_EV_PER_ATOM = 0.6
-"""Crystals so far below the median of their composition are spurious minima of the potential."""
+"""Crystals this far (eV/atom) below the median of their composition are spurious minima."""
 WINDOW_EV = 0.25
-"""Crystals this far above the best of their composition (eV/atom) are kept."""
+"""Crystals up to this far (eV/atom) above the lowest of their composition are kept."""
 
 
 def candidates(number: int, seed: int) -> Iterator[Candidate]:
@@ -103,9 +103,9 @@ def run_round(number: int, seed: int) -> list[JudgedCandidate]:
 
 
 def has_sound_bonds(structure: Structure) -> bool:
-    """Return whether anions are apart (but in peroxides) and P and C are bound.
+    """Return whether anions are separate (except in peroxides) and P and C are bound.
 
-    Elsewhere the potential was never taught, and some of its energies there are holes.
+    Other structures are outside the training set, where the potential has spurious minima.
     """
     from ase.data import atomic_numbers, covalent_radii
 
@@ -128,7 +128,7 @@ def has_sound_bonds(structure: Structure) -> bool:
 
 
 def low_and_different(findings: list[JudgedCandidate]) -> list[JudgedCandidate]:
-    """Return the crystals near the best of their composition, each once, by energy."""
+    """Return the distinct crystals near the lowest of their composition, by energy."""
     from vitrion.polymorphs.group import SAME_ENERGY_EV, same_crystal
 
     by_formula: dict[str, list[JudgedCandidate]] = defaultdict(list)
@@ -181,7 +181,7 @@ def write(findings: list[JudgedCandidate], out: Path, potential: str) -> None:
 
 
 def main() -> None:
-    """Make the rounds that are missing, then choose and write."""
+    """Run the missing rounds, then select and write crystals."""
     from vitrion.polymorphs.group import JudgedCandidate
     from vitrion.potentials import get_potential
 

@@ -1,10 +1,10 @@
-"""A screen over compositions: which glass conducts best; what the store holds is not run again.
+"""Screen glasses of many compositions; results in the store are reused.
 
     python workflows/screen.py --grid LiF-Li3PO4-P2O5 --steps 3 --preset quick --workers 8
     python workflows/screen.py --file compositions.csv
     python workflows/screen.py --toy
 
-On the command line the same is ``vitrion screen``.
+The same on the command line: ``vitrion screen``.
 """
 
 from __future__ import annotations
@@ -37,24 +37,26 @@ TOY = {
     },
     "reference_potential": None,
 }
-"""What the toy changes in the recipe of the preset."""
+"""Changes of the preset's recipe for the toy run."""
 
 
 def main() -> None:
-    """Read the command line, run what is new, and rank all."""
+    """Read the command line, run new compositions, and rank all."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--grid", help="end members with dashes between, such as LiF-Li3PO4-P2O5")
+    parser.add_argument("--grid", help="end members separated by dashes, such as LiF-Li3PO4-P2O5")
     parser.add_argument("--steps", type=int, default=3, help="steps along an edge of the grid")
-    parser.add_argument("--file", type=Path, help="CSV with a column 'formula', or one a line")
+    parser.add_argument(
+        "--file", type=Path, help="CSV with a column 'formula', or one formula per line"
+    )
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--store", type=Path, default=Path("vitrion_data"))
     parser.add_argument("--toy", action="store_true", help="LiF and Li3OF, tenths of a picosecond")
     options = parser.parse_args()
     if options.toy:
-        options.store /= "toy"  # nobody is to take its figures for an answer
+        options.store /= "toy"  # toy results go to a separate store
         options.grid, options.steps = "LiF-Li2O", 2
     if options.file:
         formulas = read_compositions(options.file)
@@ -65,25 +67,25 @@ def main() -> None:
     if options.toy:
         formulas.remove("Li2O")
 
-    # Glasses alone; with IonConductorMaker in its place crystals and landscapes as well.
+    # Glasses only; use IonConductorMaker for crystals and landscapes as well.
     maker = GlassConductivityMaker.from_preset(options.preset, **(TOY if options.toy else {}))
-    # Named after all that decides the results: a list that has grown is a run of its own.
+    # Named after everything that determines the results: an extended list is another run.
     folder = options.store / "runs" / name_run("screen", [maker, formulas])
     store = open_job_store(options.store)
     store.connect()
-    # Whatever the store holds of a glass counts, with any preset: keep a store for each.
+    # Results of any preset are reused: use one store per preset.
     held = find_formulas(options.store, phase="amorphous")
     try:
-        report = run_flow(  # called again with the same folder, it goes on there
+        report = run_flow(  # a second call with the same folder resumes
             lambda: ScreenMaker(maker=maker).make(formulas, held=held),
             store,
             folder,
             workers=options.workers,
         )
-        print(f"{len(report.completed)} jobs run, {len(report.skipped)} done before")
-        for job, error in report.errors.items():  # one composition that fails leaves the others be
+        print(f"{len(report.completed)} jobs run, {len(report.skipped)} already done")
+        for job, error in report.errors.items():  # a failed composition does not stop the others
             print(f"{job}: {error}")
-    except InputError as error:  # nothing is left to compute
+    except InputError as error:  # nothing to compute
         print(error)
     store.close()
 
@@ -92,5 +94,5 @@ def main() -> None:
             print(found.formula_pretty, found.values)
 
 
-if __name__ == "__main__":  # the workers import this file
+if __name__ == "__main__":  # worker processes import this file
     main()

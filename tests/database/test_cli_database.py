@@ -68,11 +68,13 @@ def test_a_wide_table_is_turned_or_cut_and_never_torn(folder, monkeypatch):
     for width, expected in ((200, "side by side"), (60, "turned"), (40, "cut")):
         monkeypatch.setattr(cli_database, "console", Console(width=width, markup=False))
         lines = run(*words, folder=folder).splitlines()
-        assert all(len(line) <= width for line in lines if not line.startswith("No room"))
+        assert all(len(line) <= width for line in lines if not line.startswith("Columns not shown"))
         assert not any("\u2026" in line for line in lines), "a name is torn"
         barrier = [line for line in lines if "barrier_eV" in line]
         assert len(barrier) == 1
-        found = "cut" if "No room" in barrier[0] else "turned" if "0.5" in barrier[0] else ""
+        found = (
+            "cut" if "Columns not shown" in barrier[0] else "turned" if "0.5" in barrier[0] else ""
+        )
         assert (found or "side by side") == expected
 
 

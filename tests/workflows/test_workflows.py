@@ -57,7 +57,7 @@ def test_screen_runs_once_and_looks_up_afterwards(run_workflow):
         assert {d.formula_pretty for d in client.conductivity.search()} == {"LiF", "Li3OF"}
         assert {d.phase for d in client.conductivity.search()} == {"amorphous"}
     again = run_workflow("screen", "--toy")
-    assert " 0 done before" in first
+    assert " 0 already done" in first
     assert again.startswith("0 jobs run")
     assert first.splitlines()[1:] == again.splitlines()[1:], "the same ranking"
 
@@ -75,4 +75,4 @@ def test_paper_puts_crystal_and_glass_side_by_side(run_workflow, tmp_path):
     page = (tmp_path / "vitrion_data/toy/LiF.html").read_text()
     assert "amorphous" in page
     assert list((tmp_path / "vitrion_data/toy/figures").glob("*.svg"))
-    assert "jobs run, 0 done before" in said
+    assert "jobs run, 0 already done" in said

@@ -2,8 +2,8 @@
 
 A document contains a reference: path, host, size and SHA-256. For access from other machines, or
 before scratch space is cleaned, the content is copied into a maggma store (GridFS, S3, SQLite)
-under its hash, in chunks. Content is verified by its hash at every read, never executed, and written
-only into the folder that the caller names.
+under its hash, in chunks. Content is verified by its hash at every read, never executed, and
+written only into the folder that the caller names.
 """
 
 from __future__ import annotations
