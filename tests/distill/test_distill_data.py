@@ -45,7 +45,7 @@ def test_packing_follows_its_seed():
 
 
 def test_unknown_fragment_is_refused():
-    with pytest.raises(InputError, match="fragment 'SO9' is not known"):
+    with pytest.raises(InputError, match="fragment 'SO9' is unknown"):
         pack({"SO9": 1}, 12, seed=0)
 
 

@@ -1,5 +1,5 @@
-"""From a slow, accurate teacher to a fast student: sample, label, train, validate, and again.
+"""Distill a slow, accurate teacher into a fast student: sample, label, train, validate.
 
-Each stage reads and writes extended XYZ files in a folder and can be started again: what is done
-stays done. :mod:`vitrion.distill.makers` wraps the stages as jobs.
+Each stage reads and writes extended XYZ files in a folder and is restartable: finished work is
+kept. :mod:`vitrion.distill.makers` wraps the stages as jobs.
 """

@@ -1,7 +1,7 @@
-"""Active rounds: dynamics with a student, and the frames that its committee disagrees on.
+"""Active rounds: dynamics with a student, and selection of frames by committee disagreement.
 
-A round lives in a folder of its own with one file per run of dynamics; a round that was killed goes
-on with the runs that are missing.
+Each round has a folder with one file per run of dynamics; a killed round resumes with the missing
+runs.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class ActiveSettings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     runs: int = Field(14, ge=1, description="Runs of dynamics in a round.")
-    frames_per_run: int = Field(9, ge=1, description="Most frames taken for disagreement per run.")
-    threshold: float = Field(0.12, ge=0, description="Disagreement from which a frame is taken.")
+    frames_per_run: int = Field(9, ge=1, description="Maximum number of selected frames per run.")
+    threshold: float = Field(0.12, ge=0, description="Minimum disagreement of a selected frame.")
     dynamics: DynamicsSettings = Field(
         default_factory=lambda: DynamicsSettings(), description="The runs."
     )
@@ -51,17 +51,17 @@ def collect(
     seed: int,
     progress: Progress = print,
 ) -> list[Atoms]:
-    """Run the dynamics of a round and return the chosen frames.
+    """Run the dynamics of a round and return the selected frames.
 
-    Each run is drawn from its own seed and saved when it ends, so that a repeated call runs only
-    those that are missing.
+    Each run has a separate seed and is saved when it ends, so that a repeated call runs only the
+    missing runs.
 
     Parameters
     ----------
     committee
         At least two potentials; the first one drives the dynamics.
     chemistry, crystals
-        What to start from.
+        Initial structures.
     settings
         Size of the round.
     directory
@@ -106,7 +106,7 @@ def collect_round(
     seed: int,
     progress: Progress = print,
 ) -> list[Atoms]:
-    """Do :func:`collect` with the students of these checkpoints as the committee."""
+    """Run :func:`collect` with the students of checkpoints as the committee."""
     committee = [student_of(path, architecture) for path in checkpoints]
     return collect(committee, chemistry, crystals, settings, directory, seed, progress)
 
@@ -119,7 +119,7 @@ def student_of(checkpoint: Path, architecture: Architecture) -> Calculator:
 
 
 def keep(checkpoint: Path, target: Path) -> None:
-    """Copy a checkpoint out of mace's folder, which keeps only the newest."""
+    """Copy a checkpoint from mace's folder, which keeps only the newest."""
     partial = target.with_suffix(".partial")
     partial.write_bytes(checkpoint.read_bytes())
     partial.replace(target)

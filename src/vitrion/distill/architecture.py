@@ -1,4 +1,4 @@
-"""Size of a MACE student, and what mace calls it."""
+"""Architecture of a MACE student, and the corresponding options of mace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Architecture(BaseModel):
-    """Size of a MACE student; the defaults are those of the shipped one."""
+    """Architecture of a MACE student; the defaults match the shipped student."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,17 +35,17 @@ class Architecture(BaseModel):
     )
 
     def fitting(self, atomic_numbers: Iterable[int]) -> Architecture:
-        """Return this architecture as it is for a student of these elements.
+        """Return this architecture adapted to the elements of a student.
 
         Energies of holes and electrons are 0 if an element has no formal charge: electrons cannot
-        be counted then, and the energies that were found for other elements would mean nothing.
+        be counted then, and energies fitted for other elements do not apply.
         """
         if set(atomic_numbers) <= FORMAL_CHARGES.keys():
             return self
         return self.model_copy(update={"hole_energy_eV": 0.0, "electron_energy_eV": 0.0})
 
     def mace_options(self) -> dict[str, Any]:
-        """Return the options of ``mace_run_train`` that make a student of this size."""
+        """Return the options of ``mace_run_train`` for this architecture."""
         return {
             "model": "ScaleShiftMACE",
             "num_channels": self.channels,
@@ -64,7 +64,7 @@ class Architecture(BaseModel):
         }
 
     def description(self, atomic_numbers: list[int]) -> dict[str, Any]:
-        """Return what :func:`vitrion.potentials.student.build_model` makes the same student of."""
+        """Return the description for :func:`vitrion.potentials.student.build_model`."""
         return {
             "r_max": self.cutoff_A,
             "num_bessel": self.radial_functions,

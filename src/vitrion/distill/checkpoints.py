@@ -1,6 +1,6 @@
-"""Checkpoints of ``mace_run_train``: finding them, changing their schedule, making models of them.
+"""Checkpoints of ``mace_run_train``: find them, change their schedule, build models.
 
-They are pickles made by the training in the same directory, not foreign files.
+They are pickles written by the training in the same directory, not untrusted files.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def latest_checkpoint(directory: Path) -> Path | None:
-    """Return the newest checkpoint of a training directory, None if there is none."""
+    """Return the newest checkpoint of a training directory, or None."""
     found = sorted((directory / "checkpoints").glob("*_epoch-*.pt"), key=epoch_of)
     return found[-1] if found else None
 
 
 def epoch_of(checkpoint: Path) -> int:
-    """Return the epoch in a checkpoint's name, -1 if there is none."""
+    """Return the epoch in the name of a checkpoint, or -1."""
     match = re.search(r"_epoch-(\d+)", checkpoint.name)
     return int(match.group(1)) if match else -1
 
@@ -35,8 +35,8 @@ def set_schedule(
 ) -> None:
     """Write another step size and decay into a checkpoint.
 
-    ``fresh`` empties Adam's memory, which then takes no part of amsgrad either: amsgrad divides by
-    the largest gradients ever met, so that those of the first epochs would shorten all later steps.
+    ``fresh`` resets the state of Adam, including amsgrad, which divides by the largest past
+    gradients: large gradients of the first epochs would shorten all later steps.
     """
     import torch
 
@@ -62,7 +62,7 @@ def set_schedule(
 
 
 def load_checkpoint(checkpoint: Path, architecture: Architecture) -> MACEModel:
-    """Return the model of one of our checkpoints."""
+    """Return the model of a checkpoint."""
     import torch
 
     from vitrion.potentials.student import build_model, fill_model
@@ -74,9 +74,9 @@ def load_checkpoint(checkpoint: Path, architecture: Architecture) -> MACEModel:
 
 
 def replace_weights(checkpoint: Path, model: MACEModel) -> None:
-    """Write the weights of a student of the same size into a checkpoint, and empty Adam's memory.
+    """Write the weights of a student of the same size into a checkpoint, and reset Adam.
 
-    The free atoms' energies of the checkpoint are kept: they follow from the labels.
+    The atomic energies of the checkpoint are kept: they follow from the labels.
 
     Raises
     ------

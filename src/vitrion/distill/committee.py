@@ -1,4 +1,4 @@
-"""Which frames a committee of students disagrees on."""
+"""Select frames by the disagreement of a committee of students."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def disagreement(frames: Sequence[Atoms], committee: Sequence[Calculator]) -> np.ndarray:
-    """Score frames by the largest difference of any atom's force from the first member's.
+    """Score frames by the largest difference of an atomic force from the force of the first member.
 
     The difference (eV/A) is divided by ``1 + 0.15 max |F|``, so that it is absolute where forces
     are small and relative where they are large.
@@ -44,9 +44,9 @@ def disagreement(frames: Sequence[Atoms], committee: Sequence[Calculator]) -> np
 def select(
     scores: np.ndarray, rng: np.random.Generator, *, limit: int, threshold: float, spacing: int = 2
 ) -> list[int]:
-    """Choose up to ``limit`` frames above ``threshold``, ``spacing`` frames apart, and one more.
+    """Select up to ``limit`` frames above ``threshold``, ``spacing`` apart, and a random one.
 
-    The one more is drawn at random, so that the set does not consist of failures alone.
+    The random frame ensures that the set does not consist of failures only.
     """
     chosen: list[int] = []
     for index in np.argsort(scores)[::-1]:

@@ -1,4 +1,4 @@
-"""The document of an interatomic potential: what it is, and how wrong."""
+"""Document of an interatomic potential: identity and errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class PotentialDoc(VitrionDoc):
-    """A potential that results were made with; `elements` are those that it knows."""
+    """An interatomic potential used for results; `elements` are the supported elements."""
 
     key_fields: ClassVar = {
         "potential_name": "name",
@@ -36,23 +36,25 @@ class PotentialDoc(VitrionDoc):
     backend: str = Field(description="Program that evaluates it: chgnet or mace.")
     sha256: str | None = Field(None, description="SHA-256 of the weights file.")
     functional: str = Field(description="Exchange-correlation functional of its training labels.")
-    training_set: str = Field(description="What it was trained on.")
+    training_set: str = Field(description="Description of the training set.")
     training_frames: int | None = Field(None, description="Number of frames trained on.")
-    teacher: str | None = Field(None, description="Potential that labelled them, for a student.")
+    teacher: str | None = Field(
+        None, description="Potential that labelled the frames, for a student."
+    )
     n_parameters: int | None = Field(None, description="Number of weights.")
     cutoff_A: float | None = Field(None, description="Cutoff radius of one message step in A.")
     license: str = Field(description="License of the weights.")
-    citation: str = Field(description="Whom to cite.")
+    citation: str = Field(description="Reference to cite.")
     errors: list[RegimeError] = Field(
         default_factory=list,
-        description="Errors against the teacher by regime, on frames never trained on; empty where "
-        "the potential comes without a card of ours.",
+        description="Errors against the teacher by regime, on frames not used for training; empty "
+        "without a data card.",
     )
     worst_force_rmse_meV_per_A: float | None = Field(
-        None, description="Largest of the errors of a force component over the regimes in meV/A."
+        None, description="Largest error of a force component over the regimes in meV/A."
     )
     used_by: dict[str, int] = Field(
-        default_factory=dict, description="Number of documents made with it, by kind."
+        default_factory=dict, description="Number of documents computed with it, by kind."
     )
 
     @classmethod
@@ -66,16 +68,15 @@ class PotentialDoc(VitrionDoc):
         potential
             Its description, or its name in the registry.
         card
-            What its makers say beyond that: ``validation``, ``teacher``, ``parameters``,
-            ``training_frames``. None takes the card that ships with the package where it is the
-            very file that the potential names.
+            Further data: ``validation``, ``teacher``, ``parameters``, ``training_frames``. None
+            uses the card shipped with the package if the potential is the shipped file.
         **fields
             Other fields of the document.
 
         Raises
         ------
         InputError
-            If there is no potential of that name.
+            If the name is unknown.
         """
         spec = describe_potential(potential)
         card = _shipped_card(spec) if card is None else card

@@ -1,4 +1,4 @@
-"""Whether a potential survives hot dynamics, and how well it conserves energy."""
+"""Stability of a potential in dynamics at high temperature, and energy conservation."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ TIMESTEP_FS = 2.0
 CHECK_STEPS = 50
 ENERGY_STEPS = 10
 START = RelaxSettings(fmax_eV_per_A=0.3, max_steps=100, relax_cell=False)
-"""Relaxation before the dynamics, which need not converge."""
+"""Relaxation before the dynamics; convergence is not required."""
 
 
 class HotRun(BaseModel):
     """A run at constant volume and high temperature, ended early if the potential fails."""
 
     temperature_K: float = Field(description="Temperature of the thermostat, K.")
-    picoseconds: float = Field(description="Length that was reached, ps.")
-    failure: str | None = Field(None, description="How the potential failed; None if it did not.")
+    picoseconds: float = Field(description="Simulated time in ps.")
+    failure: str | None = Field(None, description="Reason of failure; None without failure.")
 
 
 class EnergyDrift(BaseModel):
@@ -56,10 +56,10 @@ def hot_run(
     seed: int,
     temperature_K: float = 1500.0,
 ) -> HotRun:
-    """Run Langevin dynamics and watch for a failure.
+    """Run Langevin dynamics until the end or a failure.
 
     A potential fails if two atoms come closer than 0.75 A, the temperature exceeds three times
-    the thermostat's, or a position is not finite.
+    the thermostat temperature, or a position is not finite.
     """
     work = _prepared(atoms, calculator, temperature_K, seed)
     step_fs = _timestep_fs(work)
@@ -88,7 +88,7 @@ def energy_drift(
 ) -> EnergyDrift:
     """Run at constant energy, after 500 steps with a thermostat, and fit a line to the energy.
 
-    ``picoseconds`` must hold five energies at least, one every ten steps.
+    ``picoseconds`` must cover at least five energies, one every ten steps.
     """
     work = _prepared(atoms, calculator, temperature_K, seed)
     step = _timestep_fs(work) * units.fs
@@ -126,7 +126,7 @@ def _timestep_fs(atoms: Atoms) -> float:
 
 
 def _failure(atoms: Atoms, limit_K: float) -> str | None:
-    """Return how the potential has failed, or None."""
+    """Return the reason of a failure, or None."""
     if not np.isfinite(atoms.positions).all():
         return "a position is not finite"
     if atoms.get_temperature() > limit_K:

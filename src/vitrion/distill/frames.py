@@ -33,12 +33,12 @@ def read_labelled(paths: Iterable[Path | str]) -> list[Atoms]:
     frames: list[Atoms] = []
     for path in paths:
         if not Path(path).is_file():
-            raise InputError(f"There is no file of labelled frames {path}.")
+            raise InputError(f"The file of labelled frames {path} does not exist.")
         data = Path(path).read_bytes()
         plain = gzip.decompress(data) if Path(path).suffix == ".gz" else data
         frames += read(io.StringIO(plain.decode()), index=":", format="extxyz")
     if any(ENERGY not in a.info or FORCES not in a.arrays for a in frames):
-        raise InputError(f"Some frames lack the labels {ENERGY} and {FORCES}: label them first.")
+        raise InputError(f"Some frames lack the labels {ENERGY} and {FORCES}. Label them first.")
     return frames
 
 
@@ -64,8 +64,8 @@ def low_energies(frames: Sequence[Atoms], highest: float) -> list[Atoms]:
 def split(frames: Iterable[Atoms], fraction: float) -> tuple[list[Atoms], list[Atoms]]:
     """Split into training and validation frames.
 
-    A frame's side follows from its positions alone, so that it never changes sides when frames are
-    added and training goes on.
+    The assignment depends on the positions only, so it does not change when frames are added and
+    training resumes.
     """
     sides: tuple[list[Atoms], list[Atoms]] = ([], [])
     for atoms in frames:
@@ -77,7 +77,7 @@ def split(frames: Iterable[Atoms], fraction: float) -> tuple[list[Atoms], list[A
 def fit_atomic_energies(frames: Sequence[Atoms]) -> dict[int, float]:
     """Fit one energy per element (eV) to the energies per atom, by least squares.
 
-    Only compositions that vary fix them; in directions that do not, the smallest solution is taken.
+    Directions that the compositions do not determine use the minimum-norm solution.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def fit_atomic_energies(frames: Sequence[Atoms]) -> dict[int, float]:
         If there are no frames.
     """
     if not frames:
-        raise InputError("Atomic energies cannot be fitted to no frames at all.")
+        raise InputError("Atomic energies need at least one labelled frame.")
     elements = sorted({int(z) for a in frames for z in a.numbers})
     counts = np.array([[np.sum(a.numbers == z) for z in elements] for a in frames], dtype=float)
     energies = np.array([a.info[ENERGY] for a in frames])
@@ -100,7 +100,7 @@ def read_frames(path: Path) -> list[Atoms]:
 
 
 def write_frames(path: Path, frames: Sequence[Atoms]) -> Path:
-    """Write frames as extended XYZ, as a whole or not at all."""
+    """Write frames as extended XYZ atomically."""
     partial = path.with_name(path.name + ".partial")
     write(partial, list(frames), format="extxyz")
     partial.replace(path)
@@ -108,7 +108,7 @@ def write_frames(path: Path, frames: Sequence[Atoms]) -> Path:
 
 
 def made_once(path: Path, make: Callable[[], Sequence[Atoms]]) -> list[Atoms]:
-    """Return the frames of a file, which are made and written first if it does not exist."""
+    """Return the frames of a file, created first if it does not exist."""
     if not path.exists():
         frames = make()
         if frames:

@@ -1,8 +1,8 @@
-"""Label frames with a teacher potential; a program that runs in the teacher's own environment.
+"""Label frames with a teacher potential; a program for the environment of the teacher.
 
 It needs only ASE and the teacher's package, not vitrion: SevenNet and MACE, for one, cannot share
-an environment. Frames travel as extended XYZ. Each labelled frame is appended and flushed, so a
-killed run continues where it stopped when it is started again with the same arguments.
+an environment. Frames travel as extended XYZ. Each labelled frame is appended and flushed; rerun
+with the same arguments to resume a killed run.
 
     python label_program.py frames.xyz labelled.xyz --teacher sevennet:7net-l3i5
     python label_program.py frames.xyz labelled.xyz --teacher chgnet
@@ -41,7 +41,7 @@ def load_teacher(name: str, device: str):
 
 
 def finished(path: Path) -> int:
-    """Count the whole frames in ``path`` and cut off a frame that a kill left half-written."""
+    """Count the complete frames in ``path`` and remove an incomplete one."""
     if not path.exists():
         return 0
     lines = path.read_text().splitlines(keepends=True)
@@ -70,7 +70,7 @@ def label(frame, calculator):
 
 
 def main() -> int:
-    """Label every frame of the input that the output does not hold yet."""
+    """Label the frames of the input that are missing in the output."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("frames", type=Path)
     parser.add_argument("labelled", type=Path)
@@ -88,12 +88,12 @@ def main() -> int:
         print(f"{done} of {total} frames labelled", flush=True)
         return 0
     calculator = load_teacher(options.teacher, options.device)
-    started, begun = time.time(), done
+    started, done_before = time.time(), done
     for frame in iread(options.frames, index=f"{done}:"):
         write(options.labelled, label(frame, calculator), format="extxyz", append=True)
         done += 1
         if done % options.every == 0 or done == total:
-            pace = (time.time() - started) / (done - begun)
+            pace = (time.time() - started) / (done - done_before)
             print(f"{done} of {total} frames labelled, {pace:.2f} s a frame", flush=True)
     return 0
 

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 LABELS = "labels.json"
-"""Name of the record of who labelled which frames of a directory."""
+"""Name of the record of the teacher and the frames of a directory."""
 
 
 class Teacher(BaseModel):
-    """Who labels, and where it runs."""
+    """Teacher that labels frames, and its environment."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,7 +39,7 @@ class Teacher(BaseModel):
     )
     python: Path | None = Field(
         None,
-        description="Interpreter of the environment that holds the teacher; None: this one.",
+        description="Python interpreter of the teacher's environment; None: this one.",
     )
     device: str = Field("cpu", description="Torch device of the teacher.")
     dispersion: str | None = Field(
@@ -63,17 +63,17 @@ class Teacher(BaseModel):
 
 
 def label(frames: Sequence[Atoms], teacher: Teacher, directory: Path) -> list[Atoms]:
-    """Label frames; a call that was killed goes on where it stopped when it is repeated.
+    """Label frames; repeat the call to resume after a kill.
 
     Parameters
     ----------
     frames
-        Frames to label; they must be the same, in the same order, when the call is repeated.
+        Frames to label; a repeated call needs the same frames in the same order.
     teacher
-        Who labels.
+        The teacher.
     directory
-        Keeps ``frames.xyz``, ``labelled.xyz``, ``label.log`` and, in ``labels.json``, who labelled
-        which frames.
+        Directory of ``frames.xyz``, ``labelled.xyz``, ``label.log`` and the record
+        ``labels.json``.
 
     Returns
     -------
@@ -84,10 +84,10 @@ def label(frames: Sequence[Atoms], teacher: Teacher, directory: Path) -> list[At
     Raises
     ------
     InputError
-        If there are no frames, the directory holds labels of other ones or by another teacher, or
+        If there are no frames, the directory holds labels of other frames or of another teacher, or
         the interpreter does not exist.
     SimulationError
-        If the teacher fails; its last words are in the message.
+        If the teacher fails; the message contains its last output.
     """
     if not frames:
         raise InputError("There are no frames to label.")

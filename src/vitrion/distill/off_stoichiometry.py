@@ -1,7 +1,7 @@
-"""Cells with mobile atoms missing or added, each next to the cell it was made from.
+"""Cells with removed or added mobile atoms, each with its host cell.
 
-A neutral cell that loses a Li is left with a hole, which costs energy that no fixed composition
-teaches. Host and defect are sampled together, so that the energy between them can be learned.
+A neutral cell that loses a Li contains an electron hole, whose energy cannot be learned at fixed
+composition. Host and defect are sampled together, so that their energy difference is learned.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
 CHANGES = (-3, -2, -1, -1, -1, 1, 1, 2)
-"""Mobile atoms added to a cell; those lost count negative."""
+"""Number of mobile atoms added to a cell; negative if removed."""
 
 _MELT = DynamicsSettings(duration_ps=0.3, interval_fs=300.0)
 _SHORT = DynamicsSettings(duration_ps=0.1, interval_fs=100.0, relax_steps=0)
@@ -76,8 +76,8 @@ def family(
 ) -> list[Atoms]:
     """Return a host and the same cell changed: as it stands, relaxed, and after short dynamics.
 
-    An atom put in has its surroundings relaxed a little first, or the repulsion is all there is to
-    be seen. The dynamics end early if the potential fails.
+    The surroundings of an added atom are partly relaxed first to reduce its repulsion. The dynamics
+    end early if the potential fails.
     """
     name = "vacancy" if change < 0 else "inserted"
     defect = changed(host, mobile, change, rng)

@@ -1,4 +1,4 @@
-"""What results were made of, kept beside them, so that a folder used again yields no stale ones."""
+"""Record of the inputs of results, which prevents stale results when a folder is reused."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 
 def claim(record: Path, origin: dict[str, Any], results: Iterable[Path]) -> dict[str, Any]:
-    """Write down what results are made of, or refuse results that were made of something else.
+    """Write the record of the inputs, or reject existing results of other inputs.
 
     Parameters
     ----------
     record
-        JSON file beside the results.
+        JSON file next to the results.
     origin
-        What they are made of, as JSON can hold it.
+        Inputs of the results, as JSON.
     results
-        Files that belong to the record, if they exist; without any, an older record is replaced.
+        Result files; if none exists, an older record is replaced.
 
     Returns
     -------
     dict
-        The record, which may hold more than the origin.
+        The record, which may contain more than the inputs.
 
     Raises
     ------
     InputError
-        If results exist that were made of something else, or whose record is missing.
+        If results of other inputs exist, or their record is missing.
     """
     origin = json.loads(json.dumps(origin))
     existing = next((path for path in results if path.exists()), None)
@@ -49,7 +49,7 @@ def claim(record: Path, origin: dict[str, Any], results: Iterable[Path]) -> dict
         return before
     if existing is not None:
         why = f"was made with other {' and '.join(other)}" if before else f"has no {record.name}"
-        raise InputError(f"{existing} {why}: name another directory, or move the old one away.")
+        raise InputError(f"{existing} {why}. Use another directory, or move the old one.")
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(json.dumps(origin, indent=1))
     return origin

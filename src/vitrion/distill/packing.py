@@ -35,8 +35,8 @@ def _diphosphate() -> Atoms:
     return Atoms("POOOOPOOO", np.vstack([[0, 0, 0], left, shift, shift - left[1:]]))
 
 
-# Building blocks that the shipped student was taught with, not only ions; bond lengths in A, close
-# to those of the crystals. Elements and other ions: see fragment().
+# Building blocks of the training set of the shipped student, not only ions; bond lengths in A are
+# close to the bond lengths in crystals. Elements and other ions: see fragment().
 FRAGMENTS: dict[str, Atoms] = {
     "PO2F2": _around("P", "OOFF", _TETRAHEDRON, 1.53),
     "PO3F": _around("P", "OOOF", _TETRAHEDRON, 1.54),
@@ -52,7 +52,7 @@ FRAGMENTS: dict[str, Atoms] = {
 }
 
 # Contact radii in A: ions, except that equal charges are kept further apart (see _contact). Other
-# elements have those of the packing of glasses.
+# elements use the contact radii of glass packing.
 _RADIUS = {"Li": 0.70, "C": 1.3, "P": 1.5, "O": 1.3, "F": 1.25}
 _CATIONS = {"Li", "P", "C"}
 
@@ -63,7 +63,7 @@ def fragment(name: str) -> Atoms:
     Raises
     ------
     InputError
-        If the name is none of these.
+        If the name is unknown.
     """
     if name in FRAGMENTS:
         return FRAGMENTS[name]
@@ -72,7 +72,7 @@ def fragment(name: str) -> Atoms:
     except InputError as exc:
         known = sorted(FRAGMENTS.keys() | KNOWN_POLYANIONS)
         raise InputError(
-            f"The fragment '{name}' is not known: name an element or one of {', '.join(known)}."
+            f"The fragment '{name}' is unknown. Name an element or one of {', '.join(known)}."
         ) from exc
     return Atoms(ion.symbols, ion.positions)
 

@@ -1,4 +1,4 @@
-"""Whether other packings of a known crystal lie above it, as they do with the teacher."""
+"""Energies of other packings of a known crystal, compared with the teacher."""
 
 from __future__ import annotations
 

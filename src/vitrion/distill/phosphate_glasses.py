@@ -69,7 +69,7 @@ def glass_ions(
     """
     if unknown := sorted(mixture.keys() - UNITS.keys()):
         known = ", ".join(UNITS)
-        raise InputError(f"The formula unit {unknown[0]} is unknown: name one of {known}.")
+        raise InputError(f"The formula unit {unknown[0]} is unknown. Name one of {known}.")
     sizes = {name: count * UNITS[name].n_atoms for name, count in mixture.items()}
     volume = sum(size * UNITS[name].volume_per_atom_A3 for name, size in sizes.items())
     times = max(1, round(n_atoms / sum(sizes.values())))
@@ -98,12 +98,12 @@ def melt_and_cool(
     n_atoms
         Atoms of the cell, about.
     rng
-        Source of everything random: ions, packing, volume, temperatures and velocities.
+        Generator of ions, packing, volume, temperatures and velocities.
     """
     ions, volume = glass_ions(mixture, n_atoms, rng)
     work = pack(ions, volume * rng.uniform(0.93, 1.15), seed=int(rng.integers(2**31)))
     work = strained_and_rattled(work, rng, 0.015, 0.0)
-    # The melt forgets the start, so it need not converge.
+    # The melt does not depend on the start, so convergence is not required.
     work, _ = relax_atoms(work, calculator, START)
     work.calc = calculator
     hot, liquid = float(rng.choice(_MELT_K)), float(rng.choice(_LIQUID_K))

@@ -1,9 +1,9 @@
 """Lattice parameters, density, bulk modulus and Li energies of a student against its teacher.
 
-All from single teacher labels at the student's own minima and at cells a little larger and smaller,
-so that any teacher, however slow, can be asked. The teacher's volume is where its pressure would
+All follow from single teacher labels at minima of the student and at slightly larger and smaller
+cells, which is affordable for slow teachers. The teacher's volume is where its pressure would
 vanish; where its stress is not isotropic, the strain that would release the rest follows from the
-student's elastic constants. Energies of Li insertion and removal are compared at the same
+student's elastic constants. Energies of added and removed Li are compared at the same
 geometries.
 """
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
 SIZES = (-0.015, 0.015)
-"""Linear strains at which the teacher is asked for the pressure too."""
+"""Linear strains at which the teacher pressure is also evaluated."""
 
 _ISOTROPIC = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
 
@@ -63,7 +63,7 @@ class CellDifference(BaseModel):
     bulk_modulus_GPa: float = Field(
         description="Bulk modulus by the student with ions at fixed scaled positions, GPa."
     )
-    teacher_bulk_modulus_GPa: float = Field(description="The same by the teacher, GPa.")
+    teacher_bulk_modulus_GPa: float = Field(description="Bulk modulus by the teacher, GPa.")
 
 
 def crystal_frames(crystals: Mapping[str, Atoms], calculator: Calculator) -> list[Atoms]:
@@ -86,11 +86,11 @@ def cell_differences(
     Parameters
     ----------
     labelled
-        Frames with labels of the teacher; those of one name follow each other.
+        Frames with labels of the teacher, grouped by name.
     calculator
         The student.
     without_shear
-        Names of cells that only change their size, as those of glasses do.
+        Names of cells that change only their volume, such as glasses.
 
     Raises
     ------

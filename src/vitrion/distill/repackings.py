@@ -1,7 +1,7 @@
 """Crystals of one composition in other packings, relaxed by the student: its likeliest mistakes.
 
-A crystal search goes where the student's energy is lowest, be that a true minimum or a hole that no
-label has filled. Labels at the student's own minima fill the holes.
+A crystal search goes where the student's energy is lowest, be that a true or a spurious
+minimum. Labels at minima of the student remove spurious minima.
 """
 
 from __future__ import annotations
