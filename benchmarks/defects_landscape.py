@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def study(structure, phase, arguments, number):
-    """Return the DefectDoc of one host; it goes on where an earlier run stopped."""
+    """Return the DefectDoc of one host; resume an interrupted run."""
     from vitrion.landscape.command import run_defects, summary_rows
     from vitrion.potentials import load_calculator
     from vitrion.relaxation.relaxers import FixedCellRelaxer

@@ -37,7 +37,7 @@ CRYSTAL_FMAX_EV_PER_A = 0.02
 
 
 def _relax_maker(potential: str | None = None, pressure_GPa: float = 0.0) -> RelaxMaker:
-    """Make the Maker that relaxes a crystal that is given, at the pressure of the glass."""
+    """Create the maker that relaxes a given crystal at the pressure of the glass."""
     settings = RelaxSettings(
         fmax_eV_per_A=CRYSTAL_FMAX_EV_PER_A,
         max_steps=1000,
