@@ -2,7 +2,7 @@
 
 PBE lacks dispersion. D3 adds a pairwise energy with coefficients that depend on the coordination
 of each atom: S. Grimme, S. Ehrlich, L. Goerigk, J. Comput. Chem. 32, 1456 (2011),
-10.1002/jcc.21759. The program is simple-dftd3 (``pip install dftd3``).
+10.1002/jcc.21759. The program is simple-dftd3 (``pip install vitrion[distill]``).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def d3_dispersion(atoms: Atoms, *, without: Sequence[str] = (), method: str = "p
     try:
         from dftd3.interface import DispersionModel, RationalDampingParam
     except ImportError as exc:
-        raise PotentialError("D3 dispersion needs simple-dftd3: pip install dftd3.") from exc
+        raise PotentialError("D3 dispersion needs simple-dftd3: pip install vitrion[distill].") from exc
     periodic = bool(atoms.pbc.all())
     if atoms.pbc.any() and not periodic:
         raise InputError(
