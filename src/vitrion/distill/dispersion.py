@@ -60,7 +60,9 @@ def d3_dispersion(atoms: Atoms, *, without: Sequence[str] = (), method: str = "p
     try:
         from dftd3.interface import DispersionModel, RationalDampingParam
     except ImportError as exc:
-        raise PotentialError("D3 dispersion needs simple-dftd3: pip install vitrion[distill].") from exc
+        raise PotentialError(
+            "D3 dispersion needs simple-dftd3: pip install vitrion[distill]."
+        ) from exc
     periodic = bool(atoms.pbc.all())
     if atoms.pbc.any() and not periodic:
         raise InputError(
