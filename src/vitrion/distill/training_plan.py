@@ -292,11 +292,12 @@ PHASES = (
     ),
 )
 
-# From a student without dispersion to one with it: labels with D3(BJ), more glasses.
+# From a student without dispersion to one with it: labels with D3(BJ), more glasses; then cooling
+# with a large weight of the energies, and at a smaller one.
 _DISPERSION = TrainingSettings(
     learning_rate=0.002,
-    decay=0.93,
-    epochs=14,
+    decay=0.94,
+    epochs=10,
     energy_weight=20.0,
     stress_weight=50.0,
     emphasis=_EMPHASIS,
@@ -307,15 +308,26 @@ _DISPERSION = TrainingSettings(
     highest_energy_eV_per_atom=1.0,
     evaluate_every=1,
 )
+_DISPERSION_COOLING = _DISPERSION.model_copy(
+    update={
+        "learning_rate": 0.0008,
+        "decay": 0.82,
+        "epochs": 5,
+        "energy_weight": 100.0,
+        "stress_weight": 100.0,
+        "emphasis": _EMPHASIS | {"crystal": 2.0, "host": 4.0},
+        "fresh_optimizer": False,
+    }
+)
 CONTINUED_PHASES = (
     _DISPERSION,
-    _DISPERSION.model_copy(
+    _DISPERSION_COOLING,
+    _DISPERSION_COOLING.model_copy(
         update={
-            "learning_rate": 0.0008,
-            "decay": 0.85,
-            "epochs": 10,
-            "energy_weight": 40.0,
-            "fresh_optimizer": False,
+            "learning_rate": 0.0005,
+            "decay": 0.7,
+            "energy_weight": 30.0,
+            "stress_weight": 50.0,
         }
     ),
 )
