@@ -23,7 +23,7 @@ from vitrion.distill.frames import write_frames
 from vitrion.distill.labelling import Teacher, label
 from vitrion.distill.packings import packing_errors, packing_frames
 from vitrion.distill.properties import property_errors, property_frames
-from vitrion.potentials import load_calculator
+from vitrion.potentials import get_potential, load_calculator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     calculator = load_calculator(options.potential)
-    teacher = Teacher(name=options.teacher, python=options.python)
+    has_dispersion = "D3" in get_potential(options.potential).functional
+    dispersion = "pbe" if has_dispersion else None
+    teacher = Teacher(name=options.teacher, python=options.python, dispersion=dispersion)
     frames = labelled(
         options.directory / "properties",
         lambda: property_frames(calculator, options.seed),
