@@ -312,7 +312,7 @@ _DISPERSION_COOLING = _DISPERSION.model_copy(
     update={
         "learning_rate": 0.0008,
         "decay": 0.82,
-        "epochs": 5,
+        "epochs": 6,
         "energy_weight": 100.0,
         "stress_weight": 100.0,
         "emphasis": _EMPHASIS | {"crystal": 2.0, "host": 4.0},
@@ -325,6 +325,7 @@ CONTINUED_PHASES = (
     _DISPERSION_COOLING.model_copy(
         update={
             "learning_rate": 0.0005,
+            "epochs": 4,
             "decay": 0.7,
             "energy_weight": 30.0,
             "stress_weight": 50.0,
