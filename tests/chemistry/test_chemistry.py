@@ -120,7 +120,7 @@ def test_a_dopant_is_not_the_mobile_ion():
         "CaCl2": "Ca",
     }
     for formula, candidate in asked.items():
-        with pytest.raises(InputError, match=rf"ambiguous \(.*{candidate}.*Name the mobile"):
+        with pytest.raises(InputError, match=rf"ambiguous \(.*{candidate}.*name the mobile"):
             default_mobile_species(parse_composition(formula))
     assert default_mobile_species(Composition({"Li+": 1, "F-": 1})) == "Li"
 

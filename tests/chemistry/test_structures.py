@@ -21,7 +21,7 @@ def test_ordered_structures_pass_and_others_are_named():
     ordered = Structure(Lattice.cubic(4), ["Li", "F"], SITES)
     assert check_ordered(ordered) is ordered
     for structure in (SHARED, PARTLY_EMPTY):
-        with pytest.raises(InputError, match=r"^mine\.cif has partial occupancies\. Order it"):
+        with pytest.raises(InputError, match=r"^mine\.cif has partial occupancies: order it"):
             check_ordered(structure, "mine.cif")
 
 

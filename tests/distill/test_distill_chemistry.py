@@ -83,7 +83,7 @@ def test_chemistry_knows_its_elements_and_what_moves(chemistry):
     assert Mixture(ions={"Li": 6, "PS4": 2}).formula == "Li6P2S8"
     with pytest.raises(ValueError, match="'Xy' is unknown"):
         Chemistry(mixtures=(Mixture(ions={"Xy": 1}),), mobile="Li")
-    with pytest.raises(ValueError, match="Name the mobile species"):
+    with pytest.raises(ValueError, match="name the mobile species"):
         Chemistry(mixtures=(Mixture(ions={"P": 2, "O": 5}),))
 
 

@@ -146,7 +146,7 @@ def test_an_anion_moves_where_it_is_named():
     options = {"potential": "chgnet", "phase": "crystalline"}
     named = IonConductorMaker.from_preset("quick", mobile="F", **options)
     assert "crystal conductivity" in names(named.make("LaF3"))
-    with pytest.raises(InputError, match="Name the mobile species"):
+    with pytest.raises(InputError, match="name the mobile species"):
         IonConductorMaker.from_preset("quick", **options).make("LaF3")
 
 

@@ -66,7 +66,7 @@ def test_the_jobs_know_the_run_they_belong_to():
         ({"phase": "plasma"}, "phase"),
         ({"n_replicas": 0}, "n_replicas"),
         ({"conductivity": {"first_ps": 0}}, "first_ps"),
-        ({"formula": "LiF", "crystal": DISORDERED}, "partial occupancies. Order it first"),
+        ({"formula": "LiF", "crystal": DISORDERED}, "partial occupancies: order it first"),
     ],
 )
 def test_bad_input_is_one_sentence_before_anything_starts(options, words):

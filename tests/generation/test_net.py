@@ -215,7 +215,7 @@ def test_a_checkpoint_of_another_run_is_refused(trained, tmp_path, what, change)
         net_config=SMALL,
         hold_out=change.get("hold_out", ()),
     )
-    with pytest.raises(InputError, match=rf"belongs to a run with a different {what}\. Remove it"):
+    with pytest.raises(InputError, match=rf"belongs to a run with a different {what}: remove it"):
         other.run()
     assert out.read_bytes() == written
 

@@ -137,7 +137,7 @@ def test_invalid_requests():
     with pytest.raises(InputError, match="does not contain host_species Na"):
         check_request("LiF", SearchSettings(host_species="Na"))
     pressed = SearchSettings(relax=RelaxSettings(pressure_GPa=5.0))
-    with pytest.raises(InputError, match=r"Set relax\.pressure_GPa to 0"):
+    with pytest.raises(InputError, match=r"leave relax\.pressure_GPa at 0"):
         check_request("LiF", pressed)
     with pytest.raises(InputError, match="does not know Na"):
         search("NaF", potential="vitrion-lipof")

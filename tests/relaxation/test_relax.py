@@ -166,7 +166,7 @@ def test_one_bad_structure_does_not_stop_the_others(lennard_jones):
     found = relax_many([bad, sound.structure], batched(lennard_jones), settings)
     assert "were left after 3 steps" in found[0].reason
     assert found[1].converged
-    with pytest.raises(InputError, match="Order it"):
+    with pytest.raises(InputError, match="order it"):
         relax_many([Structure(Lattice.cubic(3), [{"Ar": 0.5}], [[0, 0, 0]])], None)
 
 

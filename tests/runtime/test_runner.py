@@ -92,7 +92,7 @@ def test_stop_children_is_kept(store, tmp_path):
 
 def test_a_killed_worker_is_one_sentence_and_the_next_call_finishes(store, tmp_path):
     flow = Flow([toy_jobs.die_once(str(tmp_path / "flag"), 4.0)])
-    with pytest.raises(SimulationError, match="Rerun the command"):
+    with pytest.raises(SimulationError, match="rerun the command"):
         run_flow(flow, store, tmp_path / "run")
     assert run_flow(flow, store, tmp_path / "run").completed == ["die_once"]
 
