@@ -38,7 +38,7 @@ def read_labelled(paths: Iterable[Path | str]) -> list[Atoms]:
         plain = gzip.decompress(data) if Path(path).suffix == ".gz" else data
         frames += read(io.StringIO(plain.decode()), index=":", format="extxyz")
     if any(ENERGY not in a.info or FORCES not in a.arrays for a in frames):
-        raise InputError(f"Some frames lack the labels {ENERGY} and {FORCES}. Label them first.")
+        raise InputError(f"Some frames lack the labels {ENERGY} and {FORCES}: label them first.")
     return frames
 
 

@@ -49,7 +49,7 @@ def claim(record: Path, origin: dict[str, Any], results: Iterable[Path]) -> dict
         return before
     if existing is not None:
         why = f"was made with other {' and '.join(other)}" if before else f"has no {record.name}"
-        raise InputError(f"{existing} {why}. Use another directory, or move the old one.")
+        raise InputError(f"{existing} {why}: use another directory, or move the old one.")
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(json.dumps(origin, indent=1))
     return origin

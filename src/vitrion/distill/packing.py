@@ -72,7 +72,7 @@ def fragment(name: str) -> Atoms:
     except InputError as exc:
         known = sorted(FRAGMENTS.keys() | KNOWN_POLYANIONS)
         raise InputError(
-            f"The fragment '{name}' is unknown. Name an element or one of {', '.join(known)}."
+            f"The fragment '{name}' is unknown: name an element or one of {', '.join(known)}."
         ) from exc
     return Atoms(ion.symbols, ion.positions)
 

@@ -69,7 +69,7 @@ def glass_ions(
     """
     if unknown := sorted(mixture.keys() - UNITS.keys()):
         known = ", ".join(UNITS)
-        raise InputError(f"The formula unit {unknown[0]} is unknown. Name one of {known}.")
+        raise InputError(f"The formula unit {unknown[0]} is unknown: name one of {known}.")
     sizes = {name: count * UNITS[name].n_atoms for name, count in mixture.items()}
     volume = sum(size * UNITS[name].volume_per_atom_A3 for name, size in sizes.items())
     times = max(1, round(n_atoms / sum(sizes.values())))
