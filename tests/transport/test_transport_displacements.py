@@ -96,7 +96,7 @@ def test_memory_is_bounded_and_the_diffusivity_stays():
         ({"mobile": ["Li", "O"]}, "no framework"),
         ({"frame_interval_fs": 0.0}, "frame interval"),
         ({"frame_interval_fs": float("nan")}, "frame interval"),
-        ({"temperature_K": -5.0}, "temperature"),
+        ({"temperature_K": -5.0}, "Temperature"),
         ({"cells": np.zeros((3, 3))}, "no periodic cell"),
         ({"cells": np.eye(2)}, "shape"),
         ({"n_frames": 5}, "too few"),

@@ -296,7 +296,7 @@ def test_equilibration_is_left_out(tmp_path, run):
     result = analyze_file(path, "Li", 700.0, INTERVAL_FS, skip_ps=10.0)
     assert result.n_frames == 200
     for skip_ps in (-5.0, np.nan):
-        with pytest.raises(InputError, match="zero or more"):
+        with pytest.raises(InputError, match="must be at least 0"):
             analyze_file(path, "Li", 700.0, INTERVAL_FS, skip_ps=skip_ps)
 
 
