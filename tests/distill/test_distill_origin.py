@@ -131,7 +131,7 @@ def test_record_names_what_differs_and_gives_way_where_nothing_was_made(tmp_path
     claim(record, {"a": 1, "b": (2, 4)}, [result])
     result.touch()
     assert claim(record, {"a": 1, "b": (2, 4)}, [result]) == {"a": 1, "b": [2, 4]}
-    with pytest.raises(InputError, match="other a and b: name another directory"):
+    with pytest.raises(InputError, match="other a and b: use another directory"):
         claim(record, {"a": 0, "b": (2, 3)}, [result])
     assert json.loads(record.read_text()) == {"a": 1, "b": [2, 4]}
 
