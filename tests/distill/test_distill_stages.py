@@ -155,7 +155,7 @@ def test_frames_without_labels_are_refused(tmp_path):
     write(tmp_path / "bare.xyz", bulk("Li"), format="extxyz")
     with pytest.raises(InputError, match="lack the labels"):
         read_labelled([tmp_path / "bare.xyz"])
-    with pytest.raises(InputError, match="no file"):
+    with pytest.raises(InputError, match="does not exist"):
         read_labelled([tmp_path / "none.xyz"])
 
 

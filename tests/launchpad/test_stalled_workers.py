@@ -142,7 +142,7 @@ def test_a_busy_folder_has_an_error_of_its_own(tmp_path):
     assert issubclass(BusyError, InputError)
     with (
         only_process(tmp_path / "lock"),
-        pytest.raises(BusyError, match="at work"),
+        pytest.raises(BusyError, match="is using"),
         only_process(tmp_path / "lock"),
     ):
         pass
