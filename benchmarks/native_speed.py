@@ -182,16 +182,18 @@ def report_step() -> None:
     print(f"two workers over one: {np.median(gains):.2f} ({', '.join(f'{g:.2f}' for g in gains)})")
 
 
-def relaxation(calculator: Calculator) -> None:
-    """Relax 12 random crystals of LiPO2F2, cells free."""
+def relaxation() -> Callable[[Calculator], object]:
+    """Relax 12 random crystals of LiPO2F2 together, cells free."""
     from vitrion.generation.random import RandomGenerator
     from vitrion.polymorphs.filters import overlap
     from vitrion.potentials.batch import batched
     from vitrion.relaxation.relax import RelaxSettings, relax_many
 
     found = RandomGenerator(formula_units=(1, 2)).generate("LiPO2F2", 30, seed=1)
-    structures = [c.structure for c in found if overlap(c.structure) is None][:12]
-    relax_many(structures, batched(calculator), RelaxSettings(max_steps=120))
+    crystals = [c.structure for c in found if overlap(c.structure) is None][:12]
+    return lambda calculator: relax_many(
+        crystals, batched(calculator), RelaxSettings(max_steps=120)
+    )
 
 
 def _host() -> Structure:
@@ -202,21 +204,23 @@ def _host() -> Structure:
     return AseAtomsAdaptor.get_structure(atoms)
 
 
-def vacancies(calculator: Calculator) -> None:
+def vacancies() -> Callable[[Calculator], object]:
     """Relax four vacancies of Li in LiF at fixed cell, together."""
     from vitrion.potentials.batch import batched
-    from vitrion.relaxation.relaxers import FixedCellRelaxer
+    from vitrion.relaxation.relax import RelaxSettings, relax_many
 
     host, cells = _host(), []
     for index in host.indices_from_symbol("Li")[:4]:
         cell = host.copy()
         cell.remove_sites([index])
-        cells.append(cell.perturb(0.05) or cell)
-    FixedCellRelaxer(batched(calculator), fmax_eV_per_A=0.05, max_steps=80)(cells)
+        cell.perturb(0.05, seed=index)
+        cells.append(cell)
+    settings = RelaxSettings(max_steps=80, relax_cell=False)
+    return lambda calculator: relax_many(cells, batched(calculator), settings)
 
 
-def band(calculator: Calculator) -> None:
-    """Relax five images of a vacancy's hop in LiF (ASE's NEB)."""
+def band() -> Callable[[Calculator], object]:
+    """Relax five images of a vacancy's hop in LiF, 40 steps of ASE's elastic band."""
     from ase.mep import NEB
     from ase.optimize import FIRE
     from pymatgen.io.ase import AseAtomsAdaptor
@@ -229,23 +233,31 @@ def band(calculator: Calculator) -> None:
     start.remove_sites([first])
     end[second] = ("Li", host[first].frac_coords)
     end.remove_sites([first])
-    images = [AseAtomsAdaptor.get_atoms(s, msonable=False) for s in interpolate(start, end, 5)]
-    for image in images:
-        image.calc = calculator
-    FIRE(NEB(images, allow_shared_calculator=True), logfile=None).run(fmax=0.05, steps=40)
+    straight = interpolate(start, end, 5)
+
+    def relax(calculator: Calculator) -> None:
+        images = [AseAtomsAdaptor.get_atoms(s, msonable=False) for s in straight]
+        for image in images:
+            image.calc = calculator
+        band = NEB(images, allow_shared_calculator=True)
+        FIRE(band, logfile=None).run(fmax=0.001, steps=40)
+
+    return relax
 
 
-def search(calculator: Calculator) -> None:
-    """Search crystals of LiPO2F2, a small round."""
+def search() -> Callable[[Calculator], object]:
+    """Search crystals of LiPO2F2, a small round; generators included."""
     from vitrion.polymorphs.search import search as find
     from vitrion.polymorphs.search_settings import SearchSettings
 
-    switch = "0" if calculator.evaluation == "torch" else ""  # type: ignore[attr-defined]
-    with switched(switch):
-        find("LiPO2F2", SearchSettings(max_relaxations=16, stability=False), seed=3)
+    def run(calculator: Calculator) -> None:
+        with switched("0" if calculator.evaluation == "torch" else ""):  # type: ignore[attr-defined]
+            find("LiPO2F2", SearchSettings(max_relaxations=16, stability=False), seed=3)
+
+    return run
 
 
-WORK: dict[str, Callable[[Calculator], None]] = {
+WORK: dict[str, Callable[[], Callable[[Calculator], object]]] = {
     "relaxation of 12 random crystals": relaxation,
     "four vacancies of LiF": vacancies,
     "elastic band of a vacancy of LiF": band,
@@ -255,15 +267,15 @@ WORK: dict[str, Callable[[Calculator], None]] = {
 
 def report_work() -> None:
     """Print wall times of whole tasks, natively and in torch."""
-    for label, work in WORK.items():
-        seconds = []
+    for label, prepare in WORK.items():
+        work, seconds = prepare(), []
         for switch in ("", "0"):
             calculator = evaluated_by(switch)
             begin = time.perf_counter()
             work(calculator)
             seconds.append(time.perf_counter() - begin)
         print(
-            f"{label}: {seconds[0]:.1f} s, torch {seconds[1]:.1f} s: "
+            f"{label}: {seconds[0]:.2f} s, torch {seconds[1]:.1f} s: "
             f"1/{seconds[1] / seconds[0]:.1f}",
             flush=True,
         )
