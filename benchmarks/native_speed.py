@@ -1,14 +1,14 @@
 """Speed of the native kernel beside torch, CHGNet and symmetrix-xl, each within this run, one core.
 
-    python benchmarks/native_speed.py [--calls 30] [--only calls step work]
+    python benchmarks/native_speed.py [--calls 24] [--only calls step work]
 
 Prints
 
 - calls: process time of a force call of the shipped student at 72, 216 and 1008 atoms of LiPO2F2
   glass, by every variant of the kernel that this CPU has, by torch, by CHGNet and, where the
   packages are installed, by symmetrix-xl (which takes the model only when it is padded to
-  correlation 3); the minimum of interleaved calls, the atoms moving between them, and the share of
-  the limit that the speed of sgemm sets;
+  correlation 3); the minimum of calls a few in turn, the atoms moving between them, and the share
+  of the limit that the speed of sgemm sets;
 - step: a whole step of molecular dynamics, NVT and NPT, and the rate of two workers over one;
 - work: batched relaxation, vacancies, a nudged elastic band and a search of LiPO2F2, natively and
   in torch.
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 REPEATS = {72: (1, 1, 1), 216: (3, 1, 1), 1008: (7, 2, 1)}
+IN_TURN = 4
 FLOP_PER_ATOM = 1.45e6
 """Of the shipped student's architecture at 38 neighbors: matrix products and sums over neighbors,
 forward and reverse."""
@@ -117,17 +118,18 @@ def sgemm_gflops() -> float:
 
 
 def fastest(calculators: dict[str, Calculator], atoms: Atoms, calls: int) -> dict[str, float]:
-    """Return the least process time of a force call in ms, calls interleaved."""
+    """Return the least process time of a force call in ms; a few calls in turn, as in dynamics."""
     rng = np.random.default_rng(0)
     found = dict.fromkeys(calculators, np.inf)
-    for call in range(calls + 2):
-        atoms.positions += rng.normal(0, 0.01, atoms.positions.shape)
+    for _ in range(calls // IN_TURN):
+        moves = rng.normal(0, 0.01, (IN_TURN, *atoms.positions.shape))
+        start = atoms.positions.copy()
         for name, calculator in calculators.items():
-            if name in ("torch", "chgnet", "symmetrix-xl") and call % 6 > 1:
-                continue
-            begin = time.process_time()
-            calculator.calculate(atoms, ["energy", "forces"])
-            if call > 1:
+            atoms.positions[:] = start
+            for move in moves:
+                atoms.positions += move
+                begin = time.process_time()
+                calculator.calculate(atoms, ["energy", "forces"])
                 found[name] = min(found[name], 1e3 * (time.process_time() - begin))
     return found
 
@@ -144,7 +146,7 @@ def report_calls(calls: int) -> None:
     for n_atoms in REPEATS:
         atoms = glass(n_atoms)
         some = {k: c for k, c in calculators.items() if k != "chgnet" or n_atoms <= 216}
-        times = fastest(some, atoms, calls if n_atoms < 1000 else max(8, calls // 3))
+        times = fastest(some, atoms, calls if n_atoms < 1000 else calls // 3)
         own = min(times[name] for name in kernel_library.usable_variants())
         limit = 1e3 * FLOP_PER_ATOM * n_atoms / (gflops * 1e9)
         print(f"  {n_atoms} atoms: {limit / own:.0%} of the sgemm limit; least process time:")
@@ -283,7 +285,7 @@ def report_work() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--calls", type=int, default=30)
+    parser.add_argument("--calls", type=int, default=24)
     parser.add_argument("--only", nargs="+", choices=("calls", "step", "work"))
     options = parser.parse_args()
     chosen = options.only or ("calls", "step", "work")
