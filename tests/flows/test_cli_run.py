@@ -5,6 +5,7 @@ import math
 import pytest
 from monty.json import jsanitize
 from pymatgen.core import Lattice, Structure
+from rich.console import Console
 from typer.testing import CliRunner
 
 from vitrion.cli import app
@@ -67,7 +68,8 @@ def test_bad_input_stops_before_anything_starts(words, sentence, tmp_path, monke
     assert not (tmp_path / "data").exists()
 
 
-def test_crystal_and_glass_are_compared_with_a_bound_of_the_ratio(folder):
+def test_crystal_and_glass_are_compared_with_a_bound_of_the_ratio(folder, monkeypatch):
+    monkeypatch.setattr("vitrion.cli.run.console", Console(width=140, markup=False))
     text = invoke("compare", "LiF", "--store", folder).output
     row = next(line for line in text.splitlines() if "conductivity at 300 K" in line)
     assert "below 0.0010" in row
