@@ -32,9 +32,10 @@ def maker():
     made = IonConductorMaker.from_preset(
         "quick",
         n_replicas=1,
+        potential="vitrion-lipof-pbe",
         seed=3,
         glass={
-            "n_atoms": 40,
+            "n_atoms": 48,
             "melt_ps": 0.1,
             "quench_rate_K_per_ps": 20000,
             "equilibrate_ps": 0.1,
@@ -42,7 +43,13 @@ def maker():
         },
         search={"candidates": {"random": 2}, "hosts": 0, "formula_units": (2,)},
         defects={"max_sites": 1, "fmax_eV_per_A": 0.4, "kinds": ("interstitial", "vacancy", "far")},
-        conductivity={"temperatures_K": (1500,), "equilibration_ps": 0.1, "first_ps": 1.0},
+        conductivity={
+            "temperatures_K": (1500,),
+            "density_ps": 0.0,
+            "equilibration_ps": 0.1,
+            "first_ps": 1.0,
+        },
+        crystal_barriers=None,
         reference_potential=None,
         supercell_side_A=5.5,
         search_jobs=1,
