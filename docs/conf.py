@@ -83,11 +83,12 @@ html_css_files = ["formula.css", "pages.css"]
 html_show_sourcelink = False
 # Pages without others below them have nothing to show at the side.
 html_sidebars = {
-    name: [] for name in ("index", "quick_start", "tutorial", "limits", "contributing", "results/*")
+    name: [] for name in ("index", "quick_start", "limits", "contributing")
 }
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "navigation_with_keys": False,
+    "header_links_before_dropdown": 8,
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],

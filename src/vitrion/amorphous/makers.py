@@ -27,6 +27,7 @@ from vitrion.potentials import check_elements, get_potential
 from vitrion.potentials.trust import assess
 from vitrion.relaxation.makers import RelaxMaker
 from vitrion.relaxation.relax import RelaxSettings
+from vitrion.runtime.notebook_display import NotebookTable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,7 @@ FRAMES_PER_STAGE = 400
 
 
 @dataclass
-class MeltQuenchMaker(Maker):
+class MeltQuenchMaker(NotebookTable, Maker):
     """Make one replica of a glass.
 
     Each stage is a separate job; each molecular-dynamics stage streams its trajectory and
@@ -287,7 +288,7 @@ class MeltQuenchMaker(Maker):
 
 
 @dataclass
-class GlassReplicasMaker(Maker):
+class GlassReplicasMaker(NotebookTable, Maker):
     """Make several independent replicas of a glass; their jobs can run in parallel.
 
     Parameters

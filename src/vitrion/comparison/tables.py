@@ -19,12 +19,15 @@ MISSING = "-"
 
 @dataclass(frozen=True)
 class Cell:
-    """Text, sort key and optional link of a cell."""
+    """Text, sort key and optional link of a cell; value and 95 % interval of a quantity."""
 
     text: str
     order: float | str | None = None
     link: str = ""
     is_formula: bool = False
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -108,4 +111,5 @@ def quantified(quantity: Uncertain | None) -> Cell:
     if quantity is None:
         return Cell(MISSING)
     ends = (quantity.value, quantity.high, quantity.low)
-    return Cell(quantity.text, next((end for end in ends if end is not None), None))
+    order = next((end for end in ends if end is not None), None)
+    return Cell(quantity.text, order, value=quantity.value, low=quantity.low, high=quantity.high)

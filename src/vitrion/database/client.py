@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Optional, cast
+from typing import TYPE_CHECKING, Any, Generic, Optional, TypeVar, cast, overload
 
 from maggma.stores import MemoryStore
 from pydantic import BaseModel, ValidationError, create_model
@@ -15,6 +15,7 @@ from vitrion.database.file_archive import fetch_file
 from vitrion.database.query import build_criteria, build_sort
 from vitrion.database.summary import follow
 from vitrion.errors import InputError, StoreError
+from vitrion.runtime.notebook_display import NotebookTable
 from vitrion.store.job_store import FILES_STORE
 from vitrion.store.projection import without_collisions
 from vitrion.store.sqlite_store import SQLiteStore
@@ -28,12 +29,21 @@ if TYPE_CHECKING:
     from jobflow import JobStore
     from maggma.core import Store
 
+    from vitrion.amorphous.document import AmorphousDoc
+    from vitrion.conductivity.document import ConductivityDoc
+    from vitrion.database.summary import SummaryDoc
+    from vitrion.defects.document import DefectDoc
+    from vitrion.distill.document import PotentialDoc
     from vitrion.documents.base import VitrionDoc
+    from vitrion.dynamics.document import MDDoc
+    from vitrion.landscape.document import SiteEnergyLandscapeDoc
+    from vitrion.polymorphs.document import PolymorphDoc
 
+DocT = TypeVar("DocT", bound="VitrionDoc")
 _BOOKKEEPING = {"_id", "job", "built_from", "@module", "@class", "@version"}
 
 
-class VitrionClient:
+class VitrionClient(NotebookTable):
     """Search the documents of a store.
 
     Each kind of document is an attribute, by its ``property_name``::
@@ -61,6 +71,15 @@ class VitrionClient:
     StoreError
         If the store does not exist.
     """
+
+    amorphous: PropertyClient[AmorphousDoc]
+    conductivity: PropertyClient[ConductivityDoc]
+    defects: PropertyClient[DefectDoc]
+    molecular_dynamics: PropertyClient[MDDoc]
+    polymorphs: PropertyClient[PolymorphDoc]
+    potential: PropertyClient[PotentialDoc]
+    site_energy_landscape: PropertyClient[SiteEnergyLandscapeDoc]
+    summary: PropertyClient[SummaryDoc]
 
     def __init__(
         self, store: JobStore | str | os.PathLike[str] | None = None, *, build: bool | None = None
@@ -131,15 +150,37 @@ class VitrionClient:
         return [*super().__dir__(), *self.properties]
 
 
-class PropertyClient:
+class PropertyClient(NotebookTable, Generic[DocT]):
     """Search one kind of document; an attribute of :class:`VitrionClient`."""
 
     def __init__(self, collections: Collections, name: str) -> None:
         self.name = name
         self.key_fields = collections.key_fields(name)
-        self.document_class = collections.classes[name]
+        self.document_class: type[DocT] = collections.classes[name]  # type: ignore[assignment]
         self._collections = collections
         self._store = collections.store(name)
+
+    @overload
+    def search(
+        self,
+        *,
+        fields: None = None,
+        sort: str | Sequence[str] | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        **filters: Any,
+    ) -> list[DocT]: ...
+
+    @overload
+    def search(
+        self,
+        *,
+        fields: Sequence[str],
+        sort: str | Sequence[str] | None = None,
+        skip: int = 0,
+        limit: int = 0,
+        **filters: Any,
+    ) -> list[Any]: ...
 
     def search(
         self,
@@ -239,7 +280,7 @@ class PropertyClient:
     def _criteria(self, filters: dict[str, Any]) -> dict[str, Any]:
         return build_criteria(filters, self.key_fields, self.name)
 
-    def get(self, document_id: str) -> Any:
+    def get(self, document_id: str) -> DocT:
         """Return one document by its identifier.
 
         Raises

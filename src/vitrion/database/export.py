@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from vitrion.database.summary import follow
+from vitrion.chemistry.formulas import display_formula
+from vitrion.database.summary import SummaryDoc, follow
+from vitrion.documents.base import VitrionDoc
+from vitrion.uncertainty import Estimate, LinearEstimate, ReplicaMean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,12 +67,75 @@ def write_csv(
 
 
 def to_frame(
-    documents: Iterable[Document], key_fields: Mapping[str, str] | None = None
+    documents: Iterable[Document],
+    key_fields: Mapping[str, str] | None = None,
+    *,
+    all_columns: bool = False,
 ) -> pd.DataFrame:
-    """Return a pandas table with the rows and columns of :func:`write_csv`."""
+    """Return a pandas table with one row per document.
+
+    Parameters
+    ----------
+    documents : iterable
+        Documents or dictionaries.
+    key_fields : mapping of str to str, optional
+        Paths of the quantities by their public names; default: those of each document's class.
+    all_columns : bool
+        Whether to return the columns of :func:`write_csv` instead of formula, phase, identifier,
+        the quantities with the ends ``_low`` and ``_high`` of their 95 % intervals, and potential.
+        Documents with a part of the fields, and dictionaries, always have all columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Without empty columns, unless `all_columns`.
+    """
     import pandas as pd
 
-    return pd.DataFrame([flatten(document, key_fields) for document in documents])
+    if all_columns:
+        return pd.DataFrame([flatten(document, key_fields) for document in documents])
+    rows = [
+        _quantities(document, key_fields)
+        if isinstance(document, VitrionDoc)
+        else flatten(document, key_fields)
+        for document in documents
+    ]
+    return pd.DataFrame(rows).dropna(axis="columns", how="all")
+
+
+def _quantities(document: VitrionDoc, key_fields: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return formula, phase, identifier, quantities with intervals, and potential."""
+    formula = document.formula_pretty
+    row: dict[str, Any] = {
+        "formula": display_formula(formula) if formula else None,
+        "phase": document.phase,
+        "material_id": document.material_id,
+    }
+    if isinstance(document, SummaryDoc):
+        row |= document.values
+        potentials = document.potentials
+    else:
+        for name, path in (key_fields or document.key_fields).items():
+            row |= _with_interval(document, name, path)
+        spec = document.provenance.potential
+        potentials = [] if spec is None else [spec.name]
+    return {**row, "potential": ", ".join(potentials) or None}
+
+
+def _with_interval(document: VitrionDoc, name: str, path: str) -> dict[str, Any]:
+    """Return a quantity by its name, and the ends of its interval if it has one."""
+    node: Any = document
+    owner: Any = None
+    for part in path.split("."):
+        owner = node
+        if isinstance(node, list):
+            node = node[int(part)] if int(part) < len(node) else None
+        else:
+            node = node.get(part) if isinstance(node, dict) else getattr(node, part, None)
+    estimate = owner.estimate if isinstance(owner, ReplicaMean) else owner
+    if isinstance(estimate, (Estimate, LinearEstimate)):
+        return {name: node, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    return {name: node}
 
 
 def flatten(document: Document, key_fields: Mapping[str, str] | None = None) -> dict[str, Any]:

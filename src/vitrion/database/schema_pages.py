@@ -11,7 +11,7 @@ from vitrion.documents.base import VitrionDoc
 from vitrion.runtime.atomic import make_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 COMMAND = "vitrion schema --write docs/schemas"
@@ -71,7 +71,11 @@ def schema_page(cls: type[VitrionDoc]) -> str:
         lines += ["Searched, sorted and summarized by:", ""]
         lines += [f"- `{name}`: `{path}`" for name, path in cls.key_fields.items()]
         lines += [""]
-    lines += _table(schema)
+    own = [name for name in schema["properties"] if name in _own_fields(cls)]
+    if own:
+        lines += [f"## Fields of {kind}", "", *_table(schema, own)]
+    shared = [name for name in schema["properties"] if name not in own]
+    lines += ["## Fields of every document", "", *_table(schema, shared)]
     for name, part in schema.get("$defs", {}).items():
         if "properties" in part:
             lines += [f"## {name}", "", _first_line(part), "", *_table(part)]
@@ -107,10 +111,16 @@ def _first_line(schema: Mapping[str, Any]) -> str:
     return schema.get("description", "").strip().split("\n")[0]
 
 
-def _table(schema: Mapping[str, Any]) -> list[str]:
+def _own_fields(cls: type[VitrionDoc]) -> set[str]:
+    """Return the fields that a kind of document adds to the base class."""
+    return set(cls.model_fields) - set(VitrionDoc.model_fields)
+
+
+def _table(schema: Mapping[str, Any], names: Iterable[str] | None = None) -> list[str]:
+    fields = schema["properties"]
     rows = [
-        f"| `{name}` | {_type(field)} | {_cell(_description(name, field))} |"
-        for name, field in schema["properties"].items()
+        f"| `{name}` | {_type(fields[name])} | {_cell(_description(name, fields[name]))} |"
+        for name in (fields if names is None else names)
     ]
     return ["| field | type | |", "|---|---|---|", *rows, ""]
 

@@ -38,13 +38,14 @@ from vitrion.distill.training import TrainingSettings, fine_tune, train
 from vitrion.distill.training_plan import ARCHITECTURE, PHASES
 from vitrion.distill.validation import regime_errors
 from vitrion.errors import InputError
+from vitrion.runtime.notebook_display import NotebookTable
 
 # VASP writes stresses in kbar, compression positive.
 _EV_A3_PER_VASP_KBAR = -1 / 1602.1766208
 
 
 @dataclass
-class LabelMaker(Maker):
+class LabelMaker(NotebookTable, Maker):
     """Label the frames of a directory, with a teacher or with static calculations.
 
     Parameters
@@ -112,7 +113,7 @@ def gather_labels(directory: str, outputs: list[Any]) -> dict[str, Any]:
 
 
 @dataclass
-class TrainMaker(Maker):
+class TrainMaker(NotebookTable, Maker):
     """Train a student on all labelled frames, or go on with its training.
 
     Parameters
@@ -160,7 +161,7 @@ class TrainMaker(Maker):
 
 
 @dataclass
-class FineTuneMaker(Maker):
+class FineTuneMaker(NotebookTable, Maker):
     """Fine-tune a MACE foundation model on labelled frames: the other exit of a distillation.
 
     Parameters
@@ -218,7 +219,7 @@ Sampler = TypeVar("Sampler", SeedMaker, SupplementMaker)
 
 
 @dataclass
-class DistillMaker(Maker):
+class DistillMaker(NotebookTable, Maker):
     """From nothing to a student file: seeds, labels, active rounds, supplement, phases, release.
 
     Parameters

@@ -26,6 +26,7 @@ from vitrion.distill.training_plan import (
     seed_frames,
     supplement_settings,
 )
+from vitrion.runtime.notebook_display import NotebookTable
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -51,7 +52,7 @@ def cells_of(chemistry: Chemistry, crystals: dict[str, Structure] | None) -> dic
 
 
 @dataclass
-class SeedMaker(Maker):
+class SeedMaker(NotebookTable, Maker):
     """The first frames: strained, rattled crystals and packed ions.
 
     Parameters
@@ -102,7 +103,7 @@ class SeedMaker(Maker):
 
 
 @dataclass
-class CollectMaker(Maker):
+class CollectMaker(NotebookTable, Maker):
     """Dynamics with the students of two rounds; keeps the frames they disagree on.
 
     Parameters
@@ -153,7 +154,7 @@ class CollectMaker(Maker):
 
 
 @dataclass
-class SupplementMaker(Maker):
+class SupplementMaker(NotebookTable, Maker):
     """Defects and other packings, sampled with a student: see ``distill.supplement``.
 
     Parameters

@@ -17,6 +17,7 @@ from vitrion.chemistry.decoding import as_structure
 from vitrion.documents.provenance import Provenance, utc_now
 from vitrion.errors import InputError
 from vitrion.potentials.trust import TrustReport
+from vitrion.runtime.notebook_display import NotebookFigure
 
 if TYPE_CHECKING:
     from typing import Self
@@ -52,7 +53,7 @@ def _meta() -> EmmetMeta:
     return EmmetMeta(build_date=utc_now())
 
 
-class VitrionDoc(PropertyDoc):
+class VitrionDoc(NotebookFigure, PropertyDoc):
     """Common fields of all vitrion documents.
 
     Differs from emmet-core's ``PropertyDoc`` where its defaults would lose or change data: a new

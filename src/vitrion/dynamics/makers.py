@@ -20,6 +20,7 @@ from vitrion.dynamics.workers import MDTask, run_many
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials import check_elements, describe_potential, get_potential, load_calculator
 from vitrion.potentials.trust import assess
+from vitrion.runtime.notebook_display import NotebookTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class _Named(Maker):
+class _Named(NotebookTable, Maker):
     """Maker that puts ``name`` before the fields of atomate2's mixin."""
 
     name: str = "force-field dynamics"

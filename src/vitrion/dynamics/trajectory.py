@@ -20,6 +20,7 @@ import numpy as np
 
 from vitrion.dynamics.journal import JournaledFile, journal_path
 from vitrion.errors import InputError
+from vitrion.runtime.notebook_display import NotebookFigure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -170,7 +171,7 @@ class TrajectoryWriter:
         self.n_frames = n_frames
 
 
-class Trajectory:
+class Trajectory(NotebookFigure):
     """Reads a trajectory file; a context manager.
 
     Arrays are read on demand, by slice. After a kill, the file opens in the state of its last

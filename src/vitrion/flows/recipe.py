@@ -22,9 +22,11 @@ from vitrion.runtime.settings_model import Option, SettingsModel, walk_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Self
+    from typing import Self, Unpack
 
     from pydantic.fields import FieldInfo
+
+    from vitrion.flows.recipe_changes import PresetName, RecipeChanges
 
 Phases = Literal["both", "crystalline", "amorphous"]
 """Phases of a run: the crystal, the glass, or both."""
@@ -158,7 +160,9 @@ class Recipe(SettingsModel):
         return given
 
     @classmethod
-    def from_preset(cls, preset: str = "standard", **changes: Any) -> Self:
+    def from_preset(
+        cls, preset: PresetName | str = "standard", **changes: Unpack[RecipeChanges]
+    ) -> Self:
         """Return the recipe of a preset, with changes.
 
         Parameters
@@ -189,7 +193,7 @@ class Recipe(SettingsModel):
         values, preset = read_recipe_file(Path(path))
         return cls.from_values(values, preset=preset)
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, **changes: Unpack[RecipeChanges]) -> Self:
         """Return the recipe with changes; see :meth:`from_preset`."""
         check_names(changes, type(self), settable())
         return type(self)(**merge(self.values(), plain_values(changes), type(self)))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jobflow import Maker
 
 from vitrion.flows.recipe import Recipe
+from vitrion.runtime.notebook_display import NotebookTable
 
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import Self, Unpack
+
+    from vitrion.flows.recipe_changes import PresetName, RecipeChanges
 
 
-class RecipeMaker(Maker):
+class RecipeMaker(NotebookTable, Maker):
     """A Maker that is created from a recipe."""
 
     @classmethod
@@ -22,7 +25,7 @@ class RecipeMaker(Maker):
         """Create the maker of a recipe."""
 
     @classmethod
-    def from_preset(cls, preset: str = "standard", **changes: Any) -> Self:
+    def from_preset(cls, preset: PresetName = "standard", **changes: Unpack[RecipeChanges]) -> Self:
         """Create the maker of a preset.
 
         Parameters

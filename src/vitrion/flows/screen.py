@@ -16,6 +16,7 @@ from vitrion.errors import InputError, VitrionError
 from vitrion.flows.given_crystal import known_crystal
 from vitrion.flows.ion_conductor import IonConductorMaker
 from vitrion.flows.run_recipe import RunResult, complete_recipe, run_recipe
+from vitrion.runtime.notebook_display import NotebookTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +32,7 @@ SEI_CRYSTALS = ("LiF", "Li2O", "Li2CO3", "Li3PO4")
 
 
 @dataclass
-class ScreenMaker(Maker):
+class ScreenMaker(NotebookTable, Maker):
     """Create one flow for many compositions.
 
     Parameters

@@ -9,6 +9,7 @@ from jobflow import Maker, job
 
 from vitrion.generation.diffusion.generator import DiffusionGenerator
 from vitrion.generation.inpainting import inpaint
+from vitrion.runtime.notebook_display import NotebookTable
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class GenerateMaker(Maker):
+class GenerateMaker(NotebookTable, Maker):
     """Create candidates of a composition with any generator.
 
     Parameters
@@ -43,7 +44,7 @@ class GenerateMaker(Maker):
 
 
 @dataclass
-class InpaintMaker(Maker):
+class InpaintMaker(NotebookTable, Maker):
     """Insert atoms into a host.
 
     Parameters

@@ -25,6 +25,7 @@ from vitrion.landscape.study import study_defects
 from vitrion.landscape.study_settings import DefectSettings
 from vitrion.potentials import describe_potential, get_potential, load_calculator
 from vitrion.runtime.cache import OutOfTime
+from vitrion.runtime.notebook_display import NotebookTable
 from vitrion.runtime.progress import Progress, write_progress
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class DefectMaker(Maker):
+class DefectMaker(NotebookTable, Maker):
     """Make a job that finds the sites and the defects of one crystal or glass.
 
     With a registered potential it is one job that goes on where a kill left it. With an atomate2
@@ -237,7 +238,7 @@ class DefectMaker(Maker):
 
 
 @dataclass
-class LandscapeMaker(Maker):
+class LandscapeMaker(NotebookTable, Maker):
     """Make a flow that gives the site-energy landscape of a crystal, or of replicas of a glass.
 
     Parameters

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from numpy.typing import NDArray
     from pymatgen.core import Structure
 
 TOLERANCES_A = (0.01, 0.1, 0.3)
@@ -41,6 +42,35 @@ def space_groups(
     return found
 
 
+def anion_shells(structure: Structure) -> list[list[tuple[int, float, NDArray[np.float64]]]]:
+    """Return the more electronegative neighbors of each site, nearest first.
+
+    Returns
+    -------
+    list of lists of (int, float, ndarray)
+        For each site: site of the neighbor, distance in A, and vector to it, shape (3,), in A.
+        Neighbors are closer than 1.25 times the sum of the covalent radii.
+    """
+    from ase.data import covalent_radii
+
+    elements = [site.specie for site in structure]
+    radii = covalent_radii[np.array(structure.atomic_numbers)]
+    reach = 2 * BOND * radii.max()
+    centers, neighbors, images, distances = structure.get_neighbor_list(reach, exclude_self=True)
+    places, matrix = structure.frac_coords, structure.lattice.matrix
+    found: list[list[tuple[int, float, NDArray[np.float64]]]] = [[] for _ in elements]
+    for i, j, image, distance in zip(centers, neighbors, images, distances, strict=True):
+        if elements[j].X > elements[i].X and distance < BOND * (radii[i] + radii[j]):
+            vector = (places[j] + image - places[i]) @ matrix
+            found[i].append((int(j), float(distance), vector))
+    return [sorted(shell, key=lambda neighbor: neighbor[1]) for shell in found]
+
+
+def shell_name(symbols: Iterable[str]) -> str:
+    """Return the formula of a coordination shell, such as ``F2O2``; empty without neighbors."""
+    return "".join(f"{s}{n if n > 1 else ''}" for s, n in sorted(Counter(symbols).items()))
+
+
 def coordination(structure: Structure) -> dict[str, dict[str, float]]:
     """Return for each element the fraction of its atoms by coordination shell of anions.
 
@@ -48,21 +78,12 @@ def coordination(structure: Structure) -> dict[str, dict[str, float]]:
     --------
     Rock salt LiF gives ``{"Li": {"F6": 1.0}}``; LiPO2F2 has ``{"P": {"F2O2": 1.0}}``.
     """
-    from ase.data import covalent_radii
-
-    elements = [site.specie for site in structure]
-    radii = covalent_radii[np.array(structure.atomic_numbers)]
-    reach = 2 * BOND * radii.max()
-    centers, neighbors, _, distances = structure.get_neighbor_list(reach, exclude_self=True)
-    around: dict[int, Counter[str]] = defaultdict(Counter)
-    for i, j, distance in zip(centers, neighbors, distances, strict=True):
-        if elements[j].X > elements[i].X and distance < BOND * (radii[i] + radii[j]):
-            around[i][elements[j].symbol] += 1
+    symbols = [site.specie.symbol for site in structure]
     shells: dict[str, Counter[str]] = defaultdict(Counter)
-    for i, element in enumerate(elements):
-        shell = "".join(f"{s}{n if n > 1 else ''}" for s, n in sorted(around[i].items()))
+    for symbol, neighbors in zip(symbols, anion_shells(structure), strict=True):
+        shell = shell_name(symbols[site] for site, _, _ in neighbors)
         if shell:
-            shells[element.symbol][shell] += 1
+            shells[symbol][shell] += 1
     return {
         symbol: {shell: n / sum(counts.values()) for shell, n in counts.most_common()}
         for symbol, counts in sorted(shells.items())

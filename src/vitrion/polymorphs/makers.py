@@ -14,6 +14,7 @@ from vitrion.polymorphs.rank import make_document
 from vitrion.polymorphs.search import make_hull, polish
 from vitrion.polymorphs.search_settings import SearchSettings, check_request
 from vitrion.polymorphs.search_state import SearchState
+from vitrion.runtime.notebook_display import NotebookTable
 
 if TYPE_CHECKING:
     from jobflow import Job
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class PolymorphSearchMaker(Maker):
+class PolymorphSearchMaker(NotebookTable, Maker):
     """Search for the crystals of a composition.
 
     Each iteration consists of ``parallel`` independent jobs (generate, relax, make hosts, inpaint,

@@ -14,6 +14,7 @@ from vitrion.errors import InputError, SimulationError
 from vitrion.potentials import get_potential, load_calculator
 from vitrion.relaxation.document import RelaxationDoc
 from vitrion.relaxation.relax import RelaxSettings, relax_one
+from vitrion.runtime.notebook_display import NotebookTable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class RelaxMaker(Maker):
+class RelaxMaker(NotebookTable, Maker):
     """Make a job that relaxes one structure, its cell to a pressure.
 
     Parameters

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 PANEL_INCHES = (4.4, 3.6)
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 CARET_BELOW = 11
+ITALIC = r"$\\mathit{\1}$"
 SYMBOLS = {"circle": "o", "diamond": "D", "square": "s", "star": "*"}
 
 
@@ -100,7 +101,7 @@ def _prepare(ax: Axes, axis: Axis, which: str) -> None:
 
 
 def _finish(ax: Axes, axis: Axis, which: str) -> None:
-    getattr(ax, f"set_{which}label")(typeset(axis.label))
+    getattr(ax, f"set_{which}label")(typeset(axis.label, ITALIC))
     if axis.limits is not None:
         getattr(ax, f"set_{which}lim")(axis.limits)
     if axis.ticks is not None:
@@ -109,7 +110,7 @@ def _finish(ax: Axes, axis: Axis, which: str) -> None:
         twin = ax.secondary_xaxis("top") if which == "x" else ax.secondary_yaxis("right")
         low, high = sorted(getattr(ax, f"get_{which}lim")())
         _set_ticks(twin, which, [tick for tick in axis.opposite if low <= tick[0] <= high])
-        getattr(twin, f"set_{which}label")(axis.opposite_label)
+        getattr(twin, f"set_{which}label")(typeset(axis.opposite_label, ITALIC))
 
 
 def _set_ticks(ax: Any, which: str, ticks: Sequence[tuple[float, str]]) -> None:

@@ -1,28 +1,50 @@
-"""Headline values at the top of the page."""
+"""The answer at the top of the page: one card per material, and one for their ratio."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vitrion.comparison.next_step import next_step, progress_of
 from vitrion.comparison.side_by_side import pair_of
+from vitrion.uncertainty import Bound, number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from vitrion.comparison.material import MaterialReport
     from vitrion.comparison.side_by_side import Comparison
     from vitrion.uncertainty import Uncertain
+
+NOT_DETERMINED = "not determined"
 
 
 @dataclass(frozen=True)
 class Card:
-    """A headline value with its label and notes."""
+    """An answer with its label and notes.
+
+    Attributes
+    ----------
+    label, value, unit : str
+        Subject and value, or ``not determined``.
+    notes : tuple of str
+        Quantity, interval and other lines below the value.
+    fine : str
+        Last line in small type, such as an upper bound.
+    color : str
+        Name of the palette.
+    link : str
+        Section with the details.
+    determined : bool
+        Whether `value` is a value.
+    """
 
     label: str
     value: str
     unit: str
     notes: tuple[str, ...]
     color: str
+    fine: str = ""
+    link: str = "transport"
+    determined: bool = True
 
 
 def cards_of(comparison: Comparison) -> list[Card]:
@@ -37,30 +59,62 @@ def cards_of(comparison: Comparison) -> list[Card]:
         nothing if energy is None else energy.values,
         strict=True,
     ):
-        color = material.phase or "muted"
-        notes = [] if barrier is None else [f"activation energy {barrier.text} eV"]
-        if conductivity is not None:
-            cards.append(_sigma_card(material.name, conductivity, notes, color))
-        elif barrier is not None:
-            label = ("activation energy",)
-            cards.append(Card(material.name, f"{barrier.value:.2f}", "eV", label, color))
+        card = _card(material, conductivity, barrier)
+        cards += [] if card is None else [card]
     if sigma is not None and sigma.change is not None:
         cards.append(_ratio_card(pair_of(materials, "over"), sigma.change))
     return cards
 
 
-def _sigma_card(name: str, sigma: Uncertain, notes: Sequence[str], color: str) -> Card:
-    value, _, rest = sigma.text.partition(" (")
-    label = "conductivity at 300 K"
-    if sigma.value is None:
-        label += ", one-sided 95 % bound"
-    interval = [f"95 %: {rest.rstrip(')')}"] if rest else []
-    return Card(name, value, "mS/cm", (label, *interval, *notes), color)
+def _card(
+    material: MaterialReport, sigma: Uncertain | None, barrier: Uncertain | None
+) -> Card | None:
+    color = material.phase or "muted"
+    notes = () if barrier is None else (f"activation energy {barrier.text} eV",)
+    if sigma is not None and sigma.value is not None:
+        value, _, rest = sigma.text.partition(" (")
+        label = "conductivity at 300 K"
+        if material.conductivity is not None and material.conductivity.route == "defects":
+            label += ", from defects"
+        interval = (f"95 %: {rest.rstrip(')')}",) if rest else ()
+        return Card(material.name, value, "mS/cm", (label, *interval, *notes), color)
+    if material.conductivity is not None:
+        return _not_determined(material, sigma, notes)
+    return None
+
+
+def _not_determined(
+    material: MaterialReport, sigma: Uncertain | None, notes: tuple[str, ...]
+) -> Card:
+    document = material.conductivity
+    assert document is not None
+    progress, step = progress_of(document), next_step(document)
+    lines = ["conductivity at 300 K", *([progress] if progress else []), *_measured(material)]
+    lines += [f"next: {step}"] if step else []
+    fine = ""
+    if isinstance(sigma, Bound):
+        fine = f"one-sided 95 % bound at 300 K: {sigma.text} mS/cm"
+    color = material.phase or "muted"
+    return Card(material.name, NOT_DETERMINED, "", (*lines, *notes), color, fine, determined=False)
+
+
+def _measured(material: MaterialReport) -> list[str]:
+    """Return the value at the coldest diffusive temperature, if there is one."""
+    document = material.conductivity
+    results = [] if document is None else document.results
+    known = [r for r in results if r.diffusive and r.conductivity is not None]
+    if not known:
+        return []
+    coldest = min(known, key=lambda result: result.temperature_K)
+    assert coldest.conductivity is not None
+    return [f"{coldest.conductivity.text} mS/cm at {coldest.temperature_K:.0f} K"]
 
 
 def _ratio_card(names: str, ratio: Uncertain) -> Card:
     value, _, rest = ratio.text.partition(" (")
     label = "ratio of the conductivities at 300 K"
-    if ratio.value is None:
-        return Card(names, value, "", (f"{label}, one-sided bound of at least 90 %",), "muted")
+    if isinstance(ratio, Bound):
+        word = "at least" if ratio.side == "lower" else "at most"
+        fine = f"one-sided bound of at least 90 %: {word} x {number(ratio.limit)}"
+        return Card(names, NOT_DETERMINED, "", (label,), "muted", fine, determined=False)
     return Card(names, f"x {value}", "", (label, f"95 %: {rest.rstrip(')')}"), "muted")

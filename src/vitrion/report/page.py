@@ -26,25 +26,39 @@ from vitrion.comparison.side_by_side import compare
 from vitrion.comparison.tables import MISSING, Cell, make_table, measured
 from vitrion.documents.provenance import utc_now
 from vitrion.errors import InputError
+from vitrion.report.downloads import (
+    file_name,
+    files_of_documents,
+    files_of_figure,
+    files_of_structures,
+    files_of_table,
+    packed,
+)
 from vitrion.report.figures.extrapolation import novelty_figure
 from vitrion.report.headline import cards_of
 from vitrion.report.palette import PALETTE
 from vitrion.report.plotly import plot_data
 from vitrion.report.sections import sections_of
 from vitrion.report.sources import citations_of, origin_tables
-from vitrion.report.structure_views import structures_of
+from vitrion.report.structure_views import shown_structures, structures_of
 from vitrion.report.typeset import formula_html, rich_html, typeset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pymatgen.core import Structure
 
     from vitrion.comparison.material import MaterialReport
+    from vitrion.comparison.tables import Table
     from vitrion.database.summary import SummaryDoc
+    from vitrion.report.panels import Figure
 
 REPORT_LINK = "/report/{key}"
+TOP_CAUTIONS = 5
+"""Number of cautions beside the answer; all are in the section on trust."""
 
 
-def render_page(*reports: MaterialReport) -> str:
+def render_page(*reports: MaterialReport, home: str = "") -> str:
     """Render the report on a material.
 
     Parameters
@@ -52,6 +66,8 @@ def render_page(*reports: MaterialReport) -> str:
     *reports : MaterialReport
         From :func:`vitrion.comparison.material.find_reports`: the phases of one material, or other
         materials. The second is compared with the first.
+    home : str
+        Address of the list of all materials; empty for a page without one.
 
     Returns
     -------
@@ -68,7 +84,7 @@ def render_page(*reports: MaterialReport) -> str:
     reports = tuple(disambiguate(reports))
     comparison = compare(*reports)
     sections = sections_of(comparison)
-    structures = structures_of(reports)
+    structures = shown_structures(reports)
     novelty = novelty_figure(reports)
     figures = [figure for section in sections for figure in section.figures]
     figures += [novelty] if novelty is not None else []
@@ -77,28 +93,64 @@ def render_page(*reports: MaterialReport) -> str:
         "palette": PALETTE,
     }
     names = list(dict.fromkeys(report.formula for report in reports))
+    overview = comparison.table if comparison.rows else None
+    origin = origin_tables(reports)
+    tables = [overview, *(table for section in sections for table in section.tables), *origin]
+    files, omitted = packed(_files(reports, structures, figures, tables))
+    scenes = structures_of(structures)
     return _render(
         "page.html.j2",
-        ("plotly-basic.min.js", "plots.js", "viewer.js", "tables.js")
+        ("plotly-basic.min.js", "plots.js", "viewer.js", "tables.js", "files.js")
         if figures
-        else ("viewer.js", "tables.js"),
+        else ("viewer.js", "tables.js", "files.js"),
         title=" and ".join(names),
+        home=home,
         formulas=names,
         mobile=", ".join(dict.fromkeys(r.mobile for r in reports if r.mobile)),
         reports=reports,
         cards=cards_of(comparison),
-        overview=comparison.table if comparison.rows else None,
+        top=TOP_CAUTIONS,
+        overview=overview,
         sections=[section for section in sections if not section.is_empty],
         missing=[section for section in sections if section.is_empty],
         novelty=novelty,
         cautions=comparison.cautions,
         anchors={section.name for section in sections if not section.is_empty},
-        structures=structures,
-        origin=origin_tables(reports),
+        structures=scenes,
+        origin=origin,
         citations=citations_of(reports),
+        files=_by_subject(files),
+        file_names=set(files),
+        omitted=omitted,
+        file_data=json_block("file-data", files),
         figure_data=json_block("figure-data", data),
-        structure_data=json_block("structure-data", structures),
+        structure_data=json_block("structure-data", scenes),
     )
+
+
+def _files(
+    reports: Sequence[MaterialReport],
+    structures: Mapping[str, Structure],
+    figures: Iterable[Figure],
+    tables: Iterable[Table | None],
+) -> dict[str, str]:
+    """Return all files of a page by name, the large ones last."""
+    files = files_of_structures(structures)
+    for table in tables:
+        files |= {} if table is None else files_of_table(table)
+    for figure in figures:
+        files |= files_of_figure(figure)
+    return files | files_of_documents(reports)
+
+
+def _by_subject(names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+    """Return file names by folder, and then by what they show."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for name in names:
+        folder, _, rest = name.partition("/")
+        subject = rest.rpartition(".")[0].removesuffix("_sites")
+        found.setdefault(folder, {}).setdefault(subject, []).append(name)
+    return found
 
 
 def render_index(summaries: Iterable[SummaryDoc], *, link: str = REPORT_LINK) -> str:
@@ -158,7 +210,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"typeset": typeset, "formula": formula_html, "rich": rich_html}
+    environment.filters |= {
+        "file_name": file_name,
+        "typeset": typeset,
+        "formula": formula_html,
+        "rich": rich_html,
+    }
     return environment
 
 

@@ -1,7 +1,9 @@
 """Colors of the page, its dark mode, and printed figures.
 
-Colors are named by their meaning; the page defines each as the CSS variable ``--<name>``. All have
-a contrast of at least 3 to the background, and no two curves differ by color alone.
+Colors are named by their meaning, and each color has one meaning: blue is the crystal and red the
+glass, so curves of other things have other colors. The page defines each as the CSS variable
+``--<name>``. All have a contrast of at least 3 to the background, and no two curves differ by
+color alone.
 """
 
 from __future__ import annotations
@@ -18,23 +20,24 @@ PALETTE: dict[str, tuple[str, str]] = {
     "ink": ("#1c2530", "#e8edf3"),
     "muted": ("#566270", "#9fadbc"),
     "grid": ("#dde3ea", "#303b48"),
+    "published": ("#77818d", "#8d99a8"),
     "crystalline": ("#1f66a8", "#6cb6f0"),
     "amorphous": ("#c43d4d", "#ff8791"),
     "liquid": ("#0f7b6c", "#4fd0bd"),
-    "occupied": ("#0f7b6c", "#4fd0bd"),
+    "occupied": ("#3f7d20", "#8fd06a"),
     "empty": ("#b35c00", "#f2a65a"),
-    "series-0": ("#1f66a8", "#6cb6f0"),
-    "series-1": ("#c43d4d", "#ff8791"),
-    "series-2": ("#0f7b6c", "#4fd0bd"),
-    "series-3": ("#b35c00", "#f2a65a"),
-    "series-4": ("#7a4fa3", "#c79bf0"),
-    "series-5": ("#5c6b1e", "#b9cc5c"),
-    "series-6": ("#8a4b33", "#d9a187"),
-    "series-7": ("#566270", "#9fadbc"),
-    "heat-0": ("#2b4fa2", "#7fa2f5"),
-    "heat-1": ("#6a3fa0", "#b48cf2"),
-    "heat-2": ("#a12d83", "#ee80cf"),
-    "heat-3": ("#c9303f", "#ff8080"),
+    "series-0": ("#4b4fb0", "#a3a8f7"),
+    "series-1": ("#a8631c", "#e0b070"),
+    "series-2": ("#0b7a8c", "#5ccbe0"),
+    "series-3": ("#a3308f", "#ee8fdd"),
+    "series-4": ("#5c6b1e", "#b9cc5c"),
+    "series-5": ("#8a4b33", "#d9a187"),
+    "series-6": ("#7a4fa3", "#c79bf0"),
+    "series-7": ("#4d5a67", "#b4c0cc"),
+    "heat-0": ("#33349a", "#8f95f5"),
+    "heat-1": ("#6b2fa0", "#b48cf2"),
+    "heat-2": ("#9c2b8a", "#e57fd2"),
+    "heat-3": ("#bd3370", "#fb86ab"),
     "heat-4": ("#c8590a", "#ff9f55"),
     "heat-5": ("#967300", "#f0c84a"),
 }

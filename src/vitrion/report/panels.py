@@ -26,7 +26,7 @@ class Axis:
     Attributes
     ----------
     label : str
-        Quantity and unit.
+        Quantity and unit; symbols in braces are set in italics.
     log : bool
     limits : pair of float, optional
         Default: from the data.
@@ -47,7 +47,10 @@ class Axis:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line; NaN interrupts it. Marks of one `group` are shown and hidden together."""
+    """A line; NaN interrupts it. Marks of one `group` are shown and hidden together.
+
+    `notes` are shown on hover.
+    """
 
     x: Numbers
     y: Numbers
@@ -58,6 +61,7 @@ class Curve:
     opacity: float = 1.0
     group: str = ""
     hidden: bool = False
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class Points:
     values: Numbers | None = None
     scale: str = ""
     notes: Sequence[str] = ()
+    hidden: bool = False
 
 
 @dataclass(frozen=True)

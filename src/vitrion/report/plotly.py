@@ -20,7 +20,7 @@ from vitrion.report.panels import (
     Points,
     UpperBounds,
 )
-from vitrion.report.typeset import typeset
+from vitrion.report.typeset import SYMBOL, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,11 +52,30 @@ def plot_data(panel: Panel) -> dict[str, Any]:
     if panel.x.opposite:
         layout["xaxis2"] = _opposite(panel.x)
         traces.append({"x": [None], "y": [None], "xaxis": "x2", "showlegend": False})
+    for trace in traces:
+        if trace.get("hoverinfo") != "skip" and "name" in trace:
+            trace.setdefault("hovertemplate", _hover(panel, str(trace["name"])))
     if panel.equal:
         layout["yaxis"]["scaleanchor"] = "x"
     layout |= {"shapes": shapes, "annotations": notes}
     layout["showlegend"] = sum(bool(trace.get("showlegend")) for trace in traces) > 0
     return {"data": traces, "layout": layout}
+
+
+def _hover(panel: Panel, name: str) -> str:
+    """Return the text on hover: both coordinates with their names and units."""
+    lines = [f"<b>{name}</b>"] if name else []
+    for axis, value in ((panel.x, "x"), (panel.y, "y")):
+        if axis.label and axis.ticks is None:
+            form = "" if value == "x" and _has_bars(panel) else ":.4~g"
+            label, _, unit = axis.label.rpartition(" (")
+            unit = f" {unit.removesuffix(')')}" if label else ""
+            lines.append(f"{_text(label or axis.label)}: %{{{value}{form}}}{_text(unit)}")
+    return "<br>".join(lines) + "<extra></extra>"
+
+
+def _has_bars(panel: Panel) -> bool:
+    return any(isinstance(mark, Bars) for mark in panel.marks)
 
 
 def _axis(axis: Axis, values: list[Any]) -> dict[str, Any]:
@@ -96,7 +115,8 @@ def _ticks(ticks: Iterable[tuple[float, str]]) -> dict[str, Any]:
 
 def _text(text: str) -> str:
     """Escape HTML in a text, which plotly.js would interpret."""
-    return html.escape(typeset(text)).replace("\n", "<br>")
+    escaped = html.escape(typeset(text, r"{\1}"))
+    return SYMBOL.sub(r"<i>\1</i>", escaped).replace("\n", "<br>")
 
 
 def _numbers(values: Iterable[float]) -> list[float | None]:
@@ -124,6 +144,7 @@ def _(mark: Curve) -> list[dict[str, Any]]:
             "line": {"color": f"@{mark.color}", "dash": mark.dash, "width": mark.width},
             "opacity": mark.opacity,
             "connectgaps": False,
+            **_notes(mark.notes),
             **_legend(mark.label, mark.group, mark.hidden),
         }
     ]
@@ -166,7 +187,7 @@ def _(mark: Points) -> list[dict[str, Any]]:
         "marker": marker,
         "opacity": mark.opacity,
         **_notes(mark.notes),
-        **_legend(mark.label, mark.group),
+        **_legend(mark.label, mark.group, mark.hidden),
     }
     if mark.low is not None and mark.high is not None:
         trace["error_y"] = {

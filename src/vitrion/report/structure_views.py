@@ -10,9 +10,14 @@ import numpy as np
 
 from vitrion.amorphous.document import numbered
 from vitrion.chemistry.bonds import find_bonds
+from vitrion.chemistry.formulas import subscripted
+from vitrion.polymorphs.describe import anion_shells
+from vitrion.report.downloads import file_name
+from vitrion.report.structure_facts import facts_of
+from vitrion.report.typeset import screw
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from pymatgen.core import Structure
@@ -25,30 +30,42 @@ Place = tuple[int, tuple[int, ...]]
 MAX_CRYSTALS = 6
 EDGE = 0.02
 """Fractional distance to a face of the cell within which atoms are also drawn on the other face."""
+MIN_CORNERS = 4
 SHOWN_A = 8.0
 """Shorter cells are repeated to about this length (A)."""
 
 
-def structures_of(reports: Sequence[MaterialReport]) -> list[dict[str, Any]]:
-    """Return what the viewer needs of the structures of these materials, plain JSON.
+def shown_structures(reports: Sequence[MaterialReport]) -> dict[str, Structure]:
+    """Return the structures of these materials by name.
 
-    The best crystals of a search, each replica of a glass, and where there is neither the structure
-    of the conductivity or of the landscape.
+    The best crystals of a search, each replica of a glass, or else the structure of the
+    conductivity or of the landscape.
     """
-    found: list[dict[str, Any]] = []
+    found: dict[str, Structure] = {}
     for report in reports:
         if report.polymorphs is not None:
             for rank, crystal in enumerate(report.polymorphs.polymorphs[:MAX_CRYSTALS], start=1):
                 group = crystal.space_groups[-1].symbol if crystal.space_groups else "crystal"
-                found.append(scene(crystal.structure, f"{report.label} {rank}, {group}"))
+                found[f"{report.name} {rank}, {group}"] = crystal.structure
         for number, glass in numbered(report.glasses):
             if glass.structure is not None:
-                found.append(scene(glass.structure, f"{report.label} {number}"))
+                found[f"{report.name} {number}"] = glass.structure
         if report.polymorphs is None and not report.glasses:
             others = (d.structure for d in report.documents if d.structure is not None)
             structure = next(others, None)
             if structure is not None:
-                found.append(scene(structure, report.label))
+                found[report.name] = structure
+    return found
+
+
+def structures_of(structures: Mapping[str, Structure]) -> list[dict[str, Any]]:
+    """Return what the viewer needs of named structures, plain JSON; see :func:`scene`."""
+    found = []
+    for name, structure in structures.items():
+        shown, _, group = name.partition(", ")
+        made = scene(structure, ", ".join(filter(None, (subscripted(shown), screw(group)))))
+        file = f"structures/{file_name(name)}"
+        found.append(made | {"file": file, "facts": facts_of(structure)})
     return found
 
 
@@ -63,11 +80,13 @@ def scene(structure: Structure, name: str) -> dict[str, Any]:
     -------
     dict
         ``name``; ``elements`` (symbol, color, radius); ``atoms`` (index of the element, x, y, z);
-        ``bonds`` (pairs of atoms); ``cell`` (its vectors).
+        ``bonds`` (pairs of atoms); ``cell`` (vectors of the drawn cell); ``unit`` (vectors of
+        the unit cell); ``polyhedra`` (index of the element, corners, triangles as corner numbers).
     """
     from ase.data import atomic_numbers, covalent_radii
     from ase.data.colors import jmol_colors
 
+    unit = structure.lattice.matrix
     repeats = [max(1, min(3, round(SHOWN_A / length))) for length in structure.lattice.abc]
     if max(repeats) > 1:
         structure = structure.make_supercell(repeats, in_place=False)
@@ -97,7 +116,29 @@ def scene(structure: Structure, name: str) -> dict[str, Any]:
         "atoms": [[int(kind), *map(float, xyz)] for kind, *xyz in atoms],
         "bonds": pairs,
         "cell": np.round(matrix, 3).tolist(),
+        "unit": np.round(unit, 3).tolist(),
+        "polyhedra": _polyhedra(structure, kinds, fractional @ matrix - center),
     }
+
+
+def _polyhedra(
+    structure: Structure, kinds: Sequence[str], places: NDArray[np.float64]
+) -> list[list[Any]]:
+    """Return the coordination polyhedra of the sites with at least four anions."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    found = []
+    for site, shell in enumerate(anion_shells(structure)):
+        corners = np.array([places[site] + vector for _, _, vector in shell])
+        if len(corners) < MIN_CORNERS:
+            continue
+        try:
+            faces = ConvexHull(corners).simplices
+        except QhullError:  # flat
+            continue
+        kind = kinds.index(structure[site].specie.symbol)
+        found.append([kind, np.round(corners, 2).tolist(), faces.tolist()])
+    return found
 
 
 def _places(

@@ -7,6 +7,8 @@ import re
 from markupsafe import Markup, escape
 
 _UNITS = (
+    (re.compile(r"(?<=\()1/K(?=\))"), "K\u207b\u00b9"),
+    (re.compile(r"(?<=\()1/A(?=\))"), "\u00c5\u207b\u00b9"),
     (re.compile(r"\bcm2\b"), "cm\u00b2"),
     (re.compile(r"\bcm3\b"), "cm\u00b3"),
     (re.compile(r"(?<![\w.])A2\b"), "\u00c5\u00b2"),
@@ -18,6 +20,7 @@ _UNITS = (
     (re.compile(r"\bx (?=\d)"), "\u00d7\u2009"),
     (re.compile(r"(?<![\w-])-(?=\d)"), "\u2212"),
 )
+SYMBOL = re.compile(r"\{(\w+)\}")
 _NUMBERS = re.compile(r"(?<=[A-Za-z)])(\d+)")
 _SCREW = re.compile(r"_(\d)")
 _LOWERED = {ord("0") + digit: 0x2080 + digit for digit in range(10)}
@@ -26,11 +29,19 @@ _RAISED = str.maketrans(
 )
 
 
-def typeset(text: str) -> str:
-    """Return a text with its units and numbers as in print: ``2.0e-7 cm2/s``, ``+-``."""
+def typeset(text: str, symbol: str = r"\1") -> str:
+    r"""Return a text with its units and numbers as in print: ``2.0e-7 cm2/s``, ``+-``.
+
+    Parameters
+    ----------
+    text : str
+        Symbols of quantities are in braces, such as ``{T} (K)``.
+    symbol : str
+        Replacement of a symbol, such as ``<i>\1</i>``; default: the symbol itself.
+    """
     for pattern, replacement in _UNITS:
         text = pattern.sub(_power if replacement is None else replacement, text)
-    return text
+    return SYMBOL.sub(symbol, text)
 
 
 def screw(symbol: str) -> str:

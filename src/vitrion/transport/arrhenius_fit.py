@@ -16,6 +16,7 @@ from pydantic import Field
 from scipy.stats import chi2
 
 from vitrion.errors import InputError
+from vitrion.runtime.notebook_display import NotebookFigure
 from vitrion.transport.censored import capped, with_hops
 from vitrion.transport.constants import KB_EV_PER_K, NERNST_EINSTEIN, ROOM_K
 from vitrion.transport.result import TransportResult
@@ -105,7 +106,7 @@ class LinearFit(Model):
         return degrees_of_freedom if scatter is None else min(degrees_of_freedom, float(scatter))
 
 
-class ArrheniusResult(Model):
+class ArrheniusResult(NotebookFigure, Model):
     """Arrhenius fit of a diffusivity, with the conductivity that follows from it."""
 
     quantity: str = Field(description="Fitted diffusivity: self or collective.")

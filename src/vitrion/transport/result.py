@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from vitrion.runtime.notebook_display import NotebookFigure
 from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S, NOMINAL_HOP_A
 from vitrion.transport.density import PercolationBarriers
 from vitrion.transport.jumps import JumpNetwork
@@ -107,7 +108,7 @@ class Provisional(Model):
     tensor_cm2_s: Matrix = Field(description="Self-diffusivity tensor, Cartesian, cm2/s.")
 
 
-class TransportResult(Model):
+class TransportResult(NotebookFigure, Model):
     """Ion transport at one temperature, from one run or from several replicas."""
 
     temperature_K: float = Field(description="Temperature of the ions in K.")

@@ -1,4 +1,5 @@
-// Shows a structure as shaded balls and sticks on a canvas; rotated by pointer, touch or keys.
+// Shows a structure as shaded balls, sticks and polyhedra on a canvas, with the axes of its unit
+// cell; rotated by pointer, touch or keys.
 (() => {
   "use strict";
   const source = document.getElementById("structure-data");
@@ -7,6 +8,10 @@
   const canvas = document.getElementById("structure-view");
   const choice = document.getElementById("structure");
   const legend = document.querySelector(".elements");
+  const centers = document.getElementById("polyhedra");
+  const facts = document.querySelector(".viewer .facts");
+  const sites = document.querySelector(".viewer .sites .scroll");
+  const AXES = { a: "#c8352f", b: "#2e8b3d", c: "#3567c8" };
   const context = canvas.getContext("2d");
   const START = multiply(turn(0, -0.35), turn(1, 0.5));
   let scene, rotation, zoom;
@@ -35,7 +40,43 @@
       item.append(dot, element.symbol);
       return item;
     }));
+    const kinds = [...new Set(scene.polyhedra.map(([kind]) => kind))];
+    const kept = centers.value;
+    centers.replaceChildren(new Option("none", ""),
+      ...kinds.map((kind) => new Option(`of ${scene.elements[kind].symbol}`,
+        scene.elements[kind].symbol)));
+    if (kept) centers.value = kept;
+    if (centers.selectedIndex < 0) centers.value = "";
+    describe();
     draw();
+  }
+
+  function cell(kind, text) {
+    const made = document.createElement(kind);
+    made.textContent = text;
+    return made;
+  }
+
+  function describe() {
+    facts.replaceChildren(...scene.facts.lattice.map(([label, text]) => {
+      const pair = document.createElement("div");
+      pair.append(cell("dt", label), cell("dd", text));
+      return pair;
+    }));
+    for (const button of document.querySelectorAll(".viewer [data-suffix]")) {
+      button.dataset.file = scene.file + button.dataset.suffix;
+    }
+    const table = document.createElement("table");
+    const head = table.createTHead().insertRow();
+    for (const name of ["site", "element", "x", "y", "z", "neighbors", "mean distance (\u00c5)"]) {
+      head.append(cell("th", name));
+    }
+    const body = table.createTBody();
+    for (const row of scene.facts.sites) {
+      const line = body.insertRow();
+      for (const value of row) line.append(cell("td", value === null ? "-" : value));
+    }
+    sites.replaceChildren(table);
   }
 
   function corners() {
@@ -77,6 +118,33 @@
         parts.push([depth - 0.01, () => stick(project(atoms[end]), project(middle), color)]);
       }
     }
+    for (const [kind, corners, faces] of scene.polyhedra) {
+      if (scene.elements[kind].symbol !== centers.value) continue;
+      const turned = corners.map((corner) => apply(rotation, corner));
+      for (const face of faces) {
+        const points = face.map((corner) => turned[corner]);
+        const depth = points.reduce((sum, point) => sum + point[2], 0) / 3;
+        parts.push([depth, () => facet(points, scene.elements[kind].color)]);
+      }
+    }
+    function facet(points, color) {
+      const [p, q, r] = points;
+      const [u, v] = [q, r].map((end) => end.map((x, axis) => x - p[axis]));
+      const normal = [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2],
+        u[0] * v[1] - u[1] * v[0]];
+      const light = 0.6 + 0.4 * Math.abs(normal[2]) / (Math.hypot(...normal) || 1);
+      context.fillStyle = `rgba(${color.map((c) => Math.round(c * light)).join(",")},0.45)`;
+      context.strokeStyle = `rgba(${color.map((c) => Math.round(0.6 * c)).join(",")},0.7)`;
+      context.lineWidth = 0.7;
+      context.beginPath();
+      for (const point of points) {
+        const { x, y } = project(point);
+        context.lineTo(x, y);
+      }
+      context.closePath();
+      context.fill();
+      context.stroke();
+    }
     for (let a = 0; a < 8; a += 1) for (const bit of [1, 2, 4]) {
       if (a & bit) continue;
       const b = a | bit;
@@ -84,6 +152,35 @@
     }
     parts.sort((first, second) => first[0] - second[0]);
     for (const [, paint] of parts) paint();
+    axes(width, height);
+  }
+
+  // The directions of the unit cell, in the lower left corner.
+  function axes(width, height) {
+    const from = { x: 44 - width / 2, y: height / 2 - 44 };
+    const arrows = scene.unit.map((vector, n) => ["abc"[n],
+      apply(rotation, vector.map((x) => x / Math.hypot(...vector)))]);
+    arrows.sort(([, first], [, second]) => first[2] - second[2]);
+    context.font = "italic 600 14px Georgia, serif";
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    for (const [name, [x, y]] of arrows) {
+      const to = { x: from.x + 28 * x, y: from.y - 28 * y };
+      line(from, to, AXES[name], 2.4);
+      const length = Math.hypot(x, y);
+      if (length > 0.25) {
+        const angle = Math.atan2(to.y - from.y, to.x - from.x);
+        context.beginPath();
+        for (const turned of [0, 2.5, -2.5]) {
+          context.lineTo(to.x + 6 * Math.cos(angle + turned), to.y + 6 * Math.sin(angle + turned));
+        }
+        context.fillStyle = AXES[name];
+        context.fill();
+      }
+      context.fillStyle = getComputedStyle(canvas).getPropertyValue("--ink");
+      const far = length > 0.25 ? 13 / length : 0;
+      context.fillText(name, to.x + (far ? far * x : 10), to.y - (far ? far * y : -10));
+    }
   }
 
   function ball({ x, y, size }, radius, color, depth) {
@@ -128,7 +225,7 @@
   }
 
   function along(name) {
-    const axis = scene.cell["abc".indexOf(name)];
+    const axis = scene.unit["abc".indexOf(name)];
     const [x, y, z] = axis.map((value) => value / Math.hypot(...axis));
     rotation = multiply(turn(0, Math.atan2(y, Math.hypot(x, z))), turn(1, -Math.atan2(x, z)));
     draw();
@@ -156,6 +253,7 @@
     else return;
     event.preventDefault();
   });
+  centers.addEventListener("change", draw);
   for (const button of document.querySelectorAll(".controls button")) {
     const { view, zoom: factor } = button.dataset;
     button.addEventListener("click", () => (view ? along(view) : magnify(Number(factor))));

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from vitrion.amorphous.document import AmorphousDoc
     from vitrion.comparison.material import MaterialReport
 
+SMOOTHING_A = 0.04
+"""Standard deviation in A of the Gaussian that smooths the shown g(r)."""
+MIN_POINTS = 3
 BOND_PEAK = 20.0
 """Pairs with a higher first peak are bonds, shown in a separate panel."""
 
@@ -36,7 +39,8 @@ def pair_figure(reports: Sequence[MaterialReport]) -> Figure | None:
         "pair_distributions",
         "Pair distributions",
         "Partial pair distribution functions g(r): mean over the replicas, with their range as a "
-        "band; 1 for an ideal gas. Bonded pairs, with much higher peaks, are in a separate panel.",
+        "band; 1 for an ideal gas. The curves are smoothed by a Gaussian of 0.04 A. Bonded pairs, "
+        "with much higher peaks, are in a separate panel.",
         rows,
     )
 
@@ -48,7 +52,7 @@ def pair_panels(glasses: Sequence[AmorphousDoc], *, title: str = "") -> tuple[Pa
     bonds: list[Mark] = []
     others: list[Mark] = [Line(1.0, vertical=False, dash="dot")]
     for index, distribution in enumerate(first.pair_distributions):
-        g = np.array(_on_grid(glasses, distribution.pair, r))
+        g = _smooth(np.array(_on_grid(glasses, distribution.pair, r)), r)
         mean, name, color = g.mean(axis=0), "-".join(distribution.pair), series(index)
         marks = bonds if float(mean.max()) > BOND_PEAK else others
         if len(g) > 1:
@@ -57,12 +61,21 @@ def pair_panels(glasses: Sequence[AmorphousDoc], *, title: str = "") -> tuple[Pa
     top = float(r[-1]) if len(r) else 1.0
     panels = []
     if bonds:
-        axis = Axis("r (A)", limits=(0.8, min(3.0, top)))
-        panels.append(Panel(axis, Axis("g(r)"), tuple(bonds), f"{title}, bonds"))
+        axis = Axis("{r} (A)", limits=(0.8, min(3.0, top)))
+        panels.append(Panel(axis, Axis("{g}({r})"), tuple(bonds), f"{title}, bonds"))
     if len(others) > 1:
-        axis = Axis("r (A)", limits=(0.8, top))
-        panels.append(Panel(axis, Axis("g(r)"), tuple(others), f"{title}, other pairs"))
+        axis = Axis("{r} (A)", limits=(0.8, top))
+        panels.append(Panel(axis, Axis("{g}({r})"), tuple(others), f"{title}, other pairs"))
     return tuple(panels)
+
+
+def _smooth(g: NDArray[np.float64], r: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Convolve g(r) with a Gaussian of :data:`SMOOTHING_A`; shape (n_replicas, n_r)."""
+    from scipy.ndimage import gaussian_filter1d
+
+    if len(r) < MIN_POINTS:
+        return g
+    return gaussian_filter1d(g, SMOOTHING_A / float(r[1] - r[0]), axis=1, mode="nearest")
 
 
 def _on_grid(

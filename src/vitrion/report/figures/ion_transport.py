@@ -23,7 +23,7 @@ from vitrion.report.panels import (
     UpperBounds,
 )
 from vitrion.transport.constants import NERNST_EINSTEIN, ROOM_K
-from vitrion.uncertainty import Bound, Uncertain
+from vitrion.uncertainty import Bound, Uncertain, number
 
 if TYPE_CHECKING:
     from vitrion.comparison.material import MaterialReport
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 FLAT, MARGIN = 10.0, 1.5
 """Minimum half range of an MSD axis, and margin around the curves, as factors."""
+LEAST_APART = 0.11
+"""Minimum distance of two temperatures above a panel, as a fraction of its width."""
 WIDTHS = (0.3, 1.0, 2.0, 3.0)
 """Line widths of a jump network, the most frequent hops last."""
 A2_PER_PS = 6.0 * 1000.0 * 10.0
@@ -63,9 +65,15 @@ def arrhenius_figure(reports: Sequence[MaterialReport]) -> Figure | None:
     paper = published_for(reports[0].formula)
     if paper is not None and "conductivity" in panel.y.label:
         hottest = max(point.temperature_K for fit in fits.values() for point in fit.points)
-        marks = (*panel.marks, *_paper_marks(paper, hottest))
+        # Without a fit of our own the published line would be the only one, and look like it.
+        hidden = all(fit.fit is None for fit in fits.values())
+        marks = (*panel.marks, *_paper_marks(paper, hottest, hidden=hidden))
         panel = Panel(panel.x, panel.y, marks, panel.title, panel.note)
-        caption += " The dotted line follows from the paper's two values for the glass."
+        caption += (
+            " The thin dotted line is not a result of this page: it follows from the two values "
+            "published for the glass."
+        )
+        caption += " Its button in the legend shows it." if hidden else ""
     return Figure("arrhenius", "Conductivity against temperature", caption, ((panel,),))
 
 
@@ -98,28 +106,47 @@ def arrhenius_panel(
     left = 1000.0 / max(temperatures)
     span = 1000.0 / ROOM_K - left
     x = Axis(
-        "1000 / T (1/K)",
+        "1000 / {T} (1/K)",
         limits=(left - 0.05 * span, 1000.0 / ROOM_K + 0.05 * span),
-        opposite=tuple((1000.0 / t, f"{t} K") for t in shown),
+        opposite=tuple((1000.0 / t, f"{t}") for t in _apart(shown, LEAST_APART * span)),
+        opposite_label="{T} (K)",
     )
     return Panel(x, Axis(label, log=True), tuple(marks))
 
 
-def _paper_marks(paper: Published, hottest_K: float) -> tuple[Mark, Mark]:
+def _apart(temperatures_K: Sequence[float], least: float) -> list[float]:
+    """Return temperatures, the coldest first, whose 1000/T differ by at least a distance."""
+    kept: list[float] = []
+    for temperature in sorted(temperatures_K):
+        if not kept or 1000.0 / kept[-1] - 1000.0 / temperature >= least:
+            kept.append(temperature)
+    return kept
+
+
+def _paper_marks(paper: Published, hottest_K: float, *, hidden: bool) -> tuple[Mark, Mark]:
     """Return the published conductivity of the glass at 300 K, and its Arrhenius line."""
     inverse = np.linspace(1.0 / ROOM_K, 1.0 / hottest_K, 60)
     line = [paper.glass_conductivity_mS_cm(1.0 / x) for x in inverse]
     value, energy = paper.glass_conductivity_300K_mS_cm, paper.glass_activation_energy_eV
-    name = "glass in the paper"
+    name = "published, not computed here: glass in the paper"
+    note = f"published by Zhong and Persson, not computed here\n300 K: about {value:g} mS/cm"
     star = Points(
         [1000.0 / ROOM_K],
         [value],
+        color="published",
         symbol="star",
+        opacity=0.7,
         group=name,
-        notes=[f"Zhong and Persson: about {value:g} mS/cm at 300 K, projected"],
+        hidden=hidden,
+        notes=[f"{note}, projected"],
     )
-    label = f"{name}, Ea about {energy:.2f} eV"
-    return Curve(1000.0 * inverse, line, label, "muted", "dot", group=name), star
+    label = f"{name}, {{E}}a about {energy:.2f} eV"
+    notes = [
+        f"published line, not computed here\n{1.0 / x:.0f} K: about {number(y)} mS/cm"
+        for x, y in zip(inverse, line, strict=True)
+    ]
+    curve = Curve(1000.0 * inverse, line, label, "published", "dot", 1.2, 0.7, name, hidden, notes)
+    return curve, star
 
 
 def _line_and_band(
@@ -132,13 +159,18 @@ def _line_and_band(
     predict = result.conductivity if conducts else result.diffusivity
     predicted = [estimate for estimate in (predict(1.0 / x) for x in inverse) if estimate]
     bands = np.array([estimate.interval_95 for estimate in predicted])
-    energy = f"Ea = {result.fit.activation_energy.text} eV"
+    energy = f"{{E}}a = {result.fit.activation_energy.text} eV"
     label = f"{name}, {energy}" if name else energy
     x = 1000.0 * inverse
     values = [estimate.value for estimate in predicted]
+    unit = "mS/cm" if conducts else "cm2/s"
+    notes = [
+        f"{name}, fit\n{1.0 / at:.0f} K: {estimate.text} {unit}"
+        for at, estimate in zip(inverse, predicted, strict=True)
+    ]
     return [
         FilledBand(x, bands[:, 0], bands[:, 1], color, group=name),
-        Curve(x, values, label, color, phase_dash(phase), group=name),
+        Curve(x, values, label, color, phase_dash(phase), group=name, notes=notes),
     ]
 
 
@@ -205,7 +237,8 @@ def _joined(*words: str) -> str:
 def _point_note(point: ArrheniusPoint, quantity: Uncertain, conducts: bool) -> str:
     unit = "mS/cm" if conducts else "cm2/s"
     left_out = f"\nexcluded: {point.excluded}" if point.excluded else ""
-    return f"{point.temperature_K:.0f} K: {quantity.text} {unit}{left_out}"
+    interval = "" if isinstance(quantity, Bound) else ", 95 % interval"
+    return f"{point.temperature_K:.0f} K: {quantity.text} {unit}{interval}{left_out}"
 
 
 def msd_figure(reports: Sequence[MaterialReport]) -> Figure | None:
@@ -248,7 +281,7 @@ def msd_panel(
     if len(several) == 1:
         title = title or f"{several[0].temperature_K:.0f} K"
     y = Axis("MSD (A2)", log=True, limits=limits or _decades(several))
-    return Panel(Axis("lag (ps)", log=True), y, tuple(marks), title)
+    return Panel(Axis("lag {t} (ps)", log=True), y, tuple(marks), title)
 
 
 def _decades(results: Sequence[TransportResult]) -> tuple[float, float] | None:
@@ -311,7 +344,9 @@ def van_hove_panel(result: TransportResult) -> Panel:
         color, name = heat(index, len(found.lag_ps)), f"{lag:.3g} ps"
         marks.append(Curve(found.r_A, found.self_per_A[index], name, color, group=name))
         marks.append(Curve(found.r_A, found.distinct[index], "", color, "dash", group=name))
-    return Panel(Axis("r (A)"), Axis("4 pi r2 Gs (1/A);  Gd (dashed)"), tuple(marks))
+    return Panel(
+        Axis("{r} (A)"), Axis("4\u03c0{r}\u00b2{G} self (1/A); {G} distinct, dashed"), tuple(marks)
+    )
 
 
 def jump_network_panel(result: TransportResult) -> Panel:
@@ -348,7 +383,7 @@ def jump_network_panel(result: TransportResult) -> Panel:
             scale="z (A)",
         )
     )
-    return Panel(Axis("x (A)"), Axis("y (A)"), tuple(marks), equal=True)
+    return Panel(Axis("{x} (A)"), Axis("{y} (A)"), tuple(marks), equal=True)
 
 
 def spatial_figure(reports: Sequence[MaterialReport]) -> Figure | None:

@@ -1,0 +1,74 @@
+"""Lattice, sites and coordination of a structure, and its files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitrion.chemistry.bonds import strip_properties
+from vitrion.polymorphs.describe import anion_shells, shell_name, space_groups
+from vitrion.report.typeset import screw
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+SITE_HEADS = ("site", "element", "x", "y", "z", "neighbors", "mean distance (A)")
+TOLERANCE_A = 0.1
+"""Tolerance of the space group in A."""
+
+
+def facts_of(structure: Structure) -> dict[str, Any]:
+    """Return lattice, space group, density, and the sites with their coordination.
+
+    Returns
+    -------
+    dict
+        ``lattice``: pairs of a label and a text; ``sites``: rows of :data:`SITE_HEADS`, with
+        fractional coordinates.
+    """
+    lattice = structure.lattice
+    groups = space_groups(structure, (TOLERANCE_A,))
+    facts = [
+        ("a, b, c", ", ".join(f"{length:.3f}" for length in lattice.abc) + " \u00c5"),
+        ("\u03b1, \u03b2, \u03b3", ", ".join(f"{a:.2f}\u00b0" for a in lattice.angles)),
+        ("volume", f"{lattice.volume:.2f} \u00c5\u00b3"),
+        ("density", f"{float(structure.density):.3f} g/cm\u00b3"),
+        ("atoms", str(len(structure))),
+    ]
+    if groups:
+        _, number, symbol = groups[0]
+        facts.insert(0, ("space group", f"{screw(symbol)} ({number}), within {TOLERANCE_A} \u00c5"))
+    return {"lattice": facts, "sites": site_rows(structure)}
+
+
+def site_rows(structure: Structure) -> list[list[Any]]:
+    """Return number, element, fractional coordinates and coordination of each site."""
+    rows = []
+    for number, (site, shell) in enumerate(
+        zip(structure, anion_shells(structure), strict=True), start=1
+    ):
+        around = shell_name(structure[neighbor].specie.symbol for neighbor, _, _ in shell)
+        mean = round(float(np.mean([d for _, d, _ in shell])), 3) if shell else None
+        place = [round(float(x), 5) for x in site.frac_coords % 1.0]
+        rows.append([number, site.specie.symbol, *place, around, mean])
+    return rows
+
+
+def structure_files(structure: Structure) -> dict[str, str]:
+    """Return the structure as CIF, POSCAR, and its sites as CSV, by suffix."""
+    from pymatgen.io.cif import CifWriter
+    from pymatgen.io.vasp import Poscar
+
+    plain = strip_properties(structure)
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(SITE_HEADS)
+    writer.writerows(site_rows(plain))
+    return {
+        ".cif": str(CifWriter(plain)),
+        ".vasp": Poscar(plain.get_sorted_structure()).get_str(significant_figures=10),
+        "_sites.csv": table.getvalue(),
+    }

@@ -1,0 +1,135 @@
+"""Files of the page hold what the page shows, in formats that programs read."""
+
+import base64
+import csv
+import gzip
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from pymatgen.core import Structure
+from pymatgen.io.vasp import Poscar
+
+from vitrion.comparison.side_by_side import compare
+from vitrion.report.downloads import (
+    files_of_documents,
+    files_of_figure,
+    files_of_structures,
+    files_of_table,
+    packed,
+)
+from vitrion.report.page import render_page
+from vitrion.report.sections import figures_of
+from vitrion.report.structure_facts import facts_of
+from vitrion.report.structure_views import scene, shown_structures
+
+
+def rows(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_structures_are_read_back(reports):
+    structures = shown_structures(reports)
+    files = files_of_structures(structures)
+    assert len(files) == 3 * len(structures) == 15
+    glass = reports[1].glasses[0].structure
+    cif = Structure.from_str(files["structures/LiPO2F2_glass_1.cif"], fmt="cif")
+    assert cif.composition == glass.composition
+    assert cif.volume == pytest.approx(glass.volume, rel=1e-4)
+    poscar = Poscar.from_str(files["structures/LiPO2F2_glass_1.vasp"]).structure
+    assert poscar.lattice.abc == pytest.approx(glass.lattice.abc)
+    nearest = poscar.lattice.get_all_distances(poscar.frac_coords, glass.frac_coords).min(axis=1)
+    assert nearest.max() < 1e-3
+    sites = rows(files["structures/LiPO2F2_glass_1_sites.csv"])
+    assert {site["neighbors"] for site in sites if site["element"] == "P"} == {"F2O2"}
+
+
+def test_facts_are_those_of_the_structure(crystal_cell):
+    facts = facts_of(crystal_cell)
+    lattice = dict(facts["lattice"])
+    assert lattice["a, b, c"] == "5.200, 5.200, 5.200 \u00c5"
+    assert lattice["volume"] == "140.61 \u00c5\u00b3"
+    assert [row[1] for row in facts["sites"]] == ["Li", "P", "O", "O", "F", "F"]
+
+
+def test_polyhedra_have_their_center_inside(reports):
+    glass = reports[1].glasses[0].structure
+    made = scene(glass, "glass")
+    kinds = [element["symbol"] for element in made["elements"]]
+    tetrahedra = [p for p in made["polyhedra"] if kinds[p[0]] == "P"]
+    assert len(tetrahedra) == 8
+    assert all(len(corners) == 4 and len(faces) == 4 for _, corners, faces in tetrahedra)
+    places = np.array([place for kind, *place in made["atoms"] if kinds[kind] == "P"])
+    for _, corners, _ in tetrahedra:
+        middle = np.mean(corners, axis=0)
+        assert np.linalg.norm(places - middle, axis=1).min() < 0.6
+    assert np.array(made["unit"]) == pytest.approx(glass.lattice.matrix, abs=1e-3)
+
+
+def test_a_table_keeps_values_and_intervals_as_numbers(reports):
+    table = compare(*reports).table
+    files = files_of_table(table)
+    (name,) = [name for name in files if name.endswith(".csv")]
+    found = {row["quantity"]: row for row in rows(files[name])}
+    sigma = reports[1].conductivity.sigma_300K
+    row = found["conductivity at 300 K (mS/cm)"]
+    assert float(row["LiPO2F2 glass"]) == pytest.approx(sigma.value)
+    assert float(row["LiPO2F2 glass, low"]) == pytest.approx(sigma.low)
+    assert float(row["LiPO2F2 crystal, high"]) == pytest.approx(
+        reports[0].conductivity.sigma_300K_bound
+    )
+    assert row["LiPO2F2 crystal"] == ""
+    content = json.loads(files[name.replace(".csv", ".json")])
+    assert [r["quantity"] for r in content["rows"]] == list(found)
+
+
+def test_a_figure_keeps_its_curves_points_and_bounds(reports):
+    (figure,) = [f for f in figures_of(reports) if f.name == "arrhenius"]
+    files = files_of_figure(figure)
+    found = rows(files["figures/arrhenius.csv"])
+    assert {row["kind"] for row in found} == {"curve", "band", "point", "upper bound"}
+    bounds = [float(row["high"]) for row in found if row["kind"] == "upper bound"]
+    crystal = reports[0].conductivity.results
+    assert bounds == pytest.approx([result.conductivity_bound_mS_cm for result in crystal])
+    content = json.loads(files["figures/arrhenius.json"])
+    assert len(content["panels"][0]["data"]) == len(found)
+    for other in figures_of(reports):
+        json.loads(files_of_figure(other)[f"figures/{other.name}.json"])
+
+
+def test_documents_are_read_back(reports):
+    files = files_of_documents(reports)
+    assert len(files) == sum(len(report.documents) for report in reports)
+    text = files["documents/LiPO2F2_glass_conductivity_1.json"]
+    document = type(reports[1].conductivity).model_validate_json(text)
+    assert document.sigma_300K == reports[1].conductivity.sigma_300K
+
+
+def test_text_that_a_spreadsheet_would_execute_is_only_text(reports):
+    table = compare(*reports).table
+    row = table.rows[0]
+    hostile = type(row[0])("=cmd()")
+    changed = type(table)(table.caption, table.columns, ((hostile, *row[1:]),))
+    (text,) = [t for name, t in files_of_table(changed).items() if name.endswith(".csv")]
+    assert "'=cmd()" in text
+
+
+def test_large_files_are_left_out_and_named(monkeypatch):
+    monkeypatch.setattr("vitrion.report.downloads.MAX_BYTES", 200)
+    rng = np.random.default_rng(0)
+    noise = rng.bytes(2000).hex()
+    kept, omitted = packed({"a.csv": "x,y\n1,2\n", "b.json": noise})
+    assert list(kept) == ["a.csv"]
+    assert omitted == ["b.json"]
+
+
+def test_every_button_has_its_file(reports):
+    page = render_page(*reports)
+    block = re.search(r'id="file-data">(.*?)</script>', page, flags=re.S)[1]
+    files = json.loads(block)
+    asked = set(re.findall(r'data-file="([^"]+)"', page))
+    assert asked == set(files)
+    text = gzip.decompress(base64.b64decode(files["figures/arrhenius.csv"])).decode()
+    assert text.startswith("panel,curve,kind,x,y,low,high,note\n")
