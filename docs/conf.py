@@ -82,9 +82,7 @@ html_static_path = ["_static"]
 html_css_files = ["formula.css", "pages.css"]
 html_show_sourcelink = False
 # Pages without others below them have nothing to show at the side.
-html_sidebars = {
-    name: [] for name in ("index", "quick_start", "limits", "contributing")
-}
+html_sidebars = {name: [] for name in ("index", "quick_start", "limits", "contributing")}
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "navigation_with_keys": False,

@@ -43,7 +43,7 @@ def test_few_hops_ask_for_the_time_of_ten(structure):
 
 
 def test_a_liquid_asks_for_lower_temperatures(structure):
-    made = document(structure, {900.0: 20.0, 1000.0: 20.0})
+    made = document(structure, {900.0: 5.0, 1000.0: 5.0})
     melted = [
         result.model_copy(
             update={"framework": result.framework.model_copy(update={"diffuses": True})}

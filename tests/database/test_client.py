@@ -191,8 +191,12 @@ def test_tables(client):
     assert float(rows[0]["rate_300K.value"]) == found[0].rate_300K.value
     frame = to_frame(client.test_hopping.search(sort="-barrier_eV"))
     assert frame["barrier_eV"].tolist() == sorted([*BARRIERS, 0.5], reverse=True)
-    assert "formula_pretty" in frame
-    assert "structure" not in frame
+    assert list(frame.columns) == [
+        "formula", "phase", "material_id", "rate_300K", "barrier_eV", "measured", "label"
+    ]  # fmt: skip
+    wide = to_frame(client.test_hopping.search(), all_columns=True)
+    assert "formula_pretty" in wide
+    assert "structure" not in wide
 
 
 def test_one_name_filters_sorts_and_shows_a_quantity(client):

@@ -64,8 +64,11 @@ def test_terminal_page_and_notebook_hold_the_same_cautions(reports, glass):
             assert caution.sentence in notebook
         if caution.kind != "failed_step":
             assert caution in compare(crystal, glass).cautions
-    shown = page[page.index('class="cautions"') : page.index('id="origin"')]
+    shown = page[page.index('id="trust"') : page.index('id="downloads"')]
     assert shown.count("<li class=") == len(compare(crystal, glass).cautions)
+    answer = page[page.index('id="overview"') : page.index('id="transport"')]
+    limits = [c for c in compare(crystal, glass).cautions if c.severity != "good"]
+    assert answer.count("<li class=") == min(len(limits), 5)
 
 
 def test_cautions_are_ranked_and_of_known_kinds(reports, glass):

@@ -68,7 +68,7 @@ def test_arrhenius_shows_values_bands_and_bounds_of_the_documents(figures, repor
     at_room = glass.sigma_300K
     assert (band.low[0], band.high[0]) == pytest.approx(glass.conductivity(300.0).interval_95)
     assert band.x[0] == pytest.approx(1000 / 300)
-    line = next(curve for curve in marks(panel, Curve) if "Ea" in curve.label)
+    line = next(curve for curve in marks(panel, Curve) if "{E}\u2090 = " in curve.label)
     assert line.y[0] == pytest.approx(at_room.value, rel=0.1)
     slope = np.polyfit(np.asarray(line.x) / 1000, np.log(np.asarray(line.y) * 1000 / line.x), 1)[0]
     assert -slope * 8.617333e-5 == pytest.approx(glass.fit.activation_energy_eV, rel=1e-3)

@@ -68,7 +68,7 @@ def test_only_the_scripts_of_the_page_may_run(html):
     scripts = re.findall(r"<script>(.*?)</script>", html, flags=re.S)
     made = {base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts}
     assert made == allowed
-    assert len(scripts) == 4
+    assert len(scripts) == 5
     assert "default-src &#39;none&#39;" in html
 
 

@@ -113,7 +113,7 @@ def test_every_plot_is_drawn(page):
         "() => [...document.querySelectorAll('.plot')][0].data.map((trace) => trace.name ?? '')"
     )
     assert any("upper bounds" in name for name in names)
-    assert any("Ea = " in name for name in names)
+    assert any("<i>E</i>\u2090 = " in name for name in names)
     assert any("glass in the paper" in name for name in names)
 
 

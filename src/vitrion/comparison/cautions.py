@@ -122,8 +122,28 @@ def _joined(cautions: Iterable[Caution]) -> list[Caution]:
         first, about = group[0], dict.fromkeys(caution.about for caution in group)
         places = {caution.place for caution in group}
         place = first.place if len(places) == 1 else ""
-        joined.append(Caution(first.kind, first.severity, "; ".join(about), first.text, place))
+        subject = _joined_subjects([*about])
+        joined.append(Caution(first.kind, first.severity, subject, first.text, place))
     return joined
+
+
+def _joined_subjects(subjects: Sequence[str]) -> str:
+    """Return subjects as one text; temperatures of one subject are listed together."""
+    by_stem: dict[str, list[str]] = {}
+    for subject in subjects:
+        stem, _, temperature = subject.removesuffix(" K").rpartition(" at ")
+        is_temperature = bool(stem) and subject.endswith(" K") and temperature.isdigit()
+        by_stem.setdefault(stem if is_temperature else subject, [])
+        if is_temperature:
+            by_stem[stem].append(temperature)
+    return "; ".join(
+        f"{stem} at {_listed(temperatures)} K" if temperatures else stem
+        for stem, temperatures in by_stem.items()
+    )
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _potential(material: MaterialReport) -> Iterable[Caution]:

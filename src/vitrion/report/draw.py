@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from vitrion.report.palette import PALETTE
@@ -50,11 +51,9 @@ def draw_figure(figure: Figure, path: str | Path | None = None) -> MatplotlibFig
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure as MatplotlibFigure
-
     n_rows, n_columns = len(figure.rows), max(len(row) for row in figure.rows)
     size = (PANEL_INCHES[0] * n_columns, PANEL_INCHES[1] * n_rows)
-    drawn = MatplotlibFigure(figsize=size, layout="constrained")
+    drawn = _new_figure(figsize=size, layout="constrained")
     axes = drawn.subplots(n_rows, n_columns, squeeze=False)
     for row, panels in enumerate(figure.rows):
         for column in range(n_columns):
@@ -65,6 +64,19 @@ def draw_figure(figure: Figure, path: str | Path | None = None) -> MatplotlibFig
     if path is not None:
         drawn.savefig(path, dpi=300)
     return drawn
+
+
+def _new_figure(**options: Any) -> MatplotlibFigure:
+    """Return a figure that notebooks show as a picture with every backend of matplotlib."""
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+    class NotebookPicture(MatplotlibFigure):
+        def _repr_png_(self) -> bytes:
+            buffer = BytesIO()
+            self.savefig(buffer, format="png", dpi=110)
+            return buffer.getvalue()
+
+    return NotebookPicture(**options)
 
 
 def draw_panel(panel: Panel, ax: Axes | None = None) -> Axes:

@@ -307,7 +307,7 @@ def _(shown: VitrionDoc, path: str | None = None, *, kind: str | None = None) ->
         raise InputError(f"This {shown.property_name} document has no figure.")
     if kind is not None and kind not in known:
         raise InputError(f"The kind must be one of {', '.join(known)}, not '{kind}'.")
-    return _shown_in_notebook(draw_figure(known[kind or next(iter(known))], path))
+    return draw_figure(known[kind or next(iter(known))], path)
 
 
 @plot_of.register(Trajectory)
@@ -316,12 +316,4 @@ def _(shown: Trajectory, path: str | None = None) -> MatplotlibFigure:
 
 
 def _drawn(panels: tuple[Panel, ...], path: str | None) -> MatplotlibFigure:
-    return _shown_in_notebook(draw_figure(Figure("figure", "", "", (panels,)), path))
-
-
-def _shown_in_notebook(figure: MatplotlibFigure) -> MatplotlibFigure:
-    """Return the figure; pyplot registers the pictures of figures in a notebook."""
-    import matplotlib.pyplot as plt
-
-    plt.get_backend()
-    return figure
+    return draw_figure(Figure("figure", "", "", (panels,)), path)

@@ -65,7 +65,14 @@ def _cumulative(reports: Sequence[MaterialReport], kind: DefectKind, title: str)
     if not marks:
         return None
     share = Axis("fraction of the defects (%)", limits=(0.0, 105.0))
-    return Panel(Axis("energy (eV)"), share, tuple(marks), title)
+    return Panel(Axis("energy (eV)", limits=_padded(marks)), share, tuple(marks), title)
+
+
+def _padded(marks: Sequence[Mark]) -> tuple[float, float]:
+    """Return limits of an energy axis, with a margin around the steps."""
+    energies = np.concatenate([mark.x for mark in marks if isinstance(mark, Curve)])
+    margin = 0.05 * max(float(np.ptp(energies)), 0.2)
+    return float(energies.min()) - margin, float(energies.max()) + margin
 
 
 def _comparable(document: DefectDoc, kind: DefectKind) -> list[DefectRecord]:
@@ -146,7 +153,7 @@ def barrier_figure(reports: Sequence[MaterialReport]) -> Figure | None:
         "Barriers of hops",
         "Cumulative fraction of the hops, forward and backward, by barrier; vertical lines mark "
         "the percolating barrier.",
-        ((Panel(Axis("barrier (eV)"), share, tuple(marks)),),),
+        ((Panel(Axis("barrier (eV)", limits=_padded(marks)), share, tuple(marks)),),),
     )
 
 

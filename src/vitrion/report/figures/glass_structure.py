@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.chemistry.elements import electronegativity
 from vitrion.chemistry.formulas import subscripted
 from vitrion.report.palette import N_SERIES, numbered_dash, report_colors, series
 from vitrion.report.panels import Axis, Bars, Curve, Figure, FilledBand, Line, Mark, Panel
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from vitrion.amorphous.document import AmorphousDoc
     from vitrion.comparison.material import MaterialReport
 
-SMOOTHING_A = 0.04
+SMOOTHING_A = 0.05
 """Standard deviation in A of the Gaussian that smooths the shown g(r)."""
 MIN_POINTS = 3
 BOND_PEAK = 20.0
@@ -39,34 +40,47 @@ def pair_figure(reports: Sequence[MaterialReport]) -> Figure | None:
         "pair_distributions",
         "Pair distributions",
         "Partial pair distribution functions g(r): mean over the replicas, with their range as a "
-        "band; 1 for an ideal gas. The curves are smoothed by a Gaussian of 0.04 A. Bonded pairs, "
+        "band; 1 for an ideal gas. The curves are smoothed by a Gaussian of 0.05 A. Bonded pairs, "
         "with much higher peaks, are in a separate panel.",
         rows,
     )
 
 
 def pair_panels(glasses: Sequence[AmorphousDoc], *, title: str = "") -> tuple[Panel, ...]:
-    """Describe g(r) of every pair of elements, averaged over replicas: bonds, then the others."""
+    """Describe g(r) of every pair of elements, averaged over replicas.
+
+    Bonds, pairs with the most electropositive element, and other pairs have separate panels.
+    """
     first = glasses[0]
     r = np.array(first.r_A)
-    bonds: list[Mark] = []
-    others: list[Mark] = [Line(1.0, vertical=False, dash="dot")]
+    cation = _cation(first)
+    groups: dict[str, list[Mark]] = {"bonds": [], f"pairs with {cation}": [], "other pairs": []}
     for index, distribution in enumerate(first.pair_distributions):
         g = _smooth(np.array(_on_grid(glasses, distribution.pair, r)), r)
         mean, name, color = g.mean(axis=0), "-".join(distribution.pair), series(index)
-        marks = bonds if float(mean.max()) > BOND_PEAK else others
+        group = f"pairs with {cation}" if cation in distribution.pair else "other pairs"
+        marks = groups["bonds" if float(mean.max()) > BOND_PEAK else group]
         if len(g) > 1:
             marks.append(FilledBand(r, g.min(axis=0), g.max(axis=0), color, group=name))
         marks.append(Curve(r, mean, name, color, numbered_dash(index // N_SERIES), group=name))
     top = float(r[-1]) if len(r) else 1.0
     panels = []
-    if bonds:
-        axis = Axis("{r} (A)", limits=(0.8, min(3.0, top)))
-        panels.append(Panel(axis, Axis("{g}({r})"), tuple(bonds), f"{title}, bonds"))
-    if len(others) > 1:
-        axis = Axis("{r} (A)", limits=(0.8, top))
-        panels.append(Panel(axis, Axis("{g}({r})"), tuple(others), f"{title}, other pairs"))
+    for group, marks in groups.items():
+        if not marks:
+            continue
+        end = min(3.0, top) if group == "bonds" else top
+        ideal = [] if group == "bonds" else [Line(1.0, vertical=False, dash="dot")]
+        axis = Axis("{r} (A)", limits=(0.8, end))
+        panels.append(
+            Panel(axis, Axis("{g}({r})"), (*ideal, *marks), ", ".join(filter(None, (title, group))))
+        )
     return tuple(panels)
+
+
+def _cation(glass: AmorphousDoc) -> str:
+    """Return the most electropositive element."""
+    elements = {element for found in glass.pair_distributions for element in found.pair}
+    return min(elements, key=electronegativity, default="")
 
 
 def _smooth(g: NDArray[np.float64], r: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -140,7 +140,7 @@ def _paper_marks(paper: Published, hottest_K: float, *, hidden: bool) -> tuple[M
         hidden=hidden,
         notes=[f"{note}, projected"],
     )
-    label = f"{name}, {{E}}a about {energy:.2f} eV"
+    label = f"{name}, {{E}}\u2090 about {energy:.2f} eV"
     notes = [
         f"published line, not computed here\n{1.0 / x:.0f} K: about {number(y)} mS/cm"
         for x, y in zip(inverse, line, strict=True)
@@ -159,7 +159,7 @@ def _line_and_band(
     predict = result.conductivity if conducts else result.diffusivity
     predicted = [estimate for estimate in (predict(1.0 / x) for x in inverse) if estimate]
     bands = np.array([estimate.interval_95 for estimate in predicted])
-    energy = f"{{E}}a = {result.fit.activation_energy.text} eV"
+    energy = f"{{E}}\u2090 = {result.fit.activation_energy.text} eV"
     label = f"{name}, {energy}" if name else energy
     x = 1000.0 * inverse
     values = [estimate.value for estimate in predicted]
