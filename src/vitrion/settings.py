@@ -55,6 +55,10 @@ class VitrionSettings(BaseSettings):
     potential: str | None = Field(
         None, description="Default potential; None for the package's default."
     )
+    students: Path = Field(
+        Path("~/.vitrion/students"),
+        description="Folder of the students of 'vitrion distill', found by their names.",
+    )
     workers: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from pymatgen.core import Composition
 
@@ -139,10 +141,48 @@ def test_a_list_is_not_one_formula(text):
         parse_composition(text)
 
 
-@pytest.mark.parametrize("text", ["D2O", "LiTFSI"])
+@pytest.mark.parametrize("text", ["D2O", "LiT", "Li3PD4"])
 def test_isotopes_are_refused(text):
     with pytest.raises(InputError, match="names the isotope"):
         parse_composition(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "formula"),
+    [
+        ("LiTFSI", "LiN(SO2CF3)2"),
+        ("LiFSI", "LiN(SO2F)2"),
+        ("LiBOB", "LiB(C2O4)2"),
+        ("LiPON", "Li2PO2N"),
+        ("LGPS", "Li10GeP2S12"),
+        ("LLZO", "Li7La3Zr2O12"),
+        ("LATP", "Li1.3Al0.3Ti1.7(PO4)3"),
+        ("LPSCl", "Li6PS5Cl"),
+        ("NASICON", "Na3Zr2Si2PO12"),
+        ("lipon", "Li2PO2N"),
+    ],
+)
+def test_names_are_answered_with_their_formula(name, formula):
+    with pytest.raises(
+        InputError, match=re.escape(f"'{name}' is a name, not a formula: write {formula} (")
+    ):
+        parse_composition(name)
+    parse_composition(formula)
+
+
+@pytest.mark.parametrize(
+    ("text", "formula"),
+    [
+        ("75Li2S-25P2S5", "Li3PS4"),
+        ("75Li2S - 25P2S5", "Li3PS4"),
+        ("70Li2S\u201330P2S5", "Li7P3S11"),
+        ("0.5Li2O-0.5P2O5", "LiPO3"),
+        ("Li₃PO₄", "Li3PO4"),
+        ("Li₁₀GeP₂S₁₂", "Li10GeP2S12"),
+    ],
+)
+def test_amounts_of_compounds_and_subscripts_are_read(text, formula):
+    assert parse_composition(text) == parse_composition(formula)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from typer.main import get_command
 from vitrion.cli import app
 from vitrion.cli.options import RecipeOptions
 from vitrion.errors import InputError
-from vitrion.flows.nested_values import nested
 from vitrion.flows.recipe import Recipe
 from vitrion.flows.run_recipe import make_flow
+from vitrion.runtime.nested_values import nested
 from vitrion.runtime.settings_model import Option, walk_fields
 
 MAKE_RUNS = ("run", "screen", "submit")

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from vitrion.cli import app
 from vitrion.errors import InputError
-from vitrion.flows.recipe import SHARED, Recipe, parse_setting, settable
+from vitrion.flows.recipe import SHARED, Recipe, parse_recipe_setting, settable
 from vitrion.flows.recipe_file import preset_names
 from vitrion.flows.run_recipe import complete_recipe
 
@@ -33,7 +33,7 @@ def test_shared_settings_hold_in_every_section_and_are_stated_once():
             with pytest.raises(
                 InputError, match=f"^{target} is derived from {source}: set {source}"
             ):
-                Recipe.from_preset("quick", **parse_setting(f"{target}=1"))
+                Recipe.from_preset("quick", **parse_recipe_setting(f"{target}=1"))
 
 
 def test_every_setting_is_described():
@@ -81,7 +81,7 @@ def test_sections_are_changed_in_part_and_other_values_as_a_whole():
     ],
 )
 def test_any_field_is_set_from_text(text, value):
-    found = Recipe.from_preset("standard", **parse_setting(text))
+    found = Recipe.from_preset("standard", **parse_recipe_setting(text))
     for part in text.partition("=")[0].split("."):
         found = getattr(found, part)
     assert found == value
@@ -111,7 +111,7 @@ def test_any_field_is_set_from_text(text, value):
 )
 def test_wrong_settings_are_one_sentence_that_says_what_is_allowed(text, sentence):
     with pytest.raises(InputError) as refusal:
-        Recipe.from_preset("quick", **parse_setting(text))
+        Recipe.from_preset("quick", **parse_recipe_setting(text))
     assert sentence in str(refusal.value)
     assert "\n" not in str(refusal.value)
 

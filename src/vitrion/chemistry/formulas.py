@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vitrion.chemistry.elements import electronegativity
+from vitrion.chemistry.facts import load_facts
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 _NUMBERS = re.compile(r"(?<=[A-Za-z)])(\d+)")
 _AMOUNT = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*[+-])?(\d*\.?\d+)")
 _SYMBOLS = re.compile(r"[A-Z][a-z]?")
+_MIXTURE_PART = re.compile(r"(\d+\.?\d*)([A-Z][A-Za-z0-9().]*)")
+_DASHES = re.compile(r"\s*[-\u2010-\u2013\u2212]\s*")
 _SUBSCRIPTS = {ord("0") + digit: 0x2080 + digit for digit in range(10)}
+_DIGITS = {subscript: plain for plain, subscript in _SUBSCRIPTS.items()}
 
 
 def parse_composition(formula: str | Composition) -> Composition:
@@ -24,8 +28,9 @@ def parse_composition(formula: str | Composition) -> Composition:
     Parameters
     ----------
     formula : str or Composition
-        Such as ``"LiPO2F2"`` or ``"Li3PO4"``, or as pymatgen prints it: ``"Li3 P1 O4"``, with
-        charges ``"Li+3 P5+1 O2-4"``.
+        Such as ``"LiPO2F2"`` or ``"Li3PO4"``, with subscripts (``"Li₃PO₄"``), as amounts of
+        compounds (``"75Li2S-25P2S5"``), or as pymatgen prints it: ``"Li3 P1 O4"``, with charges
+        ``"Li+3 P5+1 O2-4"``.
 
     Returns
     -------
@@ -35,8 +40,8 @@ def parse_composition(formula: str | Composition) -> Composition:
     Raises
     ------
     InputError
-        If the text is not one formula, names an unknown element or an isotope, or has amounts that
-        are not whole numbers.
+        If the text is not one formula, is the name of an electrolyte (the error gives its formula),
+        names an unknown element or an isotope, or has amounts that are not whole numbers.
     """
     from pymatgen.core import Composition
 
@@ -58,7 +63,10 @@ def _elements(formula: str | Composition) -> Composition:
             f"A {type(formula).__name__} is not a composition: give a formula or a pymatgen "
             "Composition."
         )
-    text: Any = formula.strip() if isinstance(formula, str) else formula
+    text: Any = formula.strip().translate(_DIGITS) if isinstance(formula, str) else formula
+    if isinstance(text, str):
+        _refuse_name(text)
+        text = _mixed(text)
     if isinstance(text, str) and len(text.split()) > 1:
         text = _separated(text)
     try:
@@ -79,6 +87,31 @@ def _elements(formula: str | Composition) -> Composition:
             "not distinguish isotopes."
         )
     return composition
+
+
+def _refuse_name(text: str) -> None:
+    """Refuse the name of an electrolyte with its formula: pymatgen reads LiTFSI as Li T F S I."""
+    names = {name.lower(): name for name in load_facts("names") if not name.startswith("_")}
+    name = names.get(text.lower())
+    if name is not None:
+        facts = load_facts("names")[name]
+        raise InputError(
+            f"'{text}' is a name, not a formula: write {facts['formula']} ({facts['source']})."
+        )
+
+
+def _mixed(text: str) -> str | dict[str, float]:
+    """Return the elements of amounts of compounds such as ``75Li2S-25P2S5``, else the text."""
+    from pymatgen.core import Composition
+
+    found = [_MIXTURE_PART.fullmatch(part) for part in _DASHES.split(text)]
+    parts = [part for part in found if part is not None]
+    if len(found) < 2 or len(parts) < len(found):
+        return text
+    total = Composition()
+    for part in parts:
+        total += parse_composition(part[2]) * float(part[1])
+    return dict(total.get_el_amt_dict())
 
 
 def _isotopes(text: str | Mapping[Any, float], composition: Composition) -> set[str]:

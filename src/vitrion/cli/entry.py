@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from vitrion.cli import analyze, crystal, database, launchpad, report, run, validate
+from vitrion.cli import analyze, crystal, database, distill, launchpad, report, run, validate
 from vitrion.cli.outside import explain
 from vitrion.errors import InputError, VitrionError
 from vitrion.runtime.processes import ONE_THREAD
@@ -28,6 +28,7 @@ app = typer.Typer(
 potential_app = typer.Typer(help="List and describe interatomic potentials.")
 app.add_typer(potential_app, name="potential")
 run.register(app)
+distill.register(app)
 analyze.register(app)
 crystal.register(app)
 database.register(app)
@@ -43,16 +44,31 @@ EXTRAS = {"chgnet": "chgnet", "fastapi": "serve", "fireworks": "fireworks", "uvi
 """Extra of vitrion that installs a package, by the name of the package."""
 
 
-@potential_app.command("list", epilog="Example:  vitrion potential list")
-def potential_list() -> None:
+@potential_app.command("list", epilog="Example:  vitrion potential list Na3PS4")
+def potential_list(
+    formula: Annotated[
+        str | None, typer.Argument(help="Composition: show which potentials know its elements.")
+    ] = None,
+) -> None:
     """List the potentials that are available without a download."""
+    from vitrion.chemistry.formulas import parse_composition, plain_formula
     from vitrion.potentials import DEFAULT_POTENTIAL, list_potentials
+    from vitrion.potentials.known_elements import lacking
 
-    table = Table("name", "backend", "functional", "elements", "trained on")
+    composition = None if formula is None else parse_composition(formula)
+    symbols = [] if composition is None else [element.symbol for element in composition]
+    columns = ["name", "backend", "functional", "elements", "trained on"]
+    if composition is not None:
+        columns.insert(1, f"knows {plain_formula(composition)}")
+    table = Table(*columns)
     for spec in list_potentials():
         mark = " (default)" if spec.name == DEFAULT_POTENTIAL else ""
         elements = "?" if spec.elements is None else _short_elements(spec.elements)
-        table.add_row(spec.name + mark, spec.backend, spec.functional, elements, spec.training_set)
+        row = [spec.name + mark, spec.backend, spec.functional, elements, spec.training_set]
+        if composition is not None:
+            missing = lacking(spec, symbols)
+            row.insert(1, f"no: {', '.join(missing)}" if missing else "yes")
+        table.add_row(*row)
     console.print(table)
     console.print("Also: mace:<foundation model> (downloaded when first used) and mace:<file>.")
 

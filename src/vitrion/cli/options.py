@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from vitrion.flows.recipe import Recipe
-    from vitrion.runtime.settings_model import Option
+    from vitrion.runtime.settings_model import Option, SettingsModel
 
 DEFAULT_STORE = "default: VITRION_STORE, else vitrion_data"
 
@@ -86,9 +86,9 @@ class RecipeOptions:
         InputError
             If a value is invalid, or two recipe files or presets are named.
         """
-        from vitrion.flows.nested_values import merge
         from vitrion.flows.recipe import Recipe
         from vitrion.flows.recipe_file import read_recipe_file
+        from vitrion.runtime.nested_values import merge
 
         file, formula = self.file, target
         if target is not None and target.endswith(RECIPE_SUFFIXES):
@@ -134,11 +134,64 @@ def takes_recipe(
     **defaults
         Defaults of the command for fields of the recipe.
     """
-    from vitrion.flows.nested_values import nested
-    from vitrion.flows.recipe import parse_setting
+    from vitrion.flows.recipe import Recipe, parse_recipe_setting
+    from vitrion.flows.recipe_file import preset_names, preset_values
 
-    fields_of = _recipe_fields()
-    shared = [*_file_options(default_preset), *_field_options(fields_of, defaults)]
+    def made(changes: dict[str, Any], preset: str | None, file: Path | None) -> RecipeOptions:
+        return RecipeOptions(changes, defaults, file, preset, default_preset)
+
+    source = SettingsSource(
+        Recipe,
+        preset_names,
+        preset_values,
+        parse_recipe_setting,
+        default_preset,
+        "glass.melt_ps=10",
+    )
+    return takes_settings(source, made, defaults)
+
+
+@dataclass(frozen=True)
+class SettingsSource:
+    """Settings whose fields with an ``Option`` become options of a command.
+
+    Attributes
+    ----------
+    model : type
+    preset_names, preset_values, parse : callable
+        Names of the presets, nested values of a preset, nested values of ``name=value``.
+    default_preset : str
+    example : str
+        Example of a setting in the help.
+    """
+
+    model: type[SettingsModel]
+    preset_names: Callable[[], list[str]]
+    preset_values: Callable[[str], dict[str, Any]]
+    parse: Callable[[str], dict[str, Any]]
+    default_preset: str
+    example: str
+
+
+def takes_settings(
+    source: SettingsSource,
+    made: Callable[[dict[str, Any], str | None, Path | None], Any],
+    defaults: dict[str, Any] | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Replace the parameter ``options`` of a command by the options of settings.
+
+    Parameters
+    ----------
+    source : SettingsSource
+    made : callable
+        Makes the argument ``options`` of nested values, preset and settings file.
+    defaults : dict
+        Defaults of the command for fields.
+    """
+    from vitrion.runtime.nested_values import merge, nested
+
+    fields_of = _option_fields(source.model)
+    shared = [*_file_options(source), *_field_options(source, fields_of, defaults or {})]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
@@ -148,11 +201,10 @@ def takes_recipe(
             for name, (path, _, option) in fields_of.items():
                 if own[name] is not None:
                     for where, value in ((path, own[name]), *option.also):
-                        _put(changes, nested(where, value))
+                        changes = merge(changes, nested(where, value), source.model)
             for text in own["set_fields"] or ():
-                _put(changes, parse_setting(text))
-            options = RecipeOptions(changes, defaults, own["recipe"], own["preset"], default_preset)
-            command(**values, options=options)
+                changes = merge(changes, source.parse(text), source.model)
+            command(**values, options=made(changes, own["preset"], own["recipe"]))
 
         parameters: list[Parameter] = []
         for own in signature(command, eval_str=True).parameters.values():
@@ -165,13 +217,12 @@ def takes_recipe(
     return decorate
 
 
-def _recipe_fields() -> dict[str, tuple[str, FieldInfo, Option]]:
+def _option_fields(model: type[SettingsModel]) -> dict[str, tuple[str, FieldInfo, Option]]:
     """Return dotted name, field and option of each field with an option, by parameter name."""
-    from vitrion.flows.recipe import Recipe
     from vitrion.runtime.settings_model import Option, walk_fields
 
     found = {}
-    for path, part in walk_fields(Recipe):
+    for path, part in walk_fields(model):
         for option in part.metadata:
             if isinstance(option, Option):
                 parameter = option.name.partition("/")[0].removeprefix("--").replace("-", "_")
@@ -179,15 +230,15 @@ def _recipe_fields() -> dict[str, tuple[str, FieldInfo, Option]]:
     return found
 
 
-def _file_options(default_preset: str) -> list[Parameter]:
-    from vitrion.flows.recipe_file import preset_names
-
+def _file_options(source: SettingsSource) -> list[Parameter]:
     preset = typer.Option(
-        "--preset", help=f"{', '.join(preset_names())}.", show_default=default_preset
+        "--preset", help=f"{', '.join(source.preset_names())}.", show_default=source.default_preset
     )
     recipe = typer.Option("--recipe", help="Recipe file; options override it.")
     setting = typer.Option(
-        "--set", metavar="NAME=VALUE", help="Any setting, such as glass.melt_ps=10; repeatable."
+        "--set",
+        metavar="NAME=VALUE",
+        help=f"Any setting, such as {source.example}; repeatable.",
     )
     return [
         _option("preset", str | None, preset),
@@ -197,11 +248,11 @@ def _file_options(default_preset: str) -> list[Parameter]:
 
 
 def _field_options(
-    fields_of: dict[str, tuple[str, FieldInfo, Option]], defaults: dict[str, Any]
+    source: SettingsSource,
+    fields_of: dict[str, tuple[str, FieldInfo, Option]],
+    defaults: dict[str, Any],
 ) -> list[Parameter]:
-    from vitrion.flows.recipe_file import preset_values
-
-    preset = preset_values(DEFAULT_PRESET)
+    preset = source.preset_values(DEFAULT_PRESET)
     shared = []
     for name, (path, part, option) in fields_of.items():
         section, _, own = path.rpartition(".")
@@ -229,11 +280,3 @@ def _typer_kind(annotation: Any) -> Any:
         if kind in kinds and get_origin(annotation) is not tuple:
             return kind | None
     return str | None
-
-
-def _put(values: dict[str, Any], changes: dict[str, Any]) -> None:
-    """Merge nested changes into nested values in place."""
-    from vitrion.flows.nested_values import merge
-    from vitrion.flows.recipe import Recipe
-
-    values.update(merge(values, changes, Recipe))

@@ -85,7 +85,7 @@ def validate(
     if as_json:
         print(found.model_dump_json(indent=1))
     else:
-        _show(found)
+        show_comparison(found)
 
 
 def _read_crystals(paths: Sequence[Path]) -> dict[str, Atoms]:
@@ -100,7 +100,7 @@ def _read_crystals(paths: Sequence[Path]) -> dict[str, Atoms]:
     }
 
 
-def _show(found: TeacherComparison) -> None:
+def show_comparison(found: TeacherComparison) -> None:
     """Print the tables of a comparison."""
     columns = (
         "frames",

@@ -10,7 +10,7 @@ from vitrion.distill.validation import RegimeError
 from vitrion.documents.base import VitrionDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.potentials import describe_potential
-from vitrion.potentials.student import SHIPPED_STUDENTS, student_card
+from vitrion.potentials.student import is_student, student_card
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,7 @@ class PotentialDoc(VitrionDoc):
             Its description, or its name in the registry.
         card
             Further data: ``validation``, ``teacher``, ``parameters``, ``training_frames``. None
-            uses the card shipped with the package if the potential is the shipped file.
+            uses the card of a student if its file is unchanged.
         **fields
             Other fields of the document.
 
@@ -79,7 +79,7 @@ class PotentialDoc(VitrionDoc):
             If the name is unknown.
         """
         spec = describe_potential(potential)
-        card = _shipped_card(spec) if card is None else card
+        card = _own_card(spec) if card is None else card
         errors = [RegimeError.model_validate(entry) for entry in card.get("validation", [])]
         values = spec.model_dump(exclude={"path", "elements"})
         elements = sorted(spec.elements or ())
@@ -99,8 +99,8 @@ class PotentialDoc(VitrionDoc):
         )
 
 
-def _shipped_card(spec: PotentialSpec) -> Mapping[str, Any]:
-    if spec.name not in SHIPPED_STUDENTS or spec.sha256 is None:
+def _own_card(spec: PotentialSpec) -> Mapping[str, Any]:
+    if not is_student(spec.name) or spec.sha256 is None:
         return {}
     card = student_card(spec.name)
     return card if card["sha256"] == spec.sha256 else {}

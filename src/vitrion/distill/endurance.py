@@ -62,7 +62,7 @@ def hot_run(
     the thermostat temperature, or a position is not finite.
     """
     work = _prepared(atoms, calculator, temperature_K, seed)
-    step_fs = _timestep_fs(work)
+    step_fs = timestep_fs(work)
     dynamics = Langevin(
         work,
         step_fs * units.fs,
@@ -91,11 +91,11 @@ def energy_drift(
     ``picoseconds`` must cover at least five energies, one every ten steps.
     """
     work = _prepared(atoms, calculator, temperature_K, seed)
-    step = _timestep_fs(work) * units.fs
+    step = timestep_fs(work) * units.fs
     rng = np.random.default_rng(seed + 1)
     Langevin(work, step, temperature_K=temperature_K, friction=0.02, rng=rng).run(500)
     dynamics = VelocityVerlet(work, step)
-    spacing_ns = ENERGY_STEPS * _timestep_fs(work) / 1e6
+    spacing_ns = ENERGY_STEPS * timestep_fs(work) / 1e6
     times, energies = [], []
     for block in range(round(picoseconds / 1000 / spacing_ns)):
         dynamics.run(ENERGY_STEPS)
@@ -121,7 +121,8 @@ def _prepared(atoms: Atoms, calculator: Calculator, temperature_K: float, seed: 
     return work
 
 
-def _timestep_fs(atoms: Atoms) -> float:
+def timestep_fs(atoms: Atoms) -> float:
+    """Return the time step of a cell in fs, short with hydrogen."""
     return HYDROGEN_TIMESTEP_FS if "H" in atoms.symbols else TIMESTEP_FS
 
 

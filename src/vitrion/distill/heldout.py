@@ -10,6 +10,7 @@ from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
 from vitrion.chemistry.crystals import known_crystals
+from vitrion.distill.endurance import timestep_fs
 from vitrion.distill.packing import pack
 from vitrion.distill.sampling import with_interstitial, with_vacancy
 from vitrion.distill.validation import relaxed_cell
@@ -105,20 +106,21 @@ def heldout_frames(
     work, _ = relax_atoms(start.atoms, calculator, START)
     work.calc = calculator
     MaxwellBoltzmannDistribution(work, temperature_K=start.temperatures_K[0], rng=rng)
+    step_fs = timestep_fs(work)
     found = []
     for temperature in start.temperatures_K:
         dynamics = Langevin(
             work,
-            2 * units.fs,
+            step_fs * units.fs,
             temperature_K=temperature,
             friction=0.02 / units.fs,
             rng=rng,
         )
-        dynamics.run(round(equilibration_ps * 500))
+        dynamics.run(round(1000 * equilibration_ps / step_fs))
         if not _stated(start.regime, temperature):
             continue
         for _ in range(frames):
-            dynamics.run(round(interval_fs / 2))
+            dynamics.run(round(interval_fs / step_fs))
             frame = work.copy()
             frame.arrays.pop("momenta", None)
             frame.arrays.pop("fragment", None)

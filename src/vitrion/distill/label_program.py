@@ -59,13 +59,16 @@ def label(frame, calculator):
     """Return a copy with REF_energy (eV), REF_forces (eV/A) and REF_stress (eV/A3)."""
     work = frame.copy()
     work.calc = calculator
-    energy = float(work.get_potential_energy(force_consistent=True))
+    # The stress first: one evaluation gives all three.
+    stress = work.get_stress(voigt=False) if frame.cell.rank == 3 else None
+    consistent = "free_energy" in calculator.implemented_properties  # CHGNet has the energy only
+    energy = float(work.get_potential_energy(force_consistent=consistent))
     forces = np.array(work.get_forces())
     out = frame.copy()
     out.info["REF_energy"] = energy
     out.arrays["REF_forces"] = forces
-    if frame.cell.rank == 3:
-        out.info["REF_stress"] = np.array(work.get_stress(voigt=False)).reshape(9)
+    if stress is not None:
+        out.info["REF_stress"] = np.array(stress).reshape(9)
     return out
 
 

@@ -48,6 +48,12 @@ class Teacher(BaseModel):
         "the labels; None adds none.",
     )
 
+    @property
+    def is_registered(self) -> bool:
+        """Whether the teacher is a potential of the registry; others are ``<package>:<model>``."""
+        family, colon, _ = self.name.partition(":")
+        return self.python is None and self.dispersion is None and (not colon or family == "mace")
+
     def command(self, frames: Path, labelled: Path) -> list[str]:
         """Return the command that labels ``frames`` into ``labelled``."""
         return [

@@ -109,7 +109,7 @@ def compare_with_teacher(
         )
     cells = [*crystals.values(), *frames]
     symbols = {symbol for atoms in cells for symbol in atoms.get_chemical_symbols()}
-    if teacher is not None and _is_registered(teacher):
+    if teacher is not None and teacher.is_registered:
         check_elements(get_potential(teacher.name), symbols)
     calculator = load_calculator(spec, symbols=symbols)
 
@@ -164,7 +164,7 @@ def teacher_labels(
     if teacher is None:
         raise InputError("Name a teacher to label frames.")
     has_dispersion = False
-    if _is_registered(teacher):
+    if teacher.is_registered:
         spec = get_potential(teacher.name)
         has_dispersion = "D3" in spec.functional
         calculator = load_calculator(spec, device=teacher.device)
@@ -192,12 +192,6 @@ def matching_labels(frames: Sequence[Atoms], student: PotentialSpec) -> list[Ato
         frame.info.setdefault("regime", str(other))
         found.append(frame)
     return found
-
-
-def _is_registered(teacher: Teacher) -> bool:
-    """Whether the teacher is a potential of the registry; others are ``<package>:<model>``."""
-    family, colon, _ = teacher.name.partition(":")
-    return teacher.python is None and teacher.dispersion is None and (not colon or family == "mace")
 
 
 def _known(spec: PotentialSpec) -> dict[str, Atoms]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, model_validator
@@ -13,11 +13,19 @@ from pydantic import Field, model_validator
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.from_defects import DefectConductivitySettings
-from vitrion.errors import InputError, SettingError
-from vitrion.flows.nested_values import ABSENT, check_names, lookup, merge, nested, plain_values
+from vitrion.errors import SettingError
 from vitrion.flows.recipe_file import preset_values, read_recipe_file
 from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
 from vitrion.polymorphs.search_settings import SearchSettings
+from vitrion.runtime.nested_values import (
+    ABSENT,
+    check_names,
+    lookup,
+    merge,
+    nested,
+    parse_setting,
+    plain_values,
+)
 from vitrion.runtime.settings_model import Option, SettingsModel, walk_fields
 
 if TYPE_CHECKING:
@@ -234,30 +242,15 @@ def settable() -> dict[str, FieldInfo]:
     return {name: field for name, field in named.items() if name not in derived}
 
 
-def parse_setting(text: str) -> dict[str, Any]:
+def parse_recipe_setting(text: str) -> dict[str, Any]:
     """Return the nested values of ``name=value``, such as ``glass.n_atoms=48``.
-
-    A value is read as YAML; a list may be written as ``600,750``.
 
     Raises
     ------
     InputError
         If the text is malformed, or the name is unknown.
     """
-    name, found, value = (part.strip() for part in text.partition("="))
-    if not (name and found):
-        raise InputError(f"'{text}' is not a setting: write name=value, such as glass.n_atoms=48.")
-    known = settable()
-    if name not in known:
-        check_names(nested(name, None), Recipe, known)
-        return nested(name, value)  # derived: refused by the recipe with the source's name
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise InputError(f"{name} is '{value}', which is not a YAML value.") from error
-    if get_origin(known[name].annotation) is tuple and not isinstance(parsed, list):
-        parsed = [part.strip() for part in value.split(",") if part.strip()]
-    return nested(name, parsed)
+    return parse_setting(text, Recipe, settable(), "glass.n_atoms=48")
 
 
 def name_run(subject: str, content: Any) -> str:

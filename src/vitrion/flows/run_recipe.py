@@ -13,6 +13,7 @@ from vitrion.flows.given_crystal import read_crystal
 from vitrion.flows.glass_conductivity import second_opinion
 from vitrion.flows.run_documents import RUNS_FOLDER, find_documents, label_run, not_stored
 from vitrion.potentials import check_elements, describe_potential
+from vitrion.potentials.calculators import check_loadable
 from vitrion.runtime.runner import RunReport, run_flow
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def complete_recipe(recipe: Recipe) -> Recipe:
         raise InputError(f"The mobile species {mobile} is not in {formula}.")
     potential = describe_potential(recipe.potential)
     symbols = [element.symbol for element in composition]
-    check_elements(potential, symbols)
+    check_elements(potential, symbols, formula)
+    check_loadable(potential, symbols)
     if recipe.potential_sha256 not in (None, potential.sha256):
         raise InputError(
             f"The potential {potential.name} has the SHA-256 {potential.sha256}, but the recipe "

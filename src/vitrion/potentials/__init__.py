@@ -1,6 +1,7 @@
 """Interatomic potentials: a registry of names, and their calculators."""
 
-from vitrion.potentials.calculators import check_elements, force_field, load_calculator
+from vitrion.potentials.calculators import force_field, load_calculator
+from vitrion.potentials.known_elements import check_elements
 from vitrion.potentials.registry import (
     DEFAULT_POTENTIAL,
     describe_potential,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitrion.errors import InputError, PotentialError
 from vitrion.potentials.evaluation import native_evaluation, why_torch
+from vitrion.potentials.known_elements import check_elements
 from vitrion.potentials.mace_import import import_mace
 from vitrion.potentials.native import NativeCalculator, TableSource, why_not
 from vitrion.potentials.registry import get_potential
@@ -19,24 +20,6 @@ if TYPE_CHECKING:
 
 _REASONS: dict[str, str | None] = {}
 """Why torch evaluates models of mace-torch that were loaded, by name; None if the kernel does."""
-
-
-def check_elements(spec: PotentialSpec, symbols: Iterable[str]) -> None:
-    """Refuse elements that the potential was not trained on.
-
-    Raises
-    ------
-    InputError
-        If the potential states its elements and one of ``symbols`` is not among them.
-    """
-    if spec.elements is None:
-        return
-    unknown = sorted(set(symbols) - set(spec.elements))
-    if unknown:
-        raise InputError(
-            f"The potential '{spec.name}' does not know {', '.join(unknown)}: choose another one "
-            "(vitrion potential list)."
-        )
 
 
 def load_calculator(
@@ -93,6 +76,23 @@ def load_calculator(
     if symbols is not None:
         check_elements(spec.model_copy(update={"elements": _elements(calculator)}), symbols)
     return calculator
+
+
+def check_loadable(spec: PotentialSpec, symbols: Iterable[str]) -> None:
+    """Load a MACE model of a name or a file once, before a run that needs it starts.
+
+    Its elements are known only then, and a named model may have to be downloaded.
+
+    Raises
+    ------
+    InputError
+        If it does not know an element.
+    PotentialError
+        If it cannot be found, verified, downloaded or loaded.
+    """
+    is_student = spec.path is not None and spec.path.suffix == ".safetensors"
+    if spec.backend == "mace" and not is_student:
+        load_calculator(spec, device="cpu", symbols=symbols)
 
 
 def evaluation_of_potential(

@@ -2,8 +2,9 @@
 
 MACE forms ``w_l(r_ij) h_j Y_lm(r_ij)`` for every edge, channel, l and m, and then adds the edges of
 each atom: an array ``(2 l + 1)`` times larger than its factors. Here the edges of an atom are laid
-side by side and the sum over neighbors is one batched matrix product, which never forms that
-array. The result is the same to rounding.
+side by side and the sum over neighbors is one batched matrix product for each l, which never forms
+that array. Where all atoms have the same number of edges, as padded batches do, the edges are taken
+as they lie. The result is the same to rounding.
 """
 
 from __future__ import annotations
@@ -41,20 +42,35 @@ class ScalarConvolution(torch.nn.Module):
     ) -> torch.Tensor:
         """Return the messages of all nodes."""
         n_nodes, channels = node_feats.shape[0], self.channels
-        slots, senders = neighbor_slots(edge_index, n_nodes)
-        # Slot e is empty: it points at an extra edge of zero harmonics.
-        harmonics = torch.nn.functional.pad(edge_attrs, (0, 0, 0, 1))[slots]
-        radial = torch.nn.functional.pad(weights, (0, 0, 0, 1))[slots]
-        radial = radial.view(n_nodes, -1, self.l_max + 1, channels)
-        features = node_feats[senders].unsqueeze(2)
-        radial = radial * features
-        total = torch.bmm(harmonics.transpose(1, 2), radial.flatten(2))
-        total = total.view(n_nodes, -1, self.l_max + 1, channels)
+        width = equal_widths(edge_index, n_nodes)
+        if width:
+            harmonics = edge_attrs.view(n_nodes, width, -1)
+            radial = weights.view(n_nodes, width, self.l_max + 1, channels)
+            features = node_feats[edge_index[0]].view(n_nodes, width, channels)
+        else:
+            slots, senders = neighbor_slots(edge_index, n_nodes)
+            # Slot e is empty: it points at an extra edge of zero harmonics.
+            harmonics = torch.nn.functional.pad(edge_attrs, (0, 0, 0, 1))[slots]
+            radial = torch.nn.functional.pad(weights, (0, 0, 0, 1))[slots]
+            radial = radial.view(n_nodes, -1, self.l_max + 1, channels)
+            features = node_feats[senders]
+        # split and unbind, not slices: the gradient of a slice is an array of zeros of full size.
+        angular = harmonics.transpose(1, 2).split([2 * k + 1 for k in range(self.l_max + 1)], dim=1)
         blocks = [
-            total[:, k * k : (k + 1) * (k + 1), k].transpose(1, 2).reshape(n_nodes, -1)
-            for k in range(self.l_max + 1)
+            torch.bmm(part, weight * features).transpose(1, 2).reshape(n_nodes, -1)
+            for part, weight in zip(angular, radial.unbind(2), strict=True)
         ]
         return torch.cat(blocks, dim=1)
+
+
+def equal_widths(edge_index: torch.Tensor, n_nodes: int) -> int:
+    """Return the number of edges of each receiver if all have the same, in their order, else 0."""
+    receiver = edge_index[1]
+    width, rest = divmod(receiver.shape[0], max(1, n_nodes))
+    if rest or not width:
+        return 0
+    expected = torch.arange(n_nodes, device=receiver.device).repeat_interleave(width)
+    return width if torch.equal(receiver, expected) else 0
 
 
 def neighbor_slots(edge_index: torch.Tensor, n_nodes: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,17 +10,24 @@ from pathlib import Path
 from vitrion.errors import InputError, PotentialError
 from vitrion.potentials.mace_import import import_mace
 from vitrion.potentials.spec import PotentialSpec, sha256_of
-from vitrion.potentials.student import SHIPPED_STUDENTS, STUDENT_NAME, student_spec
+from vitrion.potentials.student import (
+    SHIPPED_STUDENTS,
+    STUDENT_NAME,
+    is_student,
+    local_students,
+    student_spec,
+)
 
 DEFAULT_POTENTIAL = STUDENT_NAME
 """Potential of a run if the user names none."""
 
-# Every element to plutonium but the five that the MPtrj training set lacks.
-_MPTRJ_ELEMENTS = tuple(
+MPTRJ_ELEMENTS = tuple(
     "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se "
     "Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy "
     "Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Ac Th Pa U Np Pu".split()
 )
+"""Every element to plutonium except the five that the MPtrj training set lacks."""
+
 _CHGNET_CITATION = "B. Deng et al., Nat. Mach. Intell. 5, 1031 (2023), 10.1038/s42256-023-00716-3"
 _MACE_CITATION = "I. Batatia et al., arXiv 2401.00096 (MACE foundation models)"
 
@@ -44,8 +51,9 @@ _CHGNET_FILES = {
 
 def list_potentials() -> list[PotentialSpec]:
     """Return the potentials that need neither a download nor a user's file."""
-    students = [PotentialSpec(**student_spec(name)) for name in SHIPPED_STUDENTS]
-    return [*students, *(_chgnet_spec(name) for name in _CHGNET_FILES)]
+    names = [*SHIPPED_STUDENTS, *local_students()]
+    students = [PotentialSpec(**student_spec(name)) for name in names]
+    return [*students, *(_chgnet_spec(name) for name in _CHGNET_FILES if find_spec("chgnet"))]
 
 
 def foundation_names() -> list[str]:
@@ -62,7 +70,8 @@ def get_potential(name: str | PotentialSpec | None = None) -> PotentialSpec:
     Parameters
     ----------
     name : str, PotentialSpec or None
-        ``vitrion-lipof`` or ``vitrion-lipof-pbe`` (shipped), ``chgnet``, ``chgnet-r2scan``,
+        ``vitrion-lipof`` or ``vitrion-lipof-pbe`` (shipped), a student of ``vitrion distill``,
+        ``chgnet``, ``chgnet-r2scan``,
         ``mace:<foundation name>`` such as ``mace:medium-mpa-0``, or ``mace:<path>`` with an
         optional ``#<sha256>`` that the file
         must have. None takes the user's setting, else the package's default.
@@ -85,13 +94,19 @@ def get_potential(name: str | PotentialSpec | None = None) -> PotentialSpec:
         from vitrion.settings import get_settings
 
         name = get_settings().potential or DEFAULT_POTENTIAL
-    if name in SHIPPED_STUDENTS:
+    if is_student(name):
         return PotentialSpec(**student_spec(name))
     if name in _CHGNET_FILES:
         return _chgnet_spec(name)
     if name.startswith("mace:"):
         return _mace_spec(name)
-    known = [*SHIPPED_STUDENTS, *_CHGNET_FILES, "mace:<foundation name>", "mace:<path>"]
+    known = [
+        *SHIPPED_STUDENTS,
+        *local_students(),
+        *_CHGNET_FILES,
+        "mace:<foundation name>",
+        "mace:<path>",
+    ]
     hint = difflib.get_close_matches(name, known, n=1)
     raise InputError(
         f"There is no potential '{name}'"
@@ -120,7 +135,7 @@ def _chgnet_spec(name: str) -> PotentialSpec:
         version=f"{weights} (chgnet {version('chgnet')})",
         path=Path(package.submodule_search_locations[0]) / "pretrained" / file,
         sha256=sha256,
-        elements=_MPTRJ_ELEMENTS,
+        elements=MPTRJ_ELEMENTS,
         functional=functional,
         training_set=training_set,
         cutoff_A=6.0,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 STUDENT_NAME = "vitrion-lipof"
 SHIPPED_STUDENTS = (STUDENT_NAME, "vitrion-lipof-pbe")
 """Names of the students in the package: the default, and the one without dispersion."""
+SUFFIX = ".safetensors"
 
 # Entries of the description that MACE's constructor takes as they are.
 _PLAIN = (
@@ -53,27 +54,58 @@ DERIVED = ("conv_tp.", "U_matrix", "spherical_harmonics.", "output_mask")
 
 
 def student_path(name: str = STUDENT_NAME) -> Path:
-    """Return the path of the weights of a shipped student."""
-    return Path(str(files("vitrion.potentials") / "data" / f"{name}.safetensors"))
+    """Return the path of the weights of a shipped student, or of one in the user's folder."""
+    if name in SHIPPED_STUDENTS:
+        return Path(str(files("vitrion.potentials") / "data" / f"{name}{SUFFIX}"))
+    return students_folder() / f"{name}{SUFFIX}"
 
 
-@cache
+def students_folder() -> Path:
+    """Return the folder of the user's students."""
+    from vitrion.settings import get_settings
+
+    return get_settings().students.expanduser()
+
+
+def local_students() -> list[str]:
+    """Return the names of the students in the user's folder."""
+    found = students_folder().glob(f"*{SUFFIX}")
+    return sorted(path.stem for path in found if path.with_suffix(".json").is_file())
+
+
+def is_student(name: str) -> bool:
+    """Whether a name is the name of a shipped student, or of one in the user's folder."""
+    if name in SHIPPED_STUDENTS:
+        return True
+    is_plain = "/" not in name and ":" not in name and not name.startswith(".")
+    return is_plain and student_path(name).with_suffix(".json").is_file()
+
+
 def student_card(name: str = STUDENT_NAME) -> dict[str, Any]:
     """Return the data card of the weights.
 
     Raises
     ------
     PotentialError
-        If the card is missing, that is, if this build of the package ships no student.
+        If the card is missing or cannot be read.
     """
     path = student_path(name).with_suffix(".json")
     if not path.is_file():
-        raise PotentialError(f"This build of vitrion does not ship the potential '{name}'.")
-    return json.loads(path.read_text())
+        raise PotentialError(f"The potential '{name}' has no data card {path}.")
+    return _read_card(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read_card(path: Path, modified_ns: int) -> dict[str, Any]:
+    """Return a data card; ``modified_ns`` distinguishes versions of the file."""
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError as exc:
+        raise PotentialError(f"The data card {path} cannot be read: {exc}.") from exc
 
 
 def student_spec(name: str = STUDENT_NAME) -> dict[str, Any]:
-    """Return the fields of the ``PotentialSpec`` of a shipped student."""
+    """Return the fields of the ``PotentialSpec`` of a student."""
     card = student_card(name)
     return {
         "name": name,
@@ -89,7 +121,7 @@ def student_spec(name: str = STUDENT_NAME) -> dict[str, Any]:
 def student_calculator(
     device: str = "cpu", dtype: str = "float32", name: str = STUDENT_NAME
 ) -> Calculator:
-    """Return a shipped student as an ASE calculator, its file's hash checked.
+    """Return a student as an ASE calculator, its file's hash checked.
 
     Raises
     ------

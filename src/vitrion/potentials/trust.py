@@ -186,7 +186,7 @@ def novelty(frames: Sequence[Atoms], potential: str | None = None) -> NoveltyRep
     frames
         Frames of a run.
     potential
-        Name of a shipped student or path of a student file; None takes the default.
+        Name of a student or path of a student file; None takes the default.
 
     Raises
     ------
@@ -198,9 +198,9 @@ def novelty(frames: Sequence[Atoms], potential: str | None = None) -> NoveltyRep
     if not frames:
         raise InputError("There are no frames to compare with the training set.")
     name = potential or student.STUDENT_NAME
-    shipped = name in student.SHIPPED_STUDENTS
-    path = student.student_path(name) if shipped else Path(name)
-    sha256 = student.student_card(name)["sha256"] if shipped else None
+    registered = student.is_student(name)
+    path = student.student_path(name) if registered else Path(name)
+    sha256 = student.student_card(name)["sha256"] if registered else None
     calculator: Any = student.file_calculator(path, sha256)
     arrays = student.read_statistics(path)
     if not arrays:
@@ -270,13 +270,13 @@ def assess(
         If there are no frames, or both potentials are the same.
     """
     from vitrion.potentials import load_calculator
-    from vitrion.potentials.student import SHIPPED_STUDENTS
+    from vitrion.potentials.student import is_student
 
     if not frames:
         raise InputError("There are no frames to assess.")
     if reference_potential == potential_name:
         raise InputError("The reference potential must differ from the potential of the run.")
-    known = novelty(frames, potential_name) if potential_name in SHIPPED_STUDENTS else None
+    known = novelty(frames, potential_name) if is_student(potential_name) else None
     check = None
     if reference_potential is not None:
         chosen = np.unique(np.linspace(0, len(frames) - 1, n_reference_frames).astype(int))

@@ -7,12 +7,12 @@ import subprocess
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from vitrion.errors import SimulationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from multiprocessing.connection import Connection
     from pathlib import Path
 
@@ -86,5 +86,55 @@ def run_checked(
         except OSError as exc:
             raise SimulationError(f"{command[0]} could not be started: {exc}") from exc
     if done.returncode != 0:
-        tail = " | ".join(log.read_text(errors="replace").strip().splitlines()[-3:])
-        raise SimulationError(f"{log} ended with code {done.returncode}: {tail}")
+        raise _ended(log, done.returncode)
+
+
+def run_together(
+    commands: Sequence[Sequence[str]],
+    logs: Sequence[Path],
+    environment: Mapping[str, str] | None = None,
+    *,
+    on_wait: Callable[[], None] = lambda: None,
+) -> None:
+    """Run programs at the same time, each with its own log; the first failure ends all of them.
+
+    ``on_wait`` is called about once a second.
+
+    Raises
+    ------
+    SimulationError
+        If a program cannot be started or its return code is not 0.
+    """
+    running: list[tuple[subprocess.Popen, Path]] = []
+    try:
+        for command, log in zip(commands, logs, strict=True):
+            with log.open("a") as handle:
+                running.append((_started(command, handle, environment), log))
+        left = list(running)
+        while left:
+            time.sleep(POLL_S)
+            on_wait()
+            for process, log in list(left):
+                code = process.poll()
+                if code:
+                    raise _ended(log, code)
+                if code == 0:
+                    left.remove((process, log))
+    finally:
+        for process, _ in running:
+            process.kill()
+            process.wait()
+
+
+def _started(
+    command: Sequence[str], handle: IO[str], environment: Mapping[str, str] | None
+) -> subprocess.Popen:
+    try:
+        return subprocess.Popen(command, stdout=handle, stderr=subprocess.STDOUT, env=environment)
+    except OSError as exc:
+        raise SimulationError(f"{command[0]} could not be started: {exc}") from exc
+
+
+def _ended(log: Path, code: int) -> SimulationError:
+    tail = " | ".join(log.read_text(errors="replace").strip().splitlines()[-3:])
+    return SimulationError(f"{log} ended with code {code}: {tail}")

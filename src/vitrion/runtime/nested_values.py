@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
-from vitrion.errors import SettingError
+import yaml
+
+from vitrion.errors import InputError, SettingError
 from vitrion.runtime.settings_model import SettingsModel, section_of, unknown_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from pydantic.fields import FieldInfo
 
 ABSENT = object()
 """Returned by :func:`lookup` for an absent name."""
@@ -91,3 +95,39 @@ def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
         else value
         for name, value in values.items()
     }
+
+
+def parse_setting(
+    text: str, model: type[SettingsModel], known: Mapping[str, FieldInfo], example: str
+) -> dict[str, Any]:
+    """Return the nested values of ``name=value``; a list may be written as ``600,750``.
+
+    Parameters
+    ----------
+    text : str
+        The value is read as YAML.
+    model : type
+        Model of the settings.
+    known : dict of str to FieldInfo
+        Settings that may be set, by dotted name.
+    example : str
+        Shown if the text is malformed.
+
+    Raises
+    ------
+    InputError
+        If the text is malformed, or the name is unknown.
+    """
+    name, found, value = (part.strip() for part in text.partition("="))
+    if not (name and found):
+        raise InputError(f"'{text}' is not a setting: write name=value, such as {example}.")
+    if name not in known:
+        check_names(nested(name, None), model, known)
+        return nested(name, value)  # derived: refused by the model with the source's name
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError(f"{name} is '{value}', which is not a YAML value.") from error
+    if get_origin(known[name].annotation) is tuple and not isinstance(parsed, list):
+        parsed = [part.strip() for part in value.split(",") if part.strip()]
+    return nested(name, parsed)

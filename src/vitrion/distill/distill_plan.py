@@ -1,0 +1,114 @@
+"""Expected time of a distillation, stage by stage, before it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitrion.distill.labelled_files import labelled_frames
+
+if TYPE_CHECKING:
+    from vitrion.distill.distill_settings import DistillSettings
+    from vitrion.distill.fit_settings import FitSettings
+
+TEACHER_S_PER_ATOM = {"chgnet": 0.0045, "sevennet": 0.02, "mace": 0.02, "vitrion": 0.00005}
+"""Time of one label per atom on one core in s, by the first part of the teacher's name."""
+
+OTHER_TEACHER_S_PER_ATOM = 0.02
+FIT_S_PER_ATOM = 0.0011
+"""Time of one step of a fit per atom on one core in s, with gradients of forces and stresses."""
+
+STUDENT_S_PER_ATOM, STUDENT_S_PER_STEP = 2.5e-5, 4e-4
+"""Time of a step of dynamics with a student: per atom, and of each call, in s."""
+
+CRYSTAL_ATOMS, CRYSTAL_STEPS, FIRST_STEPS = 20, 60, 10
+LOADING_S = 12.0
+"""Time in which processes start and load the teacher, and of small stages."""
+
+
+def teacher_pace(teacher: str) -> float:
+    """Return the expected time of one label per atom on one core in s."""
+    family = teacher.partition(":")[0].partition("-")[0]
+    return TEACHER_S_PER_ATOM.get(family, OTHER_TEACHER_S_PER_ATOM)
+
+
+def expected_stages(settings: DistillSettings, workers: int = 1) -> dict[str, float]:
+    """Return the expected time of each stage in s, in their order.
+
+    Examples
+    --------
+    >>> from vitrion.distill.distill_settings import DistillSettings
+    >>> stages = expected_stages(DistillSettings.from_preset("quick", formulas=["Na3PS4"]), 2)
+    >>> list(stages)[:3]
+    ['crystals', 'first dynamics', 'first labels']
+    """
+    sampling, pace = settings.sampling, teacher_pace(settings.teacher)
+    n, formulas = sampling.n_atoms, max(1, len(settings.formulas))
+    given = len(settings.structures)
+    candidates = 0 if given else sampling.candidates * formulas
+    crystals = given or min(sampling.crystals, sampling.candidates + 1) * formulas
+    step_s = n * STUDENT_S_PER_ATOM + STUDENT_S_PER_STEP
+    seed_steps = 500 * sampling.seed_ps + FIRST_STEPS
+    frames = sampling.seed_cells * 6 + crystals * 5
+    stages = {
+        "crystals": candidates * CRYSTAL_STEPS * CRYSTAL_ATOMS * pace,
+        "first dynamics": sampling.seed_cells * seed_steps * n * pace,
+        "first labels": frames * n * pace,
+        "fit-0": _fit_s(settings.first_fit if sampling.rounds else settings.last_fit, frames, n),
+    }
+    for number in range(1, sampling.rounds + 1):
+        found = sampling.runs * (sampling.frames_per_run + 1)
+        frames += min(found, sampling.kept_per_round)
+        schedule = settings.last_fit if number == sampling.rounds else settings.round_fit
+        stages[f"dynamics {number}"] = sampling.runs * 500 * sampling.run_ps * step_s
+        stages[f"labels {number}"] = found * n * pace
+        stages[f"fit-{number}"] = _fit_s(schedule, frames, n)
+    stages["validation"] = _validation_s(settings, crystals, pace)
+    return {name: LOADING_S + seconds / workers for name, seconds in stages.items()}
+
+
+def labelled_stages(settings: DistillSettings, n_atoms: int, workers: int = 1) -> dict[str, float]:
+    """Return the expected time of each stage in s for labelled frames of ``n_atoms`` in total."""
+    validation = settings.validation
+    fit_s = settings.last_fit.epochs * n_atoms * FIT_S_PER_ATOM
+    step_s = validation.n_atoms * STUDENT_S_PER_ATOM + STUDENT_S_PER_STEP
+    hot_s = validation.hot_runs * 500 * validation.hot_ps * step_s
+    return {"fit-0": LOADING_S + fit_s / workers, "validation": LOADING_S + hot_s / workers}
+
+
+def plan_lines(settings: DistillSettings, workers: int = 1) -> list[str]:
+    """Return the plan of a distillation, one line per stage."""
+    stages = stages_of(settings, workers)
+    total = sum(stages.values())
+    lines = [
+        f"student {settings.student_name} of {settings.teacher} for {', '.join(settings.formulas)}",
+        f"expected time: about {minutes(total)} with {workers} worker(s)",
+    ]
+    return [*lines, *(f"  {name}: {minutes(seconds)}" for name, seconds in stages.items())]
+
+
+def stages_of(settings: DistillSettings, workers: int = 1) -> dict[str, float]:
+    """Return the expected time of each stage in s, with a teacher or with labelled frames."""
+    if settings.labeller is not None:
+        return expected_stages(settings, workers)
+    frames = labelled_frames(Path(settings.teacher))
+    return labelled_stages(settings, sum(len(atoms) for atoms in frames), workers)
+
+
+def minutes(seconds: float) -> str:
+    """Return a duration in minutes, such as ``12 min``."""
+    return f"{max(1, round(seconds / 60))} min"
+
+
+def _fit_s(schedule: FitSettings, frames: int, n_atoms: int) -> float:
+    return schedule.epochs * frames * n_atoms * FIT_S_PER_ATOM
+
+
+def _validation_s(settings: DistillSettings, crystals: int, pace: float) -> float:
+    validation, formulas = settings.validation, max(1, len(settings.formulas))
+    n = validation.n_atoms
+    cells = crystals + validation.glasses * formulas
+    labels = cells * validation.frames * len(validation.temperatures_K) + 3 * crystals
+    step_s = n * STUDENT_S_PER_ATOM + STUDENT_S_PER_STEP
+    steps = validation.hot_runs * 500 * validation.hot_ps + cells * 3000
+    return labels * n * pace + steps * step_s

@@ -1,0 +1,89 @@
+"""What the stages of a distillation share: settings, folder, worker processes, clock, teacher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitrion.distill import task_functions as work
+from vitrion.distill.frames import FORCES, made_once, within
+from vitrion.distill.tasks import FrameTask, run_tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import ProcessPoolExecutor
+    from pathlib import Path
+
+    from ase import Atoms
+
+    from vitrion.distill.distill_clock import DistillClock
+    from vitrion.distill.distill_settings import DistillSettings
+    from vitrion.distill.labelling import Teacher
+
+LABELS_PER_TASK = 8
+LARGEST_FORCE_eV_A = 25.0
+"""Frames with a larger force component are left out."""
+
+
+@dataclass(frozen=True)
+class DistillRun:
+    """One distillation that is running.
+
+    Attributes
+    ----------
+    settings : DistillSettings
+    folder : Path
+    workers : int
+    pool : ProcessPoolExecutor
+        See :func:`vitrion.distill.tasks.worker_pool`.
+    clock : DistillClock
+    teacher : Teacher or None
+        None if the frames are labelled already.
+    """
+
+    settings: DistillSettings
+    folder: Path
+    workers: int
+    pool: ProcessPoolExecutor
+    clock: DistillClock
+    teacher: Teacher | None
+
+    @property
+    def scout(self) -> str | None:
+        """General potential of the first dynamics: the teacher, or else CHGNet if installed."""
+        from importlib.util import find_spec
+
+        if self.teacher is not None and self.teacher.is_registered:
+            return self.teacher.name
+        return "chgnet" if find_spec("chgnet") else None
+
+    def once(self, name: str, make: Callable[[], Sequence[Atoms]]) -> list[Atoms]:
+        """Return the frames of a file of the folder, made first if it does not exist."""
+        return made_once(self.folder / name, make)
+
+    def tasks(
+        self, folder: str, make: Callable[..., Sequence[Atoms]], arguments: Sequence[dict[str, Any]]
+    ) -> list[list[Atoms]]:
+        """Return the frames of one call of ``make`` for each set of arguments, in order."""
+        tasks = [
+            FrameTask(self.folder / folder / f"{k:03d}.xyz", make, each)
+            for k, each in enumerate(arguments)
+        ]
+        return run_tasks(tasks, self.pool, self.clock.fraction, self.clock.add_cpu)
+
+    def labelled(self, frames: Sequence[Atoms], folder: str) -> list[Atoms]:
+        """Return the frames with labels, without those far from any physical state."""
+        parts = [frames[k : k + LABELS_PER_TASK] for k in range(0, len(frames), LABELS_PER_TASK)]
+        arguments = [
+            {
+                "frames": part,
+                "teacher": self.teacher,
+                "folder": self.folder / folder / f"part-{k:03d}",
+            }
+            for k, part in enumerate(parts)
+        ]
+        found = [a for part in self.tasks(folder, work.labelled, arguments) for a in part]
+        finite = [a for a in found if np.isfinite(a.arrays[FORCES]).all()]
+        return within(finite, LARGEST_FORCE_eV_A)

@@ -1,0 +1,242 @@
+"""Settings of a distillation: what to sample, how to fit, how to validate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import yaml
+from pydantic import Field, field_validator, model_validator
+
+from vitrion.distill.fit_settings import FitSettings
+from vitrion.errors import InputError, SettingError
+from vitrion.potentials.student import SHIPPED_STUDENTS
+from vitrion.runtime.nested_values import check_names, merge, parse_setting, plain_values
+from vitrion.runtime.settings_model import Option, SettingsModel, walk_fields
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from vitrion.distill.labelling import Teacher
+
+LABELLED_SUFFIXES = (".xyz", ".extxyz", ".gz")
+NAME = re.compile(r"[a-z][a-z0-9._-]{1,60}")
+
+
+class SamplingSettings(SettingsModel):
+    """Frames that a student learns from."""
+
+    n_atoms: int = Field(40, ge=8, le=400, description="Atoms of a packed cell, at least.")
+    crystals: int = Field(4, ge=0, le=50, description="Crystals of each formula, of low energy.")
+    candidates: int = Field(
+        12, ge=0, le=200, description="Crystals of known structure types and random ones to try."
+    )
+    seed_cells: int = Field(12, ge=2, le=1000, description="Packed cells of the first frames.")
+    seed_ps: float = Field(
+        0.15, gt=0, le=10, description="Dynamics with the teacher from each of them, ps."
+    )
+    rounds: int = Field(4, ge=0, le=50, description="Rounds of dynamics with the student.")
+    runs: int = Field(16, ge=1, le=1000, description="Runs of dynamics in a round.")
+    run_ps: float = Field(1.5, gt=0, le=100, description="Length of a run, ps.")
+    frames_per_run: int = Field(
+        12, ge=2, le=1000, description="Frames of a run that the teacher labels."
+    )
+    kept_per_round: int = Field(
+        70, ge=1, le=100_000, description="Frames of a round that are kept, by their error."
+    )
+    crystal_share: float = Field(0.35, ge=0, le=1, description="Share of runs of crystals.")
+    defect_share: float = Field(
+        0.3, ge=0, le=1, description="Share of cells that lose or gain mobile ions."
+    )
+    coldest_K: float = Field(300.0, gt=0, le=10_000, description="Lowest temperature, K.")
+    hottest_K: Annotated[float, Option("--hottest")] = Field(
+        1500.0, gt=0, le=10_000, description="Highest temperature at which the student is used, K."
+    )
+
+
+class ValidationSettings(SettingsModel):
+    """Runs on which a new student is validated."""
+
+    temperatures_K: tuple[float, ...] = Field(
+        (300.0, 550.0, 800.0), min_length=1, description="Temperatures of the held-out dynamics, K."
+    )
+    frames: int = Field(4, ge=1, le=100, description="Frames of each run and temperature.")
+    glasses: int = Field(2, ge=0, le=20, description="Quenched cells of each formula.")
+    n_atoms: int = Field(56, ge=8, le=1000, description="Atoms of a quenched cell, at least.")
+    drift_ps: float = Field(4.0, ge=0.2, le=1000, description="Run at constant energy, ps.")
+    hot_runs: Annotated[int, Option("--hot-runs")] = Field(
+        20, ge=0, le=1000, description="Runs at the highest temperature that test the endurance."
+    )
+    hot_ps: Annotated[float, Option("--hot-ps")] = Field(
+        50.0, ge=0.1, le=10_000, description="Length of each, ps."
+    )
+
+
+class DistillSettings(SettingsModel):
+    """Complete definition of a distillation.
+
+    Examples
+    --------
+    >>> settings = DistillSettings.from_preset("quick", formulas=["Na3PS4"])
+    >>> settings.student_name, settings.teacher
+    ('na3ps4-chgnet', 'chgnet')
+    """
+
+    formulas: tuple[str, ...] = Field((), description="Compositions, such as Na3PS4.")
+    structures: tuple[dict[str, Any], ...] = Field(
+        (), description="Crystals, as pymatgen's dictionaries."
+    )
+    teacher: Annotated[str, Option("--teacher")] = Field(
+        "chgnet",
+        description="A potential (vitrion potential list), sevennet:<model>, <module>:<factory of "
+        "a calculator>, or an extxyz file of labelled frames.",
+    )
+    python: Annotated[Path | None, Option("--python")] = Field(
+        None, description="Interpreter of the teacher's own environment."
+    )
+    dispersion: Annotated[str | None, Option("--dispersion")] = Field(
+        None, description="Functional whose D3(BJ) correction is added to the labels, such as pbe."
+    )
+    name: Annotated[str | None, Option("--name")] = Field(
+        None, description="Name of the student; None for formulas and teacher."
+    )
+    mobile: Annotated[str | None, Option("--mobile")] = Field(
+        None, description="Mobile species; None for the usual mobile cation."
+    )
+    begin: Annotated[str, Option("--begin")] = Field(
+        "vitrion-lipof", description="Student whose weights are the initial weights."
+    )
+    seed: Annotated[int, Option("--seed")] = Field(
+        0, ge=0, description="Seed of all random numbers."
+    )
+    sampling: SamplingSettings = Field(
+        default_factory=SamplingSettings, description="Frames to learn from."
+    )
+    first_fit: FitSettings = Field(
+        default_factory=FitSettings, description="Fit to the first frames."
+    )
+    round_fit: FitSettings = Field(
+        default_factory=FitSettings, description="Fit after each round, to all frames."
+    )
+    last_fit: FitSettings = Field(
+        default_factory=FitSettings, description="Last fit, to all frames."
+    )
+    validation: ValidationSettings = Field(
+        default_factory=ValidationSettings, description="Validation of the student."
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _is_name(cls, name: str | None) -> str | None:
+        if name is not None and (not NAME.fullmatch(name) or name in SHIPPED_STUDENTS):
+            raise SettingError(
+                "name",
+                f"is '{name}', but must be lower-case letters, digits, dots and hyphens, and not "
+                "the name of a shipped potential.",
+            )
+        return name
+
+    @model_validator(mode="after")
+    def _temperatures(self) -> Self:
+        if self.sampling.coldest_K >= self.sampling.hottest_K:
+            raise InputError(
+                f"The lowest temperature {self.sampling.coldest_K:g} K must be below the highest "
+                f"{self.sampling.hottest_K:g} K."
+            )
+        return self
+
+    @classmethod
+    def from_preset(cls, preset: str = "standard", **changes: Any) -> Self:
+        """Return the settings of a preset (``quick`` or ``standard``), with changes.
+
+        Raises
+        ------
+        InputError
+            If the preset or a field is unknown, or a value is not allowed.
+        """
+        known = [".".join(path) for path, _ in walk_fields(cls)]
+        check_names(changes, cls, known)
+        return cls(**merge(preset_values(preset), plain_values(changes), cls))
+
+    @property
+    def labeller(self) -> Teacher | None:
+        """The teacher that labels frames; None if the frames are labelled already."""
+        from vitrion.distill.labelling import Teacher
+
+        if Path(self.teacher).suffix in LABELLED_SUFFIXES:
+            return None
+        return Teacher(name=self.teacher, python=self.python, dispersion=self.dispersion)
+
+    @property
+    def student_name(self) -> str:
+        """Name of the student: as set, or formulas and teacher."""
+        if self.name is not None:
+            return self.name
+        teacher = re.sub(r"[^a-z0-9]+", "-", Path(self.teacher).stem.lower()).strip("-")
+        return f"{'-'.join(self.formulas).lower()}-{teacher}"[:60]
+
+    @property
+    def run_id(self) -> str:
+        """Name of the folder of the distillation: the student and a hash of all settings."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return f"{self.student_name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+    def to_yaml(self) -> str:
+        """Return the settings as YAML."""
+        values = self.model_dump(mode="json", exclude={"structures"})
+        return yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=100)
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets of distillation, the fastest first."""
+    folder = files("vitrion.distill") / "presets"
+    names = [path.name.removesuffix(".yaml") for path in folder.iterdir()]
+    return sorted(names, key=lambda name: preset_values(name)["last_fit"]["epochs"])
+
+
+def preset_values(name: str) -> dict[str, Any]:
+    """Return the nested values of a preset.
+
+    Raises
+    ------
+    InputError
+        If the preset does not exist.
+    """
+    file = files("vitrion.distill") / "presets" / f"{name}.yaml"
+    if not str(name).isidentifier() or not file.is_file():
+        raise InputError(f"Unknown preset '{name}': use one of {', '.join(preset_names())}.")
+    return dict(yaml.safe_load(file.read_text()))
+
+
+def parse_distill_setting(text: str) -> dict[str, Any]:
+    """Return the nested values of ``name=value``, such as ``sampling.rounds=6``.
+
+    Raises
+    ------
+    InputError
+        If the text is malformed, or the name is unknown.
+    """
+    known = {".".join(path): field for path, field in walk_fields(DistillSettings)}
+    return parse_setting(text, DistillSettings, known, "sampling.rounds=6")
+
+
+def read_settings_file(path: Path) -> tuple[dict[str, Any], str | None]:
+    """Return the nested values of a settings file in YAML, and the name of its preset.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is not a mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"The settings {path} cannot be read: {error}.") from error
+    if not isinstance(content, dict):
+        raise InputError(f"The settings {path} must contain 'name: value' lines in YAML.")
+    preset = content.pop("preset", None)
+    return content, preset

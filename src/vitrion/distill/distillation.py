@@ -1,0 +1,273 @@
+"""Distillation of a student, stage by stage, in one folder; an interrupted one is resumed.
+
+First frames from dynamics with a general potential, crystals relaxed with it; rounds in which the
+student of the round moves cells and the teacher labels the frames, of which those with the largest
+errors are kept; a last fit; runs of its own on which the student is validated; a data card.
+A label costs less than the passes of a frame through the fits, so errors are measured and not
+estimated by a committee.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitrion.chemistry.crystals import known_crystals
+from vitrion.distill import task_functions as work
+from vitrion.distill.distill_clock import DistillClock
+from vitrion.distill.distill_plan import stages_of
+from vitrion.distill.distill_run import DistillRun
+from vitrion.distill.fit import fit
+from vitrion.distill.frames import FORCES, split
+from vitrion.distill.initial_weights import write_initial_student, write_with_energies
+from vitrion.distill.labelled_student import subject_of, usable_frames, validate_labelled
+from vitrion.distill.packed_cells import Subject, usual_mobile
+from vitrion.distill.repackings import candidates
+from vitrion.distill.student_card import check_name, register_student, write_student
+from vitrion.distill.student_validation import validate_student
+from vitrion.distill.tasks import worker_pool
+from vitrion.distill.teacher_comparison import TeacherComparison
+from vitrion.errors import InputError
+from vitrion.potentials.student import student_path
+from vitrion.runtime.atomic import only_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from ase import Atoms
+
+    from vitrion.distill.distill_settings import DistillSettings
+
+KEPT_OUT = 0.06
+"""Fraction of the labelled frames that no fit sees; they set the threshold of novelty."""
+
+RANDOM_SHARE = 0.25
+"""Share of the kept frames of a round that are drawn at random."""
+
+
+def distill(
+    settings: DistillSettings,
+    folder: Path,
+    *,
+    workers: int = 1,
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Make a student, resume an interrupted distillation, or return the finished student.
+
+    Parameters
+    ----------
+    settings
+        Settings that :func:`vitrion.distill.distill_request.checked` has accepted.
+    folder
+        Folder of this distillation only.
+    workers
+        Processes of one thread each.
+    report
+        Called with a line at each step, with the time left.
+
+    Returns
+    -------
+    Path
+        The registered student file, with its card beside it.
+
+    Raises
+    ------
+    InputError
+        If another process uses the folder, or another student has the name.
+    SimulationError
+        If the teacher or a fit fails.
+    """
+    check_name(settings.student_name, run_id=settings.run_id)
+    with only_process(folder / "lock"):
+        return _distilled(settings, folder, workers, report)
+
+
+def _distilled(
+    settings: DistillSettings, folder: Path, workers: int, report: Callable[[str], None]
+) -> Path:
+    (folder / "settings.yaml").write_text(settings.to_yaml())
+    clock = DistillClock(stages_of(settings, workers), folder, report)
+    with worker_pool(workers) as pool:
+        run = DistillRun(settings, folder, workers, pool, clock, settings.labeller)
+        make = by_labels if run.teacher is None else by_teacher
+        student, frames, comparison, crystals = make(run)
+    training, kept_out = split(frames, KEPT_OUT)
+    path = folder / f"{settings.student_name}.safetensors"
+    extra = {"times_s": clock.taken, "cpu_s": clock.cpu, "workers": workers}
+    write_student(student, path, settings, training, kept_out, comparison, extra)
+    return register_student(path, settings.student_name, crystals)
+
+
+Made = tuple["Path", "list[Atoms]", TeacherComparison, "dict[str, Atoms]"]
+"""The fitted student, its labelled frames, its validation, and its crystals."""
+
+
+def by_teacher(run: DistillRun) -> Made:
+    """Sample, label, fit and validate."""
+    settings = run.settings
+    with run.clock.stage("crystals"):
+        crystals = crystals_of(run)
+    mobile = settings.mobile or usual_mobile(settings.formulas)
+    subject = Subject(settings.formulas, crystals, mobile)
+    student, frames = fitted(run, subject, first_frames(run, subject))
+    with run.clock.stage("validation"):
+        return student, frames, validate_student(run, student, crystals), crystals
+
+
+def by_labels(run: DistillRun) -> Made:
+    """Fit labelled frames and validate on the rest."""
+    frames, heldout = usable_frames(run)
+    begin = initial(run, subject_of(run, frames), frames)
+    student = one_fit(run, frames, begin, 0, run.settings.last_fit)
+    with run.clock.stage("validation"):
+        return student, frames, validate_labelled(run, student, heldout), {}
+
+
+def crystals_of(run: DistillRun) -> dict[str, Atoms]:
+    """Return the crystals that dynamics starts from: those given, or found by a small search."""
+    from pymatgen.core import Structure
+
+    given = [Structure.from_dict(each) for each in run.settings.structures]
+    if given:
+        return {
+            f"{structure.composition.reduced_formula} crystal {k + 1}": structure.to_ase_atoms(
+                msonable=False
+            )
+            for k, structure in enumerate(given)
+        }
+    found = {}
+    for formula in run.settings.formulas:
+        relaxed = relaxed_candidates(run, formula)
+        relaxed.sort(key=lambda atoms: atoms.info["energy_eV_per_atom"])
+        for number, atoms in enumerate(relaxed[: run.settings.sampling.crystals]):
+            found[f"{formula} crystal {number + 1}"] = atoms
+    return found
+
+
+def relaxed_candidates(run: DistillRun, formula: str) -> list[Atoms]:
+    """Return the minima of known and of generated crystals of a formula by a general potential."""
+    from pymatgen.core import Composition
+
+    if run.scout is None:
+        return []
+    own = Composition(formula).reduced_formula
+    cells = [
+        atoms
+        for atoms in known_crystals().values()
+        if Composition(str(atoms.symbols)).reduced_formula == own
+    ]
+    number, seed = run.settings.sampling.candidates, run.settings.seed
+    cells += run.once(f"candidates-{formula}.xyz", lambda: candidates(formula, number, seed))
+    arguments = [{"atoms": atoms, "scout": run.scout} for atoms in cells]
+    found = run.tasks(f"crystals-{formula}", work.relaxed_candidate, arguments)
+    return [frames[0] for frames in found if frames]
+
+
+def first_frames(run: DistillRun, subject: Subject) -> list[Atoms]:
+    """Return the labelled frames of crystals and of first dynamics."""
+    settings = run.settings
+    with run.clock.stage("first dynamics"):
+        common = {
+            "subject": subject,
+            "settings": settings.sampling,
+            "scout": run.scout,
+            "seed": settings.seed,
+        }
+        numbers = range(settings.sampling.seed_cells)
+        found = run.tasks("first", work.first_dynamics, [{**common, "number": k} for k in numbers])
+    frames = [atoms for part in found for atoms in part]
+    for k, atoms in enumerate(subject.crystals.values()):
+        frames += work.shaken(atoms, settings.seed + k)
+    with run.clock.stage("first labels"):
+        return run.labelled(frames, "first-labels")
+
+
+def fitted(run: DistillRun, subject: Subject, frames: list[Atoms]) -> tuple[Path, list[Atoms]]:
+    """Return the student after all rounds, and all labelled frames that were kept."""
+    settings = run.settings
+    student = initial(run, subject, frames)
+    for number in range(settings.sampling.rounds + 1):
+        if number:
+            frames = [*frames, *round_frames(run, subject, student, number)]
+        last = number == settings.sampling.rounds
+        schedule = settings.round_fit if number else settings.first_fit
+        student = one_fit(run, frames, student, number, settings.last_fit if last else schedule)
+    return student, frames
+
+
+def initial(run: DistillRun, subject: Subject, frames: Sequence[Atoms]) -> Path:
+    """Return the student file with the initial weights."""
+    path = run.folder / "initial.safetensors"
+    if not path.is_file():
+        begin = student_path(run.settings.begin)
+        write_initial_student(begin, frames, subject.elements, path, run.settings.seed)
+    return path
+
+
+def one_fit(
+    run: DistillRun, frames: Sequence[Atoms], begin: Path, number: int, schedule: Any
+) -> Path:
+    """Fit the student to the frames that are not kept out."""
+    folder = run.folder / f"fit-{number}"
+    training, _ = split(frames, KEPT_OUT)
+    start = folder / "start.safetensors"
+    with run.clock.stage(folder.name):
+        if not start.is_file():
+            folder.mkdir(exist_ok=True)
+            write_with_energies(begin, training, start)
+        return fit(
+            training,
+            start,
+            folder,
+            schedule,
+            workers=run.workers,
+            on_progress=run.clock.fraction,
+            on_cpu=run.clock.add_cpu,
+        )
+
+
+def round_frames(run: DistillRun, subject: Subject, student: Path, number: int) -> list[Atoms]:
+    """Return the frames of a round that are kept, with labels."""
+    settings = run.settings.sampling
+    with run.clock.stage(f"dynamics {number}"):
+        common = {"subject": subject, "settings": settings, "path": student}
+        seeds = [(run.settings.seed, number, k) for k in range(settings.runs)]
+        runs = run.tasks(
+            f"dynamics-{number}", work.student_dynamics, [{**common, "seed": s} for s in seeds]
+        )
+    with run.clock.stage(f"labels {number}"):
+        frames = run.labelled([a for part in runs for a in part], f"labels-{number}")
+    scores = force_errors(frames, work.student(student))
+    rng = np.random.default_rng((run.settings.seed, number))
+    kept = chosen_frames(scores, settings.kept_per_round, rng)
+    run.clock.report(
+        f"round {number}: {len(frames)} frames labelled, {len(kept)} kept; largest force error of "
+        f"a frame: median {np.median(scores):.2f}, worst {scores.max():.2f} eV/A"
+    )
+    return run.once(f"round-{number}.xyz", lambda: [frames[i] for i in kept])
+
+
+def force_errors(frames: Sequence[Atoms], calculator: Any) -> np.ndarray:
+    """Return the largest error of an atomic force of each frame, ``(n_frames,)``, in eV/A.
+
+    It is divided by ``1 + 0.15 max |F|``, as :func:`vitrion.distill.committee.disagreement` is.
+    """
+    scores = []
+    for atoms in frames:
+        label = atoms.arrays[FORCES]
+        error = np.linalg.norm(calculator.get_forces(atoms) - label, axis=1).max()
+        scores.append(error / (1 + 0.15 * np.linalg.norm(label, axis=1).max()))
+    return np.array(scores)
+
+
+def chosen_frames(scores: np.ndarray, limit: int, rng: np.random.Generator) -> list[int]:
+    """Return the frames to keep: those of the largest errors, and some drawn at random."""
+    if not len(scores):
+        raise InputError("The teacher labelled no usable frame: see the folder of the round.")
+    limit = min(limit, len(scores))
+    by_error = np.argsort(scores)[::-1]
+    worst = by_error[: round((1 - RANDOM_SHARE) * limit)]
+    drawn = rng.choice(by_error[len(worst) :], limit - len(worst), replace=False)
+    return sorted(int(i) for i in (*worst, *drawn))

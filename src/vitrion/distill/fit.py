@@ -1,0 +1,103 @@
+"""Fit a student to labelled frames, in one or several processes that share each step.
+
+Faster than ``mace_run_train`` for few frames: neighbor lists are made once, no time goes to tables
+of errors, and two processes on two cores halve the time of a step.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from vitrion.distill.fit_settings import FitSettings
+from vitrion.distill.frames import write_frames
+from vitrion.errors import InputError
+from vitrion.runtime.processes import KEEP_FREED_MEMORY, ONE_THREAD, run_together
+from vitrion.runtime.progress import read_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from ase import Atoms
+
+PROGRAM = "vitrion.distill.fit_program"
+SETTINGS, BEGIN, FRAMES = "settings.json", "begin.safetensors", "train.xyz"
+FITTED, CPU = "student.safetensors", "cpu.txt"
+"""Files in the folder of a fit: settings, initial weights, frames; fitted student, CPU time."""
+
+
+def fit(
+    frames: Sequence[Atoms],
+    begin: Path,
+    folder: Path,
+    settings: FitSettings | None = None,
+    *,
+    workers: int = 1,
+    on_progress: Callable[[float], None] = lambda fraction: None,
+    on_cpu: Callable[[float], None] = lambda seconds: None,
+) -> Path:
+    """Fit a student, resume an interrupted fit, or return the result of a finished one.
+
+    Parameters
+    ----------
+    frames
+        Labelled frames to fit.
+    begin
+        Student file with the initial weights; its elements are those of the frames.
+    folder
+        Folder of this fit only: a repeated call with the same arguments resumes in it.
+    settings
+        Epochs, step sizes and weights.
+    workers
+        Processes that share each step.
+    on_progress
+        Called about once a second with the finished fraction.
+    on_cpu
+        Called with the CPU time of all processes in s once the fit is finished.
+
+    Returns
+    -------
+    Path
+        The student file with the mean of the weights.
+
+    Raises
+    ------
+    InputError
+        If there are no frames.
+    SimulationError
+        If a process fails; the message contains its last output.
+    """
+    settings = settings or FitSettings()
+    if (folder / FITTED).is_file():
+        return folder / FITTED
+    if not frames:
+        raise InputError("There are no labelled frames to fit.")
+    folder.mkdir(parents=True, exist_ok=True)
+    ranks = max(1, min(workers, settings.batch_size, len(frames)))
+    write_frames(folder / FRAMES, frames)
+    _copy(begin, folder / BEGIN)
+    (folder / SETTINGS).write_text(settings.model_dump_json(indent=1))
+    (folder / "rendezvous").unlink(missing_ok=True)
+    commands = [
+        [sys.executable, "-m", PROGRAM, str(folder), str(rank), str(ranks), str(os.getpid())]
+        for rank in range(ranks)
+    ]
+
+    def report() -> None:
+        progress = read_progress(folder)
+        if progress is not None:
+            on_progress(progress.done / max(1.0, progress.total))
+
+    logs = [folder / f"fit-{rank}.log" for rank in range(ranks)]
+    environment = {**os.environ, **ONE_THREAD, **KEEP_FREED_MEMORY}
+    run_together(commands, logs, environment, on_wait=report)
+    on_cpu(float((folder / CPU).read_text()))
+    return folder / FITTED
+
+
+def _copy(source: Path, target: Path) -> None:
+    partial = target.with_suffix(".partial")
+    partial.write_bytes(source.read_bytes())
+    partial.replace(target)

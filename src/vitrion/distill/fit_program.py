@@ -1,0 +1,158 @@
+"""Fit a student to labelled frames by gradient descent; started by :mod:`vitrion.distill.fit`.
+
+    python -m vitrion.distill.fit_program FOLDER RANK RANKS PARENT
+
+Several processes share each step: every one takes a part of its frames, and gradients are summed.
+A checkpoint is written after each epoch; a restarted program resumes there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed
+
+from vitrion.distill.fit_batches import epoch_order, frame_batches, join
+from vitrion.distill.fit_loss import batch_loss
+from vitrion.distill.fit_settings import FitSettings
+from vitrion.distill.frames import read_frames
+from vitrion.potentials.fused import fuse
+from vitrion.potentials.student import load_student, save_student
+from vitrion.runtime.processes import exit_with_parent
+from vitrion.runtime.progress import Progress, write_progress
+
+SETTINGS, BEGIN, FRAMES = "settings.json", "begin.safetensors", "train.xyz"
+STATE, FITTED, CPU = "state.pt", "student.safetensors", "cpu.txt"
+REPORT_S = 5.0
+
+
+def main() -> None:
+    """Run one process of a fit."""
+    folder, rank, ranks, parent = Path(sys.argv[1]), *map(int, sys.argv[2:5])
+    exit_with_parent(parent)
+    torch.set_num_threads(1)
+    if ranks > 1:
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo" if sys.platform == "linux" else "lo0")
+        torch.distributed.init_process_group(
+            "gloo", init_method=f"file://{folder / 'rendezvous'}", rank=rank, world_size=ranks
+        )
+    Fit(folder, rank, ranks).run()
+    if ranks > 1:
+        torch.distributed.destroy_process_group()
+
+
+class Fit:
+    """One process of a fit: its model, its frames, and the mean of the weights."""
+
+    def __init__(self, folder: Path, rank: int, ranks: int) -> None:
+        self.folder, self.rank, self.ranks = folder, rank, ranks
+        self.settings = FitSettings.model_validate_json((folder / SETTINGS).read_text())
+        self.model = fuse(load_student(folder / BEGIN)).train()
+        self.batches = frame_batches(self.model, read_frames(folder / FRAMES))
+        self.cutoff = float(self.model.r_max)
+        self.sizes = [len(batch["positions"]) for batch in self.batches]
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad and p.numel()]
+        self.means = [p.detach().clone() for p in self.parameters]
+        self.adam = torch.optim.Adam(self.parameters, lr=self.settings.learning_rate)
+        self.epoch, self.cpu_s = 0, 0.0
+        self.steps_per_epoch = max(1, len(self.sizes) // self.settings.batch_size)
+        self.steps = self.settings.epochs * self.steps_per_epoch
+        self.reported = time.monotonic()
+
+    def run(self) -> None:
+        """Run all epochs that are not done, and write the student with the mean weights."""
+        self._resume()
+        while self.epoch < self.settings.epochs:
+            order = epoch_order(
+                self.sizes, self.settings.batch_size, self.epoch, self.settings.seed, self.ranks
+            )
+            for number, shares in enumerate(order):
+                loss = self._step(shares, self.epoch * self.steps_per_epoch + number)
+            self.epoch += 1
+            if self.rank == 0:
+                self._save()
+                print(f"epoch {self.epoch}: loss {loss:.5f}", flush=True)
+        if self.rank == 0:
+            with torch.no_grad():
+                for parameter, mean in zip(self.parameters, self.means, strict=True):
+                    parameter.copy_(mean)
+            (self.folder / CPU).write_text(f"{self._cpu_s() * self.ranks:.1f}")
+            save_student(self.model, self.folder / FITTED)
+            self._report(self.steps)
+
+    def _step(self, shares: list[list[int]], step: int) -> float:
+        """Change the weights once; return the loss of this process's part."""
+        chosen = [i for share in shares for i in share]
+        self.adam.zero_grad(set_to_none=True)
+        loss = torch.zeros(())
+        if shares[self.rank]:
+            batch = join([self.batches[i] for i in shares[self.rank]], self.cutoff)
+            n_atoms = sum(self.sizes[i] for i in chosen)
+            loss = batch_loss(self.model, batch, self.settings, len(chosen), n_atoms)
+            loss.backward()
+        if self.ranks > 1:
+            self._sum_gradients()
+        torch.nn.utils.clip_grad_norm_(self.parameters, 10.0)
+        for group in self.adam.param_groups:
+            group["lr"] = self.settings.rate(step, self.steps)
+        self.adam.step()
+        decay = min(self.settings.averaging, (1 + step) / (10 + step))
+        with torch.no_grad():
+            torch._foreach_lerp_(self.means, self.parameters, 1 - decay)
+        if self.rank == 0 and time.monotonic() - self.reported > REPORT_S:
+            self._report(step + 1)
+        return float(loss.detach())
+
+    def _sum_gradients(self) -> None:
+        flat = torch.cat(
+            [
+                (torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1)
+                for p in self.parameters
+            ]
+        )
+        torch.distributed.all_reduce(flat)
+        for parameter, part in zip(
+            self.parameters, flat.split([p.numel() for p in self.parameters]), strict=True
+        ):
+            parameter.grad = part.view_as(parameter)
+
+    def _report(self, step: int) -> None:
+        self.reported = time.monotonic()
+        write_progress(self.folder, Progress(step, self.steps, "steps"))
+
+    def _save(self) -> None:
+        state: dict[str, Any] = {
+            "epoch": self.epoch,
+            "cpu_s": self._cpu_s(),
+            "weights": self.parameters,
+            "means": self.means,
+            "adam": self.adam.state_dict(),
+        }
+        partial = self.folder / f"{STATE}.partial"
+        torch.save(state, partial)
+        partial.replace(self.folder / STATE)
+
+    def _cpu_s(self) -> float:
+        return self.cpu_s + time.process_time()
+
+    def _resume(self) -> None:
+        path = self.folder / STATE
+        if not path.is_file():
+            return
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        self.epoch, self.cpu_s = state["epoch"], state["cpu_s"]
+        with torch.no_grad():
+            for own, saved in zip(self.parameters, state["weights"], strict=True):
+                own.copy_(saved)
+            for own, saved in zip(self.means, state["means"], strict=True):
+                own.copy_(saved)
+        self.adam.load_state_dict(state["adam"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Labelled frames of the user, in the keys of the fits."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase.io import read
+
+from vitrion.distill.frames import ENERGY, FORCES, STRESS
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ase import Atoms
+
+FEWEST_FRAMES = 20
+"""Frames with labels that a student needs, at least."""
+
+
+def labelled_frames(path: Path) -> list[Atoms]:
+    """Read the labelled frames of an extended XYZ file, compressed (``.gz``) or not.
+
+    Labels are REF_energy, REF_forces and REF_stress, or else energy, forces and stress as ASE
+    writes them.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a frame has no periodic cell or lacks labels, or there are fewer
+        than ``FEWEST_FRAMES`` frames.
+    """
+    if not path.is_file():
+        raise InputError(f"The file of labelled frames {path} does not exist.")
+    try:
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+        frames = read(io.StringIO(text), index=":", format="extxyz")
+    except Exception as exc:  # ASE raises many classes for a broken file
+        raise InputError(f"{path} cannot be read as extended XYZ: {exc}.") from exc
+    found = [_with_labels(atoms) for atoms in frames]
+    kept = [atoms for atoms in found if atoms is not None]
+    if len(kept) < FEWEST_FRAMES:
+        raise InputError(
+            f"{path} has {len(kept)} frames with energy, forces and a periodic cell, but a student "
+            f"needs at least {FEWEST_FRAMES}."
+        )
+    return kept
+
+
+def _with_labels(atoms: Atoms) -> Atoms | None:
+    """Return a frame with labels under the keys of the fits, or None without them."""
+    results = {} if atoms.calc is None else atoms.calc.results
+    energy = atoms.info.get(ENERGY, results.get("energy"))
+    forces = atoms.arrays.get(FORCES, results.get("forces"))
+    if energy is None or forces is None or not atoms.pbc.all() or atoms.cell.rank != 3:
+        return None
+    out = atoms.copy()
+    out.info[ENERGY] = float(energy)
+    out.arrays[FORCES] = np.asarray(forces, dtype=float)
+    if STRESS not in out.info and results.get("stress") is not None:
+        from ase.stress import voigt_6_to_full_3x3_stress
+
+        stress = np.asarray(results["stress"])
+        full = voigt_6_to_full_3x3_stress(stress) if stress.size == 6 else stress
+        out.info[STRESS] = np.ravel(full)
+    return out

@@ -1,0 +1,157 @@
+"""Starts of dynamics for any composition: packed cells and crystals, with defects and strains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.amorphous.pack import pack
+from vitrion.amorphous.volume import MELT_EXPANSION, default_volume_per_atom
+from vitrion.chemistry.charges import default_mobile_species
+from vitrion.chemistry.formulas import parse_composition
+from vitrion.distill.sampling import strained_and_rattled, with_interstitial, with_vacancy
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from pymatgen.core import Composition
+
+    from vitrion.distill.distill_settings import SamplingSettings
+
+VOLUMES = (0.95, 1.4)
+"""Smallest and largest volume of a packed cell over the estimated volume of the crystal."""
+
+MIXED_SHARE = 0.3
+"""Share of packed cells that mix two of the given compositions."""
+
+STRAIN = 0.02
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a student is made for.
+
+    Attributes
+    ----------
+    formulas : tuple of str
+    crystals : dict of str to Atoms
+    mobile : str
+        Element that is removed and added; empty if none moves.
+    """
+
+    formulas: tuple[str, ...]
+    crystals: dict[str, Atoms] = field(default_factory=dict)
+    mobile: str = ""
+
+    @property
+    def elements(self) -> list[int]:
+        """Atomic numbers of all compositions and crystals, ascending."""
+        from pymatgen.core import Composition
+
+        found = {el.Z for formula in self.formulas for el in Composition(formula)}
+        return sorted(found | {int(z) for atoms in self.crystals.values() for z in atoms.numbers})
+
+
+def usual_mobile(formulas: tuple[str, ...]) -> str:
+    """Return the usual mobile species of the first composition that has one, else nothing."""
+    for formula in formulas:
+        try:
+            return default_mobile_species(parse_composition(formula))
+        except InputError:
+            continue
+    return ""
+
+
+def packed_cell(
+    formulas: tuple[str, ...],
+    n_atoms: int,
+    rng: np.random.Generator,
+    *,
+    volume: float | None = None,
+) -> Atoms:
+    """Pack a cell of one composition, or of two of them.
+
+    Parameters
+    ----------
+    formulas
+        Compositions to draw from.
+    n_atoms
+        Atoms of the cell, at least.
+    rng
+        Draws composition, volume and positions.
+    volume
+        Volume over the estimated volume of the crystal; None draws it from ``VOLUMES``.
+
+    Raises
+    ------
+    InputError
+        If no packing is found at twice the volume.
+    """
+    composition = _drawn_composition(formulas, rng)
+    factor = rng.uniform(*VOLUMES) if volume is None else volume
+    seed = int(rng.integers(2**31))
+    crystal = default_volume_per_atom(composition) / MELT_EXPANSION
+    for widening in (1.0, 1.1, 1.25, 1.5):
+        try:
+            cell = pack(
+                composition,
+                n_atoms=n_atoms,
+                volume_per_atom_A3=crystal * factor * widening,
+                min_side_A=5.0,
+                seed=seed,
+            )
+            break
+        except InputError:
+            continue
+    else:
+        cell = pack(composition, n_atoms=n_atoms, min_side_A=5.0, seed=seed)
+    atoms = cell.structure.to_ase_atoms(msonable=False)
+    atoms.info = {"config_type": "packed"}
+    return atoms
+
+
+def draw_cell(
+    subject: Subject, settings: SamplingSettings, rng: np.random.Generator
+) -> tuple[Atoms, float]:
+    """Draw a start of dynamics and its temperature in K.
+
+    Some cells lose or gain mobile ions; all have a small strain. Temperatures are uniform in the
+    logarithm, up to 1.2 times the highest temperature of use.
+    """
+    if subject.crystals and rng.random() < settings.crystal_share:
+        name = str(rng.choice(sorted(subject.crystals)))
+        atoms = enlarged(subject.crystals[name], settings.n_atoms // 2)
+        label = f"crystal:{name}"
+    else:
+        atoms = packed_cell(subject.formulas, settings.n_atoms, rng)
+        label = "packed"
+    if subject.mobile in atoms.symbols and rng.random() < settings.defect_share:
+        change = with_vacancy if rng.random() < 0.5 else with_interstitial
+        atoms = change(atoms, subject.mobile, rng)
+        label += ":" + change.__name__.removeprefix("with_")
+    atoms = strained_and_rattled(atoms, rng, STRAIN, 0.0)
+    low, high = np.log(settings.coldest_K), np.log(1.2 * settings.hottest_K)
+    temperature = float(np.exp(rng.uniform(low, high)))
+    atoms.info = {"config_type": label, "temperature_K": round(temperature)}
+    return atoms, temperature
+
+
+def enlarged(atoms: Atoms, fewest: int) -> Atoms:
+    """Return a copy repeated along its shortest vectors until it holds enough atoms."""
+    out = atoms.copy()
+    while len(out) < fewest:
+        repeats = [1, 1, 1]
+        repeats[int(out.cell.lengths().argmin())] = 2
+        out = out.repeat(repeats)
+    return out
+
+
+def _drawn_composition(formulas: tuple[str, ...], rng: np.random.Generator) -> Composition:
+    if len(formulas) > 1 and rng.random() < MIXED_SHARE:
+        first, second = rng.choice(len(formulas), 2, replace=False)
+        weights = rng.integers(1, 3, 2).tolist()
+        total = parse_composition(formulas[first]) * weights[0]
+        return parse_composition(total + parse_composition(formulas[second]) * weights[1])
+    return parse_composition(formulas[int(rng.integers(len(formulas)))])

@@ -1,0 +1,148 @@
+"""The student file of a distillation, its data card, and its registration under a name."""
+
+from __future__ import annotations
+
+import json
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from vitrion.distill.frames import write_frames
+from vitrion.distill.release import release
+from vitrion.errors import InputError
+from vitrion.potentials import get_potential
+from vitrion.potentials.spec import sha256_of
+from vitrion.potentials.student import SUFFIX, load_student, student_path, students_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from ase import Atoms
+
+    from vitrion.distill.distill_settings import DistillSettings
+    from vitrion.distill.teacher_comparison import TeacherComparison
+
+CRYSTALS_SUFFIX = ".crystals.xyz"
+DIGITS = 4
+
+
+def write_student(
+    fitted: Path,
+    path: Path,
+    settings: DistillSettings,
+    training: Sequence[Atoms],
+    kept_out: Sequence[Atoms],
+    comparison: TeacherComparison,
+    extra: Mapping[str, Any],
+) -> str:
+    """Write the student file with its statistics, and the card beside it; return the hash.
+
+    Parameters
+    ----------
+    fitted
+        Student file of the last fit.
+    path
+        Target, ending in ``.safetensors``.
+    settings
+        Settings of the distillation.
+    training, kept_out
+        Labelled frames that were and were not fitted.
+    comparison
+        Validation of the student.
+    extra
+        Further entries of the card, such as the times of the stages.
+    """
+    found = comparison.model_dump(mode="json")
+    atoms = sum(len(frame) for frame in training)
+    card = {
+        "name": settings.student_name,
+        "version": settings.run_id,
+        "teacher": settings.teacher,
+        "functional": functional(settings),
+        "training_set": f"{len(training)} frames ({atoms} atoms) of {', '.join(settings.formulas)}"
+        f", labelled by {settings.teacher}",
+        "license": "as the teacher's labels",
+        "citation": citation(settings),
+        "mace": f"mace-torch {metadata.version('mace-torch')}",
+        "vitrion": metadata.version("vitrion"),
+        "settings": settings.model_dump(mode="json", exclude={"structures"}),
+        "validation": found["errors"],
+        **{key: found[key] for key in ("cells", "drift", "hot_runs")},
+        **extra,
+    }
+    return release(load_student(fitted), training, kept_out, path, rounded(card))
+
+
+def register_student(source: Path, name: str, crystals: Mapping[str, Atoms]) -> Path:
+    """Copy a student and its card into the user's folder, where it is found by its name.
+
+    Raises
+    ------
+    InputError
+        If another student has that name.
+    """
+    check_name(name, sha256_of(source))
+    target = student_path(name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if crystals:
+        cells = [atoms.copy() for atoms in crystals.values()]
+        for label, atoms in zip(crystals, cells, strict=True):
+            atoms.info = {"name": label}
+        write_frames(crystals_path(name), cells)
+    for suffix in (SUFFIX, ".json"):  # the card last: without it the student is not found
+        partial = target.with_suffix(f"{suffix}.partial")
+        partial.write_bytes(source.with_suffix(suffix).read_bytes())
+        partial.replace(target.with_suffix(suffix))
+    return target
+
+
+def check_name(name: str, sha256: str | None = None, run_id: str | None = None) -> None:
+    """Refuse a name that another student has.
+
+    Raises
+    ------
+    InputError
+        If a student of that name has neither this hash nor this run.
+    """
+    card = student_path(name).with_suffix(".json")
+    if not card.is_file():
+        return
+    own = json.loads(card.read_text())
+    if own.get("sha256") != sha256 and own.get("version") != run_id:
+        raise InputError(
+            f"Another student '{name}' is in {students_folder()}: choose another --name, or remove "
+            "that student."
+        )
+
+
+def crystals_path(name: str) -> Path:
+    """Return the file of the crystals on which a student of the user was validated."""
+    return student_path(name).with_suffix(CRYSTALS_SUFFIX)
+
+
+def functional(settings: DistillSettings) -> str:
+    """Return the functional of the labels."""
+    teacher = _registered_teacher(settings)
+    plain = teacher.functional if teacher is not None else "as the teacher's"
+    return f"{plain}, with D3(BJ)" if settings.dispersion else plain
+
+
+def citation(settings: DistillSettings) -> str:
+    """Return the reference of a student: vitrion and the teacher."""
+    teacher = _registered_teacher(settings)
+    own = "The vitrion developers (vitrion distill)"
+    return f"{own}; teacher: {teacher.citation}" if teacher is not None else own
+
+
+def _registered_teacher(settings: DistillSettings) -> Any:
+    teacher = settings.labeller
+    return get_potential(teacher.name) if teacher is not None and teacher.is_registered else None
+
+
+def rounded(entry: Any) -> Any:
+    """Return nested values with their numbers rounded."""
+    if isinstance(entry, float):
+        return round(entry, DIGITS)
+    if isinstance(entry, dict):
+        return {key: rounded(value) for key, value in entry.items()}
+    return [rounded(value) for value in entry] if isinstance(entry, list | tuple) else entry

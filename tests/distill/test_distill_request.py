@@ -1,0 +1,153 @@
+"""Requests of distillations: what is read, what is refused, and the plan."""
+
+import json
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.io import write
+from typer.testing import CliRunner
+
+from vitrion.cli.entry import app
+from vitrion.distill.distill_plan import expected_stages, plan_lines
+from vitrion.distill.distill_request import checked, read_request
+from vitrion.distill.distill_settings import DistillSettings, preset_names, preset_values
+from vitrion.distill.labelled_files import labelled_frames
+from vitrion.errors import InputError
+from vitrion.potentials.known_elements import DISTILL_MINUTES
+from vitrion.potentials.student import students_folder
+
+
+def settings(**changes):
+    return DistillSettings.from_preset("quick", **changes)
+
+
+def test_formulas_lists_and_files_are_read(tmp_path):
+    listed = tmp_path / "list.csv"
+    listed.write_text("formula\nLi3PS4\n# a comment\n75Li2S-25P2S5\n")
+    crystal = tmp_path / "lif.cif"
+    write(crystal, bulk("LiF", "rocksalt", a=4.03, cubic=True))
+    found = read_request(["Na3PS4", str(listed), str(crystal)])
+    assert found["formulas"] == ("Na3PS4", "Li3PS4", "LiF")
+    assert len(found["structures"]) == 1
+    with pytest.raises(InputError, match="is a name, not a formula: write Li10GeP2S12"):
+        read_request(["LGPS"])
+
+
+def test_presets_are_complete_and_ordered_by_cost():
+    totals = []
+    for name in preset_names():
+        made = DistillSettings.from_preset(name, formulas=["Na3PS4"])
+        assert set(preset_values(name)) <= set(DistillSettings.model_fields)
+        totals.append(sum(expected_stages(made, 2).values()))
+    assert preset_names() == ["quick", "standard"]
+    assert totals == sorted(totals)
+
+
+def test_the_time_in_the_advice_is_the_time_of_the_plan():
+    made = DistillSettings.from_preset("standard", formulas=["Na3PS4"])
+    minutes = sum(expected_stages(made, 2).values()) / 60
+    assert minutes == pytest.approx(DISTILL_MINUTES, rel=0.35)
+    assert any("expected time" in line for line in plan_lines(made, 2))
+
+
+def test_settings_are_merged_with_a_preset_and_checked():
+    made = settings(formulas=["Na3PS4"], sampling={"rounds": 3})
+    assert made.sampling.rounds == 3
+    assert made.sampling.seed_cells == preset_values("quick")["sampling"]["seed_cells"]
+    assert made.student_name == "na3ps4-chgnet"
+    assert made.run_id != settings(formulas=["Na3PS4"]).run_id
+    with pytest.raises(InputError, match=r"sampling.round is not a setting; nearest: .*rounds"):
+        settings(sampling={"round": 3})
+    with pytest.raises(InputError, match="name is 'Na 3', but must be lower-case"):
+        settings(name="Na 3")
+    with pytest.raises(InputError, match="must be below the highest"):
+        settings(sampling={"coldest_K": 2000.0})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"formulas": ["LiPoS2"]}, "'chgnet' does not know Po"),
+        (
+            {"formulas": ["Na3PS4"], "teacher": "vitrion-lipof"},
+            "does not know Na, S: --potential chg",
+        ),
+        (
+            {"formulas": ["Na3PS4"], "teacher": "sevennet"},
+            "name the interpreter of its environment",
+        ),
+        ({"formulas": ["Na3PS4"], "teacher": "chgnett"}, "did you mean 'chgnet'"),
+        ({"formulas": ["LiF"], "python": "/no/python"}, "interpreter /no/python does not exist"),
+        ({"formulas": ["LiF"], "begin": "nobody"}, "There is no student 'nobody' to begin from"),
+        ({"formulas": []}, "Name a composition"),
+        ({"formulas": [f"Li{k}F{k}O" for k in range(2, 30, 2)]}, "at most 12 compositions"),
+        ({"formulas": ["LiF"], "teacher": "no.xyz"}, "labelled frames no.xyz does not exist"),
+    ],
+)
+def test_bad_requests_are_refused_in_one_sentence(changes, message):
+    with pytest.raises(InputError, match=message) as caught:
+        checked(settings(**changes))
+    assert str(caught.value).count(". ") == 0
+
+
+def frames_with_labels(count):
+    frames = []
+    for k in range(count):
+        atoms = bulk("LiF", "rocksalt", a=4.0 + 0.01 * k, cubic=True)
+        atoms.info["REF_energy"] = -40.0
+        atoms.arrays["REF_forces"] = np.zeros((8, 3))
+        frames.append(atoms)
+    return frames
+
+
+def test_too_few_labelled_frames_are_refused(tmp_path):
+    path = tmp_path / "few.xyz"
+    write(path, frames_with_labels(19), format="extxyz")
+    with pytest.raises(InputError, match=r"has 19 frames with energy.* needs at least 20"):
+        checked(settings(teacher=str(path)))
+    write(path, frames_with_labels(20), format="extxyz")
+    made = checked(settings(teacher=str(path)))
+    assert made.formulas == ("LiF",)
+    assert made.labeller is None
+    path.write_text("not\na file\n")
+    with pytest.raises(InputError, match="cannot be read as extended XYZ"):
+        checked(settings(teacher=str(path)))
+
+
+def test_labels_of_ase_are_read(tmp_path):
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    frames = []
+    for atoms in frames_with_labels(20):
+        plain = bulk("LiF", "rocksalt", a=atoms.cell.lengths()[0], cubic=True)
+        plain.calc = SinglePointCalculator(
+            plain, energy=-41.0, forces=np.ones((8, 3)), stress=np.arange(6.0)
+        )
+        frames.append(plain)
+    write(tmp_path / "ase.extxyz", frames, format="extxyz")
+    found = labelled_frames(tmp_path / "ase.extxyz")
+    assert found[0].info["REF_energy"] == -41.0
+    np.testing.assert_allclose(found[0].arrays["REF_forces"], 1.0)
+    np.testing.assert_allclose(np.reshape(found[0].info["REF_stress"], (3, 3))[0, 1], 5.0)
+
+
+def test_the_name_of_another_student_is_refused():
+    folder = students_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    card = folder / "taken.json"
+    card.write_text(json.dumps({"sha256": "0", "version": "another-run"}))
+    try:
+        with pytest.raises(InputError, match="Another student 'taken'"):
+            checked(settings(formulas=["LiF"], name="taken"))
+    finally:
+        card.unlink()
+
+
+def test_a_dry_run_prints_plan_and_settings_and_writes_nothing(tmp_path):
+    arguments = ["distill", "Na3PS4", "--dry-run", "--store", str(tmp_path / "store")]
+    found = CliRunner().invoke(app, [*arguments, "--preset", "quick", "--set", "sampling.runs=3"])
+    assert found.exit_code == 0, found.output
+    assert "# expected time: about" in found.output
+    assert "runs: 3" in found.output
+    assert not (tmp_path / "store").exists()
