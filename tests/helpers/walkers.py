@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vitrion.migration.random_walk import CM2_PER_A2, Jump, random_walk
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -124,3 +126,92 @@ def in_crystal(
     drift = np.linspace(0.0, 5.0, n_frames)[:, None, None] * [1.0, -0.5, 0.2]
     positions = np.concatenate([paths - paths[0] + start, framework + vibration], axis=1) + drift
     return positions, ["Li"] * n_ions + ["O"] * n_framework
+
+
+class Network(NamedTuple):
+    """Sites of a periodic cubic lattice with random energies, and random saddle points."""
+
+    rates: np.ndarray  # (n_sites, 6), per frame
+    neighbors: np.ndarray  # (n_sites, 6)
+    occupation: np.ndarray  # (n_sites,)
+    diffusivity: float  # A2 per frame, exact
+
+
+DIRECTIONS = np.concatenate([np.eye(3, dtype=int), -np.eye(3, dtype=int)])
+
+
+def disordered_network(
+    rng: np.random.Generator, side: int, site_spread: float, barrier_spread: float, rate: float
+) -> Network:
+    """Draw a network; the spreads of sites and of barriers are in kT.
+
+    `rate` is the number of hops per ion and frame in equilibrium. The diffusivity is that of
+    :func:`vitrion.migration.random_walk.random_walk`, an exact solution.
+    """
+    n_sites = side**3
+    energies = rng.normal(scale=site_spread, size=n_sites)
+    cells = np.stack(np.unravel_index(np.arange(n_sites), (side,) * 3), axis=1)
+    neighbors = np.stack(
+        [np.ravel_multi_index(((cells + d) % side).T, (side,) * 3) for d in DIRECTIONS], axis=1
+    )
+    half = np.abs(rng.normal(scale=barrier_spread, size=(n_sites, 3)))
+    barriers = np.concatenate([half, half[neighbors[:, 3:], [0, 1, 2]]], axis=1)
+    saddles = np.maximum(energies[:, None], energies[neighbors]) + barriers
+    rates = np.exp(energies[:, None] - saddles)
+    occupation = np.exp(-energies) / np.exp(-energies).sum()
+    rates *= rate / (occupation @ rates.sum(axis=1))
+    return Network(rates, neighbors, occupation, _exact(cells, rates, occupation, neighbors, side))
+
+
+def _exact(
+    cells: np.ndarray, rates: np.ndarray, occupation: np.ndarray, neighbors: np.ndarray, side: int
+) -> float:
+    """Return the diffusivity of the network in A2 per frame."""
+    jumps = []
+    for site, cell in enumerate(cells):
+        for axis in range(3):
+            flux = occupation[site] * rates[site, axis]
+            wraps = (cell + DIRECTIONS[axis]) // side
+            # At equal site energies and weights equal to the occupation, the flux is what counts.
+            jumps.append(
+                Jump(site, int(neighbors[site, axis]), tuple(int(w) for w in wraps), 0.0, flux)
+            )
+    n_sites = len(cells)
+    walk = random_walk(cells / side, np.zeros(n_sites), jumps, side * HOP_A * np.eye(3), 300.0)
+    return walk.isotropic_cm2_s * n_sites / CM2_PER_A2
+
+
+def trapped(
+    n_frames: int,
+    n_ions: int,
+    hops_per_ion: float,
+    site_spread: float,
+    barrier_spread: float,
+    side: int = 4,
+    vibration: float = 0.3,
+) -> Callable[[np.random.Generator], tuple[np.ndarray, float]]:
+    """Ions of a glass: each draw is another network, returned with its exact diffusivity.
+
+    The ions do not see each other, and start in equilibrium. `hops_per_ion` counts all hops, also
+    those that are undone.
+    """
+
+    def draw(rng: np.random.Generator) -> tuple[np.ndarray, float]:
+        network = disordered_network(
+            rng, side, site_spread, barrier_spread, hops_per_ion / n_frames
+        )
+        steps = np.zeros((n_frames, n_ions, 3))
+        for ion in range(n_ions):
+            site, time = rng.choice(len(network.occupation), p=network.occupation), 0.0
+            while True:
+                out = network.rates[site]
+                time += rng.exponential(1.0 / out.sum())
+                if time >= n_frames:
+                    break
+                way = rng.choice(6, p=out / out.sum())
+                steps[int(time), ion] += HOP_A * DIRECTIONS[way]
+                site = network.neighbors[site, way]
+        paths = np.cumsum(steps, axis=0) + rng.normal(scale=vibration, size=steps.shape)
+        return paths, network.diffusivity
+
+    return draw

@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example:  vitrion query --phase amorphous 'sigma_300K>0.1'")(query)
     app.command(epilog="Example:  vitrion build --store jobflow.yaml")(build)
     app.command(epilog="Example:  vitrion archive --store jobflow.yaml")(archive)
+    app.command(epilog="Example:  vitrion load docs/results/paper --store vitrion_data")(load)
     app.command(epilog="Example:  vitrion schema conductivity")(schema)
     app.command(epilog="Example:  vitrion serve --store vitrion_data")(serve)
 
@@ -140,6 +141,28 @@ def archive(store: StoreOption = None) -> None:
     )
     for path in report.missing:
         console.print(f"missing or changed: {path}", soft_wrap=True)
+
+
+def load(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Files of documents (.jsonl, .jsonl.gz), or folders of such files."),
+    ],
+    store: StoreOption = None,
+) -> None:
+    """Add documents from files, such as `vitrion query -f jsonl` writes, to a store."""
+    from vitrion.database.collections import find_job_store
+    from vitrion.database.document_file import load_documents, read_documents
+    from vitrion.settings import get_settings
+    from vitrion.store.job_store import open_job_store
+
+    documents = [document for path in paths for document in read_documents(path)]
+    target = Path(store or get_settings().store).expanduser()
+    job_store = find_job_store(target) if target.is_file() else open_job_store(target)
+    job_store.connect()
+    added = load_documents(job_store, documents)
+    job_store.close()
+    console.print(f"{added} documents added, {len(documents) - added} already in the store")
 
 
 def schema(

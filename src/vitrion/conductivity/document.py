@@ -56,7 +56,7 @@ class ConductivityDoc(VitrionDoc):
     systems: list[list[int]] = Field(
         default_factory=list,
         description="Index of the structure of each of `replicas`, from 0, by temperature; empty "
-        "if all indices differ, or all are equal.",
+        "if there is one structure.",
     )
     glass_transition: GlassTransition | None = Field(
         None,
@@ -156,6 +156,8 @@ class ConductivityDoc(VitrionDoc):
         temperatures = sorted(results_by_temperature)
         values = [results_by_temperature[temperature] for temperature in temperatures]
         groups = [[v] if isinstance(v, TransportResult) else list(v) for v in values]
+        if systems is None and hierarchical:
+            systems = {t: range(len(group)) for t, group in zip(temperatures, groups, strict=True)}
         of = [list(systems[t]) if systems else None for t in temperatures]
         results = [
             combine(group, hierarchical=hierarchical, systems=which)

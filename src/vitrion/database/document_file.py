@@ -1,0 +1,101 @@
+"""Files of documents as JSON lines, compressed if the name ends in ``.gz``."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zlib
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid5
+
+from vitrion.database.export import write_json_lines
+from vitrion.database.kinds import document_classes
+from vitrion.errors import InputError
+from vitrion.runtime.atomic import replace_durably
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from jobflow import JobStore
+
+    from vitrion.documents.base import VitrionDoc
+
+SUFFIXES = (".jsonl", ".jsonl.gz")
+NAMES = uuid5(NAMESPACE_URL, "vitrion document")
+"""Namespace of the identifiers of loaded documents."""
+
+
+def write_documents(path: Path, documents: Iterable[VitrionDoc]) -> None:
+    """Write documents to a file, one per line; an interruption leaves no partial file."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    lines = io.StringIO()
+    write_json_lines(documents, lines)
+    content = lines.getvalue().encode()
+    # Without a time, equal documents give equal files.
+    unfinished.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    replace_durably(unfinished, path)
+
+
+def read_documents(path: Path) -> list[VitrionDoc]:
+    """Read the documents of a file, or of all files of a folder in the order of their names.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or a line is no document of vitrion.
+    """
+    if not path.is_dir():
+        return list(_read_file(path))
+    files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES))
+    if not files:
+        raise InputError(f"The folder {path} contains no {' or '.join(SUFFIXES)} files.")
+    return [document for file in files for document in _read_file(file)]
+
+
+def _read_file(path: Path) -> Iterator[VitrionDoc]:
+    classes = document_classes()
+    try:
+        content = path.read_bytes()
+        lines = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise InputError(f"The file {path} cannot be read: {error}.") from error
+    for number, line in enumerate(lines.splitlines(), start=1):
+        try:
+            found: dict[str, Any] = json.loads(line)
+            yield classes[found["property_name"]].model_validate(found)
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(f"Line {number} of {path} is not a document of vitrion.") from error
+
+
+def load_documents(store: JobStore, documents: Sequence[VitrionDoc]) -> int:
+    """Add documents to a store as outputs; a document that the store has is not added again.
+
+    Returns
+    -------
+    int
+        Number of documents added.
+    """
+    outputs = []
+    for document in documents:
+        content = document.model_dump(mode="json")
+        uuid = str(uuid5(NAMES, document.model_dump_json()))
+        outputs.append(
+            {
+                "uuid": uuid,
+                "index": 1,
+                "output": content,
+                "completed_at": document.last_updated.isoformat(),
+                "metadata": {"loaded": True},
+                "hosts": [],
+                "name": f"load {document.property_name}",
+            }
+        )
+    known = set(
+        store.docs_store.distinct("uuid", {"uuid": {"$in": [one["uuid"] for one in outputs]}})
+    )
+    added = [one for one in outputs if one["uuid"] not in known]
+    if added:
+        store.update(added, key=["uuid", "index"])
+    return len(added)

@@ -1,0 +1,92 @@
+"""Documents of independent runs, combined."""
+
+import numpy as np
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from helpers.walkers import brownian, in_crystal
+from vitrion.conductivity.document import ConductivityDoc, DensityPoint
+from vitrion.conductivity.pooling import pool
+from vitrion.errors import InputError
+from vitrion.transport import analyze
+from vitrion.uncertainty import ReplicaMean
+
+SIDE = 12.0
+TRUTH = {500.0: 0.02, 600.0: 0.06}
+"""Diffusivity in A2 per frame of 100 fs."""
+
+
+def of_glass(seed, temperatures=TRUTH, factor=1.0, n_runs=1, **fields):
+    results, structure = {}, None
+    for number, temperature in enumerate(temperatures):
+        results[temperature] = []
+        for run in range(n_runs):
+            rng = np.random.default_rng([seed, number, run])
+            paths = brownian(400, 12, factor * TRUTH[temperature]).draw(rng)
+            positions, symbols = in_crystal(paths, SIDE * np.eye(3), rng)
+            structure = Structure(
+                Lattice.cubic(SIDE), symbols, positions[0], coords_are_cartesian=True
+            )
+            results[temperature].append(
+                analyze(positions, SIDE * np.eye(3), symbols, 100.0, temperature, wrapped=False)
+            )
+    densities = [
+        DensityPoint(temperature_K=t, density_g_per_cm3=ReplicaMean.of([2.0 + 0.1 * seed]))
+        for t in temperatures
+    ]
+    values = {"phase": "amorphous", "densities": densities, **fields}
+    return ConductivityDoc.from_results(structure, results, **values)
+
+
+@pytest.fixture(scope="module")
+def documents():
+    return [of_glass(seed, factor=factor) for seed, factor in enumerate((0.7, 1.0, 1.4))]
+
+
+def test_the_pool_equals_one_document_of_all_glasses(documents):
+    pooled = pool(documents)
+    together = ConductivityDoc.from_results(
+        documents[0].structure,
+        {t: [d.results[i] for d in documents] for i, t in enumerate(TRUTH)},
+        hierarchical=True,
+    )
+    assert pooled.systems == together.systems == [[0, 1, 2], [0, 1, 2]]
+    assert pooled.results == together.results
+    assert pooled.arrhenius == together.arrhenius
+    assert pooled.activation_energy_eV == together.activation_energy_eV
+
+
+def test_the_spread_of_the_glasses_is_part_of_the_error(documents):
+    pooled = pool(documents)
+    for result, truth in zip(pooled.results, TRUTH.values(), strict=True):
+        low, high = result.self_diffusivity.interval()
+        assert low < truth * 1e-3 < high
+        single = documents[0].results[pooled.results.index(result)].self_diffusivity
+        assert result.self_diffusivity.relative_error > single.relative_error / np.sqrt(3)
+    assert pooled.densities[0].density_g_per_cm3.values == [2.0, 2.1, 2.2]
+
+
+def test_several_runs_of_one_glass_stay_one_system(documents):
+    pooled = pool([of_glass(7, n_runs=2), *documents[:2]])
+    assert pooled.systems[0] == [0, 0, 1, 2]
+
+
+def test_a_pool_can_be_pooled_again(documents):
+    again = pool([pool(documents[:2]), documents[2]])
+    assert again.results == pool(documents).results
+
+
+def test_temperatures_of_some_documents_only(documents):
+    pooled = pool([*documents, of_glass(5, {600.0: None})])
+    assert [len(runs) for runs in pooled.replicas] == [3, 4]
+    assert pooled.systems == [[0, 1, 2], [0, 1, 2, 3]]
+
+
+def test_refusals(documents):
+    with pytest.raises(InputError, match="no documents to combine"):
+        pool([])
+    with pytest.raises(InputError, match="different phases"):
+        pool([documents[0], of_glass(1, phase="crystalline")])
+    bare = documents[0].model_copy(update={"results": []})
+    with pytest.raises(InputError, match="without results of dynamics"):
+        pool([bare])

@@ -1,0 +1,83 @@
+"""Files of documents: written, read and loaded into a store."""
+
+import gzip
+
+import pytest
+from typer.testing import CliRunner
+
+from helpers.sample_documents import hopping
+from vitrion.cli.entry import app
+from vitrion.database.client import VitrionClient
+from vitrion.database.document_file import load_documents, read_documents, write_documents
+from vitrion.errors import InputError
+from vitrion.store.job_store import SQLiteJobStore
+
+DOCUMENTS = [hopping(["Li", "F"], 0.3, "crystalline"), hopping(["Li", "Cl"], 0.4, "amorphous")]
+
+
+@pytest.mark.parametrize("name", ["some.jsonl", "some.jsonl.gz"])
+def test_documents_come_back_equal(tmp_path, name):
+    write_documents(tmp_path / name, DOCUMENTS)
+    found = read_documents(tmp_path / name)
+    assert [one.model_dump_json() for one in found] == [d.model_dump_json() for d in DOCUMENTS]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_equal_documents_give_equal_files(tmp_path):
+    write_documents(tmp_path / "a.jsonl.gz", DOCUMENTS)
+    write_documents(tmp_path / "b.jsonl.gz", DOCUMENTS)
+    assert (tmp_path / "a.jsonl.gz").read_bytes() == (tmp_path / "b.jsonl.gz").read_bytes()
+
+
+def test_a_folder_is_loaded_once_and_queried(tmp_path):
+    files, folder = tmp_path / "files", tmp_path / "store"
+    files.mkdir()
+    for number, document in enumerate(DOCUMENTS):
+        write_documents(files / f"{number}.jsonl.gz", [document])
+    result = CliRunner().invoke(app, ["load", str(files), "--store", str(folder)])
+    assert result.exit_code == 0, result.output
+    assert "2 documents added, 0 already" in result.output
+    again = CliRunner().invoke(app, ["load", str(files), "--store", str(folder)])
+    assert "0 documents added, 2 already" in again.output
+    with VitrionClient(folder) as client:
+        found = client["test_hopping"].search(sort="barrier_eV")
+    assert [one.barrier_eV for one in found] == [0.3, 0.4]
+    assert found[0].structure == DOCUMENTS[0].structure
+
+
+def test_damaged_files_are_refused_in_one_sentence(tmp_path):
+    file = tmp_path / "some.jsonl"
+    write_documents(file, DOCUMENTS)
+    file.write_text(file.read_text() + '{"property_name": "unheard of"}\n')
+    with pytest.raises(InputError, match="is not a document of vitrion"):
+        read_documents(file)
+    zipped = tmp_path / "some.jsonl.gz"
+    write_documents(zipped, DOCUMENTS)
+    zipped.write_bytes(zipped.read_bytes()[:-20])
+    with pytest.raises(InputError, match="cannot be read"):
+        read_documents(zipped)
+    zipped.write_bytes(gzip.compress(b"[1, 2]\n"))
+    with pytest.raises(InputError, match="Line 1"):
+        read_documents(zipped)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_documents(tmp_path / "none.jsonl")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="contains no"):
+        read_documents(tmp_path / "empty")
+
+
+def test_nothing_is_added_if_one_file_is_damaged(tmp_path):
+    good, bad = tmp_path / "good.jsonl", tmp_path / "bad.jsonl"
+    write_documents(good, DOCUMENTS)
+    bad.write_text("no JSON\n")
+    result = CliRunner().invoke(app, ["load", str(good), str(bad), "--store", str(tmp_path / "s")])
+    assert result.exit_code == 1
+    assert not (tmp_path / "s").exists()
+
+
+def test_loading_counts_documents(tmp_path):
+    store = SQLiteJobStore(str(tmp_path))
+    store.connect()
+    assert load_documents(store, DOCUMENTS) == 2
+    assert load_documents(store, DOCUMENTS) == 0
+    store.close()

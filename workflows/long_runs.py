@@ -1,0 +1,76 @@
+"""Run a list of recipes one after the other, and write each one's documents to one small file.
+
+    python workflows/long_runs.py docs/results/paper.yaml --workers 2
+    python workflows/long_runs.py docs/results/paper.yaml --only glass-1 --work FOLDER
+
+The list is a YAML file: ``preset``, ``common`` (values of all recipes) and ``runs`` (by name, the
+values of each). The documents of a finished run go to a file of its name in the folder that has the
+name of the list; runs with such a file are skipped, and an interrupted run is resumed from FOLDER.
+So long computations can be spread over machines and days. ``vitrion load docs/results/paper`` adds
+the documents to a store.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from vitrion.database.document_file import write_documents
+from vitrion.flows.display import RunDisplay
+from vitrion.flows.nested_values import merge
+from vitrion.flows.recipe import Recipe
+from vitrion.flows.run_recipe import complete_recipe, run_recipe
+from vitrion.store.job_store import SQLiteJobStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SUFFIX = ".jsonl.gz"
+
+
+def recipes(path: Path) -> Iterator[tuple[str, Recipe]]:
+    """Yield the name and the complete recipe of each run of a list."""
+    content = yaml.safe_load(path.read_text())
+    for name, own in content["runs"].items():
+        values: dict[str, Any] = merge(content.get("common", {}), own, Recipe)
+        yield name, complete_recipe(Recipe.from_values(values, preset=content["preset"]))
+
+
+def main() -> None:
+    """Read the command line and do the runs that have no file."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("list", type=Path, help="YAML file of the runs")
+    parser.add_argument("--only", action="append", help="name of a run; repeat for several")
+    parser.add_argument(
+        "--work", type=Path, default=Path("long_runs"), help="store and trajectories"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="single-threaded processes")
+    options = parser.parse_args()
+    target = options.list.with_suffix("")
+    target.mkdir(exist_ok=True)
+    folder = options.work.absolute()
+    store = SQLiteJobStore(str(folder))
+    store.connect()
+    for name, recipe in recipes(options.list):
+        file = target / f"{name}{SUFFIX}"
+        if file.exists() or (options.only and name not in options.only):
+            continue
+        print(f"{name}: {recipe.run_id}", flush=True)
+        with RunDisplay() as display:
+            result = run_recipe(
+                recipe, store, folder, workers=options.workers, on_change=display.update
+            )
+        result.report.raise_for_errors()
+        found = [document for kind in result.documents.values() for document in kind]
+        write_documents(file, found)
+        print(f"{file}: {len(found)} documents", flush=True)
+    store.close()
+
+
+if __name__ == "__main__":  # worker processes import this file
+    main()
