@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from helpers.walkers import trapped
 from vitrion.errors import InputError
 from vitrion.migration.random_walk import Jump, random_walk
 from vitrion.transport.constants import KB_EV_PER_K
@@ -136,3 +137,15 @@ def test_refuses_a_jump_to_nowhere_and_a_saddle_below_its_site():
         random_walk([[0, 0, 0]], [0.5], [Jump(0, 0, (1, 0, 0), 0.3, 1e13)], CUBE, 300.0)
     with pytest.raises(InputError, match="above 0 K"):
         random_walk([[0, 0, 0]], [0.0], [], CUBE, 0.0)
+
+
+def test_walkers_on_a_disordered_network_diffuse_as_computed():
+    """Kinetic Monte Carlo of 200 ions; the mean square displacement at long lags gives D."""
+    n_frames, n_ions = 1500, 200
+    paths, diffusivity = trapped(n_frames, n_ions, 60, 1.0, 1.0, side=3)(np.random.default_rng(5))
+    lag = 500
+    squares = np.sum((paths[lag:] - paths[:-lag]) ** 2, axis=2).mean(axis=0)
+    vibration = 6 * 0.3**2
+    measured = (squares - vibration) / (6 * lag)
+    assert diffusivity == pytest.approx(measured.mean(), abs=3 * measured.std() / np.sqrt(n_ions))
+    assert measured.std() / np.sqrt(n_ions) < 0.07 * diffusivity

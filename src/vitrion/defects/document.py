@@ -273,6 +273,11 @@ class DefectDoc(VitrionDoc):
     frenkel_energy_eV: EnergyDistribution | None = Field(
         None, description="Frenkel pairs as far apart as the cell allows."
     )
+    schottky_energy_eV: float | None = Field(
+        None,
+        description="Energy of a formula unit of vacancies far from each other in eV; for crystals "
+        "of the mobile element and one other.",
+    )
     equilibrium: list[FrenkelEquilibrium] = Field(
         default_factory=list, description="Frenkel equilibrium by temperature."
     )

@@ -106,6 +106,42 @@ def interstitial_fraction(
     return float(np.exp(log_interstitials(mu)) / n_ions.sum())
 
 
+def vacancy_fraction(
+    frenkel_product: float,
+    excess: float = 0.0,
+    schottky_product: float = 0.0,
+    ions_per_anion: int = 1,
+) -> float:
+    """Return the vacancies as a fraction of the mobile ions, from charge neutrality.
+
+    With vacancies v and interstitials i per mobile ion, and the vacant fraction a of the anion
+    sites, it solves ``v = excess + i + a`` with ``i = frenkel_product / v`` and ``a =
+    schottky_product / v^n``: there are ``1 / n`` anions per mobile ion, each of charge ``n``.
+
+    Parameters
+    ----------
+    frenkel_product : float
+        ``v i`` in equilibrium.
+    excess : float
+        Vacancies that dopants cause.
+    schottky_product : float
+        ``v^n a`` in equilibrium, ``exp(-E / kT)`` of the Schottky defect; 0 without it.
+    ions_per_anion : int
+        The number n.
+    """
+    n = ions_per_anion
+    if not frenkel_product and not schottky_product:
+        return excess
+
+    def balance(log_v: float) -> float:
+        v = np.exp(log_v)
+        return float(v - excess - frenkel_product / v - schottky_product * np.exp(-n * log_v))
+
+    upper = excess + np.sqrt(frenkel_product) + schottky_product ** (1.0 / (n + 1))
+    lower = max(excess, np.sqrt(frenkel_product), schottky_product ** (1.0 / (n + 1)))
+    return float(np.exp(brentq(balance, np.log(lower) - 1e-9, np.log(upper) + 1e-9, xtol=1e-13)))
+
+
 def overlap_probability(lower_eV: ArrayLike, upper_eV: ArrayLike) -> float:
     """Return the probability that a value of the upper set is below a value of the lower set.
 

@@ -13,6 +13,7 @@ from vitrion.defects.enumeration import far_pairs, interstitials, near_pairs, va
 from vitrion.defects.host import Host, check_request, prepare_host
 from vitrion.defects.inpainted import inpainted_sites
 from vitrion.defects.reservoir import given_reservoir, metal_reservoir
+from vitrion.defects.schottky import schottky_energy
 from vitrion.defects.sites import Site, candidate_sites
 from vitrion.errors import InputError
 from vitrion.landscape.assemble import assemble
@@ -159,6 +160,8 @@ def study_defects(
         potential=potential,
         material_id=material_id,
     )
+    if "vacancy" in settings.kinds:
+        document.schottky_energy_eV = schottky_energy(host, CachedRelaxer(relax, cache, context))
     if host.phase == "crystalline" and settings.convergence_sides_A:
         document.convergence = work.converge(defects, [*operations, *more])
         document.supercell_error_eV = supercell_error(document.convergence)

@@ -115,21 +115,21 @@ def estimate_diffusivities(
     independent = _plain_variance(weighted, gaussian)
     # Four-point part: hops are rare events, which no number of modes can average away.
     excess = max(independent - gaussian / n_ions, 0.0)
-    relative_variance = independent + concert * gaussian / n_ions
+    systematic = fit.systematic_error**2
+    relative_variance = independent + concert * gaussian / n_ions + systematic
     self_ = _self_estimate(float(weighted.mean()), relative_variance, n_ions, excess)
 
     total = np.einsum("jia,i->ja", amplitudes[:m], charge) / np.sqrt(n_ions)
     d_collective = float(fit.weights @ (total**2).mean(axis=1))
-    collective, nu = _chi_square_estimate(d_collective, gaussian + excess)
+    collective, nu = _chi_square_estimate(d_collective, gaussian + excess + systematic)
     haven = _haven_ratio(self_, collective, nu, relative_variance)
     tensor = np.einsum("j,jia,jib,i->ab", fit.weights, amplitudes[:m], amplitudes[:m], charge**2)
     species = {}
     for name in dict.fromkeys(symbols):
         own = ion_values[np.array([symbol == name for symbol in symbols])]
         variance, count = _plain_variance(own, gaussian), len(own)
-        species[name] = _self_estimate(
-            float(own.mean()), variance, count, max(variance - gaussian / count, 0.0)
-        )
+        own_excess = max(variance - gaussian / count, 0.0)
+        species[name] = _self_estimate(float(own.mean()), variance + systematic, count, own_excess)
     slow_values = charge**2 * squares[:MIN_MODES].mean(axis=(0, 2))
     slow_gaussian = 2.0 / (3 * min(MIN_MODES, m))
     slowest, _ = _chi_square_estimate(
