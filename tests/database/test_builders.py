@@ -15,6 +15,7 @@ from helpers.sample_documents import (
     no_document,
     of_another_package,
     refine,
+    structure,
 )
 from vitrion.database import builders
 from vitrion.database.builders import build, build_if_changed
@@ -67,6 +68,20 @@ def test_documents_of_jobs_are_collected(store, collections):
     assert found[glass.uuid]["barrier_eV"] == 0.3
     assert found[glass.uuid]["job"]["index"] == 1
     assert set(found[glass.uuid]["rates"]) >= {"blob_uuid"}, "large objects stay where they are"
+
+
+def test_large_objects_of_structures_are_no_fault(store, collections):
+    """A reference stands where the class expects structures by name, as in documents of defects."""
+    (made,) = run(
+        store,
+        make_hopping(["Li", "F"], 0.3, "amorphous", structures={"a": structure(["Li", "F"])}),
+    )
+    report = build(collections)
+    assert report.written == {"test_hopping": 1, "summary": 1}
+    assert set(documents(collections)[made.uuid]["structures"]) >= {"blob_uuid"}
+    with VitrionClient(store) as client:
+        found = client["test_hopping"].get(made.uuid)
+    assert found.structures == {"a": structure(["Li", "F"])}
 
 
 def test_only_what_is_new_is_built(store, collections):

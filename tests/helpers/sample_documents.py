@@ -10,7 +10,7 @@ from pymatgen.core import Lattice, Structure
 
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.distill.document import PotentialDoc
-from vitrion.documents.base import VitrionDoc
+from vitrion.documents.base import StoredStructure, VitrionDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.transport import analyze
 
@@ -39,6 +39,7 @@ class HoppingDoc(VitrionDoc):
     rate_300K: Quantity | None = Field(None, description="1/ps")
     temperatures_K: list[float] = Field(default_factory=list)
     rates: list[float] = Field(default_factory=list, description="1/ps; a large object")
+    structures: dict[str, StoredStructure] | None = Field(None, description="A large object.")
 
 
 class DensityDoc(VitrionDoc):
@@ -70,7 +71,7 @@ def hopping(ions, barrier_eV, phase, potential=None, **fields):
     )
 
 
-@job(output_schema=HoppingDoc, data=["rates"])
+@job(output_schema=HoppingDoc, data=["rates", "structures"])
 def make_hopping(ions, barrier_eV, phase, **fields):
     return hopping(ions, barrier_eV, phase, **fields)
 

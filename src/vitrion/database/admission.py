@@ -88,14 +88,22 @@ def _validate(content: dict[str, Any], cls: type[VitrionDoc]) -> None:
         cls.model_validate(content)
     except ValidationError as error:
         # References to large objects are not validated.
-        wrong = [fault for fault in error.errors() if not _is_reference(fault["input"])]
+        wrong = [fault for fault in error.errors() if not _in_reference(content, fault["loc"])]
         if wrong:
             where = ".".join(map(str, wrong[0]["loc"]))
             raise NotADocumentError(f"its field '{where}' is wrong: {wrong[0]['msg']}") from error
 
 
-def _is_reference(value: Any) -> bool:
-    return isinstance(value, dict) and "blob_uuid" in value
+def _in_reference(content: Any, path: Iterable[int | str]) -> bool:
+    """Return whether a path leads to or through a reference to a large object."""
+    for key in path:
+        if isinstance(content, dict) and "blob_uuid" in content:
+            return True
+        try:
+            content = content[key]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return isinstance(content, dict) and "blob_uuid" in content
 
 
 def _reason(error: Exception) -> str:

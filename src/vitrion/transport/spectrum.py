@@ -20,19 +20,17 @@ import numpy as np
 
 MIN_MODES = 6
 MAX_MODES = 4096
-LEPSKI_FACTOR = 2.5
+LEPSKI_FACTOR = 3.0
 """Standard errors by which estimates from different numbers of modes may differ."""
 
-UNDERSMOOTHING = 3.0
+UNDERSMOOTHING = 4.0
 """Where more modes disagree, those that agree are reduced by this factor: a bias that is too small
-to be detected grows faster with their number than the variance decreases."""
-
-CURVATURE = 0.5
-"""Systematic error of the limit, as a fraction of the rise of the fitted spectrum. Where ions are
-trapped, the spectrum falls towards zero frequency more steeply than the linear fit; see
+to be detected grows faster with their number than the variance decreases. Where ions are trapped,
+the spectrum falls towards zero frequency more steeply than the fit; the factor halves the bias, see
 ``benchmarks/transport_disorder.py``."""
 
-MAX_RISE = 1.5
+REMAINING_BIAS = 0.6
+"""Systematic error, as a fraction of the decrease of the estimate by the reduction."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,8 @@ class ModeFit:
     shape : ndarray, shape (n_modes,)
         Fitted spectrum over its value at zero frequency.
     systematic_error : float
-        Relative standard error because the spectrum may be curved between zero frequency and the
-        modes; 0 if all modes of the path agree with the fit.
+        Relative standard error because the spectrum may fall more steeply than the fit; 0 if all
+        modes of the path agree.
     """
 
     weights: np.ndarray
@@ -117,13 +115,16 @@ def choose_modes(power: np.ndarray, f: np.ndarray, paths: float) -> ModeFit:
             if agreed == len(power):
                 return fits[best]
             fewer = max(int(agreed / UNDERSMOOTHING), MIN_MODES)
-            return _with_curvature(fit_modes(power[:fewer], f[:fewer]))
-    return _with_curvature(fits[0])
+            return _reduced(fit_modes(power[:fewer], f[:fewer]), power, float(values[best]))
+    return _reduced(fits[0], power, float(values[1]) if len(values) > 1 else 0.0)
 
 
-def _with_curvature(fit: ModeFit) -> ModeFit:
-    rise = float(np.clip(fit.shape[-1] - 1.0, 0.0, MAX_RISE))
-    return replace(fit, systematic_error=CURVATURE * rise)
+def _reduced(fit: ModeFit, power: np.ndarray, before: float) -> ModeFit:
+    """Add the systematic error of a fit that replaces one of more modes."""
+    value = float(fit.weights @ power[: fit.n_modes])
+    if not 0.0 < value < before:
+        return fit
+    return replace(fit, systematic_error=REMAINING_BIAS * float(np.log(before / value)))
 
 
 def _candidate_sizes(available: int) -> list[int]:
