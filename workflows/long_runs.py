@@ -20,9 +20,9 @@ import yaml
 
 from vitrion.database.document_file import write_documents
 from vitrion.flows.display import RunDisplay
-from vitrion.flows.nested_values import merge
 from vitrion.flows.recipe import Recipe
 from vitrion.flows.run_recipe import complete_recipe, run_recipe
+from vitrion.runtime.nested_values import merge
 from vitrion.store.job_store import SQLiteJobStore
 
 if TYPE_CHECKING:
