@@ -1,73 +1,115 @@
-"""Table of crystal and glass of LiPO2F2 beside the published values.
+"""The paper's quantities from the documents of the long runs.
 
-``python benchmarks/paper_table.py --store FOLDER`` runs the preset ``standard`` as
-``vitrion run LiPO2F2`` does (or resumes an interrupted run, or reads a finished one) and writes
-``docs/results/paper_figures.md``. ``--glass-atoms 48`` uses cells of a third of the size and
-``--duration-ps 50`` skips the extension of the runs, for machines with few cores; the file states
-the options. ``docs/results/paper.md`` includes and discusses it.
+    python benchmarks/paper_table.py [--runs docs/results/paper] [--out docs/results]
+
+Reads the documents that ``workflows/long_runs.py docs/results/paper.yaml`` has written: independent
+glasses, which are pooled, and the crystal. Writes ``paper_figures.md``, which ``paper.md`` includes
+and discusses, and ``paper.json`` with the values, 95 % intervals and the route of each.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import warnings
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-warnings.simplefilter("ignore")
+from vitrion.amorphous.document import AmorphousDoc
+from vitrion.comparison.document import conductivity_ratios
+from vitrion.comparison.material import MaterialReport
+from vitrion.comparison.published import SOURCE, URL, published_for
+from vitrion.comparison.side_by_side import compare
+from vitrion.comparison.tables import MISSING, Cell, Column
+from vitrion.comparison.temperatures import temperature_table
+from vitrion.conductivity.document import ConductivityDoc
+from vitrion.conductivity.pooling import pool
+from vitrion.database.document_file import read_documents
+from vitrion.defects.document import DefectDoc
+from vitrion.landscape.site_energies import landscape
+from vitrion.uncertainty import Bound, Estimate, LinearEstimate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-    from vitrion.comparison.material import MaterialReport
-    from vitrion.flows.recipe import Recipe
-    from vitrion.flows.run_recipe import RunResult
+    from vitrion.comparison.side_by_side import Comparison
+    from vitrion.documents.base import VitrionDoc
 
 FORMULA = "LiPO2F2"
-TARGET = Path(__file__).parents[1] / "docs" / "results" / "paper_figures.md"
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+COMMAND = "python benchmarks/paper_table.py"
 
 
 def main() -> None:
+    """Read the documents, write both files, and print the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--store", type=Path, default=Path("vitrion_data"))
-    parser.add_argument("--preset", default="standard")
-    parser.add_argument("--glass-atoms", type=int)
-    parser.add_argument("--duration-ps", type=float)
-    parser.add_argument("--max-relaxations", type=int)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=TARGET)
+    parser.add_argument("--runs", type=Path, default=RESULTS / "paper")
+    parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-
-    from vitrion.flows.display import RunDisplay
-    from vitrion.flows.run_recipe import run_recipe
-    from vitrion.store.job_store import SQLiteJobStore
-
-    recipe = stated_recipe(options)
-    folder = options.store.absolute()
-    store = SQLiteJobStore(str(folder))
-    store.connect()
-    with RunDisplay() as display:
-        result = run_recipe(
-            recipe, store, folder, workers=options.workers, on_change=display.update
-        )
-    store.close()
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(page(recipe, result, command(options)))
-    print(options.out.read_text())
+    documents = read_documents(options.runs)
+    comparison = compare(of_crystal(documents), of_glass(documents))
+    (options.out / "paper.json").write_text(json.dumps(values(comparison), indent=2) + "\n")
+    (options.out / "paper_figures.md").write_text(page(comparison))
+    print((options.out / "paper_figures.md").read_text())
 
 
-def page(recipe: Recipe, result: RunResult, made_by: str) -> str:
+def of_crystal(documents: Iterable[VitrionDoc]) -> MaterialReport:
+    """Return the report of the crystal."""
+    return MaterialReport.from_documents([d for d in documents if d.phase == "crystalline"])
+
+
+def of_glass(documents: Iterable[VitrionDoc]) -> MaterialReport:
+    """Return the report of the glasses of all runs, pooled."""
+    own = [d for d in documents if d.phase == "amorphous"]
+    glasses = [
+        glass.model_copy(update={"replica": number})
+        for number, glass in enumerate((d for d in own if isinstance(d, AmorphousDoc)), start=1)
+    ]
+    defects = [d for d in own if isinstance(d, DefectDoc)]
+    pooled = pool([d for d in own if isinstance(d, ConductivityDoc)], glasses)
+    landscapes = [landscape(defects)] if defects else []
+    return MaterialReport.from_documents([*glasses, *defects, *landscapes, pooled])
+
+
+def values(comparison: Comparison) -> dict[str, Any]:
+    """Return the values as JSON: value and 95 % interval; None where there is only a bound."""
+    crystal, glass = (material.conductivity for material in comparison.materials)
+    assert crystal is not None
+    assert glass is not None
+    row = comparison.row("sigma_300K")
+    fit = glass.arrhenius.fit if glass.arrhenius else None
+    energy = fit and LinearEstimate(
+        value=fit.activation_energy_eV,
+        error=fit.activation_energy_error_eV,
+        degrees_of_freedom=fit.degrees_of_freedom,
+    )
+    return {
+        "formula": FORMULA,
+        "glass": {
+            "sigma_300K_mS_per_cm": _entry(glass.sigma_300K_or_bound, glass.route),
+            "activation_energy_eV": _entry(energy or None, glass.route),
+        },
+        "crystal": {"sigma_300K_mS_per_cm": _entry(crystal.sigma_300K_or_bound, crystal.route)},
+        "ratio_glass_over_crystal": _entry(
+            row.change if row else None, f"{glass.route} over {crystal.route}"
+        ),
+    }
+
+
+def _entry(found: Estimate | LinearEstimate | Bound | None, route: str) -> dict[str, Any]:
+    if isinstance(found, Bound):
+        ends = {"lower": None, "upper": None} | {found.side: found.limit}
+        return {"value": None, **ends, "route": route}
+    if found is None:
+        return {"value": None, "lower": None, "upper": None, "route": route}
+    low, high = found.interval()
+    return {"value": found.value, "lower": low, "upper": high, "route": route}
+
+
+def page(comparison: Comparison) -> str:
     """Return the values as a page of the documentation."""
-    from vitrion.cli.results import caution_lines, phase_reports
-    from vitrion.comparison.published import SOURCE, URL
-    from vitrion.comparison.side_by_side import compare
-
-    comparison = compare(*phase_reports(result), failed_steps=result.report.errors)
+    crystal, glass = comparison.materials
     lines = [
-        f"Made by `{made_by}`; intervals are of 95 %.",
+        f"Made by `{COMMAND}`; intervals are of 95 %.",
         f"Published values: {SOURCE} ({URL}).",
         "",
         comparison.table.markdown(),
@@ -76,28 +118,22 @@ def page(recipe: Recipe, result: RunResult, made_by: str) -> str:
         "",
         "Nothing is extrapolated here: D* is the self-diffusivity.",
         "",
-        *temperatures(*comparison.materials),
+        *temperatures(crystal, glass),
         "## Is the landscape of the glass flatter?",
         "",
         comparison.claim_table.markdown(),
         "",
-        "## How much to trust it",
+        "## Cautions",
         "",
-        *(f"- {line}" for line in caution_lines(comparison)),
+        *(f"- {caution.sentence}" for caution in comparison.cautions),
+        *(f"- {sentence}" for sentence in comparison.potentials),
         "",
-        *potential_errors(recipe),
     ]
     return "\n".join(lines)
 
 
 def temperatures(crystal: MaterialReport, glass: MaterialReport) -> list[str]:
-    """Return the tables of both phases; the paper's line and the ratio stand beside the glass."""
-    from vitrion.comparison.document import conductivity_ratios
-    from vitrion.comparison.published import published_for
-    from vitrion.comparison.tables import MISSING, Cell, Column
-    from vitrion.comparison.temperatures import temperature_table
-    from vitrion.uncertainty import Bound
-
+    """Return the tables of both phases, with the paper's line and the ratio for the glass."""
     paper = published_for(FORMULA)
     assert paper is not None
     assert glass.conductivity is not None
@@ -121,54 +157,6 @@ def temperatures(crystal: MaterialReport, glass: MaterialReport) -> list[str]:
         beside.with_column(Column("over crystal", numeric=True), over).markdown(),
         "",
     ]
-
-
-def potential_errors(recipe: Recipe) -> list[str]:
-    """Return the potential's errors on frames of the composition it was not trained on."""
-    from vitrion.distill.document import PotentialDoc
-
-    document = PotentialDoc.from_potential(str(recipe.potential))
-    rows = [
-        (e.regime, f"{e.energy_rmse_meV_per_atom:.1f}", f"{e.force_rmse_meV_per_A:.0f}")
-        for e in document.errors
-        if str(recipe.formula) in e.regime or "glass" in e.regime
-    ]
-    header = ("frames never trained on", "energy (meV/atom)", "forces (meV/A)")
-    title = "## The potential's own error, against its teacher"
-    return [title, "", *table(header, rows), ""]
-
-
-def stated_recipe(options: argparse.Namespace) -> Recipe:
-    """Return the complete recipe that the options state."""
-    from vitrion.flows.recipe import Recipe
-    from vitrion.flows.run_recipe import complete_recipe
-
-    changes: dict[str, Any] = {"formula": FORMULA, "seed": options.seed}
-    if options.glass_atoms:
-        changes["glass"] = {"n_atoms": options.glass_atoms}
-    if options.duration_ps:
-        changes["conductivity"] = {"first_ps": options.duration_ps, "extension": 0.0}
-    if options.max_relaxations:
-        changes["search"] = {"max_relaxations": options.max_relaxations}
-    return complete_recipe(Recipe.from_preset(options.preset, **changes))
-
-
-def command(options: argparse.Namespace) -> str:
-    """Return the command that makes this page."""
-    words = [f"--preset {options.preset}", f"--seed {options.seed}"]
-    if options.glass_atoms:
-        words.append(f"--glass-atoms {options.glass_atoms}")
-    if options.duration_ps:
-        words.append(f"--duration-ps {options.duration_ps:g}")
-    if options.max_relaxations:
-        words.append(f"--max-relaxations {options.max_relaxations}")
-    return f"python benchmarks/paper_table.py {' '.join(words)}"
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
 if __name__ == "__main__":
