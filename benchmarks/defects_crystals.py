@@ -2,7 +2,7 @@
 
 ``python benchmarks/defects_crystals.py [--side 8] [potential ...]``; by default the shipped
 potential and CHGNet. Vacancies are neutral, as in the DFT study the barriers are compared with;
-pairs and Schottky defects are neutral by themselves.
+Frenkel pairs and Schottky defects need no reservoir.
 
 Published values
 ----------------
@@ -51,7 +51,7 @@ def relax_cell(structure, calculator):
 
 
 def schottky_energy(host, calculator, fmax):
-    """Take one formula unit out of the host, each ion as far from the others as it goes."""
+    """Remove one formula unit from the host, with the ions as far apart as possible."""
     from vitrion.relaxation.relaxers import FixedCellRelaxer
 
     per_unit, _ = host.unit_cell.composition.get_integer_formula_and_factor()
@@ -69,10 +69,10 @@ def schottky_energy(host, calculator, fmax):
                 ),
             )
             chosen.append(far)
-    holed = host.structure.copy()
-    holed.remove_sites(chosen)
+    defective = host.structure.copy()
+    defective.remove_sites(chosen)
     energy = (
-        FixedCellRelaxer(calculator, fmax)([holed])[0]
+        FixedCellRelaxer(calculator, fmax)([defective])[0]
         .require_converged("The Schottky defect")
         .energy_eV
     )

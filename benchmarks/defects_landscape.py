@@ -44,9 +44,9 @@ def main() -> None:
         for k, path in enumerate(arguments.glass)
     ]
     glass = landscape(glasses)
-    draw_figure(landscape_figure([crystal, glass]), out / "peaks_against_plain.svg")
+    draw_figure(landscape_figure([crystal, glass]), out / "site_energies_crystal_glass.svg")
     print(
-        f"\n{'figure':28s}{'claim':>8s}{'crystal':>10s}{'glass':>10s}{'+-':>8s}{'p':>8s}  verdict"
+        f"\n{'quantity':28s}{'claim':>8s}{'crystal':>10s}{'glass':>10s}{'+-':>8s}{'p':>8s}  verdict"
     )
     for claim in compare_landscapes(crystal, glass):
         error = "-" if claim.error is None else f"{claim.error:.3f}"

@@ -54,14 +54,14 @@ STABLE = {"temperature_K": 300.0, "timestep_fs": 2.0, "save_interval_fs": 100.0}
 
 
 class Tethered:
-    """Springs to the sites of a lattice: forces that cost next to nothing."""
+    """Springs to the sites of a lattice: forces at almost no cost."""
 
     def __init__(self, sites: np.ndarray) -> None:
         self._sites = sites.copy()
         self._stress = np.zeros((3, 3))
 
     def force_provider(self, numbers: np.ndarray, pbc: np.ndarray) -> ForceProvider:
-        """Return itself: nothing depends on the elements."""
+        """Return itself: the forces do not depend on the elements."""
         return self
 
     def evaluate(self, positions: np.ndarray, cell: np.ndarray, stress: bool) -> Evaluated:
@@ -69,22 +69,22 @@ class Tethered:
         return 0.0, self._sites - positions, self._stress if stress else None
 
     def reset(self) -> None:
-        """There is nothing to forget."""
+        """Do nothing: forces depend on the positions alone."""
 
 
 class Stopwatch:
-    """Passes calls on to a calculator and adds up their wall time."""
+    """Calls another calculator and sums the wall time of the calls."""
 
     def __init__(self, inner: Any) -> None:
         self._inner, self.seconds, self.calls = inner, 0.0, 0
 
     def force_provider(self, numbers: np.ndarray, pbc: np.ndarray) -> ForceProvider:
-        """Return itself around the inner calculator's provider."""
+        """Return a copy that wraps the provider of the inner calculator."""
         self._provider = force_provider(self._inner, numbers, pbc)
         return self
 
     def evaluate(self, positions: np.ndarray, cell: np.ndarray, stress: bool) -> Evaluated:
-        """Let the inner calculator work."""
+        """Evaluate with the inner calculator and record the time."""
         begin = time.perf_counter()
         evaluated = self._provider.evaluate(positions, cell, stress)
         self.seconds += time.perf_counter() - begin
@@ -92,7 +92,7 @@ class Stopwatch:
         return evaluated
 
     def reset(self) -> None:
-        """Let the inner calculator forget."""
+        """Reset the inner calculator."""
         self._provider.reset()
 
 
@@ -105,7 +105,7 @@ def lattice(n_atoms: int) -> Atoms:
 
 
 def lithium_fluoride() -> Atoms:
-    """Return 64 atoms of a crystal that every potential for salts knows."""
+    """Return 64 atoms of LiF, which every potential for salts supports."""
     return bulk("LiF", "rocksalt", a=4.03, cubic=True) * (2, 2, 2)
 
 
@@ -170,7 +170,7 @@ def rate(n_steps: int, workers: int) -> float:
 
 def report_potential(n_steps: int) -> None:
     """Print what the driver adds to the default potential, and what a second worker gains."""
-    print(f"driver over bare calculator, 64 atoms: {overhead(n_steps):.3f} (at most 1.05)")
+    print(f"driver over calculator alone, 64 atoms: {overhead(n_steps):.3f} (at most 1.05)")
     gains = []
     for _ in range(3):
         one, two = rate(n_steps, 1), rate(n_steps, 2)

@@ -49,7 +49,7 @@ forward and reverse."""
 
 @contextmanager
 def switched(switch: str) -> Iterator[None]:
-    """Set the switch of native evaluation for a while."""
+    """Set the switch of native evaluation temporarily."""
     before = os.environ.get(kernel_library.SWITCH, "")
     os.environ[kernel_library.SWITCH] = switch
     try:
@@ -59,13 +59,13 @@ def switched(switch: str) -> Iterator[None]:
 
 
 def evaluated_by(switch: str) -> Calculator:
-    """Return the default potential, evaluated as a value of the switch says."""
+    """Return the default potential, evaluated natively or in torch according to the switch."""
     with switched(switch):
         return load_calculator("vitrion-lipof")
 
 
 def glass(n_atoms: int) -> Atoms:
-    """Return LiPO2F2 packed from ions and relaxed a little, repeated."""
+    """Return a supercell of LiPO2F2 packed from ions and partly relaxed."""
     from ase.optimize import FIRE
 
     from vitrion.distill.packing import pack
@@ -100,7 +100,7 @@ def symmetrix() -> Calculator | None:
     own = padded.state_dict()
     kept = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
     padded.load_state_dict(own | kept)
-    padded._forward_hooks.clear()  # the term for holes, a constant
+    padded._forward_hooks.clear()  # the constant energy of electron holes
     path = Path(tempfile.mkdtemp()) / "student.model"
     torch.save(padded, path)
     return Symmetrix(str(path))
@@ -248,7 +248,7 @@ def band() -> Callable[[Calculator], object]:
 
 
 def search() -> Callable[[Calculator], object]:
-    """Search crystals of LiPO2F2, a small round; generators included."""
+    """Search crystals of LiPO2F2 in one small iteration; generators included."""
     from vitrion.polymorphs.search import search as find
     from vitrion.polymorphs.search_settings import SearchSettings
 

@@ -3,7 +3,7 @@
     python benchmarks/paper_table.py [--runs docs/results/paper] [--out docs/results]
 
 Reads the documents that ``workflows/long_runs.py docs/results/paper.yaml`` has written: independent
-glasses, which are pooled, and the crystal. Writes ``paper_figures.md``, which ``paper.md`` includes
+glasses, which are pooled, and the crystal. Writes ``paper_table.md``, which ``paper.md`` includes
 and discusses, and ``paper.json`` with the values, 95 % intervals and the route of each.
 """
 
@@ -48,8 +48,8 @@ def main() -> None:
     documents = read_documents(options.runs)
     comparison = compare(of_crystal(documents), of_glass(documents))
     (options.out / "paper.json").write_text(json.dumps(values(comparison), indent=2) + "\n")
-    (options.out / "paper_figures.md").write_text(page(comparison))
-    print((options.out / "paper_figures.md").read_text())
+    (options.out / "paper_table.md").write_text(page(comparison))
+    print((options.out / "paper_table.md").read_text())
 
 
 def of_crystal(documents: Iterable[VitrionDoc]) -> MaterialReport:

@@ -2,10 +2,9 @@
 
     python benchmarks/potential_accuracy.py [--potential vitrion-lipof] [--frames data/student/...]
 
-The labels are those of the teacher (SevenNet 7net-l3i5), with D3(BJ) added unless the potential is
-trained without dispersion. ``--potential chgnet`` tests another
-potential on the same frames; its energies have another zero and functional, so only its forces are
-comparable.
+The teacher (SevenNet 7net-l3i5) made the labels; D3(BJ) is added unless the potential was trained
+without dispersion. ``--potential chgnet`` tests another potential on the same frames; its energies
+have another zero and functional, so only its forces are comparable.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
     python benchmarks/potential_endurance.py [--runs 10] [--picoseconds 50] [--workers 2]
 
-Part one: LiPO2F2 cells, each packed anew, at 1500 K (constant volume). A run fails when two atoms
-come closer than 0.75 A, the temperature exceeds 4500 K, or a position is not finite. Part two: a
-run at constant energy, 2 fs step, from 600 K; the drift of the total energy by a straight line, in
-meV per atom and nanosecond, next to its standard error. Results are appended to a JSON lines file
-after each run, and runs that are in it are not repeated.
+Part one: LiPO2F2 cells, each packed separately, at 1500 K (constant volume). A run fails when two
+atoms come closer than 0.75 A, the temperature exceeds 4500 K, or a position is not finite. Part
+two: a run at constant energy, 2 fs step, from 600 K; the drift of the total energy by a straight
+line, in meV per atom and nanosecond, with its standard error. Results are appended to a JSON lines file
+after each run, and runs in the file are not repeated.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def packed(seed: int, count: int) -> Atoms:
 
 
 def hot_run(potential: str, seed: int, picoseconds: float, count: int) -> dict[str, object]:
-    """Run at 1500 K and return how far it came."""
+    """Run at 1500 K and return the duration until a failure."""
     started = time.time()
     run = endurance.hot_run(packed(seed, count), load_calculator(potential), picoseconds, seed=seed)
     seconds = round(time.time() - started, 1)
@@ -53,7 +53,7 @@ def drift_run(potential: str, seed: int, picoseconds: float, count: int) -> dict
 
 
 def main() -> None:
-    """Run what is missing and print the summary."""
+    """Make the missing runs and print the summary."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--potential", default="vitrion-lipof")
     parser.add_argument("--runs", type=int, default=10)
@@ -82,7 +82,7 @@ def main() -> None:
                 handle.write(json.dumps(entry) + "\n")
             print(entry, flush=True)
     hot = [entry for entry in done if entry["kind"] == "hot"]
-    print(f"{sum(not entry['failure'] for entry in hot)} of {len(hot)} hot runs without a blow-up")
+    print(f"{sum(not entry['failure'] for entry in hot)} of {len(hot)} hot runs without a failure")
 
 
 if __name__ == "__main__":

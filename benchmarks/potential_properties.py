@@ -3,9 +3,8 @@
     python benchmarks/potential_properties.py out --python ENV/bin/python [--packings 12] [--seed 1]
 
 The student finds its minima, the teacher labels them in its own environment, and the differences
-are printed (see vitrion.distill.properties and .packings for how). A packing that the
-student puts below the known crystal, and the teacher does not, is a spurious minimum for a
-crystal search. Rerun to resume.
+are printed (methods in vitrion.distill.properties and .packings). A packing that is below the known
+crystal by the student but not by the teacher is a spurious minimum. Rerun to resume.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def labelled(folder: Path, make: Callable[[], list[Atoms]], teacher: Teacher) -> list[Atoms]:
-    """Return the minima that ``make`` finds, labelled; what is in the folder is not made again."""
+    """Return the labelled minima of ``make``, from the folder if they are there."""
     folder.mkdir(parents=True, exist_ok=True)
     minima = folder / "minima.xyz"
     if not minima.exists():
@@ -79,7 +78,7 @@ def main() -> None:
             f"{entry['formula']:8s} {entry['n']:3d} packings, the lowest lies "
             f"{entry['lowest_student']:+7.1f} meV/atom above the known crystal "
             f"(teacher {entry['lowest_teacher']:+7.1f}); difference rms "
-            f"{entry['rms_difference']:5.1f}, deepest hole {entry['deepest_hole']:+6.1f}"
+            f"{entry['rms_difference']:5.1f}, lowest {entry['lowest_difference']:+6.1f}"
         )
 
 

@@ -4,7 +4,7 @@
 
 Peers, in the same run: CHGNet, and an untrained MACE of the size of the foundation model ``small``
 (128 channels, L = 0, cutoff 6 A). Calls are interleaved, so that other load on the machine
-affects all alike, and process time is measured, not wall time.
+affects all models equally, and process time is measured, not wall time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def peers() -> dict[str, Calculator]:
-    """Return the calculators by name; forces only, as dynamics at constant volume asks for."""
+    """Return the calculators by name; forces only, as in dynamics at constant volume."""
     import torch
     from mace.calculators import MACECalculator
 

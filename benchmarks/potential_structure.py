@@ -2,9 +2,9 @@
 
     python benchmarks/potential_structure.py out --python ENV/bin/python [--units 5]
 
-Both start from the same quenched cell, at 600 K, and run for a fraction of a picosecond: what is
-compared is the shape of the peaks, not networks grown apart. Two runs of the student that differ in
-their seed show how far two runs of one potential overlap. 1 is the same distribution.
+Both start from the same quenched cell, at 600 K, and run for a fraction of a picosecond, so that
+the network stays the same and only the shape of the peaks is compared. Two runs of the student with
+different seeds show the overlap of two runs of one potential; 1 means equal distributions.
 """
 
 from __future__ import annotations

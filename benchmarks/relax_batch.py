@@ -34,7 +34,7 @@ def main(n: int = 24, name: str | None = None) -> None:
     batch = batched(calculator)
     batch.evaluate(
         [AseAtomsAdaptor.get_atoms(structures[0])]
-    )  # what a first call costs is no one's
+    )  # warm up: neither side pays for the first call
 
     start = time.process_time()
     together = relax_many(structures, batch, settings)

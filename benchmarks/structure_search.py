@@ -33,7 +33,7 @@ warnings.simplefilter("ignore")
 
 METHODS = ("diffusion", "inpainting", "random", "substitution")
 KNOWN = ("LiF", "Li2O", "Li2CO3", "Li3PO4", "LiPO3")
-CELLS = {  # measured crystals that do not ship: space group, lattice parameters, sites
+CELLS = {  # measured crystals that are not in the package: space group, lattice parameters, sites
     "Li2S": ("Fm-3m", (5.71, 5.71, 5.71, 90, 90, 90), {"S": [(0, 0, 0)], "Li": [(0.25,) * 3]}),
     "Li3N": (
         "P6/mmm",
@@ -77,10 +77,10 @@ def record(out, **fields):
 
 
 def trace(formula, method, seed, potential, hull, settings, budget, goal=None):
-    """Relax candidates of one method in rounds, until the goal or the budget is reached.
+    """Relax candidates of one method until the goal or the budget is reached.
 
-    With inpainting, the candidates are those of diffusion, and two hosts a round are filled. The
-    hull tells holes of the potential.
+    With inpainting, diffusion generates the candidates, and two hosts per iteration are filled.
+    Energies far below the hull mark spurious minima of the potential.
     """
     from vitrion.generation.candidate import as_formula
     from vitrion.polymorphs.iteration import search_iteration, with_volume_of_best
@@ -89,7 +89,7 @@ def trace(formula, method, seed, potential, hull, settings, budget, goal=None):
     state = SearchState()
     generator = "diffusion" if method == "inpainting" else method
     for number in range(1, 3 * budget):
-        # The first round only guesses the volume; larger ones after it keep the batches full.
+        # The first iteration only estimates the volume; later, larger ones keep the batches full.
         share = {"candidates": {generator: 6 if number == 1 else 12}}
         share["hosts"] = 2 if method == "inpainting" else 0
         chosen = settings.model_copy(update=share)
@@ -233,7 +233,7 @@ def match(options):
     held_out = split_by_formula(crystals, model.card.held_out)[1]
     bonded = [c for c in held_out if c.n_nonmetals and 3 < len(c.numbers) <= 16]
     rng = np.random.default_rng(0)
-    # One crystal a formula, so that those with many structures do not decide.
+    # One crystal per formula, so that all formulas have the same weight.
     by_formula = {bonded[i].formula: bonded[i] for i in rng.permutation(len(bonded))}
     chosen = list(by_formula.values())[: options.formulas_n]
     matcher = StructureMatcher(ltol=0.2, stol=0.3, angle_tol=5)
@@ -247,7 +247,7 @@ def match(options):
             symmetric = RandomGenerator(formula_units=(int(units),)).generate(
                 truth.composition.reduced_formula, n, index
             )
-        except Exception as exc:  # an element PyXtal has no radius for, or no volume is known
+        except Exception as exc:  # PyXtal has no radius of an element, or its volume is unknown
             print("pyxtal:", exc)
             symmetric = []
         sampled = {
@@ -367,8 +367,8 @@ def speed(options):
     generator = DiffusionGenerator(weights=options.weights, formula_units=(3,))
     found = generator.generate("LiPO2F2", 64, seed=0)
     spent = time.process_time() - start
-    sound = sum(closeness(c.structure) > 0.55 for c in found) / len(found)
-    print(f"64 samples of 18 atoms: {spent / 60:.2f} CPU-minutes, {sound:.0%} without overlaps")
+    separate = sum(closeness(c.structure) > 0.55 for c in found) / len(found)
+    print(f"64 samples of 18 atoms: {spent / 60:.2f} CPU-minutes, {separate:.0%} without overlaps")
 
 
 def main() -> None:

@@ -29,8 +29,8 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-# Parts of other pages are no pages.
-exclude_patterns = ["_build", "_templates", "results/paper_figures.md"]
+# Included by other pages.
+exclude_patterns = ["_build", "_templates", "results/paper_table.md"]
 templates_path = ["_templates"]
 
 # One thread a process is the only fast way; the tutorial runs molecular dynamics.

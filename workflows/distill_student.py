@@ -1,7 +1,7 @@
 """Distill a fast Li-C-O-F-P student from a slow teacher, from scratch.
 
     python workflows/distill_student.py out --teacher sevennet:7net-l3i5 --python ENV/bin/python
-    python workflows/distill_student.py out --teacher chgnet --rounds 2 --epochs 10
+    python workflows/distill_student.py out --teacher chgnet --iterations 2 --epochs 10
     python workflows/distill_student.py out --fine-tune medium-mpa-0
 
 ``--python`` names the interpreter of the teacher's environment (SevenNet cannot share one with
@@ -9,8 +9,8 @@ MACE). Rerun the command to resume an interrupted run. ``out`` then contains the
 card and the exact training command. With ``--foundation`` a MACE foundation
 model is fine-tuned on the same frames instead of a new student.
 
-The shipped student was trained in this way (see data/student/README.md for its rounds, phases and
-errors); ``--from-data`` retrains it on the frames of that folder, without a teacher, and
+The shipped student was trained in this way (data/student/README.md lists its iterations, phases
+and errors); ``--from-data`` retrains it on the frames of that folder, without a teacher, and
 ``--from-data --begin-from vitrion-lipof-pbe`` continues that student with the phases that added
 dispersion. ``--without-dispersion`` leaves the D3(BJ) correction out of the labels.
 """
@@ -114,9 +114,9 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--teacher", default="sevennet:7net-l3i5")
     parser.add_argument("--python", type=Path, help="interpreter of the teacher's environment")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--runs", type=int, default=14, help="runs of dynamics in a round")
-    parser.add_argument("--epochs", type=int, default=15, help="epochs after each round")
+    parser.add_argument("--iterations", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=14, help="runs of dynamics in an iteration")
+    parser.add_argument("--epochs", type=int, default=15, help="epochs after each iteration")
     parser.add_argument("--fine-tune", help="MACE foundation model to fine-tune on the kept frames")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=1)
@@ -147,7 +147,7 @@ def main() -> None:
         dispersion="pbe" if dispersion else None,
     )
     maker = DistillMaker(
-        rounds=options.rounds,
+        iterations=options.iterations,
         seed=options.seed,
         label_maker=LabelMaker(teacher=teacher),
         collect_maker=CollectMaker(settings=ActiveSettings(runs=options.runs)),

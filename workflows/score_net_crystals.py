@@ -1,12 +1,12 @@
 """Generate crystals of Li, C, O, F and P as a training set of the score net.
 
-``python workflows/score_net_crystals.py OUT.xyz.gz [--rounds 4] [--seed 0]``
+``python workflows/score_net_crystals.py OUT.xyz.gz [--iterations 4] [--seed 0]``
 
 Published data sets contain few crystals of three or four of these elements. Therefore candidates of
 many compositions, from random symmetric cells, prototypes and the current net, are relaxed with the
 shipped potential, and the crystals near the lowest of their composition are kept. LiPO2F2, Li3PO4
 and Li2CO3 are excluded, because the search is tested on them. An interrupted run resumes after its
-last finished round (``OUT.rounds``).
+last finished iteration (``OUT.iterations``).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ COMPOSITIONS = {
 }
 """Formula units in the cells of each composition; no cell exceeds 24 atoms."""
 
-A_ROUND = {"random": 5, "diffusion": 6, "substitution": 3}
+AN_ITERATION = {"random": 5, "diffusion": 6, "substitution": 3}
 BONDS_OF = {"P": 4, "C": 2}
 """Minimum number of bonds to O and F of these atoms in oxides and fluorides."""
 SPURIOUS_BELOW_EV_PER_ATOM = 0.6
@@ -70,24 +70,26 @@ WINDOW_EV = 0.25
 
 
 def candidates(number: int, seed: int) -> Iterator[Candidate]:
-    """Yield the candidates of one round, all compositions and generators."""
+    """Yield the candidates of one iteration, all compositions and generators."""
     from vitrion.errors import InputError
     from vitrion.generation.seeds import spawn_seeds
     from vitrion.polymorphs.iteration import make_generator
     from vitrion.polymorphs.search_settings import SearchSettings
 
-    seeds = iter(spawn_seeds(spawn_seeds(seed, number + 1)[-1], len(COMPOSITIONS) * len(A_ROUND)))
+    seeds = iter(
+        spawn_seeds(spawn_seeds(seed, number + 1)[-1], len(COMPOSITIONS) * len(AN_ITERATION))
+    )
     for formula, units in COMPOSITIONS.items():
         settings = SearchSettings(formula_units=units)
-        for name, count in A_ROUND.items():
+        for name, count in AN_ITERATION.items():
             try:
                 yield from make_generator(name, settings).generate(formula, count, next(seeds))
             except InputError as exc:  # no prototype of this composition, or no random cell
                 print(f"{formula}, {name}: {exc}", flush=True)
 
 
-def run_round(number: int, seed: int) -> list[JudgedCandidate]:
-    """Relax the candidates of a round and return those that ended as crystals."""
+def run_iteration(number: int, seed: int) -> list[JudgedCandidate]:
+    """Relax the candidates of an iteration and return those that ended as crystals."""
     from vitrion.polymorphs.iteration import relax_candidates
     from vitrion.polymorphs.search_settings import SearchSettings
     from vitrion.potentials.batch import load_batch_potential
@@ -97,12 +99,12 @@ def run_round(number: int, seed: int) -> list[JudgedCandidate]:
     found = relax_candidates(
         list(candidates(number, seed)), load_batch_potential(), SearchSettings(relax=relax), None
     )
-    sound = [f for f in found if f.rejected is None and has_sound_bonds(f.structure)]
-    print(f"round {number}: {len(sound)} crystals of {len(found)} candidates", flush=True)
-    return sound
+    crystals = [f for f in found if f.rejected is None and has_expected_bonds(f.structure)]
+    print(f"iteration {number}: {len(crystals)} crystals of {len(found)} candidates", flush=True)
+    return crystals
 
 
-def has_sound_bonds(structure: Structure) -> bool:
+def has_expected_bonds(structure: Structure) -> bool:
     """Return whether anions are separate (except in peroxides) and P and C are bound.
 
     Other structures are outside the training set, where the potential has spurious minima.
@@ -181,24 +183,26 @@ def write(findings: list[JudgedCandidate], out: Path, potential: str) -> None:
 
 
 def main() -> None:
-    """Run the missing rounds, then select and write crystals."""
+    """Run the missing iterations, then select and write crystals."""
     from vitrion.polymorphs.group import JudgedCandidate
     from vitrion.potentials import get_potential
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--iterations", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    folder = options.out.with_name(options.out.name.split(".")[0] + ".rounds")
+    folder = options.out.with_name(options.out.name.split(".")[0] + ".iterations")
     folder.mkdir(parents=True, exist_ok=True)
     spec = get_potential(None)
     potential = f"{spec.name} {spec.version} sha256:{(spec.sha256 or 'unknown')[:16]}"
     findings: list[JudgedCandidate] = []
-    for number in range(options.rounds):
+    for number in range(options.iterations):
         path = folder / f"{number}.json"
         if not path.is_file():
-            made = [finding.model_dump(mode="json") for finding in run_round(number, options.seed)]
+            made = [
+                finding.model_dump(mode="json") for finding in run_iteration(number, options.seed)
+            ]
             path.write_text(json.dumps({"potential": potential, "crystals": made}))
         content = json.loads(path.read_text())
         if content["potential"] != potential:

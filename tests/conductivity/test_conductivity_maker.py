@@ -19,7 +19,7 @@ from helpers.walkers import hopping, in_crystal
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.makers import ConductivityMaker
-from vitrion.conductivity.segments import run_parts
+from vitrion.conductivity.segments import run_segments
 from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.workers import MDTask
 from vitrion.errors import InputError
@@ -83,7 +83,7 @@ def test_the_job_extends_its_runs_until_the_target_is_met(tmp_path, gas):
     job = make_maker(tmp_path / "runs").make(gas)
     responses = run(job, tmp_path)[job.uuid]
     documents = [ConductivityDoc.model_validate(r.output) for _, r in sorted(responses.items())]
-    assert len(documents) > 1, "the first round cannot be precise enough"
+    assert len(documents) > 1, "the first iteration cannot be precise enough"
     last = documents[-1]
     assert last.plan.reached
     assert [document.plan.reached for document in documents[:-1]] == [False] * (len(documents) - 1)
@@ -177,7 +177,7 @@ def test_bad_input_is_refused(tmp_path, kwargs):
 def test_a_fault_of_a_calculator_is_recorded_with_any_number_of_workers(tmp_path, gas, workers):
     settings = SETTINGS.model_copy(update={"duration_ps": 0.1})
     tasks = [MDTask(name, gas, settings, tmp_path / name) for name in ("a", "b")]
-    outcomes = run_parts(
+    outcomes = run_segments(
         tasks,
         partial(LennardJones, epsilon="broken", sigma=1.0, rc=2.5),
         workers=workers,

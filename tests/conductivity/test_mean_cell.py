@@ -80,7 +80,7 @@ def test_pressure_of_the_production_is_about_zero(measured):
 
     _, root = measured
     start = at_mean_volume(root / "s0-240K-r0" / DENSITY_SEGMENT)
-    last = load_result(root / "s0-240K-r0" / "part-001").structure
+    last = load_result(root / "s0-240K-r0" / "segment-001").structure
     assert last.volume == pytest.approx(start.volume)
     atoms = AseAtomsAdaptor.get_atoms(last, msonable=False)
     atoms.calc = LennardJones(sigma=2.5, epsilon=0.1, rc=6.0, smooth=True)

@@ -132,7 +132,7 @@ def test_guide_is_sampled_trained_and_explored(chemistry, tmp_path):
     assert small.hole_energy_eV
     crystals = {"NaF": HALITE}
     seeds = SeedMaker(chemistry=chemistry, crystals=crystals, per_crystal=2, packed=10)
-    folder = tmp_path / "round-000"
+    folder = tmp_path / "iteration-000"
     assert run(seeds.make(str(folder), 1))["frames"] == 12
     frames = read_frames(folder / "frames.xyz")
     assert {s for atoms in frames for s in atoms.symbols} == SODIUM
@@ -151,13 +151,13 @@ def test_guide_is_sampled_trained_and_explored(chemistry, tmp_path):
     )
     collect = CollectMaker(chemistry=chemistry, settings=short, architecture=small)
     for _ in range(2):
-        run(collect.make(str(tmp_path / "round-001"), [trained, trained], 2))
+        run(collect.make(str(tmp_path / "iteration-001"), [trained, trained], 2))
     with pytest.raises(InputError, match="other settings"):
-        run(collect.make(str(tmp_path / "round-001"), [trained, trained], 3))
+        run(collect.make(str(tmp_path / "iteration-001"), [trained, trained], 3))
     other = CollectMaker(settings=short, architecture=small)
     with pytest.raises(InputError, match="other chemistry and crystals"):
-        run(other.make(str(tmp_path / "round-001"), [trained, trained], 2))
-    for atoms in read_frames(tmp_path / "round-001" / "frames.xyz"):
+        run(other.make(str(tmp_path / "iteration-001"), [trained, trained], 2))
+    for atoms in read_frames(tmp_path / "iteration-001" / "frames.xyz"):
         assert set(atoms.symbols) <= SODIUM
 
 

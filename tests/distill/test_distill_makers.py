@@ -54,17 +54,17 @@ def test_static_calculations_label_like_the_potential_itself(tmp_path):
 
 
 def test_flow_has_its_stages_and_survives_serialization(tmp_path):
-    maker = DistillMaker(rounds=2, label_maker=LabelMaker(teacher=TEACHER))
+    maker = DistillMaker(iterations=2, label_maker=LabelMaker(teacher=TEACHER))
     again = json.loads(json.dumps(maker, cls=MontyEncoder), cls=MontyDecoder)
     names = [job.name for job in again.make(str(tmp_path)).jobs]
-    rounds = ["collect", "label", "train"] * 2
+    iterations = ["collect", "label", "train"] * 2
     start = ["seed frames", "label", "train", "train"]
     end = ["supplement", "label", *["train"] * len(maker.phases), "release"]
-    assert names == [*start, *rounds, *end]
+    assert names == [*start, *iterations, *end]
     assert again.phases == maker.phases
     assert again.label_maker.teacher == TEACHER
     with pytest.raises(InputError, match="negative"):
-        DistillMaker(rounds=-1).make(str(tmp_path))
+        DistillMaker(iterations=-1).make(str(tmp_path))
 
 
 def test_errors_are_those_of_frames_that_no_phase_was_trained_on(tmp_path):
@@ -101,7 +101,7 @@ def test_whole_distillation_can_be_run_again(tmp_path):
         polymorphs={"LiF": 1},
     )
     maker = DistillMaker(
-        rounds=1,
+        iterations=1,
         label_maker=LabelMaker(teacher=TEACHER),
         train_maker=TrainMaker(settings=settings, architecture=small),
         collect_maker=CollectMaker(settings=short, architecture=small),

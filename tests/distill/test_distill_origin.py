@@ -41,9 +41,9 @@ def frames():
 def trained(frames, tmp_path_factory):
     """A folder with labels and a student."""
     base = tmp_path_factory.mktemp("distilled")
-    label(frames, LENNARD_JONES, base / "round-000")
+    label(frames, LENNARD_JONES, base / "iteration-000")
     maker = TrainMaker(settings=SETTINGS, architecture=SMALL)
-    labels = [{"directory": str(base / "round-000")}]
+    labels = [{"directory": str(base / "iteration-000")}]
     return base, maker, labels, run(maker.make(str(base), labels, "student-000.pt"))
 
 
@@ -104,7 +104,7 @@ def test_a_student_of_other_settings_or_labels_is_not_returned(frames, trained, 
 
 def test_as_many_frames_with_other_labels_are_a_new_phase(trained):
     base, _, _, _ = trained
-    frames = read_labelled([base / "round-000" / "labelled.xyz"])
+    frames = read_labelled([base / "iteration-000" / "labelled.xyz"])
     folder = base / "student-1"
     finished = train(frames, folder, SETTINGS, SMALL)
     assert train(frames, folder, SETTINGS, SMALL) == finished

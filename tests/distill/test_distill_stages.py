@@ -32,7 +32,7 @@ TEACHER = Teacher(name="vitrion.potentials.student:student_calculator")
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory):
     frames = [a for a in seed_frames(5, per_crystal=1, packed=12) if len(a) < 32][:14]
-    folder = tmp_path_factory.mktemp("labels") / "round"
+    folder = tmp_path_factory.mktemp("labels") / "iteration"
     return frames, label(frames, TEACHER, folder), folder
 
 
@@ -57,7 +57,7 @@ def test_labels_are_the_teachers(labelled):
 
 def test_killed_labelling_goes_on(labelled, tmp_path):
     frames, full, done = labelled
-    folder = tmp_path / "round"
+    folder = tmp_path / "iteration"
     folder.mkdir()
     for name in ("frames.xyz", "labels.json"):
         shutil.copy(done / name, folder)

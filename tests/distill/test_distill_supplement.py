@@ -120,7 +120,7 @@ def test_a_hole_below_the_known_crystal_is_found(calculator):
             frames.append(atoms)
     frames[1].info[ENERGY] += 0.02 * len(frames[1])
     errors = {entry["formula"]: entry for entry in packing_errors(frames, calculator)}
-    assert errors["LiF"]["deepest_hole"] == pytest.approx(-20.0, abs=0.1)
-    assert errors["Li2O"]["deepest_hole"] == pytest.approx(0.0, abs=0.1)
+    assert errors["LiF"]["lowest_difference"] == pytest.approx(-20.0, abs=0.1)
+    assert errors["Li2O"]["lowest_difference"] == pytest.approx(0.0, abs=0.1)
     difference = errors["LiF"]["lowest_teacher"] - errors["LiF"]["lowest_student"]
     assert difference == pytest.approx(20.0, abs=0.1)

@@ -272,7 +272,7 @@ def test_restarts_that_overlap_in_one_file_or_in_several(tmp_path, run, expected
         assert any("30 frame(s) are left out" in warning for warning in result.warnings)
 
 
-def test_parts_that_are_not_of_one_run_are_refused(tmp_path, run):
+def test_segments_that_are_not_of_one_run_are_refused(tmp_path, run):
     """Another run's atoms are elsewhere."""
     rng = np.random.default_rng(5)
     other, _ = in_crystal(hopping(60, 10, 10.0, vibration=0.1).draw(rng), CELL, rng)
@@ -536,7 +536,7 @@ def test_temperature_of_momenta_is_compared(run):
         read(frames, temperature_K=400.0, frame_interval_fs=100.0)
 
 
-def test_parts_at_different_temperatures_are_refused(tmp_path, run):
+def test_segments_at_different_temperatures_are_refused(tmp_path, run):
     paths = [tmp_path / "a-vasprun.xml", tmp_path / "b-vasprun.xml"]
     for path, temperature in zip(paths, (500.0, 700.0), strict=True):
         write_vasprun(path, run[0][:40], CELL, run[1], {"POTIM": 100.0, "TEBEG": temperature})
@@ -555,7 +555,7 @@ def test_counts_of_continued_xdatcars_begin_again(tmp_path, run, expected):
     lines = both.read_text().split("\n")
     start = 7 + 31 * 40
     both.write_text("\n".join(lines[:start] + lines[start + 31 * 50 :]))
-    with pytest.raises(InputError, match="frame 41 is at step 91, 51 after the one before"):
+    with pytest.raises(InputError, match="frame 41 is at step 91, 51 after the previous frame"):
         read(both, frame_interval_fs=100.0)
 
 

@@ -15,10 +15,10 @@ from vitrion.conductivity.document import ConductivityDoc, DensityPoint
 from vitrion.conductivity.mean_cell import DENSITY_SEGMENT, at_mean_volume, mean_density
 from vitrion.conductivity.precision import plan_extension
 from vitrion.conductivity.segments import (
-    list_parts,
-    read_rounds,
-    run_parts,
-    write_rounds,
+    list_segments,
+    read_iterations,
+    run_segments,
+    write_iterations,
 )
 from vitrion.documents.base import check_phase
 from vitrion.documents.provenance import Provenance
@@ -142,28 +142,30 @@ class ConductivityMaker(ForceFieldDynamics):
             If all runs at a temperature failed.
         """
         temperatures_K = self.settings.temperatures_K
-        rounds = read_rounds(root) or [dict.fromkeys(temperatures_K, self.settings.first_ps)]
+        iterations = read_iterations(root) or [
+            dict.fromkeys(temperatures_K, self.settings.first_ps)
+        ]
         failures: dict[str, str] = {}
         first = [dict.fromkeys(temperatures_K, self.settings.equilibration_ps)]
-        self._write_plan(root, len(structures), [*first, *rounds])
+        self._write_plan(root, len(structures), [*first, *iterations])
         complete = self._run(self._density_tasks(structures, root), failures)
-        for index, lengths in enumerate(first + rounds):
+        for index, lengths in enumerate(first + iterations):
             # A segment starts from the end of the previous one.
             complete = complete and self._run(
                 self._tasks(structures, root, index, lengths, failures), failures
             )
         if not complete:
             return self._document(structures, root, {}, None, failures, None), False
-        results = self._results(structures, root, len(rounds), failures)
+        results = self._results(structures, root, len(iterations), failures)
         plan = self._plan(results, structures, failures, glass_transition)
         document = self._document(structures, root, results, plan, failures, glass_transition)
         if plan.extensions_ps:
-            write_rounds(root, [*rounds, plan.extensions_ps])
+            write_iterations(root, [*iterations, plan.extensions_ps])
         return document, not plan.extensions_ps
 
     def _run(self, tasks: list[MDTask], failures: dict[str, str]) -> bool:
         """Run unfinished tasks, record failures, and return whether all tasks have ended."""
-        outcomes = run_parts(
+        outcomes = run_segments(
             tasks,
             self.loader(),
             workers=self._workers(),
@@ -174,11 +176,13 @@ class ConductivityMaker(ForceFieldDynamics):
         failures |= {outcome.name: outcome.error for outcome in outcomes if outcome.error}
         return all(outcome.complete or outcome.error for outcome in outcomes)
 
-    def _write_plan(self, root: Path, n_structures: int, rounds: list[dict[float, float]]) -> None:
+    def _write_plan(
+        self, root: Path, n_structures: int, iterations: list[dict[float, float]]
+    ) -> None:
         """Write the total planned duration of all runs, for the progress display."""
         runs = n_structures * self.settings.replicas
         density_ps = self.settings.density_ps * len(self.settings.temperatures_K)
-        total = runs * (density_ps + sum(sum(lengths.values()) for lengths in rounds))
+        total = runs * (density_ps + sum(sum(lengths.values()) for lengths in iterations))
         write_progress(root, Progress(0.0, total, "ps"), plan=True)
 
     def _plan(
@@ -260,7 +264,7 @@ class ConductivityMaker(ForceFieldDynamics):
         self,
         structures: list[Structure],
         root: Path,
-        part: int,
+        segment: int,
         lengths: Mapping[float, float],
         failures: Mapping[str, str],
     ) -> list[MDTask]:
@@ -270,16 +274,16 @@ class ConductivityMaker(ForceFieldDynamics):
             duration = self._whole_frames(lengths.get(temperature, 0.0))
             if not duration or name in failures:
                 continue
-            before = list_parts(root / name, part)
+            before = list_segments(root / name, segment)
             start = (
                 load_result(before[-1]).structure
                 if before
                 else self._start(structures[index], root / name)
             )
-            seed = np.random.SeedSequence([md.seed, number, part]).generate_state(1)[0]
+            seed = np.random.SeedSequence([md.seed, number, segment]).generate_state(1)[0]
             values = {"temperature_K": temperature, "duration_ps": duration, "seed": int(seed)}
             settings = MDSettings(**{**md.model_dump(), **values})
-            tasks.append(MDTask(name, start, settings, root / name / f"part-{part:03d}"))
+            tasks.append(MDTask(name, start, settings, root / name / f"segment-{segment:03d}"))
         return tasks
 
     def _whole_frames(self, duration_ps: float) -> float:
@@ -287,7 +291,11 @@ class ConductivityMaker(ForceFieldDynamics):
         return float(np.ceil(duration_ps / interval_ps - 1e-9) * interval_ps)
 
     def _results(
-        self, structures: list[Structure], root: Path, n_rounds: int, failures: Mapping[str, str]
+        self,
+        structures: list[Structure],
+        root: Path,
+        n_iterations: int,
+        failures: Mapping[str, str],
     ) -> dict[float, list[TransportResult]]:
         settings = self.settings
         mobile = settings.mobile or default_mobile_species(structures[0].composition)
@@ -295,8 +303,10 @@ class ConductivityMaker(ForceFieldDynamics):
         for name, _, temperature in self._runs(structures):
             if name in failures:
                 continue
-            parts = [p for p in list_parts(root / name, n_rounds + 1) if p.name != EQUILIBRATION]
-            files = [str(part / TRAJECTORY_NAME) for part in parts]
+            segments = [
+                p for p in list_segments(root / name, n_iterations + 1) if p.name != EQUILIBRATION
+            ]
+            files = [str(segment / TRAJECTORY_NAME) for segment in segments]
             results[temperature].append(
                 analyze_file(files, mobile, temperature, charge=settings.charge)
             )
@@ -318,7 +328,10 @@ class ConductivityMaker(ForceFieldDynamics):
     ) -> ConductivityDoc:
         spec = self.spec()
         documents = {
-            name: [md_document(load_result(part), spec) for part in list_parts(root / name, None)]
+            name: [
+                md_document(load_result(segment), spec)
+                for segment in list_segments(root / name, None)
+            ]
             for name, _, _ in self._runs(structures)
             if name not in failures and results
         }
@@ -337,8 +350,8 @@ class ConductivityMaker(ForceFieldDynamics):
             directory=str(root),
             failures=dict(failures),
             trajectories={
-                name: [document.trajectory for document in parts]
-                for name, parts in documents.items()
+                name: [document.trajectory for document in segments]
+                for name, segments in documents.items()
             },
             provenance=Provenance.collect(spec, seeds={"dynamics": self.settings.md.seed}),
         )
@@ -371,7 +384,7 @@ class ConductivityMaker(ForceFieldDynamics):
         frames = [
             frame
             for folder in folders
-            for frame in subsample(load_result(list_parts(folder, None)[-1]))[1::FRAME_STRIDE]
+            for frame in subsample(load_result(list_segments(folder, None)[-1]))[1::FRAME_STRIDE]
         ]
         return assess(frames, self.potential, self.reference_potential)
 

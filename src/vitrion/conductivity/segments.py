@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from ase.calculators.calculator import Calculator
 
-ROUNDS_FILE = "rounds.json"
+ITERATIONS_FILE = "iterations.json"
 
 
-def run_parts(
+def run_segments(
     tasks: Sequence[MDTask],
     load: Callable[[], Calculator],
     *,
@@ -94,23 +94,23 @@ def _reason(fault: Exception) -> str:
     return str(fault) if isinstance(fault, VitrionError) else f"{type(fault).__name__}: {fault}"
 
 
-def list_parts(folder: Path, before: int | None) -> list[Path]:
+def list_segments(folder: Path, before: int | None) -> list[Path]:
     """Return the folders of a run's segments in order, before segment `before` (None for all)."""
-    parts = sorted(folder.glob("part-*"))
+    segments = sorted(folder.glob("segment-*"))
     if before is None:
-        return parts
-    return [part for part in parts if int(part.name.removeprefix("part-")) < before]
+        return segments
+    return [segment for segment in segments if int(segment.name.removeprefix("segment-")) < before]
 
 
-def read_rounds(root: Path) -> list[dict[float, float]]:
+def read_iterations(root: Path) -> list[dict[float, float]]:
     """Return the durations in ps of each iteration by temperature; empty before the first."""
-    path = root / ROUNDS_FILE
+    path = root / ITERATIONS_FILE
     if not path.is_file():
         return []
     saved: list[dict[str, Any]] = json.loads(path.read_text())
     return [{float(t): float(time) for t, time in lengths.items()} for lengths in saved]
 
 
-def write_rounds(root: Path, rounds: list[dict[float, float]]) -> None:
+def write_iterations(root: Path, iterations: list[dict[float, float]]) -> None:
     """Write the durations of all iterations atomically."""
-    write_durably(root / ROUNDS_FILE, json.dumps(rounds))
+    write_durably(root / ITERATIONS_FILE, json.dumps(iterations))

@@ -1,7 +1,7 @@
-"""Active rounds: dynamics with a student, and selection of frames by committee disagreement.
+"""Active learning: dynamics with a student, and selection of frames by committee disagreement.
 
-Each round has a folder with one file per run of dynamics; a killed round resumes with the missing
-runs.
+Each iteration has a folder with one file per run of dynamics; an interrupted iteration resumes with
+the missing runs.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ Progress = Callable[[str], None]
 
 
 class ActiveSettings(BaseModel):
-    """Size of a round."""
+    """Size of an iteration."""
 
     model_config = ConfigDict(frozen=True)
 
-    runs: int = Field(14, ge=1, description="Runs of dynamics in a round.")
+    runs: int = Field(14, ge=1, description="Runs of dynamics in an iteration.")
     frames_per_run: int = Field(9, ge=1, description="Maximum number of selected frames per run.")
     threshold: float = Field(0.12, ge=0, description="Minimum disagreement of a selected frame.")
     dynamics: DynamicsSettings = Field(
@@ -51,7 +51,7 @@ def collect(
     seed: int,
     progress: Progress = print,
 ) -> list[Atoms]:
-    """Run the dynamics of a round and return the selected frames.
+    """Run the dynamics of an iteration and return the selected frames.
 
     Each run has a separate seed and is saved when it ends, so that a repeated call runs only the
     missing runs.
@@ -63,16 +63,18 @@ def collect(
     chemistry, crystals
         Initial structures.
     settings
-        Size of the round.
+        Size of the iteration.
     directory
-        Folder of the round.
+        Folder of the iteration.
     seed
-        Seed of the round.
+        Seed of the iteration.
     progress
         Called with one line after each run.
     """
     if len(committee) < 2:
-        raise InputError("An active round needs a committee of at least two potentials.")
+        raise InputError(
+            "An active-learning iteration needs a committee of at least two potentials."
+        )
     directory.mkdir(parents=True, exist_ok=True)
     frames: list[Atoms] = []
     for run, child in enumerate(np.random.SeedSequence(seed).spawn(settings.runs)):
@@ -96,7 +98,7 @@ def collect(
     return frames
 
 
-def collect_round(
+def collect_iteration(
     checkpoints: list[Path],
     architecture: Architecture,
     chemistry: Chemistry,

@@ -19,7 +19,7 @@ class Architecture(BaseModel):
 
     channels: int = Field(64, ge=1, description="Channels of the node features (all scalars).")
     max_ell: int = Field(3, ge=0, description="Highest order of the spherical harmonics.")
-    correlation: int = Field(2, ge=1, le=4, description="Body order of the product basis less 1.")
+    correlation: int = Field(2, ge=1, le=4, description="Body order of the product basis minus 1.")
     interactions: int = Field(2, ge=1, description="Message passing steps.")
     cutoff_A: float = Field(5.0, gt=0, description="Cutoff of one step, A.")
     radial_functions: int = Field(8, ge=1, description="Radial basis functions.")
@@ -28,17 +28,17 @@ class Architecture(BaseModel):
     hole_energy_eV: float = Field(
         0.0,
         description="Energy of a missing electron, eV: see vitrion.potentials.imbalance. Not used "
-        "if an element of the student has no formal charge there.",
+        "if an element of the student has no known formal charge.",
     )
     electron_energy_eV: float = Field(
-        0.0, description="Energy of an added electron over electrons per atom, eV: likewise."
+        0.0, description="Energy of an added electron divided by electrons per atom, eV; likewise."
     )
 
     def fitting(self, atomic_numbers: Iterable[int]) -> Architecture:
         """Return this architecture adapted to the elements of a student.
 
-        Energies of holes and electrons are 0 if an element has no formal charge: electrons cannot
-        be counted then, and energies fitted for other elements do not apply.
+        Energies of holes and electrons are 0 if an element has no known formal charge, because
+        electrons cannot be counted then.
         """
         if set(atomic_numbers) <= FORMAL_CHARGES.keys():
             return self

@@ -1,6 +1,6 @@
-"""Checkpoints of ``mace_run_train``: find them, change their schedule, build models.
+"""Find and change checkpoints of ``mace_run_train``, and build models from them.
 
-They are pickles written by the training in the same directory, not untrusted files.
+Checkpoints are pickles, read only from directories in which a training wrote them.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def set_schedule(
 ) -> None:
     """Write another step size and decay into a checkpoint.
 
-    ``fresh`` resets the state of Adam, including amsgrad, which divides by the largest past
-    gradients: large gradients of the first epochs would shorten all later steps.
+    ``fresh`` resets the state of Adam. Otherwise amsgrad would divide all later steps by the large
+    gradients of the first epochs.
     """
     import torch
 

@@ -46,7 +46,7 @@ def select(
 ) -> list[int]:
     """Select up to ``limit`` frames above ``threshold``, ``spacing`` apart, and a random one.
 
-    The random frame ensures that the set does not consist of failures only.
+    The random frame ensures that not all frames are failures.
     """
     chosen: list[int] = []
     for index in np.argsort(scores)[::-1]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 D3_ENERGY, D3_FORCES, D3_STRESS = "D3_energy", "D3_forces", "D3_stress"
-"""Keys of the correction beside the labels without it, in the same units."""
+"""Keys of the correction, stored in addition to the labels without it, in the same units."""
 
 
 class Dispersion(NamedTuple):
@@ -40,10 +40,10 @@ def d3_dispersion(atoms: Atoms, *, without: Sequence[str] = (), method: str = "p
     atoms
         A cell that is periodic in three directions, or a molecule (periodic in none).
     without
-        Elements whose pairs are left out. They still count as neighbors in the coordination
-        numbers of the other atoms.
+        Elements whose pairs are omitted. They still count in the coordination numbers of the
+        other atoms.
     method
-        Functional whose damping parameters are used, as simple-dftd3 names it.
+        Functional of the damping parameters, by its name in simple-dftd3.
 
     Returns
     -------
@@ -85,9 +85,9 @@ def d3_dispersion(atoms: Atoms, *, without: Sequence[str] = (), method: str = "p
 
 
 def add_dispersion(atoms: Atoms, method: str = "pbe") -> Atoms:
-    """Return a copy of a labelled frame with the correction beside its labels.
+    """Return a copy of a labelled frame with the correction in addition to its labels.
 
-    A correction that the frame carries already is kept.
+    An existing correction is kept.
     """
     out = atoms.copy()
     if D3_ENERGY not in out.info:
@@ -104,7 +104,7 @@ def with_dispersion(frames: Iterable[Atoms]) -> list[Atoms]:
     Raises
     ------
     InputError
-        If a frame does not carry the correction.
+        If a frame lacks the correction.
     """
     out = []
     for atoms in frames:
@@ -120,7 +120,7 @@ def with_dispersion(frames: Iterable[Atoms]) -> list[Atoms]:
 
 
 def without_dispersion(frames: Iterable[Atoms]) -> list[Atoms]:
-    """Return copies of labelled frames with the teacher's own labels only."""
+    """Return copies of labelled frames with the labels of the teacher only."""
     out = []
     for atoms in frames:
         plain = atoms.copy()

@@ -32,12 +32,12 @@ class PotentialDoc(VitrionDoc):
 
     property_name: str = "potential"
     name: str = Field(description="Name in the registry, such as vitrion-lipof or chgnet.")
-    version: str = Field(description="Version of the weights as their authors name it.")
+    version: str = Field(description="Version of the weights.")
     backend: str = Field(description="Program that evaluates it: chgnet or mace.")
     sha256: str | None = Field(None, description="SHA-256 of the weights file.")
     functional: str = Field(description="Exchange-correlation functional of its training labels.")
     training_set: str = Field(description="Description of the training set.")
-    training_frames: int | None = Field(None, description="Number of frames trained on.")
+    training_frames: int | None = Field(None, description="Number of training frames.")
     teacher: str | None = Field(
         None, description="Potential that labelled the frames, for a student."
     )
@@ -47,8 +47,8 @@ class PotentialDoc(VitrionDoc):
     citation: str = Field(description="Reference to cite.")
     errors: list[RegimeError] = Field(
         default_factory=list,
-        description="Errors against the teacher by regime, on frames not used for training; empty "
-        "without a data card.",
+        description="Errors relative to the teacher by regime, on frames not used for training; "
+        "empty without a data card.",
     )
     worst_force_rmse_meV_per_A: float | None = Field(
         None, description="Largest error of a force component over the regimes in meV/A."

@@ -41,7 +41,7 @@ class EnergyDrift(BaseModel):
     picoseconds: float = Field(description="Length of the run, ps.")
     drift_meV_per_atom_ns: float = Field(description="Slope of the total energy, meV/atom/ns.")
     standard_error: float = Field(
-        description="Standard error of the slope in the same unit, of independent energies."
+        description="Standard error of the slope in the same unit, assuming independent energies."
     )
     fluctuation_meV_per_atom: float = Field(
         description="Standard deviation of the energy about the line, meV/atom."

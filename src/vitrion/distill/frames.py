@@ -28,7 +28,7 @@ def read_labelled(paths: Iterable[Path | str]) -> list[Atoms]:
     Raises
     ------
     InputError
-        If a file is missing or a frame carries no labels.
+        If a file is missing or a frame has no labels.
     """
     frames: list[Atoms] = []
     for path in paths:

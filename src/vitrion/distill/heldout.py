@@ -1,4 +1,4 @@
-"""Frames on which the Li-C-O-F-P student is judged, regime by regime; never trained on."""
+"""Held-out frames of the Li-C-O-F-P student by regime, never used for training."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ START = RelaxSettings(fmax_eV_per_A=0.3, max_steps=60, relax_cell=False)
 
 
 class Start(NamedTuple):
-    """A cell, where its frames belong, and the temperatures it visits in turn (K)."""
+    """A cell, the regime of its frames, and its successive temperatures (K)."""
 
     regime: str
     atoms: Atoms
@@ -99,10 +99,10 @@ def heldout_frames(
 ) -> list[Atoms]:
     """Run dynamics at each temperature of a start in turn and return frames with their regime.
 
-    Of several temperatures, those outside the range that the regime's name states only prepare.
+    Temperatures outside the range in the name of the regime serve as preparation only.
     """
     rng = np.random.default_rng(seed)
-    # The dynamics forget the start, so it need not converge.
+    # The dynamics do not depend on the start, so convergence is not required.
     work, _ = relax_atoms(start.atoms, calculator, START)
     work.calc = calculator
     MaxwellBoltzmannDistribution(work, temperature_K=start.temperatures_K[0], rng=rng)

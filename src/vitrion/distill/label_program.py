@@ -1,8 +1,8 @@
 """Label frames with a teacher potential; a program for the environment of the teacher.
 
-It needs only ASE and the teacher's package, not vitrion: SevenNet and MACE, for one, cannot share
-an environment. Frames travel as extended XYZ. Each labelled frame is appended and flushed; rerun
-with the same arguments to resume a killed run.
+It needs only ASE and the teacher's package, not vitrion, because SevenNet and MACE, for example,
+cannot share an environment. Frames are extended XYZ. Every labelled frame is appended and flushed;
+rerun with the same arguments to resume an interrupted run.
 
     python label_program.py frames.xyz labelled.xyz --teacher sevennet:7net-l3i5
     python label_program.py frames.xyz labelled.xyz --teacher chgnet
@@ -79,7 +79,7 @@ def main() -> int:
     parser.add_argument("labelled", type=Path)
     parser.add_argument("--teacher", required=True)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--every", type=int, default=20, help="progress line every so many frames")
+    parser.add_argument("--every", type=int, default=20, help="frames between lines of progress")
     options = parser.parse_args()
     import torch
 
@@ -97,7 +97,7 @@ def main() -> int:
         done += 1
         if done % options.every == 0 or done == total:
             pace = (time.time() - started) / (done - done_before)
-            print(f"{done} of {total} frames labelled, {pace:.2f} s a frame", flush=True)
+            print(f"{done} of {total} frames labelled, {pace:.2f} s per frame", flush=True)
     return 0
 
 

@@ -1,6 +1,6 @@
-"""Labels from a teacher: a calculator of this environment, or a program in another one.
+"""Label frames with a teacher: a calculator of this environment, or a program in another one.
 
-A DFT code is a third kind of teacher; it runs as jobs of its own, see
+A DFT code as the teacher runs in separate jobs: see
 :class:`vitrion.distill.makers.LabelMaker`.
 """
 
@@ -45,7 +45,7 @@ class Teacher(BaseModel):
     dispersion: str | None = Field(
         None,
         description="Functional of the teacher, such as pbe, whose D3(BJ) correction is added to "
-        "the labels; None adds none.",
+        "the labels; None for no correction.",
     )
 
     @property
@@ -69,7 +69,7 @@ class Teacher(BaseModel):
 
 
 def label(frames: Sequence[Atoms], teacher: Teacher, directory: Path) -> list[Atoms]:
-    """Label frames; repeat the call to resume after a kill.
+    """Label frames; repeat the call to resume after an interruption.
 
     Parameters
     ----------
@@ -84,8 +84,8 @@ def label(frames: Sequence[Atoms], teacher: Teacher, directory: Path) -> list[At
     Returns
     -------
     list of Atoms
-        The frames with REF_energy, REF_forces and REF_stress, dispersion included if the teacher
-        asks for it.
+        The frames with REF_energy, REF_forces and REF_stress, including dispersion if set in the
+        teacher.
 
     Raises
     ------

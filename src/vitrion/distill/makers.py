@@ -1,8 +1,8 @@
-"""Makers around the stages of distillation: label, train, collect, release, and all of them.
+"""Makers of the stages of distillation (label, train, release) and of the complete flow.
 
-Frames travel as files in a directory that the user names, because a killed stage finds there what
-it has done; the database holds paths, counts and hashes. A record beside the files says what they
-were made of: a stage refuses those that it would make otherwise, and overwrites none.
+Frames are files in a directory given by the user, from which an interrupted stage resumes; the
+database contains paths, counts and hashes. A record next to the files states their inputs: a stage
+rejects files of other inputs and never overwrites them.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ class LabelMaker(NotebookTable, Maker):
     name : str
         Name of the jobs.
     teacher : Teacher
-        Potential that labels, here or in another environment.
+        Potential that labels, in this or another environment.
     static_maker : Maker or None
-        A Maker of static calculations, such as atomate2's VASP ``StaticMaker``, that labels in the
-        teacher's place: one job a frame.
+        A Maker of static calculations, such as atomate2's VASP ``StaticMaker``, that labels
+        instead of the teacher, in one job per frame.
     """
 
     name: str = "label"
@@ -64,7 +64,7 @@ class LabelMaker(NotebookTable, Maker):
     static_maker: Maker | None = None
 
     def __post_init__(self) -> None:
-        """Accept the teacher as a dictionary, as a serialized Maker has it."""
+        """Accept the teacher as a dictionary, as in a serialized Maker."""
         self.teacher = Teacher.model_validate(self.teacher)
 
     @job
@@ -97,7 +97,7 @@ def gather_labels(directory: str, outputs: list[Any]) -> dict[str, Any]:
     directory
         Holds ``frames.xyz``.
     outputs
-        For each frame the ``output`` of an atomate2 document: energy (eV), forces (eV/A) and
+        The ``output`` of an atomate2 document for each frame: energy (eV), forces (eV/A) and
         stress (kbar, in VASP's sign).
     """
     folder = Path(directory)
@@ -114,7 +114,7 @@ def gather_labels(directory: str, outputs: list[Any]) -> dict[str, Any]:
 
 @dataclass
 class TrainMaker(NotebookTable, Maker):
-    """Train a student on all labelled frames, or go on with its training.
+    """Train a student on all labelled frames, or continue its training.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class TrainMaker(NotebookTable, Maker):
     architecture: Architecture = field(default_factory=lambda: ARCHITECTURE)
 
     def __post_init__(self) -> None:
-        """Accept settings as dictionaries, as a serialized Maker has them."""
+        """Accept settings as dictionaries, as in a serialized Maker."""
         self.settings = TrainingSettings.model_validate(self.settings)
         self.architecture = Architecture.model_validate(self.architecture)
 
@@ -162,7 +162,7 @@ class TrainMaker(NotebookTable, Maker):
 
 @dataclass
 class FineTuneMaker(NotebookTable, Maker):
-    """Fine-tune a MACE foundation model on labelled frames: the other exit of a distillation.
+    """Fine-tune a MACE foundation model on labelled frames, instead of training a student.
 
     Parameters
     ----------
@@ -181,12 +181,12 @@ class FineTuneMaker(NotebookTable, Maker):
     )
 
     def __post_init__(self) -> None:
-        """Accept settings as a dictionary, as a serialized Maker has them."""
+        """Accept settings as a dictionary, as in a serialized Maker."""
         self.settings = TrainingSettings.model_validate(self.settings)
 
     @job
     def make(self, directory: str, labelled: list[dict[str, Any]]) -> dict[str, Any]:
-        """Fine-tune in ``directory/fine-tuned``; the model is named as ``mace:<path>``."""
+        """Fine-tune in ``directory/fine-tuned``; the name of the model is ``mace:<path>``."""
         frames = read_labelled([Path(entry["directory"]) / "labelled.xyz" for entry in labelled])
         folder = Path(directory) / "fine-tuned"
         return {"model": str(fine_tune(frames, folder, self.foundation, self.settings))}
@@ -201,7 +201,7 @@ def release_job(
     validation_fraction: float,
     card: dict[str, Any],
 ) -> dict[str, Any]:
-    """Write the student file and its card, with its errors on the frames kept from training."""
+    """Write the student file and its card, with the errors on held-out frames."""
     frames = read_labelled([Path(entry["directory"]) / "labelled.xyz" for entry in labelled])
     training, kept_out = split(within(frames, 12.0), validation_fraction)
     model = load_checkpoint(Path(checkpoint), Architecture.model_validate(architecture))
@@ -220,38 +220,37 @@ Sampler = TypeVar("Sampler", SeedMaker, SupplementMaker)
 
 @dataclass
 class DistillMaker(NotebookTable, Maker):
-    """From nothing to a student file: seeds, labels, active rounds, supplement, phases, release.
+    """Distill a student: seeds, labels, active learning, supplement, training phases, release.
 
     Parameters
     ----------
     name : str
         Name of the flow.
-    rounds : int
-        Active rounds after the seeds.
+    iterations : int
+        Active-learning iterations after the seeds.
     seed : int
-        Seed of the frames of every round.
+        Seed of the frames of every iteration.
     label_maker, train_maker, collect_maker : Maker
-        The stages; the chemistry and crystals of ``collect_maker`` are those of all stages that
-        name none of their own.
+        The stages; stages without chemistry and crystals use those of ``collect_maker``.
     supplement_maker : SupplementMaker or None
-        Samples defects and other packings after the active rounds; None leaves them out.
+        Samples defects and other packings after active learning; None skips this stage.
     phases : tuple of TrainingSettings
-        Phases on all frames at the end, in which the step size falls and the energy gains weight.
+        Final phases on all frames, with a decreasing step size and an increasing energy weight.
     card : dict
         Further entries of the data card: version, license, citation.
     seed_maker : SeedMaker
-        Makes the first frames.
+        Generates the first frames.
 
     Examples
     --------
     >>> from vitrion.distill.labelling import Teacher
-    >>> maker = DistillMaker(rounds=2, label_maker=LabelMaker(teacher=Teacher(name="chgnet")))
+    >>> maker = DistillMaker(iterations=2, label_maker=LabelMaker(teacher=Teacher(name="chgnet")))
     >>> [job.name for job in maker.make("distilled").jobs][:4]
     ['seed frames', 'label', 'train', 'train']
     """
 
     name: str = "distill"
-    rounds: int = 6
+    iterations: int = 6
     seed: int = 1
     label_maker: LabelMaker = field(default_factory=LabelMaker)
     train_maker: TrainMaker = field(default_factory=TrainMaker)
@@ -262,27 +261,26 @@ class DistillMaker(NotebookTable, Maker):
     seed_maker: SeedMaker = field(default_factory=SeedMaker)
 
     def __post_init__(self) -> None:
-        """Accept settings as dictionaries, as a serialized Maker has them."""
+        """Accept settings as dictionaries, as in a serialized Maker."""
         self.phases = tuple(TrainingSettings.model_validate(phase) for phase in self.phases)
 
     def make(self, directory: str) -> Flow:
         """Return the flow; everything is kept in ``directory``.
 
-        The same flow can be run there again, to go on after an interruption; what another one has
-        made there is refused.
+        Rerun the same flow to resume after an interruption; results of another flow are rejected.
         """
-        if self.rounds < 0:
-            raise InputError("The number of active rounds cannot be negative.")
+        if self.iterations < 0:
+            raise InputError("The number of active-learning iterations cannot be negative.")
         base = Path(directory).absolute()
-        seeds = self._informed(self.seed_maker).make(str(base / "round-000"), self.seed)
+        seeds = self._informed(self.seed_maker).make(str(base / "iteration-000"), self.seed)
         labels = [self.label_maker.make(seeds.output["directory"])]
         first = self._train(base, labels, "student-000.pt")
         rival = self._train(base, labels, "student-rival.pt", seed_shift=1)
         jobs: list[Job] = [seeds, *labels, first, rival]
         older, newest = rival, first
-        for number in range(1, self.rounds + 1):
+        for number in range(1, self.iterations + 1):
             members = [newest.output["checkpoint"], older.output["checkpoint"]]
-            folder = str(base / f"round-{number:03d}")
+            folder = str(base / f"iteration-{number:03d}")
             found = self.collect_maker.make(folder, members, self.seed + number)
             labels.append(self.label_maker.make(found.output["directory"]))
             older, newest = newest, self._train(base, labels, f"student-{number:03d}.pt")
@@ -307,16 +305,16 @@ class DistillMaker(NotebookTable, Maker):
         return Flow([*jobs, final], output=final.output, name=self.name)
 
     def _informed(self, maker: Sampler) -> Sampler:
-        """Return a stage with the chemistry and crystals of the active rounds if it names none."""
-        rounds = self.collect_maker
+        """Return a stage with the chemistry and crystals of ``collect_maker`` if it has none."""
+        collect = self.collect_maker
         return replace(
             maker,
-            chemistry=maker.chemistry or rounds.chemistry,
-            crystals=rounds.crystals if maker.crystals is None else maker.crystals,
+            chemistry=maker.chemistry or collect.chemistry,
+            crystals=collect.crystals if maker.crystals is None else maker.crystals,
         )
 
     def _never_trained_on(self) -> float:
-        """Return the smallest fraction that a phase keeps out: those frames all phases keep out."""
+        """Return the smallest validation fraction; no phase trains on its frames."""
         phases = (self.train_maker.settings, *self.phases)
         return min(phase.validation_fraction for phase in phases)
 
@@ -338,4 +336,4 @@ class DistillMaker(NotebookTable, Maker):
         teacher = self.label_maker.teacher.name
         if self.label_maker.static_maker is not None:
             teacher = type(self.label_maker.static_maker).__name__
-        return {"teacher": teacher, "seed": self.seed, "rounds": self.rounds, **self.card}
+        return {"teacher": teacher, "seed": self.seed, "iterations": self.iterations, **self.card}

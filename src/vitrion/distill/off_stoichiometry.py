@@ -31,7 +31,7 @@ _SHORT = DynamicsSettings(duration_ps=0.1, interval_fs=100.0, relax_steps=0)
 
 
 def changed(atoms: Atoms, element: str, count: int, rng: np.random.Generator) -> Atoms:
-    """Return a copy with ``count`` atoms of an element more, or less if it is negative."""
+    """Return a copy with ``count`` atoms of an element added, or removed if negative."""
     change = with_interstitial if count > 0 else with_vacancy
     for _ in range(abs(count)):
         atoms = change(atoms, element, rng)
@@ -46,7 +46,7 @@ def glass_family(
     rng: np.random.Generator,
     mobile: str = "Li",
 ) -> list[Atoms]:
-    """Pack ions, melt them briefly, and return that cell and its changed copies."""
+    """Pack ions, melt them briefly, and return the cell and its defective copies."""
     cell = pack(ions, volume_per_atom_A3, seed=int(rng.integers(2**31)))
     del cell.arrays["fragment"]
     host = explore(cell, calculator, temperature_K, _MELT, rng)[-1]
@@ -61,7 +61,7 @@ def crystal_family(
     rng: np.random.Generator,
     mobile: str = "Li",
 ) -> list[Atoms]:
-    """Strain and rattle a crystal, and return that cell and its changed copies."""
+    """Strain and rattle a crystal, and return the cell and its defective copies."""
     host = strained_and_rattled(crystal, rng, 0.015, float(rng.choice([0.03, 0.08])))
     return family(calculator, host, int(rng.choice((-1, 1))), temperature_K, rng, mobile)
 
@@ -74,9 +74,9 @@ def family(
     rng: np.random.Generator,
     mobile: str = "Li",
 ) -> list[Atoms]:
-    """Return a host and the same cell changed: as it stands, relaxed, and after short dynamics.
+    """Return a host and its defective cells: as generated, relaxed, and after short dynamics.
 
-    The surroundings of an added atom are partly relaxed first to reduce its repulsion. The dynamics
+    The neighbors of an added atom are partly relaxed first to reduce its repulsion. The dynamics
     end early if the potential fails.
     """
     name = "vacancy" if change < 0 else "inserted"

@@ -34,7 +34,7 @@ def claim(record: Path, origin: dict[str, Any], results: Iterable[Path]) -> dict
     Returns
     -------
     dict
-        The record, which may contain more than the inputs.
+        The record, which may contain further entries.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def claim(record: Path, origin: dict[str, Any], results: Iterable[Path]) -> dict
 
 
 def digest_of_files(*paths: Path) -> str:
-    """Return one SHA-256 of the contents of files."""
+    """Return one SHA-256 of the contents of several files."""
     total = hashlib.sha256()
     for path in paths:
         total.update(bytes.fromhex(sha256_of(path)))
@@ -64,7 +64,7 @@ def digest_of_files(*paths: Path) -> str:
 
 
 def digest_of_labels(frames: Iterable[Atoms]) -> str:
-    """Return one SHA-256 of frames with all that they carry, in their order."""
+    """Return one SHA-256 of frames with all their data, in order."""
     total = hashlib.sha256()
     for atoms in frames:
         text = io.StringIO()

@@ -1,7 +1,7 @@
 """Random cells of whole ions at a given volume per atom, without overlaps.
 
-Used to seed training sets: ions are placed and turned at random, then a soft repulsion between
-ions and stiff springs within them remove the overlaps.
+Ions are placed and rotated at random; a soft repulsion between ions and stiff springs within them
+remove overlaps.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def pack(
     Parameters
     ----------
     ions
-        Number of each fragment, named as :func:`fragment` knows them.
+        Number of each fragment, by a name of :func:`fragment`.
     volume_per_atom
         A3 per atom.
     seed

@@ -23,7 +23,7 @@ FORMULAS = ("LiF", "Li2O", "Li2CO3", "Li3PO4")
 def packing_frames(calculator: Calculator, seed: int, count: int) -> list[Atoms]:
     """Return each known crystal at its minimum, and the minima of ``count`` candidates of it.
 
-    All are to be labelled; ``info`` holds ``packing`` (the formula) and ``known``.
+    The frames need labels; ``info`` contains ``packing`` (the formula) and ``known``.
     """
     rng = np.random.default_rng(seed)
     crystals = known_crystals()
@@ -46,10 +46,10 @@ def packing_errors(
     Returns
     -------
     list of dict
-        For each formula: ``n``; the lowest packing's energy above the known crystal by the student
-        and by the teacher (NaN if no packing was found); ``rms_difference`` of the two over the
-        packings at most 500 meV/atom above (NaN if there is none); ``deepest_hole``, the most by
-        which the student puts one of these too low.
+        For each formula: ``n``; the energy of the lowest packing above the known crystal by the
+        student and by the teacher (NaN without packings); ``rms_difference`` of the two over the
+        packings up to 500 meV/atom above (NaN without any); ``lowest_difference``, the most
+        negative error of the student among these.
     """
     found: list[dict[str, float | str]] = []
     for formula in FORMULAS:
@@ -66,7 +66,7 @@ def packing_errors(
                 "lowest_student": _lowest(own),
                 "lowest_teacher": _lowest(teacher),
                 "rms_difference": _rms(differences),
-                "deepest_hole": float(differences.min(initial=0.0)),
+                "lowest_difference": float(differences.min(initial=0.0)),
             }
         )
     return found

@@ -1,7 +1,7 @@
 """Glasses and melts between LiF, Li3PO4, LiPO3, P2O5 and LiPO2F2, at the density of D3.
 
-Each run packs ions, melts the cell, and cools it at a fixed volume: one frame of the melt, one of
-the supercooled liquid and one of the glass.
+Each run packs ions, melts the cell, and cools it at a fixed volume. It gives one frame of the melt,
+one of the supercooled liquid and one of the glass.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ UNITS = {
     "Li2CO3": Unit({"Li": 2, "CO3": 1}, 6, 9.8),
     "Li2O": Unit({"Li": 2, "O": 1}, 3, 8.2),
 }
-# Ions that react in part before they are packed, so that a composition has several starts.
+# Ions that react in part before packing, so that a composition has several starts.
 _REACTIONS = (("F", "PO3", "PO3F"), ("PO4", "PO3", "P2O7"))
 _MELT_K, _LIQUID_K, _GLASS_K = (1800.0, 2200.0, 2500.0), (1000.0, 1200.0, 1500.0), (300.0, 900.0)
 
@@ -96,7 +96,7 @@ def melt_and_cool(
     mixture
         Number of each formula unit of ``UNITS``.
     n_atoms
-        Atoms of the cell, about.
+        Approximate number of atoms of the cell.
     rng
         Generator of ions, packing, volume, temperatures and velocities.
     """

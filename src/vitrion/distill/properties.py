@@ -1,10 +1,9 @@
-"""Lattice parameters, density, bulk modulus and Li energies of a student against its teacher.
+"""Compare lattice parameters, density, bulk modulus and Li energies of a student and its teacher.
 
-All follow from single teacher labels at minima of the student and at slightly larger and smaller
-cells, which is affordable for slow teachers. The teacher's volume is where its pressure would
-vanish; where its stress is not isotropic, the strain that would release the rest follows from the
-student's elastic constants. Energies of added and removed Li are compared at the same
-geometries.
+All follow from single labels of the teacher at minima of the student and at slightly larger and
+smaller cells, which slow teachers can afford. At the volume of the teacher its pressure vanishes;
+the strain that releases the remaining stress follows from the elastic constants of the student.
+Energies of added and removed Li are compared at the same geometries.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ CRYSTALS = ("LiF", "Li2O", "Li2CO3", "Li3PO4", "Li")
 
 
 class CellDifference(BaseModel):
-    """A relaxed cell of a student against the cell that its teacher would relax it to."""
+    """Relaxed cell of a student compared with the relaxed cell of its teacher."""
 
     name: str = Field(description="Name of the crystal, or glass.")
     n_atoms: int = Field(description="Atoms of the cell.")
@@ -69,8 +68,7 @@ class CellDifference(BaseModel):
 def crystal_frames(crystals: Mapping[str, Atoms], calculator: Calculator) -> list[Atoms]:
     """Return the relaxed cells of crystals, each also at the sizes of ``SIZES``, to be labelled.
 
-    Each has its name in ``info["property"]``, and in ``info["converged"]`` whether its minimum
-    converged.
+    ``info["property"]`` is the name; ``info["converged"]`` states whether the minimum converged.
     """
     frames = []
     for name, atoms in crystals.items():
@@ -90,7 +88,7 @@ def cell_differences(
     calculator
         The student.
     without_shear
-        Names of cells that change only their volume, such as glasses.
+        Names of cells compared by their volume only, such as glasses.
 
     Raises
     ------
@@ -107,11 +105,11 @@ def cell_differences(
 
 
 def property_frames(calculator: Calculator, seed: int, *, defects: int = 3) -> list[Atoms]:
-    """Return the minima of the student that the teacher has to label.
+    """Return the minima of the student for the teacher to label.
 
     Crystals with relaxed cells, one glass with a relaxed cell, each also at the sizes of ``SIZES``;
-    and that glass with one Li removed or inserted (``defects`` times each, at the glass's cell).
-    Each has ``info["property"]``, and in ``info["converged"]`` whether its minimum converged.
+    and the glass with one Li removed or added (``defects`` times each, at the cell of the glass).
+    ``info["property"]`` is the name; ``info["converged"]`` states whether the minimum converged.
     """
     rng = np.random.default_rng(seed)
     crystals = known_crystals()
@@ -138,11 +136,11 @@ def property_errors(
     Returns
     -------
     list of CellDifference
-        Of each crystal and of the glass.
+        One for each crystal and for the glass.
     list of dict
-        For each defect the student's formation energy minus the teacher's in eV, each with its own
-        Li metal as the reservoir, the error of that reservoir, and ``converged``, whether the
-        student's minimum converged.
+        For each defect the formation energy of the student minus the teacher's in eV, each
+        relative to its own Li metal, the error of that reservoir, and ``converged``, whether the
+        minimum of the student converged.
     """
     by_name: dict[str, list[Atoms]] = {}
     for atoms in labelled:
@@ -187,7 +185,7 @@ def _minimum(atoms: Atoms, calculator: Calculator) -> Atoms:
 
 
 def _family(atoms: Atoms, name: str) -> list[Atoms]:
-    """Return a minimum and the same at other sizes."""
+    """Return a minimum and scaled copies of it."""
     frames = [atoms, *(_strained(atoms, size * _ISOTROPIC) for size in SIZES)]
     return [_named(frame, name) for frame in frames]
 
@@ -195,7 +193,7 @@ def _family(atoms: Atoms, name: str) -> list[Atoms]:
 def _cell_difference(
     name: str, frames: Sequence[Atoms], calculator: Calculator, *, shear: bool
 ) -> CellDifference:
-    """Compare a minimum of the student, given first, with the cell that the teacher prefers.
+    """Compare a minimum of the student, given first, with the relaxed cell of the teacher.
 
     The teacher's cell follows from the stresses at the minimum and at other sizes.
     """

@@ -1,4 +1,4 @@
-"""Making a student file and its data card from a trained model."""
+"""Write a student file and its data card from a trained model."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def release(
     path: Path,
     card: dict[str, Any],
 ) -> str:
-    """Write ``path`` (safetensors) and the card beside it (same name, ``.json``).
+    """Write ``path`` (safetensors) and its card (same name, ``.json``).
 
     Parameters
     ----------
     model
         The trained model.
     training
-        Frames it was trained on, for the statistics by which new environments are told.
+        Training frames, for the statistics that detect extrapolation.
     kept_out
-        Frames it was not trained on, which set the threshold of novelty.
+        Validation frames, which determine the extrapolation threshold.
     path
         Target, ending in ``.safetensors``.
     card
-        Entries of the card: version, functional, training_set, license, citation, and whatever
-        else should be kept, such as the validation table.
+        Entries of the card: version, functional, training_set, license, citation, and others such
+        as the validation table.
 
     Returns
     -------

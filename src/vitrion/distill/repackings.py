@@ -1,7 +1,7 @@
-"""Crystals of one composition in other packings, relaxed by the student: its likeliest mistakes.
+"""Crystals of one composition in other packings, relaxed by the student.
 
-A crystal search goes where the student's energy is lowest, be that a true or a spurious
-minimum. Labels at minima of the student remove spurious minima.
+A crystal search finds the lowest minima of the student, true or spurious. Labels at minima of the
+student remove the spurious ones.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _FEWEST_A3, _MOST_A3 = 4.0, 40.0
 
 
 def candidates(formula: str, count: int, seed: int) -> list[Atoms]:
-    """Return random crystals with symmetry, and of known structure types, half each at most.
+    """Return random symmetric crystals and crystals of known structure types, at most half each.
 
-    Cells above ``MOST_ATOMS`` atoms are left out: labels cost by the atom.
+    Cells above ``MOST_ATOMS`` atoms are skipped to limit the cost of labels.
     """
     from pymatgen.core import Composition
 
@@ -52,7 +52,7 @@ def polymorph_family(
 ) -> list[Atoms]:
     """Relax a candidate with its cell; return the minimum and a strained, rattled copy of it.
 
-    Returns nothing if it collapses or flies apart.
+    The result is empty if it collapses or evaporates.
     """
     name = atoms.symbols.formula.reduce()[0].format("hill")
     minimum = relaxed_cell(atoms, calculator, fmax=0.05, steps=steps)

@@ -1,6 +1,6 @@
-"""Makers of the stages that sample frames: seeds, active rounds, supplement.
+"""Makers of the stages that sample frames: seeds, active learning, supplement.
 
-Each writes ``frames.xyz`` in a folder, and beside it a record of what the frames were made of.
+Each writes ``frames.xyz`` and a record of its inputs in a folder.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jobflow import Maker, job
 
 from vitrion.chemistry.structures import check_ordered
-from vitrion.distill.active import ActiveSettings, collect_round, student_of
+from vitrion.distill.active import ActiveSettings, collect_iteration, student_of
 from vitrion.distill.architecture import Architecture
 from vitrion.distill.frames import write_frames
 from vitrion.distill.origin import claim, digest_of_cells, digest_of_files
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def ase_cells(crystals: dict[str, Structure]) -> dict[str, Atoms]:
-    """Return crystals as ASE has them.
+    """Return crystals as ASE Atoms.
 
     Raises
     ------
@@ -47,25 +47,25 @@ def ase_cells(crystals: dict[str, Structure]) -> dict[str, Atoms]:
 
 
 def cells_of(chemistry: Chemistry, crystals: dict[str, Structure] | None) -> dict[str, Atoms]:
-    """Return the crystals that were given, or else the known ones of the chemistry's elements."""
+    """Return the given crystals, or the known crystals of the elements of the chemistry."""
     return crystal_cells(chemistry) if crystals is None else ase_cells(crystals)
 
 
 @dataclass
 class SeedMaker(NotebookTable, Maker):
-    """The first frames: strained, rattled crystals and packed ions.
+    """Generate the first frames: strained, rattled crystals and packed ions.
 
     Parameters
     ----------
     name : str
         Name of the job.
     chemistry : Chemistry or None
-        What to pack; None: that of the shipped student, in a flow that of its active rounds.
+        Mixtures to pack. None: chemistry of the shipped student, in a flow of `CollectMaker`.
     crystals : dict of Structure or None
-        Cells by name; None: the known crystals of the chemistry's elements, in a flow those of its
-        active rounds.
+        Cells by name. None: known crystals of the elements of the chemistry, in a flow the
+        crystals of `CollectMaker`.
     per_crystal, packed : int
-        Frames of each crystal, and of packed ions.
+        Number of frames per crystal, and of packed ions.
     """
 
     name: str = "seed frames"
@@ -75,7 +75,7 @@ class SeedMaker(NotebookTable, Maker):
     packed: int = 110
 
     def __post_init__(self) -> None:
-        """Accept the chemistry as a dictionary, as a serialized Maker has it."""
+        """Accept the chemistry as a dictionary, as in a serialized Maker."""
         if self.chemistry is not None:
             self.chemistry = Chemistry.model_validate(self.chemistry)
 
@@ -104,18 +104,18 @@ class SeedMaker(NotebookTable, Maker):
 
 @dataclass
 class CollectMaker(NotebookTable, Maker):
-    """Dynamics with the students of two rounds; keeps the frames they disagree on.
+    """Run dynamics with the last two students and select frames on which they disagree.
 
     Parameters
     ----------
     name : str
         Name of the job.
     chemistry : Chemistry
-        What to start from.
+        Source of the initial structures.
     crystals : dict of Structure or None
-        Cells by name; None: the known crystals of the chemistry's elements.
+        Cells by name. None: known crystals of the elements of the chemistry.
     settings : ActiveSettings
-        Size of the round.
+        Size of the iteration.
     architecture : Architecture
         Size of the students.
     """
@@ -127,14 +127,14 @@ class CollectMaker(NotebookTable, Maker):
     crystals: dict[str, Structure] | None = None
 
     def __post_init__(self) -> None:
-        """Accept settings as dictionaries, as a serialized Maker has them."""
+        """Accept settings as dictionaries, as in a serialized Maker."""
         self.chemistry = Chemistry.model_validate(self.chemistry)
         self.settings = ActiveSettings.model_validate(self.settings)
         self.architecture = Architecture.model_validate(self.architecture)
 
     @job
     def make(self, directory: str, checkpoints: list[str], seed: int) -> dict[str, Any]:
-        """Write the chosen frames to ``directory/frames.xyz``."""
+        """Write the selected frames to ``directory/frames.xyz``."""
         members = [Path(checkpoint) for checkpoint in checkpoints]
         folder = Path(directory)
         crystals = cells_of(self.chemistry, self.crystals)
@@ -146,7 +146,7 @@ class CollectMaker(NotebookTable, Maker):
             "settings": {**self.settings.model_dump(mode="json"), "seed": seed},
         }
         claim(folder / "collect.json", origin, folder.glob("run-*.xyz"))
-        frames = collect_round(
+        frames = collect_iteration(
             members, self.architecture, self.chemistry, crystals, self.settings, folder, seed
         )
         write_frames(folder / "frames.xyz", frames)
@@ -155,21 +155,21 @@ class CollectMaker(NotebookTable, Maker):
 
 @dataclass
 class SupplementMaker(NotebookTable, Maker):
-    """Defects and other packings, sampled with a student: see ``distill.supplement``.
+    """Sample defects and other packings with a student: see `vitrion.distill.supplement`.
 
     Parameters
     ----------
     name : str
         Name of the job.
     settings : SupplementSettings or None
-        What to sample; None: what follows from the chemistry.
+        Families to sample; None derives them from the chemistry.
     architecture : Architecture
         Size of the student.
     chemistry : Chemistry or None
-        None: that of the shipped student, in a flow that of its active rounds.
+        None: chemistry of the shipped student, in a flow of `CollectMaker`.
     crystals : dict of Structure or None
-        Cells by name, of which those with the mobile element get defects; None: the known crystals
-        of the chemistry's elements, in a flow those of its active rounds.
+        Cells by name, with defects if they contain the mobile element. None: known crystals of the
+        elements of the chemistry, in a flow the crystals of `CollectMaker`.
     """
 
     name: str = "supplement"
@@ -179,7 +179,7 @@ class SupplementMaker(NotebookTable, Maker):
     crystals: dict[str, Structure] | None = None
 
     def __post_init__(self) -> None:
-        """Accept settings as dictionaries, as a serialized Maker has them."""
+        """Accept settings as dictionaries, as in a serialized Maker."""
         if self.settings is not None:
             self.settings = SupplementSettings.model_validate(self.settings)
         if self.chemistry is not None:

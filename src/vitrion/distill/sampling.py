@@ -1,4 +1,4 @@
-"""Frames to learn from: strained and rattled crystals, packed ions, and short runs of dynamics."""
+"""Sample training frames: strained and rattled crystals, packed ions, short dynamics."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class Mixture(BaseModel):
     ions: dict[str, int] = Field(
         description="Number of each fragment or element: see distill.packing.fragment."
     )
-    weight: float = Field(1.0, gt=0, description="How often it is drawn, relative to the others.")
+    weight: float = Field(1.0, gt=0, description="Relative weight in random draws.")
     volume_per_atom_A3: tuple[float, float] = Field(
         (12.5, 16.5), description="Smallest and largest volume per atom, A3."
     )
 
     @property
     def formula(self) -> str:
-        """All atoms, such as ``Li5P5O10F10``."""
+        """Formula of all atoms, such as ``Li5P5O10F10``."""
         symbols = [s for name, n in self.ions.items() for s in n * [*fragment(name).symbols]]
         return "".join(f"{symbol}{symbols.count(symbol)}" for symbol in dict.fromkeys(symbols))
 
@@ -52,19 +52,19 @@ def _usual_mobile(data: dict[str, Any]) -> str:
 
 
 class Chemistry(BaseModel):
-    """What to sample for one chemical system."""
+    """Settings of the sampling of one chemical system."""
 
     model_config = ConfigDict(frozen=True)
 
     mixtures: tuple[Mixture, ...] = Field(description="Compositions to pack.")
     mobile: str = Field(
         default_factory=_usual_mobile,
-        description="Element that is removed from or added to crystals; by default the usual one.",
+        description="Element removed from or added to crystals; by default the usual mobile one.",
     )
-    crystal_share: float = Field(0.2, ge=0, le=1, description="Share of starts from crystals.")
+    crystal_share: float = Field(0.2, ge=0, le=1, description="Fraction of starts from crystals.")
     melt_temperatures_K: dict[float, float] = Field(
         {300: 0.12, 600: 0.15, 800: 0.15, 1000: 0.16, 1500: 0.22, 2000: 0.12, 2500: 0.08},
-        description="Temperatures of packed cells and how often each is drawn.",
+        description="Temperatures of packed cells with their weights.",
     )
     crystal_temperatures_K: tuple[float, float] = Field(
         (200.0, 1100.0), description="Range of the temperatures of crystals, K."
@@ -84,21 +84,21 @@ class Chemistry(BaseModel):
 
 
 class DynamicsSettings(BaseModel):
-    """Short runs that look for frames."""
+    """Settings of short runs that sample frames."""
 
     model_config = ConfigDict(frozen=True)
 
     duration_ps: float = Field(1.0, gt=0, description="Length of a run, ps.")
     interval_fs: float = Field(80.0, gt=0, description="Time between frames, fs.")
     timestep_fs: float = Field(2.0, gt=0, description="Time step, fs.")
-    friction_per_fs: float = Field(0.02, gt=0, description="Langevin friction; strong, to mix.")
+    friction_per_fs: float = Field(0.02, gt=0, description="Langevin friction.")
     relax_steps: int = Field(25, ge=0, description="Steps of relaxation before the run.")
 
 
 def strained_and_rattled(
     atoms: Atoms, rng: np.random.Generator, strain: float, displacement_A: float
 ) -> Atoms:
-    """Return a copy with a random symmetric strain and random displacements of these spreads."""
+    """Return a copy with random symmetric strain and displacements of these standard deviations."""
     out = atoms.copy()
     tensor = rng.normal(0, strain, (3, 3))
     out.set_cell(out.cell.array @ (np.eye(3) + (tensor + tensor.T) / 2), scale_atoms=True)
@@ -112,7 +112,7 @@ def with_vacancy(atoms: Atoms, element: str, rng: np.random.Generator) -> Atoms:
     Raises
     ------
     InputError
-        If there is none.
+        If the element is absent.
     """
     sites = [i for i, symbol in enumerate(atoms.symbols) if symbol == element]
     if not sites:
@@ -123,7 +123,7 @@ def with_vacancy(atoms: Atoms, element: str, rng: np.random.Generator) -> Atoms:
 
 
 def with_interstitial(atoms: Atoms, element: str, rng: np.random.Generator) -> Atoms:
-    """Return a copy with one atom more, in the largest of the voids that 300 random points hit."""
+    """Return a copy with one added atom, in the largest void among 300 random points."""
     points = rng.random((300, 3)) @ atoms.cell.array
     distances = get_distances(points, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)[1]
     out = atoms.copy()
@@ -169,12 +169,12 @@ def explore(
     settings: DynamicsSettings,
     rng: np.random.Generator,
 ) -> list[Atoms]:
-    """Relax a little, run dynamics, return the frames; ends early once the potential fails.
+    """Relax partly, run dynamics and return the frames; ends early if the potential fails.
 
-    The frame at which it fails (atoms on top of each other) is kept: it teaches the most.
+    The frame of the failure (overlapping atoms) is kept, because it is the most informative.
     """
     relax = RelaxSettings(fmax_eV_per_A=0.3, max_steps=settings.relax_steps, relax_cell=False)
-    # Any geometry teaches the student, so it need not converge.
+    # Any geometry is a valid training frame, so convergence is not required.
     work, _ = relax_atoms(atoms, calculator, relax)
     work.calc = calculator
     frames = [_bare(work)]

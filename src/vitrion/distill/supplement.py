@@ -1,4 +1,4 @@
-"""A round that rounds of dynamics do not replace: other compositions, defects and packings."""
+"""Sample frames that dynamics does not reach: other compositions, defects and packings."""
 
 from __future__ import annotations
 
@@ -25,17 +25,19 @@ _TEMPERATURES_K = (300.0, 500.0, 800.0, 1200.0)
 
 
 class SupplementSettings(BaseModel):
-    """What to sample besides dynamics."""
+    """Settings of the supplement."""
 
     model_config = ConfigDict(frozen=True)
 
-    glasses: tuple[dict[str, int], ...] = Field(description="Ions of the glasses, taken in turn.")
-    glass_families: int = Field(24, ge=0, description="Glasses that gain or lose mobile atoms.")
+    glasses: tuple[dict[str, int], ...] = Field(description="Ions of the glasses, used in turn.")
+    glass_families: int = Field(
+        24, ge=0, description="Number of glasses with added or removed mobile atoms."
+    )
     glass_volume_A3: tuple[float, float] = Field(
         (13.2, 15.8), description="Smallest and largest volume per atom of a glass, A3."
     )
-    crystal_families: int = Field(2, ge=0, description="Defects in each crystal.")
-    polymorphs: dict[str, int] = Field(description="Candidates of each formula.")
+    crystal_families: int = Field(2, ge=0, description="Number of defects per crystal.")
+    polymorphs: dict[str, int] = Field(description="Number of candidates per formula.")
     mobile: str = Field("Li", description="Element that is added and removed.")
 
 
@@ -47,20 +49,20 @@ def supplement(
     seed: int,
     progress: Progress = print,
 ) -> list[Atoms]:
-    """Sample all families and return their frames; each is saved when it is done.
+    """Sample all families and return their frames; each is saved when complete.
 
     Parameters
     ----------
     calculator
-        The student of the round, which relaxes and moves.
+        The student, for relaxations and dynamics.
     crystals
-        Crystals that hold the mobile element.
+        Crystals that contain the mobile element.
     settings
-        What to sample.
+        Settings of the families.
     directory
-        Folder of the round; a repeated call makes only the families that are missing.
+        Folder of the families; a repeated call samples only the missing ones.
     seed
-        Seed of everything random.
+        Random seed.
     progress
         Called with one line after each family.
     """
@@ -84,7 +86,7 @@ def supplement(
 def families(
     crystals: dict[str, Atoms], settings: SupplementSettings, seed: int
 ) -> Iterator[tuple[str, Family]]:
-    """Yield the name of every family and the function that samples it."""
+    """Yield the name and the sampling function of each family."""
     for number in range(settings.glass_families):
         ions = settings.glasses[number % len(settings.glasses)]
         yield f"glass-{number:03d}", _glass(ions, settings)

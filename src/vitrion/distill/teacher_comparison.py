@@ -1,4 +1,4 @@
-"""A potential against its teacher: errors by regime, densities, energy drift and endurance."""
+"""Compare a potential with its teacher: errors by regime, densities, energy drift, endurance."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from vitrion.potentials import PotentialSpec
 
 FEWEST_ATOMS = 48
-"""Cells of dynamics hold at least so many atoms."""
+"""Minimum number of atoms of cells for dynamics."""
 
 
 class ComparisonSettings(SettingsModel):

@@ -2,7 +2,7 @@
 
     python -m vitrion.distill.train_program --name=student --model=ScaleShiftMACE ...
 
-The model that comes out has the same parameters as one trained without it.
+The trained model has the same parameters as without the fused sum.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Swap the message sum of scalar models, then hand over to mace."""
+    """Replace the message sum of scalar models, then run mace."""
     from mace.cli.run_train import main as run_train
     from mace.modules import blocks
 

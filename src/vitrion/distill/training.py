@@ -1,7 +1,7 @@
-"""Training of a student by ``mace_run_train``, as a checked and restartable subprocess.
+"""Train a student by ``mace_run_train`` in a restartable subprocess.
 
-A training is a row of phases, which differ in their settings and may see more frames than the ones
-before; :mod:`vitrion.distill.checkpoints` takes the weights from one to the next.
+A training consists of phases with different settings and possibly more frames;
+:mod:`vitrion.distill.checkpoints` transfers the weights to the next phase.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ if TYPE_CHECKING:
 
     from vitrion.potentials.mace_model import MACEModel
 
-# Large arrays come from the heap instead of fresh pages: a fifth faster on the CPU.
+# Allocate large arrays from the heap instead of new pages: 20 % faster on the CPU.
 
 
 class TrainingSettings(BaseModel):
-    """How a student is trained; the phases of one training differ in these alone."""
+    """Settings of a phase of training."""
 
     model_config = ConfigDict(frozen=True)
 
     learning_rate: float = Field(0.01, gt=0, description="Step size at the start of the phase.")
-    decay: float = Field(1.0, gt=0, le=1, description="Factor on the step size after each epoch.")
+    decay: float = Field(1.0, gt=0, le=1, description="Factor on the step size per epoch.")
     epochs: int = Field(50, ge=1, description="Epochs of the phase.")
     batch_size: int = Field(4, ge=1, description="Frames per step.")
     energy_weight: float = Field(1.0, ge=0, description="Weight of the energy per atom (eV).")
@@ -61,16 +61,22 @@ class TrainingSettings(BaseModel):
         default_factory=dict,
         description="Weights of the energies of frames whose config_type contains the key.",
     )
-    averaging: float = Field(0.99, ge=0, lt=1, description="Decay of the mean of the weights.")
-    fresh_optimizer: bool = Field(
-        False, description="Begin the phase without Adam's memory of the one before, and amsgrad."
+    averaging: float = Field(
+        0.99, ge=0, lt=1, description="Decay of the exponential moving average of the weights."
     )
-    validation_fraction: float = Field(0.07, gt=0, lt=1, description="Frames kept for validation.")
-    largest_force_eV_per_A: float = Field(25.0, gt=0, description="Frames above it are left out.")
+    fresh_optimizer: bool = Field(
+        False, description="Reset Adam and amsgrad at the start of the phase."
+    )
+    validation_fraction: float = Field(
+        0.07, gt=0, lt=1, description="Fraction of frames kept for validation."
+    )
+    largest_force_eV_per_A: float = Field(
+        25.0, gt=0, description="Frames with a larger force component are skipped."
+    )
     highest_energy_eV_per_atom: float = Field(
         5.0,
         gt=0,
-        description="Frames further above the lowest one of their composition are left out.",
+        description="Frames further above the lowest of their composition are skipped.",
     )
     evaluate_every: int = Field(2, ge=1, description="Epochs between validations.")
     device: str = Field("cpu", description="Torch device.")
@@ -83,18 +89,18 @@ def train(
     settings: TrainingSettings | None = None,
     architecture: Architecture | None = None,
 ) -> Path:
-    """Train a student, or go on with the training that ``directory`` holds.
+    """Train a student, or continue the training in ``directory``.
 
     Parameters
     ----------
     frames
-        Labelled frames; more of them may come between two calls.
+        Labelled frames; later calls may add frames.
     directory
-        Keeps data, checkpoints, log, the exact command and the atomic energies, which are fitted
-        at the first call and stay.
+        Contains data, checkpoints, log, the exact command and the atomic energies, which are
+        fitted at the first call.
     settings
-        The phase. A repeated call with other settings, frames or labels starts a new one; with the
-        same, it finishes what was killed.
+        The phase. A call with other settings, frames or labels starts a new phase; with the same,
+        it resumes an interrupted phase.
     architecture
         Size of the student; the same in every call.
 
@@ -130,11 +136,11 @@ def train(
 def begin_from(
     model: MACEModel, frames: Sequence[Atoms], directory: Path, architecture: Architecture
 ) -> None:
-    """Begin a training at the weights of a student, unless the directory holds a checkpoint.
+    """Start a training from the weights of a student, unless the directory has a checkpoint.
 
-    mace writes the first checkpoint in an epoch on some of the frames, whose weights are then
-    replaced. The free atoms' energies are shifted by the fit to what the labels have beyond the
-    student, such as dispersion.
+    mace writes a first checkpoint after an epoch on some of the frames, whose weights are then
+    replaced. The free-atom energies are shifted by a fit to the difference between the labels and
+    the student, such as dispersion.
 
     Parameters
     ----------
@@ -182,24 +188,24 @@ def fine_tune(
     foundation: Path | str,
     settings: TrainingSettings | None = None,
 ) -> Path:
-    """Fine-tune a MACE foundation model on the same frames: the other exit.
+    """Fine-tune a MACE foundation model on the same frames instead of training a student.
 
     Parameters
     ----------
     frames
         Labelled frames.
     directory
-        Keeps data, checkpoints, log and the exact command; a killed call goes on, a finished one
-        is not repeated.
+        Contains data, checkpoints, log and the exact command; an interrupted call resumes, a
+        finished one is not repeated.
     foundation
         Name that mace can download, or a file.
     settings
-        A small step size is in place: 1e-4 unless stated.
+        The default step size is small, 1e-4.
 
     Returns
     -------
     Path
-        The fine-tuned model, to be used as ``mace:<path>``.
+        The fine-tuned model; its name as a potential is ``mace:<path>``.
 
     Raises
     ------
@@ -240,7 +246,7 @@ def _write_data(
     kept = [_emphasized(atoms, settings.emphasis) for atoms in usable(frames, settings)]
     training, validation = split(kept, settings.validation_fraction)
     if len(training) < settings.batch_size or not validation:
-        raise InputError(f"{len(kept)} usable frames are too few to train on: label more.")
+        raise InputError(f"{len(kept)} usable frames are too few for training: label more.")
     directory.mkdir(parents=True, exist_ok=True)
     write_frames(directory / "train.xyz", training)
     write_frames(directory / "valid.xyz", validation)
@@ -248,13 +254,13 @@ def _write_data(
 
 
 def usable(frames: Sequence[Atoms], settings: TrainingSettings) -> list[Atoms]:
-    """Return the frames that a phase uses, to train on or to validate with."""
+    """Return the frames of a phase, for training and validation."""
     kept = within(frames, settings.largest_force_eV_per_A)
     return low_energies(kept, settings.highest_energy_eV_per_atom)
 
 
 def without_imbalance(atoms: Atoms, architecture: Architecture) -> Atoms:
-    """Return a copy whose label lacks the energy of its holes or electrons: not mace's to learn."""
+    """Return a copy whose label lacks the energy of holes and electrons, added outside mace."""
     out = atoms.copy()
     out.info[ENERGY] = float(out.info[ENERGY]) - imbalance_energy(
         out.numbers, architecture.hole_energy_eV, architecture.electron_energy_eV
@@ -263,7 +269,7 @@ def without_imbalance(atoms: Atoms, architecture: Architecture) -> Atoms:
 
 
 def _emphasized(atoms: Atoms, emphasis: dict[str, float]) -> Atoms:
-    """Return a copy that carries the weight of its energy under mace's name for it."""
+    """Return a copy with the weight of its energy under the key of mace."""
     name = str(atoms.info.get("config_type", ""))
     weights = [weight for key, weight in emphasis.items() if key in name]
     out = atoms.copy()
@@ -284,7 +290,7 @@ def training_command(
     last_epoch: int,
     model_options: dict[str, Any],
 ) -> list[str]:
-    """Return the exact command of a phase; ``model_options`` say which model it trains."""
+    """Return the exact command of a phase; ``model_options`` select the model."""
     options: dict[str, Any] = {
         "name": "student",
         "work_dir": directory,
@@ -326,8 +332,8 @@ def training_command(
 def _target_epoch(directory: Path, settings: TrainingSettings) -> tuple[int, bool]:
     """Return the epoch at which the phase ends, and whether it has ended.
 
-    A phase is known by its settings and labelled frames, so that a killed one goes on to the same
-    end instead of starting again; a new one sets its schedule in the checkpoint.
+    A phase is identified by its settings and labelled frames, so that an interrupted phase resumes
+    to the same end; a new phase writes its schedule into the checkpoint.
     """
     record = directory / "phase.json"
     frames = digest_of_files(directory / "train.xyz", directory / "valid.xyz")

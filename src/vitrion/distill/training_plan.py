@@ -1,7 +1,7 @@
-"""What the shipped Li-C-O-F-P student was taught: its chemistry, seeds and phases.
+"""Training plan of the shipped Li-C-O-F-P student: chemistry, seeds and phases.
 
-Other chemistries have its phases, and those of its crystals that are made of their elements; what
-else they are taught follows from their mixtures.
+Other chemistries use the same phases and the crystals of their elements; the rest follows from
+their mixtures.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _OXIDE = (8.5, 12.0)
 
-# Li2PO3F is absent: it came later, with the glasses of vitrion.distill.phosphate_glasses.
+# Li2PO3F is absent: it was added later, with the glasses of vitrion.distill.phosphate_glasses.
 CHEMISTRY = Chemistry(
     mixtures=(
         Mixture(ions={"Li": 5, "PO2F2": 5}, weight=10),
@@ -62,7 +62,7 @@ _REPEATS = {
     "CO2": (1, 1, 1),
     "graphite": (3, 2, 1),
 }
-# Crystals from which the active rounds start dynamics.
+# Crystals from which active learning starts dynamics.
 ACTIVE_CRYSTALS = ("LiF", "Li2O", "Li", "Li2CO3", "Li3PO4", "Li3P", "LiPF6")
 
 
@@ -83,20 +83,20 @@ def seed_frames(
     chemistry: Chemistry = CHEMISTRY,
     crystals: dict[str, Atoms] | None = None,
 ) -> list[Atoms]:
-    """Return the first frames: strained, rattled crystals and packed ions, some far from rest.
+    """Return the first frames: strained and rattled crystals, packed ions.
 
     Parameters
     ----------
     seed
-        Seed of everything random.
+        Random seed.
     per_crystal
-        Frames of each crystal.
+        Number of frames per crystal.
     packed
-        Frames of packed ions, drawn from the mixtures of the chemistry.
+        Number of frames of packed ions, drawn from the mixtures of the chemistry.
     chemistry
-        What to pack.
+        Mixtures to pack.
     crystals
-        Crystals by name; those of :func:`crystal_cells` unless given.
+        Crystals by name; by default :func:`crystal_cells`.
     """
     crystals = crystal_cells(chemistry) if crystals is None else crystals
     rng = np.random.default_rng(seed)
@@ -157,10 +157,11 @@ SUPPLEMENT = SupplementSettings(
 
 
 def supplement_settings(chemistry: Chemistry) -> SupplementSettings:
-    """Return what to sample besides dynamics: for the shipped student's chemistry what it was.
+    """Return the settings of the supplement of a chemistry.
 
-    For another one, glasses of the mixtures that hold the mobile element and are as dense as the
-    one of the largest weight, and other packings of all compositions that fit into a small cell.
+    Chemistries other than the default get glasses of the mixtures that contain the
+    mobile element, at the density of the mixture with the largest weight, and other packings of all
+    compositions that fit into a small cell.
     """
     if chemistry == CHEMISTRY:
         return SUPPLEMENT
@@ -183,7 +184,7 @@ def supplement_settings(chemistry: Chemistry) -> SupplementSettings:
 
 
 def defect_crystals(chemistry: Chemistry = CHEMISTRY) -> dict[str, Atoms]:
-    """Return supercells of a chemistry's known crystals for a Li to be missing from or added to."""
+    """Return supercells of the known crystals of a chemistry for Li vacancies and interstitials."""
     repeats = {
         "LiF": (2, 1, 1),
         "LiF (32)": (2, 2, 1),
@@ -218,9 +219,9 @@ _LAST = TrainingSettings(
 
 _EMPHASIS = {"vacancy": 2.0, "inserted": 2.0, "host": 2.0}
 
-# Anew at a large step, with the frames of the later supplements; then cooling again: first at a
-# large weight of the energies, until hosts and their defects agree, which costs accuracy of the
-# forces, then at smaller ones, which brings that back.
+# Restart at a large step size with the frames of the later supplements, then decrease it again:
+# first at a large weight of the energies, until hosts and defects agree, at the cost of the forces,
+# then at smaller weights, which restores the forces.
 _AGAIN = TrainingSettings(
     learning_rate=0.004,
     decay=0.94,
@@ -257,8 +258,8 @@ _SETTLING = _COOLING.model_copy(
     }
 )
 
-# On all frames, after the rounds: cooling, with a growing weight of the energies; then without the
-# frames of the highest energies.
+# On all frames, after active learning: a decreasing step size and an increasing weight of the
+# energies; then without the frames of the highest energies.
 PHASES = (
     TrainingSettings(
         learning_rate=0.005,
@@ -292,8 +293,8 @@ PHASES = (
     ),
 )
 
-# From a student without dispersion to one with it: labels with D3(BJ), more glasses; then cooling
-# with a large weight of the energies, and at a smaller one.
+# From a student without dispersion to one with it: labels with D3(BJ), more glasses; then a
+# decreasing step size with a large weight of the energies, and with a smaller one.
 _DISPERSION = TrainingSettings(
     learning_rate=0.002,
     decay=0.94,

@@ -1,4 +1,4 @@
-"""Errors of a student against its teacher, regime by regime, on frames it never saw."""
+"""Errors of a student relative to its teacher by regime, on held-out frames."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class RegimeError(BaseModel):
     """Errors of one regime."""
 
     regime: str = Field(description="Name of the regime.")
-    n_frames: int = Field(description="Frames compared.")
-    n_atoms: int = Field(description="Atoms in them together.")
+    n_frames: int = Field(description="Number of frames.")
+    n_atoms: int = Field(description="Number of atoms in all frames.")
     energy_rmse_meV_per_atom: float = Field(description="Energy per atom, meV.")
     energy_offset_meV_per_atom: float = Field(description="Mean of the energy error, meV/atom.")
     energy_spread_meV_per_atom: float = Field(
@@ -43,7 +43,7 @@ def regime_errors(frames: Sequence[Atoms], calculator: Calculator) -> list[Regim
     Raises
     ------
     InputError
-        If a frame carries no labels or no regime.
+        If a frame has no labels or no regime.
     """
     groups: dict[str, list[Atoms]] = {}
     for atoms in frames:
@@ -84,11 +84,11 @@ def _regime(name: str, frames: list[Atoms], calculator: Calculator) -> RegimeErr
 
 
 def change_errors(frames: Sequence[Atoms], calculator: Calculator) -> list[dict[str, float | str]]:
-    """Errors of the energy of taking out or putting in mobile atoms, in eV per such atom.
+    """Errors of the energy of removing or adding mobile atoms, in eV per atom.
 
-    Frames are those of :mod:`vitrion.distill.off_stoichiometry`, labelled: for each
-    family the energy of each changed cell, minus that of its host, against the teacher's. Energies
-    are those of the cells as they stand, so the reference energy of the element is in both.
+    For each family of labelled frames of :mod:`vitrion.distill.off_stoichiometry`, the energy of
+    each defective cell minus the energy of its host is compared with the teacher. The reference
+    energy of the element is included in both.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def relaxed(atoms: Atoms, calculator: Calculator, *, fmax: float = 0.03, steps: 
 
 
 def lattice_difference(first: Atoms, second: Atoms) -> float:
-    """Return the largest relative difference of the cell lengths and of the volume's root."""
+    """Return the largest relative difference of cell lengths and of the cube root of the volume."""
     lengths = np.abs(first.cell.lengths() / second.cell.lengths() - 1).max()
     volume = abs((first.get_volume() / second.get_volume()) ** (1 / 3) - 1)
     return float(max(lengths, volume))
@@ -189,5 +189,5 @@ def pair_distribution(
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the shared area of two distribution functions over their mean area: 1 is the same."""
+    """Return the common area of two distribution functions over their mean area; 1 if equal."""
     return float(2 * np.minimum(first, second).sum() / (first.sum() + second.sum()))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 TRAJECTORY_NAME = "md" + SUFFIX
-EQUILIBRATION = "part-000"
+EQUILIBRATION = "segment-000"
 """Folder of the equilibration segment, which is not analyzed."""
 
 

@@ -43,7 +43,7 @@ def run_search(
         Name in the registry; None for the user's setting.
     seed : int
     workers : int
-        Worker processes. Each runs a share of a round, so the result depends on their number.
+        Worker processes. Each runs a share of an iteration, so the result depends on their number.
     on_change : callable, optional
         See :func:`vitrion.runtime.runner.run_flow`.
 

@@ -124,7 +124,7 @@ class Recipe(SettingsModel):
     supercell_side_A: float = Field(
         11.0, gt=0, description="Minimum width of the crystal's supercell for dynamics in A."
     )
-    search_jobs: int = Field(2, ge=1, description="Parallel jobs of each round of the search.")
+    search_jobs: int = Field(2, ge=1, description="Parallel jobs of each iteration of the search.")
     search: SearchSettings = Field(
         default_factory=SearchSettings, description="Search for the crystal."
     )

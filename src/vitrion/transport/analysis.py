@@ -46,17 +46,17 @@ SAME_TEMPERATURE = 0.1
 """Largest difference of a given temperature from the stated one, relative to it."""
 
 TEMPERATURE_ERRORS = 4.0
-"""Errors of a stated mean temperature that a given one may differ by, on top of that."""
+"""Allowed difference from a stated mean temperature in addition, in its standard errors."""
 
 MIN_OBSERVED = 10
-"""Frames with a temperature of their own from which their mean is compared; as many are taken as
-correlated."""
+"""Minimum number of frames with a temperature for a check of their mean; also the number of frames
+taken as correlated."""
 
 SAME_INTERVAL = 0.01
 """Largest difference of a given frame interval from the stated one, relative to it."""
 
 MANY_HOPS = 30
-"""Hops from which on the slope of the MSD is a fair measure of how many of them are undone."""
+"""Number of hops above which the slope of the MSD measures the fraction of reversed hops."""
 
 
 def analyze(
@@ -92,11 +92,11 @@ def analyze(
     charge : float or None
         Charge of a single mobile species in e; the usual one of the element by default.
     wrapped : bool or None
-        Whether atoms are put back into the cell when they leave it; None finds out.
+        Whether positions are wrapped into the cell; None detects it.
     memory_MB : float
         Limit on the memory of the stored positions; a longer run is subsampled in time.
     spatial : bool
-        Whether to add where the ions move: van Hove functions, jump network, percolation.
+        Whether to add van Hove functions, the jump network and percolation.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def analyze_displacements(
     *,
     spatial: bool = False,
 ) -> TransportResult:
-    """Analyze displacements that a `Tracker` has made; see `analyze`."""
+    """Analyze the displacements of a `Tracker`; see `analyze`."""
     if not (np.isfinite(temperature_K) and 0.0 < temperature_K < 20000.0):
         raise InputError(f"Temperature {temperature_K} K must be above 0 K.")
     positions, interval = motion.mobile, motion.frame_interval_fs
@@ -164,9 +164,9 @@ def analyze_displacements(
 
 
 def _check_speed(motion: Displacements, temperature_K: float) -> None:
-    """Refuse ions that outrun the thermal speed: the frame interval must be wrong."""
+    """Reject ions faster than the thermal speed: the frame interval must be wrong."""
     steps = np.diff(motion.mobile[: SPEED_FRAMES + 1], axis=0)
-    # <v^2> = 3 kT / m in A2/fs2; a step is at most as long as free flight makes it.
+    # <v^2> = 3 kT / m in A2/fs2; free flight is an upper limit of a step.
     speed_squared = 3.0 * units.kB * temperature_K / masses(motion.symbols) * units.fs**2
     flight = speed_squared * motion.frame_interval_fs**2
     if np.mean(np.sum(steps**2, axis=-1) / flight) > SPEED_LIMIT**2:
@@ -179,7 +179,7 @@ def _check_speed(motion: Displacements, temperature_K: float) -> None:
 def _values(
     found: Diffusivities, to_conductivity: float, diffusive: bool, n_hops: int
 ) -> dict[str, object]:
-    """Return the estimates as fields: of the result itself, or provisional ones."""
+    """Return the estimates as fields of the result, or of its provisional values."""
     values = None
     if found.self_.value > 0.0 and n_hops >= MIN_HOPS:
         self_ = found.self_.scaled(A2_PER_FS_TO_CM2_PER_S)
@@ -204,7 +204,7 @@ def _values(
 
 
 def _spatial(motion: Displacements, stays: Stays, temperature_K: float) -> dict[str, object]:
-    """Where the ions move, with van Hove functions at three lags a decade apart."""
+    """Return van Hove functions at three lags a decade apart, jump network and percolation."""
     positions, interval = motion.mobile, motion.frame_interval_fs
     lags_ps = np.array([0.004, 0.04, 0.4]) * motion.duration_fs / 1000.0
     return {
@@ -230,10 +230,9 @@ def _hop_summary(stays: Stays, motion: Displacements) -> Hops:
 def _diffusivity_bound(found: Diffusivities, hops: Hops, motion: Displacements) -> float:
     """One-sided 95 % bound of D* in cm2/s from the number of hops and their length.
 
-    Each hop that is independent of the others adds its squared length, so D* is at most
-    ``n a^2 / 6 N t`` with n the Poisson bound. Hops that are undone add less; once there are many,
-    the long-time slope shows how much is left. It bounds D* in any case, and catches motion that
-    is not made of hops.
+    Each independent hop adds its squared length, so D* is at most ``n a^2 / 6 N t`` with n the
+    Poisson bound. Reversed hops add less; with many hops, the long-time slope shows by how much.
+    The slope is always included in the bound, because it also detects motion without hops.
     """
     bound = found.slowest_modes.upper_bound()  # holds for a slope that still falls with time
     if found.self_.value > 0.0:
@@ -283,18 +282,18 @@ def analyze_file(
     memory_MB: float = 500.0,
     spatial: bool = True,
 ) -> TransportResult:
-    """Analyze a trajectory from anywhere, frame by frame; memory does not grow with its length.
+    """Analyze a trajectory file or object frame by frame; memory does not grow with its length.
 
     Parameters
     ----------
     path : str, Path, list of these, or trajectory object
-        See `vitrion.transport.io.open_frames`; a list is one run in parts.
+        See `vitrion.transport.io.open_frames`; a list is one run in segments.
     mobile, charge
         As in `analyze`.
     temperature_K, frame_interval_fs : float or None
-        None if the file states it; a given value has to agree with a stated one.
+        None if the file states it; a given value must agree with the file.
     skip_ps : float
-        Equilibration at the start that is left out.
+        Equilibration time at the start to skip.
     timestep_fs : float or None
         MD time step, for files that count steps (LAMMPS, i-PI).
     type_map : mapping of int to str or None
@@ -314,8 +313,8 @@ def analyze_file(
     Raises
     ------
     InputError
-        If the file cannot be read or analyzed, does not state what was not given, or states
-        something else than what was given.
+        If the file cannot be read or analyzed, a value is neither given nor stated, or a given
+        value contradicts the file.
     """
     charges = mobile_charges(mobile, charge)
     motion, temperature_K, notes = read_motion(
@@ -353,7 +352,7 @@ def read_motion(
     temperature_K : float
         As given, or as the trajectory states it.
     notes : list of str
-        Sentences about frames that were left out, and about the temperature.
+        Sentences about skipped frames and about the temperature.
     """
     if not 0 <= skip_ps < math.inf:
         raise InputError(f"The time to skip {skip_ps:g} ps must be at least 0.")
@@ -375,7 +374,7 @@ def read_motion(
 
 
 def _temperature(stream: FrameStream, given: float | None) -> float:
-    """Return the temperature that is given, or stated by a trajectory."""
+    """Return the given temperature, or the temperature stated by a trajectory."""
     stated = stream.temperature_K
     if given is None and stated is None:
         if stream.no_temperature:
@@ -413,7 +412,7 @@ def _check_observed(stream: FrameStream, temperature_K: float) -> None:
 
 
 def _interval(stream: FrameStream, given: float | None) -> float:
-    """Return the time between frames that is given, or stated by a trajectory, in fs."""
+    """Return the given frame interval, or the interval stated by a trajectory, in fs."""
     stated = stream.frame_interval_fs
     if given is not None and stated is None and stream.uneven:
         raise InputError(

@@ -1,9 +1,9 @@
 """Temperature dependence: activation energy, prefactor and extrapolation, or why not.
 
-``ln D = ln D0 - Ea / kT`` by weighted least squares on ln D, whose errors are close to normal where
-those of D are not. Every point enters with its own error and degrees of freedom; the fit's follow
-by the Welch-Satterthwaite rule. A temperature that showed no diffusion enters by the Poisson
-likelihood of its few hops, not as a value; a bound that follows from a slope is but a cap.
+``ln D = ln D0 - Ea / kT`` by weighted least squares on ln D, whose errors are closer to
+normal than the errors of D. Every point has its own error and degrees of freedom; the degrees of
+freedom of the fit follow from the Welch-Satterthwaite rule. A temperature without diffusion enters
+by the Poisson likelihood of its few hops; a bound from a slope is only an upper limit.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SIGNIFICANCE = 0.01
-"""Probability below which curvature or scatter is not taken for chance."""
+"""Significance level of the tests for curvature and scatter."""
 
 MAX_SLOPE_EXCESS = 2.0
-"""Bound of D over that of the hops counted from which on the motion is not made of hops alone."""
+"""Ratio of the bound of D to the bound from hops, above which other motion than hops exists."""
 
 
 class ArrheniusPoint(Model):
-    """A diffusivity, or a bound of it, at one temperature."""
+    """A diffusivity or its upper bound at one temperature."""
 
     temperature_K: float = Field(description="Temperature in K.")
     diffusivity: Estimate | None = Field(None, description="Diffusivity in cm2/s.")
@@ -53,11 +53,11 @@ class ArrheniusPoint(Model):
     )
     n_hops: int | None = Field(
         None,
-        description="Hops of the run that no later one undid, where these are few enough to be "
-        "counted as events; None where the bound is all that is known.",
+        description="Hops of the run that were not reversed, if few enough to count them; None "
+        "if only the bound is known.",
     )
     per_hop_cm2_s: float | None = Field(
-        None, description="Diffusivity in cm2/s that one such hop in all the time amounts to."
+        None, description="Diffusivity in cm2/s that corresponds to one such hop in the run."
     )
     excluded: str | None = Field(
         None, description="Reason of exclusion from the fit; None if used."
@@ -65,7 +65,7 @@ class ArrheniusPoint(Model):
 
     @property
     def log_value(self) -> float:
-        """Center of ln D, freed of small-sample bias."""
+        """Center of ln D, corrected for small-sample bias."""
         assert self.diffusivity is not None
         return math.log(self.diffusivity.value) + self.diffusivity.log_shift
 
@@ -82,8 +82,8 @@ class LinearFit(Model):
     chi_square: float = Field(description="Sum of squared residuals over their variances.")
     scatter_degrees_of_freedom: int | None = Field(
         None,
-        description="Points less two, where the covariance is scaled up to their scatter and no "
-        "interval may claim more degrees of freedom; None where their own errors hold.",
+        description="Number of points minus two if the covariance is scaled to their scatter, "
+        "which limits the degrees of freedom of all intervals; None otherwise.",
     )
 
     @property
@@ -101,7 +101,7 @@ class LinearFit(Model):
         )
 
     def capped(self, degrees_of_freedom: float) -> float:
-        """Return degrees of freedom, at most those of the scatter where it sets the error."""
+        """Return degrees of freedom, limited by the scatter if it determines the error."""
         scatter = self.scatter_degrees_of_freedom
         return degrees_of_freedom if scatter is None else min(degrees_of_freedom, float(scatter))
 
@@ -139,7 +139,7 @@ class ArrheniusResult(NotebookFigure, Model):
         return None if self.fit is None else self.fit.activation_energy.interval(level)
 
     def diffusivity(self, temperature_K: float) -> Estimate | None:
-        """Return D in cm2/s with its predictive interval, or None where the fit is refused."""
+        """Return D in cm2/s with its predictive interval; None if the fit is refused."""
         if self.fit is None:
             return None
         x = np.array([1.0, -1.0 / (KB_EV_PER_K * temperature_K)])
@@ -174,16 +174,16 @@ def arrhenius(
     results : sequence of TransportResult or ArrheniusPoint
         One for each temperature.
     quantity : {"self", "collective"} or None
-        Which diffusivity to fit; None takes the collective one where it is certain enough to be
-        the headline at every temperature. Plain points are fitted as they are. Where ions do not
-        diffuse, the bound is one of D*: a collective fit leaves it out.
+        Which diffusivity to fit; None uses the collective one if it is certain enough to be the
+        headline at every temperature. ArrheniusPoints are fitted as given. Without diffusion only
+        D* has a bound, which a collective fit leaves out.
     melting_K, glass_transition_K : float or None
-        Temperatures above which points are left out, where known.
+        Temperatures above which points are left out; None if unknown.
 
     Returns
     -------
     ArrheniusResult
-        With `refusals` and no fit where a line would mislead.
+        With `refusals` instead of a fit if a line does not describe the data.
 
     Raises
     ------
@@ -232,7 +232,7 @@ def arrhenius(
 
 
 def _charge_density(run: TransportResult) -> float:
-    # One species, or several of one charge; the general mean is in the run's conductivities.
+    # Species of equal charge; the conductivities of a run contain the general mean.
     return run.conductivity_per_diffusivity * run.temperature_K / NERNST_EINSTEIN
 
 
@@ -254,7 +254,7 @@ def _point(
         if value is None and not collective and _is_counted(result):
             point.n_hops = result.hops.n_lasting or 0
             point.per_hop_cm2_s = result.diffusivity_per_hop_cm2_s
-        if collective and value is None:  # correlated motion may exceed a bound of D*
+        if collective and value is None:  # D_sigma may exceed a bound of D*
             point.excluded = "no collective diffusivity"
         if result.framework is not None and result.framework.diffuses:
             point.excluded = "the framework diffuses"
@@ -267,7 +267,7 @@ def _point(
 
 
 def _is_counted(result: TransportResult) -> bool:
-    """Tell whether a run is known by its few hops, and none of its motion is anything else."""
+    """Return whether a run has few counted hops and no other motion."""
     hops, bound = result.hops, result.diffusivity_bound_cm2_s
     if bound is None or (hops.n_lasting is None and hops.n_hops):
         return False
@@ -310,11 +310,11 @@ def extrapolation_weights(
     Parameters
     ----------
     temperatures_K : sequence of float
-        Temperatures of the fit.
+        Temperatures of the points.
     errors : ndarray, shape (n,)
         Standard errors of ln D.
     temperature_K : float
-        Where the line is evaluated.
+        Temperature at which the line is evaluated.
     """
     design = _line(temperatures_K)
     return _line([temperature_K])[0] @ _weighted_inverse(design, errors)
@@ -388,7 +388,7 @@ def _curvature_refusal(
 
 
 def _bound_at(points: Sequence[ArrheniusPoint], temperature_K: float) -> float | None:
-    """Bound D at a temperature below all bounds: diffusion does not speed up on cooling."""
+    """Bound D below the temperatures of all bounds: D does not increase on cooling."""
     bounds = []
     for point in points:
         if point.temperature_K < temperature_K:

@@ -1,4 +1,4 @@
-"""What bounds teach a line that was fitted to values: points that are known only in part."""
+"""Update a fitted line by points with few hops or an upper limit (censored data)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def with_hops(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Update a normal distribution of a line's parameters by the Poisson likelihood of few hops.
 
-    Only the predicted ln D at the temperature of the hops matters to the likelihood
-    ``mu^n exp(-mu)`` with ``mu = D / D_per_hop``, so its first two moments are found on a line and
-    carried over to both parameters by their regression on it.
+    The likelihood ``mu^n exp(-mu)`` with ``mu = D / D_per_hop`` depends only on the predicted ln D
+    at the temperature of the hops. Its first two moments are integrated along ln D and transferred
+    to both parameters by linear regression.
 
     Parameters
     ----------
@@ -22,9 +22,9 @@ def with_hops(
         Parameters, such as (ln D0, Ea).
     covariance : ndarray, shape (2, 2)
     x : ndarray, shape (2,)
-        Row of the design there: ``x @ mean`` is ln D, D in cm2/s.
+        Row of the design matrix: ``x @ mean`` is ln D, D in cm2/s.
     n_hops : int
-        Hops that lasted.
+        Hops that were not reversed.
     per_hop_cm2_s : float
         Diffusivity in cm2/s at which one hop is expected.
 
@@ -47,10 +47,10 @@ def with_hops(
 def capped(
     mean: np.ndarray, covariance: np.ndarray, x: np.ndarray, bound_cm2_s: float
 ) -> np.ndarray:
-    """Return the parameters of the most likely line that passes below an upper bound.
+    """Return the parameters of the most likely line below an upper bound.
 
-    How likely values below such a bound are is not known, so it neither draws a line that is below
-    it further down nor makes it any surer. Parameters as for :func:`with_hops`.
+    The distribution of values below the bound is unknown, so the bound does not change a line that
+    is already below it and does not reduce its error. Parameters as for :func:`with_hops`.
     """
     excess = max(float(x @ mean) - math.log(bound_cm2_s), 0.0)
     return mean - covariance @ x / (x @ covariance @ x) * excess

@@ -1,4 +1,4 @@
-"""Unit conversions and limits that several parts of the transport analysis share."""
+"""Unit conversions and constants of the transport analysis."""
 
 import scipy.constants as sc
 
@@ -20,4 +20,4 @@ NERNST_EINSTEIN = (
 """sigma [mS/cm] = NERNST_EINSTEIN * z^2 * n [1/A3] * D [cm2/s] / T [K]."""
 
 NOMINAL_HOP_A = 3.0
-"""Hop length assumed where no hop was seen: a Li-Li distance typical of oxides and halides."""
+"""Hop length assumed without hops: a typical Li-Li distance in oxides and halides."""

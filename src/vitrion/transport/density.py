@@ -1,4 +1,4 @@
-"""Density of the mobile ions in space, and how hard it is to cross the cell through it."""
+"""Density map of the mobile ions, and the barrier of paths through the cell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vitrion.transport.schema import Model
 
 VOXEL_A = 0.3
 SMOOTHING_VOXELS = 0.5
-"""Enough to close single empty voxels; more would flatten the barrier."""
+"""Closes single empty voxels; a larger value would lower the barrier."""
 
 LEVELS_EV = 1e-3
 """Resolution of a barrier."""
@@ -39,16 +39,16 @@ class DensityMap:
 class PercolationBarriers(Model):
     """Bottleneck of the free energy -kT ln(density) along each lattice vector.
 
-    The lowest level at which what lies below it connects a site with its own image in the next
-    cell, above the bottom of the deepest site on such a path.
+    The lowest level whose sublevel set connects a site with its periodic image, relative to the
+    minimum of the deepest site on such a path.
     """
 
-    a_eV: float | None = Field(description="Along the first lattice vector; None: never crossed.")
+    a_eV: float | None = Field(description="Along the first lattice vector; None if not crossed.")
     b_eV: float | None = Field(description="Along the second lattice vector.")
     c_eV: float | None = Field(description="Along the third lattice vector.")
     unseen_eV: float = Field(
-        description="Depth of the deepest site against a voxel with one count: what a barrier that "
-        "was never crossed is at least."
+        description="Depth of the deepest site relative to a voxel with one count: the lower limit "
+        "of a barrier that was not crossed."
     )
 
 
@@ -87,7 +87,7 @@ def percolation_barriers(
     temperature_K : float
         Temperature of the run.
     smoothing_voxels : float
-        Width of a Gaussian filter against counting noise; 0 for none.
+        Width of a Gaussian filter that reduces counting noise; 0 disables it.
     """
     rho = density.density
     least = rho[rho > 0.0].min()
@@ -131,7 +131,7 @@ def _percolating_floor(open_: np.ndarray, energy: np.ndarray, axis: int) -> floa
 def _winding_labels(labels: np.ndarray, n_labels: int, axis: int) -> set[int]:
     """Return the labels of all clusters that connect to their own image along an axis.
 
-    Clusters that touch opposite faces are joined there. Each label gets the cell it lies in,
+    Clusters that touch opposite faces are joined. Each label gets the cell it lies in,
     counted along the axis from the first of its cluster; a label that is reached in two
     different cells closes a path around the cell.
     """

@@ -30,7 +30,7 @@ class Diffusivities:
     tensor : ndarray, shape (3, 3)
         Self-diffusivity tensor.
     slowest_modes : Estimate
-        Mean power of the slowest modes: what D* is at most if the motion is subdiffusive.
+        Mean power of the slowest modes: the upper limit of D* for subdiffusive motion.
     fit : ModeFit
         Which modes were used and how.
     """
@@ -56,7 +56,7 @@ def mode_amplitudes(
     interval_fs : float
         Time between frames.
     max_modes : int
-        Number of the lowest modes that are kept.
+        Number of lowest modes to return.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def estimate_diffusivities(
     gaussian = fit.gaussian_variance() / 3.0
     concert = _concert(amplitudes[:m], power[:m])
     independent = _plain_variance(weighted, gaussian)
-    # Four-point part: hops are rare events, which no number of modes can average away.
+    # Four-point term: the noise of rare hops does not decrease with the number of modes.
     excess = max(independent - gaussian / n_ions, 0.0)
     systematic = fit.systematic_error**2
     relative_variance = independent + concert * gaussian / n_ions + systematic
@@ -140,7 +140,7 @@ def estimate_diffusivities(
 
 
 def _plain_variance(values: np.ndarray, gaussian: float) -> float:
-    """Relative variance of the mean of independent ions, not below that of Brownian ones."""
+    """Relative variance of the mean of independent ions, at least the Brownian value."""
     n, mean = len(values), values.mean()
     spread = values.var(ddof=1) / mean**2 if n > 1 else 0.0
     return float(max(spread, gaussian) / n)
@@ -150,8 +150,8 @@ def _concert(amplitudes: np.ndarray, power: np.ndarray) -> float:
     """Return the relative increase of the Gaussian variance of D* by correlated motion.
 
     The mean of squares of Gaussian paths has the variance ``2 sum_ik C_ik^2 / N^2`` with C the
-    correlation matrix of the ions. Squares of estimated correlations are freed of the bias
-    1/(number of modes) that noise gives them.
+    correlation matrix of the ions. The bias 1/(number of modes) of squared
+    correlations is subtracted.
     """
     n = amplitudes.shape[1]
     flat = (amplitudes / np.sqrt(power)[:, None, None]).transpose(0, 2, 1).reshape(-1, n)
@@ -163,7 +163,7 @@ def _concert(amplitudes: np.ndarray, power: np.ndarray) -> float:
 
 
 def _self_estimate(value: float, relative_variance: float, n_ions: int, excess: float) -> Estimate:
-    """Return an estimate of which the part `excess` of the variance was found from the ions.
+    """Return an estimate whose variance contains the term `excess`, estimated from the ions.
 
     The rest, the variance of Brownian paths, is known.
     """
@@ -195,11 +195,11 @@ def _chi_square_estimate(value: float, relative_variance: float) -> tuple[Estima
 def _haven_ratio(
     self_: Estimate, collective: Estimate, nu: float, self_variance: float
 ) -> Estimate:
-    """Ratio of the two, its mean freed of the bias nu/(nu - 2) of an inverse chi-square."""
+    """Ratio of the two, corrected for the bias nu/(nu - 2) of an inverse chi-square."""
     if collective.value <= 0.0 or self_.value <= 0.0:
         return Estimate(value=0.0, relative_error=float("inf"), degrees_of_freedom=float("inf"))
     unbias = max(nu - 2.0, 1.0) / nu
-    # The diagonal terms of D_sigma are those of D*: their noise is common to both and cancels.
+    # D_sigma contains D* as its diagonal terms, whose noise cancels in the ratio.
     variance = max(collective.relative_error**2 - self_variance, 0.1 * collective.relative_error**2)
     return Estimate(
         value=unbias * self_.value / collective.value,

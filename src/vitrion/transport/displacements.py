@@ -1,4 +1,4 @@
-"""From frames to displacements: unwrapped, free of the framework's drift, bounded in memory."""
+"""Unwrapped displacements relative to the framework, with bounded memory."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 FRAMEWORK_FRAMES = 256
-"""Frames of the framework that are kept: its motion is judged at long lags only."""
+"""Number of stored frames of the framework, which is analyzed at long lags only."""
 
 CHUNK_VALUES = 300_000
-"""Coordinates handled at once; small enough to stay in a processor's cache levels."""
+"""Number of coordinates per block, small enough for the processor cache."""
 
 MIN_FRAMES = 20
 """Minimum number of frames for a slope."""
 
 MAX_CELL_CHANGE = 0.25
-"""Largest change of a lattice vector between two frames, relative to the vectors, that is not
-taken for another cell."""
+"""Maximum change of a lattice vector between two frames, relative to the vectors."""
 
 AMBIGUOUS_STEP = 0.45
 """Fractional step from which a wrapped trajectory can no longer be unwrapped."""
@@ -38,12 +37,12 @@ class Displacements:
     Attributes
     ----------
     mobile : ndarray, shape (n_frames, n_mobile, 3)
-        Unwrapped positions of the mobile ions in A, less the drift of the framework since the
-        first frame.
+        Unwrapped positions of the mobile ions in A, without the drift of the framework since
+        the first frame.
     symbols : tuple of str
         Species of each mobile ion.
     framework : ndarray, shape (n_coarse, n_framework, 3)
-        The same of the other atoms, on a coarser grid of times.
+        Unwrapped positions of the other atoms, on a coarser time grid.
     framework_symbols : tuple of str
         Species of each of them.
     frame_interval_fs, framework_interval_fs : float
@@ -53,7 +52,7 @@ class Displacements:
     cell : ndarray, shape (3, 3)
         Mean cell in A; rows are lattice vectors.
     n_frames_read : int
-        Frames that went in; more than are kept where memory was bounded.
+        Number of frames read; more than stored if memory was limited.
     """
 
     mobile: np.ndarray
@@ -78,7 +77,7 @@ class Displacements:
 
 
 class _Reservoir:
-    """Keep at most `capacity` equally spaced frames of a stream of unknown length."""
+    """Stores at most `capacity` equally spaced frames of a stream of unknown length."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = max(capacity, 4)
@@ -88,7 +87,7 @@ class _Reservoir:
         self._frames = np.empty((0, 0, 3))
 
     def add(self, count: int, take: Callable[[slice], np.ndarray]) -> None:
-        """Take what is needed of the next `count` frames; `take` returns a slice of them."""
+        """Store the required frames of the next `count`; `take` returns a slice of them."""
         while self._held + _length(wanted := self._wanted(), count) > self.capacity:
             self._held = (self._held + 1) // 2
             self._frames[: self._held] = self._frames[: 2 * self._held : 2].copy()
@@ -117,12 +116,12 @@ def _length(part: slice, count: int) -> int:
 
 
 class Tracker:
-    """Turn a stream of frames into displacements with a bounded amount of memory.
+    """Converts a stream of frames to displacements with bounded memory.
 
-    Displacements are sums of per-frame fractional steps in the cell of the frame, less the drift
-    of the framework's center of mass, so a cell that changes (NPT) is handled, also if LAMMPS
-    flips it to other lattice vectors. When more frames arrive than fit, every second one is
-    dropped: long-time motion is all that a diffusivity needs.
+    Displacements are sums of fractional steps in the cell of each frame, minus the drift of the
+    center of mass of the framework. Changing cells (NPT) are supported, including cells that
+    LAMMPS flips to other lattice vectors. When the memory is full, every second frame is dropped,
+    because a diffusivity needs only long-time motion.
 
     Parameters
     ----------
@@ -133,14 +132,14 @@ class Tracker:
     frame_interval_fs : float
         Time between frames.
     wrapped : bool or None
-        Whether atoms are put back into the cell; None finds out from the first frames.
+        Whether positions are wrapped into the cell; None detects it from the first frames.
     memory_MB : float
         Bound on the memory of the kept frames.
 
     Raises
     ------
     InputError
-        If a mobile species is missing, there is no framework, or the interval is no positive time.
+        If a mobile species is missing, there is no framework, or the interval is not positive.
     """
 
     def __init__(
@@ -186,14 +185,14 @@ class Tracker:
         self._place = np.empty(0)  # its Cartesian positions, unwrapped
         self._cell = np.empty(0)  # cell of the first frame
         self._cell_before = np.empty((0, 3, 3))  # cell of the last frame, with its flips undone
-        self._shifted = False  # whether unwrapped positions may differ from those given
+        self._shifted = False  # whether unwrapped positions may differ from the given ones
         self._start = np.zeros(3)  # center of mass of the framework in the first frame
         self._n_frames = 0
         self._volume_sum = 0.0
         self._cell_sum = np.zeros((3, 3))
 
     def add(self, positions: np.ndarray, cells: np.ndarray) -> None:
-        """Take the next frames.
+        """Add the next frames.
 
         Parameters
         ----------
@@ -240,7 +239,7 @@ class Tracker:
         self._cell_sum += weight * cells.reshape(-1, 3, 3).sum(axis=0)
 
     def _unwrapped(self, positions: np.ndarray, cells: np.ndarray) -> np.ndarray:
-        """Return positions whose steps are those of the fractional coordinates times the cell."""
+        """Return positions whose steps are fractional steps times the cell."""
         if self._last is None:
             self._cell = cells.reshape(-1, 3, 3)[0]
             self._last_raw = self._place = positions[0].astype(float)
@@ -273,7 +272,7 @@ class Tracker:
         return unwrapped
 
     def _without_flips(self, cells: np.ndarray) -> np.ndarray:
-        """Return cells whose vectors are continuous: a flip is a change of basis by integers."""
+        """Return cells with continuous vectors: flips are undone by an integer change of basis."""
         here = cells.reshape(-1, 3, 3)
         before = self._cell_before if len(self._cell_before) else here[:1]
         chain = np.concatenate([before, here])
@@ -284,8 +283,8 @@ class Tracker:
         if bad.any():
             k = int(np.argmax(bad))
             raise InputError(
-                f"The cell changes abruptly at frame {self._n_frames + k + 1}: give the parts of "
-                "the trajectory with different cells one by one."
+                f"The cell changes abruptly at frame {self._n_frames + k + 1}: analyze the "
+                "segments of the trajectory with different cells one by one."
             )
         if (whole != np.eye(3)).any():
             here, basis = here.copy(), np.eye(3)
@@ -296,7 +295,7 @@ class Tracker:
         return here.reshape(cells.shape)
 
     def _may_be_wrapped(self, positions: np.ndarray, cell: np.ndarray) -> bool:
-        """Tell whether any step is so long that it may be a return into the cell."""
+        """Return whether a step is long enough to be a wrap into the cell."""
         heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
         limit = AMBIGUOUS_STEP * heights.min() / np.sqrt(3.0)
         steps = np.diff(positions, axis=0)

@@ -1,4 +1,4 @@
-"""Whether the framework stays where it is."""
+"""Whether the framework diffuses."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MELTED_EXPONENT = 0.5
 
 
 def framework_motion(motion: Displacements) -> Framework:
-    """Judge the framework by its least mobile species: MSD over half the run and the slope of it.
+    """Test whether the framework diffuses, by the MSD of its least mobile species.
 
-    Vibration has a bounded MSD and an exponent near zero; a framework that diffuses has neither.
-    Ligands that rotate with their polyanion move far without leaving it, so that one species at
-    rest, such as the phosphorus of PO2F2-, is enough to say that the framework stays.
+    The MSD over half the run and its exponent are used: vibration has a bounded MSD and an exponent
+    near zero. Ligands that rotate with their polyanion have a large MSD, so one species that does
+    not diffuse, such as the phosphorus of PO2F2-, is sufficient.
     """
     symbols = np.array(motion.framework_symbols)
     kinds = [_species_motion(motion, symbols == kind) for kind in np.unique(symbols)]

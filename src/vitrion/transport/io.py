@@ -1,4 +1,4 @@
-"""One way in for trajectories of every origin: a stream of frames, read in chunks."""
+"""Open trajectories of any format as a stream of frames, read in chunks."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ def open_frames(
 ) -> FrameStream:
     """Open a trajectory.
 
-    Frames at uneven steps are reduced to an even grid of time, repeated ones are dropped, and a
-    restart replaces what the run before wrote of the same steps; `FrameStream.notes` states it.
+    Unevenly spaced frames are reduced to an even time grid, repeated frames are dropped, and the
+    frames of a restart replace earlier frames of the same steps; `FrameStream.notes` states it.
 
     Parameters
     ----------
     source
         A path, or an object: a vitrion ``Trajectory``, a pymatgen ``Trajectory`` or sequence of
         ``Structure``, an MDAnalysis ``Universe`` or ``AtomGroup``, or a sequence of ASE ``Atoms``.
-        Files are known by their content: vitrion ``.h5``, XDATCAR, vasprun.xml, LAMMPS text dump,
+        Formats are recognized by content: vitrion ``.h5``, XDATCAR, vasprun.xml, LAMMPS text dump,
         XYZ (extended, CP2K, i-PI), a pymatgen ``Trajectory`` in JSON, or anything that ASE reads;
-        all but ``.h5`` also packed (``.gz``, ``.bz2``, ``.xz``). A list of paths is one run in
-        consecutive parts.
+        all but ``.h5`` also compressed (``.gz``, ``.bz2``, ``.xz``). A list of paths is one run in
+        consecutive segments.
     timestep_fs : float or None
         MD time step, to turn the step numbers of a file into times.
     type_map : mapping of int to str or None
@@ -76,7 +76,7 @@ def open_frames(
     Raises
     ------
     InputError
-        If there is no such file, or it is not understood.
+        If the file does not exist or its format is unknown.
     """
     options = _Options(timestep_fs, type_map, None if cell is None else lattice_vectors(cell))
     if isinstance(source, (str, Path)):
@@ -102,7 +102,7 @@ def lattice_vectors(cell: Any) -> np.ndarray:
     Raises
     ------
     InputError
-        If it is none of these.
+        If the cell has another form.
     """
     try:
         values = np.asarray(getattr(cell, "matrix", cell), dtype=float)
@@ -163,12 +163,12 @@ def _open_path(path: Path, options: _Options) -> FrameStream:
 
 
 def _open_kind(path: Path, options: _Options) -> FrameStream:
-    """Choose the reader by the content of a file, and by its name if the content does not tell."""
+    """Choose the reader by the content of a file, or by its name if the content is ambiguous."""
     name, start = unpacked_name(path), beginning(path)
     text = start.decode("utf-8", errors="replace").lstrip("\ufeff")
     if start.startswith(HDF5) or name.endswith((".h5", ".hdf5")):
         if path.name.lower() != name:
-            raise InputError(f"Unpack {path}: HDF5 files are read from where they lie.")
+            raise InputError(f"Decompress {path}: compressed HDF5 files cannot be read.")
         return read_own_file(path)
     if start.startswith(ULM):
         return read_with_ase(path, options.cell)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MAX_EDGES = 1000
 SITE_TOLERANCE_A = 1.2
-"""Stays closer than this are stays on one site."""
+"""Maximum distance of stays on one site."""
 
 
 class Edge(Model):
@@ -31,13 +31,13 @@ class Edge(Model):
 
 
 class JumpNetwork(Model):
-    """Sites, how they are occupied, and the hops between them."""
+    """Sites, their occupancies, and the hops between them."""
 
     sites_A: Matrix = Field(description="Cartesian positions in A, folded into the cell.")
     occupancy: Series = Field(description="Mean number of ions on each site.")
     residence_ps: list[float | None] = Field(
         description="Mean residence time on each site in ps: occupied time over departures; None "
-        "where no ion left."
+        "if no ion left."
     )
     edges: list[Edge] = Field(
         description="Pairs of sites with hops, most frequent first, at most 1000."
@@ -69,7 +69,7 @@ def jump_network(
     interval_fs : float
         Time between frames.
     tolerance_A : float
-        Stays closer than this to a site belong to it. The longest stays found the sites.
+        Maximum distance of a stay from its site. The longest stays define the sites.
     """
     site, sites = _assign_sites(stays, cell, tolerance_A)
     duration = (stays.end - stays.begin) * interval_fs / 1000.0

@@ -9,10 +9,10 @@ from scipy.fft import irfft, next_fast_len, rfft
 
 IONS_AT_ONCE = 8
 MAX_ORIGINS = 2000
-"""Time origins of the fourth moment, which is a description, not an estimate with an error."""
+"""Maximum number of time origins of the fourth moment."""
 
 WINDOWS_PER_LAG = 16
-"""Overlapping windows that start within one lag; more of them add almost no information."""
+"""Number of overlapping windows per lag; more add almost no information."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Whether the motion is diffusive, and from which lag on."""
+"""Test for diffusive motion, and the first lag of the diffusive regime."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ if TYPE_CHECKING:
     from vitrion.uncertainty import Estimate
 
 WINDOW = 4
-"""An exponent compares the growth of the MSD over two lag windows, each this factor wide: wide ones
-are surer, but ask that the motion becomes diffusive earlier."""
+"""Width factor of the two lag windows whose MSD growth an exponent compares: wide windows reduce
+the error but require an earlier onset of diffusion."""
 
 TOLERANCE = 0.05
-"""Departure from one that is allowed on top of the error."""
+"""Allowed deviation of the exponent from one, in addition to its error."""
 
 LEVEL = 0.98
-"""Probability with which an exponent of diffusive motion lies within the error that is allowed. So
-about 2 % of diffusive runs are refused at the most; less, for the tolerance comes on top."""
+"""Probability that an exponent of diffusive motion is within the allowed error. At most about 2 %
+of diffusive runs are refused; fewer, because of the additional tolerance."""
 
 BROWNIAN_VARIANCE = 2.2
-"""Variance of the logarithm of late over early growth along one Brownian path, over the longest lag
-as a part of the run: 1.8 to 2.2 measured, on 200 times 60 and 90 paths. Few ions scatter about
-it by chance, and an error that is too small by chance would refuse diffusion."""
+"""Variance of the logarithm of late over early growth of one Brownian path, divided by the longest
+lag as a fraction of the run: 1.8 to 2.2 measured, on 200 times 60 and 90 paths. With few ions an
+error estimated from their scatter may be too small, which would refuse diffusive motion."""
 
 MAX_EXPONENT_ERROR = 0.25
-"""Exponents less certain than this are not judged."""
+"""Maximum error of an exponent for a verdict."""
 
 MIN_WINDOWS = 3
 MIN_HOPS = 10
-"""Hops below which a bound says more than a value."""
+"""Minimum number of hops for a value instead of a bound."""
 
 
 def local_exponents(squares: MeanSquares) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return lags, exponents d ln MSD / d ln t and their standard errors over the ions.
 
-    The exponent is taken from how the MSD grows, ``1 + ln[(m(16t) - m(4t)) / 4 (m(4t) - m(t))] /
-    ln 4``: the same as the log-log slope for any power law, but blind to the constant that
-    vibration adds, which would make a slow solid look subdiffusive long after it is diffusive.
+    The exponent follows from the growth of the MSD, ``1 + ln[(m(16t) - m(4t)) / 4 (m(4t) - m(t))] /
+    ln 4``: it equals the log-log slope for any power law and does not depend on the constant that
+    vibration adds, which would make a slow solid appear subdiffusive.
 
     Returns
     -------
     lags : ndarray, shape (n_windows,)
         First lag t of each window in frames.
     exponents, errors : ndarray, shape (n_windows,)
-        Errors by the delta method over ions, which are independent while time windows are not, and
-        not below those of as many Brownian paths; NaN and infinity where the MSD does not grow.
+        Errors by the delta method over ions, which are independent, unlike time windows; at least
+        the error of as many Brownian paths. NaN and infinity if the MSD does not grow.
     """
     lags, ions = squares.lags, squares.ions
     middle = np.atleast_1d(np.searchsorted(lags, WINDOW * lags))
@@ -85,7 +85,7 @@ def local_exponents(squares: MeanSquares) -> tuple[np.ndarray, np.ndarray, np.nd
 def find_regime(
     squares: MeanSquares, interval_fs: float, diffusivity: Estimate, n_hops: int
 ) -> Regime:
-    """Decide whether the motion is diffusive.
+    """Test whether the motion is diffusive.
 
     Diffusive means that the local log-log slope of the MSD is one within its error over a range of
     lags that reaches to the longest lags at which it is known, and that D itself is known.
@@ -99,7 +99,7 @@ def find_regime(
     diffusivity : Estimate
         Self-diffusivity as estimated, in any unit.
     n_hops : int
-        Hops seen.
+        Number of hops.
     """
     lags, exponents, errors = local_exponents(squares)
     centers_ps = lags * WINDOW * interval_fs / 1000.0
@@ -108,17 +108,15 @@ def find_regime(
 
 
 def joint_regime(results: Sequence[TransportResult]) -> Regime:
-    """Decide whether replicas are diffusive, all their ions taken together.
+    """Test whether replicas are diffusive, using the ions of all replicas.
 
-    The exponents of each window are averaged by their errors, which is surer than any replica
-    alone: chance that made one of them look otherwise averages out, and what is common to all of
-    them stands out.
+    The exponents of each window are averaged with weights by their errors, which is more certain
+    than a verdict on each replica.
 
     Parameters
     ----------
     results : sequence of TransportResult
-        Independent runs at one temperature; windows that a shorter one does not have are those of
-        the others.
+        Independent runs at one temperature; long windows use only the runs that reach them.
     """
     lags = np.array(max((result.regime.lags_ps for result in results), key=len))
     values, weights = np.zeros(len(lags)), np.zeros(len(lags))
@@ -159,7 +157,7 @@ def _judge(
     n_hops: int,
     diffusivity: float,
 ) -> Regime:
-    """Return the verdict on exponents in windows about these lags."""
+    """Return the verdict on exponents in windows centered at these lags."""
     judged = np.flatnonzero(errors <= MAX_EXPONENT_ERROR)
     table = {"lags_ps": centers_ps, "exponents": exponents, "exponent_errors": errors}
     if not len(judged):

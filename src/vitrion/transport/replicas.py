@@ -1,4 +1,4 @@
-"""Several runs at one temperature as one result, glass-to-glass spread included."""
+"""Combine several runs at one temperature, including the spread between glasses."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def combine(
     results : sequence of TransportResult
         Runs of one material at one temperature.
     hierarchical : bool
-        False: the runs are of one and the same system, their errors alone matter. True: the
-        systems differ, as independent glasses do, and the spread between them counts.
+        False: all runs are of the same system, and only their errors are used. True: the systems
+        differ, such as independent glasses, and the spread between them is included.
     systems : sequence of int or None
-        Which system each run is of, where several runs are of one: these are combined by their
-        errors alone before the systems are. None: each run is of its own system.
+        Index of the system of each run. Runs of the same system are combined by their errors
+        first. None: each run is a separate system.
 
     Returns
     -------
@@ -54,8 +54,8 @@ def combine(
     Raises
     ------
     InputError
-        If the list is empty, the temperatures or mobile species differ, or `systems` is not one
-        for each run.
+        If the list is empty, the temperatures or mobile species differ, or the length of `systems`
+        differs from the number of runs.
     """
     if not results:
         raise InputError("There are no results to combine: pass at least one.")
@@ -87,7 +87,7 @@ def combine(
         "msd": _mean_curve(results),
         "non_gaussian": _mean_non_gaussian(results),
         "van_hove": _mean_van_hove(results),
-        **dict.fromkeys(("jump_network", "percolation")),  # each run has its own
+        **dict.fromkeys(("jump_network", "percolation")),  # runs differ in these
         "warnings": _warnings(results, regime.diffusive),
     }
     if regime.diffusive:
@@ -107,7 +107,7 @@ def combine(
 
 
 def _as_diffusive(result: TransportResult) -> TransportResult | None:
-    """Return a run with its values, provisional ones where it was not diffusive by itself."""
+    """Return a run with its values, or with its provisional values if it was not diffusive."""
     if result.diffusive:
         return result
     return (
@@ -118,7 +118,7 @@ def _as_diffusive(result: TransportResult) -> TransportResult | None:
 def _means(
     runs: Sequence[TransportResult | None], hierarchical: bool, systems: Sequence[int]
 ) -> dict[str, object]:
-    """Return the fields of diffusive replicas together; None stands for one that did not move."""
+    """Return the combined fields of diffusive replicas; None stands for a replica without hops."""
     pairs = [(run, system) for run, system in zip(runs, systems, strict=True) if run is not None]
     moving, of = [run for run, _ in pairs], [system for _, system in pairs]
     update: dict[str, object] = {
@@ -175,7 +175,7 @@ def _pooled_hops(results: Sequence[TransportResult]) -> Hops:
 
 
 def _pooled_bound(hops: Hops, results: Sequence[TransportResult]) -> float:
-    """Return the Poisson bound of all runs together, or the mean of the single bounds if lower."""
+    """Return the joint Poisson bound of all runs, or the mean of their bounds if lower."""
     ion_time_fs = 1000.0 * sum(result.n_mobile * result.duration_ps for result in results)
     pooled = event_bound(hops.n_hops) * hops.hop_length_A**2 / (6.0 * ion_time_fs)
     return min(
@@ -192,7 +192,7 @@ def _bound(result: TransportResult) -> float:
 
 
 def _mean_non_gaussian(results: Sequence[TransportResult]) -> NonGaussian:
-    """Average the non-Gaussian parameters of runs that share their lags; else the first's."""
+    """Average the non-Gaussian parameters of runs with equal lags; otherwise return the first."""
     curves = [result.non_gaussian for result in results]
     if any(curve.lag_ps != curves[0].lag_ps for curve in curves):
         return curves[0]
@@ -202,7 +202,7 @@ def _mean_non_gaussian(results: Sequence[TransportResult]) -> NonGaussian:
 
 
 def _mean_van_hove(results: Sequence[TransportResult]) -> VanHove | None:
-    """Average van Hove functions of runs that share their lags, up to the smallest cell's reach.
+    """Average van Hove functions of runs with equal lags, up to the shortest r_max.
 
     The distinct part of each run is relative to its own density. None without common lags.
     """

@@ -1,4 +1,4 @@
-"""What the transport analysis returns: estimates with intervals, bounds, curves."""
+"""Results of the transport analysis: estimates with intervals, bounds, curves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEADLINE_ERROR = 0.3
 
 
 class Regime(Model):
-    """Whether and at which lags the motion is diffusive."""
+    """Diffusive regime: verdict and lags."""
 
     diffusive: bool = Field(description="Whether a diffusive regime was found in the data.")
     reason: str = Field(description="Result of the test in one sentence.")
@@ -35,12 +35,12 @@ class Regime(Model):
 
 
 class Hops(Model):
-    """Displacements of more than half a hop length that outlast vibration; see `find_stays`."""
+    """Displacements of more than half a hop length that persist; see `find_stays`."""
 
     n_hops: int = Field(description="Number of hops of all mobile ions.")
     n_lasting: int | None = Field(
         None,
-        description="Hops that no later one undid, of runs of fewer than 10 hops; None of others.",
+        description="Hops that were not reversed; None for runs of 10 or more hops.",
     )
     hops_per_ion: float = Field(description="Mean number of hops of a mobile ion.")
     hop_length_A: float = Field(
@@ -55,7 +55,7 @@ class Hops(Model):
 
 
 class Framework(Model):
-    """Motion of the least mobile species, with the drift of all that are not mobile removed."""
+    """Motion of the least mobile species, without the drift of all immobile atoms."""
 
     diffuses: bool = Field(description="Whether the framework itself diffuses.")
     diffusivity_cm2_s: float = Field(
@@ -91,11 +91,11 @@ ESTIMATES = (
     "conductivity_nernst_einstein",
     "conductivity_einstein",
 )
-"""Fields of a result that hold where the motion is diffusive."""
+"""Fields of a result with diffusive motion."""
 
 
 class Provisional(Model):
-    """What a run would tell if its motion were diffusive, which it could not show alone."""
+    """Values of a run under the assumption of diffusive motion, which was not established."""
 
     self_diffusivity: Estimate = Field(description="Self-diffusivity D* in cm2/s.")
     collective_diffusivity: Estimate | None = Field(description="D_sigma in cm2/s.")
@@ -120,7 +120,7 @@ class TransportResult(NotebookFigure, Model):
     frame_interval_fs: float = Field(description="Time between the frames used, in fs.")
     n_frames: int = Field(description="Number of frames read.")
     n_replicas: int = Field(1, description="Number of independent runs.")
-    regime: Regime = Field(description="Whether the motion is diffusive, and where.")
+    regime: Regime = Field(description="Test for diffusive motion and its lags.")
     apparent_diffusivity_cm2_s: float = Field(
         description="Long-time slope of the MSD over 6 in cm2/s, also if not diffusive."
     )
@@ -151,8 +151,8 @@ class TransportResult(NotebookFigure, Model):
     )
     provisional: Provisional | None = Field(
         None,
-        description="Estimates of a run that is not diffusive by itself but hops enough. They do "
-        "not count as a result, for the reason in `regime`; replicas are judged together by them.",
+        description="Estimates of a run that has enough hops but is not diffusive by itself. They "
+        "are not a result, for the reason in `regime`, but are used to combine replicas.",
     )
     hops: Hops = Field(description="Hops of the mobile ions.")
     framework: Framework | None = Field(description="Motion of the framework.")
@@ -185,14 +185,14 @@ class TransportResult(NotebookFigure, Model):
 
     @property
     def diffusivity_per_hop_cm2_s(self) -> float:
-        """D* in cm2/s that one hop of one ion in all the time amounts to: a^2 / 6 N t."""
+        """D* in cm2/s that corresponds to one hop in the run: a^2 / 6 N t."""
         ion_time_fs = 1000.0 * self.n_mobile * self.duration_ps
         length = max(self.hops.hop_length_A, NOMINAL_HOP_A / 2)
         return length**2 / (6.0 * ion_time_fs) * A2_PER_FS_TO_CM2_PER_S
 
     @property
     def headline(self) -> str:
-        """Which conductivity to quote: Einstein's where its error is at most 30 %, or the other."""
+        """Conductivity to quote: Einstein if its error is at most 30 %, else Nernst-Einstein."""
         einstein = self.conductivity_einstein
         return (
             "Einstein"
@@ -212,7 +212,7 @@ class TransportResult(NotebookFigure, Model):
 
     @property
     def conductivity(self) -> Estimate | None:
-        """Headline conductivity in mS/cm; `headline` names which one it is."""
+        """Headline conductivity in mS/cm; `headline` names its kind."""
         if self.headline == "Einstein":
             return self.conductivity_einstein
         return self.conductivity_nernst_einstein

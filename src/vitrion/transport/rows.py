@@ -1,4 +1,4 @@
-"""A result as rows that a terminal or a notebook can print."""
+"""A result as rows for a terminal or a notebook."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """One line: what it is, its value, unit and 95 % interval, as text."""
+    """One row: name, value, unit and 95 % interval, as text."""
 
     label: str
     value: str
@@ -59,7 +59,7 @@ def table(result: TransportResult) -> list[Row]:
 
 
 def _provisional_rows(result: TransportResult) -> list[Row]:
-    """Return the values of a run that is not diffusive, marked as such."""
+    """Return the provisional values of a run that is not diffusive."""
     found = result.provisional
     if found is None:
         return []

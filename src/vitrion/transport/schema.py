@@ -1,4 +1,4 @@
-"""What all transport results share: strict models that take arrays for lists."""
+"""Base class of the transport results: strict models that accept arrays for lists."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ Matrix = Annotated[list[list[float]], BeforeValidator(_as_list)]
 
 
 class Model(BaseModel):
-    """Parent of all results: no unknown fields, and NaN survives JSON."""
+    """Base class of all results: rejects unknown fields; NaN survives JSON."""
 
     model_config = ConfigDict(extra="forbid", ser_json_inf_nan="strings")

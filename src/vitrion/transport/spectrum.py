@@ -4,12 +4,12 @@ The increments of a path of n steps are expanded in the sine modes
 ``sin(pi j k / (n + 1))``. For a Brownian path plus uncorrelated noise on each position (vibration)
 these amplitudes are independent normal numbers of variance ``D + b f_j`` with
 ``f_j = 2 - 2 cos(pi j / (n + 1))``: the modes diagonalize the covariance exactly (A. J. Berglund,
-Phys. Rev. E 82, 011917 (2010), whose likelihood this is). Any motion that forgets within a time
-tau has the same form below the frequency 1/tau. So a regression of squared amplitudes over the
-lowest modes gives D without a choice of lags, at the full information of the path, and windows
-that overlap cannot make the error look smaller than it is. How many modes to use is found from
-the data: the largest number whose estimate agrees with the estimates of all smaller numbers (O. V.
-Lepski's rule).
+Phys. Rev. E 82, 011917 (2010), whose likelihood this is). Any motion with a memory
+shorter than tau has the same form below the frequency 1/tau. A regression of squared amplitudes
+over the lowest modes therefore gives D without a choice of lags, with the full information of the
+path, and without overlapping windows, which would make the error appear too small. The number of
+modes is chosen from the data: the largest number whose estimate agrees with the estimates of all
+smaller numbers (O. V. Lepski's rule).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import numpy as np
 MIN_MODES = 6
 MAX_MODES = 4096
 LEPSKI_FACTOR = 3.0
-"""Standard errors by which estimates from different numbers of modes may differ."""
+"""Maximum difference of estimates from different numbers of modes, in standard errors."""
 
 UNDERSMOOTHING = 4.0
-"""Where more modes disagree, those that agree are reduced by this factor: a bias that is too small
-to be detected grows faster with their number than the variance decreases. Where ions are trapped,
-the spectrum falls towards zero frequency more steeply than the fit; the factor halves the bias, see
+"""If larger numbers of modes disagree, the number is divided by this factor, because an undetected
+bias increases faster with the number of modes than the variance decreases. For trapped ions the
+spectrum falls towards zero frequency more steeply than the fit; the factor halves the bias, see
 ``benchmarks/transport_disorder.py``."""
 
 REMAINING_BIAS = 0.6
@@ -86,14 +86,14 @@ def fit_modes(power: np.ndarray, f: np.ndarray) -> ModeFit:
         weights = v * (s2 - s1 * f) / determinant
         d = weights @ power
         b = (v * (s0 * f - s1) / determinant) @ power
-        # Near zero D the shape would diverge; a floor keeps the fit a plain regression there.
+        # The shape diverges as D approaches zero; the lower limit keeps the fit a plain regression.
         floor = max(d, 1e-3 * power.mean(), np.finfo(float).tiny)
         shape = np.maximum(1.0 + (b / floor) * f, 0.1)
     return ModeFit(weights, shape)
 
 
 def choose_modes(power: np.ndarray, f: np.ndarray, paths: float) -> ModeFit:
-    """Use as many modes as agree with the result of fewer.
+    """Use the largest number of modes that agrees with the results of fewer modes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Stays and hops of the ions, from their paths alone."""
+"""Stays and hops of the ions, detected from their paths."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from vitrion.transport.constants import NOMINAL_HOP_A
 
 BLOCKS = 2000
-"""Blocks of frames over which positions are averaged at most, so that vibration is no hop."""
+"""Maximum number of frames in a block average, which removes vibration."""
 
 
 @dataclass(frozen=True)
 class Stays:
-    """Where each ion stayed and for how long, ordered by ion and time.
+    """Positions and times of the stays of each ion, ordered by ion and time.
 
-    Between two stays of one ion lies a hop.
+    Two consecutive stays of one ion are separated by a hop.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Stays:
 
     @property
     def before_hop(self) -> np.ndarray:
-        """Indices of the stays that end in a hop; the next index is the stay after it."""
+        """Indices of the stays that end in a hop; the next index is the following stay."""
         return np.flatnonzero(self.ion[1:] == self.ion[:-1])
 
     @property
@@ -44,9 +44,9 @@ class Stays:
         return len(self.before_hop)
 
     def count_lasting(self, threshold_A: float = NOMINAL_HOP_A / 2) -> int:
-        """Count the hops that no later one undid: there and back again are none.
+        """Count the hops that were not reversed by a later hop.
 
-        An ion is back where its stay is within the threshold of the one before the hop.
+        A hop is reversed if a later stay is within the threshold of the stay before the hop.
         """
         count = 0
         for ion in np.unique(self.ion[self.before_hop]):
@@ -67,11 +67,11 @@ class Stays:
 
 
 def find_stays(positions: np.ndarray, threshold_A: float = NOMINAL_HOP_A / 2) -> Stays:
-    """Find when ions leave the neighborhood of their site.
+    """Detect when ions leave the neighborhood of their site.
 
     An ion hops when its position, averaged over a block of frames, is further than the threshold
-    from the mean of its stay so far, and still is one block later. There is no list of sites, so
-    glasses need no reference.
+    from the mean of its stay so far, and remains so in the next block. A list of sites is not
+    needed, so the method applies to glasses.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def find_stays(positions: np.ndarray, threshold_A: float = NOMINAL_HOP_A / 2) ->
     for k in range(1, n_blocks):
         step = blocks[k] - center
         gone = _is_far(step, threshold_A)
-        if gone.any() and k + 1 < n_blocks:  # one outlier of the vibration is no hop
+        if gone.any() and k + 1 < n_blocks:  # a single outlier is vibration
             gone &= _is_far(blocks[k + 1] - center, threshold_A)
         if gone.any():
             who = np.flatnonzero(gone)

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ORIGINS = 200
-"""Time origins that are averaged; more of them change little and cost time."""
+"""Maximum number of time origins."""
 
 
 class VanHove(Model):
-    """Where an ion, or another ion, is after a time."""
+    """Self and distinct van Hove functions at several lags."""
 
     lag_ps: Series = Field(description="Lags in ps, one per row of the functions.")
     r_A: Series = Field(description="Centers of the distance bins in A.")
@@ -52,8 +52,8 @@ def van_hove(
     lags_ps : sequence of float
         Lags, rounded to frames.
     r_max_A : float or None
-        Longest distance. Half the least height of the cell by default, and at most: up to there
-        the image found by rounding is the nearest one in any cell.
+        Longest distance; by default the maximum, half the smallest height of the cell, below
+        which rounding finds the nearest image in any cell.
     bin_A : float
         Width of the bins.
 

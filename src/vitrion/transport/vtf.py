@@ -1,4 +1,4 @@
-"""Vogel-Tammann-Fulcher against Arrhenius, judged by evidence."""
+"""Compare Vogel-Tammann-Fulcher and Arrhenius laws by information criteria."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STRONG_EVIDENCE = 6.0
 
 
 class VTFComparison(Model):
-    """Arrhenius against Vogel-Tammann-Fulcher, ``ln D = A - B / (T - T0)``."""
+    """Comparison of the Vogel-Tammann-Fulcher law ``ln D = A - B / (T - T0)`` with Arrhenius."""
 
     b_K: float = Field(description="B of the VTF law in K.")
     t0_K: float = Field(description="T0 of the VTF law in K; 0 is Arrhenius.")

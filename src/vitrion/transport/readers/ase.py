@@ -1,4 +1,4 @@
-"""Trajectories as sequences of ASE Atoms, and files that only ASE reads."""
+"""Trajectories as sequences of ASE Atoms, and files read by ASE."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from vitrion.transport.readers.stream import Frame
 
 BINARY = (".xtc", ".trr", ".dcd", ".nc", ".ncdf")
-"""Endings of files that MDAnalysis reads, with a file that names the atoms."""
+"""Suffixes of files that need MDAnalysis and a topology."""
 
 
 def read_with_ase(path: Path, cell: np.ndarray | None = None) -> FrameStream:
-    """Open a file that ASE reads.
+    """Open a file with ASE.
 
     Raises
     ------
     InputError
-        If ASE does not read it, or it has no periodic cell.
+        If ASE cannot read the file, or it has no periodic cell.
     """
     return from_ase(_iterate(path), cell)
 
@@ -90,5 +90,5 @@ def from_ase(images: Iterator[Any], cell: np.ndarray | None = None) -> FrameStre
 
 
 def _symbols(image: Any) -> tuple[str, ...]:
-    """Return the elements of the atoms; deuterium is a mass of hydrogen in ASE."""
+    """Return the elements of the atoms; ASE describes deuterium as hydrogen with another mass."""
     return element_symbols(image.get_chemical_symbols())

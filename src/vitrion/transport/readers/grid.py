@@ -1,4 +1,4 @@
-"""The frames of a run that are evenly spaced in time, from the step number of each."""
+"""Select evenly spaced frames of a run by their step numbers or times."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 from vitrion.errors import InputError
 
 MIN_FRAMES = 20
-"""Fewest frames of an even grid that is taken from an uneven run."""
+"""Minimum number of frames of an even grid in an uneven run."""
 
 COVERED = 0.9
-"""Smallest part of the run that an even grid has to cover."""
+"""Minimum fraction of the run that an even grid covers."""
 
 EVEN = 0.02
-"""Largest deviation from an even grid, relative to its spacing, that is rounding."""
+"""Maximum rounding deviation from an even grid, relative to its spacing."""
 
 MULTIPLES = 10
-"""A grid may be coarser than a spacing of the file by up to this factor."""
+"""Maximum ratio of the grid spacing to a spacing of the file."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Grid:
     spacing : float or None
         Distance in steps or time; None for a single frame.
     joints : frozenset of int
-        Frames of `frames` whose count of steps begins again: they continue the frame before, or
-        repeat it.
+        Frames of `frames` at which the step count is reset: they continue or repeat the previous
+        frame.
     restarts : frozenset of int
-        Frames of `frames` at which a restarted run replaces the end of the run before.
+        Frames of `frames` at which a restarted run replaces the end of the earlier run.
     usual : bool
         Whether `spacing` is the most common one of the file.
     notes : tuple of str
@@ -52,8 +52,8 @@ class Grid:
 def even_grid(marks: np.ndarray, name: str = "step") -> Grid:
     """Choose the evenly spaced frames of a run.
 
-    Where the steps go back, a restarted run replaces what the run before wrote from there on.
-    Where they go back to the beginning, the count was reset: the run continues.
+    If the steps decrease, a restarted run replaces the later frames of the earlier run. If they
+    return to the first step, the count was reset and the run continues.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def even_grid(marks: np.ndarray, name: str = "step") -> Grid:
     ------
     InputError
         If no even grid with `MIN_FRAMES` frames covers most of the run; the message names the
-        frame at fault.
+        first wrong frame.
     """
     marks = np.asarray(marks, dtype=float)
     epochs, restarts = _epochs(marks)
@@ -85,7 +85,7 @@ def even_grid(marks: np.ndarray, name: str = "step") -> Grid:
     if spacings and max(spacings) > min(spacings) * (1.0 + EVEN):
         raise InputError(
             f"The frames are {min(spacings):g} {name}s apart in one part of the run and "
-            f"{max(spacings):g} in another: analyze the parts one by one."
+            f"{max(spacings):g} in another: analyze these parts one by one."
         )
     frames = np.concatenate([part for part, _ in chosen])
     n_left = len(marks) - n_replaced - len(frames)
@@ -145,7 +145,7 @@ def _even_part(marks: np.ndarray, epoch: np.ndarray, name: str) -> tuple[np.ndar
 
 
 def _whole(times: np.ndarray) -> tuple[np.ndarray, float] | None:
-    """Write times as whole multiples of a unit, if they are."""
+    """Return times as integer multiples of a unit if possible."""
     smallest = float(np.diff(times).min())
     for parts in range(1, 51):
         unit = 1.0 if parts == 1 and (times == np.rint(times)).all() else smallest / parts
@@ -156,7 +156,7 @@ def _whole(times: np.ndarray) -> tuple[np.ndarray, float] | None:
 
 
 def _candidates(counts: np.ndarray) -> list[int]:
-    """Return spacings that may be those of an even grid, the finest first."""
+    """Return candidate spacings of an even grid, the finest first."""
     found: set[int] = set()
     for apart in (1, 2, 3):
         steps, times = np.unique(counts[apart:] - counts[:-apart], return_counts=True)
@@ -185,7 +185,7 @@ def _fault(marks: np.ndarray, epoch: np.ndarray, name: str) -> str:
     before, here = marks[epoch[k - 1]], marks[epoch[k]]
     return (
         f"The frames are not evenly spaced: frame {epoch[k] + 1} is at {name} {here:g}, "
-        f"{here - before:g} after the one before, where {usual:g} is the most common. No even grid "
+        f"{here - before:g} after the previous frame; {usual:g} is the most common. No even grid "
         f"of {MIN_FRAMES} frames covers {COVERED:.0%} of the run: write frames at a constant "
         "interval, or give an evenly spaced part of the file."
     )

@@ -1,4 +1,4 @@
-"""What the settings of a VASP run state about its dynamics."""
+"""Time step and temperature of VASP dynamics, from INCAR tags."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ TAGS = (
     "POTIM", "TEBEG", "TEEND", "IBRION", "NBLOCK", "MDALGO", "SMASS", "ANDERSEN_PROB",
     "ML_LMLFF", "ML_OUTBLOCK",
 )  # fmt: skip
-"""Tags of an INCAR that decide how its dynamics are read."""
+"""INCAR tags of the dynamics."""
 
 SAME_K = 1.0
-"""Difference of TEBEG and TEEND in K from which a run is a ramp."""
+"""Minimum difference of TEBEG and TEEND of a ramp, in K."""
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Time step and temperature of a VASP run, as far as they are stated.
+    """Time step and temperature of a VASP run, None if not stated.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class RunSettings:
     steps_per_frame : int
         Ionic steps between the frames of the XDATCAR.
     temperature_K : float or None
-        Of a thermostat that keeps it.
+        Constant temperature of a thermostat.
     no_temperature : str
-        Why there is none, although TEBEG is stated.
+        Why the temperature is None although TEBEG is stated.
     """
 
     step_fs: float | None = None
@@ -51,9 +51,9 @@ def run_settings(tags: Mapping[str, str], name: str) -> RunSettings:
     Parameters
     ----------
     tags : mapping of str to str
-        Those of `TAGS` that are stated.
+        The stated tags of `TAGS`.
     name : str
-        The file, for messages.
+        Name of the file, for messages.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def _number(tags: Mapping[str, str], name: str) -> float | None:
 
 
 def settings_beside(path: Path) -> RunSettings:
-    """Return what the INCAR in the folder of a file states; nothing if there is none."""
+    """Return the dynamics of the INCAR in the folder of a file, empty without an INCAR."""
     for ending in ("", *PACKED):
         incar = path.with_name(f"INCAR{ending}")
         if incar.is_file():
@@ -117,7 +117,7 @@ def settings_beside(path: Path) -> RunSettings:
 
 
 def read_incar(text: str) -> dict[str, str]:
-    """Return those of `TAGS` that an INCAR states."""
+    """Return the tags of `TAGS` that an INCAR states."""
     found = {}
     for line in text.splitlines():
         for statement in re.split(r"[#!]", line, maxsplit=1)[0].split(";"):

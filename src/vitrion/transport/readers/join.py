@@ -1,4 +1,4 @@
-"""The parts of one run, as one evenly spaced stream of frames."""
+"""Join the segments of one run to one evenly spaced stream of frames."""
 
 from __future__ import annotations
 
@@ -19,107 +19,109 @@ if TYPE_CHECKING:
     from vitrion.transport.readers.stream import Chunk
 
 SAME_PLACE = 1e-6
-"""Largest difference of fractional coordinates of a frame that is repeated."""
+"""Maximum difference of fractional coordinates of repeated frames."""
 
 TAIL_FRAMES = 20
-"""Frames before a joint that show how far atoms move between frames."""
+"""Number of frames before a joint from which the usual step is determined."""
 
 MAX_TEMPERATURE_CHANGE = 0.1
-"""Largest difference of the temperatures that the parts of one run state, relative to them."""
+"""Maximum relative difference of the stated temperatures of segments of one run."""
 
 JUMP_FACTOR, JUMP_A = 3.0, 0.5
-"""A root mean square step at a joint beyond this factor of the largest one before it, plus this
-length in A, shows that the parts are not of one run."""
+"""Factor on the largest previous root mean square step, and added length in A, above which a step
+at a joint shows that the segments do not belong to one run."""
 
 
-def join(parts: Sequence[FrameStream]) -> FrameStream:
-    """Join the parts of one run, drop repeated frames, and keep those on an even grid of time.
+def join(segments: Sequence[FrameStream]) -> FrameStream:
+    """Join the segments of one run, drop repeated frames, and keep frames on an even time grid.
 
-    Parts that count steps may overlap and may be given in any order; others are taken in order,
-    and may repeat the last frame of the part before.
+    Segments that count steps may overlap and be in any order; others must be in order, and may
+    repeat the last frame of the previous segment.
 
     Raises
     ------
     InputError
-        If the parts are not of one run, or their frames are not evenly spaced.
+        If the segments are not of one run, or their frames are not evenly spaced.
     """
-    parts = _in_order(parts)
-    first = parts[0]
-    for number, part in enumerate(parts[1:], start=2):
-        check_symbols(part.symbols, first.symbols, f"part {number} of the run")
+    segments = _in_order(segments)
+    first = segments[0]
+    for number, segment in enumerate(segments[1:], start=2):
+        check_symbols(segment.symbols, first.symbols, f"segment {number} of the run")
         for name, unit in (("frame_interval_fs", "frame interval"), ("fs_per_mark", "time step")):
-            if getattr(part, name) != getattr(first, name):
+            if getattr(segment, name) != getattr(first, name):
                 raise InputError(
-                    f"The parts of a run must have the same {unit}: "
-                    f"{getattr(first, name)} and {getattr(part, name)} fs."
+                    f"The segments of a run must have the same {unit}: "
+                    f"{getattr(first, name)} and {getattr(segment, name)} fs."
                 )
-    grid, lengths = _grid(parts)
+    grid, lengths = _grid(segments)
     interval = first.frame_interval_fs
-    notes = [note for part in parts for note in part.notes]
+    notes = [note for segment in segments for note in segment.notes]
     if grid is not None:
         notes += grid.notes
         if grid.spacing is not None and first.fs_per_mark is not None:
             interval = grid.spacing * first.fs_per_mark
         elif len(grid.frames) < sum(lengths) and not grid.usual:
             interval = None
-    chunks: Iterator[Chunk] = _one_run(parts, grid, lengths)
-    if grid is None and all(part.may_repeat for part in parts):
+    chunks: Iterator[Chunk] = _one_run(segments, grid, lengths)
+    if grid is None and all(segment.may_repeat for segment in segments):
         chunks = _without_repeats(chunks, notes)
     return replace(
         first,
         chunks=chunks,
         frame_interval_fs=interval,
-        temperature_K=_temperature(parts),
-        no_temperature=next((p.no_temperature for p in parts if p.no_temperature), ""),
-        wrapped=first.wrapped if len({part.wrapped for part in parts}) == 1 else None,
+        temperature_K=_temperature(segments),
+        no_temperature=next((p.no_temperature for p in segments if p.no_temperature), ""),
+        wrapped=first.wrapped if len({segment.wrapped for segment in segments}) == 1 else None,
         notes=notes,
         uneven=grid is not None and not grid.usual,
     )
 
 
-def _temperature(parts: Sequence[FrameStream]) -> float | None:
-    """Return the temperature that the parts state, if they state one."""
-    known = [part.temperature_K for part in parts if part.temperature_K is not None]
-    if not known or any(part.no_temperature for part in parts):
+def _temperature(segments: Sequence[FrameStream]) -> float | None:
+    """Return the stated temperature of the segments, or None."""
+    known = [segment.temperature_K for segment in segments if segment.temperature_K is not None]
+    if not known or any(segment.no_temperature for segment in segments):
         return None
-    errors = 4.0 * max(part.temperature_error_K for part in parts)
+    errors = 4.0 * max(segment.temperature_error_K for segment in segments)
     if max(known) - min(known) > MAX_TEMPERATURE_CHANGE * min(known) + errors:
         raise InputError(
-            f"The parts of the run are at {min(known):.0f} and at {max(known):.0f} K: analyze "
-            "runs at different temperatures one by one."
+            f"The segments of the run are at {min(known):.0f} and {max(known):.0f} K: analyze runs "
+            "at different temperatures one by one."
         )
     return float(np.mean(known))
 
 
-def _in_order(parts: Sequence[FrameStream]) -> list[FrameStream]:
-    """Sort parts by their first step, if all count steps from different ones."""
-    starts = [part.marks[0] for part in parts if part.marks is not None and len(part.marks)]
-    if len(starts) == len(parts) == len(set(starts)):
-        return [parts[k] for k in np.argsort(starts)]
-    return list(parts)
+def _in_order(segments: Sequence[FrameStream]) -> list[FrameStream]:
+    """Sort segments by their first step if all count steps and the first steps differ."""
+    starts = [
+        segment.marks[0] for segment in segments if segment.marks is not None and len(segment.marks)
+    ]
+    if len(starts) == len(segments) == len(set(starts)):
+        return [segments[k] for k in np.argsort(starts)]
+    return list(segments)
 
 
-def _grid(parts: Sequence[FrameStream]) -> tuple[Grid | None, list[int]]:
-    marks = [part.marks for part in parts if part.marks is not None]
-    if len(marks) < len(parts):
+def _grid(segments: Sequence[FrameStream]) -> tuple[Grid | None, list[int]]:
+    marks = [segment.marks for segment in segments if segment.marks is not None]
+    if len(marks) < len(segments):
         return None, []
-    return even_grid(np.concatenate(marks), parts[0].mark_name), [len(m) for m in marks]
+    return even_grid(np.concatenate(marks), segments[0].mark_name), [len(m) for m in marks]
 
 
 def _one_run(
-    parts: Sequence[FrameStream], grid: Grid | None, lengths: Sequence[int]
+    segments: Sequence[FrameStream], grid: Grid | None, lengths: Sequence[int]
 ) -> Iterator[Chunk]:
-    """Yield the frames of all parts that are wanted; check that each part continues the last."""
+    """Yield the selected frames of all segments; check that each continues the previous one."""
     wanted = np.zeros(sum(lengths), dtype=bool)
     joints: set[int] = set()
     if grid is not None:
         wanted[grid.frames] = True
         joints = {*grid.joints, *grid.restarts}
-    run = _Run(unwrapped=all(part.wrapped is False for part in parts))
+    run = _Run(unwrapped=all(segment.wrapped is False for segment in segments))
     seen = 0
-    for number, part in enumerate(parts):
+    for number, segment in enumerate(segments):
         first = number > 0
-        for positions, cells in part.chunks:
+        for positions, cells in segment.chunks:
             count = len(positions)
             keep = np.ones(count, dtype=bool)
             if grid is not None:
@@ -141,10 +143,10 @@ def _one_run(
 
 
 def _without_repeats(chunks: Iterator[Chunk], notes: list[str]) -> Iterator[Chunk]:
-    """Leave out frames that are equal to the one before, although every atom moved before that.
+    """Skip frames that equal the previous frame, if every atom moved before.
 
-    Atoms of a trajectory may stand still, as in kinetic Monte Carlo; where all of them move from
-    frame to frame, two equal frames are one that was written twice.
+    Atoms may be stationary, as in kinetic Monte Carlo; if all atoms move between frames, two equal
+    frames are one frame written twice.
     """
     last: np.ndarray | None = None
     moved = False
@@ -166,12 +168,12 @@ def _without_repeats(chunks: Iterator[Chunk], notes: list[str]) -> Iterator[Chun
 
 
 class _Run:
-    """The last frames of a run, to which its next part is joined.
+    """The last frames of a run, to which its next segment is joined.
 
     Parameters
     ----------
     unwrapped : bool
-        Whether the parts are unwrapped, each from its own start; they are shifted by whole cells.
+        Whether each segment is unwrapped from its own start; segments are shifted by whole cells.
     """
 
     def __init__(self, *, unwrapped: bool) -> None:
@@ -180,7 +182,7 @@ class _Run:
         self._crossed: np.ndarray | None = None
 
     def add(self, positions: np.ndarray, cells: np.ndarray) -> Chunk:
-        """Return the next frames as those of the run."""
+        """Return the next frames, shifted to continue the run."""
         if self._crossed is not None:
             positions = positions + self._crossed @ cells
         last = positions[-TAIL_FRAMES:]
@@ -189,7 +191,7 @@ class _Run:
         return positions, cells
 
     def join(self, positions: np.ndarray, cells: np.ndarray, which: np.ndarray, seen: int) -> int:
-        """Begin a part with the frames `which`, and return how many of them repeat the last one.
+        """Start a segment with the frames `which`, and return how many repeat the last frame.
 
         Raises
         ------
@@ -212,7 +214,7 @@ class _Run:
                 raise InputError(
                     f"Frame {seen + k + 1} does not continue the frame before it: atoms move by "
                     f"{jump:.1f} A there, and by at most {usual:.1f} A between other frames; give "
-                    "the parts of one run in their order, and independent runs one by one."
+                    "the segments of one run in order, and independent runs one by one."
                 )
         return 0
 

@@ -39,7 +39,7 @@ DIRECTIONS = "xyz"
 
 
 class _Record(NamedTuple):
-    """A frame as it stands in the file."""
+    """A frame as text."""
 
     number: int
     line: int
@@ -52,7 +52,7 @@ class _Record(NamedTuple):
     rows: list[str]
 
     def where(self, row: int | None = None) -> str:
-        """Name the frame, or a row of it, in a message."""
+        """Return the name of the frame, or of one of its rows, for messages."""
         line = self.line if row is None else self.line + 1 + row
         return f"frame {self.number} (step {self.step}, line {line})"
 
@@ -65,7 +65,7 @@ def read_lammps_dump(
     """Open a LAMMPS text dump.
 
     Positions are in A, unless the dump states other units (``dump_modify units yes``). Image
-    flags are applied, atoms are sorted by id, and a frame that was cut is left out.
+    flags are applied, atoms are sorted by id, and a truncated frame is skipped.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def _clock(
     rates = np.diff(stated)[forward] / np.diff(steps)[forward]
     rate = float(np.median(rates))
     if unit not in UNITS or rate <= 0:
-        return steps, timestep_fs  # times in units that are not known
+        return steps, timestep_fs  # times in unknown units
     fs = UNITS[unit][1]
     if timestep_fs is not None and abs(timestep_fs - rate * fs) > 0.01 * timestep_fs:
         raise InputError(
@@ -196,7 +196,7 @@ def _refuse_row(record: _Record) -> NoReturn:
 
 
 def _labels(record: _Record, table: np.ndarray, types: Mapping[int, str]) -> np.ndarray:
-    """Return what names the element of each atom: the type, or the element."""
+    """Return the column that identifies elements: element or type."""
     columns = record.columns
     for name in ("type", "element") if types else ("element",):
         if name in columns:
@@ -259,7 +259,7 @@ def _numbers(record: _Record, table: np.ndarray, names: Sequence[str]) -> np.nda
 
 
 def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
-    """Read frames without looking at their rows; one that was cut is left out."""
+    """Read frames without parsing their rows; a truncated frame is skipped."""
     with open_text(path) as file:
         lines = Lines(file)
         state: dict[str, Any] = {
@@ -301,7 +301,7 @@ def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
 
 
 def _take_rows(lines: Lines, count: int) -> tuple[list[str], bool]:
-    """Return the next rows, and whether another item cuts them short."""
+    """Return the next rows, and whether another item follows too early."""
     rows = lines.take_many(count)
     for k, row in enumerate(rows):
         if "ITEM:" in row:
@@ -311,14 +311,14 @@ def _take_rows(lines: Lines, count: int) -> tuple[list[str], bool]:
 
 
 def _header(name: str, lines: Lines, state: dict[str, Any]) -> None:
-    """Take one item of a frame's header."""
+    """Read one item of a frame header."""
     if name.startswith("BOX BOUNDS"):
         state["box"] = name.split()[2:]
         state["rows"], _ = _take_rows(lines, 3)
         return
     value = lines.peek().strip()
     if value.startswith("ITEM:"):
-        return  # a header that was cut; the frame it belongs to has no atoms
+        return  # a truncated header; its frame has no atoms
     lines.take()
     try:
         if name == "TIMESTEP":
@@ -352,7 +352,7 @@ def _checked_units(name: str) -> str:
 
 
 def _box(record: _Record) -> tuple[np.ndarray, np.ndarray]:
-    """Return origin and cell: of bounds, of bounds with tilts, or of three general vectors."""
+    """Return origin and cell from bounds, bounds with tilts, or three general vectors."""
     flags = [word for word in record.box if len(word) == 2 and set(word) <= set("pfsm")]
     for direction, flag in zip(DIRECTIONS, flags, strict=False):
         if flag != "pp":
@@ -374,7 +374,7 @@ def _box(record: _Record) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _from_bounds(bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return origin and cell; a tilted cell's bounds enclose it, so the tilts come off first."""
+    """Return origin and cell; the bounds enclose the tilted cell, so subtract the tilts."""
     low, high = bounds[:, 0], bounds[:, 1]
     xy, xz, yz = bounds[:, 2] if bounds.shape[1] == 3 else (0.0, 0.0, 0.0)
     low = low - [min(0.0, xy, xz, xy + xz), min(0.0, yz), 0.0]

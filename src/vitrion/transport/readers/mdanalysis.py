@@ -1,4 +1,4 @@
-"""Trajectories as MDAnalysis Universe or AtomGroup, which are read and left as they are."""
+"""Trajectories as MDAnalysis Universe or AtomGroup, which are not modified."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FS_PER_PS = 1000.0
 
 IN_MEMORY_DT_PS = 1.0
-"""Time between frames that MDAnalysis takes for arrays in memory if it is given none."""
+"""Default time between frames of MDAnalysis for arrays in memory."""
 
 
 def from_mdanalysis(
@@ -55,7 +55,7 @@ def from_mdanalysis(
                     raise InputError(NO_CELL)
                 yield atoms.positions.astype(float), np.asarray(box, dtype=float)
         finally:
-            trajectory[here]  # the user's universe is where it was
+            trajectory[here]  # restore the frame of the user's universe
 
     interval = _interval_fs(trajectory)
     name, unit = ("step", timestep_fs) if _counts_steps(trajectory) else ("time", FS_PER_PS)
@@ -73,12 +73,12 @@ def from_mdanalysis(
 
 
 def _interval_fs(trajectory: Any) -> float | None:
-    """Return the time between frames, or None if MDAnalysis has made it up."""
+    """Return the time between frames, or None if it is the default of MDAnalysis."""
     from MDAnalysis.coordinates.memory import MemoryReader
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        dt = float(trajectory.dt)  # a reader that knows it keeps it among its data
+        dt = float(trajectory.dt)  # readers store a known time in their data
     known = "dt" in trajectory.ts.data
     if isinstance(trajectory, MemoryReader):
         known = dt != IN_MEMORY_DT_PS
@@ -86,7 +86,7 @@ def _interval_fs(trajectory: Any) -> float | None:
 
 
 def _counts_steps(trajectory: Any) -> bool:
-    """Whether the file counts steps, from which MDAnalysis makes up times (LAMMPS dumps)."""
+    """Whether the file counts steps, which MDAnalysis turns into arbitrary times (LAMMPS dumps)."""
     return "step" in trajectory.ts.data and "LAMMPSDUMP" in np.atleast_1d(trajectory.format)
 
 

@@ -11,7 +11,7 @@ from vitrion.errors import InputError
 from vitrion.transport.readers.stream import FRAMES_AT_ONCE, NO_CELL, FrameStream
 
 CORRELATED_FRAMES = 10
-"""Frames over which the temperature of a run is taken as correlated."""
+"""Correlation length of the temperature, in frames."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def read_own_file(path: Path) -> FrameStream:
-    """Open a trajectory file of vitrion; it is open only while it is read."""
+    """Open a trajectory file of vitrion, closed again after reading."""
     from vitrion.dynamics.trajectory import Trajectory
 
     def chunks() -> Iterator[Chunk]:

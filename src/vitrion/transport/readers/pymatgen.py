@@ -1,4 +1,4 @@
-"""Trajectories as pymatgen objects, which are read and left as they are."""
+"""Trajectories as pymatgen objects, which are not modified."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def from_structures(structures: Iterator[Any]) -> FrameStream:
     Raises
     ------
     InputError
-        If a structure is disordered, or its atoms are not those of the first.
+        If a structure is disordered, or its atoms differ from the first frame.
     """
     first = next(structures)
     symbols = _symbols(first, "frame 1")

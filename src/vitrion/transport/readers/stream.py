@@ -1,4 +1,4 @@
-"""Frames of a trajectory of any origin, in chunks, and what the origin states about them."""
+"""Frames of a trajectory in chunks, and the metadata stated by its source."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NO_CELL = (
 
 @dataclass(frozen=True)
 class FrameStream:
-    """Frames of a trajectory, and what it states about itself.
+    """Frames of a trajectory and the metadata stated by its source.
 
     Attributes
     ----------
@@ -43,23 +43,23 @@ class FrameStream:
     temperature_error_K : float
         Error of a temperature that is a mean over the run; 0 if it is a setting.
     wrapped : bool or None
-        Whether atoms are put back into the cell; None if the source does not state it.
+        Whether positions are wrapped into the cell; None if the source does not state it.
     marks : (n_frames,) array or None
-        MD step or time of each frame, in units of `fs_per_mark`; None if the source counts none.
+        MD step or time of each frame, in units of `fs_per_mark`; None if the source states none.
     mark_name : {"step", "time"}
-        What the marks are.
+        Meaning of the marks.
     fs_per_mark : float or None
         Time in fs between two marks; None if unknown.
     notes : list of str
         Sentences about frames left out or corrected; complete once `chunks` have been read.
     no_temperature : str
-        Why the source has no temperature although it states a setting of it.
+        Why the temperature is None although the source states a setting of it.
     uneven : bool
-        Whether frames were left out such that the interval is not the usual one of the source.
+        Whether skipped frames make the interval differ from the usual interval of the source.
     own_cell : bool
-        Whether the source states its cell.
+        Whether the source states a cell.
     may_repeat : bool
-        Whether frames may be repeated without being counted, as where a restart appends to a file.
+        Whether frames may be repeated without a step number, as when a restart appends to a file.
     observed_K : list of float
         Temperature of frames in K, from their momenta; complete once `chunks` have been read.
     """
@@ -82,7 +82,7 @@ class FrameStream:
 
 
 def stack(frames: Iterator[Frame]) -> Iterator[Chunk]:
-    """Gather single frames into chunks; a cell that stays the same is given once."""
+    """Collect single frames in chunks; a constant cell is given once."""
     done, n_atoms = 0, None
     while batch := list(islice(frames, FRAMES_AT_ONCE)):
         for k, (positions, _) in enumerate(batch):
@@ -99,7 +99,7 @@ def stack(frames: Iterator[Frame]) -> Iterator[Chunk]:
 
 
 def check_symbols(here: tuple[str, ...], first: tuple[str, ...], where: str) -> None:
-    """Refuse a frame whose atoms are not those of the first.
+    """Reject a frame whose atoms differ from the first frame.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Text files, packed or not, line by line; one that cannot be read is reported in a sentence."""
+"""Read text files, compressed or not, line by line, with one-sentence errors."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PACKED = (".gz", ".bz2", ".xz", ".lzma")
-"""Endings of packed files that are read as they are."""
+"""Suffixes of supported compressed files."""
 
 BROKEN = (
-    ValueError,  # of which those of encoding and of JSON are kinds
+    ValueError,  # includes errors of encoding and JSON
     LookupError,
     EOFError,
     OSError,
@@ -32,32 +32,32 @@ BROKEN = (
     zlib.error,
     lzma.LZMAError,
 )
-"""What readers raise over a file that is not what its name says."""
+"""Exceptions of readers for a file of another format."""
 
 
 def open_text(path: Path) -> AbstractContextManager[Any]:
-    """Open a text file, packed or not."""
+    """Open a text file, compressed or not."""
     return zopen(path, "rt", encoding="utf-8")
 
 
 def open_bytes(path: Path) -> AbstractContextManager[Any]:
-    """Open a file of bytes, packed or not."""
+    """Open a binary file, compressed or not."""
     return zopen(path, "rb")
 
 
 def unpacked_name(path: Path) -> str:
-    """Return the name of a file in lower case, without the ending of what it is packed by."""
+    """Return the name of a file in lower case, without the suffix of its compression."""
     name = path.name.lower()
     return name.rsplit(".", 1)[0] if name.endswith(PACKED) else name
 
 
 class Lines:
-    """Lines of a file that can be looked at before they are taken.
+    """Lines of a file with look-ahead.
 
     Attributes
     ----------
     number : int
-        Of the line taken last, counted from 1.
+        Number of the last line read, counted from 1.
     """
 
     def __init__(self, file: Iterable[str]) -> None:
@@ -66,41 +66,41 @@ class Lines:
         self.number = 0
 
     def take(self) -> str:
-        """Return the next line with its end; an empty string at the end of the file."""
+        """Return the next line with its newline; an empty string at the end of the file."""
         self.number += 1
         if self._ahead:
             return self._ahead.popleft()
         return next(self._file, "")
 
     def take_many(self, count: int) -> list[str]:
-        """Return the next `count` lines, or as many as there are."""
+        """Return up to `count` next lines."""
         lines = [self._ahead.popleft() for _ in range(min(count, len(self._ahead)))]
         lines += islice(self._file, count - len(lines))
         self.number += len(lines)
         return lines
 
     def peek(self, ahead: int = 0) -> str:
-        """Return a line without taking it: 0 is the next one."""
+        """Return a line without consuming it; 0 is the next line."""
         while len(self._ahead) <= ahead:
             self._ahead.append(next(self._file, ""))
         return self._ahead[ahead]
 
     def put_back(self, lines: Iterable[str]) -> None:
-        """Return lines, the last ones taken, in their order."""
+        """Put the last lines back."""
         lines = list(lines)
         self._ahead.extendleft(reversed(lines))
         self.number -= len(lines)
 
 
 def beginning(path: Path, size: int = 4096) -> bytes:
-    """Return the first bytes of a file, unpacked; what was read of a packed file that is cut."""
+    """Return the first decompressed bytes of a file, fewer if the file is truncated."""
     with open_bytes(path) as file:
         return bytes(file.read(size))
 
 
 @contextmanager
 def as_input_error(path: Path) -> Iterator[None]:
-    """Turn what goes wrong in reading a file into an `InputError` that names it."""
+    """Convert exceptions of a reader to an `InputError` that names the file."""
     try:
         yield
     except InputError as exc:

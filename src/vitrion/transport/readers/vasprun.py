@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from vitrion.transport.readers.stream import Frame
 
 CUT_SYMBOLS = {"r": "Zr", "X": "Xe"}
-"""Elements that old versions of VASP cut to one letter, as pymatgen reads them."""
+"""Elements that old versions of VASP truncated to one letter, as pymatgen reads them."""
 
 
 def read_vasprun(path: Path) -> FrameStream:
-    """Open a vasprun.xml; it holds one frame for each ionic step, whatever NBLOCK.
+    """Open a vasprun.xml; it holds one frame for each ionic step, for any NBLOCK.
 
     Raises
     ------
     InputError
-        If it holds no atoms, is not of molecular dynamics, or is of a run with a machine-learned
-        force field, whose steps are not all in the list of ionic steps that is read here.
+        If the file has no atoms, is not of molecular dynamics, or is of a run with a
+        machine-learned force field, whose file lacks most ionic steps.
     """
     symbols: tuple[str, ...] = ()
     tags: dict[str, str] = {}
@@ -45,10 +45,10 @@ def read_vasprun(path: Path) -> FrameStream:
                 rows = element.iterfind("array[@name='atoms']/set/rc")
                 names = [(row[0].text or "").strip() for row in rows]
                 symbols = element_symbols(CUT_SYMBOLS.get(name, name) for name in names)
-            elif element.tag == "structure" and symbols:  # a primitive cell comes before the atoms
+            elif element.tag == "structure" and symbols:  # the primitive cell precedes the atoms
                 break
     if not symbols:
-        raise InputError(f"{path} is no vasprun.xml with atoms.")
+        raise InputError(f"{path} is not a vasprun.xml with atoms.")
     if tags.get("ML_LMLFF", "").strip(" .").upper().startswith("T"):
         raise InputError(
             f"{path} is of a run with a machine-learned force field (ML_LMLFF), most of "

@@ -23,14 +23,14 @@ HEADER_LINES = 7
 """Comment, scale, three lattice vectors, names, counts."""
 
 MARKS = ("direct configuration", "konfig")
-"""Lines that begin a frame; a blank line does in VASP 5.2."""
+"""Lines that begin a frame; a blank line in VASP 5.2."""
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
 _ROW = re.compile(rf"\s*({_NUMBER.pattern})\s*({_NUMBER.pattern})\s*({_NUMBER.pattern})\s*")
 
 
 class _Record(NamedTuple):
-    """A frame as it stands in the file."""
+    """A frame as text."""
 
     number: int
     line: int
@@ -40,14 +40,14 @@ class _Record(NamedTuple):
     rows: list[str]
 
     def where(self, row: int | None = None) -> str:
-        """Name the frame, or a row of it, in a message."""
+        """Return the name of the frame, or of one of its rows, for messages."""
         return f"frame {self.number} (line {self.line if row is None else self.line + 1 + row})"
 
 
 def read_xdatcar(path: Path) -> FrameStream:
     """Open a VASP XDATCAR, with a fixed or a changing cell.
 
-    Time between frames and temperature are those of an INCAR in the same folder, if there is one.
+    Frame interval and temperature are read from an INCAR in the same folder if it exists.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def read_xdatcar(path: Path) -> FrameStream:
 
 
 def looks_like_xdatcar(text: str) -> bool:
-    """Whether a text begins with the header of an XDATCAR and the first frame of it."""
+    """Whether a text begins with the header and first frame of an XDATCAR."""
     lines = Lines(text.splitlines(keepends=True))
     try:
         return _header(lines.take_many(HEADER_LINES)) is not None and _is_mark(lines)
@@ -106,7 +106,7 @@ def _per_mark(
 
 
 def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
-    """Read frames without converting their rows; one that was cut is left out."""
+    """Read frames without parsing their rows; a truncated frame is skipped."""
     with open_text(path) as file:
         lines = Lines(file)
         symbols, cell = _take_header(lines)
@@ -136,12 +136,12 @@ def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
 
 
 def _unfinished(rows: list[str], lines: Lines) -> bool:
-    """Whether the last row of the file was cut."""
+    """Whether the last row of the file is truncated."""
     return not lines.peek() and _ROW.fullmatch(rows[-1]) is None
 
 
 def _is_mark(lines: Lines) -> bool:
-    """Whether the next line begins a frame; a blank one may be the comment of a header."""
+    """Whether the next line begins a frame; a blank line may be the comment of a header."""
     line = lines.peek().strip().lower()
     return line.startswith(MARKS) or (not line and _ROW.fullmatch(lines.peek(1)) is not None)
 
@@ -170,7 +170,7 @@ def _take_header(lines: Lines) -> tuple[tuple[str, ...], np.ndarray]:
 
 
 def _header(header: list[str]) -> tuple[tuple[str, ...], np.ndarray] | None:
-    """Read seven lines as a header, if they are one."""
+    """Return the header in the next seven lines, or None."""
     if len(header) < HEADER_LINES:
         return None
     counts, names = _integers(header[6]), header[5].split()
@@ -195,12 +195,12 @@ def _integers(line: str) -> list[int]:
 
 
 def _cut(rows: list[str]) -> int | None:
-    """Return the row at which another header or frame begins, if the frame was cut."""
+    """Return the row at which another header or frame begins, if the frame is truncated."""
     for k, row in enumerate(rows):
         if row.strip().lower().startswith(MARKS):
             return k
         if _ROW.fullmatch(row) is None:
-            # The broken row may be the comment of a header, or stand before one.
+            # The broken row may be the comment of a header, or precede one.
             for start in (k, k + 1):
                 if _begins_header(rows[start : start + HEADER_LINES]):
                     return start
@@ -210,7 +210,7 @@ def _cut(rows: list[str]) -> int | None:
 
 
 def _begins_header(lines: list[str]) -> bool:
-    """Whether lines are a header, as far as they go; a scale alone in its row shows it."""
+    """Whether lines may start a header, recognized by a scale alone in its row."""
     if len(lines) < 3:
         return False
     scale = lines[1].split()

@@ -1,4 +1,4 @@
-"""A streaming reader of XYZ files: extended XYZ, and those of CP2K and i-PI."""
+"""A streaming reader of XYZ files: extended XYZ, CP2K and i-PI."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from vitrion.transport.readers.stream import Frame
 
 LENGTHS = {"angstrom": 1.0, "atomic_unit": units.Bohr, "bohr": units.Bohr, "nanometer": 10.0}
-"""Units of i-PI in A; it writes atomic units unless it states another."""
+"""Units of i-PI in A; atomic units if not stated."""
 
 STEP_KEYS = ("step", "md_step", "timestep")
 TEMPERATURE_KEYS = ("temperature", "temperature_k", "temp")
 TIME_KEYS = {"time": None, "time_fs": 1.0, "time_ps": 1000.0}
-"""Keys of extended XYZ that count time, with their unit in fs if it is stated."""
+"""Keys of extended XYZ for time or step, with their unit in fs if known."""
 
 PLAIN = "species:S:1:pos:R:3"
 
@@ -38,7 +38,7 @@ _IPI_STEP = re.compile(r"\bStep:\s*(\d+)")
 
 
 class _Record(NamedTuple):
-    """A frame as it stands in the file."""
+    """A frame as text."""
 
     number: int
     line: int
@@ -46,12 +46,12 @@ class _Record(NamedTuple):
     rows: list[str]
 
     def where(self, row: int | None = None) -> str:
-        """Name the frame, or a row of it, in a message."""
+        """Return the name of the frame, or of one of its rows, for messages."""
         return f"frame {self.number} (line {self.line if row is None else self.line + 2 + row})"
 
 
 class _Comment(NamedTuple):
-    """What the comment of a frame states."""
+    """Contents of the comment of a frame."""
 
     cell: np.ndarray | None = None
     length: float = 1.0
@@ -129,7 +129,7 @@ def read_xyz(
 def _clock(
     stated: list[_Comment], timestep_fs: float | None
 ) -> tuple[np.ndarray | None, str, float | None]:
-    """Return the time or step of each frame, which of them it is, and the unit of it in fs."""
+    """Return the time or step of each frame, which of the two, and its unit in fs."""
     for name in ("time", "step"):
         marks = [getattr(comment, name) for comment in stated]
         if None not in marks and len(set(marks)) > 1:
@@ -139,7 +139,7 @@ def _clock(
 
 
 def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
-    """Read frames without converting their rows; one that was cut is left out."""
+    """Read frames without parsing their rows; a truncated frame is skipped."""
     with open_text(path) as file:
         lines = Lines(file)
         number = 0
@@ -166,7 +166,7 @@ def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
 
 
 def _unfinished(rows: list[str], lines: Lines) -> bool:
-    """Whether the last row of the file was cut."""
+    """Whether the last row of the file is truncated."""
     return bool(rows) and not lines.peek() and len(rows[-1].split()) < len(rows[0].split())
 
 
@@ -212,7 +212,7 @@ def _float(value: Any) -> float | None:
 
 
 def _ipi(text: str, found: re.Match[str]) -> _Comment:
-    """Read i-PI's comment: cell lengths and angles, step, and units."""
+    """Parse the comment of i-PI: cell lengths and angles, step, and units."""
     if found[1].lower() != "abcabc":
         raise InputError(
             f"The cell of i-PI is written as {found[1]}: write it as abcABC, which is the default."
