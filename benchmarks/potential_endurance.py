@@ -5,8 +5,8 @@
 Part one: LiPO2F2 cells, each packed separately, at 1500 K (constant volume). A run fails when two
 atoms come closer than 0.75 A, the temperature exceeds 4500 K, or a position is not finite. Part
 two: a run at constant energy, 2 fs step, from 600 K; the drift of the total energy by a straight
-line, in meV per atom and nanosecond, with its standard error. Results are appended to a JSON lines file
-after each run, and runs in the file are not repeated.
+line, in meV per atom and nanosecond, with its standard error. Results are appended to a JSON lines
+file after each run, and runs in the file are not repeated.
 """
 
 from __future__ import annotations

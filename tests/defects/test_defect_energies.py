@@ -136,7 +136,7 @@ def test_undoing_a_defect_gives_the_host_back(host, relax, kind):
         "frenkel": DefectOperation("frenkel", "f", remove=(ion,), add=(place,)),
     }[kind]
     start = apply(operation, host.structure, "Li", rattle_A=0.02, seed=1)
-    back = relax([undo(operation, host.structure, start, "Li")])[0]
+    back = relax([undo(host.structure, start, "Li")])[0]
     assert back.energy_eV == pytest.approx(host.energy_eV, abs=2e-3)
     record = defect_energies(host, [operation], relax, EnergySettings(anneal=True))[0].record
     assert record.annealing_energy_eV == pytest.approx(0, abs=5e-3)

@@ -270,7 +270,7 @@ def test_interstitial_sites_are_those_that_kept_their_ion(cubic, relax_field):
         "interstitial", "i", add=(tuple(host.to_supercell(site.frac)),), site=0
     )
     defects = defect_energies(host, [operation], relax_field, EnergySettings(rattle_A=0.0))
-    carriers = interstitial_carriers(host, [site], defects)
+    carriers = interstitial_carriers([site], defects)
     assert carriers.places.shape == (1, 3)
     assert carriers.energies_eV[0] == pytest.approx(defects[0].record.energy_eV)
     with pytest.raises(InputError, match="missing"):

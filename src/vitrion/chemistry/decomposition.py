@@ -31,11 +31,6 @@ class IonicDecomposition:
     charges: dict[str, int]
     formula_units: int = 1
 
-    @property
-    def has_polyanions(self) -> bool:
-        """Whether any of the ions holds more than one atom."""
-        return any(formula in KNOWN_POLYANIONS for formula in self.ions)
-
 
 def decompose_into_ions(composition: Composition) -> IonicDecomposition | None:
     """Decompose a composition into monatomic ions and known polyanions.

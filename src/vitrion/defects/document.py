@@ -211,10 +211,6 @@ class Reservoir(BaseModel):
         None, description="Voltages against the metal between which the host is on the hull."
     )
 
-    def chemical_potential(self, voltage_V: float) -> float:
-        """Return mu in eV at a voltage against the metal."""
-        return self.chemical_potential_eV - self.charge * voltage_V
-
 
 class FrenkelEquilibrium(BaseModel):
     """Pairs of vacancy and interstitial in equilibrium at one temperature."""

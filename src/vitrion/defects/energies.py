@@ -125,10 +125,7 @@ def _relax_batch(
     relaxed = relax(starts)
     annealed: list[Relaxation | None] = [None] * len(operations)
     if settings.anneal:
-        undone = [
-            undo(operation, host.structure, result.structure, host.mobile)
-            for operation, result in zip(operations, relaxed, strict=True)
-        ]
+        undone = [undo(host.structure, result.structure, host.mobile) for result in relaxed]
         annealed = list(relax(undone))
     return [
         {

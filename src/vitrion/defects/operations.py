@@ -160,7 +160,7 @@ def outcome(
     )
 
 
-def undo(operation: DefectOperation, host: Structure, relaxed: Structure, mobile: str) -> Structure:
+def undo(host: Structure, relaxed: Structure, mobile: str) -> Structure:
     """Remove the defect from a relaxed structure; atoms in the order of the host.
 
     Ions off the regular sites are removed and vacant regular sites are filled, so a host whose

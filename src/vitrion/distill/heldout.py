@@ -76,18 +76,6 @@ def starts(calculator: Calculator, seed: int) -> Iterator[Start]:
         yield Start(f"{name}, {low}-{high} K", crystals[name].repeat(repeat), temperatures)
 
 
-def supplement_regime(config_type: str) -> str:
-    """Return the regime of a frame of :func:`vitrion.distill.supplement.supplement`."""
-    origin, *rest = config_type.split(":")
-    if origin == "polymorph":
-        return f"other packings, {'minima' if rest[-1] == 'minimum' else 'strained and rattled'}"
-    where = {"glass": "small glasses", "crystal": "crystals"}[origin]
-    for stage, words in (("vacancy", "Li missing"), ("inserted", "Li added")):
-        if stage in rest:
-            return f"{where}, {words}"
-    return f"{where}, their hosts"
-
-
 def heldout_frames(
     start: Start,
     calculator: Calculator,

@@ -238,7 +238,7 @@ class _Work:
             if mechanism == "vacancy":
                 carriers = vacancy_carriers(self.host, defects)
             else:
-                carriers = interstitial_carriers(self.host, sites, defects)
+                carriers = interstitial_carriers(sites, defects)
             network = barrier_network(
                 self.host,
                 carriers,

@@ -76,7 +76,7 @@ def vacancy_carriers(host: Host, defects: Sequence[Defect]) -> Carriers:
     return Carriers("vacancy", places, _spread_by_symmetry(host, places, known))
 
 
-def interstitial_carriers(host: Host, sites: Sequence[Site], defects: Sequence[Defect]) -> Carriers:
+def interstitial_carriers(sites: Sequence[Site], defects: Sequence[Defect]) -> Carriers:
     """Return the places of the interstitial ions: the sites where an interstitial stayed."""
     places, energies = [], []
     for defect in defects:

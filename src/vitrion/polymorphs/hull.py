@@ -6,16 +6,15 @@ import json
 import warnings
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.errors import InputError
 from vitrion.polymorphs.filters import LEEWAY
 from vitrion.relaxation.relax import RelaxSettings, relax_many
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from pymatgen.core import Composition, Structure
 
@@ -54,30 +53,6 @@ def _shipped(kind: str) -> dict[str, Structure]:
         entry["name"]: Structure(entry["lattice"], entry["species"], entry["fractional"])
         for entry in json.loads(path.read_text()).get(kind, [])
     }
-
-
-def materials_project_references(
-    elements: Iterable[str], api_key: str | None = None
-) -> dict[str, Structure]:
-    """Return the stable phases of a chemical system from the Materials Project.
-
-    Raises
-    ------
-    InputError
-        If mp-api is not installed.
-    """
-    try:
-        from mp_api.client import MPRester
-    except ImportError as exc:
-        raise InputError("Materials Project references need mp-api: pip install mp-api.") from exc
-    with MPRester(api_key) as rester:
-        entries = rester.get_entries_in_chemsys(list(elements), additional_criteria={})
-    stable: dict[str, Any] = {}
-    for entry in entries:
-        formula = entry.composition.reduced_formula
-        if formula not in stable or entry.energy_per_atom < stable[formula].energy_per_atom:
-            stable[formula] = entry
-    return {f"{formula} ({e.entry_id})": e.structure for formula, e in stable.items()}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,13 +16,6 @@ if TYPE_CHECKING:
 
 LONGEST_MOVE_A = 0.2
 """Longest move of one atom in one step."""
-
-
-class Optimizer(Protocol):
-    """Proposes moves along forces; it remembers the steps before."""
-
-    def move(self, forces: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the next move (n, 3) in A for forces (n, 3) in eV/A."""
 
 
 @dataclass
