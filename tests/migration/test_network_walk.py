@@ -12,6 +12,7 @@ from vitrion.defects.energies import EnergySettings, defect_energies
 from vitrion.defects.enumeration import vacancies
 from vitrion.defects.host import prepare_host
 from vitrion.errors import InputError
+from vitrion.migration.attempt_frequencies import AttemptFrequencies
 from vitrion.migration.bands import Band
 from vitrion.migration.barriers import barrier_network, vacancy_carriers
 from vitrion.migration.network_walk import network_walk
@@ -113,7 +114,28 @@ def test_hop_that_did_not_relax_is_closed_and_places_are_needed(network):
 
 
 def test_band_without_saddle_point_says_so():
-    from vitrion.migration.attempt_frequencies import hop_frequencies
-
     cell = Structure(Lattice.cubic(A), ["Li"], [[0, 0, 0]])
-    assert "saddle point" in hop_frequencies(cell, cell, None, CosineField())["failure"]
+    found = AttemptFrequencies(CosineField()).of_hop((0, 0), cell, cell, None)
+    assert "saddle point" in found["failure"]
+
+
+def test_vibrations_of_a_site_are_computed_once():
+    class Counting(CosineField):
+        calls = 0
+
+        def calculate(self, *args, **kwargs):
+            self.calls += 1
+            super().calculate(*args, **kwargs)
+
+    places = [[0, 0, 0], [0.5, 0, 0], [0.25, 0.5, 0.5], [0.75, 0.5, 0.5]]
+    cell = Structure(Lattice.orthorhombic(2 * A, A, A), ["Li", "Li", "Xe", "Xe"], places)
+    top = cell.copy()
+    top.translate_sites([0], [0.25, 0, 0])
+    found, calls = [], []
+    for sites in ((0, 1), (0, 0)):
+        calculator = Counting()
+        found.append(AttemptFrequencies(calculator).of_hop(sites, cell, cell, top))
+        calls.append(calculator.calls)
+    assert set(found[0]) == {"forward_Hz", "backward_Hz"}
+    assert found[1] == pytest.approx(found[0])
+    assert calls[0] - calls[1] >= 24  # two forces for each of twelve coordinates

@@ -8,6 +8,7 @@ walk on the network of hops (:mod:`vitrion.migration.random_walk`).
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -21,6 +22,8 @@ from vitrion.transport.constants import KB_EV_PER_K, NERNST_EINSTEIN, ROOM_K
 from vitrion.uncertainty import Estimate, LinearEstimate
 
 if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
     from vitrion.defects.document import BarrierNetwork, DefectDoc, Mechanism
     from vitrion.landscape.site_energies import SiteEnergies
 
@@ -133,16 +136,16 @@ def conductivity_from_defects(
             "more sites, or check the hops that did not converge."
         )
     energies = site_energies(document)
-    temperatures = sorted({*settings.temperatures_K})
-    points = [_point(document, networks, energies, charge, settings, t) for t in temperatures]
-    reference = _point(document, networks, energies, charge, settings, ROOM_K)
+    model = _DefectModel(
+        document.unit_cell, document.mobile_species, charge, networks, energies, settings
+    )
+    reference = model.point(ROOM_K)
     return DefectConductivity(
         defect_fraction=settings.defect_fraction,
-        points=points,
+        points=[model.point(t) for t in sorted({*settings.temperatures_K})],
         sigma_300K=reference.conductivity,
         activation_energy=LinearEstimate(
-            value=_slope(document, networks, energies, charge, settings),
-            error=_energy_error(settings, reference),
+            value=model.activation_energy_eV(), error=model.energy_error_eV(reference)
         ),
         frenkel_energy_eV=min(energies.empty.values()) - max(energies.occupied.values()),
         formation_error_eV=settings.formation_error_eV,
@@ -157,80 +160,83 @@ def conductivity_from_defects(
     )
 
 
-def _point(
-    document: DefectDoc,
-    networks: dict[Mechanism, BarrierNetwork],
-    energies: SiteEnergies,
-    charge: float,
-    settings: DefectConductivitySettings,
-    temperature_K: float,
-) -> DefectConductivityPoint:
-    assert document.unit_cell is not None
-    cell = document.unit_cell
-    pairs = interstitial_fraction(
-        list(energies.occupied.values()),
-        list(energies.empty.values()),
-        temperature_K,
-        list(energies.occupied_weights.values()),
-        list(energies.empty_weights.values()),
-    )
-    excess = settings.defect_fraction
-    vacancies = 0.5 * excess + math.hypot(0.5 * excess, pairs)
-    fractions = {"vacancy": vacancies, "interstitial": pairs**2 / vacancies}
-    diffusivities = {
-        name: network_walk(network, cell.lattice.matrix, temperature_K).isotropic_cm2_s
-        for name, network in networks.items()
-    }
-    density = cell.composition[document.mobile_species] / cell.volume
-    parts = {
-        name: fractions[name] * density * charge**2 * found * NERNST_EINSTEIN / temperature_K
-        for name, found in diffusivities.items()
-    }
-    mechanism: Literal["vacancy", "interstitial"] = (
-        "vacancy" if parts.get("vacancy", 0.0) >= parts.get("interstitial", 0.0) else "interstitial"
-    )
-    point = DefectConductivityPoint(
-        temperature_K=temperature_K,
-        conductivity=Estimate(
-            value=sum(parts.values()), relative_error=0.0, degrees_of_freedom=math.inf
-        ),
-        vacancy_fraction=fractions["vacancy"],
-        interstitial_fraction=fractions["interstitial"],
-        vacancy_diffusivity_cm2_s=diffusivities.get("vacancy"),
-        interstitial_diffusivity_cm2_s=diffusivities.get("interstitial"),
-        mechanism=mechanism,
-    )
-    error = _energy_error(settings, point) / (KB_EV_PER_K * temperature_K)
-    point.conductivity = point.conductivity.model_copy(update={"relative_error": error})
-    return point
+@dataclass(frozen=True)
+class _DefectModel:
+    """Dilute vacancies and interstitial ions of a crystal.
 
-
-def _energy_error(settings: DefectConductivitySettings, point: DefectConductivityPoint) -> float:
-    """Return the standard error of the activation energy in eV.
-
-    The concentration is proportional to exp(-E_F / 2kT) for intrinsic pairs. If dopants fix the
-    vacancies, their concentration is constant and the interstitials' proportional to
-    exp(-E_F / kT).
+    Attributes
+    ----------
+    cell : Structure
+        Unit cell.
+    mobile : str
+        Element of the mobile ion.
+    charge : float
+        Its charge in e.
+    networks : dict
+        Barrier network by mechanism.
+    energies : SiteEnergies
+    settings : DefectConductivitySettings
     """
-    vacancies, interstitials = point.vacancy_fraction, point.interstitial_fraction
-    share = interstitials / (vacancies + interstitials)
-    weight = share if point.mechanism == "vacancy" else 1.0 - share
-    return math.hypot(weight * settings.formation_error_eV, settings.barrier_error_eV)
 
+    cell: Structure
+    mobile: str
+    charge: float
+    networks: dict[Mechanism, BarrierNetwork]
+    energies: SiteEnergies
+    settings: DefectConductivitySettings
 
-def _slope(
-    document: DefectDoc,
-    networks: dict[Mechanism, BarrierNetwork],
-    energies: SiteEnergies,
-    charge: float,
-    settings: DefectConductivitySettings,
-    step_K: float = 1.0,
-) -> float:
-    """Return the activation energy in eV at the reference temperature."""
-    ends = (ROOM_K - step_K, ROOM_K + step_K)
-    values = [
-        _point(document, networks, energies, charge, settings, t).conductivity.value * t
-        for t in ends
-    ]
-    inverse = [1.0 / (KB_EV_PER_K * t) for t in ends]
-    return float(-np.diff(np.log(values))[0] / np.diff(inverse)[0])
+    def point(self, temperature_K: float) -> DefectConductivityPoint:
+        """Return concentrations, diffusivities and conductivity at a temperature."""
+        cell, energies = self.cell, self.energies
+        pairs = interstitial_fraction(
+            list(energies.occupied.values()),
+            list(energies.empty.values()),
+            temperature_K,
+            list(energies.occupied_weights.values()),
+            list(energies.empty_weights.values()),
+        )
+        excess = self.settings.defect_fraction
+        vacancies = 0.5 * excess + math.hypot(0.5 * excess, pairs)
+        fractions = {"vacancy": vacancies, "interstitial": pairs**2 / vacancies}
+        diffusivities = {
+            name: network_walk(network, cell.lattice.matrix, temperature_K).isotropic_cm2_s
+            for name, network in self.networks.items()
+        }
+        density = cell.composition[self.mobile] / cell.volume
+        factor = NERNST_EINSTEIN * self.charge**2 * density / temperature_K
+        sigma = {name: factor * fractions[name] * d for name, d in diffusivities.items()}
+        point = DefectConductivityPoint(
+            temperature_K=temperature_K,
+            conductivity=Estimate(
+                value=sum(sigma.values()), relative_error=0.0, degrees_of_freedom=math.inf
+            ),
+            vacancy_fraction=fractions["vacancy"],
+            interstitial_fraction=fractions["interstitial"],
+            vacancy_diffusivity_cm2_s=diffusivities.get("vacancy"),
+            interstitial_diffusivity_cm2_s=diffusivities.get("interstitial"),
+            mechanism="vacancy"
+            if sigma.get("vacancy", 0.0) >= sigma.get("interstitial", 0.0)
+            else "interstitial",
+        )
+        error = self.energy_error_eV(point) / (KB_EV_PER_K * temperature_K)
+        point.conductivity = point.conductivity.model_copy(update={"relative_error": error})
+        return point
+
+    def activation_energy_eV(self, step_K: float = 1.0) -> float:
+        """Return the slope -d ln(sigma T) / d(1/kT) at the reference temperature in eV."""
+        ends = (ROOM_K - step_K, ROOM_K + step_K)
+        values = [self.point(t).conductivity.value * t for t in ends]
+        inverse = [1.0 / (KB_EV_PER_K * t) for t in ends]
+        return float(-np.diff(np.log(values))[0] / np.diff(inverse)[0])
+
+    def energy_error_eV(self, point: DefectConductivityPoint) -> float:
+        """Return the standard error of the activation energy in eV.
+
+        The concentration is proportional to exp(-E_F / 2kT) for intrinsic pairs. If dopants fix the
+        vacancies, their concentration is constant and the interstitials' proportional to
+        exp(-E_F / kT).
+        """
+        vacancies, interstitials = point.vacancy_fraction, point.interstitial_fraction
+        share = interstitials / (vacancies + interstitials)
+        weight = share if point.mechanism == "vacancy" else 1.0 - share
+        return math.hypot(weight * self.settings.formation_error_eV, self.settings.barrier_error_eV)

@@ -12,7 +12,7 @@ from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.structures import takes_atoms
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc, DensityPoint
-from vitrion.conductivity.mean_cell import DENSITY_SEGMENT, at_mean_volume, mean_density
+from vitrion.conductivity.mean_cell import DENSITY_SEGMENT, at_mean_volume
 from vitrion.conductivity.precision import plan_extension
 from vitrion.conductivity.segments import (
     list_segments,
@@ -365,12 +365,11 @@ class ConductivityMaker(ForceFieldDynamics):
     ) -> list[DensityPoint]:
         if not self.settings.density_ps:
             return []
-        mass_u = float(structures[0].composition.weight)
         found: dict[float, list[float]] = {}
         for name, _, temperature in self._runs(structures):
             if name not in failures:
-                density = mean_density(root / name / DENSITY_SEGMENT, mass_u)
-                found.setdefault(temperature, []).append(density)
+                density = at_mean_volume(root / name / DENSITY_SEGMENT).density
+                found.setdefault(temperature, []).append(float(density))
         return [
             DensityPoint(temperature_K=t, density_g_per_cm3=ReplicaMean.of(values))
             for t, values in sorted(found.items())

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 DENSITY_SEGMENT = "density"
 """Folder of a run's segment at constant pressure."""
 
-GRAM_PER_CM3 = 1.66053906892
-"""1 u/A3 in g/cm3."""
-
 SETTLING = 0.5
 """Fraction of the segment that is excluded from the mean as equilibration."""
 
@@ -59,16 +56,3 @@ def at_mean_volume(folder: Path) -> Structure:
         last.frac_coords,
         site_properties=last.site_properties,
     )
-
-
-def mean_density(folder: Path, mass_u: float) -> float:
-    """Return the density in g/cm3 at the mean volume of a run.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the run at constant pressure.
-    mass_u : float
-        Mass of the cell in u.
-    """
-    return mass_u / float(np.abs(np.linalg.det(mean_cell(folder)))) * GRAM_PER_CM3

@@ -13,7 +13,7 @@ from vitrion.defects.energies import defect_energies
 from vitrion.defects.energy_distributions import summarize
 from vitrion.defects.operations import DefectOperation
 from vitrion.errors import InputError
-from vitrion.migration.attempt_frequencies import hop_frequencies
+from vitrion.migration.attempt_frequencies import AttemptFrequencies
 from vitrion.migration.bands import Band, interpolate
 from vitrion.migration.hops import MAX_LENGTH_A, Hop, direct_hops, distinct_hops
 from vitrion.migration.network import Bond, easiest_loop, percolation
@@ -152,12 +152,13 @@ def barrier_network(
     groups = distinct_hops(hops, carriers.places, host.group, matrix)[:max_hops]
     records, bonds = [], []
     names = (context, band_context)
+    frequencies = None if vibrate is None else AttemptFrequencies(vibrate)
     for done, group in enumerate(groups):
         if on_progress:
             on_progress(done, len(groups))
         hop = hops[group[0]]
         band = _band(
-            host, carriers, hop, relax, relax_band, settings, n_between, cache, names, vibrate
+            host, carriers, hop, relax, relax_band, settings, n_between, cache, names, frequencies
         )
         record = _record(hop, band, host.energy_eV, [hops[k] for k in group])
         records.append(record)
@@ -179,14 +180,14 @@ def _band(
     n_between: int,
     cache: ResultCache,
     names: tuple[str, str],
-    vibrate: Calculator | None,
+    frequencies: AttemptFrequencies | None,
 ) -> dict:
     start = host.to_supercell(carriers.places[hop.start])
     end = host.to_supercell(carriers.places[hop.end] + np.array(hop.image))
     ends = [_operation(host, carriers.mechanism, place) for place in (start, end)]
     places = [[list(e.remove), list(e.add)] for e in ends]
     how = [host.mobile, n_between, settings.rattle_A, settings.seed]
-    how += [] if vibrate is None else ["attempt frequencies"]
+    how += [] if frequencies is None else ["attempt frequencies"]
     key = fingerprint(["band", *names, *describe(host.structure), *how, places])
     if key not in cache:
         defects = defect_energies(host, ends, relax, settings, cache=cache, context=names[0])
@@ -204,8 +205,9 @@ def _band(
             "converged": band.converged and all(defect.record.converged for defect in defects),
             "merged": merged,
         }
-        if vibrate is not None and result["converged"] and not merged:
-            result |= hop_frequencies(images[0], images[-1], band.saddle, vibrate)
+        if frequencies is not None and result["converged"] and not merged:
+            sites = (hop.start, hop.end)
+            result |= frequencies.of_hop(sites, images[0], images[-1], band.saddle)
         cache.write({key: result})
     return cache[key]
 

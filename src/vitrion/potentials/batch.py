@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from ase.calculators.calculator import all_changes
+from ase.stress import voigt_6_to_full_3x3_stress
+
+from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +90,7 @@ def batched(calculator: Any) -> BatchPotential:
 
 
 class OneByOne:
-    """Any ASE calculator, asked one structure at a time."""
+    """Any ASE calculator with stress, called once for each structure."""
 
     def __init__(self, calculator: Calculator) -> None:
         self.calculator = calculator
@@ -95,11 +99,22 @@ class OneByOne:
         """Return one evaluation for each structure, in order."""
         found = []
         for atoms in systems:
-            system = atoms.copy()
-            system.calc = self.calculator
-            energy = float(system.get_potential_energy())
-            forces = np.array(system.get_forces())
-            found.append(Evaluation(energy, forces, system.get_stress(voigt=False)))
+            # One call for all properties: asked for the energy alone, some skip the stress.
+            self.calculator.calculate(atoms.copy(), ["energy", "forces", "stress"], all_changes)
+            results = self.calculator.results
+            if "stress" not in results:
+                raise InputError(
+                    f"{type(self.calculator).__name__} does not implement stress, which "
+                    "relaxations need: use another calculator."
+                )
+            stress = np.asarray(results["stress"], dtype=float)
+            found.append(
+                Evaluation(
+                    float(results["energy"]),
+                    np.array(results["forces"], dtype=float),
+                    voigt_6_to_full_3x3_stress(stress) if stress.size == 6 else stress,
+                )
+            )
         return found
 
 

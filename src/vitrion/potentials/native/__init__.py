@@ -6,9 +6,10 @@ width. :func:`~vitrion.potentials.native.model_tables.extract` reads its tables 
 """
 
 from vitrion.potentials.native.kernel_library import choose_variant, usable_variants
-from vitrion.potentials.native.model_tables import Tables, extract, why_not, why_not_described
+from vitrion.potentials.native.model_tables import Tables, extract
 from vitrion.potentials.native.native_calculator import NativeCalculator
 from vitrion.potentials.native.native_model import Evaluated, FixedSystem, NativeModel, Workspace
+from vitrion.potentials.native.native_scope import why_not, why_not_described
 from vitrion.potentials.native.table_source import TableSource
 
 __all__ = [

@@ -6,13 +6,21 @@ grid, polynomials from the contraction's tensors: nothing here repeats how MACE 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vitrion.errors import InputError, PotentialError
+from vitrion.potentials.native.native_scope import silu_factor, why_not
+from vitrion.potentials.native.table_reduction import (
+    CLOSE,
+    polynomial_coefficients,
+    polynomial_terms,
+    singular_functions,
+    switch_function,
+    weights_of_squares,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,15 +34,8 @@ SPLINE_TOLERANCE = 3e-6
 """Largest error of the splines, relative to the largest value of the functions beyond 1 A; below,
 where nuclear repulsion dominates, it grows as the inverse fourth power of the distance."""
 
-RANK_TOLERANCE = 1e-5
-"""Largest error of the first layer's singular functions, relative to the largest value."""
-
-CLOSE = (1.0, 1.3)
-"""Distances in A between which the first layer's close functions fade out."""
-
 _NODES = (96, 128, 160, 192, 256, 384, 512, 1024, 2048, 4096)
 _BY_ELEMENT = ("offset", "skip", "mix", "squares", "coefficients", "zbl")
-_INTERACTIONS = ("RealAgnosticResidualInteractionBlock", "RealAgnosticInteractionBlock")
 
 
 @dataclass(frozen=True)
@@ -79,86 +80,6 @@ class Tables:
                 array = array[kept]
             arrays[name] = np.ascontiguousarray(array)
         return replace(self, elements=tuple(elements), arrays=arrays)
-
-
-def why_not(model: Any) -> str | None:
-    """Return the reason why a MACE module cannot be evaluated natively, None if it can.
-
-    Parameters
-    ----------
-    model
-        A module of mace-torch.
-    """
-    if type(model).__name__ != "ScaleShiftMACE":
-        return f"a {type(model).__name__} is not a ScaleShiftMACE"
-    if len(getattr(model, "heads", None) or ["Default"]) != 1:
-        return f"it has {len(model.heads)} heads"
-    if hasattr(model, "joint_embedding"):
-        return "its atoms carry more than their element"
-    harmonics = model.spherical_harmonics.irreps_out
-    orders = [ir.l for _, ir in harmonics]
-    if orders != list(range(len(orders))) or any(ir.p != (-1) ** ir.l for _, ir in harmonics):
-        return f"its harmonics are {harmonics}"
-    if len(orders) > 4:
-        return f"its harmonics go up to l = {len(orders) - 1}, beyond 3"
-    return _odd_layer(model) or _odd_readout(model)
-
-
-def why_not_described(description: dict[str, Any]) -> str | None:
-    """Return what :func:`why_not` would, from the description in a student file, without torch."""
-    for key in ("interaction_cls", "interaction_cls_first"):
-        if description[key] not in _INTERACTIONS:
-            return f"its interaction is a {description[key]}"
-    if not re.fullmatch(r"\d+x0e", description["hidden_irreps"]):
-        return f"its node features are {description['hidden_irreps']}, not scalars"
-    if description["max_ell"] > 3:
-        return f"its harmonics go up to l = {description['max_ell']}, beyond 3"
-    if description["correlation"] > 3:
-        return f"its correlation is {description['correlation']}, beyond 3"
-    return None
-
-
-def _odd_layer(model: Any) -> str | None:
-    for interaction, product in zip(model.interactions, model.products, strict=True):
-        kind = type(interaction).__name__
-        if kind not in _INTERACTIONS:
-            return f"its interaction is a {kind}"
-        features = product.linear.irreps_out
-        for irreps in (interaction.node_feats_irreps, interaction.edge_irreps, features):
-            if any(ir.l != 0 or ir.p != 1 for _, ir in irreps):
-                return f"its node features are {irreps}, not scalars"
-        if interaction.edge_irreps.dim != model.products[0].linear.irreps_out.dim:
-            return f"its layers differ in width ({interaction.edge_irreps.dim} channels)"
-        contractions = product.symmetric_contractions.contractions
-        if len(contractions) != 1:
-            return "its products are not scalars"
-        if contractions[0].correlation > 3:
-            return f"its correlation is {contractions[0].correlation}, beyond 3"
-    return None
-
-
-def _odd_readout(model: Any) -> str | None:
-    if len(model.readouts) not in (1, len(model.interactions)):
-        return f"it has {len(model.readouts)} readouts"
-    for readout in model.readouts:
-        kind = type(readout).__name__
-        if kind not in ("LinearReadoutBlock", "NonLinearReadoutBlock"):
-            return f"its readout is a {kind}"
-        if kind == "NonLinearReadoutBlock" and _silu_factor(readout) is None:
-            return "its readout is not a SiLU perceptron"
-    return None
-
-
-def _silu_factor(readout: Any) -> float | None:
-    """Return c if the readout's nonlinearity is c SiLU(x), else None."""
-    import torch
-
-    weight = next(readout.parameters())
-    width = readout.linear_1.irreps_out.dim
-    x = torch.linspace(-3.0, 3.1, 8, dtype=weight.dtype)[:, None].expand(8, width)
-    with torch.no_grad():
-        ratio = (readout.non_linearity(x) / torch.nn.functional.silu(x)).double().numpy()
-    return float(ratio[0, 0]) if np.allclose(ratio, ratio[0, 0], rtol=1e-5) else None
 
 
 def extract(model: Any, elements: Sequence[int]) -> Tables:
@@ -321,10 +242,10 @@ class _Extraction:
                     for part in (values, slopes)
                 )
             )
-        far, close = _singular_functions(sampled, grid)
+        far, close = singular_functions(sampled, grid)
         self._first_set("0.", sampled, far, h)
         if close is not None:
-            switch = _switch(grid)
+            switch = switch_function(grid)
             damped = [
                 tuple(
                     sum(factor[:, None, None, None] * part for factor, part in terms)
@@ -400,16 +321,19 @@ class _Extraction:
         self.arrays[f"{t}.linear"] = _matrix(product.linear, c)
         contraction = product.symmetric_contractions.contractions[0]
         shared = bool(getattr(product, "use_agnostic_product", False))
-        polynomials = _polynomials(contraction)
+        polynomials = polynomial_coefficients(contraction)
         if shared:
             polynomials = [np.repeat(p, len(self.elements), axis=0) for p in polynomials]
         else:
             chosen = self.one_hot.numpy().argmax(axis=1)
             polynomials = [p[chosen] for p in polynomials]
-        if len(polynomials) < 3 and (squares := _squares(polynomials, self.l_max)) is not None:
+        if (
+            len(polynomials) < 3
+            and (squares := weights_of_squares(polynomials, self.l_max)) is not None
+        ):
             self.arrays[f"{t}.squares"] = squares
             return
-        terms, coefficients = _terms(polynomials)
+        terms, coefficients = polynomial_terms(polynomials)
         self.arrays[f"{t}.terms"], self.arrays[f"{t}.coefficients"] = terms, coefficients
 
     def _readout(self, t: int) -> None:
@@ -424,7 +348,7 @@ class _Extraction:
         self.arrays[f"{t}.hidden"] = hidden
         last_weights = _matrix(readout.linear_2, hidden.shape[1])[:, 0]
         self.arrays[f"{t}.last"] = self.scale * last_weights
-        self.arrays["activation"] = np.array([_silu_factor(readout)])
+        self.arrays["activation"] = np.array([silu_factor(readout)])
 
     def _repulsion(self) -> None:
         zbl = self.model.pair_repulsion_fn
@@ -444,95 +368,3 @@ def _matrix(function: Callable, n: int) -> np.ndarray:
 
 def _with_kind(function: Callable, kind: torch.Tensor) -> Callable:
     return lambda x: function(x, kind.expand(len(x), -1))
-
-
-def _switch(r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return a function that falls from 1 to 0 between the distances CLOSE, and its slope."""
-    width = CLOSE[1] - CLOSE[0]
-    x = np.clip((r - CLOSE[0]) / width, 0.0, 1.0)
-    return 1 - x**3 * (10 - 15 * x + 6 * x**2), -30 * x**2 * (1 - x) ** 2 / width
-
-
-def _singular_functions(
-    sampled: list[tuple[np.ndarray, ...]], grid: np.ndarray
-) -> tuple[list[np.ndarray], list[np.ndarray] | None]:
-    """Return for each pair bases ``(functions, rank)`` of its radial functions: far, and close.
-
-    The far ones serve beyond the distances CLOSE; they are the smallest multiple of 16 that meets
-    the tolerance. Neighbors grow in number as r^2, and what is wrong with them adds up, so errors
-    weigh more at larger distances. The close ones hold what the far ones miss; None if nothing.
-    """
-    weight = (np.minimum(1.0, grid / CLOSE[1]) ** 16 * grid**1.5)[:, None]
-    near = (grid < CLOSE[1])[:, None] * np.minimum(1.0, 2 * grid)[:, None] ** 4
-    values = [v.reshape(len(grid), -1) for v, _ in sampled]
-    slopes = [d.reshape(len(grid), -1) for _, d in sampled]
-    bases = [_right_vectors(weight * v, weight * d) for v, d in zip(values, slopes, strict=True)]
-    rank = next(
-        rank
-        for rank in range(16, bases[0].shape[1] + 16, 16)
-        if max(_lost(weight * v, u[:, :rank]) for v, u in zip(values, bases, strict=True))
-        <= RANK_TOLERANCE
-    )
-    far = [basis[:, :rank] for basis in bases]
-    if max(_lost(near * v, u) for v, u in zip(values, far, strict=True)) <= RANK_TOLERANCE:
-        return far, None
-    rest = []
-    for v, d, u in zip(values, slopes, far, strict=True):
-        outside = np.eye(len(u)) - u @ u.T
-        rest.append(_right_vectors(near * v @ outside, near * d @ outside)[:, :16])
-    return far, rest
-
-
-def _right_vectors(values: np.ndarray, slopes: np.ndarray) -> np.ndarray:
-    """Return the singular vectors of functions (columns), most important first."""
-    return np.linalg.svd(np.concatenate([values, 0.3 * slopes]).T, full_matrices=False)[0]
-
-
-def _lost(values: np.ndarray, basis: np.ndarray) -> float:
-    """Return the largest error of functions projected on a basis, relative to the largest value."""
-    return float(np.abs(values @ basis @ basis.T - values).max() / np.abs(values).max())
-
-
-def _polynomials(contraction: Any) -> list[np.ndarray]:
-    """Return the coefficients of degree 1, 2, ...: ``(elements, K, ..., K, channels)``."""
-    out = []
-    for degree in range(1, contraction.correlation + 1):
-        tensor = contraction.U_tensors(degree).numpy()
-        at = contraction.correlation - 1 - degree
-        weights = contraction.weights_max if at < 0 else contraction.weights[at]
-        out.append(np.einsum("...p,epc->e...c", tensor, weights.numpy()))
-    return out
-
-
-def _squares(polynomials: list[np.ndarray], l_max: int) -> np.ndarray | None:
-    """Return weights of A_00 and of the squares by order, None if that is not all there is."""
-    linear = polynomials[0]
-    n_elements, n_terms, channels = linear.shape
-    out = np.zeros((n_elements, l_max + 2, channels))
-    out[:, 0] = linear[:, 0]
-    full = np.zeros((n_elements, n_terms, n_terms, channels))
-    if len(polynomials) == 2:
-        for order in range(l_max + 1):
-            out[:, order + 1] = polynomials[1][:, order**2, order**2]
-            for k in range(order**2, (order + 1) ** 2):
-                full[:, k, k] = out[:, order + 1]
-        if not np.allclose(full, polynomials[1], atol=1e-6 * np.abs(polynomials[1]).max()):
-            return None
-    return out if np.abs(linear[:, 1:]).max(initial=0.0) == 0 else None
-
-
-def _terms(polynomials: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the terms ``(count, 3)`` of symmetric polynomials and their coefficients."""
-    terms, coefficients = [], []
-    for degree, tensor in enumerate(polynomials, start=1):
-        n = tensor.shape[1]
-        found: dict[tuple[int, ...], np.ndarray] = {}
-        for index in np.ndindex(*(n,) * degree):
-            value = tensor[(slice(None), *index)]
-            if value.any():
-                key = tuple(sorted(index))
-                found[key] = found.get(key, 0.0) + value
-        for key in sorted(found):
-            terms.append((-1,) * (3 - degree) + key)
-            coefficients.append(found[key])
-    return np.array(terms, dtype=float), np.stack(coefficients, axis=1)
