@@ -540,7 +540,7 @@ def test_segments_at_different_temperatures_are_refused(tmp_path, run):
     paths = [tmp_path / "a-vasprun.xml", tmp_path / "b-vasprun.xml"]
     for path, temperature in zip(paths, (500.0, 700.0), strict=True):
         write_vasprun(path, run[0][:40], CELL, run[1], {"POTIM": 100.0, "TEBEG": temperature})
-    with pytest.raises(InputError, match="at 500 and at 700 K"):
+    with pytest.raises(InputError, match="at 500 and 700 K"):
         read(paths, temperature_K=None)
 
 
