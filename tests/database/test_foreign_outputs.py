@@ -4,13 +4,16 @@ from datetime import datetime
 
 import pytest
 from maggma.stores import MemoryStore
+from monty.json import jsanitize
+from pymatgen.core import Lattice, Structure
 
 from helpers.sample_documents import hopping
 from vitrion.cli.database import build as build_command
-from vitrion.database.admission import RESERVED
+from vitrion.database.admission import RESERVED, NotADocumentError, admit
 from vitrion.database.builders import build, build_if_changed
 from vitrion.database.client import VitrionClient
 from vitrion.database.collections import Collections, find_job_store
+from vitrion.defects.document import DefectDoc
 from vitrion.errors import DamagedDocumentsError, StoreError
 from vitrion.store.job_store import FILE_NAME, open_job_store
 from vitrion.store.sqlite_store import SQLiteStore
@@ -208,3 +211,25 @@ def test_a_store_in_memory_is_treated_alike():
         with Collections(store) as collections:
             report = build(collections)
             assert report.written == {"test_hopping": 1, "summary": 1}
+
+
+def test_a_reference_to_structures_by_name_is_a_document(tmp_path):
+    """Its large object is a mapping, and validation would read the reference as one."""
+    host = Structure(Lattice.cubic(4.0), ["Li", "F"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    document = DefectDoc.from_structure(
+        host,
+        phase="crystalline",
+        mobile_species="Li",
+        host_energy_eV=-1.0,
+        host_max_force_eV_per_A=0.01,
+        sites=[],
+        records=[],
+        relaxed_structures={"vacancy 1": host},
+    )
+    reference = {"@class": "", "@module": "", "blob_uuid": "1", "store": "data"}
+    content = {**jsanitize(document.model_dump(), strict=True), "relaxed_structures": reference}
+    output = {"uuid": "u", "index": 1, "output": content}
+    assert admit(output, DefectDoc)["relaxed_structures"] == reference
+    wrong = {**content, "records": [reference, {"kind": "nonsense"}]}
+    with pytest.raises(NotADocumentError, match=r"records\.1"):
+        admit({**output, "output": wrong}, DefectDoc)

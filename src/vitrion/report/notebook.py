@@ -39,14 +39,18 @@ from vitrion.transport.result import TransportResult
 from vitrion.uncertainty import upper_bound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from matplotlib.figure import Figure as MatplotlibFigure
 
     from vitrion.comparison.tables import Table
 
 MOST_CAUTIONS = 6
-RESULT_PANELS = {"msd": msd_panel, "van_hove": van_hove_panel, "jumps": jump_network_panel}
+RESULT_PANELS: dict[str, Callable[..., Panel]] = {
+    "msd": msd_panel,
+    "van_hove": van_hove_panel,
+    "jumps": jump_network_panel,
+}
 
 
 @singledispatch
@@ -112,19 +116,19 @@ def _(shown: TransportResult) -> str:
 def _(shown: ArrheniusResult) -> str:
     at_room = f"{ROOM_K:.0f} K"
     energy = None if shown.fit is None else shown.fit.activation_energy
-    head = [
-        ["activation energy (eV)", quantified(energy)],
-        [f"D at {at_room} (cm2/s)", quantified(shown.diffusivity_300K)],
-        [f"conductivity at {at_room} (mS/cm)", quantified(shown.sigma_300K_or_bound)],
+    head: list[tuple[str, Cell | str]] = [
+        ("activation energy (eV)", quantified(energy)),
+        (f"D at {at_room} (cm2/s)", quantified(shown.diffusivity_300K)),
+        (f"conductivity at {at_room} (mS/cm)", quantified(shown.sigma_300K_or_bound)),
     ]
     points = [
-        [
+        (
             f"D at {point.temperature_K:.0f} K (cm2/s)",
             quantified(point.diffusivity or upper_bound(point.bound_cm2_s)),
-        ]
+        )
         for point in shown.points
     ]
-    rows = [(str(label), cell) for label, cell in (*head, *points)]
+    rows = [*head, *points]
     excluded = [f"{p.temperature_K:.0f} K: {p.excluded}" for p in shown.points if p.excluded]
     caption = f"Temperature dependence of the {shown.quantity} diffusivity, 95 % intervals"
     return _html(_pairs(caption, rows), [*shown.refusals, *excluded])
@@ -239,7 +243,7 @@ def _(shown: Maker) -> str:
 def _changed(maker: Maker) -> dict[str, Any]:
     """Return the settings of a Maker with the settings inside its Makers, by dotted name."""
     found: dict[str, Any] = {}
-    for part in dataclasses.fields(maker):  # type: ignore[arg-type]
+    for part in dataclasses.fields(maker):
         value = getattr(maker, part.name)
         if part.name == "name":
             continue
@@ -261,7 +265,9 @@ def _setting(value: Any) -> str:
 @html_of.register(VitrionClient)
 def _(shown: VitrionClient) -> str:
     counts = {name: shown[name].count() for name in shown.properties}
-    rows = [[name, measured(n, "d"), _fields(shown[name])] for name, n in counts.items() if n]
+    rows: list[list[Cell | str]] = [
+        [name, measured(n, "d"), _fields(shown[name])] for name, n in counts.items() if n
+    ]
     heads = ("kind", "documents #", "quantities to search by")
     caption = "Documents of the store" if rows else "The store has no documents"
     return _table(make_table(caption, heads, rows))

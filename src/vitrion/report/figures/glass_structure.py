@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.chemistry.bonds import bond_cutoff
 from vitrion.chemistry.elements import electronegativity
 from vitrion.chemistry.formulas import subscripted
 from vitrion.report.palette import N_SERIES, numbered_dash, report_colors, series
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 SMOOTHING_A = 0.05
 """Standard deviation in A of the Gaussian that smooths the shown g(r)."""
 MIN_POINTS = 3
-BOND_PEAK = 20.0
-"""Pairs with a higher first peak are bonds, shown in a separate panel."""
 
 
 def pair_figure(reports: Sequence[MaterialReport]) -> Figure | None:
@@ -59,7 +58,8 @@ def pair_panels(glasses: Sequence[AmorphousDoc], *, title: str = "") -> tuple[Pa
         g = _smooth(np.array(_on_grid(glasses, distribution.pair, r)), r)
         mean, name, color = g.mean(axis=0), "-".join(distribution.pair), series(index)
         group = f"pairs with {cation}" if cation in distribution.pair else "other pairs"
-        marks = groups["bonds" if float(mean.max()) > BOND_PEAK else group]
+        bonded = float(r[mean.argmax()]) < bond_cutoff(*distribution.pair)
+        marks = groups["bonds" if bonded else group]
         if len(g) > 1:
             marks.append(FilledBand(r, g.min(axis=0), g.max(axis=0), color, group=name))
         marks.append(Curve(r, mean, name, color, numbered_dash(index // N_SERIES), group=name))
