@@ -112,6 +112,21 @@ def test_vacancies_of_dopants_take_the_pair_energy_out():
     assert found.activation_energy.error == pytest.approx(settings.barrier_error_eV, rel=1e-3)
 
 
+def test_schottky_defects_of_lower_energy_determine_the_vacancies():
+    document = defects(network("vacancy"))
+    document.schottky_energy_eV = energy = 0.4
+    settings = DefectConductivitySettings(formation_error_eV=0.1, barrier_error_eV=0.0)
+    found = conductivity_from_defects(document, 1.0, settings)
+    at_300 = next(p for p in found.points if p.temperature_K == 300.0)
+    fraction = math.exp(-energy / (2 * KB_EV_PER_K * 300.0))
+    assert at_300.vacancy_fraction == pytest.approx(fraction, rel=1e-3)
+    assert at_300.anion_vacancy_fraction == pytest.approx(fraction, rel=1e-3)
+    assert at_300.interstitial_fraction < 1e-2 * fraction
+    assert found.activation_energy.value == pytest.approx(energy / 2 + BARRIER, abs=1e-3)
+    assert found.activation_energy.error == pytest.approx(0.05, rel=1e-2)
+    assert found.schottky_energy_eV == energy
+
+
 def test_both_carriers_add_and_the_faster_one_is_named():
     slow, fast = network("vacancy"), network("interstitial", barrier=0.2)
     both = conductivity_from_defects(defects(slow, fast), 1.0)

@@ -1,8 +1,8 @@
 """Conductivity of a crystal from the concentrations and diffusivities of its defects.
 
 ``sigma = sum_d c_d q^2 D_d / kT`` over vacancies and interstitial ions. Their concentrations follow
-from the energies of Frenkel pairs and charge neutrality, their diffusivities from the exact random
-walk on the network of hops (:mod:`vitrion.migration.random_walk`).
+from the energies of Frenkel pairs and Schottky defects and charge neutrality, their diffusivities
+from the exact random walk on the network of hops (:mod:`vitrion.migration.random_walk`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from vitrion.defects.statistics import interstitial_fraction
+from vitrion.defects.statistics import interstitial_fraction, vacancy_fraction
 from vitrion.errors import InputError
 from vitrion.landscape.site_energies import site_energies
 from vitrion.migration.network_walk import network_walk
@@ -44,7 +44,7 @@ class DefectConductivitySettings(BaseModel):
         "intrinsic crystal.",
     )
     formation_error_eV: float = Field(
-        0.15, ge=0.0, description="Standard error of the potential's Frenkel energies in eV."
+        0.15, ge=0.0, description="Standard error of the potential's formation energies in eV."
     )
     barrier_error_eV: float = Field(
         0.05, ge=0.0, description="Standard error of the potential's barriers in eV."
@@ -61,6 +61,9 @@ class DefectConductivityPoint(BaseModel):
     vacancy_fraction: float = Field(description="Vacancies as a fraction of the mobile ions.")
     interstitial_fraction: float = Field(
         description="Interstitial ions as a fraction of the mobile ions."
+    )
+    anion_vacancy_fraction: float = Field(
+        0.0, description="Vacant fraction of the anion sites, from Schottky defects."
     )
     vacancy_diffusivity_cm2_s: float | None = Field(
         None, description="Diffusivity of one vacancy in cm2/s, averaged over orientations."
@@ -89,7 +92,10 @@ class DefectConductivity(BaseModel):
         description="Lowest energy of a separated Frenkel pair in eV: lowest empty minus highest "
         "occupied site energy."
     )
-    formation_error_eV: float = Field(description="Standard error of Frenkel energies in eV.")
+    schottky_energy_eV: float | None = Field(
+        None, description="Energy of a Schottky defect in eV; None if it was not computed."
+    )
+    formation_error_eV: float = Field(description="Standard error of formation energies in eV.")
     barrier_error_eV: float = Field(description="Standard error of barriers in eV.")
     mechanisms: list[str] = Field(description="Mechanisms whose barriers were computed.")
     n_assumed_frequencies: int = Field(
@@ -107,8 +113,10 @@ def conductivity_from_defects(
 ) -> DefectConductivity:
     """Compute the conductivity of a crystal from a study of its defects.
 
-    Concentrations: ``c_v c_i = K(T)`` of the Frenkel pair, with the site energies from far pairs,
-    and ``c_v - c_i`` equal to `defect_fraction`. Defects are assumed dilute and non-interacting.
+    Concentrations: ``c_v c_i = K(T)`` of the Frenkel pair, with the site energies from far pairs;
+    ``c_v^n c_a = exp(-E_S / kT)`` of the Schottky defect with anion vacancies a, if its energy is
+    known; and charge neutrality with `defect_fraction`. Defects are assumed dilute and
+    non-interacting.
 
     Parameters
     ----------
@@ -137,7 +145,13 @@ def conductivity_from_defects(
         )
     energies = site_energies(document)
     model = _DefectModel(
-        document.unit_cell, document.mobile_species, charge, networks, energies, settings
+        document.unit_cell,
+        document.mobile_species,
+        charge,
+        networks,
+        energies,
+        document.schottky_energy_eV,
+        settings,
     )
     reference = model.point(ROOM_K)
     return DefectConductivity(
@@ -148,6 +162,7 @@ def conductivity_from_defects(
             value=model.activation_energy_eV(), error=model.energy_error_eV(reference)
         ),
         frenkel_energy_eV=min(energies.empty.values()) - max(energies.occupied.values()),
+        schottky_energy_eV=document.schottky_energy_eV,
         formation_error_eV=settings.formation_error_eV,
         barrier_error_eV=settings.barrier_error_eV,
         mechanisms=sorted(networks),
@@ -158,6 +173,15 @@ def conductivity_from_defects(
         ),
         n_unconverged_hops=sum(network.n_unconverged for network in networks.values()),
     )
+
+
+@dataclass(frozen=True)
+class _Concentrations:
+    """Defects per mobile ion, vacant fraction of the anion sites, and ``d ln c / d(-E / kT)``."""
+
+    fractions: dict[Mechanism, float]
+    anion_vacancies: float
+    formation_weights: dict[Mechanism, float]
 
 
 @dataclass(frozen=True)
@@ -175,6 +199,8 @@ class _DefectModel:
     networks : dict
         Barrier network by mechanism.
     energies : SiteEnergies
+    schottky_eV : float or None
+        Energy of a Schottky defect.
     settings : DefectConductivitySettings
     """
 
@@ -183,11 +209,12 @@ class _DefectModel:
     charge: float
     networks: dict[Mechanism, BarrierNetwork]
     energies: SiteEnergies
+    schottky_eV: float | None
     settings: DefectConductivitySettings
 
-    def point(self, temperature_K: float) -> DefectConductivityPoint:
-        """Return concentrations, diffusivities and conductivity at a temperature."""
-        cell, energies = self.cell, self.energies
+    def concentrations(self, temperature_K: float) -> _Concentrations:
+        """Solve the mass-action laws and charge neutrality."""
+        energies, excess = self.energies, self.settings.defect_fraction
         pairs = interstitial_fraction(
             list(energies.occupied.values()),
             list(energies.empty.values()),
@@ -195,9 +222,24 @@ class _DefectModel:
             list(energies.occupied_weights.values()),
             list(energies.empty_weights.values()),
         )
-        excess = self.settings.defect_fraction
-        vacancies = 0.5 * excess + math.hypot(0.5 * excess, pairs)
-        fractions = {"vacancy": vacancies, "interstitial": pairs**2 / vacancies}
+        product, n = 0.0, 1
+        if self.schottky_eV is not None:
+            n = round(self.cell.composition.reduced_composition[self.mobile])
+            product = math.exp(-self.schottky_eV / (KB_EV_PER_K * temperature_K))
+        vacancies = vacancy_fraction(pairs**2, excess, product, n)
+        interstitials, anions = pairs**2 / vacancies, product / vacancies**n
+        # d ln c / d(-E / kT) of neutrality, all formation energies together.
+        share = (interstitials + anions) / (vacancies + interstitials + n * anions)
+        return _Concentrations(
+            {"vacancy": vacancies, "interstitial": interstitials},
+            anions,
+            {"vacancy": share, "interstitial": 1.0 - share},
+        )
+
+    def point(self, temperature_K: float) -> DefectConductivityPoint:
+        """Return concentrations, diffusivities and conductivity at a temperature."""
+        cell, found = self.cell, self.concentrations(temperature_K)
+        fractions = found.fractions
         diffusivities = {
             name: network_walk(network, cell.lattice.matrix, temperature_K).isotropic_cm2_s
             for name, network in self.networks.items()
@@ -212,11 +254,10 @@ class _DefectModel:
             ),
             vacancy_fraction=fractions["vacancy"],
             interstitial_fraction=fractions["interstitial"],
+            anion_vacancy_fraction=found.anion_vacancies,
             vacancy_diffusivity_cm2_s=diffusivities.get("vacancy"),
             interstitial_diffusivity_cm2_s=diffusivities.get("interstitial"),
-            mechanism="vacancy"
-            if sigma.get("vacancy", 0.0) >= sigma.get("interstitial", 0.0)
-            else "interstitial",
+            mechanism=max(sigma, key=lambda name: sigma[name]),
         )
         error = self.energy_error_eV(point) / (KB_EV_PER_K * temperature_K)
         point.conductivity = point.conductivity.model_copy(update={"relative_error": error})
@@ -232,11 +273,8 @@ class _DefectModel:
     def energy_error_eV(self, point: DefectConductivityPoint) -> float:
         """Return the standard error of the activation energy in eV.
 
-        The concentration is proportional to exp(-E_F / 2kT) for intrinsic pairs. If dopants fix the
-        vacancies, their concentration is constant and the interstitials' proportional to
-        exp(-E_F / kT).
+        Formation energies are in error together. They count by half for intrinsic Frenkel pairs,
+        and not at all for vacancies that dopants fix.
         """
-        vacancies, interstitials = point.vacancy_fraction, point.interstitial_fraction
-        share = interstitials / (vacancies + interstitials)
-        weight = share if point.mechanism == "vacancy" else 1.0 - share
+        weight = self.concentrations(point.temperature_K).formation_weights[point.mechanism]
         return math.hypot(weight * self.settings.formation_error_eV, self.settings.barrier_error_eV)
