@@ -101,11 +101,11 @@ def test_the_motion_of_combined_replicas_is_shown(reports):
     document = glass.conductivity.model_copy(update={"results": [*runs[:-1], combine(alike)]})
     documents = [document if d is glass.conductivity else d for d in glass.documents]
     (row,) = spatial_figure([MaterialReport.from_documents(documents)]).rows
-    assert len(row) == 1
-    assert row[0].title.endswith("800 K, mean of 2 runs")
-    assert len(marks(row[0], Curve)) == 6
+    assert len(row) == 2
+    assert row[0].title.endswith("800 K, mean of 2 runs, self")
+    assert [len(marks(panel, Curve)) for panel in row] == [3, 3]
     (whole,) = spatial_figure([crystal]).rows
-    assert len(whole) == 2
+    assert len(whole) == 3
 
 
 def test_rattling_looks_flat(reports):

@@ -13,7 +13,7 @@ from vitrion.report.figures.ion_transport import (
     arrhenius_panel,
     jump_network_panel,
     msd_panel,
-    van_hove_panel,
+    van_hove_panels,
 )
 from vitrion.transport import analyze, arrhenius, combine, table
 
@@ -112,9 +112,9 @@ def test_figures_show_what_the_result_says(results, tmp_path):
     fit = arrhenius(results)
     ax = draw_panel(arrhenius_panel(fit))
     assert ax.get_yscale() == "log"
-    assert draw_panel(van_hove_panel(results[2])).lines
+    assert draw_panel(van_hove_panels(results[2])[0]).lines
     assert draw_panel(jump_network_panel(results[2])).collections
     with pytest.raises(InputError, match="spatial"):
-        van_hove_panel(run_at(700.0, 20.0))
+        van_hove_panels(run_at(700.0, 20.0))
     with pytest.raises(InputError, match="spatial"):
         jump_network_panel(run_at(700.0, 20.0))

@@ -27,7 +27,7 @@ from vitrion.report.figures.ion_transport import (
     arrhenius_panel,
     jump_network_panel,
     msd_panel,
-    van_hove_panel,
+    van_hove_panels,
 )
 from vitrion.report.figures.time_series import trajectory_panels
 from vitrion.report.panels import Figure, Panel
@@ -46,10 +46,10 @@ if TYPE_CHECKING:
     from vitrion.comparison.tables import Table
 
 MOST_CAUTIONS = 6
-RESULT_PANELS: dict[str, Callable[..., Panel]] = {
-    "msd": msd_panel,
-    "van_hove": van_hove_panel,
-    "jumps": jump_network_panel,
+RESULT_PANELS: dict[str, Callable[..., tuple[Panel, ...]]] = {
+    "msd": lambda result, **options: (msd_panel(result, **options),),
+    "van_hove": van_hove_panels,
+    "jumps": lambda result: (jump_network_panel(result),),
 }
 
 
@@ -295,7 +295,7 @@ def _(
 ) -> MatplotlibFigure:
     if kind not in RESULT_PANELS:
         raise InputError(f"The kind must be one of {', '.join(RESULT_PANELS)}, not '{kind}'.")
-    return _drawn((RESULT_PANELS[kind](shown, **options),), path)
+    return _drawn(RESULT_PANELS[kind](shown, **options), path)
 
 
 @plot_of.register(ArrheniusResult)

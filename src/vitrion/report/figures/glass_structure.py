@@ -12,6 +12,7 @@ from vitrion.chemistry.elements import electronegativity
 from vitrion.chemistry.formulas import subscripted
 from vitrion.report.palette import N_SERIES, numbered_dash, report_colors, series
 from vitrion.report.panels import Axis, Bars, Curve, Figure, FilledBand, Line, Mark, Panel
+from vitrion.report.smoothing import smoothed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
     from vitrion.amorphous.document import AmorphousDoc
     from vitrion.comparison.material import MaterialReport
-
-SMOOTHING_A = 0.05
-"""Standard deviation in A of the Gaussian that smooths the shown g(r)."""
-MIN_POINTS = 3
 
 
 def pair_figure(reports: Sequence[MaterialReport]) -> Figure | None:
@@ -55,7 +52,7 @@ def pair_panels(glasses: Sequence[AmorphousDoc], *, title: str = "") -> tuple[Pa
     cation = _cation(first)
     groups: dict[str, list[Mark]] = {"bonds": [], f"pairs with {cation}": [], "other pairs": []}
     for index, distribution in enumerate(first.pair_distributions):
-        g = _smooth(np.array(_on_grid(glasses, distribution.pair, r)), r)
+        g = smoothed(np.array(_on_grid(glasses, distribution.pair, r)), r)
         mean, name, color = g.mean(axis=0), "-".join(distribution.pair), series(index)
         group = f"pairs with {cation}" if cation in distribution.pair else "other pairs"
         bonded = float(r[mean.argmax()]) < bond_cutoff(*distribution.pair)
@@ -81,15 +78,6 @@ def _cation(glass: AmorphousDoc) -> str:
     """Return the most electropositive element."""
     elements = {element for found in glass.pair_distributions for element in found.pair}
     return min(elements, key=electronegativity, default="")
-
-
-def _smooth(g: NDArray[np.float64], r: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Convolve g(r) with a Gaussian of :data:`SMOOTHING_A`; shape (n_replicas, n_r)."""
-    from scipy.ndimage import gaussian_filter1d
-
-    if len(r) < MIN_POINTS:
-        return g
-    return gaussian_filter1d(g, SMOOTHING_A / float(r[1] - r[0]), axis=1, mode="nearest")
 
 
 def _on_grid(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ from vitrion.report.panels import (
     Points,
     UpperBounds,
 )
+from vitrion.report.smoothing import smoothed
 from vitrion.transport.constants import NERNST_EINSTEIN, ROOM_K
 from vitrion.uncertainty import Bound, Uncertain, number
 
@@ -328,8 +330,10 @@ def _slope(
     ]
 
 
-def van_hove_panel(result: TransportResult) -> Panel:
-    """Describe the self (solid) and distinct (dashed) van Hove functions at several lags.
+def van_hove_panels(result: TransportResult) -> tuple[Panel, Panel]:
+    """Describe the self and the distinct van Hove functions at several lags.
+
+    The distinct function is smoothed by a Gaussian of 0.05 A.
 
     Raises
     ------
@@ -339,13 +343,17 @@ def van_hove_panel(result: TransportResult) -> Panel:
     found = result.van_hove
     if found is None:
         raise InputError("The result has no van Hove function: analyze with spatial=True.")
-    marks: list[Mark] = []
+    own: list[Mark] = []
+    others: list[Mark] = [Line(1.0, vertical=False, dash="dot")]
+    distinct = smoothed(found.distinct, found.r_A)
     for index, lag in enumerate(found.lag_ps):
         color, name = heat(index, len(found.lag_ps)), f"{lag:.3g} ps"
-        marks.append(Curve(found.r_A, found.self_per_A[index], name, color, group=name))
-        marks.append(Curve(found.r_A, found.distinct[index], "", color, "dash", group=name))
-    return Panel(
-        Axis("{r} (A)"), Axis("4\u03c0{r}\u00b2{G} self (1/A); {G} distinct, dashed"), tuple(marks)
+        own.append(Curve(found.r_A, found.self_per_A[index], name, color, group=name))
+        others.append(Curve(found.r_A, distinct[index], name, color, group=name))
+    r = Axis("{r} (A)")
+    return (
+        Panel(r, Axis("4\u03c0{r}\u00b2{G}\u209b({r}, {t}) (1/A)"), tuple(own), "self"),
+        Panel(r, Axis("distinct {G}({r}, {t})"), tuple(others), "distinct"),
     )
 
 
@@ -380,7 +388,11 @@ def jump_network_panel(result: TransportResult) -> Panel:
             sites[:, 1],
             sizes=np.sqrt(15.0 + 80.0 * np.array(network.occupancy)),
             values=sites[:, 2],
-            scale="z (A)",
+            scale="{z} (A)",
+            notes=[
+                f"site at ({x:.1f}, {y:.1f}, {z:.1f}) A\noccupied {100 * share:.0f} % of the time"
+                for (x, y, z), share in zip(sites, network.occupancy, strict=True)
+            ],
         )
     )
     return Panel(Axis("{x} (A)"), Axis("{y} (A)"), tuple(marks), equal=True)
@@ -397,18 +409,19 @@ def spatial_figure(reports: Sequence[MaterialReport]) -> Figure | None:
         result = next((r for r in reversed(results) if r.van_hove), None)
         if result is not None:
             name = f"{report.label}, {result.temperature_K:.0f} K"
-            panels = [van_hove_panel(result)]
+            panels = [*van_hove_panels(result)]
             if result.jump_network:
                 panels.append(jump_network_panel(result))
             if result.n_replicas > 1:
                 name += f", mean of {result.n_replicas} runs"
-            rows.append(tuple(Panel(p.x, p.y, p.marks, name, equal=p.equal) for p in panels))
+            titled = (replace(p, title=", ".join(filter(None, (name, p.title)))) for p in panels)
+            rows.append(tuple(titled))
     if not rows:
         return None
     return Figure(
         "motion_in_space",
         "Motion in space",
-        "Van Hove functions, self (solid) and distinct (dashed), at several lags. For a single "
-        "run, the sites of the ions, viewed along z, and the hops between them.",
+        "Self and distinct van Hove functions at several lags. For a single run, the sites of the "
+        "ions, viewed along z, and the hops between them; the size is the occupancy.",
         tuple(rows),
     )
