@@ -92,6 +92,7 @@ def main() -> None:
         conductivity = ConductivityMaker(
             settings=ConductivitySettings(
                 temperatures_K=(1500,),
+                density_ps=0.1,
                 equilibration_ps=0,
                 first_ps=0.4,
                 extension=0,

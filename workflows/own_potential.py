@@ -55,7 +55,7 @@ def main() -> None:
         structure = Structure(Lattice.tetragonal(2.86, 4.05), ["Li", "Li", "F", "F"], rock_salt)
         structure.make_supercell(2)  # wider than the cutoff of the potential
         short_ps, measured = 0.05, {"temperatures_K": (1000,), "first_ps": 0.4, "extension": 0}
-        measured |= {"equilibration_ps": 0.04, "md": {"save_interval_fs": 20}}
+        measured |= {"equilibration_ps": 0.04, "density_ps": 0.1, "md": {"save_interval_fs": 20}}
     else:
         name, structure = options.potential, Structure.from_file(options.structure)
         short_ps, measured = 5.0, {"temperatures_K": (700, 850, 1000), "first_ps": 20}

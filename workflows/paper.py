@@ -39,8 +39,10 @@ def toy_maker() -> IonConductorMaker:
             "relax_fmax_eV_per_A": 0.1,
         },
         defects={"max_sites": 1, "fmax_eV_per_A": 0.4, "anneal": False},
+        crystal_barriers={"mechanisms": ["vacancy"], "max_hops": 1, "attempt_frequencies": False},
         conductivity={
             "temperatures_K": (1500,),
+            "density_ps": 0.1,
             "equilibration_ps": 0.0,
             "first_ps": 0.4,
             "md": {"save_interval_fs": 20},

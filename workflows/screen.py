@@ -31,6 +31,7 @@ TOY = {
     },
     "conductivity": {
         "temperatures_K": (1500,),
+        "density_ps": 0.1,
         "equilibration_ps": 0.0,
         "first_ps": 0.4,
         "md": {"save_interval_fs": 20},

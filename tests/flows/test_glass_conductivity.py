@@ -26,7 +26,12 @@ def maker():
         n_replicas=2,
         seed=3,
         glass=glass,
-        conductivity={"temperatures_K": (900, 1200), "equilibration_ps": 0.1, "first_ps": 1.2},
+        conductivity={
+            "temperatures_K": (900, 1200),
+            "density_ps": 0.2,
+            "equilibration_ps": 0.1,
+            "first_ps": 1.2,
+        },
         reference_potential=None,
     ).update_kwargs({"workers": 1}, class_filter=ConductivityMaker)
 
