@@ -177,3 +177,20 @@ def test_unknown_ions_and_charges_are_refused():
         pack("SiO2", unit="ions")
     with pytest.raises(InputError, match="charge of \\+1"):
         pack_ions({"Li": 2, "PO2F2": 1})
+
+
+@pytest.mark.parametrize(
+    "named",
+    [None, {"Li": 1, "TFSI": 1}, {"Li": 1, "C2S2NO4F6": 1}],
+    ids=["known", "name", "formula"],
+)
+def test_molecular_ions_are_packed_whole(named):
+    packed = pack("LiN(SO2CF3)2", n_atoms=80, seed=2, ions=named)
+    assert packed.unit == "ions"
+    assert sorted({len(ion) for ion in packed.ions}) == [1, 15]
+    assert len(packed.structure) == 80
+
+
+def test_named_ions_must_be_the_composition():
+    with pytest.raises(InputError, match=r"The ions Li, TFSI make LiC2S2N.*, not LiF"):
+        check_packing("LiF", ions={"Li": 1, "TFSI": 1})

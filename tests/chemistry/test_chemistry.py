@@ -207,6 +207,10 @@ def test_amounts_of_compounds_and_subscripts_are_read(text, formula):
         ("Na4P2S6", {"Na": 4, "P2S6": 1}),
         ("Li4PO4F", {"Li": 4, "PO4": 1, "F": 1}),
         ("Li5P3O9F2", {"Li": 5, "PO3F": 2, "PO3": 1}),
+        ("LiN(SO2CF3)2", {"Li": 1, "C2S2NO4F6": 1}),
+        ("LiN(SO2F)2", {"Li": 1, "S2NO4F2": 1}),
+        ("LiB(C2O4)2", {"Li": 1, "BC4O8": 1}),
+        ("LiSO3CF3", {"Li": 1, "CSO3F3": 1}),
         ("Li9.81Sn0.81P2.19S12", {"Li": 327, "PS4": 73, "SnS4": 27}),
     ],
 )

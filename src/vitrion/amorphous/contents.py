@@ -12,11 +12,11 @@ from vitrion.amorphous.packmol import contact_radius
 from vitrion.amorphous.volume import check_volume_per_atom, default_volume_per_atom
 from vitrion.chemistry.decomposition import decompose_into_ions
 from vitrion.chemistry.formulas import parse_composition
-from vitrion.chemistry.ions import Ion, known_ion
+from vitrion.chemistry.ions import Ion, known_ion, read_ion
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pymatgen.core import Composition
 
@@ -41,15 +41,27 @@ def as_composition(composition: Composition | str) -> Composition:
 
 
 def ions_and_unit(
-    composition: Composition, unit: Literal["ions", "atoms"] | None
+    composition: Composition,
+    unit: Literal["ions", "atoms"] | None,
+    named: Mapping[str, int] | None = None,
 ) -> tuple[list[tuple[Ion, int]], Literal["ions", "atoms"]]:
     """Return the ions and counts of one formula unit, and whether they are ions or atoms.
+
+    Parameters
+    ----------
+    composition : Composition
+    unit : str or None
+        None for ions if any are known.
+    named : mapping of str to int, optional
+        Formulas, names or SMILES of the ions and their numbers, in place of known ions.
 
     Raises
     ------
     InputError
-        If ions are requested and none are known.
+        If ions are requested and none are known, or the named ions are another composition.
     """
+    if named:
+        return _named_ions(composition, named), "ions"
     ions = ions_of(composition) if unit != "atoms" else None
     if unit == "ions" and ions is None:
         raise InputError(
@@ -61,16 +73,35 @@ def ions_and_unit(
     return [(known_ion(el.symbol), round(n)) for el, n in composition.items()], "atoms"
 
 
+def _named_ions(composition: Composition, named: Mapping[str, int]) -> list[tuple[Ion, int]]:
+    """Return named ions with their numbers."""
+    from pymatgen.core import Composition
+
+    ions = [(read_ion(name), int(n)) for name, n in named.items()]
+    amounts: Counter[str] = Counter()
+    for ion, n in ions:
+        for symbol in ion.symbols:
+            amounts[symbol] += n
+    total = Composition(amounts)
+    if total.reduced_composition != composition.reduced_composition:
+        raise InputError(
+            f"The ions {', '.join(named)} make {total.reduced_formula}, not "
+            f"{composition.reduced_formula}: change their numbers."
+        )
+    return ions
+
+
 def plan_composition(
     composition: Composition | str,
     n_atoms: int,
     unit: Literal["ions", "atoms"] | None,
     volume_per_atom: float | None,
     min_side: float,
+    ions: Mapping[str, int] | None = None,
 ) -> PackingPlan:
     """Plan the packing of a composition; see :func:`vitrion.amorphous.pack.pack`."""
-    ions, unit = ions_and_unit(as_composition(composition), unit)
-    return plan_ions(ions, unit, n_atoms, volume_per_atom, min_side)
+    per_formula, unit = ions_and_unit(as_composition(composition), unit, ions)
+    return plan_ions(per_formula, unit, n_atoms, volume_per_atom, min_side)
 
 
 def plan_ions(

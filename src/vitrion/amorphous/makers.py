@@ -183,6 +183,7 @@ class MeltQuenchMaker(NotebookTable, Maker):
             settings.unit,
             settings.volume_per_atom_A3,
             self._min_side(),
+            settings.ions,
         )
         return len(plan.symbols)
 
@@ -203,13 +204,14 @@ class MeltQuenchMaker(NotebookTable, Maker):
         else:
             composition = parse_composition(structure)
             symbols = [element.symbol for element in composition]
-            unit = packing_unit(composition, settings.unit)
+            unit = packing_unit(composition, settings.unit, settings.ions)
             check_packing(
                 composition,
                 n_atoms=settings.n_atoms,
                 unit=settings.unit,
                 volume_per_atom_A3=settings.volume_per_atom_A3,
                 min_side_A=self._min_side(),
+                ions=settings.ions,
             )
         if spec is not None:
             check_elements(spec, symbols)

@@ -34,6 +34,11 @@ class MeltQuenchSettings(SettingsModel):
         None,
         description="Unit of packing; None packs whole ions if the composition has known ones.",
     )
+    ions: dict[str, int] | None = Field(
+        None,
+        description="Ions of one formula unit and their numbers, such as {Li: 1, TFSI: 1}, by "
+        "formula, name or SMILES; None for the known ions of the composition.",
+    )
     volume_per_atom_A3: Annotated[float | None, Option("--volume-per-atom")] = Field(
         None,
         gt=0,

@@ -46,6 +46,7 @@ def pack(
     volume_per_atom_A3: float | None = None,
     min_side_A: float = 6.0,
     seed: int = 0,
+    ions: Mapping[str, int] | None = None,
 ) -> PackedCell:
     """Pack a composition at random into a periodic cube.
 
@@ -63,6 +64,8 @@ def pack(
         Minimum edge of the cell in A: the cutoff of the potential, to exclude interactions of an
         atom with its own image.
     seed : int
+    ions : mapping of str to int, optional
+        Formulas, names or SMILES of ions and their numbers in one formula unit.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def pack(
         If ions are requested and none are known, the volume is out of range, the cell is too
         small, or packmol finds no packing at this density.
     """
-    plan = plan_composition(composition, n_atoms, unit, volume_per_atom_A3, min_side_A)
+    plan = plan_composition(composition, n_atoms, unit, volume_per_atom_A3, min_side_A, ions)
     return _place(plan, seed)
 
 
@@ -86,6 +89,7 @@ def check_packing(
     unit: Literal["ions", "atoms"] | None = None,
     volume_per_atom_A3: float | None = None,
     min_side_A: float = 6.0,
+    ions: Mapping[str, int] | None = None,
 ) -> None:
     """Validate the arguments of :func:`pack` without packing.
 
@@ -94,11 +98,13 @@ def check_packing(
     InputError
         As :func:`pack`, except for a density that is too high for packmol.
     """
-    plan_composition(composition, n_atoms, unit, volume_per_atom_A3, min_side_A)
+    plan_composition(composition, n_atoms, unit, volume_per_atom_A3, min_side_A, ions)
 
 
 def packing_unit(
-    composition: Composition | str, unit: Literal["ions", "atoms"] | None = None
+    composition: Composition | str,
+    unit: Literal["ions", "atoms"] | None = None,
+    ions: Mapping[str, int] | None = None,
 ) -> Literal["ions", "atoms"]:
     """Return the unit that :func:`pack` packs for a composition: ions or atoms.
 
@@ -107,7 +113,7 @@ def packing_unit(
     InputError
         If ions are requested and none are known.
     """
-    return ions_and_unit(as_composition(composition), unit)[1]
+    return ions_and_unit(as_composition(composition), unit, ions)[1]
 
 
 def pack_ions(

@@ -43,7 +43,7 @@ def start_cell(
     make = (
         partial(melt_start, start)
         if isinstance(start, Structure)
-        else partial(pack, start, unit=settings.unit, seed=settings.seed)
+        else partial(pack, start, unit=settings.unit, seed=settings.seed, ions=settings.ions)
     )
     return make(
         n_atoms=settings.n_atoms,

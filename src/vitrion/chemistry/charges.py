@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitrion.chemistry.facts import load_facts
 from vitrion.chemistry.formulas import plain_formula
@@ -19,8 +19,15 @@ MOBILE_CHARGES: dict[str, int] = _IONS["mobile_cations"]
 CATION_CHARGES: dict[str, int] = MOBILE_CHARGES | _IONS["other_cations"]
 ANION_CHARGES: dict[str, int] = _IONS["anions"]
 
+MOLECULAR_IONS: dict[str, dict[str, Any]] = {
+    formula: facts
+    for formula, facts in load_facts("molecular_ions").items()
+    if not formula.startswith("_")
+}
+"""Molecular ions of electrolyte salts by formula: name, charge, SMILES, symbols, positions in A."""
+
 KNOWN_POLYANIONS: dict[str, int] = {
-    formula: facts["charge"] for formula, facts in _IONS["polyanions"].items()
+    formula: facts["charge"] for formula, facts in (_IONS["polyanions"] | MOLECULAR_IONS).items()
 }
 """Polyanions of common salts with their charge, by formula; O2 is the peroxide ion."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vitrion.chemistry.bonds import find_bonds, formula_of, is_endless, unwrap_molecule
-from vitrion.chemistry.charges import ION_CHARGES, KNOWN_POLYANIONS
+from vitrion.chemistry.charges import ION_CHARGES, KNOWN_POLYANIONS, MOLECULAR_IONS
 from vitrion.chemistry.facts import load_facts
 from vitrion.chemistry.structures import check_ordered
 from vitrion.errors import InputError
@@ -90,6 +90,9 @@ def known_ion(formula: str) -> Ion:
         symbols, positions = _directly_bound(**facts["bound_pair"])
     elif "cage_bonds_A" in facts:
         symbols, positions = _cage(formula)
+    elif formula in MOLECULAR_IONS:
+        facts = MOLECULAR_IONS[formula]
+        symbols, positions = tuple(facts["symbols"]), np.array(facts["positions_A"])
     elif formula == "O2":
         symbols, positions = ("O", "O"), facts["bond_A"] * np.array([[0, 0, 0], [0, 0, 1.0]])
     elif Element.is_valid_symbol(formula):
@@ -145,6 +148,23 @@ def ion_from_smiles(smiles: str, *, seed: int = 0) -> Ion:
     positions = np.array(molecule.GetConformer().GetPositions())
     charge = Chem.GetFormalCharge(molecule)
     return Ion(formula_of(symbols), symbols, positions - positions.mean(axis=0), charge)
+
+
+def read_ion(text: str) -> Ion:
+    """Return the ion of a formula or of the name of a molecular ion (``TFSI``), else of a SMILES.
+
+    Raises
+    ------
+    InputError
+        If the text is neither, or a SMILES cannot be read.
+    """
+    from pymatgen.core import Element
+
+    names = {str(facts["name"]): formula for formula, facts in MOLECULAR_IONS.items()}
+    formula = names.get(text, text)
+    if formula in KNOWN_POLYANIONS or Element.is_valid_symbol(formula):
+        return known_ion(formula)
+    return ion_from_smiles(text)
 
 
 def ions_from_crystal(structure: Structure) -> list[tuple[Ion, int]]:

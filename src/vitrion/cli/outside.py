@@ -1,7 +1,8 @@
-"""Messages for errors of databases and of other programs' configurations."""
+"""Messages for errors of databases, of disks, and of other programs' configurations."""
 
 from __future__ import annotations
 
+import errno
 import os
 import traceback
 
@@ -14,7 +15,7 @@ the end of the path of the module that reads it."""
 
 
 def explain(error: Exception) -> str | None:
-    """Return a message for an unavailable database or an invalid configuration of another program.
+    """Return a message for an unavailable database, a full disk, or a broken configuration.
 
     Parameters
     ----------
@@ -26,6 +27,9 @@ def explain(error: Exception) -> str | None:
     str | None
         None for any other error.
     """
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f" of {error.filename}" if error.filename else ""
+        return f"The disk{where} is full: free space, then rerun the command to resume."
     if type(error).__module__.startswith("pymongo."):
         from vitrion.database.servers import silence
 

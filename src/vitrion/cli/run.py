@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,6 +44,18 @@ def run(
     options: RecipeOptions,
     store: FolderOption = None,
     workers: WorkersOption = None,
+    distill: Annotated[
+        bool,
+        typer.Option("--distill", help="First make a fast potential of CHGNet for the formula."),
+    ] = False,
+    learn: Annotated[
+        bool,
+        typer.Option(
+            "--learn",
+            help="Retrain the potential of 'vitrion distill' on frames that leave its trained "
+            "range, and repeat the run.",
+        ),
+    ] = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Compute conductivity, defects and site energies of a composition's crystal and glass.
@@ -55,13 +68,31 @@ def run(
 
     folder = results_folder(store)
     count = worker_count(workers)
+    if distill:
+        options = _with_student(formula, options, folder, count, dry_run=dry_run)
     (recipe,) = options.recipes([formula])
     if dry_run:
         print_plans([recipe])
         return
+    if learn:
+        from vitrion.distill.learning import check_can_learn
+
+        check_can_learn(str(recipe.potential))
     console.print(_headline(recipe, folder), highlight=False, soft_wrap=True)
     with open_store(folder) as job_store, _display() as display:
-        result = run_recipe(recipe, job_store, folder, workers=count, on_change=display.update)
+        if learn:
+            from vitrion.flows.student_runs import run_and_learn
+
+            recipe, result = run_and_learn(
+                recipe,
+                job_store,
+                folder,
+                workers=count,
+                on_change=display.update,
+                report=_say,
+            )
+        else:
+            result = run_recipe(recipe, job_store, folder, workers=count, on_change=display.update)
     print_result(console, recipe, result, folder)
     if result.report.errors:
         raise typer.Exit(1)
@@ -158,6 +189,29 @@ def compare(
         else:
             pair = _the(_reports(client, first), first), _the(_reports(client, second), second)
     print_comparison(console, compare_materials(*pair))
+
+
+def _with_student(
+    formula: str, options: RecipeOptions, folder: Path, workers: int, *, dry_run: bool
+) -> RecipeOptions:
+    """Return the options with the student of the formula, which is made first if needed."""
+    from vitrion.distill.distill_plan import plan_lines
+    from vitrion.flows.student_runs import ensure_student, student_settings
+
+    if options.changes.get("potential") is not None:
+        raise InputError("--distill makes the potential of the run: remove --potential.")
+    stated = options.recipe(formula)
+    settings = student_settings(str(stated.formula), options.preset)
+    for line in plan_lines(settings, workers)[: None if dry_run else 2]:
+        console.print(f"# {line}" if dry_run else line, highlight=False, soft_wrap=True)
+    if dry_run:  # the plan of the run is the same with the teacher
+        return replace(options, changes=options.changes | {"potential": settings.teacher})
+    name = ensure_student(settings, folder, workers=workers, report=_say)
+    return replace(options, changes=options.changes | {"potential": name})
+
+
+def _say(line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True)
 
 
 def _reports(client: VitrionClient, text: str) -> list[MaterialReport]:

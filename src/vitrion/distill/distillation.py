@@ -25,6 +25,12 @@ from vitrion.distill.labelled_student import subject_of, usable_frames, validate
 from vitrion.distill.packed_cells import Subject, usual_mobile
 from vitrion.distill.repackings import candidates
 from vitrion.distill.student_card import check_name, register_student, write_student
+from vitrion.distill.student_files import (
+    CRYSTALS_SUFFIX,
+    FRAMES_SUFFIX,
+    HELDOUT_SUFFIX,
+    named_crystals,
+)
 from vitrion.distill.student_validation import validate_student
 from vitrion.distill.tasks import worker_pool
 from vitrion.distill.teacher_comparison import TeacherComparison
@@ -92,16 +98,16 @@ def _distilled(
     with worker_pool(workers) as pool:
         run = DistillRun(settings, folder, workers, pool, clock, settings.labeller)
         make = by_labels if run.teacher is None else by_teacher
-        student, frames, comparison, crystals = make(run)
+        student, frames, comparison, beside = make(run)
     training, kept_out = split(frames, KEPT_OUT)
     path = folder / f"{settings.student_name}.safetensors"
     extra = {"times_s": clock.taken, "cpu_s": clock.cpu, "workers": workers}
     write_student(student, path, settings, training, kept_out, comparison, extra)
-    return register_student(path, settings.student_name, crystals)
+    return register_student(path, settings.student_name, {FRAMES_SUFFIX: frames, **beside})
 
 
-Made = tuple["Path", "list[Atoms]", TeacherComparison, "dict[str, Atoms]"]
-"""The fitted student, its labelled frames, its validation, and its crystals."""
+Made = tuple["Path", "list[Atoms]", TeacherComparison, "dict[str, Sequence[Atoms]]"]
+"""The fitted student, its labelled frames, its validation, and frames to keep beside it."""
 
 
 def by_teacher(run: DistillRun) -> Made:
@@ -113,7 +119,9 @@ def by_teacher(run: DistillRun) -> Made:
     subject = Subject(settings.formulas, crystals, mobile)
     student, frames = fitted(run, subject, first_frames(run, subject))
     with run.clock.stage("validation"):
-        return student, frames, validate_student(run, student, crystals), crystals
+        comparison, heldout = validate_student(run, student, crystals)
+    beside = {CRYSTALS_SUFFIX: named_crystals(crystals), HELDOUT_SUFFIX: heldout}
+    return student, frames, comparison, beside
 
 
 def by_labels(run: DistillRun) -> Made:
@@ -122,7 +130,8 @@ def by_labels(run: DistillRun) -> Made:
     begin = initial(run, subject_of(run, frames), frames)
     student = one_fit(run, frames, begin, 0, run.settings.last_fit)
     with run.clock.stage("validation"):
-        return student, frames, validate_labelled(run, student, heldout), {}
+        comparison = validate_labelled(run, student, heldout)
+    return student, frames, comparison, {HELDOUT_SUFFIX: heldout}
 
 
 def crystals_of(run: DistillRun) -> dict[str, Atoms]:

@@ -6,13 +6,15 @@ of errors, and two processes on two cores halve the time of a step.
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
 from vitrion.distill.fit_settings import FitSettings
 from vitrion.distill.frames import write_frames
-from vitrion.errors import InputError
+from vitrion.errors import InputError, SimulationError
 from vitrion.runtime.processes import KEEP_FREED_MEMORY, ONE_THREAD, run_together
 from vitrion.runtime.progress import read_progress
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 PROGRAM = "vitrion.distill.fit_program"
+SMALLEST_FREE_BYTES = 20_000_000
+"""Space on a disk below which a failed fit is due to a full disk."""
+
 SETTINGS, BEGIN, FRAMES = "settings.json", "begin.safetensors", "train.xyz"
 FITTED, CPU = "student.safetensors", "cpu.txt"
 """Files in the folder of a fit: settings, initial weights, frames; fitted student, CPU time."""
@@ -68,6 +73,8 @@ def fit(
         If there are no frames.
     SimulationError
         If a process fails; the message contains its last output.
+    OSError
+        If the disk is full.
     """
     settings = settings or FitSettings()
     if (folder / FITTED).is_file():
@@ -92,7 +99,12 @@ def fit(
 
     logs = [folder / f"fit-{rank}.log" for rank in range(ranks)]
     environment = {**os.environ, **ONE_THREAD, **KEEP_FREED_MEMORY}
-    run_together(commands, logs, environment, on_wait=report)
+    try:
+        run_together(commands, logs, environment, on_wait=report)
+    except SimulationError as exc:
+        if shutil.disk_usage(folder).free < SMALLEST_FREE_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from exc
+        raise
     on_cpu(float((folder / CPU).read_text()))
     return folder / FITTED
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitrion.distill.frames import write_frames
 from vitrion.distill.release import release
+from vitrion.distill.student_files import beside
 from vitrion.errors import InputError
 from vitrion.potentials import get_potential
 from vitrion.potentials.spec import sha256_of
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from vitrion.distill.distill_settings import DistillSettings
     from vitrion.distill.teacher_comparison import TeacherComparison
 
-CRYSTALS_SUFFIX = ".crystals.xyz"
 DIGITS = 4
 
 
@@ -73,26 +73,39 @@ def write_student(
     return release(load_student(fitted), training, kept_out, path, rounded(card))
 
 
-def register_student(source: Path, name: str, crystals: Mapping[str, Atoms]) -> Path:
+def register_student(
+    source: Path,
+    name: str,
+    frames: Mapping[str, Sequence[Atoms]],
+) -> Path:
     """Copy a student and its card into the user's folder, where it is found by its name.
+
+    Parameters
+    ----------
+    source
+        Student file with its card beside it.
+    name
+        Name of the student.
+    frames
+        Frames to keep beside it, by suffix, such as ``FRAMES_SUFFIX``.
 
     Raises
     ------
     InputError
         If another student has that name.
     """
-    check_name(name, sha256_of(source))
+    run_id = json.loads(source.with_suffix(".json").read_text()).get("version")
+    check_name(name, sha256_of(source), run_id)
     target = student_path(name)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if crystals:
-        cells = [atoms.copy() for atoms in crystals.values()]
-        for label, atoms in zip(crystals, cells, strict=True):
-            atoms.info = {"name": label}
-        write_frames(crystals_path(name), cells)
+    for suffix, kept in frames.items():
+        if kept:
+            write_frames(beside(name, suffix), kept)
     for suffix in (SUFFIX, ".json"):  # the card last: without it the student is not found
-        partial = target.with_suffix(f"{suffix}.partial")
+        path = beside(name, suffix)
+        partial = path.with_name(f"{path.name}.partial")
         partial.write_bytes(source.with_suffix(suffix).read_bytes())
-        partial.replace(target.with_suffix(suffix))
+        partial.replace(path)
     return target
 
 
@@ -104,7 +117,7 @@ def check_name(name: str, sha256: str | None = None, run_id: str | None = None) 
     InputError
         If a student of that name has neither this hash nor this run.
     """
-    card = student_path(name).with_suffix(".json")
+    card = beside(name, ".json")
     if not card.is_file():
         return
     own = json.loads(card.read_text())
@@ -113,11 +126,6 @@ def check_name(name: str, sha256: str | None = None, run_id: str | None = None) 
             f"Another student '{name}' is in {students_folder()}: choose another --name, or remove "
             "that student."
         )
-
-
-def crystals_path(name: str) -> Path:
-    """Return the file of the crystals on which a student of the user was validated."""
-    return student_path(name).with_suffix(CRYSTALS_SUFFIX)
 
 
 def functional(settings: DistillSettings) -> str:

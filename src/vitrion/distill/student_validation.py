@@ -20,18 +20,22 @@ if TYPE_CHECKING:
     from vitrion.distill.distill_run import DistillRun
     from vitrion.distill.properties import CellDifference
 
-HELDOUT = "heldout.xyz"
 SHIFT = 1000
 """Shift of the seeds of the validation, which samples nothing that was trained on."""
 
 
 def validate_student(
     run: DistillRun, student: Path, crystals: Mapping[str, Atoms]
-) -> TeacherComparison:
+) -> tuple[TeacherComparison, list[Atoms]]:
     """Compare a new student with its teacher on dynamics that it has not been trained on.
 
     Crystals and quenched cells are moved by the student at the temperatures of validation and
     labelled by the teacher; relaxed crystals and one relaxed glass are compared by their stresses.
+
+    Returns
+    -------
+    TeacherComparison, list of Atoms
+        The comparison, and the labelled frames.
     """
     frames = run.labelled(_moved(run, student, crystals), "validation-labels")
     calculator = work.student(student)
@@ -41,7 +45,7 @@ def validate_student(
     drift = energy_drift(
         starts[-1], calculator, validation.drift_ps, seed=run.settings.seed + SHIFT
     )
-    return TeacherComparison(
+    comparison = TeacherComparison(
         potential=run.settings.student_name,
         teacher=run.settings.teacher,
         errors=regime_errors(frames, calculator),
@@ -49,6 +53,7 @@ def validate_student(
         drift=drift,
         hot_runs=hot_runs(run, student, starts),
     )
+    return comparison, frames
 
 
 def hot_runs(run: DistillRun, student: Path, starts: Sequence[Atoms]) -> list[HotRun]:

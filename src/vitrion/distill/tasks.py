@@ -116,9 +116,6 @@ def _run(task: FrameTask) -> tuple[list[Atoms], float]:
 def _start_worker(parent: int) -> None:
     import signal
 
-    import torch
-
-    torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent(parent)

@@ -20,6 +20,7 @@ from vitrion.distill.heldout import Start, heldout_frames
 from vitrion.distill.label_program import label as label_frame
 from vitrion.distill.labelling import Teacher, label
 from vitrion.distill.properties import CRYSTALS, CellDifference, cell_differences, crystal_frames
+from vitrion.distill.student_files import student_crystals
 from vitrion.distill.validation import RegimeError, regime_errors
 from vitrion.errors import InputError
 from vitrion.potentials import check_elements, get_potential, load_calculator
@@ -84,7 +85,8 @@ def compare_with_teacher(
         Labelled held-out frames; without them, frames of dynamics of the crystals by the
         potential are labelled by the teacher.
     crystals
-        Crystals by name; None takes the known ones of elements that the potential knows.
+        Crystals by name; None takes those that a student of the user was validated on, or else the
+        known ones of elements that the potential knows.
     settings
         Lengths and temperatures of the runs.
     on_stage
@@ -195,6 +197,10 @@ def matching_labels(frames: Sequence[Atoms], student: PotentialSpec) -> list[Ato
 
 
 def _known(spec: PotentialSpec) -> dict[str, Atoms]:
+    """Return the crystals beside a student of the user, or else the known ones of its elements."""
+    own = student_crystals(spec.name)
+    if own:
+        return own
     crystals = known_crystals()
     return {
         name: crystals[name]

@@ -70,7 +70,12 @@ def students_folder() -> Path:
 def local_students() -> list[str]:
     """Return the names of the students in the user's folder."""
     found = students_folder().glob(f"*{SUFFIX}")
-    return sorted(path.stem for path in found if path.with_suffix(".json").is_file())
+    return sorted(path.stem for path in found if card_path(path.stem).is_file())
+
+
+def card_path(name: str) -> Path:
+    """Return the path of the data card of a student."""
+    return student_path(name).with_name(f"{name}.json")
 
 
 def is_student(name: str) -> bool:
@@ -78,7 +83,7 @@ def is_student(name: str) -> bool:
     if name in SHIPPED_STUDENTS:
         return True
     is_plain = "/" not in name and ":" not in name and not name.startswith(".")
-    return is_plain and student_path(name).with_suffix(".json").is_file()
+    return is_plain and card_path(name).is_file()
 
 
 def student_card(name: str = STUDENT_NAME) -> dict[str, Any]:
@@ -89,7 +94,7 @@ def student_card(name: str = STUDENT_NAME) -> dict[str, Any]:
     PotentialError
         If the card is missing or cannot be read.
     """
-    path = student_path(name).with_suffix(".json")
+    path = card_path(name)
     if not path.is_file():
         raise PotentialError(f"The potential '{name}' has no data card {path}.")
     return _read_card(path, path.stat().st_mtime_ns)

@@ -53,6 +53,14 @@ class ForceCheck(BaseModel):
     )
 
 
+class LearnedFrames(BaseModel):
+    """Frames of a run that left the trained range, on which a student was retrained."""
+
+    run: str = Field(description="Name of the run.")
+    frames: int = Field(description="Number of frames.")
+    predecessor: str = Field(description="Student before the retraining.")
+
+
 class TrustReport(BaseModel):
     """Trust report of the potential of a run."""
 
@@ -66,6 +74,10 @@ class TrustReport(BaseModel):
     )
     left_trained_range: bool | None = Field(
         None, description="Whether any frame is above the threshold; None if unknown."
+    )
+    learned: list[LearnedFrames] = Field(
+        default_factory=list,
+        description="Runs on whose frames the potential was retrained, before this run.",
     )
     statement: str = Field(description="Summary in one sentence.")
 
@@ -270,7 +282,7 @@ def assess(
         If there are no frames, or both potentials are the same.
     """
     from vitrion.potentials import load_calculator
-    from vitrion.potentials.student import is_student
+    from vitrion.potentials.student import is_student, student_card
 
     if not frames:
         raise InputError("There are no frames to assess.")
@@ -286,16 +298,24 @@ def assess(
             load_calculator(reference_potential),
             reference_potential,
         )
+    card = student_card(potential_name) if is_student(potential_name) else {}
+    learned = [LearnedFrames.model_validate(entry) for entry in card.get("learned", [])]
     return TrustReport(
         potential=potential_name,
+        learned=learned,
         novelty=known,
         force_check=check,
         left_trained_range=None if known is None else known.fraction_outside > 0,
-        statement=_statement(potential_name, known, check),
+        statement=_statement(potential_name, known, check, learned),
     )
 
 
-def _statement(name: str, known: NoveltyReport | None, check: ForceCheck | None) -> str:
+def _statement(
+    name: str,
+    known: NoveltyReport | None,
+    check: ForceCheck | None,
+    learned: Sequence[LearnedFrames] = (),
+) -> str:
     if known is None:
         text = f"The training range of '{name}' is unknown"
     elif known.fraction_outside > 0:
@@ -312,4 +332,7 @@ def _statement(name: str, known: NoveltyReport | None, check: ForceCheck | None)
             f"; its forces differ from {check.reference} by {check.force_rmse_meV_per_A:.0f} meV/A "
             f"RMS (of {check.reference_force_rms_meV_per_A:.0f}) on {check.n_frames} frames"
         )
+    if learned:
+        runs = ", ".join(f"{each.frames} frames of {each.run}" for each in learned)
+        text += f"; it was retrained on {runs}, which had left the trained range"
     return text + "."

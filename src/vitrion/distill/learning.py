@@ -1,0 +1,179 @@
+"""Retrain a student on frames of a run that left its trained range."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitrion.distill.distill_clock import DistillClock
+from vitrion.distill.distill_plan import FIT_S_PER_ATOM, LOADING_S, teacher_pace
+from vitrion.distill.distill_run import DistillRun
+from vitrion.distill.distill_settings import DistillSettings
+from vitrion.distill.distillation import KEPT_OUT, one_fit
+from vitrion.distill.frames import split
+from vitrion.distill.labelled_student import validate_labelled
+from vitrion.distill.student_card import register_student, write_student
+from vitrion.distill.student_files import (
+    CRYSTALS_SUFFIX,
+    FRAMES_SUFFIX,
+    HELDOUT_SUFFIX,
+    student_frames,
+)
+from vitrion.distill.tasks import worker_pool
+from vitrion.errors import InputError
+from vitrion.potentials.student import is_student, local_students, student_card, student_path
+from vitrion.potentials.trust import novelty
+from vitrion.runtime.atomic import only_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from ase import Atoms
+
+MOST_FRAMES = 80
+"""Frames of a run that are learned, at most."""
+
+HELD_OUT = 0.2
+"""Fraction of them that is held out for the validation."""
+
+EPOCHS_SHARE = 0.4
+"""Epochs of the fit over those of the last fit of the distillation."""
+
+
+def check_can_learn(name: str) -> None:
+    """Refuse a potential that cannot be retrained.
+
+    Raises
+    ------
+    InputError
+        If it is not a student of ``vitrion distill`` with a teacher and its labelled frames.
+    """
+    if not is_student(name) or name not in local_students() or not _settings_of(name):
+        raise InputError(
+            f"'{name}' cannot learn from a run: make a student with 'vitrion distill' or --distill."
+        )
+    if not student_frames(name, FRAMES_SUFFIX):
+        raise InputError(f"The labelled frames of '{name}' are missing: distill it again.")
+    if DistillSettings(**_settings_of(name)).labeller is None:
+        raise InputError(
+            f"'{name}' was made of labelled frames, so there is no teacher to label more."
+        )
+
+
+def frames_outside(frames: Sequence[Atoms], name: str) -> list[Atoms]:
+    """Return the frames that left the trained range of a student, the farthest first."""
+    if not frames:
+        return []
+    report = novelty(frames, name)
+    order = np.argsort(report.scores)[::-1]
+    return [frames[i] for i in order if report.scores[i] > report.threshold][:MOST_FRAMES]
+
+
+def retrained(
+    name: str,
+    frames: Sequence[Atoms],
+    folder: Path,
+    *,
+    run_id: str,
+    workers: int = 1,
+    report: Callable[[str], None] = print,
+) -> str:
+    """Label frames with the teacher of a student, retrain it, and register it under a new name.
+
+    Parameters
+    ----------
+    name
+        The student.
+    frames
+        Frames that left its trained range.
+    folder
+        Folder of this retraining only; a repeated call resumes in it.
+    run_id
+        Run that the frames come from, for the card.
+    workers
+        Processes of one thread each.
+    report
+        Called with a line at each step.
+
+    Returns
+    -------
+    str
+        Name of the new student: the old name and a number.
+
+    Raises
+    ------
+    InputError
+        If the student cannot be retrained.
+    SimulationError
+        If the teacher or the fit fails.
+    """
+    check_can_learn(name)
+    settings, new = _next_settings(name)
+    card = student_card(name)
+    old, heldout = (student_frames(name, suffix) for suffix in (FRAMES_SUFFIX, HELDOUT_SUFFIX))
+    n_atoms = sum(len(atoms) for atoms in [*old, *frames])
+    expected = {
+        "labels": LOADING_S + sum(map(len, frames)) * teacher_pace(settings.teacher) / workers,
+        "fit-0": LOADING_S + settings.last_fit.epochs * n_atoms * FIT_S_PER_ATOM / workers,
+        "validation": LOADING_S,
+    }
+    with only_process(folder / "lock"), worker_pool(workers) as pool:
+        clock = DistillClock(expected, folder, report)
+        run = DistillRun(settings, folder, workers, pool, clock, settings.labeller)
+        plain = [_plain(atoms) for atoms in frames]
+        with clock.stage("labels"):
+            labelled = run.labelled(plain, "labels")
+        learned, unseen = split(labelled, HELD_OUT)
+        student = one_fit(run, [*old, *learned], student_path(name), 0, settings.last_fit)
+        with clock.stage("validation"):
+            regime = f"frames of {run_id}"
+            for atoms in unseen:
+                atoms.info["regime"] = regime
+            comparison = validate_labelled(run, student, [*heldout, *unseen])
+    training, kept_out = split([*old, *learned], KEPT_OUT)
+    path = folder / f"{new}.safetensors"
+    entry = {"run": run_id, "frames": len(learned), "predecessor": name}
+    extra = {
+        "learned": [*card.get("learned", []), entry],
+        "times_s": clock.taken,
+        "cpu_s": clock.cpu,
+        "workers": workers,
+        "cells": card.get("cells", []),
+    }
+    write_student(student, path, settings, training, kept_out, comparison, extra)
+    beside = {
+        FRAMES_SUFFIX: [*old, *learned],
+        HELDOUT_SUFFIX: [*heldout, *unseen],
+        CRYSTALS_SUFFIX: student_frames(name, CRYSTALS_SUFFIX),
+    }
+    register_student(path, new, beside)
+    return new
+
+
+def _settings_of(name: str) -> dict[str, Any]:
+    return dict(student_card(name).get("settings", {}))
+
+
+def _next_settings(name: str) -> tuple[DistillSettings, str]:
+    """Return the settings of a retraining, and the first free name."""
+    values = _settings_of(name)
+    base = str(student_card(name).get("learned", [{}])[0].get("predecessor", name))
+    number = 2
+    while is_student(f"{base}-{number}"):
+        number += 1
+    new = f"{base}-{number}"
+    fit = values["last_fit"]
+    fit["epochs"] = max(2, round(EPOCHS_SHARE * fit["epochs"]))
+    fit["learning_rate"] = 0.5 * fit["learning_rate"]
+    values["validation"]["hot_runs"] = min(4, values["validation"]["hot_runs"])
+    return DistillSettings(**values | {"name": new}), new
+
+
+def _plain(atoms: Atoms) -> Atoms:
+    from ase import Atoms as AtomsClass
+
+    out = AtomsClass(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
+    out.info = {"config_type": "learned"}
+    return out

@@ -1,0 +1,96 @@
+"""Tasks of a distillation are done once, and the clock states the time left."""
+
+import json
+
+import pytest
+
+from vitrion.chemistry.crystals import known_crystals
+from vitrion.cli.outside import explain
+from vitrion.distill import task_functions
+from vitrion.distill.distill_clock import DistillClock
+from vitrion.distill.distill_settings import SamplingSettings
+from vitrion.distill.frames import made_once
+from vitrion.distill.packed_cells import Subject, draw_cell, packed_cell, usual_mobile
+from vitrion.distill.tasks import FrameTask, run_tasks, worker_pool
+
+
+def test_finished_tasks_are_not_repeated(tmp_path):
+    crystal = known_crystals()["LiF"]
+    tasks = [
+        FrameTask(
+            tmp_path / "shaken" / f"{k}.xyz",
+            task_functions.shaken,
+            {"atoms": crystal, "seed": k, "count": 3},
+        )
+        for k in range(3)
+    ]
+    fractions, seconds = [], []
+    with worker_pool(1) as pool:
+        found = run_tasks(tasks, pool, fractions.append, seconds.append)
+        assert [len(frames) for frames in found] == [3, 3, 3]
+        assert fractions[-1] == 1.0
+        assert len(seconds) == 3
+        tasks[1].path.unlink()
+        before = tasks[0].path.stat().st_mtime_ns
+        again = run_tasks(tasks, pool)
+    assert tasks[0].path.stat().st_mtime_ns == before
+    for old, new in zip(found, again, strict=True):
+        assert old[0].positions == pytest.approx(new[0].positions, abs=1e-6)
+
+
+def test_a_full_disk_is_one_sentence(tmp_path):
+    """The device /dev/full stands in for a full disk."""
+    path = tmp_path / "frames.xyz"
+    path.with_name("frames.xyz.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as caught:
+        made_once(path, lambda: [known_crystals()["LiF"]])
+    assert not path.exists()
+    sentence = explain(caught.value)
+    assert sentence == "The disk is full: free space, then rerun the command to resume."
+    assert explain(OSError(28, "No space left on device", "/data")).startswith("The disk of /data")
+
+
+def test_the_clock_learns_its_pace_and_remembers_earlier_calls(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    lines = []
+    clock = DistillClock({"a": 100.0, "b": 50.0, "c": 50.0}, tmp_path, lines.append)
+    with clock.stage("a"):
+        clock.add_cpu(150.0)
+        now[0] += 200.0
+    with clock.stage("b"):
+        assert clock.seconds_left(0.5) == pytest.approx(2 * (25 + 50))
+        now[0] += 100.0
+    assert lines == ["a, about 3 min left", "b, about 3 min left"]
+    again = DistillClock({"a": 100.0, "b": 50.0, "c": 50.0}, tmp_path, lines.append)
+    with again.stage("a"):
+        now[0] += 10.0
+    assert json.loads((tmp_path / "times.json").read_text()) == {"a": 210.0, "b": 100.0}
+    assert json.loads((tmp_path / "cpu.json").read_text()) == {"a": 150.0}
+
+
+def test_packed_cells_have_one_composition_or_a_mixture():
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    formulas = ("Na3PS4", "NaCl")
+    found = {str(packed_cell(formulas, 24, rng).symbols) for _ in range(6)}
+    assert len(found) > 1
+    dense = packed_cell(("Na3PS4",), 24, rng, volume=0.95)
+    loose = packed_cell(("Na3PS4",), 24, rng, volume=1.4)
+    assert loose.get_volume() > 1.2 * dense.get_volume()
+    assert usual_mobile(formulas) == "Na"
+
+
+def test_some_cells_lose_or_gain_mobile_ions():
+    import numpy as np
+
+    settings = SamplingSettings(n_atoms=16, crystal_share=1.0, defect_share=1.0)
+    subject = Subject(("LiF",), {"LiF": known_crystals()["LiF"]}, "Li")
+    counts = set()
+    for seed in range(6):
+        atoms, temperature = draw_cell(subject, settings, np.random.default_rng(seed))
+        counts.add(atoms.symbols.count("Li") - atoms.symbols.count("F"))
+        assert 300 <= temperature <= 1.2 * 1500
+    assert counts == {-1, 1}
+    assert subject.elements == [3, 9]

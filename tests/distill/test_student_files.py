@@ -1,0 +1,175 @@
+"""Students in the user's folder: found by name, described, retrained, and what they say."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from vitrion.chemistry.crystals import known_crystals
+from vitrion.cli.entry import app
+from vitrion.distill.distill_settings import DistillSettings
+from vitrion.distill.distillation import chosen_frames, force_errors
+from vitrion.distill.document import PotentialDoc
+from vitrion.distill.endurance import EnergyDrift, HotRun
+from vitrion.distill.label_program import label
+from vitrion.distill.learning import check_can_learn, frames_outside
+from vitrion.distill.sampling import strained_and_rattled
+from vitrion.distill.student_card import register_student, write_student
+from vitrion.distill.student_files import (
+    CRYSTALS_SUFFIX,
+    FRAMES_SUFFIX,
+    named_crystals,
+    student_crystals,
+    student_frames,
+)
+from vitrion.distill.teacher_comparison import TeacherComparison
+from vitrion.distill.validation import regime_errors
+from vitrion.errors import InputError
+from vitrion.flows.recipe import Recipe
+from vitrion.flows.run_recipe import complete_recipe
+from vitrion.potentials import get_potential, list_potentials, load_calculator
+from vitrion.potentials.student import student_calculator, student_path, students_folder
+from vitrion.potentials.trust import assess
+
+NAME = "lif-copy"
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory):
+    """The shipped student, registered under another name with statistics of cells of LiF."""
+    rng = np.random.default_rng(0)
+    teacher = student_calculator()
+    crystal = known_crystals()["LiF"]
+    cells = [strained_and_rattled(crystal, rng, 0.01, 0.05) for _ in range(24)]
+    frames = [label(atoms, teacher) for atoms in cells]
+    for atoms in frames:
+        atoms.info["regime"] = "LiF"
+    comparison = TeacherComparison(
+        potential=NAME,
+        teacher="vitrion-lipof",
+        errors=regime_errors(frames[:4], teacher),
+        cells=[],
+        drift=EnergyDrift(
+            temperature_K=600,
+            picoseconds=1,
+            drift_meV_per_atom_ns=0.123456,
+            standard_error=1,
+            fluctuation_meV_per_atom=1,
+        ),
+        hot_runs=[HotRun(temperature_K=1500, picoseconds=50)],
+    )
+    settings = DistillSettings.from_preset(
+        "quick", formulas=["LiF"], teacher="vitrion-lipof", name=NAME
+    )
+    path = tmp_path_factory.mktemp("student") / f"{NAME}.safetensors"
+    entry = {"run": "LiF-both-1", "frames": 7, "predecessor": "lif"}
+    extra = {"learned": [entry], "times_s": {"fit-0": 3.0}}
+    write_student(student_path(), path, settings, frames[4:], frames[:4], comparison, extra)
+    beside = {FRAMES_SUFFIX: frames, CRYSTALS_SUFFIX: named_crystals({"LiF": crystal})}
+    register_student(path, NAME, beside)
+    yield frames
+    for file in students_folder().glob(f"{NAME}*"):
+        file.unlink()
+
+
+def test_a_registered_student_is_found_and_evaluated_natively(student):
+    assert NAME in [spec.name for spec in list_potentials()]
+    spec = get_potential(NAME)
+    assert spec.functional == "PBE-D3(BJ)"
+    calculator = load_calculator(NAME, symbols=["Li", "F"])
+    assert calculator.evaluation.startswith("native")
+    own = student_calculator().get_forces(student[0])
+    np.testing.assert_allclose(calculator.get_forces(student[0]), own, atol=1e-5)
+    with pytest.raises(InputError, match="did you mean 'lif-copy'"):
+        get_potential("lif-copi")
+
+
+def test_the_card_of_a_student_becomes_its_document(student):
+    document = PotentialDoc.from_potential(NAME)
+    assert document.teacher == "vitrion-lipof"
+    assert document.errors[0].regime == "LiF"
+    card = json.loads((students_folder() / f"{NAME}.json").read_text())
+    assert card["drift"]["drift_meV_per_atom_ns"] == 0.1235
+    assert card["settings"]["formulas"] == ["LiF"]
+
+
+def test_frames_and_crystals_are_kept_beside_it(student):
+    assert len(student_frames(NAME, FRAMES_SUFFIX)) == len(student)
+    assert list(student_crystals(NAME)) == ["LiF"]
+    assert student_crystals("vitrion-lipof") == {}
+
+
+def test_a_student_is_not_overwritten_by_another(student, tmp_path):
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(b"other weights")
+    other.with_suffix(".json").write_text(json.dumps({"version": "other"}))
+    with pytest.raises(InputError, match="Another student 'lif-copy'"):
+        register_student(other, NAME, {})
+
+
+def test_frames_outside_its_range_are_found_the_farthest_first(student):
+    rng = np.random.default_rng(1)
+    far = [strained_and_rattled(student[0], rng, 0.0, size) for size in (0.3, 0.6)]
+    found = frames_outside([student[5], *far], NAME)
+    assert [atoms is far[1] for atoms in found[:1]] == [True]
+    assert student[5] not in found
+    assert frames_outside([], NAME) == []
+
+
+def test_the_trust_report_states_that_it_was_retrained(student):
+    report = assess([student[0]], NAME)
+    assert report.learned[0].frames == 7
+    assert "retrained on 7 frames of LiF-both-1" in report.statement
+    assert assess([student[0]], "vitrion-lipof").learned == []
+
+
+@pytest.mark.parametrize("name", ["vitrion-lipof", "chgnet"])
+def test_only_a_student_of_the_user_learns(student, name):
+    check_can_learn(NAME)
+    with pytest.raises(InputError, match=f"'{name}' cannot learn from a run"):
+        check_can_learn(name)
+
+
+def test_a_student_of_another_chemistry_is_refused_with_advice(student):
+    with pytest.raises(InputError, match=r"does not know Na, S: .*chgnet.* vitrion distill Na3PS4"):
+        complete_recipe(Recipe.from_preset("quick", formula="Na3PS4", potential="vitrion-lipof"))
+    recipe = Recipe.from_preset("quick", formula="LiF", potential=NAME)
+    assert complete_recipe(recipe).potential == NAME
+
+
+def test_potential_list_shows_who_knows_a_formula(student):
+    found = CliRunner().invoke(app, ["potential", "list", "Na3PS4"], env={"COLUMNS": "300"})
+    rows = {line.split("│")[1].strip(): line for line in found.output.splitlines() if "│" in line}
+    assert "no: Na, S" in rows["vitrion-lipof (default)"]
+    assert "yes" in rows["chgnet"]
+
+
+def test_the_dry_run_of_a_run_with_a_student_shows_both_plans(tmp_path):
+    arguments = ["run", "Na3PS4", "--distill", "--preset", "quick", "--phase", "amorphous"]
+    store = ["--store", str(tmp_path / "store"), "--dry-run"]
+    found = CliRunner().invoke(app, [*arguments, *store])
+    assert found.exit_code == 0, found.output
+    assert "# student na3ps4-chgnet of chgnet for Na3PS4" in found.output
+    assert "# total dynamics" in found.output
+    assert not (tmp_path / "store").exists()
+
+
+def test_frames_with_the_largest_errors_are_kept():
+    scores = np.array([0.1, 0.9, 0.2, 0.8, 0.3, 0.7, 0.4, 0.6])
+    kept = chosen_frames(scores, 4, np.random.default_rng(0))
+    assert {1, 3, 5} <= set(kept)
+    assert len(kept) == 4
+    assert chosen_frames(scores, 20, np.random.default_rng(0)) == list(range(8))
+    with pytest.raises(InputError, match="no usable frame"):
+        chosen_frames(np.array([]), 4, np.random.default_rng(0))
+
+
+def test_force_errors_are_relative_where_forces_are_large(student):
+    atoms = student[0].copy()
+    atoms.arrays["REF_forces"] = student_calculator().get_forces(atoms)
+    assert force_errors([atoms], student_calculator())[0] == pytest.approx(0, abs=1e-5)
+    atoms.arrays["REF_forces"] = atoms.arrays["REF_forces"] + [[3.0, 0, 4.0]]
+    largest = np.linalg.norm(atoms.arrays["REF_forces"], axis=1).max()
+    expected = 5.0 / (1 + 0.15 * largest)
+    assert force_errors([atoms], student_calculator())[0] == pytest.approx(expected, rel=1e-4)
