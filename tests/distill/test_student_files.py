@@ -12,8 +12,9 @@ from vitrion.distill.distill_settings import DistillSettings
 from vitrion.distill.distillation import chosen_frames, force_errors
 from vitrion.distill.document import PotentialDoc
 from vitrion.distill.endurance import EnergyDrift, HotRun
+from vitrion.distill.initial_weights import initial_student
 from vitrion.distill.label_program import label
-from vitrion.distill.learning import check_can_learn, frames_outside
+from vitrion.distill.learning import check_can_learn, frames_outside, retrained
 from vitrion.distill.sampling import strained_and_rattled
 from vitrion.distill.student_card import register_student, write_student
 from vitrion.distill.student_files import (
@@ -29,7 +30,13 @@ from vitrion.errors import InputError
 from vitrion.flows.recipe import Recipe
 from vitrion.flows.run_recipe import complete_recipe
 from vitrion.potentials import get_potential, list_potentials, load_calculator
-from vitrion.potentials.student import student_calculator, student_path, students_folder
+from vitrion.potentials.student import (
+    load_student,
+    save_student,
+    student_calculator,
+    student_path,
+    students_folder,
+)
 from vitrion.potentials.trust import assess
 
 NAME = "lif-copy"
@@ -60,12 +67,19 @@ def student(tmp_path_factory):
         hot_runs=[HotRun(temperature_K=1500, picoseconds=50)],
     )
     settings = DistillSettings.from_preset(
-        "quick", formulas=["LiF"], teacher="vitrion-lipof", name=NAME
+        "quick",
+        formulas=["LiF"],
+        teacher="vitrion-lipof",
+        name=NAME,
+        last_fit={"epochs": 10},
+        validation={"hot_ps": 0.5, "hot_runs": 1, "drift_ps": 0.2, "n_atoms": 24},
     )
     path = tmp_path_factory.mktemp("student") / f"{NAME}.safetensors"
-    entry = {"run": "LiF-both-1", "frames": 7, "predecessor": "lif"}
+    fitted = path.with_name("fitted.safetensors")
+    save_student(initial_student(load_student(student_path()), [3, 9], 0), fitted)
+    entry = {"run": "LiF-both-1", "frames": 7, "predecessor": NAME}
     extra = {"learned": [entry], "times_s": {"fit-0": 3.0}}
-    write_student(student_path(), path, settings, frames[4:], frames[:4], comparison, extra)
+    write_student(fitted, path, settings, frames[4:], frames[:4], comparison, extra)
     beside = {FRAMES_SUFFIX: frames, CRYSTALS_SUFFIX: named_crystals({"LiF": crystal})}
     register_student(path, NAME, beside)
     yield frames
@@ -129,6 +143,25 @@ def test_only_a_student_of_the_user_learns(student, name):
     check_can_learn(NAME)
     with pytest.raises(InputError, match=f"'{name}' cannot learn from a run"):
         check_can_learn(name)
+
+
+@pytest.mark.slow
+def test_a_student_is_retrained_on_frames_that_left_its_range(student, tmp_path):
+    rng = np.random.default_rng(2)
+    far = [strained_and_rattled(student[0], rng, 0.02, 0.25) for _ in range(12)]
+    lines = []
+    name = retrained(NAME, far, tmp_path, run_id="LiF-both-2", report=lines.append)
+    assert name == f"{NAME}-2"
+    card = json.loads((students_folder() / f"{name}.json").read_text())
+    assert [entry["run"] for entry in card["learned"]] == ["LiF-both-1", "LiF-both-2"]
+    assert card["learned"][1]["frames"] + sum(
+        error["n_frames"] for error in card["validation"]
+    ) == len(far)
+    assert len(student_frames(name, FRAMES_SUFFIX)) == len(student) + card["learned"][1]["frames"]
+    assert frames_outside(far, NAME)
+    assert len(frames_outside(far, name)) < len(frames_outside(far, NAME))
+    assert any(line.startswith("fit-0") for line in lines)
+    assert "retrained on" in assess([far[0]], name).statement
 
 
 def test_a_student_of_another_chemistry_is_refused_with_advice(student):

@@ -4,7 +4,7 @@ from pymatgen.core import Lattice, Structure
 
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.makers import ConductivityMaker
-from vitrion.errors import InputError
+from vitrion.errors import InputError, PotentialError
 from vitrion.flows.given_crystal import read_crystal
 from vitrion.flows.recipe import Recipe
 from vitrion.flows.run_documents import find_documents, label_run
@@ -72,6 +72,23 @@ def test_the_jobs_know_the_run_they_belong_to():
 def test_bad_input_is_one_sentence_before_anything_starts(options, words):
     with pytest.raises(InputError, match=words) as caught:
         make(**options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mace:medium-mpa-0", "'medium-mpa-0' could not be downloaded"),
+        ("mace:medium-mpa-1", "neither a file nor a MACE foundation model"),
+    ],
+)
+def test_a_foundation_model_is_checked_before_anything_starts(name, words, tmp_path, monkeypatch):
+    """Without a network and with an empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for variable in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    with pytest.raises(PotentialError, match=words) as caught:
+        make(potential=name)
     assert "\n" not in str(caught.value)
 
 

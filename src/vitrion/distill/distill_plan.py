@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from vitrion.distill.distill_settings import DistillSettings
     from vitrion.distill.fit_settings import FitSettings
 
-TEACHER_S_PER_ATOM = {"chgnet": 0.0045, "sevennet": 0.02, "mace": 0.02, "vitrion": 0.00005}
+TEACHER_S_PER_ATOM = {"chgnet": 0.0028, "sevennet": 0.02, "mace": 0.02, "vitrion": 0.00005}
 """Time of one label per atom on one core in s, by the first part of the teacher's name."""
 
 OTHER_TEACHER_S_PER_ATOM = 0.02
 FIT_S_PER_ATOM = 0.0011
 """Time of one step of a fit per atom on one core in s, with gradients of forces and stresses."""
 
-STUDENT_S_PER_ATOM, STUDENT_S_PER_STEP = 2.5e-5, 4e-4
+STUDENT_S_PER_ATOM, STUDENT_S_PER_STEP = 2.5e-5, 8e-4
 """Time of a step of dynamics with a student: per atom, and of each call, in s."""
 
 CRYSTAL_ATOMS, CRYSTAL_STEPS, FIRST_STEPS = 20, 60, 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 FEWEST_FRAMES = 20
 """Frames with labels that a student needs, at least."""
 
+FEWEST_ATOMS = 50
+"""Atoms of each element in all frames together, at least."""
+
 
 def labelled_frames(path: Path) -> list[Atoms]:
     """Read the labelled frames of an extended XYZ file, compressed (``.gz``) or not.
@@ -30,8 +34,8 @@ def labelled_frames(path: Path) -> list[Atoms]:
     Raises
     ------
     InputError
-        If the file cannot be read, a frame has no periodic cell or lacks labels, or there are fewer
-        than ``FEWEST_FRAMES`` frames.
+        If the file cannot be read, or there are fewer than ``FEWEST_FRAMES`` frames with labels and
+        a periodic cell, or fewer than ``FEWEST_ATOMS`` atoms of an element.
     """
     if not path.is_file():
         raise InputError(f"The file of labelled frames {path} does not exist.")
@@ -47,6 +51,13 @@ def labelled_frames(path: Path) -> list[Atoms]:
         raise InputError(
             f"{path} has {len(kept)} frames with energy, forces and a periodic cell, but a student "
             f"needs at least {FEWEST_FRAMES}."
+        )
+    counts = Counter(symbol for atoms in kept for symbol in atoms.get_chemical_symbols())
+    rare = [symbol for symbol, count in counts.items() if count < FEWEST_ATOMS]
+    if rare:
+        raise InputError(
+            f"{path} has {counts[rare[0]]} atoms of {rare[0]}, but a student needs at least "
+            f"{FEWEST_ATOMS} of each element."
         )
     return kept
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ase import Atoms
+
+DONE = "registered.txt"
+"""File of a retraining that is finished: the name of the new student."""
 
 MOST_FRAMES = 80
 """Frames of a run that are learned, at most."""
@@ -110,6 +114,9 @@ def retrained(
         If the teacher or the fit fails.
     """
     check_can_learn(name)
+    done = folder / DONE
+    if done.is_file() and is_student(done.read_text()):
+        return done.read_text()
     settings, new = _next_settings(name)
     card = student_card(name)
     old, heldout = (student_frames(name, suffix) for suffix in (FRAMES_SUFFIX, HELDOUT_SUFFIX))
@@ -149,24 +156,27 @@ def retrained(
         CRYSTALS_SUFFIX: student_frames(name, CRYSTALS_SUFFIX),
     }
     register_student(path, new, beside)
+    done.write_text(new)
     return new
 
 
 def _settings_of(name: str) -> dict[str, Any]:
-    return dict(student_card(name).get("settings", {}))
+    return deepcopy(student_card(name).get("settings", {}))
 
 
 def _next_settings(name: str) -> tuple[DistillSettings, str]:
     """Return the settings of a retraining, and the first free name."""
     values = _settings_of(name)
-    base = str(student_card(name).get("learned", [{}])[0].get("predecessor", name))
+    learned = student_card(name).get("learned", [])
+    base = str(learned[0]["predecessor"]) if learned else name
     number = 2
     while is_student(f"{base}-{number}"):
         number += 1
     new = f"{base}-{number}"
-    fit = values["last_fit"]
-    fit["epochs"] = max(2, round(EPOCHS_SHARE * fit["epochs"]))
-    fit["learning_rate"] = 0.5 * fit["learning_rate"]
+    if not learned:  # the fits of later retrainings are as the first one's
+        fit = values["last_fit"]
+        fit["epochs"] = max(2, round(EPOCHS_SHARE * fit["epochs"]))
+        fit["learning_rate"] = 0.5 * fit["learning_rate"]
     values["validation"]["hot_runs"] = min(4, values["validation"]["hot_runs"])
     return DistillSettings(**values | {"name": new}), new
 
