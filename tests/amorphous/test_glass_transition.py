@@ -1,4 +1,4 @@
-"""The kink of the energy of a quench: found where it is, and not where there is none."""
+"""The kink of the energy of a quench: found if present, refused otherwise."""
 
 from __future__ import annotations
 

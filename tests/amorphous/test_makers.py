@@ -215,7 +215,7 @@ def test_the_relaxed_density_does_not_depend_on_the_patience(tmp_path):
 
 
 def test_a_relaxation_that_ran_out_of_steps_is_said(tmp_path):
-    """The forces on the atoms alone tell nothing of the cell."""
+    """The forces on the atoms alone do not determine the cell."""
     copper = AseAtomsAdaptor.get_structure(bulk("Cu", cubic=True) * (2, 2, 2))
     maker = RelaxMaker(force_field_name=EMT, settings=RelaxSettings(max_steps=2, pressure_GPa=50.0))
     responses = run(maker.make(copper), tmp_path)

@@ -139,7 +139,7 @@ def test_runs_of_one_structure_are_no_structures_of_their_own(tmp_path, gas):
 
 
 def test_the_plan_leaves_out_what_the_document_leaves_out(tmp_path, gas):
-    """A temperature above the melting point has no say in sigma(300 K) and gets no time."""
+    """A temperature above the melting point does not affect sigma(300 K) and gets no time."""
     results = {}
     for temperature, hops in ((500.0, 10.0), (600.0, 20.0), (800.0, 40.0)):
         rng = np.random.default_rng(int(temperature))

@@ -39,7 +39,7 @@ def test_the_metal_is_relaxed_to_its_minimum():
 
 
 class Collapsing(Calculator):
-    """Energies that fall without end as the cell shrinks: no metal relaxes with them."""
+    """Energies that decrease without limit as the cell shrinks, so that no metal relaxes."""
 
     implemented_properties = ("energy", "forces", "stress")
 

@@ -59,7 +59,7 @@ def test_no_fragment_is_collapsed_and_the_held_out_composition_is_absent():
         assert "PO3F" not in mixture.ions
 
 
-def test_known_crystals_have_sound_bonds():
+def test_known_crystals_have_expected_bonds():
     expected = {"LiF": 2.01, "Li2O": 2.00, "Li2CO3": 1.28, "Li3PO4": 1.54, "LiPF6": 1.6}
     for name, length in expected.items():
         distances = known_crystals()[name].repeat(2).get_all_distances(mic=True)

@@ -1,4 +1,4 @@
-"""A run that is stopped or killed goes on as if nothing had happened, bit for bit."""
+"""A run that is stopped or killed resumes bitwise identical to an uninterrupted one."""
 
 import os
 import subprocess
@@ -77,7 +77,7 @@ def test_stopped_run_equals_unbroken_one(tmp_path, same_frames, name):
     ids=["emt", "lennard-jones"],
 )
 def test_calculators_that_remember_do_not_break_the_bits(tmp_path, same_frames, atoms, calculator):
-    """Their neighbor lists depend on what came before: the engine makes them forget."""
+    """Their neighbor lists depend on earlier calls, so the engine resets them."""
     changes = {"temperature_K": 800.0, "duration_ps": 0.3, "max_temperature_K": 1e5}
     settings = MDSettings(**{**SHORT, **changes})
     run_md(atoms, calculator(), settings, tmp_path / "whole")

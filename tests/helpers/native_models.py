@@ -95,7 +95,7 @@ def reference(model, atoms: Atoms) -> Reference:
 
 
 def imbalance(model, atoms: Atoms) -> float:
-    """Return the energy of holes or electrons, which is no part of the energies of the atoms."""
+    """Return the energy of holes or electrons, which the energies of the atoms exclude."""
     return imbalance_energy(atoms.numbers, model.hole_energy_eV, model.electron_energy_eV)
 
 

@@ -67,7 +67,7 @@ def grow(n: int):
 
 @job
 def spare_cores(most: int) -> int:
-    """Count the cores that can be had besides one's own."""
+    """Count the free cores besides the own one."""
     with ExitStack() as stack:
         looks = iter(range(most))
         wanted = lambda: next(looks, None) is not None  # noqa: E731
@@ -76,7 +76,7 @@ def spare_cores(most: int) -> int:
 
 @job
 def succeed_once_allowed(flag: str, value: float) -> float:
-    """Fail, as for want of disk space, until the flag is there."""
+    """Fail, as without disk space, until the flag exists."""
     if not Path(flag).exists():
         raise OSError("no space left on device")
     return value

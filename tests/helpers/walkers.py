@@ -33,7 +33,7 @@ def brownian(n_frames: int, n_ions: int, diffusivity: float = 1.0, vibration: fl
 
 
 def strings(n_frames: int, n_ions: int, correlation: float, size: int = 5):
-    """Brownian ions that move in concert, in strings of `size` with a pair correlation."""
+    """Brownian ions with correlated motion, in strings of `size` with a pair correlation."""
 
     def draw(rng: np.random.Generator) -> np.ndarray:
         shape = (n_frames, n_ions // size, size, 3)

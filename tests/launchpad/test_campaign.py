@@ -136,10 +136,10 @@ def test_lpad_reads_the_launchpad(campaign):
     assert process.communicate(timeout=60)[0].strip() == "4"
 
 
-def test_repair_leaves_a_sound_launchpad_alone(campaign):
+def test_repair_leaves_an_intact_launchpad_alone(campaign):
     report = repair(campaign.launchpad, watch_s=0.2)
     assert not report.changed
-    assert len(report.failed) == 1, "an error of the job's own is told, not retried"
+    assert len(report.failed) == 1, "an error of the job itself is reported, not retried"
 
 
 def test_a_launchpad_is_opened_by_its_file(campaign, tmp_path):

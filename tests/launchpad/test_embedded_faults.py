@@ -28,7 +28,7 @@ CHECKPOINT_STEPS, TIMESTEP_PS = 50, 2e-3
 
 
 def start(folder):
-    """Start the flow, or go on with it, in a process group of its own."""
+    """Start or resume the flow in a separate process group."""
     return subprocess.Popen(
         [sys.executable, embedded_flow.__file__, str(folder), str(STEPS), str(CHAINS)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -74,7 +74,7 @@ class Faults:
     def repair(self):
         report = repair(self.campaign.launchpad, lost_after_s=0, watch_s=0.1)
         for part in ("unlocked", "orphans", "reconciled", "unreserved", "lost", "retried"):
-            self.counts[f"mended: {part}"] += len(getattr(report, part))
+            self.counts[f"repaired: {part}"] += len(getattr(report, part))
         assert report.failed == []
 
     def done(self):

@@ -1,4 +1,4 @@
-"""Repair mends whatever a kill leaves behind, at every moment at which one can come.
+"""Repair after a kill at every possible moment.
 
 A worker and a submission only touch the world by their writes, so cutting them off after each
 number of writes in turn covers every moment of a kill. The test server drops all connections then.

@@ -17,7 +17,7 @@ def two_cores(tmp_path, monkeypatch):
 
 
 def spare(looks=2):
-    """Whether a core can be had in a few looks, and how to hold it."""
+    """Whether a core is available within a few attempts, and how to hold it."""
     left = iter(range(looks))
     return spare_core(lambda: next(left, None) is not None, wait_s=0.01)
 

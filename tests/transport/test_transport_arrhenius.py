@@ -152,7 +152,7 @@ def test_few_hops_of_a_run_enter_by_their_number_less_those_undone():
     pooled = combine([run, run.model_copy()])
     assert pooled.hops.n_lasting == 4
     assert pooled.diffusivity_per_hop_cm2_s == pytest.approx(run.diffusivity_per_hop_cm2_s / 2)
-    # A slope that tells of motion beyond the hops counts none of them.
+    # A slope with motion beyond the hops counts none of them.
     smooth = run.model_copy(update={"diffusivity_bound_cm2_s": 100.0 * found.per_hop_cm2_s})
     assert arrhenius([smooth, run_at(700.0)]).points[0].n_hops is None
     busy = run_at(500.0)

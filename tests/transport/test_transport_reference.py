@@ -66,7 +66,7 @@ def test_lgps_smoothed_value_is_all_origins_with_equal_weight(lgps):
     assert slopes(lgps)[1] == pytest.approx(74.1654, rel=0.02)
 
 
-def test_lgps_run_is_refused_and_its_bound_is_honest(lgps):
+def test_lgps_run_is_refused_and_its_bound_holds(lgps):
     """In 20 ps there are about ten hops and a slope of ln MSD of 0.2: no diffusion coefficient."""
     positions, cell, symbols, interval, temperature = lgps
     result = analyze(positions, cell, symbols, interval, temperature)

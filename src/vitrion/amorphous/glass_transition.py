@@ -87,8 +87,8 @@ class GlassTransition(BaseModel):
 def glass_transition(curves: Sequence[QuenchCurve]) -> GlassTransition | None:
     """Find the kink of the potential energy over temperature of one or more quenches.
 
-    Two lines that meet are fitted to bin means by least squares; the interval of the crossing is
-    that of the profile likelihood, ``S(T) <= S_min (1 + F / (n - 4))``.
+    Two lines that meet are fitted to bin means by least squares; the interval of the crossing
+    follows from the profile likelihood, ``S(T) <= S_min (1 + F / (n - 4))``.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ def to_frame(
     documents : iterable
         Documents or dictionaries.
     key_fields : mapping of str to str, optional
-        Paths of the quantities by their public names; default: those of each document's class.
+        Paths of the quantities by their public names; default: all of the document's class.
     all_columns : bool
         Whether to return the columns of :func:`write_csv` instead of formula, phase, identifier,
         the quantities with the ends ``_low`` and ``_high`` of their 95 % intervals, and potential.

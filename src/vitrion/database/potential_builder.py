@@ -71,16 +71,16 @@ class PotentialBuilder(Builder):
             self.potentials.remove_docs({KEY: {"$in": self.removed}})
 
     def _documents(self) -> Iterator[dict]:
-        told = {
+        described = {
             output["output"]["sha256"] or output["output"]["name"]: output
-            for output in self._told()
+            for output in self._described()
         }
         used = self._used()
-        for key in {**used, **told}:
+        for key in {**used, **described}:
             spec, used_by = used.get(key, ({}, {}))
-            if key in told:
-                job = {"uuid": told[key]["uuid"], "name": told[key].get("name")}
-                content = {**told[key]["output"], "used_by": used_by}
+            if key in described:
+                job = {"uuid": described[key]["uuid"], "name": described[key].get("name")}
+                content = {**described[key]["output"], "used_by": used_by}
             else:
                 # The file may have changed since: the documents are authoritative.
                 known = PotentialSpec(**{**spec, "path": None})
@@ -92,7 +92,7 @@ class PotentialBuilder(Builder):
                 )
             yield {**content, KEY: key, "job": job}
 
-    def _told(self) -> Iterator[dict]:
+    def _described(self) -> Iterator[dict]:
         """Yield job outputs that are documents of potentials."""
         outputs = readable(self.outputs.query({"output.property_name": "potential"}), [])
         for output in outputs:

@@ -102,8 +102,8 @@ def _potential(document: Mapping[str, Any]) -> str | None:
 
 
 def _freshness(document: Mapping[str, Any]) -> tuple:
-    sound = not document.get("deprecated", False) and document.get("is_amorphous") is not False
-    return sound, document["last_updated"], document["document_id"]
+    usable = not document.get("deprecated", False) and document.get("is_amorphous") is not False
+    return usable, document["last_updated"], document["document_id"]
 
 
 def _quantities(document: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:

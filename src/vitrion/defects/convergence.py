@@ -49,8 +49,8 @@ def check_convergence(
     Returns
     -------
     list of ConvergencePoint
-        By defect and size, with those of ``host``; sizes that repeat one are left out, and defects
-        that did not relax.
+        By defect and size, including the size of ``host``; repeated sizes and defects that did not
+        converge are omitted.
     """
     chosen = _lowest(defects, operations)
     points = {

@@ -50,7 +50,7 @@ def read_structure(target: str, find: Callable[[str], Structure | None] | None =
         A file that pymatgen or ASE reads (CIF, POSCAR, JSON, extxyz, traj, ...), or an
         identifier.
     find : callable, optional
-        Looks an identifier up in a store; returns None where it is not there.
+        Looks up an identifier in a store; returns None if it is absent.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def run_defects(
     structure : Structure
         Relaxed with the potential.
     directory : path
-        Keeps finished defects and the document; the same call made again goes on from there.
+        Contains finished defects and the document; the same call resumes from it.
     potential : str, optional
         Name in the registry.
     mobile, phase, kinds, max_sites

@@ -24,7 +24,7 @@ MAX_VIBRATION_A = 0.6
 """Root mean square displacement of framework atoms up to which they have fixed sites."""
 
 MAX_OFFSET_A = 1.0
-"""Largest mean distance in A of framework atoms with fixed sites from those of the structure."""
+"""Largest mean distance in A of framework atoms with fixed sites from the structure."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Repeat:
     Attributes
     ----------
     matrix : (3, 3) int array
-        The lattice vectors of the trajectory in those of the structure, as rows.
+        Lattice vectors of the trajectory in units of the lattice vectors of the structure, as rows.
     count : int
         Cells of the structure in one of the trajectory.
     """

@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class DefectMaker(NotebookTable, Maker):
-    """Make a job that finds the sites and the defects of one crystal or glass.
+    """Compute the sites and defects of one crystal or glass.
 
-    With a registered potential it is one job that goes on where a kill left it. With an atomate2
-    VASP maker it becomes a flow of charged defects in supercells of a crystal.
+    With a registered potential it is one job, which resumes after an interruption. With an atomate2
+    VASP maker it is a flow of charged defects in supercells of a crystal.
 
     Parameters
     ----------
@@ -56,16 +56,16 @@ class DefectMaker(NotebookTable, Maker):
     calculator_kwargs : dict
         For :func:`vitrion.potentials.load_calculator`.
     root_dir : str or None
-        Folder under which each job has one named by its uuid for its partial results, so that a job
-        run again finds them in whatever launch directory; None is the launch directory.
+        Parent of one folder per job, named by its uuid, for partial results, from which a rerun
+        job resumes in any launch directory; None is the launch directory.
     walltime_s : float or None
-        Seconds after which a job ends with what it had begun and replaces itself by one that goes
-        on; None for no limit.
+        Seconds after which a job finishes its current batch and replaces itself by a job that
+        resumes; None for no limit.
     charged_relax_maker : BaseVaspMaker or None
         Relaxes charged defects at fixed cell (ISIF 2, charge of the structure); needs the package
         pymatgen-analysis-defects.
     charges : tuple of int
-        Charges of the interstitial for that; empty takes that of the ion and 0.
+        Charges of the interstitial for this maker; empty for the charge of the ion and 0.
 
     Examples
     --------
@@ -190,7 +190,7 @@ class DefectMaker(NotebookTable, Maker):
         structure, given_sites, trajectory
             See :meth:`make`.
         directory : str or Path, optional
-            Keeps finished defects; the same call goes on from there. None keeps nothing.
+            Stores finished defects, from which the same call resumes; None stores nothing.
         walltime_s : float, optional
             Seconds after which the call ends; what is finished is in the directory.
         material_id : str, optional
@@ -273,7 +273,7 @@ class LandscapeMaker(NotebookTable, Maker):
             a reference is found when it is there.
         trajectories : sequence of str or mapping, optional
             Dynamics of the first structure, for the density; or the ``trajectories`` of a
-            ConductivityDoc, of which those of its first structure are taken.
+            ConductivityDoc, of which the runs of the first structure are used.
 
         Returns
         -------
@@ -332,7 +332,7 @@ def join_landscape(
     trajectories : sequence of str, or mapping
         See :meth:`LandscapeMaker.make`.
     mobile : str, optional
-        Mobile element; None takes that of the documents.
+        Mobile element; None uses the element in the documents.
     """
     # The relaxed structures stay in their store: a landscape needs energies alone.
     parsed = [
@@ -355,7 +355,7 @@ def join_landscape(
 
 
 def _paths(trajectories: Sequence[str] | Mapping[str, Any]) -> list[str]:
-    """Return the paths of runs; of a conductivity's, those of its first structure, production."""
+    """Return the paths of runs; from a conductivity, the production runs of its first structure."""
     if not isinstance(trajectories, Mapping):
         return list(trajectories)
     longest: list[tuple[int, str]] = []

@@ -97,10 +97,10 @@ def study_defects(
     extra_operations : callable, optional
         Makes further operations (:func:`vitrion.defects.enumeration.move`) of the host.
     directory : path, optional
-        Where finished defects are kept: the same call made again goes on from there, and calls
-        for other mobile ions, potentials or settings take nothing from it that is not theirs.
+        Stores finished defects, from which the same call resumes. Calls for other mobile ions,
+        potentials or settings may share it.
     walltime_s : float, optional
-        Seconds after which the call ends with what was last begun; needs the directory.
+        Seconds after which the call finishes its current batch and ends; needs the directory.
     material_id : str, optional
     on_progress : callable, optional
         Called with the number of defects done and the number of all.

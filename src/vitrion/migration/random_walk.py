@@ -112,7 +112,7 @@ def random_walk(
     temperature_K : float
     site_weights : (n,) sequence, optional
         Vibrational partition function of each site relative to a common reference, in the classical
-        limit: the product of the reference's frequencies over those of the site. None takes 1.
+        limit: the ratio of the products of frequencies of the reference and the site. None for 1.
 
     Returns
     -------

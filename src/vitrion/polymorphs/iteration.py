@@ -37,7 +37,7 @@ def search_iteration(
     hull: Hull,
     seed: int,
     known: Sequence[Structure],
-    tell: Callable[[str], None] = lambda sentence: None,
+    report: Callable[[str], None] = lambda sentence: None,
     *,
     first: bool = True,
     budget: int | None = None,
@@ -55,8 +55,8 @@ def search_iteration(
     seed : int
         Of this iteration.
     known : sequence of Structure
-        Best crystals of earlier iterations; they become hosts along with those of this iteration.
-    tell : callable
+        Best crystals of earlier iterations, hosts in addition to the crystals of this iteration.
+    report : callable
         Called with a sentence after each stage.
     first : bool
         Whether files are read.
@@ -73,16 +73,16 @@ def search_iteration(
     room = None if budget is None else budget - len(given)
     counts = candidates_within(settings, room)
     many = {name: settings.oversampling * count for name, count in counts.items()}
-    made = generate(formula, settings, many, seeds, tell)
-    tell(f"{len(given) + len(made)} candidates")
+    made = generate(formula, settings, many, seeds, report)
+    report(f"{len(given) + len(made)} candidates")
     findings = relax_candidates(given, potential, settings, floor)
     findings += relax_best(made, counts, potential, settings, floor)
-    tell(_outcome(findings))
+    report(_outcome(findings))
     if settings.hosts and host_species(formula, settings) is not None:
         relaxed = sum(finding.steps > 0 for finding in findings)
         room = None if budget is None else budget - relaxed
         fillings = _fill_hosts(formula, settings, findings, known, seeds[-1])
-        tell(f"{len(fillings)} fillings of hosts")
+        report(f"{len(fillings)} fillings of hosts")
         wanted = len(fillings) // settings.oversampling
         share = {"inpainting": wanted if room is None else min(wanted, room)}
         findings += relax_best(fillings, share, potential, settings, floor)
@@ -100,7 +100,7 @@ def generate(
     settings: SearchSettings,
     counts: dict[str, int],
     seeds: Sequence[int],
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> list[Candidate]:
     """Make candidates with each generator; the share of a failed generator goes to another.
 
@@ -120,7 +120,7 @@ def generate(
             candidates += generator.generate(formula, count, seed)
             able = able or generator
         except InputError as exc:
-            tell(f"{name}: {exc}")
+            report(f"{name}: {exc}")
             reason, missing = exc, missing + count
     if reason is not None and able is None:
         raise reason
@@ -213,16 +213,16 @@ def relax_candidates(
 ) -> list[JudgedCandidate]:
     """Relax candidates; record the reason for overlapping or unphysical ones."""
     findings: list[JudgedCandidate] = []
-    sound: list[Candidate] = []
+    valid: list[Candidate] = []
     for candidate in candidates:
         reason = overlap(candidate.structure)
         if reason is None:
-            sound.append(candidate)
+            valid.append(candidate)
         else:
             findings.append(JudgedCandidate.unrelaxed(candidate, reason))
     relax = settings.relax.model_copy(update={"lowest_eV_per_atom": floor_eV_per_atom})
-    results = relax_many([candidate.structure for candidate in sound], potential, relax)
-    for candidate, result in zip(sound, results, strict=True):
+    results = relax_many([candidate.structure for candidate in valid], potential, relax)
+    for candidate, result in zip(valid, results, strict=True):
         findings.append(
             JudgedCandidate(
                 structure=result.structure,

@@ -58,18 +58,18 @@ def screen(
         costs one evaluation.
     """
     reasons = [overlap(candidate.structure) for candidate in candidates]
-    sound = [index for index, reason in enumerate(reasons) if reason is None]
+    valid = [index for index, reason in enumerate(reasons) if reason is None]
     energies = np.full(len(candidates), np.inf)
-    energies[sound] = energies_per_atom([candidates[i] for i in sound], potential, batch_atoms)
-    for index in sound:
+    energies[valid] = energies_per_atom([candidates[i] for i in valid], potential, batch_atoms)
+    for index in valid:
         if not np.isfinite(energies[index]):
             reasons[index] = "the potential returned no finite energy"
         elif floor_eV_per_atom is not None and energies[index] < floor_eV_per_atom:
             reasons[index] = spurious_minimum(energies[index])
-    usable = [index for index in sound if reasons[index] is None]
+    usable = [index for index in valid if reasons[index] is None]
     chosen = _choose(candidates, energies, usable, wanted)
     left_out = [
-        JudgedCandidate.unrelaxed(candidate, reasons[index] or PASSED_OVER, screened=index in sound)
+        JudgedCandidate.unrelaxed(candidate, reasons[index] or PASSED_OVER, screened=index in valid)
         for index, candidate in enumerate(candidates)
         if index not in chosen
     ]

@@ -69,17 +69,17 @@ def search(
 
     settings = settings or SearchSettings()
     formula = check_request(composition, settings)
-    tell = on_progress or (lambda sentence, state: None)
+    report = on_progress or (lambda sentence, state: None)
     batch = load_batch_potential(potential, device=device, symbols=[el.symbol for el in formula])
     state = SearchState()
     hull = make_hull(formula, batch, references)
-    tell(f"{len(hull.energies)} reference phases relaxed", state)
+    report(f"{len(hull.energies)} reference phases relaxed", state)
     while (reason := _stop(state, settings)) is None:
         number = state.n_iterations + 1
         iteration_seed = spawn_seeds(seed, number)[-1]
 
         def progress(sentence: str, number: int = number) -> None:
-            tell(f"iteration {number}: {sentence}", state)
+            report(f"iteration {number}: {sentence}", state)
 
         findings = search_iteration(
             formula,
@@ -96,7 +96,7 @@ def search(
         state.n_iterations = number
         progress(_summary(state))
     polish(state, batch, settings, hull.floor(formula))
-    tell("best crystals relaxed further", state)
+    report("best crystals relaxed further", state)
     return make_document(formula, state, hull, reason, potential, seed, settings, device)
 
 

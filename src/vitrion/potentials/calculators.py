@@ -152,7 +152,7 @@ def _use_one_thread() -> None:
 
 def _load_chgnet(spec: PotentialSpec, device: str, dtype: str) -> Calculator:
     if dtype != "float32":
-        raise InputError(f"CHGNet computes in float32 only, so dtype {dtype} cannot be had.")
+        raise InputError(f"CHGNet computes in float32 only: dtype {dtype} is not supported.")
     verify_file(spec)
     from vitrion.potentials.chgnet import LeanCHGNetCalculator
 

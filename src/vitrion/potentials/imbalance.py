@@ -1,15 +1,15 @@
 """Energy of missing or excess electrons of a cell, which a local potential cannot represent.
 
-A neutral cell that has lost a Li atom is left with a hole, one that has gained a Li with an
-electron. Their energy depends on the whole cell: around the place where the Li was, a cell in which
-it has merely moved away looks the same. A message-passing model of 10 A cannot tell the two apart,
-and puts the energy in between. Here electrons are counted from formal charges, which need the
-composition alone, and given an energy, so that the model learns only what depends on the
-surroundings. Forces and stresses are not touched, nor are energies of balanced compositions.
+A neutral cell that lost a Li atom has an electron hole, and a cell with an added Li an extra
+electron. Their energy depends on the whole cell, while the environment of the vacancy is the same
+as in a cell in which the Li atom only moved away. A message-passing model with a range of 10 A
+cannot distinguish the two cells and predicts an intermediate energy. Therefore electrons are
+counted from formal charges, which depend on the composition alone, and have a separate energy; the
+model learns the rest. Forces, stresses and energies of balanced compositions do not change.
 
-Holes cost a constant each, for they find a place of their own; electrons a constant times their
-number per atom, for what a small model gets wrong in cells with added Li was found to grow so. Both
-fade out (a gaussian in electrons per atom): a peroxide or a metal is no defective salt.
+The energy is a constant per hole, because holes are localized, and a constant times the number of
+electrons per atom for each electron, as found from the errors of a small model in cells with added
+Li. Both vanish (a gaussian in electrons per atom) for a peroxide or a metal.
 """
 
 from __future__ import annotations

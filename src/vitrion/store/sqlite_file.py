@@ -152,13 +152,13 @@ class SQLiteFile:
             raise StoreError(sentence) from error
 
     def _is_barred(self) -> bool:
-        """Tell whether the file is there and this user may read it, but not write it."""
+        """Return whether this user may read the file but not write it."""
         is_writable = os.access(self.path, os.W_OK) and os.access(Path(self.path).parent, os.W_OK)
         return os.access(self.path, os.R_OK) and not is_writable
 
     def _connect_to_read(self) -> sqlite3.Connection:
-        # Without the right to make files beside it, SQLite reads a database with a log only if
-        # that is empty, and told that nobody writes.
+        # Without write permission in the folder, SQLite reads a database with a log only if the
+        # log is empty and the file is declared immutable.
         log = Path(f"{self.path}-wal")
         is_settled = not (log.exists() and log.stat().st_size)
         mode = "immutable=1" if is_settled else "mode=ro"

@@ -41,7 +41,7 @@ def usable_variants() -> list[str]:
 
 
 def choose_variant() -> tuple[str | None, str]:
-    """Return the variant to use and, where there is none, the reason in words.
+    """Return the variant to use, or None with the reason.
 
     Raises
     ------

@@ -106,7 +106,7 @@ class NativeCalculator(Calculator):
         """
         super().calculate(atoms, properties, system_changes)
         atoms = self.atoms
-        assert atoms is not None  # ASE keeps those of the last call
+        assert atoms is not None  # ASE keeps the atoms of the last call
         if len(atoms) == 0:
             raise InputError("A structure without atoms has no energy.")
         if not self._bound_to(atoms):
