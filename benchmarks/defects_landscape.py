@@ -60,25 +60,29 @@ def main() -> None:
 def study(structure, phase, arguments, number):
     """Return the DefectDoc of one host; resume an interrupted run."""
     from vitrion.landscape.command import run_defects, summary_rows
+    from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
     from vitrion.potentials import load_calculator
     from vitrion.relaxation.relaxers import FixedCellRelaxer
 
     calculator = load_calculator(arguments.potential)
     (relaxed,) = FixedCellRelaxer(calculator, 0.02, 500)([structure])
     host = relaxed.require_converged("The host").structure
-    report = run_defects(
-        host,
-        directory=Path(arguments.out) / f"{phase}-{number}",
-        potential=arguments.potential,
+    settings = DefectSettings(
         mobile="Li",
         phase=phase,
         kinds=("interstitial", "far") if arguments.quick else ("interstitial", "vacancy", "far"),
         anneal=False if arguments.quick else None,
         fmax_eV_per_A=0.06 if arguments.quick else 0.03,
         convergence_sides_A=() if arguments.quick else (7.5,),
-        barriers=("vacancy",) if arguments.barriers else (),
+        barriers=BarrierSettings() if arguments.barriers else None,
         max_sites=arguments.max_sites,
         supercell_side_A=arguments.side,
+    )
+    report = run_defects(
+        host,
+        settings,
+        directory=Path(arguments.out) / f"{phase}-{number}",
+        potential=arguments.potential,
         on_progress=lambda done, n: print(f"\r{phase} {number}: {done}/{n}", end="", flush=True),
     )
     print()

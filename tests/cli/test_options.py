@@ -2,12 +2,14 @@
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from vitrion.cli import app
 from vitrion.cli.options import RecipeOptions
 from vitrion.errors import InputError
 from vitrion.flows.recipe import Recipe
 from vitrion.flows.run_recipe import make_flow
+from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
 from vitrion.runtime.nested_values import nested
 from vitrion.runtime.settings_model import Option, walk_fields
 
@@ -30,7 +32,7 @@ def test_the_recipe_has_the_options_that_users_know():
     assert names == {
         *("phase", "potential", "structure", "landscape", "temperatures", "duration", "replicas"),
         *("glass-atoms", "max-relaxations", "volume-per-atom", "timestep", "mobile", "seed"),
-        "allow-unbalanced",
+        *("allow-unbalanced", "stability"),
     }
 
 
@@ -73,7 +75,7 @@ def test_a_port_that_cannot_be_is_refused(commands):
 def test_every_option_changes_its_field():
     values = {"--phase": "crystalline", "--potential": "chgnet", "--structure": "known"}
     values |= {"--mobile": "Li", "--landscape/--no-landscape": False, "--allow-unbalanced": True}
-    values |= {"--temperatures": "600,900"}
+    values |= {"--temperatures": "600,900", "--stability": True}
     before = Recipe.from_preset("standard").values()
     for name, (path, option) in OPTIONS.items():
         after = Recipe.from_preset("standard", **nested(path, values.get(name, 7)))
@@ -120,3 +122,68 @@ def test_what_is_not_supported_is_refused(changes, sentence):
         RecipeOptions(changes).recipes(["LiF", "Li2O"])
     with pytest.raises(InputError, match="Unknown preset"):
         RecipeOptions(preset="swift").recipes(["LiF"])
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("search", {"max-relaxations", "stability", "potential", "seed"}),
+        ("defects", {"potential", "mobile", "seed"}),
+    ],
+)
+def test_single_steps_take_their_part_of_the_recipe(commands, name, own):
+    parameters = {word: each for each in commands[name].params for word in each.opts}
+    known = {each.partition("/")[0].removeprefix("--") for each in OPTIONS}
+    taken = {word.removeprefix("--") for word in parameters} & known
+    assert taken - {"phase"} == own  # the phase of a structure is not the phases of a run
+    assert {"--preset", "--recipe", "--set"} <= set(parameters)
+
+
+def test_single_steps_refuse_settings_of_other_steps():
+    runner = CliRunner()
+    for words in (
+        ("search", "LiF", "--set", "glass.n_atoms=48"),
+        ("defects", "LiF.cif", "--set", "search.max_iterations=2"),
+    ):
+        done = runner.invoke(app, words)
+        assert done.exit_code != 0
+        assert "is not used here" in str(done.exception) + done.output
+
+
+def test_a_search_takes_its_values_from_the_recipe(monkeypatch, tmp_path):
+    seen = {}
+
+    def run_search(formula, settings, store, folder, **others):
+        seen.update(formula=formula, settings=settings, **others)
+        raise InputError("Enough.")
+
+    monkeypatch.setattr("vitrion.flows.crystal_search.run_search", run_search)
+    words = ("search", "LiF", "--preset", "quick", "--set", "search.polished=1", "--seed", "5")
+    done = CliRunner().invoke(app, [*words, "--stability", "--store", str(tmp_path)])
+    assert "Enough" in str(done.exception) + done.output
+    quick = Recipe.from_preset("quick").search
+    assert seen["settings"] == quick.model_copy(update={"polished": 1, "stability": True})
+    assert (seen["formula"], seen["seed"], seen["potential"]) == ("LiF", 5, None)
+
+
+def test_a_defect_study_takes_its_values_from_the_recipe(monkeypatch, tmp_path):
+    from pymatgen.core import Lattice, Structure
+
+    seen = {}
+
+    def run_defects(structure, settings, **others):
+        seen.update(settings=settings, **others)
+        raise InputError("Enough.")
+
+    monkeypatch.setattr("vitrion.landscape.command.run_defects", run_defects)
+    rock_salt = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(4.0), ["Li", "F"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
+    rock_salt.to(str(tmp_path / "LiF.cif"))
+    words = ("defects", str(tmp_path / "LiF.cif"), "--kind", "frenkel", "--barrier", "vacancy")
+    words += ("--set", "defects.max_sites=3", "--mobile", "Li", "--seed", "5")
+    done = CliRunner().invoke(app, words)
+    assert "Enough" in str(done.exception) + done.output
+    assert seen["settings"] == DefectSettings(
+        kinds=("near", "far"), barriers=BarrierSettings(), max_sites=3, mobile="Li", seed=5
+    )

@@ -84,13 +84,8 @@ def test_a_landscape_without_far_pairs_is_refused(lif):
 def test_the_command_writes_its_document_and_goes_on_from_there(lif, tmp_path):
     lif.to(str(tmp_path / "LiF.cif"))
     structure = read_structure(str(tmp_path / "LiF.cif"))
-    request = {
-        "directory": tmp_path / "out",
-        "potential": POTENTIAL,
-        "kinds": ("vacancy",),
-        "supercell_side_A": 7.5,
-        "chemical_potential_eV": -1.95,
-    }
+    settings = DefectSettings(kinds=("vacancy",), supercell_side_A=7.5, chemical_potential_eV=-1.95)
+    request = {"settings": settings, "directory": tmp_path / "out", "potential": POTENTIAL}
     report = run_defects(structure, **request)
     copy = DefectDoc.model_validate_json(report.path.read_text())
     assert copy.records == report.document.records
@@ -107,8 +102,9 @@ def test_bad_requests_are_refused_in_a_sentence(lif, tmp_path):
     (tmp_path / "x.cif").write_text("nonsense")
     with pytest.raises(InputError, match="could not be read"):
         read_structure(str(tmp_path / "x.cif"))
-    with pytest.raises(InputError, match="kinds is 'colour'"):  # a frenkel pair is near and far
-        run_defects(lif, kinds=("frenkel", "colour"), directory=tmp_path, potential=POTENTIAL)
+    with pytest.raises(InputError, match="kinds is 'colour'"):
+        DefectSettings(kinds=("frenkel", "colour"))
+    assert DefectSettings(kinds=("frenkel", "vacancy")).kinds == ("near", "far", "vacancy")
     sodium = Structure(Lattice.cubic(4), ["Na", "F"], [[0, 0, 0], [0.5] * 3])
     with pytest.raises(InputError, match="does not know Na"):
         run_defects(sodium, directory=tmp_path, potential=POTENTIAL)

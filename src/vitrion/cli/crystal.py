@@ -11,10 +11,10 @@ from rich.table import Table
 
 from vitrion.cli.options import (
     FolderOption,
-    PotentialOption,
-    SeedOption,
+    RecipeOptions,
     StoreOption,
     WorkersOption,
+    takes_recipe,
 )
 from vitrion.cli.places import open_store, results_folder, worker_count
 from vitrion.errors import InputError
@@ -36,17 +36,12 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example:  vitrion defects LiF.cif --kind frenkel --kind vacancy")(defects)
 
 
+@takes_recipe(sections=("search", "potential", "seed"))
 def search(
-    formula: Annotated[str, typer.Argument(help="Composition, such as LiPO2F2.")],
-    potential: PotentialOption = None,
-    max_relaxations: Annotated[int, typer.Option(help="Maximum number of relaxations.")] = 400,
-    stability: Annotated[
-        bool,
-        typer.Option(
-            "--stability", help="Compute phonons and run 300 K dynamics of the lowest crystal."
-        ),
-    ] = False,
-    seed: SeedOption = 0,
+    formula: Annotated[
+        str, typer.Argument(help="Composition, such as LiPO2F2, or a recipe file (.yaml).")
+    ],
+    options: RecipeOptions,
     workers: WorkersOption = None,
     store: FolderOption = None,
     output: Annotated[
@@ -61,22 +56,21 @@ def search(
     from vitrion.cli.results import polymorph_table, stability_line
     from vitrion.flows.crystal_search import run_search
     from vitrion.flows.display import RunDisplay
-    from vitrion.polymorphs.search_settings import SearchSettings
     from vitrion.runtime.atomic import make_folder
 
     count = worker_count(workers)
-    settings = SearchSettings(max_relaxations=max_relaxations, stability=stability)
+    recipe = options.recipe(formula)
     folder = results_folder(store)
     if output is not None:
         make_folder(output)  # an invalid folder is refused before the search
     with open_store(folder) as job_store, RunDisplay() as display:
         document = run_search(
-            formula,
-            settings,
+            recipe.formula or "",
+            recipe.search,
             job_store,
             folder,
-            potential=potential,
-            seed=seed,
+            potential=recipe.potential,
+            seed=recipe.seed,
             workers=count,
             on_change=display.update,
         )
@@ -93,8 +87,10 @@ def search(
     console.print(where[0].upper() + where[1:], highlight=False, soft_wrap=True)
 
 
+@takes_recipe(None, ("defects", "potential", "mobile", "seed"))
 def defects(
     target: Annotated[str, typer.Argument(help="Structure file, or identifier in the store.")],
+    options: RecipeOptions,
     kind: Annotated[
         list[str] | None, typer.Option(help="interstitial, vacancy or frenkel; repeatable.")
     ] = None,
@@ -102,10 +98,7 @@ def defects(
         list[str] | None,
         typer.Option(help="Migration barriers: vacancy or interstitial; repeatable."),
     ] = None,
-    mobile: Annotated[str | None, typer.Option(help="Mobile species.")] = None,
     phase: Annotated[str | None, typer.Option(help="crystalline or amorphous.")] = None,
-    potential: PotentialOption = None,
-    max_sites: Annotated[int | None, typer.Option(help="Maximum number of empty sites.")] = None,
     trajectory: Annotated[
         str | None, typer.Option(help="Trajectory whose density peaks are added as sites.")
     ] = None,
@@ -119,15 +112,16 @@ def defects(
 
     if phase not in (None, "crystalline", "amorphous"):
         raise InputError(f"The phase must be crystalline or amorphous, not '{phase}'.")
+    if kind:
+        options = options.with_changes({"defects": {"kinds": kind}})
+    if barrier:
+        options = options.with_changes({"defects": {"barriers": {"mechanisms": barrier}}})
+    recipe = options.recipe()
     report = run_defects(
         read_structure(target, lambda name: _stored_structure(name, store)),
+        recipe.defects.model_copy(update={"phase": phase}),
         directory=output,
-        potential=potential,
-        mobile=mobile,
-        phase=phase,  # type: ignore[arg-type]
-        kinds=kind,
-        barriers=barrier or (),
-        max_sites=max_sites,
+        potential=recipe.potential,
         trajectory=trajectory,
         on_progress=lambda done, total: error_console.print(
             f"{done} of {total} defects", highlight=False

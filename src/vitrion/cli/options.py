@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -56,7 +56,7 @@ RECIPE_SUFFIXES = (".yaml", ".yml")
 
 @dataclass(frozen=True)
 class RecipeOptions:
-    """Recipe options of the commands run, screen and submit.
+    """Recipe options of a command.
 
     Attributes
     ----------
@@ -68,15 +68,22 @@ class RecipeOptions:
         Recipe file.
     preset : str or None
         Preset named by the user.
-    default_preset : str
-        Used if neither the user nor the file names one.
+    default_preset : str or None
+        Used if neither the user nor the file names one; None for the defaults of the settings.
     """
 
     changes: dict[str, Any] = field(default_factory=dict)
     defaults: dict[str, Any] = field(default_factory=dict)
     file: Path | None = None
     preset: str | None = None
-    default_preset: str = DEFAULT_PRESET
+    default_preset: str | None = DEFAULT_PRESET
+
+    def with_changes(self, changes: dict[str, Any]) -> RecipeOptions:
+        """Return the options with further nested values."""
+        from vitrion.flows.recipe import Recipe
+        from vitrion.runtime.nested_values import merge
+
+        return replace(self, changes=merge(self.changes, changes, Recipe))
 
     def recipe(self, target: str | None = None) -> Recipe:
         """Return the recipe of a formula or of a recipe file; it may be incomplete.
@@ -123,14 +130,16 @@ class RecipeOptions:
 
 
 def takes_recipe(
-    default_preset: str = DEFAULT_PRESET, **defaults: Any
+    default_preset: str | None = DEFAULT_PRESET, sections: Sequence[str] = (), **defaults: Any
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Replace the parameter ``options`` of a command by the options of a recipe.
 
     Parameters
     ----------
-    default_preset : str
-        Preset of the command.
+    default_preset : str or None
+        Preset of the command; None for the defaults of the settings.
+    sections : sequence of str
+        Sections and fields of the recipe that the command uses; empty for all.
     **defaults
         Defaults of the command for fields of the recipe.
     """
@@ -146,7 +155,10 @@ def takes_recipe(
         preset_values,
         parse_recipe_setting,
         default_preset,
-        "glass.melt_ps=10",
+        f"{sections[0]}.max_{'sites' if sections[0] == 'defects' else 'iterations'}=4"
+        if sections
+        else "glass.melt_ps=10",
+        tuple(sections),
     )
     return takes_settings(source, made, defaults)
 
@@ -160,17 +172,40 @@ class SettingsSource:
     model : type
     preset_names, preset_values, parse : callable
         Names of the presets, nested values of a preset, nested values of ``name=value``.
-    default_preset : str
+    default_preset : str or None
     example : str
         Example of a setting in the help.
+    sections : tuple of str
+        Sections and fields that the command uses; empty for all.
     """
 
     model: type[SettingsModel]
     preset_names: Callable[[], list[str]]
     preset_values: Callable[[str], dict[str, Any]]
     parse: Callable[[str], dict[str, Any]]
-    default_preset: str
+    default_preset: str | None
     example: str
+    sections: tuple[str, ...] = ()
+
+    def uses(self, name: str) -> bool:
+        """Return whether the command uses a section or field of the top level."""
+        return not self.sections or name in self.sections
+
+    def parsed(self, text: str) -> dict[str, Any]:
+        """Return the nested values of ``name=value``.
+
+        Raises
+        ------
+        InputError
+            If the setting is unknown, or the command does not use it.
+        """
+        values = self.parse(text)
+        if not all(self.uses(name) for name in values):
+            raise InputError(
+                f"The setting {text.partition('=')[0].strip()} is not used here: set one of "
+                f"{', '.join(self.sections)}."
+            )
+        return values
 
 
 def takes_settings(
@@ -190,7 +225,7 @@ def takes_settings(
     """
     from vitrion.runtime.nested_values import merge, nested
 
-    fields_of = _option_fields(source.model)
+    fields_of = _option_fields(source)
     shared = [*_file_options(source), *_field_options(source, fields_of, defaults or {})]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -203,7 +238,7 @@ def takes_settings(
                     for where, value in ((path, own[name]), *option.also):
                         changes = merge(changes, nested(where, value), source.model)
             for text in own["set_fields"] or ():
-                changes = merge(changes, source.parse(text), source.model)
+                changes = merge(changes, source.parsed(text), source.model)
             command(**values, options=made(changes, own["preset"], own["recipe"]))
 
         parameters: list[Parameter] = []
@@ -217,14 +252,14 @@ def takes_settings(
     return decorate
 
 
-def _option_fields(model: type[SettingsModel]) -> dict[str, tuple[str, FieldInfo, Option]]:
+def _option_fields(source: SettingsSource) -> dict[str, tuple[str, FieldInfo, Option]]:
     """Return dotted name, field and option of each field with an option, by parameter name."""
     from vitrion.runtime.settings_model import Option, walk_fields
 
     found = {}
-    for path, part in walk_fields(model):
+    for path, part in walk_fields(source.model):
         for option in part.metadata:
-            if isinstance(option, Option):
+            if isinstance(option, Option) and source.uses(path[0]):
                 parameter = option.name.partition("/")[0].removeprefix("--").replace("-", "_")
                 found[parameter] = ".".join(path), part, option
     return found
@@ -232,7 +267,9 @@ def _option_fields(model: type[SettingsModel]) -> dict[str, tuple[str, FieldInfo
 
 def _file_options(source: SettingsSource) -> list[Parameter]:
     preset = typer.Option(
-        "--preset", help=f"{', '.join(source.preset_names())}.", show_default=source.default_preset
+        "--preset",
+        help=f"{', '.join(source.preset_names())}.",
+        show_default=source.default_preset or False,
     )
     recipe = typer.Option("--recipe", help="Recipe file; options override it.")
     setting = typer.Option(

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from vitrion.chemistry.formulas import display_formula
 from vitrion.chemistry.structure_files import read_structure_file
 from vitrion.chemistry.structures import check_ordered
 from vitrion.errors import InputError
-from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
+from vitrion.landscape.study_settings import DefectSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from pymatgen.core import Structure
 
     from vitrion.defects.document import DefectDoc
 
 DOCUMENT_FILE = "defects.json"
-FRENKEL = ("near", "far")
-"""What a user's ``frenkel`` stands for: pairs close together and far apart."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +68,13 @@ def read_structure(target: str, find: Callable[[str], Structure | None] | None =
 
 def run_defects(
     structure: Structure,
+    settings: DefectSettings | None = None,
     *,
     directory: str | Path = "defects",
     potential: str | None = None,
-    mobile: str | None = None,
-    phase: Literal["crystalline", "amorphous"] | None = None,
-    kinds: Sequence[str] | None = None,
-    barriers: Sequence[str] = (),
-    max_sites: int | None = None,
     trajectory: str | None = None,
     material_id: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-    **settings: Any,
 ) -> DefectReport:
     """Compute the defects of a structure and write the document.
 
@@ -89,22 +82,16 @@ def run_defects(
     ----------
     structure : Structure
         Relaxed with the potential.
+    settings : DefectSettings, optional
     directory : path
         Contains finished defects and the document; the same call resumes from it.
     potential : str, optional
         Name in the registry.
-    mobile, phase, kinds, max_sites
-        See :class:`~vitrion.landscape.study_settings.DefectSettings`; None takes the default. Kind
-        ``frenkel`` stands for ``near`` and ``far``.
-    barriers : sequence of str
-        Mechanisms whose barriers are computed: ``vacancy``, ``interstitial``.
     trajectory : str, optional
-        Dynamics of the structure, whose density peaks are candidate sites too.
+        Dynamics of the structure, whose density peaks are additional candidate sites.
     material_id : str, optional
     on_progress : callable, optional
         Called with the number of defects done and the number of all.
-    **settings
-        Other fields of DefectSettings.
 
     Returns
     -------
@@ -113,19 +100,11 @@ def run_defects(
     Raises
     ------
     InputError
-        If a setting or the structure cannot be used.
+        If the settings do not suit the structure.
     """
     from vitrion.landscape.makers import DefectMaker
 
-    if kinds is not None:
-        kinds = [kind for name in kinds for kind in (FRENKEL if name == "frenkel" else (name,))]
-    chosen = {"mobile": mobile, "phase": phase, "kinds": kinds, "max_sites": max_sites}
-    made = DefectSettings(
-        **{name: value for name, value in chosen.items() if value is not None},
-        barriers=BarrierSettings(mechanisms=tuple(barriers)) if barriers else None,
-        **settings,
-    )
-    maker = DefectMaker(potential=potential, settings=made)
+    maker = DefectMaker(potential=potential, settings=settings or DefectSettings())
     document = maker.run(
         structure,
         directory,

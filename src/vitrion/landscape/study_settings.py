@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -43,6 +43,18 @@ class BarrierSettings(SettingsModel):
         return ElasticBand(calculator, self.fmax_eV_per_A, self.max_steps, self.climb)
 
 
+FRENKEL = ("near", "far")
+"""Kinds of defects for which ``frenkel`` stands."""
+
+
+def _with_frenkel(kinds: Any) -> Any:
+    """Replace ``frenkel`` by the two kinds of pairs."""
+    if not isinstance(kinds, (list, tuple)):
+        return kinds
+    found = [k for kind in kinds for k in (FRENKEL if kind == "frenkel" else (kind,))]
+    return tuple(dict.fromkeys(found))
+
+
 class DefectSettings(SettingsModel):
     """Settings of a defect study; the defaults suit a quick study of one host."""
 
@@ -52,9 +64,12 @@ class DefectSettings(SettingsModel):
     phase: Literal["crystalline", "amorphous"] | None = Field(
         None, description="Phase; None treats a structure without symmetry as a glass."
     )
-    kinds: tuple[Literal["interstitial", "vacancy", "near", "far"], ...] = Field(
+    kinds: Annotated[
+        tuple[Literal["interstitial", "vacancy", "near", "far"], ...],
+        BeforeValidator(_with_frenkel),
+    ] = Field(
         ("interstitial", "vacancy", "near", "far"),
-        description="Kinds of defects; near and far are Frenkel pairs.",
+        description="Kinds of defects; near and far are Frenkel pairs, frenkel is both.",
     )
     sources: tuple[Literal["voronoi", "grid"], ...] = Field(
         ("voronoi",), description="Where candidate sites come from."

@@ -61,7 +61,7 @@ class SearchSettings(SettingsModel):
     polished: int = Field(
         5, ge=0, description="Best crystals relaxed to 0.01 eV/A before they are ranked."
     )
-    stability: bool = Field(
+    stability: Annotated[bool, Option("--stability")] = Field(
         False, description="Whether phonons and 4 ps at 300 K of the best crystal are computed."
     )
     drop_triclinic: bool = Field(
