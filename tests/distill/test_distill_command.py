@@ -17,11 +17,15 @@ SMALL = (
 
 
 @pytest.mark.slow
-def test_a_killed_distillation_resumes_and_registers_a_student(tmp_path):
+@pytest.mark.parametrize(
+    "teacher", ["vitrion-lipof", "vitrion.potentials.student:student_calculator"]
+)
+def test_a_killed_distillation_resumes_and_registers_a_student(tmp_path, teacher):
+    """With a teacher of the registry, and with one in a program of its own."""
     environment = {**os.environ, "VITRION_STUDENTS": str(tmp_path / "students")}
     settings = [word for each in SMALL.split() for word in ("--set", each)]
     program = [sys.executable, "-c", "from vitrion.cli import main; main()"]
-    arguments = ["distill", "LiF", "--teacher", "vitrion-lipof", "--name", "lif-small"]
+    arguments = ["distill", "LiF", "--teacher", teacher, "--name", "lif-small"]
     where = ["--preset", "quick", "--workers", "2", "--store", str(tmp_path / "store")]
     command = [*program, *arguments, *where, *settings]
     process = subprocess.Popen(command, env=environment, start_new_session=True)

@@ -13,6 +13,7 @@ from vitrion.distill.distill_plan import expected_stages, plan_lines
 from vitrion.distill.distill_request import checked, read_request
 from vitrion.distill.distill_settings import DistillSettings, preset_names, preset_values
 from vitrion.distill.labelled_files import labelled_frames
+from vitrion.distill.student_card import functional
 from vitrion.errors import InputError
 from vitrion.potentials.known_elements import DISTILL_MINUTES
 from vitrion.potentials.student import students_folder
@@ -142,6 +143,15 @@ def test_the_name_of_another_student_is_refused():
             checked(settings(formulas=["LiF"], name="taken"))
     finally:
         card.unlink()
+
+
+def test_dispersion_is_added_by_a_program():
+    plain, corrected = settings(formulas=["LiF"]), settings(formulas=["LiF"], dispersion="pbe")
+    assert plain.labeller.is_registered
+    assert corrected.labeller.name == "vitrion:chgnet"
+    assert not corrected.labeller.is_registered
+    assert functional(plain) == "PBE / PBE+U"
+    assert functional(corrected) == "PBE / PBE+U, with D3(BJ)"
 
 
 def test_a_dry_run_prints_plan_and_settings_and_writes_nothing(tmp_path):

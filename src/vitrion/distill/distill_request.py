@@ -13,6 +13,7 @@ from vitrion.distill.labelled_files import labelled_frames
 from vitrion.distill.student_card import check_name
 from vitrion.errors import InputError
 from vitrion.potentials import check_elements, get_potential
+from vitrion.potentials.calculators import check_loadable
 from vitrion.potentials.registry import MPTRJ_ELEMENTS
 from vitrion.potentials.student import is_student
 
@@ -98,8 +99,10 @@ def check_teacher(settings: DistillSettings) -> None:
     symbols = {el.symbol for formula in settings.formulas for el in parse_composition(formula)}
     if teacher.python is not None and not teacher.python.is_file():
         raise InputError(f"The teacher's interpreter {teacher.python} does not exist.")
-    if teacher.is_registered:
-        check_elements(get_potential(teacher.name), symbols)
+    if settings.is_registered:
+        spec = get_potential(settings.teacher)
+        check_elements(spec, symbols)
+        check_loadable(spec, symbols)
         return
     family = teacher.name.partition(":")[0]
     if teacher.python is None and find_spec(_package(family)) is None:

@@ -55,8 +55,8 @@ class DistillRun:
         """General potential of the first dynamics: the teacher, or else CHGNet if installed."""
         from importlib.util import find_spec
 
-        if self.teacher is not None and self.teacher.is_registered:
-            return self.teacher.name
+        if self.teacher is not None and self.settings.is_registered:
+            return self.settings.teacher
         return "chgnet" if find_spec("chgnet") else None
 
     def once(self, name: str, make: Callable[[], Sequence[Atoms]]) -> list[Atoms]:
@@ -75,7 +75,11 @@ class DistillRun:
 
     def labelled(self, frames: Sequence[Atoms], folder: str) -> list[Atoms]:
         """Return the frames with labels, without those far from any physical state."""
-        parts = [frames[k : k + LABELS_PER_TASK] for k in range(0, len(frames), LABELS_PER_TASK)]
+        size = LABELS_PER_TASK
+        if self.teacher is not None and not self.teacher.is_registered:
+            # A program that is started for each part: few parts; it resumes frame by frame.
+            size = max(size, -(-len(frames) // self.workers))
+        parts = [frames[k : k + size] for k in range(0, len(frames), size)]
         arguments = [
             {
                 "frames": part,

@@ -169,7 +169,15 @@ class DistillSettings(SettingsModel):
 
         if Path(self.teacher).suffix in LABELLED_SUFFIXES:
             return None
-        return Teacher(name=self.teacher, python=self.python, dispersion=self.dispersion)
+        through_program = self.is_registered and self.dispersion is not None
+        name = f"vitrion:{self.teacher}" if through_program else self.teacher
+        return Teacher(name=name, python=self.python, dispersion=self.dispersion)
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether the teacher is a potential of the registry."""
+        family, colon, _ = self.teacher.partition(":")
+        return self.python is None and (not colon or family == "mace")
 
     @property
     def student_name(self) -> str:

@@ -23,12 +23,19 @@ from ase.io import iread, write
 
 
 def load_teacher(name: str, device: str):
-    """Return an ASE calculator for a name such as ``sevennet:7net-l3i5`` or ``module:factory``."""
+    """Return an ASE calculator for a name such as ``sevennet:7net-l3i5`` or ``module:factory``.
+
+    ``vitrion:<name>`` is a potential of vitrion's registry, in an environment that has vitrion.
+    """
     family, _, model = name.partition(":")
     if family == "sevennet":
         from sevenn.calculator import SevenNetCalculator
 
         return SevenNetCalculator(model, device=device)
+    if family == "vitrion":
+        from vitrion.potentials import load_calculator
+
+        return load_calculator(model, device=device)
     if family == "chgnet":
         from chgnet.model.dynamics import CHGNetCalculator
 

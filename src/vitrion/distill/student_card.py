@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from vitrion.distill.distill_settings import DistillSettings
     from vitrion.distill.teacher_comparison import TeacherComparison
+    from vitrion.potentials import PotentialSpec
 
 DIGITS = 4
 
@@ -142,9 +143,9 @@ def citation(settings: DistillSettings) -> str:
     return f"{own}; teacher: {teacher.citation}" if teacher is not None else own
 
 
-def _registered_teacher(settings: DistillSettings) -> Any:
-    teacher = settings.labeller
-    return get_potential(teacher.name) if teacher is not None and teacher.is_registered else None
+def _registered_teacher(settings: DistillSettings) -> PotentialSpec | None:
+    known = settings.labeller is not None and settings.is_registered
+    return get_potential(settings.teacher) if known else None
 
 
 def rounded(entry: Any) -> Any:
