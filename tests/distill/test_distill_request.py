@@ -161,3 +161,18 @@ def test_a_dry_run_prints_plan_and_settings_and_writes_nothing(tmp_path):
     assert "# expected time: about" in found.output
     assert "runs: 3" in found.output
     assert not (tmp_path / "store").exists()
+
+
+def test_options_override_a_settings_file(tmp_path):
+    file = tmp_path / "student.yaml"
+    file.write_text(
+        "preset: quick\nformulas: [LiF]\nteacher: chgnet\nsampling: {rounds: 3, runs: 5}\n"
+    )
+    arguments = ["distill", "--recipe", str(file), "--teacher", "vitrion-lipof", "--dry-run"]
+    found = CliRunner().invoke(app, [*arguments, "--set", "sampling.runs=4"])
+    assert found.exit_code == 0, found.output
+    assert "teacher: vitrion-lipof" in found.output
+    assert "rounds: 3, runs: 4" in found.output.replace("\n", " ")
+    file.write_text("teachers: chgnet\n")
+    with pytest.raises(InputError, match="teachers is not a setting; nearest: teacher"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)

@@ -43,11 +43,13 @@ class DistillOptions:
     def settings(self, items: Sequence[str]) -> DistillSettings:
         """Return complete, checked settings for the arguments of the command."""
         from vitrion.distill.distill_request import checked, read_request
+        from vitrion.runtime.nested_values import merge
 
         stated, preset = ({}, None) if self.file is None else read_settings_file(self.file)
         request = read_request(items) if items else {}
         name = self.preset or preset or DEFAULT_PRESET
-        return checked(DistillSettings.from_preset(name, **stated, **self.changes, **request))
+        values = merge(merge(stated, self.changes, DistillSettings), request, DistillSettings)
+        return checked(DistillSettings.from_preset(name, **values))
 
 
 SOURCE = SettingsSource(

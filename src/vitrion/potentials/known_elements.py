@@ -17,7 +17,7 @@ GENERAL_POTENTIAL = "chgnet"
 TIMES_SLOWER = 100
 """Time of a step with CHGNet over the time with a student, for cells of about 100 atoms."""
 
-DISTILL_MINUTES = 35
+DISTILL_MINUTES = 25
 """Time of ``vitrion distill`` for a ternary composition on two cores, in minutes."""
 
 
