@@ -172,7 +172,7 @@ def test_options_override_a_settings_file(tmp_path):
     found = CliRunner().invoke(app, [*arguments, "--set", "sampling.runs=4"])
     assert found.exit_code == 0, found.output
     assert "teacher: vitrion-lipof" in found.output
-    assert "rounds: 3, runs: 4" in found.output.replace("\n", " ")
+    assert "rounds: 3, runs: 4" in " ".join(found.output.split())
     file.write_text("teachers: chgnet\n")
     with pytest.raises(InputError, match="teachers is not a setting; nearest: teacher"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
