@@ -56,7 +56,9 @@ class Fit:
         self.batches = frame_batches(self.model, read_frames(folder / FRAMES))
         self.cutoff = float(self.model.r_max)
         self.sizes = [len(batch["positions"]) for batch in self.batches]
-        self.parameters = [p for p in self.model.parameters() if p.requires_grad and p.numel()]
+        self.parameters: list[torch.Tensor] = [
+            p for p in self.model.parameters() if p.requires_grad and p.numel()
+        ]
         self.means = [p.detach().clone() for p in self.parameters]
         self.adam = torch.optim.Adam(self.parameters, lr=self.settings.learning_rate)
         self.epoch, self.cpu_s = 0, 0.0
