@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from vitrion.amorphous.document import AmorphousDoc
 from vitrion.chemistry.formulas import display_formula, subscripted
 from vitrion.conductivity.document import ConductivityDoc
+from vitrion.database.collections import KEY
 from vitrion.database.kinds import document_classes
 from vitrion.defects.document import DefectDoc
 from vitrion.documents.base import PHASES, check_phase
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 Doc = TypeVar("Doc")
 KINDS = ("conductivity", "amorphous", "polymorphs", "defects", "site_energy_landscape")
+NEWEST = 10
+"""Documents of each kind and phase that a report reads."""
+MAX_MATERIALS = 4
+"""Materials of one formula and phase that a report shows."""
 PHASE_NAMES = {"crystalline": "crystal", "amorphous": "glass", "liquid": "liquid"}
 
 
@@ -49,7 +54,10 @@ class MaterialReport:
     glasses, defects : tuple of documents
         All replicas made in the same way as the newest, oldest first.
     older : tuple of documents
-        The other documents.
+        The other documents that were read.
+    n_unread : int
+        Number of documents of this composition and phase that were not read, because a report reads
+        the newest only.
     of_several : bool
         Whether another shown report has the same composition and phase.
     """
@@ -63,6 +71,7 @@ class MaterialReport:
     glasses: tuple[AmorphousDoc, ...] = ()
     defects: tuple[DefectDoc, ...] = ()
     older: tuple[VitrionDoc, ...] = ()
+    n_unread: int = 0
     of_several: bool = False
 
     @property
@@ -200,20 +209,26 @@ def find_reports(
     chosen = _search(client, document_id=identifier, deprecated=None)
     named = chosen or _search(client, material_id=identifier)
     formulas = {document.formula_pretty for document in named.values()} or {identifier}
+    same = _search_formula(client, *formulas)
     groups: dict[tuple[str | None, str | None], list[VitrionDoc]] = {}
-    for document in ({**_search_formula(client, *formulas), **chosen}).values():
+    for document in ({**same, **named, **chosen}).values():
         groups.setdefault((document.phase, document.material_id), []).append(document)
     if named:
         groups = _of_material(groups, next(iter(named.values())).material_id)
-    keys = sorted((key for key in groups if phase in (None, key[0])), key=_rank)
-    if not keys:
+    groups = _newest_materials({k: g for k, g in groups.items() if phase in (None, k[0])})
+    if not groups:
         tail = "" if phase is None else f" in the phase '{phase}'"
         raise InputError(
             f"The store has nothing of '{identifier}'{tail}: 'vitrion query' lists its documents."
         )
+    unread = _count_unread(client, groups)
     preferred = tuple(chosen.values())
     return disambiguate(
-        MaterialReport.from_documents(groups[key], preferred=preferred) for key in keys
+        replace(
+            MaterialReport.from_documents(groups[key], preferred=preferred),
+            n_unread=unread[key[0]],
+        )
+        for key in sorted(groups, key=_rank)
     )
 
 
@@ -319,17 +334,49 @@ def _of_material(
     }
 
 
+def _newest_materials(
+    groups: dict[tuple[str | None, str | None], list[VitrionDoc]],
+) -> dict[tuple[str | None, str | None], list[VitrionDoc]]:
+    """Keep the materials of each phase with the newest documents."""
+    times = {key: max(document.last_updated for document in groups[key]) for key in groups}
+    kept: dict[tuple[str | None, str | None], list[VitrionDoc]] = {}
+    shown: Counter[str | None] = Counter()
+    for key in sorted(groups, key=lambda key: times[key], reverse=True):
+        shown[key[0]] += 1
+        if shown[key[0]] <= MAX_MATERIALS:
+            kept[key] = groups[key]
+    return kept
+
+
 def _search(client: VitrionClient, **filters: Any) -> dict[str, VitrionDoc]:
-    """Return documents by their identifiers."""
-    return {
-        found["document_id"]: client[kind].document_class.model_validate(found)
-        for kind in KINDS
-        for found in client[kind].raw(**filters)
-    }
+    """Return the newest documents of each kind and phase by their identifiers."""
+    found: dict[str, VitrionDoc] = {}
+    for kind in KINDS:
+        for phase in (*PHASES, None):  # None: of any phase, for documents without one
+            for content in client[kind].raw(
+                sort=["-last_updated", KEY], limit=NEWEST, **filters, phase=phase
+            ):
+                if content[KEY] not in found and phase in (content.get("phase"), None):
+                    document = client[kind].document_class.model_validate(content)
+                    found[content[KEY]] = document
+    return found
 
 
-def _search_formula(client: VitrionClient, formula: str | None) -> dict[str, VitrionDoc]:
+def _search_formula(client: VitrionClient, *formulas: str | None) -> dict[str, VitrionDoc]:
     try:
-        return _search(client, formula=formula)
+        return _search(client, formula=[formula for formula in formulas if formula])
     except InputError:  # not a formula
         return {}
+
+
+def _count_unread(
+    client: VitrionClient, groups: dict[tuple[str | None, str | None], list[VitrionDoc]]
+) -> Counter[str | None]:
+    """Return the number of documents of these compositions that are not in the groups, by phase."""
+    formulas = sorted({d.formula_pretty for group in groups.values() for d in group} - {None})
+    unread: Counter[str | None] = Counter()
+    for phase in {key[0] for key in groups} - {None}:
+        read = sum(len(group) for key, group in groups.items() if key[0] == phase)
+        stored = sum(client[kind].count(formula=formulas, phase=phase) for kind in KINDS)
+        unread[phase] = max(stored - read, 0)
+    return unread

@@ -151,14 +151,26 @@ class VitrionClient(NotebookTable):
 
 
 class PropertyClient(NotebookTable, Generic[DocT]):
-    """Search one kind of document; an attribute of :class:`VitrionClient`."""
+    """Search one kind of document; an attribute of :class:`VitrionClient`.
+
+    Attributes
+    ----------
+    name : str
+        The kind.
+    key_fields : dict of str to str
+        Paths of the quantities by their public names.
+    document_class : type
+        Class of the documents.
+    store : Store
+        The collection.
+    """
 
     def __init__(self, collections: Collections, name: str) -> None:
         self.name = name
         self.key_fields = collections.key_fields(name)
         self.document_class: type[DocT] = collections.classes[name]  # type: ignore[assignment]
         self._collections = collections
-        self._store = collections.store(name)
+        self.store = collections.store(name)
 
     @overload
     def search(
@@ -263,7 +275,7 @@ class PropertyClient(NotebookTable, Generic[DocT]):
         paths = {name: self.path(name) for name in fields or ()}
         wanted = None if fields is None else without_collisions([KEY, *paths.values()])
         failed: list[StoreError] = []
-        for document in self._store.query(criteria, wanted, order or None, skip=skip, limit=limit):
+        for document in self.store.query(criteria, wanted, order or None, skip=skip, limit=limit):
             kept = {name: value for name, value in document.items() if name not in _BOOKKEEPING}
             named = _by_public_names(kept, paths)
             try:
@@ -275,7 +287,7 @@ class PropertyClient(NotebookTable, Generic[DocT]):
 
     def count(self, **filters: Any) -> int:
         """Return the number of documents that match all filters."""
-        return self._store.count(self._criteria(filters))
+        return self.store.count(self._criteria(filters))
 
     def _criteria(self, filters: dict[str, Any]) -> dict[str, Any]:
         return build_criteria(filters, self.key_fields, self.name)

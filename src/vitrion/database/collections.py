@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from maggma.core import Store
 
 KEY = "document_id"
+STAMP_PATH = "job.completed_at"
+"""Path of the time at which the job of a document was completed."""
 COMMON_INDEXES = (
     "material_id",
     "formula_pretty",
@@ -135,7 +137,8 @@ class Collections:
     def index_paths(self, property_name: str) -> list[str]:
         """Return the indexed paths of a collection, except its key."""
         own = OWN_PATHS.get(property_name, {})
-        return [*COMMON_INDEXES, *own.values(), *self.key_fields(property_name).values()]
+        quantities = self.key_fields(property_name).values()
+        return [*COMMON_INDEXES, STAMP_PATH, *own.values(), *quantities]
 
     def key_fields(self, property_name: str) -> dict[str, str]:
         """Return the paths of the quantities of a collection by public name."""

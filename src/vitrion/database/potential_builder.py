@@ -41,17 +41,18 @@ class PotentialBuilder(Builder):
         self.outputs = outputs
         self.sources_by_name = sources
         self.potentials = potentials
-        self.written: list[str] = []
-        self.removed: list[str] = []
+        self.n_written = 0
+        self.n_removed = 0
         self.skipped: dict[str, str] = {}
+        self._unused: list[str] = []
         super().__init__([outputs, *sources.values()], [potentials])
 
     def get_items(self) -> Iterator[dict]:
         """Yield new or changed documents of potentials."""
-        self.written, self.removed, self.skipped = [], [], {}
+        self.n_written, self.n_removed, self.skipped = 0, 0, {}
         known = {document[KEY]: document for document in readable(self.potentials.query({}), [])}
         wanted = {document[KEY]: document for document in self._documents()}
-        self.removed = sorted(known.keys() - wanted.keys())
+        self._unused = sorted(known.keys() - wanted.keys())
         for key, document in wanted.items():
             if _lasting(document) != _lasting(known.get(key, {})):
                 yield document
@@ -63,12 +64,13 @@ class PotentialBuilder(Builder):
     def update_targets(self, items: list[dict]) -> None:
         """Write documents."""
         self.potentials.update(items, key=KEY)
-        self.written += [item[KEY] for item in items]
+        self.n_written += len(items)
 
     def finalize(self) -> None:
         """Remove unused potentials; the stores stay open."""
-        if self.removed:
-            self.potentials.remove_docs({KEY: {"$in": self.removed}})
+        if self._unused:
+            self.potentials.remove_docs({KEY: {"$in": self._unused}})
+            self.n_removed = len(self._unused)
 
     def _documents(self) -> Iterator[dict]:
         described = {

@@ -20,7 +20,7 @@ Value = Annotated[
 ]
 """A quantity; NaN and infinity may be strings."""
 
-_METADATA = (
+METADATA = (
     "material_id",
     "phase",
     "elements",
@@ -68,7 +68,7 @@ class SummaryDoc(VitrionDoc):
         SummaryDoc
             The summary, with the structure of the newest document that has one.
         """
-        newest = sorted(documents, key=_freshness, reverse=True)
+        newest = sorted(documents, key=freshness, reverse=True)
         ids: dict[str, list[str]] = {}
         values: dict[str, Any] = {}
         known: set[str] = set()
@@ -83,7 +83,7 @@ class SummaryDoc(VitrionDoc):
                 known |= {kind} if found else set()
         with_structure = [d for d in newest if "lattice" in (d.get("structure") or {})]
         source = with_structure[0] if with_structure else newest[0]
-        fields = (*_METADATA, "nsites", "volume", "density", "density_atomic", "symmetry")
+        fields = (*METADATA, "nsites", "volume", "density", "density_atomic", "symmetry")
         jobs = [document["document_id"] for document in newest]
         return cls(
             **{name: source.get(name) for name in fields},
@@ -101,7 +101,8 @@ def _potential(document: Mapping[str, Any]) -> str | None:
     return follow(document, "provenance.potential.name")
 
 
-def _freshness(document: Mapping[str, Any]) -> tuple:
+def freshness(document: Mapping[str, Any]) -> tuple:
+    """Return the rank of a document in its material: valid ones last, then by time."""
     usable = not document.get("deprecated", False) and document.get("is_amorphous") is not False
     return usable, document["last_updated"], document["document_id"]
 

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from vitrion.comparison.material import MaterialReport
     from vitrion.comparison.tables import Table
     from vitrion.database.summary import SummaryDoc
+    from vitrion.report.navigation import Navigation
     from vitrion.report.panels import Figure
 
 REPORT_LINK = "/report/{key}"
@@ -153,7 +154,12 @@ def _by_subject(names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def render_index(summaries: Iterable[SummaryDoc], *, link: str = REPORT_LINK) -> str:
+def render_index(
+    summaries: Iterable[SummaryDoc],
+    *,
+    link: str = REPORT_LINK,
+    navigation: Navigation | None = None,
+) -> str:
     """Render the list of all materials, one row per phase.
 
     Parameters
@@ -162,13 +168,22 @@ def render_index(summaries: Iterable[SummaryDoc], *, link: str = REPORT_LINK) ->
         Summaries, such as ``client.summary.search()``.
     link : str
         Address of a report; ``{key}`` stands for the identifier of the material.
+    navigation : Navigation, optional
+        Position in a list that a server divides into pages.
     """
     rows = [_index_row(summary, link) for summary in summaries]
     heads = ("material", "phase", "conductivity at 300 K (mS/cm) #", "activation energy (eV) #",
              "Frenkel pair (eV) #", "landscape gap (eV) #", "above hull (eV/atom) #",
              "glass density (g/cm3) #", "changed (UTC)")  # fmt: skip
     table = make_table("All materials in the store", heads, rows)
-    return _render("index.html.j2", ("tables.js",), title="materials", table=table)
+    return _render(
+        "index.html.j2",
+        ("tables.js",),
+        form_action="'none'" if navigation is None else "'self'",
+        title="materials",
+        table=table,
+        navigation=navigation,
+    )
 
 
 def json_block(name: str, content: Any) -> Markup:
@@ -179,12 +194,14 @@ def json_block(name: str, content: Any) -> Markup:
     return Markup(f'<script type="application/json" id="{name}">{text}</script>')
 
 
-def _render(template: str, scripts: Sequence[str], **values: Any) -> str:
+def _render(
+    template: str, scripts: Sequence[str], *, form_action: str = "'none'", **values: Any
+) -> str:
     sources = [_asset(name) for name in scripts]
     hashes = " ".join(f"'sha256-{_digest(source)}'" for source in sources)
     policy = (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+        f"img-src data: blob:; base-uri 'none'; form-action {form_action}"
     )
     return (
         _environment()

@@ -9,14 +9,14 @@ import secrets
 from typing import TYPE_CHECKING
 
 from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from fastapi import FastAPI, Request, Response
+    from fastapi import FastAPI
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OPEN_PATHS = ("/heartbeat",)
 _LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
@@ -26,6 +26,42 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+
+
+class TokenGuard:
+    """ASGI middleware that requires a token and sets security headers.
+
+    Parameters
+    ----------
+    app
+        The application.
+    token
+        Required token; None for no token.
+    """
+
+    def __init__(self, app: ASGIApp, token: str | None) -> None:
+        self.app = app
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request if it is authorized."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        is_open = self._token is None or scope["path"] in OPEN_PATHS
+        given = Headers(scope=scope).get("authorization", "")
+        if is_open or _is_right(given, str(self._token)):
+            await self.app(scope, receive, send_with_headers)
+            return
+        refusal = JSONResponse({"detail": "A token is required."}, status_code=401)
+        refusal.headers["WWW-Authenticate"] = 'Basic realm="vitrion: the token as password"'
+        await refusal(scope, receive, send_with_headers)
 
 
 def guard(app: FastAPI, token: str | None) -> None:
@@ -40,20 +76,7 @@ def guard(app: FastAPI, token: str | None) -> None:
         of HTTP basic authentication. None requires no token, but accepts only requests to the
         names of this machine, which prevents DNS rebinding by web pages.
     """
-
-    @app.middleware("http")
-    async def authorize(
-        request: Request, call_next: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        is_open = token is None or request.url.path in OPEN_PATHS
-        if is_open or _is_right(request.headers.get("authorization", ""), str(token)):
-            answer = await call_next(request)
-        else:
-            answer = JSONResponse({"detail": "A token is required."}, status_code=401)
-            answer.headers["WWW-Authenticate"] = 'Basic realm="vitrion: the token as password"'
-        answer.headers.update(_HEADERS)
-        return answer
-
+    app.add_middleware(TokenGuard, token=token)
     if token is None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK)
 

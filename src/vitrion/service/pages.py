@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import HTTPException
+from fastapi import HTTPException, Query
 from fastapi.responses import HTMLResponse
 
 from vitrion.database.client import VitrionClient
 from vitrion.database.summary import SummaryDoc
 from vitrion.errors import InputError
+from vitrion.report.navigation import DEFAULT_SORT, SORT_NAMES, Navigation
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from vitrion.database.client import PropertyClient
     from vitrion.database.collections import Collections
 
+ROWS = 100
+"""Materials on a page of the table."""
 _NOT_LISTED = ("structure", "provenance", "trust", "builder_meta")  # large, not shown in the table
+_LISTED = [name for name in SummaryDoc.model_fields if name not in _NOT_LISTED]
 
 
 def add_pages(app: FastAPI, collections: Collections) -> None:
-    """Add ``/``, a sortable table of all materials, and ``/report/<material>``.
+    """Add ``/``, a table of all materials in pages, and ``/report/<material>``.
 
     Parameters
     ----------
@@ -30,20 +35,48 @@ def add_pages(app: FastAPI, collections: Collections) -> None:
         The collections of a connected JobStore.
     """
     client = VitrionClient.over(collections)
-    listed = [name for name in SummaryDoc.model_fields if name not in _NOT_LISTED]
 
-    @app.get("/", include_in_schema=False, response_class=HTMLResponse)
-    def index() -> str:
-        from vitrion.report.page import render_index
+    @app.get("/", include_in_schema=False)
+    def index(
+        page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+        search: Annotated[str, Query(max_length=200)] = "",
+        sort: Annotated[str, Query(max_length=100)] = DEFAULT_SORT,
+    ) -> HTMLResponse:
+        if sort not in SORT_NAMES:
+            raise HTTPException(400, f"The order is one of {', '.join(SORT_NAMES)}.")
+        return HTMLResponse(_index(client.summary, page, search.strip(), sort))
 
-        return render_index(client.summary.search(fields=listed, sort="formula_pretty"))
-
-    @app.get("/report/{material:path}", include_in_schema=False, response_class=HTMLResponse)
-    def report(material: str, phase: str | None = None) -> str:
+    @app.get("/report/{material:path}", include_in_schema=False)
+    def report(material: str, phase: str | None = None) -> HTMLResponse:
         from vitrion.comparison.material import find_reports
         from vitrion.report.page import render_page
 
         try:
-            return render_page(*find_reports(client, material, phase))
+            return HTMLResponse(render_page(*find_reports(client, material, phase)))
         except InputError as error:
             raise HTTPException(status_code=404, detail=str(error)) from error
+
+
+def _index(summaries: PropertyClient, page: int, search: str, sort: str) -> str:
+    from vitrion.report.page import render_index
+
+    filters, total = _matching(summaries, search)
+    page = min(page, max(-(-total // ROWS), 1))
+    found = summaries.search(
+        fields=_LISTED, sort=[sort, "document_id"], skip=(page - 1) * ROWS, limit=ROWS, **filters
+    )
+    return render_index(found, navigation=Navigation(total, page, ROWS, search, sort))
+
+
+def _matching(summaries: PropertyClient, search: str) -> tuple[dict[str, Any], int]:
+    """Return the filters of the first meaning of a text that has results, and their number."""
+    if not search:
+        return {}, summaries.count()
+    for name in ("material_id", "formula", "chemsys"):
+        try:
+            count = summaries.count(**{name: search})
+        except InputError:  # neither a formula nor elements
+            continue
+        if count:
+            return {name: search}, count
+    return {"material_id": search}, 0

@@ -1,4 +1,4 @@
-"""Read-only REST service of the material collections, based on maggma.api.
+"""Read-only REST service of the material collections.
 
 Each kind of document has a fixed list of parameters, which reach the database as plain values;
 other parameters are refused.
@@ -6,106 +6,53 @@ other parameters are refused.
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Query, Request
-from maggma.api.query_operator import QueryOperator
-from maggma.api.resource import HeaderProcessor, ReadOnlyResource
-from pydantic import BaseModel, WithJsonSchema, create_model
+import orjson
+import pymongo
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field, WithJsonSchema, create_model
+from pymongo.errors import PyMongoError
 
+from vitrion.database.admission import readable
 from vitrion.database.client import PropertyClient
 from vitrion.database.collections import KEY
-from vitrion.database.query import (
-    ELEMENT_FILTERS,
-    TEXT_FILTERS,
-    build_criteria,
-    build_sort,
-)
-from vitrion.errors import InputError
+from vitrion.errors import StoreError
+from vitrion.runtime.work_limit import WorkStoppedError
 from vitrion.service.access import check_address, guard
+from vitrion.service.limits import REQUEST_SECONDS, RequestLimits
 from vitrion.service.pages import add_pages
+from vitrion.service.refresh import Refresher
+from vitrion.service.search_parameters import (
+    MAX_LIMIT,
+    Search,
+    parameter_names,
+    search_dependency,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from fastapi import Response
-
     from vitrion.database.collections import Collections
 
-MAX_LIMIT = 1000
-MAX_SKIP = 10**6
-_HIDDEN = ("_id", "job", "built_from", "@module", "@class", "@version")
+MAX_CONNECTIONS = 1000
+MAX_BYTES = 16 * 2**20
+"""Size of the largest page of documents, in bytes of JSON."""
 
 
-class SearchQuery(QueryOperator):
-    """Query parameters of one kind of document: filters, fields, order and page."""
+class Meta(BaseModel):
+    """Properties of a search."""
 
-    def __init__(self, searched: PropertyClient) -> None:
-        self.searched = searched
-        self.query = self._with_signature()  # type: ignore[method-assign]
-
-    def query(self) -> dict[str, Any]:  # type: ignore[override]
-        """Satisfy the abstract base class; instances define their own query."""
-        raise NotImplementedError
-
-    def post_process(self, docs: list[dict], query: dict) -> list[dict]:
-        """Omit metadata of the query."""
-        return [{k: v for k, v in doc.items() if k not in _HIDDEN} for doc in docs]
-
-    def meta(self) -> dict[str, Any]:
-        """Return the maximum page size."""
-        return {"max_limit": MAX_LIMIT}
-
-    def _with_signature(self) -> Callable[..., dict[str, Any]]:
-        def query(**values: Any) -> dict[str, Any]:
-            try:
-                return self._translate(values)
-            except InputError as error:
-                raise HTTPException(status_code=400, detail=str(error)) from error
-
-        parameters = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=query_, annotation=kind)
-            for name, (kind, query_) in _parameters(self.searched.key_fields).items()
-        ]
-        query.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        return query
-
-    def _translate(self, values: dict[str, Any]) -> dict[str, Any]:
-        skip, limit = values.pop("_skip"), values.pop("_limit")
-        fields = _words(values.pop("_fields"))
-        sort = _words(values.pop("_sort_fields"))
-        for name in (*TEXT_FILTERS, *ELEMENT_FILTERS):
-            values[name] = _words(values[name])
-        key_fields = self.searched.key_fields
-        order = build_sort(sort, key_fields)
-        order.setdefault(KEY, 1)  # the same order on every page
-        return {
-            "criteria": build_criteria(values, key_fields, self.searched.name),
-            "properties": self._properties(fields),
-            "sort": order,
-            "skip": skip,
-            "limit": limit,
-        }
-
-    def _properties(self, fields: list[str] | None) -> list[str]:
-        known = self.searched.document_class.model_fields
-        if fields == ["_all"]:
-            return [KEY, *known]
-        if fields is None:
-            fields = ["formula_pretty", "chemsys", "phase", "material_id", "last_updated"]
-        self.searched.check_fields([field for field in fields if field != KEY])
-        return list(dict.fromkeys([KEY, *map(self.searched.path, fields)]))
+    total_doc: int = Field(description="Number of documents that match the filters.")
+    max_limit: int = Field(description="Largest page.")
+    damaged: list[str] = Field(
+        description="Identifiers of documents that cannot be read and may match."
+    )
 
 
-class _JsonHeader(HeaderProcessor):
-    """Response header for JSON, which maggma omits in responses that it does not validate."""
+class Problem(BaseModel):
+    """The reason for a refusal."""
 
-    def process_header(self, response: Response, request: Request) -> None:
-        response.headers["content-type"] = "application/json"
-
-    def configure_query_on_request(self, request: Request, query_operator: Any) -> Any:
-        return {}
+    detail: str = Field(description="One sentence.")
 
 
 def make_app(collections: Collections, token: str | None = None) -> FastAPI:
@@ -126,29 +73,22 @@ def make_app(collections: Collections, token: str | None = None) -> FastAPI:
     """
     app = FastAPI(title="vitrion", description="Documents of ion transport, read-only.")
     for name in collections.classes:
-        searched = PropertyClient(collections, name)
-        resource = ReadOnlyResource(
-            collections.store(name),
-            _response_model(searched),
-            tags=[name],
-            query_operators=[SearchQuery(searched)],
-            header_processor=_JsonHeader(),
-            timeout=30,
-            disable_validation=True,
-        )
-        app.include_router(resource.router, prefix=f"/{name}")
+        _add_resource(app, PropertyClient(collections, name), needs_token=token is not None)
 
     @app.get("/heartbeat", include_in_schema=False)
-    def heartbeat() -> dict[str, str]:
+    async def heartbeat() -> dict[str, str]:
         return {"status": "OK"}
 
     add_pages(app, collections)
+    for kind in (WorkStoppedError, StoreError, PyMongoError):
+        app.add_exception_handler(kind, _unavailable)
+    app.add_middleware(RequestLimits)
     guard(app, token)
     return app
 
 
 def serve(collections: Collections, host: str, port: int, token: str | None = None) -> None:
-    """Serve until interrupted.
+    """Serve until interrupted, and update the collections meanwhile.
 
     Parameters
     ----------
@@ -166,46 +106,102 @@ def serve(collections: Collections, host: str, port: int, token: str | None = No
     """
     import uvicorn
 
+    from vitrion.service.connections import TimedProtocol
+
     check_address(host, token)
-    uvicorn.run(make_app(collections, token), host=host, port=port, log_level="info")
+    with Refresher(collections):
+        uvicorn.run(
+            make_app(collections, token),
+            host=host,
+            port=port,
+            http=TimedProtocol,
+            ws="none",
+            limit_concurrency=MAX_CONNECTIONS,
+            log_level="info",
+        )
 
 
-def _parameters(key_fields: Mapping[str, str]) -> dict[str, tuple[Any, Any]]:
-    several = "One value, or several, comma-separated."
-    parameters: dict[str, tuple[Any, Any]] = {
-        name: (str | None, Query(None, max_length=2000, description=several))
-        for name in (*TEXT_FILTERS, *ELEMENT_FILTERS)
+def _add_resource(app: FastAPI, searched: PropertyClient, *, needs_token: bool) -> None:
+    names = parameter_names(searched)
+    refusals: dict[int | str, dict[str, Any]] = {
+        400: {"model": Problem, "description": "A parameter is unknown, or its value is invalid."},
+        503: {"model": Problem, "description": "The service is busy, or the request too large."},
     }
-    parameters["deprecated"] = (
-        bool,
-        Query(False, description="Return deprecated documents instead."),
-    )
-    for name in key_fields:
-        parameters[name] = (str | None, Query(None, max_length=200, description="Equal to."))
-        parameters[f"{name}_min"] = (float | None, Query(None, description="At least."))
-        parameters[f"{name}_max"] = (float | None, Query(None, description="At most."))
-    fields = "Fields to return, comma-separated; _all for all."
-    order = "Fields to sort by, comma-separated; -field for descending order."
-    parameters["_fields"] = (str | None, Query(None, max_length=2000, description=fields))
-    parameters["_sort_fields"] = (str | None, Query(None, max_length=500, description=order))
-    parameters["_skip"] = (
-        int,
-        Query(0, ge=0, le=MAX_SKIP, description="Number of documents to skip."),
-    )
-    page = "Maximum number of documents."
-    parameters["_limit"] = (int, Query(100, ge=1, le=MAX_LIMIT, description=page))
-    return parameters
+    if needs_token:
+        refusals[401] = {"model": Problem, "description": "The token is missing or wrong."}
+
+    dependency = Depends(search_dependency(searched))
+
+    def search(request: Request, asked: Search = dependency) -> Response:
+        unknown = sorted(set(request.query_params) - names)
+        if unknown:
+            listed = ", ".join(map(repr, unknown))
+            raise HTTPException(400, f"A search of {searched.name} has no parameter {listed}.")
+        return Response(_found(searched, asked), media_type="application/json")
+
+    app.get(
+        f"/{searched.name}/",
+        tags=[searched.name],
+        summary=f"Search {searched.name} documents",
+        response_model=_page_model(searched),
+        responses=refusals,
+        operation_id=f"search_{searched.name}",
+    )(search)
 
 
-def _words(text: str | None) -> list[str] | None:
-    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+def _found(searched: PropertyClient, asked: Search) -> bytes:
+    """Return a page of documents as JSON, encoded one by one."""
+    store, damaged, parts, size = searched.store, [], [], 0
+    with pymongo.timeout(REQUEST_SECONDS):
+        total = store.count(asked.criteria)
+        found = store.query(
+            asked.criteria, asked.properties, asked.sort, skip=asked.skip, limit=asked.limit
+        )
+        for document in readable(found, damaged):
+            document.pop("_id", None)
+            parts.append(orjson.dumps(document, default=_plain))
+            size += len(parts[-1])
+            if size > MAX_BYTES:
+                raise HTTPException(
+                    400,
+                    f"The page is larger than {MAX_BYTES // 2**20} MB: ask for fewer documents by "
+                    "_limit, or fewer fields by _fields.",
+                )
+    meta = Meta(total_doc=total, max_limit=MAX_LIMIT, damaged=damaged)
+    return b'{"data":[%b],"meta":%b}' % (b",".join(parts), meta.model_dump_json().encode())
 
 
-def _response_model(searched: PropertyClient) -> type[BaseModel]:
-    """Return the schema of a document for the OpenAPI page; responses are not validated."""
+def _plain(value: Any) -> Any:
+    """Return values of BSON that JSON does not have as text."""
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+def _unavailable(request: Request, error: Exception) -> JSONResponse:
+    known = isinstance(error, (WorkStoppedError, StoreError))
+    detail = str(error) if known else "The database does not answer: try again later."
+    return JSONResponse({"detail": detail}, status_code=503)
+
+
+def _page_model(searched: PropertyClient) -> type[BaseModel]:
+    """Return the schema of a page for the OpenAPI description; responses are not validated."""
     schema = searched.document_class.model_json_schema()["properties"]
     fields: dict[str, Any] = {KEY: (str, ...)}
     for name in searched.document_class.model_fields:
-        shown = {k: v for k, v in schema.get(name, {}).items() if k in ("type", "description")}
-        fields[name] = (Annotated[Any, WithJsonSchema(shown)], None)
-    return create_model(searched.document_class.__name__, **fields)
+        fields[name] = (Annotated[Any, WithJsonSchema(_shown(schema.get(name, {})))], None)
+    kind = searched.document_class.__name__
+    document = create_model(kind, **fields)
+    return create_model(f"{kind}Page", data=(list[document], ...), meta=(Meta, ...))  # type: ignore[valid-type]
+
+
+def _shown(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a field's schema that holds for every response.
+
+    A field may be null, or a reference to a large object of the JobStore.
+    """
+    shown = {"description": schema["description"]} if "description" in schema else {}
+    if "type" not in schema:
+        return shown
+    types = dict.fromkeys([schema["type"], "object", "null"])
+    return {**shown, "anyOf": [{"type": name} for name in types]}

@@ -9,6 +9,7 @@ import bson
 from bson import Decimal128
 from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
 from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 from monty.json import jsanitize
 
 from vitrion.errors import StoreError
@@ -82,11 +83,34 @@ def pack(body: bytes) -> bytes:
     return _DEFLATED + zlib.compress(body, 1) if len(body) > _COMPRESS_ABOVE else _PLAIN + body
 
 
-def unpack(packed: bytes) -> dict | None:
-    """Return the document; None if the bytes are damaged."""
+def unpack(packed: bytes, tree: Mapping[str, Any] | None = None) -> dict | None:
+    """Return the document; None if the bytes are damaged.
+
+    Parameters
+    ----------
+    packed
+        The stored bytes.
+    tree
+        Fields that are needed, as in :class:`vitrion.store.projection.Projection`; others are not
+        decoded. None decodes all.
+    """
     try:
-        if packed[:1] == _DEFLATED:
-            return bson.decode(zlib.decompress(packed[1:]))
-        return bson.decode(packed[1:])
+        body = zlib.decompress(packed[1:]) if packed[:1] == _DEFLATED else packed[1:]
+        return bson.decode(body) if tree is None else _decode_partly(RawBSONDocument(body), tree)
     except (zlib.error, BSONError, TypeError, ValueError):
         return None
+
+
+def _decode_partly(document: RawBSONDocument, tree: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    for name, value in document.items():
+        if name in tree:
+            is_part = isinstance(value, RawBSONDocument) and tree[name] is not True
+            found[name] = _decode_partly(value, tree[name]) if is_part else _decode(value)
+    return found
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, RawBSONDocument):
+        return bson.decode(value.raw)
+    return [_decode(item) for item in value] if isinstance(value, list) else value

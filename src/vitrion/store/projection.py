@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,27 @@ from vitrion.errors import StoreError
 Properties = Mapping[str, Any] | Sequence[str] | None
 
 
-def parse_projection(properties: Properties) -> Callable[[dict], dict]:
+@dataclass(frozen=True)
+class Projection:
+    """A selection of fields; a call returns a new document with them, or the whole document.
+
+    Attributes
+    ----------
+    select : Callable
+        Makes the selection.
+    tree : dict or None
+        The included fields: True, or a tree of their fields, by name; None if unknown.
+    """
+
+    select: Callable[[dict], dict]
+    tree: dict[str, Any] | None = None
+
+    def __call__(self, document: dict) -> dict:
+        """Return the selection."""
+        return self.select(document)
+
+
+def parse_projection(properties: Properties) -> Projection:
     """Read a projection.
 
     Parameters
@@ -22,8 +43,7 @@ def parse_projection(properties: Properties) -> Callable[[dict], dict]:
 
     Returns
     -------
-    Callable[[dict], dict]
-        Returns a new document with the selected fields, or the whole document.
+    Projection
 
     Raises
     ------
@@ -32,17 +52,20 @@ def parse_projection(properties: Properties) -> Callable[[dict], dict]:
         subfield of it.
     """
     if not properties:
-        return _whole
+        return Projection(_whole)
     flags = dict(properties) if isinstance(properties, Mapping) else dict.fromkeys(properties, 1)
     is_wanted = flags.pop("_id", 0)  # documents of the embedded store have none
     if not flags:
-        return _nothing if is_wanted else _whole
+        return Projection(_nothing, {}) if is_wanted else Projection(_whole)
     if any(not isinstance(flag, (bool, int, float)) for flag in flags.values()):
         raise StoreError("A projection of the embedded store takes 1 or 0 for each field.")
     keep = {bool(flag) for flag in flags.values()}
     if len(keep) > 1:
         raise StoreError("A projection either includes or excludes fields, not both.")
-    return partial(_keep if keep == {True} else _drop, tree=_tree(flags))
+    tree = _tree(flags)
+    if keep == {True}:
+        return Projection(partial(_keep, tree=tree), tree)
+    return Projection(partial(_drop, tree=tree))
 
 
 def without_collisions(paths: Iterable[str]) -> list[str]:

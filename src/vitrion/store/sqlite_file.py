@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitrion.errors import StoreError
+from vitrion.store.reader_pool import ReaderPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,12 +37,12 @@ _registry_lock = threading.Lock()
 
 
 class SQLiteFile:
-    """A thread-safe connection to an SQLite file, one per process.
+    """Thread-safe access to an SQLite file, one object per process.
 
     Writers are one at a time, over all processes, and readers never wait for them (write-ahead
-    log). A committed transaction survives a kill of the process and a loss of power; one that was
-    not committed leaves nothing. The file must lie on a disk of this machine: network file systems
-    do not lock reliably; use a database server there.
+    log, and connections of their own). A committed transaction survives a kill of the process and
+    a loss of power; one that was not committed leaves nothing. The file must lie on a disk of this
+    machine: network file systems do not lock reliably; use a database server there.
 
     Parameters
     ----------
@@ -60,6 +61,7 @@ class SQLiteFile:
         self.pid = os.getpid()
         self._users = 0
         self.is_read_only = False
+        self._writer: int | None = None  # the thread in a transaction
         with self._errors():
             try:
                 self._connection = self._connect()
@@ -70,6 +72,7 @@ class SQLiteFile:
                 self.is_read_only = True
         status = os.stat(path)
         self._identity = (status.st_dev, status.st_ino)
+        self._readers = ReaderPool(self._connect_to_read)
 
     @classmethod
     def open(cls, path: str) -> SQLiteFile:
@@ -92,6 +95,7 @@ class SQLiteFile:
                 return
             for handle in [key for key, file in _open_files.items() if file is self]:
                 del _open_files[handle]
+        self._readers.close()
         self.checkpoint()
         with self._lock:
             self._connection.close()
@@ -106,9 +110,21 @@ class SQLiteFile:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple]:
-        """Run one statement and return all rows of its result."""
-        with self._lock, self._errors():
-            return self._connection.execute(sql, parameters).fetchall()
+        """Run one statement and return all rows of its result.
+
+        Raises
+        ------
+        StoreError
+            If the file is damaged or unavailable.
+        WorkStoppedError
+            If the current work must stop; see :mod:`vitrion.runtime.work_limit`.
+        """
+        reads = sql.startswith("SELECT") and self._writer != threading.get_ident()
+        with self._errors():
+            if reads and self._is_current():
+                return self._readers.rows(sql, parameters)
+            with self._lock:
+                return self._connection.execute(sql, parameters).fetchall()
 
     def run_many(self, sql: str, parameters: Sequence[Sequence[Any]]) -> None:
         """Run one statement per set of parameters."""
@@ -128,6 +144,7 @@ class SQLiteFile:
                     "folder that does not let you write."
                 )
             self.rows("BEGIN IMMEDIATE")
+            self._writer = threading.get_ident()
             try:
                 yield
                 self.rows("COMMIT")
@@ -135,6 +152,8 @@ class SQLiteFile:
                 if self._connection.in_transaction:
                     self._connection.rollback()
                 raise
+            finally:
+                self._writer = None
 
     def _is_current(self) -> bool:
         try:
@@ -161,7 +180,7 @@ class SQLiteFile:
         # log is empty and the file is declared immutable.
         log = Path(f"{self.path}-wal")
         is_settled = not (log.exists() and log.stat().st_size)
-        mode = "immutable=1" if is_settled else "mode=ro"
+        mode = "immutable=1" if is_settled and self._is_barred() else "mode=ro"
         connection = sqlite3.connect(
             f"{Path(self.path).as_uri()}?{mode}",
             uri=True,

@@ -9,6 +9,7 @@ from maggma.core import Sort, Store
 from pydash import get, has, set_
 
 from vitrion.errors import DamagedDocumentsError, StoreError
+from vitrion.runtime.work_limit import check_limit
 from vitrion.store.bson_order import Rank, rank
 from vitrion.store.criteria import normalize, translate
 from vitrion.store.encoding import encode_document, pack, unpack
@@ -119,7 +120,16 @@ class SQLiteStore(Store):
 
     def count(self, criteria: dict | None = None, hint: Any = None) -> int:
         """Return the number of documents that match a filter; a hint changes nothing here."""
-        return len(self._select(criteria, {}, 0, 0, doubtful=False))
+        filter_ = normalize(criteria or {})
+        compile_filter(filter_)  # raises for an invalid filter
+        clause = translate(filter_, self._fields())
+        if not clause.exact:
+            return len(self._select(criteria, {}, 0, 0, doubtful=False))
+        if not clause.sql:
+            sql = "SELECT count(*) FROM docs WHERE collection = ?"
+            return self.file.rows(sql, [self.collection_name])[0][0]
+        sql = f"SELECT count(*) FROM docs WHERE +collection = ? AND ({clause.sql})"
+        return self.file.rows(sql, [self.collection_name, *clause.parameters])[0][0]
 
     def query(
         self,
@@ -156,7 +166,7 @@ class SQLiteStore(Store):
         """
         pick, order = parse_projection(properties), parse_sort(sort)
         ids = self._select(criteria, order, _whole("skip", skip), _whole("limit", limit))
-        return (pick(document) for _, document in self._read(ids))
+        return (pick(document) for _, document in self._read(ids, pick.tree))
 
     def update(self, docs: list[dict] | dict, key: list[str] | str | None = None) -> None:
         """Store documents; each replaces the document with the same key fields.
@@ -367,10 +377,12 @@ class SQLiteStore(Store):
             kept.sort(key=lambda row: row[1][position], reverse=way < 0)
         return [number for number, _ in kept], damaged
 
-    def _read(self, ids: Sequence[int]) -> Iterator[tuple[int, dict]]:
+    def _read(
+        self, ids: Sequence[int], tree: Mapping[str, Any] | None = None
+    ) -> Iterator[tuple[int, dict]]:
         """Yield documents, then raise an error that names the damaged ones."""
         damaged = []
-        for number, document in self._bodies(ids):
+        for number, document in self._bodies(ids, tree):
             if document is None:
                 damaged.append(number)
             else:
@@ -378,14 +390,17 @@ class SQLiteStore(Store):
         if damaged:
             raise DamagedDocumentsError(self.name, [self._key_of(number) for number in damaged])
 
-    def _bodies(self, ids: Sequence[int]) -> Iterator[tuple[int, dict | None]]:
+    def _bodies(
+        self, ids: Sequence[int], tree: Mapping[str, Any] | None = None
+    ) -> Iterator[tuple[int, dict | None]]:
         for start in range(0, len(ids), _CHUNK):
+            check_limit()
             chunk = ids[start : start + _CHUNK]
             marks = ", ".join("?" * len(chunk))
             bodies = dict(self.file.rows(f"SELECT id, body FROM docs WHERE id IN ({marks})", chunk))
             for number in chunk:
                 if number in bodies:  # else removed meanwhile
-                    yield number, unpack(bodies[number])
+                    yield number, unpack(bodies[number], tree)
 
     def _key_of(self, number: int) -> str:
         """Return the key of a damaged document from the index."""
