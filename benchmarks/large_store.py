@@ -54,16 +54,14 @@ START = datetime(2026, 1, 1)
 def conductivity(temperatures: tuple[float, ...] = (700.0, 800.0, 900.0)) -> dict[str, Any]:
     """Return a conductivity document of Brownian ions, as stored."""
     rng = np.random.default_rng(1)
-    cell, symbols = np.eye(3) * 12.0, ["Li"] * 20 + ["P"] * 20
+    cell, symbols = np.eye(3) * 12.0, ["Li"] * 10 + ["P"] * 10
     results = {}
     for temperature in temperatures:
-        moves = rng.normal(size=(400, 40, 3)) * 0.5 * np.exp(-0.15 / (8.617e-5 * temperature))
-        moves[:, 20:] = 0.0
-        positions = np.cumsum(moves, axis=0) + rng.uniform(0, 12, size=(40, 3))
-        results[temperature] = analyze(
-            positions, cell, symbols, 100.0, temperature, wrapped=False, spatial=True
-        )
-    structure = Structure(Lattice.cubic(12.0), symbols, rng.uniform(size=(40, 3)))
+        moves = rng.normal(size=(400, 20, 3)) * 0.5 * np.exp(-0.15 / (8.617e-5 * temperature))
+        moves[:, 10:] = 0.0
+        positions = np.cumsum(moves, axis=0) + rng.uniform(0, 12, size=(20, 3))
+        results[temperature] = analyze(positions, cell, symbols, 100.0, temperature, wrapped=False)
+    structure = Structure(Lattice.cubic(12.0), symbols, rng.uniform(size=(20, 3)))
     document = ConductivityDoc.from_results(
         structure, results, phase="amorphous", provenance=provenance()
     )
@@ -86,7 +84,7 @@ def glass() -> dict[str, Any]:
 
 
 def crystals() -> dict[str, Any]:
-    """Return a document of ten polymorphs, as stored."""
+    """Return a document of three polymorphs, as stored."""
     rng = np.random.default_rng(3)
     symbols = ["Li"] * 4 + ["P"] * 4 + ["O"] * 8 + ["F"] * 8
     structure = Structure(Lattice.cubic(6.6), symbols, rng.uniform(size=(24, 3)))
@@ -106,14 +104,14 @@ def crystals() -> dict[str, Any]:
             first_found_at=rank,
             origins=[Origin(generator="random", seed=rank)],
         )
-        for rank in range(10)
+        for rank in range(3)
     ]
     document = PolymorphDoc.from_structure(
         structure,
         phase="crystalline",
         polymorphs=found,
         references=[HullReference(name="lithium fluoride", formula="LiF", energy_eV_per_atom=-4.8)],
-        n_relaxations=10,
+        n_relaxations=3,
         n_iterations=1,
         stop_reason="all candidates were relaxed",
         best_energy_eV_per_atom=[None, -6.0],
