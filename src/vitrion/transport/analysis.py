@@ -69,7 +69,7 @@ def analyze(
     charge: float | None = None,
     *,
     wrapped: bool | None = None,
-    memory_MB: float = 500.0,
+    memory_MB: float = 80.0,
     spatial: bool = False,
 ) -> TransportResult:
     """Analyze the ion transport of one run at one temperature.
@@ -279,7 +279,7 @@ def analyze_file(
     timestep_fs: float | None = None,
     type_map: Mapping[int, str] | None = None,
     cell: Any = None,
-    memory_MB: float = 500.0,
+    memory_MB: float = 80.0,
     spatial: bool = True,
 ) -> TransportResult:
     """Analyze a trajectory file or object frame by frame; memory does not grow with its length.
@@ -342,7 +342,7 @@ def read_motion(
     timestep_fs: float | None = None,
     type_map: Mapping[int, str] | None = None,
     cell: Any = None,
-    memory_MB: float = 500.0,
+    memory_MB: float = 80.0,
 ) -> tuple[Displacements, float, list[str]]:
     """Read the displacements of a trajectory; see `analyze_file` for the parameters.
 

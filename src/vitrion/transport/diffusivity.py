@@ -103,7 +103,7 @@ def estimate_diffusivities(
     amplitudes = mode_amplitudes(positions, interval_fs)
     charge = charges / np.sqrt(np.mean(charges**2))
     squares = amplitudes**2
-    power = np.einsum("jia,i->j", squares, charge**2) / (3 * n_ions)
+    power = squares.reshape(len(squares), -1) @ np.repeat(charge**2, 3) / (3 * n_ions)
     f = mode_frequencies(len(power), len(positions) - 1)
     concert = _concert(amplitudes[:PROBE_MODES], power[:PROBE_MODES])
     fit = choose_modes(power, f, 3 * n_ions / (1.0 + concert))
@@ -119,11 +119,13 @@ def estimate_diffusivities(
     relative_variance = independent + concert * gaussian / n_ions + systematic
     self_ = _self_estimate(float(weighted.mean()), relative_variance, n_ions, excess)
 
-    total = np.einsum("jia,i->ja", amplitudes[:m], charge) / np.sqrt(n_ions)
+    flat = amplitudes[:m].reshape(m, -1)
+    total = flat @ np.kron(charge[:, None], np.eye(3)) / np.sqrt(n_ions)
     d_collective = float(fit.weights @ (total**2).mean(axis=1))
     collective, nu = _chi_square_estimate(d_collective, gaussian + excess + systematic)
     haven = _haven_ratio(self_, collective, nu, relative_variance)
-    tensor = np.einsum("j,jia,jib,i->ab", fit.weights, amplitudes[:m], amplitudes[:m], charge**2)
+    weighted_flat = fit.weights[:, None] * flat * np.repeat(charge**2, 3)
+    tensor = weighted_flat.reshape(-1, 3).T @ flat.reshape(-1, 3)
     species = {}
     for name in dict.fromkeys(symbols):
         own = ion_values[np.array([symbol == name for symbol in symbols])]

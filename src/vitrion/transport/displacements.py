@@ -149,7 +149,7 @@ class Tracker:
         frame_interval_fs: float,
         *,
         wrapped: bool | None = None,
-        memory_MB: float = 500.0,
+        memory_MB: float = 80.0,
     ) -> None:
         names = np.asarray(element_symbols(symbols), dtype=str)
         for species in mobile:
@@ -171,6 +171,7 @@ class Tracker:
             )
         self._mobile = np.flatnonzero(is_mobile)
         self._framework = np.flatnonzero(~is_mobile)
+        self._mobile_part = _as_slice(self._mobile)
         self._drift = _drift_operator(names, is_mobile)
         self.symbols = tuple(names[self._mobile].tolist())
         self._framework_symbols = tuple(names[self._framework].tolist())
@@ -231,8 +232,8 @@ class Tracker:
         if self._n_frames == 0:
             self._start = drift[0].copy()
         drift -= self._start
-        self._kept.add(count, lambda part: moved[part][:, self._mobile] - drift[part, None])
-        self._coarse.add(count, lambda part: moved[part][:, self._framework] - drift[part, None])
+        self._kept.add(count, lambda part: _without(moved[part, self._mobile_part], drift[part]))
+        self._coarse.add(count, lambda part: _without(moved[part][:, self._framework], drift[part]))
         self._n_frames += count
         weight = count if cells.ndim == 2 else 1
         self._volume_sum += weight * float(np.abs(np.linalg.det(cells)).sum())
@@ -327,6 +328,18 @@ class Tracker:
             cell=self._cell_sum / self._n_frames,
             n_frames_read=self._n_frames,
         )
+
+
+def _as_slice(indices: np.ndarray) -> np.ndarray | slice:
+    """Return sorted indices as a slice, which needs no copy, if they are consecutive."""
+    first, last = int(indices[0]), int(indices[-1])
+    return slice(first, last + 1) if last - first + 1 == len(indices) else indices
+
+
+def _without(moved: np.ndarray, drift: np.ndarray) -> np.ndarray:
+    """Return positions (frames, atoms, 3) less a drift (frames, 3)."""
+    # Several times faster than broadcasting over the short last axis.
+    return moved - np.tile(drift, moved.shape[1]).reshape(moved.shape)
 
 
 def _drift_operator(names: np.ndarray, is_mobile: np.ndarray) -> np.ndarray:

@@ -8,8 +8,11 @@ import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 
 IONS_AT_ONCE = 8
-MAX_ORIGINS = 2000
-"""Maximum number of time origins of the fourth moment."""
+VALUES_AT_ONCE = 200_000
+"""Frames times ions that are transformed together, which bounds the memory."""
+
+SAMPLES, MIN_ORIGINS = 50_000, 200
+"""Displacements per lag, and time origins at least, of the fourth moment."""
 
 WINDOWS_PER_LAG = 16
 """Number of overlapping windows per lag; more add almost no information."""
@@ -79,24 +82,39 @@ def mean_squares(
     n_frames, n_ions = positions.shape[:2]
     lags = thinned_lags(n_frames) if lags is None else lags
     ions = np.empty((len(lags), n_ions))
-    axes = np.zeros((len(lags), 3))
-    for start in range(0, n_ions, IONS_AT_ONCE):
-        part = slice(start, start + IONS_AT_ONCE)
-        per_axis = _squares(positions[:, part].transpose(1, 2, 0), lags)  # ions, 3, lags
-        ions[:, part] = per_axis.sum(axis=1).T
-        axes += per_axis.sum(axis=0).T
+    # Padded by the longest lag, so that the correlation does not wrap around.
+    length = next_fast_len(n_frames + int(lags.max()) + 1, real=True)
+    of_axes = np.zeros((3, length // 2 + 1)), np.zeros((3, n_frames))
+    at_once = int(np.clip(VALUES_AT_ONCE // n_frames, 1, IONS_AT_ONCE))
+    for start in range(0, n_ions, at_once):
+        part = slice(start, start + at_once)
+        power, squares = _power(positions[:, part].transpose(1, 2, 0), length)
+        # The transform is linear: sums over axes or ions need one back transform each.
+        ions[:, part] = _increments(power.sum(axis=1), squares.sum(axis=1), lags, length).T
+        of_axes[0][:] += power.sum(axis=0)
+        of_axes[1][:] += squares.sum(axis=0)
+    axes = _increments(*of_axes, lags, length).T
     weights = charges / np.sqrt(np.mean(charges**2) * n_ions)
-    total = np.einsum("kia,i->ak", positions - positions[:1], weights)
-    return MeanSquares(lags, ions, axes / n_ions, _squares(total, lags).sum(axis=0))
+    total = positions.reshape(n_frames, -1) @ np.kron(weights[:, None], np.eye(3))
+    collective = _increments(*_power(total.T, length), lags, length).sum(axis=0)
+    return MeanSquares(lags, ions, axes / n_ions, collective)
 
 
-def _squares(paths: np.ndarray, lags: np.ndarray) -> np.ndarray:
-    """Mean squared increments of each path (last axis: time) at each lag."""
-    x = paths - paths[..., :1]  # small numbers: less cancellation
-    n = x.shape[-1]
-    spectrum = rfft(x, next_fast_len(2 * n, real=True))
-    correlation = irfft(spectrum.real**2 + spectrum.imag**2, next_fast_len(2 * n, real=True))
-    running = np.cumsum(x * x, axis=-1)
+def _power(paths: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return power spectrum, padded by zeros to a length, and squares of paths (ions, 3, time)."""
+    # Small numbers: less cancellation. Contiguous in time, or every later step is slow.
+    x = np.subtract(paths, paths[..., :1], order="C")
+    spectrum = rfft(x, length)
+    return spectrum.real**2 + spectrum.imag**2, np.square(x, out=x)
+
+
+def _increments(
+    power: np.ndarray, squares: np.ndarray, lags: np.ndarray, length: int
+) -> np.ndarray:
+    """Return the mean squared increments at each lag."""
+    n = squares.shape[-1]
+    correlation = irfft(power, length)
+    running = np.cumsum(squares, axis=-1)
     first = running[..., n - 1 - lags]
     last = running[..., -1:] - np.where(lags > 0, running[..., lags - 1], 0.0)
     return np.maximum(first + last - 2.0 * correlation[..., lags], 0.0) / (n - lags)
@@ -113,8 +131,9 @@ def non_gaussian_parameter(positions: np.ndarray, lags: np.ndarray) -> np.ndarra
         Lags in frames.
     """
     values = np.empty(len(lags))
+    origins = max(SAMPLES // positions.shape[1], MIN_ORIGINS)
     for k, lag in enumerate(lags):
-        stride = max(1, lag // WINDOWS_PER_LAG, len(positions) // MAX_ORIGINS)
+        stride = max(1, lag // WINDOWS_PER_LAG, len(positions) // origins)
         steps = positions[lag::stride] - positions[:-lag:stride]
         squares = np.einsum("kia,kia->ki", steps, steps)
         mean = squares.mean()

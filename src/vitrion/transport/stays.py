@@ -11,6 +11,8 @@ from vitrion.transport.constants import NOMINAL_HOP_A
 BLOCKS = 2000
 """Maximum number of frames in a block average, which removes vibration."""
 
+_ONES = np.ones(3)
+
 
 @dataclass(frozen=True)
 class Stays:
@@ -86,17 +88,19 @@ def find_stays(positions: np.ndarray, threshold_A: float = NOMINAL_HOP_A / 2) ->
     center, length = blocks[0].copy(), np.ones(n_ions)
     begin = np.zeros(n_ions, dtype=int)
     found: list[tuple[np.ndarray, ...]] = []
+    step = np.empty_like(center)
     for k in range(1, n_blocks):
-        step = blocks[k] - center
+        np.subtract(blocks[k], center, out=step)
         gone = _is_far(step, threshold_A)
-        if gone.any() and k + 1 < n_blocks:  # a single outlier is vibration
-            gone &= _is_far(blocks[k + 1] - center, threshold_A)
-        if gone.any():
-            who = np.flatnonzero(gone)
+        who = gone.nonzero()[0]
+        if len(who) and k + 1 < n_blocks:  # a single outlier is vibration
+            who = who[_is_far(blocks[k + 1, who] - center[who], threshold_A)]
+        if len(who):
             found.append((who, begin[who], np.full(len(who), k * size), center[who]))
             center[who], begin[who], length[who], step[who] = blocks[k, who], k * size, 0.0, 0.0
         length += 1.0
-        center += step / length[:, None]
+        step /= length[:, None]
+        center += step
     everyone = np.arange(n_ions)
     found.append((everyone, begin, np.full(n_ions, len(positions)), center))
     ion, start, end, place = (np.concatenate(part) for part in zip(*found, strict=True))
@@ -105,4 +109,4 @@ def find_stays(positions: np.ndarray, threshold_A: float = NOMINAL_HOP_A / 2) ->
 
 
 def _is_far(step: np.ndarray, threshold: float) -> np.ndarray:
-    return np.einsum("ia,ia->i", step, step) > threshold**2
+    return (step * step) @ _ONES > threshold**2
