@@ -15,6 +15,7 @@ import sys
 import bson
 from bson.codec_options import CodecOptions
 
+from helpers import mongo_index
 from helpers.mongo_commands import CommandError, Engine
 
 OP_MSG, OP_QUERY, OP_REPLY = 2013, 2004, 1
@@ -117,6 +118,7 @@ class Server(socketserver.ThreadingTCPServer):
 
 def main(port, state_file=None):
     logging.basicConfig(level=logging.WARNING)
+    mongo_index.install()
     with Server(int(port), state_file) as server:
         print(server.server_address[1], flush=True)
         server.serve_forever()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from fireworks import fw_config
 from fireworks.core.launchpad import LockedWorkflowError, WFLock
+from maggma.utils import grouper
 
 from vitrion.launchpad.status import last_errors
 from vitrion.launchpad.submission import LABEL_KEY, MARK
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from fireworks import LaunchPad
 
 _SAMPLES = 20
+_TOGETHER = 200  # workflows that are read at a time
 _FINISHED = ("COMPLETED", "FIZZLED")
 MAX_LAUNCHES = 10
 """Losses after which a firework is assumed to terminate its workers, e.g. without memory."""
@@ -196,14 +198,16 @@ def _suspects(scope: _Scope) -> tuple[dict, ...]:
 def _reconcile(scope: _Scope, report: RepairReport) -> None:
     """Propagate states of fireworks to workflows after an interrupted write."""
     launchpad = scope.launchpad
-    for workflow in launchpad.workflows.find(scope.workflows, {"nodes": 1, "fw_states": 1}):
-        query = {"fw_id": {"$in": workflow["nodes"]}}
-        for fw in launchpad.fireworks.find(query, {"fw_id": 1, "state": 1, "launches": 1}):
-            known = workflow["fw_states"].get(str(fw["fw_id"]))
-            if fw["state"] == known and not _has_finished_launch(launchpad, fw):
+    found = launchpad.workflows.find(scope.workflows, {"nodes": 1, "fw_states": 1})
+    for workflows in grouper(found, _TOGETHER):
+        known = {number: state for flow in workflows for number, state in flow["fw_states"].items()}
+        query = {"fw_id": {"$in": [number for flow in workflows for number in flow["nodes"]]}}
+        fields = {"fw_id": 1, "state": 1, "launches": 1}
+        for fw in list(launchpad.fireworks.find(query, fields)):
+            is_known = fw["state"] == known.get(str(fw["fw_id"]))
+            if is_known and not _has_finished_launch(launchpad, fw):
                 continue
-            fw_id = fw["fw_id"]
-            _attempt(partial(_refresh, launchpad), fw_id, report.reconciled, report)
+            _attempt(partial(_refresh, launchpad), fw["fw_id"], report.reconciled, report)
 
 
 def _has_finished_launch(launchpad: LaunchPad, fw: dict) -> bool:
