@@ -52,7 +52,7 @@ def add_pages(app: FastAPI, collections: Collections) -> None:
         from vitrion.report.page import render_page
 
         try:
-            return HTMLResponse(render_page(*find_reports(client, material, phase)))
+            return HTMLResponse(render_page(*find_reports(client, material, phase), home="/"))
         except InputError as error:
             raise HTTPException(status_code=404, detail=str(error)) from error
 
