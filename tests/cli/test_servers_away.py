@@ -1,7 +1,5 @@
 """A database that does not answer ends every command in one sentence."""
 
-import time
-
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -41,25 +39,25 @@ def files(tmp_path):
     return tmp_path
 
 
-def check(words, sentence):
-    started = time.monotonic()
+def refusal(words):
+    """Return the sentence with which a command ends."""
     result = CliRunner().invoke(app, words)
     assert isinstance(result.exception, StoreError), result.exception
-    assert sentence in str(result.exception)
     assert "127.0.0.1" not in str(result.exception)
-    return time.monotonic() - started
+    return str(result.exception)
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_a_store_that_is_away_is_one_sentence(files, words, monkeypatch):
     monkeypatch.setattr(servers, "_LIMITS", {"serverSelectionTimeoutMS": 200})
-    check([*words, "--store", str(files / "jobflow.yaml")], "The store does not answer")
+    sentence = refusal([*words, "--store", str(files / "jobflow.yaml")])
+    assert "The store does not answer" in sentence
 
 
 @pytest.mark.parametrize("words", [["status"], ["repair"]], ids=" ".join)
 def test_a_launchpad_that_is_away_is_one_sentence(files, words, monkeypatch):
     monkeypatch.setattr(servers, "_LIMITS", {"serverSelectionTimeoutMS": 200})
-    check([*words, "--launchpad", str(files / "pad.yaml")], "does not answer")
+    assert "does not answer" in refusal([*words, "--launchpad", str(files / "pad.yaml")])
 
 
 def test_the_wait_is_bounded_unless_it_is_set():

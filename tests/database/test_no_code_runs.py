@@ -83,7 +83,7 @@ def test_opening_and_searching_a_store_runs_nothing(folder):
             client.test_hopping.get("structure")
 
 
-def test_the_commands_run_nothing(folder, tmp_path):
+def test_the_commands_run_nothing(folder, tmp_path, marker):
     for words in (
         ["build"],
         ["query", "--kind", "test_hopping", "--format", "jsonl"],
@@ -92,9 +92,10 @@ def test_the_commands_run_nothing(folder, tmp_path):
         ["defects", "structure"],
     ):
         CliRunner().invoke(app, [*words, "--store", str(folder)])
+        assert not marker.exists(), words
 
 
-def test_the_service_runs_nothing(folder):
+def test_the_service_runs_nothing(folder, marker):
     from fastapi.testclient import TestClient
 
     from vitrion.database.collections import Collections
@@ -105,7 +106,8 @@ def test_the_service_runs_nothing(folder):
     with Collections(find_job_store(folder)) as collections:
         service = TestClient(make_app(collections), base_url="http://localhost")
         for path in ("/", "/report/LiF", "/test_hopping/?_fields=_all", "/summary/?_fields=_all"):
-            service.get(path)
+            assert service.get(path).status_code < 500
+            assert not marker.exists(), path
 
 
 @pytest.mark.parametrize("named", [NAMED, CALLED], ids=["class", "function"])

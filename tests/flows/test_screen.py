@@ -29,11 +29,12 @@ def test_a_grid_has_every_mixture_once_and_only_conductors():
 
 
 def test_every_point_of_a_grid_is_neutral():
-    from vitrion.chemistry.charge_balance import check_charge_balance
     from vitrion.chemistry.formulas import parse_composition
 
+    charges = {"Li": 1, "F": -1, "P": 5, "O": -2}
     for formula in composition_grid("LiF-Li3PO4-P2O5", 4):
-        check_charge_balance(parse_composition(formula))
+        amounts = parse_composition(formula).get_el_amt_dict()
+        assert sum(charges[symbol] * n for symbol, n in amounts.items()) == pytest.approx(0)
 
 
 @pytest.mark.parametrize(("members", "steps"), [("LiF", 3), ("LiF-Li2O", 0), ("LiF-Xy", 2)])
