@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ase.build import bulk
+from ase.calculators.calculator import all_changes
 from ase.calculators.lj import LennardJones
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
@@ -199,3 +201,36 @@ def test_what_is_no_crystal_is_dropped_with_a_reason():
         "energy below anything physical",
         "not converged",
     ]
+
+
+def test_a_calculator_is_called_once_for_each_structure():
+    class StressOnRequest(LennardJones):
+        """Skips the stress unless asked for it, as the native kernel does."""
+
+        calls = 0
+
+        def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+            self.calls += 1
+            super().calculate(atoms, properties, system_changes)
+            if "stress" not in properties:
+                del self.results["stress"]
+
+    calculator = StressOnRequest(rc=6.0, epsilon=0.01, sigma=3.4)
+    systems = [bulk("Ar", a=a, cubic=True) for a in (5.2, 5.4)]
+    found = OneByOne(calculator).evaluate(systems)
+    assert calculator.calls == 2
+    for system, evaluation in zip(systems, found, strict=True):
+        system.calc = LennardJones(rc=6.0, epsilon=0.01, sigma=3.4)
+        assert evaluation.energy_eV == pytest.approx(system.get_potential_energy())
+        assert evaluation.forces == pytest.approx(system.get_forces(), abs=1e-9)
+        assert evaluation.stress == pytest.approx(system.get_stress(voigt=False))
+
+
+def test_a_calculator_without_stress_is_refused():
+    class Flat(LennardJones):
+        def calculate(self, *args, **kwargs):
+            super().calculate(*args, **kwargs)
+            del self.results["stress"]
+
+    with pytest.raises(InputError, match="Flat does not implement stress"):
+        OneByOne(Flat()).evaluate([bulk("Ar", a=5.2, cubic=True)])
