@@ -2,7 +2,9 @@
 
 import pytest
 
+from vitrion.conductivity.pooling import pool
 from vitrion.database.client import VitrionClient
+from vitrion.database.document_file import read_documents
 from vitrion.potentials import load_calculator
 
 
@@ -76,3 +78,37 @@ def test_paper_puts_crystal_and_glass_side_by_side(run_workflow, tmp_path):
     assert "amorphous" in page
     assert list((tmp_path / "vitrion_data/toy/figures").glob("*.svg"))
     assert "jobs run, 0 already done" in said
+
+
+LIST = """
+preset: quick
+common:
+  formula: LiF
+  phase: amorphous
+  n_replicas: 1
+  landscape: false
+  reference_potential: null
+  glass: {n_atoms: 24, melt_ps: 0.04, quench_rate_K_per_ps: 60000, equilibrate_ps: 0.02,
+          relax_fmax_eV_per_A: 1.0}
+  conductivity: {temperatures_K: [1500.0], density_ps: 0.1, equilibration_ps: 0.0, first_ps: 0.4,
+                 md: {save_interval_fs: 20}}
+runs:
+  glass-1: {seed: 1}
+  glass-2: {seed: 2}
+"""
+
+
+def test_long_runs_leave_one_file_each_that_a_store_loads(run_workflow, tmp_path):
+    (tmp_path / "toy.yaml").write_text(LIST)
+    run_workflow("long_runs", "toy.yaml", "--only", "glass-1")
+    assert [path.name for path in (tmp_path / "toy").iterdir()] == ["glass-1.jsonl.gz"]
+    content = (tmp_path / "toy/glass-1.jsonl.gz").read_bytes()
+    said = run_workflow("long_runs", "toy.yaml")
+    assert "glass-1:" not in said
+    assert (tmp_path / "toy/glass-1.jsonl.gz").read_bytes() == content
+    documents = read_documents(tmp_path / "toy")
+    kinds = sorted(document.property_name for document in documents)
+    assert kinds == ["amorphous", "amorphous", "conductivity", "conductivity"]
+    first, second = (d for d in documents if d.property_name == "conductivity")
+    assert first.structure != second.structure, "the seeds differ"
+    assert pool([first, second]).systems == [[0, 1]]

@@ -65,6 +65,7 @@ def pool(
         n_systems += 1 + max((one for which in of for one in which), default=-1)
     curves = [glass.quench_curve for glass in glasses if glass.quench_curve is not None]
     transition = glass_transition(curves)
+    assert first.structure is not None  # every document is made from one
     limit = transition.temperature_K if transition else None
     return ConductivityDoc.from_results(
         first.structure,
