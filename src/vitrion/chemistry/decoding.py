@@ -119,6 +119,10 @@ def structure_from_file(path: str | os.PathLike[str]) -> Structure:
     return Structure.from_file(Path(path))
 
 
+MOST_CHARACTERS = 300_000_000
+"""Maximum size of a JSON or YAML file, which is read as a whole."""
+
+
 def load_json(path: str | os.PathLike[str]) -> Any:
     """Return the content of a JSON file, with structures and trajectories decoded.
 
@@ -138,7 +142,12 @@ def _load(path: Path) -> Any:
     from monty.io import zopen
 
     with zopen(path, "rt", encoding="utf-8") as handle:
-        text = handle.read()
+        text = handle.read(MOST_CHARACTERS + 1)
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(
+            f"{path} has more than {MOST_CHARACTERS / 1e6:.0f} million characters: convert it to a "
+            "format that is read frame by frame, such as extended XYZ."
+        )
     if fnmatch.fnmatch(path.name.lower(), "*.y*ml*"):
         import yaml
 

@@ -19,6 +19,7 @@ import h5py
 import numpy as np
 
 from vitrion.dynamics.journal import JournaledFile, journal_path
+from vitrion.dynamics.trajectory_layout import check_layout
 from vitrion.errors import InputError
 from vitrion.runtime.notebook_display import NotebookFigure
 
@@ -212,10 +213,25 @@ class Trajectory(NotebookFigure):
             self._file = h5py.File(self._raw or self.path, "r", **_lock_option(self._raw))
         except OSError as exc:
             raise InputError(f"{self.path} is not a readable trajectory file.") from exc
+        try:
+            self._read_header()
+        except (KeyError, ValueError, TypeError, AttributeError, OSError, MemoryError) as exc:
+            self.close()
+            raise InputError(f"{self.path} is not a complete trajectory file.") from exc
+        except InputError:
+            self.close()
+            raise
+
+    def _size(self) -> int:
+        """Return the size of the file and of its journal in bytes."""
+        paths = (self.path, journal_path(self.path))
+        return sum(path.stat().st_size for path in paths if path.exists())
+
+    def _read_header(self) -> None:
         attributes = self._file.attrs
         if attributes.get("format") != FORMAT or attributes["version"] > VERSION:
-            self.close()
             raise InputError(f"{self.path} is not a trajectory of a version that can be read.")
+        check_layout(self._file, self.path, self._size())
         self._frames = self._file["frames"]
         self.atomic_numbers: np.ndarray = self._file["atomic_numbers"][:]
         self.masses: np.ndarray = self._file["masses"][:]

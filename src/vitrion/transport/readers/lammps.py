@@ -10,7 +10,7 @@ from ase import units
 from vitrion.chemistry.species import element_symbol, element_symbols
 from vitrion.errors import InputError
 from vitrion.transport.readers.stream import FrameStream, check_symbols, stack
-from vitrion.transport.readers.text import Lines, open_text
+from vitrion.transport.readers.text import Lines, check_atoms, open_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -325,6 +325,7 @@ def _header(name: str, lines: Lines, state: dict[str, Any]) -> None:
             state["step"] = int(value)
         elif name == "NUMBER OF ATOMS":
             state["n_atoms"] = int(value)
+            check_atoms(state["n_atoms"])
         elif name == "TIME":
             state["time"] = float(value)
         elif name == "UNITS":

@@ -13,6 +13,9 @@ from vitrion.transport.readers.stream import FRAMES_AT_ONCE, NO_CELL, FrameStrea
 CORRELATED_FRAMES = 10
 """Correlation length of the temperature, in frames."""
 
+VALUES_AT_ONCE = 10**7
+"""Maximum number of coordinates that are read at once."""
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -38,8 +41,9 @@ def from_own(trajectory: Any) -> FrameStream:
         raise InputError(NO_CELL)
 
     def chunks() -> Iterator[Chunk]:
-        for start in range(0, trajectory.n_frames, FRAMES_AT_ONCE):
-            part = slice(start, start + FRAMES_AT_ONCE)
+        at_once = max(1, min(FRAMES_AT_ONCE, VALUES_AT_ONCE // (3 * trajectory.n_atoms)))
+        for start in range(0, trajectory.n_frames, at_once):
+            part = slice(start, start + at_once)
             yield trajectory.positions(part), trajectory.cells(part)
 
     temperatures = trajectory.temperatures(slice(None))

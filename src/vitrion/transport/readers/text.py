@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import zlib
 from collections import deque
@@ -35,9 +36,55 @@ BROKEN = (
 """Exceptions of readers for a file of another format."""
 
 
+LONGEST_LINE = 1 << 20
+"""Maximum number of bytes of a line."""
+
+MOST_ATOMS = 10**7
+"""Maximum number of atoms of a frame."""
+
+
+class _ShortLines(io.RawIOBase):
+    """Bytes of a file, which must have line breaks, so that a line fits into memory."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._length = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(len(buffer))
+        end = data.rfind(b"\n")
+        self._length = len(data) - end - 1 if end >= 0 else self._length + len(data)
+        if self._length > LONGEST_LINE:
+            raise InputError(
+                f"The file has a line of more than {LONGEST_LINE} bytes, so it is not a trajectory."
+            )
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 def open_text(path: Path) -> AbstractContextManager[Any]:
-    """Open a text file, compressed or not."""
-    return zopen(path, "rt", encoding="utf-8")
+    """Open a text file, compressed or not; a line that is too long raises InputError."""
+    lines = io.BufferedReader(_ShortLines(open_bytes(path)), 1 << 17)
+    return io.TextIOWrapper(lines, encoding="utf-8")
+
+
+def check_atoms(n_atoms: int) -> None:
+    """Refuse a number of atoms that no trajectory has.
+
+    Raises
+    ------
+    InputError
+        If it is larger than `MOST_ATOMS`.
+    """
+    if n_atoms > MOST_ATOMS:
+        raise InputError(f"The file states {n_atoms} atoms, but at most {MOST_ATOMS} are read.")
 
 
 def open_bytes(path: Path) -> AbstractContextManager[Any]:

@@ -11,7 +11,7 @@ from vitrion.chemistry.species import element_symbols
 from vitrion.errors import InputError
 from vitrion.transport.readers.incar import settings_beside
 from vitrion.transport.readers.stream import FrameStream, check_symbols, stack
-from vitrion.transport.readers.text import Lines, open_text
+from vitrion.transport.readers.text import Lines, check_atoms, open_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,13 @@ MARKS = ("direct configuration", "konfig")
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
 _ROW = re.compile(rf"\s*({_NUMBER.pattern})\s*({_NUMBER.pattern})\s*({_NUMBER.pattern})\s*")
+LONGEST_ROW = 1000
+"""Maximum number of characters of three numbers; longer rows would match slowly."""
+
+
+def _row(line: str) -> re.Match[str] | None:
+    """Return the three numbers of a row, or None."""
+    return _ROW.fullmatch(line) if len(line) <= LONGEST_ROW else None
 
 
 class _Record(NamedTuple):
@@ -88,8 +95,11 @@ def read_xdatcar(path: Path) -> FrameStream:
 def looks_like_xdatcar(text: str) -> bool:
     """Whether a text begins with the header and first frame of an XDATCAR."""
     lines = Lines(text.splitlines(keepends=True))
+    header = lines.take_many(HEADER_LINES)
+    if len(header) == HEADER_LINES:
+        check_atoms(sum(_integers(header[-1])))
     try:
-        return _header(lines.take_many(HEADER_LINES)) is not None and _is_mark(lines)
+        return _header(header) is not None and _is_mark(lines)
     except InputError:
         return False
 
@@ -137,13 +147,13 @@ def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
 
 def _unfinished(rows: list[str], lines: Lines) -> bool:
     """Whether the last row of the file is truncated."""
-    return not lines.peek() and _ROW.fullmatch(rows[-1]) is None
+    return not lines.peek() and _row(rows[-1]) is None
 
 
 def _is_mark(lines: Lines) -> bool:
     """Whether the next line begins a frame; a blank line may be the comment of a header."""
     line = lines.peek().strip().lower()
-    return line.startswith(MARKS) or (not line and _ROW.fullmatch(lines.peek(1)) is not None)
+    return line.startswith(MARKS) or (not line and _row(lines.peek(1)) is not None)
 
 
 def _mark_number(line: str) -> int | None:
@@ -183,6 +193,7 @@ def _header(header: list[str]) -> tuple[tuple[str, ...], np.ndarray] | None:
         return None
     if not np.isfinite(cell).all() or not np.isfinite(scale):
         return None
+    check_atoms(sum(counts))
     symbols = element_symbols(names)
     # A negative scale is the volume of the cell.
     factor = scale if scale > 0 else (-scale / abs(np.linalg.det(cell))) ** (1 / 3)
@@ -199,7 +210,7 @@ def _cut(rows: list[str]) -> int | None:
     for k, row in enumerate(rows):
         if row.strip().lower().startswith(MARKS):
             return k
-        if _ROW.fullmatch(row) is None:
+        if _row(row) is None:
             # The broken row may be the comment of a header, or precede one.
             for start in (k, k + 1):
                 if _begins_header(rows[start : start + HEADER_LINES]):
@@ -214,7 +225,7 @@ def _begins_header(lines: list[str]) -> bool:
     if len(lines) < 3:
         return False
     scale = lines[1].split()
-    vectors = [_ROW.fullmatch(line) is not None for line in lines[2:5]]
+    vectors = [_row(line) is not None for line in lines[2:5]]
     return len(scale) == 1 and _NUMBER.fullmatch(scale[0]) is not None and all(vectors)
 
 
@@ -227,7 +238,7 @@ def _rows(record: _Record) -> np.ndarray:
         values = np.empty(0)
     if values.size == 3 * n_atoms:
         return values.reshape(n_atoms, 3)
-    found = [_ROW.fullmatch(row) for row in record.rows]
+    found = [_row(row) for row in record.rows]
     bad = next((k for k, row in enumerate(found) if row is None), None)
     if bad is not None:
         _refuse_row(record, bad)

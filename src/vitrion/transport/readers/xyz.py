@@ -13,7 +13,7 @@ from ase.io.extxyz import key_val_str_to_dict
 from vitrion.chemistry.species import element_symbols
 from vitrion.errors import InputError
 from vitrion.transport.readers.stream import NO_CELL, FrameStream, check_symbols, stack
-from vitrion.transport.readers.text import Lines, open_text
+from vitrion.transport.readers.text import Lines, check_atoms, open_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,6 +152,7 @@ def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
                     f"number of atoms of frame {number + 1}."
                 )
             line, n_atoms, comment = lines.number, int(head), lines.take()
+            check_atoms(n_atoms)
             rows = lines.take_many(n_atoms)
             cut = next((k for k, row in enumerate(rows) if row.strip() == head.strip()), None)
             if cut is not None:

@@ -1,0 +1,139 @@
+"""Crafted trajectory files are refused in one sentence, before they use much memory or time."""
+
+import gzip
+
+import h5py
+import numpy as np
+import pytest
+
+from vitrion.chemistry import decoding
+from vitrion.dynamics.trajectory import FORMAT, VERSION, Trajectory
+from vitrion.errors import InputError
+from vitrion.transport import analyze_file
+from vitrion.transport.readers import text
+
+N_FRAMES = 50
+HEADER = "Li O\n1.0\n9 0 0\n0 9 0\n0 0 9\nLi O\n"
+
+
+def write(path, change=lambda file: None):
+    """Write a small trajectory and change it."""
+    with h5py.File(path, "w") as file:
+        file.attrs.update(
+            format=FORMAT, version=VERSION, timestep_fs=2.0, frame_interval_fs=50.0, metadata="{}"
+        )
+        file.attrs["pbc"] = np.ones(3, dtype=bool)
+        file["atomic_numbers"], file["masses"] = np.array([3, 8]), np.ones(2)
+        rng = np.random.default_rng(0)
+        file["frames/step"] = np.arange(N_FRAMES)
+        file["frames/positions"] = rng.uniform(size=(N_FRAMES, 2, 3))
+        file["frames/cell"] = np.tile(9 * np.eye(3), (N_FRAMES, 1, 1))
+        file["frames/temperature"] = np.full(N_FRAMES, 500.0)
+        change(file)
+    return path
+
+
+def put(name, **dataset):
+    """Return a change that replaces a dataset."""
+
+    def change(file):
+        del file[name]
+        file.create_dataset(name, **dataset)
+
+    return change
+
+
+def link(name, target):
+    def change(file):
+        del file[name]
+        file[name] = target
+
+    return change
+
+
+def external(file):
+    del file["frames/positions"]
+    shape = (N_FRAMES, 2, 3)
+    file.create_dataset("frames/positions", shape, "f8", external=[("/etc/passwd", 0, 2400)])
+
+
+HUGE = {"chunks": True, "dtype": "f8", "compression": "gzip"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        put("atomic_numbers", shape=(10**10,), chunks=(1000,), dtype="i4"),
+        put("frames/step", shape=(10**12,), **HUGE),
+        put("frames/positions", shape=(N_FRAMES, 10**9, 3), **HUGE),
+        put("frames/positions", shape=(10**9, 2, 3), **HUGE),
+        put("frames/temperature", shape=(10**10,), **HUGE),
+        put("frames/positions", data=np.array([b"x"] * N_FRAMES)),
+        put("frames/positions", data=np.zeros((N_FRAMES, 7, 3))),
+        put("frames/positions", data=np.zeros((20, 2, 3))),
+        put("frames/cell", data=np.zeros((N_FRAMES, 3))),
+        link("frames/positions", h5py.ExternalLink("other.h5", "/positions")),
+        link("frames", h5py.SoftLink("/frames")),
+        external,
+        lambda file: file.__delitem__("frames"),
+        lambda file: file.__delitem__("masses"),
+        lambda file: file.attrs.__delitem__("timestep_fs"),
+        lambda file: file.attrs.__setitem__("metadata", "{"),
+        lambda file: file.attrs.__setitem__("version", "x"),
+    ],
+    ids=range(17),
+)
+def test_crafted_hdf5_is_refused(tmp_path, change):
+    path = write(tmp_path / "crafted.vtraj.h5", change)
+    with pytest.raises(InputError, match=r"crafted\.vtraj\.h5 is (damaged|not)") as refusal:
+        Trajectory(path)
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_same_file_without_a_change_is_read(tmp_path):
+    with Trajectory(write(tmp_path / "sound.vtraj.h5")) as trajectory:
+        assert (trajectory.n_frames, trajectory.n_atoms) == (N_FRAMES, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("XDATCAR", f"{HEADER}500000000 500000000\nDirect configuration= 1\n0.0 0.0 0.0\n"),
+        ("XDATCAR", f"{HEADER}99999999999999 1\nDirect configuration= 1\n0.0 0.0 0.0\n"),
+        ("POSCAR", f"{HEADER}500000000 500000000\nDirect\n0.0 0.0 0.0\n"),
+        ("a.xyz", "99999999999999\n\nLi 0.0 0.0 0.0\n"),
+        ("a.dump", "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n99999999999999\n"),
+        ("a.dump", "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n-5\nITEM: BOX BOUNDS pp pp pp\n"),
+    ],
+)
+def test_a_huge_number_of_atoms_is_refused(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError) as refusal:
+        analyze_file(tmp_path / name, "Li", 500.0, 50.0, type_map={1: "Li"})
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("XDATCAR.gz", f"{HEADER}5 5\nDirect configuration= 1\n"),
+        ("a.xyz.gz", "10\n"),
+        ("a.dump.gz", "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n2\n"),
+    ],
+)
+def test_an_endless_packed_line_is_refused(tmp_path, monkeypatch, name, start):
+    monkeypatch.setattr(text, "LONGEST_LINE", 200_000)
+    with gzip.open(tmp_path / name, "wb", compresslevel=1) as file:
+        file.write(start.encode())
+        for _ in range(8):
+            file.write(b"0" * 500_000)
+    with pytest.raises(InputError, match="a line of more than 200000 bytes"):
+        analyze_file(tmp_path / name, "Li", 500.0, 50.0, type_map={1: "Li"})
+
+
+def test_a_packed_json_file_is_read_to_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(decoding, "MOST_CHARACTERS", 100_000)
+    path = tmp_path / "a.json.gz"
+    path.write_bytes(gzip.compress(b'{"a": "' + b"0" * 1_000_000))
+    with pytest.raises(InputError, match="has more than 0 million characters"):
+        analyze_file(path, "Li", 500.0, 50.0)
