@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from vitrion.database.builders import build_if_changed
 from vitrion.database.collections import KEY, Collections, find_job_store
+from vitrion.database.dotted_path import follow
 from vitrion.database.file_archive import fetch_file
 from vitrion.database.query import build_criteria, build_sort
-from vitrion.database.summary import follow
 from vitrion.errors import InputError, StoreError
 from vitrion.runtime.notebook_display import NotebookTable
 from vitrion.store.job_store import FILES_STORE

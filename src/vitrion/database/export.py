@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from vitrion.chemistry.formulas import display_formula
-from vitrion.database.summary import SummaryDoc, follow
+from vitrion.database.dotted_path import follow
+from vitrion.database.summary import SummaryDoc
 from vitrion.documents.base import VitrionDoc
 from vitrion.uncertainty import Estimate, LinearEstimate, ReplicaMean
 
@@ -112,7 +113,13 @@ def _quantities(document: VitrionDoc, key_fields: Mapping[str, str] | None) -> d
         "material_id": document.material_id,
     }
     if isinstance(document, SummaryDoc):
-        row |= document.values
+        for name, value in document.values.items():
+            low, high = document.intervals.get(name, (None, None))
+            row |= (
+                {name: value}
+                if low is None
+                else {name: value, f"{name}_low": low, f"{name}_high": high}
+            )
         potentials = document.potentials
     else:
         for name, path in (key_fields or document.key_fields).items():

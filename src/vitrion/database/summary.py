@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from vitrion.database.dotted_path import follow
+from vitrion.database.intervals import interval_of
 from vitrion.documents.base import VitrionDoc
 from vitrion.documents.provenance import Provenance
 
@@ -44,6 +46,10 @@ class SummaryDoc(VitrionDoc):
         description="Quantities by their public names, those of one kind from the newest document "
         "of it that has any; units as in the description of the document's field."
     )
+    intervals: dict[str, tuple[float, float]] = Field(
+        default_factory=dict,
+        description="Ends of the 95 % intervals of the quantities that have one, by public name.",
+    )
     potentials: list[str] = Field(
         default_factory=list,
         description="Names of the potentials of the documents.",
@@ -71,6 +77,7 @@ class SummaryDoc(VitrionDoc):
         newest = sorted(documents, key=freshness, reverse=True)
         ids: dict[str, list[str]] = {}
         values: dict[str, Any] = {}
+        intervals: dict[str, tuple[float, float]] = {}
         known: set[str] = set()
         for document in newest:
             kind = document["property_name"]
@@ -80,6 +87,7 @@ class SummaryDoc(VitrionDoc):
             ):  # quantities of one kind come from one document, such as a value and its bound
                 found = _quantities(document, key_fields.get(kind, {}))
                 values |= found
+                intervals |= _intervals(document, key_fields.get(kind, {}))
                 known |= {kind} if found else set()
         with_structure = [d for d in newest if "lattice" in (d.get("structure") or {})]
         source = with_structure[0] if with_structure else newest[0]
@@ -92,6 +100,7 @@ class SummaryDoc(VitrionDoc):
             last_updated=max(document["last_updated"] for document in newest),
             document_ids=ids,
             values=values,
+            intervals=intervals,
             potentials=sorted({name for name in map(_potential, newest) if name}),
             provenance=Provenance.collect(job_uuids=jobs),
         )
@@ -112,12 +121,8 @@ def _quantities(document: Mapping[str, Any], paths: Mapping[str, str]) -> dict[s
     return {name: v for name, v in found.items() if isinstance(v, (bool, int, float, str))}
 
 
-def follow(document: Mapping[str, Any], path: str) -> Any:
-    """Return the value at a dotted path (numbers index lists), or None."""
-    node: Any = document
-    for part in path.split("."):
-        if isinstance(node, list):
-            node = node[int(part)] if part.isdigit() and int(part) < len(node) else None
-        else:
-            node = node.get(part) if isinstance(node, dict) else None
-    return node
+def _intervals(
+    document: Mapping[str, Any], paths: Mapping[str, str]
+) -> dict[str, tuple[float, float]]:
+    found = {name: interval_of(document, path) for name, path in paths.items()}
+    return {name: interval for name, interval in found.items() if interval is not None}

@@ -13,6 +13,7 @@ from vitrion.database.admission import readable
 from vitrion.database.collections import KEY
 from vitrion.database.document_builder import STAMP
 from vitrion.database.groups import GROUP_FIELDS, OF_A_PHASE, group_of, members_of
+from vitrion.database.intervals import ERRORS, paths_of_interval
 from vitrion.database.summary import METADATA, SummaryDoc, freshness
 from vitrion.store.projection import without_collisions
 
@@ -125,7 +126,9 @@ class SummaryBuilder(Builder):
         """Return the documents of a group, of which one has its structure."""
         documents: list[dict] = []
         for kind, store in self.sources_by_name.items():
-            paths = [_before_numbers(path) for path in self.key_fields.get(kind, {}).values()]
+            quantities = self.key_fields.get(kind, {}).values()
+            read = [part for path in quantities for part in (path, *paths_of_interval(path))]
+            paths = [_before_numbers(path) for path in read]
             found = store.query(members_of(group), without_collisions([*_LIGHT, *paths]))
             documents += readable(found, [])
         documents.sort(key=freshness, reverse=True)
@@ -142,7 +145,7 @@ class SummaryBuilder(Builder):
 
     def _built_from(self, digest: int) -> str:
         """Return a hash of the sources of a summary: version, quantities, documents."""
-        names = repr(sorted(self.key_fields.items()))
+        names = repr((sorted(self.key_fields.items()), sorted(ERRORS.items())))
         text = f"vitrion {version('vitrion')} {names} {digest % 2**_BITS:x}"
         return hashlib.sha256(text.encode()).hexdigest()
 

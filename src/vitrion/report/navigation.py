@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
+
+from vitrion.report.material_filters import MaterialFilters
 
 SORT_NAMES = {
     "formula_pretty": "formula",
@@ -31,6 +33,8 @@ class Navigation:
         Formula, elements or identifier that was searched for.
     sort : str
         A key of `SORT_NAMES`.
+    filters : MaterialFilters
+        What the list is limited to.
     """
 
     total: int
@@ -38,6 +42,7 @@ class Navigation:
     rows: int
     search: str = ""
     sort: str = DEFAULT_SORT
+    filters: MaterialFilters = field(default_factory=MaterialFilters)
 
     @property
     def n_pages(self) -> int:
@@ -71,4 +76,5 @@ class Navigation:
 
     def _address(self, page: int) -> str:
         given = {"search": self.search, "sort": self.sort, "page": page}
-        return "?" + urlencode({name: value for name, value in given.items() if value})
+        own = [(name, value) for name, value in given.items() if value]
+        return "?" + urlencode([*own, *self.filters.parameters()])

@@ -18,7 +18,8 @@ from vitrion.comparison.tables import MISSING, Cell, make_table, measured, quant
 from vitrion.comparison.temperatures import temperature_table
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.database.client import PropertyClient, VitrionClient
-from vitrion.database.summary import SummaryDoc, follow
+from vitrion.database.dotted_path import follow
+from vitrion.database.summary import SummaryDoc
 from vitrion.documents.base import VitrionDoc
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.errors import InputError

@@ -36,12 +36,14 @@ from vitrion.report.downloads import (
 )
 from vitrion.report.figures.extrapolation import novelty_figure
 from vitrion.report.headline import cards_of
+from vitrion.report.material_filters import MATCHES, PHASES, RANGES, periodic_table
 from vitrion.report.palette import PALETTE
 from vitrion.report.plotly import plot_data
 from vitrion.report.sections import sections_of
 from vitrion.report.sources import citations_of, origin_tables
 from vitrion.report.structure_views import shown_structures, structures_of
 from vitrion.report.typeset import formula_html, rich_html, typeset
+from vitrion.uncertainty import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -182,6 +184,10 @@ def render_index(
         form_action="'none'" if navigation is None else "'self'",
         title="materials",
         table=table,
+        table_of_elements=periodic_table(),
+        ranges=RANGES,
+        phases=PHASES,
+        matches=MATCHES,
         navigation=navigation,
     )
 
@@ -256,19 +262,31 @@ def _color_variables() -> str:
 def _index_row(summary: SummaryDoc, link: str) -> list[Cell | str]:
     formula = material_formula(summary)
     key = summary.material_id or formula
-    values = {name: value for name, value in summary.values.items() if isinstance(value, float)}
-    sigma = measured(values.get("sigma_300K"), "")
-    if "sigma_300K" not in values:
-        sigma = measured(values.get("sigma_300K_bound"), "", "below ")
+    sigma = _quantity(summary, "sigma_300K", "")
+    bound = summary.values.get("sigma_300K_bound")
+    if "sigma_300K" not in summary.values and isinstance(bound, float):
+        sigma = measured(bound, "", "below ")
     shown = formula if summary.material_id is None else f"{formula} ({summary.material_id})"
     return [
         Cell(shown, link=link.format(key=quote(key, safe="")), is_formula=True),
         summary.phase or MISSING,
         sigma,
-        measured(values.get("activation_energy_eV")),
-        measured(values.get("frenkel_energy_eV")),
-        measured(values.get("landscape_gap_eV")),
-        measured(values.get("energy_above_hull_eV_per_atom"), ".3f"),
-        measured(values.get("density_equilibrated_g_per_cm3")),
+        _quantity(summary, "activation_energy_eV"),
+        _quantity(summary, "frenkel_energy_eV"),
+        _quantity(summary, "landscape_gap_eV"),
+        _quantity(summary, "energy_above_hull_eV_per_atom", ".3f"),
+        _quantity(summary, "density_equilibrated_g_per_cm3"),
         summary.last_updated.strftime("%Y-%m-%d %H:%M"),
     ]
+
+
+def _quantity(summary: SummaryDoc, name: str, form: str = ".2f") -> Cell:
+    """Return a cell of a quantity with its 95 % interval, if it has one."""
+    value = summary.values.get(name)
+    if not isinstance(value, float):
+        return Cell(MISSING)
+    if name not in summary.intervals:
+        return measured(value, form)
+    low, high = summary.intervals[name]
+    text = f"{number(value)} ({number(low)} to {number(high)})"
+    return Cell(text, value, value=value, low=low, high=high)

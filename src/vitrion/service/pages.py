@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import HTTPException, Query
+from fastapi import HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
 from vitrion.database.client import VitrionClient
 from vitrion.database.summary import SummaryDoc
 from vitrion.errors import InputError
+from vitrion.report.material_filters import MaterialFilters
 from vitrion.report.navigation import DEFAULT_SORT, SORT_NAMES, Navigation
 
 if TYPE_CHECKING:
@@ -38,13 +39,18 @@ def add_pages(app: FastAPI, collections: Collections) -> None:
 
     @app.get("/", include_in_schema=False)
     def index(
+        request: Request,
         page: Annotated[int, Query(ge=1, le=100_000)] = 1,
         search: Annotated[str, Query(max_length=200)] = "",
         sort: Annotated[str, Query(max_length=100)] = DEFAULT_SORT,
     ) -> HTMLResponse:
         if sort not in SORT_NAMES:
             raise HTTPException(400, f"The order is one of {', '.join(SORT_NAMES)}.")
-        return HTMLResponse(_index(client.summary, page, search.strip(), sort))
+        try:
+            filters = MaterialFilters.from_parameters(request.query_params.multi_items())
+        except InputError as error:
+            raise HTTPException(400, str(error)) from error
+        return HTMLResponse(_index(client.summary, page, search.strip(), sort, filters))
 
     @app.get("/report/{material:path}", include_in_schema=False)
     def report(material: str, phase: str | None = None) -> HTMLResponse:
@@ -57,26 +63,33 @@ def add_pages(app: FastAPI, collections: Collections) -> None:
             raise HTTPException(status_code=404, detail=str(error)) from error
 
 
-def _index(summaries: PropertyClient, page: int, search: str, sort: str) -> str:
+def _index(
+    summaries: PropertyClient, page: int, search: str, sort: str, limits: MaterialFilters
+) -> str:
     from vitrion.report.page import render_index
 
-    filters, total = _matching(summaries, search)
+    # A quantity that no kind of document has yet cannot be searched by: nothing matches.
+    known = all(name in summaries.key_fields for name in limits.ranges)
+    filters, total = _matching(summaries, search, limits.search()) if known else ({}, 0)
     page = min(page, max(-(-total // ROWS), 1))
     found = summaries.search(
         fields=_LISTED, sort=[sort, "document_id"], skip=(page - 1) * ROWS, limit=ROWS, **filters
     )
-    return render_index(found, navigation=Navigation(total, page, ROWS, search, sort))
+    shown = found if total else []
+    return render_index(shown, navigation=Navigation(total, page, ROWS, search, sort, limits))
 
 
-def _matching(summaries: PropertyClient, search: str) -> tuple[dict[str, Any], int]:
+def _matching(
+    summaries: PropertyClient, search: str, limits: dict[str, Any]
+) -> tuple[dict[str, Any], int]:
     """Return the filters of the first meaning of a text that has results, and their number."""
     if not search:
-        return {}, summaries.count()
+        return limits, summaries.count(**limits)
     for name in ("material_id", "formula", "chemsys"):
         try:
-            count = summaries.count(**{name: search})
+            count = summaries.count(**{**limits, name: search})
         except InputError:  # neither a formula nor elements
             continue
         if count:
-            return {name: search}, count
-    return {"material_id": search}, 0
+            return {**limits, name: search}, count
+    return {**limits, "material_id": search}, 0

@@ -12,6 +12,7 @@ import orjson
 import pymongo
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 from pymongo.errors import PyMongoError
 
@@ -71,7 +72,7 @@ def make_app(collections: Collections, token: str | None = None) -> FastAPI:
         Application with one resource per kind of document, ``/docs``, ``/openapi.json``, and the
         pages ``/`` and ``/report/<material>``.
     """
-    app = FastAPI(title="vitrion", description="Documents of ion transport, read-only.")
+    app = FastAPIOffline(title="vitrion", description="Documents of ion transport, read-only.")
     for name in collections.classes:
         _add_resource(app, PropertyClient(collections, name), needs_token=token is not None)
 

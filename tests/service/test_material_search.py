@@ -1,0 +1,130 @@
+"""The list of materials is searched by elements and ranges; the page of the API works offline."""
+
+import re
+
+import pytest
+from jobflow import Flow, run_locally
+
+from helpers.sample_documents import make_conductivity, make_hopping
+from vitrion.database.builders import build
+from vitrion.database.client import VitrionClient
+from vitrion.database.collections import Collections
+from vitrion.errors import InputError
+from vitrion.report.material_filters import MaterialFilters, periodic_table
+from vitrion.store.job_store import open_job_store
+
+for package in ("fastapi", "httpx"):
+    pytest.importorskip(package, reason="needs the extra 'serve'")
+
+from fastapi.testclient import TestClient  # noqa: E402
+
+from vitrion.service.rest import make_app  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def collections(tmp_path_factory):
+    with open_job_store(tmp_path_factory.mktemp("search")) as store:
+        jobs = [make_hopping(["Li", "F"], 0.3, "amorphous")]
+        jobs += [make_hopping(["Na", "F"], 0.5, "crystalline"), make_conductivity()]
+        run_locally(Flow(jobs), store=store, ensure_success=True)
+        with Collections(store) as collections:
+            build(collections)
+            yield collections
+
+
+@pytest.fixture(scope="module")
+def web(collections):
+    return TestClient(make_app(collections), base_url="http://127.0.0.1:8000")
+
+
+def listed(web, query):
+    page = web.get(f"/?{query}")
+    assert page.status_code == 200, page.text
+    return re.findall(r'href="/report/([^"]+)"', page.text)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["LiF", "LiP", "NaF"]),
+        ("element=Li", ["LiF", "LiP"]),
+        ("element=Li&element=F", ["LiF"]),
+        ("element=F&element=Li&match=only", ["LiF"]),
+        ("element=Li&match=none", ["NaF"]),
+        ("element=Li&phase=amorphous", ["LiF", "LiP"]),
+        ("phase=crystalline", ["NaF"]),
+        ("sigma_300K_min=0", ["LiP"]),
+        ("sigma_300K_max=0", []),
+        ("sigma_300K_min=&element=", ["LiF", "LiP", "NaF"]),
+        ("search=LiF&element=Na", []),
+        ("frenkel_energy_eV_min=1", []),
+    ],
+)
+def test_elements_phase_and_ranges_limit_the_list(web, query, found):
+    assert listed(web, query) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("element=Xx", "not the symbol of an element"),
+        ("match=some", "must be one of all, only, none"),
+        ("phase=glassy", "must be one of crystalline, amorphous, liquid"),
+        ("sigma_300K_min=much", "must be a number, not 'much'"),
+        ("sigma_300K_min=inf", "must be a number"),
+    ],
+)
+def test_what_is_no_filter_is_refused(web, query, text):
+    answer = web.get(f"/?{query}")
+    assert answer.status_code == 400
+    assert text in answer.json()["detail"]
+
+
+def test_the_form_keeps_what_was_asked(web):
+    page = web.get("/?element=Li&match=only&sigma_300K_min=0.5&phase=amorphous").text
+    assert 'value="Li" checked' in page
+    assert page.count(" checked") == 1
+    assert 'name="sigma_300K_min" value="0.5"' in page
+    assert '<option value="only" selected' in page
+    assert "form-action 'self'" in page.replace("&#39;", "'")
+
+
+def test_filters_are_read_and_written():
+    given = [("element", "Li"), ("element", "Li"), ("sigma_300K_max", "2"), ("page", "3")]
+    filters = MaterialFilters.from_parameters(given)
+    assert filters.search() == {"elements": ["Li"], "sigma_300K_max": 2.0}
+    assert MaterialFilters.from_parameters(filters.parameters()) == filters
+    with pytest.raises(InputError, match="'<b>' is not the symbol"):
+        MaterialFilters.from_parameters([("element", "<b>")])
+
+
+def test_the_periodic_table_has_each_element_once():
+    table = periodic_table()
+    assert len(table) == len({place for _, *place in table for place in [tuple(place)]}) == 86
+    places = {symbol: (row, column) for symbol, row, column in table}
+    assert places["H"] == (1, 1)
+    assert places["He"] == (1, 18)
+    assert places["Ti"] == (4, 4)
+    assert places["Ce"] == (7, 4)
+    assert places["Hf"] == (6, 4)
+
+
+def test_quantities_have_their_intervals(web, collections):
+    client = VitrionClient.over(collections)
+    (summary,) = client.summary.search(formula="LiP")
+    (document,) = client.conductivity.search(formula="LiP")
+    assert summary.intervals["sigma_300K"] == pytest.approx(document.sigma_300K.interval_95)
+    energy = document.arrhenius.fit.activation_energy
+    assert summary.intervals["activation_energy_eV"] == pytest.approx(energy.interval_95)
+    page = web.get("/?element=P").text
+    assert energy.text in page
+
+
+def test_the_page_of_the_api_needs_no_internet(web):
+    page = web.get("/docs").text
+    links = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert links
+    assert all(link.startswith("/") and not link.startswith("//") for link in links)
+    for link in links:
+        assert web.get(link).status_code == 200
+    assert "https://" not in page.replace("https://fastapi.tiangolo.com", "")
