@@ -12,6 +12,7 @@ from vitrion.database.client import VitrionClient
 from vitrion.dynamics.trajectory import Frame, Trajectory, TrajectoryWriter
 from vitrion.errors import InputError
 from vitrion.flows.glass_conductivity import GlassConductivityMaker
+from vitrion.flows.run_recipe import RunResult
 from vitrion.store.job_store import open_job_store
 
 SMALL = 6000
@@ -100,6 +101,17 @@ def test_a_maker_shows_its_settings():
     assert "GlassConductivityMaker" in shown
     assert "glass_maker.melt_quench_maker" in shown
     assert "melt quench" in MeltQuenchMaker()._repr_html_()
+
+
+def test_a_run_shows_its_materials(reports):
+    documents = {}
+    for report in reports:
+        for document in report.documents:
+            documents.setdefault(document.property_name, []).append(document)
+    shown = RunResult(documents)._repr_html_()
+    assert "LiPO2F2 crystal" in shown
+    assert reports[1].conductivity.arrhenius.fit.activation_energy.text in shown
+    assert "no documents" in RunResult()._repr_html_()
 
 
 def test_a_client_shows_its_kinds(tmp_path):

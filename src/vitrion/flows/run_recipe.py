@@ -115,6 +115,16 @@ class RunResult:
         """Return the newest document of a kind, or None if there is none."""
         return next(reversed(self.of_kind(kind, phase)), None)
 
+    def _repr_html_(self) -> str:
+        """Show the quantities of crystal and glass, and the cautions, in a notebook."""
+        from vitrion.comparison.material import KINDS, add_documents
+        from vitrion.comparison.side_by_side import compare
+
+        materials = add_documents([], [d for kind in KINDS for d in self.documents.get(kind, [])])
+        if not materials:
+            return "<p>The run has no documents yet.</p>"
+        return compare(*materials, failed_steps=self.report.errors)._repr_html_()
+
 
 def run_recipe(
     recipe: Recipe,

@@ -254,6 +254,15 @@
     event.preventDefault();
   });
   centers.addEventListener("change", draw);
+  document.getElementById("structure-image").addEventListener("click", () => {
+    canvas.toBlob((picture) => {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(picture);
+      link.download = `${scene.file.split("/").pop()}.png`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    });
+  });
   for (const button of document.querySelectorAll(".controls button")) {
     const { view, zoom: factor } = button.dataset;
     button.addEventListener("click", () => (view ? along(view) : magnify(Number(factor))));
