@@ -43,7 +43,10 @@ def space_groups(
 
 
 def anion_shells(structure: Structure) -> list[list[tuple[int, float, NDArray[np.float64]]]]:
-    """Return the more electronegative neighbors of each site, nearest first.
+    """Return the anions around each site, nearest first.
+
+    Neighbors are more electronegative than the site, and have no such neighbors themselves: the
+    phosphorus of PO4 is no neighbor of lithium.
 
     Returns
     -------
@@ -63,7 +66,10 @@ def anion_shells(structure: Structure) -> list[list[tuple[int, float, NDArray[np
         if elements[j].X > elements[i].X and distance < BOND * (radii[i] + radii[j]):
             vector = (places[j] + image - places[i]) @ matrix
             found[i].append((int(j), float(distance), vector))
-    return [sorted(shell, key=lambda neighbor: neighbor[1]) for shell in found]
+    return [
+        sorted((one for one in shell if not found[one[0]]), key=lambda neighbor: neighbor[1])
+        for shell in found
+    ]
 
 
 def shell_name(symbols: Iterable[str]) -> str:

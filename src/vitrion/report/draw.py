@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import singledispatch
 from io import BytesIO
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from vitrion.report.palette import PALETTE
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 PANEL_INCHES = (4.4, 3.6)
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 CARET_BELOW = 11
+LEGEND_CHARACTERS, SHORT_ENTRY, FEW_ENTRIES = 44, 16, 4
+"""Width of a wrapped legend entry; longer entries, and more of them, stand below the axes."""
 ITALIC = r"$\\mathit{\1}$"
 SYMBOLS = {"circle": "o", "diamond": "D", "square": "s", "star": "*"}
 
@@ -101,10 +104,22 @@ def draw_panel(panel: Panel, ax: Axes | None = None) -> Axes:
     if panel.note:
         corner: dict[str, Any] = {"ha": "left", "va": "top", "fontsize": "small"}
         ax.text(0.02, 0.98, typeset(panel.note), transform=ax.transAxes, **corner)
-    if ax.get_legend_handles_labels()[1]:
-        ax.legend(frameon=False, fontsize="small")
+    _add_legend(ax)
     ax.spines[["top", "right"]].set_visible(bool(panel.x.opposite))
     return ax
+
+
+def _add_legend(ax: Axes) -> None:
+    """Add a legend in the axes, or below them if it is too large to be free of the data."""
+    handles, labels = ax.get_legend_handles_labels()
+    if not labels:
+        return
+    wrapped = [fill(label, LEGEND_CHARACTERS) for label in labels]
+    style: dict[str, Any] = {"frameon": False, "fontsize": "small"}
+    if len(labels) > FEW_ENTRIES or max(map(len, labels)) > SHORT_ENTRY:
+        columns = 1 if max(map(len, labels)) > SHORT_ENTRY else FEW_ENTRIES
+        style |= {"loc": "upper center", "bbox_to_anchor": (0.5, -0.18), "ncols": columns}
+    ax.legend(handles, wrapped, **style)
 
 
 def _prepare(ax: Axes, axis: Axis, which: str) -> None:

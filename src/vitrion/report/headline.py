@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from vitrion.comparison.side_by_side import Comparison
     from vitrion.uncertainty import Uncertain
 
-NOT_DETERMINED = "not determined"
+NOT_DETERMINED, NOT_COMPUTED = "not determined", "not computed"
+RUN_PHASES = ("crystalline", "amorphous")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def cards_of(comparison: Comparison) -> list[Card]:
         strict=True,
     ):
         card = _card(material, conductivity, barrier)
+        if card is None and any(other.conductivity for other in materials):
+            card = _not_computed(material)
         cards += [] if card is None else [card]
     if sigma is not None and sigma.change is not None:
         cards.append(_ratio_card(pair_of(materials, "over"), sigma.change))
@@ -96,6 +99,14 @@ def _not_determined(
         fine = f"one-sided 95 % bound at 300 K: {sigma.text} mS/cm"
     color = material.phase or "muted"
     return Card(material.name, NOT_DETERMINED, "", (*lines, *notes), color, fine, determined=False)
+
+
+def _not_computed(material: MaterialReport) -> Card:
+    command = f"vitrion run {material.formula}"
+    command += f" --phase {material.phase}" if material.phase in RUN_PHASES else ""
+    lines = ("conductivity at 300 K", f"next: {command}")
+    color = material.phase or "muted"
+    return Card(material.name, NOT_COMPUTED, "", lines, color, link="", determined=False)
 
 
 def _measured(material: MaterialReport) -> list[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vitrion.amorphous.document import numbered
-from vitrion.chemistry.bonds import find_bonds
+from vitrion.chemistry.bonds import find_bonds, is_endless, unwrap_molecule
 from vitrion.chemistry.formulas import subscripted
 from vitrion.polymorphs.describe import anion_shells
 from vitrion.report.downloads import file_name
@@ -144,21 +143,25 @@ def _polyhedra(
 def _places(
     matrix: NDArray[np.float64], fractional: NDArray[np.float64], bonds: Bonds
 ) -> tuple[list[Place], list[list[int]]]:
-    """Return the atoms to draw, as site and cell, and the pairs of them that are bound."""
-    numbers: dict[Place, int] = {}
-    for site, place in enumerate(fractional):
-        near = [(0, 1) if x < EDGE else (0, -1) if x > 1 - EDGE else (0,) for x in place]
-        for image in product(*near):
-            numbers.setdefault((site, image), len(numbers))
-    centers = {site for site, count in Counter(bonds.first.tolist()).items() if count > 1}
+    """Return the atoms to draw, as site and cell, and the pairs of them that are bound.
+
+    Molecules are drawn whole, where their central atom lies in the cell; atoms of endless networks
+    and single atoms where they lie, with the ligands of the atoms in the cell.
+    """
     inverse = np.linalg.inv(matrix)
     steps: dict[int, list[Place]] = {}
     for first, second, vector in zip(bonds.first, bonds.second, bonds.vectors, strict=True):
         shift = np.rint(fractional[first] + vector @ inverse - fractional[second]).astype(int)
         steps.setdefault(int(first), []).append((int(second), tuple(shift.tolist())))
-    for site, image in list(numbers):
-        for other, shift in steps.get(site, []) if site in centers else []:
-            numbers.setdefault((other, _sum(image, shift)), len(numbers))
+    numbers: dict[Place, int] = {}
+    for molecule in bonds.molecules():
+        unwrapped = unwrap_molecule(bonds, molecule)
+        if len(molecule) > 1 and not is_endless(bonds, molecule, unwrapped):
+            found = _whole(molecule, fractional, unwrapped @ inverse, steps)
+        else:
+            found = _with_ligands(molecule, fractional, steps)
+        for place in found:
+            numbers.setdefault(place, len(numbers))
     pairs = []
     for (site, image), number in numbers.items():
         for other, shift in steps.get(site, []):
@@ -166,6 +169,42 @@ def _places(
             if partner is not None and partner > number:
                 pairs.append([number, partner])
     return list(numbers), pairs
+
+
+def _whole(
+    sites: NDArray[np.int_],
+    fractional: NDArray[np.float64],
+    unwrapped: NDArray[np.float64],
+    steps: Mapping[int, list[Place]],
+) -> list[Place]:
+    """Return the atoms of a molecule, once for each image of its central atom in the cell.
+
+    The images of its atoms follow from `unwrapped`, their fractional positions from the first.
+    """
+    center = max(range(len(sites)), key=lambda k: len(steps.get(int(sites[k]), [])))
+    own = fractional[sites[0]] + unwrapped - fractional[sites]
+    images = np.rint(own - own[center]).astype(int)
+    return [
+        (int(site), _sum(image, tuple(shift.tolist())))
+        for image in _images(fractional[sites[center]])
+        for site, shift in zip(sites, images, strict=True)
+    ]
+
+
+def _with_ligands(
+    sites: NDArray[np.int_], fractional: NDArray[np.float64], steps: Mapping[int, list[Place]]
+) -> list[Place]:
+    """Return atoms in the cell and on its faces, and the ligands of those with several bonds."""
+    found = [(int(site), image) for site in sites for image in _images(fractional[site])]
+    for site, image in [*found]:
+        bound = steps.get(site, [])
+        found += [(other, _sum(image, shift)) for other, shift in bound if len(bound) > 1]
+    return found
+
+
+def _images(place: NDArray[np.float64]) -> list[tuple[int, ...]]:
+    """Return the cells in which a place lies within the cell or on one of its faces."""
+    return [*product(*((0, 1) if x < EDGE else (0, -1) if x > 1 - EDGE else (0,) for x in place))]
 
 
 def _sum(image: tuple[int, ...], shift: tuple[int, ...]) -> tuple[int, ...]:

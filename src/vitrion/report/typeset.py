@@ -16,7 +16,7 @@ _UNITS = (
     (re.compile(r"(?<=[\d(/] )A(?=[\s,.;)]|$)|(?<=[(/])A(?=[\s),]|$)"), "\u00c5"),
     (re.compile(r"\br2\b"), "r\u00b2"),
     (re.compile(r"\+-"), "\u00b1"),
-    (re.compile(r"(?<=\d)e(-?\d+)\b"), None),
+    (re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e(-?\d+)\b"), None),
     (re.compile(r"\bx (?=\d)"), "\u00d7\u2009"),
     (re.compile(r"(?<![\w-])-(?=\d)"), "\u2212"),
 )
@@ -60,4 +60,4 @@ def rich_html(text: str) -> Markup:
 
 
 def _power(found: re.Match[str]) -> str:
-    return "\u00d710" + found.group(1).translate(_RAISED)
+    return f"{found.group(1)}\u00d710{found.group(2).translate(_RAISED)}"
