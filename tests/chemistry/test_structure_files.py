@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ase.build import bulk, molecule
 from ase.io import write
+from pymatgen.io.ase import AseAtomsAdaptor
 
 from vitrion.chemistry.structure_files import read_structure_file
 from vitrion.errors import InputError
@@ -23,6 +24,22 @@ def test_structures_that_ase_writes(tmp_path, name):
     assert structure.volume == pytest.approx(4.08**3, rel=1e-4)
     shortest = structure.distance_matrix[~np.eye(8, dtype=bool)].min()
     assert shortest == pytest.approx(2.04, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a", "wrong.cif", "wrong.vasp", "wrong.json"])
+@pytest.mark.parametrize("kind", ["cif", "vasp", "json", "extxyz", "lammps-data", "xsf", "traj"])
+def test_files_are_known_by_their_content(tmp_path, kind, name):
+    written = tmp_path / f"written.{kind}"
+    if kind == "json":
+        AseAtomsAdaptor.get_structure(LIF).to(filename=str(written))
+    else:
+        write(written, LIF, format=kind, **({"masses": True} if kind == "lammps-data" else {}))
+    if kind == "traj" and name.startswith("wrong"):
+        pytest.skip("binary files are recognized by ASE, unless the name is of a text format")
+    path = written.rename(tmp_path / name)
+    structure = read_structure_file(path)
+    assert structure.composition.formula == "Li4 F4"
+    assert structure.volume == pytest.approx(4.08**3, rel=1e-4)
 
 
 def test_the_last_frame_of_a_relaxation_is_taken(tmp_path):

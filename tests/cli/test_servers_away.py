@@ -1,5 +1,7 @@
 """A database that does not answer ends every command in one sentence."""
 
+import socket
+
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -58,6 +60,43 @@ def test_a_store_that_is_away_is_one_sentence(files, words, monkeypatch):
 def test_a_launchpad_that_is_away_is_one_sentence(files, words, monkeypatch):
     monkeypatch.setattr(servers, "_LIMITS", {"serverSelectionTimeoutMS": 200})
     assert "does not answer" in refusal([*words, "--launchpad", str(files / "pad.yaml")])
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["refuses", "accepts and is silent"])
+def test_an_s3_store_that_is_away_is_one_sentence(tmp_path, monkeypatch, answers):
+    monkeypatch.setattr(servers, "ANSWER_WITHIN_MS", 200)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if answers:
+            server.listen(8)  # connections wait in the queue; nothing is ever sent
+        described = {
+            "docs_store": {"type": "MemoryStore"},
+            "additional_stores": {
+                "data": {
+                    "type": "S3Store",
+                    "bucket": "b",
+                    "endpoint_url": f"http://127.0.0.1:{server.getsockname()[1]}",
+                    "s3_profile": {"aws_access_key_id": "a", "aws_secret_access_key": "b"},
+                    "index": {"type": "MemoryStore"},
+                }
+            },
+        }
+        (tmp_path / "jobflow.yaml").write_text(yaml.safe_dump({"JOB_STORE": described}))
+        words = ["query", "--store", str(tmp_path / "jobflow.yaml")]
+        assert "The S3 store does not answer" in refusal(words)
+
+
+def test_a_database_that_accepts_and_is_silent_is_one_sentence(tmp_path, monkeypatch):
+    limits = {"serverSelectionTimeoutMS": 200, "connectTimeoutMS": 200}
+    monkeypatch.setattr(servers, "_LIMITS", limits)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(8)
+        place = {**AWAY, "port": server.getsockname()[1]}
+        described = {"docs_store": {**STORE["docs_store"], **place}}
+        (tmp_path / "jobflow.yaml").write_text(yaml.safe_dump({"JOB_STORE": described}))
+        words = ["query", "--store", str(tmp_path / "jobflow.yaml")]
+        assert "The store does not answer" in refusal(words)
 
 
 def test_the_wait_is_bounded_unless_it_is_set():

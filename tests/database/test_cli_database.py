@@ -44,7 +44,10 @@ def test_query_shows_formulas_as_people_write_them(tmp_path, monkeypatch):
     table = run("query", "-k", "test_hopping", folder=tmp_path)
     assert "LiPO2F2" in table
     assert "LiP(OF)2" not in table
-    assert "LiP(OF)2" in run("query", "-k", "test_hopping", "--format", "jsonl", folder=tmp_path)
+    for output in ("jsonl", "csv"):
+        written = run("query", "-k", "test_hopping", "--format", output, folder=tmp_path)
+        assert "LiPO2F2" in written
+        assert "LiP(OF)2" not in written
 
 
 def test_query_prints_a_table(folder, monkeypatch):

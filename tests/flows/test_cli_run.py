@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
     [
         (("run", "Nonsense"), "not a chemical formula"),
         (("run", "LiF", "--phase", "plasma"), "phase"),
-        (("run", "LiF", "--workers", "0"), "number of workers must be at least 1"),
+        (("run", "LiF", "--workers", "0"), "number of workers must be 1 to 1024"),
         (
             ("run", "LiF", "--temperatures", "hot"),
             "temperatures_K is 'hot', but must be a valid number",

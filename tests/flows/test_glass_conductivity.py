@@ -77,6 +77,6 @@ def test_powerups_reach_the_makers(maker):
 
 def test_words_that_mean_nothing_are_refused_before_the_dynamics():
     with pytest.raises(InputError, match="must be one of"):
-        ConductivityMaker(phase="glass")
+        ConductivityMaker(phase="plasma")
     with pytest.raises(InputError, match="goal is 'all', but must be '300K' or 'each'"):
         ConductivityMaker(settings={"goal": "all"})

@@ -145,8 +145,8 @@ def test_nothing_to_do_and_nothing_that_moves_are_refused(maker):
         maker.make("LiF")
     with pytest.raises(InputError, match="mobile"):
         maker.make("P2O5")
-    with pytest.raises(InputError, match="phase is 'glass', but must be 'both'"):
-        IonConductorMaker.from_preset("quick", phase="glass")
+    with pytest.raises(InputError, match="phase is 'plasma', but must be 'both'"):
+        IonConductorMaker.from_preset("quick", phase="plasma")
 
 
 def test_an_anion_moves_where_it_is_named():

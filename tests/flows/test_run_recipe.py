@@ -55,7 +55,7 @@ def test_the_jobs_know_the_run_they_belong_to():
         ({"formula": "P2O5"}, "mobile"),
         ({"formula": "NaPO2F2"}, "does not know Na"),
         ({"mobile": "K"}, "is not in LiPO2F2"),
-        ({"mobile": "lithium"}, "is not a chemical symbol"),
+        ({"mobile": "lithium"}, "is not a species"),
         ({"conductivity": {"temperatures_K": (-300,)}}, "-300 K is outside 50 to 3000 K"),
         ({"conductivity": {"temperatures_K": (1e6,)}}, r"1e\+06 K is outside 50 to 3000 K"),
         ({"timestep_fs": 50}, "timestep_fs is 50, but must be 0.01 to 20"),

@@ -1,8 +1,10 @@
 import io
 
+import pytest
 from rich.console import Console
 
 from vitrion.flows.display import RunDisplay
+from vitrion.flows.run_cost import RunCost, StepCost
 from vitrion.runtime.progress import Progress, read_progress, write_progress
 from vitrion.runtime.runner import RunReport
 
@@ -26,5 +28,42 @@ def test_the_display_tells_each_step_and_how_many_are_left(tmp_path):
         display._last_lines = -1e9
         write_progress(tmp_path, Progress(2, 10, "ps", "at 600 K"))
         display.update({tmp_path: "melt"}, report)
-    assert "done: pack (2 steps done, 3 left)" in text.getvalue()
-    assert "melt: 20% 2 of 10 ps at 600 K" in text.getvalue()
+    assert "resuming: 1 of 5 steps done" in text.getvalue()
+    assert "done: pack (2 of 5 steps)" in text.getvalue()
+    assert "44 %, 2 of 5 steps" in text.getvalue(), "the melt is done by a fifth"
+    assert "  melt: 2 of 10 ps at 600 K" in text.getvalue()
+
+
+def test_a_finished_run_does_not_resume():
+    text = io.StringIO()
+    with RunDisplay(Console(file=text)) as display:
+        display.update({}, RunReport(skipped=["pack", "melt"]))
+    assert text.getvalue() == ""
+
+
+def test_the_bar_of_all_work_never_moves_back_and_shows_the_time_left(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("vitrion.flows.display.time.monotonic", lambda: now[0])
+    cost = RunCost(
+        (
+            StepCost("melt \\d", "amorphous", 2, 1000.0),
+            StepCost("conductivity", "amorphous", 1, 3000.0, width=2),
+        ),
+        per_atom_call_s=1.0,
+    )
+    assert cost.wall_s(1) == pytest.approx(4000, rel=1e-3)
+    assert cost.wall_s(2) == pytest.approx(1000 + 1500, rel=1e-3), "the melts run one by one"
+    assert cost.fraction(["melt 1"]) == pytest.approx(500 / 4000, rel=1e-2)
+    assert cost.fraction(["melt 1", "melt 2"], [("conductivity", 0.5)]) == pytest.approx(
+        2500 / 4000, rel=1e-2
+    )
+    display = RunDisplay(Console(file=io.StringIO(), force_terminal=True, width=100))
+    display.start_run("LiF", cost, expected_s=4000.0)
+    display.update({}, RunReport(open=3))
+    now[0] = 1000.0
+    display.update({}, RunReport(completed=["melt 1", "melt 2"], open=1))
+    (bar,) = display._overall.tasks
+    assert bar.completed == pytest.approx(0.25, rel=1e-2)
+    assert bar.fields["note"] == "2 of 3 steps, 50 min left"
+    display.update({}, RunReport(completed=["melt 1", "melt 2"], open=5))
+    assert bar.completed == pytest.approx(0.25, rel=1e-2), "later steps do not set it back"

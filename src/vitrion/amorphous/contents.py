@@ -11,8 +11,9 @@ import numpy as np
 from vitrion.amorphous.packmol import contact_radius
 from vitrion.amorphous.volume import check_volume_per_atom, default_volume_per_atom
 from vitrion.chemistry.decomposition import decompose_into_ions
-from vitrion.chemistry.formulas import parse_composition
+from vitrion.chemistry.formulas import parse_composition, usual_formula
 from vitrion.chemistry.ions import Ion, known_ion, read_ion
+from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def ions_and_unit(
     ions = ions_of(composition) if unit != "atoms" else None
     if unit == "ions" and ions is None:
         raise InputError(
-            f"{composition.reduced_formula} does not decompose into known ions: name the ions, "
+            f"{usual_formula(composition)} does not decompose into known ions: name the ions, "
             "pack atoms, or provide a crystal to melt."
         )
     if ions is not None and (unit == "ions" or any(len(ion) > 1 for ion, _ in ions)):
@@ -162,5 +163,24 @@ def _check_side(
         needed = int(np.ceil(n_atoms * (least / side) ** 3))
         raise InputError(
             f"A cell of {n_atoms} atoms is {side:.1f} A wide, less than the {least:.1f} A that the "
-            f"potential's cutoff and the ions need: request at least {needed} atoms."
+            f"potential's cutoff and the ions need: request at least {needed} atoms "
+            "(--glass-atoms, n_atoms)."
+        )
+
+
+def check_cooled_width(composition: Composition, n_atoms: int, min_side_A: float) -> None:
+    """Check that a cubic cell stays wide enough when it shrinks to the density of the crystal.
+
+    Raises
+    ------
+    InputError
+        If opposite faces come closer than ``min_side_A``, the cutoff of the potential.
+    """
+    side = (n_atoms * crystal_volume_per_atom(composition)) ** (1 / 3)
+    if side < min_side_A:
+        needed = int(np.ceil(n_atoms * (min_side_A / side) ** 3))
+        raise InputError(
+            f"A cell of {n_atoms} atoms can shrink to {side:.1f} A on cooling, less than the "
+            f"potential's cutoff of {min_side_A:.1f} A: request at least {needed} atoms "
+            "(--glass-atoms, n_atoms)."
         )

@@ -11,7 +11,7 @@ from jobflow import Flow, Maker, OutputReference, Response, job
 from pymatgen.core import Structure
 
 from vitrion.amorphous.cell import PackedCell
-from vitrion.amorphous.contents import plan_composition
+from vitrion.amorphous.contents import check_cooled_width, plan_composition
 from vitrion.amorphous.document import AmorphousDoc, glass_document
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.amorphous.pack import check_packing, packing_unit
@@ -213,6 +213,8 @@ class MeltQuenchMaker(NotebookTable, Maker):
                 min_side_A=self._min_side(),
                 ions=settings.ions,
             )
+            if spec is not None and spec.cutoff_A is not None:
+                check_cooled_width(composition, self.count_atoms(composition), spec.cutoff_A)
         if spec is not None:
             check_elements(spec, symbols)
         self.md_maker.check_symbols(symbols)

@@ -51,7 +51,9 @@ class MeltQuenchSettings(SettingsModel):
         description="Temperature of the melt in K; None for 1500, or 3000 for a network that is "
         "packed from atoms.",
     )
-    melt_ps: float = Field(20.0, gt=0, description="Time in the melt in ps, at the packed volume.")
+    melt_ps: float = Field(
+        20.0, gt=0, le=1e7, description="Time in the melt in ps, at the packed volume."
+    )
     quench_rate_K_per_ps: float = Field(
         50.0,
         gt=0,
@@ -63,7 +65,7 @@ class MeltQuenchSettings(SettingsModel):
     )
     target_temperature_K: float = Field(300.0, gt=0, description="End of the quench in K.")
     equilibrate_ps: float = Field(
-        10.0, gt=0, description="Equilibration time in ps at the target pressure."
+        10.0, gt=0, le=1e7, description="Equilibration time in ps at the target pressure."
     )
     pressure_GPa: float = Field(0.0, description="Target pressure in GPa.")
     timestep_fs: float | None = Field(

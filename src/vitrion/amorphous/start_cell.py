@@ -11,7 +11,7 @@ from vitrion.amorphous.cell import PackedCell, face_distances, shortest_contact
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.volume import check_volume_per_atom
 from vitrion.chemistry.bonds import find_bonds, is_endless, strip_properties, unwrap_molecule
-from vitrion.chemistry.structures import check_ordered
+from vitrion.chemistry.structures import check_apart, check_ordered
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
@@ -79,7 +79,7 @@ def melt_start(
     InputError
         If the crystal is disordered or the volume is out of range.
     """
-    check_ordered(crystal, "The crystal to melt")
+    check_apart(check_ordered(crystal, "The crystal to melt"), "The crystal to melt")
     repeats = np.ones(3, dtype=int)
     while (np.prod(repeats) * len(crystal) < n_atoms) or (
         min(face_distances(crystal) * repeats) < min_side_A

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vitrion.chemistry.formulas import usual_formula
 from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
 
@@ -37,6 +38,6 @@ def check_volume_per_atom(composition: Composition, volume_per_atom: float) -> N
     if not DENSEST * default <= volume_per_atom <= LOOSEST * default:
         raise InputError(
             f"Volume {volume_per_atom:g} A3 per atom is outside {DENSEST * default:.1f} to "
-            f"{LOOSEST * default:.1f} A3 for {composition.reduced_formula}: omit it for the "
+            f"{LOOSEST * default:.1f} A3 for {usual_formula(composition)}: omit it for the "
             f"default of {default:.1f} A3."
         )

@@ -154,6 +154,11 @@ def display_formula(formula: str) -> str:
     return plain_formula(Composition(dict(ordered)))
 
 
+def usual_formula(composition: Composition) -> str:
+    """Return the reduced formula as it is usually written: LiPO2F2, not LiP(OF)2."""
+    return display_formula(composition.reduced_formula)
+
+
 def subscripted(formula: str) -> str:
     """Return a formula with Unicode subscripts."""
     return _NUMBERS.sub(lambda found: found.group(1).translate(_SUBSCRIPTS), formula)

@@ -122,6 +122,30 @@ def mobile_charges(mobile: Mobile, charge: float | None = None) -> dict[str, flo
     return named
 
 
+def mobile_label(mobile: Mobile) -> str:
+    """Return mobile species in one spelling: ``Li`` for ``li`` or ``Li+``; ``Li,O``; ``Cu2+``.
+
+    A charge is kept if it is not the usual one.
+
+    Raises
+    ------
+    InputError
+        If a species is not an element or an ion.
+    """
+    labels: dict[str, None] = {}
+    for symbol, charge in map(_read_species, _separate(mobile)):
+        unusual = charge is not None and charge != KNOWN_CHARGES.get(symbol)
+        labels[f"{symbol}{abs(charge):g}{'+' if charge > 0 else '-'}" if unusual else symbol] = None
+    if not labels:
+        raise InputError("Name at least one mobile species, such as Li.")
+    return ",".join(labels)
+
+
+def mobile_symbols(mobile: Mobile) -> list[str]:
+    """Return the elements of mobile species, in their order."""
+    return list(dict.fromkeys(symbol for symbol, _ in map(_read_species, _separate(mobile))))
+
+
 def _separate(mobile: Mobile) -> list[Any]:
     if isinstance(mobile, str):
         return [word for word in re.split(r"[,;\s]+", mobile) if word]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
+from fnmatch import fnmatch
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from vitrion.chemistry.decoding import structure_from_file
+from vitrion.chemistry.decoding import structure_from_dict, structure_from_file
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,10 +23,72 @@ LAMMPS_DATA = (".lmp", ".lammps", ".lammps-data", ".data")
 _TOO_FULL = re.compile(r"\b(1\.\d*[1-9]\d*|[2-9]\.\d+)\b")
 
 
+BEGINNING = 20_000
+"""Characters of a file by which its format is recognized."""
+
+NAMES = {
+    "json": ("*.json*", "*.mson*", "*.y*ml*"),
+    "cif": ("*.cif*", "*.mcif*"),
+    "poscar": ("*poscar*", "*contcar*", "*.vasp"),
+    "extxyz": ("*.xyz*", "*.extxyz*"),
+    "lammps-data": tuple(f"*{end}" for end in LAMMPS_DATA),
+    "xsf": ("*.xsf",),
+}
+"""Usual names of the files of each format that is recognized by content."""
+
+
+def format_of(text: str) -> str | None:
+    """Return the format of the beginning of a structure file, or None if it is not recognized."""
+    lines = text.splitlines()
+    words = [line.split() for line in lines[:8]]
+    if text.lstrip().startswith("{"):
+        return "json"
+    if re.search(r"^data_", text, re.MULTILINE) and "_cell_" in text:
+        return "cif"
+    if len(lines) > 2 and len(words[0]) == 1 and words[0][0].isdigit() and "Lattice=" in lines[1]:
+        return "extxyz"
+    if re.search(r"^\s*\S+\s+\S+\s+xlo\s+xhi", text, re.MULTILINE):
+        return "lammps-data"
+    if re.search(r"^\s*PRIMVEC", text, re.MULTILINE):
+        return "xsf"
+    if len(words) == 8 and all(_are_numbers(row, 3) for row in words[2:5]):
+        return "poscar" if _are_numbers(words[1], 1) or _are_numbers(words[1], 3) else None
+    return None
+
+
+def _are_numbers(words: list[str], count: int) -> bool:
+    try:
+        return len([float(word) for word in words]) == count
+    except ValueError:
+        return False
+
+
+def _by_content(path: Path) -> Structure | None:
+    """Read a file whose name does not fit its content; None if the name fits."""
+    from monty.io import zopen
+    from pymatgen.core import Structure
+
+    try:
+        with zopen(path, "rt", encoding="utf-8") as file:
+            text = file.read(BEGINNING)
+            kind = format_of(text)
+            if kind is None or any(fnmatch(path.name.lower(), name) for name in NAMES[kind]):
+                return None
+            text += file.read()
+    except (OSError, UnicodeDecodeError, EOFError):
+        return None  # binary, or not there: the readers report it
+    if kind == "json":
+        return structure_from_dict(json.loads(text))
+    if kind in ("extxyz", "lammps-data"):
+        return _with_ase(path, kind, text)
+    return Structure.from_str(text, fmt=kind)  # type: ignore[arg-type]
+
+
 def read_structure_file(path: str | Path) -> Structure:
     """Read a structure with pymatgen, or with ASE if pymatgen fails.
 
-    The last frame of a file with several frames (a relaxation) is returned.
+    The format is recognized by the content, whatever the name of the file. The last frame of a file
+    with several frames (a relaxation) is returned.
 
     Raises
     ------
@@ -34,7 +99,7 @@ def read_structure_file(path: str | Path) -> Structure:
     with warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always")
         try:
-            return structure_from_file(path)
+            return _by_content(path) or structure_from_file(path)
         except InputError:
             raise
         except Exception as exc:  # each format raises different errors
@@ -55,18 +120,18 @@ def read_structure_file(path: str | Path) -> Structure:
         raise InputError(f"{path} could not be read as a structure: {why}.") from exc
 
 
-def _with_ase(path: Path) -> Structure:
+def _with_ase(path: Path, kind: str | None = None, text: str | None = None) -> Structure:
     from ase.io import read
     from pymatgen.core import Lattice, Structure
 
-    kind = None
     if path.name.lower().endswith(LAMMPS_DATA):
         kind = "lammps-data"
-        if "Masses" not in path.read_text(errors="replace"):
-            raise InputError(
-                f"{path} does not name elements: add the section Masses, which defines them."
-            )
-    atoms = cast("Atoms", read(path, index=-1, format=kind))
+    if kind == "lammps-data" and "Masses" not in (text or path.read_text(errors="replace")):
+        raise InputError(
+            f"{path} does not name elements: add the section Masses, which defines them."
+        )
+    source = path if text is None else StringIO(text)
+    atoms = cast("Atoms", read(source, index=-1, format=kind))
     if not all(atoms.pbc) or not atoms.cell.volume:
         raise InputError(f"{path} has no periodic cell: a crystal needs three lattice vectors.")
     return Structure(

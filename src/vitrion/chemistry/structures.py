@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 
+CLOSEST_A = 0.5
+"""Distance in A below which two atoms overlap; the shortest bond, H2, has 0.74 A."""
+
+
 def check_ordered(structure: Structure, name: str = "The structure") -> Structure:
     """Return the structure if every site holds exactly one atom.
 
@@ -26,6 +30,27 @@ def check_ordered(structure: Structure, name: str = "The structure") -> Structur
         raise InputError(
             f"{name} has partial occupancies: order it first, for instance with "
             "pymatgen's OrderDisorderedStructureTransformation."
+        )
+    return structure
+
+
+def check_apart(structure: Structure, name: str = "The structure") -> Structure:
+    """Return the structure if no two atoms are closer than `CLOSEST_A`.
+
+    Raises
+    ------
+    InputError
+        If atoms overlap, as in a file that lists symmetry copies of one site; ``name`` is the
+        subject of the message.
+    """
+    centers, points, _, distances = structure.get_neighbor_list(CLOSEST_A)
+    if len(distances):
+        k = int(distances.argmin())
+        first, second = sorted((int(centers[k]), int(points[k])))
+        labels = [f"{structure[i].species_string} {i + 1}" for i in (first, second)]
+        raise InputError(
+            f"{name} has atoms {distances[k]:.3f} A apart ({labels[0]} and {labels[1]}): remove "
+            "one of them."
         )
     return structure
 
@@ -69,17 +94,18 @@ def takes_atoms(make: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(make)  # also the attributes by which jobflow knows the method of a job
     def made(self: Any, *args: Any, **kwargs: Any) -> Any:
-        taken = {name: _without_atoms(value) for name, value in kwargs.items()}
-        return make(self, *map(_without_atoms, args), **taken)
+        taken = {name: without_atoms(value) for name, value in kwargs.items()}
+        return make(self, *map(without_atoms, args), **taken)
 
     return made
 
 
-def _without_atoms(value: Any) -> Any:
+def without_atoms(value: Any) -> Any:
+    """Return ASE Atoms, or a list with some, as Structures; other values unchanged."""
     if _is_atoms(value):
         return from_atoms(value)
     if isinstance(value, (list, tuple)) and any(_is_atoms(each) for each in value):
-        return [_without_atoms(each) for each in value]
+        return [without_atoms(each) for each in value]
     return value
 
 

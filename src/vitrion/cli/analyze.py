@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from vitrion.cli.options import FigureFormatOption, PhaseOption, check_figure_format
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from vitrion.transport.result import TransportResult
     from vitrion.uncertainty import Estimate
 
-FIGURE_FORMATS = ("svg", "png", "pdf")
 console = Console()
 
 
@@ -65,6 +65,7 @@ def analyze(
         str | None,
         typer.Option(help="Charges of the mobile species in e, in their order: 1,-2."),
     ] = None,
+    phase: PhaseOption = None,
     replicas: Annotated[
         bool,
         typer.Option(
@@ -80,9 +81,7 @@ def analyze(
     figures: Annotated[
         Path | None, typer.Option(help="Folder for figures (MSD, Arrhenius, ...).")
     ] = None,
-    figure_format: Annotated[
-        str, typer.Option("--format", "-f", help="Format of the figures: svg, png or pdf.")
-    ] = "svg",
+    figure_format: FigureFormatOption = "svg",
     store: Annotated[
         Path | None,
         typer.Option("--store", "-s", help="Folder of results to which the document is added."),
@@ -90,11 +89,9 @@ def analyze(
 ) -> None:
     """Compute diffusivity and conductivity with intervals from trajectories of any program."""
     from vitrion.conductivity.trajectories import analyze_runs, group_runs
+    from vitrion.documents.base import check_phase
 
-    if figure_format not in FIGURE_FORMATS:
-        raise InputError(
-            f"The format must be one of {', '.join(FIGURE_FORMATS)}, not '{figure_format}'."
-        )
+    check_figure_format(figure_format)
     if as_json and as_csv:
         raise InputError("--json and --csv exclude each other: remove one.")
     species, common_charge = _species(mobile, charge)
@@ -104,6 +101,7 @@ def analyze(
         "skip_ps": skip,
         "type_map": _types(types),
         "cell": _cell(cell),
+        "phase": check_phase(phase),
     }
     runs = group_runs(files, temperature or (), replicas=replicas)
     if store is None:
@@ -170,8 +168,8 @@ def _stored(
     from vitrion.conductivity.trajectories import analyze_runs
 
     folder = results_folder(store)
-    folder.mkdir(parents=True, exist_ok=True)
     document = analyze_runs(runs, species, charge, **options)
+    folder.mkdir(parents=True, exist_ok=True)
     keep = job(_as_it_is, name="conductivity from trajectories", output_schema=ConductivityDoc)
     with open_store(folder) as job_store:
         run_locally(keep(document), store=job_store, ensure_success=True, log=False)

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from vitrion.cli.completion import one_of
 from vitrion.cli.options import (
     FolderOption,
     RecipeOptions,
@@ -54,13 +55,14 @@ def search(
     resume an interrupted search.
     """
     from vitrion.cli.results import polymorph_table, stability_line
-    from vitrion.flows.crystal_search import run_search
+    from vitrion.flows.crystal_search import check_search, run_search
     from vitrion.flows.display import RunDisplay
     from vitrion.runtime.atomic import make_folder
 
     count = worker_count(workers)
     recipe = options.recipe(formula)
     folder = results_folder(store)
+    check_search(recipe.formula or "", recipe.search, recipe.potential)
     if output is not None:
         make_folder(output)  # an invalid folder is refused before the search
     with open_store(folder) as job_store, RunDisplay() as display:
@@ -92,13 +94,26 @@ def defects(
     target: Annotated[str, typer.Argument(help="Structure file, or identifier in the store.")],
     options: RecipeOptions,
     kind: Annotated[
-        list[str] | None, typer.Option(help="interstitial, vacancy or frenkel; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="interstitial, vacancy or frenkel; repeatable.",
+            autocompletion=one_of("interstitial", "vacancy", "frenkel"),
+        ),
     ] = None,
     barrier: Annotated[
         list[str] | None,
-        typer.Option(help="Migration barriers: vacancy or interstitial; repeatable."),
+        typer.Option(
+            help="Migration barriers: vacancy or interstitial; repeatable.",
+            autocompletion=one_of("vacancy", "interstitial"),
+        ),
     ] = None,
-    phase: Annotated[str | None, typer.Option(help="crystalline or amorphous.")] = None,
+    phase: Annotated[
+        str | None,
+        typer.Option(
+            help="crystalline or amorphous (or crystal, glass).",
+            autocompletion=one_of("crystalline", "amorphous"),
+        ),
+    ] = None,
     trajectory: Annotated[
         str | None, typer.Option(help="Trajectory whose density peaks are added as sites.")
     ] = None,
@@ -108,9 +123,11 @@ def defects(
     store: StoreOption = None,
 ) -> None:
     """Compute interstitials, vacancies, Frenkel pairs and barriers of a relaxed structure."""
+    from vitrion.chemistry.phases import read_phase
     from vitrion.landscape.command import read_structure, run_defects
 
-    if phase not in (None, "crystalline", "amorphous"):
+    named = read_phase(phase)
+    if named not in (None, "crystalline", "amorphous"):
         raise InputError(f"The phase must be crystalline or amorphous, not '{phase}'.")
     if kind:
         options = options.with_changes({"defects": {"kinds": kind}})
@@ -119,7 +136,7 @@ def defects(
     recipe = options.recipe()
     report = run_defects(
         read_structure(target, lambda name: _stored_structure(name, store)),
-        recipe.defects.model_copy(update={"phase": phase}),
+        recipe.defects.model_copy(update={"phase": named}),
         directory=output,
         potential=recipe.potential,
         trajectory=trajectory,

@@ -12,13 +12,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from vitrion.cli.options import StoreOption
+from vitrion.cli.completion import complete_kind, one_of
+from vitrion.cli.options import PhaseOption, StoreOption
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from vitrion.database.client import PropertyClient
+    from vitrion.database.client import PropertyClient, VitrionClient
+    from vitrion.database.table_rows import Cell
 
 FORMATS = ("table", "jsonl", "csv")
 OPEN_ENDS = {">": math.inf, "<": -math.inf}
@@ -44,11 +46,17 @@ def query(
         typer.Argument(help="Conditions such as 'sigma_300K>0.1' or 'material_id=mp-1138'."),
     ] = None,
     kind: Annotated[
-        str, typer.Option("--kind", "-k", help="Kind of document; 'list' lists them.")
+        str,
+        typer.Option(
+            "--kind",
+            "-k",
+            help="Kind of document; 'list' lists them.",
+            autocompletion=complete_kind,
+        ),
     ] = "summary",
     formula: Annotated[str | None, typer.Option(help="Formula, such as LiPO2F2.")] = None,
     chemsys: Annotated[str | None, typer.Option(help="Elements, such as Li-P-O-F.")] = None,
-    phase: Annotated[str | None, typer.Option(help="crystalline, amorphous or liquid.")] = None,
+    phase: PhaseOption = None,
     fields: Annotated[
         str | None, typer.Option(help="Fields to show, comma-separated; 'all' for all.")
     ] = None,
@@ -56,12 +64,18 @@ def query(
         str | None, typer.Option(help="Field to sort by; -field for descending order.")
     ] = None,
     limit: Annotated[int, typer.Option(help="Maximum number of documents; 0 for all.")] = 100,
-    output: Annotated[str, typer.Option("--format", "-f", help="table, jsonl or csv.")] = "table",
+    output: Annotated[
+        str,
+        typer.Option(
+            "--format", "-f", help="table, jsonl or csv.", autocompletion=one_of(*FORMATS)
+        ),
+    ] = "table",
     store: StoreOption = None,
 ) -> None:
     """Search the results, and print or export them."""
     from vitrion.database.client import VitrionClient
-    from vitrion.database.export import write_csv, write_json_lines
+    from vitrion.database.export import write_csv, write_json_lines, write_rows
+    from vitrion.database.table_rows import hidden_fields, row_of
     from vitrion.documents.base import check_phase
 
     if output not in FORMATS:
@@ -74,14 +88,22 @@ def query(
             _print_kinds([client[name] for name in client.properties])
             return
         searched = client[kind]
-        wanted = _wanted_fields(searched, fields, whole=output == "jsonl")
-        found = searched.raw(fields=wanted, sort=sort, limit=limit, **filters)
-        if output == "table":
-            _print_documents(found, searched, wanted)
-        elif output == "csv":
-            write_csv(found, sys.stdout, _column_names(searched, wanted))
-        else:
+        wanted = _wanted_fields(searched, fields, output)
+        hidden = hidden_fields(wanted or (), searched) if output != "jsonl" else []
+        read = None if wanted is None else list(dict.fromkeys([*wanted, *hidden]))
+        found = searched.raw(fields=read, sort=sort, limit=limit, **filters)
+        if output == "jsonl":
             write_json_lines(found, sys.stdout)
+        elif wanted is None:
+            write_csv(found, sys.stdout, searched.key_fields)
+        else:
+            rows = [row_of(document, wanted, searched) for document in found]
+            if output == "csv":
+                write_rows([_csv_row(row) for row in rows], sys.stdout)
+            else:
+                _print_rows(rows, keep_empty=fields is not None)
+            if not rows and output == "table":
+                console.print(_nothing_found(client, kind), soft_wrap=True)
 
 
 def parse_conditions(conditions: Sequence[str]) -> dict[str, Any]:
@@ -167,7 +189,10 @@ def load(
 
 def schema(
     kind: Annotated[
-        str | None, typer.Argument(help="Kind of document, such as conductivity.")
+        str | None,
+        typer.Argument(
+            help="Kind of document, such as conductivity.", autocompletion=complete_kind
+        ),
     ] = None,
     write: Annotated[
         Path | None, typer.Option(help="Write pages and schemas of all kinds to this folder.")
@@ -230,47 +255,61 @@ def _value(name: str, text: str, is_bound: bool) -> Any:
         raise InputError(f"'{text}' is not a number.") from None
 
 
-def _wanted_fields(
-    searched: PropertyClient, fields: str | None, *, whole: bool
-) -> list[str] | None:
-    if fields == "all" or (fields is None and whole):
+def _wanted_fields(searched: PropertyClient, fields: str | None, output: str) -> list[str] | None:
+    """Return the names of the fields to show; None for whole documents."""
+    from vitrion.database.collections import KEY
+
+    if fields == "all" and output == "table":
+        return list(searched.document_class.model_fields)
+    if fields == "all" or (fields is None and output == "jsonl"):
         return None
+    shown = ["formula_pretty", "phase", "material_id", *searched.key_fields]
     if fields is not None:
-        return [name.strip() for name in fields.split(",") if name.strip()]
-    return ["formula_pretty", "phase", "material_id", *searched.key_fields]
+        shown = [name.strip() for name in fields.split(",") if name.strip()]
+    return shown if output == "table" else list(dict.fromkeys([KEY, *shown]))
 
 
 def _print_kinds(searches: Iterable[PropertyClient]) -> None:
+    from vitrion.database.query import ELEMENT_FILTERS, TEXT_FILTERS
+
     table = Table("kind", "documents", "quantities to show, filter and sort by")
     for search in searches:
         table.add_row(search.name, str(search.count()), ", ".join(search.key_fields))
     console.print(table)
+    names = ", ".join([*TEXT_FILTERS, *ELEMENT_FILTERS, "deprecated"])
+    console.print(f"All kinds can be filtered by {names}.", soft_wrap=True)
 
 
-def _print_documents(
-    found: Iterable[dict[str, Any]], searched: PropertyClient, wanted: list[str] | None
-) -> None:
-    from vitrion.chemistry.formulas import display_formula
-    from vitrion.database.export import flatten
-
-    names = _column_names(searched, wanted)
-    rows = [flatten(document, names) for document in found]
-    for row in rows:  # the usual form, not pymatgen's LiP(OF)2
-        if row.get("formula_pretty"):
-            row["formula_pretty"] = display_formula(row["formula_pretty"])
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    if wanted is not None:  # without the empty columns
-        columns = [column for column in wanted if any(row.get(column) is not None for row in rows)]
-    if not rows:
-        console.print("No documents found.")
-        return
-    _print_cells(columns, [[_text(row.get(column)) for column in columns] for row in rows])
+def _print_rows(rows: Sequence[dict[str, Cell]], *, keep_empty: bool) -> None:
+    """Print documents as a table; columns without any value only on request."""
+    columns = [
+        name
+        for name in dict.fromkeys(name for row in rows for name in row)
+        if keep_empty or any(name in row and row[name].value is not None for row in rows)
+    ]
+    _print_cells(
+        columns, [[row[name].text if name in row else "" for name in columns] for row in rows]
+    )
 
 
-def _column_names(searched: PropertyClient, wanted: list[str] | None) -> dict[str, str]:
-    """Return paths by public name, except paths that were requested explicitly."""
-    asked = wanted or ()
-    return {name: path for name, path in searched.key_fields.items() if path not in asked}
+def _nothing_found(client: VitrionClient, kind: str) -> str:
+    """Return a sentence with the kinds that have documents, if a summary has none at all."""
+    held = {}
+    if kind == "summary" and not client.summary.count():
+        held = {name: n for name in client.properties if (n := client[name].count())}
+    kinds = ", ".join(f"{n} {name}" for name, n in held.items())
+    hint = f" The store has documents without a phase: {kinds} (--kind)." if kinds else ""
+    return f"No documents found.{hint}"
+
+
+def _csv_row(row: dict[str, Cell]) -> dict[str, Any]:
+    """Return the values of a row, each followed by the ends of its 95 % interval."""
+    values: dict[str, Any] = {}
+    for name, cell in row.items():
+        values[name] = cell.plain
+        if cell.interval is not None:
+            values[f"{name}_low"], values[f"{name}_high"] = cell.interval
+    return values
 
 
 def _print_cells(heads: list[str], rows: list[list[str]]) -> None:
@@ -297,9 +336,3 @@ def _print_table(heads: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     console.print(table)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -14,12 +15,15 @@ from rich.table import Table
 from rich.text import Text
 
 from vitrion.cli import analyze, crystal, database, distill, launchpad, report, run, validate
+from vitrion.cli.completion import complete_potential
+from vitrion.cli.interruption import InterruptibleGroup
 from vitrion.cli.outside import explain
 from vitrion.errors import InputError, VitrionError
 from vitrion.runtime.processes import ONE_THREAD
 
 app = typer.Typer(
     name="vitrion",
+    cls=InterruptibleGroup,
     help="Ion transport in crystals and glasses: from a composition to its conductivity.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -39,9 +43,27 @@ validate.register(potential_app)
 console = Console()
 error_console = Console(stderr=True)
 
-EXIT_FAILURE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILURE, EXIT_BAD_INPUT = 1, 2
 EXTRAS = {"chgnet": "chgnet", "fastapi": "serve", "fireworks": "fireworks", "uvicorn": "serve"}
 """Extra of vitrion that installs a package, by the name of the package."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"vitrion {version('vitrion')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Ion transport in crystals and glasses: from a composition to its conductivity."""
 
 
 @potential_app.command("list", epilog="Example:  vitrion potential list Na3PS4")
@@ -74,7 +96,11 @@ def potential_list(
 
 
 @potential_app.command("show", epilog="Example:  vitrion potential show chgnet")
-def potential_show(name: Annotated[str, typer.Argument(help="Name of the potential.")]) -> None:
+def potential_show(
+    name: Annotated[
+        str, typer.Argument(help="Name of the potential.", autocompletion=complete_potential)
+    ],
+) -> None:
     """Show the metadata of a potential."""
     from vitrion.potentials import describe_potential
     from vitrion.potentials.calculators import evaluation_of_potential
@@ -139,6 +165,3 @@ def main() -> None:
             raise
         error_console.print(f"[red]Error:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
         sys.exit(EXIT_FAILURE)
-    except KeyboardInterrupt:
-        error_console.print("Interrupted. Rerun the command to resume.")
-        sys.exit(EXIT_INTERRUPTED)

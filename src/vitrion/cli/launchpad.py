@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from vitrion.cli.completion import one_of
 from vitrion.cli.options import DryRunOption, LaunchpadOption, RecipeOptions, takes_recipe
 from vitrion.errors import InputError
 
@@ -144,8 +145,16 @@ def repair(
 @config_app.command("init", epilog="Example:  vitrion config init ~/vitrion_config --queue slurm")
 def config_init(
     folder: Annotated[Path, typer.Argument(help="Folder for the files.")] = Path("vitrion_config"),
-    store: Annotated[str, typer.Option(help="embedded, gridfs or s3.")] = "gridfs",
-    queue: Annotated[str, typer.Option(help="slurm, pbs or sge.")] = "slurm",
+    store: Annotated[
+        str,
+        typer.Option(
+            help="embedded, gridfs or s3.", autocompletion=one_of("embedded", "gridfs", "s3")
+        ),
+    ] = "gridfs",
+    queue: Annotated[
+        str,
+        typer.Option(help="slurm, pbs or sge.", autocompletion=one_of("slurm", "pbs", "sge")),
+    ] = "slurm",
 ) -> None:
     """Write commented files for a launchpad, workers, a queue and a store; keep existing files."""
     from vitrion.launchpad.config_files import write_config

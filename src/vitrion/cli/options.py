@@ -6,10 +6,16 @@ from dataclasses import dataclass, field, replace
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
+from vitrion.cli.completion import (
+    complete_phase,
+    complete_potential,
+    from_call,
+    one_of,
+)
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,7 +42,17 @@ WorkersOption = Annotated[
     int | None, typer.Option(help="Single-threaded processes; default: one per core.")
 ]
 PotentialOption = Annotated[
-    str | None, typer.Option(help="Name of the potential (vitrion potential list).")
+    str | None,
+    typer.Option(
+        help="Name of the potential (vitrion potential list).", autocompletion=complete_potential
+    ),
+]
+PhaseOption = Annotated[
+    str | None,
+    typer.Option(
+        help="crystalline, amorphous or liquid (or crystal, glass, melt).",
+        autocompletion=complete_phase,
+    ),
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")]
 LaunchpadOption = Annotated[
@@ -47,6 +63,16 @@ LaunchpadOption = Annotated[
 ]
 
 
+FIGURE_FORMATS = ("svg", "png", "pdf")
+FigureFormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        "-f",
+        help="Format of the figures: svg, png or pdf.",
+        autocompletion=one_of(*FIGURE_FORMATS),
+    ),
+]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Print the plan and the complete recipe without running.")
 ]
@@ -127,6 +153,18 @@ class RecipeOptions:
                 f"{source} cannot be the crystal of {len(targets)} compositions: name only one."
             )
         return [complete_recipe(self.recipe(target)) for target in targets]
+
+
+def check_figure_format(name: str) -> None:
+    """Refuse an unknown format of figures.
+
+    Raises
+    ------
+    InputError
+        If it is unknown.
+    """
+    if name not in FIGURE_FORMATS:
+        raise InputError(f"The format must be one of {', '.join(FIGURE_FORMATS)}, not '{name}'.")
 
 
 def takes_recipe(
@@ -270,6 +308,7 @@ def _file_options(source: SettingsSource) -> list[Parameter]:
         "--preset",
         help=f"{', '.join(source.preset_names())}.",
         show_default=source.default_preset or False,
+        autocompletion=from_call(source.preset_names),
     )
     recipe = typer.Option("--recipe", help="Recipe file; options override it.")
     setting = typer.Option(
@@ -299,10 +338,20 @@ def _field_options(
         if isinstance(default, bool) or default is None:
             shown = False
         declared = typer.Option(
-            option.name, help=option.help or part.description, show_default=shown
+            option.name,
+            help=option.help or part.description,
+            show_default=shown,
+            autocompletion=_completion(name, part.annotation),
         )
         shared.append(_option(name, _typer_kind(part.annotation), declared))
     return shared
+
+
+def _completion(name: str, annotation: Any) -> Callable[[str], list[str]] | None:
+    """Return the completion of an option with a fixed choice."""
+    if name == "potential":
+        return complete_potential
+    return one_of(*get_args(annotation)) if get_origin(annotation) is Literal else None
 
 
 def _option(name: str, kind: Any, declared: Any) -> Parameter:

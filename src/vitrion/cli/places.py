@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from jobflow import JobStore
 
 
+MAX_WORKERS = 1024
+
+
 def results_folder(store: Path | None) -> Path:
     """Return the absolute path of the named folder, or of the folder in the settings.
 
@@ -41,13 +44,13 @@ def worker_count(workers: int | None) -> int:
     Raises
     ------
     InputError
-        If it is less than one.
+        If it is out of range.
     """
     from vitrion.settings import get_settings
 
     count = get_settings().workers if workers is None else workers
-    if count < 1:
-        raise InputError(f"The number of workers must be at least 1, not {count}.")
+    if not 1 <= count <= MAX_WORKERS:
+        raise InputError(f"The number of workers must be 1 to {MAX_WORKERS}, not {count}.")
     return count
 
 

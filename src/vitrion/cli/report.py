@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from vitrion.cli.options import StoreOption
+from vitrion.cli.options import (
+    FigureFormatOption,
+    PhaseOption,
+    StoreOption,
+    check_figure_format,
+)
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from vitrion.comparison.material import MaterialReport
 
-FIGURE_FORMATS = ("svg", "png", "pdf")
 console = Console(markup=False)
 
 
@@ -34,11 +38,9 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="HTML file; default: <ID>.html.")
     ] = None,
-    phase: Annotated[str | None, typer.Option(help="crystalline, amorphous or liquid.")] = None,
+    phase: PhaseOption = None,
     figures: Annotated[Path | None, typer.Option(help="Folder for the figures as files.")] = None,
-    figure_format: Annotated[
-        str, typer.Option("--format", "-f", help="Format of the figures: svg, png or pdf.")
-    ] = "svg",
+    figure_format: FigureFormatOption = "svg",
     store: StoreOption = None,
 ) -> None:
     """Write one HTML page with all results of a material; it works offline."""
@@ -46,16 +48,15 @@ def report(
     from vitrion.report.page import render_page
     from vitrion.runtime.atomic import make_folder
 
-    if figure_format not in FIGURE_FORMATS:
-        raise InputError(
-            f"The format must be one of {', '.join(FIGURE_FORMATS)}, not '{figure_format}'."
-        )
+    check_figure_format(figure_format)
     path = output or Path(f"{_file_name(targets[0])}.html")
     if path.is_dir():
         raise InputError(f"{path} is a folder: name the HTML file with -o.")
+    if figures is not None and figures.exists():
+        make_folder(figures)  # refuses a file
+    reports = _find(targets, phase, store)
     if figures is not None:
         make_folder(figures)
-    reports = _find(targets, phase, store)
     page = render_page(*reports)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

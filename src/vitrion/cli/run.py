@@ -72,7 +72,7 @@ def run(
         options = _with_student(formula, options, folder, count, dry_run=dry_run)
     (recipe,) = options.recipes([formula])
     if dry_run:
-        print_plans([recipe])
+        print_plans([recipe], count)
         return
     if learn:
         from vitrion.distill.learning import check_can_learn
@@ -80,6 +80,7 @@ def run(
         check_can_learn(str(recipe.potential))
     console.print(_headline(recipe, folder), highlight=False, soft_wrap=True)
     with open_store(folder) as job_store, _display() as display:
+        _start_display(display, recipe, folder, count)
         if learn:
             from vitrion.flows.student_runs import run_and_learn
 
@@ -94,6 +95,8 @@ def run(
         else:
             result = run_recipe(recipe, job_store, folder, workers=count, on_change=display.update)
     print_result(console, recipe, result, folder)
+    if not result.of_kind("conductivity"):
+        result.report.raise_for_errors()
     if result.report.errors:
         raise typer.Exit(1)
 
@@ -149,8 +152,17 @@ def screen(
             "Name a file of compositions, a --grid of end members, a --query or --known."
         )
     if dry_run:
-        print_plans(recipes)
+        print_plans(recipes, count)
         return
+
+    def start(number: int, recipe: Recipe) -> None:
+        console.print(
+            f"{number + 1} of {len(recipes)}: {_headline(recipe, folder)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        _start_display(display, recipe, folder, count, number, len(recipes))
+
     with open_store(folder) as job_store, _display() as display:
         outcomes = run_screen(
             recipes,
@@ -158,11 +170,7 @@ def screen(
             folder,
             workers=count,
             on_change=display.update,
-            on_start=lambda k, recipe: console.print(
-                f"{k + 1} of {len(recipes)}: {_headline(recipe, folder)}",
-                highlight=False,
-                soft_wrap=True,
-            ),
+            on_start=start,
         )
     print_screen(console, outcomes)
     if any(outcome.error for outcome in outcomes):
@@ -244,6 +252,25 @@ def _display() -> RunDisplay:
     from vitrion.flows.display import RunDisplay
 
     return RunDisplay()
+
+
+def _start_display(
+    display: RunDisplay, recipe: Recipe, folder: Path, workers: int, number: int = 0, total: int = 1
+) -> None:
+    """Print the plan of a new run, and prepare the display of its progress."""
+    from vitrion.flows.run_cost import run_cost
+    from vitrion.flows.run_documents import RUNS_FOLDER
+    from vitrion.flows.run_plan import expectation_line, flow_jobs, measured_cost, plan_lines
+    from vitrion.runtime.runner import FLOW_FILE
+
+    name = str(recipe.formula)
+    if (folder / RUNS_FOLDER / recipe.run_id / FLOW_FILE).exists():
+        display.start_run(name, run_cost(recipe, flow_jobs(recipe)), None, number, total)
+        return
+    cost, measurement = measured_cost(recipe)
+    for line in [*plan_lines(recipe)[1:], expectation_line(cost, measurement, workers)]:
+        console.print(f"- {line}", highlight=False, soft_wrap=True)
+    display.start_run(name, cost, cost.wall_s(workers), number, total)
 
 
 def _headline(recipe: Recipe, folder: Path) -> str:

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from vitrion.cli.completion import complete_potential
 from vitrion.cli.options import SeedOption
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def register(app: typer.Typer) -> None:
 
 
 def validate(
-    name: Annotated[str, typer.Argument(help="Potential to judge.")],
+    name: Annotated[
+        str, typer.Argument(help="Potential to judge.", autocompletion=complete_potential)
+    ],
     teacher: Annotated[
         str | None,
         typer.Option(help="A potential, sevennet:<model> or <module>:<factory of a calculator>."),

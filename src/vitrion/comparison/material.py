@@ -205,7 +205,7 @@ def find_reports(
     InputError
         If no document is found.
     """
-    check_phase(phase)
+    phase = check_phase(phase)
     chosen = _search(client, document_id=identifier, deprecated=None)
     named = chosen or _search(client, material_id=identifier)
     formulas = {document.formula_pretty for document in named.values()} or {identifier}

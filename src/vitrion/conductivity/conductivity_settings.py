@@ -11,6 +11,7 @@ from vitrion.errors import InputError
 from vitrion.runtime.settings_model import Option, SettingsModel
 
 TEMPERATURE_RANGE_K = (50.0, 3000.0)
+MAX_PS = 1e7
 STEPS_PER_FRAME = 25
 DURATION = Option(
     "--duration",
@@ -43,6 +44,7 @@ class ConductivitySettings(SettingsModel):
     replicas: int = Field(
         1,
         ge=1,
+        le=1000,
         description="Independent runs of each structure at each temperature; they reduce the error "
         "of that structure, not the spread between structures.",
     )
@@ -55,6 +57,7 @@ class ConductivitySettings(SettingsModel):
     density_ps: float = Field(
         20.0,
         ge=0,
+        le=MAX_PS,
         description="Duration of dynamics at constant pressure in ps at each temperature; later "
         "dynamics use its mean cell. 0 keeps the cell of the structure.",
     )
@@ -62,14 +65,18 @@ class ConductivitySettings(SettingsModel):
         0.0, description="Pressure of the dynamics at constant pressure in GPa."
     )
     equilibration_ps: float = Field(
-        10.0, ge=0, description="Equilibration of every run in ps, not analyzed."
+        10.0, ge=0, le=MAX_PS, description="Equilibration of every run in ps, not analyzed."
     )
     first_ps: Annotated[float, DURATION] = Field(
-        50.0, gt=0, description="Analyzed duration of every run in ps, before extensions."
+        50.0,
+        gt=0,
+        le=MAX_PS,
+        description="Analyzed duration of every run in ps, before extensions.",
     )
     extension: float = Field(
         1.0,
         ge=0,
+        le=1000,
         description="Maximum extension if the target is missed, all runs together, in units of "
         "the first iteration.",
     )
@@ -110,6 +117,24 @@ class ConductivitySettings(SettingsModel):
                     f"Temperature {temperature:g} K is outside {lowest:g} to {highest:g} K."
                 )
         return tuple(sorted(set(temperatures_K)))
+
+    def check_frames(self) -> None:
+        """Check that the analyzed dynamics have enough frames for an analysis.
+
+        Raises
+        ------
+        InputError
+            If they are too short.
+        """
+        from vitrion.transport.displacements import MIN_FRAMES
+
+        interval_ps = self.md.save_interval_fs / 1000.0
+        if self.first_ps < (MIN_FRAMES - 1) * interval_ps:
+            raise InputError(
+                f"Dynamics of {self.first_ps:g} ps are too short to analyze: with a frame every "
+                f"{1000 * interval_ps:g} fs they must last at least "
+                f"{(MIN_FRAMES - 1) * interval_ps:g} ps (--duration, first_ps, crystal_first_ps)."
+            )
 
     @property
     def has_default_frames(self) -> bool:

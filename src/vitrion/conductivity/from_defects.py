@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from vitrion.conductivity.defect_route_settings import DefectConductivitySettings
 from vitrion.defects.statistics import interstitial_fraction, vacancy_fraction
 from vitrion.errors import InputError
 from vitrion.landscape.site_energies import site_energies
@@ -26,29 +27,6 @@ if TYPE_CHECKING:
 
     from vitrion.defects.document import BarrierNetwork, DefectDoc, Mechanism
     from vitrion.landscape.site_energies import SiteEnergies
-
-
-class DefectConductivitySettings(BaseModel):
-    """Settings of the conductivity from defects."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    temperatures_K: tuple[float, ...] = Field(
-        (300.0, 400.0, 500.0, 600.0, 800.0), description="Temperatures in K."
-    )
-    defect_fraction: float = Field(
-        0.0,
-        ge=0.0,
-        le=1.0,
-        description="Vacancies due to dopants, as a fraction of the mobile ions; 0 for the "
-        "intrinsic crystal.",
-    )
-    formation_error_eV: float = Field(
-        0.15, ge=0.0, description="Standard error of the potential's formation energies in eV."
-    )
-    barrier_error_eV: float = Field(
-        0.05, ge=0.0, description="Standard error of the potential's barriers in eV."
-    )
 
 
 class DefectConductivityPoint(BaseModel):

@@ -20,6 +20,7 @@ from vitrion.conductivity.segments import (
     run_segments,
     write_iterations,
 )
+from vitrion.documents.additional_fields import additional_fields
 from vitrion.documents.base import check_phase
 from vitrion.documents.provenance import Provenance
 from vitrion.dynamics.document import md_document, subsample
@@ -86,9 +87,10 @@ class ConductivityMaker(ForceFieldDynamics):
     def __post_init__(self) -> None:
         """Validate the parameters."""
         super().__post_init__()
-        check_phase(self.phase)
+        self.phase = check_phase(self.phase)
         if isinstance(self.settings, dict):
             self.settings = ConductivitySettings.from_dict(self.settings)
+        self.settings.check_frames()
 
     @takes_atoms
     @job(output_schema=ConductivityDoc)
@@ -354,6 +356,7 @@ class ConductivityMaker(ForceFieldDynamics):
                 for name, segments in documents.items()
             },
             provenance=Provenance.collect(spec, seeds={"dynamics": self.settings.md.seed}),
+            additional_fields=additional_fields(self.task_document_kwargs),
         )
 
     def _glass_transition_K(self, found: GlassTransition | None) -> float | None:

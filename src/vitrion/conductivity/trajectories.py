@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitrion.chemistry.formulas import usual_formula
 from vitrion.chemistry.species import Mobile, mobile_charges
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.documents.provenance import Provenance
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from pymatgen.core import Structure
 
+    from vitrion.documents.base import Phase
     from vitrion.transport.displacements import Displacements
     from vitrion.transport.result import TransportResult
 
@@ -134,6 +136,7 @@ def analyze_runs(
     charge: float | None = None,
     *,
     spatial: bool = True,
+    phase: Phase | None = None,
     **options: Any,
 ) -> ConductivityDoc:
     """Analyze trajectories of one material and fit their temperature dependence.
@@ -144,6 +147,8 @@ def analyze_runs(
         Several runs at one temperature are independent runs of one system.
     mobile, charge, spatial
         As in `vitrion.transport.analyze_file`.
+    phase : str, optional
+        Phase of the material, for the document.
     **options
         ``frame_interval_fs``, ``skip_ps``, ``timestep_fs``, ``type_map`` and ``cell`` of the same.
 
@@ -167,8 +172,8 @@ def analyze_runs(
         structure = structure or here
         if here.composition.reduced_formula != structure.composition.reduced_formula:
             raise InputError(
-                f"{run.files[0]} is of {here.composition.reduced_formula} and "
-                f"{runs[0].files[0]} of {structure.composition.reduced_formula}: analyze them "
+                f"{run.files[0]} is of {usual_formula(here.composition)} and "
+                f"{runs[0].files[0]} of {usual_formula(structure.composition)}: analyze them "
                 "separately."
             )
         result = analyze_displacements(motion, temperature, charges, spatial=spatial)
@@ -179,6 +184,7 @@ def analyze_runs(
     return ConductivityDoc.from_results(
         structure,
         results,
+        phase=phase,
         directory=str(Path(runs[0].files[0]).absolute().parent),
         provenance=Provenance.collect(),
     )

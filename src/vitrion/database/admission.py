@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from vitrion.chemistry.formulas import parse_composition
+from vitrion.chemistry.formulas import parse_composition, usual_formula
 from vitrion.errors import DamagedDocumentsError
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ RESERVED = frozenset(
 )
 """Reserved names, which no kind of document may have."""
 _TEXTS = ("material_id", "formula_pretty", "chemsys", "phase", "property_name")
+LONGEST = 200
+"""Maximum number of characters of a reason."""
 _TIME = TypeAdapter(datetime)
 
 
@@ -63,7 +65,8 @@ def admit(output: Mapping[str, Any], cls: type[VitrionDoc]) -> dict[str, Any]:
     try:
         _validate(content, cls)
         if content.get("formula_pretty") is not None:
-            parse_composition(content["formula_pretty"])
+            formula = usual_formula(parse_composition(content["formula_pretty"]))
+            content = {**content, "formula_pretty": formula}
         if content.get("last_updated") is None:
             raise NotADocumentError("it has no last_updated")
         time = _TIME.validate_python(content["last_updated"])
@@ -91,7 +94,8 @@ def _validate(content: dict[str, Any], cls: type[VitrionDoc]) -> None:
         wrong = [fault for fault in error.errors() if not _in_reference(content, fault["loc"])]
         if wrong:
             where = ".".join(map(str, wrong[0]["loc"]))
-            raise NotADocumentError(f"its field '{where}' is wrong: {wrong[0]['msg']}") from error
+            reason = wrong[0]["msg"][:LONGEST]
+            raise NotADocumentError(f"its field '{where}' is wrong: {reason}") from error
 
 
 def _in_reference(content: Any, path: Iterable[int | str]) -> bool:
@@ -108,4 +112,4 @@ def _in_reference(content: Any, path: Iterable[int | str]) -> bool:
 
 def _reason(error: Exception) -> str:
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return text[:200]
+    return text[:LONGEST]

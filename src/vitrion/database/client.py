@@ -12,8 +12,9 @@ from pydantic import BaseModel, ValidationError, create_model
 from vitrion.database.builders import build_if_changed
 from vitrion.database.collections import KEY, Collections, find_job_store
 from vitrion.database.dotted_path import follow
+from vitrion.database.field_paths import has_path
 from vitrion.database.file_archive import fetch_file
-from vitrion.database.query import build_criteria, build_sort
+from vitrion.database.query import build_criteria, build_sort, filter_paths
 from vitrion.errors import InputError, StoreError
 from vitrion.runtime.notebook_display import NotebookTable
 from vitrion.store.job_store import FILES_STORE
@@ -267,11 +268,9 @@ class PropertyClient(NotebookTable, Generic[DocT]):
         if skip < 0 or limit < 0:
             raise InputError("skip and limit must be zero or more.")
         if fields is not None:
-            self.check_fields([field.split(".")[0] for field in fields if field != KEY])
-            if any("$" in field for field in fields):
-                raise InputError("The name of a field must not contain '$'.")
+            self.check_fields([field for field in fields if field != KEY])
         criteria = self._criteria(filters)
-        order = cast("dict", build_sort(sort, self.key_fields))
+        order = cast("dict", build_sort(sort, self.key_fields, self.name))
         paths = {name: self.path(name) for name in fields or ()}
         wanted = None if fields is None else without_collisions([KEY, *paths.values()])
         failed: list[StoreError] = []
@@ -306,27 +305,34 @@ class PropertyClient(NotebookTable, Generic[DocT]):
         return found[0]
 
     def path(self, name: str) -> str:
-        """Return the path of a field or of a quantity's public name."""
-        is_field = name.split(".")[0] in self.document_class.model_fields
-        return name if is_field else self.key_fields.get(name, name)
+        """Return the path of a field, or of the public name of a filter or a quantity."""
+        if name.split(".")[0] in self.document_class.model_fields:
+            return name
+        return {**filter_paths(self.name), **self.key_fields}.get(name, name)
 
     def check_fields(self, names: Sequence[str]) -> None:
-        """Refuse unknown names of fields and quantities.
+        """Refuse unknown names of fields, filters and quantities; a field may be a dotted path.
 
         Raises
         ------
         InputError
             If there is one.
         """
-        known = [*self.document_class.model_fields, *self.key_fields]
+        public = [*filter_paths(self.name), *self.key_fields]
         for name in names:
-            if name not in known:
+            if name not in public and not has_path(self.document_class, name):
+                known = [*self.document_class.model_fields, *public]
                 hint = difflib.get_close_matches(name, known, n=1)
                 tail = f"; did you mean '{hint[0]}'?" if hint else "."
                 raise InputError(f"A {self.name} document has no field '{name}'{tail}")
+            if "$" in name:
+                raise InputError("The name of a field must not contain '$'.")
 
     def _part(self, names: tuple[str, ...]) -> type[BaseModel]:
         self.check_fields([name for name in names if name != KEY])
+        for name in names:
+            if "." in name:
+                raise InputError(f"search() takes no dotted path: use raw() for '{name}'.")
         return _partial_model(self.document_class, names)
 
     def _validated(self, model: type[BaseModel], document: dict[str, Any]) -> BaseModel:

@@ -15,7 +15,7 @@ from vitrion.documents.base import VitrionDoc
 from vitrion.uncertainty import Estimate, LinearEstimate, ReplicaMean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import TextIO
 
     import pandas as pd
@@ -59,7 +59,11 @@ def write_csv(
     int
         Number of documents written.
     """
-    rows = [flatten(document, key_fields) for document in documents]
+    return write_rows([flatten(document, key_fields) for document in documents], file)
+
+
+def write_rows(rows: Sequence[Mapping[str, Any]], file: TextIO) -> int:
+    """Write rows as CSV with the columns of all of them; see :func:`write_csv`."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pymatgen.core import Element
 
-from vitrion.chemistry.formulas import parse_composition
+from vitrion.chemistry.formulas import parse_composition, usual_formula
+from vitrion.chemistry.phases import read_phase
 from vitrion.database.collections import COMMON_INDEXES, KEY, OWN_PATHS
 from vitrion.errors import InputError
 
@@ -27,6 +28,8 @@ TEXT_FILTERS = {
     "potential": "provenance.potential.name",
 }
 ELEMENT_FILTERS = ("elements", "exclude_elements")
+ADDED = "additional_fields."
+"""Start of the names of fields that a user added to documents."""
 MAX_VALUES = 1000
 MAX_LENGTH = 200  # formulas are parsed recursively
 
@@ -42,8 +45,8 @@ def build_criteria(
         By name: ``document_id``, ``material_id``, ``formula``, ``chemsys``, ``phase``,
         ``potential`` (a string or several), ``elements`` and ``exclude_elements`` (symbols),
         ``deprecated`` (default False, None for all), and for each quantity its name, optionally
-        with ``_min`` or ``_max``. Filters of None are ignored. Text also matches the number or
-        flag that it represents, such as "0.35".
+        with ``_min`` or ``_max``; ``additional_fields.<name>``. Filters of None are ignored. Text
+        also matches the number or flag that it represents, such as "0.35".
     key_fields
         Paths of the quantities by their public names.
     kind
@@ -60,7 +63,7 @@ def build_criteria(
         If a filter is unknown, its value is not plain, or an element does not exist.
     """
     criteria: dict[str, Any] = {}
-    paths = {**TEXT_FILTERS, **OWN_PATHS.get(kind, {})}
+    paths = filter_paths(kind)
     for name, value in {"deprecated": False, **filters}.items():
         if value is None:
             continue
@@ -81,8 +84,24 @@ def build_criteria(
     return criteria
 
 
-def build_sort(sort: str | Sequence[str] | None, key_fields: Mapping[str, str]) -> dict[str, int]:
+def filter_paths(kind: str = "") -> dict[str, str]:
+    """Return the path of each filter of text, by its name."""
+    return {**TEXT_FILTERS, **OWN_PATHS.get(kind, {})}
+
+
+def build_sort(
+    sort: str | Sequence[str] | None, key_fields: Mapping[str, str], kind: str = ""
+) -> dict[str, int]:
     """Return the sort order of field names, with a leading ``-`` for descending order.
+
+    Parameters
+    ----------
+    sort
+        One or several names of filters, fields or quantities.
+    key_fields
+        Paths of the quantities by their public names.
+    kind
+        Property name of the documents.
 
     Raises
     ------
@@ -90,9 +109,10 @@ def build_sort(sort: str | Sequence[str] | None, key_fields: Mapping[str, str]) 
         If a field cannot be sorted by.
     """
     order: dict[str, int] = {}
+    fields = {path: path for path in (KEY, *COMMON_INDEXES)}
     for word in _texts("sort", sort) if sort else []:
         name = word.removeprefix("-")
-        path = _known(name, {**{path: path for path in (KEY, *COMMON_INDEXES)}, **key_fields})
+        path = _known(name, {**filter_paths(kind), **fields, **key_fields})
         order[path] = -1 if word.startswith("-") else 1
     return order
 
@@ -105,6 +125,8 @@ def filter_names(key_fields: Mapping[str, str]) -> list[str]:
 
 
 def _figure(name: str, key_fields: Mapping[str, str]) -> tuple[str, str]:
+    if name.startswith(ADDED) and "$" not in name:
+        return name, "$eq"
     for end, operator in (("_min", "$gte"), ("_max", "$lte"), ("", "$eq")):
         if name.endswith(end) and name.removesuffix(end) in key_fields:
             return key_fields[name.removesuffix(end)], operator
@@ -114,21 +136,32 @@ def _figure(name: str, key_fields: Mapping[str, str]) -> tuple[str, str]:
 def _known(name: str, choices: Mapping[str, str]) -> str:
     if name not in choices:
         hint = difflib.get_close_matches(name, choices, n=1)
-        listed = [choice for choice in choices if not choice.endswith(("_min", "_max"))]
+        asked = name if hint else name.removesuffix("_min").removesuffix("_max")
         raise InputError(
-            f"Nothing can be searched or sorted by '{name}'"
-            + (f"; did you mean '{hint[0]}'?" if hint else f": known are {', '.join(listed)}.")
+            f"Nothing can be searched or sorted by '{asked}'; "
+            + (f"did you mean '{hint[0]}'?" if hint else "'vitrion query -k list' lists the names.")
         )
     return choices[name]
 
 
 def _texts(name: str, value: str | Iterable[str]) -> list[str]:
-    values = [value] if isinstance(value, str) else value
+    values = [value] if isinstance(value, str) or hasattr(value, "symbol") else value
+    if hasattr(values, "reduced_formula"):  # a pymatgen Composition is iterable
+        values = [usual_formula(values)]
+    if isinstance(values, (list, tuple, set)):  # pymatgen's Elements and Compositions
+        texts = [_text_of(each) for each in values]
+        values = sorted(texts, key=str) if isinstance(values, set) else texts
     if not isinstance(values, (list, tuple, set)) or not all(isinstance(v, str) for v in values):
         raise InputError(f"The search takes a word or several for '{name}', not {value!r}.")
     if len(values) > MAX_VALUES:
         raise InputError(f"The search takes at most {MAX_VALUES} values for '{name}'.")
-    return sorted(values) if isinstance(values, set) else list(values)
+    return list(values)
+
+
+def _text_of(value: Any) -> Any:
+    if hasattr(value, "reduced_formula"):
+        return usual_formula(value)
+    return getattr(value, "symbol", value)
 
 
 def _spell(name: str, text: str) -> str:
@@ -136,7 +169,9 @@ def _spell(name: str, text: str) -> str:
         raise InputError(f"The search takes at most {MAX_LENGTH} characters for '{name}'.")
     if name == "chemsys":
         return "-".join(sorted(_elements(name, text.split("-"))))
-    return parse_composition(text).reduced_formula if name == "formula" else text
+    if name == "phase":
+        return str(read_phase(text))
+    return usual_formula(parse_composition(text)) if name == "formula" else text
 
 
 def _elements(name: str, symbols: list[str]) -> list[str]:

@@ -47,10 +47,39 @@ def connect(job_store: JobStore) -> None:
                 options, uri = part.mongoclient_kwargs, getattr(part, "uri", None)
                 part.mongoclient_kwargs = limited(options, uri)
     with reached("The store"):
+        for store in additional.values():
+            if hasattr(store, "s3_resource_kwargs"):
+                _probe_s3(store)
         job_store.docs_store.connect()
         if hasattr(job_store.docs_store, "mongoclient_kwargs"):
             job_store.docs_store.query_one({}, [job_store.docs_store.key])
         job_store.connect()
+
+
+def _probe_s3(store: Any) -> None:
+    """Connect an S3Store once with short timeouts; boto3's defaults wait for many minutes.
+
+    Raises
+    ------
+    StoreError
+        If the server does not respond, or refuses the login or the bucket.
+    """
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    seconds = ANSWER_WITHIN_MS / 1000
+    config = Config(
+        connect_timeout=seconds, read_timeout=seconds, retries={"total_max_attempts": 1}
+    )
+    given = store.s3_resource_kwargs
+    store.s3_resource_kwargs = {**given, "config": config}
+    try:
+        store.connect()
+        store.close()
+    except (BotoCoreError, ClientError, RuntimeError) as error:
+        raise StoreError(silence("The S3 store", error)) from error
+    finally:
+        store.s3_resource_kwargs = given
 
 
 @contextmanager

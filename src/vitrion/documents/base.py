@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 from emmet.core.base import EmmetMeta
 from emmet.core.material_property import PropertyDoc
 from monty.json import jsanitize
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, field_validator
 from pydantic_core import to_json
 from pymatgen.core import Structure
 
 from vitrion.chemistry.decoding import as_structure
+from vitrion.chemistry.formulas import display_formula
+from vitrion.chemistry.phases import read_phase
+from vitrion.chemistry.structures import without_atoms
 from vitrion.documents.provenance import Provenance, utc_now
 from vitrion.errors import InputError
 from vitrion.potentials.trust import TrustReport
@@ -27,16 +30,20 @@ PHASES = get_args(Phase)
 """Phases in display order."""
 
 
-def check_phase(phase: str | None) -> None:
-    """Check that a word is a phase or None, which means any phase.
+def check_phase(phase: str | None) -> Phase | None:
+    """Return the phase of a word, such as ``glass``; None means any phase.
 
     Raises
     ------
     InputError
         If it is not a phase.
     """
-    if phase is not None and phase not in PHASES:
-        raise InputError(f"Phase '{phase}' must be one of {', '.join(PHASES)}.")
+    word = read_phase(phase)
+    if word is not None and word not in PHASES:
+        raise InputError(
+            f"Phase '{phase}' must be one of {', '.join(PHASES)} (or crystal, glass, melt)."
+        )
+    return word  # type: ignore[return-value]
 
 
 StoredStructure = Annotated[
@@ -92,6 +99,15 @@ class VitrionDoc(NotebookFigure, PropertyDoc):
     trust: TrustReport | None = Field(
         None, description="Extrapolation of the potential in the run, and its force error."
     )
+    additional_fields: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Fields of the user, such as from atomate2's add_metadata_to_flow.",
+    )
+
+    @field_validator("formula_pretty", check_fields=False)
+    @classmethod
+    def _usual_formula(cls, formula: str | None) -> str | None:
+        return formula if formula is None else display_formula(formula)
 
     @classmethod
     def from_structure(  # type: ignore[override]
@@ -106,7 +122,7 @@ class VitrionDoc(NotebookFigure, PropertyDoc):
         Parameters
         ----------
         meta_structure
-            Structure of the document; it is stored with the document.
+            Structure or ASE Atoms of the document; it is stored with the document.
         material_id
             Identifier of the material: any string, kept unchanged.
         deprecated
@@ -120,7 +136,7 @@ class VitrionDoc(NotebookFigure, PropertyDoc):
             The document.
         """
         return super().from_structure(
-            meta_structure, material_id=material_id, deprecated=deprecated, **kwargs
+            without_atoms(meta_structure), material_id=material_id, deprecated=deprecated, **kwargs
         )
 
     def model_dump_json(self, *, indent: int | None = None, **options: Any) -> str:

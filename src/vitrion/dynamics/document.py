@@ -118,6 +118,9 @@ class MDSeriesDoc(BaseModel):
     directory: str = Field(description="Directory with one folder for each run.")
     runs: dict[str, MDDoc] = Field(description="Documents of the runs, by name.")
     failures: dict[str, str] = Field(description="Error messages of the failed runs, by name.")
+    additional_fields: dict[str, Any] = Field(
+        default_factory=dict, description="Fields added by the user."
+    )
 
 
 VIEW_POINTS = 200

@@ -13,6 +13,7 @@ from atomate2.utils.path import strip_hostname
 from jobflow import CURRENT_JOB, Maker, Response, job
 
 from vitrion.chemistry.structures import takes_atoms
+from vitrion.documents.additional_fields import NAME, additional_fields
 from vitrion.dynamics.document import MDDoc, MDSeriesDoc, md_document, subsample
 from vitrion.dynamics.engine import is_same_run, run_md
 from vitrion.dynamics.md_settings import MDSettings
@@ -70,6 +71,7 @@ class ForceFieldDynamics(ForceFieldMixin, _Named):
         atomate2_names_it = self.calculator_meta != MLFF.Forcefield
         if self.potential is not None and atomate2_names_it:
             raise InputError("Set either potential or force_field_name, not both.")
+        additional_fields(self.task_document_kwargs)
         if self.potential is None and not atomate2_names_it:
             self.potential = get_potential().name  # the default may change before the job runs
         if self.reference_potential is not None:
@@ -117,16 +119,17 @@ class ForceFieldDynamics(ForceFieldMixin, _Named):
         if spec is not None:
             names = {"name": spec.name, "version": spec.version, "sha256": spec.sha256}
         else:
-            names = {"name": str(self.calculator_meta)}
+            names = {"name": self.task_document_kwargs.get(NAME, str(self.calculator_meta))}
         kwargs = {key: str(value) for key, value in self.calculator_kwargs.items()}
         return {**names, "calculator_kwargs": kwargs}
 
     def document(self, result: MDResult) -> MDDoc:
         """Create the document of a run, including its trust report."""
-        if self.potential is None or not result.complete:
-            return md_document(result, self.spec())
-        trust = assess(subsample(result), self.potential, self.reference_potential)
-        return md_document(result, self.spec(), trust=trust)
+        trust = None
+        if self.potential is not None and result.complete:
+            trust = assess(subsample(result), self.potential, self.reference_potential)
+        fields = additional_fields(self.task_document_kwargs)
+        return md_document(result, self.spec(), trust=trust, additional_fields=fields)
 
     def _get_calculator(self) -> Calculator:
         return self.loader()()
@@ -157,8 +160,10 @@ class MDMaker(ForceFieldDynamics):
         Ensemble, temperature, duration.
     potential, walltime_s, reference_potential, root_dir
         See :class:`ForceFieldDynamics`.
-    force_field_name, calculator_meta, calculator_kwargs, task_document_kwargs
+    force_field_name, calculator_meta, calculator_kwargs
         See atomate2's ``ForceFieldMixin``.
+    task_document_kwargs
+        ``additional_fields`` are added to the document; other keys are refused.
 
     Examples
     --------
@@ -255,6 +260,7 @@ class MDSeriesMaker(ForceFieldDynamics):
         """Validate the input before a job is created."""
         super().__post_init__()
         self.settings = _settings(self.settings)
+        self.temperatures_K = tuple(self.temperatures_K)
 
     @takes_atoms
     @job(output_schema=MDSeriesDoc)
@@ -306,6 +312,7 @@ class MDSeriesMaker(ForceFieldDynamics):
                 if outcome.result is not None
             },
             failures=failures,
+            additional_fields=additional_fields(self.task_document_kwargs),
         )
         if all(outcome.complete or outcome.error for outcome in outcomes):
             return document

@@ -216,8 +216,8 @@ class MDSettings(SettingsModel):
         if cutoff_A is not None and widths.size and widths.min() < cutoff_A:
             raise InputError(
                 f"The cell is {widths.min():.2f} A wide, less than the potential's cutoff of "
-                f"{cutoff_A:.2f} A: atoms would interact with their own images; use a larger "
-                "supercell."
+                f"{cutoff_A:.2f} A, so atoms would interact with their own images: use a larger "
+                "cell (--glass-atoms for a glass, supercell_side_A for a crystal)."
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from vitrion.chemistry.formulas import usual_formula
 from vitrion.flows.recipe import name_run
 from vitrion.flows.run_documents import RUNS_FOLDER, find_documents, label_run, not_stored
 from vitrion.runtime.runner import RunReport, run_flow
@@ -13,9 +14,38 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobflow import JobStore
+    from pymatgen.core import Composition
 
     from vitrion.polymorphs.document import PolymorphDoc
     from vitrion.polymorphs.search_settings import SearchSettings
+    from vitrion.potentials import PotentialSpec
+
+
+def check_search(
+    formula: str, settings: SearchSettings, potential: str | None
+) -> tuple[Composition, PotentialSpec]:
+    """Return the composition and the potential of a search.
+
+    Raises
+    ------
+    InputError
+        If the request is invalid.
+    PotentialError
+        If the potential's file is missing or not trusted.
+    """
+    from vitrion.polymorphs.search_settings import check_request
+    from vitrion.potentials import (
+        check_elements,
+        check_trusted,
+        describe_potential,
+        get_potential,
+    )
+
+    composition = check_request(formula, settings)
+    spec = describe_potential(potential)
+    check_elements(spec, [element.symbol for element in composition])
+    check_trusted(get_potential(potential))
+    return composition, spec
 
 
 def run_search(
@@ -57,17 +87,13 @@ def run_search(
         If a finished search is not in the store.
     """
     from vitrion.polymorphs.makers import PolymorphSearchMaker
-    from vitrion.polymorphs.search_settings import check_request
-    from vitrion.potentials import check_elements, describe_potential
 
-    composition = check_request(formula, settings)
-    spec = describe_potential(potential)
-    check_elements(spec, [element.symbol for element in composition])
+    composition, spec = check_search(formula, settings, potential)
     maker = PolymorphSearchMaker(
         settings=settings, potential=spec.name, parallel=workers, seed=seed
     )
     request = [settings.model_dump(mode="json"), spec.name, spec.sha256, seed, workers]
-    run_id = name_run(f"{composition.reduced_formula}-search", request)
+    run_id = name_run(f"{usual_formula(composition)}-search", request)
     flow = maker.make(formula)
     label_run(flow, run_id)
     report = run_flow(

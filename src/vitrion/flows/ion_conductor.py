@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from jobflow import Flow, Maker, OnMissing, OutputReference, job
 
 from vitrion.chemistry.charges import default_mobile_species
-from vitrion.chemistry.formulas import parse_composition
-from vitrion.chemistry.structures import check_ordered, takes_atoms
+from vitrion.chemistry.formulas import parse_composition, usual_formula
+from vitrion.chemistry.structures import check_apart, check_ordered, takes_atoms
 from vitrion.comparison.makers import compare_phases
-from vitrion.conductivity.from_defects import DefectConductivitySettings
+from vitrion.conductivity.defect_route_settings import DefectConductivitySettings
 from vitrion.conductivity.routes import add_defect_route
 from vitrion.errors import InputError, SimulationError
 from vitrion.flows.glass_conductivity import CrystalConductivityMaker, GlassConductivityMaker
@@ -161,7 +161,7 @@ class IonConductorMaker(RecipeMaker):
         if not parts:
             raise InputError("Neither crystal_maker nor glass_maker is set: set at least one.")
         if self.crystal_maker is None or self.glass_maker is None:
-            return Flow(parts, output=output, name=f"{formula.reduced_formula} {self.name}")
+            return Flow(parts, output=output, name=f"{usual_formula(formula)} {self.name}")
         compared = compare_phases(
             *(
                 {"conductivity": output[phase], "landscape": output.get(f"{phase}_landscape")}
@@ -172,7 +172,7 @@ class IonConductorMaker(RecipeMaker):
         compared.config.on_missing_references = OnMissing.NONE
         parts.append(compared)
         output["comparison"] = compared.output
-        return Flow(parts, output=output, name=f"{formula.reduced_formula} {self.name}")
+        return Flow(parts, output=output, name=f"{usual_formula(formula)} {self.name}")
 
     def _add_crystal(
         self,
@@ -187,7 +187,7 @@ class IonConductorMaker(RecipeMaker):
         found: Any  # a structure or a reference
         if crystal is None:
             assert self.polymorph_maker is not None
-            search = self.polymorph_maker.make(formula.reduced_formula)
+            search = self.polymorph_maker.make(usual_formula(formula))
             best = best_crystal(search.output)
             parts += [search, best]
             output["polymorphs"] = search.output
@@ -229,7 +229,7 @@ class IonConductorMaker(RecipeMaker):
     ) -> None:
         """Add the glasses, their conductivity and their landscape."""
         assert self.glass_maker is not None
-        made = self.glass_maker.make(formula.reduced_formula, prev_dir=prev_dir)
+        made = self.glass_maker.make(usual_formula(formula), prev_dir=prev_dir)
         parts.append(made)
         measured = made.output["conductivity"]
         output["glass"] = measured
@@ -250,11 +250,11 @@ class IonConductorMaker(RecipeMaker):
         """Check the composition of a given crystal, and relax it."""
         given: Any
         if isinstance(crystal, OutputReference):
-            checked = given_crystal(crystal, formula.reduced_formula)
+            checked = given_crystal(crystal, usual_formula(formula))
             parts.append(checked)
             given = checked.output
         else:
-            given = _checked_crystal(crystal, formula.reduced_formula)
+            given = _checked_crystal(crystal, usual_formula(formula))
         if self.relax_maker is None:
             return given
         return make_relaxed(self.relax_maker, given, parts)
@@ -289,8 +289,8 @@ def given_crystal(crystal: Structure, formula: str) -> Structure:
 
 
 def _checked_crystal(crystal: Structure, formula: str) -> Structure:
-    check_ordered(crystal, "The crystal given")
-    found = crystal.composition.reduced_formula
+    check_apart(check_ordered(crystal, "The crystal given"), "The crystal given")
+    found = usual_formula(crystal.composition)
     if found != formula:
         raise InputError(f"The crystal given is {found}, not {formula}.")
     return crystal

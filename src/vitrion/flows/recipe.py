@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
+from vitrion.chemistry.formulas import usual_formula
+from vitrion.chemistry.phases import read_phase
+from vitrion.chemistry.species import mobile_label, mobile_symbols
+from vitrion.chemistry.structures import without_atoms, without_site_properties
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
-from vitrion.conductivity.from_defects import DefectConductivitySettings
+from vitrion.conductivity.defect_route_settings import DefectConductivitySettings
 from vitrion.errors import SettingError
 from vitrion.flows.recipe_file import preset_values, read_recipe_file
 from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
@@ -61,6 +65,19 @@ def _crystal_barriers() -> BarrierSettings:
     return BarrierSettings(mechanisms=("vacancy", "interstitial"), attempt_frequencies=True)
 
 
+def _formula_text(value: Any) -> Any:
+    """Return the formula of a pymatgen Composition; other values unchanged."""
+    return usual_formula(value) if hasattr(value, "reduced_formula") else value
+
+
+def _as_json(value: Any) -> Any:
+    """Return a pymatgen Structure or ASE Atoms as JSON types; other values unchanged."""
+    value = without_atoms(value)
+    if not hasattr(value, "frac_coords"):
+        return value
+    return json.loads(without_site_properties(value).to_json())
+
+
 class Recipe(SettingsModel):
     """Complete definition of a run; with the same version of vitrion it determines the result.
 
@@ -74,11 +91,15 @@ class Recipe(SettingsModel):
     (48, 7, (475.0, 550.0, 625.0))
     """
 
-    formula: str | None = Field(None, description="Composition, such as LiPO2F2.")
-    phase: Annotated[Phases, Option("--phase")] = Field(
+    formula: Annotated[str | None, BeforeValidator(_formula_text)] = Field(
+        None, description="Composition, such as LiPO2F2."
+    )
+    phase: Annotated[Phases, Option("--phase"), BeforeValidator(read_phase)] = Field(
         "both", description="What to compute: both, crystalline or amorphous."
     )
-    crystal: Annotated[str | dict[str, Any] | None, Option("--structure")] = Field(
+    crystal: Annotated[
+        str | dict[str, Any] | None, Option("--structure"), BeforeValidator(_as_json)
+    ] = Field(
         None,
         description="Structure file of the crystal, instead of a search; 'known' for the crystal "
         "of the package, unless a file has that name.",
@@ -95,7 +116,9 @@ class Recipe(SettingsModel):
         "None for no comparison.",
     )
     mobile: Annotated[str | None, Option("--mobile")] = Field(
-        None, description="Mobile species, such as Li; None for the usual mobile cation."
+        None,
+        description="Mobile species, such as Li or Li,O; None for the usual mobile cation. Defects "
+        "are computed for the first.",
     )
     seed: Annotated[int, Option("--seed")] = Field(
         0, ge=0, description="Seed of all random numbers."
@@ -122,9 +145,14 @@ class Recipe(SettingsModel):
         3, ge=1, le=100, description="Number of independent glasses."
     )
     supercell_side_A: float = Field(
-        11.0, gt=0, description="Minimum width of the crystal's supercell for dynamics in A."
+        11.0,
+        gt=0,
+        le=200,
+        description="Minimum width of the crystal's supercell for dynamics in A.",
     )
-    search_jobs: int = Field(2, ge=1, description="Parallel jobs of each iteration of the search.")
+    search_jobs: int = Field(
+        2, ge=1, le=1000, description="Parallel jobs of each round of the search."
+    )
     search: SearchSettings = Field(
         default_factory=SearchSettings, description="Search for the crystal."
     )
@@ -140,6 +168,7 @@ class Recipe(SettingsModel):
     crystal_first_ps: float | None = Field(
         None,
         gt=0,
+        le=1e7,
         description="Analyzed duration of every run of the crystal in ps, if shorter than for the "
         "glass; None for the same duration.",
     )
@@ -158,12 +187,16 @@ class Recipe(SettingsModel):
     def _share(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Copy the shared settings to the sections; refuse sections that set them."""
         given = plain_values(values)
+        if given.get("mobile") is not None:
+            given = {**given, "mobile": mobile_label(given["mobile"])}
         for source, targets in SHARED.items():
             for target in targets:
                 if lookup(given, target) is not ABSENT:
                     raise SettingError(target, f"is derived from {source}: set {source} only.")
                 value = given.get(source)
                 if value is not None and source in WHOLE_RUN:
+                    if target == "defects.mobile":  # defects are computed for one species
+                        value = mobile_symbols(value)[0]
                     given = merge(given, nested(target, value), cls)
         return given
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vitrion.amorphous.makers import MeltQuenchMaker
+from vitrion.chemistry.formulas import parse_composition, whole_amounts
+from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.conductivity.makers import ConductivityMaker
+from vitrion.dynamics.force_speed import seconds_per_force_call
 from vitrion.dynamics.makers import MDMaker
+from vitrion.flows.display import duration_text
+from vitrion.flows.run_cost import atoms_of_crystal, atoms_of_glass, run_cost
 from vitrion.flows.run_recipe import make_flow
 from vitrion.landscape.makers import DefectMaker
+from vitrion.potentials import load_calculator
 
 if TYPE_CHECKING:
     from jobflow import Job
@@ -16,6 +22,7 @@ if TYPE_CHECKING:
     from vitrion.conductivity.conductivity_settings import ConductivitySettings
     from vitrion.dynamics.md_settings import MDSettings
     from vitrion.flows.recipe import Recipe
+    from vitrion.flows.run_cost import RunCost
     from vitrion.landscape.study_settings import DefectSettings
 
 JOBS_A_LINE = 8
@@ -32,7 +39,7 @@ def plan_lines(recipe: Recipe) -> list[str]:
         The search, the glasses, the dynamics of each phase, the defects, the total duration of
         dynamics, and the initial jobs.
     """
-    jobs = [job for job, _ in make_flow(recipe).iterflow()]
+    jobs = flow_jobs(recipe)
     lines = [f"run {recipe.run_id}"]
     if recipe.phase != "amorphous":
         lines.append(_crystal_line(recipe))
@@ -55,6 +62,47 @@ def plan_lines(recipe: Recipe) -> list[str]:
         f"at most {most_ps:g} ps with extensions"
     )
     return [*lines, *_job_lines(jobs)]
+
+
+def flow_jobs(recipe: Recipe) -> list[Job]:
+    """Return the initial jobs of a complete recipe."""
+    return [job for job, _ in make_flow(recipe).iterflow()]
+
+
+def measured_cost(recipe: Recipe, measure_s: float = 1.0) -> tuple[RunCost, str]:
+    """Return the expected work of a recipe at the measured speed of this machine.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Complete.
+    measure_s : float
+        Duration of the measurement in s.
+
+    Returns
+    -------
+    RunCost, str
+        The work, and a sentence about the measurement.
+    """
+    glass = recipe.phase != "crystalline"
+    atoms = atoms_of_glass(recipe) if glass else atoms_of_crystal(recipe, recipe.supercell_side_A)
+    composition = parse_composition(str(recipe.formula))
+    counts = whole_amounts(composition)
+    units = max(1, round(atoms / sum(counts.values())))
+    symbols = [symbol for symbol, n in counts.items() for _ in range(n * units)]
+    calculator = load_calculator(recipe.potential, symbols=symbols)
+    volume = crystal_volume_per_atom(composition)
+    call_s = seconds_per_force_call(calculator, symbols, volume, measure_s=measure_s)
+    cost = run_cost(recipe, flow_jobs(recipe), call_s / len(symbols))
+    return cost, f"{1000 * call_s:.2g} ms for the forces on {len(symbols)} atoms"
+
+
+def expectation_line(cost: RunCost, measurement: str, workers: int) -> str:
+    """Return the expected time and disk space as one line."""
+    return (
+        f"expected: about {duration_text(cost.wall_s(workers))} on {workers} process(es), "
+        f"{max(cost.disk_bytes / 1e6, 1):.0f} MB of trajectories (measured: {measurement})"
+    )
 
 
 def _crystal_line(recipe: Recipe) -> str:

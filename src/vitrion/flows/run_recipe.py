@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.formulas import parse_composition, plain_formula
+from vitrion.chemistry.species import mobile_symbols
 from vitrion.errors import InputError
 from vitrion.flows.given_crystal import read_crystal
 from vitrion.flows.glass_conductivity import second_opinion
 from vitrion.flows.run_documents import RUNS_FOLDER, find_documents, label_run, not_stored
-from vitrion.potentials import check_elements, describe_potential
+from vitrion.potentials import check_elements, check_trusted, describe_potential, get_potential
 from vitrion.potentials.calculators import check_loadable
 from vitrion.runtime.runner import RunReport, run_flow
 
@@ -42,17 +43,19 @@ def complete_recipe(recipe: Recipe) -> Recipe:
     formula = plain_formula(composition)
     check_charge_balance(composition, allow_unbalanced=recipe.allow_unbalanced)
     mobile = recipe.mobile or default_mobile_species(composition)
-    if mobile not in {element.symbol for element in composition}:
-        raise InputError(f"The mobile species {mobile} is not in {formula}.")
-    potential = describe_potential(recipe.potential)
     symbols = [element.symbol for element in composition]
+    _check_mobile(mobile, symbols, formula)
+    name = _potential_with_hash(recipe)
+    potential = describe_potential(name)
     check_elements(potential, symbols, formula)
+    check_trusted(get_potential(name))
     check_loadable(potential, symbols)
     if recipe.potential_sha256 not in (None, potential.sha256):
         raise InputError(
             f"The potential {potential.name} has the SHA-256 {potential.sha256}, but the recipe "
             f"asks for {recipe.potential_sha256}: install that file or remove potential_sha256."
         )
+    check_trusted(get_potential(name))
     crystal = recipe.crystal
     if crystal is not None and recipe.phase == "amorphous":
         raise InputError(
@@ -70,6 +73,23 @@ def complete_recipe(recipe: Recipe) -> Recipe:
     complete.conductivity.md.check_elements(symbols)  # otherwise refused only when its job starts
     make_flow(complete)
     return complete
+
+
+def _potential_with_hash(recipe: Recipe) -> str | None:
+    """Return the name of the potential, with the hash that the recipe states for a user's file."""
+    name, sha256 = recipe.potential, recipe.potential_sha256
+    if name is None or sha256 is None or not name.startswith("mace:") or "#" in name:
+        return name
+    return name if get_potential(name).path is None else f"{name}#{sha256}"
+
+
+def _check_mobile(mobile: str, symbols: Sequence[str], formula: str) -> None:
+    named = mobile_symbols(mobile)
+    for symbol in named:
+        if symbol not in symbols:
+            raise InputError(f"The mobile species {symbol} is not in {formula}.")
+    if len(named) == len(symbols):
+        raise InputError(f"All elements of {formula} are mobile: leave a framework at rest.")
 
 
 def short_timestep(recipe: Recipe, symbols: Sequence[str]) -> float | None:
@@ -152,7 +172,7 @@ def run_recipe(
     InputError
         If another process is running the same recipe.
     SimulationError
-        If no conductivity was computed.
+        If a step failed and nothing was computed.
     StoreError
         If a finished run's documents are not in the store.
     """
@@ -164,7 +184,8 @@ def run_recipe(
         on_change=on_change,
     )
     documents = find_documents(store, recipe.run_id)
-    if "conductivity" not in documents:
+    if not documents:
         report.raise_for_errors()
+    if "conductivity" not in documents and not report.errors:
         raise not_stored(recipe.run_id)
     return RunResult(documents, report)

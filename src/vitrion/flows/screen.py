@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass, field
 from itertools import product
+from math import comb
 from typing import TYPE_CHECKING, Any
 
 from jobflow import Flow, Maker
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     from vitrion.flows.recipe import Recipe
     from vitrion.runtime.runner import RunReport
+
+MAX_POINTS = 10_000
+"""Maximum number of compositions of a grid."""
 
 SEI_CRYSTALS = ("LiF", "Li2O", "Li2CO3", "Li3PO4")
 """Known crystals of the solid-electrolyte interphase, with structures in the package."""
@@ -164,6 +168,9 @@ def composition_grid(end_members: str, steps: int) -> list[str]:
     members = [parse_composition(formula) for formula in end_members.split("-")]
     if len(members) < 2 or steps < 1:
         raise InputError("A grid needs at least two end members and at least one step.")
+    n_points = comb(steps + len(members) - 1, len(members) - 1)
+    if n_points > MAX_POINTS:
+        raise InputError(f"A grid of {n_points} compositions is too large: use fewer steps.")
     formulas = []
     for parts in product(range(steps + 1), repeat=len(members)):
         if sum(parts) != steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -57,6 +58,13 @@ class StructureGenerator(ABC):
     """
 
     name: str
+
+    def __post_init__(self) -> None:
+        """Convert lists to tuples, which JSON does not keep."""
+        for part in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, part.name)
+            if isinstance(part.default, tuple) and isinstance(value, list):
+                setattr(self, part.name, tuple(value))
 
     @abstractmethod
     def generate(self, composition: Composition | str, n: int, seed: int) -> list[Candidate]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vitrion.chemistry.formulas import usual_formula
 from vitrion.errors import InputError, SimulationError
 from vitrion.generation.candidate import (
     Candidate,
@@ -90,7 +91,7 @@ class MatterGenGenerator(StructureGenerator):
         if not wanted:
             raise SimulationError(
                 f"MatterGen wrote {len(structures)} structures, none of composition "
-                f"{formula.reduced_formula}: use a checkpoint for structure prediction."
+                f"{usual_formula(formula)}: use a checkpoint for structure prediction."
             )
         origin = {"generator": self.name, "seed": seed, "model": f"MatterGen {version}"}
         return [_candidate(s, formula, origin) for s in wanted[:n]]

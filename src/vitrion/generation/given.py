@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from vitrion.chemistry.formulas import usual_formula
 from vitrion.chemistry.structures import without_site_properties
 from vitrion.errors import InputError
 from vitrion.generation.candidate import (
@@ -50,8 +51,8 @@ class FileGenerator(StructureGenerator):
                     raise InputError(f"{path} holds partial occupancies: order it first.")
                 if as_formula(structure.composition) != formula:
                     raise InputError(
-                        f"{path} holds {structure.composition.reduced_formula}, not "
-                        f"{formula.reduced_formula}."
+                        f"{path} holds {usual_formula(structure.composition)}, not "
+                        f"{usual_formula(formula)}."
                     )
                 check_distances(structure, SHORTEST_A, f"structure of {path}")
                 origin = Origin(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.chemistry.formulas import usual_formula
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def make_hosts(
     count = sum(site.specie.symbol == species for site in structure)
     if count == 0:
         raise InputError(
-            f"{structure.composition.reduced_formula} does not contain {species}: choose a species "
+            f"{usual_formula(structure.composition)} does not contain {species}: choose a species "
             "of the structure."
         )
     if count == len(structure):

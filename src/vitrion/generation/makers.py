@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from jobflow import Maker, job
 
+from vitrion.chemistry.structures import takes_atoms
 from vitrion.generation.diffusion.generator import DiffusionGenerator
 from vitrion.generation.inpainting import inpaint
 from vitrion.runtime.notebook_display import NotebookTable
 
 if TYPE_CHECKING:
-    from pymatgen.core import Structure
+    from pymatgen.core import Composition, Structure
 
     from vitrion.generation.candidate import Candidate, StructureGenerator
 
@@ -38,8 +39,8 @@ class GenerateMaker(NotebookTable, Maker):
     seed: int = 0
 
     @job
-    def make(self, composition: str) -> list[Candidate]:
-        """Generate candidates of a formula."""
+    def make(self, composition: Composition | str) -> list[Candidate]:
+        """Generate candidates of a composition."""
         return self.generator.generate(composition, self.n, self.seed)
 
 
@@ -69,6 +70,7 @@ class InpaintMaker(NotebookTable, Maker):
     weights: str = "vitrion-score"
     sampler: dict = field(default_factory=dict)
 
+    @takes_atoms
     @job
     def make(self, host: Structure, insert: dict[str, int]) -> list[Candidate]:
         """Insert atoms into a host."""

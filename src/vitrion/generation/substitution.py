@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.chemistry.formulas import usual_formula
 from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
 from vitrion.generation.candidate import (
@@ -61,7 +62,7 @@ class SubstitutionGenerator(StructureGenerator):
         ]
         if not fits:
             raise InputError(
-                f"No prototype matches {formula.reduced_formula}: use another generator, or "
+                f"No prototype matches {usual_formula(formula)}: use another generator, or "
                 "structure files."
             )
         order = np.random.default_rng(seed).permutation(len(fits))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vitrion.chemistry.formulas import display_formula
 from vitrion.chemistry.structure_files import read_structure_file
-from vitrion.chemistry.structures import check_ordered
+from vitrion.chemistry.structures import check_apart, check_ordered
 from vitrion.errors import InputError
 from vitrion.landscape.study_settings import DefectSettings
 
@@ -54,16 +54,16 @@ def read_structure(target: str, find: Callable[[str], Structure | None] | None =
     ------
     InputError
         If there is neither such a file nor such an identifier, the file cannot be read, or the
-        structure is disordered.
+        structure is disordered or has overlapping atoms.
     """
     if Path(target).is_file():
-        return check_ordered(read_structure_file(target), target)
+        return check_apart(check_ordered(read_structure_file(target), target), target)
     found = find(target) if find is not None else None
     if found is None:
         raise InputError(
             f"'{target}' is neither a structure file nor the identifier of a stored structure."
         )
-    return check_ordered(found, target)
+    return check_apart(check_ordered(found, target), target)
 
 
 def run_defects(

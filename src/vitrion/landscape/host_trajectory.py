@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pymatgen.core import Composition
 
+from vitrion.chemistry.formulas import usual_formula
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def check_composition(motion: Displacements, formula: str) -> None:
     """
     found = Composition(Counter([*motion.symbols, *motion.framework_symbols]))
     if found.reduced_formula != Composition(formula).reduced_formula:
-        raise InputError(f"The trajectory is of {found.reduced_formula}, not of {formula}.")
+        raise InputError(f"The trajectory is of {usual_formula(found)}, not of {formula}.")
 
 
 def _formula(counts: Counter[str]) -> str:

@@ -15,6 +15,7 @@ from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.structures import takes_atoms
 from vitrion.defects.document import DefectDoc
 from vitrion.defects.sites import density_peaks
+from vitrion.documents.additional_fields import additional_fields
 from vitrion.dynamics.run_result import EQUILIBRATION
 from vitrion.errors import InputError
 from vitrion.landscape.document import SiteEnergyLandscapeDoc
@@ -66,6 +67,8 @@ class DefectMaker(NotebookTable, Maker):
         pymatgen-analysis-defects.
     charges : tuple of int
         Charges of the interstitial for this maker; empty for the charge of the ion and 0.
+    task_document_kwargs : dict
+        ``additional_fields`` are added to the document; other keys are refused.
 
     Examples
     --------
@@ -82,6 +85,7 @@ class DefectMaker(NotebookTable, Maker):
     walltime_s: float | None = None
     charged_relax_maker: BaseVaspMaker | None = None
     charges: tuple[int, ...] = ()
+    task_document_kwargs: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the input before a job is made of it."""
@@ -89,6 +93,8 @@ class DefectMaker(NotebookTable, Maker):
             self.settings = DefectSettings.model_validate(
                 {key: value for key, value in self.settings.items() if not key.startswith("@")}
             )
+        self.charges = tuple(self.charges)
+        additional_fields(self.task_document_kwargs)
         if self.potential is None and self.charged_relax_maker is None:
             self.potential = get_potential().name  # the default may change before the job runs
 
@@ -224,6 +230,7 @@ class DefectMaker(NotebookTable, Maker):
                 material_id=material_id,
                 on_progress=on_progress,
             )
+        study.document.additional_fields = additional_fields(self.task_document_kwargs)
         return study.document
 
     def _calculator(self, structure: Structure) -> Calculator:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from vitrion.chemistry.phases import read_phase
 from vitrion.chemistry.species import element_symbol
-from vitrion.migration.elastic_band import ElasticBand
 from vitrion.runtime.settings_model import SettingsModel
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
+
+    from vitrion.migration.elastic_band import ElasticBand
 
 
 class BarrierSettings(SettingsModel):
@@ -20,7 +22,7 @@ class BarrierSettings(SettingsModel):
     mechanisms: tuple[Literal["vacancy", "interstitial"], ...] = Field(
         ("vacancy",), description="Carriers."
     )
-    n_between: int = Field(5, ge=1, description="Images between the ends of a band.")
+    n_between: int = Field(5, ge=1, le=100, description="Images between the ends of a band.")
     max_length_A: float = Field(5.0, gt=0, description="Longest hop in A.")
     max_hops: int | None = Field(
         None, ge=1, description="Compute the shortest distinct hops only; None computes all."
@@ -40,6 +42,8 @@ class BarrierSettings(SettingsModel):
 
     def elastic_band(self, calculator: Calculator) -> ElasticBand:
         """Return what relaxes bands with a calculator as these settings say."""
+        from vitrion.migration.elastic_band import ElasticBand
+
         return ElasticBand(calculator, self.fmax_eV_per_A, self.max_steps, self.climb)
 
 
@@ -61,8 +65,8 @@ class DefectSettings(SettingsModel):
     mobile: Annotated[str, BeforeValidator(element_symbol)] | None = Field(
         None, description="Mobile element; None uses the default of the composition."
     )
-    phase: Literal["crystalline", "amorphous"] | None = Field(
-        None, description="Phase; None treats a structure without symmetry as a glass."
+    phase: Annotated[Literal["crystalline", "amorphous"] | None, BeforeValidator(read_phase)] = (
+        Field(None, description="Phase; None treats a structure without symmetry as a glass.")
     )
     kinds: Annotated[
         tuple[Literal["interstitial", "vacancy", "near", "far"], ...],
@@ -79,7 +83,7 @@ class DefectSettings(SettingsModel):
     )
     max_sites: int | None = Field(40, ge=1, description="Maximum number of sites, widest first.")
     supercell_side_A: float = Field(
-        10.0, gt=0, description="Minimum distance of a crystal's defect to its image in A."
+        10.0, gt=0, le=100, description="Minimum distance of a crystal's defect to its image in A."
     )
     convergence_sides_A: tuple[float, ...] = Field(
         (7.5,), description="Other supercell sides in A for the convergence of the lowest defects."

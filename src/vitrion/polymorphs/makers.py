@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobflow import Flow, Maker, Response, job
 
+from vitrion.chemistry.formulas import usual_formula
 from vitrion.generation.seeds import spawn_seeds
 from vitrion.polymorphs.hull import Hull
 from vitrion.polymorphs.iteration import search_iteration, with_volume_of_best
@@ -71,11 +72,11 @@ class PolymorphSearchMaker(NotebookTable, Maker):
         """
         formula = check_request(composition, self.settings)
         reference_job = relax_references(
-            formula.reduced_formula, self.potential, self.device, self.references
+            usual_formula(formula), self.potential, self.device, self.references
         )
         _named(reference_job, "reference phases")
         request = {
-            "formula": formula.reduced_formula,
+            "formula": usual_formula(formula),
             "settings": self.settings.model_dump(mode="json"),
             "potential": self.potential,
             "parallel": self.parallel,
@@ -86,7 +87,7 @@ class PolymorphSearchMaker(NotebookTable, Maker):
         return Flow(
             [reference_job, first],
             output=first.output,
-            name=f"{formula.reduced_formula} {self.name}",
+            name=f"{usual_formula(formula)} {self.name}",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vitrion.chemistry.formulas import usual_formula
 from vitrion.documents.provenance import Provenance
 from vitrion.polymorphs.describe import coordination, space_groups
 from vitrion.polymorphs.document import HullReference, Polymorph, PolymorphDoc, SpaceGroupAt
@@ -46,7 +47,7 @@ def make_document(
     fields: dict[str, Any] = {
         "polymorphs": [_polymorph(g, at_hull[0] if at_hull else None, best) for g in groups],
         "references": [
-            HullReference(name=name, formula=c.reduced_formula, energy_eV_per_atom=energy)
+            HullReference(name=name, formula=usual_formula(c), energy_eV_per_atom=energy)
             for name, (c, energy) in hull.energies.items()
         ],
         "decomposition": at_hull[1] if at_hull else {},

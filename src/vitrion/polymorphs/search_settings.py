@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from vitrion.chemistry.formulas import usual_formula
 from vitrion.errors import InputError
 from vitrion.relaxation.relax import RelaxSettings
 from vitrion.runtime.settings_model import Option, SettingsModel
@@ -55,9 +56,9 @@ class SearchSettings(SettingsModel):
         3, ge=1, description="Stop when the best crystal was found this many times."
     )
     max_relaxations: Annotated[int, Option("--max-relaxations")] = Field(
-        400, ge=1, description="Stop the search after this many relaxations."
+        400, ge=1, le=1_000_000, description="Stop the search after this many relaxations."
     )
-    max_iterations: int = Field(8, ge=1, description="Stop after this many iterations.")
+    max_iterations: int = Field(8, ge=1, le=1000, description="Stop after this many iterations.")
     polished: int = Field(
         5, ge=0, description="Best crystals relaxed to 0.01 eV/A before they are ranked."
     )
@@ -95,7 +96,7 @@ def check_request(composition: Composition | str, settings: SearchSettings) -> C
         )
     if settings.hosts and settings.host_species not in {None, *(el.symbol for el in formula)}:
         raise InputError(
-            f"{formula.reduced_formula} does not contain host_species {settings.host_species}."
+            f"{usual_formula(formula)} does not contain host_species {settings.host_species}."
         )
     return formula
 

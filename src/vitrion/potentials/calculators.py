@@ -170,7 +170,7 @@ def _load_mace(spec: PotentialSpec, device: str, dtype: str) -> Calculator:
     import_mace()
     from mace.calculators import MACECalculator
 
-    path = verify_file(_downloaded(spec)) if spec.path is None else _trusted(spec)
+    path = verify_file(_downloaded(spec)) if spec.path is None else check_trusted(spec)
     try:
         calculator: Any = MACECalculator(model_paths=str(path), device=device, default_dtype=dtype)
     except Exception as exc:  # torch reports a broken file by a dozen different classes
@@ -199,12 +199,31 @@ def _downloaded(spec: PotentialSpec) -> PotentialSpec:
     return spec.model_copy(update={"path": path})
 
 
-def _trusted(spec: PotentialSpec) -> Path:
-    """Return a user's model file once its hash or the user's word allows unpickling it."""
+def check_trusted(spec: PotentialSpec) -> Path | None:
+    """Return the file of a potential, if its hash is stated or pickles are allowed.
+
+    Parameters
+    ----------
+    spec : PotentialSpec
+        As :func:`vitrion.potentials.registry.get_potential` returns it.
+
+    Returns
+    -------
+    Path or None
+        None for a model that is downloaded.
+
+    Raises
+    ------
+    PotentialError
+        If the file is a pickle that the user does not trust, or has another hash.
+    """
     from vitrion.settings import get_settings
 
+    if spec.path is None:
+        return None
     path = verify_file(spec)
-    if spec.sha256 is None and not get_settings().allow_pickle:
+    is_pickle = spec.backend == "mace" and path.suffix != ".safetensors"
+    if is_pickle and spec.sha256 is None and not get_settings().allow_pickle:
         raise PotentialError(
             f"{path} is a pickle, which can run any code when it is loaded: if you trust it, set "
             f"VITRION_ALLOW_PICKLE=1 or name it as {spec.name}#<sha256>."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
@@ -28,6 +28,9 @@ class RelaxationDoc(BaseModel):
     )
     max_stress_GPa: float | None = Field(
         None, description="Largest element of the stress less the outer pressure in GPa."
+    )
+    additional_fields: dict[str, Any] = Field(
+        default_factory=dict, description="Fields added by the user."
     )
     n_steps: int = Field(description="Steps of the relaxation.")
     converged: bool = Field(description="Whether forces and stress reached the tolerance.")

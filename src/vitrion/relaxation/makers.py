@@ -9,7 +9,14 @@ from atomate2.forcefields.utils import ase_calculator, revert_default_dtype
 from emmet.core.types.enums import TaskState
 from jobflow import Maker, job
 
-from vitrion.chemistry.structures import check_ordered, takes_atoms, without_site_properties
+from vitrion.chemistry.formulas import usual_formula
+from vitrion.chemistry.structures import (
+    check_apart,
+    check_ordered,
+    takes_atoms,
+    without_site_properties,
+)
+from vitrion.documents.additional_fields import additional_fields
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials import get_potential, load_calculator
 from vitrion.relaxation.document import RelaxationDoc
@@ -43,6 +50,8 @@ class RelaxMaker(NotebookTable, Maker):
         A force field as atomate2 names it, instead of ``potential``.
     calculator_kwargs : dict
         For :func:`vitrion.potentials.load_calculator`, or for the force field.
+    task_document_kwargs : dict
+        ``additional_fields`` are added to the document; other keys are refused.
 
     Examples
     --------
@@ -57,11 +66,13 @@ class RelaxMaker(NotebookTable, Maker):
     must_converge: bool = False
     force_field_name: str | dict | None = None
     calculator_kwargs: dict[str, Any] = field(default_factory=dict)
+    task_document_kwargs: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the input before a job is made of it."""
         if isinstance(self.settings, dict):
             self.settings = RelaxSettings.from_dict(self.settings)
+        additional_fields(self.task_document_kwargs)
         if self.potential is not None and self.force_field_name is not None:
             raise InputError("Name either a potential or an atomate2 force field, not both.")
         if self.potential is None and self.force_field_name is None:
@@ -89,12 +100,14 @@ class RelaxMaker(NotebookTable, Maker):
 
     def run(self, structure: Structure) -> RelaxationDoc:
         """Run without jobflow; see :meth:`make`."""
-        start = without_site_properties(check_ordered(structure))
+        start = without_site_properties(check_apart(check_ordered(structure)))
         with revert_default_dtype():
             relaxation = relax_one(start, self._calculator(start), self.settings)
         if self.must_converge:
-            relaxation.require_converged(start.composition.reduced_formula)
-        return RelaxationDoc.from_relaxation(relaxation, self.settings, self.potential)
+            relaxation.require_converged(usual_formula(start.composition))
+        document = RelaxationDoc.from_relaxation(relaxation, self.settings, self.potential)
+        document.additional_fields = additional_fields(self.task_document_kwargs)
+        return document
 
     def _calculator(self, structure: Structure) -> Calculator:
         if self.force_field_name is not None:
@@ -114,7 +127,7 @@ def relaxed_structure(structure: Structure, state: TaskState | str | None) -> St
     """
     if state != TaskState.SUCCESS:
         raise SimulationError(
-            f"The relaxation of {structure.composition.reduced_formula} did not converge: allow "
+            f"The relaxation of {usual_formula(structure.composition)} did not converge: allow "
             "more steps."
         )
     return structure

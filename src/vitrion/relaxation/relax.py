@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
+from vitrion.chemistry.formulas import usual_formula
 from vitrion.chemistry.structures import check_ordered, from_atoms
 from vitrion.errors import SimulationError
 from vitrion.relaxation.moving_crystal import EV_A3_IN_GPA, KeptSymmetry, MovingCrystal
@@ -256,7 +257,7 @@ def relax_many(
     """
     settings = settings or RelaxSettings()
     for structure in structures:
-        check_ordered(structure, f"A structure of {structure.reduced_formula}")
+        check_ordered(structure, f"A structure of {usual_formula(structure.composition)}")
     batch_atoms = settings.batch_atoms
     if not hasattr(potential, "evaluate"):
         potential, batch_atoms = CalculatorPotential(potential, stress=settings.relax_cell), 1

@@ -109,8 +109,8 @@ def run_flow(
     workers : int
         Number of worker processes of one thread each.
     on_change : callable, optional
-        Called about once a second with the names of the running jobs by their directory, and the
-        report so far.
+        Called at the start, with the jobs completed earlier, and then about once a second, with the
+        names of the running jobs by their directory, and the report so far.
 
     Returns
     -------
@@ -150,6 +150,8 @@ class _Scheduler:
 
     def run(self, flow: Flow) -> RunReport:
         self._add(flow, ())
+        self._skip_finished()
+        self._notify()
         pool = _pool(self.workers, self.folder / "cores")
         try:
             while (self.waiting and not self.stopped) or self.running:
@@ -168,23 +170,38 @@ class _Scheduler:
             _Node(job, tuple(parents), (*owners, job.uuid)) for job, parents in flow.iterflow()
         ]
 
+    def _skip_finished(self) -> None:
+        """Skip all jobs that an earlier call completed."""
+        count = -1
+        while count != len(self.report.skipped) and not self.stopped:
+            count = len(self.report.skipped)
+            for node in list(self.waiting):
+                if self._is_ready(node):
+                    self._skip(node)
+
+    def _skip(self, node: _Node) -> bool:
+        """Skip a job that an earlier call completed; return whether it did."""
+        remembered = _read_response(self._directory(node))
+        if remembered is None or self._is_stale(node):
+            return False
+        self.waiting.remove(node)
+        self.report.skipped.append(node.job.name)
+        self._divert(node, remembered)
+        return True
+
     def _start_ready(self, pool: ProcessPoolExecutor) -> None:
         for node in list(self.waiting):
             if self.stopped or len(self.running) >= self.workers:
                 return
             if node not in self.waiting or not self._is_ready(node):
                 continue
-            self.waiting.remove(node)
-            if not self._inherit(node):
-                continue
-            directory = self._directory(node)
-            remembered = _read_response(directory)
-            if remembered is not None and not self._is_stale(node):
-                self.report.skipped.append(node.job.name)
-                self._divert(node, remembered)
-                continue
-            payload = _to_json({"job": node.job.as_dict(), "store": self.store.as_dict()})
-            self.running[pool.submit(_execute, payload, str(directory))] = node
+            if not self._may_run(node):
+                self.waiting.remove(node)
+            elif not self._skip(node):
+                self.waiting.remove(node)
+                payload = _to_json({"job": node.job.as_dict(), "store": self.store.as_dict()})
+                future = pool.submit(_execute, payload, str(self._directory(node)))
+                self.running[future] = node
 
     def _is_ready(self, node: _Node) -> bool:
         pending = {
@@ -200,7 +217,7 @@ class _Scheduler:
         """Return whether a completed job ran before one of its parents succeeded."""
         return bool((set(node.parents) - set(node.owners)) & self.renewed)
 
-    def _inherit(self, node: _Node) -> bool:
+    def _may_run(self, node: _Node) -> bool:
         """Return whether the node may run, given the outcomes of its parents."""
         from jobflow.core.reference import OnMissing
 
@@ -233,6 +250,9 @@ class _Scheduler:
             self.report.completed.append(node.job.name)
             self.renewed.update(node.owners)
             self._divert(node, response)
+        self._notify()
+
+    def _notify(self) -> None:
         self.report.open = len(self.waiting) + len(self.running)
         if self.on_change is not None:
             running = {self._directory(n): n.job.name for n in self.running.values()}

@@ -1,0 +1,28 @@
+"""Settings of the conductivity from defects."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class DefectConductivitySettings(BaseModel):
+    """Settings of the conductivity from defects."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    temperatures_K: tuple[float, ...] = Field(
+        (300.0, 400.0, 500.0, 600.0, 800.0), description="Temperatures in K."
+    )
+    defect_fraction: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Vacancies due to dopants, as a fraction of the mobile ions; 0 for the "
+        "intrinsic crystal.",
+    )
+    formation_error_eV: float = Field(
+        0.15, ge=0.0, description="Standard error of the potential's Frenkel energies in eV."
+    )
+    barrier_error_eV: float = Field(
+        0.05, ge=0.0, description="Standard error of the potential's barriers in eV."
+    )

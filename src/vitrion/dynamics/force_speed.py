@@ -1,0 +1,62 @@
+"""Measure the speed of force evaluations on this machine."""
+
+from __future__ import annotations
+
+import time
+from itertools import islice, product
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase.data import atomic_numbers
+
+from vitrion.dynamics.forces import force_provider
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ase.calculators.calculator import Calculator
+
+JITTER_A = 0.02
+"""Random displacement in A between two evaluations, about one step of dynamics."""
+
+
+def seconds_per_force_call(
+    calculator: Calculator,
+    symbols: Sequence[str],
+    volume_per_atom_A3: float,
+    *,
+    measure_s: float = 1.0,
+    seed: int = 0,
+) -> float:
+    """Return the time of one evaluation of energy and forces in s.
+
+    The atoms are placed at random on a slightly distorted simple cubic grid of the given density,
+    which has about as many neighbors as the material.
+
+    Parameters
+    ----------
+    calculator : Calculator
+    symbols : sequence of str
+        Element of each atom.
+    volume_per_atom_A3 : float
+        Volume per atom in A3.
+    measure_s : float
+        Duration of the measurement in s, after one evaluation that is not counted.
+    seed : int
+    """
+    rng = np.random.default_rng(seed)
+    numbers = np.array([atomic_numbers[symbol] for symbol in rng.permutation(list(symbols))])
+    n_atoms = len(numbers)
+    side = (volume_per_atom_A3 * n_atoms) ** (1 / 3)
+    points = np.ceil(n_atoms ** (1 / 3) - 1e-9)
+    grid = np.array(list(islice(product(np.arange(points), repeat=3), n_atoms)))
+    positions = grid * side / points + rng.normal(scale=0.1, size=(n_atoms, 3))
+    cell = np.eye(3) * side
+    provider = force_provider(calculator, numbers, (True, True, True))
+    provider.evaluate(positions, cell, False)
+    began, calls = time.perf_counter(), 0
+    while (elapsed := time.perf_counter() - began) < measure_s or not calls:
+        positions = positions + rng.normal(scale=JITTER_A, size=positions.shape)
+        provider.evaluate(positions, cell, False)
+        calls += 1
+    return elapsed / calls
