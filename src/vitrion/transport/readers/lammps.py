@@ -9,7 +9,7 @@ from ase import units
 
 from vitrion.chemistry.species import element_symbol, element_symbols
 from vitrion.errors import InputError
-from vitrion.transport.readers.stream import FrameStream, check_symbols, stack
+from vitrion.transport.readers.stream import FrameStream, check_ids, check_symbols, stack
 from vitrion.transport.readers.text import Lines, check_atoms, open_text
 
 if TYPE_CHECKING:
@@ -227,7 +227,9 @@ class _Atoms:
         self._types = types
         self._kind = _coordinates(first)
         self._flagged = self._kind in {"x", "xs"} and set(IMAGES) <= set(first.columns)
-        self._labels = _labels(first, _table(first), types)
+        table = _table(first)
+        self._ids = table[:, first.columns.index("id")]
+        self._labels = _labels(first, table, types)
         self.symbols = _symbols(first, self._labels, types)
         self.unwrapped = self._kind.endswith("u") or self._flagged
 
@@ -239,6 +241,7 @@ class _Atoms:
                 "parts of the run as separate files."
             )
         table = _table(record)
+        check_ids(table[:, record.columns.index("id")], self._ids, record.where())
         labels = _labels(record, table, self._types)
         if not np.array_equal(labels, self._labels):
             check_symbols(_symbols(record, labels, self._types), self.symbols, record.where())

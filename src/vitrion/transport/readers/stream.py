@@ -98,6 +98,30 @@ def stack(frames: Iterator[Frame]) -> Iterator[Chunk]:
         yield np.array([positions for positions, _ in batch]), cells[0] if same else cells
 
 
+def check_ids(here: np.ndarray, first: np.ndarray, where: str) -> None:
+    """Reject a frame with other atoms than the first frame, as in grand-canonical runs.
+
+    Parameters
+    ----------
+    here, first : array
+        Ids of the atoms, sorted; a different number of them is accepted here.
+    where : str
+        Name of the frame.
+
+    Raises
+    ------
+    InputError
+        If as many atoms have other ids.
+    """
+    if len(here) != len(first) or np.array_equal(here, first):
+        return
+    k = int(np.argmax(here != first))
+    raise InputError(
+        f"The atoms change in {where}, which has the id {here[k]} in place of {first[k]}: analyze "
+        "a part of the run with the same atoms."
+    )
+
+
 def check_symbols(here: tuple[str, ...], first: tuple[str, ...], where: str) -> None:
     """Reject a frame whose atoms differ from the first frame.
 

@@ -12,7 +12,7 @@ from ase.io.extxyz import key_val_str_to_dict
 
 from vitrion.chemistry.species import element_symbols
 from vitrion.errors import InputError
-from vitrion.transport.readers.stream import NO_CELL, FrameStream, check_symbols, stack
+from vitrion.transport.readers.stream import NO_CELL, FrameStream, check_ids, check_symbols, stack
 from vitrion.transport.readers.text import Lines, check_atoms, open_text
 
 if TYPE_CHECKING:
@@ -98,12 +98,14 @@ def read_xyz(
         stated.append(_read_comment(record))
     if first is None:
         raise InputError(f"{path} holds no XYZ frame.")
-    symbols, _ = _columns(first, stated[0])
+    symbols, _, ids = _columns(first, stated[0])
     unwrapped = "unwrapped_position" in stated[0].properties
 
     def frames() -> Iterator[Frame]:
         for record, comment in zip(_records(path, []), stated, strict=False):
-            here, positions = _columns(record, comment)
+            here, positions, here_ids = _columns(record, comment)
+            if ids is not None and here_ids is not None:
+                check_ids(here_ids, ids, record.where())
             check_symbols(here, symbols, record.where())
             lattice = comment.cell if cell is None else cell
             if lattice is None:
@@ -237,8 +239,10 @@ def _ipi(text: str, found: re.Match[str]) -> _Comment:
     )
 
 
-def _columns(record: _Record, comment: _Comment) -> tuple[tuple[str, ...], np.ndarray]:
-    """Return the elements and positions of a frame, sorted by id if it has ids."""
+def _columns(
+    record: _Record, comment: _Comment
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray | None]:
+    """Return elements, positions and ids of a frame, sorted by id if it has ids."""
     columns, width = _layout(comment.properties)
     name = next((n for n in ("species", "element", "Z") if n in columns), None)
     where = next((n for n in ("unwrapped_position", "pos", "positions") if n in columns), None)
@@ -255,15 +259,23 @@ def _columns(record: _Record, comment: _Comment) -> tuple[tuple[str, ...], np.nd
     table = np.array(words).reshape(-1, width)
     start = columns[where]
     try:
-        positions = table[:, start : start + 3].astype(float)
+        positions = _numbers(table[:, start : start + 3])
         ids = table[:, columns["id"]].astype(int) if "id" in columns else None
     except ValueError:
         _refuse_row(record, width)
     symbols = element_symbols(table[:, columns[name]].tolist())
     if ids is None:
-        return symbols, positions
+        return symbols, positions, None
     order = np.argsort(ids, kind="stable")
-    return tuple(symbols[k] for k in order), positions[order]
+    return tuple(symbols[k] for k in order), positions[order], ids[order]
+
+
+def _numbers(words: np.ndarray) -> np.ndarray:
+    """Return words as numbers, which may have Fortran's exponents: 1.0D+00."""
+    try:
+        return words.astype(float)
+    except ValueError:
+        return np.char.replace(np.char.upper(words), "D", "E").astype(float)
 
 
 def _layout(properties: str) -> tuple[dict[str, int], int]:
