@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from emmet.core.types.enums import TaskState
@@ -156,7 +156,7 @@ class MeltQuenchMaker(NotebookTable, Maker):
         for stage, maker in self._stage_makers(melt, symbols).items():
             runs[stage] = maker.make(previous)
             previous = runs[stage].output.structure
-        relaxation = self._final_maker().make(previous)  # type: ignore[attr-defined]
+        relaxation = cast("Job", self._final_maker().make(previous))
         document = characterize_glass(
             relaxation.output.structure,
             start.output,
@@ -240,7 +240,7 @@ class MeltQuenchMaker(NotebookTable, Maker):
 
     def _final_maker(self) -> Maker:
         """Return the last relaxation, which ends at the target pressure."""
-        maker = replace(self.relax_maker, name="relax")
+        maker = replace(self.relax_maker, name="relax")  # type: ignore[call-arg]
         if not isinstance(maker, RelaxMaker):
             return maker
         values = {

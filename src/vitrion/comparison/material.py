@@ -373,7 +373,8 @@ def _count_unread(
     client: VitrionClient, groups: dict[tuple[str | None, str | None], list[VitrionDoc]]
 ) -> Counter[str | None]:
     """Return the number of documents of these compositions that are not in the groups, by phase."""
-    formulas = sorted({d.formula_pretty for group in groups.values() for d in group} - {None})
+    documents = [document for group in groups.values() for document in group]
+    formulas = sorted({d.formula_pretty for d in documents if d.formula_pretty})
     unread: Counter[str | None] = Counter()
     for phase in {key[0] for key in groups} - {None}:
         read = sum(len(group) for key, group in groups.items() if key[0] == phase)

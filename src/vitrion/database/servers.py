@@ -43,7 +43,7 @@ def connect(job_store: JobStore) -> None:
     additional: dict[str, Store] = job_store.additional_stores  # type: ignore[has-type]
     for store in (job_store.docs_store, *additional.values()):
         for part in (store, getattr(store, "index", None)):
-            if hasattr(part, "mongoclient_kwargs"):
+            if part is not None and hasattr(part, "mongoclient_kwargs"):
                 options, uri = part.mongoclient_kwargs, getattr(part, "uri", None)
                 part.mongoclient_kwargs = limited(options, uri)
     with reached("The store"):

@@ -55,6 +55,6 @@ def _far_apart(host: Host, counts: dict[str, int]) -> list[int]:
     for symbol, count in counts.items():
         for _ in range(count):
             free = np.setdiff1d(np.flatnonzero(symbols == symbol), chosen)
-            nearest = distances[np.ix_(free, chosen)].min(axis=1, initial=np.inf)
+            nearest = distances[free][:, chosen].min(axis=1, initial=np.inf)
             chosen.append(int(free[np.argmax(np.round(nearest, 3))]))
     return chosen

@@ -39,7 +39,7 @@ from vitrion.potentials.student import student_path
 from vitrion.runtime.atomic import only_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from ase import Atoms
@@ -106,7 +106,7 @@ def _distilled(
     return register_student(path, settings.student_name, {FRAMES_SUFFIX: frames, **beside})
 
 
-Made = tuple["Path", "list[Atoms]", TeacherComparison, "dict[str, Sequence[Atoms]]"]
+Made = tuple["Path", "list[Atoms]", TeacherComparison, "Mapping[str, Sequence[Atoms]]"]
 """The fitted student, its labelled frames, its validation, and frames to keep beside it."""
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from atomate2.forcefields.utils import ase_calculator, revert_default_dtype
+from atomate2.forcefields.utils import MLFF, ase_calculator, revert_default_dtype
 from emmet.core.types.enums import TaskState
 from jobflow import Maker, job
 
@@ -64,7 +64,7 @@ class RelaxMaker(NotebookTable, Maker):
     potential: str | None = None
     settings: RelaxSettings = field(default_factory=RelaxSettings)
     must_converge: bool = False
-    force_field_name: str | dict | None = None
+    force_field_name: str | MLFF | dict | None = None
     calculator_kwargs: dict[str, Any] = field(default_factory=dict)
     task_document_kwargs: dict[str, Any] = field(default_factory=dict)
 
@@ -111,7 +111,8 @@ class RelaxMaker(NotebookTable, Maker):
 
     def _calculator(self, structure: Structure) -> Calculator:
         if self.force_field_name is not None:
-            return ase_calculator(self.force_field_name, **self.calculator_kwargs)
+            found: Any = ase_calculator(self.force_field_name, **self.calculator_kwargs)
+            return cast("Calculator", found)
         symbols = [element.symbol for element in structure.elements]
         return load_calculator(self.potential, symbols=symbols, **self.calculator_kwargs)
 
@@ -144,7 +145,7 @@ def make_relaxed(maker: Maker, structure: Any, jobs: list) -> Any:
     jobs : list of Job
         Takes the jobs.
     """
-    relaxation: Job = maker.make(structure)  # type: ignore[attr-defined]
+    relaxation = cast("Job", maker.make(structure))
     jobs.append(relaxation)
     if isinstance(maker, RelaxMaker):
         return relaxation.output.structure

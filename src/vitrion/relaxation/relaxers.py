@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -112,10 +112,11 @@ def _stored(result: Relaxation) -> dict:
 
 
 def _restored(start: Structure, stored: dict) -> Relaxation:
+    kept: dict[str, Any] = {name: stored.get(name) for name in KEPT}
     return Relaxation(
         structure=type(start)(start.lattice, start.species, np.array(stored["frac_coords"])),
         residual_eV_per_A=stored["max_force_eV_per_A"],
         pressure_GPa=None,
         max_stress_GPa=None,
-        **{name: stored.get(name) for name in KEPT},
+        **kept,
     )

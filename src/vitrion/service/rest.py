@@ -152,11 +152,17 @@ def _add_resource(app: FastAPI, searched: PropertyClient, *, needs_token: bool) 
 
 def _found(searched: PropertyClient, asked: Search) -> bytes:
     """Return a page of documents as JSON, encoded one by one."""
-    store, damaged, parts, size = searched.store, [], [], 0
+    store, size = searched.store, 0
+    damaged: list[str] = []
+    parts: list[bytes] = []
     with pymongo.timeout(REQUEST_SECONDS):
         total = store.count(asked.criteria)
         found = store.query(
-            asked.criteria, asked.properties, asked.sort, skip=asked.skip, limit=asked.limit
+            asked.criteria,
+            asked.properties,
+            {**asked.sort},
+            skip=asked.skip,
+            limit=asked.limit,
         )
         for document in readable(found, damaged):
             document.pop("_id", None)
@@ -193,7 +199,7 @@ def _page_model(searched: PropertyClient) -> type[BaseModel]:
         fields[name] = (Annotated[Any, WithJsonSchema(_shown(schema.get(name, {})))], None)
     kind = searched.document_class.__name__
     document = create_model(kind, **fields)
-    return create_model(f"{kind}Page", data=(list[document], ...), meta=(Meta, ...))  # type: ignore[valid-type]
+    return create_model(f"{kind}Page", data=(list[document], ...), meta=(Meta, ...))
 
 
 def _shown(schema: dict[str, Any]) -> dict[str, Any]:
