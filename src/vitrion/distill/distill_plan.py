@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrion.distill.labelled_files import labelled_frames
+from vitrion.dynamics.md_settings import HYDROGEN_TIMESTEP_FS
 
 if TYPE_CHECKING:
     from vitrion.distill.distill_settings import DistillSettings
@@ -47,8 +48,8 @@ def expected_stages(settings: DistillSettings, workers: int = 1) -> dict[str, fl
     given = len(settings.structures)
     candidates = 0 if given else sampling.candidates * formulas
     crystals = given or min(sampling.crystals, sampling.candidates + 1) * formulas
-    step_s = n * STUDENT_S_PER_ATOM + STUDENT_S_PER_STEP
-    seed_steps = 500 * sampling.seed_ps + FIRST_STEPS
+    step_s, per_ps = n * STUDENT_S_PER_ATOM + STUDENT_S_PER_STEP, steps_per_ps(settings)
+    seed_steps = per_ps * sampling.seed_ps + FIRST_STEPS
     frames = sampling.seed_cells * 6 + crystals * 5
     stages = {
         "crystals": candidates * CRYSTAL_STEPS * CRYSTAL_ATOMS * pace,
@@ -60,7 +61,7 @@ def expected_stages(settings: DistillSettings, workers: int = 1) -> dict[str, fl
         found = sampling.runs * (sampling.frames_per_run + 1)
         frames += min(found, sampling.kept_per_round)
         schedule = settings.last_fit if number == sampling.rounds else settings.round_fit
-        stages[f"dynamics {number}"] = sampling.runs * 500 * sampling.run_ps * step_s
+        stages[f"dynamics {number}"] = sampling.runs * per_ps * sampling.run_ps * step_s
         stages[f"labels {number}"] = found * n * pace
         stages[f"fit-{number}"] = _fit_s(schedule, frames, n)
     stages["validation"] = _validation_s(settings, crystals, pace)
@@ -72,7 +73,7 @@ def labelled_stages(settings: DistillSettings, n_atoms: int, workers: int = 1) -
     validation = settings.validation
     fit_s = settings.last_fit.epochs * n_atoms * FIT_S_PER_ATOM
     step_s = validation.n_atoms * STUDENT_S_PER_ATOM + STUDENT_S_PER_STEP
-    hot_s = validation.hot_runs * 500 * validation.hot_ps * step_s
+    hot_s = validation.hot_runs * steps_per_ps(settings) * validation.hot_ps * step_s
     return {"fit-0": LOADING_S + fit_s / workers, "validation": LOADING_S + hot_s / workers}
 
 
@@ -95,6 +96,14 @@ def stages_of(settings: DistillSettings, workers: int = 1) -> dict[str, float]:
     return labelled_stages(settings, sum(len(atoms) for atoms in frames), workers)
 
 
+def steps_per_ps(settings: DistillSettings) -> int:
+    """Return the time steps of 1 ps: more with hydrogen."""
+    from pymatgen.core import Composition
+
+    hydrogen = any("H" in Composition(formula) for formula in settings.formulas)
+    return round(1000 / (HYDROGEN_TIMESTEP_FS if hydrogen else 2.0))
+
+
 def minutes(seconds: float) -> str:
     """Return a duration in minutes, such as ``12 min``."""
     return f"{max(1, round(seconds / 60))} min"
@@ -110,5 +119,6 @@ def _validation_s(settings: DistillSettings, crystals: int, pace: float) -> floa
     cells = crystals + validation.glasses * formulas
     labels = cells * validation.frames * len(validation.temperatures_K) + 3 * crystals
     step_s = n * STUDENT_S_PER_ATOM + STUDENT_S_PER_STEP
-    steps = validation.hot_runs * 500 * validation.hot_ps + cells * 3000
+    per_ps = steps_per_ps(settings)
+    steps = validation.hot_runs * per_ps * validation.hot_ps + cells * 6 * per_ps
     return labels * n * pace + steps * step_s

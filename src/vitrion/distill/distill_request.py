@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitrion.amorphous.pack import check_packing
+from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.formulas import parse_composition, plain_formula
 from vitrion.chemistry.structure_files import read_structure_file
 from vitrion.distill.labelled_files import labelled_frames
@@ -58,8 +59,8 @@ def checked(settings: DistillSettings) -> DistillSettings:
     Raises
     ------
     InputError
-        If the teacher does not know an element, its environment is missing, a composition cannot be
-        packed, there are too few labelled frames, or another student has the name.
+        If the teacher does not know an element or is not installed, a composition is not neutral or
+        cannot be packed, there are too few labelled frames, or another student has the name.
     """
     if settings.teacher == SEVENNET:
         settings = settings.model_copy(update={"teacher": DEFAULT_SEVENNET})
@@ -79,6 +80,9 @@ def checked(settings: DistillSettings) -> DistillSettings:
     if settings.labeller is not None:
         check_teacher(settings)
         for formula in settings.formulas:
+            check_charge_balance(
+                parse_composition(formula), allow_unbalanced=settings.allow_unbalanced
+            )
             check_packing(formula, n_atoms=settings.sampling.n_atoms, min_side_A=5.0)
     check_name(settings.student_name, run_id=settings.run_id)
     return settings

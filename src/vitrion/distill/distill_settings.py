@@ -107,6 +107,9 @@ class DistillSettings(SettingsModel):
     mobile: Annotated[str | None, Option("--mobile")] = Field(
         None, description="Mobile species; None for the usual mobile cation."
     )
+    allow_unbalanced: Annotated[bool, Option("--allow-unbalanced")] = Field(
+        False, description="Accept formulas that are not charge-neutral."
+    )
     begin: Annotated[str, Option("--begin")] = Field(
         "vitrion-lipof", description="Student whose weights are the initial weights."
     )

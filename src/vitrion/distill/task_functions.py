@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitrion.distill.endurance import hot_run, timestep_fs
 from vitrion.distill.heldout import Start, heldout_frames
 from vitrion.distill.label_program import label as label_frame
 from vitrion.distill.labelling import Teacher, label
@@ -142,8 +143,6 @@ def hot_dynamics(
     atoms: Atoms, path: Path, picoseconds: float, temperature_K: float, seed: int
 ) -> list[Atoms]:
     """Return the start of a hot run with the outcome in ``info``."""
-    from vitrion.distill.endurance import hot_run
-
     outcome = hot_run(atoms, student(path), picoseconds, seed=seed, temperature_K=temperature_K)
     frame = _without_results(atoms)
     frame.info = {name: v for name, v in outcome.model_dump().items() if v is not None}
@@ -157,7 +156,7 @@ def dynamics_settings(
     return DynamicsSettings(
         duration_ps=picoseconds,
         interval_fs=1000 * picoseconds / frames,
-        timestep_fs=0.5 if "H" in atoms.symbols else 2.0,
+        timestep_fs=timestep_fs(atoms),
         relax_steps=relax_steps,
     )
 
