@@ -9,7 +9,7 @@ from ase.io import write
 from typer.testing import CliRunner
 
 from vitrion.cli.entry import app
-from vitrion.distill.distill_plan import expected_stages, plan_lines
+from vitrion.distill.distill_plan import expected_stages, plan_lines, steps_per_ps
 from vitrion.distill.distill_request import checked, read_request
 from vitrion.distill.distill_settings import DistillSettings, preset_names, preset_values
 from vitrion.distill.labelled_files import labelled_frames
@@ -53,8 +53,8 @@ def test_the_time_in_the_advice_is_the_time_of_the_plan():
 
 
 def test_short_steps_with_hydrogen_cost_more():
-    plain, hydride = (expected_stages(settings(formulas=[formula])) for formula in ("LiF", "LiBH4"))
-    assert hydride["dynamics 1"] > 1.5 * plain["dynamics 1"]
+    assert steps_per_ps(settings(formulas=["LiF"])) == 500
+    assert steps_per_ps(settings(formulas=["LiBH4"])) == 1000
 
 
 def test_settings_are_merged_with_a_preset_and_checked():
@@ -84,7 +84,7 @@ def test_settings_are_merged_with_a_preset_and_checked():
             "name the interpreter of its environment",
         ),
         ({"formulas": ["Na3PS4"], "teacher": "chgnett"}, "did you mean 'chgnet'"),
-        ({"formulas": ["Na3PS5"]}, "No known oxidation states balance Na3PS5: check the formula"),
+        ({"formulas": ["LiPO2F3"]}, "No known oxidation states balance LiPO2F3: check the formula"),
         ({"formulas": ["LiF"], "python": "/no/python"}, "interpreter /no/python does not exist"),
         ({"formulas": ["LiF"], "begin": "nobody"}, "There is no student 'nobody' to begin from"),
         ({"formulas": []}, "Name a composition"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vitrion.distill.labelling import Teacher
 
 LABELS_PER_TASK = 8
-LARGEST_FORCE_eV_A = 25.0
+LARGEST_FORCE_eV_A = 40.0
 """Frames with a larger force component are left out."""
 
 

@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 KEPT_OUT = 0.06
 """Fraction of the labelled frames that no fit sees; they set the threshold of novelty."""
 
+ENDURANCE_EVERY = 3
+"""One of so many runs of the last round is long and at the highest temperature."""
+
 RANDOM_SHARE = 0.25
 """Share of the kept frames of a round that are drawn at random."""
 
@@ -242,10 +245,15 @@ def round_frames(run: DistillRun, subject: Subject, student: Path, number: int) 
     settings = run.settings.sampling
     with run.clock.stage(f"dynamics {number}"):
         common = {"subject": subject, "settings": settings, "path": student}
-        seeds = [(run.settings.seed, number, k) for k in range(settings.runs)]
-        runs = run.tasks(
-            f"dynamics-{number}", work.student_dynamics, [{**common, "seed": s} for s in seeds]
-        )
+        arguments = [
+            {
+                **common,
+                "seed": (run.settings.seed, number, k),
+                "endurance": number == settings.rounds and k % ENDURANCE_EVERY == 0,
+            }
+            for k in range(settings.runs)
+        ]
+        runs = run.tasks(f"dynamics-{number}", work.student_dynamics, arguments)
     with run.clock.stage(f"labels {number}"):
         frames = run.labelled([a for part in runs for a in part], f"labels-{number}")
     scores = force_errors(frames, work.student(student))

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from vitrion.distill.sampling import collapsed
 from vitrion.dynamics.md_settings import HYDROGEN_TIMESTEP_FS
+from vitrion.errors import InputError
 from vitrion.relaxation.relax import RelaxSettings, relax_atoms
 
 if TYPE_CHECKING:
@@ -72,7 +73,11 @@ def hot_run(
     )
     steps, failure = 0, None
     while steps * step_fs < 1000 * picoseconds and failure is None:
-        dynamics.run(CHECK_STEPS)
+        try:
+            dynamics.run(CHECK_STEPS)
+        except InputError:  # the potential refuses atoms that are too close
+            failure = "two atoms collapsed"
+            break
         steps += CHECK_STEPS
         failure = _failure(work, 3 * temperature_K)
     return HotRun(temperature_K=temperature_K, picoseconds=steps * step_fs / 1000, failure=failure)

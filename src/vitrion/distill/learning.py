@@ -22,7 +22,7 @@ from vitrion.distill.student_files import (
     student_frames,
 )
 from vitrion.distill.tasks import worker_pool
-from vitrion.errors import InputError
+from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.student import is_student, local_students, student_card, student_path
 from vitrion.potentials.trust import novelty
 from vitrion.runtime.atomic import only_process
@@ -132,7 +132,13 @@ def retrained(
         plain = [_plain(atoms) for atoms in frames]
         with clock.stage("labels"):
             labelled = run.labelled(plain, "labels")
+        if len(labelled) < 2:
+            raise SimulationError(
+                f"The teacher labelled {len(labelled)} of {len(frames)} frames: too few to learn."
+            )
         learned, unseen = split(labelled, HELD_OUT)
+        if not unseen:
+            learned, unseen = learned[:-1], learned[-1:]
         student = one_fit(run, [*old, *learned], student_path(name), 0, settings.last_fit)
         with clock.stage("validation"):
             regime = f"frames of {run_id}"

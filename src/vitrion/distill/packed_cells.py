@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from ase.data import atomic_numbers, covalent_radii
 
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.volume import MELT_EXPANSION, default_volume_per_atom
@@ -27,6 +28,9 @@ MIXED_SHARE = 0.3
 """Share of packed cells that mix two of the given compositions."""
 
 STRAIN = 0.02
+
+PRESSED = (0.7, 1.0)
+"""Distances of pressed pairs over the sum of the covalent radii."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,39 @@ def draw_cell(
     temperature = float(np.exp(rng.uniform(low, high)))
     atoms.info = {"config_type": label, "temperature_K": round(temperature)}
     return atoms, temperature
+
+
+def pressed(atoms: Atoms, rng: np.random.Generator, number: int) -> Atoms:
+    """Return a copy in which two atoms are closer than a bond, to teach the repulsion.
+
+    Parameters
+    ----------
+    atoms
+        Periodic cell.
+    rng
+        Draws the pair of atoms and its distance, ``PRESSED`` times the sum of the covalent radii.
+    number
+        Pairs of elements are taken in turn.
+    """
+    kinds = sorted(set(atoms.get_chemical_symbols()))
+    pairs = [(a, b) for k, a in enumerate(kinds) for b in kinds[k:]]
+    first, second = pairs[number % len(pairs)]
+    symbols = np.array(atoms.get_chemical_symbols())
+    i = int(rng.choice(np.flatnonzero(symbols == first)))
+    others = np.flatnonzero((symbols == second) & (np.arange(len(atoms)) != i))
+    out = atoms.copy()
+    if not len(others):
+        return out
+    vectors = atoms.get_distances(i, others, mic=True, vector=True)
+    lengths = np.linalg.norm(vectors, axis=1)
+    nearest = int(lengths.argmin())
+    wanted = rng.uniform(*PRESSED) * sum(
+        covalent_radii[atomic_numbers[symbol]] for symbol in (first, second)
+    )
+    move = vectors[nearest] * (1 - wanted / lengths[nearest])
+    out.positions[i] += move / 2
+    out.positions[others[nearest]] -= move / 2
+    return out
 
 
 def enlarged(atoms: Atoms, fewest: int) -> Atoms:

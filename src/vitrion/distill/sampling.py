@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 # Atoms closer than this (A) mean that the potential has failed.
 _COLLAPSED_A = 0.75
+_LABELLED_A = 0.5
+_CHECK_STEPS = 5
+_BEFORE_FAILURE = 4
 
 
 class Mixture(BaseModel):
@@ -187,16 +191,44 @@ def explore(
         rng=rng,
     )
     stride = max(1, round(settings.interval_fs / settings.timestep_fs))
+    recent: deque[Atoms] = deque(maxlen=_BEFORE_FAILURE)
     for _ in range(max(1, round(1000 * settings.duration_ps / settings.interval_fs))):
-        dynamics.run(stride)
-        if not np.isfinite(work.positions).all():
-            break
-        if work.get_temperature() > 4 * temperature_K + 2000:
-            break
+        for steps in _pieces(stride):
+            recent.append(_bare(work))
+            if not _ran(dynamics, steps) or _failed(work, temperature_K):
+                return [*frames, *list(recent)[:-1], *_usable(work)]
         frames.append(_bare(work))
-        if collapsed(work):
-            break
     return frames
+
+
+def _pieces(stride: int) -> list[int]:
+    """Return the numbers of steps between two checks, with ``stride`` steps in total."""
+    whole, rest = divmod(stride, _CHECK_STEPS)
+    return [_CHECK_STEPS] * whole + [rest] * bool(rest)
+
+
+def _ran(dynamics: Any, steps: int) -> bool:
+    """Run some steps; return False if the potential refuses atoms that are too close."""
+    try:
+        dynamics.run(steps)
+    except InputError:
+        return False
+    return True
+
+
+def _failed(work: Atoms, temperature_K: float) -> bool:
+    return (
+        not np.isfinite(work.positions).all()
+        or work.get_temperature() > 4 * temperature_K + 2000
+        or collapsed(work)
+    )
+
+
+def _usable(work: Atoms) -> list[Atoms]:
+    """Return the frame of a failure if a teacher can label it: it teaches the most."""
+    if not np.isfinite(work.positions).all() or collapsed(work, _LABELLED_A):
+        return []
+    return [_bare(work)]
 
 
 def collapsed(atoms: Atoms, limit_A: float = _COLLAPSED_A) -> bool:

@@ -11,7 +11,7 @@ from vitrion.distill.endurance import hot_run, timestep_fs
 from vitrion.distill.heldout import Start, heldout_frames
 from vitrion.distill.label_program import label as label_frame
 from vitrion.distill.labelling import Teacher, label
-from vitrion.distill.packed_cells import draw_cell, enlarged, packed_cell
+from vitrion.distill.packed_cells import draw_cell, enlarged, packed_cell, pressed
 from vitrion.distill.sampling import DynamicsSettings, collapsed, explore, strained_and_rattled
 from vitrion.distill.validation import relaxed_cell
 from vitrion.errors import InputError
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from vitrion.distill.packed_cells import Subject
 
 RATTLES_A = (0.03, 0.08, 0.15)
+PRESSED_PER_CELL = 3
+ENDURANCE_FACTOR = 6
+"""Length of the runs at the highest temperature in the last round, over the other runs."""
 
 
 @lru_cache(maxsize=2)
@@ -98,18 +101,32 @@ def first_dynamics(
         span = np.geomspace(settings.coldest_K, 1.2 * settings.hottest_K, settings.seed_cells)
         dynamics = dynamics_settings(atoms, settings.seed_ps, 5, relax_steps=10)
         found = explore(atoms, loaded(scout), float(span[number]), dynamics, rng)
+    found += [
+        pressed(found[-1], rng, PRESSED_PER_CELL * number + k) for k in range(PRESSED_PER_CELL)
+    ]
     for frame in found:
         frame.info = {"config_type": "first dynamics"}
     return found
 
 
 def student_dynamics(
-    subject: Subject, settings: SamplingSettings, path: Path, seed: tuple[int, ...]
+    subject: Subject,
+    settings: SamplingSettings,
+    path: Path,
+    seed: tuple[int, ...],
+    *,
+    endurance: bool = False,
 ) -> list[Atoms]:
-    """Return frames of one run of dynamics with a student."""
+    """Return frames of one run of dynamics with a student.
+
+    With ``endurance``, the run is at the highest temperature and longer, to find its failures.
+    """
     rng = np.random.default_rng(seed)
     atoms, temperature = draw_cell(subject, settings, rng)
-    dynamics = dynamics_settings(atoms, settings.run_ps, settings.frames_per_run)
+    picoseconds = settings.run_ps
+    if endurance:
+        temperature, picoseconds = settings.hottest_K, ENDURANCE_FACTOR * picoseconds
+    dynamics = dynamics_settings(atoms, picoseconds, settings.frames_per_run)
     return explore(atoms, student(path), temperature, dynamics, rng)
 
 
