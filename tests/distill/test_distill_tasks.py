@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from ase.calculators.lj import LennardJones
 
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.cli.outside import explain
@@ -10,8 +11,15 @@ from vitrion.distill import task_functions
 from vitrion.distill.distill_clock import DistillClock
 from vitrion.distill.distill_settings import SamplingSettings
 from vitrion.distill.frames import made_once
-from vitrion.distill.packed_cells import Subject, draw_cell, packed_cell, usual_mobile
+from vitrion.distill.packed_cells import (
+    Subject,
+    draw_cell,
+    packed_cell,
+    pressed,
+    usual_mobile,
+)
 from vitrion.distill.tasks import FrameTask, run_tasks, worker_pool
+from vitrion.errors import InputError
 
 
 def test_finished_tasks_are_not_repeated(tmp_path):
@@ -94,3 +102,41 @@ def test_some_cells_lose_or_gain_mobile_ions():
         assert 300 <= temperature <= 1.2 * 1500
     assert counts == {-1, 1}
     assert subject.elements == [3, 9]
+
+
+def test_pressed_pairs_are_closer_than_a_bond_and_taken_in_turn():
+    import numpy as np
+    from ase.data import atomic_numbers, covalent_radii
+
+    crystal = known_crystals()["LiF"].repeat((2, 1, 1))
+    found = set()
+    for number in range(3):
+        cell = pressed(crystal, np.random.default_rng(number), number)
+        distances = cell.get_all_distances(mic=True) + 99 * np.eye(len(cell))
+        moved = np.flatnonzero(np.abs(cell.positions - crystal.positions).max(axis=1) > 1e-6)
+        assert len(moved) == 2
+        pair = sorted(cell[int(i)].symbol for i in moved)
+        radii = sum(covalent_radii[atomic_numbers[symbol]] for symbol in pair)
+        assert 0.69 * radii < distances[moved[0], moved[1]] < 1.01 * radii
+        found.add("".join(pair))
+    assert found == {"FF", "FLi", "LiLi"}
+
+
+def test_a_potential_that_refuses_close_atoms_ends_a_run():
+    import numpy as np
+
+    from vitrion.distill.endurance import hot_run
+    from vitrion.distill.sampling import DynamicsSettings, explore
+
+    class Refusing(LennardJones):
+        def calculate(self, *args, **kwargs):
+            super().calculate(*args, **kwargs)
+            if self.atoms.get_temperature() > 1000:
+                raise InputError("Atoms 1 and 2 are 0.1 A apart.")
+
+    atoms = known_crystals()["LiF"].copy()
+    outcome = hot_run(atoms, Refusing(), 1.0, seed=0)
+    assert outcome.failure == "two atoms collapsed"
+    settings = DynamicsSettings(duration_ps=0.2, interval_fs=50.0, relax_steps=0)
+    frames = explore(atoms, Refusing(), 3000.0, settings, np.random.default_rng(0))
+    assert len(frames) < 5
