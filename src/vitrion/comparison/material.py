@@ -354,7 +354,7 @@ def _search(client: VitrionClient, **filters: Any) -> dict[str, VitrionDoc]:
     for kind in KINDS:
         for phase in (*PHASES, None):  # None: of any phase, for documents without one
             for content in client[kind].raw(
-                sort=["-last_updated", KEY], limit=NEWEST, **filters, phase=phase
+                sort="-last_updated", limit=NEWEST, **filters, phase=phase
             ):
                 if content[KEY] not in found and phase in (content.get("phase"), None):
                     document = client[kind].document_class.model_validate(content)

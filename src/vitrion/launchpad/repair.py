@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from fireworks import LaunchPad
 
 _SAMPLES = 20
-_TOGETHER = 200  # workflows that are read at a time
+_TOGETHER = 50  # workflows that are read at a time
 _FINISHED = ("COMPLETED", "FIZZLED")
 MAX_LAUNCHES = 10
 """Losses after which a firework is assumed to terminate its workers, e.g. without memory."""
@@ -246,20 +247,22 @@ def _rerun_lost(scope: _Scope, lost_after_s: float, report: RepairReport) -> Non
 def _silent(scope: _Scope, lost_after_s: float) -> dict[int, int]:
     """Return the fireworks of runs that do not report between two observations, by launch."""
     launchpad = scope.launchpad
-    suspects, _, _ = launchpad.detect_lostruns(expiration_secs=lost_after_s)
-    first = _last_reports(launchpad, suspects)
+    # As detect_lostruns() of FireWorks, without its comparison of all fireworks and launches.
+    limit = (datetime.now(UTC) - timedelta(seconds=lost_after_s)).isoformat()
+    unreported = {"$elemMatch": {"state": "RUNNING", "updated_on": {"$lte": limit}}}
+    first = _last_reports(launchpad, {"state_history": unreported})
     own = scope.own(fw_id for fw_id, _ in first.values())
     first = {launch: report for launch, report in first.items() if report[0] in own}
     if not first:
         return {}
     time.sleep(min(1.5 * fw_config.PING_TIME_SECS, lost_after_s, _LONGEST_LOOK_S))
-    second = _last_reports(launchpad, list(first))
+    second = _last_reports(launchpad, {"launch_id": {"$in": list(first)}})
     return {launch: report[0] for launch, report in first.items() if second.get(launch) == report}
 
 
-def _last_reports(launchpad: LaunchPad, launch_ids: list[int]) -> dict[int, tuple[int, Any]]:
+def _last_reports(launchpad: LaunchPad, query: dict[str, Any]) -> dict[int, tuple[int, Any]]:
     """Return the firework of each running launch, and its worker's last report."""
-    query = {"launch_id": {"$in": launch_ids}, "state": "RUNNING"}
+    query = {**query, "state": "RUNNING"}
     parts = {"launch_id": 1, "fw_id": 1, "state_history": 1}
     return {
         launch["launch_id"]: (launch["fw_id"], launch["state_history"])
