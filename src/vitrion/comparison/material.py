@@ -352,14 +352,19 @@ def _search(client: VitrionClient, **filters: Any) -> dict[str, VitrionDoc]:
     """Return the newest documents of each kind and phase by their identifiers."""
     found: dict[str, VitrionDoc] = {}
     for kind in KINDS:
-        for phase in (*PHASES, None):  # None: of any phase, for documents without one
-            for content in client[kind].raw(
-                sort="-last_updated", limit=NEWEST, **filters, phase=phase
-            ):
-                if content[KEY] not in found and phase in (content.get("phase"), None):
-                    document = client[kind].document_class.model_validate(content)
-                    found[content[KEY]] = document
+        newest = _newest(client, kind, filters)
+        if len(newest) == NEWEST:  # there may be more, of each phase
+            unstated = {key: document for key, document in newest.items() if not document.phase}
+            phases = [_newest(client, kind, {**filters, "phase": phase}) for phase in PHASES]
+            newest = unstated | {key: document for part in phases for key, document in part.items()}
+        found |= newest
     return found
+
+
+def _newest(client: VitrionClient, kind: str, filters: dict[str, Any]) -> dict[str, VitrionDoc]:
+    cls = client[kind].document_class
+    found = client[kind].raw(sort="-last_updated", limit=NEWEST, **filters)
+    return {content[KEY]: cls.model_validate(content) for content in found}
 
 
 def _search_formula(client: VitrionClient, *formulas: str | None) -> dict[str, VitrionDoc]:
