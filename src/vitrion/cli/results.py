@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -55,7 +56,7 @@ def print_result(console: Console, recipe: Recipe, result: RunResult, folder: Pa
             console.print(rich_table(table, f"{material.name}: transport (95 % intervals)"))
     print_comparison(console, compare(*materials, failed_steps=result.report.errors))
     console.print(
-        f"HTML page: vitrion report {recipe.formula} --store {folder}",
+        f"HTML page: vitrion report {recipe.formula} --store {quote(str(folder))}",
         highlight=False,
         soft_wrap=True,
     )

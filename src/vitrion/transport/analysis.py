@@ -379,8 +379,8 @@ def _temperature(stream: FrameStream, given: float | None) -> float:
     if given is None and stated is None:
         if stream.no_temperature:
             raise InputError(
-                f"{stream.no_temperature} Give the temperature of the ions in K (temperature_K, "
-                "--temperature), of a part of the run at one temperature."
+                f"{stream.no_temperature.rstrip('.')}: give the temperature of the ions in K "
+                "(temperature_K, --temperature), of a part of the run at one temperature."
             )
         raise InputError(
             "The trajectory does not state its temperature: give it in K (temperature_K, "
@@ -416,8 +416,8 @@ def _interval(stream: FrameStream, given: float | None) -> float:
     stated = stream.frame_interval_fs
     if given is not None and stated is None and stream.uneven:
         raise InputError(
-            f"{stream.notes[-1]} Give the MD time step (timestep_fs, --timestep) in place of the "
-            "time between frames."
+            f"{stream.notes[-1].rstrip('.')}: give the MD time step (timestep_fs, --timestep) in "
+            "place of the time between frames."
         )
     if given is None and stated is None:
         counted = ""

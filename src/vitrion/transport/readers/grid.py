@@ -185,7 +185,7 @@ def _fault(marks: np.ndarray, epoch: np.ndarray, name: str) -> str:
     before, here = marks[epoch[k - 1]], marks[epoch[k]]
     return (
         f"The frames are not evenly spaced: frame {epoch[k] + 1} is at {name} {here:g}, "
-        f"{here - before:g} after the previous frame; {usual:g} is the most common. No even grid "
-        f"of {MIN_FRAMES} frames covers {COVERED:.0%} of the run: write frames at a constant "
+        f"{here - before:g} after the previous frame ({usual:g} is the most common), and no even "
+        f"grid of {MIN_FRAMES} frames covers {COVERED:.0%} of the run; write frames at a constant "
         "interval, or give an evenly spaced part of the file."
     )
