@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import zipfile
+from pathlib import Path
 
 import pytest
+from pymatgen.io.vasp import Poscar
 
 from vitrion.database.summary import SummaryDoc
 from vitrion.report.page import render_index, render_page
@@ -275,3 +278,43 @@ def test_the_printed_page_is_light(visit, html):
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     color = page.evaluate("document.querySelector('.plot .xtick text').style.fill")
     assert color == "rgb(28, 37, 48)"
+
+
+def test_files_are_saved_one_by_one_and_together(page, tmp_path):
+    with page.expect_download() as saved:
+        page.locator('#figure-arrhenius [data-file="figures/arrhenius.csv"]').click()
+    assert saved.value.suggested_filename == "arrhenius.csv"
+    text = Path(saved.value.path()).read_text()
+    assert text.startswith("panel,curve,kind,x,y,low,high,note")
+    with page.expect_download() as saved:
+        page.locator("[data-all]").click()
+    with zipfile.ZipFile(saved.value.path()) as archive:
+        assert archive.testzip() is None
+        assert archive.read("figures/arrhenius.csv").decode() == text
+        poscar = archive.read("structures/LiPO2F2_glass_1.vasp").decode()
+        assert len(archive.namelist()) == page.locator("#downloads [data-file]").count()
+    assert sorted(Poscar.from_str(poscar).site_symbols) == ["F", "Li", "O", "P"]
+
+
+def test_the_menu_stays_in_view_and_marks_the_section(page):
+    page.evaluate("document.getElementById('structures').scrollIntoView()")
+    page.wait_for_function(
+        "document.querySelector('nav.sections [aria-current]')?.hash == '#structures'"
+    )
+    bar = page.locator("nav.sections").bounding_box()
+    assert bar["y"] == pytest.approx(0.0, abs=1.0)
+
+
+def test_polyhedra_and_sites_of_a_structure_are_shown(page):
+    picture = "() => document.getElementById('structure-view').toDataURL()"
+    page.locator("#structure").select_option(label="LiPO\u2082F\u2082 glass 1")
+    plain = page.evaluate(picture)
+    page.locator("#polyhedra").select_option("P")
+    assert page.evaluate(picture) != plain
+    page.locator("#polyhedra").select_option("")
+    assert page.evaluate(picture) == plain
+    page.locator(".sites summary").click()
+    assert page.locator(".sites tbody tr").count() == 48
+    assert "F2O2" in page.locator(".sites tbody").inner_text()
+    assert "space group" in page.locator(".facts").inner_text()
+    page.locator(".sites summary").click()
