@@ -298,9 +298,7 @@ def test_files_are_saved_one_by_one_and_together(page, tmp_path):
 
 def test_the_menu_stays_in_view_and_marks_the_section(page):
     page.evaluate("document.getElementById('structures').scrollIntoView()")
-    page.wait_for_function(
-        "document.querySelector('nav.sections [aria-current]')?.hash == '#structures'"
-    )
+    page.locator("nav.sections [href='#structures'][aria-current]").wait_for(timeout=10_000)
     bar = page.locator("nav.sections").bounding_box()
     assert bar["y"] == pytest.approx(0.0, abs=1.0)
 
