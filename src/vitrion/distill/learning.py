@@ -146,6 +146,7 @@ def retrained(
                 atoms.info["regime"] = regime
             comparison = validate_labelled(run, student, [*heldout, *unseen])
     training, kept_out = split([*old, *learned], KEPT_OUT)
+    kept_out += unseen  # the threshold of novelty holds for frames such as these, too
     path = folder / f"{new}.safetensors"
     entry = {"run": run_id, "frames": len(learned), "predecessor": name}
     extra = {
