@@ -124,6 +124,7 @@ def test_disordered_crystals_are_refused():
         ase_cells({"NaF": HALITE, "mixed": mixed})
 
 
+@pytest.mark.slow
 def test_guide_is_sampled_trained_and_explored(chemistry, tmp_path):
     """Seeds, labels, a student of default energies of holes, and dynamics with it; at toy size."""
     small = ARCHITECTURE.model_copy(

@@ -82,6 +82,7 @@ def test_failing_teacher_is_reported(labelled, tmp_path):
         label(frames[:1], Teacher(name="chgnet", python=tmp_path / "python"), tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_training_learns_and_goes_on(labelled, tmp_path):
     _, frames, _ = labelled
     small = Architecture(channels=8, max_ell=1, correlation=1, radial_layers=(8,), cutoff_A=4.0)
@@ -164,6 +165,7 @@ def _force_error(frames, calculator):
     return float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
 
 
+@pytest.mark.slow
 def test_a_training_begins_at_the_weights_of_a_student(labelled, tmp_path):
     frames = labelled[1]
     model = load_student(student_path())

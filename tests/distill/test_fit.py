@@ -108,6 +108,7 @@ def test_every_frame_is_dealt_once_and_atoms_are_balanced():
     assert steps == list(epoch_order(sizes, 4, epoch=3, seed=1, ranks=2))
 
 
+@pytest.mark.slow
 def test_a_fit_lowers_the_error_and_two_processes_take_the_same_steps(frames, begin, tmp_path):
     one = fit(frames, begin, tmp_path / "one", FEW)
     two = fit(frames, begin, tmp_path / "two", FEW, workers=2)

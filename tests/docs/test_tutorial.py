@@ -27,7 +27,7 @@ def tutorial(tmp_path_factory):
 
 def test_whole_ions_stay_whole_through_the_toy_glass(tutorial):
     glass = tutorial["glass"]
-    assert glass.formula_pretty == "LiP(OF)2"
+    assert glass.formula_pretty == "LiPO2F2"
     assert glass.speciation.fraction("PO2F2") > 0.8
     assert glass.melt.equilibrated is False, "a melt this short does not equilibrate"
 

@@ -53,6 +53,7 @@ def test_custom_flow_compares_cooling_rates(run_workflow):
     assert len(measured) == 2
 
 
+@pytest.mark.slow
 def test_screen_runs_once_and_looks_up_afterwards(run_workflow):
     first = run_workflow("screen", "--toy")
     with VitrionClient("vitrion_data/toy") as client:
@@ -64,6 +65,7 @@ def test_screen_runs_once_and_looks_up_afterwards(run_workflow):
     assert first.splitlines()[1:] == again.splitlines()[1:], "the same ranking"
 
 
+@pytest.mark.slow
 def test_paper_puts_crystal_and_glass_side_by_side(run_workflow, tmp_path):
     said = run_workflow("paper", "--toy")
     with VitrionClient("vitrion_data/toy") as client:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from vitrion.cli import analyze, crystal, database, distill, launchpad, report, run, validate
@@ -82,7 +82,9 @@ def potential_list(
     columns = ["name", "backend", "functional", "elements", "trained on"]
     if composition is not None:
         columns.insert(1, f"knows {plain_formula(composition)}")
-    table = Table(*columns)
+    # Names and verdicts are to be copied, so they are not broken in narrow terminals.
+    whole = columns[: 1 if composition is None else 2]
+    table = Table(*(Column(name, no_wrap=name in whole) for name in columns))
     for spec in list_potentials():
         mark = " (default)" if spec.name == DEFAULT_POTENTIAL else ""
         elements = "?" if spec.elements is None else _short_elements(spec.elements)

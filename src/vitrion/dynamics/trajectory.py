@@ -215,12 +215,12 @@ class Trajectory(NotebookFigure):
             raise InputError(f"{self.path} is not a readable trajectory file.") from exc
         try:
             self._read_header()
-        except (KeyError, ValueError, TypeError, AttributeError, OSError, MemoryError) as exc:
-            self.close()
-            raise InputError(f"{self.path} is not a complete trajectory file.") from exc
         except InputError:
             self.close()
             raise
+        except (KeyError, ValueError, TypeError, AttributeError, OSError, MemoryError) as exc:
+            self.close()
+            raise InputError(f"{self.path} is not a complete trajectory file.") from exc
 
     def _size(self) -> int:
         """Return the size of the file and of its journal in bytes."""
