@@ -84,6 +84,7 @@ def test_frames_that_changed_under_their_labels_are_noticed(frames, tmp_path):
         run(maker.make(str(tmp_path)))
 
 
+@pytest.mark.slow
 def test_a_student_of_other_settings_or_labels_is_not_returned(frames, trained, tmp_path):
     base, maker, labels, first = trained
     kept = base / "student-000.pt"
@@ -102,6 +103,7 @@ def test_a_student_of_other_settings_or_labels_is_not_returned(frames, trained, 
     assert kept.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_as_many_frames_with_other_labels_are_a_new_phase(trained):
     base, _, _, _ = trained
     frames = read_labelled([base / "iteration-000" / "labelled.xyz"])
