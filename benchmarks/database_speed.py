@@ -144,7 +144,7 @@ def mongodb() -> Iterator[str]:
     if "TEST_MONGODB_URI" in os.environ:
         yield os.environ["TEST_MONGODB_URI"]
         return
-    server = ROOT / "tests" / "fireworks" / "mongo_wire.py"
+    server = ROOT / "tests" / "helpers" / "mongo_wire.py"
     process = subprocess.Popen(
         [sys.executable, str(server), "0"], stdout=subprocess.PIPE, text=True
     )

@@ -44,7 +44,7 @@ def read_documents(path: Path) -> list[VitrionDoc]:
     Raises
     ------
     InputError
-        If there is no such file, or a line is no document of vitrion.
+        If there is no such file, or a line is not a document of vitrion.
     """
     if not path.is_dir():
         return list(_read_file(path))

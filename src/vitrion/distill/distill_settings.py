@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +15,7 @@ from vitrion.distill.fit_settings import FitSettings
 from vitrion.errors import InputError, SettingError
 from vitrion.potentials.student import SHIPPED_STUDENTS
 from vitrion.runtime.nested_values import check_names, merge, parse_setting, plain_values
+from vitrion.runtime.preset_files import read_preset, sort_presets
 from vitrion.runtime.settings_model import Option, SettingsModel, walk_fields
 
 if TYPE_CHECKING:
@@ -202,25 +202,18 @@ class DistillSettings(SettingsModel):
         return yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=100)
 
 
+PACKAGE, ORDER = "vitrion.distill", ("last_fit", "epochs")
+"""Package of the presets, and the setting that orders them."""
+
+
 def preset_names() -> list[str]:
     """Return the names of the presets of distillation, the fastest first."""
-    folder = files("vitrion.distill") / "presets"
-    names = [path.name.removesuffix(".yaml") for path in folder.iterdir()]
-    return sorted(names, key=lambda name: preset_values(name)["last_fit"]["epochs"])
+    return sort_presets(PACKAGE, ORDER)
 
 
 def preset_values(name: str) -> dict[str, Any]:
-    """Return the nested values of a preset.
-
-    Raises
-    ------
-    InputError
-        If the preset does not exist.
-    """
-    file = files("vitrion.distill") / "presets" / f"{name}.yaml"
-    if not str(name).isidentifier() or not file.is_file():
-        raise InputError(f"Unknown preset '{name}': use one of {', '.join(preset_names())}.")
-    return dict(yaml.safe_load(file.read_text()))
+    """Return the nested values of a preset; see :func:`read_preset`."""
+    return read_preset(PACKAGE, name, ORDER)
 
 
 def parse_distill_setting(text: str) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from vitrion.errors import InputError
+from vitrion.runtime.preset_files import read_preset, sort_presets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,29 +15,18 @@ if TYPE_CHECKING:
 PRESET_KEY = "preset"
 """Key in a recipe file that names its preset."""
 
+PACKAGE, ORDER = "vitrion.flows", ("glass", "n_atoms")
+"""Package of the presets, and the setting that orders them."""
+
 
 def preset_names() -> list[str]:
     """Return the names of the presets, the smallest first."""
-    names = [path.name.removesuffix(".yaml") for path in _preset_folder().iterdir()]
-    return sorted(names, key=lambda name: preset_values(name)["glass"]["n_atoms"])
+    return sort_presets(PACKAGE, ORDER)
 
 
 def preset_values(name: str) -> dict[str, Any]:
-    """Return the nested values of a preset.
-
-    Raises
-    ------
-    InputError
-        If the preset does not exist.
-    """
-    file = _preset_folder() / f"{name}.yaml"
-    if not str(name).isidentifier() or not file.is_file():
-        raise InputError(f"Unknown preset '{name}': use one of {', '.join(preset_names())}.")
-    return dict(yaml.safe_load(file.read_text()))
-
-
-def _preset_folder() -> Any:
-    return files("vitrion.flows") / "presets"
+    """Return the nested values of a preset; see :func:`read_preset`."""
+    return read_preset(PACKAGE, name, ORDER)
 
 
 def read_recipe_file(path: Path) -> tuple[dict[str, Any], str | None]:

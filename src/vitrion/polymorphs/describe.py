@@ -46,7 +46,7 @@ def anion_shells(structure: Structure) -> list[list[tuple[int, float, NDArray[np
     """Return the anions around each site, nearest first.
 
     Neighbors are more electronegative than the site, and have no such neighbors themselves: the
-    phosphorus of PO4 is no neighbor of lithium.
+    phosphorus of PO4 is not a neighbor of lithium.
 
     Returns
     -------
