@@ -7,8 +7,10 @@ from helpers.walkers import HOP_A, brownian, hopping, in_crystal, rattling, subd
 from vitrion.transport import analyze, combine, table
 from vitrion.transport.constants import KB_EV_PER_K
 from vitrion.transport.density import density_map, percolation_barriers
+from vitrion.transport.framework import mean_framework
 from vitrion.transport.jumps import jump_network
 from vitrion.transport.msd import mean_squares, non_gaussian_parameter
+from vitrion.transport.result import Framework
 from vitrion.transport.stays import find_stays
 from vitrion.transport.vanhove import van_hove
 from vitrion.uncertainty import event_bound
@@ -179,6 +181,36 @@ def test_a_framework_that_melts_is_noticed():
     assert result.framework.diffuses
     assert any("framework diffuses" in warning for warning in result.warnings)
     assert not result_of(brownian(600, 20, 0.02)).framework.diffuses
+
+
+def test_one_anion_that_hops_does_not_melt_the_framework_of_a_small_cell():
+    """One of nine that moves 8 A raises the mean to 6 A2; eight keep their sites."""
+    rng = np.random.default_rng(11)
+    n_frames, n_anions = 600, 9
+    anions = rng.random((n_anions, 3)) @ CELL + rng.normal(scale=0.1, size=(n_frames, n_anions, 3))
+    anions[n_frames // 2 :, 0, 0] += 8.0
+    ions = brownian(n_frames, 20, 0.02).draw(rng) + rng.random((1, 20, 3)) @ CELL
+    symbols = ["Li"] * 20 + ["P"] * n_anions
+    positions = np.concatenate([ions, anions], axis=1)
+    framework = analyze(positions, CELL, symbols, 100.0, 600.0, wrapped=False).framework
+    assert framework.msd_A2 > 3.0
+    assert framework.exponent > 0.5
+    assert framework.moved_fraction == pytest.approx(1 / 9)
+    assert not framework.diffuses
+
+
+def test_the_framework_of_replicas_is_judged_by_the_mean():
+    rests = Framework(
+        diffuses=False, diffusivity_cm2_s=0.0, msd_A2=0.5, exponent=0.1, moved_fraction=0.0
+    )
+    moves = Framework(
+        diffuses=True, diffusivity_cm2_s=3e-6, msd_A2=9.0, exponent=1.0, moved_fraction=0.8
+    )
+    assert mean_framework([]) is None
+    assert mean_framework([moves, moves]).diffuses
+    mean = mean_framework([rests, rests, moves])
+    assert not mean.diffuses
+    assert mean.msd_A2 == pytest.approx(10.0 / 3.0)
 
 
 def test_hops_and_network_of_a_lattice():

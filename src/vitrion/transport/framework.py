@@ -11,36 +11,61 @@ from vitrion.transport.msd import mean_squares
 from vitrion.transport.result import Framework
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vitrion.transport.displacements import Displacements
 
 MELTED_MSD_A2 = 3.0
-"""MSD over half the run above which atoms have left their sites: twice Lindemann's limit."""
+"""Squared displacement of an atom that has left its site: twice Lindemann's limit."""
+
+MELTED_FRACTION = 0.5
+"""Fraction of atoms that leave their sites within half the run of a framework that diffuses."""
 
 MELTED_EXPONENT = 0.5
 
 
 def framework_motion(motion: Displacements) -> Framework:
-    """Test whether the framework diffuses, by the MSD of its least mobile species.
+    """Test whether the framework diffuses, by its least mobile species.
 
-    The MSD over half the run and its exponent are used: vibration has a bounded MSD and an exponent
-    near zero. Ligands that rotate with their polyanion have a large MSD, so one species that does
-    not diffuse, such as the phosphorus of PO2F2-, is sufficient.
+    The framework diffuses if most atoms of that species leave their sites within half the run and
+    their MSD grows with time: vibration has a bounded MSD and an exponent near zero. One anion that
+    hops in a small cell can raise the MSD above the limit, but moves a small fraction of the atoms.
+    Ligands that rotate with their polyanion have a large MSD, so one species that does not diffuse,
+    such as the phosphorus of PO2F2-, is sufficient.
     """
     symbols = np.array(motion.framework_symbols)
     kinds = [_species_motion(motion, symbols == kind) for kind in np.unique(symbols)]
     return min(kinds, key=lambda found: found.msd_A2)
 
 
+def mean_framework(frameworks: Sequence[Framework]) -> Framework | None:
+    """Return the mean motion in independent runs, and the verdict on it; None for no runs."""
+    if not frameworks:
+        return None
+    mean = {
+        name: float(np.mean([getattr(framework, name) for framework in frameworks]))
+        for name in ("diffusivity_cm2_s", "msd_A2", "exponent", "moved_fraction")
+    }
+    return Framework(diffuses=_diffuses(mean["moved_fraction"], mean["exponent"]), **mean)
+
+
+def _diffuses(moved_fraction: float, exponent: float) -> bool:
+    return moved_fraction > MELTED_FRACTION and exponent > MELTED_EXPONENT
+
+
 def _species_motion(motion: Displacements, chosen: np.ndarray) -> Framework:
     positions = motion.framework[:, chosen]
     half = len(positions) // 2
     lags = np.array([max(half // 4, 1), max(half, 2)])
-    early, late = mean_squares(positions, np.ones(positions.shape[1]), lags).mean
+    squares = mean_squares(positions, np.ones(positions.shape[1]), lags)
+    early, late = squares.mean
+    moved_fraction = float(np.mean(squares.ions[1] > MELTED_MSD_A2))
     time_fs = (lags[1] - lags[0]) * motion.framework_interval_fs
     exponent = float(np.log(late / early) / np.log(lags[1] / lags[0])) if early > 0.0 else 0.0
     return Framework(
-        diffuses=bool(late > MELTED_MSD_A2 and exponent > MELTED_EXPONENT),
+        diffuses=_diffuses(moved_fraction, exponent),
         diffusivity_cm2_s=float(max(late - early, 0.0) / (6.0 * time_fs)) * A2_PER_FS_TO_CM2_PER_S,
         msd_A2=float(late),
         exponent=exponent,
+        moved_fraction=moved_fraction,
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from vitrion.errors import InputError
 from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S
+from vitrion.transport.framework import mean_framework
 from vitrion.transport.regime import joint_regime
 from vitrion.transport.result import (
     ESTIMATES,
@@ -79,11 +80,7 @@ def combine(
         ),
         "regime": regime,
         "hops": hops,
-        "framework": max(
-            (result.framework for result in results if result.framework),
-            key=lambda framework: framework.msd_A2,
-            default=None,
-        ),
+        "framework": mean_framework([run.framework for run in results if run.framework]),
         "msd": _mean_curve(results),
         "non_gaussian": _mean_non_gaussian(results),
         "van_hove": _mean_van_hove(results),

@@ -63,6 +63,10 @@ class Framework(Model):
     )
     msd_A2: float = Field(description="Mean square displacement over half the run, A2.")
     exponent: float = Field(description="d ln MSD / d ln t over the longest lags.")
+    moved_fraction: float = Field(
+        description="Fraction of the atoms whose mean square displacement over half the run "
+        "exceeds 3 A2: they leave their sites."
+    )
 
 
 class MSDCurve(Model):

@@ -48,7 +48,9 @@ def table(result: TransportResult) -> list[Row]:
         rows.append(Row("residence time", f"{result.hops.mean_residence_time_ps:.3g}", "ps", ""))
     if result.framework is not None:
         moving = "diffuses" if result.framework.diffuses else "stays"
-        rows.append(Row("framework", moving, "", f"MSD {result.framework.msd_A2:.2g} A2"))
+        moved = f"{result.framework.moved_fraction:.0%} moved"
+        detail = f"MSD {result.framework.msd_A2:.2g} A2, {moved}"
+        rows.append(Row("framework", moving, "", detail))
     rows.append(Row("non-Gaussian, largest", f"{max(result.non_gaussian.alpha2):.2f}", "", ""))
     if result.percolation is not None:
         barriers = result.percolation.a_eV, result.percolation.b_eV, result.percolation.c_eV
