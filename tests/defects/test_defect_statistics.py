@@ -6,6 +6,7 @@ import pytest
 from vitrion.defects.statistics import (
     boltzmann_energy,
     interstitial_fraction,
+    ion_potential,
     overlap_probability,
     weighted_quantiles,
 )
@@ -53,6 +54,15 @@ def test_one_kind_of_site_each_is_the_law_of_mass_action():
             x = interstitial_fraction([0.1], [0.1 + energy], 500, [1], [ratio])
             constant = np.exp(-energy / (KB_EV_PER_K * 500))
             assert x**2 == pytest.approx((1 - x) * (ratio - x) * constant, rel=1e-8)
+
+
+def test_the_chemical_potential_of_the_ion_balances_vacancies_and_interstitials():
+    rng = np.random.default_rng(3)
+    occupied, empty, kt = rng.normal(-1, 0.2, 20), rng.normal(0, 0.2, 30), KB_EV_PER_K * 600
+    level = ion_potential(occupied, empty, 600)
+    vacancies = (1 / (1 + np.exp((level - occupied) / kt))).sum()
+    interstitials = (1 / (1 + np.exp((empty - level) / kt))).sum()
+    assert vacancies == pytest.approx(interstitials, rel=1e-8)
 
 
 def test_few_interstitials_in_the_dilute_limit_and_an_even_spread_for_no_cost():

@@ -126,6 +126,12 @@ def test_figures_of_one_host():
     assert copy.landscape_gap_eV == doc.landscape_gap_eV
 
 
+def test_an_interstitial_ion_of_equal_sites_costs_half_a_frenkel_pair():
+    """As many empty as occupied sites: the chemical potential of the ion is in the middle."""
+    doc = landscape([document(np.full(3, -2.0), np.full(3, -0.6), [*STAR[:3], (1, 0), (2, 0)])])
+    assert doc.ionic_interstitial_energy_eV.mean == pytest.approx(0.7, abs=1e-6)
+
+
 def test_replicas_give_the_error():
     docs = [document(OCCUPIED, EMPTY + shift, STAR) for shift in (0.0, 0.1, 0.2)]
     for doc, barrier in zip(docs, (0.4, 0.5, 0.6), strict=True):

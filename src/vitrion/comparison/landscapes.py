@@ -43,6 +43,7 @@ FLATNESS: tuple[tuple[str, Direction], ...] = (
     ("landscape_overlap", "higher"),
     ("percolating_barrier_eV", "lower"),
     ("percolating_percentile", "lower"),
+    ("ionic_interstitial_energy_eV", "lower"),
     ("lowest_interstitial_energy_eV", "lower"),
     ("median_interstitial_energy_eV", "lower"),
 )

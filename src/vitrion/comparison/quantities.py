@@ -135,6 +135,12 @@ QUANTITIES = (
         _of_defects("frenkel_energy_eV", "minimum_eV"),
     ),
     Quantity(
+        "ionic_interstitial_energy_eV",
+        "interstitial ion in equilibrium with vacancies",
+        "eV",
+        _of_landscape("ionic_interstitial_energy_eV"),
+    ),
+    Quantity(
         "lowest_interstitial_energy_eV",
         "lowest interstitial energy at 0 V",
         "eV",

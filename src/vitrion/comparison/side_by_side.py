@@ -257,6 +257,7 @@ def _paper_column(materials: Sequence[MaterialReport]) -> dict[str, str]:
         "sigma_300K": f"glass about {paper.glass_conductivity_300K_mS_cm:g}; "
         f"ratio about {paper.conductivity_ratio:g}",
         "activation_energy_eV": f"glass about {paper.glass_activation_energy_eV:.2f}",
+        "ionic_interstitial_energy_eV": paper.interstitial,
         "lowest_interstitial_energy_eV": paper.interstitial,
         "landscape_gap_eV": paper.landscape,
     }

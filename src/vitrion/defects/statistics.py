@@ -54,20 +54,18 @@ def weighted_quantiles(
     return np.interp(np.asarray(quantiles, dtype=float), middle, energies[order])
 
 
-def interstitial_fraction(
+def ion_potential(
     occupied_eV: ArrayLike,
     empty_eV: ArrayLike,
     temperature_K: float,
     occupied_weights: ArrayLike | None = None,
     empty_weights: ArrayLike | None = None,
 ) -> float:
-    """Return the equilibrium fraction of the mobile ions on interstitial sites.
+    """Return the chemical potential of the ion in eV, on the scale of the site energies.
 
     Non-interacting ions on sites of single occupancy: a Fermi distribution, with the chemical
-    potential at which vacancies and interstitials are equal in number. For one kind of site each it
-    is the law of mass action, ``x^2 / ((1 - x) (r - x)) = exp(-E / kT)``, with pair energy E and
-    ratio r of interstitial to regular sites. Vibrations, defect interactions and charged defects of
-    other species are neglected.
+    potential at which vacancies and interstitials are equal in number. Vibrations, defect
+    interactions and charged defects of other species are neglected.
 
     Parameters
     ----------
@@ -88,22 +86,45 @@ def interstitial_fraction(
         raise InputError(f"Temperature {temperature_K:g} K must be above 0 K.")
     kt = KB_EV_PER_K * temperature_K
 
-    def log_interstitials(mu: float) -> float:
-        return float(logsumexp(-np.logaddexp(0.0, (empty - mu) / kt), b=n_voids))
-
-    def log_vacancies(mu: float) -> float:
-        return float(logsumexp(-np.logaddexp(0.0, (mu - occupied) / kt), b=n_ions))
+    def log_vacancies(level: float) -> float:
+        return _log_fermi((level - occupied) / kt, n_ions)
 
     energies = np.concatenate([occupied, empty])
     ratio = abs(np.log(n_voids.sum() / n_ions.sum()))
     margin = kt * (ratio + 5.0)
-    mu = brentq(
-        lambda level: log_interstitials(level) - log_vacancies(level),
-        energies.min() - margin,
-        energies.max() + margin,
-        xtol=1e-12 * kt,
+    return float(
+        brentq(
+            lambda level: _log_fermi((empty - level) / kt, n_voids) - log_vacancies(level),
+            energies.min() - margin,
+            energies.max() + margin,
+            xtol=1e-12 * kt,
+        )
     )
-    return float(np.exp(log_interstitials(mu)) / n_ions.sum())
+
+
+def interstitial_fraction(
+    occupied_eV: ArrayLike,
+    empty_eV: ArrayLike,
+    temperature_K: float,
+    occupied_weights: ArrayLike | None = None,
+    empty_weights: ArrayLike | None = None,
+) -> float:
+    """Return the equilibrium fraction of the mobile ions on interstitial sites.
+
+    Parameters and errors as of :func:`ion_potential`. For one kind of site each it is the law of
+    mass action, ``x^2 / ((1 - x) (r - x)) = exp(-E / kT)``, with pair energy E and ratio r of
+    interstitial to regular sites.
+    """
+    level = ion_potential(occupied_eV, empty_eV, temperature_K, occupied_weights, empty_weights)
+    empty, n_voids = _weighted(empty_eV, empty_weights)
+    _, n_ions = _weighted(occupied_eV, occupied_weights)
+    filled = _log_fermi((empty - level) / (KB_EV_PER_K * temperature_K), n_voids)
+    return float(np.exp(filled) / n_ions.sum())
+
+
+def _log_fermi(x: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Return the logarithm of the weighted sum of 1 / (1 + exp(x))."""
+    return float(logsumexp(-np.logaddexp(0.0, x), b=weights))
 
 
 def vacancy_fraction(

@@ -73,6 +73,11 @@ class SiteEnergyLandscapeDoc(VitrionDoc):
     median_interstitial_energy_eV: ReplicaMean | None = Field(
         None, description="Median interstitial energy at 0 V, above the annealed host, in eV."
     )
+    ionic_interstitial_energy_eV: ReplicaMean | None = Field(
+        None,
+        description="Lowest empty site above the chemical potential of the ion at 300 K in eV: "
+        "energy of an interstitial ion without an electron, in equilibrium with vacancies.",
+    )
     removal_energies_eV: list[list[float]] = Field(
         default_factory=list, description="Vacancy energies in eV, by replica."
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.defects.statistics import overlap_probability
+from vitrion.defects.statistics import ion_potential, overlap_probability
 from vitrion.documents.provenance import Provenance
 from vitrion.errors import InputError
 from vitrion.landscape.document import SiteEnergyLandscapeDoc
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from vitrion.defects.document import DefectDoc, PercolationRecord
     from vitrion.landscape.document import DensityBarrier
+
+ROOM_TEMPERATURE_K = 300.0
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ def landscape(
         landscape_overlap=ReplicaMean.of([overlap_probability(o, e) for o, e in both]),
         lowest_interstitial_energy_eV=_optional([float(e.min()) for e in interstitial]),
         median_interstitial_energy_eV=_optional([float(np.median(e)) for e in interstitial]),
+        ionic_interstitial_energy_eV=ReplicaMean.of([_ionic(o, e) for o, e in both]),
         removal_energies_eV=[r.tolist() for r in removal],
         removal_spread_eV=_optional([float(r.std()) for r in removal if len(r)]),
         density_barrier=density_barrier,
@@ -185,6 +188,11 @@ def _interstitial(document: DefectDoc) -> NDArray[np.float64]:
     records = document.of_kind("interstitial")
     energies = [r.interstitial_energy_eV - mu for r in records]
     return np.repeat(energies, [round(r.weight) for r in records])
+
+
+def _ionic(occupied: NDArray[np.float64], empty: NDArray[np.float64]) -> float:
+    """Return the lowest empty site above the chemical potential of the ion at 300 K, eV."""
+    return float(empty.min() - ion_potential(occupied, empty, ROOM_TEMPERATURE_K))
 
 
 def _easiest(document: DefectDoc) -> PercolationRecord | None:
