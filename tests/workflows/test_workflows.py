@@ -114,3 +114,4 @@ def test_long_runs_leave_one_file_each_that_a_store_loads(run_workflow, tmp_path
     first, second = (d for d in documents if d.property_name == "conductivity")
     assert first.structure != second.structure, "the seeds differ"
     assert pool([first, second]).systems == [[0, 1]]
+    assert not any(str(tmp_path) in document.model_dump_json() for document in documents)

@@ -38,6 +38,17 @@ def write_documents(path: Path, documents: Iterable[VitrionDoc]) -> None:
     replace_durably(unfinished, path)
 
 
+def without_files(document: VitrionDoc) -> VitrionDoc:
+    """Return a document without references to files of the machine that made it."""
+    empty: dict[str, Any] = {"directory": None, "trajectories": {}}
+    changes = {name: value for name, value in empty.items() if name in type(document).model_fields}
+    potential = document.provenance.potential
+    if potential is not None:
+        named = potential.model_copy(update={"path": None})
+        changes["provenance"] = document.provenance.model_copy(update={"potential": named})
+    return document.model_copy(update=changes)
+
+
 def read_documents(path: Path) -> list[VitrionDoc]:
     """Read the documents of a file, or of all files of a folder in the order of their names.
 

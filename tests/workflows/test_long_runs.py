@@ -1,0 +1,57 @@
+"""Failures of some runs of a list do not stop the others."""
+
+import importlib.util
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from helpers.pages import ROOT
+from vitrion.errors import BusyError, SimulationError
+from vitrion.flows.run_recipe import RunResult
+from vitrion.runtime.runner import RunReport
+
+
+def glass(*, crystallized):
+    return SimpleNamespace(phase="amorphous", crystallized=crystallized)
+
+
+FAILED = RunReport(errors={"choose glasses": "none is amorphous"})
+RESULTS = {
+    "busy": BusyError("Another process is using the folder."),
+    "failed": SimulationError("atoms left the cell"),
+    "one step failed": RunResult({"amorphous": [glass(crystallized=False)]}, FAILED),
+    "crystallized": RunResult({"amorphous": [glass(crystallized=True)]}, FAILED),
+    "done": RunResult({"amorphous": [glass(crystallized=False)]}, RunReport()),
+}
+
+
+def test_failures_are_reported_at_the_end(tmp_path, monkeypatch, capsys):
+    spec = importlib.util.spec_from_file_location("long_runs", ROOT / "workflows" / "long_runs.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "long_runs", module)
+    spec.loader.exec_module(module)
+
+    def run(recipe, *_, **__):
+        result = RESULTS[recipe.run_id]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    named = [(name, SimpleNamespace(run_id=name)) for name in RESULTS]
+    written = []
+    monkeypatch.setattr(module, "recipes", lambda path: named)
+    monkeypatch.setattr(module, "run_recipe", run)
+    monkeypatch.setattr(module, "without_files", lambda document: document)
+    monkeypatch.setattr(module, "write_documents", lambda file, found: written.append(file.name))
+    monkeypatch.setattr(
+        sys, "argv", ["x", str(tmp_path / "toy.yaml"), "--work", str(tmp_path / "work")]
+    )
+    with pytest.raises(SystemExit) as raised:
+        module.main()
+    assert str(raised.value).splitlines() == [
+        "failed: atoms left the cell",
+        "one step failed: choose glasses failed: none is amorphous",
+    ]
+    assert written == ["crystallized.jsonl.gz", "done.jsonl.gz"]
+    assert "busy: another process is doing this run" in capsys.readouterr().out
