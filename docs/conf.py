@@ -30,7 +30,7 @@ extensions = [
     "sphinx_design",
 ]
 # Included by other pages.
-exclude_patterns = ["_build", "_templates", "results/paper_table.md"]
+exclude_patterns = ["_build", "_templates", "results/interphase_table.md", "results/paper_table.md"]
 templates_path = ["_templates"]
 
 # One thread a process is the only fast way; the tutorial runs molecular dynamics.
@@ -80,6 +80,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"vitrion {release}"
 html_static_path = ["_static"]
 html_css_files = ["formula.css", "pages.css"]
+html_js_files = ["sortable_tables.js"]
 html_show_sourcelink = False
 # Pages without others below them have nothing to show at the side.
 html_sidebars = {name: [] for name in ("index", "quick_start", "limits", "contributing")}
