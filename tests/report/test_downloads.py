@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 import pytest
-from pymatgen.core import Structure
+from pymatgen.core import Lattice, Structure
 from pymatgen.io.vasp import Poscar
 
 from vitrion.comparison.side_by_side import compare
@@ -22,7 +22,7 @@ from vitrion.report.downloads import (
 )
 from vitrion.report.page import render_page
 from vitrion.report.sections import figures_of
-from vitrion.report.structure_facts import facts_of
+from vitrion.report.structure_facts import facts_of, oxidation_states, site_rows
 from vitrion.report.structure_views import scene, shown_structures
 
 
@@ -52,6 +52,24 @@ def test_facts_are_those_of_the_structure(crystal_cell):
     assert lattice["a, b, c"] == "5.200, 5.200, 5.200 \u00c5"
     assert lattice["volume"] == "140.61 \u00c5\u00b3"
     assert [row[1] for row in facts["sites"]] == ["Li", "P", "O", "O", "F", "F"]
+
+
+def test_wyckoff_positions_are_those_of_the_conventional_cell():
+    """Fluorite structure, from its primitive cell: Li 8c, O 4a."""
+    conventional = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(4.61), ["O", "Li"], [[0, 0, 0], [0.25, 0.25, 0.25]]
+    )
+    primitive = conventional.get_primitive_structure()
+    assert len(primitive) == 3
+    assert {row[1]: row[2] for row in site_rows(primitive)} == {"Li": "8c", "O": "4a"}
+    assert site_rows(conventional)[0][2] == "4a"
+
+
+def test_oxidation_states_balance():
+    assert oxidation_states("LiPO2F2") == "Li +1, P +5, O -2, F -1"
+    assert oxidation_states("Li3PS4") == "Li +1, P +5, S -2"
+    assert oxidation_states("LiAl") is None
+    assert oxidation_states("Li40P7O30F4") is None
 
 
 def test_polyhedra_have_their_center_inside(reports):

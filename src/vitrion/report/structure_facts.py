@@ -1,9 +1,10 @@
-"""Lattice, sites and coordination of a structure, and its files."""
+"""Lattice, symmetry, sites and coordination of a structure, and its files."""
 
 from __future__ import annotations
 
 import csv
 import io
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +16,12 @@ from vitrion.report.typeset import screw
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-SITE_HEADS = ("site", "element", "x", "y", "z", "neighbors", "mean distance (A)")
+SITE_HEADS = ("site", "element", "Wyckoff", "x", "y", "z", "neighbors", "mean distance (A)")
 TOLERANCE_A = 0.1
 """Tolerance of the space group in A."""
+
+MAX_FORMULA_ATOMS = 25
+"""Atoms of a reduced formula up to which oxidation states are assigned: the time is exponential."""
 
 
 def facts_of(structure: Structure) -> dict[str, Any]:
@@ -38,22 +42,61 @@ def facts_of(structure: Structure) -> dict[str, Any]:
         ("density", f"{float(structure.density):.3f} g/cm\u00b3"),
         ("atoms", str(len(structure))),
     ]
+    if states := oxidation_states(structure.composition.reduced_formula):
+        facts.append(("oxidation states", states))
     if groups:
         _, number, symbol = groups[0]
         facts.insert(0, ("space group", f"{screw(symbol)} ({number}), within {TOLERANCE_A} \u00c5"))
     return {"lattice": facts, "sites": site_rows(structure)}
 
 
+@lru_cache(maxsize=1024)
+def oxidation_states(formula: str) -> str | None:
+    """Return the most common oxidation states that balance, such as "Li +1, F -1"; None if none."""
+    from pymatgen.core import Composition
+
+    composition = Composition(formula)
+    if composition.num_atoms > MAX_FORMULA_ATOMS:
+        return None
+    guesses = composition.oxi_state_guesses()
+    if not guesses:
+        return None
+    return ", ".join(f"{symbol} {state:+.3g}" for symbol, state in guesses[0].items())
+
+
+def wyckoff_positions(structure: Structure) -> list[str | None]:
+    """Return the Wyckoff position of each site, such as "4e"; None for all without a group.
+
+    The multiplicity counts the sites of the conventional cell.
+    """
+    import spglib
+
+    _, kinds = np.unique([site.specie.symbol for site in structure], return_inverse=True)
+    cell = structure.lattice.matrix, structure.frac_coords, kinds
+    try:
+        found = spglib.get_symmetry_dataset(cell, symprec=TOLERANCE_A)
+    except spglib.SpglibError:
+        found = None
+    if found is None:
+        return [None] * len(structure)
+    orbits = np.asarray(found.crystallographic_orbits)
+    cells = len(found.std_types) / len(structure)
+    counts = np.bincount(orbits)[orbits] * cells
+    return [f"{count:.0f}{letter}" for count, letter in zip(counts, found.wyckoffs, strict=True)]
+
+
 def site_rows(structure: Structure) -> list[list[Any]]:
-    """Return number, element, fractional coordinates and coordination of each site."""
+    """Return the row of each site: see :data:`SITE_HEADS`."""
     rows = []
+    positions = wyckoff_positions(structure)
     for number, (site, shell) in enumerate(
         zip(structure, anion_shells(structure), strict=True), start=1
     ):
         around = shell_name(structure[neighbor].specie.symbol for neighbor, _, _ in shell)
         mean = round(float(np.mean([d for _, d, _ in shell])), 3) if shell else None
         place = [round(float(x), 5) for x in site.frac_coords % 1.0]
-        rows.append([number, site.specie.symbol, *place, around, mean])
+        wyckoff = positions[number - 1]
+        rows.append([number, site.specie.symbol, wyckoff, *place, around, mean])
     return rows
 
 

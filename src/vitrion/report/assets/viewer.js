@@ -68,7 +68,7 @@
     }
     const table = document.createElement("table");
     const head = table.createTHead().insertRow();
-    for (const name of ["site", "element", "x", "y", "z", "neighbors", "mean distance (\u00c5)"]) {
+    for (const name of ["site", "element", "Wyckoff", "x", "y", "z", "neighbors", "mean distance (\u00c5)"]) {
       head.append(cell("th", name));
     }
     const body = table.createTBody();
