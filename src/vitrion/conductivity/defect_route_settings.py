@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import Field
+
+from vitrion.runtime.settings_model import SettingsModel
 
 
-class DefectConductivitySettings(BaseModel):
+class DefectConductivitySettings(SettingsModel):
     """Settings of the conductivity from defects."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    temperatures_K: tuple[float, ...] = Field(
+    temperatures_K: tuple[Annotated[float, Field(gt=0.0)], ...] = Field(
         (300.0, 400.0, 500.0, 600.0, 800.0), description="Temperatures in K."
     )
     defect_fraction: float = Field(
