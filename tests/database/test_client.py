@@ -36,6 +36,13 @@ def client(folder):
         yield client
 
 
+def test_a_client_opens_at_its_first_search_and_again_after_it_was_closed(folder):
+    client = VitrionClient(folder)
+    for _ in range(2):
+        assert barriers(client.test_hopping.search()) == [*BARRIERS, 0.5]
+        client.close()
+
+
 def barriers(found):
     return sorted(document.barrier_eV for document in found)
 

@@ -47,6 +47,9 @@ _BOOKKEEPING = {"_id", "job", "built_from", "@module", "@class", "@version"}
 class VitrionClient(NotebookTable):
     """Search the documents of a store.
 
+    The store is opened and its collections are updated on first use, and closed at the end of a
+    ``with`` block or by :meth:`close`.
+
     Each kind of document is an attribute, by its ``property_name``::
 
         with VitrionClient("vitrion_data") as client:
@@ -89,22 +92,35 @@ class VitrionClient(NotebookTable):
         self.collections = Collections(job_store)
         is_local = isinstance(job_store.docs_store, (SQLiteStore, MemoryStore))
         self._build = is_local if build is None else build
+        self._is_open = False
 
     @classmethod
     def over(cls, collections: Collections) -> Self:
         """Return a client of open collections, which it does not close."""
         client = cls(collections.job_store, build=False)
         client.collections = collections
+        client._is_open = True
         return client
 
     def __enter__(self) -> Self:
-        self.collections.__enter__()
-        if self._build and not self.collections.is_read_only:
-            build_if_changed(self.collections)
+        self._open()
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store; another search opens it again."""
         self.collections.close()
+        self._is_open = False
+
+    def _open(self) -> None:
+        if self._is_open:
+            return
+        self.collections.__enter__()
+        if self._build and not self.collections.is_read_only:
+            build_if_changed(self.collections)
+        self._is_open = True
 
     def fetch(self, reference: Any, folder: str | os.PathLike[str] = "vitrion_files") -> Path:
         """Return the local path of a file that a document refers to, fetched if needed.
@@ -121,6 +137,7 @@ class VitrionClient(NotebookTable):
         StoreError
             If the file is unavailable, or its content does not match the reference.
         """
+        self._open()
         stores: dict[str, Store] = self.collections.job_store.additional_stores  # type: ignore[has-type]
         return fetch_file(reference, stores.get(FILES_STORE), folder)
 
@@ -137,6 +154,7 @@ class VitrionClient(NotebookTable):
                 f"did you mean '{hint[0]}'?" if hint else f"known: {', '.join(self.properties)}."
             )
             raise InputError(f"Unknown kind of document '{name}'; {known}")
+        self._open()
         return PropertyClient(self.collections, name)
 
     def __getattr__(self, name: str) -> PropertyClient:
