@@ -3,10 +3,10 @@ import pytest
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.errors import InputError
 from vitrion.flows.recipe import Recipe
-from vitrion.flows.recipe_file import preset_names
+from vitrion.flows.recipe_file import PRESETS
 
 
-@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("name", PRESETS.names())
 def test_presets_hold_and_can_be_changed(name):
     settings = Recipe.from_preset(name, seed=3, glass={"melt_temperature_K": 1200.0}).glass
     assert settings.n_atoms >= 60

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from vitrion.cli.entry import app
 from vitrion.distill.distill_plan import expected_stages, plan_lines, steps_per_ps
 from vitrion.distill.distill_request import checked, read_request
-from vitrion.distill.distill_settings import DistillSettings, preset_names, preset_values
+from vitrion.distill.distill_settings import PRESETS, DistillSettings
 from vitrion.distill.labelled_files import labelled_frames
 from vitrion.distill.student_card import functional
 from vitrion.errors import InputError
@@ -37,11 +37,11 @@ def test_formulas_lists_and_files_are_read(tmp_path):
 
 def test_presets_are_complete_and_ordered_by_cost():
     totals = []
-    for name in preset_names():
+    for name in PRESETS.names():
         made = DistillSettings.from_preset(name, formulas=["Na3PS4"])
-        assert set(preset_values(name)) <= set(DistillSettings.model_fields)
+        assert set(PRESETS.values(name)) <= set(DistillSettings.model_fields)
         totals.append(sum(expected_stages(made, 2).values()))
-    assert preset_names() == ["quick", "standard"]
+    assert PRESETS.names() == ["quick", "standard"]
     assert totals == sorted(totals)
 
 
@@ -60,10 +60,12 @@ def test_short_steps_with_hydrogen_cost_more():
 def test_settings_are_merged_with_a_preset_and_checked():
     made = settings(formulas=["Na3PS4"], sampling={"rounds": 3})
     assert made.sampling.rounds == 3
-    assert made.sampling.seed_cells == preset_values("quick")["sampling"]["seed_cells"]
+    assert made.sampling.seed_cells == PRESETS.values("quick")["sampling"]["seed_cells"]
     assert made.student_name == "na3ps4-chgnet"
     assert made.run_id != settings(formulas=["Na3PS4"]).run_id
-    with pytest.raises(InputError, match=r"sampling.round is not a setting; nearest: .*rounds"):
+    with pytest.raises(
+        InputError, match=r"sampling.round is not a setting; nearest: .*rounds"
+    ):
         settings(sampling={"round": 3})
     with pytest.raises(InputError, match="name is 'Na 3', but must be lower-case"):
         settings(name="Na 3")

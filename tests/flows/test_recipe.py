@@ -9,12 +9,12 @@ from typer.testing import CliRunner
 from vitrion.cli import app
 from vitrion.errors import InputError
 from vitrion.flows.recipe import SHARED, Recipe, parse_recipe_setting, settable
-from vitrion.flows.recipe_file import preset_names
+from vitrion.flows.recipe_file import PRESETS
 from vitrion.flows.run_recipe import complete_recipe
 
 
 def test_presets_are_the_files_the_smallest_first():
-    assert preset_names() == ["quick", "standard", "paper"]
+    assert PRESETS.names() == ["quick", "standard", "paper"]
     with pytest.raises(
         InputError, match="Unknown preset 'fast': use one of quick, standard, paper"
     ):

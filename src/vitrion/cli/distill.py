@@ -18,13 +18,7 @@ from vitrion.cli.options import (
     takes_settings,
 )
 from vitrion.cli.places import results_folder, worker_count
-from vitrion.distill.distill_settings import (
-    DistillSettings,
-    parse_distill_setting,
-    preset_names,
-    preset_values,
-    read_settings_file,
-)
+from vitrion.distill.distill_settings import PRESETS, DistillSettings, parse_distill_setting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +38,10 @@ class DistillOptions:
         """Return complete, checked settings for the arguments of the command."""
         from vitrion.distill.distill_request import checked, read_request
         from vitrion.runtime.nested_values import merge
+        from vitrion.runtime.preset_files import read_settings_file
 
-        stated, preset = ({}, None) if self.file is None else read_settings_file(self.file)
+        file = self.file
+        stated, preset = ({}, None) if file is None else read_settings_file(file, "settings")
         request = read_request(items) if items else {}
         name = self.preset or preset or DEFAULT_PRESET
         values = merge(merge(stated, self.changes, DistillSettings), request, DistillSettings)
@@ -54,8 +50,7 @@ class DistillOptions:
 
 SOURCE = SettingsSource(
     DistillSettings,
-    preset_names,
-    preset_values,
+    PRESETS,
     parse_distill_setting,
     DEFAULT_PRESET,
     "sampling.rounds=6",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from vitrion.flows.recipe import Recipe
+    from vitrion.runtime.preset_files import Presets
     from vitrion.runtime.settings_model import Option, SettingsModel
 
 DEFAULT_STORE = "default: VITRION_STORE, else vitrion_data"
@@ -182,15 +183,14 @@ def takes_recipe(
         Defaults of the command for fields of the recipe.
     """
     from vitrion.flows.recipe import Recipe, parse_recipe_setting
-    from vitrion.flows.recipe_file import preset_names, preset_values
+    from vitrion.flows.recipe_file import PRESETS
 
     def made(changes: dict[str, Any], preset: str | None, file: Path | None) -> RecipeOptions:
         return RecipeOptions(changes, defaults, file, preset, default_preset)
 
     source = SettingsSource(
         Recipe,
-        preset_names,
-        preset_values,
+        PRESETS,
         parse_recipe_setting,
         default_preset,
         f"{sections[0]}.max_{'sites' if sections[0] == 'defects' else 'iterations'}=4"
@@ -208,8 +208,9 @@ class SettingsSource:
     Attributes
     ----------
     model : type
-    preset_names, preset_values, parse : callable
-        Names of the presets, nested values of a preset, nested values of ``name=value``.
+    presets : Presets
+    parse : callable
+        Returns the nested values of ``name=value``.
     default_preset : str or None
     example : str
         Example of a setting in the help.
@@ -218,8 +219,7 @@ class SettingsSource:
     """
 
     model: type[SettingsModel]
-    preset_names: Callable[[], list[str]]
-    preset_values: Callable[[str], dict[str, Any]]
+    presets: Presets
     parse: Callable[[str], dict[str, Any]]
     default_preset: str | None
     example: str
@@ -306,9 +306,9 @@ def _option_fields(source: SettingsSource) -> dict[str, tuple[str, FieldInfo, Op
 def _file_options(source: SettingsSource) -> list[Parameter]:
     preset = typer.Option(
         "--preset",
-        help=f"{', '.join(source.preset_names())}.",
+        help=f"{', '.join(source.presets.names())}.",
         show_default=source.default_preset or False,
-        autocompletion=from_call(source.preset_names),
+        autocompletion=from_call(source.presets.names),
     )
     recipe = typer.Option("--recipe", help="Recipe file; options override it.")
     setting = typer.Option(
@@ -328,7 +328,7 @@ def _field_options(
     fields_of: dict[str, tuple[str, FieldInfo, Option]],
     defaults: dict[str, Any],
 ) -> list[Parameter]:
-    preset = source.preset_values(DEFAULT_PRESET)
+    preset = source.presets.values(DEFAULT_PRESET)
     shared = []
     for name, (path, part, option) in fields_of.items():
         section, _, own = path.rpartition(".")

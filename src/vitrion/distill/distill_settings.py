@@ -15,7 +15,7 @@ from vitrion.distill.fit_settings import FitSettings
 from vitrion.errors import InputError, SettingError
 from vitrion.potentials.student import SHIPPED_STUDENTS
 from vitrion.runtime.nested_values import check_names, merge, parse_setting, plain_values
-from vitrion.runtime.preset_files import read_preset, sort_presets
+from vitrion.runtime.preset_files import Presets
 from vitrion.runtime.settings_model import Option, SettingsModel, walk_fields
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from vitrion.distill.labelling import Teacher
 
 LABELLED_SUFFIXES = (".xyz", ".extxyz", ".gz")
+PRESETS = Presets("vitrion.distill", "last_fit", "epochs")
+"""Presets of distillation."""
+
 NAME = re.compile(r"[a-z][a-z0-9._-]{1,60}")
 
 
@@ -163,7 +166,7 @@ class DistillSettings(SettingsModel):
         """
         known = [".".join(path) for path, _ in walk_fields(cls)]
         check_names(changes, cls, known)
-        return cls(**merge(preset_values(preset), plain_values(changes), cls))
+        return cls(**merge(PRESETS.values(preset), plain_values(changes), cls))
 
     @property
     def labeller(self) -> Teacher | None:
@@ -202,20 +205,6 @@ class DistillSettings(SettingsModel):
         return yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=100)
 
 
-PACKAGE, ORDER = "vitrion.distill", ("last_fit", "epochs")
-"""Package of the presets, and the setting that orders them."""
-
-
-def preset_names() -> list[str]:
-    """Return the names of the presets of distillation, the fastest first."""
-    return sort_presets(PACKAGE, ORDER)
-
-
-def preset_values(name: str) -> dict[str, Any]:
-    """Return the nested values of a preset; see :func:`read_preset`."""
-    return read_preset(PACKAGE, name, ORDER)
-
-
 def parse_distill_setting(text: str) -> dict[str, Any]:
     """Return the nested values of ``name=value``, such as ``sampling.rounds=6``.
 
@@ -226,21 +215,3 @@ def parse_distill_setting(text: str) -> dict[str, Any]:
     """
     known = {".".join(path): field for path, field in walk_fields(DistillSettings)}
     return parse_setting(text, DistillSettings, known, "sampling.rounds=6")
-
-
-def read_settings_file(path: Path) -> tuple[dict[str, Any], str | None]:
-    """Return the nested values of a settings file in YAML, and the name of its preset.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or is not a mapping.
-    """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"The settings {path} cannot be read: {error}.") from error
-    if not isinstance(content, dict):
-        raise InputError(f"The settings {path} must contain 'name: value' lines in YAML.")
-    preset = content.pop("preset", None)
-    return content, preset

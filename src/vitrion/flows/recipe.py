@@ -18,7 +18,7 @@ from vitrion.chemistry.structures import without_atoms, without_site_properties
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.defect_route_settings import DefectConductivitySettings
 from vitrion.errors import SettingError
-from vitrion.flows.recipe_file import preset_values, read_recipe_file
+from vitrion.flows.recipe_file import PRESETS, read_recipe_file
 from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
 from vitrion.polymorphs.search_settings import SearchSettings
 from vitrion.runtime.nested_values import (
@@ -225,7 +225,7 @@ class Recipe(SettingsModel):
     def from_values(cls, values: Mapping[str, Any], preset: str | None = None) -> Self:
         """Return the recipe of nested values, on top of a preset; see :meth:`from_preset`."""
         check_names(values, cls, settable())
-        base = {} if preset is None else preset_values(preset)
+        base = {} if preset is None else PRESETS.values(preset)
         return cls(**merge(base, plain_values(values), cls))
 
     @classmethod

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vitrion.chemistry.formulas import parse_composition, plain_formula
 from vitrion.distill.distill_request import checked
-from vitrion.distill.distill_settings import DistillSettings, preset_names
+from vitrion.distill.distill_settings import PRESETS, DistillSettings
 from vitrion.distill.distillation import distill
 from vitrion.distill.learning import check_can_learn, frames_outside, retrained
 from vitrion.dynamics.checkpoint import FILE_NAME as CHECKPOINT
@@ -50,7 +50,7 @@ def student_settings(formula: str, preset: str | None = None) -> DistillSettings
     InputError
         If the teacher does not know an element, or the composition cannot be packed.
     """
-    name = preset if preset in preset_names() else "standard"
+    name = preset if preset in PRESETS.names() else "standard"
     plain = plain_formula(parse_composition(formula))
     settings = DistillSettings.from_preset(name, formulas=(plain,))
     return settings if is_student(settings.student_name) else checked(settings)
