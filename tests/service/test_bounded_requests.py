@@ -6,15 +6,10 @@ import pytest
 
 from helpers.sample_documents import hopping, make_conductivity
 from vitrion.comparison.material import NEWEST
-from vitrion.database.builders import build
-from vitrion.database.collections import Collections
 from vitrion.store import sqlite_store
-from vitrion.store.job_store import open_job_store
 
 for package in ("fastapi", "httpx"):
     pytest.importorskip(package, reason="needs the extra 'serve'")
-
-from fastapi.testclient import TestClient  # noqa: E402
 
 from vitrion.service import pages, rest  # noqa: E402
 
@@ -42,25 +37,11 @@ def fill(store):
     store.update(outputs)
 
 
-@pytest.fixture(scope="module")
-def collections(tmp_path_factory):
-    with open_job_store(tmp_path_factory.mktemp("many")) as store:
-        fill(store)
-        with Collections(store) as collections:
-            build(collections)
-            yield collections
-
-
 @pytest.fixture(scope="module", autouse=True)
 def short_pages():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pages, "ROWS", ROWS)
         yield
-
-
-@pytest.fixture(scope="module")
-def web(collections):
-    return TestClient(rest.make_app(collections), base_url="http://127.0.0.1:8000")
 
 
 @pytest.fixture

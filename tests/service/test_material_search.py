@@ -6,35 +6,18 @@ import pytest
 from jobflow import Flow, run_locally
 
 from helpers.sample_documents import make_conductivity, make_hopping
-from vitrion.database.builders import build
 from vitrion.database.client import VitrionClient
-from vitrion.database.collections import Collections
 from vitrion.errors import InputError
 from vitrion.report.material_filters import MaterialFilters, periodic_table
-from vitrion.store.job_store import open_job_store
 
 for package in ("fastapi", "httpx"):
     pytest.importorskip(package, reason="needs the extra 'serve'")
 
-from fastapi.testclient import TestClient  # noqa: E402
 
-from vitrion.service.rest import make_app  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def collections(tmp_path_factory):
-    with open_job_store(tmp_path_factory.mktemp("search")) as store:
-        jobs = [make_hopping(["Li", "F"], 0.3, "amorphous")]
-        jobs += [make_hopping(["Na", "F"], 0.5, "crystalline"), make_conductivity()]
-        run_locally(Flow(jobs), store=store, ensure_success=True)
-        with Collections(store) as collections:
-            build(collections)
-            yield collections
-
-
-@pytest.fixture(scope="module")
-def web(collections):
-    return TestClient(make_app(collections), base_url="http://127.0.0.1:8000")
+def fill(store):
+    jobs = [make_hopping(["Li", "F"], 0.3, "amorphous")]
+    jobs += [make_hopping(["Na", "F"], 0.5, "crystalline"), make_conductivity()]
+    run_locally(Flow(jobs), store=store, ensure_success=True)
 
 
 def listed(web, query):

@@ -7,10 +7,7 @@ import pytest
 from jobflow import Flow, run_locally
 
 from helpers.sample_documents import make_conductivity, make_hopping
-from vitrion.database.builders import build
-from vitrion.database.collections import Collections
 from vitrion.errors import InputError
-from vitrion.store.job_store import open_job_store
 
 for package in ("fastapi", "httpx"):
     pytest.importorskip(package, reason="needs the extra 'serve'")
@@ -25,21 +22,11 @@ HERE = {"Host": "localhost"}
 BARRIERS = [0.2, 0.25, 0.3, 0.35, 0.4]
 
 
-@pytest.fixture(scope="module")
-def collections(tmp_path_factory):
-    with open_job_store(tmp_path_factory.mktemp("rest")) as store:
-        jobs = [make_hopping(["Li", "F"], barrier, "amorphous") for barrier in BARRIERS]
-        jobs += [make_hopping(["Na", "F"], 0.5, "crystalline", material_id="a,b")]
-        jobs += [make_conductivity()]
-        run_locally(Flow(jobs), store=store, ensure_success=True)
-        with Collections(store) as collections:
-            build(collections)
-            yield collections
-
-
-@pytest.fixture(scope="module")
-def web(collections):
-    return TestClient(make_app(collections), base_url="http://127.0.0.1:8000")
+def fill(store):
+    jobs = [make_hopping(["Li", "F"], barrier, "amorphous") for barrier in BARRIERS]
+    jobs += [make_hopping(["Na", "F"], 0.5, "crystalline", material_id="a,b")]
+    jobs += [make_conductivity()]
+    run_locally(Flow(jobs), store=store, ensure_success=True)
 
 
 def get(web, status=200, kind="test_hopping", **parameters):
@@ -90,7 +77,7 @@ def test_pages_join_up(web):
     ids=str,
 )
 def test_what_is_not_known_is_refused(web, parameters):
-    get(web, status=400, **parameters)
+    assert web.get("/test_hopping/", params=parameters).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -110,7 +97,7 @@ def test_what_is_not_known_is_refused(web, parameters):
     ids=lambda parameters: str(parameters)[:40],
 )
 def test_what_is_out_of_range_is_refused(web, parameters):
-    get(web, status=422, **parameters)
+    assert web.get("/test_hopping/", params=parameters).status_code == 422
 
 
 def test_an_operator_as_text_is_only_text(web):
@@ -213,21 +200,21 @@ def test_responses_follow_the_description(web):
 
 @pytest.mark.slow
 def test_all_responses_follow_the_description(collections):
-    _check_operations(collections, collections.classes, 200)
+    _assert_operations_follow(collections, collections.classes, 200)
 
 
-def _check_operations(collections, kinds, examples):
+def _assert_operations_follow(collections, kinds, examples):
     schemathesis = pytest.importorskip("schemathesis", reason="needs the extra 'dev'")
     openapi_checks = pytest.importorskip("schemathesis.specs.openapi.checks")
     # The names of fields, elements and formulas are not a matter of a JSON schema: status 400.
     excluded = [openapi_checks.positive_data_acceptance]
     schema = schemathesis.openapi.from_asgi("/openapi.json", make_app(collections), headers=HERE)
 
-    def check(case):
+    def assert_valid(case):
         case.call_and_validate(headers=HERE, excluded_checks=excluded)
 
     for kind in kinds:
-        _hammer(schema[f"/{kind}/"]["GET"].as_strategy(), check, examples)
+        _hammer(schema[f"/{kind}/"]["GET"].as_strategy(), assert_valid, examples)
 
 
 @pytest.mark.slow
@@ -235,11 +222,11 @@ def test_random_names_of_reports_never_break_it(web):
     strategies = pytest.importorskip("hypothesis").strategies
     words = strategies.text(max_size=300) | strategies.text("LiPOF0123(){}$[]-:/.%", max_size=30)
 
-    def ask(word):
+    def assert_answered(word):
         answer = web.get(f"/report/{quote(word)}")
         assert answer.status_code < 500, answer.content
 
-    _hammer(words, ask, 60)
+    _hammer(words, assert_answered, 60)
 
 
 def _hammer(strategy, ask, examples):
