@@ -18,7 +18,7 @@ def report(tallies):
         print(tally)
 
 
-def check(tallies):
+def assert_covered(tallies):
     report(tallies)
     wrong = [str(tally) for tally in tallies if not tally.holds()]
     assert not wrong, "\n".join(wrong)
@@ -27,7 +27,7 @@ def check(tallies):
 @pytest.mark.parametrize("name", run_scenarios())
 def test_intervals_of_one_run_cover(name):
     tallies = count_runs(name, run_scenarios()[name], RUNS, seed=1)
-    check(tallies)
+    assert_covered(tallies)
     if name.startswith("Brownian"):
         for tally in tallies:
             assert abs(tally.bias) < 0.02 + 2.0 * tally.bias_error, str(tally)
@@ -36,7 +36,7 @@ def test_intervals_of_one_run_cover(name):
 @pytest.mark.parametrize("name", ladders())
 def test_intervals_of_the_arrhenius_fit_cover(name):
     tallies = count_ladders(name, ladders()[name], LADDERS, seed=2)
-    check(tallies)
+    assert_covered(tallies)
     for tally in tallies:
         assert abs(tally.bias) < 0.02 + 2.0 * tally.bias_error, str(tally)
 

@@ -46,7 +46,7 @@ def images(run, wrap=True):
     return frames
 
 
-def check(result, expected, rel=1e-4):
+def assert_agrees(result, expected, rel=1e-4):
     assert result.n_frames == expected.n_frames
     assert result.duration_ps == pytest.approx(expected.duration_ps)
     assert result.hops.n_hops == expected.hops.n_hops
@@ -61,7 +61,7 @@ def test_files_that_ase_writes(tmp_path, run, expected, name):
     path = tmp_path / name
     write(path, images(run), **({"format": "vasp-xdatcar"} if name == "XDATCAR" else {}))
     result = analyze_file(path, "Li", 700.0, INTERVAL_FS)
-    check(result, expected, rel=1e-3)
+    assert_agrees(result, expected, rel=1e-3)
     assert result.percolation is not None
     assert result.jump_network is not None
 
@@ -72,7 +72,7 @@ def test_parts_of_one_run_are_joined(tmp_path, run, expected):
     write(tmp_path / "a.traj", frames[:120])
     write(tmp_path / "b.traj", [*frames[119:]])
     paths = [tmp_path / "a.traj", tmp_path / "b.traj"]
-    check(analyze_file(paths, "Li", 700.0, INTERVAL_FS), expected)
+    assert_agrees(analyze_file(paths, "Li", 700.0, INTERVAL_FS), expected)
 
 
 def test_vitrion_trajectory_says_everything_itself(tmp_path, run, expected):
@@ -93,7 +93,7 @@ def test_vitrion_trajectory_says_everything_itself(tmp_path, run, expected):
     assert sum(len(chunk) for chunk, _ in stream.chunks) == len(positions)
     assert open_handles() == before
     result = analyze_file(path)
-    check(result, expected)
+    assert_agrees(result, expected)
     assert result.temperature_K == pytest.approx(700.0)
     with pytest.raises(InputError, match="states 700 K and 500 K is given"):
         analyze_file(path, "Li", 500.0)
@@ -122,7 +122,7 @@ def test_pymatgen_trajectory(run, expected):
     trajectory = PymatgenTrajectory(
         symbols, fractional, lattice=CELL, constant_lattice=True, time_step=INTERVAL_FS
     )
-    check(analyze_file(trajectory, "Li", 700.0), expected)
+    assert_agrees(analyze_file(trajectory, "Li", 700.0), expected)
 
 
 @pytest.mark.parametrize("columns", ["xu yu zu", "x y z", "xs ys zs"])
@@ -132,7 +132,7 @@ def test_lammps_dump_of_a_tilted_cell(tmp_path, run, expected, columns):
     result = analyze_file(
         path, "Li", 700.0, timestep_fs=2.0, type_map={1: "Li", 2: "O"}, spatial=False
     )
-    check(result, expected)
+    assert_agrees(result, expected)
 
 
 def write_dump(path, positions, symbols, columns):
@@ -168,7 +168,7 @@ def test_vasprun(tmp_path, run, expected):
     path.write_text(vasprun_text(fractional, symbols))
     # NBLOCK thins the XDATCAR alone: the steps in here are one POTIM apart.
     result = analyze_file(path, "Li")
-    check(result, expected, rel=1e-3)
+    assert_agrees(result, expected, rel=1e-3)
     assert result.frame_interval_fs == INTERVAL_FS
     # A run that was killed while it wrote is read as far as it goes.
     path.write_text(vasprun_text(fractional, symbols)[:-3000])
@@ -247,7 +247,7 @@ def test_packed_files_are_read_as_they_are(tmp_path, run, expected, name, ending
     result = analyze_file(
         pack(path, ending), "Li", 700.0, INTERVAL_FS, type_map=types, spatial=False
     )
-    check(result, expected, rel=1e-3)
+    assert_agrees(result, expected, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_mdanalysis_universe(run, expected):
     cosines = [CELL[i] @ CELL[j] / lengths[i] / lengths[j] for i, j in ((1, 2), (0, 2), (0, 1))]
     box = np.array([*lengths, *np.degrees(np.arccos(cosines))])
     universe.load_new(positions, dt=INTERVAL_FS / 1000.0, dimensions=box)
-    check(analyze_file(universe, "Li", 700.0), expected, rel=0.05)
+    assert_agrees(analyze_file(universe, "Li", 700.0), expected, rel=0.05)
 
 
 def test_equilibration_is_left_out(tmp_path, run):
