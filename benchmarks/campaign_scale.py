@@ -18,12 +18,10 @@ import argparse
 import copy
 import math
 import os
-import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +31,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 import campaign_jobs  # noqa: E402
 from helpers.campaign import Campaign  # noqa: E402
+from helpers.mongo_process import mongodb  # noqa: E402
 from vitrion.database.builders import build, build_if_changed  # noqa: E402
 from vitrion.database.client import VitrionClient  # noqa: E402
 from vitrion.database.collections import Collections  # noqa: E402
@@ -42,28 +41,10 @@ from vitrion.launchpad.submission import Submission, submit  # noqa: E402
 from vitrion.store.job_store import FILE_NAME, open_job_store  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fireworks import LaunchPad
 
 DATABASE = "vitrion_campaign"
 PAGE = {"chemsys": "Li-P", "phase": "amorphous", "sort": "-last_updated", "limit": 50}
-
-
-@contextmanager
-def mongodb() -> Iterator[str]:
-    if "TEST_MONGODB_URI" in os.environ:
-        yield os.environ["TEST_MONGODB_URI"]
-        return
-    server = [sys.executable, str(ROOT / "tests" / "helpers" / "mongo_wire.py"), "0"]
-    path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen(server, stdout=subprocess.PIPE, text=True, env=path)
-    assert process.stdout is not None
-    try:
-        yield f"mongodb://127.0.0.1:{process.stdout.readline().strip()}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def run_flows(campaign: Campaign, materials: int, workers: int) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,14 +21,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 import numpy as np
 from pymatgen.core import Lattice, Structure
 
+from helpers.mongo_process import mongodb
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parents[1]
 SYSTEMS = (("Li", "F"), ("Li", "O", "P"), ("Li", "P", "O", "F"), ("Na", "Cl"), ("Li", "Cl", "O"))
 PAGE = {
     "chemsys": "Li-P-O-F",
@@ -137,23 +138,6 @@ def page_time(find: Any, repeats: int = 7) -> tuple[float, float]:
         times.append((time.perf_counter() - began, time.process_time() - cpu))
     wall, cpu = np.median(np.array(times), axis=0) * 1e3
     return float(wall), float(cpu)
-
-
-@contextmanager
-def mongodb() -> Iterator[str]:
-    if "TEST_MONGODB_URI" in os.environ:
-        yield os.environ["TEST_MONGODB_URI"]
-        return
-    server = ROOT / "tests" / "helpers" / "mongo_wire.py"
-    process = subprocess.Popen(
-        [sys.executable, str(server), "0"], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    try:
-        yield f"mongodb://127.0.0.1:{process.stdout.readline().strip()}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def screen_flow(number: int) -> Any:

@@ -1,38 +1,13 @@
-"""A MongoDB for the tests: the one that ``TEST_MONGODB_URI`` names, or the test server."""
+"""A MongoDB and a campaign on it: the server of ``TEST_MONGODB_URI``, or the test server."""
 
 import os
-import signal
-import subprocess
-import sys
 from uuid import uuid4
 
 import pytest
 from pymongo import MongoClient
 
-from helpers import mongo_wire
-
-
-class MongoProcess:
-    """The test server in a process of its own, which can be killed and started again."""
-
-    def __init__(self, state_file):
-        self.state_file = state_file
-        self.port = 0
-        self.start()
-
-    @property
-    def uri(self):
-        return f"mongodb://127.0.0.1:{self.port}"
-
-    def start(self):
-        command = [sys.executable, mongo_wire.__file__, str(self.port), str(self.state_file)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.port = int(self.process.stdout.readline())
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process.stdout.close()
+from helpers.campaign import Campaign
+from helpers.mongo_process import MongoProcess
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +35,8 @@ def mongo_database(mongo_uri):
     yield name
     with MongoClient(mongo_uri) as client:
         client.drop_database(name)
+
+
+@pytest.fixture
+def campaign(mongo_uri, mongo_database, tmp_path):
+    return Campaign(tmp_path, mongo_uri, mongo_database)

@@ -3,19 +3,12 @@
 import pytest
 from typer.testing import CliRunner
 
-from helpers.campaign import Campaign
 from helpers.fireworks_jobs import chain_flow
 from vitrion.cli import app
 from vitrion.errors import InputError
 from vitrion.launchpad.placement import place
 from vitrion.launchpad.status import status
 from vitrion.settings import get_settings
-
-
-@pytest.fixture
-def campaign(mongo_uri, mongo_database, tmp_path):
-    return Campaign(tmp_path, mongo_uri, mongo_database)
-
 
 QUICK = ("--preset", "quick", "--phase", "amorphous", "--potential", "chgnet")
 

@@ -11,14 +11,13 @@ import sys
 import time
 from collections import Counter
 
-import numpy as np
 import pytest
 
 from helpers import embedded_flow
 from helpers.embedded_flow import CHAIN
 from helpers.fireworks_jobs import copper_run
+from helpers.trajectory_checks import assert_same_frames
 from vitrion.dynamics.checkpoint import FILE_NAME, read_checkpoint
-from vitrion.dynamics.trajectory import Trajectory
 from vitrion.runtime.progress import read_progress
 from vitrion.store.job_store import open_job_store
 
@@ -84,12 +83,12 @@ def test_a_run_is_killed_again_and_again(tmp_path):
         }, "no result is lost or changed"
         kept = found
     assert start(tmp_path).wait() == 0
-    check_complete(tmp_path)
+    assert_complete(tmp_path)
     print("\n" + "\n".join(f"{name}: {n}" for name, n in sorted(counts.items())))
     assert counts["kills"] > 0
 
 
-def check_complete(folder):
+def assert_complete(folder):
     """Everything is there, once; the run is the one that nothing had interrupted."""
     found = outputs(folder)
     assert len(found) == CHAINS * (CHAIN + 2) + 1
@@ -102,6 +101,4 @@ def check_complete(folder):
     assert (output["complete"], output["n_steps"]) == (True, STEPS)
     unbroken = copper_run(folder / "unbroken", duration_ps=STEPS * TIMESTEP_PS)
     alone = unbroken.function.__self__.run(*unbroken.function_args)
-    with Trajectory(output["trajectory"]["path"]) as a, Trajectory(alone.trajectory) as b:
-        assert a.n_frames == b.n_frames
-        assert np.array_equal(a.positions(slice(None)), b.positions(slice(None)))
+    assert_same_frames(output["trajectory"]["path"], alone.trajectory)

@@ -5,57 +5,34 @@ The number of faults is what the environment variables say, so that a report can
     VITRION_WORKER_KILLS=20 VITRION_SERVER_KILLS=5 pytest -m slow -s tests/launchpad/test_faults.py
 """
 
-import multiprocessing
 import os
 import random
 import signal
 import time
 from collections import Counter
 
-import numpy as np
 import pytest
 
-from helpers.campaign import Campaign
-from helpers.fault_worker import work
 from helpers.fireworks_jobs import chain_flow, copper_run
-from vitrion.dynamics.trajectory import Trajectory
+from helpers.forked_workers import ForkedWorkers
+from helpers.trajectory_checks import assert_same_frames
 from vitrion.launchpad.repair import repair
 from vitrion.launchpad.status import status
 from vitrion.launchpad.submission import Submission, submit
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("mongo_process")]
 WORKER_KILLS = int(os.environ.get("VITRION_WORKER_KILLS", "4"))
 SERVER_KILLS = int(os.environ.get("VITRION_SERVER_KILLS", "2"))
 STEPS, CHAIN = 1000, 6
 CHAINS = max(2, WORKER_KILLS // 3)  # enough to outlast the kills
 
 
-@pytest.fixture
-def campaign(mongo_process, tmp_path):
-    campaign = Campaign(tmp_path, mongo_process.uri, "vitrion_test_faults")
-    yield campaign
-    campaign.launchpad.connection.drop_database("vitrion_test_faults")
-
-
-@pytest.fixture(scope="module")
-def forks():
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["helpers.fault_worker"])
-    return context
-
-
-class Faults:
+class Faults(ForkedWorkers):
     """Workers on a launchpad, and a count of what was done to them and found after it."""
 
-    def __init__(self, campaign, forks):
-        self.campaign, self.forks = campaign, forks
+    def __init__(self, campaign):
+        super().__init__(campaign)
         self.counts = Counter()
-
-    def start(self):
-        self.counts["workers"] += 1
-        arguments = (str(self.campaign.folder), self.counts["workers"])
-        process = self.forks.Process(target=work, args=arguments)
-        process.start()
-        return process
 
     def kill(self, process):
         try:
@@ -76,6 +53,10 @@ class Faults:
         for part in ("unlocked", "orphans", "reconciled", "unreserved", "lost", "retried"):
             self.counts[f"repaired: {part}"] += len(getattr(report, part))
         assert report.failed == []
+
+    def print_counts(self):
+        counts = {**self.counts, "workers": self.n_started}
+        print("\n" + "\n".join(f"{name}: {n}" for name, n in sorted(counts.items()) if n))
 
     def done(self):
         return all(row.done for row in status(self.campaign.launchpad))
@@ -98,7 +79,7 @@ def hand_in(campaign, store):
     return copper
 
 
-def check_complete(campaign, store, copper):
+def assert_complete(campaign, store, copper):
     """Everything is there, once; the run is the one that nothing had interrupted."""
     launchpad = campaign.launchpad
     nodes = [n for workflow in launchpad.workflows.find() for n in workflow["nodes"]]
@@ -116,16 +97,13 @@ def check_complete(campaign, store, copper):
     assert (output["complete"], output["n_steps"]) == (True, STEPS)
     unbroken = copper_run(campaign.folder / "unbroken", duration_ps=STEPS * 2e-3)
     alone = unbroken.function.__self__.run(*unbroken.function_args)
-    with Trajectory(output["trajectory"]["path"]) as a, Trajectory(alone.trajectory) as b:
-        assert a.n_frames == b.n_frames
-        assert np.array_equal(a.positions(slice(None)), b.positions(slice(None)))
+    assert_same_frames(output["trajectory"]["path"], alone.trajectory)
 
 
-@pytest.mark.slow
-def test_workers_are_killed(campaign, forks):
+def test_workers_are_killed(campaign):
     store = campaign.job_store()
     copper = hand_in(campaign, store)
-    faults, rng = Faults(campaign, forks), random.Random(5)
+    faults, rng = Faults(campaign), random.Random(5)
     first = faults.start()  # the fork server imports everything
     while campaign.launchpad.launches.count_documents({}) == 0:
         time.sleep(0.1)
@@ -139,17 +117,16 @@ def test_workers_are_killed(campaign, forks):
             faults.kill(process)
         faults.repair()
     faults.finish()
-    check_complete(campaign, store, copper)
+    assert_complete(campaign, store, copper)
     store.close()
-    print("\n" + "\n".join(f"{name}: {n}" for name, n in sorted(faults.counts.items()) if n))
+    faults.print_counts()
     assert faults.counts["worker kills"] > 0
 
 
-@pytest.mark.slow
-def test_the_server_is_killed(campaign, forks, mongo_process):
+def test_the_server_is_killed(campaign, mongo_process):
     store = campaign.job_store()
     copper = hand_in(campaign, store)
-    faults, rng = Faults(campaign, forks), random.Random(6)
+    faults, rng = Faults(campaign), random.Random(6)
     for kills in range(1, SERVER_KILLS + 1):
         process = faults.start()
         while campaign.launchpad.launches.count_documents({}) < kills:
@@ -164,6 +141,6 @@ def test_the_server_is_killed(campaign, forks, mongo_process):
             faults.kill(process)
         faults.repair()
     faults.finish()
-    check_complete(campaign, store, copper)
+    assert_complete(campaign, store, copper)
     store.close()
-    print("\n" + "\n".join(f"{name}: {n}" for name, n in sorted(faults.counts.items()) if n))
+    faults.print_counts()

@@ -58,7 +58,7 @@ def finish(campaign, rounds=6):
     raise AssertionError(status(campaign.launchpad))
 
 
-def check_sound(campaign, target):
+def assert_complete(campaign, target):
     """All is complete, in line, and there once."""
     launchpad = campaign.launchpad
     (workflow,) = launchpad.workflows.find()
@@ -91,7 +91,7 @@ def cut_off(campaign, server, moments):
         cuts += work(campaign)
         server.command("testFault", -1)
         finish(campaign)
-        check_sound(campaign, 3)
+        assert_complete(campaign, 3)
     return cuts
 
 
@@ -129,7 +129,7 @@ def test_a_repair_cut_off_at_any_write_can_be_repeated(campaign, server):
             repair(campaign.launchpad, lost_after_s=0, watch_s=0.02)
         server.command("testFault", -1)
     finish(campaign)
-    check_sound(campaign, 3)
+    assert_complete(campaign, 3)
 
 
 def test_what_lives_is_left_alone(campaign):

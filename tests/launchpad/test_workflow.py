@@ -4,17 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from helpers.campaign import Campaign
 from vitrion.amorphous.document import AmorphousDoc
 
 WORKFLOW = Path(__file__).parents[2] / "workflows" / "fireworks_submission.py"
-
-
-@pytest.fixture
-def campaign(mongo_uri, mongo_database, tmp_path):
-    return Campaign(tmp_path, mongo_uri, mongo_database)
 
 
 def submit(campaign):

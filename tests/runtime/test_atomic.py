@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from vitrion.errors import InputError
+from vitrion.errors import BusyError, InputError
 from vitrion.runtime.atomic import only_process, write_durably
 
 HOLDER = """
@@ -45,4 +45,14 @@ def test_a_lock_keeps_another_process_out_and_a_kill_releases_it(tmp_path):
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"), only_process(tmp_path / "file/lock"):
+        pass
+
+
+def test_a_busy_folder_has_an_error_of_its_own(tmp_path):
+    assert issubclass(BusyError, InputError)
+    with (
+        only_process(tmp_path / "lock"),
+        pytest.raises(BusyError, match="is using"),
+        only_process(tmp_path / "lock"),
+    ):
         pass
