@@ -84,18 +84,18 @@ def test_the_document_survives_json(document):
 
 
 def test_the_document_can_be_kept_in_mongodb(document):
-    def check(node):
+    def assert_keys_are_plain(node):
         if isinstance(node, dict):
             for key, value in node.items():
                 assert isinstance(key, str)
                 assert "." not in key
                 assert not key.startswith("$")
-                check(value)
+                assert_keys_are_plain(value)
         elif isinstance(node, list):
             for value in node:
-                check(value)
+                assert_keys_are_plain(value)
 
-    check(json.loads(document.model_dump_json()))
+    assert_keys_are_plain(json.loads(document.model_dump_json()))
     assert set(AmorphousDoc.key_fields.values()) <= set(AmorphousDoc.model_fields)
 
 

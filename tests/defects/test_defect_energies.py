@@ -220,21 +220,21 @@ def test_a_glass_is_studied_and_the_document_survives_json(glass, calculator):
 
 
 def test_what_cannot_be_studied_is_refused_in_a_sentence(crystal, calculator, relax):
-    def refuse(structure, message, **settings):
+    def assert_refused(structure, message, **settings):
         chosen = DefectSettings(**({"mobile": "Li"} | settings))
         with pytest.raises(InputError, match=message) as caught:
             study_defects(structure, calculator, chosen)
         assert str(caught.value).count(". ") == 0
 
-    refuse(crystal, "no void", min_radius_A=3.0)
-    refuse(crystal, "too small|interact with its image", phase="amorphous")
-    refuse(crystal, "does not contain Na", mobile="Na")
+    assert_refused(crystal, "no void", min_radius_A=3.0)
+    assert_refused(crystal, "too small|interact with its image", phase="amorphous")
+    assert_refused(crystal, "does not contain Na", mobile="Na")
     strained = crystal.copy()
     strained[1] = "Ar", [0.5, 0.4, 0.0]
-    refuse(strained, "not relaxed", phase="crystalline")
+    assert_refused(strained, "not relaxed", phase="crystalline")
     disordered = crystal.copy()
     disordered[0] = {"Li": 0.5, "Na": 0.5}
-    refuse(disordered, "ordered")
+    assert_refused(disordered, "ordered")
     with pytest.raises(InputError, match="does not know"):
         study_defects(
             Structure(Lattice.cubic(4), ["Li", "At"], [[0, 0, 0], [0.5] * 3]),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.pair_potentials import DirectLennardJones, LennardJones, argon, lennard_jones
+from helpers.trajectory_checks import assert_same_frames
 from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.forces import Forces, cutoff_of
 from vitrion.dynamics.md_settings import MDSettings
@@ -90,7 +91,7 @@ def test_images_do_not_matter(small_mace):
 
 
 @pytest.mark.parametrize("ensemble", ["nvt", "npt"])
-def test_a_calculator_may_offer_its_arrays_directly(tmp_path, same_frames, ensemble):
+def test_a_calculator_may_offer_its_arrays_directly(tmp_path, ensemble):
     settings = MDSettings(
         ensemble=ensemble,
         temperature_K=40,
@@ -103,7 +104,7 @@ def test_a_calculator_may_offer_its_arrays_directly(tmp_path, same_frames, ensem
     )
     run_md(argon(), lennard_jones(), settings, tmp_path / "ase")
     run_md(argon(), DirectLennardJones(), settings, tmp_path / "direct")
-    same_frames(tmp_path / "ase" / "md.vtraj.h5", tmp_path / "direct" / "md.vtraj.h5")
+    assert_same_frames(tmp_path / "ase" / "md.vtraj.h5", tmp_path / "direct" / "md.vtraj.h5")
 
 
 def test_the_net_force_is_removed_without_doing_work():

@@ -13,6 +13,7 @@ from monty.json import MontyDecoder, MontyEncoder
 from pymatgen.core import Structure
 
 from helpers.pair_potentials import argon
+from helpers.trajectory_checks import assert_same_frames
 from vitrion.dynamics.document import MDDoc, MDSeriesDoc
 from vitrion.dynamics.makers import MDMaker, MDSeriesMaker
 from vitrion.dynamics.md_settings import MDSettings
@@ -52,7 +53,7 @@ def run(flow, folder):
     ), store
 
 
-def test_walltime_makes_the_job_continue_itself(tmp_path, crystal, same_frames):
+def test_walltime_makes_the_job_continue_itself(tmp_path, crystal):
     job = maker(walltime_s=0).make(crystal)
     responses, store = run(job, tmp_path / "parts")
     assert sorted(responses[job.uuid]) == [1, 2]
@@ -62,7 +63,7 @@ def test_walltime_makes_the_job_continue_itself(tmp_path, crystal, same_frames):
     assert documents[0].directory == documents[1].directory
     whole = maker().make(crystal)
     document = run(whole, tmp_path / "whole")[0][whole.uuid][1].output
-    same_frames(document.trajectory.path, documents[1].trajectory.path)
+    assert_same_frames(document.trajectory.path, documents[1].trajectory.path)
     stored = MDDoc.model_validate(store.get_output(job.uuid))
     assert stored.complete
     assert stored.structure == document.structure

@@ -16,6 +16,7 @@ from pymatgen.core import Structure
 
 from helpers import md_program
 from helpers.pair_potentials import IdealGas, LennardJones, argon, lennard_jones
+from helpers.trajectory_checks import assert_same_frames
 from vitrion.dynamics.checkpoint import read_checkpoint
 from vitrion.dynamics.document import md_document
 from vitrion.dynamics.engine import run_md
@@ -46,7 +47,7 @@ RUNS = {
 }
 
 
-def same_end(first, second):
+def assert_same_end(first, second):
     """Compare the last checkpoints of two runs bit for bit."""
     a, b = read_checkpoint(first / "checkpoint.npz"), read_checkpoint(second / "checkpoint.npz")
     assert a.random_state == b.random_state
@@ -56,7 +57,7 @@ def same_end(first, second):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_stopped_run_equals_unbroken_one(tmp_path, same_frames, name):
+def test_stopped_run_equals_unbroken_one(tmp_path, name):
     settings = MDSettings(**{**SHORT, **RUNS[name]})
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     run_md(argon(), lennard_jones(), settings, whole)
@@ -64,8 +65,8 @@ def test_stopped_run_equals_unbroken_one(tmp_path, same_frames, name):
     while not steps or steps[-1] < settings.n_steps:
         steps.append(run_md(argon(), lennard_jones(), settings, parts, walltime_s=0).n_steps)
     assert steps == [20, 40, 60, 80]
-    same_frames(whole / "md.vtraj.h5", parts / "md.vtraj.h5")
-    same_end(whole, parts)
+    assert_same_frames(whole / "md.vtraj.h5", parts / "md.vtraj.h5")
+    assert_same_end(whole, parts)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_stopped_run_equals_unbroken_one(tmp_path, same_frames, name):
     ],
     ids=["emt", "lennard-jones"],
 )
-def test_calculators_that_remember_do_not_break_the_bits(tmp_path, same_frames, atoms, calculator):
+def test_calculators_that_remember_do_not_break_the_bits(tmp_path, atoms, calculator):
     """Their neighbor lists depend on earlier calls, so the engine resets them."""
     changes = {"temperature_K": 800.0, "duration_ps": 0.3, "max_temperature_K": 1e5}
     settings = MDSettings(**{**SHORT, **changes})
@@ -84,12 +85,12 @@ def test_calculators_that_remember_do_not_break_the_bits(tmp_path, same_frames, 
     used = calculator()
     while not run_md(atoms, used, settings, tmp_path / "parts", walltime_s=0).complete:
         used = calculator()
-    same_frames(tmp_path / "whole" / "md.vtraj.h5", tmp_path / "parts" / "md.vtraj.h5")
-    same_end(tmp_path / "whole", tmp_path / "parts")
+    assert_same_frames(tmp_path / "whole" / "md.vtraj.h5", tmp_path / "parts" / "md.vtraj.h5")
+    assert_same_end(tmp_path / "whole", tmp_path / "parts")
 
 
 @pytest.mark.parametrize("rounds", [5, pytest.param(60, marks=pytest.mark.slow)])
-def test_killed_runs_go_on_bit_for_bit(tmp_path, same_frames, rounds):
+def test_killed_runs_go_on_bit_for_bit(tmp_path, rounds):
     """SIGKILL at random moments, many of them during a save: every other step is one."""
     frequent = {"save_interval_fs": 5.0, "checkpoint_interval_steps": 2}
     settings = MDSettings(**{**SHORT, **RUNS["npt-full"], **frequent, "duration_ps": 0.3 * rounds})
@@ -110,8 +111,8 @@ def test_killed_runs_go_on_bit_for_bit(tmp_path, same_frames, rounds):
     assert steps == sorted(set(steps)), "each round got further"
     assert run_md(argon(), lennard_jones(), settings, killed).complete
     run_md(argon(), lennard_jones(), settings, whole)
-    same_frames(whole / "md.vtraj.h5", killed / "md.vtraj.h5")
-    same_end(whole, killed)
+    assert_same_frames(whole / "md.vtraj.h5", killed / "md.vtraj.h5")
+    assert_same_end(whole, killed)
     assert not journal_path(killed / "md.vtraj.h5").exists()
 
 
@@ -143,7 +144,7 @@ def test_a_run_may_continue_on_another_evaluation_and_says_so(tmp_path):
     assert documented == finished.evaluated_by
     whole = run_md(argon(), lennard_jones(), settings, tmp_path / "whole")
     assert whole.evaluated_by == [(0, "LennardJones")]
-    same_end(tmp_path / "whole", tmp_path / "parts")
+    assert_same_end(tmp_path / "whole", tmp_path / "parts")
 
 
 def test_a_checkpoint_needs_four_syncs_of_the_disk(tmp_path, monkeypatch):
@@ -186,7 +187,7 @@ def test_directory_of_another_run_is_refused(tmp_path):
         run_md(argon(), lennard_jones(), settings, tmp_path, potential={"name": "emt"})
 
 
-def test_resumed_run_goes_by_its_own_start(tmp_path, same_frames):
+def test_resumed_run_goes_by_its_own_start(tmp_path):
     """A start that went through a document may have lost its last digits; the bits have not."""
     settings = MDSettings(**{**SHORT, **RUNS["npt-full"]})
     rounded = argon()
@@ -195,8 +196,8 @@ def test_resumed_run_goes_by_its_own_start(tmp_path, same_frames):
     run_md(argon(), lennard_jones(), settings, tmp_path / "whole")
     run_md(argon(), lennard_jones(), settings, tmp_path / "parts", walltime_s=0)
     run_md(rounded, lennard_jones(), settings, tmp_path / "parts")
-    same_end(tmp_path / "whole", tmp_path / "parts")
-    same_frames(tmp_path / "whole" / "md.vtraj.h5", tmp_path / "parts" / "md.vtraj.h5")
+    assert_same_end(tmp_path / "whole", tmp_path / "parts")
+    assert_same_frames(tmp_path / "whole" / "md.vtraj.h5", tmp_path / "parts" / "md.vtraj.h5")
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
@@ -262,9 +263,7 @@ def test_broken_velocities_are_refused(tmp_path, velocities):
 
 @pytest.mark.parametrize("name", ["nve", "bussi", "nose-hoover"])
 @pytest.mark.parametrize("velocity", [(0.0, 0.0, 0.0), (0.3, -0.1, 0.7)], ids=["rest", "drift"])
-def test_atoms_without_motion_of_their_own_have_no_velocities(
-    tmp_path, same_frames, name, velocity
-):
+def test_atoms_without_motion_of_their_own_have_no_velocities(tmp_path, name, velocity):
     """Zeros in a file stand for velocities not known: they are drawn, and restarts know it."""
     settings = MDSettings(**{**SHORT, **RUNS[name]})
     atoms = argon()
@@ -277,7 +276,7 @@ def test_atoms_without_motion_of_their_own_have_no_velocities(
             pass
         with Trajectory(folder / "md.vtraj.h5") as run:
             assert run.temperatures()[0] == pytest.approx(60.0)
-    same_frames(tmp_path / "drawn" / "md.vtraj.h5", tmp_path / "atoms" / "md.vtraj.h5")
+    assert_same_frames(tmp_path / "drawn" / "md.vtraj.h5", tmp_path / "atoms" / "md.vtraj.h5")
 
 
 class Explosive(LennardJones):

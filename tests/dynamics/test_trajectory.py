@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from helpers.trajectory_checks import assert_same_frames
 from vitrion.dynamics import journal
 from vitrion.dynamics.journal import JournaledFile, journal_path
 from vitrion.dynamics.trajectory import Frame, Trajectory, TrajectoryWriter
@@ -109,13 +110,13 @@ def test_many_small_appends_do_not_swell_the_file(path, tmp_path):
     assert path.stat().st_size < 1.5 * at_once.stat().st_size
 
 
-def test_truncated_and_continued_equals_unbroken(path, tmp_path, same_frames):
+def test_truncated_and_continued_equals_unbroken(path, tmp_path):
     writer = write(path, 60)
     writer.truncate(31)
     write(path, 29, first=31, writer=TrajectoryWriter(path))
     unbroken = tmp_path / "unbroken.vtraj.h5"
     write(unbroken, 60)
-    same_frames(path, unbroken)
+    assert_same_frames(path, unbroken)
     with pytest.raises(InputError, match="fewer than the 61 frames"):
         writer.truncate(61)
 
@@ -179,7 +180,7 @@ def test_a_kill_at_any_system_call_leaves_all_or_nothing(path, monkeypatch):
     assert calls_of_a_commit > 10
 
 
-def test_a_journal_that_outlives_its_commit_changes_nothing(path, tmp_path, same_frames):
+def test_a_journal_that_outlives_its_commit_changes_nothing(path, tmp_path):
     """After a power failure the removal of a journal may be undone: it is applied once more."""
     writer, journal = write(path, 10), journal_path(path)
     kept = tmp_path / "kept"
@@ -199,7 +200,7 @@ def test_a_journal_that_outlives_its_commit_changes_nothing(path, tmp_path, same
     write(path, 20, first=40, writer=writer)
     unbroken = tmp_path / "unbroken.vtraj.h5"
     write(unbroken, 60)
-    same_frames(path, unbroken)
+    assert_same_frames(path, unbroken)
 
 
 def dying_after(fatal, patch):

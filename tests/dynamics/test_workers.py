@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from helpers.pair_potentials import argon, lennard_jones
+from helpers.trajectory_checks import assert_same_frames
 from helpers.worker_jobs import Alone, Deadly, parent_of_a_long_run, task
 from vitrion.dynamics.engine import LOCK_NAME, run_md
 from vitrion.dynamics.trajectory import Trajectory
@@ -21,7 +22,7 @@ from vitrion.runtime.cores import VARIABLE, own_core, share_cores
 from vitrion.runtime.processes import KEEP_FREED_MEMORY
 
 
-def test_one_failure_does_not_take_the_others_along(tmp_path, same_frames):
+def test_one_failure_does_not_take_the_others_along(tmp_path):
     """A killed process, an exception and a blow-up among good runs, two at a time."""
     tasks = [task(tmp_path, f"T{kelvin}", temperature_K=kelvin) for kelvin in (30, 60)]
     for name, symbol in (("killed", "Ne"), ("broken", "Kr")):
@@ -46,7 +47,7 @@ def test_one_failure_does_not_take_the_others_along(tmp_path, same_frames):
     assert {note.read_text() for note in notes.iterdir()} == {"1"}
     assert len(list(notes.iterdir())) == 5, "each run has a process of its own"
     run_md(argon(), lennard_jones(), tasks[1].settings, tmp_path / "here")
-    same_frames(tmp_path / "here" / "md.vtraj.h5", tmp_path / "T30" / "md.vtraj.h5")
+    assert_same_frames(tmp_path / "here" / "md.vtraj.h5", tmp_path / "T30" / "md.vtraj.h5")
 
 
 def test_environment_is_as_it_was(tmp_path):

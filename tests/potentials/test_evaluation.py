@@ -40,7 +40,7 @@ def pickles_trusted(monkeypatch):
     get_settings.cache_clear()
 
 
-def agree(first, second, atoms):
+def assert_agree(first, second, atoms):
     for calculator in (first, second):
         calculator.calculate(atoms, ["energy", "forces", "stress"])
     for name, bound in (("energy", 2e-5 * len(atoms)), ("forces", 5e-4), ("stress", 1e-5)):
@@ -54,7 +54,7 @@ def test_the_kernel_evaluates_the_shipped_potential(oxide, monkeypatch):
     monkeypatch.setenv("VITRION_NATIVE", "0")
     in_torch = load_calculator()
     assert in_torch.evaluation == "torch"
-    agree(native, in_torch, oxide)
+    assert_agree(native, in_torch, oxide)
     np.testing.assert_allclose(
         native.node_features(oxide), in_torch.node_features(oxide), atol=2e-5
     )
@@ -88,7 +88,7 @@ def test_models_of_mace_torch_are_evaluated_natively_if_their_features_are_scala
     assert evaluation_of_potential(f"mace:{scalars}") == (None, None)
     native = load_calculator(f"mace:{scalars}", symbols=["Li", "O"])
     assert isinstance(native, NativeCalculator)
-    agree(native, load_calculator(f"mace:{scalars}", dtype="float64"), oxide)
+    assert_agree(native, load_calculator(f"mace:{scalars}", dtype="float64"), oxide)
     other = load_calculator(f"mace:{vectors}")
     assert other.evaluation == "torch"
     reason = evaluation_of_potential(f"mace:{vectors}")[1]
@@ -119,7 +119,7 @@ def test_documents_name_what_evaluates(monkeypatch):
 
 def test_a_student_of_this_moment_has_a_calculator(oxide):
     model = random_model(channels=8, max_ell=1)
-    agree(calculator_of(model), calculator_of(model, dtype="float64"), oxide)
+    assert_agree(calculator_of(model), calculator_of(model, dtype="float64"), oxide)
 
 
 def test_a_broken_student_file_is_refused_when_it_is_loaded(tmp_path):

@@ -49,7 +49,7 @@ def source_of(model) -> TableSource:
     return TableSource(lambda: model, [int(z) for z in model.atomic_numbers])
 
 
-def compare(
+def assert_agrees_with_torch(
     model, native: NativeModel, systems: list[Atoms], exact_results: list[Reference] | None = None
 ) -> None:
     """Compare every quantity with torch; bounds are those of the shipped student, or relative."""
@@ -80,7 +80,7 @@ def test_student_on_frames_kept_out_of_the_training(student, source):
     exact = [reference(student, atoms) for atoms in frames]
     tables = source.tables({z for a in frames for z in a.numbers})
     for variant in VARIANTS:
-        compare(student, NativeModel(tables, variant), frames, exact)
+        assert_agrees_with_torch(student, NativeModel(tables, variant), frames, exact)
 
 
 @pytest.mark.slow
@@ -89,7 +89,7 @@ def test_student_on_all_frames_kept_out_of_the_training(student, source):
     exact = [reference(student, atoms) for atoms in frames]
     tables = source.tables({z for a in frames for z in a.numbers})
     for variant in VARIANTS:
-        compare(student, NativeModel(tables, variant), frames, exact)
+        assert_agrees_with_torch(student, NativeModel(tables, variant), frames, exact)
 
 
 SIZES = [
@@ -114,7 +114,7 @@ def test_models_of_other_sizes(size):
     exact = [reference(model, atoms) for atoms in systems]
     tables = extract(model, elements)
     for variant in VARIANTS:
-        compare(model, NativeModel(tables, variant), systems, exact)
+        assert_agrees_with_torch(model, NativeModel(tables, variant), systems, exact)
 
 
 def skewed() -> Atoms:

@@ -26,7 +26,7 @@ def start_writer(folder, writer, limit=-1):
     )
 
 
-def check(folder, confirmed):
+def assert_whole(folder, confirmed):
     """Every confirmed document is whole, and every document there is whole."""
     with open_job_store(folder) as store:
         found = {}
@@ -56,7 +56,7 @@ def kill_rounds(folder, rounds, seed):
         for name, process in writers.items():
             lines = process.communicate()[0].split("\n")[:-1]
             confirmed += [f"{name}-{line}" for line in lines]
-        found = check(folder, confirmed)
+        found = assert_whole(folder, confirmed)
         assert len(found) <= len(confirmed) + 2 * (round_ + 1)
     return confirmed
 
@@ -75,7 +75,7 @@ def test_several_processes_write_at_once(tmp_path):
     assert [process.wait(120) for process in writers] == [0, 0, 0]
     for process in writers:
         process.stdout.close()
-    assert len(check(tmp_path, [f"{name}-{i}" for name in "abc" for i in range(40)])) == 120
+    assert len(assert_whole(tmp_path, [f"{name}-{i}" for name in "abc" for i in range(40)])) == 120
 
 
 def test_an_update_is_seen_by_an_open_store(tmp_path):
@@ -105,7 +105,7 @@ def test_a_connected_store_works_in_forked_processes_and_threads(tmp_path):
     assert [child.exitcode for child in children] == [0, 0]
     store.close()
     expected = [f"{name}-{i}" for name in ("f1", "f2", "t1", "t2") for i in range(10)]
-    assert len(check(tmp_path, [*expected, "parent-0"])) == 41
+    assert len(assert_whole(tmp_path, [*expected, "parent-0"])) == 41
 
 
 def test_stores_indexed_by_several_processes_agree(tmp_path):
