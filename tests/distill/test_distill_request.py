@@ -63,9 +63,7 @@ def test_settings_are_merged_with_a_preset_and_checked():
     assert made.sampling.seed_cells == PRESETS.values("quick")["sampling"]["seed_cells"]
     assert made.student_name == "na3ps4-chgnet"
     assert made.run_id != settings(formulas=["Na3PS4"]).run_id
-    with pytest.raises(
-        InputError, match=r"sampling.round is not a setting; nearest: .*rounds"
-    ):
+    with pytest.raises(InputError, match=r"sampling.round is not a setting; nearest: .*rounds"):
         settings(sampling={"round": 3})
     with pytest.raises(InputError, match="name is 'Na 3', but must be lower-case"):
         settings(name="Na 3")

@@ -213,6 +213,15 @@ def test_the_framework_of_replicas_is_judged_by_the_mean():
     assert mean.msd_A2 == pytest.approx(10.0 / 3.0)
 
 
+def test_warnings_of_replicas_are_about_all_of_them_together():
+    """Few hops in each run are enough together; a framework that moves in one is counted."""
+    runs = [result_of(hopping(2000, 20, 1.0), seed=seed) for seed in range(3)]
+    assert all(any("hops: the relative error" in w for w in run.warnings) for run in runs)
+    moving = runs[0].framework.model_copy(update={"diffuses": True, "moved_fraction": 0.9})
+    runs[0] = runs[0].model_copy(update={"framework": moving})
+    assert combine(runs).warnings == ["The framework diffuses in 1 of 3 replicas."]
+
+
 def test_hops_and_network_of_a_lattice():
     """Every hop is one lattice constant long and joins neighbors; occupancies add up."""
     rng = np.random.default_rng(7)

@@ -30,6 +30,7 @@ from vitrion.transport.result import (
     NonGaussian,
     Provisional,
     TransportResult,
+    warnings_of,
 )
 from vitrion.transport.stays import Stays, find_stays
 from vitrion.transport.vanhove import van_hove
@@ -159,7 +160,7 @@ def analyze_displacements(
             lag_ps=squares.lags * ps, alpha2=non_gaussian_parameter(positions, squares.lags)
         ),
         **(_spatial(motion, stays, temperature_K) if spatial else {}),
-        warnings=_warnings(motion, framework.diffuses, hops),
+        warnings=warnings_of(framework.diffuses, hops, motion.mobile.shape[1]),
     )
 
 
@@ -252,20 +253,6 @@ def _curve(squares: MeanSquares, ps: float) -> MSDCurve:
         msd_axis_A2=squares.axes,
         collective_A2=squares.collective,
     )
-
-
-def _warnings(motion: Displacements, framework_diffuses: bool, hops: Hops) -> list[str]:
-    found = []
-    if framework_diffuses:
-        found.append("The framework diffuses: this is a liquid or a decomposing solid.")
-    if 0 < hops.n_hops < 30:
-        found.append(
-            f"Only {hops.n_hops} hops: the relative error is at least "
-            f"{hops.relative_error_floor:.0%}."
-        )
-    if motion.mobile.shape[1] < 8:
-        found.append("Fewer than 8 mobile ions: the error over ions is itself uncertain.")
-    return found
 
 
 def analyze_file(

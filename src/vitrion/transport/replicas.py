@@ -13,10 +13,12 @@ from vitrion.transport.framework import mean_framework
 from vitrion.transport.regime import joint_regime
 from vitrion.transport.result import (
     ESTIMATES,
+    Framework,
     Hops,
     MSDCurve,
     NonGaussian,
     TransportResult,
+    warnings_of,
 )
 from vitrion.transport.vanhove import VanHove
 from vitrion.uncertainty import combine_estimates, event_bound
@@ -70,6 +72,7 @@ def combine(
             raise InputError("Runs of different temperatures or mobile species cannot be combined.")
     regime = joint_regime(results)
     hops = _pooled_hops(results)
+    framework = mean_framework([run.framework for run in results if run.framework])
     update: dict[str, object] = {
         "n_replicas": sum(result.n_replicas for result in results),
         "duration_ps": sum(result.duration_ps for result in results),
@@ -80,12 +83,12 @@ def combine(
         ),
         "regime": regime,
         "hops": hops,
-        "framework": mean_framework([run.framework for run in results if run.framework]),
+        "framework": framework,
         "msd": _mean_curve(results),
         "non_gaussian": _mean_non_gaussian(results),
         "van_hove": _mean_van_hove(results),
         **dict.fromkeys(("jump_network", "percolation")),  # runs differ in these
-        "warnings": _warnings(results, regime.diffusive),
+        "warnings": _warnings(results, framework, hops, regime.diffusive),
     }
     if regime.diffusive:
         if systems is not None:
@@ -143,8 +146,14 @@ def _combined(
     )
 
 
-def _warnings(results: Sequence[TransportResult], diffusive: bool) -> list[str]:
-    found = list(dict.fromkeys(warning for result in results for warning in result.warnings))
+def _warnings(
+    results: Sequence[TransportResult], framework: Framework | None, hops: Hops, diffusive: bool
+) -> list[str]:
+    melted = framework is not None and framework.diffuses
+    found = warnings_of(melted, hops, min(result.n_mobile for result in results))
+    moving = sum(run.framework is not None and run.framework.diffuses for run in results)
+    if moving and not melted:
+        found.append(f"The framework diffuses in {moving} of {len(results)} replicas.")
     still = sum(_as_diffusive(result) is None for result in results)
     if diffusive and still:
         found.append(

@@ -220,3 +220,18 @@ class TransportResult(NotebookFigure, Model):
         if self.headline == "Einstein":
             return self.conductivity_einstein
         return self.conductivity_nernst_einstein
+
+
+def warnings_of(framework_diffuses: bool, hops: Hops, n_mobile: int) -> list[str]:
+    """Return the warnings about a result, each a sentence."""
+    found = []
+    if framework_diffuses:
+        found.append("The framework diffuses: this is a liquid or a decomposing solid.")
+    if 0 < hops.n_hops < 30:
+        found.append(
+            f"Only {hops.n_hops} hops: the relative error is at least "
+            f"{hops.relative_error_floor:.0%}."
+        )
+    if n_mobile < 8:
+        found.append("Fewer than 8 mobile ions: the error over ions is itself uncertain.")
+    return found
