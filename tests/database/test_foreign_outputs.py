@@ -9,6 +9,7 @@ from pymatgen.core import Lattice, Structure
 
 from helpers.sample_documents import hopping
 from vitrion.cli.database import build as build_command
+from vitrion.cli.database import query as query_command
 from vitrion.database.admission import RESERVED, NotADocumentError, admit
 from vitrion.database.builders import build, build_if_changed
 from vitrion.database.client import VitrionClient
@@ -126,6 +127,15 @@ def test_ours_are_found_and_the_others_are_named(folder, capsys):
         assert {row[0] for row in rows} == {"outputs", "test_hopping", "summary", "builds"}
     build_command(folder)
     assert "a barrier that is a word: its field 'barrier_eV' is wrong" in capsys.readouterr().out
+
+
+def test_a_search_that_finds_none_counts_outputs_that_are_no_documents(tmp_path, capsys):
+    with open_job_store(tmp_path) as store:
+        wrong = entry("a barrier that is a word", output(barrier_eV="high"))
+        store.docs_store.update([wrong], key=["uuid", "index"])
+    query_command(kind="test_hopping", store=tmp_path)
+    said = capsys.readouterr().out
+    assert "No documents found. 1 output(s) of this kind are not valid documents" in said
 
 
 def test_the_client_opens_and_finds_ours(folder):

@@ -293,7 +293,14 @@ def _print_rows(rows: Sequence[dict[str, Cell]], *, keep_empty: bool) -> None:
 
 
 def _nothing_found(client: VitrionClient, kind: str) -> str:
-    """Return a sentence with the kinds that have documents, if a summary has none at all."""
+    """Return a sentence, with a hint if the store has no document of this kind at all."""
+    if kind != "summary" and not client[kind].count(deprecated=None):
+        outputs = client.collections.job_store.docs_store
+        if invalid := outputs.count({"output.property_name": kind}):
+            return (
+                f"No documents found. {invalid} output(s) of this kind are not valid documents: "
+                "'vitrion build' lists the reasons."
+            )
     held = {}
     if kind == "summary" and not client.summary.count():
         held = {name: n for name in client.properties if (n := client[name].count())}
