@@ -102,8 +102,8 @@ class Material:
     def conductivity(self) -> ConductivityDoc | None:
         """The conductivity: of a glass, its replicas pooled."""
         found = [d for d in self.documents if isinstance(d, ConductivityDoc)]
-        if self.phase == "crystalline":  # the newest includes the defects
-            return max(found, key=lambda d: d.last_updated, default=None)
+        if self.phase == "crystalline":  # the last one of a run includes its defects
+            return found[-1] if found else None
         with_results = [d for d in found if d.results]
         if not with_results:
             return None

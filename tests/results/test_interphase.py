@@ -25,9 +25,11 @@ from vitrion.flows.run_plan import plan_lines
 from vitrion.flows.screen import composition_grid
 from vitrion.polymorphs.hull import shipped_crystals
 from vitrion.transport import analyze
+from vitrion.uncertainty import Estimate
 
 LIST = DOCS / "results" / "interphase.yaml"
 CELL = 12.0 * np.eye(3)
+SIGMA = Estimate(value=3e-9, relative_error=2.0, degrees_of_freedom=np.inf)
 
 
 def load(path):
@@ -148,7 +150,9 @@ def started(tmp_path):
     for seed in (1, 2):
         write_documents(folder / f"glass-LiPO2F2-{seed}.jsonl.gz", glass(seed))
     crystal = conductivity(shipped_crystals()["LiF"], {600.0: 1e-7}, "crystalline", 3)
-    write_documents(folder / "crystal-LiF.jsonl.gz", [crystal])
+    by_defects = {"route": "defects", "sigma_300K": SIGMA, "sigma_300K_bound": None}
+    both = [crystal, crystal.model_copy(update=by_defects)]  # as a run leaves them
+    write_documents(folder / "crystal-LiF.jsonl.gz", both)
     return tmp_path
 
 
@@ -168,7 +172,8 @@ def test_the_map_of_some_runs(started, monkeypatch):
     assert "500, 600" in row
     assert "2 of 2" in row
     (crystal,) = [line for line in page.splitlines() if line.startswith("| LiF | 100")]
-    assert "below" in crystal
+    assert "defects" in crystal
+    assert SIGMA.text in crystal
     for name in ("sigma", "energy"):
         assert "<svg" in (started / f"interphase_{name}.svg").read_text()
 
