@@ -62,6 +62,7 @@ JOINS = (("LiPO2F2", "LiF"), ("LiPO2F2", "Li3PO4"))
 CURVES: dict[str, Any] = {"van_hove": None, "jump_network": None, "percolation": None}
 """Parts of a transport result that the example store does without."""
 
+HALO = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
 SIGNIFICANT_DIGITS = 6
 
 
@@ -432,7 +433,7 @@ class Mark:
 def draw(materials: Sequence[Material], published: Sequence[Measured], folder: Path) -> None:
     """Draw the conductivities and the activation energies of the glasses."""
     glasses = [m for m in materials if m.phase == "amorphous"]
-    shown = [m for m in published if m.phase == "amorphous" and place(m.formula)]
+    shown = [m for m in published if m.phase == "amorphous"]
     sigmas = [mark for m in glasses if (mark := _sigma_mark(m))]
     energies = [mark for m in glasses if (mark := _energy_mark(m))]
     measured_sigmas = [_mark(m.formula, m.sigma_mS_cm) for m in _preferred(shown, "sigma_mS_cm")]
@@ -512,10 +513,10 @@ def draw_ternary(
                 drawn = ax.scatter(x, y, c=c, marker=marker, s=size, label=name, **style)
         for mark in marks:
             ax.annotate(mark.text, (mark.x, mark.y), (0, -15), textcoords="offset points",
-                        ha="center", fontsize=7)  # fmt: skip
+                        ha="center", fontsize=7, bbox=HALO)  # fmt: skip
         for mark in map(_shifted, beside):
             ax.annotate(mark.text, (mark.x, mark.y), (6, 0), textcoords="offset points",
-                        va="center", fontsize=7, color=muted)  # fmt: skip
+                        va="center", fontsize=7, color=muted, bbox=HALO)  # fmt: skip
         if drawn is not None:
             figure.colorbar(drawn, ax=ax, label=label, shrink=0.6)
         ax.legend(loc="upper left", frameon=False, fontsize="small")
@@ -539,7 +540,7 @@ def _draw_frame(ax: Axes, grid: str, muted: str) -> None:
     for ends in JOINS:
         spots = np.array([place(formula) for formula in ends])
         ax.plot(*spots.T, color=muted, linewidth=1, linestyle="--", zorder=1)
-    outward = {"LiF": (-8, -4, "right"), "LiPO3": (8, -4, "left"), "Li3PO4": (0, 10, "center"),
+    outward = {"LiF": (-8, -4, "right"), "LiPO3": (0, -32, "center"), "Li3PO4": (-8, 8, "right"),
                "LiPO2F2": (0, -34, "center")}  # fmt: skip
     for name, (x, y, side) in outward.items():
         ax.annotate(subscripted(name), place(name), (x, y), textcoords="offset points", ha=side)

@@ -116,6 +116,7 @@ def test_places_in_the_diagram():
 def test_published_values_name_their_sources():
     published = MAP.read_published(DOCS / "results" / "interphase_published.yaml")
     assert all(one.source and (one.sigma_mS_cm or one.activation_energy_eV) for one in published)
+    assert all(MAP.place(one.formula) for one in published if one.phase == "amorphous")
     glass, *_ = [one for one in published if one.formula == "LiPO3" and one.phase == "amorphous"]
     assert glass.sigma_mS_cm == pytest.approx(1.1e-6, rel=0.3), "measured at 298 K"
     two_points = [one for one in published if one.formula == "LiPO3" and "2008" in one.source]
