@@ -58,13 +58,15 @@ def test_short_steps_with_hydrogen_cost_more():
 
 
 def test_settings_are_merged_with_a_preset_and_checked():
-    made = settings(formulas=["Na3PS4"], sampling={"rounds": 3})
-    assert made.sampling.rounds == 3
+    made = settings(formulas=["Na3PS4"], sampling={"iterations": 3})
+    assert made.sampling.iterations == 3
     assert made.sampling.seed_cells == PRESETS.values("quick")["sampling"]["seed_cells"]
     assert made.student_name == "na3ps4-chgnet"
     assert made.run_id != settings(formulas=["Na3PS4"]).run_id
-    with pytest.raises(InputError, match=r"sampling.round is not a setting; nearest: .*rounds"):
-        settings(sampling={"round": 3})
+    with pytest.raises(
+        InputError, match=r"sampling.iteration is not a setting; nearest: .*iterations"
+    ):
+        settings(sampling={"iteration": 3})
     with pytest.raises(InputError, match="name is 'Na 3', but must be lower-case"):
         settings(name="Na 3")
     with pytest.raises(InputError, match="must be below the highest"):
@@ -172,13 +174,13 @@ def test_a_dry_run_prints_plan_and_settings_and_writes_nothing(tmp_path):
 def test_options_override_a_settings_file(tmp_path):
     file = tmp_path / "student.yaml"
     file.write_text(
-        "preset: quick\nformulas: [LiF]\nteacher: chgnet\nsampling: {rounds: 3, runs: 5}\n"
+        "preset: quick\nformulas: [LiF]\nteacher: chgnet\nsampling: {iterations: 3, runs: 5}\n"
     )
     arguments = ["distill", "--recipe", str(file), "--teacher", "vitrion-lipof", "--dry-run"]
     found = CliRunner().invoke(app, [*arguments, "--set", "sampling.runs=4"])
     assert found.exit_code == 0, found.output
     assert "teacher: vitrion-lipof" in found.output
-    assert "rounds: 3, runs: 4" in " ".join(found.output.split())
+    assert "iterations: 3, runs: 4" in " ".join(found.output.split())
     file.write_text("teachers: chgnet\n")
     with pytest.raises(InputError, match="teachers is not a setting; nearest: teacher"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)

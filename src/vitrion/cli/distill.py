@@ -53,7 +53,7 @@ SOURCE = SettingsSource(
     PRESETS,
     parse_distill_setting,
     DEFAULT_PRESET,
-    "sampling.rounds=6",
+    "sampling.iterations=6",
 )
 
 

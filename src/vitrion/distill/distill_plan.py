@@ -55,12 +55,14 @@ def expected_stages(settings: DistillSettings, workers: int = 1) -> dict[str, fl
         "crystals": candidates * CRYSTAL_STEPS * CRYSTAL_ATOMS * pace,
         "first dynamics": sampling.seed_cells * seed_steps * n * pace,
         "first labels": frames * n * pace,
-        "fit-0": _fit_s(settings.first_fit if sampling.rounds else settings.last_fit, frames, n),
+        "fit-0": _fit_s(
+            settings.first_fit if sampling.iterations else settings.last_fit, frames, n
+        ),
     }
-    for number in range(1, sampling.rounds + 1):
+    for number in range(1, sampling.iterations + 1):
         found = sampling.runs * (sampling.frames_per_run + 1)
-        frames += min(found, sampling.kept_per_round)
-        schedule = settings.last_fit if number == sampling.rounds else settings.round_fit
+        frames += min(found, sampling.kept_per_iteration)
+        schedule = settings.last_fit if number == sampling.iterations else settings.iteration_fit
         stages[f"dynamics {number}"] = sampling.runs * per_ps * sampling.run_ps * step_s
         stages[f"labels {number}"] = found * n * pace
         stages[f"fit-{number}"] = _fit_s(schedule, frames, n)

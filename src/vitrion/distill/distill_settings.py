@@ -42,14 +42,16 @@ class SamplingSettings(SettingsModel):
     seed_ps: float = Field(
         0.15, gt=0, le=10, description="Dynamics with the teacher from each of them, ps."
     )
-    rounds: int = Field(4, ge=0, le=50, description="Rounds of dynamics with the student.")
-    runs: int = Field(16, ge=1, le=1000, description="Runs of dynamics in a round.")
+    iterations: int = Field(
+        4, ge=0, le=50, description="Iterations of dynamics with the student, labels and a fit."
+    )
+    runs: int = Field(16, ge=1, le=1000, description="Runs of dynamics in an iteration.")
     run_ps: float = Field(1.5, gt=0, le=100, description="Length of a run, ps.")
     frames_per_run: int = Field(
         12, ge=2, le=1000, description="Frames of a run that the teacher labels."
     )
-    kept_per_round: int = Field(
-        70, ge=1, le=100_000, description="Frames of a round that are kept, by their error."
+    kept_per_iteration: int = Field(
+        70, ge=1, le=100_000, description="Frames of an iteration that are kept, by their error."
     )
     crystal_share: float = Field(0.35, ge=0, le=1, description="Share of runs of crystals.")
     defect_share: float = Field(
@@ -125,8 +127,8 @@ class DistillSettings(SettingsModel):
     first_fit: FitSettings = Field(
         default_factory=FitSettings, description="Fit to the first frames."
     )
-    round_fit: FitSettings = Field(
-        default_factory=FitSettings, description="Fit after each round, to all frames."
+    iteration_fit: FitSettings = Field(
+        default_factory=FitSettings, description="Fit after each iteration, to all frames."
     )
     last_fit: FitSettings = Field(
         default_factory=FitSettings, description="Last fit, to all frames."
@@ -206,7 +208,7 @@ class DistillSettings(SettingsModel):
 
 
 def parse_distill_setting(text: str) -> dict[str, Any]:
-    """Return the nested values of ``name=value``, such as ``sampling.rounds=6``.
+    """Return the nested values of ``name=value``, such as ``sampling.iterations=6``.
 
     Raises
     ------
@@ -214,4 +216,4 @@ def parse_distill_setting(text: str) -> dict[str, Any]:
         If the text is malformed, or the name is unknown.
     """
     known = {".".join(path): field for path, field in walk_fields(DistillSettings)}
-    return parse_setting(text, DistillSettings, known, "sampling.rounds=6")
+    return parse_setting(text, DistillSettings, known, "sampling.iterations=6")

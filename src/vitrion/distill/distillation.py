@@ -1,8 +1,8 @@
 """Distillation of a student, stage by stage, in one folder; an interrupted one is resumed.
 
-First frames from dynamics with a general potential, crystals relaxed with it; rounds in which the
-student of the round moves cells and the teacher labels the frames, of which those with the largest
-errors are kept; a last fit; runs of its own on which the student is validated; a data card.
+First frames from dynamics with a general potential, crystals relaxed with it; iterations in which
+the latest student runs dynamics and the teacher labels the frames, of which those with the largest
+errors are kept; a last fit; separate runs that validate the student; a data card.
 A label costs less than the passes of a frame through the fits, so errors are measured and not
 estimated by a committee.
 """
@@ -50,10 +50,10 @@ KEPT_OUT = 0.06
 """Fraction of the labelled frames that no fit sees; they set the threshold of novelty."""
 
 ENDURANCE_EVERY = 3
-"""One of so many runs of the last round is long and at the highest temperature."""
+"""One of so many runs of the last iteration is long and at the highest temperature."""
 
 RANDOM_SHARE = 0.25
-"""Share of the kept frames of a round that are drawn at random."""
+"""Share of the kept frames of an iteration that are drawn at random."""
 
 
 def distill(
@@ -197,14 +197,14 @@ def first_frames(run: DistillRun, subject: Subject) -> list[Atoms]:
 
 
 def fitted(run: DistillRun, subject: Subject, frames: list[Atoms]) -> tuple[Path, list[Atoms]]:
-    """Return the student after all rounds, and all labelled frames that were kept."""
+    """Return the student after all iterations, and all labelled frames that were kept."""
     settings = run.settings
     student = initial(run, subject, frames)
-    for number in range(settings.sampling.rounds + 1):
+    for number in range(settings.sampling.iterations + 1):
         if number:
-            frames = [*frames, *round_frames(run, subject, student, number)]
-        last = number == settings.sampling.rounds
-        schedule = settings.round_fit if number else settings.first_fit
+            frames = [*frames, *iteration_frames(run, subject, student, number)]
+        last = number == settings.sampling.iterations
+        schedule = settings.iteration_fit if number else settings.first_fit
         student = one_fit(run, frames, student, number, settings.last_fit if last else schedule)
     return student, frames
 
@@ -240,8 +240,8 @@ def one_fit(
         )
 
 
-def round_frames(run: DistillRun, subject: Subject, student: Path, number: int) -> list[Atoms]:
-    """Return the frames of a round that are kept, with labels."""
+def iteration_frames(run: DistillRun, subject: Subject, student: Path, number: int) -> list[Atoms]:
+    """Return the frames of an iteration that are kept, with labels."""
     settings = run.settings.sampling
     with run.clock.stage(f"dynamics {number}"):
         common = {"subject": subject, "settings": settings, "path": student}
@@ -249,7 +249,7 @@ def round_frames(run: DistillRun, subject: Subject, student: Path, number: int) 
             {
                 **common,
                 "seed": (run.settings.seed, number, k),
-                "endurance": number == settings.rounds and k % ENDURANCE_EVERY == 0,
+                "endurance": number == settings.iterations and k % ENDURANCE_EVERY == 0,
             }
             for k in range(settings.runs)
         ]
@@ -258,12 +258,12 @@ def round_frames(run: DistillRun, subject: Subject, student: Path, number: int) 
         frames = run.labelled([a for part in runs for a in part], f"labels-{number}")
     scores = force_errors(frames, work.student(student))
     rng = np.random.default_rng((run.settings.seed, number))
-    kept = chosen_frames(scores, settings.kept_per_round, rng)
+    kept = chosen_frames(scores, settings.kept_per_iteration, rng)
     run.clock.report(
-        f"round {number}: {len(frames)} frames labelled, {len(kept)} kept; largest force error of "
-        f"a frame: median {np.median(scores):.2f}, worst {scores.max():.2f} eV/A"
+        f"iteration {number}: {len(frames)} frames labelled, {len(kept)} kept; largest force error "
+        f"of a frame: median {np.median(scores):.2f}, worst {scores.max():.2f} eV/A"
     )
-    return run.once(f"round-{number}.xyz", lambda: [frames[i] for i in kept])
+    return run.once(f"iteration-{number}.xyz", lambda: [frames[i] for i in kept])
 
 
 def force_errors(frames: Sequence[Atoms], calculator: Any) -> np.ndarray:
@@ -282,7 +282,7 @@ def force_errors(frames: Sequence[Atoms], calculator: Any) -> np.ndarray:
 def chosen_frames(scores: np.ndarray, limit: int, rng: np.random.Generator) -> list[int]:
     """Return the frames to keep: those of the largest errors, and some drawn at random."""
     if not len(scores):
-        raise InputError("The teacher labelled no usable frame: see the folder of the round.")
+        raise InputError("The teacher labelled no usable frame: see the folder of the iteration.")
     limit = min(limit, len(scores))
     by_error = np.argsort(scores)[::-1]
     worst = by_error[: round((1 - RANDOM_SHARE) * limit)]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RATTLES_A = (0.03, 0.08, 0.15)
 PRESSED_PER_CELL = 3
 ENDURANCE_FACTOR = 6
-"""Length of the runs at the highest temperature in the last round, over the other runs."""
+"""Length of the runs at the highest temperature in the last iteration, over the other runs."""
 
 
 @lru_cache(maxsize=2)

@@ -151,7 +151,7 @@ class Recipe(SettingsModel):
         description="Minimum width of the crystal's supercell for dynamics in A.",
     )
     search_jobs: int = Field(
-        2, ge=1, le=1000, description="Parallel jobs of each round of the search."
+        2, ge=1, le=1000, description="Parallel jobs of each iteration of the search."
     )
     search: SearchSettings = Field(
         default_factory=SearchSettings, description="Search for the crystal."
