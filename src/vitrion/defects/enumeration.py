@@ -48,7 +48,7 @@ def interstitials(host: Host, sites: Sequence[Site]) -> list[DefectOperation]:
     return [
         DefectOperation(
             kind="interstitial",
-            label=f"insertion into site {k}",
+            label=f"interstitial in site {k}",
             add=(_triple(host.to_supercell(site.frac)),),
             weight=site.multiplicity,
             site=k,

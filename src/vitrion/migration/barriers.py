@@ -225,7 +225,7 @@ def _operation(host: Host, mechanism: Mechanism, place: NDArray[np.float64]) -> 
         return DefectOperation("vacancy", f"vacancy at ion {ion}", remove=(ion,))
     x, y, z = (float(value) for value in place % 1.0)
     return DefectOperation(
-        "interstitial", f"insertion at {x:.4f} {y:.4f} {z:.4f}", add=((x, y, z),)
+        "interstitial", f"interstitial at {x:.4f} {y:.4f} {z:.4f}", add=((x, y, z),)
     )
 
 
