@@ -98,30 +98,8 @@ def collect(
     return frames
 
 
-def collect_iteration(
-    checkpoints: list[Path],
-    architecture: Architecture,
-    chemistry: Chemistry,
-    crystals: dict[str, Atoms],
-    settings: ActiveSettings,
-    directory: Path,
-    seed: int,
-    progress: Progress = print,
-) -> list[Atoms]:
-    """Run :func:`collect` with the students of checkpoints as the committee."""
-    committee = [student_of(path, architecture) for path in checkpoints]
-    return collect(committee, chemistry, crystals, settings, directory, seed, progress)
-
-
 def student_of(checkpoint: Path, architecture: Architecture) -> Calculator:
     """Return the student of a checkpoint as a calculator."""
     from vitrion.potentials.evaluation import calculator_of
 
     return calculator_of(load_checkpoint(checkpoint, architecture))
-
-
-def keep(checkpoint: Path, target: Path) -> None:
-    """Copy a checkpoint from mace's folder, which keeps only the newest."""
-    partial = target.with_suffix(".partial")
-    partial.write_bytes(checkpoint.read_bytes())
-    partial.replace(target)

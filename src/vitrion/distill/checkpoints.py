@@ -6,7 +6,7 @@ Checkpoints are pickles, read only from directories in which a training wrote th
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitrion.errors import InputError
 from vitrion.potentials.student import DERIVED
@@ -56,9 +56,7 @@ def set_schedule(
         "_step_count": 1,
         "_last_lr": rates,
     }
-    partial = checkpoint.with_suffix(".partial")
-    torch.save(content, partial)
-    partial.replace(checkpoint)
+    _save(content, checkpoint)
 
 
 def load_checkpoint(checkpoint: Path, architecture: Architecture) -> MACEModel:
@@ -94,6 +92,12 @@ def replace_weights(checkpoint: Path, model: MACEModel) -> None:
             raise InputError(f"The student does not fit the checkpoint {checkpoint}: see {key}.")
         weights[key] = own[key].reshape(value.shape).to(value.dtype).clone()
     content["optimizer"]["state"] = {}
+    _save(content, checkpoint)
+
+
+def _save(content: dict[str, Any], checkpoint: Path) -> None:
+    import torch
+
     partial = checkpoint.with_suffix(".partial")
     torch.save(content, partial)
     partial.replace(checkpoint)

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 def disagreement(frames: Sequence[Atoms], committee: Sequence[Calculator]) -> np.ndarray:
     """Score frames by the largest difference of an atomic force from the force of the first member.
 
-    The difference (eV/A) is divided by ``1 + 0.15 max |F|``, so that it is absolute where forces
-    are small and relative where they are large.
+    See :func:`force_difference`.
 
     Returns
     -------
@@ -35,10 +34,19 @@ def disagreement(frames: Sequence[Atoms], committee: Sequence[Calculator]) -> np
         raise InputError("A committee needs at least two potentials.")
     scores = []
     for frame in frames:
-        forces = np.array([np.array(member.get_forces(frame)) for member in committee])
-        spread = np.linalg.norm(forces[1:] - forces[0], axis=2).max()
-        scores.append(spread / (1 + 0.15 * np.linalg.norm(forces[0], axis=1).max()))
+        first, *others = (np.array(member.get_forces(frame)) for member in committee)
+        scores.append(max(force_difference(forces, first) for forces in others))
     return np.array(scores)
+
+
+def force_difference(forces: np.ndarray, reference: np.ndarray) -> float:
+    """Return the largest difference of an atomic force in eV/A, divided by ``1 + 0.15 max |F|``.
+
+    ``F`` are the reference forces, so the result is absolute where they are small and relative
+    where they are large. Both arrays are ``(n, 3)`` in eV/A.
+    """
+    difference = np.linalg.norm(forces - reference, axis=1).max()
+    return float(difference / (1 + 0.15 * np.linalg.norm(reference, axis=1).max()))
 
 
 def select(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vitrion.distill.distill_plan import minutes
+from vitrion.runtime.atomic import write_durably
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,9 +84,7 @@ class DistillClock:
         return json.loads(path.read_text()) if path.is_file() else {}
 
     def _write(self, name: str, values: dict[str, float]) -> None:
-        partial = self.folder / f"{name}.partial"
-        partial.write_text(json.dumps(values, indent=1))
-        partial.replace(self.folder / name)
+        write_durably(self.folder / name, json.dumps(values, indent=1))
 
     def _say(self, done: float) -> None:
         self._last = time.monotonic()

@@ -15,6 +15,7 @@ import numpy as np
 
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.distill import task_functions as work
+from vitrion.distill.committee import force_difference
 from vitrion.distill.distill_clock import DistillClock
 from vitrion.distill.distill_plan import stages_of
 from vitrion.distill.distill_run import DistillRun
@@ -269,14 +270,11 @@ def iteration_frames(run: DistillRun, subject: Subject, student: Path, number: i
 def force_errors(frames: Sequence[Atoms], calculator: Any) -> np.ndarray:
     """Return the largest error of an atomic force of each frame, ``(n_frames,)``, in eV/A.
 
-    It is divided by ``1 + 0.15 max |F|``, as :func:`vitrion.distill.committee.disagreement` is.
+    It is scaled as in :func:`vitrion.distill.committee.force_difference`.
     """
-    scores = []
-    for atoms in frames:
-        label = atoms.arrays[FORCES]
-        error = np.linalg.norm(calculator.get_forces(atoms) - label, axis=1).max()
-        scores.append(error / (1 + 0.15 * np.linalg.norm(label, axis=1).max()))
-    return np.array(scores)
+    return np.array(
+        [force_difference(calculator.get_forces(atoms), atoms.arrays[FORCES]) for atoms in frames]
+    )
 
 
 def chosen_frames(scores: np.ndarray, limit: int, rng: np.random.Generator) -> list[int]:

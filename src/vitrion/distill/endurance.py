@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase import units
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+from ase.md.velocitydistribution import Stationary
 from ase.md.verlet import VelocityVerlet
 from pydantic import BaseModel, Field
 
-from vitrion.distill.sampling import collapsed
+from vitrion.distill.sampling import collapsed, thermalized
 from vitrion.dynamics.md_settings import HYDROGEN_TIMESTEP_FS
 from vitrion.errors import InputError
-from vitrion.relaxation.relax import RelaxSettings, relax_atoms
+from vitrion.relaxation.relax import RelaxSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -117,11 +117,8 @@ def energy_drift(
 
 
 def _prepared(atoms: Atoms, calculator: Calculator, temperature_K: float, seed: int) -> Atoms:
-    """Return a slightly relaxed copy with velocities of that temperature."""
-    work, _ = relax_atoms(atoms, calculator, START)
-    work.calc = calculator
-    rng = np.random.default_rng(seed)
-    MaxwellBoltzmannDistribution(work, temperature_K=temperature_K, rng=rng)
+    """Return a slightly relaxed copy with velocities of that temperature, at rest as a whole."""
+    work = thermalized(atoms, calculator, temperature_K, START, np.random.default_rng(seed))
     Stationary(work)
     return work
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from vitrion.distill.fit_settings import FitSettings
 from vitrion.distill.frames import write_frames
 from vitrion.errors import InputError, SimulationError
+from vitrion.runtime.atomic import copy_durably
 from vitrion.runtime.processes import KEEP_FREED_MEMORY, ONE_THREAD, run_together
 from vitrion.runtime.progress import read_progress
 
@@ -84,7 +85,7 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     ranks = max(1, min(workers, settings.batch_size, len(frames)))
     write_frames(folder / FRAMES, frames)
-    _copy(begin, folder / BEGIN)
+    copy_durably(begin, folder / BEGIN)
     (folder / SETTINGS).write_text(settings.model_dump_json(indent=1))
     (folder / "rendezvous").unlink(missing_ok=True)
     commands = [
@@ -107,9 +108,3 @@ def fit(
         raise
     on_cpu(float((folder / CPU).read_text()))
     return folder / FITTED
-
-
-def _copy(source: Path, target: Path) -> None:
-    partial = target.with_suffix(".partial")
-    partial.write_bytes(source.read_bytes())
-    partial.replace(target)

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 import torch.distributed
 
+from vitrion.distill.fit import BEGIN, CPU, FITTED, FRAMES, SETTINGS
 from vitrion.distill.fit_batches import epoch_order, frame_batches, join
 from vitrion.distill.fit_loss import batch_loss
 from vitrion.distill.fit_settings import FitSettings
@@ -26,8 +27,7 @@ from vitrion.potentials.student import load_student, save_student
 from vitrion.runtime.processes import exit_with_parent
 from vitrion.runtime.progress import Progress, write_progress
 
-SETTINGS, BEGIN, FRAMES = "settings.json", "begin.safetensors", "train.xyz"
-STATE, FITTED, CPU = "state.pt", "student.safetensors", "cpu.txt"
+STATE = "state.pt"
 REPORT_S = 5.0
 
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from ase import Atoms
 from ase.io import iread, read, write
 
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-
-    from ase import Atoms
 
 ENERGY, FORCES, STRESS = "REF_energy", "REF_forces", "REF_stress"
 """Keys of the labels: eV; eV/A; eV/A3 (nine numbers, tension positive)."""
@@ -40,6 +39,11 @@ def read_labelled(paths: Iterable[Path | str]) -> list[Atoms]:
     if any(ENERGY not in a.info or FORCES not in a.arrays for a in frames):
         raise InputError(f"Some frames lack the labels {ENERGY} and {FORCES}: label them first.")
     return frames
+
+
+def plain_cell(atoms: Atoms) -> Atoms:
+    """Return a copy with elements, positions and periodic cell only, such as without labels."""
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
 
 
 def within(frames: Iterable[Atoms], largest_force: float) -> list[Atoms]:

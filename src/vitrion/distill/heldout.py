@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from ase import units
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.distill.endurance import timestep_fs
 from vitrion.distill.packing import pack
-from vitrion.distill.sampling import with_interstitial, with_vacancy
+from vitrion.distill.sampling import thermalized, with_interstitial, with_vacancy
 from vitrion.distill.validation import relaxed_cell
-from vitrion.relaxation.relax import RelaxSettings, relax_atoms
+from vitrion.relaxation.relax import RelaxSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,10 +89,7 @@ def heldout_frames(
     Temperatures outside the range in the name of the regime serve as preparation only.
     """
     rng = np.random.default_rng(seed)
-    # The dynamics do not depend on the start, so convergence is not required.
-    work, _ = relax_atoms(start.atoms, calculator, START)
-    work.calc = calculator
-    MaxwellBoltzmannDistribution(work, temperature_K=start.temperatures_K[0], rng=rng)
+    work = thermalized(start.atoms, calculator, start.temperatures_K[0], START, rng)
     step_fs = timestep_fs(work)
     found = []
     for temperature in start.temperatures_K:

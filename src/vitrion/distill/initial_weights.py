@@ -92,19 +92,24 @@ def with_energies(model: MACEModel, frames: Sequence[Atoms]) -> MACEModel:
     """Set the energies of the free atoms so that the student fits the frames' energies best."""
     import torch
 
-    from vitrion.potentials.evaluation import calculator_of
-
     with torch.no_grad():
         model.atomic_energies_fn.atomic_energies.zero_()
-    calculator = calculator_of(model)
-    rest = [atoms.copy() for atoms in frames]
-    for atoms in rest:
-        atoms.info[ENERGY] = float(atoms.info[ENERGY] - calculator.get_potential_energy(atoms))
-    fitted = fit_atomic_energies(rest)
+    fitted = missing_energies(model, frames)
     with torch.no_grad():
         for index, z in enumerate(model.atomic_numbers.tolist()):
             model.atomic_energies_fn.atomic_energies[0, index] = fitted.get(z, 0.0)
     return model
+
+
+def missing_energies(model: MACEModel, frames: Sequence[Atoms]) -> dict[int, float]:
+    """Fit one energy per element (eV) to the labels of frames minus the energies of a student."""
+    from vitrion.potentials.evaluation import calculator_of
+
+    calculator = calculator_of(model)
+    rest = [atoms.copy() for atoms in frames]
+    for atoms in rest:
+        atoms.info[ENERGY] = float(atoms.info[ENERGY] - calculator.get_potential_energy(atoms))
+    return fit_atomic_energies(rest)
 
 
 def write_initial_student(

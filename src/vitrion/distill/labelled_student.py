@@ -9,7 +9,7 @@ import numpy as np
 
 from vitrion.distill import task_functions as work
 from vitrion.distill.endurance import energy_drift
-from vitrion.distill.frames import ENERGY, split
+from vitrion.distill.frames import ENERGY, plain_cell, split
 from vitrion.distill.labelled_files import labelled_frames
 from vitrion.distill.packed_cells import Subject, enlarged
 from vitrion.distill.student_validation import hot_runs
@@ -45,7 +45,7 @@ def validate_labelled(run: DistillRun, student: Path, heldout: list[Atoms]) -> T
     calculator = work.student(student)
     energies = [atoms.info[ENERGY] / len(atoms) for atoms in heldout]
     calm = [heldout[i] for i in np.argsort(energies)[:4]]
-    starts = [enlarged(_plain(atoms), run.settings.validation.n_atoms) for atoms in calm]
+    starts = [enlarged(plain_cell(atoms), run.settings.validation.n_atoms) for atoms in calm]
     drift = energy_drift(
         starts[0], calculator, run.settings.validation.drift_ps, seed=run.settings.seed
     )
@@ -57,9 +57,3 @@ def validate_labelled(run: DistillRun, student: Path, heldout: list[Atoms]) -> T
         drift=drift,
         hot_runs=hot_runs(run, student, starts),
     )
-
-
-def _plain(atoms: Atoms) -> Atoms:
-    from ase import Atoms as AtomsClass
-
-    return AtomsClass(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)

@@ -12,7 +12,7 @@ from vitrion.distill.distill_plan import FIT_S_PER_ATOM, LOADING_S, teacher_pace
 from vitrion.distill.distill_run import DistillRun
 from vitrion.distill.distill_settings import DistillSettings
 from vitrion.distill.distillation import KEPT_OUT, one_fit
-from vitrion.distill.frames import split
+from vitrion.distill.frames import plain_cell, split
 from vitrion.distill.labelled_student import validate_labelled
 from vitrion.distill.student_card import register_student, write_student
 from vitrion.distill.student_files import (
@@ -129,7 +129,9 @@ def retrained(
     with only_process(folder / "lock"), worker_pool(workers) as pool:
         clock = DistillClock(expected, folder, report)
         run = DistillRun(settings, folder, workers, pool, clock, settings.labeller)
-        plain = [_plain(atoms) for atoms in frames]
+        plain = [plain_cell(atoms) for atoms in frames]
+        for atoms in plain:
+            atoms.info = {"config_type": "learned"}
         with clock.stage("labels"):
             labelled = run.labelled(plain, "labels")
         if len(labelled) < 2:
@@ -186,11 +188,3 @@ def _next_settings(name: str) -> tuple[DistillSettings, str]:
         fit["learning_rate"] = 0.5 * fit["learning_rate"]
     values["validation"]["hot_runs"] = min(4, values["validation"]["hot_runs"])
     return DistillSettings(**values | {"name": new}), new
-
-
-def _plain(atoms: Atoms) -> Atoms:
-    from ase import Atoms as AtomsClass
-
-    out = AtomsClass(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
-    out.info = {"config_type": "learned"}
-    return out

@@ -17,7 +17,6 @@ from jobflow import Flow, Job, Maker, Response, job
 from monty.json import MontyEncoder
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from vitrion.distill.active import keep
 from vitrion.distill.architecture import Architecture
 from vitrion.distill.checkpoints import load_checkpoint
 from vitrion.distill.frames import (
@@ -38,6 +37,7 @@ from vitrion.distill.training import TrainingSettings, fine_tune, train
 from vitrion.distill.training_plan import ARCHITECTURE, PHASES
 from vitrion.distill.validation import regime_errors
 from vitrion.errors import InputError
+from vitrion.runtime.atomic import copy_durably
 from vitrion.runtime.notebook_display import NotebookTable
 
 # VASP writes stresses in kbar, compression positive.
@@ -156,7 +156,7 @@ class TrainMaker(NotebookTable, Maker):
             self.settings,
             self.architecture,
         )
-        keep(checkpoint, kept)
+        copy_durably(checkpoint, kept)  # the folder of the training keeps the newest only
         return {"checkpoint": str(kept)}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vitrion.distill.frames import plain_cell
 from vitrion.distill.packing import pack
 from vitrion.distill.sampling import (
     DynamicsSettings,
@@ -85,14 +86,7 @@ def family(
         defect = relaxed(defect, calculator, fmax=1.0, steps=10)
     rest = relaxed(defect, calculator, fmax=0.05, steps=50)
     warm = explore(rest, calculator, temperature_K, _SHORT, rng)[-1]
-    frames = [_bare(atoms) for atoms in (host, defect, rest, warm)]
+    frames = [plain_cell(atoms) for atoms in (host, defect, rest, warm)]
     for frame, stage in zip(frames, ("host", name, f"{name}:relaxed", f"{name}:md"), strict=True):
         frame.info = {"config_type": stage, "change": change, "temperature_K": temperature_K}
     return frames
-
-
-def _bare(atoms: Atoms) -> Atoms:
-    out = atoms.copy()
-    for key in set(out.arrays) - {"numbers", "positions"}:
-        del out.arrays[key]
-    return out

@@ -12,7 +12,7 @@ from vitrion.amorphous.pack import pack
 from vitrion.amorphous.volume import MELT_EXPANSION, default_volume_per_atom
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.formulas import parse_composition
-from vitrion.distill.sampling import strained_and_rattled, with_interstitial, with_vacancy
+from vitrion.distill.sampling import strained_and_rattled, with_random_defect
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -132,9 +132,8 @@ def draw_cell(
         atoms = packed_cell(subject.formulas, settings.n_atoms, rng)
         label = "packed"
     if subject.mobile in atoms.symbols and rng.random() < settings.defect_share:
-        change = with_vacancy if rng.random() < 0.5 else with_interstitial
-        atoms = change(atoms, subject.mobile, rng)
-        label += ":" + change.__name__.removeprefix("with_")
+        atoms, defect = with_random_defect(atoms, subject.mobile, rng)
+        label += f":{defect}"
     atoms = strained_and_rattled(atoms, rng, STRAIN, 0.0)
     low, high = np.log(settings.coldest_K), np.log(1.2 * settings.hottest_K)
     temperature = float(np.exp(rng.uniform(low, high)))

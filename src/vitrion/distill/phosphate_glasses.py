@@ -9,16 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from ase import Atoms, units
+from ase import units
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
+from vitrion.distill.frames import plain_cell
 from vitrion.distill.packing import pack
-from vitrion.distill.sampling import collapsed, strained_and_rattled
+from vitrion.distill.sampling import collapsed, strained_and_rattled, thermalized
 from vitrion.errors import InputError
-from vitrion.relaxation.relax import RelaxSettings, relax_atoms
+from vitrion.relaxation.relax import RelaxSettings
 
 if TYPE_CHECKING:
+    from ase import Atoms
     from ase.calculators.calculator import Calculator
 
 
@@ -103,11 +104,8 @@ def melt_and_cool(
     ions, volume = glass_ions(mixture, n_atoms, rng)
     work = pack(ions, volume * rng.uniform(0.93, 1.15), seed=int(rng.integers(2**31)))
     work = strained_and_rattled(work, rng, 0.015, 0.0)
-    # The melt does not depend on the start, so convergence is not required.
-    work, _ = relax_atoms(work, calculator, START)
-    work.calc = calculator
     hot, liquid = float(rng.choice(_MELT_K)), float(rng.choice(_LIQUID_K))
-    MaxwellBoltzmannDistribution(work, temperature_K=hot, rng=rng)
+    work = thermalized(work, calculator, hot, START, rng)
     frames = []
     for temperature, time_ps in ((hot, 1.0), (liquid, 0.6), (float(rng.uniform(*_GLASS_K)), 0.6)):
         dynamics = Langevin(
@@ -116,7 +114,7 @@ def melt_and_cool(
         dynamics.run(round(500 * time_ps))
         if not np.isfinite(work.positions).all():
             break
-        frame = Atoms(work.numbers, work.positions, cell=work.cell, pbc=True)
+        frame = plain_cell(work)
         frame.wrap()
         state = "melt" if temperature >= min(_LIQUID_K) else "glass"
         frame.info = {"config_type": f"map:{state}", "temperature_K": temperature}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from vitrion.distill.frames import plain_cell
 from vitrion.distill.sampling import collapsed, strained_and_rattled
 from vitrion.distill.validation import relaxed_cell
 from vitrion.errors import InputError
@@ -44,7 +45,7 @@ def candidates(formula: str, count: int, seed: int) -> list[Atoms]:
         except InputError:  # no structure type or space group fits
             continue
         found += [AseAtomsAdaptor.get_atoms(candidate.structure) for candidate in made]
-    return [_plain(atoms) for atoms in found]
+    return [plain_cell(atoms) for atoms in found]
 
 
 def polymorph_family(
@@ -60,13 +61,7 @@ def polymorph_family(
     if not _FEWEST_A3 < volume < _MOST_A3 or collapsed(minimum):
         return []
     shaken = strained_and_rattled(minimum, rng, 0.03, float(rng.choice([0.05, 0.12])))
-    frames = [_plain(minimum), _plain(shaken)]
+    frames = [plain_cell(minimum), plain_cell(shaken)]
     for frame, stage in zip(frames, ("minimum", "shaken"), strict=True):
         frame.info = {"config_type": f"polymorph:{name}:{stage}"}
     return frames
-
-
-def _plain(atoms: Atoms) -> Atoms:
-    from ase import Atoms as AtomsClass
-
-    return AtomsClass(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jobflow import Maker, job
 
 from vitrion.chemistry.structures import check_ordered
-from vitrion.distill.active import ActiveSettings, collect_iteration, student_of
+from vitrion.distill.active import ActiveSettings, collect, student_of
 from vitrion.distill.architecture import Architecture
 from vitrion.distill.frames import write_frames
 from vitrion.distill.origin import claim, digest_of_cells, digest_of_files
@@ -146,9 +146,8 @@ class CollectMaker(NotebookTable, Maker):
             "settings": {**self.settings.model_dump(mode="json"), "seed": seed},
         }
         claim(folder / "collect.json", origin, folder.glob("run-*.xyz"))
-        frames = collect_iteration(
-            members, self.architecture, self.chemistry, crystals, self.settings, folder, seed
-        )
+        committee = [student_of(path, self.architecture) for path in members]
+        frames = collect(committee, self.chemistry, crystals, self.settings, folder, seed)
         write_frames(folder / "frames.xyz", frames)
         return {"directory": directory, "frames": len(frames)}
 

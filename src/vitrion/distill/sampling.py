@@ -136,6 +136,13 @@ def with_interstitial(atoms: Atoms, element: str, rng: np.random.Generator) -> A
     return out
 
 
+def with_random_defect(atoms: Atoms, element: str, rng: np.random.Generator) -> tuple[Atoms, str]:
+    """Return a copy with one atom of an element removed or added, and the kind of the defect."""
+    if rng.random() < 0.5:
+        return with_vacancy(atoms, element, rng), "vacancy"
+    return with_interstitial(atoms, element, rng), "interstitial"
+
+
 def draw_start(
     chemistry: Chemistry, crystals: dict[str, Atoms], rng: np.random.Generator
 ) -> tuple[Atoms, float]:
@@ -149,9 +156,8 @@ def draw_start(
         temperature = rng.uniform(*chemistry.crystal_temperatures_K)
         label = f"crystal:{name}"
         if rng.random() < 0.35 and chemistry.mobile in atoms.symbols:
-            change = with_vacancy if rng.random() < 0.5 else with_interstitial
-            atoms = change(atoms, chemistry.mobile, rng)
-            label += ":" + change.__name__.removeprefix("with_")
+            atoms, defect = with_random_defect(atoms, chemistry.mobile, rng)
+            label += f":{defect}"
     else:
         weights = np.array([mixture.weight for mixture in chemistry.mixtures])
         mixture = chemistry.mixtures[rng.choice(len(weights), p=weights / weights.sum())]
@@ -178,11 +184,8 @@ def explore(
     The frame of the failure (overlapping atoms) is kept, because it is the most informative.
     """
     relax = RelaxSettings(fmax_eV_per_A=0.3, max_steps=settings.relax_steps, relax_cell=False)
-    # Any geometry is a valid training frame, so convergence is not required.
-    work, _ = relax_atoms(atoms, calculator, relax)
-    work.calc = calculator
+    work = thermalized(atoms, calculator, temperature_K, relax, rng)
     frames = [_bare(work)]
-    MaxwellBoltzmannDistribution(work, temperature_K=temperature_K, rng=rng)
     dynamics = Langevin(
         work,
         settings.timestep_fs * units.fs,
@@ -199,6 +202,23 @@ def explore(
                 return [*frames, *list(recent)[:-1], *_usable(work)]
         frames.append(_bare(work))
     return frames
+
+
+def thermalized(
+    atoms: Atoms,
+    calculator: Calculator,
+    temperature_K: float,
+    relax: RelaxSettings,
+    rng: np.random.Generator,
+) -> Atoms:
+    """Return a partly relaxed copy with velocities of a temperature, for dynamics.
+
+    Any geometry is a valid training frame, so convergence is not required.
+    """
+    work, _ = relax_atoms(atoms, calculator, relax)
+    work.calc = calculator
+    MaxwellBoltzmannDistribution(work, temperature_K=temperature_K, rng=rng)
+    return work
 
 
 def _pieces(stride: int) -> list[int]:

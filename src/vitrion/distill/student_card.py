@@ -13,6 +13,7 @@ from vitrion.errors import InputError
 from vitrion.potentials import get_potential
 from vitrion.potentials.spec import sha256_of
 from vitrion.potentials.student import SUFFIX, load_student, student_path, students_folder
+from vitrion.runtime.atomic import copy_durably
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,10 +104,7 @@ def register_student(
         if kept:
             write_frames(beside(name, suffix), kept)
     for suffix in (SUFFIX, ".json"):  # the card last: without it the student is not found
-        path = beside(name, suffix)
-        partial = path.with_name(f"{path.name}.partial")
-        partial.write_bytes(source.with_suffix(suffix).read_bytes())
-        partial.replace(path)
+        copy_durably(source.with_suffix(suffix), beside(name, suffix))
     return target
 
 

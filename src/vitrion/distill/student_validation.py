@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vitrion.distill import task_functions as work
 from vitrion.distill.endurance import HotRun, energy_drift
+from vitrion.distill.frames import plain_cell
 from vitrion.distill.packed_cells import enlarged
 from vitrion.distill.properties import cell_differences, crystal_frames
 from vitrion.distill.teacher_comparison import TeacherComparison
@@ -114,10 +115,4 @@ def _cells(
 def _last_of_each(frames: Sequence[Atoms]) -> list[Atoms]:
     """Return the last frame of each glass: the coldest, of each composition."""
     last = {str(a.info["regime"]): a for a in frames if " glass, " in str(a.info["regime"])}
-    return [_plain(atoms) for atoms in (last.values() or frames[-1:])]
-
-
-def _plain(atoms: Atoms) -> Atoms:
-    from ase import Atoms as AtomsClass
-
-    return AtomsClass(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
+    return [plain_cell(atoms) for atoms in (last.values() or frames[-1:])]

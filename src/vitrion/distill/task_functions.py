@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vitrion.distill.endurance import hot_run, timestep_fs
+from vitrion.distill.frames import plain_cell
 from vitrion.distill.heldout import Start, heldout_frames
 from vitrion.distill.label_program import label as label_frame
 from vitrion.distill.labelling import Teacher, label
 from vitrion.distill.packed_cells import draw_cell, enlarged, packed_cell, pressed
 from vitrion.distill.sampling import DynamicsSettings, collapsed, explore, strained_and_rattled
 from vitrion.distill.validation import relaxed_cell
-from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,7 @@ def relaxed_candidate(atoms: Atoms, scout: str) -> list[Atoms]:
     shortest = 0.6 if "H" in minimum.symbols else 1.0
     if collapsed(minimum, shortest) or not 3.0 < volume < 80.0 or not np.isfinite(energy):
         return []
-    out = _without_results(minimum)
+    out = plain_cell(minimum)
     out.info = {"config_type": "crystal:minimum", "energy_eV_per_atom": energy}
     return [out]
 
@@ -141,7 +141,7 @@ def quenched(
     cold = relaxed_cell(melt, calculator, fmax=0.1, steps=150)
     regime = f"{formula} glass, {_span(settings.temperatures_K)}"
     temperatures = (hottest_K, *sorted(settings.temperatures_K, reverse=True))
-    start = Start(regime, _without_results(cold), temperatures)
+    start = Start(regime, plain_cell(cold), temperatures)
     return heldout_frames(start, calculator, int(rng.integers(2**31)), frames=settings.frames)
 
 
@@ -152,7 +152,7 @@ def crystal_dynamics(
     calculator = student(path)
     cell = enlarged(relaxed_cell(atoms, calculator, fmax=0.05, steps=200), settings.n_atoms)
     regime = f"{name}, {_span(settings.temperatures_K)}"
-    start = Start(regime, _without_results(cell), tuple(sorted(settings.temperatures_K)))
+    start = Start(regime, plain_cell(cell), tuple(sorted(settings.temperatures_K)))
     return heldout_frames(start, calculator, seed, frames=settings.frames)
 
 
@@ -161,7 +161,7 @@ def hot_dynamics(
 ) -> list[Atoms]:
     """Return the start of a hot run with the outcome in ``info``."""
     outcome = hot_run(atoms, student(path), picoseconds, seed=seed, temperature_K=temperature_K)
-    frame = _without_results(atoms)
+    frame = plain_cell(atoms)
     frame.info = {name: v for name, v in outcome.model_dump().items() if v is not None}
     return [frame]
 
@@ -180,11 +180,3 @@ def dynamics_settings(
 
 def _span(temperatures: tuple[float, ...]) -> str:
     return f"{min(temperatures):g}-{max(temperatures):g} K"
-
-
-def _without_results(atoms: Any) -> Atoms:
-    from ase import Atoms as AtomsClass
-
-    if not len(atoms):
-        raise InputError("A cell without atoms cannot be run.")
-    return AtomsClass(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)

@@ -30,6 +30,7 @@ from vitrion.distill.frames import (
     within,
     write_frames,
 )
+from vitrion.distill.initial_weights import missing_energies
 from vitrion.distill.origin import claim, digest_of_files, digest_of_labels
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.imbalance import imbalance_energy
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from vitrion.potentials.mace_model import MACEModel
-
-# Allocate large arrays from the heap instead of new pages: 20 % faster on the CPU.
 
 
 class TrainingSettings(BaseModel):
@@ -160,13 +159,7 @@ def begin_from(
     """
     if latest_checkpoint(directory) is not None:
         return
-    from vitrion.potentials.evaluation import calculator_of
-
-    calculator = calculator_of(model)
-    rest = [atoms.copy() for atoms in frames]
-    for atoms in rest:
-        atoms.info[ENERGY] = float(atoms.info[ENERGY] - calculator.get_potential_energy(atoms))
-    shift = fit_atomic_energies(rest)
+    shift = missing_energies(model, frames)
     elements = [int(z) for z in model.atomic_numbers]
     own = model.atomic_energies_fn.atomic_energies.ravel().tolist()
     energies = {z: e + shift.get(z, 0.0) for z, e in zip(elements, own, strict=True)}

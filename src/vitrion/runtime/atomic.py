@@ -56,6 +56,13 @@ def write_durably(path: Path, text: str) -> None:
     replace_durably(temporary, path)
 
 
+def copy_durably(source: Path, path: Path) -> None:
+    """Copy a file atomically: a crash leaves the old or the new file."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.write_bytes(source.read_bytes())
+    replace_durably(temporary, path)
+
+
 @contextmanager
 def only_process(file: Path, wait_s: float = 0.0) -> Iterator[None]:
     """Hold an exclusive lock between processes; a kill releases it.
