@@ -21,12 +21,14 @@ from vitrion.comparison.published import SOURCE, URL, published_for
 from vitrion.comparison.side_by_side import compare
 from vitrion.comparison.tables import MISSING, Cell, Column
 from vitrion.comparison.temperatures import temperature_table
+from vitrion.conductivity.defect_route_settings import DefectConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc
+from vitrion.conductivity.from_defects import conductivity_from_defects
 from vitrion.conductivity.pooling import pool
 from vitrion.database.document_file import read_documents
 from vitrion.defects.document import DefectDoc
 from vitrion.landscape.site_energies import landscape
-from vitrion.uncertainty import Bound, Estimate, LinearEstimate
+from vitrion.uncertainty import Bound, Estimate, LinearEstimate, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 FORMULA = "LiPO2F2"
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 COMMAND = "python benchmarks/paper_table.py"
+VACANCY_FRACTIONS = (0.0, 1e-6, 1e-4, 1e-3, 1e-2)
 
 
 def main() -> None:
@@ -119,6 +122,7 @@ def page(comparison: Comparison) -> str:
         "Nothing is extrapolated here: D* is the self-diffusivity.",
         "",
         *temperatures(crystal, glass),
+        *vacancies(crystal, glass),
         "## Is the landscape of the glass flatter?",
         "",
         comparison.claim_table.markdown(),
@@ -157,6 +161,34 @@ def temperatures(crystal: MaterialReport, glass: MaterialReport) -> list[str]:
         beside.with_column(Column("over crystal", numeric=True), over).markdown(),
         "",
     ]
+
+
+def vacancies(crystal: MaterialReport, glass: MaterialReport) -> list[str]:
+    """Return the table of the crystal at 300 K with vacancies that dopants cause."""
+    defects = [d for d in crystal.defects if d.networks]
+    assert glass.conductivity is not None
+    if not defects:
+        return []
+    lines = [
+        "## The crystal with vacancies",
+        "",
+        "Intrinsic, and with a fraction of the Li sites vacant, as dopants or synthesis cause it.",
+        "",
+        "| vacant Li sites | sigma(300 K) (mS/cm) | Ea (eV) | glass over crystal |",
+        "| ---: | ---: | ---: | ---: |",
+    ]
+    for fraction in VACANCY_FRACTIONS:
+        settings = DefectConductivitySettings(defect_fraction=fraction)
+        found = conductivity_from_defects(defects[0], 1.0, settings)
+        over = ratio(glass.conductivity.sigma_300K_or_bound, found.sigma_300K)
+        cells = (
+            f"{fraction:g}" if fraction else "intrinsic",
+            found.sigma_300K.text,
+            found.activation_energy.text,
+            over.text if over else MISSING,
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return [*lines, ""]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The list of runs of the map is complete and valid, and the map is made from any part of it."""
 
-import importlib.util
 import shutil
 import sys
 from collections import Counter
@@ -11,6 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from helpers.pages import DOCS, ROOT
+from helpers.scripts import load_script
 from helpers.walkers import brownian, in_crystal
 from vitrion.amorphous.characterize import characterize
 from vitrion.amorphous.document import AmorphousDoc
@@ -32,16 +32,7 @@ CELL = 12.0 * np.eye(3)
 SIGMA = Estimate(value=3e-9, relative_error=2.0, degrees_of_freedom=np.inf)
 
 
-def load(path):
-    """Import a script of the repository."""
-    spec = importlib.util.spec_from_file_location(f"script_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-MAP = load(ROOT / "benchmarks" / "interphase_map.py")
+MAP = load_script(ROOT / "benchmarks" / "interphase_map.py")
 
 
 def reduced(formula):
@@ -55,7 +46,7 @@ def recipes(tmp_path_factory):
     content["runs"] = {k: run for k, run in content["runs"].items() if run.get("seed") != 2}
     path = tmp_path_factory.mktemp("list") / LIST.name
     path.write_text(yaml.safe_dump(content))
-    return dict(load(ROOT / "workflows" / "long_runs.py").recipes(path))
+    return dict(load_script(ROOT / "workflows" / "long_runs.py").recipes(path))
 
 
 def test_the_list_has_the_crystals_and_the_whole_grid():

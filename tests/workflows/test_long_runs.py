@@ -1,12 +1,12 @@
 """Failures of some runs of a list do not stop the others."""
 
-import importlib.util
 import sys
 from types import SimpleNamespace
 
 import pytest
 
 from helpers.pages import ROOT
+from helpers.scripts import load_script
 from vitrion.errors import BusyError, SimulationError
 from vitrion.flows.run_recipe import RunResult
 from vitrion.runtime.runner import RunReport
@@ -27,10 +27,7 @@ RESULTS = {
 
 
 def test_failures_are_reported_at_the_end(tmp_path, monkeypatch, capsys):
-    spec = importlib.util.spec_from_file_location("long_runs", ROOT / "workflows" / "long_runs.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "long_runs", module)
-    spec.loader.exec_module(module)
+    module = load_script(ROOT / "workflows" / "long_runs.py")
 
     def run(recipe, *_, **__):
         result = RESULTS[recipe.run_id]
