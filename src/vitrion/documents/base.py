@@ -60,7 +60,28 @@ def _meta() -> EmmetMeta:
     return EmmetMeta(build_date=utc_now())
 
 
-class VitrionDoc(NotebookFigure, PropertyDoc):
+_SCHEMAS: dict[type, dict[str, Any]] = {}
+
+
+class SchemaOnce:
+    """Base class of documents whose JSON schema is generated once.
+
+    jobflow asks for the schema at every access to an attribute of an output, and to generate it
+    takes tens of milliseconds: flows of many jobs would take seconds to create.
+    """
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the JSON schema; without arguments, the same dictionary at every call."""
+        generate = super().model_json_schema  # type: ignore[misc]
+        if args or kwargs:
+            return generate(*args, **kwargs)  # type: ignore[no-any-return]
+        if cls not in _SCHEMAS:
+            _SCHEMAS[cls] = generate()
+        return _SCHEMAS[cls]
+
+
+class VitrionDoc(NotebookFigure, SchemaOnce, PropertyDoc):
     """Common fields of all vitrion documents.
 
     Differs from emmet-core's ``PropertyDoc`` where its defaults would lose or change data: a new

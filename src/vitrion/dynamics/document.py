@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import BaseModel, Field
 
-from vitrion.documents.base import VitrionDoc
+from vitrion.documents.base import SchemaOnce, VitrionDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.potentials.spec import sha256_of
@@ -112,7 +112,7 @@ class MDDoc(VitrionDoc):
     view: RunTimeSeries = Field(description="Subsampled time series of the run.")
 
 
-class MDSeriesDoc(BaseModel):
+class MDSeriesDoc(SchemaOnce, BaseModel):
     """Several independent runs of one job; a failed run does not stop the others."""
 
     directory: str = Field(description="Directory with one folder for each run.")

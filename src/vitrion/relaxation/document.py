@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
-from vitrion.documents.base import StoredStructure
+from vitrion.documents.base import SchemaOnce, StoredStructure
 from vitrion.documents.provenance import Provenance
 from vitrion.relaxation.relax import RelaxSettings
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vitrion.relaxation.relax import Relaxation
 
 
-class RelaxationDoc(BaseModel):
+class RelaxationDoc(SchemaOnce, BaseModel):
     """A relaxed structure and how it was relaxed: a step of a flow, not a result of its own."""
 
     structure: StoredStructure = Field(description="Relaxed structure; lengths in A.")
