@@ -338,14 +338,17 @@ def describe_model(model: MACEModel) -> dict[str, Any]:
 def build_model(description: dict[str, Any]) -> MACEModel:
     """Return a float32 MACE module of that architecture, with weights yet to be loaded."""
     import_mace()
+    import e3nn
     import numpy as np
     import torch
     from e3nn import o3
     from mace.modules import ScaleShiftMACE, interaction_classes
 
     n_elements = len(description["atomic_numbers"])
-    default = torch.get_default_dtype()
+    default, options = torch.get_default_dtype(), e3nn.get_optimization_defaults()
     torch.set_default_dtype(torch.float32)
+    # Compiled to TorchScript, a model takes a second longer to build and is not faster.
+    e3nn.set_optimization_defaults(jit_script_fx=False)
     try:
         made = ScaleShiftMACE(
             **{key: description[key] for key in _PLAIN},
@@ -362,6 +365,7 @@ def build_model(description: dict[str, Any]) -> MACEModel:
         )
     finally:
         torch.set_default_dtype(default)
+        e3nn.set_optimization_defaults(**options)
     model = cast("MACEModel", made)
     model.hole_energy_eV = float(description.get("hole_energy_eV", 0.0))
     model.electron_energy_eV = float(description.get("electron_energy_eV", 0.0))
