@@ -16,6 +16,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from vitrion.chemistry.bonds import site_symbols
 from vitrion.chemistry.elements import bonds_covalently
@@ -53,6 +54,9 @@ PIVOTS, SCORED = 2, 16
 CANDIDATES = 256
 """Number of isometries, ranked by the rarest element alone, that are tested on all atoms. That
 element may occupy a lattice of higher symmetry than the crystal, which yields false candidates."""
+
+REACH_A = 4 * WIDTH_A
+"""Distance from which a point has no weight in the ranking of candidates."""
 
 REFINED = 12
 SMALLEST_TRANSLATION_A = 1.5
@@ -196,24 +200,47 @@ def _candidates(
 ) -> list[tuple[NDArray[np.int_], NDArray[np.float64]]]:
     """Return the isometries with the highest overlap of the rarest element."""
     names, counts = np.unique(kinds, return_counts=True)
-    rare = fractional[kinds == names[np.argmin(counts)]]
+    rarest = names[np.argmin(counts)]
+    rare = fractional[kinds == rarest]
+    neighbors = {kind: _Neighbors(fractional[kinds == kind], lattice) for kind in names.tolist()}
     found: dict[bytes, tuple[float, NDArray[np.int_], NDArray[np.float64]]] = {}
     for rotation in _point_operations(lattice):
         turned = rare @ rotation.T
+        fresh: dict[bytes, NDArray[np.float64]] = {}
         for translation in (rare[:, None] - turned[None, :PIVOTS]).reshape(-1, 3):
-            if _is_trivial(rotation, translation, lattice):
-                continue
             nearby = np.round((translation % 1) * np.array(lattice.abc) / WIDTH_A)
             key = np.concatenate([rotation.ravel(), nearby]).tobytes()
-            if key not in found:
-                overlap = _match(turned[:SCORED] + translation, rare, lattice)[0].mean()
-                found[key] = (float(overlap), rotation, translation)
+            if key not in fresh and not _is_trivial(rotation, translation, lattice):
+                fresh[key] = translation
+        if fresh:
+            shifts = np.array(list(fresh.values()))
+            overlaps = neighbors[rarest].weights(turned[:SCORED] + shifts[:, None]).mean(axis=1)
+            for key, overlap, shift in zip(fresh, overlaps.tolist(), shifts, strict=True):
+                found[key] = (overlap, rotation, shift)
     likely = sorted(found.values(), key=lambda item: -item[0])[:CANDIDATES]
-    overlaps = [
-        _overlap(kinds, fractional @ rotation.T + translation, fractional, lattice)[0].mean()
-        for _, rotation, translation in likely
-    ]
+    overlaps = np.zeros(len(likely))
+    for kind, points in neighbors.items():
+        images = [fractional[kinds == kind] @ turn.T + shift for _, turn, shift in likely]
+        overlaps += points.weights(np.array(images).reshape(len(likely), -1, 3)).sum(axis=1)
     return [likely[k][1:] for k in np.argsort(overlaps)[::-1][:REFINED]]
+
+
+class _Neighbors:
+    """Points of one element and their periodic images near the cell, in a search tree."""
+
+    def __init__(self, fractional: NDArray[np.float64], lattice: Lattice) -> None:
+        self.lattice = lattice
+        margins = REACH_A * np.array(lattice.reciprocal_lattice.abc) / (2 * np.pi)
+        shifts = product(*(range(-n, n + 1) for n in np.ceil(margins).astype(int)))
+        points = (fractional % 1 + np.array(list(shifts))[:, None]).reshape(-1, 3)
+        near = np.all((points > -margins) & (points < 1 + margins), axis=1)
+        self.tree = cKDTree(points[near] @ lattice.matrix)
+
+    def weights(self, images: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the Gaussian weights of images, zero if no point is near; any leading shape."""
+        positions = (images % 1) @ self.lattice.matrix
+        distances, _ = self.tree.query(positions, distance_upper_bound=REACH_A)
+        return np.exp(-(distances**2) / (2 * WIDTH_A**2))
 
 
 def _refine(
