@@ -1,14 +1,28 @@
 """Programs that tests start find the package ``helpers`` as the tests do.
 
-No test sees the students in the user's folder.
+No test sees the students in the user's folder. Each process of the tests computes on one thread:
+several on the same cores slow each other down.
 """
 
 import os
 import tempfile
 from pathlib import Path
 
+import pytest
+
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")  # before numpy and torch are imported
+
 os.environ["VITRION_STUDENTS"] = tempfile.mkdtemp(prefix="students-")
 
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rock_salt_group():
+    """pymatgen keeps a space group only while it is in use, and takes a second to make this one."""
+    from pymatgen.symmetry.groups import SpaceGroup
+
+    return SpaceGroup("Fm-3m")

@@ -1,5 +1,7 @@
 """Crystals of many kinds for the tests, from their space groups."""
 
+from functools import cache
+
 from pymatgen.core import Lattice, Structure
 
 _ENTRIES = {
@@ -64,6 +66,11 @@ NAMES = tuple(_ENTRIES)
 
 
 def crystal(name, *, primitive=False):
+    return _crystal(name, primitive).copy()
+
+
+@cache  # space groups of many operations take a second to make
+def _crystal(name, primitive):
     structure = Structure.from_spacegroup(*_ENTRIES[name])
     return structure.get_primitive_structure() if primitive else structure
 
