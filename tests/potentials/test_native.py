@@ -76,7 +76,7 @@ def assert_agrees_with_torch(
 
 
 def test_student_on_frames_kept_out_of_the_training(student, source):
-    frames = heldout(16)
+    frames = heldout(24)
     exact = [reference(student, atoms) for atoms in frames]
     tables = source.tables({z for a in frames for z in a.numbers})
     for variant in VARIANTS:
