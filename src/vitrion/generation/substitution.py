@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import permutations
+from math import gcd
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,7 @@ from vitrion.generation.candidate import (
 from vitrion.generation.seeds import spawn_seeds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pymatgen.core import Composition, Structure
 
@@ -57,7 +58,9 @@ class SubstitutionGenerator(StructureGenerator):
         volume = self.volume_per_atom_A3 or crystal_volume_per_atom(formula)
         fits = [
             (label, cell, groups)
-            for label, cell in _prototypes()
+            for index, (label, prototype) in enumerate(_prototypes())
+            if _has_ratios(formula, prototype.composition)
+            for cell in [_primitive_cell(index)]
             for groups in _assignments(formula, cell, self.most_atoms)
         ]
         if not fits:
@@ -86,16 +89,36 @@ class SubstitutionGenerator(StructureGenerator):
 
 @lru_cache(maxsize=1)
 def _prototypes() -> tuple[tuple[str, Structure], ...]:
-    """Return label and primitive cell of each ordered prototype."""
+    """Return label and structure of each ordered prototype."""
     from pymatgen.analysis.prototypes import AFLOW_PROTOTYPE_LIBRARY
 
-    found = []
-    for entry in AFLOW_PROTOTYPE_LIBRARY:
-        structure = entry["snl"].structure
-        if structure.is_ordered:
-            label = f"{entry['tags']['aflow']} ({entry['tags']['mineral']})"
-            found.append((label, structure.get_primitive_structure()))
-    return tuple(found)
+    return tuple(
+        (f"{entry['tags']['aflow']} ({entry['tags']['mineral']})", entry["snl"].structure)
+        for entry in AFLOW_PROTOTYPE_LIBRARY
+        if entry["snl"].structure.is_ordered
+    )
+
+
+@cache
+def _primitive_cell(index: int) -> Structure:
+    """Return the primitive cell of a prototype; all of them would take seconds."""
+    return _prototypes()[index][1].get_primitive_structure()
+
+
+def _has_ratios(formula: Composition, prototype: Composition) -> bool:
+    """Whether the species of a prototype have the ratios of elements or groups of anions."""
+    wanted = _ratios(prototype.values())
+    return any(
+        _ratios(sum(formula[el] for el in group) for group in groups) == wanted
+        for groups in _groupings(formula, len(prototype))
+    )
+
+
+def _ratios(amounts: Iterable[float]) -> list[int]:
+    """Return integer amounts in ascending order without their common divisor."""
+    whole = sorted(round(amount) for amount in amounts)
+    divisor = gcd(*whole)
+    return [amount // divisor for amount in whole]
 
 
 def _assignments(
