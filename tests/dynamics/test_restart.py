@@ -1,10 +1,8 @@
 """A run that is stopped or killed resumes bitwise identical to an uninterrupted one."""
 
+import multiprocessing
 import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +12,7 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones as ListedLennardJones
 from pymatgen.core import Structure
 
-from helpers import md_program
+from helpers.md_program import run_argon
 from helpers.pair_potentials import IdealGas, LennardJones, argon, lennard_jones
 from helpers.trajectory_checks import assert_same_frames
 from vitrion.dynamics.checkpoint import read_checkpoint
@@ -25,7 +23,6 @@ from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.errors import InputError, SimulationError
 
-PROGRAM = Path(md_program.__file__)
 SHORT = {
     "temperature_K": 60.0,
     "timestep_fs": 5.0,
@@ -97,13 +94,15 @@ def test_killed_runs_go_on_bit_for_bit(tmp_path, rounds):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     rng = np.random.default_rng(rounds)
     steps = [0]
-    command = [sys.executable, str(PROGRAM), str(killed), settings.model_dump_json()]
+    server = multiprocessing.get_context("forkserver")  # imports once for all rounds
+    server.set_forkserver_preload([run_argon.__module__])
     for _ in range(rounds):
-        process = subprocess.Popen(command, cwd=PROGRAM.parent)
+        process = server.Process(target=run_argon, args=(killed, settings))
+        process.start()
         progressed(killed, steps[-1] + int(rng.integers(0, 10)), process)
         time.sleep(rng.uniform(0, 0.02))
         process.kill()
-        process.wait()
+        process.join()
         checkpoint = read_checkpoint(killed / "checkpoint.npz")
         with Trajectory(killed / "md.vtraj.h5") as run:
             assert run.n_frames >= checkpoint.n_frames
@@ -120,7 +119,7 @@ def progressed(folder, step, process):
     """Wait until the process has written a checkpoint beyond that step."""
     path = folder / "checkpoint.npz"
     while not (path.is_file() and read_checkpoint(path).state.step > step):
-        assert process.poll() is None, "the run ended before it was killed"
+        assert process.is_alive(), "the run ended before it was killed"
         time.sleep(0.005)
 
 

@@ -1,11 +1,18 @@
-"""Runs one simulation in a process of its own, to be killed: python md_program.py DIR SETTINGS."""
+"""One simulation in a process of its own, to be killed."""
 
-import sys
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from helpers.pair_potentials import argon, lennard_jones
 from vitrion.dynamics.engine import run_md
-from vitrion.dynamics.md_settings import MDSettings
 
-if __name__ == "__main__":
-    settings = MDSettings.model_validate_json(sys.argv[2])
-    run_md(argon(), lennard_jones(), settings, sys.argv[1])
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vitrion.dynamics.md_settings import MDSettings
+
+
+def run_argon(folder: Path, settings: MDSettings) -> None:
+    """Run the dynamics of argon, or resume them."""
+    run_md(argon(), lennard_jones(), settings, folder)
