@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
+from helpers.native_models import reference
 from vitrion.distill.packing import pack
 from vitrion.errors import InputError, PotentialError
 from vitrion.potentials.student import (
@@ -41,14 +42,11 @@ def test_file_is_small_and_hash_is_checked(tmp_path):
 
 
 def test_saved_and_rebuilt_model_is_the_same(tmp_path, glass):
-    from vitrion.potentials.evaluation import calculator_of
-
     model = load_student(student_path())
     sha256 = save_student(model, tmp_path / "again.safetensors")
     again = load_student(tmp_path / "again.safetensors", sha256)
     assert describe_model(again) == describe_model(model)
-    first = calculator_of(model).get_forces(glass)
-    second = calculator_of(again).get_forces(glass)
+    first, second = (reference(each, glass).forces for each in (model, again))
     np.testing.assert_allclose(first, second, atol=1e-6 * np.abs(first).max())
 
 
