@@ -1,6 +1,6 @@
 """The job that extends its own molecular dynamics, on ions whose diffusivity is known exactly.
 
-Atoms that all but ignore each other diffuse under a Langevin thermostat with D = kT / (m gamma).
+Atoms that do not interact diffuse under a Langevin thermostat with D = kT / (m gamma).
 """
 
 from functools import partial
@@ -15,6 +15,7 @@ from maggma.stores import MemoryStore
 from monty.json import MontyDecoder
 from pymatgen.core import Lattice, Structure
 
+from helpers.pair_potentials import IdealGas
 from helpers.walkers import hopping, in_crystal
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc
@@ -32,7 +33,7 @@ SETTINGS = MDSettings(
     thermostat_time_fs=FRICTION_TIME_FS,
     timestep_fs=5.0,
     save_interval_fs=25.0,
-    min_distance_A=0.3,
+    min_distance_A=0,
     checkpoint_interval_steps=200,
     seed=3,
 )
@@ -54,8 +55,7 @@ def make_maker(folder, budget_ps=24.0, n_structures=1, **changes):
         settings=settings.model_copy(update={"extension": extension}),
         workers=1,
         root_dir=str(folder),
-        force_field_name={"@module": "ase.calculators.lj", "@callable": "LennardJones"},
-        calculator_kwargs={"sigma": 1.0, "epsilon": 5e-4, "rc": 2.5},
+        force_field_name={"@module": IdealGas.__module__, "@callable": IdealGas.__name__},
     )
 
 
