@@ -150,7 +150,8 @@ def dry_run(*words):
 
 def test_a_dry_run_prints_the_plan_and_a_recipe_that_runs_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = dry_run("LiF", "--preset", "quick", "--glass-atoms", "50", "--set", "seed=5")
+    durations = ("--set", "conductivity.first_ps=100", "--set", "crystal_first_ps=20")
+    text = dry_run("LiF", "--preset", "quick", "--glass-atoms", "50", "--set", "seed=5", *durations)
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
     plan = [line for line in text.splitlines() if line.startswith("#")]
     assert "2 cell(s) of 50 atoms; melt 20 ps at 1500 K (10000 steps)" in plan[2]
