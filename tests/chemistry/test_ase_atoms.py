@@ -6,7 +6,7 @@ from ase import Atoms, units
 from ase.build import bulk, molecule
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from jobflow import run_locally
-from pymatgen.core import Structure
+from pymatgen.core import Molecule, Structure
 
 from vitrion.amorphous.makers import MeltQuenchMaker
 from vitrion.chemistry.formulas import parse_composition
@@ -15,6 +15,7 @@ from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.dynamics.makers import MDMaker
 from vitrion.errors import InputError
 from vitrion.landscape.makers import DefectMaker, LandscapeMaker
+from vitrion.relaxation.makers import RelaxMaker
 
 LIF = bulk("LiF", "rocksalt", a=4.08, cubic=True) * (2, 2, 2)
 
@@ -59,3 +60,25 @@ def test_lists_of_atoms_and_a_run(tmp_path):
         job, root_dir=tmp_path, create_folders=True, ensure_success=True, log=False
     )
     assert responses[job.uuid][1].output.formula_pretty == "LiF"
+
+
+@pytest.mark.parametrize("kind", [ConductivityMaker, MDMaker, RelaxMaker, DefectMaker])
+def test_makers_refuse_what_is_not_a_structure(kind):
+    disordered = Structure(LIF.cell.array, [{"Li": 0.5, "Na": 0.5}], [[0, 0, 0]])
+    for wrong in ("LiF.cif", None, Molecule(["Li", "F"], [[0, 0, 0], [0, 0, 1.6]])):
+        with pytest.raises(InputError, match=f"A {type(wrong).__name__} is not a structure"):
+            kind().make(wrong)
+    with pytest.raises(InputError, match="partial occupancies"):
+        kind().make(structure=disordered)
+    with pytest.raises(InputError, match="list"):
+        kind().make([])
+
+
+def test_makers_take_stored_structures_and_tuples():
+    structure = from_atoms(LIF)
+    stored = MDMaker().make(structure.as_dict())
+    assert stored.function_args == (structure,)
+    several = ConductivityMaker().make((structure, LIF))
+    assert several.function_args == ([structure, structure],)
+    reference = RelaxMaker().make(structure).output.structure
+    assert MDMaker().make(reference).function_args == (reference,)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import wraps
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from vitrion.chemistry.decoding import as_structure
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -98,6 +100,55 @@ def takes_atoms(make: Callable[..., Any]) -> Callable[..., Any]:
         return make(self, *map(without_atoms, args), **taken)
 
     return made
+
+
+def takes_structure(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Check the structure given to a Maker's ``make``, its first argument.
+
+    ASE Atoms and stored structures (dictionaries) are converted; references to the output of other
+    jobs are passed unchanged. An :class:`~vitrion.errors.InputError` is raised for any other object
+    and for partial occupancies, before a job is created.
+    """
+    return _checking(make, several=False)
+
+
+def takes_structures(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Check one or several structures given to a ``make``; see :func:`takes_structure`."""
+    return _checking(make, several=True)
+
+
+def _checking(make: Callable[..., Any], *, several: bool) -> Callable[..., Any]:
+    first = list(signature(make).parameters)[1]
+
+    @wraps(make)  # also the attributes by which jobflow knows the method of a job
+    def made(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if args:
+            args = (_checked(args[0], several=several), *args[1:])
+        elif first in kwargs:
+            kwargs[first] = _checked(kwargs[first], several=several)
+        return make(self, *args, **kwargs)
+
+    return made
+
+
+def _checked(value: Any, *, several: bool) -> Any:
+    """Return one structure or a list of them; references unchanged."""
+    from pymatgen.core import Structure
+
+    value = as_structure(without_atoms(value))
+    if several and isinstance(value, (list, tuple)):
+        if not value:
+            raise InputError("The list of structures is empty: give at least one structure.")
+        return [_checked(each, several=False) for each in value]
+    if isinstance(value, Structure):
+        return check_ordered(value)
+    if type(value).__name__ == "OutputReference":  # of jobflow
+        return value
+    raise InputError(
+        f"A {type(value).__name__} is not a structure: give a pymatgen Structure"
+        + (", a list of them" if several else "")
+        + " or ASE Atoms; Structure.from_file reads a file."
+    )
 
 
 def without_atoms(value: Any) -> Any:

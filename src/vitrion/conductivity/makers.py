@@ -9,7 +9,7 @@ import numpy as np
 from jobflow import Response, job
 
 from vitrion.chemistry.charges import default_mobile_species
-from vitrion.chemistry.structures import takes_atoms
+from vitrion.chemistry.structures import takes_structures
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc, DensityPoint
 from vitrion.conductivity.mean_cell import DENSITY_SEGMENT, at_mean_volume
@@ -92,7 +92,7 @@ class ConductivityMaker(ForceFieldDynamics):
             self.settings = ConductivitySettings.from_dict(self.settings)
         self.settings.check_frames()
 
-    @takes_atoms
+    @takes_structures
     @job(output_schema=ConductivityDoc)
     def make(
         self,

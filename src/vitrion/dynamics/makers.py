@@ -12,7 +12,7 @@ from atomate2.forcefields.utils import MLFF, ForceFieldMixin, ase_calculator, re
 from atomate2.utils.path import strip_hostname
 from jobflow import CURRENT_JOB, Maker, Response, job
 
-from vitrion.chemistry.structures import takes_atoms
+from vitrion.chemistry.structures import takes_structure, takes_structures
 from vitrion.documents.additional_fields import NAME, additional_fields
 from vitrion.dynamics.document import MDDoc, MDSeriesDoc, md_document, subsample
 from vitrion.dynamics.engine import is_same_run, run_md
@@ -180,7 +180,7 @@ class MDMaker(ForceFieldDynamics):
         super().__post_init__()
         self.settings = _settings(self.settings)
 
-    @takes_atoms
+    @takes_structure
     @job(output_schema=MDDoc)
     def make(self, structure: Structure, prev_dir: str | Path | None = None) -> Response | MDDoc:
         """Run molecular dynamics.
@@ -262,7 +262,7 @@ class MDSeriesMaker(ForceFieldDynamics):
         self.settings = _settings(self.settings)
         self.temperatures_K = tuple(self.temperatures_K)
 
-    @takes_atoms
+    @takes_structures
     @job(output_schema=MDSeriesDoc)
     def make(
         self, structure: Structure | list[Structure], prev_dir: str | Path | None = None

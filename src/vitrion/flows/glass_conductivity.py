@@ -13,7 +13,7 @@ from vitrion.amorphous.document import AmorphousDoc
 from vitrion.amorphous.glass_transition import glass_transition
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
 from vitrion.chemistry.geometry import face_distances
-from vitrion.chemistry.structures import takes_atoms, without_site_properties
+from vitrion.chemistry.structures import takes_atoms, takes_structure, without_site_properties
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.errors import SimulationError
 from vitrion.flows.recipe_maker import RecipeMaker
@@ -176,7 +176,7 @@ class CrystalConductivityMaker(RecipeMaker):
             conductivity_maker=conductivity_maker(recipe, "crystalline"),
         )
 
-    @takes_atoms
+    @takes_structure
     def make(self, structure: Structure, prev_dir: str | Path | None = None) -> Flow:
         """Create the flow.
 

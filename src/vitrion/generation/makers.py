@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobflow import Maker, job
 
-from vitrion.chemistry.structures import takes_atoms
+from vitrion.chemistry.structures import takes_structure
 from vitrion.generation.diffusion.generator import DiffusionGenerator
 from vitrion.generation.inpainting import inpaint
 from vitrion.runtime.notebook_display import NotebookTable
@@ -70,7 +70,7 @@ class InpaintMaker(NotebookTable, Maker):
     weights: str = "vitrion-score"
     sampler: dict = field(default_factory=dict)
 
-    @takes_atoms
+    @takes_structure
     @job
     def make(self, host: Structure, insert: dict[str, int]) -> list[Candidate]:
         """Insert atoms into a host."""

@@ -12,7 +12,7 @@ from atomate2.forcefields.utils import revert_default_dtype
 from jobflow import CURRENT_JOB, Flow, Job, Maker, OutputReference, Response, job
 
 from vitrion.chemistry.charges import default_mobile_species
-from vitrion.chemistry.structures import takes_atoms
+from vitrion.chemistry.structures import takes_structure, takes_structures
 from vitrion.defects.document import DefectDoc
 from vitrion.defects.sites import density_peaks
 from vitrion.documents.additional_fields import additional_fields
@@ -98,7 +98,7 @@ class DefectMaker(NotebookTable, Maker):
         if self.potential is None and self.charged_relax_maker is None:
             self.potential = get_potential().name  # the default may change before the job runs
 
-    @takes_atoms
+    @takes_structure
     def make(
         self,
         structure: Structure,
@@ -265,7 +265,7 @@ class LandscapeMaker(NotebookTable, Maker):
     name: str = "site-energy landscape"
     defect_maker: DefectMaker = field(default_factory=DefectMaker)
 
-    @takes_atoms
+    @takes_structures
     def make(
         self,
         structures: Sequence[Structure] | Structure | OutputReference,

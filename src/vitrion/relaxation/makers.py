@@ -13,7 +13,7 @@ from vitrion.chemistry.formulas import usual_formula
 from vitrion.chemistry.structures import (
     check_apart,
     check_ordered,
-    takes_atoms,
+    takes_structure,
     without_site_properties,
 )
 from vitrion.documents.additional_fields import additional_fields
@@ -78,7 +78,7 @@ class RelaxMaker(NotebookTable, Maker):
         if self.potential is None and self.force_field_name is None:
             self.potential = get_potential().name  # the default may change before the job runs
 
-    @takes_atoms
+    @takes_structure
     @job(output_schema=RelaxationDoc)
     def make(self, structure: Structure, prev_dir: str | Path | None = None) -> RelaxationDoc:
         """Relax a structure.
