@@ -189,3 +189,8 @@ def test_two_crystals_of_one_formula_are_told_apart(reports):
     page = render_page(first, second)
     assert "(mp-1)" in page
     assert "(mp-2)" in page
+
+
+def test_documents_are_not_compared_without_a_report():
+    with pytest.raises(InputError, match=r"A ConductivityDoc cannot be compared: .*from_documents"):
+        compare(report("amorphous").conductivity)

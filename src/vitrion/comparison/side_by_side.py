@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from vitrion.comparison.cautions import cautions_of
 from vitrion.comparison.document import comparable_at_300K
 from vitrion.comparison.landscapes import compare_landscapes
+from vitrion.comparison.material import MaterialReport
 from vitrion.comparison.published import published_for
 from vitrion.comparison.quantities import QUANTITIES
 from vitrion.comparison.tables import MISSING, Cell, make_table, measured, quantified
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from vitrion.comparison.cautions import Caution
     from vitrion.comparison.landscapes import LandscapeClaim
-    from vitrion.comparison.material import MaterialReport
     from vitrion.comparison.tables import Table
 
 
@@ -182,10 +182,16 @@ def compare(
     Raises
     ------
     InputError
-        If no material is given.
+        If no material is given, or an object is not a MaterialReport.
     """
     if not materials:
         raise InputError("A comparison needs at least one material.")
+    for material in materials:
+        if not isinstance(material, MaterialReport):
+            raise InputError(
+                f"A {type(material).__name__} cannot be compared: give reports of materials, from "
+                "find_reports(client, identifier) or MaterialReport.from_documents(documents)."
+            )
     papers = _paper_column(materials)
     rows = []
     for quantity in QUANTITIES:
