@@ -13,18 +13,19 @@ import hashlib
 import os
 import socket
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from vitrion.errors import StoreError
+from vitrion.errors import InputError, StoreError
 from vitrion.potentials.spec import sha256_of
 from vitrion.store.job_store import FILES_STORE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from maggma.core import Store
 
@@ -108,6 +109,8 @@ def fetch_file(
 
     Raises
     ------
+    InputError
+        If the reference is not a document's.
     StoreError
         If the file is unavailable, or its content does not match the reference.
     """
@@ -208,7 +211,14 @@ def _references(collections: Collections, fields: Sequence[str]) -> Iterator[dic
 
 
 def _as_dict(reference: FileReference | Mapping[str, Any]) -> dict[str, Any]:
-    return reference.model_dump() if isinstance(reference, BaseModel) else dict(reference)
+    if isinstance(reference, BaseModel):
+        return reference.model_dump()
+    if not isinstance(reference, Mapping):
+        raise InputError(
+            f"{reference!r} is not a reference to a file: give one from a document, such as its "
+            "trajectory."
+        )
+    return dict(reference)
 
 
 def _checked_digest(digest: str) -> str:
