@@ -1,12 +1,14 @@
 """The web service gives documents, page by page, and lets no operator of MongoDB through."""
 
 import re
+from inspect import signature
 from urllib.parse import quote
 
 import pytest
 from jobflow import Flow, run_locally
 
 from helpers.sample_documents import make_conductivity, make_hopping
+from vitrion.database.client import PropertyClient
 from vitrion.errors import InputError
 
 for package in ("fastapi", "httpx"):
@@ -16,6 +18,7 @@ from fastapi.testclient import TestClient  # noqa: E402
 
 from vitrion.service.access import check_address  # noqa: E402
 from vitrion.service.rest import make_app  # noqa: E402
+from vitrion.service.search_parameters import search_dependency  # noqa: E402
 
 TOKEN = "0123456789abcdef0123"
 HERE = {"Host": "localhost"}
@@ -102,8 +105,9 @@ def test_what_is_out_of_range_is_refused(web, parameters):
 
 def test_an_operator_as_text_is_only_text(web):
     for text in ('{"$ne": null}', "$ne"):
-        for name in ("material_id", "document_id", "phase"):
+        for name in ("material_id", "document_id"):
             assert get(web, **{name: text})["data"] == []
+        assert "must be one of crystalline" in get(web, status=400, phase=text)["detail"]
         for name in ("chemsys", "elements", "exclude_elements"):
             assert "is not an element" in get(web, status=400, **{name: text})["detail"]
 
@@ -238,3 +242,10 @@ def _hammer(strategy, ask, examples):
         ask(item)
 
     request()
+
+
+def test_summaries_are_sorted_by_their_own_path_of_the_potential(collections):
+    dependency = search_dependency(PropertyClient(collections, "summary"))
+    values = dict.fromkeys(signature(dependency).parameters)
+    found = dependency(**{**values, "_sort_fields": "potential", "deprecated": False})
+    assert next(iter(found.sort)) == "potentials"

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import difflib
 import math
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from pymatgen.core import Element
 
 from vitrion.chemistry.formulas import parse_composition, usual_formula
-from vitrion.chemistry.phases import read_phase
 from vitrion.database.collections import COMMON_INDEXES, KEY, OWN_PATHS
+from vitrion.documents.base import check_phase
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def build_criteria(
     Raises
     ------
     InputError
-        If a filter is unknown, its value is not plain, or an element does not exist.
+        If a filter is unknown, its value is not plain, or a phase or element does not exist.
     """
     criteria: dict[str, Any] = {}
     paths = filter_paths(kind)
@@ -148,6 +149,8 @@ def _texts(name: str, value: str | Iterable[str]) -> list[str]:
     values = [value] if isinstance(value, str) or hasattr(value, "symbol") else value
     if hasattr(values, "reduced_formula"):  # a pymatgen Composition is iterable
         values = [usual_formula(values)]
+    if hasattr(values, "tolist"):  # a numpy array or a pandas column
+        values = values.tolist()
     if isinstance(values, (list, tuple, set)):  # pymatgen's Elements and Compositions
         texts = [_text_of(each) for each in values]
         values = sorted(texts, key=str) if isinstance(values, set) else texts
@@ -170,7 +173,7 @@ def _spell(name: str, text: str) -> str:
     if name == "chemsys":
         return "-".join(sorted(_elements(name, text.split("-"))))
     if name == "phase":
-        return str(read_phase(text))
+        return str(check_phase(text))
     return usual_formula(parse_composition(text)) if name == "formula" else text
 
 
@@ -195,8 +198,12 @@ def _plain(name: str, value: Any, operator: str) -> bool | float | str:
         return value
     if isinstance(value, bool) and operator == "$eq":
         return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        return value
+    if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
+        return int(value) if isinstance(value, Integral) else float(value)  # also numpy's numbers
+    if isinstance(value, (list, tuple)) and operator == "$eq":
+        raise InputError(
+            f"The search takes one value for '{name}': set {name}_min and {name}_max for a range."
+        )
     raise InputError(f"The search takes a number for '{name}', not {value!r}.")
 
 

@@ -72,7 +72,7 @@ def parameter_names(searched: PropertyClient) -> set[str]:
 def _translate(searched: PropertyClient, values: dict[str, Any]) -> Search:
     skip, limit = values.pop("_skip"), values.pop("_limit")
     fields = _words(values.pop("_fields"))
-    order = build_sort(_words(values.pop("_sort_fields")), searched.key_fields)
+    order = build_sort(_words(values.pop("_sort_fields")), searched.key_fields, searched.name)
     order.setdefault(KEY, 1)  # the same order on every page
     for name in (*TEXT_FILTERS, *ELEMENT_FILTERS):
         values[name] = _words(values[name])
