@@ -5,6 +5,7 @@ import io
 import json
 import math
 
+import numpy as np
 import pytest
 from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
@@ -67,6 +68,8 @@ def barriers(found):
         ({"label": "1.0"}, [0.5]),
         ({"label": 1.0}, []),
         ({"label": "inf"}, []),
+        ({"phase": "Glass", "barrier_eV_max": np.float32(0.26)}, [0.2, 0.25]),
+        ({"elements": np.array(["Li", "F"])}, BARRIERS),
         ({"rate_300K_min": math.exp(-0.3 / (8.617333262e-5 * 300))}, [0.2, 0.25, 0.3]),
         ({"measured": True, "phase": "amorphous"}, BARRIERS),
         ({"measured": False}, []),
@@ -88,6 +91,10 @@ def test_whole_documents_come_back_with_their_large_fields(client):
     assert document.rate_300K.degrees_of_freedom == math.inf
     assert document.provenance.seeds == {"pack": 1}
     identifier = client.test_hopping.search(barrier_eV=0.35, fields=[])[0].document_id
+    assert document.document_id == identifier
+    assert original.document_id is None
+    assert document.model_copy(update={"rates": []}).document_id == identifier
+    assert "document_id" not in document.model_dump()
     again = client.test_hopping.get(identifier)
     assert again.model_dump_json() == document.model_dump_json()  # NaN equals nothing
     with pytest.raises(InputError, match="no test_hopping document 'x'"):
@@ -100,6 +107,8 @@ def test_wanted_fields_alone(client):
     assert found[0].structure.composition.reduced_formula == "LiF"
     with pytest.raises(AttributeError):
         _ = found[0].rates
+    (one,) = client.test_hopping.search(fields="barrier_eV", limit=1, sort="barrier_eV")
+    assert one.barrier_eV == 0.2
 
 
 def test_sorting_and_pages(client):
@@ -139,7 +148,11 @@ def test_summaries(client):
         ({"sort": "rates"}, "sorted by 'rates'"),
         ({"fields": ["barier_eV"]}, "did you mean 'barrier_eV'"),
         ({"fields": ["$where"]}, "no field"),
+        ({"phase": "glas"}, "Phase 'glas' must be one of crystalline, amorphous, liquid"),
+        ({"barrier_eV": (0.2, 0.3)}, "set barrier_eV_min and barrier_eV_max for a range"),
         ({"limit": -1}, "zero or more"),
+        ({"limit": None}, "zero or more, a whole number, not None"),
+        ({"skip": "1"}, "zero or more, a whole number, not '1'"),
         ({"formula": "(" * 1500 + "Li" + ")" * 1500}, "at most 200 characters"),
         ({"material_id": ["x"] * 2000}, "at most 1000"),
     ],
@@ -170,6 +183,8 @@ def test_unknown_kinds_of_documents(client, tmp_path):
         _ = client["nothing"]
     assert {"conductivity", "summary", "test_hopping"} <= set(client.properties)
     assert "test_hopping" in dir(client)
+    assert list(client) == client.properties
+    assert "conductivity" in client
     with pytest.raises(StoreError, match="no results"):
         VitrionClient(tmp_path)
 
@@ -201,6 +216,7 @@ def test_tables(client):
     assert list(frame.columns) == [
         "formula", "phase", "material_id", "rate_300K", "barrier_eV", "measured", "label"
     ]  # fmt: skip
+    assert to_frame(client.test_hopping.search(barrier_eV=0.2)[0])["barrier_eV"].tolist() == [0.2]
     wide = to_frame(client.test_hopping.search(), all_columns=True)
     assert "formula_pretty" in wide
     assert "structure" not in wide
@@ -237,3 +253,9 @@ def test_a_table_carries_no_formula_for_a_spreadsheet():
     file = io.StringIO()
     write_csv([{"material_id": "=cmd()", "value": -1.5}], file)
     assert file.getvalue().splitlines()[1] == "'=cmd(),-1.5"
+
+
+@pytest.mark.parametrize("wrong", [None, "md.vtraj.h5"])
+def test_files_are_fetched_by_the_reference_of_a_document(client, wrong):
+    with pytest.raises(InputError, match="is not a reference to a file"):
+        client.fetch(wrong)

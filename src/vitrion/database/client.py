@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from functools import lru_cache
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Generic, Optional, TypeVar, cast, overload
 
 from maggma.stores import MemoryStore
@@ -15,6 +16,7 @@ from vitrion.database.dotted_path import follow
 from vitrion.database.field_paths import has_path
 from vitrion.database.file_archive import fetch_file
 from vitrion.database.query import build_criteria, build_sort, filter_paths
+from vitrion.documents.base import VitrionDoc
 from vitrion.errors import InputError, StoreError
 from vitrion.runtime.notebook_display import NotebookTable
 from vitrion.store.job_store import FILES_STORE
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from vitrion.database.summary import SummaryDoc
     from vitrion.defects.document import DefectDoc
     from vitrion.distill.document import PotentialDoc
-    from vitrion.documents.base import VitrionDoc
     from vitrion.dynamics.document import MDDoc
     from vitrion.landscape.document import SiteEnergyLandscapeDoc
     from vitrion.polymorphs.document import PolymorphDoc
@@ -165,6 +166,9 @@ class VitrionClient(NotebookTable):
         except InputError as error:
             raise AttributeError(str(error)) from error
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.properties)
+
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self.properties]
 
@@ -206,7 +210,7 @@ class PropertyClient(NotebookTable, Generic[DocT]):
     def search(
         self,
         *,
-        fields: Sequence[str],
+        fields: str | Sequence[str],
         sort: str | Sequence[str] | None = None,
         skip: int = 0,
         limit: int = 0,
@@ -216,7 +220,7 @@ class PropertyClient(NotebookTable, Generic[DocT]):
     def search(
         self,
         *,
-        fields: Sequence[str] | None = None,
+        fields: str | Sequence[str] | None = None,
         sort: str | Sequence[str] | None = None,
         skip: int = 0,
         limit: int = 0,
@@ -227,8 +231,9 @@ class PropertyClient(NotebookTable, Generic[DocT]):
         Parameters
         ----------
         fields
-            Names of requested fields, or public names of quantities. The documents then have only
-            these, and other large fields are not read. None returns complete documents.
+            One or several names of requested fields, or public names of quantities. The documents
+            then have only these, and other large fields are not read. None returns complete
+            documents.
         sort
             Field or quantity to sort by, or several; a leading ``-`` for descending order.
         skip
@@ -241,7 +246,8 @@ class PropertyClient(NotebookTable, Generic[DocT]):
         Returns
         -------
         list
-            Documents of the class of this kind, or models with the requested fields.
+            Documents of the class of this kind, or models with the requested fields; both with
+            their ``document_id``.
 
         Raises
         ------
@@ -250,6 +256,7 @@ class PropertyClient(NotebookTable, Generic[DocT]):
         StoreError
             If a stored document does not match its class.
         """
+        fields = [fields] if isinstance(fields, str) else fields
         model = self.document_class if fields is None else self._part(tuple(fields))
         found = self.raw(fields=fields, sort=sort, skip=skip, limit=limit, **filters)
         return [self._validated(model, document) for document in found]
@@ -257,7 +264,7 @@ class PropertyClient(NotebookTable, Generic[DocT]):
     def raw(
         self,
         *,
-        fields: Sequence[str] | None = None,
+        fields: str | Sequence[str] | None = None,
         sort: str | Sequence[str] | None = None,
         skip: int = 0,
         limit: int = 0,
@@ -283,8 +290,10 @@ class PropertyClient(NotebookTable, Generic[DocT]):
         StoreError
             After all other documents, if a document or a large object is damaged or missing.
         """
-        if skip < 0 or limit < 0:
-            raise InputError("skip and limit must be zero or more.")
+        fields = [fields] if isinstance(fields, str) else fields
+        for name, number in (("skip", skip), ("limit", limit)):
+            if not isinstance(number, Integral) or number < 0:
+                raise InputError(f"{name} must be zero or more, a whole number, not {number!r}.")
         if fields is not None:
             self.check_fields([field for field in fields if field != KEY])
         criteria = self._criteria(filters)
@@ -355,12 +364,15 @@ class PropertyClient(NotebookTable, Generic[DocT]):
 
     def _validated(self, model: type[BaseModel], document: dict[str, Any]) -> BaseModel:
         try:
-            return model.model_validate(document)
+            found = model.model_validate(document)
         except ValidationError as error:
             raise StoreError(
                 f"The {self.name} document {document[KEY]} does not match this version of vitrion "
                 f"({error.errors()[0]['msg']}): rebuild the collections."
             ) from error
+        if isinstance(found, VitrionDoc):
+            found.document_id = document[KEY]
+        return found
 
     def _resolved(self, node: Any) -> Any:
         """Return a document, or a part of it, with references replaced by large objects."""

@@ -72,7 +72,7 @@ def write_rows(rows: Sequence[Mapping[str, Any]], file: TextIO) -> int:
 
 
 def to_frame(
-    documents: Iterable[Document],
+    documents: Iterable[Document] | BaseModel,
     key_fields: Mapping[str, str] | None = None,
     *,
     all_columns: bool = False,
@@ -81,7 +81,7 @@ def to_frame(
 
     Parameters
     ----------
-    documents : iterable
+    documents : iterable, or one document
         Documents or dictionaries.
     key_fields : mapping of str to str, optional
         Paths of the quantities by their public names; default: all of the document's class.
@@ -97,6 +97,8 @@ def to_frame(
     """
     import pandas as pd
 
+    if isinstance(documents, BaseModel):  # iterable, by its fields
+        documents = [documents]
     if all_columns:
         return pd.DataFrame([flatten(document, key_fields) for document in documents])
     rows = [

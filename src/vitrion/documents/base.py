@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from emmet.core.base import EmmetMeta
@@ -124,6 +125,11 @@ class VitrionDoc(NotebookFigure, SchemaOnce, PropertyDoc):
         default_factory=dict,
         description="Fields of the user, such as from atomate2's add_metadata_to_flow.",
     )
+
+    @cached_property  # not a field, so that a stored document equals its original
+    def document_id(self) -> str | None:
+        """Identifier in the store, set by a search; None for a document from elsewhere."""
+        return None
 
     @field_validator("formula_pretty", check_fields=False)
     @classmethod
