@@ -21,7 +21,7 @@ SETTINGS = RelaxSettings(fmax_eV_per_A=0.005, max_steps=200, optimizer="lbfgs")
 
 
 def metal_reservoir(symbol: str, calculator: Calculator) -> Reservoir:
-    """Relax the metal and its cell with the potential in use.
+    """Relax the metal and its cell with the given potential.
 
     Parameters
     ----------

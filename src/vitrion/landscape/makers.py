@@ -106,14 +106,14 @@ class DefectMaker(NotebookTable, Maker):
         given_sites: Mapping[str, ArrayLike] | None = None,
         trajectory: str | None = None,
     ) -> Job:
-        """Make the job.
+        """Create the job.
 
         Parameters
         ----------
         structure : Structure
             Relaxed with the same potential.
         prev_dir : str or Path, optional
-            Folder of an earlier run whose partial results are taken up.
+            Folder of an earlier run whose partial results are used.
         given_sites : dict, optional
             Further candidate sites by source: see :func:`vitrion.defects.sites.candidate_sites`.
         trajectory : str, optional

@@ -35,8 +35,8 @@ class SiteEnergies:
     occupied_weights, empty_weights : dict of int to float
         Multiplicities.
     residual_eV : float or None
-        Root mean square of what an additive model leaves of the pair energies; None where there
-        are as many energies as pairs.
+        Root mean square of what an additive model leaves of the pair energies; None if there are
+        as many energies as pairs.
     """
 
     occupied: dict[int, float]

@@ -82,13 +82,13 @@ def study_defects(
     Parameters
     ----------
     structure : Structure
-        A crystal's cell or a glass, relaxed with the potential in use.
+        A crystal's cell or a glass, relaxed with the same potential.
     calculator : Calculator
         Gives energies, forces and (for the metal) stress.
     settings : DefectSettings, optional
     potential : PotentialSpec or str, optional
         What ``calculator`` is, for the document; its elements are checked. Needed with a
-        directory: what is kept there is taken up for the same potential alone.
+        directory: results in it are used if they are of the same potential.
     given_sites : mapping, optional
         Sites from elsewhere, fractional in ``structure``: see
         :func:`vitrion.defects.sites.candidate_sites`.
@@ -334,7 +334,7 @@ def _reservoir(
     cache: ResultCache,
     context: str,
 ) -> Reservoir | None:
-    """Return the reservoir as given or computed; None where the element has no known metal."""
+    """Return the reservoir as given or computed; None if the structure of the metal is unknown."""
     from vitrion.defects.document import Reservoir
 
     limits = {"voltage_limits_V": settings.voltage_limits_V}
