@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 from pymatgen.core import Lattice, Structure
 
 from vitrion.conductivity.document import ConductivityDoc
@@ -166,7 +165,7 @@ def test_crystal_without_barriers_or_without_a_path_is_refused():
         conductivity_from_defects(defects(), 1.0)
     with pytest.raises(InputError, match="No path of hops percolates through LiF"):
         conductivity_from_defects(defects(network("vacancy", percolation=[])), 1.0)
-    with pytest.raises(ValidationError):
+    with pytest.raises(InputError, match=r"defect_fraction is 1\.5, but must be 0 to 1"):
         DefectConductivitySettings(defect_fraction=1.5)
 
 

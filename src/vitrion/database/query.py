@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pymatgen.core import Element
 
@@ -19,6 +19,8 @@ from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from pymatgen.core import Composition
 
 TEXT_FILTERS = {
     KEY: KEY,
@@ -148,7 +150,7 @@ def _known(name: str, choices: Mapping[str, str]) -> str:
 def _texts(name: str, value: str | Iterable[str]) -> list[str]:
     values = [value] if isinstance(value, str) or hasattr(value, "symbol") else value
     if hasattr(values, "reduced_formula"):  # a pymatgen Composition is iterable
-        values = [usual_formula(values)]
+        values = [usual_formula(cast("Composition", values))]
     if hasattr(values, "tolist"):  # a numpy array or a pandas column
         values = values.tolist()
     if isinstance(values, (list, tuple, set)):  # pymatgen's Elements and Compositions

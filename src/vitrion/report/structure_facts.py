@@ -72,7 +72,7 @@ def wyckoff_positions(structure: Structure) -> list[str | None]:
     import spglib
 
     _, kinds = np.unique([site.specie.symbol for site in structure], return_inverse=True)
-    cell = structure.lattice.matrix, structure.frac_coords, kinds
+    cell = structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), kinds.tolist()
     try:
         found = spglib.get_symmetry_dataset(cell, symprec=TOLERANCE_A)
     except spglib.SpglibError:
