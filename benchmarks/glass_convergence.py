@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrion.amorphous.document import AmorphousDoc
+from vitrion.comparison.tables import make_table, quantified
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.pooling import pool
 from vitrion.database.document_file import SUFFIXES, read_documents
-from vitrion.uncertainty import ReplicaMean
+from vitrion.uncertainty import ReplicaMean, upper_bound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vitrion.comparison.tables import Cell
     from vitrion.documents.base import VitrionDoc
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
@@ -31,13 +33,13 @@ FOLDERS = (RESULTS / "glass_convergence", RESULTS / "paper")
 TEMPERATURE_K = 480.0
 COMMAND = "python benchmarks/glass_convergence.py"
 HEADS = (
-    "atoms",
-    "quench rate (K/ps)",
-    "glasses",
-    "density of the structure (g/cm3)",
-    f"conductivity at {TEMPERATURE_K:.0f} K (mS/cm)",
-    "D* (cm2/s)",
-    "atoms of the framework that moved",
+    "atoms #",
+    "quench rate (K/ps) #",
+    "glasses #",
+    "density of the structure (g/cm3) #",
+    f"conductivity at {TEMPERATURE_K:.0f} K (mS/cm) #",
+    "D* (cm2/s) #",
+    "atoms of the framework that moved #",
 )
 
 
@@ -54,21 +56,20 @@ def read_groups(folders: Sequence[Path]) -> dict[tuple[int, float], list[Vitrion
     return dict(sorted(groups.items(), key=lambda group: (-group[0][1], group[0][0])))
 
 
-def row(size: int, rate: float, documents: list[VitrionDoc]) -> list[str]:
+def row(size: int, rate: float, documents: list[VitrionDoc]) -> list[Cell | str]:
     """Return the row of the glasses of one size and rate."""
     glasses = [d for d in documents if isinstance(d, AmorphousDoc)]
     pooled = pool([d for d in documents if isinstance(d, ConductivityDoc)], glasses)
     result = pooled.results[pooled.temperatures_K.index(TEMPERATURE_K)]
     assert result.framework is not None
     density = ReplicaMean.of([g.density_relaxed_g_per_cm3 for g in glasses]).estimate
-    sigma, diffusivity = result.conductivity, result.self_diffusivity
     return [
         str(size),
         f"{rate:g}",
         str(len(glasses)),
-        density.text,
-        sigma.text if sigma else f"below {result.conductivity_bound_mS_cm:.2g}",
-        diffusivity.text if diffusivity else f"below {result.diffusivity_bound_cm2_s:.2g}",
+        quantified(density),
+        quantified(result.conductivity or upper_bound(result.conductivity_bound_mS_cm)),
+        quantified(result.self_diffusivity or upper_bound(result.diffusivity_bound_cm2_s)),
         f"{result.framework.moved_fraction:.0%}",
     ]
 
@@ -80,9 +81,9 @@ def page(groups: dict[tuple[int, float], list[VitrionDoc]]) -> str:
         "",
         f"The glass of LiPO2F2, made by `{COMMAND}`; intervals are of 95 %, over the glasses.",
         "",
-        "| " + " | ".join(HEADS) + " |",
-        "|" + " ---: |" * len(HEADS),
-        *("| " + " | ".join(row(*key, documents)) + " |" for key, documents in groups.items()),
+        make_table(
+            "Glasses", HEADS, [row(*key, found) for key, found in groups.items()]
+        ).markdown(),
         "",
     ]
     return "\n".join(lines)

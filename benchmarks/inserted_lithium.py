@@ -26,13 +26,14 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from pymatgen.core import Structure
 
 from vitrion.chemistry.geometry import minimum_image
-from vitrion.comparison.landscapes import compare_landscapes
+from vitrion.comparison.tables import make_table, measured, quantified
 from vitrion.database.document_file import read_documents
 from vitrion.defects.document import DefectDoc
+from vitrion.flows.given_crystal import known_crystal
 from vitrion.landscape.site_energies import landscape
-from vitrion.polymorphs.hull import shipped_crystals
 from vitrion.potentials import load_calculator
 from vitrion.relaxation.relax import RelaxSettings, relax_one
 from vitrion.relaxation.relaxers import FixedCellRelaxer
@@ -42,18 +43,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ase.calculators.calculator import Calculator
-    from pymatgen.core import Structure
+
+    from vitrion.comparison.tables import Cell
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 COMMAND = "python benchmarks/inserted_lithium.py"
+HEADS = ("energy of an inserted Li (eV)", "crystal #", "glass #", "change #", "lower in the glass")
 RELAXED = RelaxSettings(fmax_eV_per_A=0.02, max_steps=500)
 
 
 def salt_energy(formula: str, calculator: Calculator) -> float:
     """Return the energy of a crystal in eV per formula unit."""
-    crystal = next(
-        c for c in shipped_crystals().values() if c.composition.reduced_formula == formula
-    )
+    crystal = Structure.from_dict(known_crystal(formula))
     found = relax_one(crystal, calculator, RELAXED).require_converged(formula)
     units = found.structure.composition.get_reduced_composition_and_factor()[1]
     return found.energy_eV / units
@@ -71,13 +72,17 @@ def balanced(host: Structure, site: Sequence[float]) -> Structure:
     return structure
 
 
-def balanced_energies(document: DefectDoc, n_sites: int, calculator: Calculator) -> list[float]:
-    """Return the energies in eV of charge-balanced insertion at the lowest interstitial sites."""
+def balanced_energies(
+    document: DefectDoc, n_sites: int, calculator: Calculator, exchange_eV: float
+) -> list[float]:
+    """Return the energies in eV of charge-balanced insertion at the lowest interstitial sites.
+
+    ``exchange_eV`` is the energy of Li2O less that of LiF, per formula unit.
+    """
     assert document.structure is not None
     records = sorted(document.of_kind("interstitial"), key=lambda record: record.energy_eV)
     sites = [r.interstitial_frac_coords[0] for r in records if r.interstitial_frac_coords]
     starts = [balanced(document.structure, site) for site in sites[:n_sites]]
-    exchange_eV = salt_energy("Li2O", calculator) - salt_energy("LiF", calculator)
     relaxed = FixedCellRelaxer(calculator, 0.05, 500)(starts)
     return [
         result.energy_eV - document.host_energy_eV - exchange_eV
@@ -86,37 +91,31 @@ def balanced_energies(document: DefectDoc, n_sites: int, calculator: Calculator)
     ]
 
 
-def compared(name: str, crystal: LinearEstimate, glass: LinearEstimate) -> list[str]:
+def compared(name: str, crystal: LinearEstimate, glass: LinearEstimate) -> list[Cell | str]:
     """Return a row: both values, the change, and whether "lower in the glass" is supported."""
     change = glass.minus(crystal.or_exact)
-    return [
-        name,
-        f"{crystal.value:.2f}",
-        glass.text,
-        change.text,
-        verdict(p_value(change, "lower")),
-    ]
+    cells = measured(crystal.value), quantified(glass), quantified(change)
+    return [name, *cells, verdict(p_value(change, "lower"))]
 
 
-def rows(documents: Sequence[DefectDoc], n_sites: int) -> list[list[str]]:
+def rows(documents: Sequence[DefectDoc], n_sites: int) -> list[list[Cell | str]]:
     """Return the rows of the table."""
     crystals = [d for d in documents if d.phase == "crystalline"]
     glasses = [d for d in documents if d.phase == "amorphous"]
-    claims = {c.quantity: c for c in compare_landscapes(landscape(crystals), landscape(glasses))}
     names = {
         "lowest_interstitial_energy_eV": "neutral Li from Li metal, lowest site",
         "median_interstitial_energy_eV": "neutral Li from Li metal, median",
         "ionic_interstitial_energy_eV": "Li+ in equilibrium with vacancies, lowest site",
     }
-    joined = {phase: landscape(found) for phase, found in (("c", crystals), ("g", glasses))}
-    table = [
-        compared(title, getattr(joined["c"], field).estimate, getattr(joined["g"], field).estimate)
-        for field, title in names.items()
-        if field in claims
+    crystal, glass = landscape(crystals), landscape(glasses)
+    pairs = [
+        (title, getattr(crystal, field), getattr(glass, field)) for field, title in names.items()
     ]
+    table = [compared(title, c.estimate, g.estimate) for title, c, g in pairs if c and g]
     calculator = load_calculator("vitrion-lipof")
+    exchange_eV = salt_energy("Li2O", calculator) - salt_energy("LiF", calculator)
     energies = {
-        phase: [balanced_energies(d, n_sites, calculator) for d in found]
+        phase: [balanced_energies(d, n_sites, calculator, exchange_eV) for d in found]
         for phase, found in (("c", crystals), ("g", glasses))
     }
     for title, statistic in (("lowest of the sites", np.min), ("median", np.median)):
@@ -136,13 +135,10 @@ def main() -> None:
     parser.add_argument("--sites", type=int, default=6, help="sites per host, the lowest first")
     options = parser.parse_args()
     documents = [d for d in read_documents(options.runs) if isinstance(d, DefectDoc)]
-    heads = ["energy of an inserted Li (eV)", "crystal", "glass", "change", "lower in the glass"]
     lines = [
         f"Made by `{COMMAND}`; {sum(d.phase == 'amorphous' for d in documents)} glasses.",
         "",
-        "| " + " | ".join(heads) + " |",
-        "| --- | ---: | ---: | ---: | --- |",
-        *("| " + " | ".join(row) + " |" for row in rows(documents, options.sites)),
+        make_table("Inserted Li", HEADS, rows(documents, options.sites)).markdown(),
         "",
     ]
     options.out.write_text("\n".join(lines))

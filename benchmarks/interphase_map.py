@@ -29,6 +29,7 @@ from matplotlib.figure import Figure
 from vitrion.amorphous.document import AmorphousDoc
 from vitrion.chemistry.formulas import parse_composition, subscripted
 from vitrion.comparison.material import MaterialReport
+from vitrion.comparison.published import conductivity_at
 from vitrion.comparison.quantities import activation_energy, density, sigma_300K
 from vitrion.comparison.tables import MISSING, Cell, make_table, measured, quantified
 from vitrion.conductivity.document import ConductivityDoc
@@ -178,11 +179,8 @@ class Measured:
 
 
 def _at_room(temperature_K: float, sigma: float, energy_eV: float | None) -> float:
-    """Return a conductivity at 300 K, if ``sigma T`` follows the Arrhenius law."""
-    if energy_eV is None:
-        return sigma
-    inverse = (1.0 / ROOM_K - 1.0 / temperature_K) / KB_EV_PER_K
-    return sigma * temperature_K / ROOM_K * math.exp(-energy_eV * inverse)
+    """Return a conductivity at 300 K; the measured one without an activation energy."""
+    return sigma if energy_eV is None else conductivity_at(ROOM_K, sigma, temperature_K, energy_eV)
 
 
 def main() -> None:

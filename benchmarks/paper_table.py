@@ -19,7 +19,7 @@ from vitrion.comparison.document import conductivity_ratios
 from vitrion.comparison.material import MaterialReport
 from vitrion.comparison.published import SOURCE, URL, published_for
 from vitrion.comparison.side_by_side import compare
-from vitrion.comparison.tables import MISSING, Cell, Column
+from vitrion.comparison.tables import MISSING, Cell, Column, make_table, quantified
 from vitrion.comparison.temperatures import temperature_table
 from vitrion.conductivity.defect_route_settings import DefectConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc
@@ -169,26 +169,23 @@ def vacancies(crystal: MaterialReport, glass: MaterialReport) -> list[str]:
     assert glass.conductivity is not None
     if not defects:
         return []
-    lines = [
-        "## The crystal with vacancies",
-        "",
-        "Intrinsic, and with a fraction of the Li sites vacant, as dopants or synthesis cause it.",
-        "",
-        "| vacant Li sites | sigma(300 K) (mS/cm) | Ea (eV) | glass over crystal |",
-        "| ---: | ---: | ---: | ---: |",
-    ]
+    rows = []
     for fraction in VACANCY_FRACTIONS:
         settings = DefectConductivitySettings(defect_fraction=fraction)
         found = conductivity_from_defects(defects[0], 1.0, settings)
         over = ratio(glass.conductivity.sigma_300K_or_bound, found.sigma_300K)
-        cells = (
-            f"{fraction:g}" if fraction else "intrinsic",
-            found.sigma_300K.text,
-            found.activation_energy.text,
-            over.text if over else MISSING,
-        )
-        lines.append("| " + " | ".join(cells) + " |")
-    return [*lines, ""]
+        values = (found.sigma_300K, found.activation_energy, over)
+        name = f"{fraction:g}" if fraction else "intrinsic"
+        rows.append([name, *(quantified(value) for value in values)])
+    heads = ("vacant Li sites #", "sigma(300 K) (mS/cm) #", "Ea (eV) #", "glass over crystal #")
+    return [
+        "## The crystal with vacancies",
+        "",
+        "Intrinsic, and with a fraction of the Li sites vacant, as dopants or synthesis cause it.",
+        "",
+        make_table("The crystal with vacancies", heads, rows).markdown(),
+        "",
+    ]
 
 
 if __name__ == "__main__":

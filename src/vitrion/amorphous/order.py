@@ -203,21 +203,19 @@ def _candidates(
     rarest = names[np.argmin(counts)]
     rare = fractional[kinds == rarest]
     neighbors = {kind: _Neighbors(fractional[kinds == kind], lattice) for kind in names.tolist()}
-    found: dict[bytes, tuple[float, NDArray[np.int_], NDArray[np.float64]]] = {}
+    found: list[tuple[float, NDArray[np.int_], NDArray[np.float64]]] = []
     for rotation in _point_operations(lattice):
         turned = rare @ rotation.T
         fresh: dict[bytes, NDArray[np.float64]] = {}
         for translation in (rare[:, None] - turned[None, :PIVOTS]).reshape(-1, 3):
-            nearby = np.round((translation % 1) * np.array(lattice.abc) / WIDTH_A)
-            key = np.concatenate([rotation.ravel(), nearby]).tobytes()
+            key = np.round((translation % 1) * np.array(lattice.abc) / WIDTH_A).tobytes()
             if key not in fresh and not _is_trivial(rotation, translation, lattice):
                 fresh[key] = translation
         if fresh:
             shifts = np.array(list(fresh.values()))
             overlaps = neighbors[rarest].weights(turned[:SCORED] + shifts[:, None]).mean(axis=1)
-            for key, overlap, shift in zip(fresh, overlaps.tolist(), shifts, strict=True):
-                found[key] = (overlap, rotation, shift)
-    likely = sorted(found.values(), key=lambda item: -item[0])[:CANDIDATES]
+            found += [(o, rotation, s) for o, s in zip(overlaps.tolist(), shifts, strict=True)]
+    likely = sorted(found, key=lambda item: -item[0])[:CANDIDATES]
     overlaps = np.zeros(len(likely))
     for kind, points in neighbors.items():
         images = [fractional[kinds == kind] @ turn.T + shift for _, turn, shift in likely]

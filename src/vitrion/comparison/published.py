@@ -44,9 +44,19 @@ class Published:
 
         ``sigma T`` is assumed to follow the Arrhenius law.
         """
-        inverse = 1.0 / temperature_K - 1.0 / ROOM_K
-        growth = math.exp(-self.glass_activation_energy_eV / KB_EV_PER_K * inverse)
-        return self.glass_conductivity_300K_mS_cm * ROOM_K / temperature_K * growth
+        known, energy = self.glass_conductivity_300K_mS_cm, self.glass_activation_energy_eV
+        return conductivity_at(temperature_K, known, ROOM_K, energy)
+
+
+def conductivity_at(
+    temperature_K: float, known: float, known_K: float, activation_energy_eV: float
+) -> float:
+    """Return a conductivity at another temperature, in the unit of the known one.
+
+    ``sigma T`` is assumed to follow the Arrhenius law.
+    """
+    inverse = (1.0 / temperature_K - 1.0 / known_K) / KB_EV_PER_K
+    return known * known_K / temperature_K * math.exp(-activation_energy_eV * inverse)
 
 
 _KNOWN = (

@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 from vitrion.database.export import write_json_lines
 from vitrion.database.kinds import document_classes
 from vitrion.errors import InputError
-from vitrion.runtime.atomic import replace_durably
+from vitrion.runtime.atomic import write_durably
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,13 +29,11 @@ NAMES = uuid5(NAMESPACE_URL, "vitrion document")
 
 def write_documents(path: Path, documents: Iterable[VitrionDoc]) -> None:
     """Write documents to a file, one per line; an interruption leaves no partial file."""
-    unfinished = path.with_name(f"{path.name}.unfinished")
     lines = io.StringIO()
     write_json_lines(documents, lines)
     content = lines.getvalue().encode()
     # Without a time, equal documents give equal files.
-    unfinished.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
-    replace_durably(unfinished, path)
+    write_durably(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
 
 def without_files(document: VitrionDoc) -> VitrionDoc:

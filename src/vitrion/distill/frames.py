@@ -42,7 +42,15 @@ def read_labelled(paths: Iterable[Path | str]) -> list[Atoms]:
 
 
 def plain_cell(atoms: Atoms) -> Atoms:
-    """Return a copy with elements, positions and periodic cell only, such as without labels."""
+    """Return a copy with elements, positions and periodic cell only, such as without labels.
+
+    Raises
+    ------
+    InputError
+        If there are no atoms.
+    """
+    if not len(atoms):
+        raise InputError("A cell without atoms cannot be run.")
     return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
 
 

@@ -11,6 +11,7 @@ from vitrion.defects.statistics import ion_potential, overlap_probability
 from vitrion.documents.provenance import Provenance
 from vitrion.errors import InputError
 from vitrion.landscape.document import SiteEnergyLandscapeDoc
+from vitrion.transport.constants import ROOM_K
 from vitrion.uncertainty import ReplicaMean
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from vitrion.defects.document import DefectDoc, PercolationRecord
     from vitrion.landscape.document import DensityBarrier
-
-ROOM_TEMPERATURE_K = 300.0
 
 
 @dataclass(frozen=True)
@@ -192,7 +191,7 @@ def _interstitial(document: DefectDoc) -> NDArray[np.float64]:
 
 def _ionic(occupied: NDArray[np.float64], empty: NDArray[np.float64]) -> float:
     """Return the lowest empty site above the chemical potential of the ion at 300 K, eV."""
-    return float(empty.min() - ion_potential(occupied, empty, ROOM_TEMPERATURE_K))
+    return float(empty.min() - ion_potential(occupied, empty, ROOM_K))
 
 
 def _easiest(document: DefectDoc) -> PercolationRecord | None:

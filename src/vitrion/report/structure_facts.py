@@ -88,14 +88,11 @@ def wyckoff_positions(structure: Structure) -> list[str | None]:
 def site_rows(structure: Structure) -> list[list[Any]]:
     """Return the row of each site: see :data:`SITE_HEADS`."""
     rows = []
-    positions = wyckoff_positions(structure)
-    for number, (site, shell) in enumerate(
-        zip(structure, anion_shells(structure), strict=True), start=1
-    ):
+    columns = structure, wyckoff_positions(structure), anion_shells(structure)
+    for number, (site, wyckoff, shell) in enumerate(zip(*columns, strict=True), start=1):
         around = shell_name(structure[neighbor].specie.symbol for neighbor, _, _ in shell)
         mean = round(float(np.mean([d for _, d, _ in shell])), 3) if shell else None
         place = [round(float(x), 5) for x in site.frac_coords % 1.0]
-        wyckoff = positions[number - 1]
         rows.append([number, site.specie.symbol, wyckoff, *place, around, mean])
     return rows
 

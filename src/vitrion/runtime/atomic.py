@@ -49,18 +49,19 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_durably(path: Path, text: str) -> None:
-    """Write a text file atomically: a crash leaves the old or the new file."""
+def write_durably(path: Path, content: str | bytes) -> None:
+    """Write a file atomically: a crash leaves the old or the new file."""
     temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text)
+    if isinstance(content, str):
+        temporary.write_text(content)
+    else:
+        temporary.write_bytes(content)
     replace_durably(temporary, path)
 
 
 def copy_durably(source: Path, path: Path) -> None:
     """Copy a file atomically: a crash leaves the old or the new file."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_bytes(source.read_bytes())
-    replace_durably(temporary, path)
+    write_durably(path, source.read_bytes())
 
 
 @contextmanager
