@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ _TOGETHER = 100  # workflows per insertion
 _SAMPLES = 20
 _DUPLICATE_KEY = 11000
 _ATTEMPTS = 5  # of a batch while other submissions add the same flows
+_ADDING = threading.Lock()
 
 
 @dataclass
@@ -202,8 +204,9 @@ def _submit_batch(
 def _add(workflows: list[Workflow], launchpad: LaunchPad) -> bool:
     """Add all workflows and return True, or none if another submission has added one."""
     try:
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
-            launchpad.bulk_add_wfs(workflows)  # shows its own progress bar
+        # It shows its own progress bar. The lock: all threads share one standard error.
+        with _ADDING, open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+            launchpad.bulk_add_wfs(workflows)
     except BulkWriteError as error:
         if any(fault.get("code") != _DUPLICATE_KEY for fault in error.details["writeErrors"]):
             raise
