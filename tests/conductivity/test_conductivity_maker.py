@@ -117,6 +117,33 @@ def test_walltime_makes_the_job_continue_itself(tmp_path, gas):
     assert outputs[-1].plan.reached
 
 
+SCAN = {"lowest_K": 100.0, "highest_K": 900.0, "n_scanned": 4, "scan_ps": 6.0, "n_temperatures": 3}
+
+
+def test_temperatures_are_chosen_by_a_scan(tmp_path, gas):
+    maker = make_maker(tmp_path, target=0.9, temperatures_K="auto", scan=SCAN)
+    gas.replace_species({"U": "Nb"})  # light enough to move at 900 K
+    document, _ = maker.advance([gas], tmp_path)
+    choice = document.temperature_choice
+    scanned_K = [point.temperature_K for point in choice.points]
+    assert scanned_K == pytest.approx([100.0, 1 / 0.0070370, 1 / 0.0040741, 900.0], rel=1e-4)
+    assert document.temperatures_K == choice.temperatures_K
+    assert choice.temperatures_K[-1] <= choice.softening_K < 900.0
+    assert choice.points[0].moved_fraction < choice.points[-1].moved_fraction
+    again, _ = maker.advance([gas], tmp_path)
+    assert again.temperature_choice == choice
+    assert again.temperatures_K == document.temperatures_K
+
+
+def test_a_scan_cut_off_by_the_walltime_goes_on(tmp_path, gas):
+    maker = make_maker(tmp_path / "runs", target=0.5, extension=0.0, temperatures_K=None, scan=SCAN)
+    job = maker.update_kwargs({"walltime_s": 0.0}).make(gas)
+    responses = run(job, tmp_path)[job.uuid]
+    outputs = [response.output for _, response in sorted(responses.items())]
+    assert outputs[0].results == []
+    assert outputs[-1].temperatures_K == outputs[-1].temperature_choice.temperatures_K
+
+
 def test_runs_of_one_structure_are_no_structures_of_their_own(tmp_path, gas):
     """Two runs of each of two structures: first the runs, then the structures, in both places."""
     other = gas.copy()

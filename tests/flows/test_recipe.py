@@ -75,6 +75,8 @@ def test_sections_are_changed_in_part_and_other_values_as_a_whole():
         ("conductivity.temperatures_K=900,600", (600.0, 900.0)),
         ("conductivity.temperatures_K=[600]", (600.0,)),
         ("conductivity.temperatures_K=600", (600.0,)),
+        ("conductivity.temperatures_K=auto", None),
+        ("conductivity.temperatures_K=null", None),
         ("defects.kinds=vacancy,far", ("vacancy", "far")),
         ("search.stability=true", True),
         ("glass.melt_temperature_K=1e3", 1000.0),

@@ -114,7 +114,7 @@ def test_a_duration_is_kept_to():
         for maker in makers
         if isinstance(maker, ConductivityMaker)
     }
-    each = 20 * len(recipe.conductivity.temperatures_K)
+    each = 20 * recipe.conductivity.n_temperatures
     assert budgets == {"crystalline": (20, each), "amorphous": (20, each * recipe.n_replicas)}
 
 

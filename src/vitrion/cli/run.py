@@ -276,9 +276,9 @@ def _start_display(
 def _headline(recipe: Recipe, folder: Path) -> str:
     phases = {"both": "crystal and glass", "crystalline": "crystal", "amorphous": "glass"}
     glasses = "" if recipe.phase == "crystalline" else f"{recipe.n_replicas} glass(es), "
-    temperatures = ", ".join(f"{t:g}" for t in recipe.conductivity.temperatures_K)
     return (
-        f"{recipe.formula}, {phases[recipe.phase]}: {glasses}{temperatures} K, potential "
-        f"{recipe.potential}, seed {recipe.seed}\n"
+        f"{recipe.formula}, {phases[recipe.phase]}: {glasses}"
+        f"{recipe.conductivity.temperatures_text}, potential {recipe.potential}, "
+        f"seed {recipe.seed}\n"
         f"Results and trajectories in {folder}, run {recipe.run_id}"
     )

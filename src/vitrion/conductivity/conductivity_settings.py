@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from vitrion.conductivity.scan_settings import TemperatureScanSettings
 from vitrion.dynamics.md_settings import MDSettings
 from vitrion.errors import InputError
 from vitrion.runtime.settings_model import Option, SettingsModel
 
 TEMPERATURE_RANGE_K = (50.0, 3000.0)
 MAX_PS = 1e7
+Temperatures = Annotated[tuple[float, ...], Field(min_length=1)]
 STEPS_PER_FRAME = 25
 DURATION = Option(
     "--duration",
@@ -30,10 +33,14 @@ class ConductivitySettings(SettingsModel):
     90.0
     """
 
-    temperatures_K: Annotated[tuple[float, ...], Option("--temperatures")] = Field(
+    temperatures_K: Annotated[Temperatures | None, Option("--temperatures")] = Field(
         (500.0, 575.0, 650.0, 750.0),
-        min_length=1,
-        description="Temperatures of the dynamics in K, such as 600,750.",
+        description="Temperatures of the dynamics in K, such as 600,750; None or auto to choose "
+        "them by a scan of short dynamics, so that the ions move and the framework rests.",
+    )
+    scan: TemperatureScanSettings = Field(
+        default_factory=TemperatureScanSettings,
+        description="The scan that chooses the temperatures, if none are given.",
     )
     mobile: str | list[str] | None = Field(
         None, description="Mobile species; None for the usual mobile cation of the composition."
@@ -104,12 +111,19 @@ class ConductivitySettings(SettingsModel):
     @field_validator("temperatures_K", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        """Accept ``600,750`` for a list."""
-        return [part for part in value.split(",") if part] if isinstance(value, str) else value
+        """Accept ``600,750`` for a list, a number for a list of one, and ``auto`` for None."""
+        if isinstance(value, int | float):
+            return [value]
+        if not isinstance(value, str):
+            return value
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        return None if parts == ["auto"] else parts
 
     @field_validator("temperatures_K")
     @classmethod
-    def _in_range(cls, temperatures_K: tuple[float, ...]) -> tuple[float, ...]:
+    def _in_range(cls, temperatures_K: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if temperatures_K is None:
+            return None
         lowest, highest = TEMPERATURE_RANGE_K
         for temperature in temperatures_K:
             if not lowest <= temperature <= highest:
@@ -141,9 +155,35 @@ class ConductivitySettings(SettingsModel):
         """Whether a frame is saved every 25 steps."""
         return self.md.save_interval_fs == STEPS_PER_FRAME * self.md.timestep_fs
 
+    @property
+    def n_temperatures(self) -> int:
+        """Number of temperatures, given or to be chosen."""
+        return self.scan.n_temperatures if self.temperatures_K is None else len(self.temperatures_K)
+
+    @property
+    def temperatures_text(self) -> str:
+        """The temperatures for a sentence: ``600, 750 K``."""
+        if self.temperatures_K is not None:
+            return f"{', '.join(f'{kelvin:g}' for kelvin in self.temperatures_K)} K"
+        scan = self.scan
+        return (
+            f"{scan.n_temperatures} temperatures chosen by {scan.n_scanned} runs of "
+            f"{scan.scan_ps:g} ps from {scan.lowest_K:g} to {scan.highest_K:g} K"
+        )
+
+    @property
+    def scan_ps(self) -> float:
+        """Duration of the scan in ps, summed over its temperatures; 0 if none is needed."""
+        return self.scan.n_scanned * self.scan.scan_ps if self.temperatures_K is None else 0.0
+
+    def whole_frames(self, duration_ps: float) -> float:
+        """Return a duration in ps, increased to a multiple of the interval between frames."""
+        interval_ps = self.md.save_interval_fs / 1000.0
+        return float(np.ceil(duration_ps / interval_ps - 1e-9) * interval_ps)
+
     def first_round_ps(self, n_structures: int) -> float:
         """Return the analyzed duration of the first iteration in ps, summed over runs."""
-        return self.first_ps * len(self.temperatures_K) * self.replicas * n_structures
+        return self.first_ps * self.n_temperatures * self.replicas * n_structures
 
     def budget_ps(self, n_structures: int) -> float:
         """Return the maximum analyzed duration in ps, summed over runs."""

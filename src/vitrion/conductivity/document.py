@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from vitrion.amorphous.glass_transition import GlassTransition
 from vitrion.conductivity.from_defects import DefectConductivity
 from vitrion.conductivity.precision import Plan
+from vitrion.conductivity.temperature_choice import TemperatureChoice
 from vitrion.documents.base import VitrionDoc
 from vitrion.dynamics.document import TrajectoryReference
 from vitrion.transport.arrhenius_fit import ArrheniusResult, arrhenius
@@ -62,6 +63,9 @@ class ConductivityDoc(VitrionDoc):
         None,
         description="Glass transition of the quenches of the structures. Higher temperatures are "
         "excluded from the fit, which assumes a glass down to 300 K.",
+    )
+    temperature_choice: TemperatureChoice | None = Field(
+        None, description="Scan that chose the temperatures; None if they were given."
     )
     densities: list[DensityPoint] = Field(
         default_factory=list,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,11 @@ from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.structures import takes_structures
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc, DensityPoint
-from vitrion.conductivity.mean_cell import DENSITY_SEGMENT, at_mean_volume
+from vitrion.conductivity.mean_cell import (
+    DENSITY_SEGMENT,
+    at_mean_volume,
+    constant_pressure,
+)
 from vitrion.conductivity.precision import plan_extension
 from vitrion.conductivity.segments import (
     list_segments,
@@ -20,6 +24,7 @@ from vitrion.conductivity.segments import (
     run_segments,
     write_iterations,
 )
+from vitrion.conductivity.temperature_scan import choose_from_scan, read_choice, scan_tasks
 from vitrion.documents.additional_fields import additional_fields
 from vitrion.documents.base import check_phase
 from vitrion.documents.provenance import Provenance
@@ -43,6 +48,7 @@ if TYPE_CHECKING:
 
     from vitrion.amorphous.glass_transition import GlassTransition
     from vitrion.conductivity.precision import Plan
+    from vitrion.conductivity.temperature_choice import TemperatureChoice
     from vitrion.documents.base import Phase
     from vitrion.potentials.trust import TrustReport
     from vitrion.transport.result import TransportResult
@@ -143,6 +149,15 @@ class ConductivityMaker(ForceFieldDynamics):
         SimulationError
             If all runs at a temperature failed.
         """
+        if self.settings.temperatures_K is None:
+            choice = self._choose_temperatures(structures, root)
+            if choice is None:
+                return self._document(structures, root, {}, None, {}, None), False
+            chosen = {"temperatures_K": tuple(choice.temperatures_K)}
+            fixed = replace(self, settings=self.settings.model_copy(update=chosen))
+            document, finished = fixed.advance(structures, root, glass_transition)
+            document.temperature_choice = choice
+            return document, finished
         temperatures_K = self.settings.temperatures_K
         iterations = read_iterations(root) or [
             dict.fromkeys(temperatures_K, self.settings.first_ps)
@@ -165,6 +180,18 @@ class ConductivityMaker(ForceFieldDynamics):
             write_iterations(root, [*iterations, plan.extensions_ps])
         return document, not plan.extensions_ps
 
+    def _choose_temperatures(
+        self, structures: list[Structure], root: Path
+    ) -> TemperatureChoice | None:
+        """Choose temperatures by a scan of the first structure; None if it is unfinished."""
+        choice = read_choice(root)
+        if choice is None:
+            failures: dict[str, str] = {}
+            tasks = scan_tasks(structures[0], self.settings, self.phase, root)
+            if self._run(tasks, failures):
+                choice = choose_from_scan(structures[0], self.settings, tasks, failures, root)
+        return choice
+
     def _run(self, tasks: list[MDTask], failures: dict[str, str]) -> bool:
         """Run unfinished tasks, record failures, and return whether all tasks have ended."""
         outcomes = run_segments(
@@ -183,7 +210,7 @@ class ConductivityMaker(ForceFieldDynamics):
     ) -> None:
         """Write the total planned duration of all runs, for the progress display."""
         runs = n_structures * self.settings.replicas
-        density_ps = self.settings.density_ps * len(self.settings.temperatures_K)
+        density_ps = self.settings.density_ps * self.settings.n_temperatures
         total = runs * (density_ps + sum(sum(lengths.values()) for lengths in iterations))
         write_progress(root, Progress(0.0, total, "ps"), plan=True)
 
@@ -218,7 +245,7 @@ class ConductivityMaker(ForceFieldDynamics):
         return [
             (f"s{index}-{temperature:g}K-r{replica}", index, temperature)
             for index in range(len(structures))
-            for temperature in self.settings.temperatures_K
+            for temperature in self.settings.temperatures_K or ()
             for replica in range(self.settings.replicas)
         ]
 
@@ -231,27 +258,20 @@ class ConductivityMaker(ForceFieldDynamics):
         runs = [run for run in self._runs(structures) if run[0] not in failures]
         return {
             temperature: [index for _, index, own in runs if own == temperature]
-            for temperature in self.settings.temperatures_K
+            for temperature in self.settings.temperatures_K or ()
         }
 
     def _density_tasks(self, structures: list[Structure], root: Path) -> list[MDTask]:
         """Prepare the dynamics at constant pressure of every run."""
-        duration = self._whole_frames(self.settings.density_ps)
+        duration = self.settings.whole_frames(self.settings.density_ps)
         if not duration:
             return []
         tasks, md = [], self.settings.md
         for number, (name, index, temperature) in enumerate(self._runs(structures)):
             seed = np.random.SeedSequence([md.seed, number, 0, 1]).generate_state(1)[0]
-            values = {
-                "ensemble": "npt",
-                "thermostat": None,
-                "barostat": "full" if self.phase == "crystalline" else "isotropic",
-                "pressure_GPa": self.settings.pressure_GPa,
-                "temperature_K": temperature,
-                "duration_ps": duration,
-                "seed": int(seed),
-            }
-            settings = MDSettings(**{**md.model_dump(), **values})
+            settings = constant_pressure(
+                self.settings, self.phase, temperature, duration, int(seed)
+            )
             start = without_velocities(structures[index])
             tasks.append(MDTask(name, start, settings, root / name / DENSITY_SEGMENT))
         return tasks
@@ -273,7 +293,7 @@ class ConductivityMaker(ForceFieldDynamics):
         """Prepare one segment of every run, from the end of its previous segment."""
         tasks, md = [], self.settings.md
         for number, (name, index, temperature) in enumerate(self._runs(structures)):
-            duration = self._whole_frames(lengths.get(temperature, 0.0))
+            duration = self.settings.whole_frames(lengths.get(temperature, 0.0))
             if not duration or name in failures:
                 continue
             before = list_segments(root / name, segment)
@@ -288,10 +308,6 @@ class ConductivityMaker(ForceFieldDynamics):
             tasks.append(MDTask(name, start, settings, root / name / f"segment-{segment:03d}"))
         return tasks
 
-    def _whole_frames(self, duration_ps: float) -> float:
-        interval_ps = self.settings.md.save_interval_fs / 1000.0
-        return float(np.ceil(duration_ps / interval_ps - 1e-9) * interval_ps)
-
     def _results(
         self,
         structures: list[Structure],
@@ -301,7 +317,7 @@ class ConductivityMaker(ForceFieldDynamics):
     ) -> dict[float, list[TransportResult]]:
         settings = self.settings
         mobile = settings.mobile or default_mobile_species(structures[0].composition)
-        results: dict[float, list[TransportResult]] = {t: [] for t in settings.temperatures_K}
+        results: dict[float, list[TransportResult]] = {t: [] for t in settings.temperatures_K or ()}
         for name, _, temperature in self._runs(structures):
             if name in failures:
                 continue

@@ -1,4 +1,4 @@
-"""Mean cell of dynamics at constant pressure, used by production runs."""
+"""Dynamics at constant pressure, and their mean cell, used by production runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.run_result import TRAJECTORY_NAME, load_result
 from vitrion.dynamics.trajectory import Trajectory
 
@@ -15,11 +16,34 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pymatgen.core import Structure
 
+    from vitrion.conductivity.conductivity_settings import ConductivitySettings
+    from vitrion.documents.base import Phase
+
 DENSITY_SEGMENT = "density"
 """Folder of a run's segment at constant pressure."""
 
 SETTLING = 0.5
 """Fraction of the segment that is excluded from the mean as equilibration."""
+
+
+def constant_pressure(
+    settings: ConductivitySettings,
+    phase: Phase | None,
+    temperature_K: float,
+    duration_ps: float,
+    seed: int,
+) -> MDSettings:
+    """Return the settings of a run at constant pressure; crystals may change their shape."""
+    values = {
+        "ensemble": "npt",
+        "thermostat": None,
+        "barostat": "full" if phase == "crystalline" else "isotropic",
+        "pressure_GPa": settings.pressure_GPa,
+        "temperature_K": temperature_K,
+        "duration_ps": duration_ps,
+        "seed": seed,
+    }
+    return MDSettings(**{**settings.md.model_dump(), **values})
 
 
 def mean_cell(folder: Path) -> NDArray[np.float64]:

@@ -241,16 +241,17 @@ def _conductivity(recipe: Recipe, job: Job) -> StepCost:
         atoms_of_glass(recipe) if is_glass else atoms_of_crystal(recipe, recipe.supercell_side_A)
     )
     cells = recipe.n_replicas if is_glass else 1
-    runs = cells * settings.replicas * len(settings.temperatures_K)
+    runs = cells * settings.replicas * settings.n_temperatures
     run_ps = settings.density_ps + settings.equilibration_ps + settings.first_ps
+    atoms_fs = 1000 * atoms * (settings.scan_ps + runs * run_ps)
     return StepCost(
         re.escape(job.name),
         "amorphous" if is_glass else "crystalline",
         1,
-        runs * atoms * run_ps * 1000 / settings.md.timestep_fs,
+        atoms_fs / settings.md.timestep_fs,
         REFERENCE_S if recipe.reference_potential else 0.0,
         runs,
-        runs * atoms * run_ps * 1000 / settings.md.save_interval_fs,
+        atoms_fs / settings.md.save_interval_fs,
     )
 
 

@@ -128,13 +128,12 @@ def _glass_line(recipe: Recipe, stages: dict[str, MDSettings]) -> str:
 
 
 def _conductivity(settings: ConductivitySettings, cells: int) -> str:
-    temperatures = ", ".join(f"{kelvin:g}" for kelvin in settings.temperatures_K)
-    runs = cells * settings.replicas * len(settings.temperatures_K)
+    runs = cells * settings.replicas * settings.n_temperatures
     total = _first_ps(settings, cells)
     return (
-        f"{runs} run(s) at {temperatures} K of {settings.density_ps:g} ps (constant pressure) + "
-        f"{settings.equilibration_ps:g} + {settings.first_ps:g} ps: {total:g} ps "
-        f"({_steps(total, settings.md.timestep_fs)} steps), "
+        f"{runs} run(s) at {settings.temperatures_text} of {settings.density_ps:g} ps "
+        f"(constant pressure) + {settings.equilibration_ps:g} + {settings.first_ps:g} ps: "
+        f"{total:g} ps ({_steps(total, settings.md.timestep_fs)} steps), "
         f"extended by at most {_extension_ps(settings, cells):g} ps"
     )
 
@@ -168,9 +167,10 @@ def _job_lines(jobs: list[Job]) -> list[str]:
 
 
 def _first_ps(settings: ConductivitySettings, cells: int) -> float:
-    """Return the total duration of the first segment of all runs in ps, with equilibration."""
+    """Return the duration of the scan and of the first segment of all runs in ps."""
     before_ps = settings.density_ps + settings.equilibration_ps
-    return settings.first_round_ps(cells) * (1 + before_ps / settings.first_ps)
+    runs_ps = settings.first_round_ps(cells) * (1 + before_ps / settings.first_ps)
+    return settings.scan_ps + runs_ps
 
 
 def _extension_ps(settings: ConductivitySettings, cells: int) -> float:
