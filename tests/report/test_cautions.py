@@ -12,6 +12,7 @@ from vitrion.comparison.cautions import KINDS, SEVERITIES, cautions_of
 from vitrion.comparison.material import MaterialReport
 from vitrion.comparison.side_by_side import compare
 from vitrion.comparison.tables import Cell, Column, make_table, measured
+from vitrion.conductivity.temperature_choice import ScanPoint, choose_temperatures
 from vitrion.errors import InputError
 from vitrion.report.page import render_page
 from vitrion.transport.arrhenius_fit import ArrheniusPoint, arrhenius
@@ -47,6 +48,21 @@ def test_what_the_page_says_of_replicas_vtf_and_left_out_points_is_in_the_list(g
         "1000 K is excluded from the fit: above the melting point" in kinds["point_left_out"].text
     )
     assert kinds["point_left_out"].place == "transport"
+
+
+def test_the_list_states_how_temperatures_were_chosen(glass):
+    points = [
+        ScanPoint(temperature_K=t, duration_ps=15.0, moved_fraction=moved, diffusivity=None)
+        for t, moved in ((300.0, 0.0), (600.0, 0.1), (1200.0, 1.0))
+    ]
+    choice = choose_temperatures(points, 3, 400.0, n_mobile=24, n_framework=24)
+    document = glass.conductivity.model_copy(update={"temperature_choice": choice})
+    chosen = MaterialReport.from_documents([document, *glass.glasses])
+    (found,) = [c for c in cautions_of([chosen]) if c.kind == "temperatures_chosen"]
+    assert found.text == (
+        f"The framework softens at about {choice.softening_K:.0f} K; no diffusion was found."
+    )
+    assert 400.0 < choice.softening_K < 600.0
 
 
 def test_terminal_page_and_notebook_hold_the_same_cautions(reports, glass):

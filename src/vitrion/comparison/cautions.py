@@ -37,6 +37,7 @@ KINDS = (
     "displaced_ions",
     "supercell_size",
     "residual_force",
+    "temperatures_chosen",
     "within_trained_range",
 )
 """Kinds of cautions, most important first: their order within one severity."""
@@ -193,6 +194,10 @@ def _transport(material: MaterialReport) -> Iterable[Caution]:
     for run, error in document.failures.items():
         text = f"The run {run} failed and is excluded: {error}"
         yield Caution("failed_run", "doubt", about, text, place)
+    if document.temperature_choice is not None:
+        yield Caution(
+            "temperatures_chosen", "good", about, document.temperature_choice.sentence, place
+        )
     if document.plan is not None:
         severity: Severity = "good" if document.plan.reached else "caution"
         yield Caution("precision", severity, about, document.plan.reason, place)
