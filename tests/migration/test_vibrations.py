@@ -78,10 +78,21 @@ def test_hop_into_a_vacancy_of_copper_has_a_frequency_of_phonons():
     assert 1e12 < attempt_frequency(minimum, saddle) < 3e13
 
 
-def test_wrong_order_and_soft_modes_are_refused():
+def test_the_wrong_order_is_refused():
     with pytest.raises(SimulationError, match="unstable modes"):
         stationary_point(pair(0.0), 0, fmax_eV_per_A=0.3)
-    atoms = pair(1.2)
-    atoms.calc.stiffness = 1e-4
-    with pytest.raises(SimulationError, match="too soft"):
-        stationary_point(atoms, 0)
+
+
+@pytest.mark.parametrize("stiffness", [1e-4, -1e-4])
+def test_soft_modes_cancel_in_the_attempt_frequency(stiffness):
+    found = []
+    for own in (3.0, stiffness):
+        ends = pair(1.15), pair(0.15)
+        for atoms in ends:
+            atoms.calc.stiffness = own
+        points = [stationary_point(a, order, fmax_eV_per_A=1e-4) for order, a in enumerate(ends)]
+        found.append((attempt_frequency(*points), [point.n_soft for point in points]))
+    (hard, none), (soft, two) = found
+    assert none == [0, 0]
+    assert two == [2, 2]
+    assert soft == pytest.approx(hard, rel=1e-6)

@@ -77,7 +77,7 @@ class DefectConductivity(BaseModel):
     barrier_error_eV: float = Field(description="Standard error of barriers in eV.")
     mechanisms: list[str] = Field(description="Mechanisms whose barriers were computed.")
     n_assumed_frequencies: int = Field(
-        description="Distinct hops with the assumed attempt frequency of 1e13 Hz."
+        description="Distinct hops over a barrier with the assumed attempt frequency of 1e13 Hz."
     )
     n_unconverged_hops: int = Field(
         description="Distinct hops that did not converge and are excluded."
@@ -145,7 +145,7 @@ def conductivity_from_defects(
         barrier_error_eV=settings.barrier_error_eV,
         mechanisms=sorted(networks),
         n_assumed_frequencies=sum(
-            hop.counts and hop.attempt_frequency_Hz is None
+            hop.counts and hop.has_barrier and hop.attempt_frequency_Hz is None
             for network in networks.values()
             for hop in network.hops
         ),

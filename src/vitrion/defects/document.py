@@ -18,6 +18,10 @@ class BoltzmannPoint(BaseModel):
     energy_eV: float = Field(description="-kT ln <exp(-E/kT)> in eV.")
 
 
+NO_BARRIER_EV = 1e-3
+"""Saddle points above the higher end by less are no barrier."""
+
+
 class EnergyDistribution(BaseModel):
     """Energies of one kind of defect over all sites."""
 
@@ -58,6 +62,11 @@ class HopRecord(BaseModel):
     backward_attempt_frequency_Hz: float | None = Field(
         None, description="Harmonic attempt frequency from the end in Hz."
     )
+    n_soft_modes: int | None = Field(
+        None,
+        description="Largest number of modes below 0.5 THz, which count as 0.5 THz, at the ends "
+        "and the saddle point; None without attempt frequencies.",
+    )
     attempt_frequency_failure: str | None = Field(
         None, description="Reason of a missing harmonic attempt frequency; None if not requested."
     )
@@ -66,6 +75,11 @@ class HopRecord(BaseModel):
     def counts(self) -> bool:
         """Whether averages include its barriers: converged, between distinct states."""
         return self.converged and not self.merged
+
+    @property
+    def has_barrier(self) -> bool:
+        """Whether the saddle point is above both ends."""
+        return min(self.forward_barrier_eV, self.backward_barrier_eV) > NO_BARRIER_EV
 
 
 class PercolationRecord(BaseModel):

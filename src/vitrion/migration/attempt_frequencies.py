@@ -45,8 +45,8 @@ class AttemptFrequencies:
         Returns
         -------
         dict
-            ``forward_Hz`` and ``backward_Hz``; or ``failure``, the reason why harmonic theory does
-            not apply, if a point does not converge or has modes that are too soft.
+            ``forward_Hz``, ``backward_Hz`` and ``soft_modes``, the largest number of modes that
+            count as 0.5 THz; or ``failure``, the reason why harmonic theory does not apply.
         """
         if saddle is None:
             return {"failure": "The band does not return its saddle point."}
@@ -61,6 +61,7 @@ class AttemptFrequencies:
         return {
             "forward_Hz": attempt_frequency(first, top),
             "backward_Hz": attempt_frequency(last, top),
+            "soft_modes": max(point.n_soft for point in (first, last, top)),
         }
 
     def _minimum(self, site: int, structure: Structure) -> StationaryPoint:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.chemistry.geometry import indices_of, minimum_image, site_symbols
-from vitrion.defects.document import BarrierNetwork, HopRecord, PercolationRecord
+from vitrion.defects.document import NO_BARRIER_EV, BarrierNetwork, HopRecord, PercolationRecord
 from vitrion.defects.energies import defect_energies
 from vitrion.defects.energy_distributions import summarize
 from vitrion.defects.operations import DefectOperation
@@ -207,7 +207,11 @@ def _band(
         }
         if frequencies is not None and result["converged"] and not merged:
             sites = (hop.start, hop.end)
-            result |= frequencies.of_hop(sites, images[0], images[-1], band.saddle)
+            result |= (
+                frequencies.of_hop(sites, images[0], images[-1], band.saddle)
+                if _has_barrier(band.energies_eV)
+                else {"failure": "The hop has no barrier."}
+            )
         cache.write({key: result})
     return cache[key]
 
@@ -217,6 +221,10 @@ def _one_state(first: Structure, last: Structure, energies_eV: Sequence[float]) 
     moves = (last.frac_coords - first.frac_coords) @ first.lattice.matrix
     near = np.linalg.norm(moves, axis=1).max() < MERGED_A
     return bool(near and abs(energies_eV[1] - energies_eV[0]) < MERGED_EV)
+
+
+def _has_barrier(energies_eV: Sequence[float]) -> bool:
+    return max(energies_eV) - max(energies_eV[0], energies_eV[-1]) > NO_BARRIER_EV
 
 
 def _operation(host: Host, mechanism: Mechanism, place: NDArray[np.float64]) -> DefectOperation:
@@ -259,6 +267,7 @@ def _record(hop: Hop, band: dict, host_energy_eV: float, copies: Sequence[Hop]) 
         merged=band["merged"],
         attempt_frequency_Hz=band.get("forward_Hz"),
         backward_attempt_frequency_Hz=band.get("backward_Hz"),
+        n_soft_modes=band.get("soft_modes"),
         attempt_frequency_failure=band.get("failure"),
     )
 

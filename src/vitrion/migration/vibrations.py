@@ -3,6 +3,10 @@
 G. H. Vineyard, J. Phys. Chem. Solids 3, 121 (1957): the rate of a hop is
 ``nu exp(-E / kT)`` with ``nu`` the product of the 3N - 3 frequencies at the minimum over the
 product of the 3N - 4 real frequencies at the saddle point.
+
+Modes below 0.5 THz, such as librations in open frameworks, count as 0.5 THz at both points: they
+are not harmonic, their computed frequencies are uncertain, and their contributions nearly cancel.
+R. F. Ribeiro et al., J. Phys. Chem. B 115, 14556 (2011) treat soft modes of molecules likewise.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ _HZ_PER_ROOT = np.sqrt(units._e / units._amu) * 1e10 / (2 * np.pi)
 """Hz of a mode whose eigenvalue is 1 eV/(A2 u)."""
 
 _SOFTEST = 1e-3
-"""Smallest eigenvalue in eV/(A2 u) of a mode that is not a translation: 0.5 THz."""
+"""Smallest eigenvalue in eV/(A2 u) that a mode counts with: 0.5 THz."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class StationaryPoint:
         Number of unstable modes: 0 at a minimum, 1 at a saddle point of a hop.
     log_frequencies : float
         Sum of ``ln(frequency / Hz)`` over the stable modes.
+    n_soft : int
+        Number of modes that count as 0.5 THz.
     """
 
     positions_A: NDArray[np.float64]
@@ -49,6 +55,7 @@ class StationaryPoint:
     max_force_eV_per_A: float
     order: int
     log_frequencies: float
+    n_soft: int
 
 
 def force_constants(atoms: Atoms, displacement_A: float = 0.01) -> NDArray[np.float64]:
@@ -108,8 +115,7 @@ def stationary_point(
     Raises
     ------
     SimulationError
-        If the forces do not vanish, the number of unstable modes is not ``order``, or a mode is too
-        soft to be harmonic.
+        If the forces do not vanish, or the number of unstable modes is not ``order``.
     """
     work = atoms.copy()
     work.calc = atoms.calc
@@ -129,7 +135,7 @@ def stationary_point(
             f"The stationary point did not converge: the largest force is {found:.3f} eV/A, above "
             f"{fmax_eV_per_A:g} eV/A."
         )
-    unstable, log_frequencies = _vibrations(matrix, work.get_masses())
+    unstable, log_frequencies, n_soft = _vibrations(matrix, work.get_masses())
     if unstable != order:
         raise SimulationError(
             f"The stationary point has {unstable} unstable modes; a "
@@ -141,6 +147,7 @@ def stationary_point(
         float(found),
         unstable,
         log_frequencies,
+        n_soft,
     )
 
 
@@ -168,16 +175,15 @@ def _newton_step(
     return step * min(1.0, longest_A / max(length, 1e-12))
 
 
-def _vibrations(matrix: NDArray[np.float64], masses_u: NDArray[np.float64]) -> tuple[int, float]:
-    """Return the number of unstable modes and the sum of ln(frequency / Hz) of the stable ones."""
+def _vibrations(
+    matrix: NDArray[np.float64], masses_u: NDArray[np.float64]
+) -> tuple[int, float, int]:
+    """Return the number of unstable modes, sum ln(frequency / Hz) of the others, number of soft."""
     scale = 1.0 / np.sqrt(np.repeat(masses_u, 3))
     values = np.linalg.eigvalsh(matrix * scale[:, None] * scale[None, :])
-    translations = np.argsort(np.abs(values))[:3]
-    values = np.delete(values, translations)
+    values = np.delete(values, np.argsort(np.abs(values))[:3])  # translations
+    soft = np.abs(values) < _SOFTEST
+    values[soft] = _SOFTEST
     stable = values[values > 0]
-    soft = np.abs(values).min() if len(values) else np.inf
-    if soft < _SOFTEST:
-        raise SimulationError(
-            f"A mode of {np.sqrt(soft) * _HZ_PER_ROOT * 1e-12:.2f} THz is too soft to be harmonic."
-        )
-    return int((values < 0).sum()), float(np.log(np.sqrt(stable) * _HZ_PER_ROOT).sum())
+    log_frequencies = float(np.log(np.sqrt(stable) * _HZ_PER_ROOT).sum())
+    return int((values < 0).sum()), log_frequencies, int(soft.sum())
