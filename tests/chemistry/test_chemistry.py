@@ -1,7 +1,9 @@
 import re
 
+import numpy as np
+import pandas as pd
 import pytest
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Element
 
 from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.charges import default_mobile_species
@@ -128,6 +130,20 @@ def test_a_dopant_is_not_the_mobile_ion():
     assert default_mobile_species(Composition({"Li+": 1, "F-": 1})) == "Li"
 
 
+def test_amounts_of_elements_are_read_from_dictionaries_and_series():
+    amounts = {"Li": 1.5, "P": 1, "S": 4}
+    for given in (
+        amounts,
+        pd.Series(amounts),
+        {Element(s): np.float64(n) for s, n in amounts.items()},
+    ):
+        assert parse_composition(given) == Composition("Li3P2S8")
+    assert default_mobile_species({"La": 0.5, "Li": 0.5, "Ti": 1, "O": 3}) == "Li"
+    for wrong in ({}, {"Li": -1, "F": 1}, {"Xx": 1}, {"a": "b"}):
+        with pytest.raises(InputError, match="is not a chemical formula"):
+            parse_composition(wrong)
+
+
 def test_decorated_compositions_are_those_of_their_elements():
     decorated = Composition({"Li+": 4, "Fe2+": 2, "Fe3+": 2, "O2-": 7})
     for given in (decorated, str(decorated), decorated.formula):
@@ -142,7 +158,7 @@ def test_a_list_is_not_one_formula(text):
         parse_composition(text)
 
 
-@pytest.mark.parametrize("text", ["D2O", "LiT", "Li3PD4"])
+@pytest.mark.parametrize("text", ["D2O", "LiT", "Li3PD4", "LiBr·D2O"])
 def test_isotopes_are_refused(text):
     with pytest.raises(InputError, match="names the isotope"):
         parse_composition(text)
@@ -180,6 +196,14 @@ def test_names_are_answered_with_their_formula(name, formula):
         ("0.5Li2O-0.5P2O5", "LiPO3"),
         ("Li₃PO₄", "Li3PO4"),
         ("Li₁₀GeP₂S₁₂", "Li10GeP2S12"),
+        ("50Li2O-25P4O10", "LiPO3"),
+        ("LiBr·H2O", "LiBrH2O"),
+        ("LiClO4 · 3H2O", "LiClH6O7"),
+        ("CuSO4*5H2O", "CuSO9H10"),
+        ("Li$_3$PO$_4$", "Li3PO4"),
+        ("Li$_{10}$GeP$_{2}$S$_{12}$", "Li10GeP2S12"),
+        ("Li_3PO_4", "Li3PO4"),
+        ("Li\u200b3PO4", "Li3PO4"),
     ],
 )
 def test_amounts_of_compounds_and_subscripts_are_read(text, formula):

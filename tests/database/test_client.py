@@ -73,6 +73,16 @@ def barriers(found):
         ({"rate_300K_min": math.exp(-0.3 / (8.617333262e-5 * 300))}, [0.2, 0.25, 0.3]),
         ({"measured": True, "phase": "amorphous"}, BARRIERS),
         ({"measured": False}, []),
+        ({"material_ids": ["glass"], "barrier_eV": (0.25, 0.35)}, [0.25, 0.3, 0.35]),
+        ({"barrier_eV": (None, 0.25)}, [0.2, 0.25]),
+        ({"num_elements": 2, "formula_anonymous": "AB2"}, [0.5]),
+        ({"nelements": (3, None)}, []),
+        ({"num_sites_max": 2}, BARRIERS),
+        ({"nsites": (3, 3)}, [0.5]),
+        ({"chemsys": "Li-*"}, [*BARRIERS, 0.5]),
+        ({"chemsys": "*-O"}, [0.5]),
+        ({"chemsys": "Li-*-*"}, []),
+        ({"formula": {"Li": 2, "O": 1}}, [0.5]),
     ],
     ids=str,
 )
@@ -149,7 +159,12 @@ def test_summaries(client):
         ({"fields": ["barier_eV"]}, "did you mean 'barrier_eV'"),
         ({"fields": ["$where"]}, "no field"),
         ({"phase": "glas"}, "Phase 'glas' must be one of crystalline, amorphous, liquid"),
-        ({"barrier_eV": (0.2, 0.3)}, "set barrier_eV_min and barrier_eV_max for a range"),
+        ({"barrier_eV": (0.2, 0.3, 0.4)}, "one value or a range .minimum, maximum."),
+        ({"barrier_eV": (0.3, 0.2)}, "ends below its start: 0.3 to 0.2"),
+        ({"num_chunks": 1}, "has no 'num_chunks': set limit"),
+        ({"chunk_size": 10}, "set limit, the number of documents, and skip"),
+        ({"all_fields": False}, "name the fields in fields"),
+        ({"has_props": ["dos"]}, "search the kind of document"),
         ({"limit": -1}, "zero or more"),
         ({"limit": None}, "zero or more, a whole number, not None"),
         ({"skip": "1"}, "zero or more, a whole number, not '1'"),
@@ -214,7 +229,8 @@ def test_tables(client):
     frame = to_frame(client.test_hopping.search(sort="-barrier_eV"))
     assert frame["barrier_eV"].tolist() == sorted([*BARRIERS, 0.5], reverse=True)
     assert list(frame.columns) == [
-        "formula", "phase", "material_id", "rate_300K", "barrier_eV", "measured", "label"
+        "formula", "phase", "material_id", "document_id",
+        "rate_300K", "barrier_eV", "measured", "label",
     ]  # fmt: skip
     assert to_frame(client.test_hopping.search(barrier_eV=0.2)[0])["barrier_eV"].tolist() == [0.2]
     wide = to_frame(client.test_hopping.search(), all_columns=True)
@@ -259,3 +275,24 @@ def test_a_table_carries_no_formula_for_a_spreadsheet():
 def test_files_are_fetched_by_the_reference_of_a_document(client, wrong):
     with pytest.raises(InputError, match="is not a reference to a file"):
         client.fetch(wrong)
+
+
+def test_rows_of_a_table_lead_back_to_their_documents(client):
+    frame = to_frame(client.test_hopping.search())
+    for identifier, barrier in zip(frame["document_id"], frame["barrier_eV"], strict=True):
+        assert client.test_hopping.get(identifier).barrier_eV == barrier
+
+
+def test_fields_are_listed_and_may_be_separated_by_commas(client):
+    names = client.test_hopping.available_fields
+    assert {"structure", "formula_pretty", "barrier_eV", "rate_300K"} <= set(names)
+    (found,) = client.test_hopping.search(
+        fields="barrier_eV, spacegroup_number,crystal_system", barrier_eV=0.5
+    )
+    (whole,) = client.test_hopping.search(barrier_eV=0.5)
+    assert found.barrier_eV == 0.5
+    assert found.spacegroup_number == whole.symmetry.number
+    by_symmetry = client.test_hopping.search(
+        crystal_system=found.crystal_system.lower(), spacegroup_number=found.spacegroup_number
+    )
+    assert 0.5 in barriers(by_symmetry)

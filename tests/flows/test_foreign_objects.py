@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from pymatgen.core import Composition, Element, Lattice, Structure
+from pymatgen.core import Composition, Element, IStructure, Lattice, Structure
 
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.amorphous.pack import check_packing
+from vitrion.chemistry import default_mobile_species
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.database.query import build_criteria
@@ -51,8 +52,12 @@ def structure():
     return made
 
 
+def immutable():
+    return IStructure.from_sites(structure())
+
+
 def same(one, other):
-    if isinstance(one, Structure):
+    if isinstance(one, IStructure):
         return one.as_dict() == other.as_dict()
     if isinstance(one, list):
         return all(map(same, one, other))
@@ -86,6 +91,11 @@ def test_structures_are_accepted_and_not_changed(name, make):
     assert same(given, before)
 
 
+@pytest.mark.parametrize("name", ["MDMaker", "MeltQuenchMaker", "IonConductorMaker", "Recipe"])
+def test_immutable_structures_are_accepted(name):
+    assert TAKE_A_STRUCTURE[name](immutable()) is not None
+
+
 RUN_A_STRUCTURE = {
     "relaxation": lambda s: RelaxMaker(
         potential=POTENTIAL, settings=RelaxSettings(max_steps=1)
@@ -106,27 +116,54 @@ def test_structures_that_run_are_not_changed(name, make, tmp_path, monkeypatch):
     assert same(given, before)
 
 
+def packed_formula(flow):
+    """Return the composition that the first job of a melt-quench packs."""
+    return flow.jobs[0].function_args[0]
+
+
 SMALL = MeltQuenchSettings(n_atoms=60)
 TAKE_A_COMPOSITION = {
     "IonConductorMaker": lambda c: IonConductorMaker(crystal_maker=None).make(c).name,
     "GlassConductivityMaker": lambda c: GlassConductivityMaker().make(c).name,
-    "MeltQuenchMaker": lambda c: MeltQuenchMaker(settings=SMALL).count_atoms(c),
+    "MeltQuenchMaker": lambda c: packed_formula(MeltQuenchMaker(settings=SMALL).make(c)),
+    "count_atoms": lambda c: MeltQuenchMaker(settings=SMALL).count_atoms(c),
     "PolymorphSearchMaker": lambda c: PolymorphSearchMaker().make(c).name,
-    "GenerateMaker": lambda c: GenerateMaker().make(c).name,
+    "GenerateMaker": lambda c: GenerateMaker().make(c).function_args,
     "ScreenMaker": lambda c: sorted(ScreenMaker().make([c]).output),
     "Recipe": lambda c: complete_recipe(Recipe.from_preset("quick", formula=c)).run_id,
     "packing": lambda c: check_packing(c, n_atoms=60),
+    "mobile species": default_mobile_species,
     "query": lambda c: build_criteria({"formula": c}, {}),
 }
 
 
+AMOUNTS = {"Li": 2, "P": 2, "O": 4, "F": 4}
+COMPOSITIONS = {
+    "Composition": Composition({"Li+": 2, "P5+": 2, "O2-": 4, "F-": 4}),
+    "dictionary": {Element(symbol): np.int64(n) for symbol, n in AMOUNTS.items()},
+}
+
+
+@pytest.mark.parametrize("kind", COMPOSITIONS)
 @pytest.mark.parametrize("name", TAKE_A_COMPOSITION)
-def test_compositions_give_what_formulas_give(name):
-    given = Composition({"Li+": 2, "P5+": 2, "O2-": 4, "F-": 4})
-    before = given.as_dict()
+def test_compositions_give_what_formulas_give(name, kind):
+    given = COMPOSITIONS[kind]
+    before = dict(given)
     made = TAKE_A_COMPOSITION[name](given)
     assert made == TAKE_A_COMPOSITION[name]("LiPO2F2")
-    assert given.as_dict() == before
+    assert dict(given) == before
+
+
+def test_one_composition_is_a_screen_of_one():
+    for given in ("LiPO2F2", AMOUNTS, COMPOSITIONS["Composition"]):
+        assert list(ScreenMaker().make(given).output) == ["LiPO2F2"]
+
+
+def test_atoms_to_insert_are_amounts_that_are_not_reduced():
+    maker = InpaintMaker(n=1, sampler={"levels": 2, "correctors": 0})
+    for insert in ({"Li": 2}, Composition("Li2"), "Li2"):
+        made = maker.make.original(maker, structure(), insert)
+        assert made[0].structure.composition["Li"] == 34
 
 
 def test_elements_are_accepted_where_symbols_are():

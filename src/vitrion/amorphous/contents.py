@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from pymatgen.core import Composition
 
+    from vitrion.chemistry.formulas import CompositionLike
+
 
 @dataclass(frozen=True)
 class PackingPlan:
@@ -36,7 +38,7 @@ class PackingPlan:
         return [symbol for ion, n in self.ions for _ in range(n) for symbol in ion.symbols]
 
 
-def as_composition(composition: Composition | str) -> Composition:
+def as_composition(composition: CompositionLike) -> Composition:
     """Return the reduced integer composition."""
     return parse_composition(composition)
 
@@ -93,7 +95,7 @@ def _named_ions(composition: Composition, named: Mapping[str, int]) -> list[tupl
 
 
 def plan_composition(
-    composition: Composition | str,
+    composition: CompositionLike,
     n_atoms: int,
     unit: Literal["ions", "atoms"] | None,
     volume_per_atom: float | None,

@@ -17,7 +17,7 @@ from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.amorphous.pack import check_packing, packing_unit
 from vitrion.amorphous.start_cell import replica_seeds, start_cell
 from vitrion.chemistry.bonds import strip_properties
-from vitrion.chemistry.formulas import parse_composition
+from vitrion.chemistry.formulas import parse_composition, plain_formula
 from vitrion.chemistry.structures import takes_atoms
 from vitrion.documents.provenance import Provenance
 from vitrion.dynamics.makers import MDMaker
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from jobflow import Job
-    from pymatgen.core import Composition
+
+    from vitrion.chemistry.formulas import CompositionLike
 
 DEFAULT_MIN_SIDE_A = 6.0
 CONTACTS = RelaxSettings(fmax_eV_per_A=0.5, max_steps=100, relax_cell=False)
@@ -114,16 +115,16 @@ class MeltQuenchMaker(NotebookTable, Maker):
     @takes_atoms
     def make(
         self,
-        structure: Structure | Composition | str | OutputReference,
+        structure: Structure | CompositionLike | OutputReference,
         prev_dir: str | Path | None = None,
     ) -> Flow:
         """Create the flow.
 
         Parameters
         ----------
-        structure : Structure, Composition, str, or reference to one
-            A composition to pack, or a crystal to melt. A reference is resolved and checked when
-            the flow runs.
+        structure : Structure, Composition, str, dict, or reference to one
+            A composition to pack (a dictionary holds the amounts of its elements), or a crystal to
+            melt. A reference is resolved and checked when the flow runs.
         prev_dir : str or Path, optional
             Passed to the first relaxation.
 
@@ -142,10 +143,12 @@ class MeltQuenchMaker(NotebookTable, Maker):
             prepared = self.prepare(structure, prev_dir)
             return Flow([prepared], output=prepared.output, name=self.name)
         settings = self.settings
+        if not isinstance(structure, Structure):
+            structure = plain_formula(parse_composition(structure))
         symbols, unit = self._check(structure)
         melt = settings.melt_temperature(symbols, unit)
         start = pack_start(
-            structure if isinstance(structure, Structure) else str(structure),
+            structure,
             settings,
             self._min_side(),
         )
@@ -174,7 +177,7 @@ class MeltQuenchMaker(NotebookTable, Maker):
         jobs = [start, contacts, *runs.values(), relaxation, document]
         return Flow(jobs, output=document.output, name=self.name)
 
-    def count_atoms(self, composition: Composition | str) -> int:
+    def count_atoms(self, composition: CompositionLike) -> int:
         """Return the number of atoms in the packed cell of a composition."""
         settings = self.settings
         plan = plan_composition(
@@ -189,12 +192,12 @@ class MeltQuenchMaker(NotebookTable, Maker):
 
     @job(name="prepare melt-quench")
     def prepare(
-        self, structure: Structure | Composition | str, prev_dir: str | Path | None = None
+        self, structure: Structure | CompositionLike, prev_dir: str | Path | None = None
     ) -> Response:
         """Replace this job by the flow of a resolved structure."""
         return Response(replace=self.make(structure, prev_dir))
 
-    def _check(self, structure: Structure | Composition | str) -> tuple[list[str], str]:
+    def _check(self, structure: Structure | str) -> tuple[list[str], str]:
         """Validate the input; return its elements and the unit of packing."""
         settings = self.settings
         spec = self.md_maker.spec()
@@ -312,7 +315,7 @@ class GlassReplicasMaker(NotebookTable, Maker):
     @takes_atoms
     def make(
         self,
-        structure: Structure | Composition | str | OutputReference,
+        structure: Structure | CompositionLike | OutputReference,
         prev_dir: str | Path | None = None,
     ) -> Flow:
         """Create the flow; see :meth:`MeltQuenchMaker.make`. Its output is a list of documents.

@@ -29,7 +29,9 @@ from vitrion.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pymatgen.core import Composition, Structure
+    from pymatgen.core import Structure
+
+    from vitrion.chemistry.formulas import CompositionLike
 
 
 CONTACT_SCALES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)
@@ -39,7 +41,7 @@ TRIES_PER_SCALE = 2
 
 
 def pack(
-    composition: Composition | str,
+    composition: CompositionLike,
     *,
     n_atoms: int = 72,
     unit: Literal["ions", "atoms"] | None = None,
@@ -83,7 +85,7 @@ def pack(
 
 
 def check_packing(
-    composition: Composition | str,
+    composition: CompositionLike,
     *,
     n_atoms: int = 72,
     unit: Literal["ions", "atoms"] | None = None,
@@ -102,7 +104,7 @@ def check_packing(
 
 
 def packing_unit(
-    composition: Composition | str,
+    composition: CompositionLike,
     unit: Literal["ions", "atoms"] | None = None,
     ions: Mapping[str, int] | None = None,
 ) -> Literal["ions", "atoms"]:

@@ -14,13 +14,14 @@ from vitrion.chemistry.bonds import find_bonds, is_endless, strip_properties, un
 from vitrion.chemistry.structures import check_apart, check_ordered
 
 if TYPE_CHECKING:
-    from pymatgen.core import Composition, Structure
+    from pymatgen.core import Structure
 
     from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
+    from vitrion.chemistry.formulas import CompositionLike
 
 
 def start_cell(
-    start: Structure | Composition | str,
+    start: Structure | CompositionLike,
     settings: MeltQuenchSettings,
     min_side_A: float,
 ) -> PackedCell:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vitrion.chemistry.facts import load_facts
-from vitrion.chemistry.formulas import plain_formula
+from vitrion.chemistry.formulas import plain_formula, read_amounts
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from pymatgen.core import Composition
+    from vitrion.chemistry.formulas import CompositionLike
 
 _IONS = load_facts("ions")
 
@@ -47,7 +47,7 @@ MINOR_FRACTION = 0.25
 NO_CATIONS = {"F", "Cl", "Br", "I", "O", "S", "Se", "Te", "N", "C", "H"}
 
 
-def default_mobile_species(composition: Composition) -> str:
+def default_mobile_species(composition: CompositionLike) -> str:
     """Return the default mobile ion of a composition.
 
     It is a cation of charge one that is not a dopant (copper only without oxygen, as Cu+), or
@@ -61,9 +61,8 @@ def default_mobile_species(composition: Composition) -> str:
     """
     from pymatgen.core import Element
 
-    amounts: dict[str, float] = {}
-    for species, amount in composition.items():  # several charges of one element add up
-        amounts[species.symbol] = amounts.get(species.symbol, 0.0) + amount
+    composition = read_amounts(composition)
+    amounts = {element.symbol: float(amount) for element, amount in composition.items()}
     cations = {symbol: n for symbol, n in amounts.items() if symbol not in NO_CATIONS}
     single = [symbol for symbol, charge in MOBILE_CHARGES.items() if charge == 1]
     mobile = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vitrion.chemistry.elements import electronegativity
 from vitrion.chemistry.facts import load_facts
@@ -13,24 +13,34 @@ from vitrion.errors import InputError
 if TYPE_CHECKING:
     from pymatgen.core import Composition
 
+CompositionLike: TypeAlias = "str | Composition | Mapping[Any, float]"
+"""A formula, a pymatgen Composition, or amounts of elements such as ``{"Li": 1, "F": 1}``."""
+
 _NUMBERS = re.compile(r"(?<=[A-Za-z)])(\d+)")
 _AMOUNT = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*[+-])?(\d*\.?\d+)")
 _SYMBOLS = re.compile(r"[A-Z][a-z]?")
 _MIXTURE_PART = re.compile(r"(\d+\.?\d*)([A-Z][A-Za-z0-9().]*)")
+_HYDRATE_PART = re.compile(r"(\d*\.?\d*)([A-Z][A-Za-z0-9().]*)")
 _DASHES = re.compile(r"\s*[-\u2010-\u2013\u2212]\s*")
+_DOTS = re.compile(r"\s*[·•∙⋅*]\s*")
 _SUBSCRIPTS = {ord("0") + digit: 0x2080 + digit for digit in range(10)}
-_DIGITS = {subscript: plain for plain, subscript in _SUBSCRIPTS.items()}
+_PLAIN = {subscript: plain for plain, subscript in _SUBSCRIPTS.items()} | dict.fromkeys(
+    map(ord, "\u200b\u200c\u200d\u2060\ufeff")  # zero width: copied from web pages
+)
+_TYPESET = re.compile(r"\$?_\{?(\d+\.?\d*)\}?\$?")
+"""A subscript of LaTeX or Markdown."""
 
 
-def parse_composition(formula: str | Composition) -> Composition:
+def parse_composition(formula: CompositionLike) -> Composition:
     """Read a chemical formula.
 
     Parameters
     ----------
-    formula : str or Composition
-        Such as ``"LiPO2F2"`` or ``"Li3PO4"``, with subscripts (``"Li₃PO₄"``), as amounts of
-        compounds (``"75Li2S-25P2S5"``), or as pymatgen prints it: ``"Li3 P1 O4"``, with charges
-        ``"Li+3 P5+1 O2-4"``.
+    formula : str, Composition, mapping or pandas Series
+        Such as ``"LiPO2F2"`` or ``"Li3PO4"``, with subscripts (``"Li₃PO₄"``, ``"Li$_3$PO$_4$"``),
+        as amounts of compounds (``"75Li2S-25P2S5"``, ``"LiBr·H2O"``), or as pymatgen prints it:
+        ``"Li3 P1 O4"``, with charges ``"Li+3 P5+1 O2-4"``. A mapping or Series states the amount
+        of each element.
 
     Returns
     -------
@@ -45,7 +55,7 @@ def parse_composition(formula: str | Composition) -> Composition:
     """
     from pymatgen.core import Composition
 
-    composition = _elements(formula)
+    composition = read_amounts(formula)
     reduced, _ = composition.get_integer_formula_and_factor(max_denominator=100)
     integer = Composition(reduced)
     if not integer.almost_equals(composition / (composition.num_atoms / integer.num_atoms), 1e-3):
@@ -53,18 +63,27 @@ def parse_composition(formula: str | Composition) -> Composition:
     return integer
 
 
-def _elements(formula: str | Composition) -> Composition:
-    """Return the composition of a formula in elements."""
+def read_amounts(formula: CompositionLike) -> Composition:
+    """Return the amounts of elements in a formula as it is written, not reduced.
+
+    Raises
+    ------
+    InputError
+        As :func:`parse_composition`; amounts need not be whole numbers.
+    """
     from pymatgen.core import Composition
     from pymatgen.core.periodic_table import DummySpecies, Element
 
+    if hasattr(formula, "to_dict"):  # a pandas Series
+        formula = formula.to_dict()
     if not isinstance(formula, (str, Mapping)):
         raise InputError(
-            f"A {type(formula).__name__} is not a composition: give a formula or a pymatgen "
-            "Composition."
+            f"A {type(formula).__name__} is not a composition: give a formula, a pymatgen "
+            'Composition, or amounts such as {"Li": 1, "F": 1}.'
         )
-    text: Any = formula.strip().translate(_DIGITS) if isinstance(formula, str) else formula
-    if isinstance(text, str):
+    text: Any = formula
+    if isinstance(formula, str):
+        text = _TYPESET.sub(r"\1", formula.translate(_PLAIN)).strip()
         _refuse_name(text)
         text = _mixed(text)
     if isinstance(text, str) and len(text.split()) > 1:
@@ -101,17 +120,19 @@ def _refuse_name(text: str) -> None:
 
 
 def _mixed(text: str) -> str | dict[str, float]:
-    """Return the elements of amounts of compounds such as ``75Li2S-25P2S5``, else the text."""
+    """Return the elements of ``75Li2S-25P2S5`` or ``LiBr·2H2O``, else the text."""
     from pymatgen.core import Composition
 
-    found = [_MIXTURE_PART.fullmatch(part) for part in _DASHES.split(text)]
-    parts = [part for part in found if part is not None]
-    if len(found) < 2 or len(parts) < len(found):
-        return text
-    total = Composition()
-    for part in parts:
-        total += parse_composition(part[2]) * float(part[1])
-    return dict(total.get_el_amt_dict())
+    for separator, pattern in ((_DASHES, _MIXTURE_PART), (_DOTS, _HYDRATE_PART)):
+        found = [pattern.fullmatch(part) for part in separator.split(text)]
+        parts = [part for part in found if part is not None]
+        if len(parts) < 2 or len(parts) < len(found):
+            continue
+        total = Composition()
+        for part in parts:
+            total += read_amounts(part[2]) * float(part[1] or 1)
+        return dict(total.get_el_amt_dict())
+    return text
 
 
 def _isotopes(text: str | Mapping[Any, float], composition: Composition) -> set[str]:

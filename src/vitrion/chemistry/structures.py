@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import wraps
+from functools import partial, wraps
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from vitrion.chemistry.decoding import as_structure
+from vitrion.chemistry.decoding import as_structure, structure_from_dict
+from vitrion.chemistry.formulas import parse_composition, plain_formula
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -92,12 +93,12 @@ def from_atoms(atoms: Atoms) -> Structure:
 
 
 def takes_atoms(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a Maker's ``make`` take ASE Atoms, or a list of them, in place of Structures."""
+    """Let a Maker's ``make`` take ASE Atoms and IStructures, or lists, in place of Structures."""
 
     @wraps(make)  # also the attributes by which jobflow knows the method of a job
     def made(self: Any, *args: Any, **kwargs: Any) -> Any:
-        taken = {name: without_atoms(value) for name, value in kwargs.items()}
-        return make(self, *map(without_atoms, args), **taken)
+        taken = {name: pymatgen_structures(value) for name, value in kwargs.items()}
+        return make(self, *map(pymatgen_structures, args), **taken)
 
     return made
 
@@ -105,27 +106,38 @@ def takes_atoms(make: Callable[..., Any]) -> Callable[..., Any]:
 def takes_structure(make: Callable[..., Any]) -> Callable[..., Any]:
     """Check the structure given to a Maker's ``make``, its first argument.
 
-    ASE Atoms and stored structures (dictionaries) are converted; references to the output of other
-    jobs are passed unchanged. An :class:`~vitrion.errors.InputError` is raised for any other object
-    and for partial occupancies, before a job is created.
+    ASE Atoms, IStructures and stored structures (dictionaries) are converted; references to the
+    output of other jobs are passed unchanged. An :class:`~vitrion.errors.InputError` is raised for
+    any other object and for partial occupancies, before a job is created.
     """
-    return _checking(make, several=False)
+    return _checking(make, partial(_checked, several=False))
 
 
 def takes_structures(make: Callable[..., Any]) -> Callable[..., Any]:
     """Check one or several structures given to a ``make``; see :func:`takes_structure`."""
-    return _checking(make, several=True)
+    return _checking(make, partial(_checked, several=True))
 
 
-def _checking(make: Callable[..., Any], *, several: bool) -> Callable[..., Any]:
+def takes_composition(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Check the composition given to a Maker's ``make``, and pass it on as a formula.
+
+    References to the output of other jobs are passed unchanged.
+    """
+    return _checking(
+        make,
+        lambda value: value if _is_reference(value) else plain_formula(parse_composition(value)),
+    )
+
+
+def _checking(make: Callable[..., Any], checked: Callable[[Any], Any]) -> Callable[..., Any]:
     first = list(signature(make).parameters)[1]
 
     @wraps(make)  # also the attributes by which jobflow knows the method of a job
     def made(self: Any, *args: Any, **kwargs: Any) -> Any:
         if args:
-            args = (_checked(args[0], several=several), *args[1:])
+            args = (checked(args[0]), *args[1:])
         elif first in kwargs:
-            kwargs[first] = _checked(kwargs[first], several=several)
+            kwargs[first] = checked(kwargs[first])
         return make(self, *args, **kwargs)
 
     return made
@@ -135,14 +147,14 @@ def _checked(value: Any, *, several: bool) -> Any:
     """Return one structure or a list of them; references unchanged."""
     from pymatgen.core import Structure
 
-    value = as_structure(without_atoms(value))
+    value = as_structure(pymatgen_structures(value))
     if several and isinstance(value, (list, tuple)):
         if not value:
             raise InputError("The list of structures is empty: give at least one structure.")
         return [_checked(each, several=False) for each in value]
     if isinstance(value, Structure):
         return check_ordered(value)
-    if type(value).__name__ == "OutputReference":  # of jobflow
+    if _is_reference(value):
         return value
     raise InputError(
         f"A {type(value).__name__} is not a structure: give a pymatgen Structure"
@@ -151,13 +163,23 @@ def _checked(value: Any, *, several: bool) -> Any:
     )
 
 
-def without_atoms(value: Any) -> Any:
-    """Return ASE Atoms, or a list with some, as Structures; other values unchanged."""
+def pymatgen_structures(value: Any) -> Any:
+    """Return ASE Atoms and IStructures, or a list with some, as Structures; others unchanged."""
     if _is_atoms(value):
         return from_atoms(value)
-    if isinstance(value, (list, tuple)) and any(_is_atoms(each) for each in value):
-        return [without_atoms(each) for each in value]
+    if _is_immutable(value):
+        return structure_from_dict(value.as_dict())
+    if isinstance(value, (list, tuple)) and any(_is_atoms(v) or _is_immutable(v) for v in value):
+        return [pymatgen_structures(each) for each in value]
     return value
+
+
+def _is_reference(value: Any) -> bool:
+    return type(value).__name__ == "OutputReference"  # of jobflow
+
+
+def _is_immutable(value: Any) -> bool:
+    return type(value).__name__ == "IStructure"  # of pymatgen, which need not be imported
 
 
 def _is_atoms(value: Any) -> bool:

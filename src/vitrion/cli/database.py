@@ -270,13 +270,13 @@ def _wanted_fields(searched: PropertyClient, fields: str | None, output: str) ->
 
 
 def _print_kinds(searches: Iterable[PropertyClient]) -> None:
-    from vitrion.database.query import ELEMENT_FILTERS, TEXT_FILTERS
+    from vitrion.database.query import ELEMENT_FILTERS, MATERIAL_NUMBERS, TEXT_FILTERS
 
     table = Table("kind", "documents", "quantities to show, filter and sort by")
     for search in searches:
         table.add_row(search.name, str(search.count()), ", ".join(search.key_fields))
     console.print(table)
-    names = ", ".join([*TEXT_FILTERS, *ELEMENT_FILTERS, "deprecated"])
+    names = ", ".join([*TEXT_FILTERS, *MATERIAL_NUMBERS, *ELEMENT_FILTERS, "deprecated"])
     console.print(f"All kinds can be filtered by {names}.", soft_wrap=True)
 
 

@@ -231,9 +231,9 @@ class PropertyClient(NotebookTable, Generic[DocT]):
         Parameters
         ----------
         fields
-            One or several names of requested fields, or public names of quantities. The documents
-            then have only these, and other large fields are not read. None returns complete
-            documents.
+            One or several names of requested fields, or public names of quantities; see
+            `available_fields`. The documents then have only these, and other large fields are not
+            read. None returns complete documents.
         sort
             Field or quantity to sort by, or several; a leading ``-`` for descending order.
         skip
@@ -256,7 +256,7 @@ class PropertyClient(NotebookTable, Generic[DocT]):
         StoreError
             If a stored document does not match its class.
         """
-        fields = [fields] if isinstance(fields, str) else fields
+        fields = _names(fields)
         model = self.document_class if fields is None else self._part(tuple(fields))
         found = self.raw(fields=fields, sort=sort, skip=skip, limit=limit, **filters)
         return [self._validated(model, document) for document in found]
@@ -290,7 +290,7 @@ class PropertyClient(NotebookTable, Generic[DocT]):
         StoreError
             After all other documents, if a document or a large object is damaged or missing.
         """
-        fields = [fields] if isinstance(fields, str) else fields
+        fields = _names(fields)
         for name, number in (("skip", skip), ("limit", limit)):
             if not isinstance(number, Integral) or number < 0:
                 raise InputError(f"{name} must be zero or more, a whole number, not {number!r}.")
@@ -310,6 +310,11 @@ class PropertyClient(NotebookTable, Generic[DocT]):
                 failed.append(error)
         if failed:  # reported last, after all readable documents
             raise failed[0]
+
+    @property
+    def available_fields(self) -> list[str]:
+        """Names for `fields`: the fields of the documents, and the public names of quantities."""
+        return [*self.document_class.model_fields, *self.key_fields]
 
     def count(self, **filters: Any) -> int:
         """Return the number of documents that match all filters."""
@@ -395,6 +400,13 @@ class PropertyClient(NotebookTable, Generic[DocT]):
                 f"'{reference['store']}': open the JobStore of the jobs."
             )
         return found["data"]
+
+
+def _names(fields: str | Sequence[str] | None) -> Sequence[str] | None:
+    """Return the names of fields, which may be separated by commas in a text."""
+    if isinstance(fields, str):
+        return [name.strip() for name in fields.split(",") if name.strip()]
+    return fields
 
 
 def _by_public_names(document: dict[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:

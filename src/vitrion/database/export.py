@@ -86,7 +86,7 @@ def to_frame(
     key_fields : mapping of str to str, optional
         Paths of the quantities by their public names; default: all of the document's class.
     all_columns : bool
-        Whether to return the columns of :func:`write_csv` instead of formula, phase, identifier,
+        Whether to return the columns of :func:`write_csv` instead of formula, phase, identifiers,
         the quantities with the ends ``_low`` and ``_high`` of their 95 % intervals, and potential.
         Documents with a part of the fields, and dictionaries, always have all columns.
 
@@ -111,12 +111,13 @@ def to_frame(
 
 
 def _quantities(document: VitrionDoc, key_fields: Mapping[str, str] | None) -> dict[str, Any]:
-    """Return formula, phase, identifier, quantities with intervals, and potential."""
+    """Return formula, phase, identifiers, quantities with intervals, and potential."""
     formula = document.formula_pretty
     row: dict[str, Any] = {
         "formula": display_formula(formula) if formula else None,
         "phase": document.phase,
         "material_id": document.material_id,
+        "document_id": document.document_id,
     }
     if isinstance(document, SummaryDoc):
         for name, value in document.values.items():

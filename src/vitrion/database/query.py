@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pymatgen.core import Element
 
@@ -18,9 +19,7 @@ from vitrion.documents.base import check_phase
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from pymatgen.core import Composition
+    from collections.abc import Iterable, Sequence
 
 TEXT_FILTERS = {
     KEY: KEY,
@@ -29,7 +28,27 @@ TEXT_FILTERS = {
     "chemsys": "chemsys",
     "phase": "phase",
     "potential": "provenance.potential.name",
+    "formula_anonymous": "formula_anonymous",
+    "spacegroup_symbol": "symmetry.symbol",
+    "crystal_system": "symmetry.crystal_system",
 }
+MATERIAL_NUMBERS = {
+    "nelements": "nelements",
+    "nsites": "nsites",
+    "volume": "volume",
+    "density": "density",
+    "spacegroup_number": "symmetry.number",
+}
+"""Paths of the numbers of every material; filters as for quantities."""
+SYNONYMS = {"material_ids": "material_id", "num_elements": "nelements", "num_sites": "nsites"}
+"""Names of mp-api, and the names here."""
+ELSEWHERE = {
+    "num_chunks": "set limit, the number of documents",
+    "chunk_size": "set limit, the number of documents, and skip",
+    "all_fields": "name the fields in fields, or leave it out for complete documents",
+    "has_props": "search the kind of document, such as client.conductivity",
+}
+"""Arguments of mp-api's search without a counterpart, and what to use instead."""
 ELEMENT_FILTERS = ("elements", "exclude_elements")
 ADDED = "additional_fields."
 """Start of the names of fields that a user added to documents."""
@@ -46,10 +65,13 @@ def build_criteria(
     ----------
     filters
         By name: ``document_id``, ``material_id``, ``formula``, ``chemsys``, ``phase``,
-        ``potential`` (a string or several), ``elements`` and ``exclude_elements`` (symbols),
-        ``deprecated`` (default False, None for all), and for each quantity its name, optionally
-        with ``_min`` or ``_max``; ``additional_fields.<name>``. Filters of None are ignored. Text
-        also matches the number or flag that it represents, such as "0.35".
+        ``potential``, ``formula_anonymous``, ``spacegroup_symbol``, ``crystal_system`` (a string
+        or several), ``elements`` and ``exclude_elements`` (symbols), ``deprecated`` (default False,
+        None for all); for each quantity, ``nelements``, ``nsites``, ``volume`` (A3), ``density``
+        (g/cm3) and ``spacegroup_number``: the name, optionally with ``_min`` or ``_max``, or a
+        range ``(minimum, maximum)`` in which None is open; ``additional_fields.<name>``; and the
+        `SYNONYMS`. ``chemsys="Li-*"`` means lithium and one other element. Filters of None are
+        ignored. Text also matches the number or flag that it represents, such as "0.35".
     key_fields
         Paths of the quantities by their public names.
     kind
@@ -67,10 +89,14 @@ def build_criteria(
     """
     criteria: dict[str, Any] = {}
     paths = filter_paths(kind)
-    for name, value in {"deprecated": False, **filters}.items():
+    key_fields = {**MATERIAL_NUMBERS, **key_fields}
+    for asked, value in {"deprecated": False, **filters}.items():
         if value is None:
             continue
-        if name in TEXT_FILTERS:
+        name = _own_name(asked)
+        if name == "chemsys" and isinstance(value, str) and "*" in value:
+            criteria |= _wildcard(value)
+        elif name in TEXT_FILTERS:
             criteria[paths[name]] = {"$in": [_spell(name, v) for v in _texts(name, value)]}
         elif name == "elements":
             criteria.setdefault("elements", {})["$all"] = _elements(name, _texts(name, value))
@@ -80,16 +106,38 @@ def build_criteria(
             criteria["deprecated"] = _flag(name, value)
         else:
             path, operator = _figure(name, key_fields)
-            plain: Any = _plain(name, value, operator)
-            if isinstance(plain, str):
-                operator, plain = "$in", _readings(plain)
-            criteria.setdefault(path, {})[operator] = plain
+            criteria.setdefault(path, {}).update(_condition(name, value, operator))
     return criteria
 
 
+def _own_name(name: str) -> str:
+    """Return the name here of a filter of mp-api; other names unchanged."""
+    stem = next((s for s in SYNONYMS if name in (s, f"{s}_min", f"{s}_max")), None)
+    return name if stem is None else SYNONYMS[stem] + name.removeprefix(stem)
+
+
+def _condition(name: str, value: Any, operator: str) -> dict[str, Any]:
+    """Return the MongoDB condition of a value, a text or a range."""
+    if isinstance(value, (list, tuple)) and operator == "$eq" and len(value) == 2:
+        low, high = (None if end is None else _plain(name, end, "$gte") for end in value)
+        if low is not None and high is not None and low > high:  # type: ignore[operator]
+            raise InputError(f"The range of '{name}' ends below its start: {low:g} to {high:g}.")
+        return {op: end for op, end in (("$gte", low), ("$lte", high)) if end is not None}
+    plain = _plain(name, value, operator)
+    return {"$in": _readings(plain)} if isinstance(plain, str) else {operator: plain}
+
+
+def _wildcard(chemsys: str) -> dict[str, Any]:
+    """Return the filter of a chemical system with unknown elements, such as ``Li-P-*``."""
+    words = chemsys.split("-")
+    known = _elements("chemsys", sorted({word for word in words if word != "*"}))
+    number = len(known) + words.count("*")
+    return {"nelements": {"$eq": number}, **({"elements": {"$all": known}} if known else {})}
+
+
 def filter_paths(kind: str = "") -> dict[str, str]:
-    """Return the path of each filter of text, by its name."""
-    return {**TEXT_FILTERS, **OWN_PATHS.get(kind, {})}
+    """Return the path of each filter that all kinds have, by its name."""
+    return {**TEXT_FILTERS, **MATERIAL_NUMBERS, **OWN_PATHS.get(kind, {})}
 
 
 def build_sort(
@@ -123,7 +171,8 @@ def build_sort(
 def filter_names(key_fields: Mapping[str, str]) -> list[str]:
     """Return the names of all filters."""
     ends = ("", "_min", "_max")
-    quantities = [name + end for name in key_fields for end in ends]
+    numbers = {**MATERIAL_NUMBERS, **key_fields}
+    quantities = [name + end for name in numbers for end in ends]
     return [*TEXT_FILTERS, *ELEMENT_FILTERS, "deprecated", *quantities]
 
 
@@ -137,6 +186,8 @@ def _figure(name: str, key_fields: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _known(name: str, choices: Mapping[str, str]) -> str:
+    if name in ELSEWHERE:
+        raise InputError(f"A search has no '{name}': {ELSEWHERE[name]}.")
     if name not in choices:
         hint = difflib.get_close_matches(name, choices, n=1)
         asked = name if hint else name.removesuffix("_min").removesuffix("_max")
@@ -149,8 +200,8 @@ def _known(name: str, choices: Mapping[str, str]) -> str:
 
 def _texts(name: str, value: str | Iterable[str]) -> list[str]:
     values = [value] if isinstance(value, str) or hasattr(value, "symbol") else value
-    if hasattr(values, "reduced_formula"):  # a pymatgen Composition is iterable
-        values = [usual_formula(cast("Composition", values))]
+    if name == "formula" and _are_amounts(values):
+        values = [usual_formula(parse_composition(values))]  # type: ignore[arg-type]
     if hasattr(values, "tolist"):  # a numpy array or a pandas column
         values = values.tolist()
     if isinstance(values, (list, tuple, set)):  # pymatgen's Elements and Compositions
@@ -163,9 +214,15 @@ def _texts(name: str, value: str | Iterable[str]) -> list[str]:
     return list(values)
 
 
+def _are_amounts(value: Any) -> bool:
+    """Whether a value is a Composition, or states the amounts of elements."""
+    symbols = [getattr(key, "symbol", key) for key in value] if isinstance(value, Mapping) else []
+    return bool(symbols) and all(Element.is_valid_symbol(symbol) for symbol in symbols)
+
+
 def _text_of(value: Any) -> Any:
-    if hasattr(value, "reduced_formula"):
-        return usual_formula(value)
+    if _are_amounts(value):
+        return usual_formula(parse_composition(value))
     return getattr(value, "symbol", value)
 
 
@@ -176,6 +233,8 @@ def _spell(name: str, text: str) -> str:
         return "-".join(sorted(_elements(name, text.split("-"))))
     if name == "phase":
         return str(check_phase(text))
+    if name == "crystal_system":
+        return text.capitalize()
     return usual_formula(parse_composition(text)) if name == "formula" else text
 
 
@@ -204,7 +263,7 @@ def _plain(name: str, value: Any, operator: str) -> bool | float | str:
         return int(value) if isinstance(value, Integral) else float(value)  # also numpy's numbers
     if isinstance(value, (list, tuple)) and operator == "$eq":
         raise InputError(
-            f"The search takes one value for '{name}': set {name}_min and {name}_max for a range."
+            f"The search takes one value or a range (minimum, maximum) for '{name}', not {value!r}."
         )
     raise InputError(f"The search takes a number for '{name}', not {value!r}.")
 

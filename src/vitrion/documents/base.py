@@ -17,7 +17,7 @@ from pymatgen.core import Structure
 from vitrion.chemistry.decoding import as_structure
 from vitrion.chemistry.formulas import display_formula
 from vitrion.chemistry.phases import read_phase
-from vitrion.chemistry.structures import without_atoms
+from vitrion.chemistry.structures import pymatgen_structures
 from vitrion.documents.provenance import Provenance, utc_now
 from vitrion.errors import InputError
 from vitrion.potentials.trust import TrustReport
@@ -163,7 +163,10 @@ class VitrionDoc(NotebookFigure, SchemaOnce, PropertyDoc):
             The document.
         """
         return super().from_structure(
-            without_atoms(meta_structure), material_id=material_id, deprecated=deprecated, **kwargs
+            pymatgen_structures(meta_structure),
+            material_id=material_id,
+            deprecated=deprecated,
+            **kwargs,
         )
 
     def model_dump_json(self, *, indent: int | None = None, **options: Any) -> str:

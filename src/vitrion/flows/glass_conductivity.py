@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from pymatgen.core import Composition, Structure
+    from pymatgen.core import Structure
 
+    from vitrion.chemistry.formulas import CompositionLike
     from vitrion.documents.base import Phase
     from vitrion.flows.recipe import Recipe
 
@@ -69,7 +70,7 @@ class GlassConductivityMaker(RecipeMaker):
 
     @takes_atoms
     def make(
-        self, structure: Structure | Composition | str, prev_dir: str | Path | None = None
+        self, structure: Structure | CompositionLike, prev_dir: str | Path | None = None
     ) -> Flow:
         """Create the flow.
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from jobflow import Job
     from pymatgen.core import Composition, Structure
 
+    from vitrion.chemistry.formulas import CompositionLike
     from vitrion.flows.recipe import Recipe
 
 CRYSTAL_FMAX_EV_PER_A = 0.02
@@ -123,7 +124,7 @@ class IonConductorMaker(RecipeMaker):
     @takes_atoms
     def make(
         self,
-        composition: Composition | str,
+        composition: CompositionLike,
         crystal: Structure | OutputReference | None = None,
         prev_dir: str | Path | None = None,
     ) -> Flow:

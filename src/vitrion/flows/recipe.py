@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,10 +12,10 @@ import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
-from vitrion.chemistry.formulas import usual_formula
+from vitrion.chemistry.formulas import parse_composition, usual_formula
 from vitrion.chemistry.phases import read_phase
 from vitrion.chemistry.species import mobile_label, mobile_symbols
-from vitrion.chemistry.structures import without_atoms, without_site_properties
+from vitrion.chemistry.structures import pymatgen_structures, without_site_properties
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.defect_route_settings import DefectConductivitySettings
 from vitrion.errors import SettingError
@@ -33,7 +34,6 @@ from vitrion.runtime.nested_values import (
 from vitrion.runtime.settings_model import Option, SettingsModel, walk_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Self, Unpack
 
     from pydantic.fields import FieldInfo
@@ -66,13 +66,14 @@ def _crystal_barriers() -> BarrierSettings:
 
 
 def _formula_text(value: Any) -> Any:
-    """Return the formula of a pymatgen Composition; other values unchanged."""
-    return usual_formula(value) if hasattr(value, "reduced_formula") else value
+    """Return the formula of a Composition or of amounts of elements; other values unchanged."""
+    amounts = isinstance(value, Mapping) or hasattr(value, "to_dict")  # or a pandas Series
+    return usual_formula(parse_composition(value)) if amounts else value
 
 
 def _as_json(value: Any) -> Any:
     """Return a pymatgen Structure or ASE Atoms as JSON types; other values unchanged."""
-    value = without_atoms(value)
+    value = pymatgen_structures(value)
     if not hasattr(value, "frac_coords"):
         return value
     return json.loads(without_site_properties(value).to_json())

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
+    from vitrion.chemistry.formulas import CompositionLike
     from vitrion.conductivity.conductivity_settings import ConductivitySettings
     from vitrion.conductivity.from_defects import DefectConductivitySettings
     from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
@@ -19,7 +20,7 @@ PresetName = Literal["quick", "standard", "paper"]
 class RecipeChanges(TypedDict, total=False):
     """Fields of a :class:`~vitrion.flows.recipe.Recipe`; a mapping changes a part of a section."""
 
-    formula: str | None
+    formula: CompositionLike | None
     phase: Literal["both", "crystalline", "amorphous"]
     crystal: str | Mapping[str, Any] | None
     potential: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from math import comb
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from jobflow import Job, JobStore
 
+    from vitrion.chemistry.formulas import CompositionLike
     from vitrion.flows.recipe import Recipe
     from vitrion.runtime.runner import RunReport
 
@@ -56,12 +58,14 @@ class ScreenMaker(NotebookTable, Maker):
     name: str = "screen"
     maker: Maker = field(default_factory=IonConductorMaker)
 
-    def make(self, compositions: Iterable[Composition | str], held: Iterable[str] = ()) -> Flow:
+    def make(
+        self, compositions: Iterable[CompositionLike] | CompositionLike, held: Iterable[str] = ()
+    ) -> Flow:
         """Create the flow.
 
         Parameters
         ----------
-        compositions : iterable of Composition or str
+        compositions : iterable of Composition, str or dict, or one of these
         held : iterable of str
             Formulas to skip, e.g. from :func:`find_formulas`.
 
@@ -75,6 +79,8 @@ class ScreenMaker(NotebookTable, Maker):
         InputError
             If a composition is not supported, or all are skipped.
         """
+        if isinstance(compositions, (str, Mapping)):
+            compositions = [compositions]
         known = {parse_composition(formula).reduced_formula for formula in held}
         flows: dict[str, Flow | Job] = {}
         for composition in compositions:

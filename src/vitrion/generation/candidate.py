@@ -16,6 +16,8 @@ from vitrion.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from vitrion.chemistry.formulas import CompositionLike
+
 
 PlainStructure = Annotated[
     Structure,
@@ -67,7 +69,7 @@ class StructureGenerator(ABC):
                 setattr(self, part.name, tuple(value))
 
     @abstractmethod
-    def generate(self, composition: Composition | str, n: int, seed: int) -> list[Candidate]:
+    def generate(self, composition: CompositionLike, n: int, seed: int) -> list[Candidate]:
         """Make candidates.
 
         Parameters
@@ -89,7 +91,7 @@ class StructureGenerator(ABC):
         """
 
 
-def as_formula(composition: Composition | str) -> Composition:
+def as_formula(composition: CompositionLike) -> Composition:
     """Return one reduced formula unit with integer amounts."""
     return parse_composition(composition)
 

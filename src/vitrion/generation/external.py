@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from pymatgen.core import Composition, Structure
 
+    from vitrion.chemistry.formulas import CompositionLike
+
 MATTERGEN_VERSION = (1, 0)
 MATTERGEN_OUTPUT = "generated_crystals.extxyz"
 XTALPAINT_PROGRAM = Path(__file__).with_name("programs") / "run_xtalpaint.py"
@@ -62,7 +64,7 @@ class MatterGenGenerator(StructureGenerator):
     timeout_s: float = 24 * 3600.0
     name = "external"
 
-    def generate(self, composition: Composition | str, n: int, seed: int) -> list[Candidate]:
+    def generate(self, composition: CompositionLike, n: int, seed: int) -> list[Candidate]:
         """Sample ``n`` candidates; see ``StructureGenerator``.
 
         Raises

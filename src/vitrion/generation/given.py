@@ -18,7 +18,7 @@ from vitrion.generation.candidate import (
 )
 
 if TYPE_CHECKING:
-    from pymatgen.core import Composition
+    from vitrion.chemistry.formulas import CompositionLike
 
 SHORTEST_A = 0.6
 
@@ -36,7 +36,7 @@ class FileGenerator(StructureGenerator):
     paths: list[str] = field(default_factory=list)
     name = "file"
 
-    def generate(self, composition: Composition | str, n: int, seed: int = 0) -> list[Candidate]:
+    def generate(self, composition: CompositionLike, n: int, seed: int = 0) -> list[Candidate]:
         """Read the first ``n`` structures; the seed has no effect."""
         from vitrion.generation.diffusion.training_crystals import read_structures
 

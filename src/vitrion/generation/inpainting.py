@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vitrion.chemistry.formulas import parse_composition
+from vitrion.chemistry.formulas import read_amounts, whole_amounts
 from vitrion.chemistry.structures import check_ordered
 from vitrion.errors import InputError
 from vitrion.generation.candidate import Candidate, Origin, check_count, check_distances
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pymatgen.core import Structure
 
+    from vitrion.chemistry.formulas import CompositionLike
     from vitrion.generation.diffusion.sampler import InpaintMode
 
 SHORTEST_A = 0.6
@@ -23,7 +24,7 @@ SHORTEST_A = 0.6
 
 def inpaint(
     host: Structure,
-    insert: Mapping[str, int],
+    insert: CompositionLike,
     n: int = 1,
     seed: int = 0,
     *,
@@ -42,8 +43,8 @@ def inpaint(
     ----------
     host : Structure
         Fixed atoms and cell; a reduced cell is fastest.
-    insert : mapping of str to int
-        Number of atoms of each element to insert, such as ``{"Li": 2}``.
+    insert : mapping of str to int, str or Composition
+        Number of atoms of each element to insert, such as ``{"Li": 2}`` or ``"Li2"``.
     n : int
         Candidates.
     seed : int
@@ -71,18 +72,17 @@ def inpaint(
     from vitrion.generation.diffusion.generator import ScoreModel
 
     check_count(n)
-    if not insert or any(amount < 1 for amount in insert.values()):
-        raise InputError('insert must name elements with positive numbers, such as {"Li": 2}.')
-    composition = parse_composition("".join(insert)).element_composition
-    amounts = {element: insert[element.symbol] for element in composition}
+    new = read_amounts(insert)
+    amounts = whole_amounts(new)
+    if any(amounts[element.symbol] != amount for element, amount in new.items()):
+        raise InputError('insert must name elements with whole numbers, such as {"Li": 2}.')
     check_ordered(host, "The host")
     check_distances(host, SHORTEST_A, "host")
     model = ScoreModel.load(weights, device)
-    model.check({*insert, *(site.specie.symbol for site in host)})
+    model.check({*amounts, *(site.specie.symbol for site in host)})
     host = host.copy().remove_oxidation_states()
     settings = {**(sampler or {}), "mode": mode}
     seeds = spawn_seeds(seed, n)
-    new = type(composition)(amounts)
     tasks = [model.task(new, host.lattice, task_seed, host) for task_seed in seeds]
     return [
         Candidate(
@@ -92,7 +92,7 @@ def inpaint(
                 seed=task_seed,
                 model=model.label,
                 parent=parent or f"host {host.composition.formula}",
-                details={"insert": dict(insert), "sampler": settings},
+                details={"insert": amounts, "sampler": settings},
             ),
         )
         for structure, task_seed in zip(model.sample(tasks, settings), seeds, strict=True)

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from jobflow import Maker, job
 
-from vitrion.chemistry.structures import takes_structure
+from vitrion.chemistry.structures import takes_composition, takes_structure
 from vitrion.generation.diffusion.generator import DiffusionGenerator
 from vitrion.generation.inpainting import inpaint
 from vitrion.runtime.notebook_display import NotebookTable
 
 if TYPE_CHECKING:
-    from pymatgen.core import Composition, Structure
+    from pymatgen.core import Structure
 
+    from vitrion.chemistry.formulas import CompositionLike
     from vitrion.generation.candidate import Candidate, StructureGenerator
 
 
@@ -38,8 +39,9 @@ class GenerateMaker(NotebookTable, Maker):
     n: int = 32
     seed: int = 0
 
+    @takes_composition
     @job
-    def make(self, composition: Composition | str) -> list[Candidate]:
+    def make(self, composition: CompositionLike) -> list[Candidate]:
         """Generate candidates of a composition."""
         return self.generator.generate(composition, self.n, self.seed)
 
@@ -72,7 +74,7 @@ class InpaintMaker(NotebookTable, Maker):
 
     @takes_structure
     @job
-    def make(self, host: Structure, insert: dict[str, int]) -> list[Candidate]:
+    def make(self, host: Structure, insert: CompositionLike) -> list[Candidate]:
         """Insert atoms into a host."""
         return inpaint(
             host,

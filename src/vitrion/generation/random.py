@@ -25,6 +25,8 @@ from vitrion.generation.seeds import spawn_seeds
 if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
 
+    from vitrion.chemistry.formulas import CompositionLike
+
 TRIES = 200
 
 LAST_OF_ORDER = (1, 9, 46, 74, 82, 122, 142, 146, 161, 167, 174, 190, 194, 199, 220, 230)
@@ -49,7 +51,7 @@ class RandomGenerator(StructureGenerator):
     volume_per_atom_A3: float | None = None
     name = "random"
 
-    def generate(self, composition: Composition | str, n: int, seed: int) -> list[Candidate]:
+    def generate(self, composition: CompositionLike, n: int, seed: int) -> list[Candidate]:
         """Make ``n`` random crystals; see ``StructureGenerator``."""
         from importlib.metadata import version
 

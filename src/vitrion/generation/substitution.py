@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from pymatgen.core import Composition, Structure
 
+    from vitrion.chemistry.formulas import CompositionLike
+
 ANION_ELECTRONEGATIVITY = 2.56
 """Elements above it count as anions, which may share the sites of one anion."""
 
@@ -51,7 +53,7 @@ class SubstitutionGenerator(StructureGenerator):
     volume_per_atom_A3: float | None = None
     name = "substitution"
 
-    def generate(self, composition: Composition | str, n: int, seed: int) -> list[Candidate]:
+    def generate(self, composition: CompositionLike, n: int, seed: int) -> list[Candidate]:
         """Make up to ``n`` substituted prototypes; see ``StructureGenerator``."""
         check_count(n)
         formula = as_formula(composition)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jobflow import Job
     from pymatgen.core import Structure
 
+    from vitrion.chemistry.formulas import CompositionLike
     from vitrion.polymorphs.document import PolymorphDoc
     from vitrion.polymorphs.group import JudgedCandidate
 
@@ -62,7 +63,7 @@ class PolymorphSearchMaker(NotebookTable, Maker):
     device: str | None = None
     references: dict[str, Structure] | None = None
 
-    def make(self, composition: str) -> Flow:
+    def make(self, composition: CompositionLike) -> Flow:
         """Create the flow of a search; its output is a ``PolymorphDoc``.
 
         Raises

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pymatgen.core import Composition, Structure
 
+    from vitrion.chemistry.formulas import CompositionLike
     from vitrion.polymorphs.document import PolymorphDoc
     from vitrion.polymorphs.group import Group
     from vitrion.potentials.batch import BatchPotential
@@ -28,7 +29,7 @@ ROUNDING_EV_PER_ATOM = 1e-5
 
 
 def search(
-    composition: Composition | str,
+    composition: CompositionLike,
     settings: SearchSettings | None = None,
     *,
     potential: str | None = None,

@@ -14,6 +14,8 @@ from vitrion.runtime.settings_model import Option, SettingsModel
 if TYPE_CHECKING:
     from pymatgen.core import Composition
 
+    from vitrion.chemistry.formulas import CompositionLike
+
 
 class SearchSettings(SettingsModel):
     """Settings of a polymorph search; the defaults suit up to 30 atoms on one CPU core."""
@@ -70,7 +72,7 @@ class SearchSettings(SettingsModel):
     )
 
 
-def check_request(composition: Composition | str, settings: SearchSettings) -> Composition:
+def check_request(composition: CompositionLike, settings: SearchSettings) -> Composition:
     """Validate the request and return one formula unit.
 
     Raises

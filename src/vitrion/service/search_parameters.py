@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import HTTPException, Query
 
 from vitrion.database.collections import KEY
-from vitrion.database.query import ELEMENT_FILTERS, TEXT_FILTERS, build_criteria, build_sort
+from vitrion.database.query import (
+    ELEMENT_FILTERS,
+    MATERIAL_NUMBERS,
+    TEXT_FILTERS,
+    build_criteria,
+    build_sort,
+)
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -101,7 +107,7 @@ def _parameters(key_fields: Mapping[str, str]) -> dict[str, tuple[Any, Any]]:
     deprecated = Query(description="Return deprecated documents instead.")
     parameters["deprecated"] = (Annotated[bool, deprecated], False)
     equal = Query(max_length=200, description="Equal to.")
-    for name in key_fields:
+    for name in {**MATERIAL_NUMBERS, **key_fields}:
         parameters[name] = (Annotated[str | None, equal], None)
         for end, text in (("min", "At least."), ("max", "At most.")):
             bound = Query(description=text, allow_inf_nan=False)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from pymatgen.core import Composition, Lattice, Structure
 
+    from vitrion.chemistry.formulas import CompositionLike
     from vitrion.generation.diffusion.net import ScoreNet
     from vitrion.generation.diffusion.sampler import Task
 
@@ -71,7 +72,7 @@ class DiffusionGenerator(StructureGenerator):
     device: str = "cpu"
     name = "diffusion"
 
-    def generate(self, composition: Composition | str, n: int, seed: int) -> list[Candidate]:
+    def generate(self, composition: CompositionLike, n: int, seed: int) -> list[Candidate]:
         """Sample ``n`` candidates; see ``StructureGenerator``."""
         check_count(n)
         formula = as_formula(composition)
