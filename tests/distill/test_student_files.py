@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.cli.entry import app
 from vitrion.distill.distill_settings import DistillSettings
-from vitrion.distill.distillation import chosen_frames, force_errors
 from vitrion.distill.document import PotentialDoc
 from vitrion.distill.endurance import EnergyDrift, HotRun
 from vitrion.distill.initial_weights import initial_student
+from vitrion.distill.iterations import chosen_frames, force_errors
 from vitrion.distill.label_program import label
 from vitrion.distill.learning import check_can_learn, frames_outside, retrained
 from vitrion.distill.sampling import strained_and_rattled

@@ -66,6 +66,8 @@ def expected_stages(settings: DistillSettings, workers: int = 1) -> dict[str, fl
         stages[f"dynamics {number}"] = sampling.runs * per_ps * sampling.run_ps * step_s
         stages[f"labels {number}"] = found * n * pace
         stages[f"fit-{number}"] = _fit_s(schedule, frames, n)
+    for number in range(1, settings.stability.iterations + 1):
+        stages |= _stability_s(settings, number, frames + number * settings.stability.kept)
     stages["validation"] = _validation_s(settings, crystals, pace)
     return {name: LOADING_S + seconds / workers for name, seconds in stages.items()}
 
@@ -113,6 +115,18 @@ def minutes(seconds: float) -> str:
 
 def _fit_s(schedule: FitSettings, frames: int, n_atoms: int) -> float:
     return schedule.epochs * frames * n_atoms * FIT_S_PER_ATOM
+
+
+def _stability_s(settings: DistillSettings, number: int, frames: int) -> dict[str, float]:
+    sampling, stability = settings.sampling, settings.stability
+    n = sampling.n_atoms
+    step_s = n * STUDENT_S_PER_ATOM + STUDENT_S_PER_STEP
+    labels = stability.runs * (sampling.frames_per_run + 1)
+    return {
+        f"stability {number}": stability.runs * steps_per_ps(settings) * stability.run_ps * step_s,
+        f"stability labels {number}": labels * n * teacher_pace(settings.teacher),
+        f"fit-{sampling.iterations + number}": _fit_s(settings.stability_fit, frames, n),
+    }
 
 
 def _validation_s(settings: DistillSettings, crystals: int, pace: float) -> float:

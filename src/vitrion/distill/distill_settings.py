@@ -63,6 +63,20 @@ class SamplingSettings(SettingsModel):
     )
 
 
+class StabilitySettings(SettingsModel):
+    """Hot, long runs after the last fit; the student is trained on what leads to their failures."""
+
+    iterations: int = Field(
+        3, ge=0, le=20, description="Iterations of runs, labels and a fit, until no run fails."
+    )
+    runs: int = Field(10, ge=1, le=1000, description="Runs of dynamics in an iteration.")
+    run_ps: float = Field(25.0, gt=0, le=1000, description="Length of a run, ps.")
+    overheating: float = Field(
+        1.25, ge=1, le=3, description="Temperature of the runs over the highest one of use."
+    )
+    kept: int = Field(60, ge=1, le=100_000, description="Frames of an iteration that are kept.")
+
+
 class ValidationSettings(SettingsModel):
     """Runs on which a new student is validated."""
 
@@ -132,6 +146,12 @@ class DistillSettings(SettingsModel):
     )
     last_fit: FitSettings = Field(
         default_factory=FitSettings, description="Last fit, to all frames."
+    )
+    stability: StabilitySettings = Field(
+        default_factory=StabilitySettings, description="Hot runs that look for failures."
+    )
+    stability_fit: FitSettings = Field(
+        default_factory=FitSettings, description="Fit to the frames of failures and all others."
     )
     validation: ValidationSettings = Field(
         default_factory=ValidationSettings, description="Validation of the student."

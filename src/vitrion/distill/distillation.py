@@ -2,26 +2,23 @@
 
 First frames from dynamics with a general potential, crystals relaxed with it; iterations in which
 the latest student runs dynamics and the teacher labels the frames, of which those with the largest
-errors are kept; a last fit; separate runs that validate the student; a data card.
-A label costs less than the passes of a frame through the fits, so errors are measured and not
-estimated by a committee.
+errors are kept; a last fit; hotter and longer runs, whose failures the teacher labels until none
+fails; separate runs that validate the student; a data card.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.distill import task_functions as work
-from vitrion.distill.committee import force_difference
 from vitrion.distill.distill_clock import DistillClock
 from vitrion.distill.distill_plan import stages_of
 from vitrion.distill.distill_run import DistillRun
 from vitrion.distill.fit import fit
-from vitrion.distill.frames import FORCES, split
+from vitrion.distill.frames import split
 from vitrion.distill.initial_weights import write_initial_student, write_with_energies
+from vitrion.distill.iterations import iteration_frames, stability_frames
 from vitrion.distill.labelled_student import subject_of, usable_frames, validate_labelled
 from vitrion.distill.packed_cells import Subject, usual_mobile
 from vitrion.distill.repackings import candidates
@@ -35,7 +32,6 @@ from vitrion.distill.student_files import (
 from vitrion.distill.student_validation import validate_student
 from vitrion.distill.tasks import worker_pool
 from vitrion.distill.teacher_comparison import TeacherComparison
-from vitrion.errors import InputError
 from vitrion.potentials.student import student_path
 from vitrion.runtime.atomic import only_process
 
@@ -49,12 +45,6 @@ if TYPE_CHECKING:
 
 KEPT_OUT = 0.06
 """Fraction of the labelled frames that no fit sees; they set the threshold of novelty."""
-
-ENDURANCE_EVERY = 3
-"""One of so many runs of the last iteration is long and at the highest temperature."""
-
-RANDOM_SHARE = 0.25
-"""Share of the kept frames of an iteration that are drawn at random."""
 
 
 def distill(
@@ -207,6 +197,13 @@ def fitted(run: DistillRun, subject: Subject, frames: list[Atoms]) -> tuple[Path
         last = number == settings.sampling.iterations
         schedule = settings.iteration_fit if number else settings.first_fit
         student = one_fit(run, frames, student, number, settings.last_fit if last else schedule)
+    for number in range(1, settings.stability.iterations + 1):
+        found = stability_frames(run, subject, student, number)
+        if not found:
+            break
+        frames = [*frames, *found]
+        fits = settings.sampling.iterations + number
+        student = one_fit(run, frames, student, fits, settings.stability_fit)
     return student, frames
 
 
@@ -239,50 +236,3 @@ def one_fit(
             on_progress=run.clock.fraction,
             on_cpu=run.clock.add_cpu,
         )
-
-
-def iteration_frames(run: DistillRun, subject: Subject, student: Path, number: int) -> list[Atoms]:
-    """Return the frames of an iteration that are kept, with labels."""
-    settings = run.settings.sampling
-    with run.clock.stage(f"dynamics {number}"):
-        common = {"subject": subject, "settings": settings, "path": student}
-        arguments = [
-            {
-                **common,
-                "seed": (run.settings.seed, number, k),
-                "endurance": number == settings.iterations and k % ENDURANCE_EVERY == 0,
-            }
-            for k in range(settings.runs)
-        ]
-        runs = run.tasks(f"dynamics-{number}", work.student_dynamics, arguments)
-    with run.clock.stage(f"labels {number}"):
-        frames = run.labelled([a for part in runs for a in part], f"labels-{number}")
-    scores = force_errors(frames, work.student(student))
-    rng = np.random.default_rng((run.settings.seed, number))
-    kept = chosen_frames(scores, settings.kept_per_iteration, rng)
-    run.clock.report(
-        f"iteration {number}: {len(frames)} frames labelled, {len(kept)} kept; largest force error "
-        f"of a frame: median {np.median(scores):.2f}, worst {scores.max():.2f} eV/A"
-    )
-    return run.once(f"iteration-{number}.xyz", lambda: [frames[i] for i in kept])
-
-
-def force_errors(frames: Sequence[Atoms], calculator: Any) -> np.ndarray:
-    """Return the largest error of an atomic force of each frame, ``(n_frames,)``, in eV/A.
-
-    It is scaled as in :func:`vitrion.distill.committee.force_difference`.
-    """
-    return np.array(
-        [force_difference(calculator.get_forces(atoms), atoms.arrays[FORCES]) for atoms in frames]
-    )
-
-
-def chosen_frames(scores: np.ndarray, limit: int, rng: np.random.Generator) -> list[int]:
-    """Return the frames to keep: those of the largest errors, and some drawn at random."""
-    if not len(scores):
-        raise InputError("The teacher labelled no usable frame: see the folder of the iteration.")
-    limit = min(limit, len(scores))
-    by_error = np.argsort(scores)[::-1]
-    worst = by_error[: round((1 - RANDOM_SHARE) * limit)]
-    drawn = rng.choice(by_error[len(worst) :], limit - len(worst), replace=False)
-    return sorted(int(i) for i in (*worst, *drawn))

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import units
-from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import Stationary
 from ase.md.verlet import VelocityVerlet
 from pydantic import BaseModel, Field
 
+from vitrion.distill.langevin_run import LangevinRun
 from vitrion.distill.sampling import collapsed, thermalized
 from vitrion.dynamics.md_settings import HYDROGEN_TIMESTEP_FS
 from vitrion.errors import InputError
@@ -64,11 +64,11 @@ def hot_run(
     """
     work = _prepared(atoms, calculator, temperature_K, seed)
     step_fs = timestep_fs(work)
-    dynamics = Langevin(
+    dynamics = LangevinRun(
         work,
-        step_fs * units.fs,
-        temperature_K=temperature_K,
-        friction=0.01 / units.fs,
+        temperature_K,
+        timestep_fs=step_fs,
+        friction_per_fs=0.01,
         rng=np.random.default_rng(seed + 1),
     )
     steps, failure = 0, None
@@ -96,11 +96,11 @@ def energy_drift(
     ``picoseconds`` must cover at least five energies, one every ten steps.
     """
     work = _prepared(atoms, calculator, temperature_K, seed)
-    step = timestep_fs(work) * units.fs
+    step_fs = timestep_fs(work)
     rng = np.random.default_rng(seed + 1)
-    Langevin(work, step, temperature_K=temperature_K, friction=0.02, rng=rng).run(500)
-    dynamics = VelocityVerlet(work, step)
-    spacing_ns = ENERGY_STEPS * timestep_fs(work) / 1e6
+    LangevinRun(work, temperature_K, timestep_fs=step_fs, friction_per_fs=0.002, rng=rng).run(500)
+    dynamics = VelocityVerlet(work, step_fs * units.fs)
+    spacing_ns = ENERGY_STEPS * step_fs / 1e6
     times, energies = [], []
     for block in range(round(picoseconds / 1000 / spacing_ns)):
         dynamics.run(ENERGY_STEPS)

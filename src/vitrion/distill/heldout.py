@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from ase import units
-from ase.md.langevin import Langevin
 
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.distill.endurance import timestep_fs
+from vitrion.distill.langevin_run import LangevinRun
 from vitrion.distill.packing import pack
 from vitrion.distill.sampling import thermalized, with_interstitial, with_vacancy
 from vitrion.distill.validation import relaxed_cell
@@ -93,12 +92,8 @@ def heldout_frames(
     step_fs = timestep_fs(work)
     found = []
     for temperature in start.temperatures_K:
-        dynamics = Langevin(
-            work,
-            step_fs * units.fs,
-            temperature_K=temperature,
-            friction=0.02 / units.fs,
-            rng=rng,
+        dynamics = LangevinRun(
+            work, temperature, timestep_fs=step_fs, friction_per_fs=0.02, rng=rng
         )
         dynamics.run(round(1000 * equilibration_ps / step_fs))
         if not _stated(start.regime, temperature):

@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from ase import units
-from ase.md.langevin import Langevin
 
 from vitrion.distill.frames import plain_cell
+from vitrion.distill.langevin_run import LangevinRun
 from vitrion.distill.packing import pack
 from vitrion.distill.sampling import collapsed, strained_and_rattled, thermalized
 from vitrion.errors import InputError
@@ -108,9 +107,7 @@ def melt_and_cool(
     work = thermalized(work, calculator, hot, START, rng)
     frames = []
     for temperature, time_ps in ((hot, 1.0), (liquid, 0.6), (float(rng.uniform(*_GLASS_K)), 0.6)):
-        dynamics = Langevin(
-            work, 2 * units.fs, temperature_K=temperature, friction=0.02 / units.fs, rng=rng
-        )
+        dynamics = LangevinRun(work, temperature, timestep_fs=2.0, friction_per_fs=0.02, rng=rng)
         dynamics.run(round(500 * time_ps))
         if not np.isfinite(work.positions).all():
             break

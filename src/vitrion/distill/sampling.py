@@ -6,14 +6,13 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase import units
 from ase.geometry import get_distances
-from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
-from ase.neighborlist import neighbor_list
+from matscipy.neighbours import neighbour_list
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vitrion.chemistry.charges import default_mobile_species
+from vitrion.distill.langevin_run import LangevinRun
 from vitrion.distill.packing import fragment, pack
 from vitrion.errors import InputError
 from vitrion.relaxation.relax import RelaxSettings, relax_atoms
@@ -181,16 +180,17 @@ def explore(
 ) -> list[Atoms]:
     """Relax partly, run dynamics and return the frames; ends early if the potential fails.
 
-    The frame of the failure (overlapping atoms) is kept, because it is the most informative.
+    The frames before a failure (overlapping atoms) and of the failure are the most informative:
+    they have ``info["before_failure"]``.
     """
     relax = RelaxSettings(fmax_eV_per_A=0.3, max_steps=settings.relax_steps, relax_cell=False)
     work = thermalized(atoms, calculator, temperature_K, relax, rng)
     frames = [_bare(work)]
-    dynamics = Langevin(
+    dynamics = LangevinRun(
         work,
-        settings.timestep_fs * units.fs,
-        temperature_K=temperature_K,
-        friction=settings.friction_per_fs / units.fs,
+        temperature_K,
+        timestep_fs=settings.timestep_fs,
+        friction_per_fs=settings.friction_per_fs,
         rng=rng,
     )
     stride = max(1, round(settings.interval_fs / settings.timestep_fs))
@@ -199,7 +199,10 @@ def explore(
         for steps in _pieces(stride):
             recent.append(_bare(work))
             if not _ran(dynamics, steps) or _failed(work, temperature_K):
-                return [*frames, *list(recent)[:-1], *_usable(work)]
+                last = [*list(recent)[:-1], *_usable(work)]
+                for frame in last:
+                    frame.info["before_failure"] = True
+                return [*frames, *last]
         frames.append(_bare(work))
     return frames
 
@@ -227,7 +230,7 @@ def _pieces(stride: int) -> list[int]:
     return [_CHECK_STEPS] * whole + [rest] * bool(rest)
 
 
-def _ran(dynamics: Any, steps: int) -> bool:
+def _ran(dynamics: LangevinRun, steps: int) -> bool:
     """Run some steps; return False if the potential refuses atoms that are too close."""
     try:
         dynamics.run(steps)
@@ -253,7 +256,10 @@ def _usable(work: Atoms) -> list[Atoms]:
 
 def collapsed(atoms: Atoms, limit_A: float = _COLLAPSED_A) -> bool:
     """Whether any two atoms are closer than ``limit_A``."""
-    return len(neighbor_list("d", atoms, limit_A)) > 0
+    distances = neighbour_list(
+        "d", pbc=atoms.pbc, cell=atoms.cell.array, positions=atoms.positions, cutoff=limit_A
+    )
+    return len(distances) > 0
 
 
 def _bare(atoms: Atoms) -> Atoms:

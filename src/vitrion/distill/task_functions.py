@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 RATTLES_A = (0.03, 0.08, 0.15)
 PRESSED_PER_CELL = 3
-ENDURANCE_FACTOR = 6
-"""Length of the runs at the highest temperature in the last iteration, over the other runs."""
 
 
 @lru_cache(maxsize=2)
@@ -115,19 +113,17 @@ def student_dynamics(
     path: Path,
     seed: tuple[int, ...],
     *,
-    endurance: bool = False,
+    temperature_K: float | None = None,
+    picoseconds: float | None = None,
 ) -> list[Atoms]:
     """Return frames of one run of dynamics with a student.
 
-    With ``endurance``, the run is at the highest temperature and longer, to find its failures.
+    Temperature and length are those of the settings unless given.
     """
     rng = np.random.default_rng(seed)
-    atoms, temperature = draw_cell(subject, settings, rng)
-    picoseconds = settings.run_ps
-    if endurance:
-        temperature, picoseconds = settings.hottest_K, ENDURANCE_FACTOR * picoseconds
-    dynamics = dynamics_settings(atoms, picoseconds, settings.frames_per_run)
-    return explore(atoms, student(path), temperature, dynamics, rng)
+    atoms, drawn_K = draw_cell(subject, settings, rng)
+    dynamics = dynamics_settings(atoms, picoseconds or settings.run_ps, settings.frames_per_run)
+    return explore(atoms, student(path), temperature_K or drawn_K, dynamics, rng)
 
 
 def quenched(
