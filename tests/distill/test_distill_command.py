@@ -12,6 +12,7 @@ import pytest
 SMALL = (
     "sampling.seed_cells=3 sampling.candidates=1 sampling.iterations=1 sampling.runs=2 "
     "sampling.run_ps=0.2 sampling.n_atoms=16 first_fit.epochs=6 last_fit.epochs=12 "
+    "stability.runs=2 stability.run_ps=0.2 stability_fit.epochs=2 "
     "validation.hot_ps=0.5 validation.drift_ps=0.2 validation.n_atoms=24"
 )
 

@@ -129,14 +129,49 @@ def test_a_potential_that_refuses_close_atoms_ends_a_run():
     from vitrion.distill.sampling import DynamicsSettings, explore
 
     class Refusing(LennardJones):
+        calls = 0
+
         def calculate(self, *args, **kwargs):
             super().calculate(*args, **kwargs)
-            if self.atoms.get_temperature() > 1000:
+            self.calls += 1
+            if self.calls > 60:
                 raise InputError("Atoms 1 and 2 are 0.1 A apart.")
 
     atoms = known_crystals()["LiF"].copy()
     outcome = hot_run(atoms, Refusing(), 1.0, seed=0)
     assert outcome.failure == "two atoms collapsed"
-    settings = DynamicsSettings(duration_ps=0.2, interval_fs=50.0, relax_steps=0)
+    settings = DynamicsSettings(duration_ps=0.4, interval_fs=50.0, relax_steps=0)
     frames = explore(atoms, Refusing(), 3000.0, settings, np.random.default_rng(0))
-    assert len(frames) < 5
+    marked = [bool(frame.info.get("before_failure")) for frame in frames]
+    assert len(frames) < 8
+    assert marked == sorted(marked)
+    assert 1 <= sum(marked) < len(frames)
+
+
+def test_langevin_dynamics_reaches_its_temperature_and_moves_the_atoms_given():
+    """The mean kinetic energy of harmonic atoms is that of the thermostat."""
+    import numpy as np
+    from ase.calculators.calculator import Calculator
+
+    from vitrion.distill.langevin_run import LangevinRun
+
+    class Springs(Calculator):
+        implemented_properties = ("energy", "forces")
+
+        def calculate(self, atoms, properties, system_changes):
+            shift = atoms.positions - sites
+            self.results = {"energy": (shift**2).sum(), "forces": -2.0 * shift}
+
+    atoms = known_crystals()["LiF"].repeat(2)
+    sites = atoms.positions.copy()
+    atoms.calc = Springs()
+    rng = np.random.default_rng(0)
+    run = LangevinRun(atoms, 700.0, timestep_fs=1.0, friction_per_fs=0.02, rng=rng)
+    run.run(300)
+    found = []
+    for _ in range(200):
+        run.run(10)
+        found.append(atoms.get_temperature())
+    degrees = 1 - 1 / len(atoms)  # ASE counts those of the center of mass, too
+    assert np.mean(found) / degrees == pytest.approx(700, rel=0.04)
+    assert np.abs(atoms.positions - sites).max() > 0.05

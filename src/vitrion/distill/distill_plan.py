@@ -19,7 +19,7 @@ OTHER_TEACHER_S_PER_ATOM = 0.02
 FIT_S_PER_ATOM = 0.0011
 """Time of one step of a fit per atom on one core in s, with gradients of forces and stresses."""
 
-STUDENT_S_PER_ATOM, STUDENT_S_PER_STEP = 2.5e-5, 8e-4
+STUDENT_S_PER_ATOM, STUDENT_S_PER_STEP = 2.3e-5, 2e-4
 """Time of a step of dynamics with a student: per atom, and of each call, in s."""
 
 CRYSTAL_ATOMS, CRYSTAL_STEPS, FIRST_STEPS = 20, 60, 10
