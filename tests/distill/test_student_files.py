@@ -176,6 +176,9 @@ def test_potential_list_shows_who_knows_a_formula(student):
     rows = {line.split("│")[1].strip(): line for line in found.output.splitlines() if "│" in line}
     assert "no: Na, S" in rows["vitrion-lipof (default)"]
     assert "yes" in rows["chgnet"]
+    assert "A fast one for these elements:  vitrion distill Na3PS4" in found.output
+    known = CliRunner().invoke(app, ["potential", "list", "LiF"], env={"COLUMNS": "300"})
+    assert "vitrion distill" not in known.output
 
 
 def test_the_dry_run_of_a_run_with_a_student_shows_both_plans(tmp_path):
@@ -186,6 +189,10 @@ def test_the_dry_run_of_a_run_with_a_student_shows_both_plans(tmp_path):
     assert "# student na3ps4-chgnet of chgnet for Na3PS4" in found.output
     assert "# total dynamics" in found.output
     assert not (tmp_path / "store").exists()
+    with pytest.raises(InputError, match="'vitrion-lipof' cannot learn from a run: make a student"):
+        CliRunner().invoke(
+            app, ["run", "LiF", "--learn", "--dry-run", *store[:2]], catch_exceptions=False
+        )
 
 
 def test_frames_with_the_largest_errors_are_kept():

@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from importlib.metadata import version
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -20,6 +20,9 @@ from vitrion.cli.interruption import InterruptibleGroup
 from vitrion.cli.outside import explain
 from vitrion.errors import InputError, VitrionError
 from vitrion.runtime.processes import ONE_THREAD
+
+if TYPE_CHECKING:
+    from vitrion.potentials import PotentialSpec
 
 app = typer.Typer(
     name="vitrion",
@@ -47,6 +50,8 @@ EXIT_FAILURE, EXIT_BAD_INPUT = 1, 2
 EXTRAS = {"chgnet": "chgnet", "fastapi": "serve", "fireworks": "fireworks", "uvicorn": "serve"}
 """Extra of vitrion that installs a package, by the name of the package."""
 
+MORE_POTENTIALS = "Also: mace:<foundation model> (downloaded when first used) and mace:<file>."
+
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -73,28 +78,19 @@ def potential_list(
     ] = None,
 ) -> None:
     """List the potentials that are available without a download."""
-    from vitrion.chemistry.formulas import parse_composition, plain_formula
-    from vitrion.potentials import DEFAULT_POTENTIAL, list_potentials
-    from vitrion.potentials.known_elements import lacking
+    from vitrion.potentials import list_potentials
 
-    composition = None if formula is None else parse_composition(formula)
-    symbols = [] if composition is None else [element.symbol for element in composition]
-    columns = ["name", "backend", "functional", "elements", "trained on"]
-    if composition is not None:
-        columns.insert(1, f"knows {plain_formula(composition)}")
-    # Names and verdicts are to be copied, so they are not broken in narrow terminals.
-    whole = columns[: 1 if composition is None else 2]
-    table = Table(*(Column(name, no_wrap=name in whole) for name in columns))
+    if formula is not None:
+        _print_knowing(formula)
+        return
+    table = Table(Column("name", no_wrap=True), "backend", "functional", "elements", "trained on")
     for spec in list_potentials():
-        mark = " (default)" if spec.name == DEFAULT_POTENTIAL else ""
         elements = "?" if spec.elements is None else _short_elements(spec.elements)
-        row = [spec.name + mark, spec.backend, spec.functional, elements, spec.training_set]
-        if composition is not None:
-            missing = lacking(spec, symbols)
-            row.insert(1, f"no: {', '.join(missing)}" if missing else "yes")
-        table.add_row(*row)
+        table.add_row(
+            _listed_name(spec), spec.backend, spec.functional, elements, spec.training_set
+        )
     console.print(table)
-    console.print("Also: mace:<foundation model> (downloaded when first used) and mace:<file>.")
+    console.print(MORE_POTENTIALS)
 
 
 @potential_app.command("show", epilog="Example:  vitrion potential show chgnet")
@@ -131,6 +127,35 @@ def doctor() -> None:
     console.print(table)
     if any(finding.status == "fault" for finding in findings):
         raise typer.Exit(EXIT_FAILURE)
+
+
+def _print_knowing(formula: str) -> None:
+    """Print which potentials know the elements of a formula, and how to get a fast one."""
+    from vitrion.chemistry.formulas import parse_composition, plain_formula
+    from vitrion.potentials import list_potentials
+    from vitrion.potentials.known_elements import lacking
+
+    composition = parse_composition(formula)
+    symbols, plain = [element.symbol for element in composition], plain_formula(composition)
+    table = Table(
+        Column("name", no_wrap=True), Column(f"knows {plain}", no_wrap=True), "functional"
+    )
+    knowing = set()
+    for spec in list_potentials():
+        missing = lacking(spec, symbols)
+        verdict = f"no: {', '.join(missing)}" if missing else "yes"
+        table.add_row(_listed_name(spec), verdict, spec.functional)
+        knowing |= set() if missing else {spec.backend}
+    console.print(table)
+    console.print(MORE_POTENTIALS)
+    if knowing == {"chgnet"}:
+        console.print(f"A fast one for these elements:  vitrion distill {plain}")
+
+
+def _listed_name(spec: PotentialSpec) -> str:
+    from vitrion.potentials import DEFAULT_POTENTIAL
+
+    return spec.name + (" (default)" if spec.name == DEFAULT_POTENTIAL else "")
 
 
 def _short_elements(elements: tuple[str, ...]) -> str:

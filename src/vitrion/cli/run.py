@@ -71,13 +71,13 @@ def run(
     if distill:
         options = _with_student(formula, options, folder, count, dry_run=dry_run)
     (recipe,) = options.recipes([formula])
-    if dry_run:
-        print_plans([recipe], count)
-        return
-    if learn:
+    if learn and not (distill and dry_run):  # then there is no student yet
         from vitrion.distill.learning import check_can_learn
 
         check_can_learn(str(recipe.potential))
+    if dry_run:
+        print_plans([recipe], count)
+        return
     console.print(_headline(recipe, folder), highlight=False, soft_wrap=True)
     with open_store(folder) as job_store, _display() as display:
         _start_display(display, recipe, folder, count)
