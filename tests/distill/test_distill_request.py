@@ -76,10 +76,13 @@ def test_settings_are_merged_with_a_preset_and_checked():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"formulas": ["LiPoS2"]}, "'chgnet' does not know Po"),
+        (
+            {"formulas": ["LiPoS2"]},
+            "The teacher 'chgnet' does not know Po: name one that does with --teacher.",
+        ),
         (
             {"formulas": ["Na3PS4"], "teacher": "vitrion-lipof"},
-            "does not know Na, S: --potential chg",
+            "The teacher 'vitrion-lipof' does not know Na, S: --teacher chgnet does.",
         ),
         (
             {"formulas": ["Na3PS4"], "teacher": "sevennet"},

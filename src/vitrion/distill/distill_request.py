@@ -13,8 +13,9 @@ from vitrion.chemistry.structure_files import read_structure_file
 from vitrion.distill.labelled_files import labelled_frames
 from vitrion.distill.student_card import check_name
 from vitrion.errors import InputError
-from vitrion.potentials import check_elements, get_potential
+from vitrion.potentials import get_potential
 from vitrion.potentials.calculators import check_loadable
+from vitrion.potentials.known_elements import GENERAL_POTENTIAL, knowing, lacking
 from vitrion.potentials.registry import MPTRJ_ELEMENTS
 from vitrion.potentials.student import is_student
 
@@ -105,7 +106,8 @@ def check_teacher(settings: DistillSettings) -> None:
         raise InputError(f"The teacher's interpreter {teacher.python} does not exist.")
     if settings.is_registered:
         spec = get_potential(settings.teacher)
-        check_elements(spec, symbols)
+        if unknown := lacking(spec, symbols):
+            raise InputError(_unknown(spec.name, unknown, symbols))
         check_loadable(spec, symbols)
         return
     family = teacher.name.partition(":")[0]
@@ -115,8 +117,15 @@ def check_teacher(settings: DistillSettings) -> None:
             "environment with --python."
         )
     if family in (SEVENNET, "chgnet") and not symbols <= set(MPTRJ_ELEMENTS):
-        unknown = ", ".join(sorted(symbols - set(MPTRJ_ELEMENTS)))
-        raise InputError(f"The teacher '{teacher.name}' does not know {unknown}.")
+        unknown = sorted(symbols - set(MPTRJ_ELEMENTS))
+        raise InputError(_unknown(teacher.name, unknown, symbols))
+
+
+def _unknown(teacher: str, unknown: Sequence[str], symbols: Iterable[str]) -> str:
+    names = [spec.name for spec in knowing(symbols)]
+    names.sort(key=lambda name: name != GENERAL_POTENTIAL)
+    advice = f"--teacher {names[0]} does" if names else "name one that does with --teacher"
+    return f"The teacher '{teacher}' does not know {', '.join(unknown)}: {advice}."
 
 
 def _package(family: str) -> str:
