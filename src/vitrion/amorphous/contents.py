@@ -158,9 +158,7 @@ def _check_request(ions: Sequence[tuple[Ion, int]], n_atoms: int, *, neutral: bo
 def _check_side(
     packed: Sequence[tuple[Ion, int]], side: float, min_side: float, n_atoms: int
 ) -> None:
-    largest = max(packed, key=lambda item: item[0].diameter_A)[0]
-    ends = 2 * max(contact_radius(s) for s in largest.symbols)
-    least = max(min_side, largest.diameter_A + ends if len(largest) > 1 else 0.0)
+    least = _least_side(packed, min_side)
     if side < least:
         needed = int(np.ceil(n_atoms * (least / side) ** 3))
         raise InputError(
@@ -168,6 +166,34 @@ def _check_side(
             f"potential's cutoff and the ions need: request at least {needed} atoms "
             "(--glass-atoms, n_atoms)."
         )
+
+
+def _least_side(packed: Sequence[tuple[Ion, int]], min_side: float) -> float:
+    """Return the smallest side of a cell that holds the largest ion beside its image, in A."""
+    largest = max(packed, key=lambda item: item[0].diameter_A)[0]
+    ends = 2 * max(contact_radius(s) for s in largest.symbols)
+    return max(min_side, largest.diameter_A + ends if len(largest) > 1 else 0.0)
+
+
+def fewest_atoms(
+    composition: Composition | str, n_atoms: int, volume_per_atom_A3: float, min_side_A: float
+) -> int:
+    """Return ``n_atoms``, or more if the cell is otherwise too narrow for its ions.
+
+    Parameters
+    ----------
+    composition
+        Packed as ions if they are known; see :func:`vitrion.amorphous.pack.pack`.
+    n_atoms
+        Atoms of the cell, at least.
+    volume_per_atom_A3
+        Volume per atom of the cell.
+    min_side_A
+        Smallest side of the cell for other reasons.
+    """
+    per_formula, _ = ions_and_unit(as_composition(composition), None, None)
+    needed = _least_side(per_formula, min_side_A) ** 3 / volume_per_atom_A3
+    return max(n_atoms, int(np.ceil((1 + 1e-9) * needed)))
 
 
 def check_cooled_width(composition: Composition, n_atoms: int, min_side_A: float) -> None:

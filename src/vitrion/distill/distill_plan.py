@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrion.distill.labelled_files import labelled_frames
+from vitrion.distill.packed_cells import packed_atoms
 from vitrion.dynamics.md_settings import HYDROGEN_TIMESTEP_FS
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def expected_stages(settings: DistillSettings, workers: int = 1) -> dict[str, fl
     ['crystals', 'first dynamics', 'first labels']
     """
     sampling, pace = settings.sampling, teacher_pace(settings.teacher)
-    n, formulas = sampling.n_atoms, max(1, len(settings.formulas))
+    n, formulas = _cell_atoms(settings, sampling.n_atoms), max(1, len(settings.formulas))
     given = len(settings.structures)
     candidates = 0 if given else sampling.candidates * formulas
     crystals = given or min(sampling.crystals, sampling.candidates + 1) * formulas
@@ -113,13 +114,18 @@ def minutes(seconds: float) -> str:
     return f"{max(1, round(seconds / 60))} min"
 
 
+def _cell_atoms(settings: DistillSettings, n_atoms: int) -> int:
+    """Return the atoms of the largest packed cell: more than ``n_atoms`` with large ions."""
+    return max((packed_atoms(formula, n_atoms) for formula in settings.formulas), default=n_atoms)
+
+
 def _fit_s(schedule: FitSettings, frames: int, n_atoms: int) -> float:
     return schedule.epochs * frames * n_atoms * FIT_S_PER_ATOM
 
 
 def _stability_s(settings: DistillSettings, number: int, frames: int) -> dict[str, float]:
     sampling, stability = settings.sampling, settings.stability
-    n = sampling.n_atoms
+    n = _cell_atoms(settings, sampling.n_atoms)
     step_s = n * STUDENT_S_PER_ATOM + STUDENT_S_PER_STEP
     labels = stability.runs * (sampling.frames_per_run + 1)
     return {
@@ -131,7 +137,7 @@ def _stability_s(settings: DistillSettings, number: int, frames: int) -> dict[st
 
 def _validation_s(settings: DistillSettings, crystals: int, pace: float) -> float:
     validation, formulas = settings.validation, max(1, len(settings.formulas))
-    n = validation.n_atoms
+    n = _cell_atoms(settings, validation.n_atoms)
     cells = crystals + validation.glasses * formulas
     labels = cells * validation.frames * len(validation.temperatures_K) + 3 * crystals
     step_s = n * STUDENT_S_PER_ATOM + STUDENT_S_PER_STEP

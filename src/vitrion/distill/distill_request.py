@@ -11,6 +11,7 @@ from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.formulas import parse_composition, plain_formula
 from vitrion.chemistry.structure_files import read_structure_file
 from vitrion.distill.labelled_files import labelled_frames
+from vitrion.distill.packed_cells import NARROWEST_A, packed_atoms
 from vitrion.distill.student_card import check_name
 from vitrion.errors import InputError
 from vitrion.potentials import get_potential
@@ -84,7 +85,8 @@ def checked(settings: DistillSettings) -> DistillSettings:
             check_charge_balance(
                 parse_composition(formula), allow_unbalanced=settings.allow_unbalanced
             )
-            check_packing(formula, n_atoms=settings.sampling.n_atoms, min_side_A=5.0)
+            n_atoms = packed_atoms(formula, settings.sampling.n_atoms)
+            check_packing(formula, n_atoms=n_atoms, min_side_A=NARROWEST_A)
     check_name(settings.student_name, run_id=settings.run_id)
     return settings
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 
+from vitrion.amorphous.contents import fewest_atoms
 from vitrion.amorphous.pack import pack
-from vitrion.amorphous.volume import MELT_EXPANSION, default_volume_per_atom
+from vitrion.amorphous.volume import crystal_volume_per_atom
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.formulas import parse_composition
 from vitrion.distill.sampling import strained_and_rattled, with_random_defect
@@ -29,7 +30,13 @@ MIXED_SHARE = 0.3
 
 STRAIN = 0.02
 
-PRESSED = (0.7, 1.0)
+WIDENINGS = (1.0, 1.1, 1.25, 1.5, 2.0)
+"""Factors on the volume of a cell that are tried until a packing is found."""
+
+NARROWEST_A = 5.0
+"""Smallest side of a packed cell."""
+
+PRESSED = (0.6, 1.0)
 """Distances of pressed pairs over the sum of the covalent radii."""
 
 
@@ -82,7 +89,7 @@ def packed_cell(
     formulas
         Compositions to draw from.
     n_atoms
-        Atoms of the cell, at least.
+        Atoms of the cell, at least: more if an ion needs a wider cell.
     rng
         Draws composition, volume and positions.
     volume
@@ -96,24 +103,31 @@ def packed_cell(
     composition = _drawn_composition(formulas, rng)
     factor = rng.uniform(*VOLUMES) if volume is None else volume
     seed = int(rng.integers(2**31))
-    crystal = default_volume_per_atom(composition) / MELT_EXPANSION
-    for widening in (1.0, 1.1, 1.25, 1.5):
+    crystal = crystal_volume_per_atom(composition)
+    for widening in WIDENINGS:
+        volume_per_atom = crystal * factor * widening
         try:
             cell = pack(
                 composition,
-                n_atoms=n_atoms,
-                volume_per_atom_A3=crystal * factor * widening,
-                min_side_A=5.0,
+                n_atoms=fewest_atoms(composition, n_atoms, volume_per_atom, NARROWEST_A),
+                volume_per_atom_A3=volume_per_atom,
+                min_side_A=NARROWEST_A,
                 seed=seed,
             )
             break
         except InputError:
-            continue
-    else:
-        cell = pack(composition, n_atoms=n_atoms, min_side_A=5.0, seed=seed)
+            if widening == WIDENINGS[-1]:
+                raise
     atoms = cell.structure.to_ase_atoms(msonable=False)
     atoms.info = {"config_type": "packed"}
     return atoms
+
+
+def packed_atoms(formula: str, n_atoms: int) -> int:
+    """Return the number of atoms of a packed cell at the volume of the crystal."""
+    composition = parse_composition(formula)
+    volume = crystal_volume_per_atom(composition)
+    return fewest_atoms(composition, n_atoms, volume, NARROWEST_A)
 
 
 def draw_cell(
