@@ -19,6 +19,7 @@ from vitrion.distill.packed_cells import (
     pressed,
     usual_mobile,
 )
+from vitrion.distill.start_crystals import chosen_crystals
 from vitrion.distill.tasks import FrameTask, run_tasks, worker_pool
 from vitrion.errors import InputError
 
@@ -115,6 +116,27 @@ def test_some_cells_lose_or_gain_mobile_ions():
         assert 300 <= temperature <= 1.2 * 1500
     assert counts == {-1, 1}
     assert subject.elements == [3, 9]
+
+
+def test_crystals_are_distinct_of_plausible_volume_and_low_energy():
+    def minimum(energy, stretch):
+        atoms = known_crystals()["LiF"].copy()
+        atoms.set_cell(atoms.cell.array * stretch, scale_atoms=True)
+        atoms.info = {"energy_eV_per_atom": energy}
+        return atoms
+
+    expected = minimum(0, 1).get_volume() / len(minimum(0, 1))
+    relaxed = [
+        minimum(-5.0, 1.2),  # open
+        minimum(-4.8, 1.0),
+        minimum(-4.798, 1.001),  # the same
+        minimum(-4.797, 1.05),
+        minimum(-4.9, 1.02),
+        minimum(-4.0, 1.03),
+    ]
+    chosen = chosen_crystals(relaxed, expected, 3)
+    assert [atoms.info["energy_eV_per_atom"] for atoms in chosen] == [-4.9, -4.8, -4.797]
+    assert chosen_crystals(relaxed[:1], expected, 3) == relaxed[:1]
 
 
 def test_pressed_pairs_are_closer_than_a_bond_and_taken_in_turn():

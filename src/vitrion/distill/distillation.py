@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vitrion.chemistry.crystals import known_crystals
 from vitrion.distill import task_functions as work
 from vitrion.distill.distill_clock import DistillClock
 from vitrion.distill.distill_plan import stages_of
@@ -21,7 +20,7 @@ from vitrion.distill.initial_weights import write_initial_student, write_with_en
 from vitrion.distill.iterations import iteration_frames, stability_frames
 from vitrion.distill.labelled_student import subject_of, usable_frames, validate_labelled
 from vitrion.distill.packed_cells import Subject, usual_mobile
-from vitrion.distill.repackings import candidates
+from vitrion.distill.start_crystals import crystals_of
 from vitrion.distill.student_card import check_name, register_student, write_student
 from vitrion.distill.student_files import (
     CRYSTALS_SUFFIX,
@@ -126,46 +125,6 @@ def by_labels(run: DistillRun) -> Made:
     with run.clock.stage("validation"):
         comparison = validate_labelled(run, student, heldout)
     return student, frames, comparison, {HELDOUT_SUFFIX: heldout}
-
-
-def crystals_of(run: DistillRun) -> dict[str, Atoms]:
-    """Return the crystals that dynamics starts from: those given, or found by a small search."""
-    from pymatgen.core import Structure
-
-    given = [Structure.from_dict(each) for each in run.settings.structures]
-    if given:
-        return {
-            f"{structure.composition.reduced_formula} crystal {k + 1}": structure.to_ase_atoms(
-                msonable=False
-            )
-            for k, structure in enumerate(given)
-        }
-    found = {}
-    for formula in run.settings.formulas:
-        relaxed = relaxed_candidates(run, formula)
-        relaxed.sort(key=lambda atoms: atoms.info["energy_eV_per_atom"])
-        for number, atoms in enumerate(relaxed[: run.settings.sampling.crystals]):
-            found[f"{formula} crystal {number + 1}"] = atoms
-    return found
-
-
-def relaxed_candidates(run: DistillRun, formula: str) -> list[Atoms]:
-    """Return the minima of known and of generated crystals of a formula by a general potential."""
-    from pymatgen.core import Composition
-
-    if run.scout is None:
-        return []
-    own = Composition(formula).reduced_formula
-    cells = [
-        atoms
-        for atoms in known_crystals().values()
-        if Composition(str(atoms.symbols)).reduced_formula == own
-    ]
-    number, seed = run.settings.sampling.candidates, run.settings.seed
-    cells += run.once(f"candidates-{formula}.xyz", lambda: candidates(formula, number, seed))
-    arguments = [{"atoms": atoms, "scout": run.scout} for atoms in cells]
-    found = run.tasks(f"crystals-{formula}", work.relaxed_candidate, arguments)
-    return [frames[0] for frames in found if frames]
 
 
 def first_frames(run: DistillRun, subject: Subject) -> list[Atoms]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RATTLES_A = (0.03, 0.08, 0.15)
 PRESSED_PER_CELL = 3
+SYMMETRY_BREAKING_A = 0.03
 
 
 @lru_cache(maxsize=2)
@@ -55,12 +56,14 @@ def labelled(frames: list[Atoms], teacher: Teacher, folder: Path) -> list[Atoms]
     return label(frames, teacher, folder)
 
 
-def relaxed_candidate(atoms: Atoms, scout: str) -> list[Atoms]:
+def relaxed_candidate(atoms: Atoms, scout: str, seed: tuple[int, ...]) -> list[Atoms]:
     """Relax a crystal with its cell; return the minimum, with its energy, or nothing.
 
-    A candidate that collapses or flies apart is left out.
+    Small random displacements break its symmetry first, which a relaxation keeps otherwise. A
+    candidate that collapses or flies apart is left out.
     """
-    minimum = relaxed_cell(atoms, loaded(scout), fmax=0.1, steps=60)
+    broken = strained_and_rattled(atoms, np.random.default_rng(seed), 0.0, SYMMETRY_BREAKING_A)
+    minimum = relaxed_cell(broken, loaded(scout), fmax=0.1, steps=60)
     energy = minimum.info["energy"] / len(minimum)
     volume = minimum.get_volume() / len(minimum)
     shortest = 0.6 if "H" in minimum.symbols else 1.0
