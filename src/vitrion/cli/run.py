@@ -205,11 +205,14 @@ def _with_student(
     """Return the options with the student of the formula, which is made first if needed."""
     from vitrion.distill.distill_plan import plan_lines
     from vitrion.flows.student_runs import ensure_student, student_settings
+    from vitrion.potentials.student import is_student
 
     if options.changes.get("potential") is not None:
         raise InputError("--distill makes the potential of the run: remove --potential.")
     stated = options.recipe(formula)
     settings = student_settings(str(stated.formula), options.preset)
+    if is_student(settings.student_name):
+        return replace(options, changes=options.changes | {"potential": settings.student_name})
     for line in plan_lines(settings, workers)[: None if dry_run else 2]:
         console.print(f"# {line}" if dry_run else line, highlight=False, soft_wrap=True)
     if dry_run:  # the plan of the run is the same with the teacher
