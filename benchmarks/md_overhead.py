@@ -36,7 +36,8 @@ from vitrion.dynamics.workers import MDTask, run_many
 from vitrion.potentials import load_calculator
 
 if TYPE_CHECKING:
-    from vitrion.dynamics.forces import Evaluated, ForceProvider
+    from vitrion.dynamics.forces import ForceProvider
+    from vitrion.dynamics.integrator import Evaluated
 
 SIZES = (72, 216, 1008)
 ENSEMBLES: dict[str, dict[str, Any]] = {

@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import dataclass
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from ase import units
-
-from vitrion.dynamics.checkpoint import (
-    FILE_NAME,
-    Checkpoint,
-    Start,
-    read_checkpoint,
-    write_checkpoint,
-)
 from vitrion.dynamics.forces import Forces, cutoff_of, evaluation_of
-from vitrion.dynamics.guard import Guard
-from vitrion.dynamics.integrator import Integrator
-from vitrion.dynamics.md_settings import MDSettings
-from vitrion.dynamics.progress_bar import RunProgress
-from vitrion.dynamics.run_result import TRAJECTORY_NAME, MDResult, load_result
+from vitrion.dynamics.run_result import MDResult, load_result
+from vitrion.dynamics.simulation import check_start, matching_checkpoint, open_run
 from vitrion.dynamics.start import read_start
-from vitrion.dynamics.state import (
-    State,
-    System,
-    conserved_energy,
-    pressure_tensor,
-    targets,
-    temperature,
-    thermal_velocities,
-    volume,
-)
-from vitrion.dynamics.thermostats import THERMOSTATS
-from vitrion.dynamics.trajectory import Frame, TrajectoryWriter
-from vitrion.errors import InputError, SimulationError
-from vitrion.runtime.atomic import only_process, sync_folder
+from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,9 +21,9 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
     from pymatgen.core import Structure
 
+    from vitrion.dynamics.integrator import Steps
+    from vitrion.dynamics.md_settings import MDSettings
     from vitrion.dynamics.progress_bar import Report
-
-LOCK_NAME = ".running"
 
 
 def run_md(
@@ -104,24 +79,34 @@ def run_md(
     SimulationError
         If the run blows up.
     """
-    began = time.monotonic()
+    deadline = math.inf if walltime_s is None else time.monotonic() + walltime_s
     directory = Path(directory).absolute()
-    start = read_start(
-        structure, settings.fix_center_of_mass, None if prev_dir is None else Path(prev_dir)
-    )
-    _check(settings, start, cutoff_A)
-    with only_process(directory / LOCK_NAME):
-        checkpoint = _matching_checkpoint(directory, start, settings, potential or {})
-        if checkpoint is not None and checkpoint.complete:
-            return load_result(directory)
-        loaded = calculator() if callable(calculator) else calculator
-        _check(settings, start, cutoff_A or cutoff_of(loaded))
-        if checkpoint is not None:  # the requested start may differ in the last digits
-            start = checkpoint.start
-        run = _Run(directory, start, settings, potential or {}, loaded)
-        run.resume(checkpoint) if checkpoint is not None else run.begin()
-        run.advance(began, walltime_s, report)
+    with open_run(
+        structure,
+        settings,
+        directory,
+        prev_dir=prev_dir,
+        potential=potential,
+        cutoff_A=cutoff_A,
+    ) as run:
+        if run is not None:
+            loaded = calculator() if callable(calculator) else calculator
+            start = run.start
+            check_start(settings, start, cutoff_A or cutoff_of(loaded))
+            forces = Forces(
+                loaded, start.numbers, start.masses, start.pbc, settings.fix_center_of_mass
+            )
+            steps = run.steps(evaluation_of(loaded), forces.reset, deadline=deadline, report=report)
+            _evaluate(steps, forces)
     return load_result(directory)
+
+
+def _evaluate(steps: Steps, forces: Forces) -> None:
+    """Evaluate the requests of a run until it ends."""
+    with closing(steps), suppress(StopIteration):
+        request = next(steps)
+        while True:
+            request = steps.send(forces(*request))
 
 
 def is_same_run(
@@ -139,180 +124,6 @@ def is_same_run(
     """
     start = read_start(structure, settings.fix_center_of_mass)
     try:
-        return _matching_checkpoint(Path(directory), start, settings, potential or {}) is not None
+        return matching_checkpoint(Path(directory), start, settings, potential or {}) is not None
     except InputError:
         return False
-
-
-def _check(settings: MDSettings, start: Start, cutoff_A: float | None) -> None:
-    from ase.data import chemical_symbols
-
-    symbols = [chemical_symbols[number] for number in start.numbers]
-    settings.check_system(symbols, start.cell, start.pbc, cutoff_A)
-
-
-def _matching_checkpoint(
-    directory: Path, start: Start, settings: MDSettings, potential: dict[str, Any]
-) -> Checkpoint | None:
-    """Return the checkpoint of this run, or None without a checkpoint."""
-    path = directory / FILE_NAME
-    if not path.is_file():
-        return None
-    checkpoint = read_checkpoint(path)
-    found = MDSettings(**checkpoint.settings).model_dump()
-    for name, value in settings.model_dump().items():
-        if found[name] != value:
-            raise InputError(
-                f"The directory {directory} holds a run with {name} = {found[name]}, not {value}: "
-                "use an empty directory."
-            )
-    if checkpoint.potential != potential:
-        raise InputError(
-            f"The directory {directory} holds a run with another potential: use an empty directory."
-        )
-    if not checkpoint.start.fits(start):
-        raise InputError(
-            f"The directory {directory} holds a run of another structure: use an empty directory."
-        )
-    return checkpoint
-
-
-@dataclass
-class _Run:
-    """State and files of a running simulation."""
-
-    directory: Path
-    start: Start
-    settings: MDSettings
-    potential: dict[str, Any]
-    calculator: Calculator
-
-    def __post_init__(self) -> None:
-        s, start = self.settings, self.start
-        self.system = System.from_settings(s, start.masses, start.cell)
-        self.guard = Guard(s, start.pbc, volume(start.cell))
-        self.forces = Forces(
-            self.calculator, start.numbers, start.masses, start.pbc, s.fix_center_of_mass
-        )
-        self.evaluation = evaluation_of(self.calculator)
-        self.elapsed_before = 0.0
-
-    def begin(self) -> None:
-        """Create the initial state, frame and checkpoint."""
-        s, start = self.settings, self.start
-        draw, noise = np.random.SeedSequence(s.seed).spawn(2)
-        velocities = start.velocities
-        if np.isnan(velocities).any():
-            velocities = thermal_velocities(
-                self.system, s.temperature_at(0), np.random.default_rng(draw)
-            )
-        self.rng = np.random.default_rng(noise)
-        self.evaluated_by = [(0, self.evaluation)]
-        stress = self._wants_stress(0)
-        energy, forces, sigma = self.forces(start.positions, start.cell, stress)
-        self.state = State(
-            start.positions,
-            velocities,
-            start.cell,
-            energy,
-            forces,
-            sigma,
-            chain=np.zeros(len(self.system.chain_masses)),
-        )
-        kelvin = temperature(self.state, self.system)
-        self.guard.check_step(self.state, kelvin)
-        self.guard.check_frame(self.state)
-        self.writer = TrajectoryWriter.create(
-            self.directory / TRAJECTORY_NAME,
-            start.numbers,
-            start.masses,
-            pbc=start.pbc,
-            timestep_fs=s.timestep_fs,
-            frame_interval_fs=s.save_every * s.timestep_fs,
-            with_forces=s.save_forces,
-            metadata={"settings": s.model_dump(mode="json"), "potential": self.potential},
-        )
-        self.writer.append(self._frame(kelvin))
-        self._save(0.0)
-
-    def resume(self, checkpoint: Checkpoint) -> None:
-        """Restore a checkpoint and drop later frames."""
-        self.state = checkpoint.state
-        self.elapsed_before = checkpoint.elapsed_s
-        self.rng = np.random.default_rng()
-        self.rng.bit_generator.state = checkpoint.random_state
-        self.evaluated_by = list(checkpoint.evaluated_by)
-        if self.evaluated_by[-1][1] != self.evaluation:
-            self.evaluated_by.append((self.state.step, self.evaluation))
-        self.writer = TrajectoryWriter(self.directory / TRAJECTORY_NAME)
-        self.writer.truncate(checkpoint.n_frames)
-
-    def advance(self, began: float, walltime_s: float | None, report: Report | None) -> None:
-        """Run the remaining steps, or as many as the walltime allows."""
-        s, state = self.settings, self.state
-        n_steps, save_every = s.n_steps, s.save_every
-        thermostat = THERMOSTATS[s.resolved_thermostat]
-        integrator = Integrator(state, self.system, thermostat, self.forces, self.rng)
-        move = integrator.moving_cell_step if s.needs_stress else integrator.fixed_cell_step
-        target = targets(s)
-        try:
-            with RunProgress(s, self.directory, report) as progress:
-                first = last_save = time.monotonic()
-                while state.step < n_steps:
-                    at_frame = (state.step + 1) % save_every == 0
-                    move(target(state.step + 1), s.needs_stress or (at_frame and s.save_pressure))
-                    kelvin = temperature(state, self.system)
-                    self.guard.check_step(state, kelvin)
-                    if at_frame:
-                        self.guard.check_frame(state)
-                        self.writer.append(self._frame(kelvin))
-                    at_end = state.step == n_steps
-                    progress.update(state.step, kelvin, at_end)
-                    if at_end or state.step % s.checkpoint_interval_steps == 0:
-                        now = time.monotonic()
-                        self._save(now - first)
-                        block, last_save = now - last_save, now
-                        if walltime_s is not None and now - began + 1.1 * block > walltime_s:
-                            break
-        except SimulationError:
-            self.writer.flush()
-            raise
-        sync_folder(self.directory)  # makes the rename of the last checkpoint durable
-
-    def _wants_stress(self, step: int) -> bool:
-        s = self.settings
-        return s.needs_stress or (s.save_pressure and step % s.save_every == 0)
-
-    def _frame(self, kelvin: float) -> Frame:
-        state = self.state
-        return Frame(
-            step=state.step,
-            positions=state.positions,
-            cell=state.cell,
-            energy=state.energy,
-            temperature=kelvin,
-            pressure=float(np.trace(pressure_tensor(state, self.system))) / 3 / units.GPa,
-            conserved=conserved_energy(state, self.system),
-            forces=state.forces if self.settings.save_forces else None,
-        )
-
-    def _save(self, elapsed: float) -> None:
-        """Write frames and state to disk, and reset the calculator."""
-        if not self.settings.needs_stress:  # else the stress would depend on the frame interval
-            self.state.stress = None
-        self.writer.flush()
-        write_checkpoint(
-            self.directory / FILE_NAME,
-            Checkpoint(
-                start=self.start,
-                state=self.state,
-                random_state=self.rng.bit_generator.state,
-                n_frames=self.writer.n_frames,
-                elapsed_s=self.elapsed_before + elapsed,
-                settings=self.settings.model_dump(mode="json"),
-                potential=self.potential,
-                evaluated_by=self.evaluated_by,
-                complete=self.state.step >= self.settings.n_steps,
-            ),
-        )
-        self.forces.reset()

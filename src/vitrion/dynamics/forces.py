@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ase.calculators.calculator import Calculator
 
-Evaluated = tuple[float, np.ndarray, np.ndarray | None]
+    from vitrion.dynamics.integrator import Evaluated
 
 
 class ForceProvider(Protocol):
@@ -119,15 +119,11 @@ def force_provider(
     return ASEForceProvider(calculator, numbers, pbc) if own is None else own(numbers, pbc)
 
 
-class Forces:
-    """Forces on the atoms of a run, given their unwrapped positions.
+class CallAdapter:
+    """Prepares the calls of one run: atoms inside the cell, and forces without a net force.
 
     Parameters
     ----------
-    calculator : Calculator
-        Any ASE calculator; see :class:`ForceProvider`.
-    numbers : (n,) int array
-        Atomic numbers.
     masses : (n,) array
         In u.
     pbc : three booleans
@@ -139,37 +135,31 @@ class Forces:
 
     def __init__(
         self,
-        calculator: Calculator,
-        numbers: np.ndarray,
         masses: np.ndarray,
         pbc: Sequence[bool] | np.ndarray,
         remove_net_force: bool = True,
     ) -> None:
         self._pbc = np.asarray(pbc, dtype=bool)
-        self._provider = force_provider(calculator, numbers, self._pbc)
         share = masses / np.sum(masses)
         self._share = np.repeat(share[:, None], 3, axis=1) if remove_net_force else None
         self._images: np.ndarray | None = None
-        self.reset()
 
-    def __call__(self, positions: np.ndarray, cell: np.ndarray, stress: bool = False) -> Evaluated:
-        """Return energy in eV, forces (n, 3) in eV/A and, if requested, stress (3, 3) in eV/A3.
-
-        Positions are (n, 3) in A, wrapped or not; the cell's rows are its vectors in A. The arrays
-        that are returned are new.
-        """
+    def wrapped(self, positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
+        """Return positions (n, 3) in A inside a cell with the given rows, as a new array."""
         if self._images is None:
             self._images = self._images_of(positions, cell)
-        wrapped = positions - self._images.dot(cell)
-        energy, forces, tensor = self._provider.evaluate(wrapped, cell, stress)
+        return positions - self._images.dot(cell)
+
+    def finished(self, evaluated: Evaluated) -> Evaluated:
+        """Return the result of a call in new arrays, without its net force."""
+        energy, forces, tensor = evaluated
         forces = np.array(forces, dtype=np.float64)
         if self._share is not None:
             forces -= self._share * np.add.reduce(forces, axis=0)
         return energy, forces, None if tensor is None else np.array(tensor, dtype=np.float64)
 
     def reset(self) -> None:
-        """Drop the history of the calculator."""
-        self._provider.reset()
+        """Wrap all atoms into the cell at the next call."""
         self._images = None
 
     def _images_of(self, positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
@@ -183,6 +173,45 @@ class Forces:
         images = np.floor(np.linalg.solve(cell.T, positions.T).T)
         images[:, ~self._pbc] = 0
         return np.ascontiguousarray(images)
+
+
+class Forces(CallAdapter):
+    """Forces on the atoms of a run, given their unwrapped positions.
+
+    Parameters
+    ----------
+    calculator : Calculator
+        Any ASE calculator; see :class:`ForceProvider`.
+    numbers : (n,) int array
+        Atomic numbers.
+    masses, pbc, remove_net_force
+        See :class:`CallAdapter`.
+    """
+
+    def __init__(
+        self,
+        calculator: Calculator,
+        numbers: np.ndarray,
+        masses: np.ndarray,
+        pbc: Sequence[bool] | np.ndarray,
+        remove_net_force: bool = True,
+    ) -> None:
+        super().__init__(masses, pbc, remove_net_force)
+        self._provider = force_provider(calculator, numbers, self._pbc)
+        self.reset()
+
+    def __call__(self, positions: np.ndarray, cell: np.ndarray, stress: bool = False) -> Evaluated:
+        """Return energy in eV, forces (n, 3) in eV/A and, if requested, stress (3, 3) in eV/A3.
+
+        Positions are (n, 3) in A, wrapped or not; the cell's rows are its vectors in A. The arrays
+        that are returned are new.
+        """
+        return self.finished(self._provider.evaluate(self.wrapped(positions, cell), cell, stress))
+
+    def reset(self) -> None:
+        """Drop the history of the calculator."""
+        super().reset()
+        self._provider.reset()
 
 
 def cutoff_of(calculator: Any) -> float | None:

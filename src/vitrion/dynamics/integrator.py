@@ -7,14 +7,17 @@ Tobias and Klein, J. Chem. Phys. 101, 4177 (1994), and the cell is a piston with
 (Quigley, Probert, J. Chem. Phys. 120, 11432 (2004)), so that a cell far from its equilibrium
 density returns without oscillations.
 
+A step is a generator that yields a :class:`Request` and receives the forces, so that the caller
+decides how to evaluate it: alone, or in one call with the requests of other runs.
+
 At 72 atoms the overhead per numpy call dominates, so a step uses few calls and few copies.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Generator
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.special import exprel
@@ -24,9 +27,30 @@ from vitrion.dynamics.state import State, System, Target, volume
 if TYPE_CHECKING:
     from vitrion.dynamics.thermostats import ThermostatFunction
 
-EvaluateForces = Callable[
-    [np.ndarray, np.ndarray, bool], tuple[float, np.ndarray, np.ndarray | None]
-]
+Evaluated = tuple[float, np.ndarray, np.ndarray | None]
+"""Energy in eV, forces (n, 3) in eV/A, and stress (3, 3) in eV/A3 or None."""
+
+
+class Request(NamedTuple):
+    """What a step asks of the potential.
+
+    Attributes
+    ----------
+    positions : (n, 3) array
+        Unwrapped, in A.
+    cell : (3, 3) array
+        Lattice vectors as rows, in A.
+    stress : bool
+        Whether the stress is needed.
+    """
+
+    positions: np.ndarray
+    cell: np.ndarray
+    stress: bool
+
+
+Steps = Generator[Request, Evaluated, None]
+"""Yields requests and receives their results."""
 
 
 class Integrator:
@@ -40,8 +64,6 @@ class Integrator:
         See :mod:`vitrion.dynamics.state`.
     thermostat : function
         One of :data:`vitrion.dynamics.thermostats.THERMOSTATS`.
-    forces : callable
-        (positions, cell, with stress) -> (energy, forces, stress or None).
     rng : Generator
         Drawn from by the thermostats.
     """
@@ -51,15 +73,14 @@ class Integrator:
         state: State,
         system: System,
         thermostat: ThermostatFunction,
-        forces: EvaluateForces,
         rng: np.random.Generator,
     ) -> None:
         self.state, self.system = state, system
-        self._thermostat, self._forces, self._rng = thermostat, forces, rng
+        self._thermostat, self._rng = thermostat, rng
         self._half = 0.5 * system.timestep
         self._half_over_mass = self._half / system.masses
 
-    def fixed_cell_step(self, target: Target, stress: bool) -> None:
+    def fixed_cell_step(self, target: Target, stress: bool) -> Steps:
         """Advance by one step at a fixed cell: nve, or nvt with any thermostat.
 
         Parameters
@@ -73,12 +94,12 @@ class Integrator:
         self._couple(target.kT)
         state.velocities = state.velocities + self._half_over_mass * state.forces
         state.positions = state.positions + self.system.timestep * state.velocities
-        self._evaluate(stress)
+        yield from self._evaluate(stress)
         state.velocities = state.velocities + self._half_over_mass * state.forces
         self._couple(target.kT)
         state.step += 1
 
-    def moving_cell_step(self, target: Target, stress: bool = True) -> None:
+    def moving_cell_step(self, target: Target, stress: bool = True) -> Steps:
         """Advance by one step at constant pressure; see :meth:`fixed_cell_step`."""
         state = self.state
         self._couple(target.kT)
@@ -90,16 +111,18 @@ class Integrator:
         state.positions = state.positions.dot(grow) + state.velocities.dot(move)
         state.cell = state.cell.dot(grow)
         state.reservoir += target.pressure * (volume(state.cell) - before)
-        self._evaluate(stress)
+        yield from self._evaluate(stress)
         self._kick_in_moving_cell(slow, push)
         self._kick_cell(target.pressure)
         self._couple(target.kT)  # commutes with the bath of the cell
         self._couple_cell(target.kT)
         state.step += 1
 
-    def _evaluate(self, stress: bool) -> None:
+    def _evaluate(self, stress: bool) -> Steps:
         state = self.state
-        state.energy, state.forces, state.stress = self._forces(state.positions, state.cell, stress)
+        state.energy, state.forces, state.stress = yield Request(
+            state.positions, state.cell, stress
+        )
 
     def _couple(self, kT: float) -> None:
         """Apply the thermostat for half a step."""

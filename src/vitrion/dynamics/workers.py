@@ -125,15 +125,10 @@ def run_many(
     """
     if workers < 1:
         raise InputError(f"Number of workers {workers} must be at least 1.")
-    for what, values in (
-        ("name", [task.name for task in tasks]),
-        ("directory", [str(task.directory.absolute()) for task in tasks]),
-    ):
-        if len(set(values)) < len(values):
-            raise InputError(f"Two runs share a {what}: set a different {what} for each.")
+    check_tasks(tasks)
     deadline = None if walltime_s is None else time.time() + walltime_s
     common = _Common(load, potential or {}, cutoff_A, deadline)
-    outcomes = {task.name: MDOutcome(task.name, _result_at_hand(task)) for task in tasks}
+    outcomes = {task.name: MDOutcome(task.name, result_at_hand(task)) for task in tasks}
     waiting = [task for task in tasks if not _finished(task, outcomes[task.name], common)]
     sure = {task.name for task in waiting[:workers]}  # else a short walltime would never end
     queue = deque(waiting)
@@ -145,6 +140,16 @@ def run_many(
         for done in pool.map(lambda n: _work_off(queue, common, progress, sure, n), range(workers)):
             outcomes |= {outcome.name: outcome for outcome in done}
     return [outcomes[task.name] for task in tasks]
+
+
+def check_tasks(tasks: Sequence[MDTask]) -> None:
+    """Raise InputError if two tasks share a name or a directory."""
+    for what, values in (
+        ("name", [task.name for task in tasks]),
+        ("directory", [str(task.directory.absolute()) for task in tasks]),
+    ):
+        if len(set(values)) < len(values):
+            raise InputError(f"Two runs share a {what}: set a different {what} for each.")
 
 
 def _work_off(
@@ -173,7 +178,7 @@ def _supervise(task: MDTask, common: _Common, progress: SeriesProgress, sure: bo
     """Run one task in a process and wait for it; skip it after the deadline unless ``sure``."""
     left = common.seconds_left()
     if left is not None and left <= 0 and not sure:
-        return MDOutcome(task.name, _result_at_hand(task))
+        return MDOutcome(task.name, result_at_hand(task))
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_work, args=(task, common, there), daemon=True)
@@ -194,7 +199,7 @@ def _supervise(task: MDTask, common: _Common, progress: SeriesProgress, sure: bo
         process.join()
     finally:
         here.close()
-    return MDOutcome(task.name, _result_at_hand(task), error)
+    return MDOutcome(task.name, result_at_hand(task), error)
 
 
 def _work(task: MDTask, common: _Common, pipe: Connection) -> None:
@@ -220,7 +225,8 @@ def _work(task: MDTask, common: _Common, pipe: Connection) -> None:
         pipe.send(("end", None))
 
 
-def _result_at_hand(task: MDTask) -> MDResult | None:
+def result_at_hand(task: MDTask) -> MDResult | None:
+    """Return the result of a task's last checkpoint; None without a readable one."""
     if not (task.directory / FILE_NAME).is_file():
         return None
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -37,7 +38,7 @@ class Evaluation:
     forces : array (n, 3)
         In eV/A.
     stress : array (3, 3)
-        In eV/A3, positive under tension (ASE's sign).
+        In eV/A3, positive under tension (ASE's sign); NaN if it was not requested.
     """
 
     energy_eV: float
@@ -45,11 +46,15 @@ class Evaluation:
     stress: np.ndarray
 
 
+UNKNOWN = np.full((3, 3), np.nan)
+"""Stress that was not requested."""
+
+
 class BatchPotential(Protocol):
     """Evaluates lists of periodic structures."""
 
-    def evaluate(self, systems: Sequence[Atoms]) -> list[Evaluation]:
-        """Return one evaluation for each structure, in order."""
+    def evaluate(self, systems: Sequence[Atoms], stress: bool = True) -> list[Evaluation]:
+        """Return one evaluation for each structure, in order; the stress on request."""
         ...
 
 
@@ -95,27 +100,26 @@ class OneByOne:
     def __init__(self, calculator: Calculator) -> None:
         self.calculator = calculator
 
-    def evaluate(self, systems: Sequence[Atoms]) -> list[Evaluation]:
-        """Return one evaluation for each structure, in order."""
+    def evaluate(self, systems: Sequence[Atoms], stress: bool = True) -> list[Evaluation]:
+        """Return one evaluation for each structure, in order; see :class:`BatchPotential`."""
+        wanted = ["energy", "forces", *(["stress"] if stress else [])]
         found = []
         for atoms in systems:
             # One call for all properties: asked for the energy alone, some skip the stress.
-            self.calculator.calculate(atoms.copy(), ["energy", "forces", "stress"], all_changes)
+            self.calculator.calculate(atoms.copy(), wanted, all_changes)
             results = self.calculator.results
-            if "stress" not in results:
-                raise InputError(
-                    f"{type(self.calculator).__name__} does not implement stress, which "
-                    "relaxations need: use another calculator."
-                )
-            stress = np.asarray(results["stress"], dtype=float)
-            found.append(
-                Evaluation(
-                    float(results["energy"]),
-                    np.array(results["forces"], dtype=float),
-                    voigt_6_to_full_3x3_stress(stress) if stress.size == 6 else stress,
-                )
-            )
+            energy, forces = float(results["energy"]), np.array(results["forces"], dtype=float)
+            found.append(Evaluation(energy, forces, self._stress() if stress else UNKNOWN))
         return found
+
+    def _stress(self) -> np.ndarray:
+        if "stress" not in self.calculator.results:
+            raise InputError(
+                f"{type(self.calculator).__name__} does not implement stress, which relaxations "
+                "and constant pressure need: use another calculator."
+            )
+        stress = np.asarray(self.calculator.results["stress"], dtype=float)
+        return voigt_6_to_full_3x3_stress(stress) if stress.size == 6 else stress
 
 
 class NativeBatch:
@@ -130,8 +134,8 @@ class NativeBatch:
         self.calculator = calculator
         self._workspace: Workspace | None = None
 
-    def evaluate(self, systems: Sequence[Atoms]) -> list[Evaluation]:
-        """Return one evaluation for each structure, in order.
+    def evaluate(self, systems: Sequence[Atoms], stress: bool = True) -> list[Evaluation]:
+        """Return one evaluation for each structure, in order; see :class:`BatchPotential`.
 
         A structure that cannot be evaluated, for instance because two of its atoms are closer than
         0.3 A, has values that are not a number and does not stop the others.
@@ -141,20 +145,15 @@ class NativeBatch:
         model = self.calculator.model(np.concatenate([atoms.numbers for atoms in systems]))
         if self._workspace is None:
             self._workspace = Workspace(model.library)
-        found = self._workspace.evaluate(model, systems, virials=True)
+        found = self._workspace.evaluate(model, systems, virials=stress)
         assert found.forces is not None
-        assert found.virials is not None
-        ends = np.cumsum([len(atoms) for atoms in systems])[:-1]
-        stresses = [
-            0.5 * (virial + virial.T) / atoms.get_volume()
-            for virial, atoms in zip(found.virials, systems, strict=True)
-        ]
-        return [
-            Evaluation(float(energy), forces, stress)
-            for energy, forces, stress in zip(
-                found.energies, np.split(found.forces, ends), stresses, strict=True
-            )
-        ]
+        stresses = [UNKNOWN] * len(systems)
+        if found.virials is not None:
+            stresses = [
+                0.5 * (virial + virial.T) / atoms.get_volume()
+                for virial, atoms in zip(found.virials, systems, strict=True)
+            ]
+        return _evaluations(systems, found.energies, found.forces, stresses)
 
 
 class MACEBatch:
@@ -168,19 +167,40 @@ class MACEBatch:
     def __init__(self, graphs: MACEGraphs) -> None:
         self.graphs = graphs
 
-    def evaluate(self, systems: Sequence[Atoms]) -> list[Evaluation]:
-        """Return one evaluation for each structure, in order."""
+    @property
+    def evaluation(self) -> str:
+        """Implementation that evaluates the potential."""
+        name = f"torch {self.graphs.device.type}"
+        if not self.graphs.on_device:
+            return name
+        return f"{name}, neighbor lists of torch-sim {version('torch-sim-atomistic')}"
+
+    def evaluate(self, systems: Sequence[Atoms], stress: bool = True) -> list[Evaluation]:
+        """Return one evaluation for each structure, in order; see :class:`BatchPotential`."""
         graph = self.graphs.graph(systems)
-        out = self.graphs.model(graph, compute_stress=True, compute_force=True)
-        energies = out["energy"].detach().cpu().double().numpy()
-        stresses = out["stress"].detach().cpu().double().numpy()
-        forces = out["forces"].detach().cpu().double().numpy()
-        ends = np.cumsum([len(atoms) for atoms in systems])[:-1]
-        parts = np.split(forces, ends)
-        return [
-            Evaluation(float(energy), part, stress)
-            for energy, part, stress in zip(energies, parts, stresses, strict=True)
-        ]
+        out = self.graphs.model(graph, compute_stress=stress, compute_force=True)
+        energies, forces = (
+            out[key].detach().cpu().double().numpy() for key in ("energy", "forces")
+        )
+        stresses = [UNKNOWN] * len(systems)
+        if stress:
+            stresses = list(out["stress"].detach().cpu().double().numpy())
+        return _evaluations(systems, energies, forces, stresses)
+
+
+def _evaluations(
+    systems: Sequence[Atoms],
+    energies: np.ndarray,
+    forces: np.ndarray,
+    stresses: Sequence[np.ndarray],
+) -> list[Evaluation]:
+    """Return the evaluation of each structure; the forces are those of all, one after another."""
+    ends = np.cumsum([len(atoms) for atoms in systems])[:-1]
+    parts = np.split(forces, ends)
+    return [
+        Evaluation(float(energy), part, tensor)
+        for energy, part, tensor in zip(energies, parts, stresses, strict=True)
+    ]
 
 
 class CHGNetBatch:
@@ -195,8 +215,8 @@ class CHGNetBatch:
         self.model = calculator.model
         self.stress_unit = calculator.stress_weight
 
-    def evaluate(self, systems: Sequence[Atoms]) -> list[Evaluation]:
-        """Return one evaluation for each structure, in order."""
+    def evaluate(self, systems: Sequence[Atoms], stress: bool = True) -> list[Evaluation]:
+        """Return one evaluation for each structure, in order; the stress is always computed."""
         from pymatgen.io.ase import AseAtomsAdaptor
 
         with warnings.catch_warnings():
