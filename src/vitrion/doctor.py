@@ -51,10 +51,31 @@ def _torch() -> Finding:
         import torch
     except ImportError:
         return Finding("torch", "fault", "not installed: pip install torch==2.13.0")
-    if torch.cuda.is_available():
-        name = torch.cuda.get_device_name(0)
-        return Finding("torch", "ok", f"{torch.__version__} on {name}: set VITRION_DEVICE=cuda")
-    return Finding("torch", "ok", f"{torch.__version__}, no GPU: runs on the CPU")
+    return Finding("torch", "ok", torch.__version__)
+
+
+def _device() -> Finding:
+    from vitrion.potentials import device_neighbors
+    from vitrion.potentials.devices import torch_device
+    from vitrion.settings import get_settings
+
+    try:
+        setting = get_settings().device
+        device = torch_device(setting)
+    except VitrionError as exc:
+        return Finding("device", "fault", str(exc))
+    if device == "cpu":
+        found = "cpu" if setting == device else f"{setting}: no GPU, everything runs on the CPU"
+        return Finding("device", "ok", found)
+    import torch
+
+    gpu = f"{setting}: {torch.cuda.get_device_name(device)}, runs of dynamics are batched"
+    if setting == "auto":
+        gpu += "; potentials with native evaluation run on the CPU"
+    if device_neighbors.is_available():
+        return Finding("device", "ok", f"{gpu}; neighbor lists by torch-sim on the GPU")
+    remedy = "pip install 'vitrion[gpu]' with Python 3.12 or later"
+    return Finding("device", "note", f"{gpu}; neighbor lists on the CPU: {remedy}")
 
 
 def _packmol() -> Finding:
@@ -147,6 +168,7 @@ def _fireworks() -> Finding:
 _CHECKS: tuple[Callable[[], Finding], ...] = (
     _python,
     _torch,
+    _device,
     _packmol,
     _potential,
     _evaluation,

@@ -23,6 +23,9 @@ CONFIG_FILE_VARIABLE = "VITRION_CONFIG_FILE"
 """Environment variable with the path of the settings file; default: ``~/.vitrion.yaml``."""
 
 
+DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
+
+
 def config_file() -> Path:
     """Return the path of the settings file, which may not exist."""
     return Path(os.environ.get(CONFIG_FILE_VARIABLE, "~/.vitrion.yaml")).expanduser()
@@ -64,7 +67,12 @@ class VitrionSettings(BaseSettings):
         ge=1,
         description="Number of single-threaded worker processes for independent runs.",
     )
-    device: str = Field("cpu", description="Torch device of the calculators, such as cpu or cuda.")
+    device: str = Field(
+        "auto",
+        pattern=DEVICE_PATTERN,
+        description="Device of the potentials: cpu, cuda or cuda:1, or auto, which is the native "
+        "kernel on the CPU for the potentials it supports and a GPU for others if there is one.",
+    )
     routes: list[Route] = Field(
         default_factory=list, description="Assignment of submitted jobs to workers."
     )

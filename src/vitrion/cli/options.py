@@ -42,6 +42,13 @@ StoreOption = Annotated[
 WorkersOption = Annotated[
     int | None, typer.Option(help="Single-threaded processes; default: one per core.")
 ]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        help="auto, cpu, cuda or cuda:1; auto uses a GPU for potentials without native evaluation.",
+        autocompletion=one_of("auto", "cpu", "cuda"),
+    ),
+]
 PotentialOption = Annotated[
     str | None,
     typer.Option(

@@ -1,7 +1,8 @@
-"""Results folder, embedded store and number of workers of a command."""
+"""Results folder, embedded store, number of workers and device of a command."""
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,25 @@ def worker_count(workers: int | None) -> int:
     if not 1 <= count <= MAX_WORKERS:
         raise InputError(f"The number of workers must be 1 to {MAX_WORKERS}, not {count}.")
     return count
+
+
+def use_device(device: str | None) -> None:
+    """Use a device in this process and its workers; None for the device in the settings.
+
+    Raises
+    ------
+    InputError
+        If there is no such device.
+    """
+    from vitrion.potentials.devices import AUTO, torch_device
+    from vitrion.settings import get_settings
+
+    if device is not None:
+        os.environ["VITRION_DEVICE"] = device
+        get_settings.cache_clear()
+    chosen = device or get_settings().device
+    if chosen != AUTO:
+        torch_device(chosen)
 
 
 def open_store(folder: Path) -> AbstractContextManager[JobStore]:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from vitrion.cli.options import (
+    DeviceOption,
     DryRunOption,
     FolderOption,
     RecipeOptions,
@@ -17,7 +18,7 @@ from vitrion.cli.options import (
     WorkersOption,
     takes_recipe,
 )
-from vitrion.cli.places import open_store, results_folder, worker_count
+from vitrion.cli.places import open_store, results_folder, use_device, worker_count
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def run(
     options: RecipeOptions,
     store: FolderOption = None,
     workers: WorkersOption = None,
+    device: DeviceOption = None,
     distill: Annotated[
         bool,
         typer.Option("--distill", help="First make a fast potential of CHGNet for the formula."),
@@ -68,6 +70,7 @@ def run(
 
     folder = results_folder(store)
     count = worker_count(workers)
+    use_device(device)
     if distill:
         options = _with_student(formula, options, folder, count, dry_run=dry_run)
     (recipe,) = options.recipes([formula])
@@ -122,6 +125,7 @@ def screen(
     options: RecipeOptions,
     store: FolderOption = None,
     workers: WorkersOption = None,
+    device: DeviceOption = None,
     dry_run: DryRunOption = False,
 ) -> None:
     """Run many compositions one after the other; results in the store are reused.
@@ -141,6 +145,7 @@ def screen(
 
     folder = results_folder(store)
     count = worker_count(workers)
+    use_device(device)
     wanted = read_compositions(compositions) if compositions is not None else []
     wanted += find_formulas(folder, "summary", **parse_conditions(query)) if query else []
     wanted += composition_grid(grid, steps) if grid is not None else []

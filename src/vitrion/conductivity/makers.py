@@ -76,6 +76,9 @@ class ConductivityMaker(ForceFieldDynamics):
         State of the material, for the document.
     workers : int or None
         Number of worker processes; None for the user's setting.
+    batched : bool or None
+        Whether all runs share the model calls of one process; None for potentials that torch
+        evaluates on a GPU. See `vitrion.dynamics.batched_runs`.
     potential, walltime_s, reference_potential, root_dir
         See `vitrion.dynamics.makers.ForceFieldDynamics`.
 
@@ -89,6 +92,7 @@ class ConductivityMaker(ForceFieldDynamics):
     settings: ConductivitySettings = field(default_factory=ConductivitySettings)
     phase: Phase | None = None
     workers: int | None = None
+    batched: bool | None = None
 
     def __post_init__(self) -> None:
         """Validate the parameters."""
@@ -198,6 +202,7 @@ class ConductivityMaker(ForceFieldDynamics):
             tasks,
             self.loader(),
             workers=self._workers(),
+            batched=self.is_batched(self.batched),
             potential=self.identity(),
             cutoff_A=self._cutoff(),
             walltime_s=self.walltime_s,

@@ -7,9 +7,10 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
+from vitrion.dynamics.batched_runs import run_batched
 from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.run_result import load_result
-from vitrion.dynamics.workers import MDOutcome, MDTask, run_many
+from vitrion.dynamics.workers import MDOutcome, MDTask, fault_text, run_many
 from vitrion.errors import VitrionError
 from vitrion.runtime.atomic import write_durably
 
@@ -27,30 +28,32 @@ def run_segments(
     load: Callable[[], Calculator],
     *,
     workers: int,
+    batched: bool = False,
     potential: dict[str, Any],
     cutoff_A: float | None,
     walltime_s: float | None,
 ) -> list[MDOutcome]:
     """Run unfinished tasks; a single worker runs in this process and loads the potential once.
 
-    See `vitrion.dynamics.workers.run_many` for the parameters.
+    See `vitrion.dynamics.workers.run_many` for the parameters; ``batched`` runs all tasks in common
+    model calls, see `vitrion.dynamics.batched_runs`.
     """
     missing = [task for task in tasks if not _is_done(task)]
     if not missing:
         return []
+    common: dict[str, Any] = {
+        "potential": potential,
+        "cutoff_A": cutoff_A,
+        "walltime_s": walltime_s,
+    }
+    if batched:
+        return run_batched(missing, load, **common)
     if workers > 1:
-        return run_many(
-            missing,
-            load,
-            workers=workers,
-            potential=potential,
-            cutoff_A=cutoff_A,
-            walltime_s=walltime_s,
-        )
+        return run_many(missing, load, workers=workers, **common)
     try:
         calculator = load()
     except Exception as exc:  # any error is the outcome of the runs, as with several workers
-        return [MDOutcome(task.name, None, _reason(exc)) for task in missing]
+        return [MDOutcome(task.name, None, fault_text(exc)) for task in missing]
     deadline = math.inf if walltime_s is None else time.monotonic() + walltime_s
     outcomes = [_run_here(missing[0], calculator, potential, cutoff_A, deadline)]
     for task in missing[1:]:
@@ -86,12 +89,8 @@ def _run_here(
             walltime_s=None if math.isinf(deadline) else max(deadline - time.monotonic(), 0.0),
         )
     except Exception as exc:  # an error of the calculator fails this run only
-        return MDOutcome(task.name, None, _reason(exc))
+        return MDOutcome(task.name, None, fault_text(exc))
     return MDOutcome(task.name, result)
-
-
-def _reason(fault: Exception) -> str:
-    return str(fault) if isinstance(fault, VitrionError) else f"{type(fault).__name__}: {fault}"
 
 
 def list_segments(folder: Path, before: int | None) -> list[Path]:

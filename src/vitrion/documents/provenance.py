@@ -28,6 +28,7 @@ PACKAGES = (
     "pymatgen",
     "scipy",
     "torch",
+    "torch-sim-atomistic",
 )
 
 

@@ -29,9 +29,10 @@ from ase import Atoms
 from vitrion.dynamics.forces import CallAdapter, cutoff_of, evaluation_of
 from vitrion.dynamics.progress_bar import SeriesProgress
 from vitrion.dynamics.simulation import Run, check_start, open_run
-from vitrion.dynamics.workers import MDOutcome, MDTask, check_tasks, result_at_hand
+from vitrion.dynamics.workers import MDOutcome, MDTask, check_tasks, fault_text, result_at_hand
 from vitrion.errors import VitrionError
-from vitrion.potentials.batch import BatchPotential, Evaluation, batched
+from vitrion.potentials.batch import batched
+from vitrion.potentials.split_calls import SplitCalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
     from vitrion.dynamics.integrator import Steps
+    from vitrion.potentials.batch import Evaluation
 
 
 def run_batched(
@@ -107,35 +109,43 @@ def _run_all(
     try:
         calculator = load()
     except Exception as exc:  # any error is the outcome of the runs, as with workers
-        return dict.fromkeys(runs, _reason(exc))
-    calls = _Calls(batched(calculator))
-    evaluation = f"{getattr(calls.potential, 'evaluation', evaluation_of(calculator))}, batched"
+        return dict.fromkeys(runs, fault_text(exc))
+    potential = batched(calculator)
+    evaluation = f"{getattr(potential, 'evaluation', evaluation_of(calculator))}, batched"
+    members: dict[str, _Member] = {}
     errors: dict[str, str] = {}
     with ExitStack() as stack, SeriesProgress() as progress:
-        members = []
         for name, run in runs.items():
-            progress.add(name, run.settings)
-            member = _Member.of(run, evaluation, deadline, partial(progress.update, name))
-            stack.enter_context(closing(member.steps))
             try:
                 check_start(run.settings, run.start, cutoff_A or cutoff_of(calculator))
-                members += [(name, member)] if member.proceed(None) else []
             except VitrionError as exc:
                 errors[name] = str(exc)
-        while members:
-            answers = calls.evaluate([member for _, member in members])
-            going = []
-            for (name, member), answer in zip(members, answers, strict=True):
-                try:
-                    going += [(name, member)] if member.proceed(answer) else []
-                except Exception as exc:  # an error of one run or of its cell
-                    errors[name] = _reason(exc)
-            members = going
+                continue
+            progress.add(name, run.settings)
+            member = _Member.of(run, evaluation, deadline, partial(progress.update, name))
+            members[name] = member
+            stack.enter_context(closing(member.steps))
+        return errors | _advance(members, SplitCalls(potential))
+
+
+def _advance(members: dict[str, _Member], calls: SplitCalls) -> dict[str, str]:
+    """Do step after step of all runs until the last one ends; return the errors by name."""
+    errors: dict[str, str] = {}
+    answers: dict[str, Evaluation | Exception | None] = dict.fromkeys(members)
+    going = dict(members)
+    while going:
+        for name, answer in answers.items():
+            try:
+                going_on = going[name].proceed(answer)
+            except Exception as exc:  # of this run or of its cell alone
+                errors[name] = fault_text(exc)
+                going_on = False
+            if not going_on:
+                del going[name]
+        systems = [member.atoms for member in going.values()]
+        stress = any(member.stress for member in going.values())
+        answers = dict(zip(going, calls.evaluate(systems, stress), strict=True)) if going else {}
     return errors
-
-
-def _reason(fault: Exception) -> str:
-    return str(fault) if isinstance(fault, VitrionError) else f"{type(fault).__name__}: {fault}"
 
 
 @dataclass
@@ -173,35 +183,3 @@ class _Member:
         self.atoms.cell.array[:] = request.cell
         self.stress = request.stress
         return True
-
-
-class _Calls:
-    """Evaluates cells in as few calls as the memory of the device allows.
-
-    A call that fails is repeated in halves: a batch too large for the memory is split from then
-    on, and the error of one cell reaches this cell alone.
-    """
-
-    def __init__(self, potential: BatchPotential) -> None:
-        self.potential = potential
-        self._most_atoms = math.inf
-
-    def evaluate(self, members: Sequence[_Member]) -> list[Evaluation | Exception]:
-        """Return the evaluation of each cell, or the exception of a cell that has none."""
-        n_atoms = sum(len(member.atoms) for member in members)
-        if n_atoms <= self._most_atoms or len(members) == 1:
-            try:
-                return list(
-                    self.potential.evaluate(
-                        [member.atoms for member in members],
-                        stress=any(member.stress for member in members),
-                    )
-                )
-            except Exception as exc:
-                if len(members) == 1:
-                    return [exc]
-        half = len(members) // 2
-        found = self.evaluate(members[:half]) + self.evaluate(members[half:])
-        if not any(isinstance(one, Exception) for one in found):
-            self._most_atoms = min(self._most_atoms, n_atoms - 1)
-        return found

@@ -14,12 +14,14 @@ from jobflow import CURRENT_JOB, Maker, Response, job
 
 from vitrion.chemistry.structures import takes_structure, takes_structures
 from vitrion.documents.additional_fields import NAME, additional_fields
+from vitrion.dynamics.batched_runs import run_batched
 from vitrion.dynamics.document import MDDoc, MDSeriesDoc, md_document, subsample
 from vitrion.dynamics.engine import is_same_run, run_md
 from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.workers import MDTask, run_many
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials import check_elements, describe_potential, get_potential, load_calculator
+from vitrion.potentials.calculators import runs_on_gpu
 from vitrion.potentials.trust import assess
 from vitrion.runtime.notebook_display import NotebookTable
 
@@ -138,6 +140,12 @@ class ForceFieldDynamics(ForceFieldMixin, _Named):
         spec = self.spec()
         return None if spec is None else spec.cutoff_A
 
+    def is_batched(self, batched: bool | None) -> bool:
+        """Return whether several runs share model calls; None: if torch evaluates on a GPU."""
+        if batched is not None or self.potential is None:
+            return bool(batched)
+        return runs_on_gpu(self.potential, self.calculator_kwargs.get("device"))
+
     def _own_directory(self) -> Path:
         """Return the directory of this job, which a rerun uses again."""
         root = Path.cwd() if self.root_dir is None else Path(self.root_dir)
@@ -244,6 +252,9 @@ class MDSeriesMaker(ForceFieldDynamics):
         Number of runs at each temperature.
     workers : int or None
         Number of parallel processes; None uses the user's setting.
+    batched : bool or None
+        Whether all runs share the model calls of one process; None for potentials that torch
+        evaluates on a GPU. See :mod:`vitrion.dynamics.batched_runs`.
     settings : MDSettings or dict
         Settings of every run, except temperature and seed.
     potential, walltime_s, reference_potential, root_dir
@@ -254,6 +265,7 @@ class MDSeriesMaker(ForceFieldDynamics):
     temperatures_K: tuple[float, ...] = ()
     replicas: int = 1
     workers: int | None = None
+    batched: bool | None = None
     settings: MDSettings = field(default_factory=MDSettings)
 
     def __post_init__(self) -> None:
@@ -292,14 +304,17 @@ class MDSeriesMaker(ForceFieldDynamics):
         previous = resolve_prev_dir(prev_dir)
         if previous and any(task.directory.is_dir() for task in self.tasks(structures, previous)):
             root = previous
-        outcomes = run_many(
-            self.tasks(structures, root),
-            self.loader(),
-            workers=self._workers(),
-            potential=self.identity(),
-            cutoff_A=self._cutoff(),
-            walltime_s=self.walltime_s,
-        )
+        run = run_batched
+        if not self.is_batched(self.batched):
+            run = partial(run_many, workers=self._workers())
+        with revert_default_dtype():
+            outcomes = run(
+                self.tasks(structures, root),
+                self.loader(),
+                potential=self.identity(),
+                cutoff_A=self._cutoff(),
+                walltime_s=self.walltime_s,
+            )
         failures = {outcome.name: outcome.error for outcome in outcomes if outcome.error}
         if len(failures) == len(outcomes):
             name, error = next(iter(failures.items()))

@@ -217,12 +217,15 @@ def _work(task: MDTask, common: _Common, pipe: Connection) -> None:
             walltime_s=common.seconds_left(),
             report=lambda step, kelvin: pipe.send(("step", step, kelvin)),
         )
-    except VitrionError as exc:
-        pipe.send(("end", str(exc)))
     except Exception as exc:  # any fault of a calculator is this run's outcome, not the series'
-        pipe.send(("end", f"{type(exc).__name__}: {exc}"))
+        pipe.send(("end", fault_text(exc)))
     else:
         pipe.send(("end", None))
+
+
+def fault_text(fault: Exception) -> str:
+    """Return the message of an error, with its class if it is not an error of vitrion."""
+    return str(fault) if isinstance(fault, VitrionError) else f"{type(fault).__name__}: {fault}"
 
 
 def result_at_hand(task: MDTask) -> MDResult | None:

@@ -16,6 +16,7 @@ from ase.calculators.calculator import all_changes
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from vitrion.errors import InputError
+from vitrion.potentials.devices import evaluation_in_torch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,7 +171,7 @@ class MACEBatch:
     @property
     def evaluation(self) -> str:
         """Implementation that evaluates the potential."""
-        name = f"torch {self.graphs.device.type}"
+        name = evaluation_in_torch(self.graphs.device.type)
         if not self.graphs.on_device:
             return name
         return f"{name}, neighbor lists of torch-sim {version('torch-sim-atomistic')}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vitrion.errors import InputError, PotentialError
+from vitrion.potentials.devices import AUTO, evaluation_in_torch, torch_device
 from vitrion.potentials.evaluation import native_evaluation, why_torch
 from vitrion.potentials.known_elements import check_elements
 from vitrion.potentials.mace_import import import_mace
@@ -39,7 +40,8 @@ def load_calculator(
     potential : str, PotentialSpec or None
         See :func:`vitrion.potentials.registry.get_potential`.
     device : str or None
-        Torch device; None takes the user's setting.
+        ``cpu``, ``cuda``, ``cuda:1`` or ``auto``, see :mod:`vitrion.potentials.devices`; None takes
+        the user's setting.
     dtype : str
         ``float32`` or ``float64``; CHGNet runs in float32 whatever is asked, so asking it for
         more is refused.
@@ -65,13 +67,10 @@ def load_calculator(
     if symbols is not None:
         symbols = set(symbols)
         check_elements(spec, symbols)
-    if device is None:
-        from vitrion.settings import get_settings
-
-        device = get_settings().device
+    device = device or _device_setting()
     if spec.backend == "chgnet":
         _use_one_thread()
-        return _load_chgnet(spec, device, dtype)
+        return _load_chgnet(spec, torch_device(device), dtype)
     calculator = _load_mace(spec, device, dtype)
     if symbols is not None:
         check_elements(spec.model_copy(update={"elements": _elements(calculator)}), symbols)
@@ -106,20 +105,44 @@ def evaluation_of_potential(
         Such as ``("native avx512 1", None)`` or ``("torch", "...")``; ``(None, None)`` for a MACE
         model of mace-torch before it is loaded.
     """
-    from vitrion.settings import get_settings
-
     spec = get_potential(potential)
     if spec.backend == "chgnet":
         return "torch", "the kernel evaluates MACE models only"
     if spec.path is not None and spec.path.suffix == ".safetensors":
         from vitrion.potentials.student import why_torch_file
 
-        reason = why_torch_file(spec.path, get_settings().device)
+        reason = why_torch_file(spec.path, _device_setting())
     elif spec.name in _REASONS:
         reason = _REASONS[spec.name]
     else:
         return None, None
     return (native_evaluation(), None) if reason is None else ("torch", reason)
+
+
+def runs_on_gpu(potential: str | PotentialSpec | None = None, device: str | None = None) -> bool:
+    """Whether torch evaluates a potential on a GPU here.
+
+    Parameters
+    ----------
+    potential, device
+        See :func:`load_calculator`. A MACE model of mace-torch is loaded if needed.
+    """
+    device = device or _device_setting()
+    if device == AUTO:
+        spec = get_potential(potential)
+        name = evaluation_of_potential(spec)[0]
+        if name is None and torch_device(device) != "cpu":
+            load_calculator(spec, device=device)
+            name = evaluation_of_potential(spec)[0]
+        if name != "torch":
+            return False
+    return torch_device(device) != "cpu"
+
+
+def _device_setting() -> str:
+    from vitrion.settings import get_settings
+
+    return get_settings().device
 
 
 def force_field(potential: str | None = None, **kwargs: Any) -> dict[str, Any]:
@@ -172,7 +195,9 @@ def _load_mace(spec: PotentialSpec, device: str, dtype: str) -> Calculator:
 
     path = verify_file(_downloaded(spec)) if spec.path is None else check_trusted(spec)
     try:
-        calculator: Any = MACECalculator(model_paths=str(path), device=device, default_dtype=dtype)
+        calculator: Any = MACECalculator(
+            model_paths=str(path), device=torch_device(device), default_dtype=dtype
+        )
     except Exception as exc:  # torch reports a broken file by a dozen different classes
         raise PotentialError(f"{path} could not be loaded as a MACE model: {exc}") from exc
     (model,) = calculator.models
@@ -180,7 +205,7 @@ def _load_mace(spec: PotentialSpec, device: str, dtype: str) -> Calculator:
     _REASONS[spec.name] = reason
     if reason is None:
         return NativeCalculator(TableSource(lambda: model, model.atomic_numbers, sha256_of(path)))
-    calculator.evaluation = "torch"
+    calculator.evaluation = evaluation_in_torch(calculator.device.type)
     return calculator
 
 

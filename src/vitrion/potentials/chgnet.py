@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from chgnet.model import CHGNet
 from chgnet.model.dynamics import CHGNetCalculator
 
+from vitrion.potentials.devices import evaluation_in_torch
+
 if TYPE_CHECKING:
     from ase import Atoms
 
@@ -27,7 +29,9 @@ class LeanCHGNetCalculator(CHGNetCalculator):
         with redirect_stdout(io.StringIO()):  # it prints a message even with verbose=False
             model = CHGNet.load(model_name=weights, use_device=device, verbose=False)
             # An isolated atom is a legitimate state of a hot melt, not a reason to warn every step.
-            return cls(model=model, use_device=device, on_isolated_atoms="ignore")
+            calculator = cls(model=model, use_device=device, on_isolated_atoms="ignore")
+        calculator.evaluation = evaluation_in_torch(device)
+        return calculator
 
     def calculate(
         self,

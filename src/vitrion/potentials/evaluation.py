@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vitrion.potentials.devices import AUTO, torch_device
 from vitrion.potentials.native import NativeCalculator, TableSource, choose_variant, why_not
 from vitrion.potentials.native.kernel_library import evaluation_name
 
@@ -21,7 +22,7 @@ def why_torch(device: str = "cpu", dtype: str = "float32") -> str | None:
     InputError
         If ``VITRION_NATIVE`` names a variant that is not available.
     """
-    if device != "cpu":
+    if device not in ("cpu", AUTO):
         return f"the device is {device}"
     if dtype != "float32":
         return f"the kernel computes in float32, not {dtype}"
@@ -45,7 +46,8 @@ def calculator_of(
     model
         A ``ScaleShiftMACE`` module with one head.
     device, dtype
-        The native kernel computes in float32 on the CPU; torch does everything else.
+        The native kernel computes in float32 on the CPU (``cpu`` or ``auto``); torch does
+        everything else.
     sha256
         Hash of the file of the module; its native tables are then kept on disk.
     """
@@ -53,4 +55,4 @@ def calculator_of(
         return NativeCalculator(TableSource(lambda: model, model.atomic_numbers, sha256))
     from vitrion.potentials.torch_mace import TorchMACECalculator
 
-    return TorchMACECalculator(model, device=device, dtype=dtype)
+    return TorchMACECalculator(model, device=torch_device(device), dtype=dtype)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from vitrion.errors import PotentialError
+from vitrion.potentials.devices import torch_device
 from vitrion.potentials.imbalance import ImbalanceEnergy
 from vitrion.potentials.mace_import import import_mace
 from vitrion.potentials.spec import sha256_of
@@ -161,7 +162,7 @@ def file_calculator(
     if why_torch_file(path, device, dtype) is not None:
         from vitrion.potentials.torch_mace import TorchMACECalculator
 
-        return TorchMACECalculator(load_student(path), device=device, dtype=dtype)
+        return TorchMACECalculator(load_student(path), device=torch_device(device), dtype=dtype)
     from vitrion.potentials.native import NativeCalculator
 
     source = student_tables(path, found)

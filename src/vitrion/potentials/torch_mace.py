@@ -9,6 +9,7 @@ import torch
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from vitrion.potentials.devices import evaluation_in_torch
 from vitrion.potentials.fused import fuse
 from vitrion.potentials.mace_graphs import MACEGraphs
 
@@ -31,7 +32,6 @@ class TorchMACECalculator(Calculator):
     """
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
-    evaluation = "torch"
 
     def __init__(
         self, model: MACEModel, *, device: str = "cpu", dtype: str = "float32", **kwargs: Any
@@ -40,6 +40,7 @@ class TorchMACECalculator(Calculator):
         torch.set_num_threads(1)  # two processes of two threads ran 17 times slower than of one
         kind = {"float32": torch.float32, "float64": torch.float64}[dtype]
         self.model = fuse(model).to(device=torch.device(device), dtype=kind).eval()
+        self.evaluation = evaluation_in_torch(device)
         self.elements = [int(z) for z in model.atomic_numbers]
         self.graphs = MACEGraphs(self.model, self.elements)
 
