@@ -20,7 +20,7 @@ def test_environment_wins_over_file_and_file_over_default(monkeypatch, tmp_path)
     settings = get_settings()
     assert settings.store == Path("/from/file")
     assert settings.workers == 5
-    assert settings.device == "cpu"
+    assert settings.device == "auto"
 
 
 @pytest.mark.parametrize("content", ["stoer: here\n", "workers: 0\n"])

@@ -200,17 +200,31 @@ def test_bad_input_is_refused(tmp_path, kwargs):
         make_maker(tmp_path, **kwargs)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_fault_of_a_calculator_is_recorded_with_any_number_of_workers(tmp_path, gas, workers):
+@pytest.mark.parametrize(("workers", "batched"), [(1, False), (2, False), (1, True)])
+def test_a_fault_of_a_calculator_is_recorded_however_it_runs(tmp_path, gas, workers, batched):
     settings = SETTINGS.model_copy(update={"duration_ps": 0.1})
     tasks = [MDTask(name, gas, settings, tmp_path / name) for name in ("a", "b")]
     outcomes = run_segments(
         tasks,
         partial(LennardJones, epsilon="broken", sigma=1.0, rc=2.5),
         workers=workers,
+        batched=batched,
         potential={},
         cutoff_A=None,
         walltime_s=None,
     )
     assert [outcome.name for outcome in outcomes] == ["a", "b"]
     assert all(str(outcome.error).startswith("TypeError") for outcome in outcomes)
+
+
+def test_a_batch_gives_the_result_of_single_runs(tmp_path, gas):
+    documents = []
+    for batched in (False, True):
+        maker = make_maker(tmp_path / str(batched), budget_ps=6.0, replicas=1)
+        maker.batched = batched
+        document, _ = maker.advance([gas], tmp_path / str(batched))
+        documents.append(document)
+    single, batch = documents
+    assert [point.diffusivity for point in batch.results] == [
+        point.diffusivity for point in single.results
+    ]

@@ -177,6 +177,21 @@ def test_series_runs_every_temperature_and_replica(tmp_path, crystal):
     assert len({one.energy_eV for one in document.runs.values()}) == 4
 
 
+def test_a_batched_series_is_the_series_of_workers(tmp_path, crystal):
+    kinds = {"temperatures_K": (20.0, 60.0), "workers": 1, "root_dir": str(tmp_path)}
+    documents = []
+    for batched in (False, True):
+        job = maker(MDSeriesMaker, batched=batched, **kinds).make(crystal)
+        documents.append(run(job, tmp_path)[0][job.uuid][1].output)
+    alone, together = (document.runs for document in documents)
+    assert {k: v.energy_eV for k, v in alone.items()} == {
+        k: v.energy_eV for k, v in together.items()
+    }
+    assert together["s0-20K-r0"].evaluated_by[0].name == "LennardJones, batched"
+    again = MontyDecoder().process_decoded(maker(MDSeriesMaker, batched=True).as_dict())
+    assert again.batched is True
+
+
 def test_series_continues_after_its_walltime(tmp_path, crystal):
     """However short: each part brings the runs that come first to their next checkpoint."""
     job = maker(MDSeriesMaker, temperatures_K=(20.0,), workers=1, walltime_s=0.0).make(crystal)

@@ -66,12 +66,12 @@ def use_device(device: str | None) -> None:
     from vitrion.potentials.devices import AUTO, torch_device
     from vitrion.settings import get_settings
 
+    chosen = get_settings().device if device is None else device
+    if chosen != AUTO:
+        torch_device(chosen)
     if device is not None:
         os.environ["VITRION_DEVICE"] = device
         get_settings.cache_clear()
-    chosen = device or get_settings().device
-    if chosen != AUTO:
-        torch_device(chosen)
 
 
 def open_store(folder: Path) -> AbstractContextManager[JobStore]:
