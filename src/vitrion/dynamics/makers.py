@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.dynamics.run_result import MDResult
+    from vitrion.dynamics.workers import MDOutcome
     from vitrion.potentials import PotentialSpec
 
 
@@ -304,7 +305,7 @@ class MDSeriesMaker(ForceFieldDynamics):
         previous = resolve_prev_dir(prev_dir)
         if previous and any(task.directory.is_dir() for task in self.tasks(structures, previous)):
             root = previous
-        run = run_batched
+        run: Callable[..., list[MDOutcome]] = run_batched
         if not self.is_batched(self.batched):
             run = partial(run_many, workers=self._workers())
         with revert_default_dtype():
