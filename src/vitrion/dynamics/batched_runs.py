@@ -79,7 +79,7 @@ def run_batched(
     deadline = math.inf if walltime_s is None else time.monotonic() + walltime_s
     errors: dict[str, str] = {}
     with ExitStack() as stack:
-        runs = {}
+        runs: dict[str, Run] = {}
         for task in tasks:
             opened = open_run(
                 task.structure,

@@ -130,20 +130,20 @@ class CalculatorPotential:
     def __init__(self, calculator: Calculator, *, stress: bool) -> None:
         self.calculator, self.stress = calculator, stress
 
-    def evaluate(self, systems: Sequence[Atoms]) -> list[Evaluation]:
+    def evaluate(self, systems: Sequence[Atoms], stress: bool = True) -> list[Evaluation]:
         """Return one evaluation for each structure, in order; stress NaN if not asked for."""
-        return [self._evaluate(atoms) for atoms in systems]
+        return [self._evaluate(atoms, self.stress and stress) for atoms in systems]
 
-    def _evaluate(self, atoms: Atoms) -> Evaluation:
+    def _evaluate(self, atoms: Atoms, stress: bool) -> Evaluation:
         from vitrion.potentials.batch import Evaluation
 
         atoms.calc = self.calculator
         # The stress first: calculators then compute everything at once.
-        stress = atoms.get_stress(voigt=False) if self.stress else np.full((3, 3), np.nan)
+        tensor = atoms.get_stress(voigt=False) if stress else np.full((3, 3), np.nan)
         forces = np.array(atoms.get_forces(apply_constraint=False))
         energy = float(atoms.get_potential_energy())
         atoms.calc = None
-        return Evaluation(energy, forces, stress)
+        return Evaluation(energy, forces, tensor)
 
 
 class _Task:
