@@ -1,6 +1,7 @@
 """Runs in common model calls: the same dynamics as alone, one by one as robust."""
 
 import multiprocessing
+import time
 from functools import partial
 
 import numpy as np
@@ -208,26 +209,25 @@ def test_energy_is_conserved_and_temperature_follows(tmp_path, on_device):
 
 
 @pytest.mark.parametrize("on_device", NEIGHBORS)
-def test_a_killed_batch_resumes_bit_for_bit(tmp_path, on_device):
-    """SIGKILL between checkpoints: all runs resume at the same step."""
+def test_a_killed_batch_resumes(tmp_path, on_device):
+    """SIGKILL at a random moment: bit for bit the same, unless it hit the save of a checkpoint."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     run_batch(whole, on_device)
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=run_batch, args=(killed, on_device))
     process.start()
-    last = killed / "large" / "checkpoint.npz"  # the last of a step
+    last = killed / "large" / "checkpoint.npz"  # the last one that is written after a step
     while not (last.exists() and read_checkpoint(last).state.step >= 8):
         assert process.is_alive()
+        time.sleep(0.02)
     process.kill()
     process.join()
-    steps = {task.name: step_of(task) for task in batch(killed)}
-    run_batch(killed, on_device)
+    steps = {read_checkpoint(t.directory / "checkpoint.npz").state.step for t in batch(killed)}
+    assert all(outcome.complete for outcome in run_batch(killed, on_device))
     for task in batch(whole):
-        if len(set(steps.values())) == 1:
-            assert_same_frames(trajectory(whole, task.name), trajectory(killed, task.name))
-        with Trajectory(trajectory(killed, task.name)) as run:
-            assert run.n_frames == 11
-
-
-def step_of(task):
-    return read_checkpoint(task.directory / "checkpoint.npz").state.step
+        first, second = trajectory(whole, task.name), trajectory(killed, task.name)
+        if len(steps) == 1:
+            assert_same_frames(first, second)
+        with Trajectory(first) as one, Trajectory(second) as other:
+            assert other.n_frames == 11
+            np.testing.assert_allclose(other.positions(), one.positions(), atol=2e-4)

@@ -15,8 +15,8 @@ from helpers.pair_potentials import argon, lennard_jones
 from helpers.trajectory_checks import assert_same_frames
 from helpers.worker_jobs import Alone, Deadly, parent_of_a_long_run, task
 from vitrion.dynamics.engine import run_md
-from vitrion.dynamics.trajectory import Trajectory
 from vitrion.dynamics.simulation import LOCK_NAME
+from vitrion.dynamics.trajectory import Trajectory
 from vitrion.dynamics.workers import MDTask, run_many
 from vitrion.errors import InputError
 from vitrion.runtime.cores import VARIABLE, own_core, share_cores
