@@ -151,7 +151,7 @@ def main() -> None:
             (given.runs, given.repeat, given.steps), SIZES[device.partition(":")[0]], strict=True
         )
     )
-    cell = bulk("LiF", "rocksalt", a=4.03, cubic=True) * (repeat,) * 3
+    cell = bulk("LiF", "rocksalt", a=4.03, cubic=True) * ((repeat,) * 3)
     cell.rattle(0.05, seed=1)
     loader = partial(load, given.model, given.channels, device)
     print(f"{n_runs} runs of {len(cell)} atoms, {steps} steps, on {device}")
