@@ -214,12 +214,31 @@ def test_the_framework_of_replicas_is_judged_by_the_mean():
 
 
 def test_warnings_of_replicas_are_about_all_of_them_together():
-    """Few hops in each run are enough together; a framework that moves in one is counted."""
+    """Few hops in each run are enough together."""
     runs = [result_of(hopping(2000, 20, 1.0), seed=seed) for seed in range(3)]
     assert all(any("hops: the relative error" in w for w in run.warnings) for run in runs)
-    moving = runs[0].framework.model_copy(update={"diffuses": True, "moved_fraction": 0.9})
-    runs[0] = runs[0].model_copy(update={"framework": moving})
-    assert combine(runs).warnings == ["The framework diffuses in 1 of 3 replicas."]
+    assert combine(runs).warnings == []
+
+
+@pytest.mark.parametrize("n_melted", [1, 2, 3])
+def test_replicas_that_melted_are_left_out_unless_they_are_most(n_melted):
+    runs = [result_of(brownian(600, 20, 0.02), seed=seed) for seed in range(4)]
+    for k in range(n_melted):
+        moving = runs[k].framework.model_copy(
+            update={"diffuses": True, "moved_fraction": 0.9, "exponent": 1.0}
+        )
+        runs[k] = runs[k].model_copy(update={"framework": moving})
+    found = combine(runs, hierarchical=True, systems=[0, 1, 2, 3])
+    if n_melted == 3:
+        assert found.n_replicas == 4
+        assert found.framework.diffuses
+        return
+    rest = combine(runs[n_melted:], hierarchical=True, systems=list(range(n_melted, 4)))
+    assert found.self_diffusivity == rest.self_diffusivity
+    assert not found.framework.diffuses
+    assert found.warnings == [
+        f"The framework diffuses in {n_melted} of 4 replicas, which are left out."
+    ]
 
 
 def test_hops_and_network_of_a_lattice():

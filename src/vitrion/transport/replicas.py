@@ -52,7 +52,8 @@ def combine(
     -------
     TransportResult
         Curves and van Hove functions are means over runs; the verdict comes from
-        :func:`vitrion.transport.regime.joint_regime`.
+        :func:`vitrion.transport.regime.joint_regime`. Runs whose framework diffuses are left out
+        if they are at most half of all: they are not of the solid.
 
     Raises
     ------
@@ -70,6 +71,9 @@ def combine(
     for other in results[1:]:
         if abs(other.temperature_K - first.temperature_K) > 1.0 or other.mobile != first.mobile:
             raise InputError("Runs of different temperatures or mobile species cannot be combined.")
+    resting = [k for k, run in enumerate(results) if not _melted(run)]
+    if len(results) / 2 <= len(resting) < len(results):
+        return _without_melted(results, resting, hierarchical, systems)
     regime = joint_regime(results)
     hops = _pooled_hops(results)
     framework = mean_framework([run.framework for run in results if run.framework])
@@ -104,6 +108,28 @@ def combine(
             "conductivity_bound_mS_cm": bound * first.conductivity_per_diffusivity,
         }
     return first.model_copy(update=update)
+
+
+def _melted(result: TransportResult) -> bool:
+    return result.framework is not None and result.framework.diffuses
+
+
+def _without_melted(
+    results: Sequence[TransportResult],
+    resting: Sequence[int],
+    hierarchical: bool,
+    systems: Sequence[int] | None,
+) -> TransportResult:
+    found = combine(
+        [results[k] for k in resting],
+        hierarchical=hierarchical,
+        systems=None if systems is None else [systems[k] for k in resting],
+    )
+    warning = (
+        f"The framework diffuses in {len(results) - len(resting)} of {len(results)} replicas, "
+        "which are left out."
+    )
+    return found.model_copy(update={"warnings": [*found.warnings, warning]})
 
 
 def _as_diffusive(result: TransportResult) -> TransportResult | None:
@@ -151,9 +177,6 @@ def _warnings(
 ) -> list[str]:
     melted = framework is not None and framework.diffuses
     found = warnings_of(melted, hops, min(result.n_mobile for result in results))
-    moving = sum(run.framework is not None and run.framework.diffuses for run in results)
-    if moving and not melted:
-        found.append(f"The framework diffuses in {moving} of {len(results)} replicas.")
     still = sum(_as_diffusive(result) is None for result in results)
     if diffusive and still:
         found.append(
