@@ -39,18 +39,15 @@ def framework_motion(motion: Displacements) -> Framework:
 
 
 def mean_framework(frameworks: Sequence[Framework]) -> Framework | None:
-    """Return the mean motion in independent runs, and the verdict on it; None for no runs."""
+    """Return the mean motion in independent runs and the verdict of most; None for no runs."""
     if not frameworks:
         return None
     mean = {
         name: float(np.mean([getattr(framework, name) for framework in frameworks]))
         for name in ("diffusivity_cm2_s", "msd_A2", "exponent", "moved_fraction")
     }
-    return Framework(diffuses=_diffuses(mean["moved_fraction"], mean["exponent"]), **mean)
-
-
-def _diffuses(moved_fraction: float, exponent: float) -> bool:
-    return moved_fraction > MELTED_FRACTION and exponent > MELTED_EXPONENT
+    diffusing = sum(framework.diffuses for framework in frameworks)
+    return Framework(diffuses=2 * diffusing > len(frameworks), **mean)
 
 
 def _species_motion(motion: Displacements, chosen: np.ndarray) -> Framework:
@@ -63,7 +60,7 @@ def _species_motion(motion: Displacements, chosen: np.ndarray) -> Framework:
     time_fs = (lags[1] - lags[0]) * motion.framework_interval_fs
     exponent = float(np.log(late / early) / np.log(lags[1] / lags[0])) if early > 0.0 else 0.0
     return Framework(
-        diffuses=_diffuses(moved_fraction, exponent),
+        diffuses=moved_fraction > MELTED_FRACTION and exponent > MELTED_EXPONENT,
         diffusivity_cm2_s=float(max(late - early, 0.0) / (6.0 * time_fs)) * A2_PER_FS_TO_CM2_PER_S,
         msd_A2=float(late),
         exponent=exponent,
