@@ -30,7 +30,13 @@ extensions = [
     "sphinx_design",
 ]
 # Included by other pages.
-exclude_patterns = ["_build", "_templates", "results/interphase_table.md", "results/paper_table.md"]
+exclude_patterns = [
+    "_build",
+    "_templates",
+    "results/inserted_lithium.md",
+    "results/interphase_table.md",
+    "results/paper_table.md",
+]
 templates_path = ["_templates"]
 
 # One thread a process is the only fast way; the tutorial runs molecular dynamics.
