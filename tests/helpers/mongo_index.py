@@ -1,16 +1,20 @@
 """Hash indexes for mongomock-ng, which scans all documents: only what a client has indexed is fast.
 
-Equality and ``$in`` on the first field of an index choose the candidates, which mongomock then
-filters as usual. Sorting and ranges scan. So the growth of times with the number of documents shows
-which queries of a program lack an index.
+Equality, ``$in`` and ranges of texts on the first field of an index choose the candidates, which
+mongomock then filters as usual. Sorting and other ranges scan. So the growth of times with the
+number of documents shows which queries of a program lack an index. Inserted documents are not
+validated or copied, because they come from the wire.
 """
 
 from contextlib import suppress
 from functools import partial
 
+from bson import ObjectId
 from mongomock_ng.collection import Collection
 from mongomock_ng.filtering import filter_applies
+from mongomock_ng.helpers import hashdict
 from mongomock_ng.store import CollectionStore
+from pymongo.errors import DuplicateKeyError
 
 PLAIN = (str, int, float, bool)
 
@@ -48,7 +52,12 @@ class HashIndex:
 
     def find(self, condition):
         """Return the numbers of candidates; None if the condition needs a scan."""
-        if isinstance(condition, dict):
+        if isinstance(condition, dict) and condition.keys() == {"$gte", "$lt"}:
+            low, high = condition["$gte"], condition["$lt"]
+            if not isinstance(low, str) or not isinstance(high, str):
+                return None
+            condition = [key for key in self.ids if isinstance(key, str) and low <= key < high]
+        elif isinstance(condition, dict):
             condition = condition.get("$eq", condition.get("$in"))
         wanted = condition if isinstance(condition, list) else [condition]
         if not all(isinstance(value, PLAIN) for value in wanted):
@@ -127,6 +136,20 @@ def install():
                 return unique(self, document)
         return None
 
+    def insert(self, document, session=None, ordered=True, validate=True):
+        number = document.setdefault("_id", ObjectId())
+        key = hashdict(number) if isinstance(number, dict) else number
+        if key in self._store:
+            raise DuplicateKeyError("E11000 duplicate key: _id", 11000)
+        self._store[key] = document
+        try:
+            self._ensure_uniques(document)
+        except DuplicateKeyError:
+            del self._store[key]
+            raise
+        return number
+
     CollectionStore.__setitem__, CollectionStore.__delitem__ = set_item, delete_item
     CollectionStore.drop = drop_documents
     Collection._iter_documents, Collection._ensure_uniques = iterate, ensure_uniques
+    Collection._insert = insert

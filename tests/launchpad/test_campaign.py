@@ -71,6 +71,10 @@ def test_status_is_told_by_material(campaign):
     (failure,) = failures(campaign.launchpad)
     assert (failure.material, failure.job) == ("broken", "fail")
     assert "this job never works" in failure.error
+    assert failures(campaign.launchpad, "broken") == [failure]
+    assert failures(campaign.launchpad, "LiF") == []
+    for name, found in (("LiF", ["LiF long", "LiF short"]), ("LiF l", []), ("Li", []), ("C", [])):
+        assert [row.material for row in status(campaign.launchpad, name)] == found
 
 
 def test_jobs_follow_their_routes_also_those_made_later(campaign):

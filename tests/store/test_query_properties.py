@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mongomock_ng.filtering import filter_applies
 
+from vitrion.store import sqlite_store
 from vitrion.store.bson_order import rank
 from vitrion.store.criteria import normalize
 from vitrion.store.matching import compile_filter
@@ -44,6 +45,15 @@ CONDITIONS = st.one_of(
     st.tuples(st.just("$mod"), st.tuples(st.integers(1, 3), st.integers(-2, 2)).map(list)),
     st.tuples(st.just("$type"), st.sampled_from(["number", "string", "array", "null", 8])),
 ).map(lambda pair: dict([pair]))
+FEW = st.sampled_from([0, 1000])
+PART = st.dictionaries(st.sampled_from(["a", "b", "a.b", "b.1", "c"]), CONDITIONS, max_size=2)
+FILTERS = st.recursive(
+    PART,
+    lambda inner: st.tuples(
+        st.sampled_from(["$and", "$or", "$nor"]), st.lists(inner, min_size=1, max_size=3)
+    ).map(lambda pair: dict([pair])),
+    max_leaves=4,
+)
 EXAMPLES = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -79,6 +89,33 @@ def test_an_index_changes_no_answer(twins, documents, path, condition, way):
         answers.append((found, order, distinct))
     assert answers[0] == answers[1]
     assert answers[0][0] == [e["task_id"] for e in entries if applies({path: condition}, e)]
+
+
+@EXAMPLES
+@given(DOCUMENTS, FILTERS, PATHS, st.sampled_from([1, -1]), st.integers(0, 4), FEW)
+def test_pages_of_combined_conditions_are_the_same(
+    twins, documents, criteria, path, way, limit, few
+):
+    entries = [{**document, "task_id": str(i)} for i, document in enumerate(documents)]
+    answers = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite_store, "_FEW", few)  # 0: pages are read in the order of an index
+        for store in twins:
+            store.remove_docs({})
+            store.update(entries)
+            page = store.query(criteria, sort={path: way}, skip=limit // 3, limit=limit)
+            answers.append(([doc["task_id"] for doc in page], store.count(criteria)))
+    assert answers[0] == answers[1]
+    assert answers[0][1] == sum(applies(criteria, entry) for entry in entries)
+
+
+def test_an_index_with_as_many_entries_as_documents_may_lack_some(twins, monkeypatch):
+    monkeypatch.setattr(sqlite_store, "_FEW", 0)
+    for store in twins:
+        store.remove_docs({})
+        store.update([{"task_id": "0", "a": [{"b": 1}, {"b": 2}]}, {"task_id": "1"}])
+        found = store.query({}, sort={"a.b": 1}, limit=2)
+        assert [document["task_id"] for document in found] == ["1", "0"]
 
 
 @EXAMPLES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from vitrion.launchpad.submission import MARK
 if TYPE_CHECKING:
     from fireworks import LaunchPad
 
+MATERIAL = f"{MARK}.material"
 _WAITING = ("WAITING", "READY", "RESERVED", "PAUSED", "DEFUSED")
 
 
@@ -83,7 +83,7 @@ def status(launchpad: LaunchPad, material: str | None = None) -> list[MaterialSt
         Sorted by the name of the material.
     """
     rows: dict[str, MaterialStatus] = {}
-    for found in launchpad.workflows.find(_query(material), {"fw_states": 1, MARK: 1}):
+    for found in launchpad.workflows.find(_query(material), {"fw_states": 1, MATERIAL: 1}):
         name = found["metadata"]["vitrion"]["material"]
         row = rows.setdefault(name, MaterialStatus(name))
         states = Counter(found["fw_states"].values())
@@ -104,17 +104,25 @@ def failures(launchpad: LaunchPad, material: str | None = None) -> list[Failure]
         The launchpad.
     material
         Restrict to this material.
+
+    Returns
+    -------
+    list[Failure]
+        Sorted by ``fw_id``.
     """
-    owners: dict[int, str] = {}
-    for found in launchpad.workflows.find(_query(material), {"fw_states": 1, MARK: 1}):
-        for number, state in found["fw_states"].items():
-            if state == "FIZZLED":
-                owners[int(number)] = found["metadata"]["vitrion"]["material"]
+    failed = launchpad.fireworks.find({"state": "FIZZLED"}, {"fw_id": 1, "name": 1})
+    names = {fw["fw_id"]: fw["name"] for fw in failed}
+    query = {"nodes": {"$in": list(names)}, **_query(material)}
+    owners = {
+        number: found["metadata"]["vitrion"]["material"]
+        for found in launchpad.workflows.find(query, {"nodes": 1, MATERIAL: 1})
+        for number in found["nodes"]
+        if number in names
+    }
     errors = last_errors(launchpad, list(owners))
-    names = launchpad.fireworks.find({"fw_id": {"$in": list(owners)}}, {"fw_id": 1, "name": 1})
     return [
-        Failure(owners[fw["fw_id"]], fw["name"], fw["fw_id"], _last_line(errors[fw["fw_id"]]))
-        for fw in names
+        Failure(owners[number], names[number], number, _last_line(errors[number]))
+        for number in sorted(owners)
     ]
 
 
@@ -138,4 +146,5 @@ def _last_line(text: str) -> str:
 def _query(material: str | None) -> dict[str, Any]:
     if material is None:
         return {MARK: {"$exists": True}}
-    return {f"{MARK}.material": {"$regex": f"^{re.escape(material)}( |$)"}}
+    # The name alone or before a space: one range of the index of the materials.
+    return {MATERIAL: {"$gte": material, "$lt": f"{material}!"}}

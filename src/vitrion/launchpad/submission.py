@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import threading
 import time
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from vitrion.database.servers import limited, silence
 from vitrion.errors import InputError, StoreError
+from vitrion.runtime.discarded_output import discard_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -35,7 +34,6 @@ _TOGETHER = 100  # workflows per insertion
 _SAMPLES = 20
 _DUPLICATE_KEY = 11000
 _ATTEMPTS = 5  # of a batch while other submissions add the same flows
-_ADDING = threading.Lock()
 
 
 @dataclass
@@ -204,8 +202,7 @@ def _submit_batch(
 def _add(workflows: list[Workflow], launchpad: LaunchPad) -> bool:
     """Add all workflows and return True, or none if another submission has added one."""
     try:
-        # It shows its own progress bar. The lock: all threads share one standard error.
-        with _ADDING, open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+        with discard_output():  # it shows a progress bar of its own
             launchpad.bulk_add_wfs(workflows)
     except BulkWriteError as error:
         if any(fault.get("code") != _DUPLICATE_KEY for fault in error.details["writeErrors"]):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from chgnet.model import CHGNet
 from chgnet.model.dynamics import CHGNetCalculator
 
 from vitrion.potentials.devices import evaluation_in_torch
+from vitrion.runtime.discarded_output import discard_output
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -26,7 +25,7 @@ class LeanCHGNetCalculator(CHGNetCalculator):
     @classmethod
     def from_name(cls, weights: str, device: str) -> Self:
         """Load the weights of that name (``0.3.0`` or ``r2scan``) from the chgnet package."""
-        with redirect_stdout(io.StringIO()):  # it prints a message even with verbose=False
+        with discard_output():  # it prints a message even with verbose=False
             model = CHGNet.load(model_name=weights, use_device=device, verbose=False)
             # An isolated atom is a legitimate state of a hot melt, not a reason to warn every step.
             calculator = cls(model=model, use_device=device, on_isolated_atoms="ignore")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from contextlib import redirect_stdout
+from vitrion.runtime.discarded_output import discard_output
 
 
 def import_mace() -> None:
@@ -11,5 +10,5 @@ def import_mace() -> None:
 
     It must come before anything that imports e3nn, because it sets how e3nn loads its constants.
     """
-    with redirect_stdout(io.StringIO()):
+    with discard_output():
         import mace.modules  # noqa: F401

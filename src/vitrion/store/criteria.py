@@ -7,7 +7,7 @@ result is then marked as inexact, and the store applies the whole filter to each
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import bson
@@ -20,26 +20,46 @@ from vitrion.store.operators import is_true
 
 MAX_BYTES = 16 * 2**20
 """Maximum size of a document and of a filter in MongoDB."""
-_ENTRIES = "id {membership} (SELECT doc FROM entries WHERE field = ? AND {condition})"
 _MANY = 30_000  # below SQLite's limit on the number of parameters
+_UNITED = 100  # below SQLite's limit on the terms of a UNION
 
 
-@dataclass
-class Clause:
+@dataclass(frozen=True)
+class Part:
     """A condition on documents in SQL.
 
     Attributes
     ----------
-    sql
-        A boolean expression over the column ``id``; empty where every document may match.
+    test
+        A boolean expression over the column ``d.id``.
+    source
+        A SELECT statement of the ``id`` of all documents that may pass; empty where only a test is
+        possible. It takes the same parameters.
     parameters
-        Values for its question marks.
-    exact
-        Whether it selects the matching documents and no others.
+        Values for the question marks.
+    is_exact_source
+        Whether all documents of the source pass.
     """
 
-    sql: str = ""
-    parameters: list[Any] = field(default_factory=list)
+    test: str
+    source: str
+    parameters: tuple[Any, ...]
+    is_exact_source: bool = True
+
+
+@dataclass(frozen=True)
+class Clause:
+    """Several conditions, which all hold.
+
+    Attributes
+    ----------
+    parts
+        The conditions; empty where every document may match.
+    exact
+        Whether they select the matching documents and no others.
+    """
+
+    parts: tuple[Part, ...] = ()
     exact: bool = True
 
 
@@ -94,37 +114,53 @@ def translate(criteria: Mapping[str, Any], fields: Mapping[str, int]) -> Clause:
             clauses += [_compare(fields[name], operator, wanted[operator]) for operator in wanted]
         else:
             clauses.append(_compare(fields[name], "$eq", wanted))
-    return _join(clauses, " AND ")
+    return _all(clauses)
 
 
-def _join(clauses: list[Clause], word: str) -> Clause:
-    translated = [clause for clause in clauses if clause.sql]
-    parameters = [value for clause in translated for value in clause.parameters]
-    if len(parameters) > _MANY:
+def joined(tests: list[str], word: str) -> str:
+    """Join SQL expressions by AND or OR, in halves.
+
+    A chain of many is too deep for SQLite, which takes an expression of 1000 levels.
+    """
+    if len(tests) < 3:
+        return f" {word} ".join(tests)
+    middle = len(tests) // 2
+    return f"({joined(tests[:middle], word)}) {word} ({joined(tests[middle:], word)})"
+
+
+def _all(clauses: list[Clause]) -> Clause:
+    parts = tuple(part for clause in clauses for part in clause.parts)
+    if sum(len(part.parameters) for part in parts) > _MANY:
         return _UNKNOWN
-    sql = _in_halves([f"({clause.sql})" for clause in translated], word)
-    return Clause(sql, parameters, all(clause.exact for clause in clauses))
-
-
-def _in_halves(parts: list[str], word: str) -> str:
-    # A chain of many is too deep for SQLite, which takes an expression of 1000 levels.
-    if len(parts) < 3:
-        return word.join(parts)
-    middle = len(parts) // 2
-    return f"({_in_halves(parts[:middle], word)}){word}({_in_halves(parts[middle:], word)})"
+    return Clause(parts, all(clause.exact for clause in clauses))
 
 
 def _any(clauses: list[Clause]) -> Clause:
     # A branch without SQL may match any document, and so may the whole alternative.
-    if not clauses or any(not clause.sql for clause in clauses):
+    if not clauses or not all(clause.parts for clause in clauses):
         return _UNKNOWN
-    return _join(clauses, " OR ")
+    whole = _all(clauses)
+    if not whole.parts:
+        return _UNKNOWN
+    branches = [joined([part.test for part in clause.parts], "AND") for clause in clauses]
+    is_simple = len(whole.parts) == len(clauses) <= _UNITED
+    sources = [part.source for part in whole.parts]
+    united = Part(
+        f"({joined([f'({branch})' for branch in branches], 'OR')})",
+        " UNION ".join(sources) if is_simple and all(sources) else "",
+        tuple(value for part in whole.parts for value in part.parameters),
+        all(part.is_exact_source for part in whole.parts),
+    )
+    return Clause((united,), whole.exact)
 
 
 def _entries(number: int, condition: str, values: list[bytes], *, absent: bool = False) -> Clause:
-    membership = "NOT IN" if absent else "IN"
-    sql = _ENTRIES.format(membership=membership, condition=condition)
-    return Clause(sql, [number, *values])
+    # "+" makes SQLite look up the few entries of the document, not those of the key.
+    found = f"SELECT 1 FROM entries WHERE doc = d.id AND field = ? AND {condition}"
+    test = f"EXISTS ({found.replace('key', '+key')})"
+    source = f"SELECT DISTINCT doc AS id FROM entries WHERE field = ? AND {condition}"
+    parameters = (number, *values)
+    return Clause((Part(f"NOT {test}" if absent else test, "" if absent else source, parameters),))
 
 
 def _compare(number: int, operator: str, operand: Any) -> Clause:
@@ -137,7 +173,7 @@ def _compare(number: int, operator: str, operand: Any) -> Clause:
         keys = [encode(value) for value in operand]
         return _entries(number, f"key IN ({marks})", keys, absent=operator == "$nin")
     if operator == "$all" and isinstance(operand, list) and operand:
-        return _join([_compare(number, "$eq", value) for value in operand], " AND ")
+        return _all([_compare(number, "$eq", value) for value in operand])
     if not is_exact(operand):
         return _UNKNOWN
     key = encode(operand)

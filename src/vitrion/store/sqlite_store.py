@@ -11,7 +11,7 @@ from pydash import get, has, set_
 from vitrion.errors import DamagedDocumentsError, StoreError
 from vitrion.runtime.work_limit import check_limit
 from vitrion.store.bson_order import Rank, rank
-from vitrion.store.criteria import normalize, translate
+from vitrion.store.criteria import Clause, Part, joined, normalize, translate
 from vitrion.store.encoding import encode_document, pack, unpack
 from vitrion.store.keys import ARRAY, NULL, OBJECT, OTHER, UNSORTABLE, is_exact, keys_at
 from vitrion.store.matching import Matcher, compile_filter
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 _CHUNK = 200  # documents read from the file at a time
+_FEW = 1000  # documents that are tested and sorted faster than an index is read in order
 
 
 def _whole(name: str, number: Any) -> int:
@@ -125,11 +126,8 @@ class SQLiteStore(Store):
         clause = translate(filter_, self._fields())
         if not clause.exact:
             return len(self._select(criteria, {}, 0, 0, doubtful=False))
-        if not clause.sql:
-            sql = "SELECT count(*) FROM docs WHERE collection = ?"
-            return self.file.rows(sql, [self.collection_name])[0][0]
-        sql = f"SELECT count(*) FROM docs WHERE +collection = ? AND ({clause.sql})"
-        return self.file.rows(sql, [self.collection_name, *clause.parameters])[0][0]
+        found, parameters = self._matching(clause)
+        return self.file.rows(f"SELECT count(*) {found}", parameters)[0][0]
 
     def query(
         self,
@@ -281,8 +279,11 @@ class SQLiteStore(Store):
             return self._distinct(self.query(criteria), field)
         # One document per indexed value is sufficient.
         sql = "SELECT min(doc) FROM entries WHERE field = ?"
-        sql += f" AND doc IN (SELECT id FROM docs WHERE {clause.sql})" if clause.sql else ""
-        parameters = [fields[field], *clause.parameters]
+        parameters = [fields[field]]
+        if clause.parts:
+            found, more = self._matching(clause)
+            sql += f" AND doc IN (SELECT d.id {found})"
+            parameters += more
         ids = [row[0] for row in self.file.rows(sql + " GROUP BY key", parameters)]
         values = self._distinct((document for _, document in self._read(ids)), field)
         if all(value is None or is_exact(value) for value in values):
@@ -334,24 +335,17 @@ class SQLiteStore(Store):
         fields = self._fields()
         clause = translate(filter_, fields)
         in_sql = clause.exact and all(self._sorts(fields.get(path)) for path in order)
-        # "+" hides the collection from the planner where an index entry already implies it.
-        sql = f"SELECT id FROM docs d WHERE {'+' if clause.sql else ''}collection = ?"
-        parameters = [self.collection_name, *clause.parameters]
-        sql += f" AND ({clause.sql})" if clause.sql else ""
+        found, parameters = self._matching(clause)
         if not in_sql:
-            ids = [row[0] for row in self.file.rows(sql + " ORDER BY id", parameters)]
+            rows = self.file.rows(f"SELECT d.id {found} ORDER BY d.id", parameters)
+            ids = [row[0] for row in rows]
             ids, damaged = self._filter(ids, matches, order)
             page = ids[skip : skip + limit if limit else None]
             return page + damaged if doubtful else page
         ways, first = [], next(iter(order), None)
-        if first is not None and limit and self._have_all(fields[first]):
-            # Read in the order of the index, and stop after the page.
-            sql = (
-                "SELECT d.id FROM entries s CROSS JOIN docs d ON d.id = s.doc "
-                "WHERE s.field = ? AND d.collection = ?"
-            ) + (f" AND ({clause.sql})" if clause.sql else "")
-            parameters = [fields[first], *parameters]
-            ways.append("s.key " + ("ASC" if order[first] > 0 else "DESC"))
+        if limit and first is not None and self._leads(fields[first], clause):
+            found, parameters = self._matching(clause, fields[first])
+            ways.append("d.key " + ("ASC" if order[first] > 0 else "DESC"))
             order = {path: way for path, way in order.items() if path != first}
         for path, way in order.items():
             pick = "min(key)" if way > 0 else "max(key)"
@@ -360,8 +354,48 @@ class SQLiteStore(Store):
                 + (" ASC" if way > 0 else " DESC")
             )
             parameters += [fields[path], NULL]
-        sql += f" ORDER BY {', '.join([*ways, 'd.id'])} LIMIT ? OFFSET ?"
+        sql = f"SELECT d.id {found} ORDER BY {', '.join([*ways, 'd.id'])} LIMIT ? OFFSET ?"
         return [row[0] for row in self.file.rows(sql, [*parameters, limit or -1, skip])]
+
+    def _matching(self, clause: Clause, sort: int | None = None) -> tuple[str, list[Any]]:
+        """Return the rest of a SELECT statement after the columns, and its parameters.
+
+        Its documents ``d`` come from the condition with the fewest, and are tested for the others;
+        or from the index of a field, with their ``key``, which has an order.
+        """
+        parts = list(clause.parts)
+        sources = [part for part in parts if part.source]
+        parameters: list[Any]
+        if sort is not None:
+            source, parameters = "SELECT doc AS id, key FROM entries WHERE field = ?", [sort]
+        elif sources:
+            best = min(sources, key=self._size) if len(sources) > 1 else sources[0]
+            source, parameters = best.source, [*best.parameters]
+            if best.is_exact_source:
+                parts.remove(best)
+        else:
+            source, parameters = "SELECT id FROM docs WHERE collection = ?", [self.collection_name]
+        tests = joined([part.test for part in parts], "AND")
+        parameters += [value for part in parts for value in part.parameters]
+        return f"FROM ({source}) d" + (f" WHERE {tests}" if tests else ""), parameters
+
+    def _size(self, part: Part) -> int:
+        """Return the number of documents of the source of a condition, up to a limit."""
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM ({part.source}) LIMIT {_FEW})"
+        return self.file.rows(sql, part.parameters)[0][0]
+
+    def _leads(self, field: int, clause: Clause) -> bool:
+        """Return whether a page is found soonest in the order of the index of a field.
+
+        This is possible if each document has one entry there, and slow if few documents match.
+        """
+        if any(part.source and self._size(part) < _FEW for part in clause.parts):
+            return False
+        entries = "SELECT count(*), count(DISTINCT doc) FROM entries WHERE field = ?"
+        documents = "SELECT count(*) FROM docs WHERE collection = ?"
+        counts = {*self.file.rows(entries, [field])[0]}
+        counts |= {*self.file.rows(documents, [self.collection_name])[0]}
+        return len(counts) == 1
 
     def _sorts(self, field: int | None) -> bool:
         """Return whether the index of a field determines the order of its documents."""
@@ -372,15 +406,6 @@ class SQLiteStore(Store):
         return not any(
             self.file.rows(f"SELECT {', '.join([some] * len(UNSORTABLE))}", parameters)[0]
         )
-
-    def _have_all(self, field: int) -> bool:
-        """Return whether each document has one entry in the index of a field."""
-        entries = "SELECT count(*) FROM entries WHERE field = ?"
-        documents = "SELECT count(*) FROM docs WHERE collection = ?"
-        (counts,) = self.file.rows(
-            f"SELECT ({entries}), ({documents})", (field, self.collection_name)
-        )
-        return counts[0] == counts[1]
 
     def _filter(
         self, ids: list[int], matches: Matcher, order: Mapping[str, int]
