@@ -36,6 +36,7 @@ LEFT_OUT = {  # they say that they are one of our documents
     "last_updated is a list": output(last_updated=[1]),
     "last_updated is a document": output(last_updated={"$date": 0}),
     "no last_updated": output(last_updated=None),
+    "a time after the last one": output(last_updated="9999-12-31T23:59:59-12:00"),
     "a barrier that is a word": output(barrier_eV="high"),
     "a barrier that is a list": output(barrier_eV=[0.3]),
     "no barrier": {k: v for k, v in output().items() if k != "barrier_eV"},

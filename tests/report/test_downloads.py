@@ -32,7 +32,7 @@ def rows(text):
 
 def test_structures_are_read_back(reports):
     structures = shown_structures(reports)
-    files = files_of_structures(structures)
+    files = files_of_structures(structures, map(site_rows, structures.values()))
     assert len(files) == 3 * len(structures) == 15
     glass = reports[1].glasses[0].structure
     cif = Structure.from_str(files["structures/LiPO2F2_glass_1.cif"], fmt="cif")

@@ -22,6 +22,7 @@ from vitrion.polymorphs.document import PolymorphDoc
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from vitrion.database.client import VitrionClient
     from vitrion.documents.base import VitrionDoc
@@ -208,13 +209,12 @@ def find_reports(
     phase = check_phase(phase)
     chosen = _search(client, document_id=identifier, deprecated=None)
     named = chosen or _search(client, material_id=identifier)
-    formulas = {document.formula_pretty for document in named.values()} or {identifier}
-    same = _search_formula(client, *formulas)
-    groups: dict[tuple[str | None, str | None], list[VitrionDoc]] = {}
-    for document in ({**same, **named, **chosen}).values():
-        groups.setdefault((document.phase, document.material_id), []).append(document)
+    formulas = {found.formula for found in named} or {identifier}
+    groups: dict[tuple[str | None, str | None], list[_Found]] = {}
+    for found in dict.fromkeys([*_search_formula(client, *formulas), *named]):
+        groups.setdefault((found.phase, found.material_id), []).append(found)
     if named:
-        groups = _of_material(groups, next(iter(named.values())).material_id)
+        groups = _of_material(groups, named[0].material_id)
     groups = _newest_materials({k: g for k, g in groups.items() if phase in (None, k[0])})
     if not groups:
         tail = "" if phase is None else f" in the phase '{phase}'"
@@ -222,10 +222,13 @@ def find_reports(
             f"The store has nothing of '{identifier}'{tail}: 'vitrion query' lists its documents."
         )
     unread = _count_unread(client, groups)
-    preferred = tuple(chosen.values())
+    documents = _read(client, [found for group in groups.values() for found in group])
     return disambiguate(
         replace(
-            MaterialReport.from_documents(groups[key], preferred=preferred),
+            MaterialReport.from_documents(
+                [documents[found] for found in groups[key] if found in documents],
+                preferred=[documents[found] for found in chosen if found in documents],
+            ),
             n_unread=unread[key[0]],
         )
         for key in sorted(groups, key=_rank)
@@ -324,9 +327,21 @@ def _rank(key: tuple[str | None, str | None]) -> tuple[int, str]:
     return phase, key[1] or ""
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What the choice of documents depends on, read before the documents themselves."""
+
+    kind: str
+    document_id: str
+    formula: str | None
+    phase: str | None
+    material_id: str | None
+    last_updated: datetime
+
+
 def _of_material(
-    groups: dict[tuple[str | None, str | None], list[VitrionDoc]], material_id: str | None
-) -> dict[tuple[str | None, str | None], list[VitrionDoc]]:
+    groups: dict[tuple[str | None, str | None], list[_Found]], material_id: str | None
+) -> dict[tuple[str | None, str | None], list[_Found]]:
     """Keep one material and, for comparison, the same formula in other phases."""
     own = {phase for phase, name in groups if name == material_id}
     return {
@@ -335,11 +350,11 @@ def _of_material(
 
 
 def _newest_materials(
-    groups: dict[tuple[str | None, str | None], list[VitrionDoc]],
-) -> dict[tuple[str | None, str | None], list[VitrionDoc]]:
+    groups: dict[tuple[str | None, str | None], list[_Found]],
+) -> dict[tuple[str | None, str | None], list[_Found]]:
     """Keep the materials of each phase with the newest documents."""
-    times = {key: max(document.last_updated for document in groups[key]) for key in groups}
-    kept: dict[tuple[str | None, str | None], list[VitrionDoc]] = {}
+    times = {key: max(found.last_updated for found in groups[key]) for key in groups}
+    kept: dict[tuple[str | None, str | None], list[_Found]] = {}
     shown: Counter[str | None] = Counter()
     for key in sorted(groups, key=lambda key: times[key], reverse=True):
         shown[key[0]] += 1
@@ -348,38 +363,50 @@ def _newest_materials(
     return kept
 
 
-def _search(client: VitrionClient, **filters: Any) -> dict[str, VitrionDoc]:
-    """Return the newest documents of each kind and phase by their identifiers."""
-    found: dict[str, VitrionDoc] = {}
+def _search(client: VitrionClient, **filters: Any) -> list[_Found]:
+    """Find the newest documents of each kind and phase."""
+    found: list[_Found] = []
     for kind in KINDS:
         newest = _newest(client, kind, filters)
         if len(newest) == NEWEST:  # there may be more, of each phase
-            unstated = {key: document for key, document in newest.items() if not document.phase}
-            phases = [_newest(client, kind, {**filters, "phase": phase}) for phase in PHASES]
-            newest = unstated | {key: document for part in phases for key, document in part.items()}
-        found |= newest
+            newest = [document for document in newest if not document.phase]
+            for phase in PHASES:
+                newest += _newest(client, kind, {**filters, "phase": phase})
+        found += newest
     return found
 
 
-def _newest(client: VitrionClient, kind: str, filters: dict[str, Any]) -> dict[str, VitrionDoc]:
-    cls = client[kind].document_class
-    found = client[kind].raw(sort="-last_updated", limit=NEWEST, **filters)
-    return {content[KEY]: cls.model_validate(content) for content in found}
+def _newest(client: VitrionClient, kind: str, filters: dict[str, Any]) -> list[_Found]:
+    fields = ("formula_pretty", "phase", "material_id", "last_updated")
+    rows = client[kind].raw(fields=fields, sort="-last_updated", limit=NEWEST, **filters)
+    return [_Found(kind, row[KEY], *(row.get(name) for name in fields)) for row in rows]
 
 
-def _search_formula(client: VitrionClient, *formulas: str | None) -> dict[str, VitrionDoc]:
+def _read(client: VitrionClient, found: Sequence[_Found]) -> dict[_Found, VitrionDoc]:
+    documents: dict[_Found, VitrionDoc] = {}
+    for kind in KINDS:
+        wanted = {each.document_id: each for each in found if each.kind == kind}
+        if not wanted:
+            continue
+        cls = client[kind].document_class
+        for content in client[kind].raw(document_id=list(wanted), deprecated=None):
+            documents[wanted[content[KEY]]] = cls.model_validate(content)
+    return documents
+
+
+def _search_formula(client: VitrionClient, *formulas: str | None) -> list[_Found]:
     try:
         return _search(client, formula=[formula for formula in formulas if formula])
     except InputError:  # not a formula
-        return {}
+        return []
 
 
 def _count_unread(
-    client: VitrionClient, groups: dict[tuple[str | None, str | None], list[VitrionDoc]]
+    client: VitrionClient, groups: dict[tuple[str | None, str | None], list[_Found]]
 ) -> Counter[str | None]:
     """Return the number of documents of these compositions that are not in the groups, by phase."""
-    documents = [document for group in groups.values() for document in group]
-    formulas = sorted({d.formula_pretty for d in documents if d.formula_pretty})
+    found = [each for group in groups.values() for each in group]
+    formulas = sorted({each.formula for each in found if each.formula})
     unread: Counter[str | None] = Counter()
     for phase in {key[0] for key in groups} - {None}:
         read = sum(len(group) for key, group in groups.items() if key[0] == phase)

@@ -70,11 +70,11 @@ def admit(output: Mapping[str, Any], cls: type[VitrionDoc]) -> dict[str, Any]:
         if content.get("last_updated") is None:
             raise NotADocumentError("it has no last_updated")
         time = _TIME.validate_python(content["last_updated"])
+        naive = time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
     except (NotADocumentError, KeyboardInterrupt, MemoryError):
         raise
     except Exception as error:  # foreign documents raise many types of errors
         raise NotADocumentError(_reason(error)) from error
-    naive = time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
     return {**content, "last_updated": naive}
 
 

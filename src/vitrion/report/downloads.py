@@ -34,12 +34,14 @@ def file_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]+", "_", text).strip("_") or "file"
 
 
-def files_of_structures(structures: Mapping[str, Structure]) -> dict[str, str]:
-    """Return CIF, POSCAR and sites of each structure by file name."""
+def files_of_structures(
+    structures: Mapping[str, Structure], sites: Iterable[Iterable[Sequence[Any]]]
+) -> dict[str, str]:
+    """Return CIF, POSCAR and the rows of the sites of each structure by file name."""
     return {
         f"structures/{file_name(name)}{suffix}": text
-        for name, structure in structures.items()
-        for suffix, text in structure_files(structure).items()
+        for (name, structure), rows in zip(structures.items(), sites, strict=True)
+        for suffix, text in structure_files(structure, rows).items()
     }
 
 

@@ -46,9 +46,7 @@ from vitrion.report.typeset import formula_html, rich_html, typeset
 from vitrion.uncertainty import number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from pymatgen.core import Structure
+    from collections.abc import Iterable, Sequence
 
     from vitrion.comparison.material import MaterialReport
     from vitrion.comparison.tables import Table
@@ -99,8 +97,9 @@ def render_page(*reports: MaterialReport, home: str = "") -> str:
     overview = comparison.table if comparison.rows else None
     origin = origin_tables(reports)
     tables = [overview, *(table for section in sections for table in section.tables), *origin]
-    files, omitted = packed(_files(reports, structures, figures, tables))
     scenes = structures_of(structures)
+    files = files_of_structures(structures, [scene["facts"]["sites"] for scene in scenes])
+    files, omitted = packed(files | _other_files(reports, figures, tables))
     return _render(
         "page.html.j2",
         ("plotly-basic.min.js", "plots.js", "viewer.js", "tables.js", "files.js")
@@ -131,14 +130,13 @@ def render_page(*reports: MaterialReport, home: str = "") -> str:
     )
 
 
-def _files(
+def _other_files(
     reports: Sequence[MaterialReport],
-    structures: Mapping[str, Structure],
     figures: Iterable[Figure],
     tables: Iterable[Table | None],
 ) -> dict[str, str]:
-    """Return all files of a page by name, the large ones last."""
-    files = files_of_structures(structures)
+    """Return the files of tables, figures and documents by name, the large ones last."""
+    files: dict[str, str] = {}
     for table in tables:
         files |= {} if table is None else files_of_table(table)
     for figure in figures:

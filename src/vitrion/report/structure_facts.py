@@ -14,6 +14,8 @@ from vitrion.polymorphs.describe import anion_shells, shell_name, space_groups
 from vitrion.report.typeset import screw
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from pymatgen.core import Structure
 
 SITE_HEADS = ("site", "element", "Wyckoff", "x", "y", "z", "neighbors", "mean distance (A)")
@@ -97,8 +99,8 @@ def site_rows(structure: Structure) -> list[list[Any]]:
     return rows
 
 
-def structure_files(structure: Structure) -> dict[str, str]:
-    """Return the structure as CIF, POSCAR, and its sites as CSV, by suffix."""
+def structure_files(structure: Structure, sites: Iterable[Sequence[Any]]) -> dict[str, str]:
+    """Return the structure as CIF, POSCAR, and its :func:`site_rows` as CSV, by suffix."""
     from pymatgen.io.cif import CifWriter
     from pymatgen.io.vasp import Poscar
 
@@ -106,7 +108,7 @@ def structure_files(structure: Structure) -> dict[str, str]:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(SITE_HEADS)
-    writer.writerows(site_rows(plain))
+    writer.writerows(sites)
     return {
         ".cif": str(CifWriter(plain)),
         ".vasp": Poscar(plain.get_sorted_structure()).get_str(significant_figures=10),
