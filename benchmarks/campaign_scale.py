@@ -212,8 +212,25 @@ def main() -> None:
                 rows.append(times)
                 first = count
                 print("  " + ", ".join(f"{k} {v:.3f}" for k, v in times.items()), flush=True)
+            print_sizes(copier, collections)
         campaign.launchpad.connection.drop_database(DATABASE)
     print_table(asked.materials, rows)
+
+
+def print_sizes(copier: Copier, collections: Collections) -> None:
+    """Print the sizes per stored material, in kB."""
+    file = collections.job_store.outputs.file
+    sql = "SELECT collection = 'outputs', sum(length(body)) FROM docs GROUP BY 1"
+    bodies = dict(file.rows(sql))
+    n_stored = collections.store("summary").count() / 2  # crystal and glass
+    whole = file.rows("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+    rest = whole[0][0] - sum(bodies.values())
+    launchpad = sum(map(len, (copier.workflow, *copier.fireworks, *copier.launches)))
+    print(
+        f"kB per material: outputs {bodies[1] / n_stored / 1000:.0f}, collections "
+        f"{bodies[0] / n_stored / 1000:.0f}, indexes and unused space "
+        f"{rest / n_stored / 1000:.0f}, launchpad {launchpad / 1000:.0f}"
+    )
 
 
 def print_table(materials: list[int], rows: list[dict[str, float]]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from vitrion.cli.interruption import EXIT_INTERRUPTED, interruption, program_name
 
 PROGRAM = "import sys; from vitrion.cli import main; sys.argv[0] = 'vitrion'; main()"
-LIMIT_S = 120.0
+LIMIT_S = 600.0
 
 
 def test_ctrl_c_states_the_command_that_resumes(tmp_path):

@@ -14,6 +14,7 @@ from vitrion.database.admission import RESERVED, NotADocumentError, admit
 from vitrion.database.builders import build, build_if_changed
 from vitrion.database.client import VitrionClient
 from vitrion.database.collections import Collections, find_job_store
+from vitrion.database.move import copy_store
 from vitrion.defects.document import DefectDoc
 from vitrion.errors import DamagedDocumentsError, StoreError
 from vitrion.store.job_store import FILE_NAME, open_job_store
@@ -24,6 +25,7 @@ def output(**changes):
     return {**hopping(["Li", "F"], 0.3, "amorphous").model_dump(), **changes}
 
 
+REFERENCE = {"blob_uuid": "missing", "store": "data", "@class": "", "@module": ""}
 NESTED: dict = {}
 for _ in range(150):
     NESTED = {"a": NESTED}
@@ -62,6 +64,19 @@ LEFT_OUT = {  # they say that they are one of our documents
     "a potential of nothing": {"property_name": "potential"},
     "a potential in a list": [{"property_name": "potential", "name": "a"}],
     "nested": output(rate_300K=NESTED),
+    "a barrier that is the text of a number": output(barrier_eV="0.3"),
+    "a barrier that is a flag": output(barrier_eV=True),
+    "deprecated is a number": output(deprecated=0),
+    "a very long identifier": output(material_id="m" * 201),
+    "a reference as identifier": output(material_id=REFERENCE),
+    "a reference as barrier": output(barrier_eV=REFERENCE),
+    "a reference as time": output(last_updated=REFERENCE),
+    "half a reference as phase": output(phase={"blob_uuid": "x"}),
+}
+UNRESOLVED = {  # documents, of which a part is missing
+    "half a reference": output(additional_fields={"note": {"blob_uuid": ["x"]}}),
+    "a reference to nothing": output(structure=REFERENCE),
+    "a reference to no store": output(structure={**REFERENCE, "store": "nowhere"}),
 }
 IGNORED = {  # nobody asks for them
     "another kind": {"property_name": "theirs", "formula_pretty": "LiF", "phase": "amorphous"},
@@ -143,6 +158,24 @@ def test_the_client_opens_and_finds_ours(folder):
     with VitrionClient(folder) as client:
         assert {doc.barrier_eV for doc in client.test_hopping.search()} == {0.3, 0.7, 0.8}
         assert client.summary.count() == 1
+
+
+def test_documents_with_missing_parts_hide_no_others(tmp_path, capsys):
+    with open_job_store(tmp_path / "a") as store:
+        entries = [entry(name, content) for name, content in UNRESOLVED.items()]
+        store.docs_store.update([*entries, entry("good", output())], key=["uuid", "index"])
+    with VitrionClient(tmp_path / "a") as client:
+        found: list[dict] = []
+        with pytest.raises(StoreError, match="document a reference to no"):
+            found.extend(client.test_hopping.raw())
+        assert {document["document_id"] for document in found} == {"good", "half a reference"}
+        assert client.test_hopping.get("half a reference").additional_fields["note"]
+        assert client.test_hopping.search(document_id="good")
+    query_command(kind="test_hopping", store=tmp_path / "a", fields="document_id,barrier_eV")
+    said = capsys.readouterr().out
+    assert all(name in said for name in [*UNRESOLVED, "good"])
+    with open_job_store(tmp_path / "a") as source, open_job_store(tmp_path / "b") as target:
+        assert copy_store(source, target).outputs == 4
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED - {"builds"}))

@@ -133,7 +133,7 @@ def test_a_killed_fit_resumes_with_the_same_weights(frames, begin, tmp_path):
     )
     arguments = [str(tmp_path / "frames.xyz"), str(begin), str(folder)]
     process = subprocess.Popen([sys.executable, "-c", script, *arguments], env=os.environ)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not (folder / "state.pt").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)

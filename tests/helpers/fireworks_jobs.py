@@ -61,14 +61,16 @@ def chain_flow(target, name="chain"):
 
 
 @job
-def hold(folder, seconds):
-    """Work in a folder that one process at a time may have, as molecular dynamics does."""
-    with only_process(Path(folder) / "lock"):
-        for _ in range(int(seconds / 0.1)):
-            time.sleep(0.1)
-        with (Path(folder) / "ends").open("a") as ends:
+def hold(folder):
+    """Work in a folder that one process at a time may have, until there is a file ``release``."""
+    folder = Path(folder)
+    with only_process(folder / "lock"):
+        (folder / "begun").touch()
+        while not (folder / "release").exists():
+            time.sleep(0.05)
+        with (folder / "ends").open("a") as ends:
             ends.write("1")
-    return {"held": seconds}
+    return {"held": True}
 
 
 @job

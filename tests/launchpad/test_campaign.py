@@ -42,7 +42,7 @@ def campaign(mongo_uri, tmp_path_factory):
     again = submit(submissions, campaign.launchpad, routes=ROUTES, priority=1)
     before = status(campaign.launchpad)
     workers = [campaign.worker(), campaign.worker("gpu_fworker.yaml")]
-    codes = [worker.wait(300) for worker in workers]
+    codes = [worker.wait(900) for worker in workers]
     assert codes == [0, 0], campaign.log()[-3000:]
     campaign.notes = {"first": first, "again": again, "before": before, "copper": copper}
     yield campaign
@@ -137,7 +137,7 @@ def test_lpad_reads_the_launchpad(campaign):
     process = campaign.command(
         "lpad", "get_wflows", "-d", "count", stdout=subprocess.PIPE, stderr=None
     )
-    assert process.communicate(timeout=60)[0].strip() == "4"
+    assert process.communicate(timeout=300)[0].strip() == "4"
 
 
 def test_repair_leaves_an_intact_launchpad_alone(campaign):

@@ -19,7 +19,7 @@ def test_submissions_at_the_same_time_add_each_flow_once(campaign):
     reports, errors = [], []
 
     def hand_in():
-        flows = [Submission(hold("x", 0), f"m{i}", label=str(i)) for i in range(150)]
+        flows = [Submission(hold("x"), f"m{i}", label=str(i)) for i in range(150)]
         try:
             reports.append(submit(flows, launchpad_of(campaign), watch_s=0.5))
         except Exception as error:
@@ -42,7 +42,7 @@ def test_submissions_at_the_same_time_add_each_flow_once(campaign):
 
 def test_a_flow_that_a_living_submission_is_adding_is_left_alone(campaign):
     launchpad = campaign.launchpad
-    flow = Submission(hold("x", 0), "LiF", label="one")
+    flow = Submission(hold("x"), "LiF", label="one")
     submit([flow], launchpad)
     (firework,) = launchpad.fireworks.find()
     launchpad.fireworks.delete_many({})  # between the two writes of another submission
@@ -53,7 +53,7 @@ def test_a_flow_that_a_living_submission_is_adding_is_left_alone(campaign):
 
     other = threading.Thread(target=add_later)
     other.start()
-    report = submit([flow], launchpad, watch_s=2.0)
+    report = submit([flow], launchpad, watch_s=60.0)  # ends with the last firework
     other.join()
     assert (report.submitted, report.skipped) == ([], ["one"])
     assert launchpad.fireworks.count_documents({}) == 1

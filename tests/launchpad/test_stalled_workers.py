@@ -14,6 +14,7 @@ from vitrion.launchpad.submission import Submission, submit
 
 pytestmark = pytest.mark.usefixtures("mongo_process")
 PING_S = 0.3
+PATIENCE_S = 300
 
 
 @pytest.fixture(autouse=True)
@@ -30,27 +31,24 @@ class ReportingWorkers(ForkedWorkers):
     def states(self):
         return [fw["state"] for fw in self.campaign.launchpad.fireworks.find().sort("fw_id")]
 
-    def wait_for(self, state, fw_id=1, timeout_s=60):
-        deadline = time.monotonic() + timeout_s
-        launchpad = self.campaign.launchpad
-        while launchpad.fireworks.find_one({"fw_id": fw_id})["state"] != state:
-            assert time.monotonic() < deadline, self.states()
-            time.sleep(0.05)
-
 
 @pytest.fixture
 def workers(campaign):
     return ReportingWorkers(campaign)
 
 
-def submit_hold(campaign, seconds):
+def wait_for(path):
+    deadline = time.monotonic() + PATIENCE_S
+    while not path.exists():
+        assert time.monotonic() < deadline, path.name
+        time.sleep(0.05)
+
+
+def submit_hold(campaign):
+    """Submit a job that works until it is released, and return its folder."""
     folder = campaign.folder / "held"
     folder.mkdir()
-    submit(
-        [Submission(hold(str(folder), seconds), "LiF")],
-        campaign.launchpad,
-        store=campaign.job_store(),
-    )
+    submit([Submission(hold(str(folder)), "LiF")], campaign.launchpad, store=campaign.job_store())
     return folder
 
 
@@ -66,10 +64,9 @@ def assert_complete(campaign, folder, most_ends):
 
 
 def test_a_stopped_worker_that_is_continued_spoils_nothing(campaign, workers):
-    folder = submit_hold(campaign, 2.0)
+    folder = submit_hold(campaign)
     stalled = workers.start()
-    workers.wait_for("RUNNING")
-    time.sleep(2 * PING_S)
+    wait_for(folder / "begun")
     os.killpg(stalled.pid, signal.SIGSTOP)
     try:
         time.sleep(1.0)
@@ -82,6 +79,7 @@ def test_a_stopped_worker_that_is_continued_spoils_nothing(campaign, workers):
             report = repair(campaign.launchpad, lost_after_s=1.0, watch_s=0.1)
             assert (report.retried, report.failed) == ([1], [])
     finally:
+        (folder / "release").touch()
         os.killpg(stalled.pid, signal.SIGCONT)
     stalled.join()
     workers.start().join()
@@ -89,28 +87,33 @@ def test_a_stopped_worker_that_is_continued_spoils_nothing(campaign, workers):
 
 
 @pytest.mark.parametrize("clock_off_s", [-1200.0, 1200.0])
-def test_a_living_worker_with_a_wrong_clock_is_not_lost(campaign, workers, clock_off_s):
-    folder = submit_hold(campaign, 3.0)
+def test_a_living_worker_with_a_wrong_clock_is_not_lost(
+    campaign, workers, clock_off_s, monkeypatch
+):
+    folder = submit_hold(campaign)
     worker = workers.start(clock_off_s)
-    workers.wait_for("RUNNING")
-    time.sleep(2 * PING_S)
+    wait_for(folder / "begun")
+    monkeypatch.setattr(fw_config, "PING_TIME_SECS", 10 * PING_S)  # a slow machine reports late
     for _ in range(2):
-        assert not repair(campaign.launchpad, lost_after_s=2.0, watch_s=0.1).changed
+        assert not repair(campaign.launchpad, lost_after_s=15 * PING_S, watch_s=0.1).changed
+    (folder / "release").touch()
     worker.join()
     assert_complete(campaign, folder, 1)
 
 
 def test_a_worker_cut_off_from_its_network_is_lost_and_found(campaign, workers, mongo_process):
-    folder = submit_hold(campaign, 1.5)
+    folder = submit_hold(campaign)
     worker = workers.start()
-    workers.wait_for("RUNNING")
+    wait_for(folder / "begun")
     mongo_process.kill()
-    time.sleep(2.0)
+    (folder / "release").touch()
+    wait_for(folder / "ends")
+    time.sleep(1.0)
     mongo_process.start()
     worker.join()
-    for _ in range(4):
+    deadline = time.monotonic() + PATIENCE_S
+    while workers.states() != ["COMPLETED"]:
+        assert time.monotonic() < deadline, workers.states()
         repair(campaign.launchpad, lost_after_s=1.0, watch_s=0.1)
         workers.start().join()
-        if workers.states() == ["COMPLETED"]:
-            break
     assert_complete(campaign, folder, 3)

@@ -122,7 +122,7 @@ def test_kill_9_of_the_parent_leaves_no_worker_and_loses_nothing(store, tmp_path
     path.write_text(script)
     process = subprocess.Popen([sys.executable, str(path)])
     folder = tmp_path / "run"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while runs(folder) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)

@@ -26,7 +26,7 @@ from vitrion.service.limits import RequestLimits  # noqa: E402
 from vitrion.service.refresh import Refresher  # noqa: E402
 from vitrion.service.rest import make_app  # noqa: E402
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 
 
 class Impatient(TimedProtocol):
@@ -104,7 +104,9 @@ def test_an_abandoned_request_that_waits_is_never_started():
         assert endless.started.acquire(timeout=PATIENCE_S)
         second = ask(port, "/endless")
         second.close()
-        assert httpx.get(f"http://127.0.0.1:{port}/heartbeat").status_code == 200
+        assert (
+            httpx.get(f"http://127.0.0.1:{port}/heartbeat", timeout=PATIENCE_S).status_code == 200
+        )
         first.close()
         assert endless.stopped.acquire(timeout=PATIENCE_S)
         third = ask(port, "/endless")
@@ -127,8 +129,9 @@ def test_heartbeat_is_answered_while_all_places_are_taken_and_more_is_refused():
         connections = [ask(port, "/endless") for _ in range(50)]
         for _ in range(2):
             assert endless.started.acquire(timeout=PATIENCE_S)
-        assert httpx.get(f"http://127.0.0.1:{port}/heartbeat").json() == "OK"
-        while (busy := httpx.get(f"http://127.0.0.1:{port}/large")).status_code != 503:
+        assert httpx.get(f"http://127.0.0.1:{port}/heartbeat", timeout=PATIENCE_S).json() == "OK"
+        large = f"http://127.0.0.1:{port}/large"
+        while (busy := httpx.get(large, timeout=PATIENCE_S)).status_code != 503:
             time.sleep(0.05)  # until all 50 have arrived
         assert busy.headers["Retry-After"]
         assert not endless.started.acquire(blocking=False), "two at a time"
@@ -154,7 +157,10 @@ def test_a_client_that_does_not_read_is_disconnected(monkeypatch):
 
 
 def test_a_patient_client_gets_a_large_response_over_one_connection():
-    with served(Endless().app, http=TimedProtocol) as port, httpx.Client() as client:
+    with (
+        served(Endless().app, http=TimedProtocol) as port,
+        httpx.Client(timeout=PATIENCE_S) as client,
+    ):
         for _ in range(2):
             assert len(client.get(f"http://127.0.0.1:{port}/large").content) == 50_000_000
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -69,6 +70,40 @@ def test_a_full_disk_is_one_sentence_and_harms_nothing(tmp_path):
         store.file.rows("PRAGMA max_page_count = 1000000")
         store.update({"task_id": "big", "data": noise})
         assert store.count() == 51
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 2 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=1777", "tmpfs", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("only an administrator can mount a disk")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_store_on_a_full_disk_is_read(small_disk):
+    with open_job_store(small_disk) as store:
+        store.update([{"uuid": f"u{i}", "index": 1, "output": {"n": i}} for i in range(5)])
+    junk = small_disk / "junk"
+    with junk.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    assert shutil.disk_usage(small_disk).free == 0
+    with open_job_store(small_disk) as store:
+        assert store.count({"output.n": {"$gte": 3}}) == 2
+        with pytest.raises(StoreError, match="the disk is full"):
+            store.update({"uuid": "new", "index": 1, "output": {}})
+    with pytest.raises(StoreError, match="make room on its disk"):
+        open_job_store(small_disk / "another")
+    with VitrionClient(small_disk) as client:
+        assert client.summary.count() == 0
+    junk.unlink()
+    with open_job_store(small_disk) as store:
+        store.update({"uuid": "new", "index": 1, "output": {}})
+        assert store.count() == 6
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ import gzip
 import h5py
 import numpy as np
 import pytest
+from pymatgen.core import Lattice, Structure
 
-from vitrion.chemistry import decoding
+from vitrion.chemistry import decoding, structure_files
+from vitrion.chemistry.structure_files import read_structure_file
 from vitrion.dynamics.trajectory import FORMAT, VERSION, Trajectory
 from vitrion.errors import InputError
 from vitrion.transport import analyze_file
@@ -137,3 +139,63 @@ def test_a_packed_json_file_is_read_to_a_limit(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(b'{"a": "' + b"0" * 1_000_000))
     with pytest.raises(InputError, match="has more than 0 million characters"):
         analyze_file(path, "Li", 500.0, 50.0)
+
+
+def structure(value):
+    """Return a structure as a dictionary, with a value in the properties of its site."""
+    content = Structure(Lattice.cubic(4.0), ["Li"], [[0, 0, 0]]).as_dict()
+    content["sites"][0]["properties"] = {"x": value}
+    return content
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"@module": "numpy", "@class": "array", "dtype": "U300000000", "data": ["a"]},
+        {"@module": "numpy", "@class": "array", "dtype": "V1500000000", "data": [1]},
+        {"@module": "numpy", "@class": "array", "dtype": [["a", "f8"]], "data": [1]},
+        {"@module": "numpy", "@class": ["array"]},
+        {"@module": {"numpy": 1}, "@class": "array"},
+    ],
+    ids=str,
+)
+def test_arrays_of_any_type_and_names_that_are_no_text_are_refused(value):
+    with pytest.raises(InputError, match=r"is not loaded|not part of a structure"):
+        decoding.structure_from_dict(structure(value))
+
+
+def test_arrays_of_numbers_are_read():
+    value = {"@module": "numpy", "@class": "array", "dtype": "float64", "data": [1.5]}
+    read = decoding.structure_from_dict(structure(value))
+    assert read.site_properties["x"][0] == np.array([1.5])
+
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 10)}]\n" for k in range(1, 12)
+)
+
+
+@pytest.mark.parametrize("content", [BOMB, "&a [*a]", "a: &a {b: *a}"], ids=range(3))
+def test_yaml_that_repeats_itself_is_refused(tmp_path, content):
+    path = tmp_path / "a.yaml"
+    path.write_text(content)
+    for read in (decoding.structure_from_file, decoding.load_json, read_structure_file):
+        with pytest.raises(InputError, match="repeats itself by aliases"):
+            read(path)
+
+
+@pytest.mark.parametrize("counts", ["99999999999", "500000000 500000000", "9" * 5000])
+@pytest.mark.parametrize("name", ["POSCAR", "XDATCAR", "a.txt"])
+def test_a_structure_of_a_huge_number_of_atoms_is_refused(tmp_path, name, counts):
+    path = tmp_path / name
+    path.write_text(f"{HEADER}{counts}\nDirect\n0.0 0.0 0.0\n")
+    with pytest.raises(InputError, match="states more than"):
+        read_structure_file(path)
+
+
+def test_a_packed_structure_is_read_to_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(structure_files, "MOST_CHARACTERS", 100_000)
+    path = tmp_path / "a.cif.gz"
+    path.write_bytes(gzip.compress(b"data_x\n_cell_length_a 1\n" + b"#" * 1_000_000))
+    with pytest.raises(InputError, match="too large for a structure"):
+        read_structure_file(path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ KNOWN_CLASSES: dict[str, frozenset[str]] = {
 _MARKS = ("@module", "@class", "@callable", "@bound")
 _MONTY_FILES = ("*.json*", "*.mson*", "*.yaml*", "*.yml*")
 _MAX_DEPTH = 100
+_NUMBERS = re.compile(r"(bool|u?int|float|complex)\d*")  # other types may need any memory
 
 
 def check_classes(content: Any, depth: int = 0) -> None:
@@ -69,13 +71,41 @@ def check_classes(content: Any, depth: int = 0) -> None:
 
 def _check_named(content: dict) -> None:
     module, name = content.get("@module"), content.get("@class")
-    known = KNOWN_CLASSES.get(module, frozenset()) if isinstance(module, str) else frozenset()
-    if name not in known or "@callable" in content or "@bound" in content:
+    is_text = isinstance(module, str) and isinstance(name, str)
+    is_known = is_text and name in KNOWN_CLASSES.get(module, frozenset())
+    if not is_known or "@callable" in content or "@bound" in content:
         named = f"{module}.{content.get('@callable', name)}"
         raise InputError(
             f"The content names {named!r}, which is not part of a structure and is not loaded: "
             "remove it from the site properties."
         )
+    if module == "numpy" and not _NUMBERS.fullmatch(str(content.get("dtype"))):
+        raise InputError(
+            f"The content has an array of type {str(content.get('dtype'))[:50]!r}, which is not "
+            "loaded: store numbers or flags."
+        )
+
+
+def _count(content: Any, counts: dict[int, int]) -> int:
+    """Return the number of values of YAML content, with repetitions by its aliases.
+
+    Raises
+    ------
+    InputError
+        If it contains itself, or its values are more than `MOST_VALUES`.
+    """
+    if not isinstance(content, (dict, list)):
+        return 1
+    if id(content) not in counts:
+        counts[id(content)] = MOST_VALUES  # until all values are counted: it may contain itself
+        values = content.values() if isinstance(content, dict) else content
+        counts[id(content)] = 1 + sum(_count(value, counts) for value in values)
+    if counts[id(content)] >= MOST_VALUES:
+        raise InputError(
+            f"The content repeats itself by aliases to more than {MOST_VALUES / 1e6:.0f} million "
+            "values: write it without aliases."
+        )
+    return counts[id(content)]
 
 
 def structure_from_dict(content: dict) -> Structure:
@@ -121,6 +151,8 @@ def structure_from_file(path: str | os.PathLike[str]) -> Structure:
 
 MOST_CHARACTERS = 300_000_000
 """Maximum size of a JSON or YAML file, which is read as a whole."""
+MOST_VALUES = 30_000_000
+"""Maximum number of values of a YAML file, in which aliases repeat values."""
 
 
 def load_json(path: str | os.PathLike[str]) -> Any:
@@ -151,5 +183,7 @@ def _load(path: Path) -> Any:
     if fnmatch.fnmatch(path.name.lower(), "*.y*ml*"):
         import yaml
 
-        return yaml.safe_load(text)
+        content = yaml.safe_load(text)
+        _count(content, {})
+        return content
     return json.loads(text)

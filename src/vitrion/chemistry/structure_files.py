@@ -10,7 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from vitrion.chemistry.decoding import structure_from_dict, structure_from_file
+from vitrion.chemistry.decoding import MOST_CHARACTERS, structure_from_dict, structure_from_file
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ LAMMPS_DATA = (".lmp", ".lammps", ".lammps-data", ".data")
 _TOO_FULL = re.compile(r"\b(1\.\d*[1-9]\d*|[2-9]\.\d+)\b")
 
 
+MOST_ATOMS = 10**7
+"""Maximum number of atoms of a structure."""
 BEGINNING = 20_000
 """Characters of a file by which its format is recognized."""
 
@@ -72,9 +74,14 @@ def _by_content(path: Path) -> Structure | None:
         with zopen(path, "rt", encoding="utf-8") as file:
             text = file.read(BEGINNING)
             kind = format_of(text)
+            if kind == "poscar":
+                _check_counts(text, path)
+            rest = file.read(MOST_CHARACTERS)
+            if len(rest) == MOST_CHARACTERS:
+                raise InputError(f"{path} is too large for a structure.")
             if kind is None or any(fnmatch(path.name.lower(), name) for name in NAMES[kind]):
                 return None
-            text += file.read()
+            text += rest
     except (OSError, UnicodeDecodeError, EOFError):
         return None  # binary, or not there: the readers report it
     if kind == "json":
@@ -82,6 +89,14 @@ def _by_content(path: Path) -> Structure | None:
     if kind in ("extxyz", "lammps-data"):
         return _with_ase(path, kind, text)
     return Structure.from_str(text, fmt=kind)  # type: ignore[arg-type]
+
+
+def _check_counts(text: str, path: Path) -> None:
+    """Refuse a POSCAR with more atoms than any structure, before their symbols fill the memory."""
+    words = " ".join(text.splitlines()[5:7]).split()
+    counts = [word for word in words if word.isdecimal()]
+    if any(len(count) > 9 for count in counts) or sum(map(int, counts)) > MOST_ATOMS:
+        raise InputError(f"{path} states more than {MOST_ATOMS:,} atoms.")
 
 
 def read_structure_file(path: str | Path) -> Structure:

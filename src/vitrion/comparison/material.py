@@ -333,10 +333,10 @@ class _Found:
 
     kind: str
     document_id: str
+    last_updated: datetime
     formula: str | None
     phase: str | None
     material_id: str | None
-    last_updated: datetime
 
 
 def _of_material(
@@ -377,9 +377,12 @@ def _search(client: VitrionClient, **filters: Any) -> list[_Found]:
 
 
 def _newest(client: VitrionClient, kind: str, filters: dict[str, Any]) -> list[_Found]:
-    fields = ("formula_pretty", "phase", "material_id", "last_updated")
+    fields = ("last_updated", "formula_pretty", "phase", "material_id")
     rows = client[kind].raw(fields=fields, sort="-last_updated", limit=NEWEST, **filters)
-    return [_Found(kind, row[KEY], *(row.get(name) for name in fields)) for row in rows]
+    return [
+        _Found(kind, row[KEY], row["last_updated"], *(row.get(name) for name in fields[1:]))
+        for row in rows
+    ]
 
 
 def _read(client: VitrionClient, found: Sequence[_Found]) -> dict[_Found, VitrionDoc]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from vitrion.chemistry.formulas import parse_composition, usual_formula
+from vitrion.database.dotted_path import follow
+from vitrion.database.references import is_reference
 from vitrion.errors import DamagedDocumentsError
 
 if TYPE_CHECKING:
@@ -25,8 +27,9 @@ RESERVED = frozenset(
 )
 """Reserved names, which no kind of document may have."""
 _TEXTS = ("material_id", "formula_pretty", "chemsys", "phase", "property_name")
+_SEARCHED = (*_TEXTS, "deprecated", "last_updated")
 LONGEST = 200
-"""Maximum number of characters of a reason."""
+"""Maximum number of characters of a reason and of an identifier."""
 _TIME = TypeAdapter(datetime)
 
 
@@ -62,8 +65,10 @@ def admit(output: Mapping[str, Any], cls: type[VitrionDoc]) -> dict[str, Any]:
     for name in _TEXTS:
         if not str(content.get(name) or "a").isprintable():
             raise NotADocumentError(f"its {name} holds control characters")
+    if len(str(content.get("material_id") or "")) > LONGEST:
+        raise NotADocumentError(f"its material_id has more than {LONGEST} characters")
     try:
-        _validate(content, cls)
+        _check_values(content, cls, _validate(content, cls))
         if content.get("formula_pretty") is not None:
             formula = usual_formula(parse_composition(content["formula_pretty"]))
             content = {**content, "formula_pretty": formula}
@@ -86,9 +91,10 @@ def readable(documents: Iterable[dict], damaged: list[str]) -> Iterator[dict]:
         damaged += error.keys
 
 
-def _validate(content: dict[str, Any], cls: type[VitrionDoc]) -> None:
+def _validate(content: dict[str, Any], cls: type[VitrionDoc]) -> VitrionDoc | None:
+    """Return the document; None if references prevent its creation."""
     try:
-        cls.model_validate(content)
+        return cls.model_validate(content)
     except ValidationError as error:
         # References to large objects are not validated.
         wrong = [fault for fault in error.errors() if not _in_reference(content, fault["loc"])]
@@ -96,18 +102,45 @@ def _validate(content: dict[str, Any], cls: type[VitrionDoc]) -> None:
             where = ".".join(map(str, wrong[0]["loc"]))
             reason = wrong[0]["msg"][:LONGEST]
             raise NotADocumentError(f"its field '{where}' is wrong: {reason}") from error
+    return None
+
+
+def _check_values(
+    content: dict[str, Any], cls: type[VitrionDoc], document: VitrionDoc | None
+) -> None:
+    """Refuse searched values that are not plain, or of another type than the field."""
+    for path in (*_SEARCHED, *cls.key_fields.values()):
+        value = follow(content, path)
+        if isinstance(value, (dict, list)):
+            raise NotADocumentError(f"its field '{path}' is not a plain value")
+        own = None if document is None else _value_of(document, path)
+        if isinstance(own, (bool, int, float, str)) and _kind(own) != _kind(value):
+            raise NotADocumentError(f"its field '{path}' is a {_kind(value)}, not a {_kind(own)}")
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "flag"
+    return "text" if isinstance(value, str) else "number"
+
+
+def _value_of(document: VitrionDoc, path: str) -> Any:
+    value: Any = document
+    for part in path.split("."):
+        value = value[int(part)] if isinstance(value, list) else getattr(value, part, None)
+    return value
 
 
 def _in_reference(content: Any, path: Iterable[int | str]) -> bool:
     """Return whether a path leads to or through a reference to a large object."""
     for key in path:
-        if isinstance(content, dict) and "blob_uuid" in content:
+        if is_reference(content):
             return True
         try:
             content = content[key]
         except (KeyError, IndexError, TypeError):
             return False
-    return isinstance(content, dict) and "blob_uuid" in content
+    return is_reference(content)
 
 
 def _reason(error: Exception) -> str:

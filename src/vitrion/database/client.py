@@ -16,6 +16,7 @@ from vitrion.database.dotted_path import follow
 from vitrion.database.field_paths import has_path
 from vitrion.database.file_archive import fetch_file
 from vitrion.database.query import build_criteria, build_sort, filter_paths
+from vitrion.database.references import is_reference
 from vitrion.documents.base import VitrionDoc
 from vitrion.errors import InputError, StoreError
 from vitrion.runtime.notebook_display import NotebookTable
@@ -305,7 +306,7 @@ class PropertyClient(NotebookTable, Generic[DocT]):
             kept = {name: value for name, value in document.items() if name not in _BOOKKEEPING}
             named = _by_public_names(kept, paths)
             try:
-                yield self._resolved(named) if resolve else named
+                yield self._resolved(named, document[KEY]) if resolve else named
             except StoreError as error:
                 failed.append(error)
         if failed:  # reported last, after all readable documents
@@ -379,24 +380,25 @@ class PropertyClient(NotebookTable, Generic[DocT]):
             found.document_id = document[KEY]
         return found
 
-    def _resolved(self, node: Any) -> Any:
+    def _resolved(self, node: Any, document_id: str) -> Any:
         """Return a document, or a part of it, with references replaced by large objects."""
-        if isinstance(node, dict):
-            if "blob_uuid" in node:
-                return self._large_object(node)
-            return {
-                name: self._resolved(value) if isinstance(value, (dict, list)) else value
-                for name, value in node.items()
-            }
-        return [self._resolved(part) if isinstance(part, (dict, list)) else part for part in node]
+        if is_reference(node):
+            return self._large_object(node, document_id)
 
-    def _large_object(self, reference: dict[str, str]) -> Any:
+        def resolved(part: Any) -> Any:
+            return self._resolved(part, document_id) if isinstance(part, (dict, list)) else part
+
+        if isinstance(node, dict):
+            return {name: resolved(part) for name, part in node.items()}
+        return [resolved(part) for part in node]
+
+    def _large_object(self, reference: dict[str, str], document_id: str) -> Any:
         stores: dict[str, Store] = self._collections.job_store.additional_stores  # type: ignore[has-type]
         store = stores.get(reference["store"])
         found = store.query_one({"blob_uuid": reference["blob_uuid"]}) if store else None
         if found is None:
             raise StoreError(
-                f"A large object of a {self.name} document is not in the store "
+                f"A large object of the {self.name} document {document_id} is not in the store "
                 f"'{reference['store']}': open the JobStore of the jobs."
             )
         return found["data"]

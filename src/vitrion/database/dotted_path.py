@@ -13,7 +13,8 @@ def follow(document: Mapping[str, Any], path: str) -> Any:
     node: Any = document
     for part in path.split("."):
         if isinstance(node, list):
-            node = node[int(part)] if part.isdigit() and int(part) < len(node) else None
+            is_index = part.isdecimal() and len(part) < 10
+            node = node[int(part)] if is_index and int(part) < len(node) else None
         else:
             node = node.get(part) if isinstance(node, dict) else None
     return node

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitrion.database.admission import readable
 from vitrion.database.file_archive import content_parts, find_references, has_content, put_content
+from vitrion.database.references import is_reference
 from vitrion.errors import StoreError
 from vitrion.store.job_store import FILES_STORE
 
@@ -83,9 +84,9 @@ def _receiving(target: JobStore, name: str) -> Store:
 
 
 def _blob_references(node: Any) -> list[dict[str, str]]:
+    if is_reference(node):
+        return [node]
     if isinstance(node, dict):
-        if "blob_uuid" in node and "store" in node:
-            return [node]
         return [found for value in node.values() for found in _blob_references(value)]
     if isinstance(node, list):
         return [found for value in node for found in _blob_references(value)]
@@ -96,9 +97,11 @@ def _copy_blob(
     reference: dict[str, str], source: JobStore, target: JobStore, report: CopyReport
 ) -> None:
     key = {"blob_uuid": reference["blob_uuid"]}
-    receiving = _receiving(target, reference["store"])
     given = _stores(source).get(reference["store"])
-    if has_content(receiving, key["blob_uuid"]) or given is None:
+    if given is None:
+        return
+    receiving = _receiving(target, reference["store"])
+    if has_content(receiving, key["blob_uuid"]):
         return
     for blob in readable(given.query(key), report.damaged):
         blob.pop("_id", None)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _BUSY_SECONDS = 120
+_ROOM = 1_000_000  # bytes of a disk; SQLite needs less for its log when it opens a file
 _TABLES = """
 CREATE TABLE IF NOT EXISTS docs(id INTEGER PRIMARY KEY, collection TEXT NOT NULL, body BLOB);
 CREATE INDEX IF NOT EXISTS docs_by_collection ON docs(collection);
@@ -68,8 +69,8 @@ class SQLiteFile:
             except (OSError, sqlite3.OperationalError):
                 if not self._is_barred():
                     raise
-                self._connection = self._connect_to_read()
                 self.is_read_only = True
+                self._connection = self._connect_to_read()
         status = os.stat(path)
         self._identity = (status.st_dev, status.st_ino)
         self._readers = ReaderPool(self._connect_to_read)
@@ -141,7 +142,7 @@ class SQLiteFile:
             if self.is_read_only:
                 raise StoreError(
                     f"The store {self.path} can be read but not written: it is on a disk or in a "
-                    "folder that does not let you write."
+                    "folder that does not let you write, or the disk is full."
                 )
             self.rows("BEGIN IMMEDIATE")
             self._writer = threading.get_ident()
@@ -171,16 +172,20 @@ class SQLiteFile:
             raise StoreError(sentence) from error
 
     def _is_barred(self) -> bool:
-        """Return whether this user may read the file but not write it."""
-        is_writable = os.access(self.path, os.W_OK) and os.access(Path(self.path).parent, os.W_OK)
-        return os.access(self.path, os.R_OK) and not is_writable
+        """Return whether this user may read the file but not write it, or its disk is full."""
+        if not os.access(self.path, os.R_OK):
+            return False
+        folder = Path(self.path).parent
+        is_writable = os.access(self.path, os.W_OK) and os.access(folder, os.W_OK)
+        disk = os.statvfs(folder)
+        return not is_writable or disk.f_bavail * disk.f_frsize < _ROOM
 
     def _connect_to_read(self) -> sqlite3.Connection:
-        # Without write permission in the folder, SQLite reads a database with a log only if the
-        # log is empty and the file is declared immutable.
+        # Without the right or the room to write in the folder, SQLite reads a database with a log
+        # only if the log is empty and the file is declared immutable.
         log = Path(f"{self.path}-wal")
         is_settled = not (log.exists() and log.stat().st_size)
-        mode = "immutable=1" if is_settled and self._is_barred() else "mode=ro"
+        mode = "immutable=1" if is_settled and self.is_read_only else "mode=ro"
         connection = sqlite3.connect(
             f"{Path(self.path).as_uri()}?{mode}",
             uri=True,
