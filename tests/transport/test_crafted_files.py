@@ -193,6 +193,14 @@ def test_a_structure_of_a_huge_number_of_atoms_is_refused(tmp_path, name, counts
         read_structure_file(path)
 
 
+@pytest.mark.parametrize("frames", ["", "1\n\nLi 0.0 0.0 0.0\n"], ids=["first", "second"])
+def test_a_frame_of_a_huge_number_of_atoms_is_refused(tmp_path, frames):
+    path = tmp_path / "a.xyz"
+    path.write_text(f"{frames}99999999999999\n\nLi 0.0 0.0 0.0\n")
+    with pytest.raises(InputError, match="ends before all atoms"):
+        read_structure_file(path)
+
+
 def test_a_packed_structure_is_read_to_a_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(structure_files, "MOST_CHARACTERS", 100_000)
     path = tmp_path / "a.cif.gz"

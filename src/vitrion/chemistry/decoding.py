@@ -71,8 +71,7 @@ def check_classes(content: Any, depth: int = 0) -> None:
 
 def _check_named(content: dict) -> None:
     module, name = content.get("@module"), content.get("@class")
-    is_text = isinstance(module, str) and isinstance(name, str)
-    is_known = is_text and name in KNOWN_CLASSES.get(module, frozenset())
+    is_known = isinstance(name, str) and name in KNOWN_CLASSES.get(str(module), frozenset())
     if not is_known or "@callable" in content or "@bound" in content:
         named = f"{module}.{content.get('@callable', name)}"
         raise InputError(

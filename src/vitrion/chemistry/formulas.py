@@ -30,6 +30,11 @@ _PLAIN = {subscript: plain for plain, subscript in _SUBSCRIPTS.items()} | dict.f
 _TYPESET = re.compile(r"\$?_\{?(\d+\.?\d*)\}?\$?")
 """A subscript of LaTeX or Markdown."""
 
+MAX_LENGTH = 200
+"""Maximum number of characters of a formula, which is parsed recursively."""
+MOST_ATOMS = 10**6
+"""Maximum number of atoms of a formula."""
+
 
 def parse_composition(formula: CompositionLike) -> Composition:
     """Read a chemical formula.
@@ -51,7 +56,8 @@ def parse_composition(formula: CompositionLike) -> Composition:
     ------
     InputError
         If the text is not one formula, is the name of an electrolyte (the error gives its formula),
-        names an unknown element or an isotope, or has amounts that are not whole numbers.
+        names an unknown element or an isotope, has amounts that are not whole numbers, or is too
+        long or too large.
     """
     from pymatgen.core import Composition
 
@@ -83,6 +89,11 @@ def read_amounts(formula: CompositionLike) -> Composition:
         )
     text: Any = formula
     if isinstance(formula, str):
+        if len(formula) > MAX_LENGTH:
+            raise InputError(
+                f"'{formula[:20]}...' has {len(formula)} characters: a formula has at most "
+                f"{MAX_LENGTH}."
+            )
         text = _TYPESET.sub(r"\1", formula.translate(_PLAIN)).strip()
         _refuse_name(text)
         text = _mixed(text)
@@ -100,6 +111,8 @@ def read_amounts(formula: CompositionLike) -> Composition:
         raise InputError(
             f"'{formula}' is not a chemical formula: write it like LiPO2F2 or Li3PO4."
         ) from exc
+    if not composition.num_atoms <= MOST_ATOMS:  # also not a number
+        raise InputError(f"'{formula}' has amounts of more than {MOST_ATOMS:,} atoms.")
     if isotopes:
         raise InputError(
             f"'{formula}' names the isotope {min(isotopes)}: write hydrogen as H: potentials do "

@@ -137,6 +137,8 @@ def read_structure_file(path: str | Path) -> Structure:
 
 def _with_ase(path: Path, kind: str | None = None, text: str | None = None) -> Structure:
     from ase.io import read
+    from ase.io.formats import filetype, ioformats
+    from monty.io import zopen
     from pymatgen.core import Lattice, Structure
 
     if path.name.lower().endswith(LAMMPS_DATA):
@@ -145,10 +147,31 @@ def _with_ase(path: Path, kind: str | None = None, text: str | None = None) -> S
         raise InputError(
             f"{path} does not name elements: add the section Masses, which defines them."
         )
-    source = path if text is None else StringIO(text)
+    kind = kind or filetype(str(path))
+    if text is None and ioformats[kind].acceptsfd and not ioformats[kind].isbinary:
+        with zopen(path, "rt", encoding="utf-8", errors="replace") as file:
+            text = file.read(MOST_CHARACTERS)
+    source = path if text is None else _EndingText(text, path)
     atoms = cast("Atoms", read(source, index=-1, format=kind))
     if not all(atoms.pbc) or not atoms.cell.volume:
         raise InputError(f"{path} has no periodic cell: a crystal needs three lattice vectors.")
     return Structure(
         Lattice(atoms.cell.array), atoms.get_chemical_symbols(), atoms.get_scaled_positions()
     )
+
+
+class _EndingText(StringIO):
+    """The text of a file for readers that would look forever for all atoms that it states."""
+
+    def __init__(self, text: str, path: Path) -> None:
+        super().__init__(text)
+        self.name = str(path)
+        self._lines_after_end = 0
+
+    def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
+        """Return the next line; raise InputError long after the end."""
+        line = super().readline(-1 if size is None else size)
+        self._lines_after_end = 0 if line else self._lines_after_end + 1
+        if self._lines_after_end > BEGINNING:
+            raise InputError(f"{self.name} ends before all atoms that it states.")
+        return line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from itertools import accumulate
 from pathlib import Path
@@ -180,7 +181,7 @@ def load(
 
     documents = [document for path in paths for document in read_documents(path)]
     target = Path(store or get_settings().store).expanduser()
-    job_store = find_job_store(target) if target.is_file() else open_job_store(target)
+    job_store = find_job_store(target) if os.path.isfile(target) else open_job_store(target)
     job_store.connect()
     added = load_documents(job_store, documents)
     job_store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,7 +75,7 @@ def _find(targets: list[str], phase: str | None, store: Path | None) -> list[Mat
     from vitrion.comparison.material import add_documents, find_reports, read_document
     from vitrion.database.client import VitrionClient
 
-    files = [target for target in targets if Path(target).is_file()]
+    files = [target for target in targets if os.path.isfile(target)]
     documents = [read_document(file) for file in files]
     wanted = [target for target in targets if target not in files]
     missing = [target for target in wanted if target.endswith(".json")]
@@ -89,4 +90,5 @@ def _find(targets: list[str], phase: str | None, store: Path | None) -> list[Mat
 
 
 def _file_name(target: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(target).stem) or "report"
+    stem = Path(target).stem[:100]
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in stem) or "report"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,7 +19,6 @@ from vitrion.store.job_store import FILE_NAME, SQLiteJobStore
 from vitrion.store.sqlite_store import SQLiteStore
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
     from typing import Self
 
@@ -63,9 +63,9 @@ def find_job_store(store: JobStore | str | os.PathLike[str] | None = None) -> Jo
 
         store = get_settings().store
     path = Path(store).expanduser()
-    if path.is_file():
+    if os.path.isfile(path):  # False for names that no file can have
         return read_store_file(path)
-    if not (path / FILE_NAME).is_file():
+    if not os.path.isfile(path / FILE_NAME):
         raise StoreError(
             f"There are no results in {path}: name the results folder of 'vitrion run'."
         )

@@ -44,7 +44,8 @@ def read_store_file(path: Path) -> JobStore:
             else JobStore.from_dict_spec(content)
         )
     except Exception as error:  # invalid files raise many types of errors
-        raise StoreError(f"The file {path} does not describe a JobStore ({error}).") from error
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise StoreError(f"The file {path} does not describe a JobStore ({reason}).") from error
     if not isinstance(store, JobStore):
         raise StoreError(f"The file {path} describes a {type(store).__name__}, not a JobStore.")
     return store

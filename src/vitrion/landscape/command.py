@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +57,7 @@ def read_structure(target: str, find: Callable[[str], Structure | None] | None =
         If there is neither such a file nor such an identifier, the file cannot be read, or the
         structure is disordered or has overlapping atoms.
     """
-    if Path(target).is_file():
+    if os.path.isfile(target):
         return check_apart(check_ordered(read_structure_file(target), target), target)
     found = find(target) if find is not None else None
     if found is None:

@@ -173,7 +173,7 @@ class SQLiteFile:
 
     def _is_barred(self) -> bool:
         """Return whether this user may read the file but not write it, or its disk is full."""
-        if not os.access(self.path, os.R_OK):
+        if not os.access(self.path, os.R_OK) or not os.path.getsize(self.path):
             return False
         folder = Path(self.path).parent
         is_writable = os.access(self.path, os.W_OK) and os.access(folder, os.W_OK)
