@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from fireworks import LaunchPad
 
 DATABASE = "vitrion_campaign"
+# The test server is one busy process, which a driver would otherwise take for dead.
+PATIENT = "?serverMonitoringMode=poll&heartbeatFrequencyMS=600000&connectTimeoutMS=600000"
 PAGE = {"chemsys": "Li-P", "phase": "amorphous", "sort": "-last_updated", "limit": 50}
 
 
@@ -191,7 +193,8 @@ def main() -> None:
     asked = parser.parse_args()
     rows: list[dict[str, float]] = []
     with mongodb() as uri, tempfile.TemporaryDirectory() as name:
-        campaign = Campaign(Path(name), uri, DATABASE)
+        address = os.environ.get("TEST_MONGODB_URI", f"{uri}/{PATIENT}")
+        campaign = Campaign(Path(name), address, DATABASE)
         run_flows(campaign, asked.run, asked.workers)
         store = open_job_store(Path(name) / "store")
         uuids = [

@@ -39,8 +39,7 @@ PATHS = {
     "report of a material": "/report/m-7",
     "report of a formula with many materials": "/report/LiF",
     "default page": "/conductivity/",
-    "filtered and sorted": "/conductivity/?chemsys=F-Li&phase=amorphous&sigma_300K_min=0.1"
-    "&_sort_fields=-sigma_300K",
+    "filtered and sorted": "/conductivity/?chemsys=F-Li&phase=amorphous&_sort_fields=-last_updated",
     "all that contain Li": "/conductivity/?elements=Li&_limit=1000",
     "all without P": "/conductivity/?exclude_elements=P&_sort_fields=-last_updated",
     "the last page": "/conductivity/?_skip=29000&_limit=1000",

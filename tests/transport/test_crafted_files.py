@@ -9,9 +9,11 @@ from pymatgen.core import Lattice, Structure
 
 from vitrion.chemistry import decoding, structure_files
 from vitrion.chemistry.structure_files import read_structure_file
+from vitrion.comparison.material import read_document
 from vitrion.dynamics.trajectory import FORMAT, VERSION, Trajectory
 from vitrion.errors import InputError
 from vitrion.transport import analyze_file
+from vitrion.transport.io import open_frames
 from vitrion.transport.readers import text
 
 N_FRAMES = 50
@@ -139,6 +141,26 @@ def test_a_packed_json_file_is_read_to_a_limit(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(b'{"a": "' + b"0" * 1_000_000))
     with pytest.raises(InputError, match="has more than 0 million characters"):
         analyze_file(path, "Li", 500.0, 50.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.dat", b"\x00\x01\x02"),  # ASE takes it for a punch file of GAMESS
+        ("deep.json", b"[" * 100_000),
+        ("deep.yaml", b"[" * 5000),
+        ("a.json", b"1" * 5000),
+        ("a.cif", b"data_x\n_cell_length_a nan\n"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_nonsense_is_refused_in_one_sentence(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content)
+    for read in (open_frames, read_structure_file, read_document):
+        with pytest.raises(InputError) as refusal:
+            read(path)
+        assert "\n" not in str(refusal.value)
 
 
 def structure(value):

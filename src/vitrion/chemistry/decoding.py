@@ -179,10 +179,13 @@ def _load(path: Path) -> Any:
             f"{path} has more than {MOST_CHARACTERS / 1e6:.0f} million characters: convert it to a "
             "format that is read frame by frame, such as extended XYZ."
         )
-    if fnmatch.fnmatch(path.name.lower(), "*.y*ml*"):
+    try:
+        if not fnmatch.fnmatch(path.name.lower(), "*.y*ml*"):
+            return json.loads(text)
         import yaml
 
         content = yaml.safe_load(text)
         _count(content, {})
-        return content
-    return json.loads(text)
+    except RecursionError as error:
+        raise InputError(f"{path} is nested in too many levels.") from error
+    return content

@@ -131,7 +131,7 @@ def read_structure_file(path: str | Path) -> Structure:
     except InputError:
         raise
     except Exception as exc:
-        why = str(first).rstrip(".!") or type(first).__name__
+        why = next(iter(str(first).splitlines()), type(first).__name__).rstrip(".!")
         raise InputError(f"{path} could not be read as a structure: {why}.") from exc
 
 

@@ -280,7 +280,7 @@ def read_document(path: str | os.PathLike[str]) -> VitrionDoc:
         text = Path(path).read_text(encoding="utf-8")
         kind = json.loads(text)["property_name"]
         return document_classes()[kind].model_validate_json(text)
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise InputError(f"The file {path} contains no document of vitrion.") from error
 
 

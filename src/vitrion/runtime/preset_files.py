@@ -38,7 +38,7 @@ def read_settings_file(path: Path, kind: str) -> tuple[dict[str, Any], str | Non
     """
     try:
         content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"The {kind} {path} cannot be read: {reason}.") from error
     if not isinstance(content, dict):

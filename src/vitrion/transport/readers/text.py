@@ -32,6 +32,9 @@ BROKEN = (
     ParseError,
     zlib.error,
     lzma.LZMAError,
+    AttributeError,  # these three of readers of other packages
+    TypeError,
+    AssertionError,
 )
 """Exceptions of readers for a file of another format."""
 
