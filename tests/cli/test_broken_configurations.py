@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from vitrion.cli.outside import explain
+
 COMMAND = "import sys; from vitrion.cli import main; sys.argv = ['vitrion', *sys.argv[1:]]; main()"
 
 
@@ -28,3 +30,9 @@ def test_a_broken_configuration_is_one_sentence(tmp_path, monkeypatch, variable,
     assert done.stderr.count("\n") == 1, done.stderr
     assert sentence in done.stderr
     assert str(path) in done.stderr
+
+
+def test_a_file_name_that_is_too_long_is_one_sentence(tmp_path):
+    with pytest.raises(OSError, match="too long") as refusal:
+        (tmp_path / ("x" * 300)).exists()
+    assert explain(refusal.value).endswith("...' is too long.")

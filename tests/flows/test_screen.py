@@ -61,6 +61,9 @@ def test_compositions_are_read_from_csv_and_from_lines(tmp_path):
     table.write_text("name,composition\nsalt,LiF\n")
     with pytest.raises(InputError, match="no column 'formula'"):
         read_compositions(table)
+    table.write_text("a" * 200_000)
+    with pytest.raises(InputError, match="is not a table"):
+        read_compositions(table)
 
 
 def test_a_screen_is_one_flow_and_leaves_out_what_is_held():

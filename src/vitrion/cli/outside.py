@@ -15,7 +15,7 @@ the end of the path of the module that reads it."""
 
 
 def explain(error: Exception) -> str | None:
-    """Return a message for an unavailable database, a full disk, or a broken configuration.
+    """Return a message for an error of a database, a disk, a file name, or a configuration.
 
     Parameters
     ----------
@@ -30,6 +30,8 @@ def explain(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = f" of {error.filename}" if error.filename else ""
         return f"The disk{where} is full: free space, then rerun the command to resume."
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return f"The file name '{str(error.filename)[:50]}...' is too long."
     if type(error).__module__.startswith("pymongo."):
         from vitrion.database.servers import silence
 

@@ -135,7 +135,10 @@ def read_compositions(path: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The file {path} cannot be read as text.") from error
     kept = [line for line in lines if not line.lstrip().startswith("#")]
-    rows = list(csv.reader(kept, delimiter=";" if kept and ";" in kept[0] else ","))
+    try:
+        rows = list(csv.reader(kept, delimiter=";" if kept and ";" in kept[0] else ","))
+    except csv.Error as error:
+        raise InputError(f"The file {path} is not a table: {error}.") from error
     if rows and "formula" in (header := [cell.strip().lower() for cell in rows[0]]):
         column = header.index("formula")
         formulas = [row[column].strip() for row in rows[1:] if len(row) > column]
