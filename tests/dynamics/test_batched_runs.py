@@ -209,6 +209,17 @@ def test_energy_is_conserved_and_temperature_follows(tmp_path, on_device):
 
 
 @pytest.mark.parametrize("on_device", NEIGHBORS)
+def test_mace_in_a_batch_resumes_bit_for_bit(tmp_path, on_device):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    run_batch(whole, on_device)
+    stopped = run_batch(parts, on_device, walltime_s=0)
+    assert [outcome.result.n_steps for outcome in stopped] == [4] * 4
+    run_batch(parts, on_device)
+    for task in batch(whole):
+        assert_same_frames(trajectory(whole, task.name), trajectory(parts, task.name))
+
+
+@pytest.mark.parametrize("on_device", NEIGHBORS)
 def test_a_killed_batch_resumes(tmp_path, on_device):
     """SIGKILL at a random moment: bit for bit the same, unless it hit the save of a checkpoint."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"

@@ -44,7 +44,7 @@ def lattice(side: int = 2, a: float = 2.6, seed: int = 0) -> Atoms:
     return Atoms(numbers, moved, cell=np.eye(3) * side * a, pbc=True)
 
 
-def batch(folder: Path, **changes: object) -> list[MDTask]:
+def batch(folder: Path) -> list[MDTask]:
     """Return runs of two sizes, three ensembles and several temperatures."""
     runs = {
         "cold": (lattice(2), {"temperature_K": 100.0}),
@@ -53,11 +53,11 @@ def batch(folder: Path, **changes: object) -> list[MDTask]:
         "large": (lattice(3), {"ensemble": "nve", "temperature_K": 300.0}),
     }
     return [
-        MDTask(name, atoms, MDSettings(**{**SHORT, **own, **changes}), folder / name)
+        MDTask(name, atoms, MDSettings(**{**SHORT, **own}), folder / name)
         for name, (atoms, own) in runs.items()
     ]
 
 
-def run_batch(folder: Path, on_device: bool, **changes: object) -> list[MDOutcome]:
+def run_batch(folder: Path, on_device: bool, walltime_s: float | None = None) -> list[MDOutcome]:
     """Run the batch in a folder, or resume it."""
-    return run_batched(batch(folder, **changes), partial(small_mace, on_device))
+    return run_batched(batch(folder), partial(small_mace, on_device), walltime_s=walltime_s)
