@@ -2,17 +2,17 @@
 
     python workflows/distill_student.py out --teacher sevennet:7net-l3i5 --python ENV/bin/python
     python workflows/distill_student.py out --teacher chgnet --iterations 2 --epochs 10
-    python workflows/distill_student.py out --fine-tune medium-mpa-0
+    python workflows/distill_student.py out --fine-tune mace:medium-mpa-0
 
 ``--python`` names the interpreter of the teacher's environment (SevenNet cannot share one with
-MACE). Rerun the command to resume an interrupted run. ``out`` then contains the student, its data
-card and the exact training command. With ``--foundation`` a MACE foundation
-model is fine-tuned on the same frames instead of a new student.
+MACE). Rerun the command to resume an interrupted run. ``out`` then contains the student and its
+data card. With ``--fine-tune`` a MACE foundation model is fine-tuned on the kept frames instead of
+a new student.
 
-The shipped student was trained in this way (data/student/README.md lists its iterations, phases
-and errors); ``--from-data`` retrains it on the frames of that folder, without a teacher, and
-``--from-data --begin-from vitrion-lipof-pbe`` continues that student with the phases that added
-dispersion. ``--without-dispersion`` leaves the D3(BJ) correction out of the labels.
+``--from-data`` trains on the frames of data/student, without a teacher, and
+``--from-data --begin-from vitrion-lipof-pbe`` continues that student with the phases that add
+dispersion. ``--without-dispersion`` leaves the D3(BJ) correction out of the labels. The shipped
+students were made by an earlier version of this file: see data/student/README.md.
 """
 
 from __future__ import annotations
@@ -24,26 +24,21 @@ from typing import TYPE_CHECKING, Any
 
 from jobflow import run_locally
 
-from vitrion.distill.active import ActiveSettings, student_of
-from vitrion.distill.checkpoints import load_checkpoint
+from vitrion.distill.active import ActiveSettings
 from vitrion.distill.dispersion import with_dispersion, without_dispersion
-from vitrion.distill.frames import read_labelled, split, within
+from vitrion.distill.frames import read_labelled
 from vitrion.distill.labelling import Teacher
 from vitrion.distill.makers import CollectMaker, DistillMaker, LabelMaker, TrainMaker
 from vitrion.distill.release import release
-from vitrion.distill.training import (
-    TrainingSettings,
-    begin_from,
-    fine_tune,
-    train,
-    usable,
-)
+from vitrion.distill.training import FINE_TUNING, TrainingSettings, fine_tune, train, usable
 from vitrion.distill.training_plan import ARCHITECTURE, CONTINUED_PHASES, PHASES
 from vitrion.distill.validation import regime_errors, table
-from vitrion.potentials.student import load_student, student_path
+from vitrion.potentials.student import file_calculator, load_student, student_path
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+    from vitrion.distill.architecture import Architecture
 
 DATA = Path(__file__).parents[1] / "data" / "student"
 FUNCTIONAL = {
@@ -64,27 +59,28 @@ def kept_frames(name: str, *, dispersion: bool) -> list[Atoms]:
     return with_dispersion(frames) if dispersion else without_dispersion(frames)
 
 
-def retrain(directory: Path, device: str, begin: str | None, *, dispersion: bool) -> Path:
+def retrain(directory: Path, options: argparse.Namespace, *, dispersion: bool) -> Path:
     """Train a student on the frames of the repository."""
     frames = kept_frames("train", dispersion=dispersion)
-    folder = directory / "student"
+    begin: Architecture | Path = ARCHITECTURE
     phases: tuple[TrainingSettings, ...] = (TrainingSettings(epochs=80), *PHASES)
-    if begin is not None:
-        begin_from(load_student(student_path(begin)), frames, folder, ARCHITECTURE)
-        phases = CONTINUED_PHASES
-    for phase in phases:
-        settings = phase.model_copy(update={"device": device})
-        checkpoint = train(frames, folder, settings, ARCHITECTURE)
-    return checkpoint
+    if options.begin_from is not None:
+        begin, phases = student_path(options.begin_from), CONTINUED_PHASES
+    for number, phase in enumerate(phases):
+        settings = phase.model_copy(update={"device": options.device})
+        begin = student = train(
+            frames, directory / f"phase-{number}", settings, begin, workers=options.workers
+        )
+    return student
 
 
-def finish(checkpoint: Path, directory: Path, version: str, *, dispersion: bool) -> Path:
+def finish(student: Path, directory: Path, version: str, *, dispersion: bool) -> Path:
     """Write the student and its card, with its errors on held-out frames."""
     last = CONTINUED_PHASES[-1]
     frames = kept_frames("train", dispersion=dispersion)
-    training, kept_out = split(usable(frames, last), last.validation_fraction)
+    training, kept_out = usable(frames, last)
     heldout = kept_frames("heldout", dispersion=dispersion)
-    errors = regime_errors(heldout, student_of(checkpoint, ARCHITECTURE))
+    errors = regime_errors(heldout, file_calculator(student))
     atoms = sum(len(frame) for frame in training)
     card = CARD | {
         "version": version,
@@ -95,8 +91,7 @@ def finish(checkpoint: Path, directory: Path, version: str, *, dispersion: bool)
         "validation": [rounded(entry.model_dump()) for entry in errors],
     }
     path = directory / "vitrion-lipof.safetensors"
-    model = load_checkpoint(checkpoint, ARCHITECTURE)
-    release(model, within(training, 12.0), within(kept_out, 12.0), path, card)
+    release(load_student(student), training, kept_out, path, card)
     print(table(errors))
     return path
 
@@ -117,27 +112,28 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=5)
     parser.add_argument("--runs", type=int, default=14, help="runs of dynamics in an iteration")
     parser.add_argument("--epochs", type=int, default=15, help="epochs after each iteration")
-    parser.add_argument("--fine-tune", help="MACE foundation model to fine-tune on the kept frames")
+    parser.add_argument("--fine-tune", help="MACE model to fine-tune on the kept frames")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share a fit")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--from-data", action="store_true", help="retrain on the kept frames")
     parser.add_argument("--begin-from", help="shipped student to continue, with --from-data")
     parser.add_argument("--without-dispersion", action="store_true", help="no D3(BJ) in the labels")
-    parser.add_argument("--checkpoint", type=Path, help="only write the student of a checkpoint")
     parser.add_argument("--version", default="0.0.0", help="version of the student, for its card")
     options = parser.parse_args()
     dispersion = not options.without_dispersion
     options.directory.mkdir(parents=True, exist_ok=True)
-    if options.from_data or options.checkpoint:
-        checkpoint = options.checkpoint or retrain(
-            options.directory, options.device, options.begin_from, dispersion=dispersion
-        )
-        path = finish(checkpoint, options.directory, options.version, dispersion=dispersion)
+    if options.from_data:
+        student = retrain(options.directory, options, dispersion=dispersion)
+        path = finish(student, options.directory, options.version, dispersion=dispersion)
         print(f"wrote {path}")
         return
     if options.fine_tune:
         frames = kept_frames("train", dispersion=dispersion)
-        model = fine_tune(frames, options.directory, options.fine_tune)
+        settings = FINE_TUNING.model_copy(update={"device": options.device})
+        model = fine_tune(
+            frames, options.directory, options.fine_tune, settings, workers=options.workers
+        )
         print(f"wrote {model}: use it as mace:{model}")
         return
     teacher = Teacher(
@@ -153,6 +149,7 @@ def main() -> None:
         collect_maker=CollectMaker(settings=ActiveSettings(runs=options.runs)),
         train_maker=TrainMaker(
             settings=TrainingSettings(epochs=options.epochs, device=options.device),
+            workers=options.workers,
         ),
     )
     flow = maker.make(str(options.directory))

@@ -10,7 +10,7 @@ from jobflow import run_locally
 from monty.json import MontyDecoder, MontyEncoder
 from pymatgen.core import Lattice, Structure
 
-from vitrion.distill.active import ActiveSettings, student_of
+from vitrion.distill.active import ActiveSettings
 from vitrion.distill.architecture import Architecture
 from vitrion.distill.frames import read_frames, read_labelled
 from vitrion.distill.labelling import Teacher
@@ -28,6 +28,7 @@ from vitrion.distill.training_plan import (
     supplement_settings,
 )
 from vitrion.errors import InputError
+from vitrion.potentials.student import file_calculator
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how_to" / "chemistry.md"
 LENNARD_JONES = Teacher(name="ase.calculators.lj:LennardJones")
@@ -139,23 +140,21 @@ def test_guide_is_sampled_trained_and_explored(chemistry, tmp_path):
     assert {s for atoms in frames for s in atoms.symbols} == SODIUM
     assert {a.info["config_type"] for a in frames} == {"crystal:NaF", "packed"}
     labels = run(LabelMaker(teacher=LENNARD_JONES).make(str(folder)))
-    settings = TrainingSettings(
-        epochs=1, validation_fraction=0.3, largest_force_eV_per_A=1e3, evaluate_every=1
-    )
+    settings = TrainingSettings(epochs=1, validation_fraction=0.3, largest_force_eV_per_A=1e3)
     train = TrainMaker(settings=settings, architecture=small)
-    trained = run(train.make(str(tmp_path), [labels], "student.pt"))["checkpoint"]
-    student = student_of(Path(trained), small)
+    trained = run(train.make(str(tmp_path / "student"), [labels]))["student"]
+    student = file_calculator(trained)
     labelled = read_labelled([folder / "labelled.xyz"])
     assert np.isfinite([student.get_potential_energy(atoms) for atoms in labelled]).all()
     short = ActiveSettings(
         runs=2, frames_per_run=1, dynamics=DynamicsSettings(duration_ps=0.02, interval_fs=10)
     )
-    collect = CollectMaker(chemistry=chemistry, settings=short, architecture=small)
+    collect = CollectMaker(chemistry=chemistry, settings=short)
     for _ in range(2):
         run(collect.make(str(tmp_path / "iteration-001"), [trained, trained], 2))
     with pytest.raises(InputError, match="other settings"):
         run(collect.make(str(tmp_path / "iteration-001"), [trained, trained], 3))
-    other = CollectMaker(settings=short, architecture=small)
+    other = CollectMaker(settings=short)
     with pytest.raises(InputError, match="other chemistry and crystals"):
         run(other.make(str(tmp_path / "iteration-001"), [trained, trained], 2))
     for atoms in read_frames(tmp_path / "iteration-001" / "frames.xyz"):

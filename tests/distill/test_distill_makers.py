@@ -77,7 +77,7 @@ def test_errors_are_those_of_frames_that_no_phase_was_trained_on(tmp_path):
         *trainings, final = (
             job for job in maker.make(str(tmp_path)).jobs if job.name in ("train", "release")
         )
-        _, kept_out = split(frames, final.function_args[4])
+        _, kept_out = split(frames, final.function_args[3])
         judged = {frame.info["index"] for frame in kept_out}
         assert len(judged) > 50
         for job in trainings:
@@ -104,9 +104,9 @@ def test_whole_distillation_can_be_run_again(tmp_path):
         iterations=1,
         label_maker=LabelMaker(teacher=TEACHER),
         train_maker=TrainMaker(settings=settings, architecture=small),
-        collect_maker=CollectMaker(settings=short, architecture=small),
-        supplement_maker=SupplementMaker(settings=few, architecture=small),
-        phases=(settings.model_copy(update={"learning_rate": 0.002, "fresh_optimizer": True}),),
+        collect_maker=CollectMaker(settings=short),
+        supplement_maker=SupplementMaker(settings=few),
+        phases=(settings.model_copy(update={"learning_rate": 0.002}),),
     )
     results = []
     for _ in range(2):

@@ -8,7 +8,6 @@ from ase.build import bulk
 from jobflow import run_locally
 
 from vitrion.distill.architecture import Architecture
-from vitrion.distill.checkpoints import epoch_of
 from vitrion.distill.frames import ENERGY, read_frames, read_labelled, write_frames
 from vitrion.distill.labelling import Teacher, label
 from vitrion.distill.makers import LabelMaker, TrainMaker
@@ -16,12 +15,13 @@ from vitrion.distill.origin import claim, digest_of_cells, digest_of_labels
 from vitrion.distill.samplers import SeedMaker
 from vitrion.distill.training import TrainingSettings, train
 from vitrion.errors import InputError, SimulationError
+from vitrion.potentials.student import file_calculator
 
 LENNARD_JONES = Teacher(name="ase.calculators.lj:LennardJones")
 MORSE = Teacher(name="ase.calculators.morse:MorsePotential")
 SMALL = Architecture(channels=8, max_ell=1, correlation=1, radial_layers=(8,), cutoff_A=3.0)
 SETTINGS = TrainingSettings(
-    epochs=1, batch_size=2, validation_fraction=0.3, largest_force_eV_per_A=1e4, evaluate_every=1
+    epochs=1, batch_size=2, validation_fraction=0.3, largest_force_eV_per_A=1e4
 )
 
 
@@ -44,7 +44,7 @@ def trained(frames, tmp_path_factory):
     label(frames, LENNARD_JONES, base / "iteration-000")
     maker = TrainMaker(settings=SETTINGS, architecture=SMALL)
     labels = [{"directory": str(base / "iteration-000")}]
-    return base, maker, labels, run(maker.make(str(base), labels, "student-000.pt"))
+    return base, maker, labels, run(maker.make(str(base / "student-000"), labels))
 
 
 def test_labels_of_another_teacher_are_neither_returned_nor_lost(frames, tmp_path):
@@ -87,32 +87,39 @@ def test_frames_that_changed_under_their_labels_are_noticed(frames, tmp_path):
 @pytest.mark.slow
 def test_a_student_of_other_settings_or_labels_is_not_returned(frames, trained, tmp_path):
     base, maker, labels, first = trained
-    kept = base / "student-000.pt"
+    folder, kept = str(base / "student-000"), base / "student-000" / "student.safetensors"
     before = kept.read_bytes()
-    assert run(maker.make(str(base), labels, kept.name)) == first
+    assert run(maker.make(folder, labels)) == first == {"student": str(kept)}
     longer = SETTINGS.model_copy(update={"epochs": 2})
     for other, what in (
         (TrainMaker(settings=longer, architecture=SMALL), "settings"),
         (TrainMaker(settings=SETTINGS), "architecture"),
     ):
-        with pytest.raises(InputError, match=rf"student-000\.pt was made with other {what}:"):
-            run(other.make(str(base), labels, kept.name))
+        with pytest.raises(InputError, match=rf"student\.safetensors was made with other {what}:"):
+            run(other.make(folder, labels))
+    with pytest.raises(InputError, match="other initial weights:"):
+        run(maker.make(folder, labels, str(kept)))
     label(frames, MORSE, tmp_path)
-    with pytest.raises(InputError, match=r"student-000\.pt was made with other labels:"):
-        run(maker.make(str(base), [{"directory": str(tmp_path)}], kept.name))
+    with pytest.raises(InputError, match=r"student\.safetensors was made with other labels:"):
+        run(maker.make(folder, [{"directory": str(tmp_path)}]))
     assert kept.read_bytes() == before
 
 
 @pytest.mark.slow
-def test_as_many_frames_with_other_labels_are_a_new_phase(trained):
-    base, _, _, _ = trained
+def test_as_many_frames_with_other_labels_are_a_new_phase(trained, tmp_path):
+    base, _, _, first = trained
     frames = read_labelled([base / "iteration-000" / "labelled.xyz"])
-    folder = base / "student-1"
-    finished = train(frames, folder, SETTINGS, SMALL)
-    assert train(frames, folder, SETTINGS, SMALL) == finished
+    finished = train(frames, base / "student-000", SETTINGS, SMALL)
+    assert str(finished) == first["student"]
     for atoms in frames:
         atoms.info[ENERGY] += 0.5
-    assert epoch_of(train(frames, folder, SETTINGS, SMALL)) > epoch_of(finished)
+    with pytest.raises(InputError, match="other labels:"):
+        train(frames, base / "student-000", SETTINGS, SMALL)
+    shifted = train(frames, tmp_path, SETTINGS, finished)
+    before, after = (
+        file_calculator(p).get_potential_energy(frames[0]) for p in (finished, shifted)
+    )
+    assert after - before == pytest.approx(0.5, abs=0.2)
 
 
 def test_seeds_of_another_seed_are_kept(tmp_path):

@@ -7,24 +7,27 @@ import pytest
 import torch
 
 from vitrion.distill.architecture import Architecture
-from vitrion.distill.checkpoints import (
-    latest_checkpoint,
-    load_checkpoint,
-    replace_weights,
-)
-from vitrion.distill.frames import read_labelled
+from vitrion.distill.frames import ENERGY_WEIGHT, read_labelled
+from vitrion.distill.initial_weights import random_student
 from vitrion.distill.labelling import Teacher, label
-from vitrion.distill.training import TrainingSettings, begin_from, fine_tune, train
-from vitrion.distill.training_plan import ARCHITECTURE, seed_frames
-from vitrion.errors import InputError, SimulationError
-from vitrion.potentials.evaluation import calculator_of
+from vitrion.distill.training import (
+    TrainingSettings,
+    emphasized,
+    fine_tune,
+    train,
+    usable,
+)
+from vitrion.distill.training_plan import seed_frames
+from vitrion.errors import InputError, PotentialError, SimulationError
 from vitrion.potentials.student import (
     build_model,
     describe_model,
+    file_calculator,
     load_student,
     student_calculator,
     student_path,
 )
+from vitrion.settings import get_settings
 
 TEACHER = Teacher(name="vitrion.potentials.student:student_calculator")
 
@@ -82,6 +85,14 @@ def test_failing_teacher_is_reported(labelled, tmp_path):
         label(frames[:1], Teacher(name="chgnet", python=tmp_path / "python"), tmp_path / "b")
 
 
+@pytest.fixture
+def pickles_trusted(monkeypatch):
+    monkeypatch.setenv("VITRION_ALLOW_PICKLE", "1")
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
 @pytest.mark.slow
 def test_training_learns_and_goes_on(labelled, tmp_path):
     _, frames, _ = labelled
@@ -89,21 +100,19 @@ def test_training_learns_and_goes_on(labelled, tmp_path):
     first = TrainingSettings(
         epochs=3, batch_size=2, validation_fraction=0.2, largest_force_eV_per_A=100
     )
-    checkpoint = train(frames, tmp_path / "t", first, small)
-    before = _force_error(frames, calculator_of(load_checkpoint(checkpoint, small)))
-    untouched = train(frames, tmp_path / "t", first, small)
-    assert untouched.name == checkpoint.name  # the phase was finished: nothing to do
-    second = first.model_copy(
-        update={"learning_rate": 0.005, "epochs": 4, "fresh_optimizer": True, "averaging": 0.9}
-    )
-    final = train(frames, tmp_path / "t", second, small)
-    assert final == latest_checkpoint(tmp_path / "t")
-    after = _force_error(frames, calculator_of(load_checkpoint(final, small)))
+    student = train(frames, tmp_path / "first", first, small)
+    before = _force_error(frames, file_calculator(student))
+    log = (tmp_path / "first" / "fit-0.log").read_bytes()
+    assert train(frames, tmp_path / "first", first, small) == student
+    assert (tmp_path / "first" / "fit-0.log").read_bytes() == log  # finished: nothing was run
+    second = first.model_copy(update={"learning_rate": 0.005, "epochs": 4, "averaging": 0.9})
+    final = train(frames, tmp_path / "second", second, student)
+    after = _force_error(frames, file_calculator(final))
     zero = float(np.sqrt(np.mean(np.concatenate([a.arrays["REF_forces"] for a in frames]) ** 2)))
     assert after < before < zero
-    assert (tmp_path / "t" / "command.json").is_file()
 
 
+@pytest.mark.usefixtures("pickles_trusted")
 def test_fine_tuning_starts_from_the_foundation(labelled, tmp_path):
     _, frames, _ = labelled
     small = describe_model(load_student(student_path())) | {
@@ -116,28 +125,40 @@ def test_fine_tuning_starts_from_the_foundation(labelled, tmp_path):
     torch.manual_seed(0)
     foundation = build_model(small)
     torch.save(foundation, tmp_path / "foundation.model")
+    (tmp_path / "other.model").write_bytes(b"another model")
+    name, other = (f"mace:{tmp_path / stem}.model" for stem in ("foundation", "other"))
     settings = TrainingSettings(
-        epochs=2, learning_rate=1e-3, batch_size=2, validation_fraction=0.2, evaluate_every=1
+        epochs=2,
+        learning_rate=1e-3,
+        last_learning_rate=1e-3,
+        batch_size=2,
+        validation_fraction=0.2,
     )
-    path = fine_tune(frames, tmp_path / "t", tmp_path / "foundation.model", settings)
+    path = fine_tune(frames, tmp_path / "t", name, settings)
     tuned = torch.load(path, map_location="cpu", weights_only=False)
     before = foundation.state_dict()["interactions.0.linear_up.weight"]
     after = tuned.state_dict()["interactions.0.linear_up.weight"].to(before.dtype)
     change = (after - before).abs().max()
     assert 0 < change < 0.2 * before.abs().max()
     content = path.read_bytes()
-    log = (tmp_path / "t" / "train.log").read_bytes()
-    fine_tune(frames, tmp_path / "t", tmp_path / "foundation.model", settings)
-    assert (tmp_path / "t" / "train.log").read_bytes() == log  # finished: nothing was run
+    log = (tmp_path / "t" / "fit-0.log").read_bytes()
+    fine_tune(frames, tmp_path / "t", name, settings)
+    assert (tmp_path / "t" / "fit-0.log").read_bytes() == log  # finished: nothing was run
     shorter = settings.model_copy(update={"epochs": 1})
-    for labels, name, phase, what in (
-        (frames, "foundation.model", shorter, "settings"),
-        (frames, "other.model", settings, "foundation"),
-        (frames[:-1], "foundation.model", settings, "labels"),
+    for labels, foundation_name, phase, what in (
+        (frames, name, shorter, "settings"),
+        (frames, other, settings, "initial weights"),
+        (frames[:-1], name, settings, "labels"),
     ):
         with pytest.raises(InputError, match=rf"student\.model was made with other {what}:"):
-            fine_tune(labels, tmp_path / "t", tmp_path / name, phase)
+            fine_tune(labels, tmp_path / "t", foundation_name, phase)
     assert path.read_bytes() == content
+
+
+def test_a_foundation_model_must_be_trusted(labelled, tmp_path):
+    (tmp_path / "foundation.model").write_bytes(b"any code")
+    with pytest.raises(PotentialError, match="is a pickle"):
+        fine_tune(labelled[1], tmp_path / "t", f"mace:{tmp_path}/foundation.model")
 
 
 def test_failing_training_is_reported(labelled, tmp_path):
@@ -165,13 +186,12 @@ def _force_error(frames, calculator):
     return float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
 
 
-@pytest.mark.slow
 def test_a_training_begins_at_the_weights_of_a_student(labelled, tmp_path):
     frames = labelled[1]
-    model = load_student(student_path())
-    begin_from(model, frames, tmp_path, ARCHITECTURE)
-    start = latest_checkpoint(tmp_path)
-    begun = calculator_of(load_checkpoint(start, ARCHITECTURE))
+    tiny = TrainingSettings(epochs=1, learning_rate=1e-9, last_learning_rate=1e-9)
+    settings = tiny.model_copy(update={"validation_fraction": 0.5})
+    student = train(frames, tmp_path, settings, student_path())
+    begun = file_calculator(student)
     for frame in frames[:3]:  # labels are the student's own, so no energy is shifted
         own = student_calculator().get_potential_energy(frame)
         assert begun.get_potential_energy(frame) == pytest.approx(own, abs=2e-3 * len(frame))
@@ -179,11 +199,33 @@ def test_a_training_begins_at_the_weights_of_a_student(labelled, tmp_path):
         np.testing.assert_allclose(
             begun.get_forces(frame), frame.arrays["REF_forces"], atol=1e-4 * max(scale, 1)
         )
-    content = start.read_bytes()
-    begin_from(model, frames, tmp_path, ARCHITECTURE)  # what has begun stays
-    assert latest_checkpoint(tmp_path).read_bytes() == content
-    with pytest.raises(InputError, match="does not fit"):
-        replace_weights(start, build_model(SMALL_STUDENT))
+    content = student.read_bytes()
+    train(frames, tmp_path, settings, student_path())  # what has begun stays
+    assert student.read_bytes() == content
 
 
-SMALL_STUDENT = ARCHITECTURE.model_copy(update={"channels": 32}).description([3, 6, 8, 9, 15])
+def test_a_phase_leaves_out_frames_and_weighs_energies(labelled):
+    frames = [a.copy() for a in labelled[1]]
+    frames[0].arrays["REF_forces"][0, 0] = 1e4
+    settings = TrainingSettings(validation_fraction=0.5, largest_force_eV_per_A=9e3)
+    fitted, kept_out = usable(frames, settings)
+    assert len(fitted) + len(kept_out) == len(frames) - 1
+    frames[1].info["config_type"] = "crystal:LiF:host"
+    emphasis = {"host": 4.0, "crystal": 2.0}
+    assert emphasized(frames[1], emphasis).info[ENERGY_WEIGHT] == 4.0
+    assert emphasized(frames[2], {"vacancy": 2.0}).info[ENERGY_WEIGHT] == 1.0
+    assert ENERGY_WEIGHT not in frames[1].info
+
+
+def test_random_students_depend_on_the_seed_alone(labelled):
+    frames = labelled[1]
+    small = Architecture(channels=8, max_ell=1, correlation=1, radial_layers=(8,), cutoff_A=4.0)
+    torch.manual_seed(3)
+    state = torch.random.get_rng_state()
+    weights = [
+        random_student(small, frames, seed).interactions[0].linear_up.weight.detach().numpy()
+        for seed in (1, 1, 2)
+    ]
+    np.testing.assert_array_equal(weights[0], weights[1])
+    assert not np.allclose(weights[0], weights[2])
+    assert torch.equal(torch.random.get_rng_state(), state)

@@ -97,6 +97,18 @@ def test_padding_changes_neither_loss_nor_gradients(frames, begin):
         torch.testing.assert_close(padded, plain, rtol=1e-3, atol=1e-5)
 
 
+def test_the_weight_of_an_energy_multiplies_its_loss(frames, begin):
+    model, settings = load_student(begin).train(), FitSettings(forces_weight=0, stress_weight=0)
+    losses = []
+    for weight in (1.0, 3.0):
+        frame = frames[0].copy()
+        frame.info |= {"REF_energy": frame.info["REF_energy"] + 5.0, "energy_weight": weight}
+        (batch,) = frame_batches(model, [frame])
+        losses.append(float(batch_loss(model, batch, settings, 1, len(frame)).detach()))
+    assert losses[1] == pytest.approx(3 * losses[0])
+    assert losses[0] > 0.001
+
+
 def test_every_frame_is_dealt_once_and_atoms_are_balanced():
     sizes = [10, 40, 20, 30, 40, 10, 30, 20]
     steps = list(epoch_order(sizes, 4, epoch=3, seed=1, ranks=2))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from vitrion.distill.checkpoints import load_checkpoint
 from vitrion.distill.committee import disagreement, select
 from vitrion.distill.frames import made_once
 from vitrion.distill.sampling import Chemistry, DynamicsSettings, draw_start, explore
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
     from ase import Atoms
     from ase.calculators.calculator import Calculator
-
-    from vitrion.distill.architecture import Architecture
 
 Progress = Callable[[str], None]
 
@@ -96,10 +93,3 @@ def collect(
 
         frames += made_once(directory / f"run-{run:03d}.xyz", make)
     return frames
-
-
-def student_of(checkpoint: Path, architecture: Architecture) -> Calculator:
-    """Return the student of a checkpoint as a calculator."""
-    from vitrion.potentials.evaluation import calculator_of
-
-    return calculator_of(load_checkpoint(checkpoint, architecture))

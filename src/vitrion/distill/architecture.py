@@ -1,4 +1,4 @@
-"""Architecture of a MACE student, and the corresponding options of mace."""
+"""Architecture of a MACE student."""
 
 from __future__ import annotations
 
@@ -43,25 +43,6 @@ class Architecture(BaseModel):
         if set(atomic_numbers) <= FORMAL_CHARGES.keys():
             return self
         return self.model_copy(update={"hole_energy_eV": 0.0, "electron_energy_eV": 0.0})
-
-    def mace_options(self) -> dict[str, Any]:
-        """Return the options of ``mace_run_train`` for this architecture."""
-        return {
-            "model": "ScaleShiftMACE",
-            "num_channels": self.channels,
-            "max_L": 0,
-            "max_ell": self.max_ell,
-            "correlation": self.correlation,
-            "num_interactions": self.interactions,
-            "r_max": self.cutoff_A,
-            "num_radial_basis": self.radial_functions,
-            "num_cutoff_basis": 5,
-            "radial_MLP": list(self.radial_layers),
-            "distance_transform": "Agnesi",
-            "scaling": "rms_forces_scaling",
-            "avg_num_neighbors": self.average_neighbors,
-            "compute_avg_num_neighbors": False,
-        }
 
     def description(self, atomic_numbers: list[int]) -> dict[str, Any]:
         """Return the description for :func:`vitrion.potentials.student.build_model`."""

@@ -1,7 +1,6 @@
-"""Fit a student to labelled frames, in one or several processes that share each step.
+"""Fit a student or another MACE model to labelled frames, in processes that share each step.
 
-Faster than ``mace_run_train`` for few frames: neighbor lists are made once, no time goes to tables
-of errors, and two processes on two cores halve the time of a step.
+Neighbor lists are made once, and two processes on two cores halve the time of a step.
 """
 
 from __future__ import annotations
@@ -29,9 +28,13 @@ PROGRAM = "vitrion.distill.fit_program"
 SMALLEST_FREE_BYTES = 20_000_000
 """Space on a disk below which a failed fit is due to a full disk."""
 
-SETTINGS, BEGIN, FRAMES = "settings.json", "begin.safetensors", "train.xyz"
-FITTED, CPU = "student.safetensors", "cpu.txt"
-"""Files in the folder of a fit: settings, initial weights, frames; fitted student, CPU time."""
+SETTINGS, FRAMES, STATE, CPU = "settings.json", "train.xyz", "state.pt", "cpu.txt"
+"""Files in the folder of a fit: settings, frames, last epoch, CPU time."""
+
+
+def fitted_file(begin: Path) -> Path:
+    """Return the file of the fitted model, beside the initial weights in the folder of a fit."""
+    return begin.with_name(f"student{begin.suffix}")
 
 
 def fit(
@@ -44,18 +47,19 @@ def fit(
     on_progress: Callable[[float], None] = lambda fraction: None,
     on_cpu: Callable[[float], None] = lambda seconds: None,
 ) -> Path:
-    """Fit a student, resume an interrupted fit, or return the result of a finished one.
+    """Fit a model, resume an interrupted fit, or return the result of a finished one.
 
     Parameters
     ----------
     frames
         Labelled frames to fit.
     begin
-        Student file with the initial weights; its elements are those of the frames.
+        Model with the initial weights, which knows the elements of the frames: a student file, or a
+        pickled MACE model.
     folder
         Folder of this fit only: a repeated call with the same arguments resumes in it.
     settings
-        Epochs, step sizes and weights.
+        Epochs, step sizes, weights and device.
     workers
         Processes that share each step.
     on_progress
@@ -66,7 +70,7 @@ def fit(
     Returns
     -------
     Path
-        The student file with the mean of the weights.
+        The file with the mean of the weights, of the same kind as ``begin``.
 
     Raises
     ------
@@ -78,18 +82,22 @@ def fit(
         If the disk is full.
     """
     settings = settings or FitSettings()
-    if (folder / FITTED).is_file():
-        return folder / FITTED
+    own = folder / f"begin{begin.suffix}"
+    fitted = fitted_file(own)
+    if fitted.is_file():
+        return fitted
     if not frames:
         raise InputError("There are no labelled frames to fit.")
     folder.mkdir(parents=True, exist_ok=True)
-    ranks = max(1, min(workers, settings.batch_size, len(frames)))
+    shared = workers if settings.device == "cpu" else 1
+    ranks = max(1, min(shared, settings.batch_size, len(frames)))
     write_frames(folder / FRAMES, frames)
-    copy_durably(begin, folder / BEGIN)
-    (folder / SETTINGS).write_text(settings.model_dump_json(indent=1))
+    copy_durably(begin, own)
+    known = set(FitSettings.model_fields)
+    (folder / SETTINGS).write_text(settings.model_dump_json(indent=1, include=known))
     (folder / "rendezvous").unlink(missing_ok=True)
     commands = [
-        [sys.executable, "-m", PROGRAM, str(folder), str(rank), str(ranks), str(os.getpid())]
+        [sys.executable, "-m", PROGRAM, str(own), str(rank), str(ranks), str(os.getpid())]
         for rank in range(ranks)
     ]
 
@@ -107,4 +115,4 @@ def fit(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from exc
         raise
     on_cpu(float((folder / CPU).read_text()))
-    return folder / FITTED
+    return fitted

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from vitrion.distill.frames import ENERGY, FORCES, STRESS
+from vitrion.distill.frames import ENERGY, ENERGY_WEIGHT, FORCES, STRESS
 from vitrion.potentials.mace_graphs import MACEGraphs
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ Batch = dict[str, torch.Tensor]
 def frame_batches(model: MACEModel, frames: Sequence[Atoms]) -> list[Batch]:
     """Return one batch for each frame: the graph and the labels.
 
-    The labels are ``energy`` (1,) in eV, ``forces`` (n, 3) in eV/A, and ``stress`` (1, 3, 3) in
-    eV/A3, which is not a number in frames without it.
+    The labels are ``energy`` (1,) in eV, its weight ``energy_weight`` (1,), ``forces`` (n, 3) in
+    eV/A, and ``stress`` (1, 3, 3) in eV/A3, which is not a number in frames without it.
     """
     graphs = MACEGraphs(model, [int(z) for z in model.atomic_numbers])
     for parameter in model.parameters():
@@ -34,6 +34,8 @@ def frame_batches(model: MACEModel, frames: Sequence[Atoms]) -> list[Batch]:
         batch = graphs.graph([atoms])
         stress = atoms.info.get(STRESS, np.full(9, np.nan))
         batch["energy"] = torch.tensor([atoms.info[ENERGY]], dtype=torch.float32)
+        weight = float(atoms.info.get(ENERGY_WEIGHT, 1.0))
+        batch["energy_weight"] = torch.tensor([weight], dtype=torch.float32)
         batch["forces"] = torch.tensor(atoms.arrays[FORCES], dtype=torch.float32)
         batch["stress"] = torch.tensor(np.reshape(stress, (1, 3, 3)), dtype=torch.float32)
         batches.append(batch)

@@ -28,7 +28,8 @@ def batch_loss(
     """
     out = model(batch, training=True, compute_force=True, compute_stress=True)
     atoms = (batch["ptr"][1:] - batch["ptr"][:-1]).to(out["energy"].dtype)
-    energy = _huber((out["energy"] - batch["energy"]) / atoms).sum() / n_frames
+    energies = _huber((out["energy"] - batch["energy"]) / atoms)
+    energy = (batch["energy_weight"] * energies).sum() / n_frames
     forces = _huber(out["forces"] - batch["forces"]).sum() / (3 * n_atoms)
     known = ~torch.isnan(batch["stress"])
     difference = torch.where(known, out["stress"] - torch.nan_to_num(batch["stress"]), 0.0)

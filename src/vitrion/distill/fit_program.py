@@ -1,7 +1,8 @@
 """Fit a student to labelled frames by gradient descent; started by :mod:`vitrion.distill.fit`.
 
-    python -m vitrion.distill.fit_program FOLDER RANK RANKS PARENT
+    python -m vitrion.distill.fit_program BEGIN RANK RANKS PARENT
 
+BEGIN is the model with the initial weights, in the folder of the fit.
 Several processes share each step: every one takes a part of its frames, and gradients are summed.
 A checkpoint is written after each epoch; a restarted program resumes there.
 """
@@ -17,31 +18,29 @@ from typing import Any
 import torch
 import torch.distributed
 
-from vitrion.distill.fit import BEGIN, CPU, FITTED, FRAMES, SETTINGS
+from vitrion.distill.fit import CPU, FRAMES, SETTINGS, STATE, fitted_file
 from vitrion.distill.fit_batches import epoch_order, frame_batches, join
 from vitrion.distill.fit_loss import batch_loss
+from vitrion.distill.fit_model import load_model, save_model
 from vitrion.distill.fit_settings import FitSettings
 from vitrion.distill.frames import read_frames
-from vitrion.potentials.fused import fuse
-from vitrion.potentials.student import load_student, save_student
 from vitrion.runtime.processes import exit_with_parent
 from vitrion.runtime.progress import Progress, write_progress
 
-STATE = "state.pt"
 REPORT_S = 5.0
 
 
 def main() -> None:
     """Run one process of a fit."""
-    folder, rank, ranks, parent = Path(sys.argv[1]), *map(int, sys.argv[2:5])
+    begin, rank, ranks, parent = Path(sys.argv[1]), *map(int, sys.argv[2:5])
     exit_with_parent(parent)
     torch.set_num_threads(1)
     if ranks > 1:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo" if sys.platform == "linux" else "lo0")
         torch.distributed.init_process_group(
-            "gloo", init_method=f"file://{folder / 'rendezvous'}", rank=rank, world_size=ranks
+            "gloo", init_method=f"file://{begin.parent / 'rendezvous'}", rank=rank, world_size=ranks
         )
-    Fit(folder, rank, ranks).run()
+    Fit(begin, rank, ranks).run()
     if ranks > 1:
         torch.distributed.destroy_process_group()
 
@@ -49,11 +48,13 @@ def main() -> None:
 class Fit:
     """One process of a fit: its model, its frames, and the mean of the weights."""
 
-    def __init__(self, folder: Path, rank: int, ranks: int) -> None:
-        self.folder, self.rank, self.ranks = folder, rank, ranks
+    def __init__(self, begin: Path, rank: int, ranks: int) -> None:
+        folder = begin.parent
+        self.begin, self.folder, self.rank, self.ranks = begin, folder, rank, ranks
         self.settings = FitSettings.model_validate_json((folder / SETTINGS).read_text())
-        self.model = fuse(load_student(folder / BEGIN)).train()
+        self.model = load_model(begin).train()
         self.batches = frame_batches(self.model, read_frames(folder / FRAMES))
+        self.model.to(self.settings.device)
         self.cutoff = float(self.model.r_max)
         self.sizes = [len(batch["positions"]) for batch in self.batches]
         self.parameters: list[torch.Tensor] = [
@@ -84,7 +85,7 @@ class Fit:
                 for parameter, mean in zip(self.parameters, self.means, strict=True):
                     parameter.copy_(mean)
             (self.folder / CPU).write_text(f"{self._cpu_s() * self.ranks:.1f}")
-            save_student(self.model, self.folder / FITTED)
+            save_model(self.model.cpu(), fitted_file(self.begin))
             self._report(self.steps)
 
     def _step(self, shares: list[list[int]], step: int) -> float:
@@ -94,6 +95,7 @@ class Fit:
         loss = torch.zeros(())
         if shares[self.rank]:
             batch = join([self.batches[i] for i in shares[self.rank]], self.cutoff)
+            batch = {key: value.to(self.settings.device) for key, value in batch.items()}
             n_atoms = sum(self.sizes[i] for i in chosen)
             loss = batch_loss(self.model, batch, self.settings, len(chosen), n_atoms)
             loss.backward()

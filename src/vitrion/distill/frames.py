@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ENERGY, FORCES, STRESS = "REF_energy", "REF_forces", "REF_stress"
 """Keys of the labels: eV; eV/A; eV/A3 (nine numbers, tension positive)."""
 
+ENERGY_WEIGHT = "energy_weight"
+"""Key of the weight of the energy of a frame in a fit; 1 if absent."""
+
 
 def read_labelled(paths: Iterable[Path | str]) -> list[Atoms]:
     """Read the labelled frames of all files, compressed (``.gz``) or not.

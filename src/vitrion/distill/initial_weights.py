@@ -1,4 +1,4 @@
-"""Initial weights of a student: those of a shipped student, carried over to other elements.
+"""Initial weights of a student: random, or those of another student carried over to its elements.
 
 Radial functions, message weights and readouts do not depend on the element. An element that the
 shipped student does not know begins with the weights of the most similar known element, with a
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import chemical_symbols
 
-from vitrion.distill.frames import ENERGY, fit_atomic_energies
+from vitrion.distill.frames import ENERGY, FORCES, fit_atomic_energies
 from vitrion.potentials.imbalance import FORMAL_CHARGES
 from vitrion.potentials.student import (
     DERIVED,
@@ -30,10 +30,41 @@ if TYPE_CHECKING:
     import torch
     from ase import Atoms
 
+    from vitrion.distill.architecture import Architecture
     from vitrion.potentials.mace_model import MACEModel
 
 NOISE = 0.05
 """Relative random change of the weights of a new element."""
+
+
+def random_student(architecture: Architecture, frames: Sequence[Atoms], seed: int) -> MACEModel:
+    """Return a student of the elements of labelled frames with random weights.
+
+    Its output is scaled by the root mean square of the forces, as in ``mace_run_train``.
+
+    Parameters
+    ----------
+    architecture
+        Size of the student.
+    frames
+        Labelled frames.
+    seed
+        Seed of the weights.
+    """
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = build_model(architecture.description(elements_of(frames)))
+    forces = np.concatenate([atoms.arrays[FORCES].ravel() for atoms in frames])
+    with torch.no_grad():
+        model.scale_shift.scale.fill_(float(np.sqrt(np.mean(forces**2))) or 1.0)
+    return model
+
+
+def elements_of(frames: Sequence[Atoms]) -> list[int]:
+    """Return the atomic numbers of the elements of frames, ascending."""
+    return sorted({int(z) for atoms in frames for z in atoms.numbers})
 
 
 def initial_student(model: MACEModel, elements: Sequence[int], seed: int) -> MACEModel:
@@ -89,20 +120,22 @@ def most_similar(atomic_number: int, known: Sequence[int]) -> int:
 
 
 def with_energies(model: MACEModel, frames: Sequence[Atoms]) -> MACEModel:
-    """Set the energies of the free atoms so that the student fits the frames' energies best."""
+    """Shift the energies of the free atoms so that the model fits the frames' energies best.
+
+    Elements that no frame contains keep theirs.
+    """
     import torch
 
+    missing = missing_energies(model, frames)
     with torch.no_grad():
-        model.atomic_energies_fn.atomic_energies.zero_()
-    fitted = missing_energies(model, frames)
-    with torch.no_grad():
+        energies = model.atomic_energies_fn.atomic_energies.view(-1)
         for index, z in enumerate(model.atomic_numbers.tolist()):
-            model.atomic_energies_fn.atomic_energies[0, index] = fitted.get(z, 0.0)
+            energies[index] += missing.get(z, 0.0)
     return model
 
 
 def missing_energies(model: MACEModel, frames: Sequence[Atoms]) -> dict[int, float]:
-    """Fit one energy per element (eV) to the labels of frames minus the energies of a student."""
+    """Fit one energy per element (eV) to the labels of frames minus the energies of a model."""
     from vitrion.potentials.evaluation import calculator_of
 
     calculator = calculator_of(model)

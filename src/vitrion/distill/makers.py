@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from jobflow import Flow, Job, Maker, Response, job
@@ -18,7 +18,6 @@ from monty.json import MontyEncoder
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from vitrion.distill.architecture import Architecture
-from vitrion.distill.checkpoints import load_checkpoint
 from vitrion.distill.frames import (
     ENERGY,
     FORCES,
@@ -33,12 +32,15 @@ from vitrion.distill.labelling import LABELS, Teacher, label
 from vitrion.distill.origin import claim, digest_of_files
 from vitrion.distill.release import release
 from vitrion.distill.samplers import CollectMaker, SeedMaker, SupplementMaker
-from vitrion.distill.training import TrainingSettings, fine_tune, train
+from vitrion.distill.training import FINE_TUNING, TrainingSettings, fine_tune, train
 from vitrion.distill.training_plan import ARCHITECTURE, PHASES
 from vitrion.distill.validation import regime_errors
 from vitrion.errors import InputError
-from vitrion.runtime.atomic import copy_durably
+from vitrion.potentials.student import file_calculator, load_student
 from vitrion.runtime.notebook_display import NotebookTable
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 # VASP writes stresses in kbar, compression positive.
 _EV_A3_PER_VASP_KBAR = -1 / 1602.1766208
@@ -114,7 +116,7 @@ def gather_labels(directory: str, outputs: list[Any]) -> dict[str, Any]:
 
 @dataclass
 class TrainMaker(NotebookTable, Maker):
-    """Train a student on all labelled frames, or continue its training.
+    """Train a student on labelled frames.
 
     Parameters
     ----------
@@ -123,41 +125,30 @@ class TrainMaker(NotebookTable, Maker):
     settings : TrainingSettings
         The phase.
     architecture : Architecture
-        Size of the student.
+        Size of a student that begins with random weights.
+    workers : int
+        Processes that share each step.
     """
 
     name: str = "train"
     settings: TrainingSettings = field(default_factory=TrainingSettings)
     architecture: Architecture = field(default_factory=lambda: ARCHITECTURE)
+    workers: int = 1
 
     def __post_init__(self) -> None:
         """Accept settings as dictionaries, as in a serialized Maker."""
-        self.settings = TrainingSettings.model_validate(self.settings)
+        self.settings = training_settings(self.settings)
         self.architecture = Architecture.model_validate(self.architecture)
 
     @job
-    def make(self, directory: str, labelled: list[dict[str, Any]], keep_as: str) -> dict[str, Any]:
-        """Train in ``directory/student`` and keep the checkpoint as ``directory/<keep_as>``."""
-        folder = Path(directory)
-        kept = folder / keep_as
-        sources = [Path(entry["directory"]) / "labelled.xyz" for entry in labelled]
-        frames = read_labelled(sources)
-        origin = {
-            "settings": self.settings.model_dump(mode="json"),
-            "architecture": self.architecture.model_dump(mode="json"),
-            "labels": digest_of_files(*sources),
-        }
-        claim(kept.with_name(f"{keep_as}.json"), origin, [kept])
-        if kept.exists():
-            return {"checkpoint": str(kept)}
-        checkpoint = train(
-            frames,
-            folder / f"student-{self.settings.seed}",
-            self.settings,
-            self.architecture,
-        )
-        copy_durably(checkpoint, kept)  # the folder of the training keeps the newest only
-        return {"checkpoint": str(kept)}
+    def make(
+        self, directory: str, labelled: list[dict[str, Any]], begin: str | None = None
+    ) -> dict[str, Any]:
+        """Train in the directory, from the weights of the student file ``begin`` or random ones."""
+        weights = self.architecture if begin is None else Path(begin)
+        frames = labelled_frames_of(labelled)
+        student = train(frames, Path(directory), self.settings, weights, workers=self.workers)
+        return {"student": str(student)}
 
 
 @dataclass
@@ -169,49 +160,59 @@ class FineTuneMaker(NotebookTable, Maker):
     name : str
         Name of the job.
     foundation : str
-        Name that mace can download, or a file.
+        Name as a potential: see `vitrion.distill.training.fine_tune`.
     settings : TrainingSettings
         Step size, epochs, weights.
+    workers : int
+        Processes that share each step.
     """
 
     name: str = "fine-tune"
-    foundation: str = "medium-mpa-0"
-    settings: TrainingSettings = field(
-        default_factory=lambda: TrainingSettings(learning_rate=1e-4, epochs=20)
-    )
+    foundation: str = "mace:medium-mpa-0"
+    settings: TrainingSettings = field(default_factory=lambda: FINE_TUNING)
+    workers: int = 1
 
     def __post_init__(self) -> None:
         """Accept settings as a dictionary, as in a serialized Maker."""
-        self.settings = TrainingSettings.model_validate(self.settings)
+        self.settings = training_settings(self.settings)
 
     @job
     def make(self, directory: str, labelled: list[dict[str, Any]]) -> dict[str, Any]:
-        """Fine-tune in ``directory/fine-tuned``; the name of the model is ``mace:<path>``."""
-        frames = read_labelled([Path(entry["directory"]) / "labelled.xyz" for entry in labelled])
-        folder = Path(directory) / "fine-tuned"
-        return {"model": str(fine_tune(frames, folder, self.foundation, self.settings))}
+        """Fine-tune in the directory; the name of the model as a potential is ``mace:<path>``."""
+        frames = labelled_frames_of(labelled)
+        model = fine_tune(
+            frames, Path(directory), self.foundation, self.settings, workers=self.workers
+        )
+        return {"model": str(model)}
+
+
+def training_settings(values: TrainingSettings | dict[str, Any]) -> TrainingSettings:
+    """Return the settings of a phase, also from a dictionary as in a serialized Maker."""
+    return TrainingSettings.from_dict(values) if isinstance(values, dict) else values
+
+
+def labelled_frames_of(labelled: list[dict[str, Any]]) -> list[Atoms]:
+    """Return the labelled frames of the outputs of `LabelMaker`."""
+    return read_labelled([Path(entry["directory"]) / "labelled.xyz" for entry in labelled])
 
 
 @job(name="release")
 def release_job(
     directory: str,
-    checkpoint: str,
+    student: str,
     labelled: list[dict[str, Any]],
-    architecture: dict[str, Any],
     validation_fraction: float,
     card: dict[str, Any],
 ) -> dict[str, Any]:
     """Write the student file and its card, with the errors on held-out frames."""
-    frames = read_labelled([Path(entry["directory"]) / "labelled.xyz" for entry in labelled])
+    frames = labelled_frames_of(labelled)
     training, kept_out = split(within(frames, 12.0), validation_fraction)
-    model = load_checkpoint(Path(checkpoint), Architecture.model_validate(architecture))
     path = Path(directory) / "student.safetensors"
-    from vitrion.potentials.evaluation import calculator_of
-
     for frame in kept_out:
         frame.info.setdefault("regime", str(frame.info.get("config_type", "all")))
-    errors = [e.model_dump() for e in regime_errors(kept_out, calculator_of(model))]
-    sha256 = release(model, training, kept_out, path, {**card, "validation": errors})
+    errors = [e.model_dump() for e in regime_errors(kept_out, file_calculator(student))]
+    card = {**card, "validation": errors}
+    sha256 = release(load_student(student), training, kept_out, path, card)
     return {"path": str(path), "sha256": sha256, "errors": errors}
 
 
@@ -262,7 +263,7 @@ class DistillMaker(NotebookTable, Maker):
 
     def __post_init__(self) -> None:
         """Accept settings as dictionaries, as in a serialized Maker."""
-        self.phases = tuple(TrainingSettings.model_validate(phase) for phase in self.phases)
+        self.phases = tuple(training_settings(phase) for phase in self.phases)
 
     def make(self, directory: str) -> Flow:
         """Return the flow; everything is kept in ``directory``.
@@ -274,31 +275,32 @@ class DistillMaker(NotebookTable, Maker):
         base = Path(directory).absolute()
         seeds = self._informed(self.seed_maker).make(str(base / "iteration-000"), self.seed)
         labels = [self.label_maker.make(seeds.output["directory"])]
-        first = self._train(base, labels, "student-000.pt")
-        rival = self._train(base, labels, "student-rival.pt", seed_shift=1)
+        first = self._train(base / "student-000", labels)
+        rival = self._train(base / "student-rival", labels, seed_shift=1)
         jobs: list[Job] = [seeds, *labels, first, rival]
         older, newest = rival, first
         for number in range(1, self.iterations + 1):
-            members = [newest.output["checkpoint"], older.output["checkpoint"]]
+            members = [newest.output["student"], older.output["student"]]
             folder = str(base / f"iteration-{number:03d}")
             found = self.collect_maker.make(folder, members, self.seed + number)
             labels.append(self.label_maker.make(found.output["directory"]))
-            older, newest = newest, self._train(base, labels, f"student-{number:03d}.pt")
+            older = newest
+            newest = self._train(base / f"student-{number:03d}", labels, begin=newest)
             jobs += [found, labels[-1], newest]
         if self.supplement_maker is not None:
             folder = str(base / "supplement")
             sampler = self._informed(self.supplement_maker)
-            found = sampler.make(folder, newest.output["checkpoint"], self.seed)
+            found = sampler.make(folder, newest.output["student"], self.seed)
             labels.append(self.label_maker.make(found.output["directory"]))
             jobs += [found, labels[-1]]
         for number, phase in enumerate(self.phases):
-            newest = self._train(base, labels, f"student-phase-{number}.pt", settings=phase)
+            target = base / f"student-phase-{number}"
+            newest = self._train(target, labels, begin=newest, settings=phase)
             jobs.append(newest)
         final = release_job(
             str(base),
-            newest.output["checkpoint"],
+            newest.output["student"],
             [entry.output for entry in labels],
-            self.train_maker.architecture.model_dump(mode="json"),
             self._never_trained_on(),
             self._card(),
         )
@@ -320,17 +322,18 @@ class DistillMaker(NotebookTable, Maker):
 
     def _train(
         self,
-        base: Path,
+        directory: Path,
         labels: list[Job],
-        name: str,
         *,
+        begin: Job | None = None,
         seed_shift: int = 0,
         settings: TrainingSettings | None = None,
     ) -> Job:
         settings = settings or self.train_maker.settings
         seed = self.train_maker.settings.seed + seed_shift
         maker = replace(self.train_maker, settings=settings.model_copy(update={"seed": seed}))
-        return maker.make(str(base), [entry.output for entry in labels], name)
+        weights = None if begin is None else begin.output["student"]
+        return maker.make(str(directory), [entry.output for entry in labels], weights)
 
     def _card(self) -> dict[str, Any]:
         teacher = self.label_maker.teacher.name

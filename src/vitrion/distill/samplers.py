@@ -12,20 +12,19 @@ from typing import TYPE_CHECKING, Any
 from jobflow import Maker, job
 
 from vitrion.chemistry.structures import check_ordered
-from vitrion.distill.active import ActiveSettings, collect, student_of
-from vitrion.distill.architecture import Architecture
+from vitrion.distill.active import ActiveSettings, collect
 from vitrion.distill.frames import write_frames
 from vitrion.distill.origin import claim, digest_of_cells, digest_of_files
 from vitrion.distill.sampling import Chemistry
 from vitrion.distill.supplement import SupplementSettings, supplement
 from vitrion.distill.training_plan import (
-    ARCHITECTURE,
     CHEMISTRY,
     crystal_cells,
     defect_crystals,
     seed_frames,
     supplement_settings,
 )
+from vitrion.potentials.student import file_calculator
 from vitrion.runtime.notebook_display import NotebookTable
 
 if TYPE_CHECKING:
@@ -116,37 +115,32 @@ class CollectMaker(NotebookTable, Maker):
         Cells by name. None: known crystals of the elements of the chemistry.
     settings : ActiveSettings
         Size of the iteration.
-    architecture : Architecture
-        Size of the students.
     """
 
     name: str = "collect"
     chemistry: Chemistry = field(default_factory=lambda: CHEMISTRY)
     settings: ActiveSettings = field(default_factory=ActiveSettings)
-    architecture: Architecture = field(default_factory=lambda: ARCHITECTURE)
     crystals: dict[str, Structure] | None = None
 
     def __post_init__(self) -> None:
         """Accept settings as dictionaries, as in a serialized Maker."""
         self.chemistry = Chemistry.model_validate(self.chemistry)
         self.settings = ActiveSettings.model_validate(self.settings)
-        self.architecture = Architecture.model_validate(self.architecture)
 
     @job
-    def make(self, directory: str, checkpoints: list[str], seed: int) -> dict[str, Any]:
+    def make(self, directory: str, students: list[str], seed: int) -> dict[str, Any]:
         """Write the selected frames to ``directory/frames.xyz``."""
-        members = [Path(checkpoint) for checkpoint in checkpoints]
+        members = [Path(student) for student in students]
         folder = Path(directory)
         crystals = cells_of(self.chemistry, self.crystals)
         origin = {
             "students": digest_of_files(*members),
-            "architecture": self.architecture.model_dump(mode="json"),
             "chemistry": self.chemistry.model_dump(mode="json"),
             "crystals": digest_of_cells(crystals),
             "settings": {**self.settings.model_dump(mode="json"), "seed": seed},
         }
         claim(folder / "collect.json", origin, folder.glob("run-*.xyz"))
-        committee = [student_of(path, self.architecture) for path in members]
+        committee = [file_calculator(path) for path in members]
         frames = collect(committee, self.chemistry, crystals, self.settings, folder, seed)
         write_frames(folder / "frames.xyz", frames)
         return {"directory": directory, "frames": len(frames)}
@@ -162,8 +156,6 @@ class SupplementMaker(NotebookTable, Maker):
         Name of the job.
     settings : SupplementSettings or None
         Families to sample; None derives them from the chemistry.
-    architecture : Architecture
-        Size of the student.
     chemistry : Chemistry or None
         None: chemistry of the shipped student, in a flow of `CollectMaker`.
     crystals : dict of Structure or None
@@ -173,7 +165,6 @@ class SupplementMaker(NotebookTable, Maker):
 
     name: str = "supplement"
     settings: SupplementSettings | None = None
-    architecture: Architecture = field(default_factory=lambda: ARCHITECTURE)
     chemistry: Chemistry | None = None
     crystals: dict[str, Structure] | None = None
 
@@ -183,24 +174,22 @@ class SupplementMaker(NotebookTable, Maker):
             self.settings = SupplementSettings.model_validate(self.settings)
         if self.chemistry is not None:
             self.chemistry = Chemistry.model_validate(self.chemistry)
-        self.architecture = Architecture.model_validate(self.architecture)
 
     @job
-    def make(self, directory: str, checkpoint: str, seed: int) -> dict[str, Any]:
+    def make(self, directory: str, student: str, seed: int) -> dict[str, Any]:
         """Write the frames to ``directory/frames.xyz``."""
-        student = student_of(Path(checkpoint), self.architecture)
+        calculator = file_calculator(Path(student))
         folder = Path(directory)
         chemistry = self.chemistry or CHEMISTRY
         settings = self.settings or supplement_settings(chemistry)
         crystals = self._crystals(chemistry, settings.mobile)
         origin = {
-            "students": digest_of_files(Path(checkpoint)),
-            "architecture": self.architecture.model_dump(mode="json"),
+            "students": digest_of_files(Path(student)),
             "crystals": digest_of_cells(crystals),
             "settings": {**settings.model_dump(mode="json"), "seed": seed},
         }
         claim(folder / "supplement.json", origin, folder.glob("families/*.xyz"))
-        frames = supplement(student, crystals, settings, folder / "families", seed)
+        frames = supplement(calculator, crystals, settings, folder / "families", seed)
         write_frames(folder / "frames.xyz", frames)
         return {"directory": directory, "frames": len(frames)}
 

@@ -205,119 +205,71 @@ def defect_crystals(chemistry: Chemistry = CHEMISTRY) -> dict[str, Atoms]:
 ARCHITECTURE = Architecture(hole_energy_eV=0.8, electron_energy_eV=16.0)
 """The shipped student."""
 
-_LAST = TrainingSettings(
-    learning_rate=0.0015,
-    decay=0.91,
-    epochs=15,
-    energy_weight=50.0,
-    stress_weight=100.0,
-    highest_energy_eV_per_atom=1.5,
-    averaging=0.995,
-    validation_fraction=0.06,
-    largest_force_eV_per_A=15.0,
-)
-
 _EMPHASIS = {"vacancy": 2.0, "inserted": 2.0, "host": 2.0}
 
-# Restart at a large step size with the frames of the later supplements, then decrease it again:
-# first at a large weight of the energies, until hosts and defects agree, at the cost of the forces,
-# then at smaller weights, which restores the forces.
-_AGAIN = TrainingSettings(
-    learning_rate=0.004,
-    decay=0.94,
-    epochs=40,
-    energy_weight=10.0,
-    stress_weight=50.0,
-    emphasis=_EMPHASIS,
+# All frames, with small weights of the energies; then without the frames of the highest energies
+# and with large weights, until hosts and defects agree, at the cost of the forces; then with
+# smaller weights, which restores the forces.
+_FIRST = TrainingSettings(
+    learning_rate=0.005,
+    last_learning_rate=0.001,
+    epochs=34,
+    energy_weight=3.0,
     averaging=0.995,
-    fresh_optimizer=True,
-    validation_fraction=0.05,
+)
+_COOLING = TrainingSettings(
+    learning_rate=0.001,
+    last_learning_rate=0.0003,
+    epochs=12,
+    energy_weight=100.0,
+    stress_weight=100.0,
+    emphasis=_EMPHASIS | {"crystal": 2.0, "host": 4.0},
+    averaging=0.995,
     largest_force_eV_per_A=15.0,
     highest_energy_eV_per_atom=1.5,
-    evaluate_every=4,
-)
-_COOLING = _AGAIN.model_copy(
-    update={
-        "learning_rate": 0.001,
-        "decay": 0.9,
-        "epochs": 12,
-        "energy_weight": 100.0,
-        "stress_weight": 100.0,
-        "emphasis": _EMPHASIS | {"crystal": 2.0, "host": 4.0},
-        "fresh_optimizer": False,
-        "evaluate_every": 1,
-    }
 )
 _SETTLING = _COOLING.model_copy(
     update={
-        "learning_rate": 0.0006,
-        "decay": 0.75,
-        "epochs": 8,
-        "energy_weight": 40.0,
-        "stress_weight": 50.0,
+        "last_learning_rate": 0.0001,
+        "energy_weight": 20.0,
+        "stress_weight": 30.0,
+        "largest_force_eV_per_A": 12.0,
+        "highest_energy_eV_per_atom": 1.0,
     }
 )
-
-# On all frames, after active learning: a decreasing step size and an increasing weight of the
-# energies; then without the frames of the highest energies.
 PHASES = (
-    TrainingSettings(
-        learning_rate=0.005,
-        decay=0.955,
-        epochs=34,
-        energy_weight=3.0,
-        averaging=0.995,
-        fresh_optimizer=True,
-    ),
-    TrainingSettings(
-        learning_rate=0.0012, decay=0.9, epochs=15, energy_weight=20.0, averaging=0.995
-    ),
-    _LAST,
-    _LAST.model_copy(update={"learning_rate": 0.0005, "decay": 0.8, "epochs": 7}),
-    _AGAIN,
-    _COOLING,
-    _COOLING.model_copy(
-        update={"learning_rate": 0.0003, "decay": 0.75, "epochs": 2, "energy_weight": 200.0}
-    ),
-    _SETTLING,
-    _SETTLING.model_copy(
+    _FIRST,
+    _FIRST.model_copy(
         update={
-            "learning_rate": 0.001,
-            "decay": 0.82,
-            "epochs": 12,
-            "energy_weight": 20.0,
-            "stress_weight": 30.0,
-            "largest_force_eV_per_A": 12.0,
-            "highest_energy_eV_per_atom": 1.0,
+            "learning_rate": 0.0015,
+            "last_learning_rate": 0.0004,
+            "epochs": 20,
+            "energy_weight": 30.0,
+            "stress_weight": 50.0,
         }
     ),
+    _COOLING,
+    _SETTLING,
 )
+"""Phases on all frames, after active learning."""
 
-# From a student without dispersion to one with it: labels with D3(BJ), more glasses; then a
-# decreasing step size with a large weight of the energies, and with a smaller one.
-_DISPERSION = TrainingSettings(
-    learning_rate=0.002,
-    decay=0.94,
-    epochs=10,
-    energy_weight=20.0,
-    stress_weight=50.0,
-    emphasis=_EMPHASIS,
-    averaging=0.995,
-    fresh_optimizer=True,
-    validation_fraction=0.05,
-    largest_force_eV_per_A=12.0,
-    highest_energy_eV_per_atom=1.0,
-    evaluate_every=1,
+# From a student without dispersion to one with it.
+_DISPERSION = _SETTLING.model_copy(
+    update={
+        "learning_rate": 0.002,
+        "last_learning_rate": 0.001,
+        "epochs": 10,
+        "stress_weight": 50.0,
+        "emphasis": _EMPHASIS,
+    }
 )
-_DISPERSION_COOLING = _DISPERSION.model_copy(
+_DISPERSION_COOLING = _SETTLING.model_copy(
     update={
         "learning_rate": 0.0008,
-        "decay": 0.82,
+        "last_learning_rate": 0.0002,
         "epochs": 6,
         "energy_weight": 100.0,
         "stress_weight": 100.0,
-        "emphasis": _EMPHASIS | {"crystal": 2.0, "host": 4.0},
-        "fresh_optimizer": False,
     }
 )
 CONTINUED_PHASES = (
@@ -326,8 +278,8 @@ CONTINUED_PHASES = (
     _DISPERSION_COOLING.model_copy(
         update={
             "learning_rate": 0.0005,
+            "last_learning_rate": 0.0001,
             "epochs": 4,
-            "decay": 0.7,
             "energy_weight": 30.0,
             "stress_weight": 50.0,
         }

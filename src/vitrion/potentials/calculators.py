@@ -193,7 +193,7 @@ def _load_mace(spec: PotentialSpec, device: str, dtype: str) -> Calculator:
     import_mace()
     from mace.calculators import MACECalculator
 
-    path = verify_file(_downloaded(spec)) if spec.path is None else check_trusted(spec)
+    path = model_file(spec)
     try:
         calculator: Any = MACECalculator(
             model_paths=str(path), device=torch_device(device), default_dtype=dtype
@@ -207,6 +207,23 @@ def _load_mace(spec: PotentialSpec, device: str, dtype: str) -> Calculator:
         return NativeCalculator(TableSource(lambda: model, model.atomic_numbers, sha256_of(path)))
     calculator.evaluation = evaluation_in_torch(calculator.device.type)
     return calculator
+
+
+def model_file(potential: str | PotentialSpec) -> Path:
+    """Return the verified file of a MACE model, downloaded first if it has a name only.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, or the potential is not a file of one MACE model.
+    PotentialError
+        If the file is missing, not trusted, or cannot be downloaded.
+    """
+    spec = get_potential(potential)
+    path = verify_file(_downloaded(spec)) if spec.path is None else check_trusted(spec)
+    if spec.backend != "mace" or path is None:
+        raise InputError(f"'{spec.name}' is not a MACE model.")
+    return path
 
 
 def _downloaded(spec: PotentialSpec) -> PotentialSpec:

@@ -31,5 +31,6 @@ class MACEModel(torch.nn.Module):
     radial_embedding: Any
     spherical_harmonics: Any
     atomic_energies_fn: Any
+    scale_shift: Any
     hole_energy_eV: float
     electron_energy_eV: float
