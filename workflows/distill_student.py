@@ -20,7 +20,7 @@ from __future__ import annotations
 import argparse
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jobflow import run_locally
 
@@ -30,6 +30,7 @@ from vitrion.distill.frames import read_labelled
 from vitrion.distill.labelling import Teacher
 from vitrion.distill.makers import CollectMaker, DistillMaker, LabelMaker, TrainMaker
 from vitrion.distill.release import release
+from vitrion.distill.student_card import rounded
 from vitrion.distill.training import FINE_TUNING, TrainingSettings, fine_tune, train, usable
 from vitrion.distill.training_plan import ARCHITECTURE, CONTINUED_PHASES, PHASES
 from vitrion.distill.validation import regime_errors, table
@@ -94,11 +95,6 @@ def finish(student: Path, directory: Path, version: str, *, dispersion: bool) ->
     release(load_student(student), training, kept_out, path, card)
     print(table(errors))
     return path
-
-
-def rounded(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return the entry with its numbers rounded to three decimals."""
-    return {k: round(v, 3) if isinstance(v, float) else v for k, v in entry.items()}
 
 
 def main() -> None:

@@ -44,6 +44,7 @@ def fit(
     settings: FitSettings | None = None,
     *,
     workers: int = 1,
+    device: str = "cpu",
     on_progress: Callable[[float], None] = lambda fraction: None,
     on_cpu: Callable[[float], None] = lambda seconds: None,
 ) -> Path:
@@ -59,9 +60,11 @@ def fit(
     folder
         Folder of this fit only: a repeated call with the same arguments resumes in it.
     settings
-        Epochs, step sizes, weights and device.
+        Epochs, step sizes and weights.
     workers
-        Processes that share each step.
+        Processes that share each step, on the CPU.
+    device
+        Torch device; a device other than the CPU takes one process.
     on_progress
         Called about once a second with the finished fraction.
     on_cpu
@@ -89,15 +92,14 @@ def fit(
     if not frames:
         raise InputError("There are no labelled frames to fit.")
     folder.mkdir(parents=True, exist_ok=True)
-    shared = workers if settings.device == "cpu" else 1
-    ranks = max(1, min(shared, settings.batch_size, len(frames)))
+    ranks = max(1, min(workers, settings.batch_size, len(frames))) if device == "cpu" else 1
     write_frames(folder / FRAMES, frames)
     copy_durably(begin, own)
     known = set(FitSettings.model_fields)
     (folder / SETTINGS).write_text(settings.model_dump_json(indent=1, include=known))
     (folder / "rendezvous").unlink(missing_ok=True)
     commands = [
-        [sys.executable, "-m", PROGRAM, str(own), str(rank), str(ranks), str(os.getpid())]
+        [sys.executable, "-m", PROGRAM, str(own), device, *map(str, (rank, ranks, os.getpid()))]
         for rank in range(ranks)
     ]
 

@@ -1,6 +1,6 @@
 """Fit a student to labelled frames by gradient descent; started by :mod:`vitrion.distill.fit`.
 
-    python -m vitrion.distill.fit_program BEGIN RANK RANKS PARENT
+    python -m vitrion.distill.fit_program BEGIN DEVICE RANK RANKS PARENT
 
 BEGIN is the model with the initial weights, in the folder of the fit.
 Several processes share each step: every one takes a part of its frames, and gradients are summed.
@@ -32,7 +32,8 @@ REPORT_S = 5.0
 
 def main() -> None:
     """Run one process of a fit."""
-    begin, rank, ranks, parent = Path(sys.argv[1]), *map(int, sys.argv[2:5])
+    begin, device = Path(sys.argv[1]), sys.argv[2]
+    rank, ranks, parent = map(int, sys.argv[3:6])
     exit_with_parent(parent)
     torch.set_num_threads(1)
     if ranks > 1:
@@ -40,7 +41,7 @@ def main() -> None:
         torch.distributed.init_process_group(
             "gloo", init_method=f"file://{begin.parent / 'rendezvous'}", rank=rank, world_size=ranks
         )
-    Fit(begin, rank, ranks).run()
+    Fit(begin, rank, ranks, device).run()
     if ranks > 1:
         torch.distributed.destroy_process_group()
 
@@ -48,13 +49,14 @@ def main() -> None:
 class Fit:
     """One process of a fit: its model, its frames, and the mean of the weights."""
 
-    def __init__(self, begin: Path, rank: int, ranks: int) -> None:
+    def __init__(self, begin: Path, rank: int, ranks: int, device: str) -> None:
         folder = begin.parent
         self.begin, self.folder, self.rank, self.ranks = begin, folder, rank, ranks
+        self.device = device
         self.settings = FitSettings.model_validate_json((folder / SETTINGS).read_text())
         self.model = load_model(begin).train()
         self.batches = frame_batches(self.model, read_frames(folder / FRAMES))
-        self.model.to(self.settings.device)
+        self.model.to(device)
         self.cutoff = float(self.model.r_max)
         self.sizes = [len(batch["positions"]) for batch in self.batches]
         self.parameters: list[torch.Tensor] = [
@@ -95,7 +97,7 @@ class Fit:
         loss = torch.zeros(())
         if shares[self.rank]:
             batch = join([self.batches[i] for i in shares[self.rank]], self.cutoff)
-            batch = {key: value.to(self.settings.device) for key, value in batch.items()}
+            batch = {key: value.to(self.device) for key, value in batch.items()}
             n_atoms = sum(self.sizes[i] for i in chosen)
             loss = batch_loss(self.model, batch, self.settings, len(chosen), n_atoms)
             loss.backward()

@@ -22,9 +22,6 @@ class FitSettings(SettingsModel):
     stress_weight: float = Field(10.0, ge=0, description="Weight of the stress (eV/A3).")
     averaging: float = Field(0.99, ge=0, lt=1, description="Decay of the mean of the weights.")
     seed: int = Field(1, ge=0, description="Seed of the order of the frames.")
-    device: str = Field(
-        "cpu", description="Torch device; processes share the steps on the CPU only."
-    )
 
     def rate(self, step: int, steps: int) -> float:
         """Return the step size of a step (from 0) of a fit of ``steps`` steps."""

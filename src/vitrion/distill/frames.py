@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
-from ase.io import iread, read, write
+from ase.io import read, write
 
 from vitrion.errors import InputError
 
@@ -36,9 +36,7 @@ def read_labelled(paths: Iterable[Path | str]) -> list[Atoms]:
     for path in paths:
         if not Path(path).is_file():
             raise InputError(f"The file of labelled frames {path} does not exist.")
-        data = Path(path).read_bytes()
-        plain = gzip.decompress(data) if Path(path).suffix == ".gz" else data
-        frames += read(io.StringIO(plain.decode()), index=":", format="extxyz")
+        frames += read_frames(Path(path))
     if any(ENERGY not in a.info or FORCES not in a.arrays for a in frames):
         raise InputError(f"Some frames lack the labels {ENERGY} and {FORCES}: label them first.")
     return frames
@@ -110,8 +108,11 @@ def fit_atomic_energies(frames: Sequence[Atoms]) -> dict[int, float]:
 
 
 def read_frames(path: Path) -> list[Atoms]:
-    """Read all frames of an extended XYZ file."""
-    return list(iread(path, index=":", format="extxyz"))
+    """Read all frames of an extended XYZ file, compressed (``.gz``) or not."""
+    if path.suffix != ".gz":
+        return read(path, index=":", format="extxyz")
+    text = io.StringIO(gzip.decompress(path.read_bytes()).decode())  # ASE seeks: slow in .gz
+    return read(text, index=":", format="extxyz")
 
 
 def write_frames(path: Path, frames: Sequence[Atoms]) -> Path:

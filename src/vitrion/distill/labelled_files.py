@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.io import read
 
-from vitrion.distill.frames import ENERGY, FORCES, STRESS
+from vitrion.distill.frames import ENERGY, FORCES, STRESS, read_frames
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,9 +37,7 @@ def labelled_frames(path: Path) -> list[Atoms]:
     if not path.is_file():
         raise InputError(f"The file of labelled frames {path} does not exist.")
     try:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
-        frames = read(io.StringIO(text), index=":", format="extxyz")
+        frames = read_frames(path)
     except Exception as exc:  # ASE raises many classes for a broken file
         raise InputError(f"{path} cannot be read as extended XYZ: {exc}.") from exc
     found = [_with_labels(atoms) for atoms in frames]

@@ -14,7 +14,7 @@ from vitrion.distill.labelled_files import labelled_frames
 from vitrion.distill.packed_cells import Subject, enlarged
 from vitrion.distill.student_validation import hot_runs
 from vitrion.distill.teacher_comparison import TeacherComparison
-from vitrion.distill.validation import regime_errors
+from vitrion.distill.validation import regime_errors, with_regimes
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -27,10 +27,7 @@ HELDOUT = 0.15
 
 def usable_frames(run: DistillRun) -> tuple[list[Atoms], list[Atoms]]:
     """Return frames to fit and held-out frames, each with its regime; at least one of each."""
-    frames = labelled_frames(Path(run.settings.teacher))
-    for atoms in frames:
-        regime = atoms.info.get("config_type", atoms.get_chemical_formula())
-        atoms.info.setdefault("regime", str(regime))
+    frames = with_regimes(labelled_frames(Path(run.settings.teacher)))
     fitted, heldout = split(frames, HELDOUT)
     return (fitted, heldout) if heldout else (fitted[:-1], fitted[-1:])
 

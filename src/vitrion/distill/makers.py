@@ -34,7 +34,7 @@ from vitrion.distill.release import release
 from vitrion.distill.samplers import CollectMaker, SeedMaker, SupplementMaker
 from vitrion.distill.training import FINE_TUNING, TrainingSettings, fine_tune, train
 from vitrion.distill.training_plan import ARCHITECTURE, PHASES
-from vitrion.distill.validation import regime_errors
+from vitrion.distill.validation import regime_errors, with_regimes
 from vitrion.errors import InputError
 from vitrion.potentials.student import file_calculator, load_student
 from vitrion.runtime.notebook_display import NotebookTable
@@ -208,12 +208,10 @@ def release_job(
     frames = labelled_frames_of(labelled)
     training, kept_out = split(within(frames, 12.0), validation_fraction)
     path = Path(directory) / "student.safetensors"
-    for frame in kept_out:
-        frame.info.setdefault("regime", str(frame.info.get("config_type", "all")))
-    errors = [e.model_dump() for e in regime_errors(kept_out, file_calculator(student))]
-    card = {**card, "validation": errors}
+    errors = regime_errors(with_regimes(kept_out), file_calculator(student))
+    card = {**card, "validation": [entry.model_dump() for entry in errors]}
     sha256 = release(load_student(student), training, kept_out, path, card)
-    return {"path": str(path), "sha256": sha256, "errors": errors}
+    return {"path": str(path), "sha256": sha256, "errors": card["validation"]}
 
 
 Sampler = TypeVar("Sampler", SeedMaker, SupplementMaker)

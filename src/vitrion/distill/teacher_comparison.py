@@ -19,9 +19,10 @@ from vitrion.distill.endurance import EnergyDrift, HotRun, energy_drift, hot_run
 from vitrion.distill.heldout import Start, heldout_frames
 from vitrion.distill.label_program import label as label_frame
 from vitrion.distill.labelling import Teacher, label
+from vitrion.distill.packed_cells import enlarged
 from vitrion.distill.properties import CRYSTALS, CellDifference, cell_differences, crystal_frames
 from vitrion.distill.student_files import student_crystals
-from vitrion.distill.validation import RegimeError, regime_errors
+from vitrion.distill.validation import RegimeError, regime_errors, with_regimes
 from vitrion.errors import InputError
 from vitrion.potentials import check_elements, get_potential, load_calculator
 from vitrion.runtime.settings_model import SettingsModel
@@ -184,16 +185,13 @@ def matching_labels(frames: Sequence[Atoms], student: PotentialSpec) -> list[Ato
     """Return labelled frames as the student was trained on them, each with a regime.
 
     Frames that carry the D3 correction beside their labels get it added if the student includes
-    dispersion. A frame without ``info["regime"]`` counts to its ``config_type``, else its formula.
+    dispersion.
     """
     found = []
     for atoms in frames:
         carries = D3_ENERGY in atoms.info and "D3" in student.functional
-        frame = (with_dispersion if carries else without_dispersion)([atoms])[0]
-        other = atoms.info.get("config_type", atoms.get_chemical_formula())
-        frame.info.setdefault("regime", str(other))
-        found.append(frame)
-    return found
+        found += (with_dispersion if carries else without_dispersion)([atoms])
+    return with_regimes(found)
 
 
 def _known(spec: PotentialSpec) -> dict[str, Atoms]:
@@ -216,7 +214,7 @@ def _draw_frames(
     low, high = sorted(settings.temperatures_K)
     frames = []
     for number, (name, atoms) in enumerate(crystals.items()):
-        start = Start(f"{name}, {low:g}-{high:g} K", _supercell(atoms), (low, high))
+        start = Start(f"{name}, {low:g}-{high:g} K", enlarged(atoms, FEWEST_ATOMS), (low, high))
         frames += heldout_frames(start, calculator, settings.seed + number, frames=settings.frames)
     return frames
 
@@ -225,14 +223,4 @@ def _starts(crystals: Mapping[str, Atoms], frames: Sequence[Atoms]) -> list[Atom
     """Return cells that dynamics starts from: compounds, else all crystals, else the frames."""
     cells = list(crystals.values()) or [frames[0]]
     compounds = [atoms for atoms in cells if len(set(atoms.symbols)) > 1]
-    return [_supercell(atoms) for atoms in compounds or cells]
-
-
-def _supercell(atoms: Atoms) -> Atoms:
-    """Return a copy repeated along its shortest vectors until it holds enough atoms."""
-    out = atoms.copy()
-    while len(out) < FEWEST_ATOMS:
-        repeats = [1, 1, 1]
-        repeats[int(out.cell.lengths().argmin())] = 2
-        out = out.repeat(repeats)
-    return out
+    return [enlarged(atoms, FEWEST_ATOMS) for atoms in compounds or cells]

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 class TrainingSettings(FitSettings):
     """Settings of a phase: which frames are fitted, and how."""
 
+    device: str = Field("cpu", description="Torch device.")
     emphasis: dict[str, float] = Field(
         default_factory=dict,
         description="Weights of the energies of frames whose config_type contains the key.",
@@ -109,6 +110,7 @@ def train(
         directory,
         settings,
         workers=workers,
+        device=settings.device,
     )
 
 

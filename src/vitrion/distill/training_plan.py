@@ -1,4 +1,4 @@
-"""Training plan of the shipped Li-C-O-F-P student: chemistry, seeds and phases.
+"""Training plan of a Li-C-O-F-P student: chemistry, seeds and phases.
 
 Other chemistries use the same phases and the crystals of their elements; the rest follows from
 their mixtures.

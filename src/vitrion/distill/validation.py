@@ -12,7 +12,7 @@ from vitrion.errors import InputError
 from vitrion.relaxation.relax import RelaxSettings, relax_atoms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ase import Atoms
     from ase.calculators.calculator import Calculator
@@ -51,6 +51,15 @@ def regime_errors(frames: Sequence[Atoms], calculator: Calculator) -> list[Regim
             raise InputError("Validation frames need labels and a regime in their info.")
         groups.setdefault(str(atoms.info["regime"]), []).append(atoms)
     return [_regime(name, group, calculator) for name, group in groups.items()]
+
+
+def with_regimes(frames: Iterable[Atoms]) -> list[Atoms]:
+    """Return copies with ``info["regime"]``: as it is, else the config_type, else the formula."""
+    found = [atoms.copy() for atoms in frames]
+    for atoms in found:
+        other = atoms.info.get("config_type", atoms.get_chemical_formula())
+        atoms.info.setdefault("regime", str(other))
+    return found
 
 
 def _regime(name: str, frames: list[Atoms], calculator: Calculator) -> RegimeError:
