@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from vitrion.errors import InputError
 from vitrion.potentials.mace_import import import_mace
@@ -40,7 +40,7 @@ def load_model(path: Path) -> MACEModel:
     model = torch.load(path, map_location="cpu", weights_only=False)
     if not isinstance(model, ScaleShiftMACE) or len(getattr(model, "heads", ["Default"])) > 1:
         raise InputError(f"{path} does not hold a ScaleShiftMACE model with one head.")
-    return model.float()
+    return cast("MACEModel", model.float())
 
 
 def save_model(model: MACEModel, path: Path) -> None:

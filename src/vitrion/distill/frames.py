@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
-from ase.io import read, write
+from ase.io import iread, write
 
 from vitrion.errors import InputError
 
@@ -109,10 +109,10 @@ def fit_atomic_energies(frames: Sequence[Atoms]) -> dict[int, float]:
 
 def read_frames(path: Path) -> list[Atoms]:
     """Read all frames of an extended XYZ file, compressed (``.gz``) or not."""
-    if path.suffix != ".gz":
-        return read(path, index=":", format="extxyz")
-    text = io.StringIO(gzip.decompress(path.read_bytes()).decode())  # ASE seeks: slow in .gz
-    return read(text, index=":", format="extxyz")
+    source: Path | io.StringIO = path
+    if path.suffix == ".gz":  # ASE seeks, which is slow in a compressed file
+        source = io.StringIO(gzip.decompress(path.read_bytes()).decode())
+    return list(iread(source, index=":", format="extxyz"))
 
 
 def write_frames(path: Path, frames: Sequence[Atoms]) -> Path:
