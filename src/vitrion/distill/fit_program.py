@@ -24,6 +24,7 @@ from vitrion.distill.fit_loss import batch_loss
 from vitrion.distill.fit_model import load_model, save_model
 from vitrion.distill.fit_settings import FitSettings
 from vitrion.distill.frames import read_frames
+from vitrion.potentials.student import SUFFIX
 from vitrion.runtime.processes import exit_with_parent
 from vitrion.runtime.progress import Progress, write_progress
 
@@ -57,7 +58,8 @@ class Fit:
         self.model = load_model(begin).train()
         self.batches = frame_batches(self.model, read_frames(folder / FRAMES))
         self.model.to(device)
-        self.cutoff = float(self.model.r_max)
+        # Equal numbers of edges speed up the message sum of students only.
+        self.cutoff = float(self.model.r_max) if begin.suffix == SUFFIX else None
         self.sizes = [len(batch["positions"]) for batch in self.batches]
         self.parameters: list[torch.Tensor] = [
             p for p in self.model.parameters() if p.requires_grad and p.numel()
