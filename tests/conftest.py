@@ -26,3 +26,14 @@ def rock_salt_group():
     from pymatgen.symmetry.groups import SpaceGroup
 
     return SpaceGroup("Fm-3m")
+
+
+@pytest.fixture
+def pickles_trusted(monkeypatch):
+    """Allow potentials that are pickles."""
+    from vitrion.settings import get_settings
+
+    monkeypatch.setenv("VITRION_ALLOW_PICKLE", "1")
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()

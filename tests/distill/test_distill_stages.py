@@ -27,9 +27,9 @@ from vitrion.potentials.student import (
     student_calculator,
     student_path,
 )
-from vitrion.settings import get_settings
 
 TEACHER = Teacher(name="vitrion.potentials.student:student_calculator")
+SMALL = Architecture(channels=8, max_ell=1, correlation=1, radial_layers=(8,), cutoff_A=4.0)
 
 
 @pytest.fixture(scope="module")
@@ -85,25 +85,16 @@ def test_failing_teacher_is_reported(labelled, tmp_path):
         label(frames[:1], Teacher(name="chgnet", python=tmp_path / "python"), tmp_path / "b")
 
 
-@pytest.fixture
-def pickles_trusted(monkeypatch):
-    monkeypatch.setenv("VITRION_ALLOW_PICKLE", "1")
-    get_settings.cache_clear()
-    yield
-    get_settings.cache_clear()
-
-
 @pytest.mark.slow
 def test_training_learns_and_goes_on(labelled, tmp_path):
     _, frames, _ = labelled
-    small = Architecture(channels=8, max_ell=1, correlation=1, radial_layers=(8,), cutoff_A=4.0)
     first = TrainingSettings(
         epochs=3, batch_size=2, validation_fraction=0.2, largest_force_eV_per_A=100
     )
-    student = train(frames, tmp_path / "first", first, small)
+    student = train(frames, tmp_path / "first", first, SMALL)
     before = _force_error(frames, file_calculator(student))
     log = (tmp_path / "first" / "fit-0.log").read_bytes()
-    assert train(frames, tmp_path / "first", first, small) == student
+    assert train(frames, tmp_path / "first", first, SMALL) == student
     assert (tmp_path / "first" / "fit-0.log").read_bytes() == log  # finished: nothing was run
     second = first.model_copy(update={"learning_rate": 0.005, "epochs": 4, "averaging": 0.9})
     final = train(frames, tmp_path / "second", second, student)
@@ -163,9 +154,12 @@ def test_a_foundation_model_must_be_trusted(labelled, tmp_path):
 
 def test_failing_training_is_reported(labelled, tmp_path):
     _, frames, _ = labelled
-    settings = TrainingSettings(epochs=1, device="nowhere", validation_fraction=0.2)
-    with pytest.raises(SimulationError):
-        train(frames, tmp_path / "t", settings)
+    with pytest.raises(InputError, match="nowhere"):
+        TrainingSettings(device="nowhere")
+    settings = TrainingSettings(epochs=1, batch_size=16, validation_fraction=0.2)
+    (tmp_path / "t" / "state.pt.partial").mkdir(parents=True)  # the epoch cannot be written
+    with pytest.raises(SimulationError, match="ended with code 1"):
+        train(frames, tmp_path / "t", settings, SMALL)
     with pytest.raises(InputError, match="too few"):
         train(frames[:1], tmp_path / "u")
 
@@ -219,11 +213,10 @@ def test_a_phase_leaves_out_frames_and_weighs_energies(labelled):
 
 def test_random_students_depend_on_the_seed_alone(labelled):
     frames = labelled[1]
-    small = Architecture(channels=8, max_ell=1, correlation=1, radial_layers=(8,), cutoff_A=4.0)
     torch.manual_seed(3)
     state = torch.random.get_rng_state()
     weights = [
-        random_student(small, frames, seed).interactions[0].linear_up.weight.detach().numpy()
+        random_student(SMALL, frames, seed).interactions[0].linear_up.weight.detach().numpy()
         for seed in (1, 1, 2)
     ]
     np.testing.assert_array_equal(weights[0], weights[1])

@@ -19,7 +19,6 @@ from vitrion.potentials.evaluation import calculator_of
 from vitrion.potentials.native import NativeCalculator, usable_variants
 from vitrion.potentials.student import build_model, save_student
 from vitrion.potentials.torch_mace import TorchMACECalculator
-from vitrion.settings import get_settings
 
 VARIANTS = usable_variants()
 needs_kernel = pytest.mark.skipif(not VARIANTS, reason="the kernel was not compiled")
@@ -30,14 +29,6 @@ def oxide():
     atoms = bulk("LiO", "rocksalt", a=4.2)
     atoms.rattle(0.05, seed=1)
     return atoms
-
-
-@pytest.fixture
-def pickles_trusted(monkeypatch):
-    monkeypatch.setenv("VITRION_ALLOW_PICKLE", "1")
-    get_settings.cache_clear()
-    yield
-    get_settings.cache_clear()
 
 
 def assert_agree(first, second, atoms):

@@ -25,7 +25,9 @@ from vitrion.distill.initial_weights import (
 from vitrion.distill.origin import claim, digest_of_files, digest_of_labels
 from vitrion.errors import InputError
 from vitrion.potentials.calculators import model_file
+from vitrion.potentials.devices import torch_device
 from vitrion.potentials.student import SUFFIX, load_student
+from vitrion.settings import DEVICE_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +40,9 @@ if TYPE_CHECKING:
 class TrainingSettings(FitSettings):
     """Settings of a phase: which frames are fitted, and how."""
 
-    device: str = Field("cpu", description="Torch device.")
+    device: str = Field(
+        "cpu", pattern=DEVICE_PATTERN, description="Device: cpu, cuda, cuda:1 or auto."
+    )
     emphasis: dict[str, float] = Field(
         default_factory=dict,
         description="Weights of the energies of frames whose config_type contains the key.",
@@ -97,6 +101,7 @@ def train(
         If a process fails; the message contains its last output.
     """
     settings, begin = settings or TrainingSettings(), begin or Architecture()
+    device = torch_device(settings.device)
     fitted, _ = usable(frames, settings)
     is_pickle = isinstance(begin, Path) and begin.suffix != SUFFIX
     initial = directory / f"initial{'.model' if is_pickle else SUFFIX}"
@@ -110,7 +115,7 @@ def train(
         directory,
         settings,
         workers=workers,
-        device=settings.device,
+        device=device,
     )
 
 
