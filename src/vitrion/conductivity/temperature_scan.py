@@ -54,12 +54,11 @@ def scan_tasks(
     for number, temperature in enumerate(settings.scan.scanned_K):
         name = f"{SCAN_FOLDER}/{temperature:.0f}K"
         seed = int(np.random.SeedSequence([md.seed, number, 0, 2]).generate_state(1)[0])
-        values = {"temperature_K": temperature, "duration_ps": duration, "seed": seed}
-        own = (
-            constant_pressure(settings, phase, **values)
-            if settings.density_ps
-            else MDSettings(**{**md.model_dump(), **values})
-        )
+        if settings.density_ps:
+            own = constant_pressure(settings, phase, temperature, duration, seed)
+        else:
+            values = {"temperature_K": temperature, "duration_ps": duration, "seed": seed}
+            own = MDSettings(**{**md.model_dump(), **values})
         tasks.append(MDTask(name, start, own, root / name))
     write_progress(folder, Progress(0.0, duration * len(tasks), "ps"), plan=True)
     return tasks
