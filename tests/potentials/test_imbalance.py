@@ -113,7 +113,7 @@ def test_it_is_kept_in_the_file_and_taken_from_the_labels(cells, tmp_path):
         model = build_model(DESCRIPTION | terms)
         (batch,) = frame_batches(model, [labelled])
         loss = batch_loss(model, batch, FitSettings(), 1, len(poor))
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     missing = energy(poor) / len(poor)
     assert losses[0] == pytest.approx(HUBER * (missing - HUBER / 2), rel=0.02)
     assert losses[1] < 1e-3 * losses[0]
