@@ -3,8 +3,8 @@
     python benchmarks/large_store.py FOLDER
     python benchmarks/service_load.py FOLDER [--clients 50]
 
-Starts the service on the store and prints: the time of each request and the growth of the memory of
-the service during it; the times of many requests at once, and of ``/heartbeat`` meanwhile; the CPU
+Starts the service on the store and prints: the time of each request, the CPU time of the service,
+which other programs do not change, and the growth of its memory during it; the times of many requests at once, and of ``/heartbeat`` meanwhile; the CPU
 time that abandoned requests still use; the time until a slow client is disconnected; the time until
 a new output is served.
 """
@@ -113,13 +113,16 @@ def running(folder: Path) -> Iterator[Service]:
 def measure_alone(service: Service) -> None:
     for path in PATHS.values():
         service.get(path)  # imports and caches
-    print(f"{'request':42} {'status':>6} {'s':>6} {'MB sent':>8} {'MB more':>8}")
+    print(f"{'request':42} {'status':>6} {'s':>6} {'CPU s':>6} {'MB sent':>8} {'MB more':>8}")
     for name, path in PATHS.items():
-        before = service.memory_MB()
+        before, cpu = service.memory_MB(), service.cpu_seconds()
         service.reset_peak()
         seconds, status, size = service.get(path)
-        more = service.memory_MB("VmHWM") - before
-        print(f"{name:42} {status:6} {seconds:6.2f} {size / 1e6:8.2f} {more:8.0f}", flush=True)
+        more, cpu = service.memory_MB("VmHWM") - before, service.cpu_seconds() - cpu
+        print(
+            f"{name:42} {status:6} {seconds:6.2f} {cpu:6.2f} {size / 1e6:8.2f} {more:8.0f}",
+            flush=True,
+        )
 
 
 def measure_together(service: Service, clients: int) -> None:
