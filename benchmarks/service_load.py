@@ -4,9 +4,9 @@
     python benchmarks/service_load.py FOLDER [--clients 50]
 
 Starts the service on the store and prints: the time of each request, the CPU time of the service,
-which other programs do not change, and the growth of its memory during it; the times of many requests at once, and of ``/heartbeat`` meanwhile; the CPU
-time that abandoned requests still use; the time until a slow client is disconnected; the time until
-a new output is served.
+which other programs hardly change, and the growth of its memory; the times of many requests at
+once, and of ``/heartbeat`` meanwhile; the CPU time that abandoned requests still use; the time until
+a slow client is disconnected; the time until a new output is served.
 """
 
 from __future__ import annotations
