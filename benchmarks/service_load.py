@@ -5,8 +5,8 @@
 
 Starts the service on the store and prints: the time of each request, the CPU time of the service,
 which other programs hardly change, and the growth of its memory; the times of many requests at
-once, and of ``/heartbeat`` meanwhile; the CPU time that abandoned requests still use; the time until
-a slow client is disconnected; the time until a new output is served.
+once, and of ``/heartbeat`` meanwhile; the CPU time that abandoned requests still use; the time
+until a slow client is disconnected; the time until a new output is served.
 """
 
 from __future__ import annotations
