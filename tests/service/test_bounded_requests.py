@@ -110,8 +110,10 @@ def test_a_search_of_the_list_takes_formula_elements_or_identifier(web):
 
 def test_a_report_states_what_it_has_not_read(web):
     text = web.get("/report/LiP").text
-    assert f"{N_CONDUCTIVITY - NEWEST} other documents of" in text
-    assert "were not read" in text
+    of_two_materials = NEWEST - NEWEST // 3
+    assert f"{N_CONDUCTIVITY - of_two_materials} other documents of" in text
+    assert 'were not read: <a href="/?search=LiP">' in text
+    assert web.get("/?search=LiP").text.count('href="/report/') == 3
 
 
 def test_a_page_that_is_too_large_is_refused(web, monkeypatch):

@@ -182,7 +182,11 @@ class MaterialReport:
 
 
 def find_reports(
-    client: VitrionClient, identifier: str, phase: str | None = None
+    client: VitrionClient,
+    identifier: str,
+    phase: str | None = None,
+    *,
+    max_materials: int = MAX_MATERIALS,
 ) -> list[MaterialReport]:
     """Find the documents of a material, and return one report per phase.
 
@@ -195,6 +199,8 @@ def find_reports(
         the report then shows.
     phase : str, optional
         Requested phase; default: all.
+    max_materials : int
+        Materials of one formula and phase, the newest; others are counted only.
 
     Returns
     -------
@@ -215,7 +221,8 @@ def find_reports(
         groups.setdefault((found.phase, found.material_id), []).append(found)
     if named:
         groups = _of_material(groups, named[0].material_id)
-    groups = _newest_materials({k: g for k, g in groups.items() if phase in (None, k[0])})
+    groups = {key: group for key, group in groups.items() if phase in (None, key[0])}
+    groups = _newest_materials(groups, max_materials)
     if not groups:
         tail = "" if phase is None else f" in the phase '{phase}'"
         raise InputError(
@@ -350,7 +357,7 @@ def _of_material(
 
 
 def _newest_materials(
-    groups: dict[tuple[str | None, str | None], list[_Found]],
+    groups: dict[tuple[str | None, str | None], list[_Found]], count: int
 ) -> dict[tuple[str | None, str | None], list[_Found]]:
     """Keep the materials of each phase with the newest documents."""
     times = {key: max(found.last_updated for found in groups[key]) for key in groups}
@@ -358,7 +365,7 @@ def _newest_materials(
     shown: Counter[str | None] = Counter()
     for key in sorted(groups, key=lambda key: times[key], reverse=True):
         shown[key[0]] += 1
-        if shown[key[0]] <= MAX_MATERIALS:
+        if shown[key[0]] <= count:
             kept[key] = groups[key]
     return kept
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ROWS = 100
 """Materials on a page of the table."""
+MATERIALS = 2
+"""Materials of one formula and phase on a report, which is made within a second."""
 _NOT_LISTED = ("structure", "provenance", "trust", "builder_meta")  # large, not shown in the table
 _LISTED = [name for name in SummaryDoc.model_fields if name not in _NOT_LISTED]
 
@@ -58,7 +60,8 @@ def add_pages(app: FastAPI, collections: Collections) -> None:
         from vitrion.report.page import render_page
 
         try:
-            return HTMLResponse(render_page(*find_reports(client, material, phase), home="/"))
+            reports = find_reports(client, material, phase, max_materials=MATERIALS)
+            return HTMLResponse(render_page(*reports, home="/"))
         except InputError as error:
             raise HTTPException(status_code=404, detail=str(error)) from error
 
