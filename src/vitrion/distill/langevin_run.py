@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ase import units
 
+from vitrion.dynamics.engine import evaluate
 from vitrion.dynamics.forces import Forces
 from vitrion.dynamics.integrator import Integrator
 from vitrion.dynamics.md_settings import MDSettings
@@ -60,9 +61,9 @@ class LangevinRun:
             State(atoms.positions.copy(), atoms.get_velocities(), cell, energy, first, None),
             System.from_settings(settings, masses, cell),
             THERMOSTATS["langevin"],
-            forces,
             rng,
         )
+        self._forces = forces
 
     def run(self, steps: int) -> None:
         """Advance by a number of steps.
@@ -75,7 +76,8 @@ class LangevinRun:
         state = self._integrator.state
         try:
             for _ in range(steps):
-                self._integrator.fixed_cell_step(self._target, stress=False)
+                step = self._integrator.fixed_cell_step(self._target, stress=False)
+                evaluate(step, self._forces)
         finally:
             self.atoms.positions[:] = state.positions
             self.atoms.set_velocities(state.velocities)

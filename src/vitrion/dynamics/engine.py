@@ -97,12 +97,12 @@ def run_md(
                 loaded, start.numbers, start.masses, start.pbc, settings.fix_center_of_mass
             )
             steps = run.steps(evaluation_of(loaded), forces.reset, deadline=deadline, report=report)
-            _evaluate(steps, forces)
+            evaluate(steps, forces)
     return load_result(directory)
 
 
-def _evaluate(steps: Steps, forces: Forces) -> None:
-    """Evaluate the requests of a run until it ends."""
+def evaluate(steps: Steps, forces: Forces) -> None:
+    """Evaluate the requests of a run, or of one step of it, until it ends."""
     with closing(steps), suppress(StopIteration):
         request = next(steps)
         while True:

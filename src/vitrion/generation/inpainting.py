@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SHORTEST_A = 0.6
 
+_WHOLE_NUMBERS = 'insert must name elements with whole numbers, such as {"Li": 2}.'
+
 
 def inpaint(
     host: Structure,
@@ -72,10 +74,12 @@ def inpaint(
     from vitrion.generation.diffusion.generator import ScoreModel
 
     check_count(n)
+    if not insert:
+        raise InputError(_WHOLE_NUMBERS)
     new = read_amounts(insert)
     amounts = whole_amounts(new)
     if any(amounts[element.symbol] != amount for element, amount in new.items()):
-        raise InputError('insert must name elements with whole numbers, such as {"Li": 2}.')
+        raise InputError(_WHOLE_NUMBERS)
     check_ordered(host, "The host")
     check_distances(host, SHORTEST_A, "host")
     model = ScoreModel.load(weights, device)
