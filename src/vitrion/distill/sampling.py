@@ -256,8 +256,9 @@ def _usable(work: Atoms) -> list[Atoms]:
 
 def collapsed(atoms: Atoms, limit_A: float = _COLLAPSED_A) -> bool:
     """Whether any two atoms are closer than ``limit_A``."""
+    cell = atoms.cell.complete().array  # of a free fragment: unit vectors
     distances = neighbour_list(
-        "d", pbc=atoms.pbc, cell=atoms.cell.array, positions=atoms.positions, cutoff=limit_A
+        "d", pbc=atoms.pbc, cell=cell, positions=atoms.positions, cutoff=limit_A
     )
     return len(distances) > 0
 
