@@ -169,7 +169,8 @@ def test_a_dry_run_prints_plan_and_settings_and_writes_nothing(tmp_path):
     arguments = ["distill", "Na3PS4", "--dry-run", "--store", str(tmp_path / "store")]
     found = CliRunner().invoke(app, [*arguments, "--preset", "quick", "--set", "sampling.runs=3"])
     assert found.exit_code == 0, found.output
-    assert "# expected time: about" in found.output
+    assert "# expected time: at most" in found.output
+    assert "stability, labels and fit, at most" in found.output
     assert "runs: 3" in found.output
     assert not (tmp_path / "store").exists()
 

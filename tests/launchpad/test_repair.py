@@ -132,6 +132,24 @@ def test_a_repair_cut_off_at_any_write_can_be_repeated(campaign, server):
     assert_complete(campaign, 3)
 
 
+def test_a_rerun_of_a_completed_flow_cut_off_at_any_write_is_completed(campaign, server):
+    submit([Submission(chain_flow(3), "LiF")], campaign.launchpad, store=campaign.job_store())
+    work(campaign)
+    last = max(fw["fw_id"] for fw in campaign.launchpad.fireworks.find({"state": "COMPLETED"}))
+    torn = 0
+    for moment in range(2, 5):
+        server.command("testFault", moment)
+        with contextlib.suppress(Exception):
+            campaign.launchpad.rerun_fw(last)
+        server.command("testFault", -1)
+        (workflow,) = campaign.launchpad.workflows.find()
+        fw = campaign.launchpad.fireworks.find_one({"fw_id": last})
+        torn += workflow["state"] == "COMPLETED" and fw["state"] != "COMPLETED"
+        finish(campaign)
+        assert_complete(campaign, 3)
+    assert torn, "no moment left a completed workflow with a firework that is not"
+
+
 def test_what_lives_is_left_alone(campaign):
     launchpad = campaign.launchpad
     submit([Submission(chain_flow(3), "LiF")], launchpad)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from vitrion.distill.distill_plan import minutes
 from vitrion.runtime.atomic import write_durably
+from vitrion.runtime.durations import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,4 +89,4 @@ class DistillClock:
     def _say(self, done: float) -> None:
         self._last = time.monotonic()
         share = f" {done:.0%}" if done else ""
-        self.report(f"{self._name}{share}, about {minutes(self.seconds_left(done))} left")
+        self.report(f"{self._name}{share}, about {duration_text(self.seconds_left(done))} left")

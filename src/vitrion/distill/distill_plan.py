@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vitrion.distill.labelled_files import labelled_frames
 from vitrion.distill.packed_cells import packed_atoms
 from vitrion.dynamics.md_settings import HYDROGEN_TIMESTEP_FS
+from vitrion.runtime.durations import duration_text
 
 if TYPE_CHECKING:
     from vitrion.distill.distill_settings import DistillSettings
@@ -85,12 +86,27 @@ def labelled_stages(settings: DistillSettings, n_atoms: int, workers: int = 1) -
 def plan_lines(settings: DistillSettings, workers: int = 1) -> list[str]:
     """Return the plan of a distillation, one line per stage."""
     stages = stages_of(settings, workers)
+    repeats = {name: stages.pop(name) for name in _stability_stages(settings) if name in stages}
+    if repeats:
+        last = stages.pop("validation")
+        most = settings.stability.iterations
+        stages[f"stability, labels and fit, at most {most} times"] = sum(repeats.values())
+        stages["validation"] = last
     total = sum(stages.values())
     lines = [
         f"student {settings.student_name} of {settings.teacher} for {', '.join(settings.formulas)}",
-        f"expected time: about {minutes(total)} with {workers} worker(s)",
+        f"expected time: at most {duration_text(total)} with {workers} worker(s)",
     ]
-    return [*lines, *(f"  {name}: {minutes(seconds)}" for name, seconds in stages.items())]
+    return [*lines, *(f"  {name}: {duration_text(seconds)}" for name, seconds in stages.items())]
+
+
+def _stability_stages(settings: DistillSettings) -> list[str]:
+    first = settings.sampling.iterations
+    return [
+        name
+        for number in range(1, settings.stability.iterations + 1)
+        for name in (f"stability {number}", f"stability labels {number}", f"fit-{first + number}")
+    ]
 
 
 def stages_of(settings: DistillSettings, workers: int = 1) -> dict[str, float]:
@@ -107,11 +123,6 @@ def steps_per_ps(settings: DistillSettings) -> int:
 
     hydrogen = any("H" in Composition(formula) for formula in settings.formulas)
     return round(1000 / (HYDROGEN_TIMESTEP_FS if hydrogen else 2.0))
-
-
-def minutes(seconds: float) -> str:
-    """Return a duration in minutes, such as ``12 min``."""
-    return f"{max(1, round(seconds / 60))} min"
 
 
 def _cell_atoms(settings: DistillSettings, n_atoms: int) -> int:

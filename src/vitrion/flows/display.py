@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from vitrion.dynamics.progress_bar import ns_per_day
+from vitrion.runtime.durations import duration_text
 from vitrion.runtime.progress import read_progress
 
 if TYPE_CHECKING:
@@ -184,14 +185,3 @@ class RunDisplay:
         if word.unit == "ps" and seconds > 2 and word.done > begin:
             note += f", {ns_per_day((word.done - begin) * 1000, seconds):.2f} ns/day"
         return note, min(word.done / word.total, 1.0)
-
-
-def duration_text(seconds: float) -> str:
-    """Return a duration in words, rounded: ``40 s``, ``12 min``, ``3.5 h``, ``2.1 d``."""
-    if seconds < 90:
-        return f"{max(round(seconds, -1), 10):.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 36 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86400:.1f} d"

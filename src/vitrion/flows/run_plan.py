@@ -10,11 +10,11 @@ from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.dynamics.force_speed import seconds_per_force_call
 from vitrion.dynamics.makers import MDMaker
-from vitrion.flows.display import duration_text
 from vitrion.flows.run_cost import atoms_of_crystal, atoms_of_glass, run_cost
 from vitrion.flows.run_recipe import make_flow
 from vitrion.landscape.makers import DefectMaker
 from vitrion.potentials import load_calculator
+from vitrion.runtime.durations import duration_text
 
 if TYPE_CHECKING:
     from jobflow import Job

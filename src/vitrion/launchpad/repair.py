@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fireworks import fw_config
+from fireworks import Firework, fw_config
 from fireworks.core.launchpad import LockedWorkflowError, WFLock
 from maggma.utils import grouper
 
@@ -22,13 +22,14 @@ from vitrion.launchpad.status import last_errors
 from vitrion.launchpad.submission import LABEL_KEY, MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from fireworks import LaunchPad
 
 _SAMPLES = 20
 _TOGETHER = 50  # workflows that are read at a time
 _FINISHED = ("COMPLETED", "FIZZLED")
+_UNFINISHED = [state for state in Firework.STATE_RANKS if state != "COMPLETED"]
 MAX_LAUNCHES = 10
 """Losses after which a firework is assumed to terminate its workers, e.g. without memory."""
 BUSY = "vitrion.errors.BusyError"
@@ -159,26 +160,30 @@ class _Scope:
 
 def _stuck(scope: _Scope, watch_s: float) -> tuple[list[Any], list[int], list[int]]:
     """Return locks, reservations and orphans that do not change during observation."""
-    found = _suspects(scope)
+    looks = (_locks, _reservations, _orphans)
+    found = [look(scope) for look in looks]
     for _ in range(_SAMPLES):
         if not any(found):
             break
         time.sleep(watch_s / _SAMPLES)
-        found = tuple(
-            {key: mark for key, mark in before.items() if now.get(key) == mark}
-            for before, now in zip(found, _suspects(scope), strict=True)
-        )
+        now = [look(scope) if before else {} for look, before in zip(looks, found, strict=True)]
+        found = [
+            dict(before.items() & after.items()) for before, after in zip(found, now, strict=True)
+        ]
     locks, reservations, orphans = found
     return list(locks), sorted(reservations), sorted(orphans)
 
 
-def _suspects(scope: _Scope) -> tuple[dict, ...]:
-    launchpad = scope.launchpad
+def _locks(scope: _Scope) -> dict[Any, Any]:
+    """Return the time of the last change of each locked workflow."""
     query = {"locked": True, **scope.workflows}
-    locks = {
-        workflow["_id"]: workflow["updated_on"]
-        for workflow in launchpad.workflows.find(query, {"updated_on": 1})
-    }
+    found = scope.launchpad.workflows.find(query, {"updated_on": 1})
+    return {workflow["_id"]: workflow["updated_on"] for workflow in found}
+
+
+def _reservations(scope: _Scope) -> dict[int, Any]:
+    """Return the time of the last change of each reserved firework without a reserved launch."""
+    launchpad = scope.launchpad
     reservations = {}
     query = {"state": "RESERVED"}
     for fw in launchpad.fireworks.find(query, {"fw_id": 1, "launches": 1, "updated_on": 1}):
@@ -187,20 +192,24 @@ def _suspects(scope: _Scope) -> tuple[dict, ...]:
         if launchpad.launches.find_one(waiting, {"_id": 1}) is None:
             reservations[fw["fw_id"]] = fw["updated_on"]
     own = scope.own(reservations)
-    reservations = {fw_id: mark for fw_id, mark in reservations.items() if fw_id in own}
-    nodes: set[int] = set()
-    for workflow in launchpad.workflows.find({}, {"nodes": 1}):
-        nodes.update(workflow["nodes"])
-    numbers = [fw["fw_id"] for fw in launchpad.fireworks.find(scope.orphans, {"fw_id": 1})]
-    orphans = {number: None for number in numbers if number not in nodes}
-    return locks, reservations, orphans
+    return {fw_id: mark for fw_id, mark in reservations.items() if fw_id in own}
+
+
+def _orphans(scope: _Scope) -> dict[int, None]:
+    """Return the fireworks that are not completed and belong to no workflow."""
+    query = {"state": {"$in": _UNFINISHED}, **scope.orphans}
+    numbers = {fw["fw_id"] for fw in scope.launchpad.fireworks.find(query, {"fw_id": 1})}
+    for workflow in scope.launchpad.workflows.find({"state": {"$in": _UNFINISHED}}, {"nodes": 1}):
+        numbers.difference_update(workflow["nodes"])
+    for workflow in scope.launchpad.workflows.find({"nodes": {"$in": list(numbers)}}, {"nodes": 1}):
+        numbers.difference_update(workflow["nodes"])
+    return dict.fromkeys(numbers)
 
 
 def _reconcile(scope: _Scope, report: RepairReport) -> None:
     """Propagate states of fireworks to workflows after an interrupted write."""
     launchpad = scope.launchpad
-    found = launchpad.workflows.find(scope.workflows, {"nodes": 1, "fw_states": 1})
-    for workflows in grouper(found, _TOGETHER):
+    for workflows in grouper(_unfinished_workflows(scope), _TOGETHER):
         known = {number: state for flow in workflows for number, state in flow["fw_states"].items()}
         query = {"fw_id": {"$in": [number for flow in workflows for number in flow["nodes"]]}}
         fields = {"fw_id": 1, "state": 1, "launches": 1}
@@ -209,6 +218,21 @@ def _reconcile(scope: _Scope, report: RepairReport) -> None:
             if is_known and not _has_finished_launch(launchpad, fw):
                 continue
             _attempt(partial(_refresh, launchpad), fw["fw_id"], report.reconciled, report)
+
+
+def _unfinished_workflows(scope: _Scope) -> Iterator[dict[str, Any]]:
+    """Yield the workflows that are not completed, or of which a firework is not."""
+    launchpad = scope.launchpad
+    fields = {"nodes": 1, "fw_states": 1}
+    unfinished = {"state": {"$in": _UNFINISHED}}
+    numbers = {fw["fw_id"] for fw in launchpad.fireworks.find(unfinished, {"fw_id": 1})}
+    for workflow in launchpad.workflows.find({**unfinished, **scope.workflows}, fields):
+        numbers.difference_update(workflow["nodes"])
+        yield workflow
+    # A rerun that was killed leaves a completed workflow with a firework that waits.
+    yield from launchpad.workflows.find(
+        {"nodes": {"$in": list(numbers)}, "state": "COMPLETED", **scope.workflows}, fields
+    )
 
 
 def _has_finished_launch(launchpad: LaunchPad, fw: dict) -> bool:
