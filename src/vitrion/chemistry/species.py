@@ -134,8 +134,10 @@ def mobile_label(mobile: Mobile) -> str:
     """
     labels: dict[str, None] = {}
     for symbol, charge in map(_read_species, _separate(mobile)):
-        unusual = charge is not None and charge != KNOWN_CHARGES.get(symbol)
-        labels[f"{symbol}{abs(charge):g}{'+' if charge > 0 else '-'}" if unusual else symbol] = None
+        label = symbol
+        if charge is not None and charge != KNOWN_CHARGES.get(symbol):
+            label += f"{abs(charge):g}{'+' if charge > 0 else '-'}"
+        labels[label] = None
     if not labels:
         raise InputError("Name at least one mobile species, such as Li.")
     return ",".join(labels)

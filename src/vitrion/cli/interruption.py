@@ -6,14 +6,11 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from rich.console import Console
 from typer.core import TyperGroup
-
-if TYPE_CHECKING:
-    import click
 
 EXIT_INTERRUPTED = 130
 RESUMABLE = frozenset({"run", "screen", "search", "defects"})
@@ -23,7 +20,7 @@ RESUMABLE = frozenset({"run", "screen", "search", "defects"})
 class InterruptibleGroup(TyperGroup):
     """Commands that Ctrl-C ends with a message and exit code 130."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:  # Context of click, or of typer's own copy of click
         """Run the command."""
         try:
             return super().invoke(ctx)

@@ -101,7 +101,7 @@ def _quantity(document: Mapping[str, Any], name: str, path: str, value: Any) -> 
         return Cell(follow(document, path), interval_of(document, path))
     stated = (document.get("intervals") or {}).get(name)
     interval = tuple(stated) if stated else interval_of(document, path)
-    return Cell(value, None if value is None else interval)  # type: ignore[arg-type]
+    return Cell(value, None if value is None else interval)
 
 
 def _listed(values: list[Any]) -> str:

@@ -44,7 +44,7 @@ def check_phase(phase: str | None) -> Phase | None:
         raise InputError(
             f"Phase '{phase}' must be one of {', '.join(PHASES)} (or crystal, glass, melt)."
         )
-    return word  # type: ignore[return-value]
+    return word
 
 
 StoredStructure = Annotated[
@@ -76,7 +76,7 @@ class SchemaOnce:
         """Return the JSON schema; without arguments, the same dictionary at every call."""
         generate = super().model_json_schema  # type: ignore[misc]
         if args or kwargs:
-            return generate(*args, **kwargs)  # type: ignore[no-any-return]
+            return generate(*args, **kwargs)
         if cls not in _SCHEMAS:
             _SCHEMAS[cls] = generate()
         return _SCHEMAS[cls]

@@ -161,7 +161,7 @@ def run_cost(recipe: Recipe, jobs: Sequence[Job], per_atom_call_s: float = 2e-5)
         steps += _glass(recipe, jobs)
     for job in jobs:
         if isinstance(job.maker, ConductivityMaker):
-            steps.append(_conductivity(recipe, job))
+            steps.append(_conductivity(recipe, job.name, job.maker))
     for job in jobs:
         maker = job.maker.defect_maker if isinstance(job.maker, LandscapeMaker) else job.maker
         if isinstance(maker, DefectMaker):
@@ -235,8 +235,8 @@ def _glass(recipe: Recipe, jobs: Sequence[Job]) -> list[StepCost]:
     return [relax, *stages]
 
 
-def _conductivity(recipe: Recipe, job: Job) -> StepCost:
-    settings, is_glass = job.maker.settings, job.maker.phase == "amorphous"
+def _conductivity(recipe: Recipe, name: str, maker: ConductivityMaker) -> StepCost:
+    settings, is_glass = maker.settings, maker.phase == "amorphous"
     atoms = (
         atoms_of_glass(recipe) if is_glass else atoms_of_crystal(recipe, recipe.supercell_side_A)
     )
@@ -245,7 +245,7 @@ def _conductivity(recipe: Recipe, job: Job) -> StepCost:
     run_ps = settings.density_ps + settings.equilibration_ps + settings.first_ps
     atoms_fs = 1000 * atoms * (settings.scan_ps + runs * run_ps)
     return StepCost(
-        re.escape(job.name),
+        re.escape(name),
         "amorphous" if is_glass else "crystalline",
         1,
         atoms_fs / settings.md.timestep_fs,
