@@ -114,7 +114,7 @@ def test_kill_9_of_the_parent_leaves_no_worker_and_loses_nothing(store, tmp_path
         "if __name__ == '__main__':\n"
         "    jobs = [toy_jobs.add(1, 1)]\n"
         "    for _ in range(3):\n"
-        "        jobs.append(toy_jobs.add(jobs[-1].output, 1, wait_s=1.5))\n"
+        "        jobs.append(toy_jobs.add(jobs[-1].output, 1, wait_s=0.8))\n"
         f"    store = SQLiteJobStore({str(tmp_path / 'store')!r}); store.connect()\n"
         f"    run_flow(Flow(jobs), store, {str(tmp_path / 'run')!r})\n"
     )
@@ -128,7 +128,7 @@ def test_kill_9_of_the_parent_leaves_no_worker_and_loses_nothing(store, tmp_path
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = runs(folder)
-    time.sleep(2.5)
+    time.sleep(1.5)
     assert runs(folder) == before, "an orphaned worker went on"
     subprocess.run([sys.executable, str(path)], check=True)
     assert sorted(store.query(properties=["output"]), key=lambda d: d["output"])[-1]["output"] == 5

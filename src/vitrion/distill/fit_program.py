@@ -25,7 +25,7 @@ from vitrion.distill.fit_model import load_model, save_model
 from vitrion.distill.fit_settings import FitSettings
 from vitrion.distill.frames import read_frames
 from vitrion.potentials.student import SUFFIX
-from vitrion.runtime.processes import exit_with_parent
+from vitrion.runtime.processes import exit_with_parent, keep_freed_memory
 from vitrion.runtime.progress import Progress, write_progress
 
 REPORT_S = 5.0
@@ -36,6 +36,7 @@ def main() -> None:
     begin, device = Path(sys.argv[1]), sys.argv[2]
     rank, ranks, parent = map(int, sys.argv[3:6])
     exit_with_parent(parent)
+    keep_freed_memory()
     torch.set_num_threads(1)
     if ranks > 1:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo" if sys.platform == "linux" else "lo0")

@@ -88,16 +88,15 @@ def main() -> int:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--every", type=int, default=20, help="frames between lines of progress")
     options = parser.parse_args()
-    import torch
-
-    if options.device == "cpu":
-        torch.set_num_threads(1)
     total = sum(1 for _ in iread(options.frames, index=":"))
     done = finished(options.labelled)
     if done >= total:
         print(f"{done} of {total} frames labelled", flush=True)
         return 0
     calculator = load_teacher(options.teacher, options.device)
+    torch = sys.modules.get("torch")  # not every teacher needs it
+    if torch is not None and options.device == "cpu":
+        torch.set_num_threads(1)
     started, done_before = time.time(), done
     for frame in iread(options.frames, index=f"{done}:"):
         write(options.labelled, label(frame, calculator), format="extxyz", append=True)

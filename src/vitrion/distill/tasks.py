@@ -5,7 +5,6 @@ A killed distillation loses the tasks that were running, nothing else.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 import warnings
@@ -17,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from vitrion.distill.frames import made_once
 from vitrion.errors import SimulationError
-from vitrion.runtime.processes import KEEP_FREED_MEMORY, ONE_THREAD, environment, exit_with_parent
+from vitrion.runtime.processes import (
+    ONE_THREAD,
+    enter_worker,
+    environment,
+    keep_freed_memory,
+    worker_context,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -48,12 +53,12 @@ class FrameTask:
 @contextmanager
 def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Yield a pool of single-threaded processes, which end with this process."""
-    with environment(ONE_THREAD | KEEP_FREED_MEMORY):
+    with environment(ONE_THREAD):
         pool = ProcessPoolExecutor(
             max_workers=workers,
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=worker_context([__name__]),
             initializer=_start_worker,
-            initargs=(os.getpid(),),
+            initargs=(dict(os.environ),),
         )
         try:
             yield pool
@@ -113,9 +118,10 @@ def _run(task: FrameTask) -> tuple[list[Atoms], float]:
     return frames, time.process_time() - begin
 
 
-def _start_worker(parent: int) -> None:
+def _start_worker(variables: dict[str, str]) -> None:
     import signal
 
+    enter_worker(variables)
+    keep_freed_memory()
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    exit_with_parent(parent)

@@ -1,12 +1,12 @@
 """Several independent runs in parallel, each in a separate process with one thread.
 
-Each run has a spawned process: torch does not survive a fork, and a crash stops only one run. Two
-processes of two threads on two cores are far slower than two processes of one thread.
+Each run has a process, so that a crash stops only one run. Two processes of two threads on two
+cores are far slower than two processes of one thread.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import os
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,13 @@ from vitrion.dynamics.progress_bar import SeriesProgress
 from vitrion.dynamics.run_result import MDResult, load_result
 from vitrion.errors import InputError, VitrionError
 from vitrion.runtime.cores import spare_core
-from vitrion.runtime.processes import KEEP_FREED_MEMORY, ONE_THREAD, environment, exit_with_pipe
+from vitrion.runtime.processes import (
+    ONE_THREAD,
+    enter_worker,
+    environment,
+    keep_freed_memory,
+    worker_context,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +44,10 @@ DIED_AT_START = (
     '`if __name__ == "__main__":` around its code'
 )
 """Every worker imports the calling script, which must not start the runs again on import."""
+
+
+NEEDED = (__name__, "vitrion.potentials.calculators", "vitrion.settings")
+"""Modules that a run needs."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +143,7 @@ def run_many(
     sure = {task.name for task in waiting[:workers]}  # else a short walltime would never end
     queue = deque(waiting)
     with (
-        environment(ONE_THREAD | KEEP_FREED_MEMORY),
+        environment(ONE_THREAD),
         SeriesProgress() as progress,
         ThreadPoolExecutor(workers) as pool,
     ):
@@ -179,9 +189,10 @@ def _supervise(task: MDTask, common: _Common, progress: SeriesProgress, sure: bo
     left = common.seconds_left()
     if left is not None and left <= 0 and not sure:
         return MDOutcome(task.name, result_at_hand(task))
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=_work, args=(task, common, there), daemon=True)
+    context = worker_context(NEEDED)
+    here, there = context.Pipe(duplex=False)
+    arguments = (task, common, dict(os.environ), there)
+    process = context.Process(target=_work, args=arguments, daemon=True)
     process.start()
     there.close()
     error: str | None = DIED_AT_START
@@ -202,9 +213,10 @@ def _supervise(task: MDTask, common: _Common, progress: SeriesProgress, sure: bo
     return MDOutcome(task.name, result_at_hand(task), error)
 
 
-def _work(task: MDTask, common: _Common, pipe: Connection) -> None:
+def _work(task: MDTask, common: _Common, variables: dict[str, str], pipe: Connection) -> None:
     """Run one task; the target of a worker process."""
-    exit_with_pipe(pipe)  # a run can be stopped anywhere
+    enter_worker(variables)  # it ends with its parent: a run can be stopped anywhere
+    keep_freed_memory()
     pipe.send(("begin",))
     try:
         run_md(

@@ -1,9 +1,16 @@
-"""Child processes: environment, termination with the parent, and errors."""
+"""Child processes: start, environment, termination with the parent, and errors.
+
+Worker processes are forks of a server that has imported the slow modules once and never computes:
+torch does not survive the fork of a process that has used it.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import multiprocessing
 import os
 import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -13,17 +20,14 @@ from vitrion.errors import SimulationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkServerContext, SpawnContext
     from pathlib import Path
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """Environment of a process on shared cores; must be set before importing numpy and torch."""
 
-KEEP_FREED_MEMORY = {
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
-    "MALLOC_TRIM_THRESHOLD_": "8589934592",
-}
-"""Keep freed memory in the process: torch allocates the same blocks again at every step."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Parameters of glibc's ``mallopt``, from malloc.h."""
 
 POLL_S = 0.5
 
@@ -43,6 +47,56 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+def worker_context(preload: Sequence[str]) -> ForkServerContext | SpawnContext:
+    """Return the multiprocessing context of worker processes.
+
+    A worker calls :func:`enter_worker` first.
+
+    Parameters
+    ----------
+    preload : sequence of str
+        Slow modules; the server imports those that this process has imported, if it has no server
+        yet. Elsewhere than on Linux there is none: workers are spawned and import what they need.
+    """
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    from multiprocessing.forkserver import ensure_running
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([name for name in preload if name in sys.modules])
+    with environment(ONE_THREAD):
+        ensure_running()
+    return context
+
+
+def enter_worker(variables: Mapping[str, str]) -> None:
+    """Take the environment of the parent process, and end this process soon after its parent.
+
+    Parameters
+    ----------
+    variables : mapping
+        ``os.environ`` of the parent; a forked process has the environment of the server.
+    """
+    os.environ.clear()
+    os.environ.update(variables)
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def keep_freed_memory() -> None:
+    """Keep freed memory in this process: dynamics and torch allocate the same blocks each step."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # of glibc only
+    if mallopt is not None:
+        for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+            mallopt(parameter, 2**31 - 1)
+
+
 def exit_with_parent(parent: int) -> None:
     """End this process soon after the parent process with the given id has ended."""
 
@@ -50,18 +104,6 @@ def exit_with_parent(parent: int) -> None:
         while os.getppid() == parent:
             time.sleep(POLL_S)
         os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def exit_with_pipe(pipe: Connection) -> None:
-    """End this process when the other end of a pipe closes, as when the parent ends."""
-
-    def watch() -> None:
-        try:
-            pipe.recv()
-        except (EOFError, OSError):
-            os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 

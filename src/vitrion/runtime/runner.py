@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import multiprocessing
 import os
 import re
 import signal
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from vitrion.errors import InputError, SimulationError
 from vitrion.runtime.atomic import only_process, write_durably
 from vitrion.runtime.cores import own_core, share_cores
-from vitrion.runtime.processes import ONE_THREAD, exit_with_parent
+from vitrion.runtime.processes import ONE_THREAD, enter_worker, environment, worker_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +37,8 @@ RESPONSE_FILE = "response.json"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 VERSION = re.compile(r'"@version": [^,}]*')
 DIVERSIONS = ("replace", "detour", "addition")
+SLOW_IMPORTS = ("emmet.core.material_property", "h5py", "jobflow", "pymatgen.core", "scipy.stats")
+"""Modules that most jobs need and that take seconds to import."""
 
 
 @dataclass
@@ -124,7 +125,7 @@ def run_flow(
     """
     folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    with only_process(folder / "lock"):
+    with only_process(folder / "lock"), environment(ONE_THREAD):
         flow = _remembered_flow(flow, folder)
         return _Scheduler(folder, store, workers, on_change).run(flow)
 
@@ -357,20 +358,19 @@ def _decode(content: dict[str, Any]) -> Any:
 
 
 def _pool(workers: int, cores: Path) -> ProcessPoolExecutor:
-    # Spawned, not forked: a forked torch can hang. Variables must be set before numpy starts.
-    os.environ.update(ONE_THREAD)
     return ProcessPoolExecutor(
         max_workers=workers,
-        mp_context=multiprocessing.get_context("spawn"),
+        mp_context=worker_context(SLOW_IMPORTS),
         initializer=_start_worker,
-        initargs=(os.getpid(), workers, cores),
+        initargs=(dict(os.environ), workers, cores),
     )
 
 
-def _start_worker(parent: int, workers: int, cores: Path) -> None:
+def _start_worker(variables: dict[str, str], workers: int, cores: Path) -> None:
     """Silence a worker, leave Ctrl-C to the parent, and end with the parent."""
     import warnings
 
+    enter_worker(variables)
     # All jobs together use at most the requested number of processes.
     os.environ["VITRION_WORKERS"] = str(workers)
     share_cores(cores, workers)
@@ -378,4 +378,3 @@ def _start_worker(parent: int, workers: int, cores: Path) -> None:
     warnings.simplefilter("ignore")
     logging.getLogger("jobflow").setLevel(logging.WARNING)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    exit_with_parent(parent)
