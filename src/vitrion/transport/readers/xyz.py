@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -93,9 +94,11 @@ def read_xyz(
     notes: list[str] = []
     stated: list[_Comment] = []
     first: _Record | None = None
+    last: str | None = None
     for record in _records(path, notes):
         first = first or record
-        stated.append(_read_comment(record))
+        stated.append(stated[-1] if record.comment == last else _read_comment(record))
+        last = record.comment
     if first is None:
         raise InputError(f"{path} holds no XYZ frame.")
     symbols, _, ids = _columns(first, stated[0])
@@ -263,11 +266,16 @@ def _columns(
         ids = table[:, columns["id"]].astype(int) if "id" in columns else None
     except ValueError:
         _refuse_row(record, width)
-    symbols = element_symbols(table[:, columns[name]].tolist())
+    symbols = _symbols(tuple(table[:, columns[name]].tolist()))
     if ids is None:
         return symbols, positions, None
     order = np.argsort(ids, kind="stable")
     return tuple(symbols[k] for k in order), positions[order], ids[order]
+
+
+@lru_cache(maxsize=1)  # all frames have the same labels
+def _symbols(labels: tuple[str, ...]) -> tuple[str, ...]:
+    return element_symbols(labels)
 
 
 def _numbers(words: np.ndarray) -> np.ndarray:
