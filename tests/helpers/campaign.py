@@ -7,8 +7,8 @@ from pathlib import Path
 
 from fireworks import LaunchPad
 from jobflow import JobStore
-from maggma.stores import MongoStore
-from maggma.stores.gridfs import GridFSStore
+from maggma.stores import MongoURIStore
+from maggma.stores.gridfs import GridFSURIStore
 
 PING_S, LOST_AFTER_S = 1, 4
 LAUNCHPAD = """\
@@ -30,13 +30,13 @@ query: '{{}}'
 JOBFLOW = """\
 JOB_STORE:
   docs_store:
-    type: MongoStore
+    type: MongoURIStore
     uri: {uri}
     database: {database}
     collection_name: outputs
   additional_stores:
     data:
-      type: GridFSStore
+      type: GridFSURIStore
       uri: {uri}
       database: {database}
       collection_name: outputs_blobs
@@ -86,8 +86,8 @@ class Campaign:
         """Return the connected store that the workers write to."""
         common = {"uri": self.uri, "database": self.database}
         store = JobStore(
-            MongoStore(collection_name="outputs", **common),
-            {"data": GridFSStore(collection_name="outputs_blobs", **common)},
+            MongoURIStore(collection_name="outputs", **common),
+            {"data": GridFSURIStore(collection_name="outputs_blobs", **common)},
         )
         store.connect()
         return store

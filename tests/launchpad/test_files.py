@@ -5,8 +5,8 @@ import socket
 
 import pytest
 from jobflow import JobStore
-from maggma.stores import MemoryStore, MongoStore, S3Store
-from maggma.stores.gridfs import GridFSStore
+from maggma.stores import MemoryStore, MongoURIStore, S3Store
+from maggma.stores.gridfs import GridFSURIStore
 from monty.json import jsanitize
 
 from helpers.sample_documents import make_conductivity
@@ -29,7 +29,7 @@ def store(request, tmp_path):
     elif request.param == "gridfs":
         uri = request.getfixturevalue("mongo_uri")
         database = request.getfixturevalue("mongo_database")
-        store = GridFSStore(database, "files", uri=uri, key="blob_uuid")
+        store = GridFSURIStore(uri, "files", database, key="blob_uuid")
     else:
         moto = pytest.importorskip("moto", reason="S3 is tested against moto")
         boto3 = pytest.importorskip("boto3")
@@ -170,6 +170,6 @@ def test_the_trajectories_of_documents_are_archived(tmp_path):
 
 
 def test_mongo_store_is_a_job_store_docs_store(mongo_uri, mongo_database):
-    store = JobStore(MongoStore(mongo_database, "outputs", uri=mongo_uri))
+    store = JobStore(MongoURIStore(mongo_uri, "outputs", mongo_database))
     with Collections(store) as collections:
         assert collections.store("conductivity").count() == 0
