@@ -50,7 +50,7 @@ def walkers(folder: Path, temperature_K: float, seed: int) -> Path:
     """Write a toy trajectory: lithium hopping over a barrier of 0.3 eV in a cage of oxygen."""
     rng = np.random.default_rng(seed)
     n_ions = 24
-    shape = (1500, n_ions, 3)
+    shape = (1000, n_ions, 3)
     rate = 5.0 * np.exp(-0.3 / (8.617e-5 * temperature_K))  # hops per frame along each axis
     hops = 3.0 * rng.choice([-1, 1], shape) * (rng.random(shape) < rate)
     lithium = np.cumsum(hops, axis=0) + rng.normal(scale=0.2, size=shape)

@@ -19,7 +19,7 @@ MD = MDSettings(timestep_fs=4.0, save_interval_fs=20.0, bulk_modulus_GPa=5.0, se
 def make_maker(folder, **changes):
     values = {
         "temperatures_K": (60.0, 240.0),
-        "density_ps": 2.0,
+        "density_ps": 1.0,
         "equilibration_ps": 0.2,
         "first_ps": 0.6,
         "extension": 0.0,

@@ -1,6 +1,5 @@
 """A run that is stopped or killed resumes bitwise identical to an uninterrupted one."""
 
-import multiprocessing
 import os
 import time
 
@@ -12,6 +11,7 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones as ListedLennardJones
 from pymatgen.core import Structure
 
+from helpers.fork_server import fork_server
 from helpers.md_program import run_argon
 from helpers.pair_potentials import IdealGas, LennardJones, argon, lennard_jones
 from helpers.trajectory_checks import assert_same_frames
@@ -94,8 +94,7 @@ def test_killed_runs_go_on_bit_for_bit(tmp_path, rounds):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     rng = np.random.default_rng(rounds)
     steps = [0]
-    server = multiprocessing.get_context("forkserver")  # imports once for all rounds
-    server.set_forkserver_preload([run_argon.__module__])
+    server = fork_server(run_argon.__module__)
     for _ in range(rounds):
         process = server.Process(target=run_argon, args=(killed, settings))
         process.start()

@@ -1,8 +1,7 @@
 """Workers of a campaign that start fast: forks of a server that has imported everything."""
 
-import multiprocessing
-
 from helpers.fault_worker import work
+from helpers.fork_server import fork_server
 
 
 class ForkedWorkers:
@@ -11,8 +10,7 @@ class ForkedWorkers:
     def __init__(self, campaign):
         self.campaign = campaign
         self.n_started = 0
-        self.server = multiprocessing.get_context("forkserver")
-        self.server.set_forkserver_preload(["helpers.fault_worker"])
+        self.server = fork_server(work.__module__)
 
     def start(self, ping_s=None, clock_off_s=0.0):
         """Start a worker; its reporting interval and its clock may be changed."""

@@ -63,7 +63,8 @@ def assert_complete(campaign, folder, most_ends):
     assert 1 <= len((folder / "ends").read_text()) <= most_ends
 
 
-def test_a_stopped_worker_that_is_continued_spoils_nothing(campaign, workers):
+def test_a_stopped_worker_that_is_continued_spoils_nothing(campaign, workers, monkeypatch):
+    monkeypatch.setattr("vitrion.launchpad.repair.MAX_LAUNCHES", 3)
     folder = submit_hold(campaign)
     stalled = workers.start()
     wait_for(folder / "begun")
@@ -72,7 +73,7 @@ def test_a_stopped_worker_that_is_continued_spoils_nothing(campaign, workers):
         time.sleep(1.0)
         report = repair(campaign.launchpad, lost_after_s=1.0, watch_s=0.1)
         assert report.lost == [1]
-        for _ in range(12):  # more often than a lost job may be run
+        for _ in range(4):  # more often than a lost job may be run
             second = workers.start()
             second.join()
             assert workers.states() == ["FIZZLED"], "the folder is in use"

@@ -15,7 +15,7 @@ from vitrion.distill.fit_settings import FitSettings
 from vitrion.distill.frames import write_frames
 from vitrion.errors import InputError, SimulationError
 from vitrion.runtime.atomic import copy_durably
-from vitrion.runtime.processes import KEEP_FREED_MEMORY, ONE_THREAD, run_together
+from vitrion.runtime.processes import ONE_THREAD, run_together
 from vitrion.runtime.progress import read_progress
 
 if TYPE_CHECKING:
@@ -85,23 +85,14 @@ def fit(
         If the disk is full.
     """
     settings = settings or FitSettings()
-    own = folder / f"begin{begin.suffix}"
-    fitted = fitted_file(own)
+    fitted = fitted_file(folder / begin.name)
     if fitted.is_file():
         return fitted
     if not frames:
         raise InputError("There are no labelled frames to fit.")
-    folder.mkdir(parents=True, exist_ok=True)
     ranks = max(1, min(workers, settings.batch_size, len(frames))) if device == "cpu" else 1
-    write_frames(folder / FRAMES, frames)
-    copy_durably(begin, own)
-    known = set(FitSettings.model_fields)
-    (folder / SETTINGS).write_text(settings.model_dump_json(indent=1, include=known))
-    (folder / "rendezvous").unlink(missing_ok=True)
-    commands = [
-        [sys.executable, "-m", PROGRAM, str(own), device, *map(str, (rank, ranks, os.getpid()))]
-        for rank in range(ranks)
-    ]
+    own = write_input(frames, begin, folder, settings)
+    commands = [program_command(own, device, rank, ranks) for rank in range(ranks)]
 
     def report() -> None:
         progress = read_progress(folder)
@@ -109,7 +100,7 @@ def fit(
             on_progress(progress.done / max(1.0, progress.total))
 
     logs = [folder / f"fit-{rank}.log" for rank in range(ranks)]
-    environment = {**os.environ, **ONE_THREAD, **KEEP_FREED_MEMORY}
+    environment = {**os.environ, **ONE_THREAD}
     try:
         run_together(commands, logs, environment, on_wait=report)
     except SimulationError as exc:
@@ -118,3 +109,21 @@ def fit(
         raise
     on_cpu(float((folder / CPU).read_text()))
     return fitted
+
+
+def write_input(frames: Sequence[Atoms], begin: Path, folder: Path, settings: FitSettings) -> Path:
+    """Write what the processes of :func:`fit` read; return their file of the initial weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_frames(folder / FRAMES, frames)
+    own = folder / f"begin{begin.suffix}"
+    copy_durably(begin, own)
+    known = set(FitSettings.model_fields)
+    (folder / SETTINGS).write_text(settings.model_dump_json(indent=1, include=known))
+    (folder / "rendezvous").unlink(missing_ok=True)
+    return own
+
+
+def program_command(begin: Path, device: str = "cpu", rank: int = 0, ranks: int = 1) -> list[str]:
+    """Return the command of one process of a fit, a child of this process."""
+    numbers = [str(number) for number in (rank, ranks, os.getpid())]
+    return [sys.executable, "-m", PROGRAM, str(begin), device, *numbers]
