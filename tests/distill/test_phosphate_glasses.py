@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from phosphate_glasses import UNITS, glass_ions, melt_and_cool, ternary_grid
 from vitrion.distill.packing import fragment
-from vitrion.distill.phosphate_glasses import UNITS, glass_ions, melt_and_cool, ternary_grid
 from vitrion.errors import InputError
 from vitrion.potentials.student import student_calculator
 

@@ -105,10 +105,10 @@ def test_hull_agrees_with_pymatgen():
     diagram = PhaseDiagram(entries)
     for formula in ("LiO2", "Li4OF", "Li3O2"):
         composition = Composition(formula)
-        energy, parts = hull.energy_per_atom(composition)
+        energy, parts = hull.energy_eV_per_atom(composition)
         assert energy == pytest.approx(diagram.get_hull_energy_per_atom(composition))
         assert sum(parts.values()) == pytest.approx(1.0)
-    assert hull.energy_per_atom(Composition("Li3PO4")) is None
+    assert hull.energy_eV_per_atom(Composition("Li3PO4")) is None
 
 
 def test_references_ship_and_are_crystals():

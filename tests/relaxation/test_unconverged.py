@@ -67,7 +67,7 @@ def test_a_reference_that_did_not_converge_is_said(factor, message, n_kept):
     with pytest.warns(UserWarning, match=f"Reference {message}: forces of"):
         hull = Hull.relaxed({"copper": swollen_by(factor)}, OneByOne(EMT()), STILL)
     assert len(hull.energies) == n_kept
-    assert (hull.energy_per_atom(Composition("Cu")) is not None) == bool(n_kept)
+    assert (hull.energy_eV_per_atom(Composition("Cu")) is not None) == bool(n_kept)
 
 
 def test_the_minima_of_a_student_say_whether_they_converged():

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from vitrion.chemistry.bonds import formula_of, site_symbols
+from vitrion.chemistry.bonds import formula_of
+from vitrion.chemistry.geometry import site_symbols
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
     from pymatgen.core import Structure
 
 PackingUnit = Literal["ions", "atoms", "crystal"]
@@ -51,15 +51,9 @@ class PackedCell:
         symbols = site_symbols(self.structure)
         counts: dict[str, int] = {}
         for sites in self.ions:
-            formula = formula_of(symbols[list(sites)].tolist())
+            formula = formula_of([symbols[site] for site in sites])
             counts[formula] = counts.get(formula, 0) + 1
         return counts
-
-
-def face_distances(structure: Structure) -> NDArray[np.float64]:
-    """Return the distances in A between opposite faces of the cell, shape (3,)."""
-    inverse = np.linalg.inv(structure.lattice.matrix)
-    return 1 / np.linalg.norm(inverse, axis=0)
 
 
 def shortest_contact(structure: Structure, ions: Sequence[Sequence[int]]) -> float:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
-from vitrion.chemistry.bonds import site_symbols
 from vitrion.chemistry.elements import bonds_covalently
+from vitrion.chemistry.geometry import site_symbols
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def bragg_intensity(
 def _framework(
     structure: Structure, mobile: tuple[str, ...] | None
 ) -> tuple[NDArray[np.str_], NDArray[np.float64], Lattice]:
-    symbols = site_symbols(structure)
+    symbols = np.array(site_symbols(structure))
     if mobile is None:
         covalent = np.array([bonds_covalently(s) for s in symbols.tolist()])
         keep = covalent if covalent.sum() >= LEAST_FRAMEWORK else np.full(len(symbols), True)

@@ -21,8 +21,9 @@ from vitrion.amorphous.contents import (
     plan_ions,
 )
 from vitrion.amorphous.packmol import run_packmol
-from vitrion.chemistry.bonds import find_bonds, site_symbols
+from vitrion.chemistry.bonds import find_bonds
 from vitrion.chemistry.elements import bonds_covalently
+from vitrion.chemistry.geometry import site_symbols
 from vitrion.chemistry.ions import Ion, known_ion
 from vitrion.errors import InputError
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from vitrion.chemistry.bonds import site_symbols
 from vitrion.chemistry.elements import electronegativity
+from vitrion.chemistry.geometry import site_symbols
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -159,8 +159,8 @@ def pair_distributions(
     for frame in frames:
         if not n_frames:
             symbols = site_symbols(frame)
-            kinds = sorted(set(symbols.tolist()), key=electronegativity)
-            index = np.array([kinds.index(s) for s in symbols.tolist()])
+            kinds = sorted(set(symbols), key=electronegativity)
+            index = np.array([kinds.index(s) for s in symbols])
             sums = np.zeros((len(kinds), len(kinds), len(edges) - 1))
         first, second, _, distances = frame.get_neighbor_list(r_max_A)
         apart = first != second

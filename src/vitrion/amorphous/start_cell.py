@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.amorphous.cell import PackedCell, face_distances, shortest_contact
+from vitrion.amorphous.cell import PackedCell, shortest_contact
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.volume import check_volume_per_atom
 from vitrion.chemistry.bonds import find_bonds, is_endless, strip_properties, unwrap_molecule
+from vitrion.chemistry.geometry import face_distances
 from vitrion.chemistry.structures import check_apart, check_ordered
 
 if TYPE_CHECKING:
@@ -81,11 +82,9 @@ def melt_start(
         If the crystal is disordered or the volume is out of range.
     """
     check_apart(check_ordered(crystal, "The crystal to melt"), "The crystal to melt")
-    repeats = np.ones(3, dtype=int)
-    while (np.prod(repeats) * len(crystal) < n_atoms) or (
-        min(face_distances(crystal) * repeats) < min_side_A
-    ):
-        repeats[np.argmin(face_distances(crystal) * repeats)] += 1
+    repeats, sides = np.ones(3, dtype=int), face_distances(crystal.lattice.matrix)
+    while (np.prod(repeats) * len(crystal) < n_atoms) or (min(sides * repeats) < min_side_A):
+        repeats[np.argmin(sides * repeats)] += 1
     structure = strip_properties(crystal)
     structure.make_supercell(np.diag(repeats))
     if volume_per_atom_A3 is not None:

@@ -12,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
 from vitrion.chemistry.elements import bonds_covalently, electronegativity
+from vitrion.chemistry.geometry import site_symbols
 from vitrion.chemistry.structures import without_site_properties
 
 if TYPE_CHECKING:
@@ -72,11 +73,6 @@ def bond_cutoff(first: str, second: str) -> float:
     return BOND_FACTOR * float(radii.sum())
 
 
-def site_symbols(structure: Structure) -> NDArray[np.str_]:
-    """Return the element symbols of the sites, shape (n_atoms,)."""
-    return np.array([site.specie.symbol for site in structure])
-
-
 def strip_properties(structure: Structure) -> Structure:
     """Return a copy without oxidation states and site properties, such as velocities."""
     copy = without_site_properties(structure)
@@ -96,7 +92,7 @@ def find_bonds(structure: Structure) -> Bonds:
     Bonds
         Without bonds of s-, d- and f-block metals: Li-O contacts are not bonds.
     """
-    symbols = site_symbols(structure)
+    symbols = np.array(site_symbols(structure))
     kinds = sorted(set(symbols.tolist()))
     cutoffs = np.array([[bond_cutoff(a, b) for b in kinds] for a in kinds])
     if not cutoffs.max():

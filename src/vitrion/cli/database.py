@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from vitrion.database.client import PropertyClient, VitrionClient
-    from vitrion.database.table_rows import Cell
+    from vitrion.database.table_rows import FieldValue
 
 FORMATS = ("table", "jsonl", "csv")
 OPEN_ENDS = {">": math.inf, "<": -math.inf}
@@ -281,7 +281,7 @@ def _print_kinds(searches: Iterable[PropertyClient]) -> None:
     console.print(f"All kinds can be filtered by {names}.", soft_wrap=True)
 
 
-def _print_rows(rows: Sequence[dict[str, Cell]], *, keep_empty: bool) -> None:
+def _print_rows(rows: Sequence[dict[str, FieldValue]], *, keep_empty: bool) -> None:
     """Print documents as a table; columns without any value only on request."""
     columns = [
         name
@@ -310,7 +310,7 @@ def _nothing_found(client: VitrionClient, kind: str) -> str:
     return f"No documents found.{hint}"
 
 
-def _csv_row(row: dict[str, Cell]) -> dict[str, Any]:
+def _csv_row(row: dict[str, FieldValue]) -> dict[str, Any]:
     """Return the values of a row, each followed by the ends of its 95 % interval."""
     values: dict[str, Any] = {}
     for name, cell in row.items():

@@ -24,7 +24,7 @@ LISTED = 8
 
 
 @dataclass(frozen=True)
-class Cell:
+class FieldValue:
     """A value of a document.
 
     Attributes
@@ -71,7 +71,7 @@ def hidden_fields(names: Iterable[str], searched: PropertyClient) -> list[str]:
 
 def row_of(
     document: Mapping[str, Any], names: Sequence[str], searched: PropertyClient
-) -> dict[str, Cell]:
+) -> dict[str, FieldValue]:
     """Return the values of the requested fields; a group of values has one entry per value.
 
     Parameters
@@ -83,29 +83,29 @@ def row_of(
     searched
         Search of the kind of the document.
     """
-    row: dict[str, Cell] = {}
+    row: dict[str, FieldValue] = {}
     for name in names:
         value = document[name] if name in document else follow(document, name)
         path = searched.key_fields.get(name)
         if path is not None:
             row[name] = _quantity(document, name, path, value)
         elif isinstance(value, dict) and "@class" not in value and (parts := flatten(value)):
-            row |= {f"{name}.{part}": Cell(inner) for part, inner in parts.items()}
+            row |= {f"{name}.{part}": FieldValue(inner) for part, inner in parts.items()}
         else:
-            row[name] = Cell(value)
+            row[name] = FieldValue(value)
     return row
 
 
-def _quantity(document: Mapping[str, Any], name: str, path: str, value: Any) -> Cell:
+def _quantity(document: Mapping[str, Any], name: str, path: str, value: Any) -> FieldValue:
     if isinstance(value, dict):
-        return Cell(follow(document, path), interval_of(document, path))
+        return FieldValue(follow(document, path), interval_of(document, path))
     stated = (document.get("intervals") or {}).get(name)
     interval = tuple(stated) if stated else interval_of(document, path)
-    return Cell(value, None if value is None else interval)
+    return FieldValue(value, None if value is None else interval)
 
 
 def _listed(values: list[Any]) -> str:
     if any(isinstance(value, (list, dict)) for value in values):
         return f"list of {len(values)}"
-    shown = ", ".join(Cell(value).text for value in values[:LISTED])
+    shown = ", ".join(FieldValue(value).text for value in values[:LISTED])
     return shown if len(values) <= LISTED else f"{shown}, ... ({len(values)})"

@@ -28,7 +28,7 @@ START = RelaxSettings(fmax_eV_per_A=0.3, max_steps=60, relax_cell=False)
 """Relaxation before the dynamics."""
 
 
-class Start(NamedTuple):
+class RegimeStart(NamedTuple):
     """A cell, the regime of its frames, and its successive temperatures (K)."""
 
     regime: str
@@ -36,7 +36,7 @@ class Start(NamedTuple):
     temperatures_K: tuple[float, ...]
 
 
-def starts(calculator: Calculator, seed: int) -> Iterator[Start]:
+def starts(calculator: Calculator, seed: int) -> Iterator[RegimeStart]:
     """Yield the cells of all regimes; ``calculator`` relaxes the crystal-like ones."""
     rng = np.random.default_rng(seed)
 
@@ -44,25 +44,27 @@ def starts(calculator: Calculator, seed: int) -> Iterator[Start]:
         return pack(ions, volume, seed=int(rng.integers(2**31)))
 
     for count in (2, 2, 4):
-        cell = relaxed_cell(packed({"Li": count, "PO2F2": count}), calculator, fmax=0.1, steps=120)
+        cell = relaxed_cell(
+            packed({"Li": count, "PO2F2": count}), calculator, fmax_eV_per_A=0.1, steps=120
+        )
         cell = cell.repeat((2, 1, 1) if count == 4 else (2, 2, 1))
-        yield Start("LiPO2F2 crystal-like, 300-1000 K", cell, (300, 700, 1000))
+        yield RegimeStart("LiPO2F2 crystal-like, 300-1000 K", cell, (300, 700, 1000))
     for _ in range(2):
         cell = packed({"Li": 8, "PO2F2": 8})
-        yield Start("LiPO2F2 glass, 300 K", cell, (1200, 300))
-        yield Start("LiPO2F2 glass, 600-1000 K", cell, (1200, 600, 1000))
-        yield Start(
+        yield RegimeStart("LiPO2F2 glass, 300 K", cell, (1200, 300))
+        yield RegimeStart("LiPO2F2 glass, 600-1000 K", cell, (1200, 600, 1000))
+        yield RegimeStart(
             "LiPO2F2 glass, Li vacancy, 300-600 K", with_vacancy(cell, "Li", rng), (300, 600)
         )
         extra = with_interstitial(cell, "Li", rng)
-        yield Start("LiPO2F2 glass, Li inserted, 300-600 K", extra, (300, 600))
+        yield RegimeStart("LiPO2F2 glass, Li inserted, 300-600 K", extra, (300, 600))
     for volume in (13.0, 15.5):
         cell = packed({"Li": 8, "PO2F2": 8}, volume)
-        yield Start("LiPO2F2 melt, 1500-2500 K", cell, (1500, 2000, 2500))
+        yield RegimeStart("LiPO2F2 melt, 1500-2500 K", cell, (1500, 2000, 2500))
     for _ in range(2):
         cell = packed({"Li": 10, "PO3F": 5}, 13.0)
-        yield Start("Li2PO3F, 600-1000 K", cell, (600, 1000))
-        yield Start("Li2PO3F, 1500 K", cell, (1500,))
+        yield RegimeStart("Li2PO3F, 600-1000 K", cell, (600, 1000))
+        yield RegimeStart("Li2PO3F, 1500 K", cell, (1500,))
     crystals = known_crystals()
     for name, repeat, temperatures in (
         ("LiF", (2, 2, 2), (300, 800)),
@@ -71,11 +73,11 @@ def starts(calculator: Calculator, seed: int) -> Iterator[Start]:
         ("Li3PO4", (1, 2, 2), (300, 1000)),
     ):
         low, high = temperatures
-        yield Start(f"{name}, {low}-{high} K", crystals[name].repeat(repeat), temperatures)
+        yield RegimeStart(f"{name}, {low}-{high} K", crystals[name].repeat(repeat), temperatures)
 
 
 def heldout_frames(
-    start: Start,
+    start: RegimeStart,
     calculator: Calculator,
     seed: int,
     *,

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ase.data import chemical_symbols
 
 from vitrion.distill.frames import ENERGY, FORCES, fit_atomic_energies
 from vitrion.potentials.imbalance import FORMAL_CHARGES
@@ -152,12 +151,6 @@ def write_initial_student(
     model = initial_student(load_student(begin), elements, seed)
     save_student(with_energies(model, frames), path)
     return path
-
-
-def describe_origin(elements: Sequence[int], known: Sequence[int]) -> str:
-    """Return which known element each new element begins with, such as ``S from O``."""
-    pairs = [(z, most_similar(z, known)) for z in elements if z not in known]
-    return ", ".join(f"{chemical_symbols[z]} from {chemical_symbols[k]}" for z, k in pairs)
 
 
 def _carried_over(

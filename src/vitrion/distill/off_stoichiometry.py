@@ -83,8 +83,8 @@ def family(
     name = "vacancy" if change < 0 else "inserted"
     defect = changed(host, mobile, change, rng)
     if change > 0:
-        defect = relaxed(defect, calculator, fmax=1.0, steps=10)
-    rest = relaxed(defect, calculator, fmax=0.05, steps=50)
+        defect = relaxed(defect, calculator, fmax_eV_per_A=1.0, steps=10)
+    rest = relaxed(defect, calculator, fmax_eV_per_A=0.05, steps=50)
     warm = explore(rest, calculator, temperature_K, _SHORT, rng)[-1]
     frames = [plain_cell(atoms) for atoms in (host, defect, rest, warm)]
     for frame, stage in zip(frames, ("host", name, f"{name}:relaxed", f"{name}:md"), strict=True):

@@ -123,7 +123,7 @@ def property_frames(calculator: Calculator, seed: int, *, defects: int = 3) -> l
     frames += _family(glass, "glass")
     for change in (with_vacancy, with_interstitial):
         for _ in range(defects):
-            defect = relaxed(change(glass, "Li", rng), calculator, fmax=0.05)
+            defect = relaxed(change(glass, "Li", rng), calculator, fmax_eV_per_A=0.05)
             frames.append(_named(defect, change.__name__.removeprefix("with_")))
     return frames
 
@@ -172,7 +172,7 @@ def stiffness(atoms: Atoms, calculator: Calculator, strain: float = 0.003) -> np
             voigt = np.zeros(6)
             voigt[component] = size
             work = _strained(atoms, voigt)
-            work = relaxed(work, calculator, fmax=0.01, steps=300)
+            work = relaxed(work, calculator, fmax_eV_per_A=0.01, steps=300)
             work.calc = calculator
             pair.append(work.get_stress())
         columns.append((pair[0] - pair[1]) / (2 * strain))
@@ -181,7 +181,7 @@ def stiffness(atoms: Atoms, calculator: Calculator, strain: float = 0.003) -> np
 
 
 def _minimum(atoms: Atoms, calculator: Calculator) -> Atoms:
-    return relaxed_cell(atoms, calculator, fmax=0.01, steps=400)
+    return relaxed_cell(atoms, calculator, fmax_eV_per_A=0.01, steps=400)
 
 
 def _family(atoms: Atoms, name: str) -> list[Atoms]:

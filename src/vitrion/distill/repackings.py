@@ -56,7 +56,7 @@ def polymorph_family(
     The result is empty if it collapses or evaporates.
     """
     name = atoms.symbols.formula.reduce()[0].format("hill")
-    minimum = relaxed_cell(atoms, calculator, fmax=0.05, steps=steps)
+    minimum = relaxed_cell(atoms, calculator, fmax_eV_per_A=0.05, steps=steps)
     volume = minimum.get_volume() / len(minimum)
     if not _FEWEST_A3 < volume < _MOST_A3 or collapsed(minimum):
         return []

@@ -9,7 +9,7 @@ import numpy as np
 
 from vitrion.distill.endurance import hot_run, timestep_fs
 from vitrion.distill.frames import plain_cell
-from vitrion.distill.heldout import Start, heldout_frames
+from vitrion.distill.heldout import RegimeStart, heldout_frames
 from vitrion.distill.label_program import label as label_frame
 from vitrion.distill.labelling import Teacher, label
 from vitrion.distill.packed_cells import draw_cell, enlarged, packed_cell, pressed
@@ -63,7 +63,7 @@ def relaxed_candidate(atoms: Atoms, scout: str, seed: tuple[int, ...]) -> list[A
     candidate that collapses or flies apart is left out.
     """
     broken = strained_and_rattled(atoms, np.random.default_rng(seed), 0.0, SYMMETRY_BREAKING_A)
-    minimum = relaxed_cell(broken, loaded(scout), fmax=0.1, steps=60)
+    minimum = relaxed_cell(broken, loaded(scout), fmax_eV_per_A=0.1, steps=60)
     energy = minimum.info["energy"] / len(minimum)
     volume = minimum.get_volume() / len(minimum)
     shortest = 0.6 if "H" in minimum.symbols else 1.0
@@ -137,10 +137,10 @@ def quenched(
     calculator = student(path)
     cell = packed_cell((formula,), settings.n_atoms, rng, volume=1.2)
     melt = explore(cell, calculator, hottest_K, dynamics_settings(cell, 2.0, 2), rng)[-1]
-    cold = relaxed_cell(melt, calculator, fmax=0.1, steps=150)
+    cold = relaxed_cell(melt, calculator, fmax_eV_per_A=0.1, steps=150)
     regime = f"{formula} glass, {_span(settings.temperatures_K)}"
     temperatures = (hottest_K, *sorted(settings.temperatures_K, reverse=True))
-    start = Start(regime, plain_cell(cold), temperatures)
+    start = RegimeStart(regime, plain_cell(cold), temperatures)
     return heldout_frames(start, calculator, int(rng.integers(2**31)), frames=settings.frames)
 
 
@@ -149,9 +149,11 @@ def crystal_dynamics(
 ) -> list[Atoms]:
     """Return frames of dynamics of a crystal with a student, by regime."""
     calculator = student(path)
-    cell = enlarged(relaxed_cell(atoms, calculator, fmax=0.05, steps=200), settings.n_atoms)
+    cell = enlarged(
+        relaxed_cell(atoms, calculator, fmax_eV_per_A=0.05, steps=200), settings.n_atoms
+    )
     regime = f"{name}, {_span(settings.temperatures_K)}"
-    start = Start(regime, plain_cell(cell), tuple(sorted(settings.temperatures_K)))
+    start = RegimeStart(regime, plain_cell(cell), tuple(sorted(settings.temperatures_K)))
     return heldout_frames(start, calculator, seed, frames=settings.frames)
 
 

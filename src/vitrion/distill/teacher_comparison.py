@@ -16,7 +16,7 @@ from vitrion.distill.dispersion import (
     without_dispersion,
 )
 from vitrion.distill.endurance import EnergyDrift, HotRun, energy_drift, hot_run
-from vitrion.distill.heldout import Start, heldout_frames
+from vitrion.distill.heldout import RegimeStart, heldout_frames
 from vitrion.distill.label_program import label as label_frame
 from vitrion.distill.labelling import Teacher, label
 from vitrion.distill.packed_cells import enlarged
@@ -214,7 +214,9 @@ def _draw_frames(
     low, high = sorted(settings.temperatures_K)
     frames = []
     for number, (name, atoms) in enumerate(crystals.items()):
-        start = Start(f"{name}, {low:g}-{high:g} K", enlarged(atoms, FEWEST_ATOMS), (low, high))
+        start = RegimeStart(
+            f"{name}, {low:g}-{high:g} K", enlarged(atoms, FEWEST_ATOMS), (low, high)
+        )
         frames += heldout_frames(start, calculator, settings.seed + number, frames=settings.frames)
     return frames
 

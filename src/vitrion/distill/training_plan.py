@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _OXIDE = (8.5, 12.0)
 
-# Li2PO3F is absent: it was added later, with the glasses of vitrion.distill.phosphate_glasses.
+# Li2PO3F is absent: it was added later, with the glasses of tools/phosphate_glasses.py.
 CHEMISTRY = Chemistry(
     mixtures=(
         Mixture(ions={"Li": 5, "PO2F2": 5}, weight=10),

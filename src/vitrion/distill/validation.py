@@ -149,18 +149,20 @@ def table(errors: Sequence[RegimeError]) -> str:
 
 
 def relaxed_cell(
-    atoms: Atoms, calculator: Calculator, *, fmax: float = 0.02, steps: int = 300
+    atoms: Atoms, calculator: Calculator, *, fmax_eV_per_A: float = 0.02, steps: int = 300
 ) -> Atoms:
     """Return a copy relaxed with its cell at zero pressure; ``info`` says if it converged."""
-    settings = RelaxSettings(fmax_eV_per_A=fmax, max_steps=steps)
+    settings = RelaxSettings(fmax_eV_per_A=fmax_eV_per_A, max_steps=steps)
     out, relaxation = relax_atoms(atoms, calculator, settings)
     out.info |= {"energy": relaxation.energy_eV, "converged": relaxation.converged}
     return out
 
 
-def relaxed(atoms: Atoms, calculator: Calculator, *, fmax: float = 0.03, steps: int = 200) -> Atoms:
+def relaxed(
+    atoms: Atoms, calculator: Calculator, *, fmax_eV_per_A: float = 0.03, steps: int = 200
+) -> Atoms:
     """Return a copy relaxed at fixed cell; ``info`` says if it converged."""
-    settings = RelaxSettings(fmax_eV_per_A=fmax, max_steps=steps, relax_cell=False)
+    settings = RelaxSettings(fmax_eV_per_A=fmax_eV_per_A, max_steps=steps, relax_cell=False)
     out, relaxation = relax_atoms(atoms, calculator, settings)
     out.info |= {"energy": relaxation.energy_eV, "converged": relaxation.converged}
     return out

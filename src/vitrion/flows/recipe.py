@@ -89,7 +89,7 @@ class Recipe(SettingsModel):
     --------
     >>> recipe = Recipe.from_preset("quick", formula="LiPO2F2", glass={"n_atoms": 48}, seed=7)
     >>> recipe.glass.n_atoms, recipe.glass.seed, recipe.conductivity.temperatures_K
-    (48, 7, (475.0, 550.0, 625.0))
+    (48, 7, (500.0, 550.0, 600.0))
     """
 
     formula: Annotated[str | None, BeforeValidator(_formula_text)] = Field(

@@ -91,7 +91,7 @@ class Hull:
             energies[name] = (result.structure.composition, result.energy_eV_per_atom)
         return cls(energies)
 
-    def energy_per_atom(self, composition: Composition) -> tuple[float, dict[str, float]] | None:
+    def energy_eV_per_atom(self, composition: Composition) -> tuple[float, dict[str, float]] | None:
         """Return the hull energy at a composition, and the phases.
 
         Solved as a linear program over the phases, so that references of the elements are not
@@ -126,5 +126,5 @@ class Hull:
 
         None if the references do not span the composition.
         """
-        at_hull = self.energy_per_atom(composition)
+        at_hull = self.energy_eV_per_atom(composition)
         return None if at_hull is None else at_hull[0] - BELOW_HULL_EV_PER_ATOM

@@ -42,7 +42,7 @@ def make_document(
     if settings.drop_triclinic:
         groups = [group for group in groups if not _is_p1(group)]
     groups = groups[:MOST_REPORTED]
-    at_hull = hull.energy_per_atom(formula)
+    at_hull = hull.energy_eV_per_atom(formula)
     best = groups[0].energy_eV_per_atom if groups else float("nan")
     fields: dict[str, Any] = {
         "polymorphs": [_polymorph(g, at_hull[0] if at_hull else None, best) for g in groups],

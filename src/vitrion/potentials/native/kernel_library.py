@@ -81,7 +81,6 @@ def load_library(variant: str) -> ctypes.CDLL:
         "vitrion_model_finish": (ctypes.c_char_p, [_POINTER]),
         "vitrion_model_free": (None, [_POINTER]),
         "vitrion_workspace_new": (_POINTER, []),
-        "vitrion_workspace_forget": (None, [_POINTER]),
         "vitrion_workspace_builds": (_LONG, [_POINTER]),
         "vitrion_workspace_seconds": (None, [_POINTER, _POINTER]),
         "vitrion_workspace_free": (None, [_POINTER]),

@@ -136,10 +136,6 @@ class Workspace:
         self.pointer = library.vitrion_workspace_new()
         weakref.finalize(self, library.vitrion_workspace_free, self.pointer)
 
-    def forget(self) -> None:
-        """Drop the neighbor lists."""
-        self.library.vitrion_workspace_forget(self.pointer)
-
     @property
     def list_builds(self) -> int:
         """How many neighbor lists were built."""

@@ -75,7 +75,6 @@ const char* vitrion_model_finish(vitrion_model* model) {
 void vitrion_model_free(vitrion_model* model) { delete model; }
 
 vitrion_workspace* vitrion_workspace_new() { return new (std::nothrow) vitrion_workspace; }
-void vitrion_workspace_forget(vitrion_workspace* workspace) { workspace->workspace.forget(); }
 int64_t vitrion_workspace_builds(const vitrion_workspace* workspace) { return workspace->workspace.list_builds(); }
 void vitrion_workspace_free(vitrion_workspace* workspace) { delete workspace; }
 

@@ -18,7 +18,6 @@ const char* vitrion_model_finish(vitrion_model* model);
 void vitrion_model_free(vitrion_model* model);
 
 vitrion_workspace* vitrion_workspace_new();
-void vitrion_workspace_forget(vitrion_workspace* workspace);  // drop the neighbor lists
 int64_t vitrion_workspace_builds(const vitrion_workspace* workspace);
 void vitrion_workspace_free(vitrion_workspace* workspace);
 

@@ -43,7 +43,6 @@ class Workspace {
 
   std::string message;
   int64_t list_builds() const;
-  void forget() { lists_.clear(); }
   std::vector<double> seconds;  // spent in each stage, if compiled with VITRION_PROFILE
 
  private:

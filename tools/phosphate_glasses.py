@@ -1,20 +1,26 @@
-"""Glasses and melts between LiF, Li3PO4, LiPO3, P2O5 and LiPO2F2, at the density of D3.
+"""Make frames to label: glasses and melts between LiF, Li3PO4, LiPO3, P2O5 and LiPO2F2.
 
-Each run packs ions, melts the cell, and cools it at a fixed volume. It gives one frame of the melt,
-one of the supercooled liquid and one of the glass.
+    python tools/phosphate_glasses.py frames.xyz --atoms 48
+
+Each run packs ions, melts the cell, and cools it at a fixed volume near the density with D3. It
+gives one frame of the melt, one of the supercooled liquid and one of the glass.
 """
 
 from __future__ import annotations
 
+import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from ase.io import write
 
 from vitrion.distill.frames import plain_cell
 from vitrion.distill.langevin_run import LangevinRun
 from vitrion.distill.packing import pack
 from vitrion.distill.sampling import collapsed, strained_and_rattled, thermalized
 from vitrion.errors import InputError
+from vitrion.potentials import load_calculator
 from vitrion.relaxation.relax import RelaxSettings
 
 if TYPE_CHECKING:
@@ -119,3 +125,23 @@ def melt_and_cool(
         if collapsed(frame):
             break
     return frames
+
+
+def main() -> None:
+    """Write the frames of one run of each mixture of the grid."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("frames", type=Path)
+    parser.add_argument("--potential", help="potential of the dynamics")
+    parser.add_argument("--atoms", type=int, default=48, help="approximate number per cell")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    calculator, rng = load_calculator(options.potential), np.random.default_rng(options.seed)
+    for mixture in ternary_grid():
+        frames = melt_and_cool(calculator, mixture, options.atoms, rng)
+        write(options.frames, frames, format="extxyz", append=True)
+
+
+if __name__ == "__main__":
+    main()
