@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
 from fireworks import LaunchPad
 from jobflow import JobStore
-from maggma.stores import MongoURIStore
-from maggma.stores.gridfs import GridFSURIStore
+from pymongo.uri_parser import parse_uri
 
 PING_S, LOST_AFTER_S = 1, 4
 LAUNCHPAD = """\
@@ -27,20 +27,22 @@ name: {name}
 category: {category}
 query: '{{}}'
 """
-JOBFLOW = """\
-JOB_STORE:
-  docs_store:
-    type: MongoURIStore
-    uri: {uri}
-    database: {database}
-    collection_name: outputs
-  additional_stores:
-    data:
-      type: GridFSURIStore
-      uri: {uri}
-      database: {database}
-      collection_name: outputs_blobs
-"""
+
+
+def server_of(uri, database):
+    """Return a database of a server as arguments of maggma's stores, old versions or new."""
+    parts = parse_uri(uri)
+    host, port = parts["nodelist"][0]
+    options = dict(parts["options"])
+    return {
+        "database": database,
+        "host": host,
+        "port": port,
+        "username": parts["username"] or "",
+        "password": parts["password"] or "",
+        "auth_source": options.pop("authsource", None),
+        "mongoclient_kwargs": options,
+    }
 
 
 class Campaign:
@@ -54,7 +56,7 @@ class Campaign:
             "my_fworker.yaml": FWORKER.format(name="cpu", category="__none__"),
             "gpu_fworker.yaml": FWORKER.format(name="gpu", category="gpu"),
             "FW_config.yaml": FW_CONFIG.format(**values, ping=PING_S, lost=LOST_AFTER_S),
-            "jobflow.yaml": JOBFLOW.format(**values),
+            "jobflow.yaml": yaml.safe_dump({"JOB_STORE": self.stores()}),
         }.items():
             (folder / name).write_text(text)
         self.launchpad = LaunchPad.from_file(str(folder / "my_launchpad.yaml"))
@@ -84,13 +86,18 @@ class Campaign:
 
     def job_store(self):
         """Return the connected store that the workers write to."""
-        common = {"uri": self.uri, "database": self.database}
-        store = JobStore(
-            MongoURIStore(collection_name="outputs", **common),
-            {"data": GridFSURIStore(collection_name="outputs_blobs", **common)},
-        )
+        store = JobStore.from_dict_spec(self.stores())
         store.connect()
         return store
+
+    def stores(self):
+        """Return the stores of the outputs as in a jobflow.yaml."""
+        common = server_of(self.uri, self.database)
+        large = {"type": "GridFSStore", "collection_name": "outputs_blobs", **common}
+        return {
+            "docs_store": {"type": "MongoStore", "collection_name": "outputs", **common},
+            "additional_stores": {"data": large},
+        }
 
     def log(self):
         """Return what the processes have said."""

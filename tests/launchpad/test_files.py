@@ -5,10 +5,11 @@ import socket
 
 import pytest
 from jobflow import JobStore
-from maggma.stores import MemoryStore, MongoURIStore, S3Store
-from maggma.stores.gridfs import GridFSURIStore
+from maggma.stores import MemoryStore, MongoStore, S3Store
+from maggma.stores.gridfs import GridFSStore
 from monty.json import jsanitize
 
+from helpers.campaign import server_of
 from helpers.sample_documents import make_conductivity
 from vitrion.database import file_archive
 from vitrion.database.builders import build
@@ -29,7 +30,7 @@ def store(request, tmp_path):
     elif request.param == "gridfs":
         uri = request.getfixturevalue("mongo_uri")
         database = request.getfixturevalue("mongo_database")
-        store = GridFSURIStore(uri, "files", database, key="blob_uuid")
+        store = GridFSStore(collection_name="files", key="blob_uuid", **server_of(uri, database))
     else:
         moto = pytest.importorskip("moto", reason="S3 is tested against moto")
         boto3 = pytest.importorskip("boto3")
@@ -170,6 +171,7 @@ def test_the_trajectories_of_documents_are_archived(tmp_path):
 
 
 def test_mongo_store_is_a_job_store_docs_store(mongo_uri, mongo_database):
-    store = JobStore(MongoURIStore(mongo_uri, "outputs", mongo_database))
+    server = server_of(mongo_uri, mongo_database)
+    store = JobStore(MongoStore(collection_name="outputs", **server))
     with Collections(store) as collections:
         assert collections.store("conductivity").count() == 0

@@ -2,9 +2,10 @@
 
 import pytest
 from jobflow import Flow, JobStore, run_locally
-from maggma.stores import MongoURIStore
-from maggma.stores.gridfs import GridFSURIStore
+from maggma.stores import MongoStore
+from maggma.stores.gridfs import GridFSStore
 
+from helpers.campaign import server_of
 from helpers.sample_documents import make_hopping
 from vitrion.database import file_archive
 from vitrion.database.builders import build
@@ -17,12 +18,12 @@ from vitrion.store.job_store import FILES_STORE, open_job_store
 
 
 def on_server(uri, database):
-    common = {"uri": uri, "database": database}
+    common = server_of(uri, database)
     grids = {
-        name: GridFSURIStore(collection_name=f"{name}_blobs", key="blob_uuid", **common)
+        name: GridFSStore(collection_name=f"{name}_blobs", key="blob_uuid", **common)
         for name in ("data", FILES_STORE)
     }
-    return JobStore(MongoURIStore(collection_name="outputs", **common), grids)
+    return JobStore(MongoStore(collection_name="outputs", **common), grids)
 
 
 @pytest.fixture
