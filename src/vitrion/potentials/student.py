@@ -51,7 +51,7 @@ _PLAIN = (
     "radial_MLP",
 )
 # Buffers that MACE builds from the description; storing them would only add size.
-DERIVED = ("conv_tp.", "U_matrix", "spherical_harmonics.", "output_mask", "_zeroed")
+DERIVED = ("conv_tp.", "U_matrix", "spherical_harmonics.", "output_mask")
 
 
 def student_path(name: str = STUDENT_NAME) -> Path:
