@@ -129,9 +129,9 @@ def test_names_of_dumps_and_types(tmp_path, run, expected):
     assert_agrees(read(path, timestep_fs=2.0, type_map={"1": "Li_sv", "2": "O"}), expected)
     with pytest.raises(InputError, match=r"--types Li,O"):
         read(path, timestep_fs=2.0)
-    with pytest.raises(InputError, match=r"types \[2\]"):
+    with pytest.raises(InputError, match="types 2 have no element"):
         read(path, timestep_fs=2.0, type_map={1: "Li"})
-    with pytest.raises(InputError, match="must be numbers"):
+    with pytest.raises(InputError, match="numbers with elements"):
         read(path, timestep_fs=2.0, type_map={"Li": 1})
 
 
@@ -192,3 +192,19 @@ def test_restarts_that_overlap_in_one_file_or_in_several(tmp_path, run, expected
         result = read(source, timestep_fs=2.0)
         assert_agrees(result, expected)
         assert any("30 frame(s) are left out" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize("column", ["type", "typelabel", "element"])
+def test_labels_of_types_name_elements(tmp_path, run, expected, column):
+    path = tmp_path / "labels.dump"
+    write_lammps(path, run[0] % LENGTH, run[1], cubic_bounds(LENGTH), f"id {column} x y z")
+    assert_agrees(read(path, timestep_fs=2.0), expected)
+
+
+@pytest.mark.parametrize("types", [5, "x", {"a": "Li"}, {1: "Li"}, ["Li"]])
+def test_types_that_name_no_elements_are_refused(tmp_path, run, types):
+    labels = [1 if symbol == "Li" else 2 for symbol in run[1]]
+    path = tmp_path / "types.dump"
+    write_lammps(path, run[0] % LENGTH, labels, cubic_bounds(LENGTH), "id type x y z")
+    with pytest.raises(InputError, match=r"types must be elements|not a chemical|types 2 have no"):
+        read(path, timestep_fs=2.0, type_map=types)

@@ -176,14 +176,58 @@ def test_frames_that_a_restart_wrote_twice_are_left_out(tmp_path, run, expected)
     assert read(still, frame_interval_fs=100.0).n_frames == 300
 
 
-def test_temperature_of_momenta_is_compared(run):
+def test_temperature_of_momenta_is_compared(run, tmp_path):
     frames = [Atoms(run[1], frame, cell=CELL, pbc=True) for frame in run[0][:60]]
     rng = np.random.default_rng(4)
     for frame in frames:
         MaxwellBoltzmannDistribution(frame, temperature_K=700.0, rng=rng)
     assert read(frames, frame_interval_fs=100.0).temperature_K == 700.0
-    with pytest.raises(InputError, match="by their momenta or comments, and 400 K is given"):
-        read(frames, temperature_K=400.0, frame_interval_fs=100.0)
+    assert 650 < read(frames, temperature_K=None, frame_interval_fs=100.0).temperature_K < 750
+    for name in ("run.xyz", "run.traj"):
+        write(tmp_path / name, frames)
+        for given in (frames, tmp_path / name):
+            with pytest.raises(InputError, match="momenta or comments, and 400 K is given"):
+                read(given, temperature_K=400.0, frame_interval_fs=100.0)
+
+
+def test_the_temperature_in_comments_is_used_and_said(tmp_path, run, expected):
+    lattice = f'Lattice="{LENGTH} 0 0 0 {LENGTH} 0 0 0 {LENGTH}" Properties=species:S:1:pos:R:3'
+    write_xyz(
+        tmp_path / "t.xyz",
+        run[0] % LENGTH,
+        run[1],
+        lambda k: f"{lattice} temperature={699 + k % 3}",
+    )
+    result = read(tmp_path / "t.xyz", temperature_K=None, frame_interval_fs=100.0)
+    assert_agrees(result, expected)
+    assert result.temperature_K == pytest.approx(700.0)
+    assert "The temperature 700 K is the mean of what the frames state." in result.warnings
+
+
+def test_xyz_files_of_lammps_hold_types_and_steps(tmp_path, run, expected):
+    """Types 1 and 2 are not hydrogen and helium."""
+    labels = [1 if symbol == "Li" else 2 for symbol in run[1]]
+    path = tmp_path / "lammps.xyz"
+    write_xyz(path, run[0] % LENGTH, labels, lambda k: f"Atoms. Timestep: {50 * k}")
+    with pytest.raises(InputError, match="LAMMPS types 1, 2 have no element"):
+        read(path, cell=CELL, timestep_fs=2.0)
+    for types in ({1: "Li", 2: "O"}, ["Li", "O"], "Li,O", "1=Li,2=O"):
+        assert_agrees(read(path, cell="12,12,12", timestep_fs=2.0, type_map=types), expected)
+    write_xyz(path, run[0] % LENGTH, run[1], lambda k: f"Atoms. Timestep: {50 * k}")
+    assert_agrees(read(path, cell=CELL, timestep_fs=2.0), expected)
+
+
+def test_keys_of_extended_xyz_in_lower_case_and_other_encodings(tmp_path, run):
+    cell = np.array([[LENGTH, 0, 0], [3.0, LENGTH, 0], [0, 0, LENGTH]])
+    vectors = " ".join(map(str, cell.ravel()))
+    path = tmp_path / "t.xyz"
+    for key in ("Lattice", "lattice"):
+        comment = f'{key}="{vectors}" properties=species:S:1:pos:R:3 note=Ångström'
+        write_xyz(path, run[0], run[1], lambda k, text=comment: text)
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_text().encode("latin-1"))
+        assert_agrees(
+            read(path, frame_interval_fs=100.0), analyze(run[0], cell, run[1], 100.0, 700.0)
+        )
 
 
 def test_mdanalysis_time_step_is_not_made_up(tmp_path, run, expected):

@@ -131,7 +131,7 @@ def test_positions_that_are_not_numbers_are_refused(crystal):
     _, positions, symbols = crystal
     broken = positions.copy()
     broken[100, 3] = np.nan
-    with pytest.raises(InputError, match="finite"):
+    with pytest.raises(InputError, match="not numbers below"):
         analyze(broken, TRICLINIC, symbols, 50.0, 600.0)
 
 

@@ -11,6 +11,7 @@ from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 
 from vitrion.chemistry.charges import ANION_CHARGES, CATION_CHARGES
 from vitrion.errors import InputError
+from vitrion.runtime.plain_numbers import read_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -95,12 +96,14 @@ def mobile_charges(mobile: Mobile, charge: float | None = None) -> dict[str, flo
     written = [_read_species(each) for each in _separate(mobile)]
     if isinstance(mobile, Mapping):
         written = [
-            (symbol, float(value))
+            (symbol, read_number(value, f"The charge of {symbol}", "e"))
             for (symbol, _), value in zip(written, mobile.values(), strict=True)
         ]
     named: dict[str, float] = {}
     for symbol, stated in written:
-        given = float(charge) if charge is not None and len(written) == 1 else None
+        given = None
+        if charge is not None and len(written) == 1:
+            given = read_number(charge, "charge", "e")
         if given is not None and stated is not None and given != stated:
             raise InputError(
                 f"The charge of mobile {symbol} is set to both {given:g} and {stated:g} e: "

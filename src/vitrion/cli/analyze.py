@@ -99,8 +99,8 @@ def analyze(
         "frame_interval_fs": frame_interval,
         "timestep_fs": timestep,
         "skip_ps": skip,
-        "type_map": _types(types),
-        "cell": _cell(cell),
+        "type_map": types,
+        "cell": cell,
         "phase": check_phase(phase),
     }
     runs = group_runs(files, temperature or (), replicas=replicas)
@@ -131,23 +131,6 @@ def _species(mobile: str, charge: str | None) -> tuple[Any, float | None]:
             f"{len(names)} mobile species have {len(charges)} charges: give one charge for each."
         )
     return dict(zip(names, charges, strict=True)), None
-
-
-def _types(text: str | None) -> dict[int, str] | None:
-    if text is None:
-        return None
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    pairs = [word.replace(":", "=").partition("=") for word in words]
-    try:
-        if any(sign for _, sign, _ in pairs):
-            return {int(number): symbol.strip() for number, _, symbol in pairs}
-    except ValueError:
-        raise InputError(f"'{text}' is not a list of types: write it like Li,P,O.") from None
-    return dict(enumerate(words, start=1))
-
-
-def _cell(text: str | None) -> list[float] | None:
-    return None if text is None else _numbers(text, "lengths in A", "12,12,12")
 
 
 def _numbers(text: str, what: str, example: str) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import fields
+from numbers import Integral
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -98,6 +99,8 @@ def as_formula(composition: CompositionLike) -> Composition:
 
 def check_count(n: int) -> None:
     """Raise InputError unless at least one candidate is requested."""
+    if not isinstance(n, Integral):
+        raise InputError(f"The number of candidates must be a whole number, not {n!r}.")
     if n < 1:
         raise InputError(f"Number of candidates {n} must be at least 1.")
 

@@ -10,6 +10,7 @@ from ase import units
 
 from vitrion.chemistry.species import Mobile, masses, mobile_charges
 from vitrion.errors import InputError
+from vitrion.runtime.plain_numbers import read_number
 from vitrion.transport.constants import (
     A2_PER_FS_TO_CM2_PER_S,
     NERNST_EINSTEIN,
@@ -38,6 +39,14 @@ from vitrion.uncertainty import event_bound
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+
+    from vitrion.transport.readers.lammps_types import Types
+
+LOWEST_K, HIGHEST_K = 50.0, 20000.0
+"""Range of temperatures of dynamics; others are mistakes, such as an interval in their place."""
+
+DILUTE_A3 = 80.0
+"""Volume per atom above which a warning is given: solids have 8 to 40 A3."""
 
 SPEED_FRAMES = 200
 SPEED_LIMIT = 2.0
@@ -109,9 +118,9 @@ def analyze(
         For input that cannot be analyzed; the message says why.
     """
     charges = mobile_charges(mobile, charge)
-    tracker = Tracker(
-        symbols, list(charges), frame_interval_fs, wrapped=wrapped, memory_MB=memory_MB
-    )
+    temperature_K = read_number(temperature_K, "temperature_K", "K")
+    interval = read_number(frame_interval_fs, "frame_interval_fs", "fs")
+    tracker = Tracker(symbols, list(charges), interval, wrapped=wrapped, memory_MB=memory_MB)
     tracker.add(positions, cells)
     return analyze_displacements(tracker.result(), temperature_K, charges, spatial=spatial)
 
@@ -124,8 +133,11 @@ def analyze_displacements(
     spatial: bool = False,
 ) -> TransportResult:
     """Analyze the displacements of a `Tracker`; see `analyze`."""
-    if not (np.isfinite(temperature_K) and 0.0 < temperature_K < 20000.0):
-        raise InputError(f"Temperature {temperature_K} K must be above 0 K.")
+    if not LOWEST_K <= temperature_K <= HIGHEST_K:
+        raise InputError(
+            f"Temperature {temperature_K:g} K is outside {LOWEST_K:g} to {HIGHEST_K:g} K: give it "
+            f"in K, and the frame interval, here {motion.frame_interval_fs:g}, in fs."
+        )
     positions, interval = motion.mobile, motion.frame_interval_fs
     _check_speed(motion, temperature_K)
     ion_charges = np.array([charges[symbol] for symbol in motion.symbols])
@@ -160,8 +172,21 @@ def analyze_displacements(
             lag_ps=squares.lags * ps, alpha2=non_gaussian_parameter(positions, squares.lags)
         ),
         **(_spatial(motion, stays, temperature_K) if spatial else {}),
-        warnings=warnings_of(framework.diffuses, hops, motion.mobile.shape[1]),
+        warnings=[
+            *warnings_of(framework.diffuses, hops, motion.mobile.shape[1]),
+            *_dilute(motion),
+        ],
     )
+
+
+def _dilute(motion: Displacements) -> list[str]:
+    """Return a warning if the cell is much larger than a solid of its atoms."""
+    volume = motion.volume_A3 / (len(motion.symbols) + motion.n_framework)
+    if volume < DILUTE_A3:
+        return []
+    return [
+        f"The cell has {volume:.0f} A3 per atom, more than a solid: check that lengths are in A."
+    ]
 
 
 def _check_speed(motion: Displacements, temperature_K: float) -> None:
@@ -264,7 +289,7 @@ def analyze_file(
     *,
     skip_ps: float = 0.0,
     timestep_fs: float | None = None,
-    type_map: Mapping[int, str] | None = None,
+    type_map: Types = None,
     cell: Any = None,
     memory_MB: float = 80.0,
     spatial: bool = True,
@@ -283,8 +308,8 @@ def analyze_file(
         Equilibration time at the start to skip.
     timestep_fs : float or None
         MD time step, for files that count steps (LAMMPS, i-PI).
-    type_map : mapping of int to str or None
-        Element of each LAMMPS type.
+    type_map : Types
+        Element of each LAMMPS type; see `vitrion.transport.io.open_frames`.
     cell
         Lattice vectors in A, if the file has none; see `vitrion.transport.io.open_frames`.
     memory_MB : float
@@ -327,7 +352,7 @@ def read_motion(
     *,
     skip_ps: float = 0.0,
     timestep_fs: float | None = None,
-    type_map: Mapping[int, str] | None = None,
+    type_map: Types = None,
     cell: Any = None,
     memory_MB: float = 80.0,
 ) -> tuple[Displacements, float, list[str]]:
@@ -341,10 +366,15 @@ def read_motion(
     notes : list of str
         Sentences about skipped frames and about the temperature.
     """
+    skip_ps = read_number(skip_ps, "skip_ps", "ps")
     if not 0 <= skip_ps < math.inf:
         raise InputError(f"The time to skip {skip_ps:g} ps must be at least 0.")
+    if temperature_K is not None:
+        temperature_K = read_number(temperature_K, "temperature_K", "K")
+    if frame_interval_fs is not None:
+        frame_interval_fs = read_number(frame_interval_fs, "frame_interval_fs", "fs")
     stream = open_frames(path, timestep_fs=timestep_fs, type_map=type_map, cell=cell)
-    temperature_K = _temperature(stream, temperature_K)
+    stated = _temperature(stream, temperature_K)
     interval = _interval(stream, frame_interval_fs)
     tracker = Tracker(
         stream.symbols, list(mobile), interval, wrapped=stream.wrapped, memory_MB=memory_MB
@@ -355,14 +385,22 @@ def read_motion(
         to_skip = max(to_skip - len(positions), 0)
         if len(positions[kept]):
             tracker.add(positions[kept], cells if cells.ndim == 2 else cells[kept])
-    _check_observed(stream, temperature_K)
     notes = [*stream.notes, *([stream.no_temperature] if stream.no_temperature else [])]
-    return tracker.result(), temperature_K, notes
+    temperature = _observed(stream) if stated is None else stated
+    _check_observed(stream, temperature)
+    if stated is None:
+        notes.append(f"The temperature {temperature:.0f} K is the mean of what the frames state.")
+    return tracker.result(), temperature, notes
 
 
-def _temperature(stream: FrameStream, given: float | None) -> float:
-    """Return the given temperature, or the temperature stated by a trajectory."""
+def _temperature(stream: FrameStream, given: float | None) -> float | None:
+    """Return the given temperature, or the temperature stated by a trajectory.
+
+    None if it follows from the frames once they have been read.
+    """
     stated = stream.temperature_K
+    if given is None and stated is None and not stream.no_temperature and stream.states_frame_K:
+        return None
     if given is None and stated is None:
         if stream.no_temperature:
             raise InputError(
@@ -382,6 +420,16 @@ def _temperature(stream: FrameStream, given: float | None) -> float:
             "out, or correct it."
         )
     return given
+
+
+def _observed(stream: FrameStream) -> float:
+    """Return the mean temperature of the frames, from their momenta or comments."""
+    if len(stream.observed_K) < MIN_OBSERVED:
+        raise InputError(
+            f"Only {len(stream.observed_K)} frames state their temperature: give it in K "
+            "(temperature_K, --temperature)."
+        )
+    return float(np.mean(stream.observed_K))
 
 
 def _check_observed(stream: FrameStream, temperature_K: float) -> None:
@@ -408,7 +456,7 @@ def _interval(stream: FrameStream, given: float | None) -> float:
         )
     if given is None and stated is None:
         counted = ""
-        if stream.marks is not None:
+        if stream.marks is not None and stream.mark_name == "step":
             counted = ", or the MD time step in fs (timestep_fs, --timestep)"
         raise InputError(
             "The trajectory does not state the time between its frames: give it in fs "

@@ -10,6 +10,7 @@ import numpy as np
 
 from vitrion.chemistry.species import element_symbols, masses
 from vitrion.errors import InputError
+from vitrion.transport.array_checks import check_lengths, checked_cells, checked_positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +26,9 @@ MIN_FRAMES = 20
 
 MAX_CELL_CHANGE = 0.25
 """Maximum change of a lattice vector between two frames, relative to the vectors."""
+
+FARTHEST_A = 1e8
+"""Largest coordinate; beyond it the digits of a position do not resolve a step."""
 
 AMBIGUOUS_STEP = 0.45
 """Fractional step from which a wrapped trajectory can no longer be unwrapped."""
@@ -208,12 +212,15 @@ class Tracker:
             If shapes disagree, a value is not finite, the cell has no volume, or atoms move so far
             between frames that they cannot be unwrapped.
         """
-        positions = np.asarray(positions)
+        positions = checked_positions(positions)
         if positions.ndim != 3 or positions.shape[1:] != (self.n_atoms, 3):
             raise InputError(
                 f"Positions must have the shape (frames, {self.n_atoms}, 3), not {positions.shape}."
             )
-        cells = self._without_flips(_checked_cells(cells, len(positions)))
+        cells = checked_cells(cells, len(positions))
+        if self._n_frames == 0 and len(positions):
+            check_lengths(positions[0], cells.reshape(-1, 3, 3)[0])
+        cells = self._without_flips(cells)
         size = max(1, CHUNK_VALUES // (3 * self.n_atoms))
         for start in range(0, len(positions), size):
             part = slice(start, start + size)
@@ -223,12 +230,7 @@ class Tracker:
         count = len(positions)
         moved = self._unwrapped(positions, cells)
         drift = moved.reshape(count, -1) @ self._drift
-        if not np.isfinite(drift).all():
-            bad = int(np.flatnonzero(~np.isfinite(drift).all(axis=1))[0])
-            raise InputError(
-                f"Frame {self._n_frames + bad + 1} of the trajectory holds positions that are not "
-                "finite numbers."
-            )
+        self._check_finite(positions, drift)
         if self._n_frames == 0:
             self._start = drift[0].copy()
         drift -= self._start
@@ -238,6 +240,17 @@ class Tracker:
         weight = count if cells.ndim == 2 else 1
         self._volume_sum += weight * float(np.abs(np.linalg.det(cells)).sum())
         self._cell_sum += weight * cells.reshape(-1, 3, 3).sum(axis=0)
+
+    def _check_finite(self, positions: np.ndarray, drift: np.ndarray) -> None:
+        """Reject positions that are not numbers, or so far away that their digits are lost."""
+        bad = ~np.isfinite(drift).all(axis=1)
+        if not bad.any() and max(positions.max(), -positions.min()) > FARTHEST_A:
+            bad = np.abs(positions).max(axis=(1, 2)) > FARTHEST_A
+        if bad.any():
+            raise InputError(
+                f"Frame {self._n_frames + int(np.argmax(bad)) + 1} of the trajectory holds "
+                f"positions that are not numbers below {FARTHEST_A:g} A."
+            )
 
     def _unwrapped(self, positions: np.ndarray, cells: np.ndarray) -> np.ndarray:
         """Return positions whose steps are fractional steps times the cell."""
@@ -346,17 +359,3 @@ def _drift_operator(names: np.ndarray, is_mobile: np.ndarray) -> np.ndarray:
     """Return the matrix that maps flat positions (3 n_atoms) to the framework's center of mass."""
     weights = np.where(is_mobile, 0.0, masses(names.tolist()))
     return np.kron(weights[:, None] / weights.sum(), np.eye(3))
-
-
-def _checked_cells(cells: np.ndarray, n_frames: int) -> np.ndarray:
-    """Return the cells as floats if they have a volume."""
-    if isinstance(cells, (list, tuple)):
-        cells = [getattr(cell, "matrix", cell) for cell in cells]  # of pymatgen Lattices
-    cells = np.asarray(getattr(cells, "matrix", cells), dtype=float)
-    if cells.shape not in {(3, 3), (n_frames, 3, 3)}:
-        raise InputError(
-            f"Cells must have the shape (3, 3) or ({n_frames}, 3, 3), not {cells.shape}."
-        )
-    if not np.isfinite(cells).all() or np.abs(np.linalg.det(cells)).min(initial=1.0) < 1e-6:
-        raise InputError("The trajectory has no periodic cell: give the lattice vectors in A.")
-    return cells

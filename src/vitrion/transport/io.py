@@ -11,6 +11,7 @@ import numpy as np
 from ase.geometry import cellpar_to_cell
 
 from vitrion.errors import InputError
+from vitrion.runtime.plain_numbers import read_number
 from vitrion.transport.readers.ase import from_ase, read_with_ase
 from vitrion.transport.readers.join import join
 from vitrion.transport.readers.lammps import read_lammps_dump
@@ -19,13 +20,15 @@ from vitrion.transport.readers.native import from_own, read_own_file
 from vitrion.transport.readers.pymatgen import from_structures, from_trajectory, read_json
 from vitrion.transport.readers.stream import FrameStream
 from vitrion.transport.readers.text import as_input_error, beginning, unpacked_name
+from vitrion.transport.readers.vaspout import is_vaspout, read_vaspout
 from vitrion.transport.readers.vasprun import read_vasprun
 from vitrion.transport.readers.xdatcar import looks_like_xdatcar, read_xdatcar
 from vitrion.transport.readers.xyz import looks_like_xyz, read_xyz
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
+    from vitrion.transport.readers.lammps_types import Types
     from vitrion.transport.readers.stream import Chunk
 
 __all__ = ["FrameStream", "open_frames"]
@@ -37,7 +40,7 @@ HDF5, ULM = b"\x89HDF", b"- of Ulm"
 @dataclass(frozen=True)
 class _Options:
     timestep_fs: float | None
-    type_map: Mapping[int, str] | None
+    type_map: Types
     cell: np.ndarray | None
 
 
@@ -45,7 +48,7 @@ def open_frames(
     source: Any,
     *,
     timestep_fs: float | None = None,
-    type_map: Mapping[int, str] | None = None,
+    type_map: Types = None,
     cell: Any = None,
 ) -> FrameStream:
     """Open a trajectory.
@@ -58,14 +61,14 @@ def open_frames(
     source
         A path, or an object: a vitrion ``Trajectory``, a pymatgen ``Trajectory`` or sequence of
         ``Structure``, an MDAnalysis ``Universe`` or ``AtomGroup``, or a sequence of ASE ``Atoms``.
-        Formats are recognized by content: vitrion ``.h5``, XDATCAR, vasprun.xml, LAMMPS text dump,
-        XYZ (extended, CP2K, i-PI), a pymatgen ``Trajectory`` in JSON, or anything that ASE reads;
-        all but ``.h5`` also compressed (``.gz``, ``.bz2``, ``.xz``). A list of paths is one run in
-        consecutive segments.
+        Formats are recognized by content: vitrion ``.h5``, XDATCAR, vasprun.xml, vaspout.h5, LAMMPS
+        text dump, XYZ (extended, CP2K, i-PI, LAMMPS), a pymatgen ``Trajectory`` in JSON, or
+        anything that ASE reads; all but ``.h5`` also compressed (``.gz``, ``.bz2``, ``.xz``). A
+        list of paths is one run in consecutive segments.
     timestep_fs : float or None
         MD time step, to turn the step numbers of a file into times.
-    type_map : mapping of int to str or None
-        Element of each LAMMPS type.
+    type_map : Types
+        Element of each LAMMPS type: ``{1: "Li", 2: "O"}``, ``["Li", "O"]`` or ``"Li,O"``.
     cell : (3, 3) array, Lattice, three lengths, or lengths and angles; or None
         Lattice vectors in A, if the file has none.
 
@@ -78,7 +81,11 @@ def open_frames(
     InputError
         If the file does not exist or its format is unknown.
     """
+    if timestep_fs is not None:
+        timestep_fs = read_number(timestep_fs, "timestep_fs", "fs")
     options = _Options(timestep_fs, type_map, None if cell is None else lattice_vectors(cell))
+    if hasattr(source, "tolist") and not isinstance(source, str):  # an array or column of paths
+        source = list(source)
     if isinstance(source, (str, Path)):
         parts = [_open_path(Path(source), options)]
     elif isinstance(source, (list, tuple)) and source and isinstance(source[0], (str, Path)):
@@ -97,13 +104,15 @@ def lattice_vectors(cell: Any) -> np.ndarray:
     ----------
     cell
         pymatgen Lattice, ASE Cell, (3, 3) array, three lengths in A, or three lengths and three
-        angles in degrees.
+        angles in degrees; numbers may be a text, such as ``"12,12,12"``.
 
     Raises
     ------
     InputError
         If the cell has another form.
     """
+    if isinstance(cell, str):
+        cell = cell.replace(",", " ").split()
     try:
         values = np.asarray(getattr(cell, "matrix", cell), dtype=float)
     except (TypeError, ValueError):
@@ -133,7 +142,12 @@ def _open_object(source: Any, options: _Options) -> FrameStream:
         raise InputError(
             f"A single {type(source).__name__} is not a trajectory: give a sequence of frames."
         )
-    if not hasattr(source, "__iter__") or isinstance(source, (dict, bytes, np.ndarray)):
+    if isinstance(source, list) and source and isinstance(source[0], np.ndarray):
+        raise InputError(
+            "Arrays do not name their atoms: give positions, cells and symbols to "
+            "vitrion.analyze()."
+        )
+    if not hasattr(source, "__iter__") or isinstance(source, (dict, bytes)):
         raise InputError(f"A {type(source).__name__} is not a trajectory that can be read.")
     frames: Iterator[Any] = iter(source)
     first = next(frames, None)
@@ -150,6 +164,9 @@ def _open_object(source: Any, options: _Options) -> FrameStream:
 
 
 def _open_path(path: Path, options: _Options) -> FrameStream:
+    path = path.expanduser()
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name the trajectory file in it, such as XDATCAR.")
     if not path.is_file():
         raise InputError(f"There is no trajectory file {path}.")
     with as_input_error(path):
@@ -169,11 +186,11 @@ def _open_kind(path: Path, options: _Options) -> FrameStream:
     if start.startswith(HDF5) or name.endswith((".h5", ".hdf5")):
         if path.name.lower() != name:
             raise InputError(f"Decompress {path}: compressed HDF5 files cannot be read.")
-        return read_own_file(path)
+        return read_vaspout(path) if is_vaspout(path) else read_own_file(path)
     if start.startswith(ULM):
         return read_with_ase(path, options.cell)
     if looks_like_xyz(text):
-        return read_xyz(path, options.cell, options.timestep_fs)
+        return read_xyz(path, options.cell, options.timestep_fs, options.type_map)
     if text.lstrip().startswith("ITEM:"):
         return read_lammps_dump(path, options.type_map, options.timestep_fs)
     if text.lstrip().startswith("<") and "<modeling" in text:
@@ -193,5 +210,5 @@ def _open_by_name(path: Path, name: str, options: _Options) -> FrameStream:
     if name.endswith(".json"):
         return read_json(path)
     if name.endswith((".xyz", ".extxyz", ".exyz")):
-        return read_xyz(path, options.cell, options.timestep_fs)
+        return read_xyz(path, options.cell, options.timestep_fs, options.type_map)
     return read_with_ase(path, options.cell)

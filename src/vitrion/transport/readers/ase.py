@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
     from vitrion.transport.readers.stream import Frame
 
+KNOWN = (
+    "give an XDATCAR, vasprun.xml, vaspout.h5, LAMMPS text dump, XYZ file, trajectory of ASE or "
+    "pymatgen, or a file of another format that ASE reads"
+)
+"""What to give instead of a file of an unknown format."""
+
 BINARY = (".xtc", ".trr", ".dcd", ".nc", ".ncdf")
 """Suffixes of files that need MDAnalysis and a topology."""
 
@@ -44,7 +50,12 @@ def _iterate(path: Path) -> Iterator[Any]:
     try:
         yield from iread(str(path), ":")
     except UnknownFileTypeError as exc:
-        raise InputError(f"{path} is not a trajectory that can be read: {exc}.") from exc
+        raise InputError(f"{path} is not a trajectory that can be read: {KNOWN}.") from exc
+    except (InputError, OSError):
+        raise
+    except Exception as exc:  # each format raises different errors
+        why = str(exc).strip().rstrip(".") or type(exc).__name__
+        raise InputError(f"{path} is not a trajectory that can be read: {why}.") from exc
 
 
 def from_ase(images: Iterator[Any], cell: np.ndarray | None = None) -> FrameStream:
@@ -86,6 +97,7 @@ def from_ase(images: Iterator[Any], cell: np.ndarray | None = None) -> FrameStre
         own_cell=bool(all(first.pbc)),
         may_repeat=True,
         observed_K=observed,
+        states_frame_K=bool(first.has("momenta") and np.any(first.get_momenta())),
     )
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import numpy as np
 from ase import units
 
-from vitrion.chemistry.species import element_symbol, element_symbols
+from vitrion.chemistry.species import element_symbols
 from vitrion.errors import InputError
+from vitrion.transport.readers.lammps_types import read_types, type_symbols
 from vitrion.transport.readers.stream import FrameStream, check_ids, check_symbols, stack
 from vitrion.transport.readers.text import Lines, check_atoms, open_text
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from vitrion.transport.readers.lammps_types import Types
     from vitrion.transport.readers.stream import Frame
 
 COORDINATES = {"xu": "xu yu zu", "xsu": "xsu ysu zsu", "x": "x y z", "xs": "xs ys zs"}
@@ -59,7 +61,7 @@ class _Record(NamedTuple):
 
 def read_lammps_dump(
     path: Path,
-    type_map: Mapping[int, str] | None = None,
+    type_map: Types = None,
     timestep_fs: float | None = None,
 ) -> FrameStream:
     """Open a LAMMPS text dump.
@@ -71,7 +73,7 @@ def read_lammps_dump(
     ----------
     path : Path
         With the columns ``id``, ``element`` or ``type``, and one set of `COORDINATES`.
-    type_map : mapping of int to str or None
+    type_map : Types
         Element of each LAMMPS type, if the dump has no ``element`` column.
     timestep_fs : float or None
         MD time step, if the dump states no times.
@@ -81,7 +83,7 @@ def read_lammps_dump(
     InputError
         If columns are missing, a type has no symbol, or the dump states what is not supported.
     """
-    types = _checked_types(type_map)
+    types = read_types(type_map)
     notes: list[str] = []
     first, marks, times = None, [], []
     for record in _records(path, notes):
@@ -108,17 +110,6 @@ def read_lammps_dump(
         fs_per_mark=fs_per_mark,
         notes=notes,
     )
-
-
-def _checked_types(type_map: Mapping[int, str] | None) -> dict[int, str]:
-    try:
-        return {int(key): element_symbol(value) for key, value in (type_map or {}).items()}
-    except ValueError as exc:
-        if isinstance(exc, InputError):
-            raise
-        raise InputError(
-            f"The types must be numbers with their elements, such as 1: Li, not {type_map}."
-        ) from None
 
 
 def _clock(
@@ -178,7 +169,8 @@ def _table(record: _Record) -> np.ndarray:
 
 
 def _refuse_row(record: _Record) -> NoReturn:
-    numeric = {record.columns.index(name) for name in record.columns if name != "element"}
+    texts = ("element", "type", "typelabel", "mol")
+    numeric = {record.columns.index(name) for name in record.columns if name not in texts}
     for k, row in enumerate(record.rows):
         words = row.split()
         bad = len(words) != len(record.columns)
@@ -196,11 +188,13 @@ def _refuse_row(record: _Record) -> NoReturn:
 
 
 def _labels(record: _Record, table: np.ndarray, types: Mapping[int, str]) -> np.ndarray:
-    """Return the column that identifies elements: element or type."""
+    """Return the column that identifies elements."""
     columns = record.columns
-    for name in ("type", "element") if types else ("element",):
+    for name in ("type", "element", "typelabel") if types else ("element", "typelabel"):
         if name in columns:
             return table[:, columns.index(name)]
+    if "type" in columns and not table[0, columns.index("type")].isdigit():
+        return table[:, columns.index("type")]  # labels
     raise InputError(
         "The LAMMPS dump names no elements: dump the column element, or give the element of each "
         "type (in Python: type_map, on the command line: --types Li,O for types 1 and 2)."
@@ -210,14 +204,7 @@ def _labels(record: _Record, table: np.ndarray, types: Mapping[int, str]) -> np.
 def _symbols(record: _Record, labels: np.ndarray, types: Mapping[int, str]) -> tuple[str, ...]:
     if not types or "type" not in record.columns:
         return element_symbols(labels.tolist())
-    numbers = labels.astype(int).tolist()
-    missing = sorted(set(numbers) - set(types))
-    if missing:
-        raise InputError(
-            f"The LAMMPS types {missing} have no symbol: add them to the types "
-            "(in Python: type_map, on the command line: --types Li,O for types 1 and 2)."
-        )
-    return tuple(types[number] for number in numbers)
+    return type_symbols(labels.tolist(), types)
 
 
 class _Atoms:

@@ -10,6 +10,7 @@ import numpy as np
 from vitrion.chemistry.decoding import load_json
 from vitrion.chemistry.species import element_symbols
 from vitrion.errors import InputError
+from vitrion.transport.readers.ase import read_with_ase
 from vitrion.transport.readers.stream import (
     FRAMES_AT_ONCE,
     NO_CELL,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def read_json(path: Path) -> FrameStream:
-    """Open a pymatgen Trajectory, or a list of Structures, in JSON."""
+    """Open a pymatgen Trajectory, a list of Structures, or a database of ASE, in JSON."""
     from pymatgen.core.trajectory import Trajectory
 
     held = load_json(path)
@@ -34,6 +35,8 @@ def read_json(path: Path) -> FrameStream:
         return from_trajectory(held)
     if isinstance(held, list) and held and hasattr(held[0], "frac_coords"):
         return from_structures(iter(held))
+    if isinstance(held, dict) and "ids" in held:
+        return read_with_ase(path)
     raise InputError(f"{path} holds no pymatgen Trajectory and no list of Structures.")
 
 

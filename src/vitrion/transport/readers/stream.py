@@ -61,7 +61,10 @@ class FrameStream:
     may_repeat : bool
         Whether frames may be repeated without a step number, as when a restart appends to a file.
     observed_K : list of float
-        Temperature of frames in K, from their momenta; complete once `chunks` have been read.
+        Temperature of frames in K, from their momenta or comments; complete once `chunks` have been
+        read.
+    states_frame_K : bool
+        Whether the first frame states its temperature, so that `observed_K` will not be empty.
     """
 
     symbols: tuple[str, ...]
@@ -79,6 +82,7 @@ class FrameStream:
     own_cell: bool = True
     may_repeat: bool = False
     observed_K: list[float] = field(default_factory=list)
+    states_frame_K: bool = False
 
 
 def stack(frames: Iterator[Frame]) -> Iterator[Chunk]:

@@ -75,7 +75,8 @@ class _ShortLines(io.RawIOBase):
 def open_text(path: Path) -> AbstractContextManager[Any]:
     """Open a text file, compressed or not; a line that is too long raises InputError."""
     lines = io.BufferedReader(_ShortLines(open_bytes(path)), 1 << 17)
-    return io.TextIOWrapper(lines, encoding="utf-8")
+    # Comments may be in another encoding; a byte order mark is skipped.
+    return io.TextIOWrapper(lines, encoding="utf-8-sig", errors="replace")
 
 
 def check_atoms(n_atoms: int) -> None:

@@ -26,7 +26,10 @@ MARKS = ("direct configuration", "konfig")
 """Lines that begin a frame; a blank line in VASP 5.2."""
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
-_ROW = re.compile(rf"\s*({_NUMBER.pattern})\s*({_NUMBER.pattern})\s*({_NUMBER.pattern})\s*")
+_ROW = re.compile(
+    rf"\s*({_NUMBER.pattern})\s*({_NUMBER.pattern})\s*({_NUMBER.pattern})(?:\s+[A-Z]\w*)?\s*"
+)
+"""Three numbers; pymatgen adds the element."""
 LONGEST_ROW = 1000
 """Maximum number of characters of three numbers; longer rows would match slowly."""
 

@@ -11,15 +11,17 @@ from ase import units
 from ase.geometry import cellpar_to_cell
 from ase.io.extxyz import key_val_str_to_dict
 
-from vitrion.chemistry.species import element_symbols
+from vitrion.chemistry.species import element_symbols, masses
 from vitrion.errors import InputError
+from vitrion.transport.readers.lammps_types import read_types, type_symbols
 from vitrion.transport.readers.stream import NO_CELL, FrameStream, check_ids, check_symbols, stack
 from vitrion.transport.readers.text import Lines, check_atoms, open_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from vitrion.transport.readers.lammps_types import Types
     from vitrion.transport.readers.stream import Frame
 
 LENGTHS = {"angstrom": 1.0, "atomic_unit": units.Bohr, "bohr": units.Bohr, "nanometer": 10.0}
@@ -35,6 +37,7 @@ PLAIN = "species:S:1:pos:R:3"
 _CP2K = re.compile(r"\bi\s*=\s*(\d+)\s*,\s*time\s*=\s*([-+.\deE]+)")
 _IPI = re.compile(r"CELL[({\[](\w+)[)}\]]:\s*((?:[-+.\deE]+\s+){5}[-+.\deE]+)")
 _UNIT = re.compile(r"\b(positions|x_centroid|cell)\{(\w+)\}")
+_LAMMPS = re.compile(r"\s*Atoms\. Timestep: (\d+)")
 _IPI_STEP = re.compile(r"\bStep:\s*(\d+)")
 
 
@@ -61,6 +64,7 @@ class _Comment(NamedTuple):
     time: float | None = None
     fs_per_time: float | None = None
     temperature: float | None = None
+    has_types: bool = False
 
 
 def looks_like_xyz(text: str) -> bool:
@@ -69,28 +73,35 @@ def looks_like_xyz(text: str) -> bool:
     if len(lines) < 3 or not lines[0].strip().isdigit():
         return False
     words = lines[2].split()
-    return len(words) >= 4 and (words[0][0].isalpha() or "Properties" in lines[1])
+    named = words[:1] and (words[0][0].isalpha() or lines[1].startswith("Atoms. Timestep"))
+    return len(words) >= 4 and bool(named or "properties=" in lines[1].lower())
 
 
 def read_xyz(
-    path: Path, cell: np.ndarray | None = None, timestep_fs: float | None = None
+    path: Path,
+    cell: np.ndarray | None = None,
+    timestep_fs: float | None = None,
+    types: Types = None,
 ) -> FrameStream:
     """Open an XYZ file.
 
     Parameters
     ----------
     path : Path
-        Extended XYZ, or with the comments of CP2K or i-PI.
+        Extended XYZ, or with the comments of CP2K, i-PI or LAMMPS.
     cell : (3, 3) array or None
         Lattice vectors in A of all frames, if the file has none.
     timestep_fs : float or None
-        MD time step, if the file counts steps (i-PI).
+        MD time step, if the file counts steps (i-PI, LAMMPS).
+    types : Types
+        Elements of LAMMPS types.
 
     Raises
     ------
     InputError
-        If there is no periodic cell, or rows cannot be read.
+        If there is no periodic cell, rows cannot be read, or LAMMPS types have no element.
     """
+    elements = read_types(types)
     notes: list[str] = []
     stated: list[_Comment] = []
     first: _Record | None = None
@@ -101,12 +112,14 @@ def read_xyz(
         last = record.comment
     if first is None:
         raise InputError(f"{path} holds no XYZ frame.")
-    symbols, _, ids = _columns(first, stated[0])
+    symbols, _, ids, _ = _columns(first, stated[0], elements)
     unwrapped = "unwrapped_position" in stated[0].properties
 
     def frames() -> Iterator[Frame]:
         for record, comment in zip(_records(path, []), stated, strict=False):
-            here, positions, here_ids = _columns(record, comment)
+            here, positions, here_ids, temperature = _columns(record, comment, elements)
+            if has_momenta and temperature:
+                observed.append(temperature)
             if ids is not None and here_ids is not None:
                 check_ids(here_ids, ids, record.where())
             check_symbols(here, symbols, record.where())
@@ -116,7 +129,8 @@ def read_xyz(
             yield positions * comment.length, lattice
 
     marks, name, fs_per_mark = _clock(stated, timestep_fs)
-    temperatures = [comment.temperature for comment in stated]
+    observed = [comment.temperature for comment in stated if comment.temperature]
+    has_momenta = not observed and _momenta_column(stated[0]) is not None
     return FrameStream(
         symbols,
         stack(frames()),
@@ -127,7 +141,8 @@ def read_xyz(
         notes=notes,
         own_cell=stated[0].cell is not None,
         may_repeat=True,
-        observed_K=[t for t in temperatures if t],
+        observed_K=observed,
+        states_frame_K=bool(observed) or has_momenta,
     )
 
 
@@ -178,35 +193,39 @@ def _unfinished(rows: list[str], lines: Lines) -> bool:
 
 def _read_comment(record: _Record) -> _Comment:
     text = record.comment
-    if "Lattice" in text or "Properties" in text:
+    if "lattice=" in text.lower() or "properties=" in text.lower():
         return _extended(record)
     found = _CP2K.search(text)
     if found:
         return _Comment(step=float(found[1]), time=float(found[2]), fs_per_time=1.0)
+    found = _LAMMPS.match(text)
+    if found:
+        return _Comment(step=float(found[1]), has_types=record.rows[0].split()[0].isdigit())
     found = _IPI.search(text)
     return _ipi(text, found) if found else _Comment()
 
 
 def _extended(record: _Record) -> _Comment:
     try:
-        stated: dict[str, Any] = key_val_str_to_dict(record.comment)
+        found: dict[str, Any] = key_val_str_to_dict(record.comment)
+        stated = {key.lower(): value for key, value in found.items()}
         cell = None
-        if "Lattice" in stated:
-            cell = np.asarray(stated["Lattice"], dtype=float).reshape(3, 3).T
+        if "lattice" in stated:
+            cell = np.asarray(stated["lattice"], dtype=float).reshape(3, 3)
+            cell = cell.T if "Lattice" in found else cell  # ASE transposes this key only
     except (ValueError, TypeError) as exc:
         raise InputError(f"The comment of {record.where()} cannot be read: {exc}.") from None
     if cell is not None and not np.all(stated.get("pbc", True)):
         cell = None
-    lower = {key.lower(): value for key, value in stated.items()}
-    step = next((_float(lower[key]) for key in STEP_KEYS if key in lower), None)
-    time_key = next((key for key in TIME_KEYS if key in lower), None)
+    step = next((_float(stated[key]) for key in STEP_KEYS if key in stated), None)
+    time_key = next((key for key in TIME_KEYS if key in stated), None)
     return _Comment(
         cell=cell,
-        properties=str(stated.get("Properties", PLAIN)),
+        properties=str(stated.get("properties", PLAIN)),
         step=step,
-        time=None if time_key is None else _float(lower[time_key]),
+        time=None if time_key is None else _float(stated[time_key]),
         fs_per_time=None if time_key is None else TIME_KEYS[time_key],
-        temperature=next((_float(lower[key]) for key in TEMPERATURE_KEYS if key in lower), None),
+        temperature=next((_float(stated[key]) for key in TEMPERATURE_KEYS if key in stated), None),
     )
 
 
@@ -243,9 +262,9 @@ def _ipi(text: str, found: re.Match[str]) -> _Comment:
 
 
 def _columns(
-    record: _Record, comment: _Comment
-) -> tuple[tuple[str, ...], np.ndarray, np.ndarray | None]:
-    """Return elements, positions and ids of a frame, sorted by id if it has ids."""
+    record: _Record, comment: _Comment, types: Mapping[int, str]
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray | None, float | None]:
+    """Return elements, positions, ids and temperature of a frame, sorted by id if it has ids."""
     columns, width = _layout(comment.properties)
     name = next((n for n in ("species", "element", "Z") if n in columns), None)
     where = next((n for n in ("unwrapped_position", "pos", "positions") if n in columns), None)
@@ -264,13 +283,31 @@ def _columns(
     try:
         positions = _numbers(table[:, start : start + 3])
         ids = table[:, columns["id"]].astype(int) if "id" in columns else None
+        moving = _momenta_column(comment)
+        momenta = None if moving is None else _numbers(table[:, moving : moving + 3])
     except ValueError:
         _refuse_row(record, width)
-    symbols = _symbols(tuple(table[:, columns[name]].tolist()))
+    labels = tuple(table[:, columns[name]].tolist())
+    symbols = type_symbols(labels, types) if comment.has_types else _symbols(labels)
+    temperature = None if momenta is None else _temperature(momenta, symbols)
     if ids is None:
-        return symbols, positions, None
+        return symbols, positions, None, temperature
     order = np.argsort(ids, kind="stable")
-    return tuple(symbols[k] for k in order), positions[order], ids[order]
+    return tuple(symbols[k] for k in order), positions[order], ids[order], temperature
+
+
+def _momenta_column(comment: _Comment) -> int | None:
+    """Return the first column of the momenta that ASE writes."""
+    return _layout(comment.properties)[0].get("momenta")
+
+
+def _temperature(momenta: np.ndarray, symbols: tuple[str, ...]) -> float | None:
+    """Return the temperature in K of momenta in ASE's units; atoms at rest are fixed."""
+    moving = momenta.any(axis=1)
+    if not moving.any():
+        return None
+    energies = np.sum(momenta[moving] ** 2, axis=1) / masses(symbols)[moving]
+    return float(np.mean(energies) / (3.0 * units.kB))
 
 
 @lru_cache(maxsize=1)  # all frames have the same labels

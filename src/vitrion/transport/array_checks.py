@@ -1,0 +1,84 @@
+"""Checks of the positions and cells that are given to the analysis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vitrion.errors import InputError
+
+LEAST_VOLUME_A3 = 1.0
+"""Least volume per atom; diamond has 5.7 A3."""
+
+SMALLEST_CELL_A = 3.0
+"""Length of a cell that holds four or more atoms; fractional coordinates are much closer."""
+
+
+def checked_positions(positions: Any) -> np.ndarray:
+    """Return positions as an array of numbers.
+
+    Raises
+    ------
+    InputError
+        If they are not numbers.
+    """
+    found = np.asarray(positions)
+    if found.dtype.kind in "fiu":
+        return found
+    try:
+        if found.dtype.kind == "c":
+            raise TypeError
+        return found.astype(float)
+    except (TypeError, ValueError):
+        raise InputError(f"Positions must be numbers in A, not {found.dtype}.") from None
+
+
+def checked_cells(cells: Any, n_frames: int) -> np.ndarray:
+    """Return cells as an array of floats of the shape (3, 3) or (n_frames, 3, 3), in A.
+
+    Raises
+    ------
+    InputError
+        If they have another shape or no volume.
+    """
+    if isinstance(cells, (list, tuple)):
+        cells = [getattr(cell, "matrix", cell) for cell in cells]  # of pymatgen Lattices
+    cells = np.asarray(getattr(cells, "matrix", cells), dtype=float)
+    if cells.shape == (3,):
+        cells = np.diag(cells)
+    if cells.shape not in {(3, 3), (n_frames, 3, 3)}:
+        raise InputError(
+            f"Cells must have the shape (3, 3) or ({n_frames}, 3, 3), not {cells.shape}."
+        )
+    if not np.isfinite(cells).all() or np.abs(np.linalg.det(cells)).min(initial=1.0) == 0.0:
+        raise InputError("The trajectory has no periodic cell: give the lattice vectors in A.")
+    return cells
+
+
+def check_lengths(positions: np.ndarray, cell: np.ndarray) -> None:
+    """Check the unit of the first frame.
+
+    Parameters
+    ----------
+    positions : (n_atoms, 3) array
+    cell : (3, 3) array
+
+    Raises
+    ------
+    InputError
+        If the atoms are too dense for lengths in A, or the positions are fractional coordinates.
+    """
+    volume = abs(np.linalg.det(cell)) / len(positions)
+    if volume < LEAST_VOLUME_A3:
+        raise InputError(f"The cell has {volume:.2g} A3 per atom: give all lengths in A.")
+    fractional = len(positions) >= 4 and positions.min() >= -0.5 and positions.max() <= 1.5
+    if (
+        fractional
+        and np.ptp(positions) > 0.1
+        and np.linalg.norm(cell, axis=1).min() > SMALLEST_CELL_A
+    ):
+        raise InputError(
+            "All positions of the first frame are between -0.5 and 1.5: give Cartesian positions "
+            "in A, not fractional coordinates."
+        )

@@ -1,0 +1,84 @@
+"""Trajectories in VASP's vaspout.h5."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import h5py
+import numpy as np
+
+from vitrion.chemistry.species import element_symbols
+from vitrion.errors import InputError
+from vitrion.transport.readers.incar import TAGS, run_settings
+from vitrion.transport.readers.stream import FRAMES_AT_ONCE, FrameStream
+from vitrion.transport.readers.text import check_atoms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Any
+
+    from vitrion.transport.readers.stream import Chunk
+
+POSITIONS = "intermediate/ion_dynamics/position_ions"
+CELLS = "intermediate/ion_dynamics/lattice_vectors"
+SCALE, NAMES, COUNTS = (
+    f"results/positions/{name}" for name in ("scale", "ion_types", "number_ion_types")
+)
+
+
+def is_vaspout(path: Path) -> bool:
+    """Whether an HDF5 file holds the ionic steps of VASP."""
+    with h5py.File(path) as file:
+        return POSITIONS in file
+
+
+def read_vaspout(path: Path) -> FrameStream:
+    """Open a vaspout.h5; the paths of its data are those of py4vasp.
+
+    The time between frames is not stated for a run with a machine-learned force field, which
+    stores some of the ionic steps only.
+
+    Raises
+    ------
+    InputError
+        If data are missing, or the file is not of molecular dynamics.
+    """
+    with h5py.File(path) as file:
+        missing = [name for name in (CELLS, NAMES, COUNTS) if name not in file]
+        if missing:
+            raise InputError(f"{path} lacks {missing[0]}: give the XDATCAR of the run.")
+        names = [name.decode().strip() for name in file[NAMES][()]]
+        counts = file[COUNTS][()].tolist()
+        tags = {tag: _text(file[f"input/incar/{tag}"][()]) for tag in TAGS if _has(file, tag)}
+        shape = file[POSITIONS].shape
+        scale = float(file[SCALE][()]) if SCALE in file else 1.0
+    check_atoms(sum(counts))
+    if len(shape) != 3 or shape[1:] != (sum(counts), 3):
+        raise InputError(f"{path} holds positions of the shape {shape} of {sum(counts)} atoms.")
+    symbols = np.repeat(element_symbols(names), counts).tolist()
+    settings = run_settings(tags, str(path))
+    learned = tags.get("ML_LMLFF", "").strip(" .").upper()[:1] in {"T", "1"}
+
+    def chunks() -> Iterator[Chunk]:
+        with h5py.File(path) as file:
+            for start in range(0, shape[0], FRAMES_AT_ONCE):
+                part = slice(start, start + FRAMES_AT_ONCE)
+                cells = np.asarray(file[CELLS][part], dtype=float) * scale
+                yield np.asarray(file[POSITIONS][part], dtype=float) @ cells, cells
+
+    return FrameStream(
+        tuple(symbols),
+        chunks(),
+        frame_interval_fs=None if learned else settings.step_fs,
+        temperature_K=settings.temperature_K,
+        no_temperature=settings.no_temperature,
+    )
+
+
+def _has(file: h5py.File, tag: str) -> bool:
+    return f"input/incar/{tag}" in file
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
