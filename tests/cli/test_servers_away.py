@@ -1,6 +1,7 @@
 """A database that does not answer ends every command in one sentence."""
 
 import socket
+from pathlib import Path
 
 import pytest
 import yaml
@@ -24,6 +25,7 @@ COMMANDS = [
     ["report", "LiF"],
     ["compare", "LiF"],
     ["defects", "6b0337"],
+    ["load", str(Path(__file__).parents[2] / "docs/results/paper/glass-1.jsonl.gz")],
     ["serve"],
 ]
 

@@ -7,10 +7,12 @@ import math
 
 import numpy as np
 import pytest
+from bson import ObjectId, json_util
 from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
 
 from helpers.sample_documents import HoppingDoc, hopping, make_density, make_hopping
+from vitrion.conductivity.document import ConductivityDoc
 from vitrion.database.client import VitrionClient
 from vitrion.database.export import flatten, to_frame, write_csv, write_json_lines
 from vitrion.errors import InputError, StoreError
@@ -296,3 +298,19 @@ def test_fields_are_listed_and_may_be_separated_by_commas(client):
         crystal_system=found.crystal_system.lower(), spacegroup_number=found.spacegroup_number
     )
     assert 0.5 in barriers(by_symmetry)
+
+
+def test_documents_of_the_store_are_read_without_the_client(client):
+    """Entries as pymongo returns them, as jobflow loads them, and as mongoexport writes them."""
+    (original,) = client.test_hopping.search(barrier_eV=0.35)
+    job_store = client.collections.job_store
+    entry = job_store.docs_store.query_one({"uuid": original.document_id})
+    with pytest.raises(InputError, match=r"field 'rates' refers to a large object .*load=True"):
+        HoppingDoc.model_validate({"_id": ObjectId(), **entry})
+    loaded = job_store.get_output(original.document_id, load=True)
+    exported = json.loads(json_util.dumps({"_id": ObjectId(), **entry, "output": loaded}))
+    for stored in ({"_id": ObjectId(), **entry, "output": loaded}, loaded, exported):
+        found = HoppingDoc.model_validate(stored)
+        assert found.model_dump_json() == original.model_dump_json()
+    with pytest.raises(InputError, match="of the kind 'test_hopping', not 'conductivity'"):
+        ConductivityDoc.model_validate(entry)

@@ -176,13 +176,14 @@ def load(
     """Add documents from files, such as `vitrion query -f jsonl` writes, to a store."""
     from vitrion.database.collections import find_job_store
     from vitrion.database.document_file import load_documents, read_documents
+    from vitrion.database.servers import connect
     from vitrion.settings import get_settings
     from vitrion.store.job_store import open_job_store
 
     documents = [document for path in paths for document in read_documents(path)]
     target = Path(store or get_settings().store).expanduser()
     job_store = find_job_store(target) if os.path.isfile(target) else open_job_store(target)
-    job_store.connect()
+    connect(job_store)
     added = load_documents(job_store, documents)
     job_store.close()
     console.print(f"{added} documents added, {len(documents) - added} already in the store")

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vitrion.chemistry.formulas import parse_composition, usual_formula
 from vitrion.database.dotted_path import follow
-from vitrion.database.references import is_reference
+from vitrion.documents.stored_form import reference_at
 from vitrion.errors import DamagedDocumentsError
 
 if TYPE_CHECKING:
@@ -94,10 +94,11 @@ def readable(documents: Iterable[dict], damaged: list[str]) -> Iterator[dict]:
 def _validate(content: dict[str, Any], cls: type[VitrionDoc]) -> VitrionDoc | None:
     """Return the document; None if references prevent its creation."""
     try:
-        return cls.model_validate(content)
+        # Not cls.model_validate: this keeps the places of all errors.
+        return TypeAdapter(cls).validate_python(content)
     except ValidationError as error:
         # References to large objects are not validated.
-        wrong = [fault for fault in error.errors() if not _in_reference(content, fault["loc"])]
+        wrong = [fault for fault in error.errors() if not reference_at(content, fault["loc"])]
         if wrong:
             where = ".".join(map(str, wrong[0]["loc"]))
             reason = wrong[0]["msg"][:LONGEST]
@@ -129,18 +130,6 @@ def _value_of(document: VitrionDoc, path: str) -> Any:
     for part in path.split("."):
         value = value[int(part)] if isinstance(value, list) else getattr(value, part, None)
     return value
-
-
-def _in_reference(content: Any, path: Iterable[int | str]) -> bool:
-    """Return whether a path leads to or through a reference to a large object."""
-    for key in path:
-        if is_reference(content):
-            return True
-        try:
-            content = content[key]
-        except (KeyError, IndexError, TypeError):
-            return False
-    return is_reference(content)
 
 
 def _reason(error: Exception) -> str:

@@ -16,8 +16,8 @@ from vitrion.database.dotted_path import follow
 from vitrion.database.field_paths import has_path
 from vitrion.database.file_archive import fetch_file
 from vitrion.database.query import build_criteria, build_sort, filter_paths
-from vitrion.database.references import is_reference
 from vitrion.documents.base import VitrionDoc
+from vitrion.documents.stored_form import is_reference
 from vitrion.errors import InputError, StoreError
 from vitrion.runtime.notebook_display import NotebookTable
 from vitrion.store.job_store import FILES_STORE

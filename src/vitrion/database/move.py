@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitrion.database.admission import readable
 from vitrion.database.file_archive import content_parts, find_references, has_content, put_content
-from vitrion.database.references import is_reference
+from vitrion.documents.stored_form import is_reference
 from vitrion.errors import StoreError
 from vitrion.store.job_store import FILES_STORE
 

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 from emmet.core.base import EmmetMeta
 from emmet.core.material_property import PropertyDoc
 from monty.json import jsanitize
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic_core import to_json
 from pymatgen.core import Structure
 
@@ -19,6 +26,7 @@ from vitrion.chemistry.formulas import display_formula
 from vitrion.chemistry.phases import read_phase
 from vitrion.chemistry.structures import pymatgen_structures
 from vitrion.documents.provenance import Provenance, utc_now
+from vitrion.documents.stored_form import document_content, reference_at
 from vitrion.errors import InputError
 from vitrion.potentials.trust import TrustReport
 from vitrion.runtime.notebook_display import NotebookFigure
@@ -55,6 +63,10 @@ StoredStructure = Annotated[
     WithJsonSchema({"type": "object", "description": "pymatgen Structure as a dictionary"}),
 ]
 """A pymatgen Structure that keeps all its site properties through dump and validation."""
+
+
+def _kind_of(content: Any) -> Any:
+    return content.get("property_name") if isinstance(content, Mapping) else None
 
 
 def _meta() -> EmmetMeta:
@@ -135,6 +147,41 @@ class VitrionDoc(NotebookFigure, SchemaOnce, PropertyDoc):
     @classmethod
     def _usual_formula(cls, formula: str | None) -> str | None:
         return formula if formula is None else display_formula(formula)
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """Return the document of a dictionary, such as an entry of a JobStore or of MongoDB.
+
+        Parameters
+        ----------
+        obj
+            A document, its fields, or an entry of a JobStore, which has it as ``output``; dates may
+            be in MongoDB's extended JSON.
+        **options
+            As of pydantic.
+
+        Raises
+        ------
+        InputError
+            If it is another kind of document, or a field is a reference to a large object.
+        ValidationError
+            If a field is missing or invalid.
+        """
+        content = document_content(obj)
+        kind, own = _kind_of(content), cls.model_fields["property_name"].default
+        if isinstance(kind, str) and isinstance(own, str) and kind != own:
+            raise InputError(f"The document is of the kind '{kind}', not '{own}': use its class.")
+        try:
+            return super().model_validate(content, **options)
+        except ValidationError as error:
+            found = (reference_at(content, fault["loc"]) for fault in error.errors())
+            field = next((path for path in found if path), None)
+            if field is None:
+                raise
+            raise InputError(
+                f"The field '{field}' refers to a large object in another store: get the document "
+                "from VitrionClient, or the output from JobStore.get_output(uuid, load=True)."
+            ) from error
 
     @classmethod
     def from_structure(  # type: ignore[override]
