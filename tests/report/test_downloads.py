@@ -9,6 +9,7 @@ import re
 
 import numpy as np
 import pytest
+import spglib
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.vasp import Poscar
 
@@ -22,7 +23,7 @@ from vitrion.report.downloads import (
 )
 from vitrion.report.page import render_page
 from vitrion.report.sections import figures_of
-from vitrion.report.structure_facts import facts_of, oxidation_states, site_rows
+from vitrion.report.structure_facts import facts_of, oxidation_states, site_rows, structure_files
 from vitrion.report.structure_views import scene, shown_structures
 
 
@@ -63,6 +64,23 @@ def test_wyckoff_positions_are_those_of_the_conventional_cell():
     assert len(primitive) == 3
     assert {row[1]: row[2] for row in site_rows(primitive)} == {"Li": "8c", "O": "4a"}
     assert site_rows(conventional)[0][2] == "4a"
+
+
+def test_the_symmetry_of_a_structure_is_determined_once(crystal_cell, monkeypatch):
+    """Viewer and downloads of one structure share it."""
+    calls = []
+    determine = spglib.get_symmetry_dataset
+    monkeypatch.setattr(
+        spglib, "get_symmetry_dataset", lambda *a, **k: calls.append(1) or determine(*a, **k)
+    )
+    moved = crystal_cell.copy().translate_sites([0], [0.001, 0.0, 0.0])
+    facts = facts_of(moved)
+    files = structure_files(moved, site_rows(moved))
+    assert len(calls) == 1
+    group = dict(facts["lattice"])["space group"]
+    assert group == dict(facts_of(crystal_cell)["lattice"])["space group"]
+    wyckoffs = [row["Wyckoff"] for row in rows(files["_sites.csv"])]
+    assert wyckoffs == [str(row[2]) for row in facts["sites"]]
 
 
 def test_oxidation_states_balance():

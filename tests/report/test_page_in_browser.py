@@ -1,5 +1,7 @@
 """The pages in a real browser: nothing fails or is fetched, plots are drawn, keys work."""
 
+import csv
+import json
 import os
 import shutil
 import zipfile
@@ -265,11 +267,50 @@ def test_the_list_of_materials_links_sorts_and_filters(visit):
     assert links == ["/report/LiPO2F2", "/report/mp-1138", "/report/id%2Fwith%20space"]
     button = page.locator("thead button", has_text="conductivity")
     button.click()
-    cells = page.locator("tbody tr > :nth-child(3)").all_inner_texts()
+    cells = page.locator("tbody tr > :nth-child(4)").all_inner_texts()
     assert [cell.startswith("below") for cell in cells] == [False, False, True]
     page.locator("#filter").fill("LiPO2F2")
     assert page.locator("tbody tr:visible").count() == 1
     assert page.locator("output").inner_text() == "1 of 3"
+
+
+@pytest.mark.parametrize(
+    ("column", "condition", "found"),
+    [
+        ("material", "lif", ["LiF"]),
+        ("identifier", "mp-", ["LiF"]),
+        ("conductivity", ">0.1", ["LiPO2F2", "Li3PO4"]),
+        ("conductivity", "<= 3e-7", ["LiF"]),
+        ("conductivity", "0.1 to 0.4", ["LiPO2F2"]),
+        ("conductivity", "0.1..1", ["LiPO2F2", "Li3PO4"]),
+        ("conductivity", "0.2", ["LiPO2F2"]),
+        ("conductivity", "much", ["LiPO2F2", "LiF", "Li3PO4"]),
+    ],
+)
+def test_the_list_is_filtered_by_column(visit, column, condition, found):
+    page = visit(render_index(summaries(3)))
+    field = page.locator(f'.column-filters input[aria-label*="{column}"]')
+    field.fill(condition)
+    assert page.locator("tbody tr:visible th").all_inner_texts() == found
+    assert field.get_attribute("aria-invalid") == {"much": "true"}.get(
+        condition, "false" if column == "conductivity" else None
+    )
+
+
+def test_columns_are_chosen_and_shown_rows_are_saved(visit):
+    page = visit(render_index(summaries(3)))
+    page.locator('.column-filters input[aria-label*="conductivity"]').fill("> 0.1")
+    page.locator("details.columns summary").click()
+    page.locator("details.columns label", has_text="identifier").click()
+    assert not page.locator("thead th", has_text="identifier").is_visible()
+    for kind, read in (("csv", lambda text: list(csv.DictReader(text.splitlines()))),
+                       ("json", json.loads)):  # fmt: skip
+        with page.expect_download() as saved:
+            page.locator(f'[data-rows="{kind}"]').click()
+        assert saved.value.suggested_filename == f"materials.{kind}"
+        rows = read(Path(saved.value.path()).read_text())
+        assert [row["material"] for row in rows] == ["LiPO2F2", "Li3PO4"]
+        assert float(rows[0]["conductivity at 300 K (mS/cm)"]) == 0.2
 
 
 def test_the_printed_page_is_light(visit, html):

@@ -11,7 +11,7 @@ from vitrion.store import sqlite_store
 for package in ("fastapi", "httpx"):
     pytest.importorskip(package, reason="needs the extra 'serve'")
 
-from vitrion.service import pages, rest  # noqa: E402
+from vitrion.service import rest  # noqa: E402
 
 N_HOPPING, N_CONDUCTIVITY = 90, 45
 ROWS = 20
@@ -37,13 +37,6 @@ def fill(store):
     store.update(outputs)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def short_pages():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages, "ROWS", ROWS)
-        yield
-
-
 @pytest.fixture
 def read(monkeypatch):
     """Count the documents that are read from the file."""
@@ -61,11 +54,11 @@ def read(monkeypatch):
 @pytest.mark.parametrize(
     ("path", "most"),
     [
-        ("/", ROWS),
-        ("/?page=3", ROWS),
-        ("/?search=LiF&sort=-last_updated", ROWS),
+        (f"/?rows={ROWS}", ROWS),
+        (f"/?page=3&rows={ROWS}", ROWS),
+        (f"/?search=LiF&sort=-last_updated&rows={ROWS}", ROWS),
         ("/?search=m-7", 1),
-        ("/?search=F-Na&page=2", ROWS),
+        (f"/?search=F-Na&page=2&rows={ROWS}", ROWS),
         ("/test_hopping/?_limit=5", 5),
         ("/test_hopping/?_skip=80&_limit=50", 10),
         ("/test_hopping/?elements=Li&_limit=5", 5),
@@ -92,7 +85,7 @@ def test_a_request_reads_a_page_only(web, read, path, most):
 def test_pages_of_the_list_show_every_material_once(web):
     names = []
     for page in (1, 2, 3):
-        text = web.get(f"/?page={page}&sort=-last_updated").text
+        text = web.get(f"/?page={page}&rows={ROWS}&sort=-last_updated").text
         names += [part.split('"')[0] for part in text.split('href="/report/')[1:]]
     assert len(names) == len(set(names)) == N_HOPPING // 2 + 3
     assert "Rows 41 to 48 of 48" in text

@@ -1,5 +1,6 @@
 """The list of materials is searched by elements and ranges; the page of the API works offline."""
 
+import csv
 import re
 
 import pytest
@@ -41,10 +42,37 @@ def listed(web, query):
         ("sigma_300K_min=&element=", ["LiF", "LiP", "NaF"]),
         ("search=LiF&element=Na", []),
         ("frenkel_energy_eV_min=1", []),
+        ("nelements_max=2&nsites_max=2&search=LiF", ["LiF"]),
+        ("nelements_min=3", []),
     ],
 )
 def test_elements_phase_and_ranges_limit_the_list(web, query, found):
     assert listed(web, query) == found
+
+
+def test_a_search_is_saved_as_a_file(web, collections):
+    rows = list(csv.DictReader(web.get("/materials.csv?element=Li").text.splitlines()))
+    assert [row["material"] for row in rows] == ["LiF", "LiP"]
+    (summary,) = VitrionClient.over(collections).summary.search(formula="LiP")
+    low, high = summary.intervals["sigma_300K"]
+    name = "conductivity at 300 K (mS/cm)"
+    assert float(rows[1][name]) == pytest.approx(summary.values["sigma_300K"])
+    assert float(rows[1][f"{name}, low"]) == pytest.approx(low)
+    answer = web.get("/materials.json?sort=-sigma_300K&sigma_300K_min=0")
+    assert [row["material"] for row in answer.json()["rows"]] == ["LiP"]
+    assert answer.json()["rows"][0][f"{name}, high"] == pytest.approx(high)
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="materials.json"'
+    assert web.get("/materials.json?search=nothing").json()["rows"] == []
+    for wrong in ("materials.pdf", "materials.csv?sort=_id", "materials.csv?element=Xx"):
+        assert web.get(f"/{wrong}").status_code in (400, 422)
+
+
+def test_pages_have_the_number_of_rows_that_is_asked_for(web):
+    page = web.get("/?rows=2").text
+    assert len(re.findall(r'href="/report/', page)) == 2
+    assert 'href="materials.csv?sort=formula_pretty&amp;page=1&amp;rows=2"' in page
+    assert listed(web, "rows=2&page=2") == ["NaF"]
+    assert web.get("/?rows=100000").status_code == 422
 
 
 @pytest.mark.parametrize(

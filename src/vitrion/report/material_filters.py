@@ -19,6 +19,10 @@ RANGES: dict[str, str] = {
     "frenkel_energy_eV": "Frenkel pair (eV)",
     "landscape_gap_eV": "landscape gap (eV)",
     "density_equilibrated_g_per_cm3": "glass density (g/cm3)",
+    "density": "density of the structure (g/cm3)",
+    "nelements": "number of elements",
+    "nsites": "number of sites",
+    "spacegroup_number": "number of the space group",
 }
 """Quantities that the list can be limited by, with their names."""
 PHASES = {"crystalline": "crystal", "amorphous": "glass", "liquid": "liquid"}

@@ -15,6 +15,8 @@ SORT_NAMES = {
 }
 """Orders of the list, and their names."""
 DEFAULT_SORT = "formula_pretty"
+PAGE_SIZES = (25, 100, 500)
+DEFAULT_ROWS = 100
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,16 @@ class Navigation:
         """Names of the orders."""
         return SORT_NAMES
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of rows that a page can have."""
+        return PAGE_SIZES
+
+    def export(self, suffix: str) -> str:
+        """Return the address of all rows of the search as a file, ``csv`` or ``json``."""
+        return f"materials.{suffix}{self._address(1)}"
+
     def _address(self, page: int) -> str:
-        given = {"search": self.search, "sort": self.sort, "page": page}
+        given = {"search": self.search, "sort": self.sort, "page": page, "rows": self.rows}
         own = [(name, value) for name, value in given.items() if value]
         return "?" + urlencode([*own, *self.filters.parameters()])

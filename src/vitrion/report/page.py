@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from vitrion.report.panels import Figure
 
 REPORT_LINK = "/report/{key}"
+OPTIONAL = ("space group", "sites", "density (g/cm3)", "potential")
+"""Columns of the list of materials that are hidden until they are chosen."""
+
 TOP_CAUTIONS = 5
 """Number of cautions beside the answer; all are in the section on trust."""
 
@@ -171,23 +174,29 @@ def render_index(
     navigation : Navigation, optional
         Position in a list that a server divides into pages.
     """
-    rows = [_index_row(summary, link) for summary in summaries]
-    heads = ("material", "phase", "conductivity at 300 K (mS/cm) #", "activation energy (eV) #",
-             "Frenkel pair (eV) #", "landscape gap (eV) #", "above hull (eV/atom) #",
-             "glass density (g/cm3) #", "changed (UTC)")  # fmt: skip
-    table = make_table("All materials in the store", heads, rows)
     return _render(
         "index.html.j2",
         ("tables.js",),
         form_action="'none'" if navigation is None else "'self'",
         title="materials",
-        table=table,
+        table=materials_table(summaries, link),
+        optional=OPTIONAL,
         table_of_elements=periodic_table(),
         ranges=RANGES,
         phases=PHASES,
         matches=MATCHES,
         navigation=navigation,
     )
+
+
+def materials_table(summaries: Iterable[SummaryDoc], link: str = REPORT_LINK) -> Table:
+    """Return the table of materials, one row per phase; see :func:`render_index`."""
+    rows = [_index_row(summary, link) for summary in summaries]
+    heads = ("material", "identifier", "phase", "conductivity at 300 K (mS/cm) #",
+             "activation energy (eV) #", "Frenkel pair (eV) #", "landscape gap (eV) #",
+             "above hull (eV/atom) #", "glass density (g/cm3) #", "space group", "sites #",
+             "density (g/cm3) #", "potential", "changed (UTC)")  # fmt: skip
+    return make_table("All materials in the store", heads, rows)
 
 
 def json_block(name: str, content: Any) -> Markup:
@@ -264,9 +273,10 @@ def _index_row(summary: SummaryDoc, link: str) -> list[Cell | str]:
     bound = summary.values.get("sigma_300K_bound")
     if "sigma_300K" not in summary.values and isinstance(bound, float):
         sigma = measured(bound, "", "below ")
-    shown = formula if summary.material_id is None else f"{formula} ({summary.material_id})"
+    symmetry = summary.symmetry
     return [
-        Cell(shown, link=link.format(key=quote(key, safe="")), is_formula=True),
+        Cell(formula, link=link.format(key=quote(key, safe="")), is_formula=True),
+        summary.material_id or MISSING,
         summary.phase or MISSING,
         sigma,
         _quantity(summary, "activation_energy_eV"),
@@ -274,6 +284,10 @@ def _index_row(summary: SummaryDoc, link: str) -> list[Cell | str]:
         _quantity(summary, "landscape_gap_eV"),
         _quantity(summary, "energy_above_hull_eV_per_atom", ".3f"),
         _quantity(summary, "density_equilibrated_g_per_cm3"),
+        MISSING if symmetry is None else f"{symmetry.symbol} ({symmetry.number})",
+        measured(summary.nsites, "d"),
+        measured(summary.density),
+        ", ".join(summary.potentials) or MISSING,
         summary.last_updated.strftime("%Y-%m-%d %H:%M"),
     ]
 

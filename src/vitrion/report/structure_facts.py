@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vitrion.chemistry.bonds import strip_properties
-from vitrion.polymorphs.describe import anion_shells, shell_name, space_groups
+from vitrion.polymorphs.describe import anion_shells, shell_name
 from vitrion.report.typeset import screw
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def facts_of(structure: Structure) -> dict[str, Any]:
         fractional coordinates.
     """
     lattice = structure.lattice
-    groups = space_groups(structure, (TOLERANCE_A,))
+    symmetry = symmetry_of(structure)
     facts = [
         ("a, b, c", ", ".join(f"{length:.3f}" for length in lattice.abc) + " \u00c5"),
         ("\u03b1, \u03b2, \u03b3", ", ".join(f"{a:.2f}\u00b0" for a in lattice.angles)),
@@ -46,9 +46,9 @@ def facts_of(structure: Structure) -> dict[str, Any]:
     ]
     if states := oxidation_states(structure.composition.reduced_formula):
         facts.append(("oxidation states", states))
-    if groups:
-        _, number, symbol = groups[0]
-        facts.insert(0, ("space group", f"{screw(symbol)} ({number}), within {TOLERANCE_A} \u00c5"))
+    if symmetry is not None:
+        group = f"{screw(symmetry.symbol)} ({symmetry.number}), within {TOLERANCE_A} \u00c5"
+        facts.insert(0, ("space group", group))
     return {"lattice": facts, "sites": site_rows(structure)}
 
 
@@ -66,31 +66,54 @@ def oxidation_states(formula: str) -> str | None:
     return ", ".join(f"{symbol} {state:+.3g}" for symbol, state in guesses[0].items())
 
 
-def wyckoff_positions(structure: Structure) -> list[str | None]:
-    """Return the Wyckoff position of each site, such as "4e"; None for all without a group.
+class Symmetry(NamedTuple):
+    """Space group and Wyckoff positions, such as "4e", of the sites of a structure.
 
-    The multiplicity counts the sites of the conventional cell.
+    The multiplicity of a Wyckoff position counts the sites of the conventional cell.
     """
+
+    number: int
+    symbol: str
+    wyckoffs: list[str]
+
+
+def symmetry_of(structure: Structure) -> Symmetry | None:
+    """Return the symmetry within :data:`TOLERANCE_A`; None if it is not determined."""
+    return _symmetry(
+        tuple(map(tuple, structure.lattice.matrix.tolist())),
+        tuple(map(tuple, structure.frac_coords.tolist())),
+        tuple(site.specie.symbol for site in structure),
+    )
+
+
+@lru_cache(maxsize=256)  # a page has the structure in its viewer and among its downloads
+def _symmetry(
+    lattice: tuple[tuple[float, ...], ...],
+    places: tuple[tuple[float, ...], ...],
+    symbols: tuple[str, ...],
+) -> Symmetry | None:
     import spglib
 
-    _, kinds = np.unique([site.specie.symbol for site in structure], return_inverse=True)
-    cell = structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), kinds.tolist()
+    _, kinds = np.unique(symbols, return_inverse=True)
     try:
-        found = spglib.get_symmetry_dataset(cell, symprec=TOLERANCE_A)
+        found = spglib.get_symmetry_dataset((lattice, places, kinds.tolist()), symprec=TOLERANCE_A)
     except spglib.SpglibError:
         found = None
     if found is None:
-        return [None] * len(structure)
+        return None
     orbits = np.asarray(found.crystallographic_orbits)
-    cells = len(found.std_types) / len(structure)
+    cells = len(found.std_types) / len(symbols)
     counts = np.bincount(orbits)[orbits] * cells
-    return [f"{count:.0f}{letter}" for count, letter in zip(counts, found.wyckoffs, strict=True)]
+    positions = [f"{n:.0f}{letter}" for n, letter in zip(counts, found.wyckoffs, strict=True)]
+    return Symmetry(int(found.number), str(found.international), positions)
 
 
 def site_rows(structure: Structure) -> list[list[Any]]:
     """Return the row of each site: see :data:`SITE_HEADS`."""
     rows = []
-    columns = structure, wyckoff_positions(structure), anion_shells(structure)
+    symmetry = symmetry_of(structure)
+    wyckoffs = [None] * len(structure) if symmetry is None else symmetry.wyckoffs
+    columns = structure, wyckoffs, anion_shells(structure)
     for number, (site, wyckoff, shell) in enumerate(zip(*columns, strict=True), start=1):
         around = shell_name(structure[neighbor].specie.symbol for neighbor, _, _ in shell)
         mean = round(float(np.mean([d for _, d, _ in shell])), 3) if shell else None
