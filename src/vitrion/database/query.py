@@ -216,8 +216,10 @@ def _texts(name: str, value: str | Iterable[str]) -> list[str]:
 
 def _are_amounts(value: Any) -> bool:
     """Whether a value is a Composition, or states the amounts of elements."""
-    symbols = [getattr(key, "symbol", key) for key in value] if isinstance(value, Mapping) else []
-    return bool(symbols) and all(Element.is_valid_symbol(symbol) for symbol in symbols)
+    if not isinstance(value, Mapping):
+        return False
+    symbols = [str(getattr(key, "symbol", key)) for key in value]
+    return bool(symbols) and all(map(Element.is_valid_symbol, symbols))
 
 
 def _text_of(value: Any) -> Any:

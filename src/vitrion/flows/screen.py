@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from math import comb
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from jobflow import Flow, Maker
 from pymatgen.core import Composition
@@ -79,11 +79,11 @@ class ScreenMaker(NotebookTable, Maker):
         InputError
             If a composition is not supported, or all are skipped.
         """
-        if isinstance(compositions, (str, Mapping)):
-            compositions = [compositions]
+        one = isinstance(compositions, (str, Mapping))
+        requested = cast("Iterable[CompositionLike]", [compositions] if one else compositions)
         known = {parse_composition(formula).reduced_formula for formula in held}
         flows: dict[str, Flow | Job] = {}
-        for composition in compositions:
+        for composition in requested:
             formula = plain_formula(parse_composition(composition))
             if Composition(formula).reduced_formula in known or formula in flows:
                 continue
