@@ -68,7 +68,7 @@ def glass(n_atoms: int) -> Atoms:
     """Return a supercell of LiPO2F2 packed from ions and partly relaxed."""
     from ase.optimize import FIRE
 
-    from vitrion.distill.packing import pack
+    from vitrion.distill.sample.packing import pack
 
     atoms = pack({"Li": 12, "PO2F2": 12}, 13.8, seed=1)
     atoms.calc = evaluated_by("")

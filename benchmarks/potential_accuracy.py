@@ -17,9 +17,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from vitrion.distill.frames import read_labelled
-from vitrion.distill.teacher_comparison import matching_labels
-from vitrion.distill.validation import change_errors, regime_errors, table
+from vitrion.distill.data.frames import read_labelled
+from vitrion.distill.validate.change_errors import change_errors
+from vitrion.distill.validate.regime_errors import regime_errors, table
+from vitrion.distill.validate.teacher_comparison import matching_labels
 from vitrion.potentials import get_potential, load_calculator
 
 HELDOUT = Path(__file__).parents[1] / "data" / "student" / "heldout.xyz.gz"

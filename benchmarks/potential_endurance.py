@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from vitrion.distill import endurance
-from vitrion.distill.packing import pack
+from vitrion.distill.sample.packing import pack
+from vitrion.distill.validate import endurance
 from vitrion.potentials import load_calculator
 
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@
     python benchmarks/potential_properties.py out --python ENV/bin/python [--packings 12] [--seed 1]
 
 The student finds its minima, the teacher labels them in its own environment, and the differences
-are printed (methods in vitrion.distill.properties and .packings). A packing that is below the known
+are printed (methods in vitrion.distill.validate.properties and
+vitrion.distill.sample.packings). A packing that is below the known
 crystal by the student but not by the teacher is a spurious minimum. Rerun to resume.
 """
 
@@ -18,10 +19,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from ase.io import read
 
-from vitrion.distill.frames import write_frames
-from vitrion.distill.labelling import Teacher, label
-from vitrion.distill.packings import packing_errors, packing_frames
-from vitrion.distill.properties import property_errors, property_frames
+from vitrion.distill.data.frames import write_frames
+from vitrion.distill.label.labelling import Teacher, label
+from vitrion.distill.sample.packings import packing_errors, packing_frames
+from vitrion.distill.validate.properties import property_errors, property_frames
 from vitrion.potentials import get_potential, load_calculator
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.distill.packing import pack
+from vitrion.distill.sample.packing import pack
 from vitrion.potentials import load_calculator
 from vitrion.potentials.student import build_model, describe_model, load_student, student_path
 

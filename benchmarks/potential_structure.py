@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.io import read
 
-from vitrion.distill.frames import write_frames
-from vitrion.distill.heldout import GLASS_A3
-from vitrion.distill.labelling import Teacher
-from vitrion.distill.packing import pack
-from vitrion.distill.sampling import DynamicsSettings, explore
-from vitrion.distill.validation import overlap, pair_distribution
+from vitrion.distill.data.frames import write_frames
+from vitrion.distill.label.labelling import Teacher
+from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.sampling import DynamicsSettings, explore
+from vitrion.distill.validate.heldout import GLASS_A3
+from vitrion.distill.validate.pair_distribution import overlap, pair_distribution
 from vitrion.potentials import load_calculator
 from vitrion.runtime.processes import run_checked
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from ase.io import write
 
-from vitrion.distill.frames import plain_cell
-from vitrion.distill.langevin_run import LangevinRun
-from vitrion.distill.packing import pack
-from vitrion.distill.sampling import collapsed, strained_and_rattled, thermalized
+from vitrion.distill.data.frames import plain_cell
+from vitrion.distill.sample.langevin_run import LangevinRun
+from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.sampling import collapsed, strained_and_rattled, thermalized
 from vitrion.errors import InputError
 from vitrion.potentials import load_calculator
 from vitrion.relaxation.relax import RelaxSettings

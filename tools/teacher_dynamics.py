@@ -1,7 +1,7 @@
 """Run dynamics with a teacher in its own environment, for structure to compare with the student's.
 
-Like ``distill/label_program.py`` it needs only ASE and the teacher's package. It starts from the
-beginning if it is killed: runs are short.
+Like ``distill/label/label_program.py`` it needs only ASE and the teacher's package. It starts from
+the beginning if it is killed: runs are short.
 
     python tools/teacher_dynamics.py start.xyz frames.xyz --teacher sevennet:7net-l3i5
 """

@@ -24,22 +24,22 @@ from typing import TYPE_CHECKING
 
 from jobflow import run_locally
 
-from vitrion.distill.active import ActiveSettings
-from vitrion.distill.dispersion import with_dispersion, without_dispersion
-from vitrion.distill.frames import read_labelled
-from vitrion.distill.labelling import Teacher
+from vitrion.distill.data.frames import read_labelled
+from vitrion.distill.label.dispersion import with_dispersion, without_dispersion
+from vitrion.distill.label.labelling import Teacher
 from vitrion.distill.makers import CollectMaker, DistillMaker, LabelMaker, TrainMaker
-from vitrion.distill.release import release
+from vitrion.distill.sample.active import ActiveSettings
+from vitrion.distill.student.release import release
 from vitrion.distill.student_card import rounded
-from vitrion.distill.training import FINE_TUNING, TrainingSettings, fine_tune, train, usable
+from vitrion.distill.train.training import FINE_TUNING, TrainingSettings, fine_tune, train, usable
 from vitrion.distill.training_plan import ARCHITECTURE, CONTINUED_PHASES, PHASES
-from vitrion.distill.validation import regime_errors, table
+from vitrion.distill.validate.regime_errors import regime_errors, table
 from vitrion.potentials.student import file_calculator, load_student, student_path
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from vitrion.distill.architecture import Architecture
+    from vitrion.distill.train.architecture import Architecture
 
 DATA = Path(__file__).parents[1] / "data" / "student"
 FUNCTIONAL = {

@@ -10,15 +10,15 @@ from jobflow import run_locally
 from monty.json import MontyDecoder, MontyEncoder
 from pymatgen.core import Lattice, Structure
 
-from vitrion.distill.active import ActiveSettings
-from vitrion.distill.architecture import Architecture
-from vitrion.distill.frames import read_frames, read_labelled
-from vitrion.distill.labelling import Teacher
+from vitrion.distill.data.frames import read_frames, read_labelled
+from vitrion.distill.label.labelling import Teacher
 from vitrion.distill.makers import DistillMaker, LabelMaker, TrainMaker
-from vitrion.distill.packing import pack
+from vitrion.distill.sample.active import ActiveSettings
+from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.sampling import Chemistry, DynamicsSettings, Mixture, collapsed
 from vitrion.distill.samplers import CollectMaker, SeedMaker, SupplementMaker, ase_cells
-from vitrion.distill.sampling import Chemistry, DynamicsSettings, Mixture, collapsed
-from vitrion.distill.training import TrainingSettings
+from vitrion.distill.train.architecture import Architecture
+from vitrion.distill.train.training import TrainingSettings
 from vitrion.distill.training_plan import (
     ARCHITECTURE,
     CHEMISTRY,

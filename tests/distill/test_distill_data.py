@@ -6,11 +6,10 @@ from ase import Atoms
 from ase.build import bulk
 
 from vitrion.chemistry.crystals import known_crystals
-from vitrion.distill.committee import disagreement, select
-from vitrion.distill.frames import ENERGY, fit_atomic_energies, low_energies, split
-from vitrion.distill.heldout import _stated
-from vitrion.distill.packing import FRAGMENTS, pack
-from vitrion.distill.sampling import (
+from vitrion.distill.data.frames import ENERGY, fit_atomic_energies, low_energies, split
+from vitrion.distill.sample.committee import disagreement, select
+from vitrion.distill.sample.packing import FRAGMENTS, pack
+from vitrion.distill.sample.sampling import (
     DynamicsSettings,
     collapsed,
     draw_start,
@@ -19,7 +18,8 @@ from vitrion.distill.sampling import (
     with_vacancy,
 )
 from vitrion.distill.training_plan import CHEMISTRY, seed_frames
-from vitrion.distill.validation import overlap, pair_distribution
+from vitrion.distill.validate.heldout import _stated
+from vitrion.distill.validate.pair_distribution import overlap, pair_distribution
 from vitrion.errors import InputError
 from vitrion.potentials.student import student_calculator
 

@@ -6,13 +6,13 @@ from ase import Atoms
 from ase.build import bulk, molecule
 from ase.units import Bohr, Hartree
 
-from vitrion.distill.dispersion import (
+from vitrion.distill.label.dispersion import (
     add_dispersion,
     d3_dispersion,
     with_dispersion,
     without_dispersion,
 )
-from vitrion.distill.labelling import Teacher, label
+from vitrion.distill.label.labelling import Teacher, label
 from vitrion.errors import InputError
 
 

@@ -10,15 +10,15 @@ from jobflow import run_locally
 from monty.json import MontyDecoder, MontyEncoder
 
 from vitrion.chemistry.crystals import known_crystals
-from vitrion.distill.active import ActiveSettings
-from vitrion.distill.architecture import Architecture
-from vitrion.distill.frames import split, write_frames
-from vitrion.distill.labelling import Teacher
+from vitrion.distill.data.frames import split, write_frames
+from vitrion.distill.label.labelling import Teacher
 from vitrion.distill.makers import DistillMaker, LabelMaker, TrainMaker
+from vitrion.distill.sample.active import ActiveSettings
+from vitrion.distill.sample.sampling import DynamicsSettings
+from vitrion.distill.sample.supplement import SupplementSettings
 from vitrion.distill.samplers import CollectMaker, SupplementMaker
-from vitrion.distill.sampling import DynamicsSettings
-from vitrion.distill.supplement import SupplementSettings
-from vitrion.distill.training import TrainingSettings
+from vitrion.distill.train.architecture import Architecture
+from vitrion.distill.train.training import TrainingSettings
 from vitrion.errors import InputError
 from vitrion.potentials import force_field
 from vitrion.potentials.student import load_student, student_calculator

@@ -7,13 +7,13 @@ import pytest
 from ase.build import bulk
 from jobflow import run_locally
 
-from vitrion.distill.architecture import Architecture
-from vitrion.distill.frames import ENERGY, read_frames, read_labelled, write_frames
-from vitrion.distill.labelling import Teacher, label
+from vitrion.distill.data.frames import ENERGY, read_frames, read_labelled, write_frames
+from vitrion.distill.data.origin import claim, digest_of_cells, digest_of_labels
+from vitrion.distill.label.labelling import Teacher, label
 from vitrion.distill.makers import LabelMaker, TrainMaker
-from vitrion.distill.origin import claim, digest_of_cells, digest_of_labels
 from vitrion.distill.samplers import SeedMaker
-from vitrion.distill.training import TrainingSettings, train
+from vitrion.distill.train.architecture import Architecture
+from vitrion.distill.train.training import TrainingSettings, train
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.student import file_calculator
 

@@ -9,10 +9,10 @@ from ase.io import write
 from typer.testing import CliRunner
 
 from vitrion.cli.entry import app
+from vitrion.distill.data.labelled_files import labelled_frames
 from vitrion.distill.distill_plan import expected_stages, plan_lines, steps_per_ps
 from vitrion.distill.distill_request import checked, read_request
 from vitrion.distill.distill_settings import PRESETS, DistillSettings
-from vitrion.distill.labelled_files import labelled_frames
 from vitrion.distill.student_card import functional
 from vitrion.errors import InputError
 from vitrion.potentials.known_elements import DISTILL_MINUTES

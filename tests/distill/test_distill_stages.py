@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from vitrion.distill.architecture import Architecture
-from vitrion.distill.frames import ENERGY_WEIGHT, read_labelled
-from vitrion.distill.initial_weights import random_student
-from vitrion.distill.labelling import Teacher, label
-from vitrion.distill.training import (
+from vitrion.distill.data.frames import ENERGY_WEIGHT, read_labelled
+from vitrion.distill.label.labelling import Teacher, label
+from vitrion.distill.train.architecture import Architecture
+from vitrion.distill.train.initial_weights import random_student
+from vitrion.distill.train.training import (
     TrainingSettings,
     emphasized,
     fine_tune,

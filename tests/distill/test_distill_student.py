@@ -5,7 +5,7 @@ import pytest
 from ase.build import bulk
 
 from helpers.native_models import reference
-from vitrion.distill.packing import pack
+from vitrion.distill.sample.packing import pack
 from vitrion.errors import InputError, PotentialError
 from vitrion.potentials.student import (
     build_model,

@@ -7,12 +7,12 @@ import pytest
 from ase.build import bulk
 
 from vitrion.chemistry.crystals import known_crystals
-from vitrion.distill.frames import ENERGY
-from vitrion.distill.off_stoichiometry import changed, crystal_family
-from vitrion.distill.packings import packing_errors
-from vitrion.distill.repackings import MOST_ATOMS, candidates, polymorph_family
-from vitrion.distill.supplement import SupplementSettings, supplement
-from vitrion.distill.validation import change_errors
+from vitrion.distill.data.frames import ENERGY
+from vitrion.distill.sample.off_stoichiometry import changed, crystal_family
+from vitrion.distill.sample.packings import packing_errors
+from vitrion.distill.sample.repackings import MOST_ATOMS, candidates, polymorph_family
+from vitrion.distill.sample.supplement import SupplementSettings, supplement
+from vitrion.distill.validate.change_errors import change_errors
 from vitrion.errors import InputError
 from vitrion.potentials.student import student_calculator
 

@@ -8,10 +8,9 @@ from ase.calculators.calculator import Calculator
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.cli.outside import explain
 from vitrion.distill import task_functions
+from vitrion.distill.data.frames import made_once
 from vitrion.distill.distill_clock import DistillClock
-from vitrion.distill.distill_settings import SamplingSettings
-from vitrion.distill.frames import made_once
-from vitrion.distill.packed_cells import (
+from vitrion.distill.sample.packed_cells import (
     Subject,
     draw_cell,
     packed_atoms,
@@ -19,6 +18,7 @@ from vitrion.distill.packed_cells import (
     pressed,
     usual_mobile,
 )
+from vitrion.distill.sample.sampling_settings import SamplingSettings
 from vitrion.distill.start_crystals import chosen_crystals
 from vitrion.distill.tasks import FrameTask, run_tasks, worker_pool
 from vitrion.errors import InputError
@@ -177,8 +177,8 @@ class Springs(Calculator):
 def test_a_potential_that_refuses_close_atoms_ends_a_run():
     import numpy as np
 
-    from vitrion.distill.endurance import hot_run
-    from vitrion.distill.sampling import DynamicsSettings, explore
+    from vitrion.distill.sample.sampling import DynamicsSettings, explore
+    from vitrion.distill.validate.endurance import hot_run
 
     atoms = known_crystals()["LiF"].copy()
     outcome = hot_run(atoms, Springs(atoms.positions.copy(), 120), 1.0, seed=0)
@@ -194,7 +194,7 @@ def test_langevin_dynamics_reaches_its_temperature_and_moves_the_atoms_given():
     """The mean kinetic energy of harmonic atoms is that of the thermostat."""
     import numpy as np
 
-    from vitrion.distill.langevin_run import LangevinRun
+    from vitrion.distill.sample.langevin_run import LangevinRun
 
     atoms = known_crystals()["LiF"].repeat(2)
     sites = atoms.positions.copy()

@@ -9,14 +9,18 @@ import pytest
 import torch
 
 from vitrion.chemistry.crystals import known_crystals
-from vitrion.distill.fit import STATE, fit, fitted_file, program_command, write_input
-from vitrion.distill.fit_batches import epoch_order, frame_batches, join, widest
-from vitrion.distill.fit_loss import batch_loss
-from vitrion.distill.fit_program import Fit
-from vitrion.distill.fit_settings import FitSettings
-from vitrion.distill.initial_weights import initial_student, most_similar, write_initial_student
-from vitrion.distill.label_program import label
-from vitrion.distill.sampling import strained_and_rattled
+from vitrion.distill.label.label_program import label
+from vitrion.distill.sample.sampling import strained_and_rattled
+from vitrion.distill.train.fit import STATE, fit, fitted_file, program_command, write_input
+from vitrion.distill.train.fit_batches import epoch_order, frame_batches, join, widest
+from vitrion.distill.train.fit_loss import batch_loss
+from vitrion.distill.train.fit_program import Fit
+from vitrion.distill.train.fit_settings import FitSettings
+from vitrion.distill.train.initial_weights import (
+    initial_student,
+    most_similar,
+    write_initial_student,
+)
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.evaluation import calculator_of
 from vitrion.potentials.fused import fuse

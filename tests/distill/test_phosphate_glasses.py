@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from phosphate_glasses import UNITS, glass_ions, melt_and_cool, ternary_grid
-from vitrion.distill.packing import fragment
+from vitrion.distill.sample.packing import fragment
 from vitrion.errors import InputError
 from vitrion.potentials.student import student_calculator
 

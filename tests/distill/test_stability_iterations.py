@@ -11,7 +11,7 @@ from vitrion.distill.distill_clock import DistillClock
 from vitrion.distill.distill_run import DistillRun
 from vitrion.distill.distill_settings import DistillSettings
 from vitrion.distill.iterations import stability_frames
-from vitrion.distill.packed_cells import Subject
+from vitrion.distill.sample.packed_cells import Subject
 from vitrion.distill.tasks import worker_pool
 from vitrion.potentials.student import load_student, save_student, student_path
 

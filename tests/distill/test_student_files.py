@@ -10,22 +10,22 @@ from vitrion.chemistry.crystals import known_crystals
 from vitrion.cli.entry import app
 from vitrion.distill.distill_settings import DistillSettings
 from vitrion.distill.document import PotentialDoc
-from vitrion.distill.endurance import EnergyDrift, HotRun
-from vitrion.distill.initial_weights import initial_student
 from vitrion.distill.iterations import chosen_frames, force_errors
-from vitrion.distill.label_program import label
+from vitrion.distill.label.label_program import label
 from vitrion.distill.learning import check_can_learn, frames_outside, retrained
-from vitrion.distill.sampling import strained_and_rattled
-from vitrion.distill.student_card import register_student, write_student
-from vitrion.distill.student_files import (
+from vitrion.distill.sample.sampling import strained_and_rattled
+from vitrion.distill.student.student_files import (
     CRYSTALS_SUFFIX,
     FRAMES_SUFFIX,
     named_crystals,
     student_crystals,
     student_frames,
 )
-from vitrion.distill.teacher_comparison import TeacherComparison
-from vitrion.distill.validation import regime_errors
+from vitrion.distill.student_card import register_student, write_student
+from vitrion.distill.train.initial_weights import initial_student
+from vitrion.distill.validate.endurance import EnergyDrift, HotRun
+from vitrion.distill.validate.regime_errors import regime_errors
+from vitrion.distill.validate.teacher_comparison import TeacherComparison
 from vitrion.errors import InputError
 from vitrion.flows.recipe import Recipe
 from vitrion.flows.run_recipe import complete_recipe

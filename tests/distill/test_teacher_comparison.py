@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 from helpers.pair_potentials import IdealGas, LennardJones, argon
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.cli import app
-from vitrion.distill import teacher_comparison
-from vitrion.distill.endurance import energy_drift, hot_run
-from vitrion.distill.frames import ENERGY, FORCES, STRESS, write_frames
-from vitrion.distill.labelling import Teacher
-from vitrion.distill.properties import cell_differences, crystal_frames
-from vitrion.distill.teacher_comparison import (
+from vitrion.distill.data.frames import ENERGY, FORCES, STRESS, write_frames
+from vitrion.distill.label.labelling import Teacher
+from vitrion.distill.validate import teacher_comparison
+from vitrion.distill.validate.endurance import energy_drift, hot_run
+from vitrion.distill.validate.properties import cell_differences, crystal_frames
+from vitrion.distill.validate.teacher_comparison import (
     ComparisonSettings,
     compare_with_teacher,
     matching_labels,

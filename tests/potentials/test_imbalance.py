@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from vitrion.chemistry.crystals import known_crystals
-from vitrion.distill.fit_batches import frame_batches
-from vitrion.distill.fit_loss import HUBER, batch_loss
-from vitrion.distill.fit_settings import FitSettings
-from vitrion.distill.label_program import label
-from vitrion.distill.sampling import with_interstitial, with_vacancy
+from vitrion.distill.label.label_program import label
+from vitrion.distill.sample.sampling import with_interstitial, with_vacancy
+from vitrion.distill.train.fit_batches import frame_batches
+from vitrion.distill.train.fit_loss import HUBER, batch_loss
+from vitrion.distill.train.fit_settings import FitSettings
 from vitrion.errors import InputError
 from vitrion.potentials.evaluation import calculator_of
 from vitrion.potentials.imbalance import FADING, ImbalanceEnergy, imbalance_energy

@@ -6,7 +6,7 @@ from ase.calculators.emt import EMT
 from pymatgen.core import Composition
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from vitrion.distill.validation import relaxed, relaxed_cell
+from vitrion.distill.data.relaxed_cells import relaxed, relaxed_cell
 from vitrion.errors import SimulationError
 from vitrion.generation.candidate import Candidate, Origin
 from vitrion.polymorphs.filters import LEEWAY, unphysical

@@ -101,7 +101,7 @@ def distill(
 def print_card(card: dict[str, Any], path: Path) -> None:
     """Print the errors, densities and endurance on the card of a student."""
     from vitrion.cli.validate import show_comparison
-    from vitrion.distill.teacher_comparison import TeacherComparison
+    from vitrion.distill.validate.teacher_comparison import TeacherComparison
 
     comparison = TeacherComparison.model_validate(
         {

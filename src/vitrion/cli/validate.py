@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-    from vitrion.distill.teacher_comparison import TeacherComparison
+    from vitrion.distill.validate.teacher_comparison import TeacherComparison
 
 console = Console(markup=False)
 error_console = Console(stderr=True, markup=False)
@@ -66,9 +66,9 @@ def validate(
 
     Without --frames, frames are drawn from dynamics of crystals and labelled by the teacher.
     """
-    from vitrion.distill.frames import read_labelled
-    from vitrion.distill.labelling import Teacher
-    from vitrion.distill.teacher_comparison import ComparisonSettings, compare_with_teacher
+    from vitrion.distill.data.frames import read_labelled
+    from vitrion.distill.label.labelling import Teacher
+    from vitrion.distill.validate.teacher_comparison import ComparisonSettings, compare_with_teacher
 
     settings = ComparisonSettings(
         hot_runs=hot_runs,

@@ -5,12 +5,13 @@ kept. Two pipelines consist of the same stages: :mod:`~vitrion.distill.distillat
 (``vitrion distill``: one command, a few compositions) and :mod:`~vitrion.distill.makers` (jobs:
 committees, supplements of defects, DFT labels).
 
-- Frames to label: `sampling`, `packing`, `packed_cells`, `repackings`, `off_stoichiometry`,
-  `phosphate_glasses`; with a student: `active`, `committee`, `supplement`.
-- Labels: `labelling`, `label_program`, `dispersion`; their files: `frames`, `labelled_files`.
-- Training: `fit` and its program for one fit, `initial_weights`, `architecture`; `training` for a
-  phase of jobs, `training_plan` for its chemistry and phases.
-- Validation: `validation`, `heldout`, `properties`, `packings`, `endurance`,
-  `teacher_comparison`, `student_validation`.
-- The student: `release`, `student_card`, `student_files`, `document`; `learning` retrains it.
+- `data`: labelled frames, their files, and the record of what made them.
+- `sample`: cells to label, by packing, dynamics with a student, a committee, defects.
+- `label`: energy, forces and stress from the teacher, with dispersion if wanted.
+- `train`: one fit and its program, first weights, architecture; `training` is a phase of jobs.
+- `validate`: errors by regime, densities, bulk moduli, endurance; comparison with the teacher.
+- `student`: the model file and where students are found.
+
+The other modules are the pipelines: settings, plan, stages, worker processes, cards, documents, and
+`learning`, which retrains a student.
 """

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitrion.distill.labelled_files import labelled_frames
-from vitrion.distill.packed_cells import packed_atoms
+from vitrion.distill.data.labelled_files import labelled_frames
+from vitrion.distill.sample.packed_cells import packed_atoms
 from vitrion.dynamics.md_settings import HYDROGEN_TIMESTEP_FS
 from vitrion.runtime.durations import duration_text
 
 if TYPE_CHECKING:
     from vitrion.distill.distill_settings import DistillSettings
-    from vitrion.distill.fit_settings import FitSettings
+    from vitrion.distill.train.fit_settings import FitSettings
 
 TEACHER_S_PER_ATOM = {"chgnet": 0.0028, "sevennet": 0.02, "mace": 0.02, "vitrion": 0.00005}
 """Time of one label per atom on one core in s, by the first part of the teacher's name."""

@@ -10,8 +10,8 @@ from vitrion.amorphous.pack import check_packing
 from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.formulas import parse_composition, plain_formula
 from vitrion.chemistry.structure_files import read_structure_file
-from vitrion.distill.labelled_files import labelled_frames
-from vitrion.distill.packed_cells import NARROWEST_A, packed_atoms
+from vitrion.distill.data.labelled_files import labelled_frames
+from vitrion.distill.sample.packed_cells import NARROWEST_A, packed_atoms
 from vitrion.distill.student_card import check_name
 from vitrion.errors import InputError
 from vitrion.potentials import get_potential

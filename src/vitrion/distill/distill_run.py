@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vitrion.distill import task_functions as work
-from vitrion.distill.frames import FORCES, made_once, within
+from vitrion.distill.data.frames import FORCES, made_once, within
 from vitrion.distill.tasks import FrameTask, run_tasks
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from vitrion.distill.distill_clock import DistillClock
     from vitrion.distill.distill_settings import DistillSettings
-    from vitrion.distill.labelling import Teacher
+    from vitrion.distill.label.labelling import Teacher
 
 LABELS_PER_TASK = 8
 LARGEST_FORCE_eV_A = 150.0

@@ -11,26 +11,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vitrion.distill import task_functions as work
+from vitrion.distill.data.frames import split
 from vitrion.distill.distill_clock import DistillClock
 from vitrion.distill.distill_plan import stages_of
 from vitrion.distill.distill_run import DistillRun
-from vitrion.distill.fit import fit
-from vitrion.distill.frames import split
-from vitrion.distill.initial_weights import write_initial_student, write_with_energies
 from vitrion.distill.iterations import iteration_frames, stability_frames
 from vitrion.distill.labelled_student import subject_of, usable_frames, validate_labelled
-from vitrion.distill.packed_cells import Subject, usual_mobile
+from vitrion.distill.sample.packed_cells import Subject, usual_mobile
 from vitrion.distill.start_crystals import crystals_of
-from vitrion.distill.student_card import check_name, register_student, write_student
-from vitrion.distill.student_files import (
+from vitrion.distill.student.student_files import (
     CRYSTALS_SUFFIX,
     FRAMES_SUFFIX,
     HELDOUT_SUFFIX,
     named_crystals,
 )
+from vitrion.distill.student_card import check_name, register_student, write_student
 from vitrion.distill.student_validation import validate_student
 from vitrion.distill.tasks import worker_pool
-from vitrion.distill.teacher_comparison import TeacherComparison
+from vitrion.distill.train.fit import fit
+from vitrion.distill.train.initial_weights import write_initial_student, write_with_energies
+from vitrion.distill.validate.teacher_comparison import TeacherComparison
 from vitrion.potentials.student import student_path
 from vitrion.runtime.atomic import only_process
 

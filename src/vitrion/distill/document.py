@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from vitrion.distill.validation import RegimeError
+from vitrion.distill.validate.regime_errors import RegimeError
 from vitrion.documents.base import VitrionDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.potentials import describe_potential

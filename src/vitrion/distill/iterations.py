@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vitrion.distill import task_functions as work
-from vitrion.distill.committee import force_difference
-from vitrion.distill.frames import FORCES
+from vitrion.distill.data.frames import FORCES
+from vitrion.distill.sample.committee import force_difference
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from vitrion.distill.distill_run import DistillRun
-    from vitrion.distill.packed_cells import Subject
+    from vitrion.distill.sample.packed_cells import Subject
 
 RANDOM_SHARE = 0.25
 """Share of the kept frames of an iteration that are drawn at random."""
@@ -95,7 +95,7 @@ def _kept(
 def force_errors(frames: Sequence[Atoms], calculator: Any) -> np.ndarray:
     """Return the largest error of an atomic force of each frame, ``(n_frames,)``, in eV/A.
 
-    It is scaled as in :func:`vitrion.distill.committee.force_difference`.
+    It is scaled as in :func:`vitrion.distill.sample.committee.force_difference`.
     """
     return np.array(
         [force_difference(calculator.get_forces(atoms), atoms.arrays[FORCES]) for atoms in frames]

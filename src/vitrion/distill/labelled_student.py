@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.distill import task_functions as work
-from vitrion.distill.endurance import energy_drift
-from vitrion.distill.frames import ENERGY, plain_cell, split
-from vitrion.distill.labelled_files import labelled_frames
-from vitrion.distill.packed_cells import Subject, enlarged
+from vitrion.distill.data.frames import ENERGY, plain_cell, split
+from vitrion.distill.data.labelled_files import labelled_frames
+from vitrion.distill.sample.packed_cells import Subject, enlarged
 from vitrion.distill.student_validation import hot_runs
-from vitrion.distill.teacher_comparison import TeacherComparison
-from vitrion.distill.validation import regime_errors, with_regimes
+from vitrion.distill.validate.endurance import energy_drift
+from vitrion.distill.validate.regime_errors import regime_errors, with_regimes
+from vitrion.distill.validate.teacher_comparison import TeacherComparison
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitrion.distill.data.frames import plain_cell, split
 from vitrion.distill.distill_clock import DistillClock
 from vitrion.distill.distill_plan import FIT_S_PER_ATOM, LOADING_S, teacher_pace
 from vitrion.distill.distill_run import DistillRun
 from vitrion.distill.distill_settings import DistillSettings
 from vitrion.distill.distillation import KEPT_OUT, one_fit
-from vitrion.distill.frames import plain_cell, split
 from vitrion.distill.labelled_student import validate_labelled
-from vitrion.distill.student_card import register_student, write_student
-from vitrion.distill.student_files import (
+from vitrion.distill.student.student_files import (
     CRYSTALS_SUFFIX,
     FRAMES_SUFFIX,
     HELDOUT_SUFFIX,
     student_frames,
 )
+from vitrion.distill.student_card import register_student, write_student
 from vitrion.distill.tasks import worker_pool
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.student import is_student, local_students, student_card, student_path

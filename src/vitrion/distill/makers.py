@@ -17,8 +17,7 @@ from jobflow import Flow, Job, Maker, Response, job
 from monty.json import MontyEncoder
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from vitrion.distill.architecture import Architecture
-from vitrion.distill.frames import (
+from vitrion.distill.data.frames import (
     ENERGY,
     FORCES,
     STRESS,
@@ -28,13 +27,14 @@ from vitrion.distill.frames import (
     within,
     write_frames,
 )
-from vitrion.distill.labelling import LABELS, Teacher, label
-from vitrion.distill.origin import claim, digest_of_files
-from vitrion.distill.release import release
+from vitrion.distill.data.origin import claim, digest_of_files
+from vitrion.distill.label.labelling import LABELS, Teacher, label
 from vitrion.distill.samplers import CollectMaker, SeedMaker, SupplementMaker
-from vitrion.distill.training import FINE_TUNING, TrainingSettings, fine_tune, train
+from vitrion.distill.student.release import release
+from vitrion.distill.train.architecture import Architecture
+from vitrion.distill.train.training import FINE_TUNING, TrainingSettings, fine_tune, train
 from vitrion.distill.training_plan import ARCHITECTURE, PHASES
-from vitrion.distill.validation import regime_errors, with_regimes
+from vitrion.distill.validate.regime_errors import regime_errors, with_regimes
 from vitrion.errors import InputError
 from vitrion.potentials.student import file_calculator, load_student
 from vitrion.runtime.notebook_display import NotebookTable
@@ -160,7 +160,7 @@ class FineTuneMaker(NotebookTable, Maker):
     name : str
         Name of the job.
     foundation : str
-        Name as a potential: see `vitrion.distill.training.fine_tune`.
+        Name as a potential: see `vitrion.distill.train.training.fine_tune`.
     settings : TrainingSettings
         Step size, epochs, weights.
     workers : int
@@ -242,7 +242,7 @@ class DistillMaker(NotebookTable, Maker):
 
     Examples
     --------
-    >>> from vitrion.distill.labelling import Teacher
+    >>> from vitrion.distill.label.labelling import Teacher
     >>> maker = DistillMaker(iterations=2, label_maker=LabelMaker(teacher=Teacher(name="chgnet")))
     >>> [job.name for job in maker.make("distilled").jobs][:4]
     ['seed frames', 'label', 'train', 'train']

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from jobflow import Maker, job
 
 from vitrion.chemistry.structures import check_ordered
-from vitrion.distill.active import ActiveSettings, collect
-from vitrion.distill.frames import write_frames
-from vitrion.distill.origin import claim, digest_of_cells, digest_of_files
-from vitrion.distill.sampling import Chemistry
-from vitrion.distill.supplement import SupplementSettings, supplement
+from vitrion.distill.data.frames import write_frames
+from vitrion.distill.data.origin import claim, digest_of_cells, digest_of_files
+from vitrion.distill.sample.active import ActiveSettings, collect
+from vitrion.distill.sample.sampling import Chemistry
+from vitrion.distill.sample.supplement import SupplementSettings, supplement
 from vitrion.distill.training_plan import (
     CHEMISTRY,
     crystal_cells,
@@ -148,7 +148,7 @@ class CollectMaker(NotebookTable, Maker):
 
 @dataclass
 class SupplementMaker(NotebookTable, Maker):
-    """Sample defects and other packings with a student: see `vitrion.distill.supplement`.
+    """Sample defects and other packings with a student: see `vitrion.distill.sample.supplement`.
 
     Parameters
     ----------

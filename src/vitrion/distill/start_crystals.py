@@ -8,7 +8,7 @@ from vitrion.amorphous.volume import crystal_volume_per_atom
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.chemistry.formulas import parse_composition
 from vitrion.distill import task_functions as work
-from vitrion.distill.repackings import candidates
+from vitrion.distill.sample.repackings import candidates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

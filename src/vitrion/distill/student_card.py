@@ -6,9 +6,9 @@ import json
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from vitrion.distill.frames import write_frames
-from vitrion.distill.release import release
-from vitrion.distill.student_files import beside
+from vitrion.distill.data.frames import write_frames
+from vitrion.distill.student.release import release
+from vitrion.distill.student.student_files import beside
 from vitrion.errors import InputError
 from vitrion.potentials import get_potential
 from vitrion.potentials.spec import sha256_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from vitrion.distill.distill_settings import DistillSettings
-    from vitrion.distill.teacher_comparison import TeacherComparison
+    from vitrion.distill.validate.teacher_comparison import TeacherComparison
     from vitrion.potentials import PotentialSpec
 
 DIGITS = 4

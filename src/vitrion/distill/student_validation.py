@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vitrion.distill import task_functions as work
-from vitrion.distill.endurance import HotRun, energy_drift
-from vitrion.distill.frames import plain_cell
-from vitrion.distill.packed_cells import enlarged
-from vitrion.distill.properties import cell_differences, crystal_frames
-from vitrion.distill.teacher_comparison import TeacherComparison
-from vitrion.distill.validation import regime_errors
+from vitrion.distill.data.frames import plain_cell
+from vitrion.distill.sample.packed_cells import enlarged
+from vitrion.distill.validate.endurance import HotRun, energy_drift
+from vitrion.distill.validate.properties import cell_differences, crystal_frames
+from vitrion.distill.validate.regime_errors import regime_errors
+from vitrion.distill.validate.teacher_comparison import TeacherComparison
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from vitrion.distill.distill_run import DistillRun
-    from vitrion.distill.properties import CellDifference
+    from vitrion.distill.validate.properties import CellDifference
 
 SHIFT = 1000
 """Shift of the seeds of the validation, which samples nothing that was trained on."""

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.distill.endurance import hot_run, timestep_fs
-from vitrion.distill.frames import plain_cell
-from vitrion.distill.heldout import RegimeStart, heldout_frames
-from vitrion.distill.label_program import label as label_frame
-from vitrion.distill.labelling import Teacher, label
-from vitrion.distill.packed_cells import draw_cell, enlarged, packed_cell, pressed
-from vitrion.distill.sampling import DynamicsSettings, collapsed, explore, strained_and_rattled
-from vitrion.distill.validation import relaxed_cell
+from vitrion.distill.data.frames import plain_cell
+from vitrion.distill.data.relaxed_cells import relaxed_cell
+from vitrion.distill.label.label_program import label as label_frame
+from vitrion.distill.label.labelling import Teacher, label
+from vitrion.distill.sample.packed_cells import draw_cell, enlarged, packed_cell, pressed
+from vitrion.distill.sample.sampling import (
+    DynamicsSettings,
+    collapsed,
+    explore,
+    strained_and_rattled,
+)
+from vitrion.distill.validate.endurance import hot_run, timestep_fs
+from vitrion.distill.validate.heldout import RegimeStart, heldout_frames
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +27,9 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
-    from vitrion.distill.distill_settings import SamplingSettings, ValidationSettings
-    from vitrion.distill.packed_cells import Subject
+    from vitrion.distill.distill_settings import ValidationSettings
+    from vitrion.distill.sample.packed_cells import Subject
+    from vitrion.distill.sample.sampling_settings import SamplingSettings
 
 RATTLES_A = (0.03, 0.08, 0.15)
 PRESSED_PER_CELL = 3

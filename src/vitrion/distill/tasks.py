@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from vitrion.distill.frames import made_once
+from vitrion.distill.data.frames import made_once
 from vitrion.errors import SimulationError
 from vitrion.runtime.processes import (
     ONE_THREAD,

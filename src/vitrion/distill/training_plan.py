@@ -13,12 +13,12 @@ from pymatgen.core import Composition
 
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.chemistry.formulas import plain_formula
-from vitrion.distill.architecture import Architecture
-from vitrion.distill.packing import pack
-from vitrion.distill.repackings import MOST_ATOMS
-from vitrion.distill.sampling import Chemistry, Mixture, strained_and_rattled
-from vitrion.distill.supplement import SupplementSettings
-from vitrion.distill.training import TrainingSettings
+from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.repackings import MOST_ATOMS
+from vitrion.distill.sample.sampling import Chemistry, Mixture, strained_and_rattled
+from vitrion.distill.sample.supplement import SupplementSettings
+from vitrion.distill.train.architecture import Architecture
+from vitrion.distill.train.training import TrainingSettings
 
 if TYPE_CHECKING:
     from ase import Atoms

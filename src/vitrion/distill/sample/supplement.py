@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from vitrion.distill.frames import made_once
-from vitrion.distill.off_stoichiometry import crystal_family, glass_family
-from vitrion.distill.repackings import candidates, polymorph_family
+from vitrion.distill.data.frames import made_once
+from vitrion.distill.sample.off_stoichiometry import crystal_family, glass_family
+from vitrion.distill.sample.repackings import candidates, polymorph_family
 
 if TYPE_CHECKING:
     from pathlib import Path

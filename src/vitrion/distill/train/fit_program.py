@@ -1,6 +1,6 @@
-"""Fit a student to labelled frames by gradient descent; started by :mod:`vitrion.distill.fit`.
+"""Fit a student to labelled frames by gradient descent; :mod:`vitrion.distill.train.fit` starts it.
 
-    python -m vitrion.distill.fit_program BEGIN DEVICE RANK RANKS PARENT
+    python -m vitrion.distill.train.fit_program BEGIN DEVICE RANK RANKS PARENT
 
 BEGIN is the model with the initial weights, in the folder of the fit.
 Several processes share each step: every one takes a part of its frames, and gradients are summed.
@@ -18,12 +18,12 @@ from typing import Any
 import torch
 import torch.distributed
 
-from vitrion.distill.fit import CPU, FRAMES, SETTINGS, STATE, fitted_file
-from vitrion.distill.fit_batches import epoch_order, frame_batches, join
-from vitrion.distill.fit_loss import batch_loss
-from vitrion.distill.fit_model import load_model, save_model
-from vitrion.distill.fit_settings import FitSettings
-from vitrion.distill.frames import read_frames
+from vitrion.distill.data.frames import read_frames
+from vitrion.distill.train.fit import CPU, FRAMES, SETTINGS, STATE, fitted_file
+from vitrion.distill.train.fit_batches import epoch_order, frame_batches, join
+from vitrion.distill.train.fit_loss import batch_loss
+from vitrion.distill.train.fit_model import load_model, save_model
+from vitrion.distill.train.fit_settings import FitSettings
 from vitrion.potentials.student import SUFFIX
 from vitrion.runtime.processes import exit_with_parent, keep_freed_memory
 from vitrion.runtime.progress import Progress, write_progress

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from vitrion.distill.frames import plain_cell
-from vitrion.distill.sampling import collapsed, strained_and_rattled
-from vitrion.distill.validation import relaxed_cell
+from vitrion.distill.data.frames import plain_cell
+from vitrion.distill.data.relaxed_cells import relaxed_cell
+from vitrion.distill.sample.sampling import collapsed, strained_and_rattled
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.distill.frames import ENERGY, FORCES, fit_atomic_energies
+from vitrion.distill.data.frames import ENERGY, FORCES, fit_atomic_energies
 from vitrion.potentials.imbalance import FORMAL_CHARGES
 from vitrion.potentials.student import (
     DERIVED,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import torch
     from ase import Atoms
 
-    from vitrion.distill.architecture import Architecture
+    from vitrion.distill.train.architecture import Architecture
     from vitrion.potentials.mace_model import MACEModel
 
 NOISE = 0.05

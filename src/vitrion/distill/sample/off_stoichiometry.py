@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vitrion.distill.frames import plain_cell
-from vitrion.distill.packing import pack
-from vitrion.distill.sampling import (
+from vitrion.distill.data.frames import plain_cell
+from vitrion.distill.data.relaxed_cells import relaxed
+from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.sampling import (
     DynamicsSettings,
     explore,
     strained_and_rattled,
     with_interstitial,
     with_vacancy,
 )
-from vitrion.distill.validation import relaxed
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,8 +10,8 @@ from ase.md.velocitydistribution import Stationary
 from ase.md.verlet import VelocityVerlet
 from pydantic import BaseModel, Field
 
-from vitrion.distill.langevin_run import LangevinRun
-from vitrion.distill.sampling import collapsed, thermalized
+from vitrion.distill.sample.langevin_run import LangevinRun
+from vitrion.distill.sample.sampling import collapsed, thermalized
 from vitrion.dynamics.md_settings import HYDROGEN_TIMESTEP_FS
 from vitrion.errors import InputError
 from vitrion.relaxation.relax import RelaxSettings

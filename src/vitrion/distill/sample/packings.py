@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.chemistry.crystals import known_crystals
-from vitrion.distill.frames import ENERGY
-from vitrion.distill.repackings import candidates, polymorph_family
-from vitrion.distill.validation import relaxed_cell
+from vitrion.distill.data.frames import ENERGY
+from vitrion.distill.data.relaxed_cells import relaxed_cell
+from vitrion.distill.sample.repackings import candidates, polymorph_family
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, Field
 
-from vitrion.distill.frames import ENERGY, FORCES, STRESS
+from vitrion.distill.data.frames import ENERGY, FORCES, STRESS
 from vitrion.errors import InputError
-from vitrion.relaxation.relax import RelaxSettings, relax_atoms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,42 +91,6 @@ def _regime(name: str, frames: list[Atoms], calculator: Calculator) -> RegimeErr
     )
 
 
-def change_errors(frames: Sequence[Atoms], calculator: Calculator) -> list[dict[str, float | str]]:
-    """Errors of the energy of removing or adding mobile atoms, in eV per atom.
-
-    For each family of labelled frames of :mod:`vitrion.distill.off_stoichiometry`, the energy of
-    each defective cell minus the energy of its host is compared with the teacher. The reference
-    energy of the element is included in both.
-
-    Raises
-    ------
-    InputError
-        If a family has no host.
-    """
-    groups: dict[str, list[Atoms]] = {}
-    for atoms in frames:
-        if "change" in atoms.info:
-            groups.setdefault(str(atoms.info["family"]), []).append(atoms)
-    found: list[dict[str, float | str]] = []
-    for name, group in groups.items():
-        hosts = [a for a in group if str(a.info["config_type"]).endswith(":host")]
-        if len(hosts) != 1:
-            raise InputError(f"The family {name} needs one host, it has {len(hosts)}.")
-        host = energy_error(hosts[0], calculator)
-        for atoms in group:
-            if atoms is not hosts[0]:
-                change = int(atoms.info["change"])
-                error = (energy_error(atoms, calculator) - host) / abs(change)
-                kind = str(atoms.info["config_type"])
-                found.append({"family": name, "kind": kind, "change": change, "error_eV": error})
-    return found
-
-
-def energy_error(atoms: Atoms, calculator: Calculator) -> float:
-    """Return the potential's energy minus the label, eV."""
-    return float(calculator.get_potential_energy(atoms) - atoms.info[ENERGY])
-
-
 def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2)))
 
@@ -146,59 +109,3 @@ def table(errors: Sequence[RegimeError]) -> str:
             f"| {e.force_mae_meV_per_A:.0f} | {e.force_rms_meV_per_A:.0f} | {pressure} |"
         )
     return "\n".join(lines)
-
-
-def relaxed_cell(
-    atoms: Atoms, calculator: Calculator, *, fmax_eV_per_A: float = 0.02, steps: int = 300
-) -> Atoms:
-    """Return a copy relaxed with its cell at zero pressure; ``info`` says if it converged."""
-    settings = RelaxSettings(fmax_eV_per_A=fmax_eV_per_A, max_steps=steps)
-    out, relaxation = relax_atoms(atoms, calculator, settings)
-    out.info |= {"energy": relaxation.energy_eV, "converged": relaxation.converged}
-    return out
-
-
-def relaxed(
-    atoms: Atoms, calculator: Calculator, *, fmax_eV_per_A: float = 0.03, steps: int = 200
-) -> Atoms:
-    """Return a copy relaxed at fixed cell; ``info`` says if it converged."""
-    settings = RelaxSettings(fmax_eV_per_A=fmax_eV_per_A, max_steps=steps, relax_cell=False)
-    out, relaxation = relax_atoms(atoms, calculator, settings)
-    out.info |= {"energy": relaxation.energy_eV, "converged": relaxation.converged}
-    return out
-
-
-def lattice_difference(first: Atoms, second: Atoms) -> float:
-    """Return the largest relative difference of cell lengths and of the cube root of the volume."""
-    lengths = np.abs(first.cell.lengths() / second.cell.lengths() - 1).max()
-    volume = abs((first.get_volume() / second.get_volume()) ** (1 / 3) - 1)
-    return float(max(lengths, volume))
-
-
-def pair_distribution(
-    frames: Sequence[Atoms],
-    cutoff_A: float = 5.0,
-    bins: int = 100,
-    pair: tuple[str, str] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return distances (A) and the pair distribution function of frames, over all or one pair."""
-    from ase.neighborlist import neighbor_list
-
-    edges = np.linspace(0, cutoff_A, bins + 1)
-    shells = 4 / 3 * np.pi * np.diff(edges**3)
-    total = np.zeros(bins)
-    for atoms in frames:
-        first, second, distance = neighbor_list("ijd", atoms, cutoff_A)
-        is_first, is_second = (
-            np.array(atoms.symbols) == element if pair else np.full(len(atoms), True)
-            for element in pair or ("", "")
-        )
-        counts = np.histogram(distance[is_first[first] & is_second[second]], bins=edges)[0]
-        density = is_second.sum() / atoms.get_volume()
-        total += counts / (is_first.sum() * shells * density)
-    return (edges[1:] + edges[:-1]) / 2, total / len(frames)
-
-
-def overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the common area of two distribution functions over their mean area; 1 if equal."""
-    return float(2 * np.minimum(first, second).sum() / (first.sum() + second.sum()))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from ase.units import Bohr, Hartree
 
-from vitrion.distill.frames import ENERGY, FORCES, STRESS
+from vitrion.distill.data.frames import ENERGY, FORCES, STRESS
 from vitrion.errors import InputError, PotentialError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vitrion.distill.frames import read_frames
+from vitrion.distill.data.frames import read_frames
 from vitrion.potentials.student import student_path
 
 if TYPE_CHECKING:

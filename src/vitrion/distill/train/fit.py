@@ -11,8 +11,8 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from vitrion.distill.fit_settings import FitSettings
-from vitrion.distill.frames import write_frames
+from vitrion.distill.data.frames import write_frames
+from vitrion.distill.train.fit_settings import FitSettings
 from vitrion.errors import InputError, SimulationError
 from vitrion.runtime.atomic import copy_durably
 from vitrion.runtime.processes import ONE_THREAD, run_together
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ase import Atoms
 
-PROGRAM = "vitrion.distill.fit_program"
+PROGRAM = "vitrion.distill.train.fit_program"
 SMALLEST_FREE_BYTES = 20_000_000
 """Space on a disk below which a failed fit is due to a full disk."""
 

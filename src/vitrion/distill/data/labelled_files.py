@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.distill.frames import ENERGY, FORCES, STRESS, read_frames
+from vitrion.distill.data.frames import ENERGY, FORCES, STRESS, read_frames
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from vitrion.distill.committee import disagreement, select
-from vitrion.distill.frames import made_once
-from vitrion.distill.sampling import Chemistry, DynamicsSettings, draw_start, explore
+from vitrion.distill.data.frames import made_once
+from vitrion.distill.sample.committee import disagreement, select
+from vitrion.distill.sample.sampling import Chemistry, DynamicsSettings, draw_start, explore
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:

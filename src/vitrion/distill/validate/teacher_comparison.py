@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 from vitrion.chemistry.crystals import known_crystals
-from vitrion.distill.dispersion import (
+from vitrion.distill.label.dispersion import (
     D3_ENERGY,
     add_dispersion,
     with_dispersion,
     without_dispersion,
 )
-from vitrion.distill.endurance import EnergyDrift, HotRun, energy_drift, hot_run
-from vitrion.distill.heldout import RegimeStart, heldout_frames
-from vitrion.distill.label_program import label as label_frame
-from vitrion.distill.labelling import Teacher, label
-from vitrion.distill.packed_cells import enlarged
-from vitrion.distill.properties import CRYSTALS, CellDifference, cell_differences, crystal_frames
-from vitrion.distill.student_files import student_crystals
-from vitrion.distill.validation import RegimeError, regime_errors, with_regimes
+from vitrion.distill.label.label_program import label as label_frame
+from vitrion.distill.label.labelling import Teacher, label
+from vitrion.distill.sample.packed_cells import enlarged
+from vitrion.distill.student.student_files import student_crystals
+from vitrion.distill.validate.endurance import EnergyDrift, HotRun, energy_drift, hot_run
+from vitrion.distill.validate.heldout import RegimeStart, heldout_frames
+from vitrion.distill.validate.properties import (
+    CRYSTALS,
+    CellDifference,
+    cell_differences,
+    crystal_frames,
+)
+from vitrion.distill.validate.regime_errors import RegimeError, regime_errors, with_regimes
 from vitrion.errors import InputError
 from vitrion.potentials import check_elements, get_potential, load_calculator
 from vitrion.runtime.settings_model import SettingsModel

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vitrion.chemistry.crystals import known_crystals
-from vitrion.distill.endurance import timestep_fs
-from vitrion.distill.langevin_run import LangevinRun
-from vitrion.distill.packing import pack
-from vitrion.distill.sampling import thermalized, with_interstitial, with_vacancy
-from vitrion.distill.validation import relaxed_cell
+from vitrion.distill.data.relaxed_cells import relaxed_cell
+from vitrion.distill.sample.langevin_run import LangevinRun
+from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.sampling import thermalized, with_interstitial, with_vacancy
+from vitrion.distill.validate.endurance import timestep_fs
 from vitrion.relaxation.relax import RelaxSettings
 
 if TYPE_CHECKING:

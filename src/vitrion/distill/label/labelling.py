@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vitrion.distill import label_program
-from vitrion.distill.dispersion import add_dispersion, with_dispersion
-from vitrion.distill.frames import read_labelled, write_frames
-from vitrion.distill.origin import claim, digest_of_files
+from vitrion.distill.data.frames import read_labelled, write_frames
+from vitrion.distill.data.origin import claim, digest_of_files
+from vitrion.distill.label import label_program
+from vitrion.distill.label.dispersion import add_dispersion, with_dispersion
 from vitrion.errors import InputError
 from vitrion.runtime.processes import run_checked
 

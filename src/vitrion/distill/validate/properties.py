@@ -16,21 +16,17 @@ from ase.units import GPa, kg
 from pydantic import BaseModel, Field
 
 from vitrion.chemistry.crystals import known_crystals
-from vitrion.distill.frames import STRESS
-from vitrion.distill.heldout import GLASS_A3
-from vitrion.distill.packing import pack
-from vitrion.distill.sampling import (
+from vitrion.distill.data.frames import STRESS
+from vitrion.distill.data.relaxed_cells import lattice_difference, relaxed, relaxed_cell
+from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.sampling import (
     DynamicsSettings,
     explore,
     with_interstitial,
     with_vacancy,
 )
-from vitrion.distill.validation import (
-    energy_error,
-    lattice_difference,
-    relaxed,
-    relaxed_cell,
-)
+from vitrion.distill.validate.change_errors import energy_error
+from vitrion.distill.validate.heldout import GLASS_A3
 from vitrion.errors import SimulationError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from vitrion.distill.fit_batches import Batch
-    from vitrion.distill.fit_settings import FitSettings
+    from vitrion.distill.train.fit_batches import Batch
+    from vitrion.distill.train.fit_settings import FitSettings
     from vitrion.potentials.mace_model import MACEModel
 
 HUBER = 0.01

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from vitrion.distill.frames import ENERGY, ENERGY_WEIGHT, FORCES, STRESS
+from vitrion.distill.data.frames import ENERGY, ENERGY_WEIGHT, FORCES, STRESS
 from vitrion.potentials.mace_graphs import MACEGraphs
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from matscipy.neighbours import neighbour_list
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vitrion.chemistry.charges import default_mobile_species
-from vitrion.distill.langevin_run import LangevinRun
-from vitrion.distill.packing import fragment, pack
+from vitrion.distill.sample.langevin_run import LangevinRun
+from vitrion.distill.sample.packing import fragment, pack
 from vitrion.errors import InputError
 from vitrion.relaxation.relax import RelaxSettings, relax_atoms
 

@@ -13,14 +13,14 @@ from vitrion.amorphous.pack import pack
 from vitrion.amorphous.volume import crystal_volume_per_atom
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.formulas import parse_composition
-from vitrion.distill.sampling import strained_and_rattled, with_random_defect
+from vitrion.distill.sample.sampling import strained_and_rattled, with_random_defect
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core import Composition
 
-    from vitrion.distill.distill_settings import SamplingSettings
+    from vitrion.distill.sample.sampling_settings import SamplingSettings
 
 VOLUMES = (0.95, 1.4)
 """Smallest and largest volume of a packed cell over the estimated volume of the crystal."""

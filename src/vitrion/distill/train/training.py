@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from vitrion.distill.architecture import Architecture
-from vitrion.distill.fit import STATE, fit, fitted_file
-from vitrion.distill.fit_model import load_model, save_model
-from vitrion.distill.fit_settings import FitSettings
-from vitrion.distill.frames import ENERGY_WEIGHT, low_energies, split, within
-from vitrion.distill.initial_weights import (
+from vitrion.distill.data.frames import ENERGY_WEIGHT, low_energies, split, within
+from vitrion.distill.data.origin import claim, digest_of_files, digest_of_labels
+from vitrion.distill.train.architecture import Architecture
+from vitrion.distill.train.fit import STATE, fit, fitted_file
+from vitrion.distill.train.fit_model import load_model, save_model
+from vitrion.distill.train.fit_settings import FitSettings
+from vitrion.distill.train.initial_weights import (
     elements_of,
     initial_student,
     random_student,
     with_energies,
 )
-from vitrion.distill.origin import claim, digest_of_files, digest_of_labels
 from vitrion.errors import InputError
 from vitrion.potentials.calculators import model_file
 from vitrion.potentials.devices import torch_device

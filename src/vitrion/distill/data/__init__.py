@@ -1,0 +1,1 @@
+"""Labelled frames and the record of what made them."""

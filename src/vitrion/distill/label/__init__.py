@@ -1,0 +1,1 @@
+"""Energy, forces and stress of frames from a teacher."""

@@ -1,0 +1,1 @@
+"""Cells whose energy and forces are worth knowing: packed, relaxed, moved, changed."""

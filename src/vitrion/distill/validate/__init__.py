@@ -1,0 +1,1 @@
+"""Errors of a student: by regime, of crystals, of endurance."""
