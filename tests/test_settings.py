@@ -32,14 +32,14 @@ def test_a_wrong_file_is_one_sentence(tmp_path, content):
 
 
 @pytest.mark.parametrize("content", ["store: [here\n", "- store\n", "store\n"])
-def test_a_file_that_is_no_mapping_is_one_sentence(tmp_path, content):
+def test_a_file_that_is_not_a_mapping_is_refused_in_one_sentence(tmp_path, content):
     (tmp_path / "vitrion.yaml").write_text(content)
     with pytest.raises(InputError, match=r"vitrion\.yaml cannot be read") as caught:
         get_settings()
     assert "\n" not in str(caught.value)
 
 
-def test_a_variable_that_is_no_json_is_one_sentence(monkeypatch):
+def test_a_variable_that_is_not_json_is_refused_in_one_sentence(monkeypatch):
     monkeypatch.setenv("VITRION_ROUTES", "gpu")
     with pytest.raises(InputError, match=r'must be JSON is not: .*"routes"'):
         get_settings()

@@ -31,7 +31,7 @@ def test_a_melt_equilibrates_beyond_the_neighbor_distance(tmp_path, cell, length
     assert 3.0 < melt.neighbor_distance_A < 6.5
 
 
-def test_a_change_of_the_cell_is_no_motion(tmp_path, cell):
+def test_a_change_of_the_cell_is_not_motion(tmp_path, cell):
     scales = np.linspace(1.0, 1.1, 5)
     cells = scales[:, None, None] * cell.structure.lattice.matrix
     still = np.zeros((5, len(cell.structure), 3))

@@ -56,7 +56,7 @@ def test_straight_line_has_no_transition():
     assert sum(one is not None for one in found) <= 4
 
 
-def test_heat_capacity_that_falls_with_temperature_is_no_glass_transition():
+def test_heat_capacity_that_falls_with_temperature_is_not_a_glass_transition():
     assert glass_transition([quench(np.random.default_rng(4), liquid=0.8, noise=0.001)]) is None
 
 

@@ -51,7 +51,7 @@ def test_packed_cells_are_amorphous(formula, seed):
 
 
 @pytest.mark.parametrize("seed", [0, 2, 4])
-def test_a_few_atoms_of_a_nonmetal_are_no_framework(seed):
+def test_a_few_atoms_of_a_nonmetal_are_not_a_framework(seed):
     cell = pack("Cu15P", n_atoms=64, seed=seed).structure
     cell.scale_lattice(cell.volume / 1.35)
     assert long_range_order(cell).is_amorphous  # by its four P alone it is not

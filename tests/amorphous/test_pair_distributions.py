@@ -123,7 +123,7 @@ def test_the_few_contacts_of_li_and_f_in_a_real_glass_are_its_first_shell(number
     )
 
 
-def test_the_edge_of_po2f2_is_told_from_the_contacts_behind_it():
+def test_the_edge_of_po2f2_is_distinguished_from_the_contacts_behind_it():
     for glass in real_glasses():
         peak, end = glass.first_shell("O", "O")
         assert peak == pytest.approx(2.6, abs=0.08)  # O-P-O, with P-O of 1.48 A

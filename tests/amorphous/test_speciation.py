@@ -168,7 +168,7 @@ def test_molecules_unwrap_through_every_face():
         np.testing.assert_allclose(positions - positions.mean(axis=0), ion.positions, atol=1e-9)
 
 
-def test_mixed_ions_are_told_apart():
+def test_mixed_ions_are_distinguished():
     cell = pack_ions({"Li": 4, "PO2F2": 1, "PO4": 1}, n_atoms=56, seed=2)
     found = speciate(cell.structure)
     assert found.centers == {"P": {"PO2F2": 4, "PO4": 4}}

@@ -28,7 +28,7 @@ def test_a_crystal_becomes_a_near_cubic_supercell(lithium_fluoride):
     assert cell.shortest_contact_A == pytest.approx(2.015)
 
 
-def test_a_network_without_end_is_no_ion():
+def test_an_extended_network_is_not_an_ion():
     quartz = melt_start(crystal("quartz"), n_atoms=60)
     assert quartz.ion_counts() == {}
     assert quartz.shortest_contact_A == pytest.approx(1.61, abs=0.02)  # Si-O

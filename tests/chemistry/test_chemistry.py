@@ -22,7 +22,7 @@ def test_parse_scales_fractions_to_integers():
 
 
 @pytest.mark.parametrize("text", ["", "hello", "Xx2", "Li(", "12"])
-def test_parse_refuses_what_is_no_formula(text):
+def test_parse_refuses_text_that_is_not_a_formula(text):
     with pytest.raises(InputError, match="not a chemical formula"):
         parse_composition(text)
 

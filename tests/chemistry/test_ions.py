@@ -123,7 +123,7 @@ def test_ions_of_a_crystal_are_taken_whole_across_the_faces_of_its_cell():
     )
 
 
-def test_an_endless_framework_is_no_ion():
+def test_an_extended_framework_is_not_an_ion():
     quartz = Structure.from_spacegroup(
         "P3_221",
         Lattice.hexagonal(4.916, 5.405),

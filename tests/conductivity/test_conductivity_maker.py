@@ -135,7 +135,7 @@ def test_temperatures_are_chosen_by_a_scan(tmp_path, gas):
     assert again.temperatures_K == document.temperatures_K
 
 
-def test_a_scan_cut_off_by_the_walltime_goes_on(tmp_path, gas):
+def test_a_scan_cut_off_by_the_walltime_resumes(tmp_path, gas):
     maker = make_maker(tmp_path / "runs", target=0.5, extension=0.0, temperatures_K=None, scan=SCAN)
     job = maker.update_kwargs({"walltime_s": 0.0}).make(gas)
     responses = run(job, tmp_path)[job.uuid]
@@ -144,7 +144,7 @@ def test_a_scan_cut_off_by_the_walltime_goes_on(tmp_path, gas):
     assert outputs[-1].temperatures_K == outputs[-1].temperature_choice.temperatures_K
 
 
-def test_runs_of_one_structure_are_no_structures_of_their_own(tmp_path, gas):
+def test_runs_of_one_structure_are_not_separate_structures(tmp_path, gas):
     """Two runs of each of two structures: first the runs, then the structures, in both places."""
     other = gas.copy()
     other.translate_sites(range(16), [0.1, 0.2, 0.3], to_unit_cell=True)

@@ -70,7 +70,7 @@ def test_documents_of_jobs_are_collected(store, collections):
     assert set(found[glass.uuid]["rates"]) >= {"blob_uuid"}, "large objects stay where they are"
 
 
-def test_large_objects_of_structures_are_no_fault(store, collections):
+def test_large_objects_of_structures_are_accepted(store, collections):
     """A reference stands where the class expects structures by name, as in documents of defects."""
     (made,) = run(
         store,

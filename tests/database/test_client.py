@@ -146,11 +146,11 @@ def test_summaries(client):
     [
         ({"chemsis": "Li-F"}, "did you mean 'chemsys'"),
         ({"barrier_eV_mini": 1}, "did you mean 'barrier_eV_min'"),
-        ({"chemsys": {"$gt": ""}}, "a word or several for 'chemsys'"),
+        ({"chemsys": {"$gt": ""}}, "one or more texts for 'chemsys'"),
         ({"barrier_eV_min": {"$gt": 0}}, "a number for 'barrier_eV_min'"),
         ({"barrier_eV": {"$ne": 0}}, "a number for 'barrier_eV'"),
         ({"barrier_eV_min": math.nan}, "a number"),
-        ({"elements": [{"$ne": 1}]}, "a word or several"),
+        ({"elements": [{"$ne": 1}]}, "one or more texts"),
         ({"deprecated": "no"}, "true or false"),
         ({"$where": "1"}, "Nothing can be searched"),
         ({"formula": "Xx3"}, "Xx"),

@@ -145,7 +145,7 @@ def test_ours_are_found_and_the_others_are_named(folder, capsys):
     assert "a barrier that is a word: its field 'barrier_eV' is wrong" in capsys.readouterr().out
 
 
-def test_a_search_that_finds_none_counts_outputs_that_are_no_documents(tmp_path, capsys):
+def test_an_empty_search_counts_outputs_that_are_not_documents(tmp_path, capsys):
     with open_job_store(tmp_path) as store:
         wrong = entry("a barrier that is a word", output(barrier_eV="high"))
         store.docs_store.update([wrong], key=["uuid", "index"])
@@ -179,7 +179,7 @@ def test_documents_with_missing_parts_hide_no_others(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED - {"builds"}))
-def test_reserved_names_are_no_kinds(folder, name):
+def test_reserved_names_are_not_kinds(folder, name):
     with (
         Collections(find_job_store(folder)) as collections,
         pytest.raises(StoreError, match="has that name"),

@@ -39,7 +39,7 @@ def test_every_field_of_every_kind_has_its_row(files):
         assert f"[{kind}]({kind}.md)" in files["index.md"]
 
 
-def test_units_and_types_are_told(files):
+def test_units_and_types_are_stated(files):
     assert (
         "| `activation_energy_eV` | number or null | Activation energy in eV. |"
         in files["conductivity.md"]

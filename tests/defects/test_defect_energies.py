@@ -94,7 +94,7 @@ def test_symmetry_leaves_the_distinct_defects_with_their_number(host):
     assert distances[0] == pytest.approx(3.8 * np.sqrt(3) / 4, abs=0.01)
 
 
-def test_an_exchanged_ion_is_no_defect_and_a_kicked_out_one_is_flagged(host):
+def test_an_exchanged_ion_is_not_a_defect_and_a_displaced_one_is_flagged(host):
     a, b = (int(k) for k in host.ions[:2])
     operation = DefectOperation("interstitial", "x", add=((0.3, 0.3, 0.3),))
     start = apply(operation, host.structure, "Li", rattle_A=0, seed=0)
@@ -157,7 +157,7 @@ def test_two_starts_of_one_interstitial_are_one(host, relax):
     assert counted[1].label == "c"  # nothing but Li at the corners: the voids are not all equal
 
 
-def test_a_killed_run_goes_on_where_it_was(host, relax, tmp_path):
+def test_a_killed_run_resumes(host, relax, tmp_path):
     operations = [
         *vacancies(host),
         *interstitials(host, candidate_sites(host.unit_cell, host.group)),

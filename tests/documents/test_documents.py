@@ -75,7 +75,7 @@ def test_the_traps_of_the_parent_are_avoided(sample, glass):
     assert SampleDoc(deprecated=True).deprecated is True
 
 
-def test_provenance_tells_what_is_needed_to_repeat(sample):
+def test_provenance_states_what_is_needed_to_repeat(sample):
     provenance = sample.provenance
     assert provenance.potential.name == "chgnet"
     assert len(provenance.potential.sha256) == 64

@@ -69,7 +69,7 @@ def test_walltime_makes_the_job_continue_itself(tmp_path, crystal):
     assert stored.structure == document.structure
 
 
-def test_document_refers_to_files_and_holds_a_thinned_view(tmp_path, crystal):
+def test_document_refers_to_files_and_holds_a_subsample(tmp_path, crystal):
     settings = MDSettings(
         **{
             **SETTINGS.model_dump(),

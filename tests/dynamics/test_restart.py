@@ -87,7 +87,7 @@ def test_calculators_that_remember_do_not_break_the_bits(tmp_path, atoms, calcul
 
 
 @pytest.mark.parametrize("rounds", [5, pytest.param(60, marks=pytest.mark.slow)])
-def test_killed_runs_go_on_bit_for_bit(tmp_path, rounds):
+def test_killed_runs_resume_bit_for_bit(tmp_path, rounds):
     """SIGKILL at random moments, many of them during a save: every other step is one."""
     frequent = {"save_interval_fs": 5.0, "checkpoint_interval_steps": 2}
     settings = MDSettings(**{**SHORT, **RUNS["npt-full"], **frequent, "duration_ps": 0.3 * rounds})

@@ -121,7 +121,7 @@ def test_truncated_and_continued_equals_unbroken(path, tmp_path):
         writer.truncate(61)
 
 
-def test_files_that_are_no_trajectory_are_refused(path):
+def test_files_that_are_not_trajectories_are_refused(path):
     with pytest.raises(InputError, match="does not exist"):
         Trajectory(path)
     path.write_bytes(b"something else")

@@ -121,7 +121,7 @@ def test_runs_take_no_core_that_other_jobs_hold(tmp_path, monkeypatch):
     assert all(outcome.complete for outcome in outcomes)
 
 
-def test_a_script_that_starts_itself_anew_is_told_why(tmp_path):
+def test_a_script_that_restarts_itself_fails_with_the_reason(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "from pathlib import Path\n"

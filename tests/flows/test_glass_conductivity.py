@@ -75,7 +75,7 @@ def test_powerups_reach_the_makers(maker):
     assert maker.conductivity_maker.walltime_s is None
 
 
-def test_words_that_mean_nothing_are_refused_before_the_dynamics():
+def test_unknown_values_are_refused_before_the_dynamics():
     with pytest.raises(InputError, match="must be one of"):
         ConductivityMaker(phase="plasma")
     with pytest.raises(InputError, match="goal is 'all', but must be '300K' or 'each'"):

@@ -157,7 +157,7 @@ def test_a_preset_that_says_something_else_is_another_run():
     assert Recipe(**stated).run_id == make().run_id, "the preset itself plays no part"
 
 
-def test_a_run_begun_afresh_is_told_once(tmp_path):
+def test_a_run_from_scratch_is_reported_once(tmp_path):
     salt = Structure(Lattice.cubic(4), ["Li", "F"], [[0, 0, 0], [0.5] * 3])
     with SQLiteJobStore(str(tmp_path)) as store:
         for bound in (1.0, 2.0):

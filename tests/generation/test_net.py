@@ -180,7 +180,7 @@ def test_repaint_jumps_by_the_square_root_of_the_step(trained, monkeypatch):
     torch.testing.assert_close(shifts[0], torch.full((1, 2, 3), (upper**2 - lower**2) ** 0.5))
 
 
-def test_a_killed_run_goes_on(trained, tmp_path):
+def test_a_killed_run_resumes(trained, tmp_path):
     trainer, _ = trained
     settings = TrainSettings(wall_minutes=0.0, held_out=0, atoms_per_batch=80)
     first = Trainer(trainer.train_set, tmp_path / "n.safetensors", settings, net_config=SMALL)

@@ -81,7 +81,7 @@ def test_a_landscape_without_far_pairs_is_refused(lif):
         maker.make(lif)
 
 
-def test_the_command_writes_its_document_and_goes_on_from_there(lif, tmp_path):
+def test_the_command_writes_its_document_and_resumes(lif, tmp_path):
     lif.to(str(tmp_path / "LiF.cif"))
     structure = read_structure(str(tmp_path / "LiF.cif"))
     settings = DefectSettings(kinds=("vacancy",), supercell_side_A=7.5, chemical_potential_eV=-1.95)

@@ -59,7 +59,7 @@ def test_flows_are_handed_in_once(campaign):
     assert not rows["LiF long"].done
 
 
-def test_status_is_told_by_material(campaign):
+def test_status_is_reported_by_material(campaign):
     rows = {row.material: row for row in status(campaign.launchpad)}
     assert set(rows) == {"LiF short", "LiF long", "Cu", "broken"}
     assert rows["LiF short"].completed == rows["LiF short"].jobs == 5

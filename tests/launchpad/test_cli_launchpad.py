@@ -91,7 +91,7 @@ def test_one_bad_composition_hands_nothing_in(campaign):
 
 
 @pytest.mark.parametrize("content", ["host: [", "junk", "{}"])
-def test_a_file_that_is_no_launchpad_is_refused(tmp_path, content):
+def test_a_file_that_is_not_a_launchpad_is_refused(tmp_path, content):
     file = tmp_path / "my_launchpad.yaml"
     file.write_text(content)
     with pytest.raises(InputError, match="does not describe a launchpad"):

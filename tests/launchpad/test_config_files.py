@@ -57,7 +57,7 @@ def test_init_keeps_what_is_there_and_hides_passwords(tmp_path):
 
 
 @pytest.mark.parametrize("queue", QUEUES)
-def test_a_job_begun_last_ends_before_the_queue_kills_its_worker(tmp_path, monkeypatch, queue):
+def test_the_last_job_ends_before_the_queue_kills_its_worker(tmp_path, monkeypatch, queue):
     write_config(tmp_path, queue=queue)
     adapter = CommonAdapter.from_file(str(tmp_path / "my_qadapter.yaml"))
     hours, minutes, seconds = map(int, adapter["walltime"].split(":"))

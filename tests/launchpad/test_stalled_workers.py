@@ -63,7 +63,7 @@ def assert_complete(campaign, folder, most_ends):
     assert 1 <= len((folder / "ends").read_text()) <= most_ends
 
 
-def test_a_stopped_worker_that_is_continued_spoils_nothing(campaign, workers, monkeypatch):
+def test_a_stopped_worker_that_resumes_does_no_harm(campaign, workers, monkeypatch):
     monkeypatch.setattr("vitrion.launchpad.repair.MAX_LAUNCHES", 3)
     folder = submit_hold(campaign)
     stalled = workers.start()

@@ -172,7 +172,7 @@ def test_one_bad_structure_does_not_stop_the_others(lennard_jones):
         relax_many([Structure(Lattice.cubic(3), [{"Ar": 0.5}], [[0, 0, 0]])], None)
 
 
-def test_what_is_no_crystal_is_dropped_with_a_reason():
+def test_structures_that_are_not_crystals_are_dropped_with_a_reason():
     def end(structure, energy=-1.0, failure=None):
         return Relaxation(
             structure=structure,

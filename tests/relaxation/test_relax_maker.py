@@ -23,7 +23,7 @@ def copper():
 
 
 @pytest.mark.parametrize("pressure", [0.0, 10.0])
-def test_a_stored_document_tells_pressure_and_convergence(copper, pressure):
+def test_a_stored_document_states_pressure_and_convergence(copper, pressure):
     maker = RelaxMaker(
         force_field_name=EMT,
         settings=RelaxSettings(pressure_GPa=pressure, keep_symmetry=True, fmax_eV_per_A=0.01),

@@ -145,7 +145,7 @@ def test_formulas_are_written_as_chemists_do():
     assert material_formula(report("amorphous", bound=1.0).conductivity) == "LiPO2F2"
 
 
-def test_documents_of_two_phases_are_no_one_report():
+def test_documents_of_two_phases_do_not_make_one_report():
     two = [report(phase, bound=1.0).conductivity for phase in ("amorphous", "crystalline")]
     with pytest.raises(InputError, match="one phase"):
         MaterialReport.from_documents(two)
@@ -164,7 +164,7 @@ def test_the_newest_document_is_shown_unless_another_is_asked_for():
     assert chosen.older == (new,)
 
 
-def test_a_search_that_found_nothing_is_told(reports):
+def test_a_search_that_found_nothing_is_reported(reports):
     found = reports[0].polymorphs
     nothing = found.model_copy(update={"polymorphs": [], "best_energy_eV_per_atom": [None]})
     (only,) = disambiguate([MaterialReport.from_documents([nothing])])
@@ -176,7 +176,7 @@ def test_a_search_that_found_nothing_is_told(reports):
     assert polymorph_table(found.model_copy(update={"polymorphs": [without]}), 5).row_count == 1
 
 
-def test_two_crystals_of_one_formula_are_told_apart(reports):
+def test_two_crystals_of_one_formula_are_distinguished(reports):
     documents = reports[0].conductivity
     first, second = (
         MaterialReport.from_documents([documents.model_copy(update={"material_id": name})])

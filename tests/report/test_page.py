@@ -145,7 +145,7 @@ def luminance(color):
 
 
 @pytest.mark.parametrize(("side", "ground"), [(0, "#ffffff"), (1, "#1a212a")])
-def test_colors_can_be_told_from_their_ground(side, ground):
+def test_colors_contrast_with_their_background(side, ground):
     """WCAG 2.1: 4.5 for text, 3 for what is drawn."""
     for name, pair in PALETTE.items():
         light, dark = sorted((luminance(pair[side]), luminance(ground)), reverse=True)

@@ -93,7 +93,7 @@ def test_documents_of_files_join_their_material(client, reports, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["no json", "[]", "{}", '{"property_name": "amorphous"}'])
-def test_a_file_that_is_no_document_is_refused(tmp_path, content):
+def test_a_file_that_is_not_a_document_is_refused(tmp_path, content):
     path = tmp_path / "file.json"
     path.write_text(content)
     with pytest.raises(InputError, match="contains no document"):

@@ -9,7 +9,7 @@ from vitrion.runtime.progress import Progress, read_progress, write_progress
 from vitrion.runtime.runner import RunReport
 
 
-def test_words_of_parts_add_up_to_what_is_planned(tmp_path):
+def test_progress_of_parts_adds_up_to_the_plan(tmp_path):
     assert read_progress(tmp_path) is None
     write_progress(tmp_path, Progress(0, 30, "ps"), plan=True)
     assert read_progress(tmp_path) is None
@@ -21,7 +21,7 @@ def test_words_of_parts_add_up_to_what_is_planned(tmp_path):
     assert read_progress(tmp_path).done == 11
 
 
-def test_the_display_tells_each_step_and_how_many_are_left(tmp_path):
+def test_the_display_shows_each_step_and_how_many_are_left(tmp_path):
     text = io.StringIO()
     report = RunReport(completed=["pack"], skipped=["search"], open=3)
     with RunDisplay(Console(file=text, width=200)) as display:

@@ -63,7 +63,7 @@ def test_a_failed_job_stops_its_children_only(store, tmp_path):
         report.raise_for_errors()
 
 
-def test_two_failed_jobs_of_one_name_are_both_told(store, tmp_path):
+def test_two_failed_jobs_of_one_name_are_both_reported(store, tmp_path):
     flow = Flow([toy_jobs.fail("the first"), toy_jobs.fail("the second")])
     report = run_flow(flow, store, tmp_path / "run")
     assert set(report.errors) == {"fail", "fail (2)"}

@@ -85,7 +85,7 @@ def test_pages_have_the_number_of_rows_that_is_asked_for(web):
         ("sigma_300K_min=inf", "must be a number"),
     ],
 )
-def test_what_is_no_filter_is_refused(web, query, text):
+def test_unknown_filters_are_refused(web, query, text):
     answer = web.get(f"/?{query}")
     assert answer.status_code == 400
     assert text in answer.json()["detail"]

@@ -181,7 +181,7 @@ def structure(value):
     ],
     ids=str,
 )
-def test_arrays_of_any_type_and_names_that_are_no_text_are_refused(value):
+def test_arrays_of_any_type_and_names_that_are_not_text_are_refused(value):
     with pytest.raises(InputError, match=r"is not loaded|not part of a structure"):
         decoding.structure_from_dict(structure(value))
 

@@ -56,7 +56,7 @@ def test_wrapping_that_starts_late_is_found(crystal):
     np.testing.assert_allclose(motion.mobile - motion.mobile[0], paths, atol=1e-9)
 
 
-def test_an_affine_change_of_the_cell_is_no_diffusion():
+def test_an_affine_change_of_the_cell_is_not_diffusion():
     """In NPT atoms ride with the cell: positions change, sites do not."""
     rng = np.random.default_rng(1)
     sites = rng.random((12, 3)) + np.array([3.0, -2.0, 1.0])  # in far images of the cell

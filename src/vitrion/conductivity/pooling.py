@@ -34,10 +34,10 @@ def pool(
     documents : sequence of ConductivityDoc
         From dynamics, with the same composition, phase, mobile species and potential.
     glasses : sequence of AmorphousDoc
-        The glasses of the runs; the glass transition is that of all their quenches.
+        The glasses of the runs; the glass transition follows from all their quenches.
     melting_K, glass_transition_K : float, optional
         Temperatures in K above which points are excluded from the fit; a given glass transition
-        takes precedence over that of the quenches.
+        takes precedence over the transition of the quenches.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Short dynamics over a range of temperatures, before those of the production runs are chosen."""
+"""Short dynamics over a range of temperatures, from which the temperatures of production follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Groups of documents: those of one material in one phase share a summary."""
+"""Groups of documents: documents of one material in one phase share a summary."""
 
 from __future__ import annotations
 

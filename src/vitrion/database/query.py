@@ -208,7 +208,7 @@ def _texts(name: str, value: str | Iterable[str]) -> list[str]:
         texts = [_text_of(each) for each in values]
         values = sorted(texts, key=str) if isinstance(values, set) else texts
     if not isinstance(values, (list, tuple, set)) or not all(isinstance(v, str) for v in values):
-        raise InputError(f"The search takes a word or several for '{name}', not {value!r}.")
+        raise InputError(f"The search takes one or more texts for '{name}', not {value!r}.")
     if len(values) > MAX_VALUES:
         raise InputError(f"The search takes at most {MAX_VALUES} values for '{name}'.")
     return list(values)

@@ -43,8 +43,8 @@ class SummaryDoc(VitrionDoc):
         description="Identifiers of the documents of each kind, newest first."
     )
     values: dict[str, Value] = Field(
-        description="Quantities by their public names, those of one kind from the newest document "
-        "of it that has any; units as in the description of the document's field."
+        description="Quantities by their public names. Quantities of a kind are from its newest "
+        "document that states any; units as in the description of the document's field."
     )
     intervals: dict[str, tuple[float, float]] = Field(
         default_factory=dict,

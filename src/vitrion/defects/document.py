@@ -19,7 +19,7 @@ class BoltzmannPoint(BaseModel):
 
 
 NO_BARRIER_EV = 1e-3
-"""Saddle points above the higher end by less are no barrier."""
+"""Minimum energy of a barrier: of the saddle point above the higher end."""
 
 
 class EnergyDistribution(BaseModel):

@@ -89,7 +89,7 @@ def _check_mobile(mobile: str, symbols: Sequence[str], formula: str) -> None:
         if symbol not in symbols:
             raise InputError(f"The mobile species {symbol} is not in {formula}.")
     if len(named) == len(symbols):
-        raise InputError(f"All elements of {formula} are mobile: leave a framework at rest.")
+        raise InputError(f"All elements of {formula} are mobile: name fewer mobile species.")
 
 
 def short_timestep(recipe: Recipe, symbols: Sequence[str]) -> float | None:

@@ -102,7 +102,7 @@ def repair(
         None for ``RUN_EXPIRATION_SECS``.
     watch_s
         Seconds for which locks, reservations and fireworks without a workflow are observed before
-        they are repaired. Without any, there is no wait.
+        they are repaired; not waited for if there are none.
     retry_failed
         Also rerun jobs that failed by their own error.
     everyone

@@ -195,7 +195,7 @@ def _evaluations(
     forces: np.ndarray,
     stresses: Sequence[np.ndarray],
 ) -> list[Evaluation]:
-    """Return the evaluation of each structure; the forces are those of all, one after another."""
+    """Return the evaluation of each structure from the concatenated forces of all."""
     ends = np.cumsum([len(atoms) for atoms in systems])[:-1]
     parts = np.split(forces, ends)
     return [

@@ -59,7 +59,7 @@ class MaterialFilters:
         ----------
         parameters : iterable of pairs of str
             ``element`` (repeatable), ``match``, ``phase``, and each quantity with ``_min`` and
-            ``_max``; an empty value is no limit.
+            ``_max``; an empty value sets no limit.
 
         Raises
         ------

@@ -261,7 +261,7 @@ class FixedSystem:
         return energy, self._forces, symmetric
 
     def reset(self) -> None:
-        """Do nothing: there is no history that shows in the results."""
+        """Do nothing: results do not depend on earlier calls."""
 
     @property
     def atom_energies(self) -> np.ndarray:

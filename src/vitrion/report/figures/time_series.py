@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from vitrion.dynamics.trajectory import Trajectory
 
 MOST_POINTS = 2000
-"""Frames of longer trajectories are thinned to about this number."""
+"""Longer trajectories are subsampled to about this number of frames."""
 
 
 def trajectory_panels(trajectory: Trajectory) -> tuple[Panel, Panel]:
