@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+NONMETALS = frozenset("H B C N O F Si P S Cl As Se Br Te I".split())
+"""Nonmetals and metalloids: elements that form polyanions and networks."""
+
 
 @lru_cache(maxsize=256)
 def bonds_covalently(symbol: str) -> bool:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 CompositionLike: TypeAlias = "str | Composition | Mapping[Any, float]"
 """A formula, a pymatgen Composition, or amounts of elements such as ``{"Li": 1, "F": 1}``."""
 
-_NUMBERS = re.compile(r"(?<=[A-Za-z)])(\d+)")
+AMOUNTS = re.compile(r"(?<=[A-Za-z)])(\d+)")
+"""Amounts in a formula, which are typeset as subscripts."""
+
 _AMOUNT = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*[+-])?(\d*\.?\d+)")
 _SYMBOLS = re.compile(r"[A-Z][a-z]?")
 _MIXTURE_PART = re.compile(r"(\d+\.?\d*)([A-Z][A-Za-z0-9().]*)")
@@ -195,4 +197,4 @@ def usual_formula(composition: Composition) -> str:
 
 def subscripted(formula: str) -> str:
     """Return a formula with Unicode subscripts."""
-    return _NUMBERS.sub(lambda found: found.group(1).translate(_SUBSCRIPTS), formula)
+    return AMOUNTS.sub(lambda found: found.group(1).translate(_SUBSCRIPTS), formula)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pymatgen.core import Element
 
-from vitrion.chemistry.formulas import parse_composition, usual_formula
+from vitrion.chemistry.formulas import MAX_LENGTH, parse_composition, usual_formula
 from vitrion.database.collections import COMMON_INDEXES, KEY, OWN_PATHS
 from vitrion.documents.base import check_phase
 from vitrion.errors import InputError
@@ -53,7 +53,6 @@ ELEMENT_FILTERS = ("elements", "exclude_elements")
 ADDED = "additional_fields."
 """Start of the names of fields that a user added to documents."""
 MAX_VALUES = 1000
-MAX_LENGTH = 200  # formulas are parsed recursively
 
 
 def build_criteria(

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from vitrion.chemistry.geometry import merge_points, nearest_atom_distances, wrap
 from vitrion.defects.symmetry import SpaceGroup, site_orbits
-from vitrion.defects.voids import grid_voids, voronoi_voids
+from vitrion.defects.voids import MERGE_A, MIN_RADIUS_A, grid_voids, voronoi_voids
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.defects.document import CandidateSite, SiteSource
-
-MIN_RADIUS_A = 1.4
-"""Minimum distance in A of a candidate site to an atom: shorter than any cation-anion distance."""
-
-MERGE_A = 0.7
 
 
 @dataclass(frozen=True)

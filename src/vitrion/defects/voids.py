@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 FIRST_PAD_A = 4.0
+MIN_RADIUS_A = 1.4
+"""Minimum distance in A of a candidate site to an atom: shorter than any cation-anion distance."""
 MERGE_A = 0.7
 """Voids closer than this distance in A are merged: an ion in either relaxes to the same site."""
 
 
 def voronoi_voids(
-    structure: Structure, *, min_radius_A: float = 1.4, merge_A: float = MERGE_A
+    structure: Structure, *, min_radius_A: float = MIN_RADIUS_A, merge_A: float = MERGE_A
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Find the points that are locally farthest from all atoms.
 
@@ -70,7 +72,7 @@ def grid_voids(
     structure: Structure,
     *,
     spacing_A: float = 0.4,
-    min_radius_A: float = 1.4,
+    min_radius_A: float = MIN_RADIUS_A,
     merge_A: float = 1.0,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cover the empty space with points of a grid, widest first, ``merge_A`` apart.

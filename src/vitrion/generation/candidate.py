@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from vitrion.chemistry.formulas import CompositionLike
 
+SHORTEST_A = 0.6
+"""Minimum distance in A between two atoms of a given structure."""
 
 PlainStructure = Annotated[
     Structure,
@@ -113,13 +115,13 @@ def check_formula_units(units: Iterable[int]) -> tuple[int, ...]:
     return units
 
 
-def check_distances(structure: Structure, shortest: float, what: str) -> None:
-    """Raise InputError if two atoms of a structure are closer than ``shortest`` A."""
+def check_distances(structure: Structure, what: str) -> None:
+    """Raise InputError if two atoms of a structure are closer than :data:`SHORTEST_A`."""
     from vitrion.chemistry.distances import shortest_distance
 
     found = shortest_distance(structure)
-    if found < shortest:
+    if found < SHORTEST_A:
         raise InputError(
-            f"In the {what}, two atoms are {found:.2f} A apart, less than {shortest:g} A: remove "
+            f"In the {what}, two atoms are {found:.2f} A apart, less than {SHORTEST_A:g} A: remove "
             "the overlap."
         )

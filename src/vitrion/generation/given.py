@@ -20,8 +20,6 @@ from vitrion.generation.candidate import (
 if TYPE_CHECKING:
     from vitrion.chemistry.formulas import CompositionLike
 
-SHORTEST_A = 0.6
-
 
 @dataclass
 class FileGenerator(StructureGenerator):
@@ -54,7 +52,7 @@ class FileGenerator(StructureGenerator):
                         f"{path} holds {usual_formula(structure.composition)}, not "
                         f"{usual_formula(formula)}."
                     )
-                check_distances(structure, SHORTEST_A, f"structure of {path}")
+                check_distances(structure, f"structure of {path}")
                 origin = Origin(
                     generator=self.name,
                     parent=str(path),

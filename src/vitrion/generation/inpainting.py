@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from vitrion.chemistry.formulas import CompositionLike
     from vitrion.generation.diffusion.sampler import InpaintMode
 
-SHORTEST_A = 0.6
-
 _WHOLE_NUMBERS = 'insert must name elements with whole numbers, such as {"Li": 2}.'
 
 
@@ -81,7 +79,7 @@ def inpaint(
     if any(amounts[element.symbol] != amount for element, amount in new.items()):
         raise InputError(_WHOLE_NUMBERS)
     check_ordered(host, "The host")
-    check_distances(host, SHORTEST_A, "host")
+    check_distances(host, "host")
     model = ScoreModel.load(weights, device)
     model.check({*amounts, *(site.specie.symbol for site in host)})
     host = host.copy().remove_oxidation_states()

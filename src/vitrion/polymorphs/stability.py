@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vitrion.potentials.spec import PotentialSpec
 
-SHORTEST_A = 7.5
+SHORTEST_SIDE_A = 7.5
 """Minimum length of the sides of the supercell in A."""
 TIMESTEP_FS = 2.0
 FRICTION_PER_FS = 0.01
@@ -59,7 +59,7 @@ def stability(
 
     atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
     sides = 1.0 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
-    repeat = [max(1, int(np.ceil(SHORTEST_A / side))) for side in sides]
+    repeat = [max(1, int(np.ceil(SHORTEST_SIDE_A / side))) for side in sides]
     spec = get_potential(potential)
     precise = "float32" if spec.backend in SINGLE_PRECISION else "float64"
     calculator = load_calculator(spec, device=device, dtype=precise)

@@ -6,6 +6,8 @@ import re
 
 from markupsafe import Markup, escape
 
+from vitrion.chemistry.formulas import AMOUNTS
+
 _UNITS = (
     (re.compile(r"(?<=\()1/K(?=\))"), "K\u207b\u00b9"),
     (re.compile(r"(?<=\()1/A(?=\))"), "\u00c5\u207b\u00b9"),
@@ -21,7 +23,6 @@ _UNITS = (
     (re.compile(r"(?<![\w-])-(?=\d)"), "\u2212"),
 )
 SYMBOL = re.compile(r"\{(\w+)\}")
-_NUMBERS = re.compile(r"(?<=[A-Za-z)])(\d+)")
 _SCREW = re.compile(r"_(\d)")
 _LOWERED = {ord("0") + digit: 0x2080 + digit for digit in range(10)}
 _RAISED = str.maketrans(
@@ -51,7 +52,7 @@ def screw(symbol: str) -> str:
 
 def formula_html(formula: str) -> Markup:
     """Return a formula with its numbers lowered, safe to stand in HTML."""
-    return Markup(_NUMBERS.sub(r"<sub>\1</sub>", str(escape(formula))))
+    return Markup(AMOUNTS.sub(r"<sub>\1</sub>", str(escape(formula))))
 
 
 def rich_html(text: str) -> Markup:

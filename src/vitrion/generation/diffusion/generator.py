@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitrion.chemistry.elements import NONMETALS
 from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
 from vitrion.generation.candidate import (
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from vitrion.chemistry.formulas import CompositionLike
     from vitrion.generation.diffusion.net import ScoreNet
     from vitrion.generation.diffusion.sampler import Task
-
-NONMETALS = frozenset("H B C N O F Si P S Cl As Se Br Te I".split())
 
 
 @dataclass

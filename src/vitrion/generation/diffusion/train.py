@@ -26,7 +26,6 @@ from vitrion.generation.diffusion.net import NetConfig, ScoreNet, element_descri
 from vitrion.generation.diffusion.noise import NoiseSchedule, add_noise
 from vitrion.generation.diffusion.train_settings import TrainSettings
 from vitrion.generation.diffusion.training_crystals import (
-    NONMETALS,
     Crystal,
     draw_formulas,
     prepare_training_set,
@@ -256,16 +255,12 @@ class Trainer:
         self.rng = np.random.default_rng([self.settings.seed, self.step])
 
     def _card(self, validation: float) -> ScoreNetCard:
-        from ase.data import chemical_symbols
-
         elements: Counter[str] = Counter()
         systems = set()
         for crystal in self.train_set:
-            numbers = set(crystal.numbers.tolist())
-            symbols = sorted(chemical_symbols[z] for z in numbers)
-            elements.update(symbols)
-            if len(numbers & NONMETALS) >= 2:
-                systems.add("-".join(symbols))
+            elements.update(crystal.symbols)
+            if crystal.n_nonmetals >= 2:
+                systems.add("-".join(crystal.symbols))
         return ScoreNetCard(
             name=self.name,
             config=asdict(self.net.config),

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from vitrion.chemistry.decoding import (
     as_structure,
     structure_from_dict,
     structure_from_file,
 )
+from vitrion.chemistry.elements import NONMETALS
 from vitrion.chemistry.formulas import parse_composition
 from vitrion.errors import InputError
 
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 
     from maggma.core import Store
     from pymatgen.core import Structure
-
-NONMETALS = frozenset({1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 52, 53})
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,14 @@ class Crystal:
         )
 
     @property
+    def symbols(self) -> list[str]:
+        """Symbols of its elements, sorted."""
+        return sorted({chemical_symbols[z] for z in self.numbers.tolist()})
+
+    @property
     def n_nonmetals(self) -> int:
         """Number of nonmetal elements."""
-        return len(NONMETALS.intersection(self.numbers.tolist()))
+        return len(NONMETALS.intersection(self.symbols))
 
 
 def niggli(structure: Structure) -> Structure:

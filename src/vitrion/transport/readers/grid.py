@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vitrion.errors import InputError
-
-MIN_FRAMES = 20
-"""Minimum number of frames of an even grid in an uneven run."""
+from vitrion.transport.displacements import MIN_FRAMES
 
 COVERED = 0.9
 """Minimum fraction of the run that an even grid covers."""
