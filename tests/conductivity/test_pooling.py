@@ -2,40 +2,11 @@
 
 import numpy as np
 import pytest
-from pymatgen.core import Lattice, Structure
 
-from helpers.walkers import brownian, in_crystal
-from vitrion.conductivity.document import ConductivityDoc, DensityPoint
+from helpers.pooled_glasses import TRUTH, of_glass
+from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.pooling import pool
 from vitrion.errors import InputError
-from vitrion.transport import analyze
-from vitrion.uncertainty import ReplicaMean
-
-SIDE = 12.0
-TRUTH = {500.0: 0.02, 600.0: 0.06}
-"""Diffusivity in A2 per frame of 100 fs."""
-
-
-def of_glass(seed, temperatures=TRUTH, factor=1.0, n_runs=1, **fields):
-    results, structure = {}, None
-    for number, temperature in enumerate(temperatures):
-        results[temperature] = []
-        for run in range(n_runs):
-            rng = np.random.default_rng([seed, number, run])
-            paths = brownian(400, 12, factor * TRUTH[temperature]).draw(rng)
-            positions, symbols = in_crystal(paths, SIDE * np.eye(3), rng)
-            structure = Structure(
-                Lattice.cubic(SIDE), symbols, positions[0], coords_are_cartesian=True
-            )
-            results[temperature].append(
-                analyze(positions, SIDE * np.eye(3), symbols, 100.0, temperature, wrapped=False)
-            )
-    densities = [
-        DensityPoint(temperature_K=t, density_g_per_cm3=ReplicaMean.of([2.0 + 0.1 * seed]))
-        for t in temperatures
-    ]
-    values = {"phase": "amorphous", "densities": densities, **fields}
-    return ConductivityDoc.from_results(structure, results, **values)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +48,7 @@ def test_a_pool_can_be_pooled_again(documents):
 
 
 def test_temperatures_of_some_documents_only(documents):
-    pooled = pool([*documents, of_glass(5, {600.0: None})])
+    pooled = pool([*documents, of_glass(5, {600.0: TRUTH[600.0]})])
     assert [len(runs) for runs in pooled.replicas] == [3, 4]
     assert pooled.systems == [[0, 1, 2], [0, 1, 2, 3]]
 
@@ -90,3 +61,18 @@ def test_refusals(documents):
     bare = documents[0].model_copy(update={"results": []})
     with pytest.raises(InputError, match="without results of dynamics"):
         pool([bare])
+
+
+def test_the_order_of_the_runs_does_not_matter():
+    """Glasses of different densities, without diffusion at the lowest temperature."""
+    still = [
+        of_glass(seed, {400.0: 0.0, **TRUTH}, side=side) for seed, side in ((1, 12.0), (2, 12.6))
+    ]
+    forward, backward = pool(still), pool(still[::-1])
+    assert forward.results[0].diffusivity_bound_cm2_s is not None
+    for quantity in ("sigma_300K", "activation_energy_eV"):
+        assert getattr(forward, quantity) is not None
+    assert forward.sigma_300K.value == pytest.approx(backward.sigma_300K.value, rel=1e-9)
+    assert forward.results[0].conductivity_bound_mS_cm == pytest.approx(
+        backward.results[0].conductivity_bound_mS_cm, rel=1e-9
+    )

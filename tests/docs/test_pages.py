@@ -12,6 +12,7 @@ from typer.main import get_command
 import vitrion
 from helpers.pages import DOCS, LINK, ROOT, blocks, command_lines, name_of, pages, prose
 from vitrion.cli import app
+from vitrion.cli.database import parse_conditions
 
 PAGES = pages()
 COMMAND = get_command(app)
@@ -32,7 +33,9 @@ def parse(words):
 def fault(words):
     """Return what is wrong with a command line, or None."""
     try:
-        parse(words)
+        parsed = parse(words)
+        if parsed.info_name == "query":
+            parse_conditions(parsed.params["conditions"] or ())
     except Exception as error:  # typer has its own copy of click's classes, or click's
         return error
     return None

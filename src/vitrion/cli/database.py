@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example:  vitrion build --store jobflow.yaml")(build)
     app.command(epilog="Example:  vitrion archive --store jobflow.yaml")(archive)
     app.command(epilog="Example:  vitrion load docs/results/paper --store vitrion_data")(load)
+    app.command(epilog="Example:  vitrion pool LiPO2F2 --phase amorphous")(pool)
     app.command(epilog="Example:  vitrion schema conductivity")(schema)
     app.command(epilog="Example:  vitrion serve --store vitrion_data")(serve)
 
@@ -187,6 +188,40 @@ def load(
     added = load_documents(job_store, documents)
     job_store.close()
     console.print(f"{added} documents added, {len(documents) - added} already in the store")
+
+
+def pool(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Formula or material identifier, whose runs are all combined; or the identifiers "
+            "of documents."
+        ),
+    ],
+    phase: PhaseOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Combine independent runs of a material, such as glasses made on several machines."""
+    from vitrion.cli.results import rich_table
+    from vitrion.comparison.material import MaterialReport
+    from vitrion.comparison.quantities import activation_energy, sigma_300K
+    from vitrion.comparison.temperatures import temperature_table
+    from vitrion.database.client import VitrionClient
+    from vitrion.database.pooled_runs import add_pooled
+
+    with VitrionClient(store) as client:
+        pooled, added = add_pooled(client, runs, phase)
+    material = MaterialReport.from_documents([pooled])
+    table = temperature_table([material]).without("material", "formula used")
+    console.print(rich_table(table, f"{material.name}: {len(pooled.pooled_from)} runs (95 %)"))
+    values = (
+        ("sigma(300 K)", sigma_300K(material), "mS/cm"),
+        ("Ea", activation_energy(material), "eV"),
+    )
+    for name, value, unit in values:
+        if value is not None:
+            console.print(f"{name}: {value.text} {unit}")
+    console.print("Added to the store." if added else "The store has this combination already.")
 
 
 def schema(

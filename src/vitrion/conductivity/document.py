@@ -96,6 +96,10 @@ class ConductivityDoc(VitrionDoc):
     by_defects: DefectConductivity | None = Field(
         None, description="Conductivity of a crystal from its defects, if it was computed."
     )
+    pooled_from: list[str] = Field(
+        default_factory=list,
+        description="Identifiers of the documents of independent runs that were combined.",
+    )
     plan: Plan | None = Field(
         None, description="Whether the target precision was reached, and why the runs ended."
     )

@@ -42,12 +42,13 @@ def pool(
     Returns
     -------
     ConductivityDoc
-        With the structure of the first document, and the remarks and failures of all.
+        With the structure of the first document, and the remarks and failures of all; documents
+        from a store are named in ``pooled_from``.
 
     Raises
     ------
     InputError
-        If there is no document, a document is not from dynamics, or they are of different
+        If there is no document, a document is not from dynamics alone, or they are of different
         materials or potentials.
     """
     _check(documents)
@@ -83,6 +84,7 @@ def pool(
             for number, document in enumerate(documents, start=1)
             for name, error in document.failures.items()
         },
+        pooled_from=[document.document_id for document in documents if document.document_id],
         remarks=list(dict.fromkeys(remark for d in documents for remark in d.remarks)),
         provenance=first.provenance,
     )
@@ -95,6 +97,11 @@ def _check(documents: Sequence[ConductivityDoc]) -> None:
     for document in documents:
         if not document.results:
             raise InputError("A document without results of dynamics cannot be combined.")
+        if document.by_defects is not None:
+            raise InputError(
+                "A conductivity from the defects of a crystal cannot be combined with others: it "
+                "does not come from independent runs."
+            )
         for what, own, other in (
             ("compositions", document.composition_reduced, first.composition_reduced),
             ("phases", document.phase, first.phase),

@@ -101,11 +101,12 @@ def combine(
         update |= _means(runs, hierarchical, systems or range(len(results)))
     else:
         bound = _pooled_bound(hops, results)
+        per_diffusivity = float(np.mean([run.conductivity_per_diffusivity for run in results]))
         update |= {
             **dict.fromkeys((*ESTIMATES, "tensor_cm2_s", "provisional")),
             "species_diffusivity": {},
             "diffusivity_bound_cm2_s": bound,
-            "conductivity_bound_mS_cm": bound * first.conductivity_per_diffusivity,
+            "conductivity_bound_mS_cm": bound * per_diffusivity,
         }
     return first.model_copy(update=update)
 

@@ -1,0 +1,82 @@
+"""Independent runs in a store, combined by `vitrion pool`."""
+
+import pytest
+from typer.testing import CliRunner
+
+from helpers.pooled_glasses import of_glass
+from vitrion.cli.entry import app
+from vitrion.comparison.material import find_reports
+from vitrion.conductivity.pooling import pool
+from vitrion.database.client import VitrionClient
+from vitrion.database.document_file import load_documents
+from vitrion.database.pooled_runs import add_pooled
+from vitrion.errors import InputError
+from vitrion.store.job_store import SQLiteJobStore
+
+
+@pytest.fixture(scope="module")
+def glasses():
+    return [of_glass(seed, factor=factor) for seed, factor in enumerate((0.7, 1.4))]
+
+
+def store_of(folder, documents):
+    store = SQLiteJobStore(str(folder))
+    store.connect()
+    load_documents(store, documents)
+    store.close()
+    return folder
+
+
+def test_the_command_adds_the_combination_once(tmp_path, glasses):
+    folder = store_of(tmp_path / "store", glasses)
+    command = ["pool", glasses[0].formula_pretty, "--store", str(folder)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "2 runs" in result.output
+    assert "Added to the store." in result.output
+    again = CliRunner().invoke(app, command)
+    assert "The store has this combination already." in again.output
+    with VitrionClient(folder) as client:
+        found = client.conductivity.search(sort="last_updated")
+        (report,) = find_reports(client, glasses[0].formula_pretty)
+    assert len(found) == 3
+    assert set(found[-1].pooled_from) == {found[0].document_id, found[1].document_id}
+    expected = pool(glasses)
+    assert found[-1].sigma_300K.value == pytest.approx(expected.sigma_300K.value)
+    assert found[-1].sigma_300K.interval() == pytest.approx(expected.sigma_300K.interval())
+    assert report.conductivity.pooled_from, "it is shown before single runs"
+
+
+def test_a_third_run_gives_another_combination_of_single_runs(tmp_path, glasses):
+    folder = store_of(tmp_path / "store", glasses)
+    with VitrionClient(folder) as client:
+        add_pooled(client, [glasses[0].formula_pretty])
+    store_of(folder, [of_glass(7)])
+    with VitrionClient(folder) as client:
+        pooled, added = add_pooled(client, [glasses[0].formula_pretty])
+    assert added
+    assert len(pooled.pooled_from) == 3
+    assert pooled.results[0].n_replicas == 3
+
+
+def test_documents_are_named_by_their_identifiers(tmp_path, glasses):
+    folder = store_of(tmp_path / "store", [*glasses, of_glass(7)])
+    with VitrionClient(folder) as client:
+        names = [one.document_id for one in client.conductivity.search()][:2]
+        pooled, _ = add_pooled(client, names)
+        assert set(pooled.pooled_from) == set(names)
+        with pytest.raises(InputError, match="no conductivity document 'none'"):
+            add_pooled(client, [names[0], "none"])
+
+
+def test_what_cannot_be_combined_is_refused(tmp_path, glasses):
+    other = of_glass(3, phase="crystalline")
+    folder = store_of(tmp_path / "store", [*glasses, other])
+    formula = other.formula_pretty
+    with VitrionClient(folder) as client:
+        with pytest.raises(InputError, match="several phases: name one"):
+            add_pooled(client, [formula])
+        with pytest.raises(InputError, match=r"has 1 run\(s\)"):
+            add_pooled(client, [formula], "crystalline")
+        with pytest.raises(InputError, match=r"has 0 run\(s\)"):
+            add_pooled(client, ["LiF"])
