@@ -31,7 +31,7 @@ def test_structures_that_ase_writes(tmp_path, name):
 def test_files_are_known_by_their_content(tmp_path, kind, name):
     written = tmp_path / f"written.{kind}"
     if kind == "json":
-        AseAtomsAdaptor.get_structure(LIF).to(filename=str(written))
+        written.write_text(AseAtomsAdaptor.get_structure(LIF).to_json())
     else:
         write(written, LIF, format=kind, **({"masses": True} if kind == "lammps-data" else {}))
     if kind == "traj" and name.startswith("wrong"):
