@@ -68,9 +68,9 @@ def glass(n_atoms: int) -> Atoms:
     """Return a supercell of LiPO2F2 packed from ions and partly relaxed."""
     from ase.optimize import FIRE
 
-    from vitrion.distill.sample.packing import pack
+    from vitrion.distill.sample.packing import pack_fragments
 
-    atoms = pack({"Li": 12, "PO2F2": 12}, 13.8, seed=1)
+    atoms = pack_fragments({"Li": 12, "PO2F2": 12}, 13.8, seed=1)
     atoms.calc = evaluated_by("")
     FIRE(atoms, logfile=None).run(fmax=0.5, steps=100)
     atoms.calc = None

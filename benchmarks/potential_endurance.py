@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.packing import pack_fragments
 from vitrion.distill.validate import endurance
 from vitrion.potentials import load_calculator
 
@@ -34,7 +34,7 @@ VOLUME_A3 = 14.5
 
 def packed(seed: int, count: int) -> Atoms:
     """Return a packed cell of ``count`` formula units."""
-    return pack({"Li": count, "PO2F2": count}, VOLUME_A3, seed=seed)
+    return pack_fragments({"Li": count, "PO2F2": count}, VOLUME_A3, seed=seed)
 
 
 def hot_run(potential: str, seed: int, picoseconds: float, count: int) -> dict[str, object]:

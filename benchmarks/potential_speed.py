@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.packing import pack_fragments
 from vitrion.potentials import load_calculator
 from vitrion.potentials.student import build_model, describe_model, load_student, student_path
 
@@ -76,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=15)
     options = parser.parse_args()
-    atoms = pack({"Li": 12, "PO2F2": 12}, 13.8, seed=1)
+    atoms = pack_fragments({"Li": 12, "PO2F2": 12}, 13.8, seed=1)
     times = interleaved(atoms, peers(), options.calls)
     student = times["vitrion-lipof"]
     for name, value in times.items():

@@ -23,7 +23,7 @@ from ase.io import read
 
 from vitrion.distill.data.frames import write_frames
 from vitrion.distill.label.labelling import Teacher
-from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.packing import pack_fragments
 from vitrion.distill.sample.sampling import DynamicsSettings, explore
 from vitrion.distill.validate.heldout import GLASS_A3
 from vitrion.distill.validate.pair_distribution import overlap, pair_distribution
@@ -39,7 +39,7 @@ STUDENT = "vitrion.potentials.student:student_calculator"
 
 def quenched(units: int, seed: int) -> Atoms:
     """Return a cell melted at 1500 K and cooled at 600 K by the student, 1 ps each."""
-    cell = pack({"Li": units, "PO2F2": units}, GLASS_A3, seed=seed)
+    cell = pack_fragments({"Li": units, "PO2F2": units}, GLASS_A3, seed=seed)
     del cell.arrays["fragment"]
     rng = np.random.default_rng(seed)
     settings = DynamicsSettings(interval_fs=200.0)

@@ -17,7 +17,7 @@ from ase.io import write
 
 from vitrion.distill.data.frames import plain_cell
 from vitrion.distill.sample.langevin_run import LangevinRun
-from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.packing import pack_fragments
 from vitrion.distill.sample.sampling import collapsed, strained_and_rattled, thermalized
 from vitrion.errors import InputError
 from vitrion.potentials import load_calculator
@@ -107,7 +107,7 @@ def melt_and_cool(
         Generator of ions, packing, volume, temperatures and velocities.
     """
     ions, volume = glass_ions(mixture, n_atoms, rng)
-    work = pack(ions, volume * rng.uniform(0.93, 1.15), seed=int(rng.integers(2**31)))
+    work = pack_fragments(ions, volume * rng.uniform(0.93, 1.15), seed=int(rng.integers(2**31)))
     work = strained_and_rattled(work, rng, 0.015, 0.0)
     hot, liquid = float(rng.choice(_MELT_K)), float(rng.choice(_LIQUID_K))
     work = thermalized(work, calculator, hot, START, rng)

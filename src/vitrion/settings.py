@@ -17,7 +17,7 @@ from pydantic_settings import (
 from yaml import YAMLError
 
 from vitrion.errors import InputError
-from vitrion.runtime.settings_model import SettingsModel, explain
+from vitrion.runtime.settings_model import SettingsModel, refusal
 
 CONFIG_FILE_VARIABLE = "VITRION_CONFIG_FILE"
 """Environment variable with the path of the settings file; default: ``~/.vitrion.yaml``."""
@@ -125,7 +125,7 @@ def get_settings() -> VitrionSettings:
         return VitrionSettings()
     except ValidationError as exc:
         raise InputError(
-            f"{explain(exc, VitrionSettings)} Correct it in {config_file()} or among the VITRION_ "
+            f"{refusal(exc, VitrionSettings)} Correct it in {config_file()} or among the VITRION_ "
             "variables."
         ) from exc
     except SettingsError as exc:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from vitrion.cli.outside import explain
+from vitrion.cli.outside import outside_message
 
 COMMAND = "import sys; from vitrion.cli import main; sys.argv = ['vitrion', *sys.argv[1:]]; main()"
 
@@ -35,4 +35,4 @@ def test_a_broken_configuration_is_one_sentence(tmp_path, monkeypatch, variable,
 def test_a_file_name_that_is_too_long_is_one_sentence(tmp_path):
     with pytest.raises(OSError, match="too long") as refusal:
         (tmp_path / ("x" * 300)).exists()
-    assert explain(refusal.value).endswith("...' is too long.")
+    assert outside_message(refusal.value).endswith("...' is too long.")

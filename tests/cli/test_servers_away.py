@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from vitrion.cli import app
 from vitrion.database import servers
-from vitrion.database.servers import limited
+from vitrion.database.servers import with_timeouts
 from vitrion.errors import StoreError
 
 STORE = {
@@ -103,6 +103,8 @@ def test_a_database_that_accepts_and_is_silent_is_one_sentence(tmp_path, monkeyp
 
 def test_the_wait_is_bounded_unless_it_is_set():
     assert max(servers._LIMITS.values()) <= 5000
-    assert limited(None)["serverSelectionTimeoutMS"] == servers.ANSWER_WITHIN_MS
-    assert limited({"serverSelectionTimeoutMS": 1})["serverSelectionTimeoutMS"] == 1
-    assert "serverSelectionTimeoutMS" not in limited({}, "mongodb://h/?serverSelectionTimeoutMS=9")
+    assert with_timeouts(None)["serverSelectionTimeoutMS"] == servers.ANSWER_WITHIN_MS
+    assert with_timeouts({"serverSelectionTimeoutMS": 1})["serverSelectionTimeoutMS"] == 1
+    assert "serverSelectionTimeoutMS" not in with_timeouts(
+        {}, "mongodb://h/?serverSelectionTimeoutMS=9"
+    )

@@ -14,7 +14,7 @@ from vitrion.distill.data.frames import read_frames, read_labelled
 from vitrion.distill.label.labelling import Teacher
 from vitrion.distill.makers import DistillMaker, LabelMaker, TrainMaker
 from vitrion.distill.sample.active import ActiveSettings
-from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.packing import pack_fragments
 from vitrion.distill.sample.sampling import Chemistry, DynamicsSettings, Mixture, collapsed
 from vitrion.distill.samplers import CollectMaker, SeedMaker, SupplementMaker, ase_cells
 from vitrion.distill.train.architecture import Architecture
@@ -64,7 +64,7 @@ def run(job):
     ],
 )
 def test_any_element_and_known_polyanions_are_packed(ions, bond):
-    atoms = pack(ions, 20.0, seed=2)
+    atoms = pack_fragments(ions, 20.0, seed=2)
     assert atoms.symbols.formula == Formula(Mixture(ions=ions).formula)
     assert not collapsed(atoms, 1.3)
     center, ligand, length = bond

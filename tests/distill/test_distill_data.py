@@ -8,7 +8,7 @@ from ase.build import bulk
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.distill.data.frames import ENERGY, fit_atomic_energies, low_energies, split
 from vitrion.distill.sample.committee import disagreement, select
-from vitrion.distill.sample.packing import FRAGMENTS, pack
+from vitrion.distill.sample.packing import FRAGMENTS, pack_fragments
 from vitrion.distill.sample.sampling import (
     DynamicsSettings,
     collapsed,
@@ -26,7 +26,7 @@ from vitrion.potentials.student import student_calculator
 
 @pytest.mark.parametrize("volume", [12.5, 16.0])
 def test_packed_ions_are_whole_and_apart(volume):
-    atoms = pack({"Li": 6, "PO2F2": 6}, volume, seed=4)
+    atoms = pack_fragments({"Li": 6, "PO2F2": 6}, volume, seed=4)
     assert atoms.get_volume() / len(atoms) == pytest.approx(volume)
     assert atoms.symbols.formula.count() == {"Li": 6, "P": 6, "O": 12, "F": 12}
     distances = atoms.get_all_distances(mic=True)
@@ -39,14 +39,16 @@ def test_packed_ions_are_whole_and_apart(volume):
 
 
 def test_packing_follows_its_seed():
-    first, again, other = (pack({"Li": 3, "CO3": 2}, 11, seed=s).positions for s in (1, 1, 2))
+    first, again, other = (
+        pack_fragments({"Li": 3, "CO3": 2}, 11, seed=s).positions for s in (1, 1, 2)
+    )
     np.testing.assert_array_equal(first, again)
     assert not np.allclose(first, other)
 
 
 def test_unknown_fragment_is_refused():
     with pytest.raises(InputError, match="fragment 'SO9' is unknown"):
-        pack({"SO9": 1}, 12, seed=0)
+        pack_fragments({"SO9": 1}, 12, seed=0)
 
 
 def test_no_fragment_is_collapsed_and_the_held_out_composition_is_absent():

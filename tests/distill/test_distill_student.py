@@ -5,7 +5,7 @@ import pytest
 from ase.build import bulk
 
 from helpers.native_models import reference
-from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.packing import pack_fragments
 from vitrion.errors import InputError, PotentialError
 from vitrion.potentials.student import (
     build_model,
@@ -21,7 +21,7 @@ from vitrion.potentials.student import (
 
 @pytest.fixture(scope="module")
 def glass():
-    return pack({"Li": 4, "PO2F2": 4}, 14.0, seed=3)
+    return pack_fragments({"Li": 4, "PO2F2": 4}, 14.0, seed=3)
 
 
 @pytest.fixture(scope="module")

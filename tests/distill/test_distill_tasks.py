@@ -6,7 +6,7 @@ import pytest
 from ase.calculators.calculator import Calculator
 
 from vitrion.chemistry.crystals import known_crystals
-from vitrion.cli.outside import explain
+from vitrion.cli.outside import outside_message
 from vitrion.distill import task_functions
 from vitrion.distill.data.frames import made_once
 from vitrion.distill.distill_clock import DistillClock
@@ -55,9 +55,11 @@ def test_a_full_disk_is_one_sentence(tmp_path):
     with pytest.raises(OSError, match="No space left") as caught:
         made_once(path, lambda: [known_crystals()["LiF"]])
     assert not path.exists()
-    sentence = explain(caught.value)
+    sentence = outside_message(caught.value)
     assert sentence == "The disk is full: free space, then rerun the command to resume."
-    assert explain(OSError(28, "No space left on device", "/data")).startswith("The disk of /data")
+    assert outside_message(OSError(28, "No space left on device", "/data")).startswith(
+        "The disk of /data"
+    )
 
 
 def test_the_clock_learns_its_pace_and_remembers_earlier_calls(tmp_path, monkeypatch):

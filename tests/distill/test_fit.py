@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from vitrion.chemistry.crystals import known_crystals
-from vitrion.distill.label.label_program import label
+from vitrion.distill.label.label_program import label_frame
 from vitrion.distill.sample.sampling import strained_and_rattled
 from vitrion.distill.train.fit import STATE, fit, fitted_file, program_command, write_input
 from vitrion.distill.train.fit_batches import epoch_order, frame_batches, join, widest
@@ -40,7 +40,7 @@ def frames():
     rng = np.random.default_rng(0)
     teacher = student_calculator()
     cells = [strained_and_rattled(known_crystals()["LiF"], rng, 0.02, 0.08) for _ in range(16)]
-    return [label(atoms, teacher) for atoms in cells]
+    return [label_frame(atoms, teacher) for atoms in cells]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from vitrion.cli.entry import app
 from vitrion.distill.distill_settings import DistillSettings
 from vitrion.distill.document import PotentialDoc
 from vitrion.distill.iterations import chosen_frames, force_errors
-from vitrion.distill.label.label_program import label
+from vitrion.distill.label.label_program import label_frame
 from vitrion.distill.learning import check_can_learn, frames_outside, retrained
 from vitrion.distill.sample.sampling import strained_and_rattled
 from vitrion.distill.student.student_files import (
@@ -49,7 +49,7 @@ def student(tmp_path_factory):
     teacher = student_calculator()
     crystal = known_crystals()["LiF"]
     cells = [strained_and_rattled(crystal, rng, 0.01, 0.05) for _ in range(24)]
-    frames = [label(atoms, teacher) for atoms in cells]
+    frames = [label_frame(atoms, teacher) for atoms in cells]
     for atoms in frames:
         atoms.info["regime"] = "LiF"
     comparison = TeacherComparison(

@@ -21,7 +21,7 @@ from vitrion.polymorphs.iteration import (
 )
 from vitrion.polymorphs.prescreen import PASSED_OVER
 from vitrion.polymorphs.search import polish, search
-from vitrion.polymorphs.search_settings import SearchSettings, check_request, host_species
+from vitrion.polymorphs.search_settings import SearchSettings, check_search_request, host_species
 from vitrion.polymorphs.search_state import SearchState
 from vitrion.potentials.batch import Evaluation, load_batch_potential
 from vitrion.relaxation.relax import RelaxSettings, relax_many
@@ -131,14 +131,14 @@ def test_symmetry_falls_with_the_tolerance():
 
 def test_invalid_requests():
     with pytest.raises(InputError, match="no generator 'magic'"):
-        check_request("LiF", SearchSettings(candidates={"magic": 3}))
+        check_search_request("LiF", SearchSettings(candidates={"magic": 3}))
     with pytest.raises(InputError, match="at least one generator"):
-        check_request("LiF", SearchSettings(candidates={}))
+        check_search_request("LiF", SearchSettings(candidates={}))
     with pytest.raises(InputError, match="does not contain host_species Na"):
-        check_request("LiF", SearchSettings(host_species="Na"))
+        check_search_request("LiF", SearchSettings(host_species="Na"))
     pressed = SearchSettings(relax=RelaxSettings(pressure_GPa=5.0))
     with pytest.raises(InputError, match=r"leave relax\.pressure_GPa at 0"):
-        check_request("LiF", pressed)
+        check_search_request("LiF", pressed)
     with pytest.raises(InputError, match="does not know Na"):
         search("NaF", potential="vitrion-lipof")
 
@@ -219,9 +219,9 @@ def test_a_search_of_files_alone_generates_nothing():
 
 
 def test_a_generator_that_cannot_gives_its_share_to_another():
-    formula = check_request("Li4P2O7", SearchSettings())
+    formula = check_search_request("Li4P2O7", SearchSettings())
     assert host_species(formula, SearchSettings()) == "Li"
-    assert host_species(check_request("P2O5", SearchSettings()), SearchSettings()) is None
+    assert host_species(check_search_request("P2O5", SearchSettings()), SearchSettings()) is None
     settings, told = SearchSettings(formula_units=(1,)), []
     made = generate(formula, settings, {"substitution": 2, "random": 1}, [1, 2, 3, 4], told.append)
     assert [candidate.origin.generator for candidate in made] == ["random"] * 3

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from vitrion.chemistry.crystals import known_crystals
-from vitrion.distill.label.label_program import label
+from vitrion.distill.label.label_program import label_frame
 from vitrion.distill.sample.sampling import with_interstitial, with_vacancy
 from vitrion.distill.train.fit_batches import frame_batches
 from vitrion.distill.train.fit_loss import HUBER, batch_loss
@@ -106,7 +106,7 @@ def test_it_is_kept_in_the_file_and_taken_from_the_labels(cells, tmp_path):
     save_student(build_model(DESCRIPTION | TERMS), tmp_path / "student.safetensors")
     again = describe_model(load_student(tmp_path / "student.safetensors"))
     assert {key: again[key] for key in TERMS} == TERMS
-    labelled = label(poor, calculator(TERMS))
+    labelled = label_frame(poor, calculator(TERMS))
     losses = []
     for terms in ({}, TERMS):  # the network learns the rest of the label
         torch.manual_seed(0)

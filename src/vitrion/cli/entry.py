@@ -17,7 +17,7 @@ from rich.text import Text
 from vitrion.cli import analyze, crystal, database, distill, launchpad, report, run, validate
 from vitrion.cli.completion import complete_potential
 from vitrion.cli.interruption import InterruptibleGroup
-from vitrion.cli.outside import explain
+from vitrion.cli.outside import outside_message
 from vitrion.errors import InputError, VitrionError
 from vitrion.runtime.processes import ONE_THREAD
 
@@ -187,7 +187,7 @@ def main() -> None:
         )
         sys.exit(EXIT_BAD_INPUT)
     except Exception as exc:
-        sentence = explain(exc)
+        sentence = outside_message(exc)
         if sentence is None:
             raise
         error_console.print(f"[red]Error:[/] {escape(sentence)}", highlight=False, soft_wrap=True)

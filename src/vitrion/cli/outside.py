@@ -14,7 +14,7 @@ _CONFIGS = {
 the end of the path of the module that reads it."""
 
 
-def explain(error: Exception) -> str | None:
+def outside_message(error: Exception) -> str | None:
     """Return a message for an error of a database, a disk, a file name, or a configuration.
 
     Parameters

@@ -19,7 +19,7 @@ ANSWER_WITHIN_MS = 3000
 _LIMITS = {"serverSelectionTimeoutMS": ANSWER_WITHIN_MS, "connectTimeoutMS": ANSWER_WITHIN_MS}
 
 
-def limited(options: dict[str, Any] | None, uri: str | None = None) -> dict[str, Any]:
+def with_timeouts(options: dict[str, Any] | None, uri: str | None = None) -> dict[str, Any]:
     """Return options of a MongoClient with a default timeout."""
     given = {name.lower() for name in options or {}}
     return {
@@ -45,7 +45,7 @@ def connect(job_store: JobStore) -> None:
         for part in (store, getattr(store, "index", None)):
             if part is not None and hasattr(part, "mongoclient_kwargs"):
                 options, uri = part.mongoclient_kwargs, getattr(part, "uri", None)
-                part.mongoclient_kwargs = limited(options, uri)
+                part.mongoclient_kwargs = with_timeouts(options, uri)
     with reached("The store"):
         for store in additional.values():
             if hasattr(store, "s3_resource_kwargs"):

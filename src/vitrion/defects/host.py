@@ -87,7 +87,7 @@ class Host:
         return int(ions[k]), float(distances[k])
 
 
-def check_request(
+def check_host_request(
     structure: Structure, mobile: str, *, amorphous: bool, min_side_A: float = MIN_SIDE_A
 ) -> None:
     """Validate the structure and the mobile ion before any computation.
@@ -147,7 +147,7 @@ def prepare_host(
     Raises
     ------
     InputError
-        As :func:`check_request`, or if the structure is not relaxed.
+        As :func:`check_host_request`, or if the structure is not relaxed.
     SimulationError
         If the relaxation at fixed cell does not converge.
     """
@@ -157,7 +157,7 @@ def prepare_host(
     group = SpaceGroup.of(plain, symprec_A)
     if phase is None:
         phase = "amorphous" if group.is_trivial else "crystalline"
-    check_request(plain, mobile, amorphous=phase == "amorphous")
+    check_host_request(plain, mobile, amorphous=phase == "amorphous")
     first = relax([plain], max_steps=0)[0]
     if first.max_force_eV_per_A > force_bound_eV_per_A:
         raise InputError(

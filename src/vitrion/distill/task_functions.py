@@ -9,7 +9,7 @@ import numpy as np
 
 from vitrion.distill.data.frames import plain_cell
 from vitrion.distill.data.relaxed_cells import relaxed_cell
-from vitrion.distill.label.label_program import label as label_frame
+from vitrion.distill.label.label_program import label_frame
 from vitrion.distill.label.labelling import Teacher, label
 from vitrion.distill.sample.packed_cells import draw_cell, enlarged, packed_cell, pressed
 from vitrion.distill.sample.sampling import (

@@ -13,7 +13,7 @@ from pymatgen.core import Composition
 
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.chemistry.formulas import plain_formula
-from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.packing import pack_fragments
 from vitrion.distill.sample.repackings import MOST_ATOMS
 from vitrion.distill.sample.sampling import Chemistry, Mixture, strained_and_rattled
 from vitrion.distill.sample.supplement import SupplementSettings
@@ -115,7 +115,7 @@ def seed_frames(
         mixture = chemistry.mixtures[index]
         volume = rng.uniform(*mixture.volume_per_atom_A3)
         scale = rng.choice([0.9, 1.0, 1.05])
-        frame = pack(mixture.ions, volume, seed=int(rng.integers(2**31)), scale=scale)
+        frame = pack_fragments(mixture.ions, volume, seed=int(rng.integers(2**31)), scale=scale)
         del frame.arrays["fragment"]
         frame.positions += rng.normal(0, rng.choice([0.0, 0.05, 0.1]), frame.positions.shape)
         frame.info = {"config_type": "packed"}

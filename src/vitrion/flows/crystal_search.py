@@ -33,7 +33,7 @@ def check_search(
     PotentialError
         If the potential's file is missing or not trusted.
     """
-    from vitrion.polymorphs.search_settings import check_request
+    from vitrion.polymorphs.search_settings import check_search_request
     from vitrion.potentials import (
         check_elements,
         check_trusted,
@@ -41,7 +41,7 @@ def check_search(
         get_potential,
     )
 
-    composition = check_request(formula, settings)
+    composition = check_search_request(formula, settings)
     spec = describe_potential(potential)
     check_elements(spec, [element.symbol for element in composition])
     check_trusted(get_potential(potential))

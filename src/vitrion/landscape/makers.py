@@ -207,7 +207,7 @@ class DefectMaker(NotebookTable, Maker):
         Raises
         ------
         InputError
-            If the structure cannot be used: see :func:`vitrion.defects.host.check_request`.
+            If the structure cannot be used: see :func:`vitrion.defects.host.check_host_request`.
         OutOfTime
             If the walltime is over.
         """

@@ -10,7 +10,7 @@ from vitrion.chemistry.charges import default_mobile_species
 from vitrion.defects.convergence import check_convergence, supercell_error
 from vitrion.defects.energies import Defect, EnergySettings, defect_energies, mark_duplicates
 from vitrion.defects.enumeration import far_pairs, interstitials, near_pairs, vacancies
-from vitrion.defects.host import Host, check_request, prepare_host
+from vitrion.defects.host import Host, check_host_request, prepare_host
 from vitrion.defects.inpainted import inpainted_sites
 from vitrion.defects.reservoir import given_reservoir, metal_reservoir
 from vitrion.defects.schottky import schottky_energy
@@ -128,7 +128,7 @@ def study_defects(
             "Defects stored in a directory need the name of the potential: set potential, or omit "
             "the directory."
         )
-    check_request(structure, mobile, amorphous=settings.phase == "amorphous")
+    check_host_request(structure, mobile, amorphous=settings.phase == "amorphous")
     _check_potential(potential, structure)
     cache = ResultCache(None if directory is None else Path(directory) / CACHE_FILE, walltime_s)
     context = cache_context(potential, settings)

@@ -15,7 +15,7 @@ from fireworks import LaunchPad, fw_config
 from jobflow.managers.fireworks import flow_to_workflow
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
-from vitrion.database.servers import limited, silence
+from vitrion.database.servers import silence, with_timeouts
 from vitrion.errors import InputError, StoreError
 from vitrion.runtime.discarded_output import discard_output
 
@@ -95,7 +95,7 @@ def open_launchpad(file: str | os.PathLike[str] | None = None) -> LaunchPad:
         raise InputError(f"{where}: write the files by 'vitrion config init' and edit them.")
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))  # JSON is YAML, too
-        options = limited(content.get("mongoclient_kwargs"), str(content["host"]))
+        options = with_timeouts(content.get("mongoclient_kwargs"), str(content["host"]))
         launchpad = LaunchPad.from_dict({**content, "mongoclient_kwargs": options})
         launchpad.workflows.find_one({}, {"_id": 1})
     except PyMongoError as error:  # the message may contain the address, so only the type is shown

@@ -13,7 +13,7 @@ from vitrion.polymorphs.hull import Hull
 from vitrion.polymorphs.iteration import search_iteration, with_volume_of_best
 from vitrion.polymorphs.rank import make_document
 from vitrion.polymorphs.search import make_hull, polish
-from vitrion.polymorphs.search_settings import SearchSettings, check_request
+from vitrion.polymorphs.search_settings import SearchSettings, check_search_request
 from vitrion.polymorphs.search_state import SearchState
 from vitrion.runtime.notebook_display import NotebookTable
 
@@ -71,7 +71,7 @@ class PolymorphSearchMaker(NotebookTable, Maker):
         InputError
             If the composition or the settings are invalid.
         """
-        formula = check_request(composition, self.settings)
+        formula = check_search_request(composition, self.settings)
         reference_job = relax_references(
             usual_formula(formula), self.potential, self.device, self.references
         )
@@ -100,7 +100,7 @@ def relax_references(
     references: dict[str, Structure] | None,
 ) -> dict[str, list[Any]]:
     """Relax the references; return formula and energy in eV/atom by name."""
-    composition = check_request(formula, SearchSettings(hosts=0))
+    composition = check_search_request(formula, SearchSettings(hosts=0))
     hull = make_hull(composition, _load(potential, device, formula), references)
     return {name: [c.formula, energy] for name, (c, energy) in hull.energies.items()}
 
@@ -142,7 +142,7 @@ def run_iteration(
 ) -> list[JudgedCandidate]:
     """Run the part of an iteration for one job, with at most ``budget`` relaxations."""
     settings = SearchSettings.model_validate(request["settings"])
-    formula = check_request(request["formula"], settings)
+    formula = check_search_request(request["formula"], settings)
     potential = _load(request["potential"], request["device"], request["formula"])
     return search_iteration(
         formula, settings, potential, _hull(hull), seed, known, first=first, budget=budget
@@ -172,7 +172,7 @@ def gather(
     if reason is None:
         following = next_iteration(request, hull, state)
         return Response(replace=_named(following, f"iteration {state.n_iterations + 1}"))
-    formula = check_request(request["formula"], settings)
+    formula = check_search_request(request["formula"], settings)
     known = _hull(hull)
     batch = _load(request["potential"], request["device"], request["formula"])
     polish(state, batch, settings, known.floor(formula))

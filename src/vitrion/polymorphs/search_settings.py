@@ -72,7 +72,7 @@ class SearchSettings(SettingsModel):
     )
 
 
-def check_request(composition: CompositionLike, settings: SearchSettings) -> Composition:
+def check_search_request(composition: CompositionLike, settings: SearchSettings) -> Composition:
     """Validate the request and return one formula unit.
 
     Raises

@@ -51,7 +51,7 @@ class Fire:
             self.mixing, self.downhill = self.MIXING, 0
             self.timestep *= self.SHRINK
         self.velocity = self.velocity + self.timestep * forces
-        return limited(self.timestep * self.velocity)
+        return limit_move(self.timestep * self.velocity)
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Lbfgs:
         direction /= self.STIFFNESS
         for (moved, change), share in zip(self.steps, reversed(shares), strict=True):
             direction += moved * (share - np.vdot(change, direction) / np.vdot(moved, change))
-        move = limited(direction)
+        move = limit_move(direction)
         self.last = move, forces.copy()
         return move
 
@@ -97,7 +97,7 @@ class Lbfgs:
 OPTIMIZERS: dict[str, type[Fire] | type[Lbfgs]] = {"fire": Fire, "lbfgs": Lbfgs}
 
 
-def limited(move: NDArray[np.float64]) -> NDArray[np.float64]:
+def limit_move(move: NDArray[np.float64]) -> NDArray[np.float64]:
     """Shorten a move so that no atom moves by more than ``LONGEST_MOVE_A``."""
     longest = float(np.linalg.norm(move, axis=1).max())
     return move if longest <= LONGEST_MOVE_A else move * (LONGEST_MOVE_A / longest)

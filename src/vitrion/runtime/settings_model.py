@@ -53,7 +53,7 @@ class SettingsModel(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as report:
-            raise explain(report, type(self)) from report
+            raise refusal(report, type(self)) from report
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as JSON with monty's class tags, so that makers can update them."""
@@ -66,7 +66,7 @@ class SettingsModel(BaseModel):
         return cls(**{name: value for name, value in values.items() if not name.startswith("@")})
 
 
-def explain(report: ValidationError, model: type[BaseModel]) -> InputError:
+def refusal(report: ValidationError, model: type[BaseModel]) -> InputError:
     """Reduce pydantic's report to one sentence about its first error."""
     first = report.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else ""

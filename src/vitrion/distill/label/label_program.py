@@ -62,7 +62,7 @@ def finished(path: Path) -> int:
     return count
 
 
-def label(frame, calculator):
+def label_frame(frame, calculator):
     """Return a copy with REF_energy (eV), REF_forces (eV/A) and REF_stress (eV/A3)."""
     work = frame.copy()
     work.calc = calculator
@@ -99,7 +99,7 @@ def main() -> int:
         torch.set_num_threads(1)
     started, done_before = time.time(), done
     for frame in iread(options.frames, index=f"{done}:"):
-        write(options.labelled, label(frame, calculator), format="extxyz", append=True)
+        write(options.labelled, label_frame(frame, calculator), format="extxyz", append=True)
         done += 1
         if done % options.every == 0 or done == total:
             pace = (time.time() - started) / (done - done_before)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vitrion.distill.data.frames import plain_cell
 from vitrion.distill.data.relaxed_cells import relaxed
-from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.packing import pack_fragments
 from vitrion.distill.sample.sampling import (
     DynamicsSettings,
     explore,
@@ -48,7 +48,7 @@ def glass_family(
     mobile: str = "Li",
 ) -> list[Atoms]:
     """Pack ions, melt them briefly, and return the cell and its defective copies."""
-    cell = pack(ions, volume_per_atom_A3, seed=int(rng.integers(2**31)))
+    cell = pack_fragments(ions, volume_per_atom_A3, seed=int(rng.integers(2**31)))
     del cell.arrays["fragment"]
     host = explore(cell, calculator, temperature_K, _MELT, rng)[-1]
     possible = [change for change in CHANGES if -change < host.symbols.count(mobile)]

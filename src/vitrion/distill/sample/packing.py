@@ -84,7 +84,7 @@ def _contact(first: str, second: str) -> float:
     return sum(_RADIUS.get(symbol) or contact_radius(symbol) for symbol in (first, second))
 
 
-def pack(
+def pack_fragments(
     ions: dict[str, int],
     volume_per_atom: float,
     seed: int,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.distill.sample.langevin_run import LangevinRun
-from vitrion.distill.sample.packing import fragment, pack
+from vitrion.distill.sample.packing import fragment, pack_fragments
 from vitrion.errors import InputError
 from vitrion.relaxation.relax import RelaxSettings, relax_atoms
 
@@ -161,7 +161,7 @@ def draw_start(
         weights = np.array([mixture.weight for mixture in chemistry.mixtures])
         mixture = chemistry.mixtures[rng.choice(len(weights), p=weights / weights.sum())]
         volume = rng.uniform(*mixture.volume_per_atom_A3)
-        atoms = pack(mixture.ions, volume, seed=int(rng.integers(2**31)))
+        atoms = pack_fragments(mixture.ions, volume, seed=int(rng.integers(2**31)))
         del atoms.arrays["fragment"]
         odds = np.array(list(chemistry.melt_temperatures_K.values()))
         temperature = rng.choice(list(chemistry.melt_temperatures_K), p=odds / odds.sum())

@@ -9,7 +9,7 @@ import numpy as np
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.distill.data.relaxed_cells import relaxed_cell
 from vitrion.distill.sample.langevin_run import LangevinRun
-from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.packing import pack_fragments
 from vitrion.distill.sample.sampling import thermalized, with_interstitial, with_vacancy
 from vitrion.distill.validate.endurance import timestep_fs
 from vitrion.relaxation.relax import RelaxSettings
@@ -41,7 +41,7 @@ def starts(calculator: Calculator, seed: int) -> Iterator[RegimeStart]:
     rng = np.random.default_rng(seed)
 
     def packed(ions: dict[str, int], volume: float = GLASS_A3) -> Atoms:
-        return pack(ions, volume, seed=int(rng.integers(2**31)))
+        return pack_fragments(ions, volume, seed=int(rng.integers(2**31)))
 
     for count in (2, 2, 4):
         cell = relaxed_cell(

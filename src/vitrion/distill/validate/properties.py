@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.distill.data.frames import STRESS
 from vitrion.distill.data.relaxed_cells import lattice_difference, relaxed, relaxed_cell
-from vitrion.distill.sample.packing import pack
+from vitrion.distill.sample.packing import pack_fragments
 from vitrion.distill.sample.sampling import (
     DynamicsSettings,
     explore,
@@ -110,7 +110,7 @@ def property_frames(calculator: Calculator, seed: int, *, defects: int = 3) -> l
     rng = np.random.default_rng(seed)
     crystals = known_crystals()
     frames = crystal_frames({name: crystals[name] for name in CRYSTALS}, calculator)
-    start = pack({"Li": 6, "PO2F2": 6}, GLASS_A3, seed=seed)
+    start = pack_fragments({"Li": 6, "PO2F2": 6}, GLASS_A3, seed=seed)
     del start.arrays["fragment"]
     melt = DynamicsSettings(duration_ps=1.0, interval_fs=200.0)
     hot = explore(start, calculator, 1500.0, melt, rng)[-1]

@@ -15,7 +15,7 @@ from vitrion.distill.label.dispersion import (
     with_dispersion,
     without_dispersion,
 )
-from vitrion.distill.label.label_program import label as label_frame
+from vitrion.distill.label.label_program import label_frame
 from vitrion.distill.label.labelling import Teacher, label
 from vitrion.distill.sample.packed_cells import enlarged
 from vitrion.distill.student.student_files import student_crystals
