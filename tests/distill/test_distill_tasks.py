@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from vitrion.chemistry.crystals import known_crystals
@@ -19,7 +21,7 @@ from vitrion.distill.sample.packed_cells import (
     usual_mobile,
 )
 from vitrion.distill.sample.sampling_settings import SamplingSettings
-from vitrion.distill.start_crystals import chosen_crystals
+from vitrion.distill.start_crystals import chosen_crystals, of_low_energy
 from vitrion.distill.tasks import FrameTask, run_tasks, worker_pool
 from vitrion.errors import InputError
 
@@ -139,6 +141,22 @@ def test_crystals_are_distinct_of_plausible_volume_and_low_energy():
     chosen = chosen_crystals(relaxed, expected, 3)
     assert [atoms.info["energy_eV_per_atom"] for atoms in chosen] == [-4.9, -4.8, -4.797]
     assert chosen_crystals(relaxed[:1], expected, 3) == relaxed[:1]
+
+
+def test_crystals_near_the_lowest_of_their_composition_are_validated():
+    def crystal(symbols, energy):
+        atoms = Atoms(symbols, np.arange(3 * len(Atoms(symbols))).reshape(-1, 3), cell=[9, 9, 9])
+        atoms.info = {} if energy is None else {"energy_eV_per_atom": energy}
+        return atoms
+
+    crystals = {
+        "low": crystal("LiF", -5.0),
+        "near": crystal("Li2F2", -4.95),
+        "high": crystal("LiF", -4.85),
+        "other": crystal("Li2O", -4.0),
+        "given": crystal("LiF", None),
+    }
+    assert list(of_low_energy(crystals)) == ["low", "near", "other", "given"]
 
 
 def test_pressed_pairs_are_closer_than_a_bond_and_taken_in_turn():

@@ -1,4 +1,4 @@
-"""Known crystals of the Li-C-O-F-P system, from published cells (starting points only).
+"""Known crystals, from published cells (starting points only).
 
 The lattice parameters are experimental, from the source named with each cell. Relax the cells with
 the potential before using them as references.

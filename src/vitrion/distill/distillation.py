@@ -18,7 +18,7 @@ from vitrion.distill.distill_run import DistillRun
 from vitrion.distill.iterations import iteration_frames, stability_frames
 from vitrion.distill.labelled_student import subject_of, usable_frames, validate_labelled
 from vitrion.distill.sample.packed_cells import Subject, usual_mobile
-from vitrion.distill.start_crystals import crystals_of
+from vitrion.distill.start_crystals import crystals_of, of_low_energy
 from vitrion.distill.student.student_files import (
     CRYSTALS_SUFFIX,
     FRAMES_SUFFIX,
@@ -111,9 +111,10 @@ def by_teacher(run: DistillRun) -> Made:
     mobile = settings.mobile or usual_mobile(settings.formulas)
     subject = Subject(settings.formulas, crystals, mobile)
     student, frames = fitted(run, subject, first_frames(run, subject))
+    validated = of_low_energy(crystals)
     with run.clock.stage("validation"):
-        comparison, heldout = validate_student(run, student, crystals)
-    beside = {CRYSTALS_SUFFIX: named_crystals(crystals), HELDOUT_SUFFIX: heldout}
+        comparison, heldout = validate_student(run, student, validated)
+    beside = {CRYSTALS_SUFFIX: named_crystals(validated), HELDOUT_SUFFIX: heldout}
     return student, frames, comparison, beside
 
 

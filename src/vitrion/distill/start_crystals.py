@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from vitrion.amorphous.volume import crystal_volume_per_atom
@@ -11,7 +12,7 @@ from vitrion.distill import task_functions as work
 from vitrion.distill.sample.repackings import candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ase import Atoms
 
@@ -21,6 +22,10 @@ VOLUMES = (0.7, 1.4)
 """Volumes of the crystals over the estimated volume: open frameworks are as low in energy without
 dispersion, but they are not the crystals of a run."""
 
+ABOVE_eV = 0.1
+"""Energy per atom above the lowest crystal up to which a crystal is validated."""
+
+ENERGY = "energy_eV_per_atom"
 SAME_ENERGY_eV, SAME_VOLUME = 0.005, 0.03
 """Differences per atom and of the relative volume below which two crystals count as the same."""
 
@@ -46,6 +51,24 @@ def crystals_of(run: DistillRun) -> dict[str, Atoms]:
         ):
             found[f"{formula} crystal {number + 1}"] = atoms
     return found
+
+
+def of_low_energy(crystals: Mapping[str, Atoms]) -> dict[str, Atoms]:
+    """Return the crystals close in energy to the lowest of their composition.
+
+    A run would start from these; the others only add variety to the frames. Crystals without
+    ``info["energy_eV_per_atom"]``, such as given ones, are all returned.
+    """
+    lowest: dict[str, float] = {}
+    for atoms in crystals.values():
+        if ENERGY in atoms.info:
+            of = _formula(atoms)
+            lowest[of] = min(lowest.get(of, inf), atoms.info[ENERGY])
+    return {
+        name: atoms
+        for name, atoms in crystals.items()
+        if ENERGY not in atoms.info or atoms.info[ENERGY] < lowest[_formula(atoms)] + ABOVE_eV
+    }
 
 
 def relaxed_candidates(run: DistillRun, formula: str) -> list[Atoms]:
@@ -87,18 +110,22 @@ def chosen_crystals(relaxed: Sequence[Atoms], expected_A3: float, count: int) ->
 
     allowed = [atoms for atoms in relaxed if is_plausible(atoms)] or list(relaxed)
     chosen: list[Atoms] = []
-    for atoms in sorted(allowed, key=lambda atoms: float(atoms.info["energy_eV_per_atom"])):
+    for atoms in sorted(allowed, key=lambda atoms: float(atoms.info[ENERGY])):
         if len(chosen) < count and not any(_is_same(atoms, other) for other in chosen):
             chosen.append(atoms)
     return chosen
 
 
 def _is_same(first: Atoms, second: Atoms) -> bool:
-    energies = (atoms.info["energy_eV_per_atom"] for atoms in (first, second))
+    energies = (atoms.info[ENERGY] for atoms in (first, second))
     lower, upper = sorted(energies)
     return (
         upper - lower < SAME_ENERGY_eV and abs(_volume(first) / _volume(second) - 1) < SAME_VOLUME
     )
+
+
+def _formula(atoms: Atoms) -> str:
+    return atoms.symbols.formula.reduce()[0].format("hill")
 
 
 def _volume(atoms: Atoms) -> float:
