@@ -50,6 +50,10 @@ class StoreError(VitrionError):
     """Results cannot be read from or written to the store."""
 
 
+class UnstorableError(StoreError):
+    """A document cannot be stored: a value, a name or its size is not allowed."""
+
+
 class DamagedDocumentsError(StoreError):
     """Some documents of a store cannot be read; all others have been returned.
 

@@ -1,12 +1,20 @@
 """Our documents are found, whatever the jobs of other packages leave in the JobStore."""
 
+import json
+import math
 from datetime import datetime
+from uuid import uuid4
 
+import bson
 import pytest
-from maggma.stores import MemoryStore
+from bson import Code, MaxKey, Regex
+from jobflow import JobStore
+from maggma.stores import MemoryStore, MongoStore
 from monty.json import jsanitize
 from pymatgen.core import Lattice, Structure
+from pymongo import MongoClient
 
+from helpers.mongo_process import mongodb
 from helpers.sample_documents import hopping
 from vitrion.cli.database import build as build_command
 from vitrion.cli.database import query as query_command
@@ -17,6 +25,7 @@ from vitrion.database.collections import Collections, find_job_store
 from vitrion.database.move import copy_store
 from vitrion.defects.document import DefectDoc
 from vitrion.errors import DamagedDocumentsError, StoreError
+from vitrion.store.criteria import MAX_BYTES
 from vitrion.store.job_store import FILE_NAME, open_job_store
 from vitrion.store.sqlite_store import SQLiteStore
 
@@ -67,6 +76,8 @@ LEFT_OUT = {  # they say that they are one of our documents
     "a barrier that is the text of a number": output(barrier_eV="0.3"),
     "a barrier that is a flag": output(barrier_eV=True),
     "deprecated is a number": output(deprecated=0),
+    "a field with the name of an operator": output(**{"$set": {"barrier_eV": 1}}),
+    "a barrier that is bytes": output(barrier_eV=b"0.3"),
     "a very long identifier": output(material_id="m" * 201),
     "a reference as identifier": output(material_id=REFERENCE),
     "a reference as barrier": output(barrier_eV=REFERENCE),
@@ -114,6 +125,8 @@ def folder(tmp_path_factory):
             entry("index is a word", output(), index="one"),
             entry("no index", output(), index=None),
             entry("uuid is a list", output(), uuid=["a"]),
+            entry("uuid with a line break", output(), uuid="a\n\x1b[31m"),
+            entry("a very long uuid", output(), uuid="u" * 10**6),
             entry("completed_at is a number", output(barrier_eV=0.7), completed_at=5),
             entry("time as a text", output(barrier_eV=0.8, last_updated="2026-01-01T00:00:00Z")),
             entry("good", output()),
@@ -142,7 +155,10 @@ def test_ours_are_found_and_the_others_are_named(folder, capsys):
         rows = collections.job_store.docs_store.file.rows("SELECT DISTINCT collection FROM docs")
         assert {row[0] for row in rows} == {"outputs", "test_hopping", "summary", "builds"}
     build_command(folder)
-    assert "a barrier that is a word: its field 'barrier_eV' is wrong" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "a barrier that is a word: its field 'barrier_eV' is wrong" in said
+    assert "\x1b" not in said
+    assert len(max(said.splitlines(), key=len)) < 700
 
 
 def test_an_empty_search_counts_outputs_that_are_not_documents(tmp_path, capsys):
@@ -246,8 +262,6 @@ def test_a_damaged_document_is_named_and_hides_no_other(tmp_path):
 
 def test_a_store_in_memory_is_treated_alike():
     outputs = MemoryStore(key="uuid")
-    from jobflow import JobStore
-
     store = JobStore(outputs)
     with store:
         outputs.update([entry(n, c) for n, c in LEFT_OUT.items() if n != "nested"], key="uuid")
@@ -277,3 +291,40 @@ def test_a_reference_to_structures_by_name_is_a_document(tmp_path):
     wrong = {**content, "records": [reference, {"kind": "nonsense"}]}
     with pytest.raises(NotADocumentError, match=r"records\.1"):
         admit({**output, "output": wrong}, DefectDoc)
+
+
+def test_a_document_that_cannot_be_stored_prevents_no_other(tmp_path):
+    """With its name and its job it is larger than the store takes."""
+    large = entry("a" * 150, output(additional_fields={"note": ""}))
+    large["output"]["additional_fields"]["note"] = "x" * (MAX_BYTES - 10 - len(bson.encode(large)))
+    with open_job_store(tmp_path) as store:
+        store.docs_store.update([large, entry("good", output())], key=["uuid", "index"])
+        with Collections(store) as collections:
+            report = build(collections)
+            assert report.written["test_hopping"] == 1
+            assert "larger than the 16 MB" in report.skipped["test_hopping"]["a" * 150]
+            assert build(collections).written == {}
+
+
+def test_an_output_with_an_identifier_of_a_database_is_a_document():
+    """MongoDB takes each ``_id`` once, and never a list."""
+    name = f"vitrion_test_{uuid4().hex[:12]}"
+    contents = {"a": "same", "b": "same", "c": [1], "d": {"a": 1}}
+    entries = [entry(uuid, output(_id=value)) for uuid, value in contents.items()]
+    entries.append(entry("e", output(), completed_at=math.nan))
+    with mongodb() as uri, MongoClient(uri) as client:
+        client[name].outputs.insert_many(entries)
+        with Collections(JobStore(MongoStore(name, "outputs", uri=uri))) as collections:
+            assert build(collections).written["test_hopping"] == 5
+            assert build(collections).written == {}
+        client.drop_database(name)
+
+
+def test_values_without_json_are_exported_as_text(tmp_path, capsys):
+    values = {"bytes": b"\xff", "code": Code("f()"), "largest": MaxKey(), "pattern": Regex("a")}
+    with open_job_store(tmp_path) as store:
+        store.docs_store.update(entry("a", output(additional_fields=values)))
+    query_command(kind="test_hopping", store=tmp_path, output="jsonl")
+    fields = json.loads(capsys.readouterr().out)["additional_fields"]
+    assert fields["bytes"] == "ff"
+    assert fields["code"] == "f()"

@@ -58,6 +58,8 @@ class Engine:
         self.cursors = {}
         self.cursor_ids = itertools.count(1000)
         self.writes_left = None
+        self.writes_until_stall = None
+        self.released = threading.Event()
         self.state = State(state_file) if state_file else None
         for space, documents, indexes in self.state.load() if self.state else ():
             database, name = space.split(".", 1)
@@ -77,6 +79,8 @@ class Engine:
             raise CommandError(20, "Transaction numbers are only allowed on a replica set member")
         if name.lower() in ("hello", "ismaster"):  # a client takes a silent server for dead
             return method(command, command.get("$db", "test"), command[name])
+        if name.lower() in WRITES:
+            self._stall_if_told()
         with self.lock:
             self._fail_if_told(name.lower())
             return method(command, command.get("$db", "test"), command[name])
@@ -93,6 +97,23 @@ class Engine:
         """Drop every connection after so many writes; -1 ends that. No command of MongoDB's."""
         self.writes_left = None if writes < 0 else writes
         return {}
+
+    def _stall_if_told(self):
+        with self.lock:
+            left = self.writes_until_stall
+            self.writes_until_stall = left - 1 if left else None
+        if left == 0:
+            self.released.wait()
+
+    def do_teststall(self, command, database, writes):
+        """Delay one write, after so many; -1 lets it through. No command of MongoDB's."""
+        self.writes_until_stall = writes if writes >= 0 else None
+        self.released.set() if writes < 0 else self.released.clear()
+        return {}
+
+    def do_teststalled(self, command, database, _):
+        """Return whether the write that is delayed has come. No command of MongoDB's."""
+        return {"stalled": self.writes_until_stall is None}
 
     # Administration
 

@@ -5,11 +5,14 @@ import signal
 import time
 
 import pytest
-from fireworks import fw_config
+from fireworks import FWorker, fw_config
+from fireworks.core.rocket_launcher import rapidfire
+from pymongo import MongoClient
 
-from helpers.fireworks_jobs import hold
+from helpers.fireworks_jobs import chain_flow, hold
 from helpers.forked_workers import ForkedWorkers
 from vitrion.launchpad.repair import repair
+from vitrion.launchpad.status import status
 from vitrion.launchpad.submission import Submission, submit
 
 pytestmark = pytest.mark.usefixtures("mongo_process")
@@ -118,3 +121,53 @@ def test_a_worker_cut_off_from_its_network_is_lost_and_found(campaign, workers, 
         repair(campaign.launchpad, lost_after_s=1.0, watch_s=0.1)
         workers.start().join()
     assert_complete(campaign, folder, 3)
+
+
+def finish(campaign, folder):
+    for _ in range(6):
+        repair(campaign.launchpad, lost_after_s=0, watch_s=0.02)
+        os.chdir(folder)
+        rapidfire(campaign.launchpad, FWorker(), strm_lvl="CRITICAL")
+        if all(row.done for row in status(campaign.launchpad)):
+            return
+    raise AssertionError(status(campaign.launchpad))
+
+
+# Writes: a check-out, the new jobs of a completed one; the others are slow.
+MOMENTS = {3, 22, 36}
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [pytest.param(n, marks=[] if n in MOMENTS else [pytest.mark.slow]) for n in range(60)],
+)
+def test_a_worker_that_stalls_in_a_write_while_the_flow_runs_on(
+    campaign, workers, mongo_process, monkeypatch, tmp_path, moment
+):
+    """Its write arrives after other workers have completed the flow."""
+    monkeypatch.chdir(tmp_path)
+    submit([Submission(chain_flow(3), "LiF")], campaign.launchpad, store=campaign.job_store())
+    with MongoClient(mongo_process.uri) as client:
+        client.admin.command("testStall", moment)
+        stalled = workers.start()
+        try:
+            deadline = time.monotonic() + PATIENCE_S
+            while not client.admin.command("testStalled", 1)["stalled"]:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            finish(campaign, tmp_path)
+        finally:
+            client.admin.command("testStall", -1)
+    stalled.join(10)
+    finish(campaign, tmp_path)
+    stalled.join(10)
+    if stalled.is_alive():  # it waits for what is not in the flow
+        stalled.kill()
+    launchpad = campaign.launchpad
+    (workflow,) = launchpad.workflows.find()
+    states = {fw["fw_id"]: fw["state"] for fw in launchpad.fireworks.find()}
+    assert set(states) >= set(workflow["nodes"]), "no firework of the workflow is missing"
+    assert set(states.values()) == set(workflow["fw_states"].values()) == {"COMPLETED"}
+    store = campaign.job_store()
+    assert store.query_one({"name": "check"})["output"] == {"checked": True}
+    store.close()

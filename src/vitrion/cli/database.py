@@ -134,6 +134,7 @@ def parse_conditions(conditions: Sequence[str]) -> dict[str, Any]:
 
 def build(store: StoreOption = None) -> None:
     """Update the material collections from the job outputs."""
+    from vitrion.database.admission import shown
     from vitrion.database.builders import build as build_collections
     from vitrion.database.collections import Collections, find_job_store
 
@@ -145,7 +146,7 @@ def build(store: StoreOption = None) -> None:
     for kind, reasons in sorted(report.skipped.items()):
         console.print(f"{kind}: {len(reasons)} output(s) skipped")
         for uuid, reason in reasons.items():
-            console.print(f"  {uuid}: {reason}", soft_wrap=True)
+            console.print(f"  {shown(uuid)}: {shown(reason)}", soft_wrap=True)
     if not report.written and not report.removed:
         console.print("Everything is up to date.")
 

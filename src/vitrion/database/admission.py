@@ -9,15 +9,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from bson.errors import BSONError
 from pydantic import TypeAdapter, ValidationError
+from pymongo.errors import BulkWriteError
 
 from vitrion.chemistry.formulas import parse_composition, usual_formula
 from vitrion.database.dotted_path import follow
 from vitrion.documents.stored_form import reference_at
-from vitrion.errors import DamagedDocumentsError
+from vitrion.errors import DamagedDocumentsError, UnstorableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import TypeGuard
+
+    from maggma.core import Store
 
     from vitrion.documents.base import VitrionDoc
 
@@ -60,8 +65,14 @@ def admit(output: Mapping[str, Any], cls: type[VitrionDoc]) -> dict[str, Any]:
     uuid, index, content = output.get("uuid"), output.get("index"), output.get("output")
     if not isinstance(uuid, str) or not isinstance(index, int) or isinstance(index, bool):
         raise NotADocumentError("its uuid is not a text or its index not a number")
+    if len(uuid) > LONGEST or not uuid.isprintable():
+        raise NotADocumentError(f"its uuid has control characters or more than {LONGEST}")
     if not isinstance(content, dict):
         raise NotADocumentError(f"it is a {type(content).__name__}")
+    content = {name: value for name, value in content.items() if name != "_id"}
+    for name in content:
+        if name[:1] == "$":
+            raise NotADocumentError(f"its field '{name[:LONGEST]}' has the name of an operator")
     for name in _TEXTS:
         if not str(content.get(name) or "a").isprintable():
             raise NotADocumentError(f"its {name} holds control characters")
@@ -83,12 +94,55 @@ def admit(output: Mapping[str, Any], cls: type[VitrionDoc]) -> dict[str, Any]:
     return {**content, "last_updated": naive}
 
 
+def shown(key: str) -> str:
+    """Return a key for display: short, without control characters."""
+    text = key if key.isprintable() else repr(key[:LONGEST])
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
 def readable(documents: Iterable[dict], damaged: list[str]) -> Iterator[dict]:
     """Yield documents; append the keys of damaged documents to a list."""
     try:
         yield from documents
     except DamagedDocumentsError as error:
         damaged += error.keys
+
+
+def write(
+    collection: Store, documents: Sequence[dict], key: str, skipped: dict[str, str]
+) -> list[dict]:
+    """Store documents; a document that cannot be stored does not prevent others.
+
+    Parameters
+    ----------
+    collection
+        Where to store them.
+    documents
+        The documents.
+    key
+        Field that identifies a document.
+    skipped
+        Receives the keys of documents that cannot be stored, and the reasons.
+
+    Returns
+    -------
+    list[dict]
+        The stored documents.
+    """
+    try:
+        collection.update(list(documents), key=key)
+    except (UnstorableError, BSONError, BulkWriteError) as error:
+        if len(documents) > 1:
+            parts = [write(collection, [document], key, skipped) for document in documents]
+            return [document for part in parts for document in part]
+        reason = error.details["writeErrors"][0]["errmsg"] if _is_refused(error) else str(error)
+        skipped[documents[0][key]] = reason[:LONGEST]
+        return []
+    return list(documents)
+
+
+def _is_refused(error: Exception) -> TypeGuard[BulkWriteError]:
+    return isinstance(error, BulkWriteError) and bool(error.details.get("writeErrors"))
 
 
 def _validate(content: dict[str, Any], cls: type[VitrionDoc]) -> VitrionDoc | None:
@@ -116,13 +170,16 @@ def _check_values(
             raise NotADocumentError(f"its field '{path}' is not a plain value")
         own = None if document is None else _value_of(document, path)
         if isinstance(own, (bool, int, float, str)) and _kind(own) != _kind(value):
-            raise NotADocumentError(f"its field '{path}' is a {_kind(value)}, not a {_kind(own)}")
+            found = "missing" if value is None else f"a {_kind(value)}, not a {_kind(own)}"
+            raise NotADocumentError(f"its field '{path}' is {found}")
 
 
 def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return "flag"
-    return "text" if isinstance(value, str) else "number"
+    if isinstance(value, (int, float)):
+        return "number"
+    return "text" if isinstance(value, str) else type(value).__name__
 
 
 def _value_of(document: VitrionDoc, path: str) -> Any:

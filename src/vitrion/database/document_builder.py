@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from maggma.core import Builder
 from maggma.utils import grouper
 
-from vitrion.database.admission import NotADocumentError, admit, readable
+from vitrion.database.admission import NotADocumentError, admit, readable, write
 from vitrion.database.collections import KEY, STAMP_PATH
 from vitrion.database.groups import GROUP_FIELDS, group_of
 
@@ -113,8 +113,10 @@ class DocumentBuilder(Builder):
         if self.since is not None:
             self._touch([item[KEY] for item in items])
             self.touched |= {group for item in items if (group := group_of(item))}
-        self.collection.update(items, key=KEY)
-        self.n_written += len(items)
+        written = write(self.collection, items, KEY, self.skipped)
+        stored = {item[KEY] for item in written}
+        self._without_output += [item[KEY] for item in items if item[KEY] not in stored]
+        self.n_written += len(written)
 
     def finalize(self) -> None:
         """Remove documents with removed or invalid outputs; the stores stay open."""
@@ -144,7 +146,8 @@ class DocumentBuilder(Builder):
             if document is not None and document[KEY] == stamp["uuid"]:
                 job = document.get("job") or {}
                 document = next(documents, None)
-            if {name: job.get(name) for name in STAMP} != stamp:
+            # As texts, because NaN is not equal to itself.
+            if repr([job.get(name) for name in STAMP]) != repr([stamp[name] for name in STAMP]):
                 yield stamp
         while document is not None:
             self._without_output.append(document[KEY])

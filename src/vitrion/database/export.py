@@ -191,7 +191,8 @@ def _collect(node: Mapping[str, Any], prefix: str, flat: dict[str, Any]) -> None
 def _json(document: Document) -> str:
     # pydantic's JSON converts NaN and infinity of nested models to null.
     content = document.model_dump() if isinstance(document, BaseModel) else document
-    return to_json(content, inf_nan_mode="strings").decode()
+    # Additional fields may have values of BSON that JSON does not have, as text.
+    return to_json(content, inf_nan_mode="strings", bytes_mode="hex", fallback=str).decode()
 
 
 def _safe(value: Any) -> Any:

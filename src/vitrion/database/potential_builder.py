@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from maggma.core import Builder
 from monty.json import jsanitize
 
-from vitrion.database.admission import NotADocumentError, admit, readable
+from vitrion.database.admission import NotADocumentError, admit, readable, write
 from vitrion.database.collections import KEY
 from vitrion.distill.document import PotentialDoc
 from vitrion.potentials import PotentialSpec
@@ -63,8 +63,7 @@ class PotentialBuilder(Builder):
 
     def update_targets(self, items: list[dict]) -> None:
         """Write documents."""
-        self.potentials.update(items, key=KEY)
-        self.n_written += len(items)
+        self.n_written += len(write(self.potentials, items, KEY, self.skipped))
 
     def finalize(self) -> None:
         """Remove unused potentials; the stores stay open."""

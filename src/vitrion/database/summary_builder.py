@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from maggma.core import Builder
 from monty.json import jsanitize
 
-from vitrion.database.admission import readable
+from vitrion.database.admission import readable, write
 from vitrion.database.collections import KEY
 from vitrion.database.document_builder import STAMP
 from vitrion.database.groups import GROUP_FIELDS, OF_A_PHASE, group_of, members_of
@@ -95,8 +95,7 @@ class SummaryBuilder(Builder):
 
     def update_targets(self, items: list[dict]) -> None:
         """Write summaries."""
-        self.summaries.update(items, key=KEY)
-        self.n_written += len(items)
+        self.n_written += len(write(self.summaries, items, KEY, self.skipped))
 
     def finalize(self) -> None:
         """Remove the summaries of removed materials; the stores stay open."""

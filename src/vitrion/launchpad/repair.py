@@ -34,13 +34,16 @@ MAX_LAUNCHES = 10
 """Losses after which a firework is assumed to terminate its workers, e.g. without memory."""
 BUSY = "vitrion.errors.BusyError"
 """Error of a job whose folder is locked by a live run that was declared lost."""
-# The server or the network failed, or another process has locked the folder.
+DETOUR = "Detour option only works if all children"
+"""Error of FireWorks if a worker that was declared lost adds jobs before jobs that have run."""
+# The server or the network failed, or another process has locked the folder or the flow.
 _TRANSIENT = (
     "pymongo.errors.",
     "ConnectionRefusedError",
     "ConnectionResetError",
     "BrokenPipeError",
     BUSY,
+    DETOUR,
 )
 _LONGEST_LOOK_S = 300.0
 
@@ -213,7 +216,13 @@ def _reconcile(scope: _Scope, report: RepairReport) -> None:
         known = {number: state for flow in workflows for number, state in flow["fw_states"].items()}
         query = {"fw_id": {"$in": [number for flow in workflows for number in flow["nodes"]]}}
         fields = {"fw_id": 1, "state": 1, "launches": 1}
-        for fw in list(launchpad.fireworks.find(query, fields)):
+        found = list(launchpad.fireworks.find(query, fields))
+        states = {fw["fw_id"]: fw["state"] for fw in found}
+        for flow in workflows:
+            parents = _parents_of_missing(flow, states)
+            for fw_id in parents:
+                _attempt(partial(_add_again, launchpad, parents), fw_id, report.reconciled, report)
+        for fw in found:
             is_known = fw["state"] == known.get(str(fw["fw_id"]))
             if is_known and not _has_finished_launch(launchpad, fw):
                 continue
@@ -223,7 +232,7 @@ def _reconcile(scope: _Scope, report: RepairReport) -> None:
 def _unfinished_workflows(scope: _Scope) -> Iterator[dict[str, Any]]:
     """Yield the workflows that are not completed, or of which a firework is not."""
     launchpad = scope.launchpad
-    fields = {"nodes": 1, "fw_states": 1}
+    fields = {"nodes": 1, "fw_states": 1, "links": 1}
     unfinished = {"state": {"$in": _UNFINISHED}}
     numbers = {fw["fw_id"] for fw in launchpad.fireworks.find(unfinished, {"fw_id": 1})}
     for workflow in launchpad.workflows.find({**unfinished, **scope.workflows}, fields):
@@ -233,6 +242,47 @@ def _unfinished_workflows(scope: _Scope) -> Iterator[dict[str, Any]]:
     yield from launchpad.workflows.find(
         {"nodes": {"$in": list(numbers)}, "state": "COMPLETED", **scope.workflows}, fields
     )
+
+
+def _parents_of_missing(workflow: dict[str, Any], states: dict[int, str]) -> list[int]:
+    """Return the completed fireworks of a workflow whose new jobs do not exist.
+
+    They are removed as orphans if the worker that adds them stalls before it adds them to the
+    workflow. Missing fireworks of a submission have no completed parents.
+    """
+    return [
+        number
+        for number in workflow["nodes"]
+        if states.get(number) == "COMPLETED"
+        and any(child not in states for child in workflow["links"].get(str(number), []))
+    ]
+
+
+def _add_again(launchpad: LaunchPad, parents: list[int], fw_id: int) -> None:
+    """Remove missing new jobs from a workflow, and add those of a firework from its action."""
+    with WFLock(launchpad, fw_id, expire_secs=10, kill=False):
+        workflow = launchpad.workflows.find_one({"nodes": fw_id})
+        found = launchpad.fireworks.find({"fw_id": {"$in": workflow["nodes"]}}, {"fw_id": 1})
+        kept = {fw["fw_id"] for fw in found}
+        if kept != set(workflow["nodes"]):
+            changes = _without_missing(workflow, kept)
+            # As after a kill between the end of a job and its consequences.
+            changes["fw_states"] |= dict.fromkeys(map(str, parents), "RUNNING")
+            launchpad.workflows.update_one({"_id": workflow["_id"]}, {"$set": changes})
+    _refresh(launchpad, fw_id)
+
+
+def _without_missing(workflow: dict[str, Any], kept: set[int]) -> dict[str, Any]:
+    changes: dict[str, Any] = {"nodes": [number for number in workflow["nodes"] if number in kept]}
+    for name in ("links", "parent_links"):
+        changes[name] = {
+            number: [other for other in others if other in kept]
+            for number, others in workflow[name].items()
+            if int(number) in kept
+        }
+    states = workflow["fw_states"].items()
+    changes["fw_states"] = {number: state for number, state in states if int(number) in kept}
+    return changes
 
 
 def _has_finished_launch(launchpad: LaunchPad, fw: dict) -> bool:
@@ -303,9 +353,24 @@ def _retry_fizzled(scope: _Scope, retry_failed: bool, report: RepairReport) -> N
         if retry_failed:
             _attempt(launchpad.rerun_fw, fw_id, report.retried, report)
         elif not errors[fw_id] or any(mark in errors[fw_id] for mark in _TRANSIENT):
+            for number in _run_too_early(launchpad, errors[fw_id]):
+                _attempt(launchpad.rerun_fw, number, report.retried, report)
             _run_again(launchpad, fw_id, report.retried, report)
         else:
             report.failed.append(fw_id)
+
+
+def _run_too_early(launchpad: LaunchPad, error: str) -> list[int]:
+    """Return the fireworks that have run although jobs are to be added before them."""
+    found = re.search(rf"fw_id=(\d+): {DETOUR}", error)
+    if found is None:
+        return []
+    query = {"nodes": int(found[1])}
+    workflow = launchpad.workflows.find_one(query, {"links": 1, "fw_states": 1})
+    if workflow is None:
+        return []
+    children = workflow["links"].get(found[1], [])
+    return [child for child in children if workflow["fw_states"].get(str(child)) != "WAITING"]
 
 
 def _run_again(launchpad: LaunchPad, fw_id: int, done: list[int], report: RepairReport) -> None:

@@ -12,7 +12,7 @@ from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from monty.json import jsanitize
 
-from vitrion.errors import StoreError
+from vitrion.errors import UnstorableError
 from vitrion.store.criteria import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class _NoDecimal(TypeDecoder):
     bson_type = Decimal128
 
     def transform_bson(self, value: Any) -> NoReturn:
-        raise StoreError(
+        raise UnstorableError(
             f"The decimal number {value} cannot be stored in the embedded store, which compares "
             "binary ones: store float(...) or a string."
         )
@@ -49,7 +49,7 @@ def encode_document(document: Mapping[str, Any], *, is_large: bool = False) -> t
 
     Raises
     ------
-    StoreError
+    UnstorableError
         If a value cannot be stored, or the document is larger than MongoDB takes.
     """
     plain = {name: value for name, value in document.items() if name != "_id"}
@@ -59,20 +59,23 @@ def encode_document(document: Mapping[str, Any], *, is_large: bool = False) -> t
         try:
             body = bson.encode(jsanitize(plain, strict=True, allow_bson=True))
         except _UNSTORABLE as error:
-            raise StoreError(
+            raise UnstorableError(
                 f"A document cannot be stored ({error}): store plain values, arrays or objects "
                 "with as_dict()."
             ) from error
     most = _MOST if is_large else MAX_BYTES
     if len(body) > most:
-        raise StoreError(
+        raise UnstorableError(
             f"A document of {len(body) / 2**20:.0f} MB is larger than the {most / 2**20:.0f} MB of "
             "the store: store its large parts in an additional store."
         )
-    decoded = bson.decode(body, _CODECS)
+    try:
+        decoded = bson.decode(body, _CODECS)
+    except BSONError as error:  # which wraps the error of a decoder
+        raise UnstorableError(str(error)) from error
     marked = [name for name in decoded if name[:1] == "$"]
     if marked:
-        raise StoreError(
+        raise UnstorableError(
             f"A document cannot be stored with a field '{marked[0]}': '$' marks operators."
         )
     return body, decoded
