@@ -21,11 +21,16 @@ def test_a_cell_has_the_formula_of_its_name_and_no_close_atoms(name):
     assert neighbor_list("d", atoms, 4.0).min() > 1.1
 
 
-def test_the_argyrodite_has_its_symmetry_density_and_tetrahedra():
-    atoms = CRYSTALS["Li6PS5Cl"]
+@pytest.mark.parametrize(
+    ("name", "group", "density_g_per_cm3"),
+    [("Li6PS5Cl", "F-43m", 1.86), ("Na3PS4", "I-43m", 2.21)],
+)
+def test_thiophosphates_have_their_symmetry_density_and_tetrahedra(name, group, density_g_per_cm3):
+    atoms = CRYSTALS[name]
     structure = AseAtomsAdaptor.get_structure(atoms)
-    assert SpacegroupAnalyzer(structure).get_space_group_symbol() == "F-43m"
-    assert structure.density == pytest.approx(1.86, abs=0.01)
+    assert SpacegroupAnalyzer(structure).get_space_group_symbol() == group
+    assert structure.density == pytest.approx(density_g_per_cm3, abs=0.01)
     first, distances = neighbor_list("id", atoms, 2.3)
-    of_phosphorus = distances[atoms.symbols[first] == "P"] if len(first) else np.empty(0)
-    assert of_phosphorus == pytest.approx([2.05] * 4, abs=0.01)
+    of_phosphorus = distances[atoms.symbols[first] == "P"]
+    n_phosphorus = int(np.sum(atoms.symbols == "P"))
+    assert of_phosphorus == pytest.approx([2.05] * 4 * n_phosphorus, abs=0.01)
