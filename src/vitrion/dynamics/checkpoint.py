@@ -133,7 +133,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         If the file is not a checkpoint that this version can read.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         notes = json.loads(str(arrays.pop("notes")))
         version = notes.pop("version")

@@ -128,7 +128,7 @@ def read_tables(path: Path) -> Tables:
     OSError, ValueError, KeyError, zipfile.BadZipFile
         If the file is damaged.
     """
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
         contents = {name: file[name] for name in file.files}
     scalars = {
         name.removeprefix("scalar."): value.item()
