@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import numpy as np
@@ -236,8 +237,10 @@ def _rows(record: _Record) -> np.ndarray:
     """Return the fractional coordinates of a frame."""
     n_atoms = len(record.symbols)
     try:
-        values = np.fromstring("".join(record.rows), sep=" ")
-    except ValueError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)  # by older numpy
+            values = np.fromstring("".join(record.rows), sep=" ")
+    except (ValueError, DeprecationWarning):
         values = np.empty(0)
     if values.size == 3 * n_atoms:
         return values.reshape(n_atoms, 3)
