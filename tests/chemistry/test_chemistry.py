@@ -27,6 +27,18 @@ def test_parse_refuses_text_that_is_not_a_formula(text):
         parse_composition(text)
 
 
+@pytest.mark.parametrize("text", ["Li2O-B2O3", "Li+1F", "LiF-"])
+def test_signs_are_no_amounts(text):
+    with pytest.raises(InputError, match="not a chemical formula"):
+        parse_composition(text)
+
+
+@pytest.mark.parametrize("text", ["Cu(I)2O", "Pb(I)2", "V(V)2O5"])
+def test_numerals_that_may_be_elements_are_refused(text):
+    with pytest.raises(InputError, match="an element or an oxidation state"):
+        parse_composition(text)
+
+
 def test_balanced_compositions_pass_and_others_are_refused():
     for formula in ("LiPO2F2", "Li7La3Zr2O12", "Li", "LiAl"):
         check_charge_balance(parse_composition(formula))
@@ -192,6 +204,9 @@ def test_names_are_answered_with_their_formula(name, formula):
     [
         ("75Li2S-25P2S5", "Li3PS4"),
         ("75Li2S - 25P2S5", "Li3PS4"),
+        ("Li2O-2B2O3", "Li2B4O7"),
+        ("Li2O-B2O3-2SiO2", "LiBSiO4"),
+        ("Fe(III)2O3", "Fe2O3"),
         ("70Li2S\u201330P2S5", "Li7P3S11"),
         ("0.5Li2O-0.5P2O5", "LiPO3"),
         ("Li₃PO₄", "Li3PO4"),

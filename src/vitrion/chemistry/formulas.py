@@ -21,8 +21,9 @@ AMOUNTS = re.compile(r"(?<=[A-Za-z)])(\d+)")
 
 _AMOUNT = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*[+-])?(\d*\.?\d+)")
 _SYMBOLS = re.compile(r"[A-Z][a-z]?")
-_MIXTURE_PART = re.compile(r"(\d+\.?\d*)([A-Z][A-Za-z0-9().]*)")
-_HYDRATE_PART = re.compile(r"(\d*\.?\d*)([A-Z][A-Za-z0-9().]*)")
+_MIXTURE_PART = re.compile(r"(\d*\.?\d*)([A-Z][A-Za-z0-9().]*)")
+_OXIDATION = re.compile(r"\(([IV]+)\)")
+"""Roman numerals of an oxidation state, or iodine and vanadium."""
 _DASHES = re.compile(r"\s*[-\u2010-\u2013\u2212]\s*")
 _DOTS = re.compile(r"\s*[·•∙⋅*]\s*")
 _SUBSCRIPTS = {ord("0") + digit: 0x2080 + digit for digit in range(10)}
@@ -98,10 +99,12 @@ def read_amounts(formula: CompositionLike) -> Composition:
             )
         text = _TYPESET.sub(r"\1", formula.translate(_PLAIN)).strip()
         _refuse_name(text)
-        text = _mixed(text)
+        text = _mixed(_without_oxidation(text))
     if isinstance(text, str) and len(text.split()) > 1:
         text = _separated(text)
     try:
+        if isinstance(text, str) and re.search(r"[-+]", text):
+            raise ValueError("a sign is not part of a formula without blanks")
         composition = Composition(text)
         if not composition or any(isinstance(sp, DummySpecies) for sp in composition):
             raise ValueError("no known element")
@@ -134,15 +137,34 @@ def _refuse_name(text: str) -> None:
         )
 
 
+def _without_oxidation(text: str) -> str:
+    """Return a formula without oxidation states: Fe(III)2O3 is Fe2O3.
+
+    Raises
+    ------
+    InputError
+        If a numeral may be an element: (I) and (V).
+    """
+    for found in _OXIDATION.finditer(text):
+        if found[1] in {"I", "V"}:
+            raise InputError(
+                f"'{found[0]}' in '{text}' is an element or an oxidation state: leave out the "
+                "oxidation state, or the parentheses."
+            )
+    return _OXIDATION.sub("", text)
+
+
 def _mixed(text: str) -> str | dict[str, float]:
     """Return the elements of ``75Li2S-25P2S5`` or ``LiBr·2H2O``, else the text."""
     from pymatgen.core import Composition
 
-    for separator, pattern in ((_DASHES, _MIXTURE_PART), (_DOTS, _HYDRATE_PART)):
-        found = [pattern.fullmatch(part) for part in separator.split(text)]
+    for separator in (_DASHES, _DOTS):
+        found = [_MIXTURE_PART.fullmatch(part) for part in separator.split(text)]
         parts = [part for part in found if part is not None]
         if len(parts) < 2 or len(parts) < len(found):
             continue
+        if separator is _DASHES and not any(part[1] for part in parts):
+            continue  # elements, as in Li-P-S
         total = Composition()
         for part in parts:
             total += read_amounts(part[2]) * float(part[1] or 1)
