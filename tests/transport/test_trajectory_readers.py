@@ -209,7 +209,7 @@ def test_xyz_files_of_lammps_hold_types_and_steps(tmp_path, run, expected):
     labels = [1 if symbol == "Li" else 2 for symbol in run[1]]
     path = tmp_path / "lammps.xyz"
     write_xyz(path, run[0] % LENGTH, labels, lambda k: f"Atoms. Timestep: {50 * k}")
-    with pytest.raises(InputError, match="LAMMPS types 1, 2 have no element"):
+    with pytest.raises(InputError, match="types 1, 2 have no element"):
         read(path, cell=CELL, timestep_fs=2.0)
     for types in ({1: "Li", 2: "O"}, ["Li", "O"], "Li,O", "1=Li,2=O"):
         assert_agrees(read(path, cell="12,12,12", timestep_fs=2.0, type_map=types), expected)

@@ -23,6 +23,9 @@ sequence of these; or a mapping of them to charges in e."""
 ISOTOPES = {"D": 2.01410177811, "T": 3.01604928199}
 """Masses of hydrogen isotopes in u."""
 
+SAME_MASS = 0.05
+"""Maximum difference in u of a mass from that of its element."""
+
 KNOWN_CHARGES = CATION_CHARGES | ANION_CHARGES | {"H": 1, "D": 1, "T": 1}
 
 _LABEL = re.compile(r"([A-Za-z]+)[\d+\-()]*")
@@ -76,6 +79,25 @@ def masses(symbols: Iterable[str]) -> np.ndarray:
     return np.array(
         [ISOTOPES[s] if s in ISOTOPES else atomic_masses[atomic_numbers[s]] for s in symbols]
     )
+
+
+def elements_of_masses(values: Iterable[Any]) -> tuple[str, ...]:
+    """Return the element of each mass in u.
+
+    Raises
+    ------
+    InputError
+        If a mass is further than :data:`SAME_MASS` from all elements.
+    """
+    known: dict[Any, str] = {}
+    for value in values:
+        if value not in known:
+            differences = np.abs(atomic_masses - read_number(value, "mass", "u"))
+            number = int(np.argmin(differences))
+            if not differences[number] <= SAME_MASS:
+                raise InputError(f"No element has the mass {value} u: name the elements.")
+            known[value] = chemical_symbols[number]
+    return tuple(known[value] for value in values)
 
 
 def mobile_charges(mobile: Mobile, charge: float | None = None) -> dict[str, float]:

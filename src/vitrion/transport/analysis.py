@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,6 +62,9 @@ TEMPERATURE_ERRORS = 4.0
 MIN_OBSERVED = 10
 """Minimum number of frames with a temperature for a check of their mean; also the number of frames
 taken as correlated."""
+
+STEADY = 0.2
+"""Largest difference of the mean temperatures of the first and last third, relative to the mean."""
 
 SAME_INTERVAL = 0.01
 """Largest difference of a given frame interval from the stated one, relative to it."""
@@ -156,6 +160,7 @@ def analyze_displacements(
         mobile=dict(charges),
         n_mobile=len(ion_charges),
         n_framework=motion.n_framework,
+        atoms=dict(sorted(Counter([*motion.symbols, *motion.framework_symbols]).items())),
         volume_A3=motion.volume_A3,
         duration_ps=motion.duration_fs / 1000.0,
         frame_interval_fs=interval,
@@ -379,15 +384,20 @@ def read_motion(
     tracker = Tracker(
         stream.symbols, list(mobile), interval, wrapped=stream.wrapped, memory_MB=memory_MB
     )
-    to_skip = round(1000.0 * skip_ps / interval)
+    n_skipped = to_skip = round(1000.0 * skip_ps / interval)
+    n_read = 0
     for positions, cells in stream.chunks:
         kept = slice(to_skip, None)
         to_skip = max(to_skip - len(positions), 0)
+        n_read += len(positions)
         if len(positions[kept]):
             tracker.add(positions[kept], cells if cells.ndim == 2 else cells[kept])
     notes = [*stream.notes, *([stream.no_temperature] if stream.no_temperature else [])]
-    temperature = _observed(stream) if stated is None else stated
-    _check_observed(stream, temperature)
+    observed = stream.observed_K
+    if n_skipped:
+        observed = observed[n_skipped:] if len(observed) == n_read else []
+    temperature = _observed(observed) if stated is None else stated
+    _check_observed(observed, temperature)
     if stated is None:
         notes.append(f"The temperature {temperature:.0f} K is the mean of what the frames state.")
     return tracker.result(), temperature, notes
@@ -422,22 +432,32 @@ def _temperature(stream: FrameStream, given: float | None) -> float | None:
     return given
 
 
-def _observed(stream: FrameStream) -> float:
+def _observed(observed_K: Sequence[float]) -> float:
     """Return the mean temperature of the frames, from their momenta or comments."""
-    if len(stream.observed_K) < MIN_OBSERVED:
+    if len(observed_K) < MIN_OBSERVED:
         raise InputError(
-            f"Only {len(stream.observed_K)} frames state their temperature: give it in K "
+            f"Only {len(observed_K)} frames state their temperature: give it in K "
             "(temperature_K, --temperature)."
         )
-    return float(np.mean(stream.observed_K))
+    return float(np.mean(observed_K))
 
 
-def _check_observed(stream: FrameStream, temperature_K: float) -> None:
-    """Check that a temperature agrees with the momenta of the frames."""
-    if len(stream.observed_K) < MIN_OBSERVED:
+def _check_observed(observed_K: Sequence[float], temperature_K: float) -> None:
+    """Check that the temperatures of the frames are steady and agree with the temperature."""
+    if len(observed_K) < MIN_OBSERVED:
         return
-    mean, scatter = np.mean(stream.observed_K), np.std(stream.observed_K)
-    error = scatter / np.sqrt(len(stream.observed_K) / MIN_OBSERVED)
+    mean = np.mean(observed_K)
+    third = len(observed_K) // 3
+    first, last = np.mean(observed_K[:third]), np.mean(observed_K[-third:])
+    scatter = min(np.std(observed_K[:third]), np.std(observed_K[-third:]))
+    noise = TEMPERATURE_ERRORS * scatter * np.sqrt(2.0 / max(third / MIN_OBSERVED, 1.0))
+    if abs(last - first) > STEADY * mean + noise:
+        raise InputError(
+            f"The temperature changes from {first:.0f} K in the first third of the frames to "
+            f"{last:.0f} K in the last: skip the start (skip_ps, --skip), or analyze a part of the "
+            "run at one temperature."
+        )
+    error = np.std(observed_K) / np.sqrt(len(observed_K) / MIN_OBSERVED)
     allowed = SAME_TEMPERATURE * mean + TEMPERATURE_ERRORS * error
     if abs(temperature_K - mean) > allowed:
         raise InputError(
@@ -450,10 +470,13 @@ def _interval(stream: FrameStream, given: float | None) -> float:
     """Return the given frame interval, or the interval stated by a trajectory, in fs."""
     stated = stream.frame_interval_fs
     if given is not None and stated is None and stream.uneven:
-        raise InputError(
-            f"{stream.notes[-1].rstrip('.')}: give the MD time step (timestep_fs, --timestep) in "
-            "place of the time between frames."
-        )
+        remedy = "give an evenly spaced part of the run."
+        if stream.mark_name == "step":
+            remedy = (
+                "give the MD time step (timestep_fs, --timestep) in place of the time between "
+                "frames."
+            )
+        raise InputError(f"{stream.notes[-1].rstrip('.')}: {remedy}")
     if given is None and stated is None:
         counted = ""
         if stream.marks is not None and stream.mark_name == "step":

@@ -11,6 +11,9 @@ from vitrion.errors import InputError
 LEAST_VOLUME_A3 = 1.0
 """Least volume per atom; diamond has 5.7 A3."""
 
+ONE_PLACE_A = 0.5
+"""Extent of four or more atoms that are not positions, such as velocities."""
+
 SMALLEST_CELL_A = 3.0
 """Length of a cell that holds four or more atoms; fractional coordinates are much closer."""
 
@@ -67,17 +70,19 @@ def check_lengths(positions: np.ndarray, cell: np.ndarray) -> None:
     Raises
     ------
     InputError
-        If the atoms are too dense for lengths in A, or the positions are fractional coordinates.
+        If the atoms are too dense for lengths in A, the positions are fractional coordinates, or
+        all atoms are at one place.
     """
     volume = abs(np.linalg.det(cell)) / len(positions)
     if volume < LEAST_VOLUME_A3:
         raise InputError(f"The cell has {volume:.2g} A3 per atom: give all lengths in A.")
+    if len(positions) >= 4 and np.ptp(positions, axis=0).max() < ONE_PLACE_A:
+        raise InputError(
+            f"All atoms of the first frame are within {ONE_PLACE_A} A: give Cartesian positions in "
+            "A, not velocities or forces."
+        )
     fractional = len(positions) >= 4 and positions.min() >= -0.5 and positions.max() <= 1.5
-    if (
-        fractional
-        and np.ptp(positions) > 0.1
-        and np.linalg.norm(cell, axis=1).min() > SMALLEST_CELL_A
-    ):
+    if fractional and np.linalg.norm(cell, axis=1).min() > SMALLEST_CELL_A:
         raise InputError(
             "All positions of the first frame are between -0.5 and 1.5: give Cartesian positions "
             "in A, not fractional coordinates."

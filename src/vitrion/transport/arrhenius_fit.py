@@ -20,6 +20,7 @@ from vitrion.runtime.notebook_display import NotebookFigure
 from vitrion.transport.censored import capped, with_hops
 from vitrion.transport.constants import KB_EV_PER_K, NERNST_EINSTEIN, ROOM_K
 from vitrion.transport.result import TransportResult
+from vitrion.transport.same_material import check_different_runs, check_same_material
 from vitrion.transport.schema import Model
 from vitrion.transport.vtf import VTFComparison, compare_vtf
 from vitrion.uncertainty import (
@@ -188,7 +189,8 @@ def arrhenius(
     Raises
     ------
     InputError
-        If there are no results, or two of one temperature.
+        If there are no results, two of one temperature, or results of different materials or of
+        one run.
     """
     if not results:
         raise InputError(
@@ -198,6 +200,8 @@ def arrhenius(
     if len(set(temperatures)) < len(temperatures):
         raise InputError("Two results have the same temperature: combine the replicas first.")
     runs = [result for result in results if isinstance(result, TransportResult)]
+    check_same_material(runs)
+    check_different_runs(runs)
     if quantity is None:
         sure = runs and all(run.diffusive and run.headline == "Einstein" for run in runs)
         quantity = "collective" if sure else "self"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -89,12 +90,20 @@ def open_frames(
     if isinstance(source, (str, Path)):
         parts = [_open_path(Path(source), options)]
     elif isinstance(source, (list, tuple)) and source and isinstance(source[0], (str, Path)):
+        _check_distinct([Path(path).expanduser() for path in source])
         parts = [_open_path(Path(path), options) for path in source]
     else:
         parts = [_open_object(source, options)]
     if cell is not None and any(part.own_cell for part in parts):
         raise InputError("The trajectory states its own cell: leave out the cell that is given.")
     return join(parts)
+
+
+def _check_distinct(paths: list[Path]) -> None:
+    """Refuse segments that are one file."""
+    for path, count in Counter(path.resolve() for path in paths).items():
+        if count > 1:
+            raise InputError(f"{path} is named {count} times: name each segment of the run once.")
 
 
 def lattice_vectors(cell: Any) -> np.ndarray:
@@ -117,6 +126,7 @@ def lattice_vectors(cell: Any) -> np.ndarray:
         values = np.asarray(getattr(cell, "matrix", cell), dtype=float)
     except (TypeError, ValueError):
         values = np.empty(0)
+    values = np.atleast_1d(values)
     if values.shape == (9,):
         values = values.reshape(3, 3)
     lengths = {(1,): np.repeat(values, 3), (3,): values, (6,): values[:3]}.get(values.shape)
@@ -133,7 +143,7 @@ def lattice_vectors(cell: Any) -> np.ndarray:
 def _open_object(source: Any, options: _Options) -> FrameStream:
     """Choose the reader of an object."""
     if hasattr(source, "atoms") and (hasattr(source, "trajectory") or hasattr(source, "universe")):
-        return from_mdanalysis(source, options.cell, options.timestep_fs)
+        return from_mdanalysis(source, options.cell, options.timestep_fs, options.type_map)
     if hasattr(source, "coords") and hasattr(source, "constant_lattice"):
         return from_trajectory(source)
     if hasattr(source, "frame_interval_fs") and hasattr(source, "positions"):
@@ -160,7 +170,8 @@ def _open_object(source: Any, options: _Options) -> FrameStream:
         raise InputError("The trajectory holds no frames.")
     if hasattr(first, "frac_coords") or hasattr(first, "is_ordered"):
         return from_structures(chain([first], frames))
-    return from_ase(chain([first], frames), options.cell)
+    images = chain([first], frames) if frames is source else source
+    return from_ase(images, options.cell, options.timestep_fs)
 
 
 def _open_path(path: Path, options: _Options) -> FrameStream:
@@ -188,7 +199,7 @@ def _open_kind(path: Path, options: _Options) -> FrameStream:
             raise InputError(f"Decompress {path}: compressed HDF5 files cannot be read.")
         return read_vaspout(path) if is_vaspout(path) else read_own_file(path)
     if start.startswith(ULM):
-        return read_with_ase(path, options.cell)
+        return read_with_ase(path, options.cell, options.timestep_fs)
     if looks_like_xyz(text):
         return read_xyz(path, options.cell, options.timestep_fs, options.type_map)
     if text.lstrip().startswith("ITEM:"):
@@ -211,4 +222,4 @@ def _open_by_name(path: Path, name: str, options: _Options) -> FrameStream:
         return read_json(path)
     if name.endswith((".xyz", ".extxyz", ".exyz")):
         return read_xyz(path, options.cell, options.timestep_fs, options.type_map)
-    return read_with_ase(path, options.cell)
+    return read_with_ase(path, options.cell, options.timestep_fs)

@@ -20,6 +20,7 @@ from vitrion.transport.result import (
     TransportResult,
     warnings_of,
 )
+from vitrion.transport.same_material import check_different_runs, check_same_material
 from vitrion.transport.vanhove import VanHove
 from vitrion.uncertainty import combine_estimates, event_bound
 
@@ -58,8 +59,8 @@ def combine(
     Raises
     ------
     InputError
-        If the list is empty, the temperatures or mobile species differ, or the length of `systems`
-        differs from the number of runs.
+        If the list is empty, the temperatures or materials differ, a run is named twice, or the
+        length of `systems` differs from the number of runs.
     """
     if not results:
         raise InputError("There are no results to combine: pass at least one.")
@@ -69,8 +70,10 @@ def combine(
     if len(results) == 1:
         return first
     for other in results[1:]:
-        if abs(other.temperature_K - first.temperature_K) > 1.0 or other.mobile != first.mobile:
-            raise InputError("Runs of different temperatures or mobile species cannot be combined.")
+        if abs(other.temperature_K - first.temperature_K) > 1.0:
+            raise InputError("Runs at different temperatures cannot be combined.")
+    check_same_material(results)
+    check_different_runs(results)
     resting = [k for k, run in enumerate(results) if not _melted(run)]
     if len(results) / 2 <= len(resting) < len(results):
         return _without_melted(results, resting, hierarchical, systems)

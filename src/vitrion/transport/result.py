@@ -119,6 +119,9 @@ class TransportResult(NotebookFigure, Model):
     mobile: dict[str, float] = Field(description="Mobile species and their charges in e.")
     n_mobile: int = Field(description="Number of mobile ions in the cell.")
     n_framework: int = Field(description="Number of the other atoms in the cell.")
+    atoms: dict[str, int] | None = Field(
+        None, description="Number of atoms of each element in the cell; None in older results."
+    )
     volume_A3: float = Field(description="Mean volume of the cell in A3.")
     duration_ps: float = Field(description="Length of the run in ps; the sum over replicas.")
     frame_interval_fs: float = Field(description="Time between the frames used, in fs.")

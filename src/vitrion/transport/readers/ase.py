@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,12 @@ import numpy as np
 
 from vitrion.chemistry.species import element_symbols
 from vitrion.errors import InputError
-from vitrion.transport.readers.stream import NO_CELL, FrameStream, check_symbols, stack
+from vitrion.transport.readers.frame_facts import FrameFacts, read_clock, read_facts
+from vitrion.transport.readers.stream import FrameStream, check_symbols, no_cell, stack
 from vitrion.transport.readers.text import unpacked_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from vitrion.transport.readers.stream import Frame
@@ -28,7 +30,9 @@ BINARY = (".xtc", ".trr", ".dcd", ".nc", ".ncdf")
 """Suffixes of files that need MDAnalysis and a topology."""
 
 
-def read_with_ase(path: Path, cell: np.ndarray | None = None) -> FrameStream:
+def read_with_ase(
+    path: Path, cell: np.ndarray | None = None, timestep_fs: float | None = None
+) -> FrameStream:
     """Open a file with ASE.
 
     Raises
@@ -36,7 +40,17 @@ def read_with_ase(path: Path, cell: np.ndarray | None = None) -> FrameStream:
     InputError
         If ASE cannot read the file, or it has no periodic cell.
     """
-    return from_ase(_iterate(path), cell)
+    return from_ase(_File(path), cell, timestep_fs)
+
+
+class _File:
+    """Frames of a file, which can be read several times."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[Any]:
+        return _iterate(self._path)
 
 
 def _iterate(path: Path) -> Iterator[Any]:
@@ -58,16 +72,21 @@ def _iterate(path: Path) -> Iterator[Any]:
         raise InputError(f"{path} is not a trajectory that can be read: {why}.") from exc
 
 
-def from_ase(images: Iterator[Any], cell: np.ndarray | None = None) -> FrameStream:
-    """Open a sequence of ASE Atoms.
+def from_ase(
+    images: Iterable[Any], cell: np.ndarray | None = None, timestep_fs: float | None = None
+) -> FrameStream:
+    """Open ASE Atoms, whose ``info`` may state steps, times and temperatures.
 
     Parameters
     ----------
-    images : iterator of Atoms
+    images : iterable of Atoms
     cell : (3, 3) array or None
         Lattice vectors in A, if the images have none.
+    timestep_fs : float or None
+        MD time step, if the images count steps.
     """
-    first = next(images, None)
+    iterator = iter(images)
+    first = next(iterator, None)
     if first is None:
         raise InputError("The trajectory holds no frames.")
     if not hasattr(first, "get_chemical_symbols"):
@@ -77,27 +96,37 @@ def from_ase(images: Iterator[Any], cell: np.ndarray | None = None) -> FrameStre
         )
     symbols = _symbols(first)
     if cell is None and not all(first.pbc):
-        raise InputError(NO_CELL)
-
-    observed: list[float] = []
+        raise InputError(no_cell())
+    stated: list[FrameFacts] = []
+    if read_facts(first.info) != FrameFacts():
+        if isinstance(images, Iterator):
+            images = [first, *iterator]
+        stated = [read_facts(image.info) for image in images]
+    again = not isinstance(images, Iterator)
+    marks, name, fs_per_mark = read_clock(stated, timestep_fs) if stated else (None, "step", None)
+    observed = [facts.temperature for facts in stated if facts.temperature]
+    has_momenta = not observed and first.has("momenta") and bool(np.any(first.get_momenta()))
 
     def frames() -> Iterator[Frame]:
-        for k, image in enumerate(chain([first], images)):
+        for k, image in enumerate(images if again else chain([first], iterator)):
             where = f"frame {k + 1}"
             check_symbols(_symbols(image), symbols, where)
             if cell is None and not all(image.pbc):
-                raise InputError(f"There is no periodic cell in {where}: {NO_CELL}")
-            if image.has("momenta") and np.any(image.get_momenta()):
+                raise InputError(no_cell(where))
+            if has_momenta and image.has("momenta") and np.any(image.get_momenta()):
                 observed.append(float(image.get_temperature()))
             yield image.get_positions(), image.cell.array.copy() if cell is None else cell
 
     return FrameStream(
         symbols,
         stack(frames()),
+        marks=marks,
+        mark_name=name,
+        fs_per_mark=fs_per_mark,
         own_cell=bool(all(first.pbc)),
         may_repeat=True,
         observed_K=observed,
-        states_frame_K=bool(first.has("momenta") and np.any(first.get_momenta())),
+        states_frame_K=bool(observed) or has_momenta,
     )
 
 

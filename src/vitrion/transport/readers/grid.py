@@ -35,7 +35,8 @@ class Grid:
     restarts : frozenset of int
         Frames of `frames` at which a restarted run replaces the end of the earlier run.
     usual : bool
-        Whether `spacing` is the most common one of the file.
+        Whether `spacing` is the most common one of the file, which a given frame interval is taken
+        for; unknown if uneven times are in an unknown unit.
     notes : tuple of str
     """
 
@@ -99,7 +100,7 @@ def even_grid(marks: np.ndarray, name: str = "step") -> Grid:
         spacing=spacing,
         joints=frozenset(int(part[0]) for part, _ in chosen[1:]),
         restarts=frozenset(r for r in restarts if r in kept),
-        usual=not n_left or spacing == _usual_spacing(marks),
+        usual=not n_left or (name == "step" and spacing == _usual_spacing(marks)),
         notes=tuple(notes),
     )
 

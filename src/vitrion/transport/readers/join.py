@@ -65,9 +65,14 @@ def join(segments: Sequence[FrameStream]) -> FrameStream:
     chunks: Iterator[Chunk] = _one_run(segments, grid, lengths)
     if grid is None and all(segment.may_repeat for segment in segments):
         chunks = _without_repeats(chunks, notes)
+    observed = first.observed_K
+    if len(segments) > 1:
+        observed = []
+        chunks = _with_temperatures(chunks, segments, observed)
     return replace(
         first,
         chunks=chunks,
+        observed_K=observed,
         frame_interval_fs=interval,
         temperature_K=_temperature(segments),
         no_temperature=next((p.no_temperature for p in segments if p.no_temperature), ""),
@@ -75,6 +80,15 @@ def join(segments: Sequence[FrameStream]) -> FrameStream:
         notes=notes,
         uneven=grid is not None and not grid.usual,
     )
+
+
+def _with_temperatures(
+    chunks: Iterator[Chunk], segments: Sequence[FrameStream], observed: list[float]
+) -> Iterator[Chunk]:
+    """Collect the temperatures of the frames of all segments once these have been read."""
+    yield from chunks
+    for segment in segments:
+        observed += segment.observed_K
 
 
 def _temperature(segments: Sequence[FrameStream]) -> float | None:

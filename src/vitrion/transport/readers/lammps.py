@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import numpy as np
 from ase import units
 
-from vitrion.chemistry.species import element_symbols
+from vitrion.chemistry.species import element_symbols, elements_of_masses
 from vitrion.errors import InputError
 from vitrion.transport.readers.lammps_types import read_types, type_symbols
 from vitrion.transport.readers.stream import FrameStream, check_ids, check_symbols, stack
@@ -117,7 +117,8 @@ def _clock(
 ) -> tuple[np.ndarray, float | None]:
     """Return the marks of the frames and the time between two of them in fs.
 
-    The marks are the steps; the times where these are not proportional to the steps.
+    The marks are the steps; the times if these are not proportional to the steps, as with a
+    variable time step.
     """
     if None in times or len(times) < 2:
         return steps, timestep_fs
@@ -127,17 +128,18 @@ def _clock(
         return steps, timestep_fs
     rates = np.diff(stated)[forward] / np.diff(steps)[forward]
     rate = float(np.median(rates))
-    if unit not in UNITS or rate <= 0:
-        return steps, timestep_fs  # times in unknown units
+    if rate <= 0:
+        return steps, timestep_fs
+    even = bool(np.abs(rates - rate).max() <= 1e-3 * rate)
+    if unit not in UNITS:
+        return (steps, timestep_fs) if even else (stated, None)
     fs = UNITS[unit][1]
     if timestep_fs is not None and abs(timestep_fs - rate * fs) > 0.01 * timestep_fs:
         raise InputError(
             f"The dump states a time step of {rate * fs:g} fs and {timestep_fs:g} fs is given: "
             "leave it out, or correct it."
         )
-    if np.abs(rates - rate).max() <= 1e-3 * rate:
-        return steps, rate * fs
-    return stated, fs
+    return (steps, rate * fs) if even else (stated, fs)
 
 
 def _coordinates(record: _Record) -> str:
@@ -195,6 +197,8 @@ def _labels(record: _Record, table: np.ndarray, types: Mapping[int, str]) -> np.
             return table[:, columns.index(name)]
     if "type" in columns and not table[0, columns.index("type")].isdigit():
         return table[:, columns.index("type")]  # labels
+    if "mass" in columns:
+        return np.array(elements_of_masses(table[:, columns.index("mass")]))
     raise InputError(
         "The LAMMPS dump names no elements: dump the column element, or give the element of each "
         "type (in Python: type_map, on the command line: --types Li,O for types 1 and 2)."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vitrion.chemistry.species import element_symbol
+from vitrion.chemistry.species import element_symbol, element_symbols
 from vitrion.errors import InputError
 
 Types = Mapping[Any, str] | Sequence[str] | str | None
@@ -45,6 +45,16 @@ def _split(text: str) -> dict[Any, str]:
     return dict(enumerate(words, start=1))
 
 
+def label_symbols(labels: Sequence[str], types: Mapping[int, str]) -> tuple[str, ...]:
+    """Return the elements of labels, which are names, atomic numbers, or numbered types.
+
+    Numbers are types if `types` are given or one of them is 2: no solid holds helium.
+    """
+    if all(label.isdigit() for label in labels) and (types or "2" in labels):
+        return type_symbols(labels, types)
+    return element_symbols(labels)
+
+
 def type_symbols(labels: Sequence[str], types: Mapping[int, str]) -> tuple[str, ...]:
     """Return the elements of numbered types.
 
@@ -57,7 +67,7 @@ def type_symbols(labels: Sequence[str], types: Mapping[int, str]) -> tuple[str, 
     missing = sorted(set(numbers) - set(types))
     if missing:
         raise InputError(
-            f"The LAMMPS types {', '.join(map(str, missing))} have no element: name the element of "
+            f"The types {', '.join(map(str, missing))} have no element: name the element of "
             "each type (in Python: type_map, on the command line: --types Li,O for types 1 and 2)."
         )
     return tuple(types[number] for number in numbers)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitrion.chemistry.species import element_symbols
 from vitrion.errors import InputError
+from vitrion.transport.readers.lammps_types import label_symbols, read_types
 from vitrion.transport.readers.stream import NO_CELL, FrameStream, stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vitrion.transport.readers.lammps_types import Types
     from vitrion.transport.readers.stream import Frame
 
 FS_PER_PS = 1000.0
@@ -23,7 +24,10 @@ IN_MEMORY_DT_PS = 1.0
 
 
 def from_mdanalysis(
-    source: Any, cell: np.ndarray | None = None, timestep_fs: float | None = None
+    source: Any,
+    cell: np.ndarray | None = None,
+    timestep_fs: float | None = None,
+    types: Types = None,
 ) -> FrameStream:
     """Open an MDAnalysis Universe or AtomGroup.
 
@@ -34,6 +38,8 @@ def from_mdanalysis(
         Lattice vectors in A, if the frames have none.
     timestep_fs : float or None
         MD time step, if the frames state their step.
+    types : Types
+        Elements of numbered types.
 
     Raises
     ------
@@ -43,7 +49,7 @@ def from_mdanalysis(
     universe = getattr(source, "universe", source)
     atoms = source.atoms
     names = atoms.elements if hasattr(atoms, "elements") else atoms.types
-    symbols = element_symbols(str(name) for name in names)
+    symbols = label_symbols([str(name) for name in names], read_types(types))
     trajectory = universe.trajectory
     here = trajectory.ts.frame
 

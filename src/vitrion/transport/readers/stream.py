@@ -28,6 +28,11 @@ NO_CELL = (
 )
 
 
+def no_cell(where: str | None = None) -> str:
+    """Return the message for a trajectory without a cell, or with a frame without one."""
+    return NO_CELL if where is None else f"There is no periodic cell in {where}: {NO_CELL}"
+
+
 @dataclass(frozen=True)
 class FrameStream:
     """Frames of a trajectory and the metadata stated by its source.

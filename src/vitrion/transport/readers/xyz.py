@@ -11,10 +11,11 @@ from ase import units
 from ase.geometry import cellpar_to_cell
 from ase.io.extxyz import key_val_str_to_dict
 
-from vitrion.chemistry.species import element_symbols, masses
+from vitrion.chemistry.species import masses
 from vitrion.errors import InputError
-from vitrion.transport.readers.lammps_types import read_types, type_symbols
-from vitrion.transport.readers.stream import NO_CELL, FrameStream, check_ids, check_symbols, stack
+from vitrion.transport.readers.frame_facts import as_float, read_clock, read_facts
+from vitrion.transport.readers.lammps_types import label_symbols, read_types, type_symbols
+from vitrion.transport.readers.stream import FrameStream, check_ids, check_symbols, no_cell, stack
 from vitrion.transport.readers.text import Lines, check_atoms, open_text
 
 if TYPE_CHECKING:
@@ -27,17 +28,14 @@ if TYPE_CHECKING:
 LENGTHS = {"angstrom": 1.0, "atomic_unit": units.Bohr, "bohr": units.Bohr, "nanometer": 10.0}
 """Units of i-PI in A; atomic units if not stated."""
 
-STEP_KEYS = ("step", "md_step", "timestep")
-TEMPERATURE_KEYS = ("temperature", "temperature_k", "temp")
-TIME_KEYS = {"time": None, "time_fs": 1.0, "time_ps": 1000.0}
-"""Keys of extended XYZ for time or step, with their unit in fs if known."""
-
 PLAIN = "species:S:1:pos:R:3"
 
 _CP2K = re.compile(r"\bi\s*=\s*(\d+)\s*,\s*time\s*=\s*([-+.\deE]+)")
 _IPI = re.compile(r"CELL[({\[](\w+)[)}\]]:\s*((?:[-+.\deE]+\s+){5}[-+.\deE]+)")
 _UNIT = re.compile(r"\b(positions|x_centroid|cell)\{(\w+)\}")
 _LAMMPS = re.compile(r"\s*Atoms\. Timestep: (\d+)")
+_OTHER = re.compile(r"\b(\w*(?:velocit|momenta|force)\w*|[vpf]_\w+)\{")
+"""Quantities of i-PI that are not positions."""
 _IPI_STEP = re.compile(r"\bStep:\s*(\d+)")
 
 
@@ -125,10 +123,10 @@ def read_xyz(
             check_symbols(here, symbols, record.where())
             lattice = comment.cell if cell is None else cell
             if lattice is None:
-                raise InputError(NO_CELL)
+                raise InputError(no_cell(record.where() if record.number > 1 else None))
             yield positions * comment.length, lattice
 
-    marks, name, fs_per_mark = _clock(stated, timestep_fs)
+    marks, name, fs_per_mark = read_clock(stated, timestep_fs)
     observed = [comment.temperature for comment in stated if comment.temperature]
     has_momenta = not observed and _momenta_column(stated[0]) is not None
     return FrameStream(
@@ -144,18 +142,6 @@ def read_xyz(
         observed_K=observed,
         states_frame_K=bool(observed) or has_momenta,
     )
-
-
-def _clock(
-    stated: list[_Comment], timestep_fs: float | None
-) -> tuple[np.ndarray | None, str, float | None]:
-    """Return the time or step of each frame, which of the two, and its unit in fs."""
-    for name in ("time", "step"):
-        marks = [getattr(comment, name) for comment in stated]
-        if None not in marks and len(set(marks)) > 1:
-            unit = stated[0].fs_per_time if name == "time" else timestep_fs
-            return np.array(marks), name, unit
-    return None, "step", None
 
 
 def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
@@ -217,23 +203,8 @@ def _extended(record: _Record) -> _Comment:
         raise InputError(f"The comment of {record.where()} cannot be read: {exc}.") from None
     if cell is not None and not np.all(stated.get("pbc", True)):
         cell = None
-    step = next((_float(stated[key]) for key in STEP_KEYS if key in stated), None)
-    time_key = next((key for key in TIME_KEYS if key in stated), None)
-    return _Comment(
-        cell=cell,
-        properties=str(stated.get("properties", PLAIN)),
-        step=step,
-        time=None if time_key is None else _float(stated[time_key]),
-        fs_per_time=None if time_key is None else TIME_KEYS[time_key],
-        temperature=next((_float(stated[key]) for key in TEMPERATURE_KEYS if key in stated), None),
-    )
-
-
-def _float(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
+    facts = read_facts(stated)._asdict()
+    return _Comment(cell=cell, properties=str(stated.get("properties", PLAIN)), **facts)
 
 
 def _ipi(text: str, found: re.Match[str]) -> _Comment:
@@ -242,6 +213,8 @@ def _ipi(text: str, found: re.Match[str]) -> _Comment:
         raise InputError(
             f"The cell of i-PI is written as {found[1]}: write it as abcABC, which is the default."
         )
+    if other := _OTHER.search(text):
+        raise InputError(f"The file holds {other[1]} of i-PI, not positions: give the positions.")
     stated = {("cell" if name == "cell" else "positions"): u for name, u in _UNIT.findall(text)}
     lengths = {}
     for name in ("cell", "positions"):
@@ -288,7 +261,7 @@ def _columns(
     except ValueError:
         _refuse_row(record, width)
     labels = tuple(table[:, columns[name]].tolist())
-    symbols = type_symbols(labels, types) if comment.has_types else _symbols(labels)
+    symbols = _symbols(labels, tuple(types.items()), named=not comment.has_types)
     temperature = None if momenta is None else _temperature(momenta, symbols)
     if ids is None:
         return symbols, positions, None, temperature
@@ -311,8 +284,10 @@ def _temperature(momenta: np.ndarray, symbols: tuple[str, ...]) -> float | None:
 
 
 @lru_cache(maxsize=1)  # all frames have the same labels
-def _symbols(labels: tuple[str, ...]) -> tuple[str, ...]:
-    return element_symbols(labels)
+def _symbols(
+    labels: tuple[str, ...], types: tuple[tuple[int, str], ...], *, named: bool
+) -> tuple[str, ...]:
+    return (label_symbols if named else type_symbols)(labels, dict(types))
 
 
 def _numbers(words: np.ndarray) -> np.ndarray:
@@ -336,7 +311,7 @@ def _layout(properties: str) -> tuple[dict[str, int], int]:
 def _refuse_row(record: _Record, width: int) -> NoReturn:
     for k, row in enumerate(record.rows):
         words = row.split()
-        if len(words) != width or width < 4 or any(_float(w) is None for w in words[1:4]):
+        if len(words) != width or width < 4 or any(as_float(w) is None for w in words[1:4]):
             raise InputError(
                 f"The row '{row.strip()}' in {record.where(k)} is not an element, three "
                 "coordinates and the other columns of the file."

@@ -1,0 +1,51 @@
+"""Runs that are combined or fitted together are of one material, and each is counted once."""
+
+import numpy as np
+import pytest
+
+from helpers.walkers import hopping, in_crystal
+from vitrion.errors import InputError
+from vitrion.transport import analyze, arrhenius, combine
+
+
+def analyzed(seed=0, kelvin=600.0, hops=20.0, length=12.0, *, names=None, n=20, **options):
+    """Return the result of a run of ``n`` ions; ``names`` replaces elements."""
+    rng = np.random.default_rng(seed)
+    cell = length * np.eye(3)
+    positions, symbols = in_crystal(hopping(300, n, hops).draw(rng), cell, rng)
+    symbols = [(names or {}).get(symbol, symbol) for symbol in symbols]
+    return analyze(positions, cell, symbols, 100.0, kelvin, wrapped=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"n": 24}, "55% Li, 45% O and run 1 of 50% Li, 50% O"),
+        ({"names": {"O": "S"}}, "50% Li, 50% S"),
+        ({"names": {"Li": "Na"}, "mobile": "Na"}, r"mobile species Na \(\+1 e\)"),
+        ({"charge": 2}, r"mobile species Li \(\+2 e\) and run 1 has Li \(\+1 e\)"),
+        ({"length": 14.0}, "43.2 to 68.6 A3 per atom"),
+    ],
+    ids=["composition", "framework", "ion", "charge", "density"],
+)
+def test_runs_of_other_materials_are_refused(other, message):
+    first = analyzed()
+    with pytest.raises(InputError, match=message):
+        combine([first, analyzed(1, **other)])
+    with pytest.raises(InputError, match=message):
+        arrhenius([first, analyzed(1, 700.0, **other)])
+
+
+def test_a_run_is_counted_once():
+    run = analyzed()
+    with pytest.raises(InputError, match="Results 1 and 3 are of the same run"):
+        combine([run, analyzed(1), run])
+    with pytest.raises(InputError, match="Results 1 and 2 are of the same run"):
+        arrhenius([run, run.model_copy(update={"temperature_K": 700.0})])
+
+
+def test_larger_cells_and_results_without_elements_are_combined():
+    runs = [analyzed(), analyzed(1)]
+    older = [run.model_copy(update={"atoms": None}) for run in runs]
+    assert runs[0].atoms == {"Li": 20, "O": 20}
+    assert combine(older).conductivity == combine(runs).conductivity
