@@ -8,7 +8,7 @@ Operators: https://www.mongodb.com/docs/manual/reference/operator/query/
 import re
 from datetime import UTC, datetime
 
-from bson import Regex
+from bson import Code, Regex
 from bson.int64 import Int64
 
 NAN, INF = float("nan"), float("inf")
@@ -27,6 +27,7 @@ DOCUMENTS = {
     "false": {"a": False},
     "text": {"a": "Li2O"},
     "empty text": {"a": ""},
+    "code": {"a": Code("Li2O")},
     "date": {"a": NOON},
     "bytes": {"a": b"\x01"},
     "{}": {"a": {}},
@@ -51,7 +52,7 @@ NUMBERS = {"zero", "one", "half", "long", "nan", "inf"}
 FLAGS = {"true", "false"}
 TEXTS = {"text", "empty text"}
 NULLS = {"none", "null", "[null]"}
-SCALARS = NUMBERS | FLAGS | TEXTS | {"date", "bytes"}
+SCALARS = NUMBERS | FLAGS | TEXTS | {"date", "bytes", "code"}
 ONES = {"one", "[1,true]", "[1,5]"}
 
 FOUND = [
@@ -183,6 +184,8 @@ FOUND = [
     ({"a": {"$type": "double"}}, {"half", "nan", "inf"}),
     ({"a": {"$type": "int"}}, {"zero", "one", "[1,true]", "[1,5]"}),
     ({"a": {"$type": 18}}, {"long"}),
+    ({"a": {"$type": "javascript"}}, {"code"}),
+    ({"a": {"$type": "string"}}, TEXTS),
     ({"a": {"$type": "bool"}}, FLAGS | {"[1,true]"}),
     ({"a": {"$type": "array"}}, LISTS),
     ({"a": {"$type": ["date", "binData"]}}, {"date", "bytes"}),
@@ -210,6 +213,14 @@ FOUND = [
     ({"$nor": [{"a": {"$exists": True}}, {"a": 0}]}, {"none"}),
     ({"$and": [{"a": {"$gt": 0}}, {"a": {"$lt": 1}}]}, {"half"}),
 ]
+
+
+def nested(levels, name):
+    criteria = {"a": 1}
+    for _ in range(levels // 2):
+        criteria = {name: [criteria]}
+    return criteria
+
 
 REFUSED = [
     {"$or": []},
@@ -250,6 +261,10 @@ REFUSED = [
     {"$nonsense": 1},
     {"a": 2**63},
     {1: 2},
+    nested(101, "$and"),
+    nested(400, "$and"),
+    nested(150, "$nor"),
+    nested(400, "a"),
 ]
 """What the server, or its driver, refuses."""
 
@@ -260,6 +275,10 @@ NOT_SUPPORTED = [
     {"$jsonSchema": {}},
     {"a": {"$bitsAllSet": 1}},
     {"a": {"$geoWithin": {}}},
+    {"_id": None},
+    {"$or": [{"_id": {"$exists": False}}]},
+    {"a": Code("f")},
+    {"a": {"$lt": Code("f")}},
     {"a": {"$regex": r"\p{Lu}"}},
     {"a": {"$regex": r"(?R)"}},
     {"a": {"$regex": r"\Qx\E"}},
@@ -293,4 +312,5 @@ ORDER = [
     ("false",),
     ("true",),
     ("date",),
+    ("code",),
 ]

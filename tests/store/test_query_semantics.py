@@ -70,9 +70,9 @@ def test_kinds_sort_in_the_order_of_the_manual(store, way):
     places = {name: place for place, group in enumerate(ORDER) for name in group}
     assert places.keys() == DOCUMENTS.keys()
     if way < 0:  # downwards a list counts by its greatest item
-        order = ["date", "true", "[1,true]", "false", "bytes", "[[1,5]]", "[[]]"]
+        order = ["code", "date", "true", "[1,true]", "false", "bytes", "[[1,5]]", "[[]]"]
         found = names(store.query({}, sort={"a": way}))
-        assert found[:7] == order
+        assert found[:8] == order
         assert found[-1] == "[]"
         assert found.index("[1,5]") < found.index("one")
         return
@@ -101,6 +101,7 @@ def test_a_sort_by_a_field_of_documents_in_a_list_counts_what_is_missing(store, 
         {"a..b": 1},
         {"$a": 1},
         {"a.$": 1},
+        [5],
     ],
     ids=str,
 )
@@ -141,6 +142,16 @@ def test_pages_are_whole_and_not_negative(store, page):
 def test_wrong_sorts_are_refused(store, sort):
     with pytest.raises(Exception if isinstance(store, MongoURIStore) else StoreError):
         list(store.query({}, sort=sort))
+
+
+@pytest.mark.parametrize(
+    "options", [{"sort": {"_id": 1}}, {"sort": [("a", 1)]}, {"properties": "a"}], ids=str
+)
+def test_sorts_and_projections_of_another_form_are_refused(store, options):
+    if isinstance(store, MongoURIStore):
+        pytest.skip("a server takes these")
+    with pytest.raises(StoreError):
+        list(store.query({}, **options))
 
 
 def test_a_sort_by_two_lists_is_refused(store):

@@ -202,7 +202,24 @@ def test_what_cannot_be_stored_is_refused(tmp_path, value):
         assert store.count() == 0
 
 
-@pytest.mark.parametrize("document", [{"$set": 1}, {"value": Decimal128("0.1")}], ids=str)
+def nested(levels):
+    content = {}
+    for _ in range(levels):
+        content = {"a": [content]}
+    return content
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"$set": 1},
+        {"value": Decimal128("0.1")},
+        {"value": {"inner": Decimal128("0.1")}},
+        nested(100),
+        nested(250),
+    ],
+    ids=lambda document: str(document)[:30],
+)
 def test_what_would_be_compared_wrongly_is_refused(tmp_path, document):
     with SQLiteStore(str(tmp_path / "s.sqlite")) as store:
         with pytest.raises(StoreError, match="cannot be stored"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from bson import Binary, Decimal128, ObjectId, Regex
+from bson import Binary, Code, Decimal128, ObjectId, Regex
 from bson.int64 import Int64
 
 from vitrion.store.traversal import MISSING, UNDEFINED
@@ -36,7 +36,7 @@ def rank(value: Any) -> Rank:
     """
     if value is None or value is MISSING:
         return NULL_RANK
-    if isinstance(value, str):
+    if isinstance(value, str) and not isinstance(value, Code):
         return (STRING, value.encode())
     if isinstance(value, bool):
         return (BOOLEAN, value)
@@ -94,7 +94,6 @@ TYPE_CODES = {
 NUMBER_CODES = frozenset(TYPE_CODES[name] for name in ("double", "int", "long", "decimal"))
 _CODE_OF_CLASS = {
     "Timestamp": "timestamp",
-    "Code": "javascript",
     "MinKey": "minKey",
     "MaxKey": "maxKey",
 }
@@ -107,6 +106,7 @@ def type_code(value: Any) -> int | None:
     if value is None:
         return TYPE_CODES["null"]
     for kind, name in (
+        (Code, "javascript"),
         (bool, "bool"),
         (Int64, "long"),
         (int, "int"),

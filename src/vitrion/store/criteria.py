@@ -6,7 +6,7 @@ result is then marked as inexact, and the store applies the whole filter to each
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from vitrion.store.operators import is_true
 
 MAX_BYTES = 16 * 2**20
 """Maximum size of a document and of a filter in MongoDB."""
+MAX_LEVELS = 100
+"""Maximum number of nested levels of a filter in MongoDB."""
 _MANY = 30_000  # below SQLite's limit on the number of parameters
 _UNITED = 100  # below SQLite's limit on the terms of a UNION
 
@@ -72,7 +74,7 @@ def normalize(criteria: Any) -> dict[str, Any]:
     Raises
     ------
     StoreError
-        If BSON cannot represent it, or it has more than 16 MB.
+        If BSON cannot represent it, or it has more than 16 MB or more than 100 levels.
     """
     if not isinstance(criteria, Mapping):
         raise StoreError(f"A filter is a mapping, not a {type(criteria).__name__}.")
@@ -82,7 +84,24 @@ def normalize(criteria: Any) -> dict[str, Any]:
         raise StoreError(f"A filter holds what MongoDB cannot compare ({error}).") from error
     if len(body) > MAX_BYTES:
         raise StoreError("A filter has more than 16 MB: split the query.")
-    return bson.decode(body)
+    plain = bson.decode(body)
+    if is_deeper(plain, MAX_LEVELS):
+        raise StoreError(f"A filter is nested in more than {MAX_LEVELS} levels.")
+    return plain
+
+
+def is_deeper(content: dict | list, most: int) -> bool:
+    """Return whether content is nested in more than so many levels, the outermost included."""
+    level: list[dict | list] = [content]
+    for _ in range(most):
+        level = [part for whole in level for part in _parts(whole) if type(part) in (dict, list)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(whole: dict | list) -> Iterable[Any]:
+    return whole.values() if isinstance(whole, dict) else whole
 
 
 def translate(criteria: Mapping[str, Any], fields: Mapping[str, int]) -> Clause:

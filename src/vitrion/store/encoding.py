@@ -13,11 +13,12 @@ from bson.raw_bson import RawBSONDocument
 from monty.json import jsanitize
 
 from vitrion.errors import UnstorableError
-from vitrion.store.criteria import MAX_BYTES
+from vitrion.store.criteria import MAX_BYTES, is_deeper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_MAX_LEVELS = 200  # as a MongoDB server
 _COMPRESS_ABOVE = 2048  # bytes
 _MOST = 900 * 10**6  # bytes; SQLite takes 10^9
 _PLAIN, _DEFLATED = b"\0", b"\1"
@@ -50,7 +51,7 @@ def encode_document(document: Mapping[str, Any], *, is_large: bool = False) -> t
     Raises
     ------
     UnstorableError
-        If a value cannot be stored, or the document is larger than MongoDB takes.
+        If a value cannot be stored, or the document is larger or deeper than MongoDB takes.
     """
     plain = {name: value for name, value in document.items() if name != "_id"}
     try:
@@ -73,6 +74,10 @@ def encode_document(document: Mapping[str, Any], *, is_large: bool = False) -> t
         decoded = bson.decode(body, _CODECS)
     except BSONError as error:  # which wraps the error of a decoder
         raise UnstorableError(str(error)) from error
+    if is_deeper(decoded, _MAX_LEVELS):
+        raise UnstorableError(
+            f"A document cannot be stored with more than {_MAX_LEVELS} nested levels: flatten it."
+        )
     marked = [name for name in decoded if name[:1] == "$"]
     if marked:
         raise UnstorableError(

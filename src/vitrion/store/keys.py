@@ -12,7 +12,7 @@ import struct
 from datetime import UTC, datetime
 from typing import Any
 
-from bson import Binary, ObjectId
+from bson import Binary, Code, ObjectId
 
 from vitrion.store.traversal import MISSING, values_at
 
@@ -59,7 +59,7 @@ def encode(value: Any) -> bytes:
         return BOOLEAN + bytes([value])
     if isinstance(value, (int, float)):
         return _number(float(value))
-    if isinstance(value, str):
+    if isinstance(value, str) and not isinstance(value, Code):
         return STRING + value.encode()
     if isinstance(value, datetime):
         milliseconds = round((naive_utc(value) - _EPOCH).total_seconds() * 1000)

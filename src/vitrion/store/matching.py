@@ -63,6 +63,8 @@ def _clause(name: str, wanted: Any) -> Matcher:
     if name.startswith("$"):
         raise _unknown(name)
     path = name.split(".")
+    if path[0] == "_id":
+        raise StoreError("The documents of the embedded store have no _id: use another field.")
     condition = _condition(wanted)
     return lambda document: condition.holds(document, path)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from bson import Decimal128, ObjectId, Regex
+from bson import Code, Decimal128, ObjectId, Regex
 
 from vitrion.errors import StoreError
 from vitrion.store.bson_order import (
@@ -101,7 +101,7 @@ def pattern_test(pattern: Any, options: Any) -> Test:
     itself = (str(text), set(letters) - {"u"})
 
     def test(value: Any) -> bool:
-        if isinstance(value, str):
+        if isinstance(value, str) and not isinstance(value, Code):
             return compiled.search(value) is not None
         if not isinstance(value, Regex):
             return False
@@ -195,7 +195,7 @@ def refuse_operators(name: str, item: Any) -> None:
 
 def _check_comparable(name: str, value: Any) -> None:
     plain = (str, bool, int, float, dict, list, bytes, datetime, ObjectId, Decimal128)
-    if value is None or isinstance(value, plain):
+    if value is None or (isinstance(value, plain) and not isinstance(value, Code)):
         return
     if isinstance(value, Regex):
         raise StoreError(f"The operator {name} does not take a pattern: use $regex or $in.")

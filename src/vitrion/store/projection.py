@@ -48,11 +48,13 @@ def parse_projection(properties: Properties) -> Projection:
     Raises
     ------
     StoreError
-        If the projection mixes inclusion and exclusion, uses an operator, or names a field and a
-        subfield of it.
+        If the projection is not a list or mapping of paths, mixes inclusion and exclusion, uses an
+        operator, or names a field and a subfield of it.
     """
     if not properties:
         return Projection(_whole)
+    if isinstance(properties, str) or not all(isinstance(path, str) for path in properties):
+        raise StoreError(f"A projection is a list of paths, not {properties!r}.")
     flags = dict(properties) if isinstance(properties, Mapping) else dict.fromkeys(properties, 1)
     is_wanted = flags.pop("_id", 0)  # documents of the embedded store have none
     if not flags:
@@ -86,7 +88,7 @@ def _nothing(document: dict) -> dict:
 def _tree(paths: Iterable[str]) -> dict:
     tree: dict = {}
     for path in sorted(paths, key=len):
-        if not isinstance(path, str) or not all(path.split(".")) or "$" in path:
+        if not all(path.split(".")) or "$" in path:
             raise StoreError(f"A projection takes the path of a field, not {path!r}.")
         node, parts = tree, path.split(".")
         for depth, part in enumerate(parts[:-1]):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from maggma.core import Sort
 
 from vitrion.errors import StoreError
 from vitrion.store.bson_order import Rank, rank
 from vitrion.store.traversal import sort_values
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def parse_sort(sort: Mapping[str, Sort | int] | None) -> dict[str, int]:
@@ -22,6 +20,8 @@ def parse_sort(sort: Mapping[str, Sort | int] | None) -> dict[str, int]:
     StoreError
         If a direction or a path does not exist.
     """
+    if not isinstance(sort, Mapping | None):
+        raise StoreError(f"A sort is a mapping of paths to 1 or -1, not {sort!r}.")
     order = {}
     for path, way in (sort or {}).items():
         try:
@@ -32,6 +32,8 @@ def parse_sort(sort: Mapping[str, Sort | int] | None) -> dict[str, int]:
             ) from None
         if not isinstance(path, str) or not all(path.split(".")) or "$" in path:
             raise StoreError(f"A sort takes the path of a field, not {path!r}.")
+        if path.split(".")[0] == "_id":
+            raise StoreError("The documents of the embedded store have no _id: sort by a field.")
     return order
 
 
