@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+from types import SimpleNamespace
 
 import pytest
 from jobflow import Flow, run_locally
@@ -15,7 +16,11 @@ from vitrion.chemistry.decoding import KNOWN_CLASSES, check_classes, structure_f
 from vitrion.cli import app
 from vitrion.database.client import VitrionClient
 from vitrion.database.collections import find_job_store
+from vitrion.distill.distill_settings import DistillSettings
+from vitrion.distill.start_crystals import crystals_of
 from vitrion.errors import InputError, StoreError
+from vitrion.flows.recipe import Recipe
+from vitrion.flows.run_recipe import make_flow
 from vitrion.generation.diffusion.training_crystals import query_store, read_structures
 from vitrion.landscape.command import read_structure
 from vitrion.store.job_store import open_job_store
@@ -125,6 +130,30 @@ def test_structure_files_run_nothing(tmp_path, named, name):
     good.write_text(json.dumps(crystal().as_dict()))
     assert structure_from_file(good) == crystal()
     assert list(read_structures([good])) == [crystal()]
+
+
+@pytest.mark.parametrize("named", [NAMED, CALLED], ids=["class", "function"])
+@pytest.mark.parametrize("place", ["site", "properties", "root"])
+def test_recipes_run_nothing(tmp_path, named, place):
+    content = poisoned(named)
+    if place != "site":
+        content = json.loads(json.dumps(crystal().as_dict()))
+        content |= named if place == "root" else {"properties": {"note": named}}
+    path = tmp_path / "recipe.yaml"
+    path.write_text(json.dumps({"formula": "LiF", "crystal": content}))
+    with pytest.raises(InputError, match=MODULE):
+        make_flow(Recipe.from_file(path))
+    good = Recipe(formula="LiF", crystal=crystal().as_dict())
+    assert make_flow(good).name == "LiF ion conductor"
+    with pytest.raises(InputError, match="not a pymatgen Structure"):
+        Recipe(formula="LiF", crystal={"sites": 1})
+
+
+@pytest.mark.parametrize("named", [NAMED, CALLED], ids=["class", "function"])
+def test_structures_of_a_distillation_run_nothing(named):
+    run = SimpleNamespace(settings=DistillSettings(structures=[poisoned(named)]))
+    with pytest.raises(InputError, match=MODULE):
+        crystals_of(run)
 
 
 def test_trajectory_files_run_nothing(tmp_path):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vitrion.amorphous.volume import crystal_volume_per_atom
 from vitrion.chemistry.crystals import known_crystals
+from vitrion.chemistry.decoding import structure_from_dict
 from vitrion.chemistry.formulas import parse_composition
 from vitrion.distill import task_functions as work
 from vitrion.distill.sample.repackings import candidates
@@ -32,9 +33,7 @@ SAME_ENERGY_eV, SAME_VOLUME = 0.005, 0.03
 
 def crystals_of(run: DistillRun) -> dict[str, Atoms]:
     """Return the crystals by name: those given, or those of low energy of each formula."""
-    from pymatgen.core import Structure
-
-    given = [Structure.from_dict(each) for each in run.settings.structures]
+    given = [structure_from_dict(each) for each in run.settings.structures]
     if given:
         return {
             f"{structure.composition.reduced_formula} crystal {k + 1}": structure.to_ase_atoms(

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
+from vitrion.chemistry.decoding import structure_from_dict
 from vitrion.chemistry.formulas import parse_composition, usual_formula
 from vitrion.chemistry.phases import read_phase
 from vitrion.chemistry.species import mobile_label, mobile_symbols
@@ -72,8 +73,16 @@ def _formula_text(value: Any) -> Any:
 
 
 def _as_json(value: Any) -> Any:
-    """Return a pymatgen Structure or ASE Atoms as JSON types; other values unchanged."""
+    """Return a pymatgen Structure or ASE Atoms as JSON types; other values unchanged.
+
+    Raises
+    ------
+    InputError
+        If a dictionary is not a structure, or names code.
+    """
     value = pymatgen_structures(value)
+    if isinstance(value, dict):
+        structure_from_dict(value)
     if not hasattr(value, "frac_coords"):
         return value
     return json.loads(without_site_properties(value).to_json())

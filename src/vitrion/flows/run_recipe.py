@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.charges import default_mobile_species
+from vitrion.chemistry.decoding import structure_from_dict
 from vitrion.chemistry.formulas import parse_composition, plain_formula
 from vitrion.chemistry.species import mobile_symbols
 from vitrion.errors import InputError
@@ -101,11 +102,9 @@ def short_timestep(recipe: Recipe, symbols: Sequence[str]) -> float | None:
 
 def make_flow(recipe: Recipe) -> Flow:
     """Return the flow of a complete recipe; its jobs carry the name of the run."""
-    from pymatgen.core import Structure
-
     from vitrion.flows.ion_conductor import IonConductorMaker
 
-    crystal = Structure.from_dict(recipe.crystal) if isinstance(recipe.crystal, dict) else None
+    crystal = structure_from_dict(recipe.crystal) if isinstance(recipe.crystal, dict) else None
     flow = IonConductorMaker.from_recipe(recipe).make(str(recipe.formula), crystal)
     label_run(flow, recipe.run_id)
     return flow
