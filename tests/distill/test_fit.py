@@ -131,7 +131,7 @@ def test_a_fit_lowers_the_error_and_two_processes_take_the_same_steps(frames, be
 
 
 def test_a_killed_fit_resumes_with_the_same_weights(frames, begin, tmp_path):
-    settings = FitSettings(epochs=6, batch_size=4, learning_rate=0.003)
+    settings = FitSettings(epochs=4, batch_size=4, learning_rate=0.003)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     own = write_input(frames, begin, whole, settings)
     Fit(own, rank=0, ranks=1, device="cpu").run()
