@@ -131,5 +131,5 @@ def _hinge(
 ) -> tuple[NDArray[np.float64], float]:
     """Fit ``a + b (t - at) + c max(t - at, 0)``; return the three and the sum of squares."""
     design = np.stack([np.ones_like(t), t - at, np.maximum(t - at, 0.0)], axis=1)
-    solution, *_ = np.linalg.lstsq(design, e)
+    solution, *_ = np.linalg.lstsq(design, e, rcond=None)
     return solution, float(np.sum((e - design @ solution) ** 2))

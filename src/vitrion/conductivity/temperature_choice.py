@@ -173,7 +173,9 @@ def _mobile_K(points: Sequence[ScanPoint], production_ps: float, n_mobile: int) 
     design = np.array([*([1.0, -x] for x in inverse), [0.0, 1.0]])
     weights = 1.0 / np.array([*errors, deviation])
     right = np.array([*logs, mean])
-    (log_prefactor, energy), *_ = np.linalg.lstsq(design * weights[:, None], right * weights)
+    (log_prefactor, energy), *_ = np.linalg.lstsq(
+        design * weights[:, None], right * weights, rcond=None
+    )
     needed = MANY_HOPS * NOMINAL_HOP_A**2 / (6000.0 * production_ps * n_mobile)
     at = (log_prefactor - math.log(needed * A2_PER_FS_TO_CM2_PER_S)) / energy
     return float(1.0 / (kB * at)) if at > 0.0 and energy > 0.0 else None

@@ -74,7 +74,7 @@ def site_energies(document: DefectDoc) -> SiteEnergies:
     design = np.zeros((len(rows), len(ions) + len(sites)))
     design[np.arange(len(rows)), rows[:, 0]] = -1.0
     design[np.arange(len(rows)), len(ions) + rows[:, 1]] = 1.0
-    solution, *_ = np.linalg.lstsq(design, energies)
+    solution, *_ = np.linalg.lstsq(design, energies, rcond=None)
     used_ions, used_sites = np.unique(rows[:, 0]), np.unique(rows[:, 1])
     top = solution[used_ions].max()
     free = len(rows) - (len(used_ions) + len(used_sites) - 1)
