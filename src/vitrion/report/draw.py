@@ -216,8 +216,9 @@ def _(mark: UpperBounds, ax: Axes) -> None:
         "alpha": mark.opacity,
         "linestyle": "none",
     }
-    ax.plot(mark.x, mark.y, marker="_", markersize=11, label=typeset(mark.label) or None, **style)
-    ax.plot(mark.x, mark.y, marker=CARET_BELOW, markersize=7, **style)
+    ax.plot(mark.x, mark.y, marker="_", markersize=11, **style)
+    label = typeset(mark.label) or None
+    ax.plot(mark.x, mark.y, marker=CARET_BELOW, markersize=7, label=label, **style)
 
 
 @_draw.register(Line)
