@@ -130,7 +130,7 @@ def get_settings() -> VitrionSettings:
         ) from exc
     except SettingsError as exc:
         raise InputError(f"A VITRION_ variable that must be JSON is not: {exc}.") from exc
-    except (OSError, ValueError, YAMLError) as exc:
+    except (OSError, ValueError, TypeError, RecursionError, YAMLError) as exc:
         raise InputError(
             f"The settings file {config_file()} cannot be read: write 'name: value' lines in YAML."
         ) from exc

@@ -37,6 +37,8 @@ def outside_message(error: Exception) -> str | None:
 
         return silence("The database", error)
     frames = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    if getattr(error, "title", None) == "JobflowSettings":  # pydantic's, of a wrong value
+        frames.append("jobflow/settings.py")
     for end, (program, variable, usual) in _CONFIGS.items():
         if any(name.endswith(end) for name in frames):
             file = os.environ.get(variable, usual)

@@ -90,7 +90,7 @@ def open_launchpad(file: str | os.PathLike[str] | None = None) -> LaunchPad:
         If the server does not respond or refuses the login.
     """
     path = file or fw_config.LAUNCHPAD_LOC
-    if path is None or not os.path.isfile(path):
+    if path is None or not isinstance(path, (str, os.PathLike)) or not os.path.isfile(path):
         where = f"The file {path} does not exist" if path else "No launchpad is configured"
         raise InputError(f"{where}: write the files by 'vitrion config init' and edit them.")
     try:
