@@ -97,7 +97,8 @@ def test_the_motion_of_combined_replicas_is_shown(reports):
     """They share a van Hove function, but no sites."""
     crystal, glass = reports
     runs = glass.conductivity.results
-    alike = [runs[-1], runs[-1].model_copy()]
+    msd = runs[-1].msd.model_copy(update={"msd_A2": [1.1 * v for v in runs[-1].msd.msd_A2]})
+    alike = [runs[-1], runs[-1].model_copy(update={"msd": msd})]
     document = glass.conductivity.model_copy(update={"results": [*runs[:-1], combine(alike)]})
     documents = [document if d is glass.conductivity else d for d in glass.documents]
     (row,) = spatial_figure([MaterialReport.from_documents(documents)]).rows
