@@ -181,13 +181,22 @@ def test_potential_list_shows_who_knows_a_formula(student):
     assert "vitrion distill" not in known.output
 
 
-def test_the_dry_run_of_a_run_with_a_student_shows_both_plans(tmp_path):
+def test_the_dry_run_of_a_run_with_a_student_shows_both_plans(tmp_path, monkeypatch):
+    measured = []
+
+    def load(name, **options):
+        measured.append(name)
+        return load_calculator(name, **options)
+
+    monkeypatch.setattr("vitrion.flows.run_plan.load_calculator", load)
     arguments = ["run", "Na3PS4", "--distill", "--preset", "quick", "--phase", "amorphous"]
     store = ["--store", str(tmp_path / "store"), "--dry-run"]
     found = CliRunner().invoke(app, [*arguments, *store])
     assert found.exit_code == 0, found.output
     assert "# student na3ps4-chgnet of chgnet for Na3PS4" in found.output
     assert "# total dynamics" in found.output
+    assert "\npotential: na3ps4-chgnet\n" in found.output
+    assert measured == ["vitrion-lipof"], "the speed is that of a student, not of the teacher"
     assert not (tmp_path / "store").exists()
     with pytest.raises(InputError, match="'vitrion-lipof' cannot learn from a run: make a student"):
         CliRunner().invoke(

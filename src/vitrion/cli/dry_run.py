@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vitrion.distill.distill_settings import DistillSettings
     from vitrion.flows.recipe import Recipe
 
 
-def print_plans(recipes: Sequence[Recipe], workers: int | None = None) -> None:
+def print_plans(
+    recipes: Sequence[Recipe], workers: int | None = None, *, student: DistillSettings | None = None
+) -> None:
     """Print complete recipes as YAML, each preceded by its plan as comments.
 
     Parameters
@@ -18,6 +21,9 @@ def print_plans(recipes: Sequence[Recipe], workers: int | None = None) -> None:
     recipes : sequence of Recipe
     workers : int, optional
         Number of processes for the expected time; None leaves it out.
+    student : DistillSettings, optional
+        Of the student that the runs will use and that has yet to be made; the recipes have its
+        teacher.
     """
     from vitrion.flows.run_plan import expectation_line, measured_cost, plan_lines
 
@@ -27,5 +33,9 @@ def print_plans(recipes: Sequence[Recipe], workers: int | None = None) -> None:
         for line in plan_lines(recipe):
             print(f"# {line}")
         if workers is not None:
-            print(f"# {expectation_line(*measured_cost(recipe), workers)}")
-        print(recipe.to_yaml(), end="")
+            speed = None if student is None else student.begin
+            print(f"# {expectation_line(*measured_cost(recipe, as_fast_as=speed), workers)}")
+        changes = {}
+        if student is not None:  # its file has no hash yet
+            changes = {"potential": student.student_name, "potential_sha256": None}
+        print(recipe.model_copy(update=changes).to_yaml(), end="")

@@ -24,6 +24,7 @@ from vitrion.errors import InputError
 if TYPE_CHECKING:
     from vitrion.comparison.material import MaterialReport
     from vitrion.database.client import VitrionClient
+    from vitrion.distill.distill_settings import DistillSettings
     from vitrion.flows.display import RunDisplay
     from vitrion.flows.recipe import Recipe
 
@@ -71,15 +72,16 @@ def run(
     folder = results_folder(store)
     count = worker_count(workers)
     use_device(device)
+    student = None
     if distill:
-        options = _with_student(formula, options, folder, count, dry_run=dry_run)
+        options, student = _with_student(formula, options, folder, count, dry_run=dry_run)
     (recipe,) = options.recipes([formula])
     if learn and not (distill and dry_run):  # then there is no student yet
         from vitrion.distill.learning import check_can_learn
 
         check_can_learn(str(recipe.potential))
     if dry_run:
-        print_plans([recipe], count)
+        print_plans([recipe], count, student=student)
         return
     console.print(_headline(recipe, folder), highlight=False, soft_wrap=True)
     with open_store(folder) as job_store, _display() as display:
@@ -206,8 +208,12 @@ def compare(
 
 def _with_student(
     formula: str, options: RecipeOptions, folder: Path, workers: int, *, dry_run: bool
-) -> RecipeOptions:
-    """Return the options with the student of the formula, which is made first if needed."""
+) -> tuple[RecipeOptions, DistillSettings | None]:
+    """Return the options with the student of the formula, which is made first if needed.
+
+    If it is not made because only the plan is wanted, the options have its teacher, and its
+    settings are returned too.
+    """
     from vitrion.distill.distill_plan import plan_lines
     from vitrion.flows.student_runs import ensure_student, student_settings
     from vitrion.potentials.student import is_student
@@ -217,12 +223,16 @@ def _with_student(
     stated = options.recipe(formula)
     settings = student_settings(str(stated.formula), options.preset)
     if is_student(settings.student_name):
-        return replace(options, changes=options.changes | {"potential": settings.student_name})
+        return _with_potential(options, settings.student_name), None
     for line in plan_lines(settings, workers)[: None if dry_run else 2]:
         console.print(f"# {line}" if dry_run else line, highlight=False, soft_wrap=True)
-    if dry_run:  # the plan of the run is the same with the teacher
-        return replace(options, changes=options.changes | {"potential": settings.teacher})
+    if dry_run:
+        return _with_potential(options, settings.teacher), settings
     name = ensure_student(settings, folder, workers=workers, report=_say)
+    return _with_potential(options, name), None
+
+
+def _with_potential(options: RecipeOptions, name: str) -> RecipeOptions:
     return replace(options, changes=options.changes | {"potential": name})
 
 

@@ -90,7 +90,8 @@ def plan_lines(settings: DistillSettings, workers: int = 1) -> list[str]:
     if repeats:
         last = stages.pop("validation")
         most = settings.stability.iterations
-        stages[f"stability, labels and fit, at most {most} times"] = sum(repeats.values())
+        times = "once" if most == 1 else f"{most} times"
+        stages[f"stability, labels and fit, at most {times}"] = sum(repeats.values())
         stages["validation"] = last
     total = sum(stages.values())
     lines = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from vitrion.amorphous.makers import MeltQuenchMaker
@@ -13,7 +14,7 @@ from vitrion.dynamics.makers import MDMaker
 from vitrion.flows.run_cost import atoms_of_crystal, atoms_of_glass, run_cost
 from vitrion.flows.run_recipe import make_flow
 from vitrion.landscape.makers import DefectMaker
-from vitrion.potentials import load_calculator
+from vitrion.potentials import get_potential, load_calculator
 from vitrion.runtime.durations import duration_text
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ def flow_jobs(recipe: Recipe) -> list[Job]:
     return [job for job, _ in make_flow(recipe).iterflow()]
 
 
-def measured_cost(recipe: Recipe, measure_s: float = 1.0) -> tuple[RunCost, str]:
+def measured_cost(
+    recipe: Recipe, measure_s: float = 1.0, *, as_fast_as: str | None = None
+) -> tuple[RunCost, str]:
     """Return the expected work of a recipe at the measured speed of this machine.
 
     Parameters
@@ -78,6 +81,9 @@ def measured_cost(recipe: Recipe, measure_s: float = 1.0) -> tuple[RunCost, str]
         Complete.
     measure_s : float
         Duration of the measurement in s.
+    as_fast_as : str, optional
+        Potential to measure instead of that of the recipe, such as an existing student for one that
+        has yet to be made; of its elements, as many as the recipe has.
 
     Returns
     -------
@@ -90,7 +96,12 @@ def measured_cost(recipe: Recipe, measure_s: float = 1.0) -> tuple[RunCost, str]
     counts = whole_amounts(composition)
     units = max(1, round(atoms / sum(counts.values())))
     symbols = [symbol for symbol, n in counts.items() for _ in range(n * units)]
-    calculator = load_calculator(recipe.potential, symbols=symbols)
+    measured = recipe.potential if as_fast_as is None else as_fast_as
+    known = get_potential(measured).elements
+    if as_fast_as is not None and known is not None:
+        stand_in = dict(zip(dict.fromkeys(symbols), cycle(known), strict=False))
+        symbols = [stand_in[symbol] for symbol in symbols]
+    calculator = load_calculator(measured, symbols=symbols)
     volume = crystal_volume_per_atom(composition)
     call_s = seconds_per_force_call(calculator, symbols, volume, measure_s=measure_s)
     cost = run_cost(recipe, flow_jobs(recipe), call_s / len(symbols))
