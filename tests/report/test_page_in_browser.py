@@ -11,6 +11,7 @@ import pytest
 from pymatgen.io.vasp import Poscar
 
 from vitrion.database.summary import SummaryDoc
+from vitrion.report.navigation import DEFAULT_SORT, Navigation
 from vitrion.report.page import render_index, render_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -156,7 +157,8 @@ def test_the_values_in_the_plot_are_those_of_the_document(page, reports):
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (700, "light")])
 def test_no_page_is_wider_than_its_screen(visit, html, width, scheme):
-    for content in (html, render_index(summaries(3))):
+    searched = render_index(summaries(3), navigation=Navigation(3, 1, 100, "", DEFAULT_SORT))
+    for content in (html, render_index(summaries(3)), searched):
         page = visit(content, viewport={"width": width, "height": 800}, color_scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         plots = page.locator(".plot").count()

@@ -75,6 +75,12 @@ def test_subdiffusion_that_single_replicas_hide_is_seen_in_all_of_them():
     # The bound is no looser than those of the single runs.
     single = [run.diffusivity_bound_cm2_s or run.self_diffusivity.upper_bound() for run in runs]
     assert 0.0 < together.diffusivity_bound_cm2_s <= np.mean(single) * (1 + 1e-12)
+    # The provisional value is the mean of the runs, and is less certain than it says.
+    parts = [run.provisional or run for run in runs]
+    kept = together.provisional.self_diffusivity
+    weights = np.array([part.self_diffusivity.relative_error**-2 for part in parts])
+    logs = np.log([part.self_diffusivity.value for part in parts])
+    assert kept.value == pytest.approx(np.exp(weights @ logs / weights.sum()), rel=1e-6)
 
 
 def test_a_replica_at_rest_is_left_out_with_a_warning_and_two_at_rest_give_a_bound():
@@ -88,6 +94,7 @@ def test_a_replica_at_rest_is_left_out_with_a_warning_and_two_at_rest_give_a_bou
         "Not diffusive: 1 of 3 replicas hopped often enough for a value, fewer than half."
     )
     assert both.diffusivity_bound_cm2_s > 0.0
+    assert both.provisional is None
 
 
 def test_replicas_of_different_lengths_are_judged_at_the_lags_that_each_has():

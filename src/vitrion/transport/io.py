@@ -14,6 +14,7 @@ from ase.geometry import cellpar_to_cell
 from vitrion.errors import InputError
 from vitrion.runtime.plain_numbers import read_number
 from vitrion.transport.readers.ase import from_ase, read_with_ase
+from vitrion.transport.readers.gro import looks_like_gro, read_gro
 from vitrion.transport.readers.join import join
 from vitrion.transport.readers.lammps import read_lammps_dump
 from vitrion.transport.readers.mdanalysis import from_mdanalysis
@@ -63,9 +64,9 @@ def open_frames(
         A path, or an object: a vitrion ``Trajectory``, a pymatgen ``Trajectory`` or sequence of
         ``Structure``, an MDAnalysis ``Universe`` or ``AtomGroup``, or a sequence of ASE ``Atoms``.
         Formats are recognized by content: vitrion ``.h5``, XDATCAR, vasprun.xml, vaspout.h5, LAMMPS
-        text dump, XYZ (extended, CP2K, i-PI, LAMMPS), a pymatgen ``Trajectory`` in JSON, or
-        anything that ASE reads; all but ``.h5`` also compressed (``.gz``, ``.bz2``, ``.xz``). A
-        list of paths is one run in consecutive segments.
+        text dump, XYZ (extended, CP2K, i-PI, LAMMPS), GROMACS ``.gro``, a pymatgen ``Trajectory``
+        in JSON, or anything that ASE reads; all but ``.h5`` also compressed (``.gz``, ``.bz2``,
+        ``.xz``). A list of paths is one run in consecutive segments.
     timestep_fs : float or None
         MD time step, to turn the step numbers of a file into times.
     type_map : Types
@@ -206,6 +207,8 @@ def _open_kind(path: Path, options: _Options) -> FrameStream:
         return read_lammps_dump(path, options.type_map, options.timestep_fs)
     if text.lstrip().startswith("<") and "<modeling" in text:
         return read_vasprun(path)
+    if looks_like_gro(text):
+        return read_gro(path)
     if looks_like_xdatcar(text):
         return read_xdatcar(path)
     return _open_by_name(path, name, options)

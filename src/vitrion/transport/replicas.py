@@ -17,6 +17,7 @@ from vitrion.transport.result import (
     Hops,
     MSDCurve,
     NonGaussian,
+    Provisional,
     TransportResult,
     warnings_of,
 )
@@ -97,16 +98,18 @@ def combine(
         **dict.fromkeys(("jump_network", "percolation")),  # runs differ in these
         "warnings": _warnings(results, framework, hops, regime.diffusive),
     }
+    if systems is not None:
+        hierarchical = hierarchical and len(set(systems)) > 1
+    runs = [_as_diffusive(result) for result in results]
+    of = systems or range(len(results))
     if regime.diffusive:
-        if systems is not None:
-            hierarchical = hierarchical and len(set(systems)) > 1
-        runs = [_as_diffusive(result) for result in results]
-        update |= _means(runs, hierarchical, systems or range(len(results)))
+        update |= _means(runs, hierarchical, of)
     else:
         bound = _pooled_bound(hops, results)
         per_diffusivity = float(np.mean([run.conductivity_per_diffusivity for run in results]))
         update |= {
-            **dict.fromkeys((*ESTIMATES, "tensor_cm2_s", "provisional")),
+            **dict.fromkeys((*ESTIMATES, "tensor_cm2_s")),
+            "provisional": _provisional(runs, hierarchical, of),
             "species_diffusivity": {},
             "diffusivity_bound_cm2_s": bound,
             "conductivity_bound_mS_cm": bound * per_diffusivity,
@@ -163,6 +166,16 @@ def _means(
     update["tensor_cm2_s"] = np.mean(tensors, axis=0).tolist()
     update |= dict.fromkeys(("diffusivity_bound_cm2_s", "conductivity_bound_mS_cm", "provisional"))
     return update
+
+
+def _provisional(
+    runs: Sequence[TransportResult | None], hierarchical: bool, systems: Sequence[int]
+) -> Provisional | None:
+    """Return the means of replicas that are not diffusive together; None if one has no value."""
+    if None in runs:
+        return None
+    means = _means(runs, hierarchical, systems)
+    return Provisional.model_validate({name: means[name] for name in Provisional.model_fields})
 
 
 def _combined(
