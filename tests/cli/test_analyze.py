@@ -55,6 +55,19 @@ def vitrion(monkeypatch, capsys):
     return run
 
 
+def test_numbers_are_read_with_commas_and_units(folder, vitrion):
+    files = [folder / f"{t}.dump" for t in TEMPERATURES]
+    options = ["--timestep", "2 fs", "--skip", "1 ps", "--csv"]
+    together = vitrion("analyze", *files, "--temperature", "600,700,800 K", *options)
+    rows = list(csv.DictReader(io.StringIO(together)))
+    assert [float(row["temperature_K"]) for row in rows] == [600.0, 700.0, 800.0]
+    for option, word in (("--temperature", "hot"), ("--timestep", "2 ps"), ("--skip", "")):
+        with pytest.raises(InputError, match=f"{option} must be one number"):
+            vitrion("analyze", files[0], "--temperature", "600", "--timestep", "2", option, word)
+    with pytest.raises(InputError, match="of the same run: give each run once"):
+        vitrion("analyze", files[0], files[0], "--temperature", "600,700", "--timestep", "2")
+
+
 def test_temperatures_give_arrhenius_and_300K(folder, vitrion):
     files = [folder / f"{t}.dump" for t in TEMPERATURES]
     pairs = zip(files, TEMPERATURES, strict=True)

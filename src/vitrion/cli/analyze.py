@@ -13,6 +13,7 @@ from rich.table import Table
 
 from vitrion.cli.options import FigureFormatOption, PhaseOption, check_figure_format
 from vitrion.errors import InputError
+from vitrion.runtime.plain_numbers import read_number
 
 if TYPE_CHECKING:
     from vitrion.conductivity.document import ConductivityDoc
@@ -41,16 +42,16 @@ def analyze(
     ],
     mobile: Annotated[str, typer.Option(help="Mobile species: Li, Li+ or Li,Na.")] = "Li",
     temperature: Annotated[
-        list[float] | None,
-        typer.Option(help="Temperature in K: one, or one per file in their order."),
+        list[str] | None,
+        typer.Option(help="Temperature in K: one, or one per file in their order: 600,700."),
     ] = None,
     frame_interval: Annotated[
-        float | None, typer.Option(help="Time between frames in fs, if the file does not state it.")
+        str | None, typer.Option(help="Time between frames in fs, if the file does not state it.")
     ] = None,
     timestep: Annotated[
-        float | None, typer.Option(help="MD time step in fs, for files with step numbers (LAMMPS).")
+        str | None, typer.Option(help="MD time step in fs, for files with step numbers (LAMMPS).")
     ] = None,
-    skip: Annotated[float, typer.Option(help="Equilibration to skip, in ps.")] = 0.0,
+    skip: Annotated[str, typer.Option(help="Equilibration to skip, in ps.")] = "0",
     types: Annotated[
         str | None, typer.Option(help="Elements of LAMMPS types 1, 2, ...: Li,P,O; or 1=Li,3=O.")
     ] = None,
@@ -95,15 +96,20 @@ def analyze(
     if as_json and as_csv:
         raise InputError("--json and --csv exclude each other: remove one.")
     species, common_charge = _species(mobile, charge)
+    temperatures = [
+        read_number(word, "--temperature", "K")
+        for words in temperature or ()
+        for word in words.split(",")
+    ]
     options: dict[str, Any] = {
-        "frame_interval_fs": frame_interval,
-        "timestep_fs": timestep,
-        "skip_ps": skip,
+        "frame_interval_fs": _optional(frame_interval, "--frame-interval"),
+        "timestep_fs": _optional(timestep, "--timestep"),
+        "skip_ps": read_number(skip, "--skip", "ps"),
         "type_map": types,
         "cell": cell,
         "phase": check_phase(phase),
     }
-    runs = group_runs(files, temperature or (), replicas=replicas)
+    runs = group_runs(files, temperatures, replicas=replicas)
     if store is None:
         document = analyze_runs(runs, species, common_charge, **options)
     else:
@@ -116,6 +122,10 @@ def analyze(
         _print_tables(document)
     if figures is not None:
         _draw(document, figures, figure_format, quiet=as_json or as_csv)
+
+
+def _optional(time: str | None, option: str) -> float | None:
+    return None if time is None else read_number(time, option, "fs")
 
 
 def _species(mobile: str, charge: str | None) -> tuple[Any, float | None]:
