@@ -149,6 +149,20 @@ def test_landscapes_share_one_scale_of_energy(reports):
     assert f"({0.4 - half:.2f} to {0.4 + half:.2f})" in upper[1].note
 
 
+def test_a_landscape_without_barriers_has_no_empty_panel(reports):
+    documents = [report.landscape for report in reports]
+    known = [any(network.path for network in document.networks) for document in documents]
+    lower = landscape_figure(documents).rows[1:]
+    assert [len(row) for row in lower] == ([sum(known)] if any(known) else [])
+    assert all(panel.marks for row in lower for panel in row)
+    still = [network.model_copy(update={"path": []}) for network in documents[1].networks]
+    documents[1] = documents[1].model_copy(update={"networks": still})
+    rows = landscape_figure(documents).rows
+    assert [panel.title for row in rows[1:] for panel in row] == (
+        [rows[0][0].title] if known[0] else []
+    )
+
+
 def test_defect_shares_climb_to_all(figures):
     for panel in figures["defect_energies"].panels:
         for curve in marks(panel, Curve):

@@ -40,8 +40,8 @@ def landscape_figure(
     """Describe landscapes side by side on one energy scale.
 
     Each upper panel shows the energies of occupied and empty sites as lines and as densities, and
-    their gap. If barriers are known, a lower panel shows the percolating path relative to its
-    lowest site.
+    their gap. For a landscape with barriers, a lower panel shows the percolating path relative to
+    its lowest site.
 
     Parameters
     ----------
@@ -61,12 +61,21 @@ def landscape_figure(
     energies = np.concatenate([_all_energies(document) for document in documents])
     limits = float(energies.min() - MARGIN_EV), float(energies.max() + MARGIN_EV)
     rows = [tuple(_levels(d, n, limits) for d, n in zip(documents, names, strict=True))]
-    if any(network.path for document in documents for network in document.networks):
-        highest = max(
-            (float(_path(network.path)[1].max()) for d in documents for network in d.networks
-             if network.path), default=1.0,
-        )  # fmt: skip
-        rows.append(tuple(_paths(d, n, highest) for d, n in zip(documents, names, strict=True)))
+    heights = [
+        float(_path(network.path)[1].max())
+        for document in documents
+        for network in document.networks
+        if network.path
+    ]
+    if heights:
+        pairs = zip(documents, names, strict=True)
+        rows.append(
+            tuple(
+                _paths(document, name, max(heights))
+                for document, name in pairs
+                if any(network.path for network in document.networks)
+            )
+        )
     return Figure(
         "landscape",
         "Site-energy landscape",
