@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from helpers.sample_documents import hopping
 from vitrion.cli.entry import app
+from vitrion.database import document_file
 from vitrion.database.client import VitrionClient
 from vitrion.database.document_file import load_documents, read_documents, write_documents
 from vitrion.errors import InputError
@@ -64,6 +65,18 @@ def test_damaged_files_are_refused_in_one_sentence(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="contains no"):
         read_documents(tmp_path / "empty")
+
+
+def test_files_that_are_too_deep_or_too_large_are_refused(tmp_path, monkeypatch):
+    file = tmp_path / "deep.jsonl"
+    file.write_text("[" * 100_000 + "\n")
+    with pytest.raises(InputError, match="Line 1"):
+        read_documents(file)
+    monkeypatch.setattr(document_file, "MOST_CHARACTERS", 1000)
+    packed = tmp_path / "large.jsonl.gz"
+    packed.write_bytes(gzip.compress(b"{" * 2000))
+    with pytest.raises(InputError, match="split it"):
+        read_documents(packed)
 
 
 def test_nothing_is_added_if_one_file_is_damaged(tmp_path):

@@ -12,6 +12,9 @@ from vitrion.chemistry.structure_files import read_structure_file
 from vitrion.comparison.material import read_document
 from vitrion.dynamics.trajectory import FORMAT, VERSION, Trajectory
 from vitrion.errors import InputError
+from vitrion.flows.recipe import Recipe, settable
+from vitrion.landscape.command import read_structure
+from vitrion.runtime.nested_values import parse_setting
 from vitrion.transport import analyze_file
 from vitrion.transport.io import open_frames
 from vitrion.transport.readers import text
@@ -229,3 +232,22 @@ def test_a_packed_structure_is_read_to_a_limit(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(b"data_x\n_cell_length_a 1\n" + b"#" * 1_000_000))
     with pytest.raises(InputError, match="too large for a structure"):
         read_structure_file(path)
+
+
+def test_a_link_to_itself_is_no_trajectory(tmp_path):
+    loop = tmp_path / "loop.xyz"
+    loop.symlink_to(loop)
+    with pytest.raises(InputError):
+        open_frames(loop)
+
+
+def test_a_structure_without_volume_is_refused(tmp_path):
+    path = tmp_path / "zero.vasp"
+    path.write_text("x\n1\n0 0 0\n0 0 0\n0 0 0\nLi\n1\nDirect\n0 0 0\n")
+    with pytest.raises(InputError, match="without volume"):
+        read_structure(str(path))
+
+
+def test_a_setting_that_is_too_deep_is_refused():
+    with pytest.raises(InputError, match="not a YAML value"):
+        parse_setting("seed=" + "[" * 5000, Recipe, settable(), "seed=1")

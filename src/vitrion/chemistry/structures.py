@@ -43,9 +43,11 @@ def check_apart(structure: Structure, name: str = "The structure") -> Structure:
     Raises
     ------
     InputError
-        If atoms overlap, as in a file that lists symmetry copies of one site; ``name`` is the
-        subject of the message.
+        If the cell has no volume, or atoms overlap, as in a file that lists symmetry copies of one
+        site; ``name`` is the subject of the message.
     """
+    if not structure.volume > 0:  # also not a number
+        raise InputError(f"{name} has a cell without volume: give three independent vectors.")
     centers, points, _, distances = structure.get_neighbor_list(CLOSEST_A)
     if len(distances):
         k = int(distances.argmin())

@@ -9,6 +9,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
+from vitrion.chemistry.decoding import MOST_CHARACTERS
 from vitrion.database.export import write_json_lines
 from vitrion.database.kinds import document_classes
 from vitrion.errors import InputError
@@ -66,15 +67,21 @@ def read_documents(path: Path) -> list[VitrionDoc]:
 def _read_file(path: Path) -> Iterator[VitrionDoc]:
     classes = document_classes()
     try:
-        content = path.read_bytes()
-        lines = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(MOST_CHARACTERS + 1)
+        lines = content.decode()
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise InputError(f"The file {path} cannot be read: {error}.") from error
+    if len(content) > MOST_CHARACTERS:
+        raise InputError(
+            f"The file {path} has more than {MOST_CHARACTERS / 1e6:.0f} million characters: "
+            "split it."
+        )
     for number, line in enumerate(lines.splitlines(), start=1):
         try:
             found: dict[str, Any] = json.loads(line)
             yield classes[found["property_name"]].model_validate(found)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise InputError(f"Line {number} of {path} is not a document of vitrion.") from error
 
 

@@ -126,8 +126,8 @@ def parse_setting(
         return nested(name, value)  # derived: refused by the model with the source's name
     try:
         parsed = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise InputError(f"{name} is '{value}', which is not a YAML value.") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"{name} is '{value[:100]}', which is not a YAML value.") from error
     if get_origin(known[name].annotation) is tuple and not isinstance(parsed, list):
         parsed = [part.strip() for part in value.split(",") if part.strip()]
     return nested(name, parsed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -102,7 +103,7 @@ def open_frames(
 
 def _check_distinct(paths: list[Path]) -> None:
     """Refuse segments that are one file."""
-    for path, count in Counter(path.resolve() for path in paths).items():
+    for path, count in Counter(map(os.path.realpath, paths)).items():
         if count > 1:
             raise InputError(f"{path} is named {count} times: name each segment of the run once.")
 
