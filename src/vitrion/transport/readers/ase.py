@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ import numpy as np
 from vitrion.chemistry.species import element_symbols
 from vitrion.errors import InputError
 from vitrion.transport.readers.frame_facts import FrameFacts, read_clock, read_facts
+from vitrion.transport.readers.program_output import stated_time_step_fs
 from vitrion.transport.readers.stream import FrameStream, check_symbols, no_cell, stack
-from vitrion.transport.readers.text import unpacked_name
+from vitrion.transport.readers.text import beginning, unpacked_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +27,9 @@ KNOWN = (
     "pymatgen, or a file of another format that ASE reads"
 )
 """What to give instead of a file of an unknown format."""
+
+BINARY_START = (b"- of Ulm", b"\x89HDF", b"CDF")
+"""First bytes of binary files that ASE reads."""
 
 BINARY = (".xtc", ".trr", ".dcd", ".nc", ".ncdf")
 """Suffixes of files that need MDAnalysis and a topology."""
@@ -40,7 +45,10 @@ def read_with_ase(
     InputError
         If ASE cannot read the file, or it has no periodic cell.
     """
-    return from_ase(_File(path), cell, timestep_fs)
+    stream = from_ase(_File(path), cell, timestep_fs)
+    if stream.marks is not None or beginning(path).startswith(BINARY_START):
+        return stream
+    return replace(stream, frame_interval_fs=stated_time_step_fs(path))
 
 
 class _File:
