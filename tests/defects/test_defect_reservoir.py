@@ -7,6 +7,7 @@ from ase.calculators.emt import EMT
 from pymatgen.analysis.phase_diagram import PDEntry
 from pymatgen.core import Composition
 
+from helpers.displacements import displace
 from vitrion.defects import reservoir
 from vitrion.defects.convergence import check_convergence, supercell_error, transfer
 from vitrion.defects.energies import EnergySettings, defect_energies
@@ -148,7 +149,7 @@ def test_batches_relax_to_the_same_place_as_one_by_one(crystal, calculator):
     start = crystal.copy()
     start.make_supercell(2)
     start.remove_sites([0])
-    start.perturb(0.05, seed=1)
+    displace(start, 0.05, seed=1)
     single = FixedCellRelaxer(calculator, fmax_eV_per_A=0.005)([start])[0]
     many = FixedCellRelaxer(batched(calculator), fmax_eV_per_A=0.005, max_steps=500)(
         [start, crystal]

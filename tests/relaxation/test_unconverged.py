@@ -6,6 +6,7 @@ from ase.calculators.emt import EMT
 from pymatgen.core import Composition
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from helpers.displacements import displace
 from vitrion.distill.data.relaxed_cells import relaxed, relaxed_cell
 from vitrion.errors import SimulationError
 from vitrion.generation.candidate import Candidate, Origin
@@ -83,7 +84,7 @@ def test_the_minima_of_a_student_say_whether_they_converged():
 
 def test_a_cache_remembers_what_did_not_converge(tmp_path):
     start = copper()
-    start.perturb(0.1, seed=2)
+    displace(start, 0.1, seed=2)
     path = tmp_path / "cache.jsonl"
     first = CachedRelaxer(FixedCellRelaxer(EMT(), max_steps=2), ResultCache(path), "few")
     (found,) = first([start])
