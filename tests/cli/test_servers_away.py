@@ -37,9 +37,6 @@ def files(tmp_path):
         "additional_stores": {"data": {**STORE["additional_stores"]["data"], **AWAY}},
     }
     (tmp_path / "jobflow.yaml").write_text(yaml.safe_dump({"JOB_STORE": described}))
-    (tmp_path / "pad.yaml").write_text(
-        yaml.safe_dump({"host": "127.0.0.1", "port": 1, "name": "x"})
-    )
     return tmp_path
 
 
@@ -58,10 +55,22 @@ def test_a_store_that_is_away_is_one_sentence(files, words, monkeypatch):
     assert "The store does not answer" in sentence
 
 
-@pytest.mark.parametrize("words", [["status"], ["repair"]], ids=" ".join)
-def test_a_launchpad_that_is_away_is_one_sentence(files, words, monkeypatch):
-    monkeypatch.setattr(servers, "_LIMITS", {"serverSelectionTimeoutMS": 200})
-    assert "does not answer" in refusal([*words, "--launchpad", str(files / "pad.yaml")])
+@pytest.mark.parametrize(
+    "words", [["status"], ["status", "LiF"], ["repair"], ["submit", "LiF"]], ids=" ".join
+)
+@pytest.mark.parametrize("answers", [False, True], ids=["refuses", "accepts and is silent"])
+def test_a_launchpad_that_is_away_is_one_sentence(tmp_path, words, answers, monkeypatch):
+    limits = {"serverSelectionTimeoutMS": 200, "connectTimeoutMS": 200}
+    monkeypatch.setattr(servers, "_LIMITS", limits)
+    monkeypatch.chdir(tmp_path)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if answers:
+            server.listen(8)
+        pad = {"host": "127.0.0.1", "port": server.getsockname()[1], "name": "x"}
+        (tmp_path / "pad.yaml").write_text(yaml.safe_dump(pad))
+        assert "does not answer" in refusal([*words, "--launchpad", "pad.yaml"])
+    assert [path.name for path in tmp_path.iterdir()] == ["pad.yaml"]  # no folder is left behind
 
 
 @pytest.mark.parametrize("answers", [False, True], ids=["refuses", "accepts and is silent"])
