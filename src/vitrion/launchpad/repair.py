@@ -199,14 +199,17 @@ def _reservations(scope: _Scope) -> dict[int, Any]:
 
 
 def _orphans(scope: _Scope) -> dict[int, None]:
-    """Return the fireworks that are not completed and belong to no workflow."""
-    query = {"state": {"$in": _UNFINISHED}, **scope.orphans}
-    numbers = {fw["fw_id"] for fw in scope.launchpad.fireworks.find(query, {"fw_id": 1})}
-    for workflow in scope.launchpad.workflows.find({"state": {"$in": _UNFINISHED}}, {"nodes": 1}):
+    """Return the fireworks that belong to no workflow."""
+    launchpad = scope.launchpad
+    # The numbers alone, which an index of FireWorks contains, before any workflow is read: one that
+    # is added meanwhile must not make its fireworks orphans.
+    numbers = {fw["fw_id"] for fw in launchpad.fireworks.find({}, {"fw_id": 1, "_id": 0})}
+    for workflow in launchpad.workflows.find({}, {"nodes": 1}):
         numbers.difference_update(workflow["nodes"])
-    for workflow in scope.launchpad.workflows.find({"nodes": {"$in": list(numbers)}}, {"nodes": 1}):
-        numbers.difference_update(workflow["nodes"])
-    return dict.fromkeys(numbers)
+    if not numbers:
+        return {}
+    query = {"fw_id": {"$in": list(numbers)}, **scope.orphans}
+    return {fw["fw_id"]: None for fw in launchpad.fireworks.find(query, {"fw_id": 1})}
 
 
 def _reconcile(scope: _Scope, report: RepairReport) -> None:
