@@ -34,6 +34,11 @@ def test_the_argument_that_is_not_a_number_is_named(tmp_path, run, wrong):
         read(path, **wrong)
 
 
+def test_a_word_is_not_taken_for_true(run):
+    with pytest.raises(InputError, match="wrapped must be True, False or None, not 'no'"):
+        analyze(run[0], CELL, run[1], INTERVAL_FS, 700.0, wrapped="no")
+
+
 def test_swapped_interval_and_temperature_are_refused(run):
     with pytest.raises(InputError, match=r"Temperature 2 K is outside .*interval, here 700"):
         analyze(run[0], CELL, run[1], 700.0, 2.0)

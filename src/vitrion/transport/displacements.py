@@ -167,6 +167,8 @@ class Tracker:
                 f"The frame interval must be a positive time in fs, not {frame_interval_fs}: "
                 "give the MD time step times the number of steps between frames."
             )
+        if not (wrapped is None or isinstance(wrapped, (bool, np.bool_))):
+            raise InputError(f"wrapped must be True, False or None, not {wrapped!r}.")
         is_mobile = np.isin(names, list(mobile))
         if is_mobile.all():
             raise InputError(
