@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitrion.conductivity.pooling import pool
 from vitrion.database.document_file import load_documents
@@ -45,7 +45,7 @@ def add_pooled(
     """
     runs = sorted(_runs(client, identifiers, check_phase(phase)), key=lambda d: d.last_updated)
     names = [run.document_id for run in runs]
-    material = {"formula": runs[0].formula_pretty, "phase": runs[0].phase}
+    material: dict[str, Any] = {"formula": runs[0].formula_pretty, "phase": runs[0].phase}
     for document in client.conductivity.search(**material):
         if document.pooled_from == names:
             return document, False

@@ -21,7 +21,9 @@ def read_types(types: Types) -> dict[int, str]:
     InputError
         If a type is not a number, or its element is unknown.
     """
-    found: Any = types.to_dict() if hasattr(types, "to_dict") else types  # a pandas Series
+    found: Any = types
+    if hasattr(found, "to_dict"):  # a pandas Series
+        found = found.to_dict()
     if isinstance(found, str):
         found = _split(found)
     elif isinstance(found, Sequence):
