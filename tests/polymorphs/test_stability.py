@@ -45,7 +45,7 @@ def test_rock_salt_stays_and_stretched_it_is_soft():
 
 
 def test_a_potential_without_double_precision_is_taken_as_it_is(monkeypatch):
-    monkeypatch.setattr("vitrion.polymorphs.stability.SHORTEST_A", 2.0)
+    monkeypatch.setattr("vitrion.polymorphs.stability.SHORTEST_SIDE_A", 2.0)
     found = stability(shipped_references()["LiF"], "chgnet", device="cpu", duration_ps=0.01)
     assert found.n_atoms == 2
     assert 200 < found.highest_phonon_per_cm < 500  # measured TO mode: 305/cm
