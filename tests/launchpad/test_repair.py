@@ -150,6 +150,21 @@ def test_a_rerun_of_a_completed_flow_cut_off_at_any_write_is_completed(campaign,
     assert torn, "no moment left a completed workflow with a firework that is not"
 
 
+def test_a_job_that_waits_for_completed_parents_is_run(campaign):
+    """As after a late write of a stalled worker, with equal states in both collections."""
+    launchpad = campaign.launchpad
+    submit([Submission(chain_flow(3), "LiF")], launchpad, store=campaign.job_store())
+    launch_rocket(launchpad, FWorker())
+    os.chdir(campaign.folder)
+    (ready,) = (fw["fw_id"] for fw in launchpad.fireworks.find({"state": "READY"}))
+    launchpad.fireworks.update_one({"fw_id": ready}, {"$set": {"state": "WAITING"}})
+    launchpad.workflows.update_one({"nodes": ready}, {"$set": {f"fw_states.{ready}": "WAITING"}})
+    report = repair(launchpad, lost_after_s=60, watch_s=0.02)
+    assert report.reconciled == [ready]
+    assert not work(campaign)
+    assert_complete(campaign, 3)
+
+
 def test_what_lives_is_left_alone(campaign):
     launchpad = campaign.launchpad
     submit([Submission(chain_flow(3), "LiF")], launchpad)

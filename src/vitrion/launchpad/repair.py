@@ -225,8 +225,9 @@ def _reconcile(scope: _Scope, report: RepairReport) -> None:
             parents = _parents_of_missing(flow, states)
             for fw_id in parents:
                 _attempt(partial(_add_again, launchpad, parents), fw_id, report.reconciled, report)
+        forgotten = {number for flow in workflows for number in _forgotten(flow)}
         for fw in found:
-            is_known = fw["state"] == known.get(str(fw["fw_id"]))
+            is_known = fw["state"] == known.get(str(fw["fw_id"])) and fw["fw_id"] not in forgotten
             if is_known and not _has_finished_launch(launchpad, fw):
                 continue
             _attempt(partial(_refresh, launchpad), fw["fw_id"], report.reconciled, report)
@@ -235,7 +236,7 @@ def _reconcile(scope: _Scope, report: RepairReport) -> None:
 def _unfinished_workflows(scope: _Scope) -> Iterator[dict[str, Any]]:
     """Yield the workflows that are not completed, or of which a firework is not."""
     launchpad = scope.launchpad
-    fields = {"nodes": 1, "fw_states": 1, "links": 1}
+    fields = {"nodes": 1, "fw_states": 1, "links": 1, "parent_links": 1}
     unfinished = {"state": {"$in": _UNFINISHED}}
     numbers = {fw["fw_id"] for fw in launchpad.fireworks.find(unfinished, {"fw_id": 1})}
     for workflow in launchpad.workflows.find({**unfinished, **scope.workflows}, fields):
@@ -245,6 +246,20 @@ def _unfinished_workflows(scope: _Scope) -> Iterator[dict[str, Any]]:
     yield from launchpad.workflows.find(
         {"nodes": {"$in": list(numbers)}, "state": "COMPLETED", **scope.workflows}, fields
     )
+
+
+def _forgotten(workflow: dict[str, Any]) -> list[int]:
+    """Return the fireworks that wait although all their parents are completed.
+
+    A late write of a stalled worker can leave them, with equal states in both collections.
+    """
+    states = workflow["fw_states"]
+    return [
+        int(number)
+        for number, parents in workflow["parent_links"].items()
+        if states.get(number) == "WAITING"
+        and all(states.get(str(parent)) == "COMPLETED" for parent in parents)
+    ]
 
 
 def _parents_of_missing(workflow: dict[str, Any], states: dict[int, str]) -> list[int]:
