@@ -10,7 +10,7 @@ from helpers.walkers import brownian, hopping, in_crystal
 from vitrion import transport
 from vitrion.errors import InputError
 from vitrion.transport import ArrheniusPoint, Estimate, analyze, arrhenius, combine
-from vitrion.transport.constants import KB_EV_PER_K
+from vitrion.transport.constants import KB_EV_PER_K, NERNST_EINSTEIN
 from vitrion.uncertainty import combine_estimates, event_bound
 
 TEMPERATURES = np.array([500.0, 600.0, 700.0, 850.0, 1000.0])
@@ -171,6 +171,20 @@ def test_one_temperature_or_none_gives_a_bound_and_the_reason():
     # What does not move at 500 K does not move faster at 300 K.
     expected = still.conductivity_bound_mS_cm * 500.0 / 300.0
     assert fit.sigma_300K_bound == pytest.approx(expected)
+
+
+def test_diffusion_that_seems_faster_on_cooling_gives_a_bound_alone():
+    found = arrhenius([point(500.0, 2.6e-6, 0.4), point(550.0, 1.4e-6, 0.3)])
+    assert found.fit is None
+    assert found.diffusivity_300K is None
+    (reason,) = found.refusals
+    assert "does not become faster on cooling" in reason
+    runs = [run_at(500.0, seed=0, hops=60.0), run_at(600.0, seed=1, hops=20.0)]
+    found = arrhenius(runs)
+    assert found.sigma_300K is None
+    limits = [at.diffusivity.upper_bound() for at in found.points]
+    factor = NERNST_EINSTEIN * found.charge_density_per_A3 / 300.0
+    assert found.sigma_300K_bound == pytest.approx(min(limits) * factor)
 
 
 def test_a_bound_of_the_ions_is_none_of_their_concerted_motion():

@@ -368,6 +368,12 @@ def _fit_line(
         scatter_degrees_of_freedom=free if scattered else None,
     )
     fit.degrees_of_freedom = fit.capped(fit.degrees_of_freedom)
+    if fit.activation_energy_eV <= 0.0:
+        result.refusals.append(
+            f"The line has an activation energy of {fit.activation_energy.text} eV, but diffusion "
+            "does not become faster on cooling: there is an upper bound at 300 K alone."
+        )
+        return
     result.fit = fit
 
 
