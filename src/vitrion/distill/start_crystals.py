@@ -10,6 +10,7 @@ from vitrion.chemistry.crystals import known_crystals
 from vitrion.chemistry.decoding import structure_from_dict
 from vitrion.chemistry.formulas import parse_composition
 from vitrion.distill import task_functions as work
+from vitrion.distill.data.frames import reduced_formula
 from vitrion.distill.sample.repackings import candidates
 
 if TYPE_CHECKING:
@@ -61,12 +62,13 @@ def of_low_energy(crystals: Mapping[str, Atoms]) -> dict[str, Atoms]:
     lowest: dict[str, float] = {}
     for atoms in crystals.values():
         if ENERGY in atoms.info:
-            of = _formula(atoms)
+            of = reduced_formula(atoms)
             lowest[of] = min(lowest.get(of, inf), atoms.info[ENERGY])
     return {
         name: atoms
         for name, atoms in crystals.items()
-        if ENERGY not in atoms.info or atoms.info[ENERGY] < lowest[_formula(atoms)] + ABOVE_eV
+        if ENERGY not in atoms.info
+        or atoms.info[ENERGY] < lowest[reduced_formula(atoms)] + ABOVE_eV
     }
 
 
@@ -121,10 +123,6 @@ def _is_same(first: Atoms, second: Atoms) -> bool:
     return (
         upper - lower < SAME_ENERGY_eV and abs(_volume(first) / _volume(second) - 1) < SAME_VOLUME
     )
-
-
-def _formula(atoms: Atoms) -> str:
-    return atoms.symbols.formula.reduce()[0].format("hill")
 
 
 def _volume(atoms: Atoms) -> float:

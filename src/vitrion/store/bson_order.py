@@ -11,7 +11,7 @@ from typing import Any
 from bson import Binary, Code, Decimal128, ObjectId, Regex
 from bson.int64 import Int64
 
-from vitrion.store.traversal import MISSING, UNDEFINED
+from vitrion.store.traversal import MISSING, UNDEFINED, is_text
 
 Rank = tuple[Any, ...]
 
@@ -36,7 +36,7 @@ def rank(value: Any) -> Rank:
     """
     if value is None or value is MISSING:
         return NULL_RANK
-    if isinstance(value, str) and not isinstance(value, Code):
+    if is_text(value):
         return (STRING, value.encode())
     if isinstance(value, bool):
         return (BOOLEAN, value)

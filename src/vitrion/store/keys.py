@@ -12,9 +12,9 @@ import struct
 from datetime import UTC, datetime
 from typing import Any
 
-from bson import Binary, Code, ObjectId
+from bson import Binary, ObjectId
 
-from vitrion.store.traversal import MISSING, values_at
+from vitrion.store.traversal import MISSING, is_text, values_at
 
 NULL, NUMBER, STRING, OBJECT, ARRAY, BINARY, OBJECT_ID, BOOLEAN, DATE, OTHER = (
     bytes([rank]) for rank in range(2, 12)
@@ -59,7 +59,7 @@ def encode(value: Any) -> bytes:
         return BOOLEAN + bytes([value])
     if isinstance(value, (int, float)):
         return _number(float(value))
-    if isinstance(value, str) and not isinstance(value, Code):
+    if is_text(value):
         return STRING + value.encode()
     if isinstance(value, datetime):
         milliseconds = round((naive_utc(value) - _EPOCH).total_seconds() * 1000)

@@ -24,7 +24,7 @@ from vitrion.store.bson_order import (
     type_code,
 )
 from vitrion.store.regexes import compile_regex
-from vitrion.store.traversal import MISSING
+from vitrion.store.traversal import MISSING, is_text
 
 Test = Callable[[Any], bool]
 
@@ -101,7 +101,7 @@ def pattern_test(pattern: Any, options: Any) -> Test:
     itself = (str(text), set(letters) - {"u"})
 
     def test(value: Any) -> bool:
-        if isinstance(value, str) and not isinstance(value, Code):
+        if is_text(value):
             return compiled.search(value) is not None
         if not isinstance(value, Regex):
             return False

@@ -6,7 +6,9 @@ sort takes the least or the greatest one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+from bson import Code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +26,11 @@ class _Absent:
 
 MISSING: Final = _Absent("MISSING")
 UNDEFINED: Final = _Absent("UNDEFINED")
+
+
+def is_text(value: Any) -> TypeGuard[str]:
+    """Return whether a value is a string; BSON's ``Code`` is a string in Python alone."""
+    return isinstance(value, str) and not isinstance(value, Code)
 
 
 def reach(node: Any, parts: Sequence[str]) -> Iterator[tuple[Any, bool]]:

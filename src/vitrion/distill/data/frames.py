@@ -60,9 +60,14 @@ def within(frames: Iterable[Atoms], largest_force: float) -> list[Atoms]:
     return [a for a in frames if np.abs(a.arrays[FORCES]).max() <= largest_force]
 
 
+def reduced_formula(atoms: Atoms) -> str:
+    """Return the formula of one unit in Hill order, such as ``F2LiO2P``."""
+    return atoms.symbols.formula.reduce()[0].format("hill")
+
+
 def low_energies(frames: Sequence[Atoms], highest: float) -> list[Atoms]:
     """Keep the frames at most ``highest`` (eV per atom) above the lowest of their composition."""
-    formulas = [atoms.symbols.formula.reduce()[0].format("hill") for atoms in frames]
+    formulas = [reduced_formula(atoms) for atoms in frames]
     energies = [atoms.info[ENERGY] / len(atoms) for atoms in frames]
     lowest: dict[str, float] = {}
     for formula, energy in zip(formulas, energies, strict=True):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from vitrion.distill.data.frames import plain_cell
+from vitrion.distill.data.frames import plain_cell, reduced_formula
 from vitrion.distill.data.relaxed_cells import relaxed_cell
 from vitrion.distill.sample.sampling import collapsed, strained_and_rattled
 from vitrion.errors import InputError
@@ -55,7 +55,7 @@ def polymorph_family(
 
     The result is empty if it collapses or evaporates.
     """
-    name = atoms.symbols.formula.reduce()[0].format("hill")
+    name = reduced_formula(atoms)
     minimum = relaxed_cell(atoms, calculator, fmax_eV_per_A=0.05, steps=steps)
     volume = minimum.get_volume() / len(minimum)
     if not _FEWEST_A3 < volume < _MOST_A3 or collapsed(minimum):
