@@ -189,6 +189,16 @@ def test_isotopes_are_refused(text):
         ("LPSCl", "Li6PS5Cl"),
         ("NASICON", "Na3Zr2Si2PO12"),
         ("lipon", "Li2PO2N"),
+        ("KFSI", "KN(SO2F)2"),
+        ("LiBETI", "LiN(SO2C2F5)2"),
+        ("NaDFOB", "NaBC2O4F2"),
+        ("NaOTf", "NaSO3CF3"),
+        ("Mg(TFSI)2", "Mg(N(SO2CF3)2)2"),
+        ("ZnTFSI2", "Zn(N(SO2CF3)2)2"),
+        ("litfsi", "LiN(SO2CF3)2"),
+        ("LITFSI", "LiN(SO2CF3)2"),
+        ("LPSI", "Li6PS5I"),
+        ("LLTO", "Li3La5Ti9O27"),
     ],
 )
 def test_names_are_answered_with_their_formula(name, formula):
@@ -199,11 +209,22 @@ def test_names_are_answered_with_their_formula(name, formula):
     parse_composition(formula)
 
 
+@pytest.mark.parametrize("text", ["TFSI", "EMIMTFSI", "EMIM(FSI)", "NH4OTf"])
+def test_the_name_of_an_ion_is_not_read_as_isotopes(text):
+    with pytest.raises(InputError, match="contains the name of an ion: write it as"):
+        parse_composition(text)
+
+
+def test_an_alloy_spelled_like_a_name_is_a_formula():
+    assert parse_composition("LiBeTi").num_atoms == 3  # LiBETI is a salt
+
+
 @pytest.mark.parametrize(
     ("text", "formula"),
     [
         ("75Li2S-25P2S5", "Li3PS4"),
         ("75Li2S - 25P2S5", "Li3PS4"),
+        ("75 Li2S \u2014 25 P2S5", "Li3PS4"),
         ("Li2O-2B2O3", "Li2B4O7"),
         ("Li2O-B2O3-2SiO2", "LiBSiO4"),
         ("Fe(III)2O3", "Fe2O3"),

@@ -13,9 +13,10 @@ from vitrion.distill.data.labelled_files import labelled_frames
 from vitrion.distill.distill_plan import expected_stages, plan_lines, steps_per_ps
 from vitrion.distill.distill_request import checked, read_request
 from vitrion.distill.distill_settings import PRESETS, DistillSettings
+from vitrion.distill.sample.packed_cells import packed_atoms
 from vitrion.distill.student_card import functional
 from vitrion.errors import InputError
-from vitrion.potentials.known_elements import DISTILL_MINUTES
+from vitrion.potentials.known_elements import distill_seconds
 from vitrion.potentials.student import students_folder
 
 
@@ -45,10 +46,15 @@ def test_presets_are_complete_and_ordered_by_cost():
     assert totals == sorted(totals)
 
 
-def test_the_time_in_the_advice_is_the_time_of_the_plan():
-    made = DistillSettings.from_preset("standard", formulas=["Na3PS4"])
-    minutes = sum(expected_stages(made, 2).values()) / 60
-    assert minutes == pytest.approx(DISTILL_MINUTES, rel=0.35)
+@pytest.mark.parametrize(
+    ("formula", "atoms"), [("Na3PS4", 40), ("Li7La3Zr2O12", 48), ("Li13Al3Ti17P30O120", 183)]
+)
+def test_the_time_in_the_advice_is_the_time_of_the_plan(formula, atoms):
+    assert packed_atoms(formula, 40) == atoms  # whole formula units
+    made = DistillSettings.from_preset("standard", formulas=[formula])
+    assert sum(expected_stages(made, 2).values()) == pytest.approx(
+        distill_seconds(formula), rel=0.35
+    )
     assert any("expected time" in line for line in plan_lines(made, 2))
 
 

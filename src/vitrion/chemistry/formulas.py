@@ -21,10 +21,10 @@ AMOUNTS = re.compile(r"(?<=[A-Za-z)])(\d+)")
 
 _AMOUNT = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*[+-])?(\d*\.?\d+)")
 _SYMBOLS = re.compile(r"[A-Z][a-z]?")
-_MIXTURE_PART = re.compile(r"(\d*\.?\d*)([A-Z][A-Za-z0-9().]*)")
+_MIXTURE_PART = re.compile(r"(\d*\.?\d*)\s*([A-Z][A-Za-z0-9().]*)")
 _OXIDATION = re.compile(r"\(([IV]+)\)")
 """Roman numerals of an oxidation state, or iodine and vanadium."""
-_DASHES = re.compile(r"\s*[-\u2010-\u2013\u2212]\s*")
+_DASHES = re.compile(r"\s*[-\u2010-\u2015\u2212]\s*")
 _DOTS = re.compile(r"\s*[·•∙⋅*]\s*")
 _SUBSCRIPTS = {ord("0") + digit: 0x2080 + digit for digit in range(10)}
 _PLAIN = {subscript: plain for plain, subscript in _SUBSCRIPTS.items()} | dict.fromkeys(
@@ -128,13 +128,33 @@ def read_amounts(formula: CompositionLike) -> Composition:
 
 def _refuse_name(text: str) -> None:
     """Refuse the name of an electrolyte with its formula: pymatgen reads LiTFSI as Li T F S I."""
-    names = {name.lower(): name for name in load_facts("names") if not name.startswith("_")}
-    name = names.get(text.lower())
-    if name is not None:
-        facts = load_facts("names")[name]
-        raise InputError(
-            f"'{text}' is a name, not a formula: write {facts['formula']} ({facts['source']})."
-        )
+    names = load_facts("names")
+    for name, facts in names["materials"].items():
+        if text in _spellings(name):
+            raise InputError(_is_a_name(text, facts["formula"], facts["source"]))
+    for ion, facts in names["ions"].items():
+        for spelling in _spellings(ion):
+            found = re.fullmatch(rf"(\w*?)\(?{spelling}\)?(\d*)", text)
+            if found is not None:
+                raise InputError(_salt_name(text, found[1].capitalize(), found[2], facts))
+
+
+def _spellings(name: str) -> set[str]:
+    return {name, name.lower(), name.upper(), name.capitalize()}
+
+
+def _salt_name(text: str, cation: str, count: str, ion: Mapping[str, str]) -> str:
+    """Return the error for ``LiTFSI`` or ``Mg(TFSI)2``; the cation may not be an element."""
+    from pymatgen.core import Element
+
+    if not Element.is_valid_symbol(cation):
+        return f"'{text}' contains the name of an ion: write it as {ion['formula']}, with a cation."
+    formula = f"{cation}({ion['formula']}){count}" if count else f"{cation}{ion['formula']}"
+    return _is_a_name(text, formula, ion["source"])
+
+
+def _is_a_name(text: str, formula: str, source: str) -> str:
+    return f"'{text}' is a name, not a formula: write {formula} ({source})."
 
 
 def _without_oxidation(text: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from vitrion.errors import InputError
 from vitrion.potentials.registry import list_potentials
 from vitrion.potentials.student import SHIPPED_STUDENTS
+from vitrion.runtime.durations import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +20,11 @@ TIMES_SLOWER = 80
 """Time of a step with CHGNet over the time with a student: 82 to 83 in dynamics of 64 to 256 atoms
 of Na3PS4 on one core with AVX2."""
 
-DISTILL_MINUTES = 30
-"""Time of ``vitrion distill`` for a ternary composition on two cores in minutes, by its plan."""
+DISTILL_S = 1800.0
+"""Time of ``vitrion distill`` on two cores in s, by its plan, with cells of ``DISTILL_ATOMS``."""
+
+DISTILL_ATOMS = 40
+"""Atoms of the packed cells of a distillation; more if a formula unit has more."""
 
 
 def check_elements(spec: PotentialSpec, symbols: Iterable[str], formula: str | None = None) -> None:
@@ -62,6 +67,17 @@ def lacking(spec: PotentialSpec, symbols: Iterable[str]) -> list[str] | None:
     return None if spec.elements is None else sorted(set(symbols) - set(spec.elements))
 
 
+def distill_seconds(formula: str | None) -> float:
+    """Return the approximate time of ``vitrion distill`` for a composition on two cores in s.
+
+    Cells hold whole formula units. The plan of the distillation considers ions, too.
+    """
+    from pymatgen.core import Composition
+
+    atoms = Composition(formula).num_atoms if formula else 1.0
+    return DISTILL_S * math.ceil(DISTILL_ATOMS / atoms) * atoms / DISTILL_ATOMS
+
+
 def _advice(symbols: set[str], formula: str | None, unknown: str) -> str:
     names = [spec.name for spec in knowing(symbols)]
     students = [name for name in names if name in SHIPPED_STUDENTS or name[:6] != "chgnet"]
@@ -71,6 +87,6 @@ def _advice(symbols: set[str], formula: str | None, unknown: str) -> str:
         return f"no potential of 'vitrion potential list' knows {unknown}, so name a MACE model"
     return (
         f"--potential {GENERAL_POTENTIAL} knows {unknown}, about {TIMES_SLOWER} times slower; "
-        f"vitrion distill {formula or 'FORMULA'} makes a fast one in about {DISTILL_MINUTES} "
-        "minutes"
+        f"vitrion distill {formula or 'FORMULA'} makes a fast one in about "
+        f"{duration_text(distill_seconds(formula))}"
     )

@@ -127,7 +127,9 @@ def packed_atoms(formula: str, n_atoms: int) -> int:
     """Return the number of atoms of a packed cell at the volume of the crystal."""
     composition = parse_composition(formula)
     volume = crystal_volume_per_atom(composition)
-    return fewest_atoms(composition, n_atoms, volume, NARROWEST_A)
+    fewest = fewest_atoms(composition, n_atoms, volume, NARROWEST_A)
+    unit = round(composition.num_atoms)
+    return -(-fewest // unit) * unit
 
 
 def draw_cell(
