@@ -18,6 +18,7 @@ COMPOSITIONS = {
     "Li2P2O5F2": {"Li": 12, "PO2F2": 6, "PO3": 6},  # 2 LiF + P2O5
     "Li4P2O7": {"Li": 20, "P2O7": 5},
     "LiBH4": {"Li": 10, "BH4": 10},
+    "LiAsF6": {"Li": 8, "AsF6": 8},
     "Li4P2S6": {"Li": 20, "P2S6": 5},
     "Li2O2": {"Li": 30, "O2": 15},
     "SiO2": {},

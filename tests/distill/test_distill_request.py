@@ -73,7 +73,7 @@ def test_settings_are_merged_with_a_preset_and_checked():
         InputError, match=r"sampling.iteration is not a setting; nearest: .*iterations"
     ):
         settings(sampling={"iteration": 3})
-    with pytest.raises(InputError, match="name is 'Na 3', but must be lower-case"):
+    with pytest.raises(InputError, match="^name is 'Na 3', but must be lower-case"):
         settings(name="Na 3")
     with pytest.raises(InputError, match="must be below the highest"):
         settings(sampling={"coldest_K": 2000.0})
@@ -97,6 +97,7 @@ def test_settings_are_merged_with_a_preset_and_checked():
         ({"formulas": ["Na3PS4"], "teacher": "chgnett"}, "did you mean 'chgnet'"),
         ({"formulas": ["LiPO2F3"]}, "No known oxidation states balance LiPO2F3: check the formula"),
         ({"formulas": ["LiF"], "python": "/no/python"}, "interpreter /no/python does not exist"),
+        ({"formulas": ["LiF"], "dispersion": "pbee"}, "no parameters for the functional 'pbee'"),
         ({"formulas": ["LiF"], "begin": "nobody"}, "There is no student 'nobody' to begin from"),
         ({"formulas": []}, "Name a composition"),
         ({"formulas": [f"Li{k}F" for k in range(2, 30, 2)]}, "at most 12 compositions"),

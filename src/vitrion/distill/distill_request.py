@@ -11,6 +11,7 @@ from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.formulas import parse_composition, plain_formula
 from vitrion.chemistry.structure_files import read_structure_file
 from vitrion.distill.data.labelled_files import labelled_frames
+from vitrion.distill.label.dispersion import damping_of
 from vitrion.distill.sample.packed_cells import NARROWEST_A, packed_atoms
 from vitrion.distill.student_card import check_name
 from vitrion.errors import InputError
@@ -92,17 +93,19 @@ def checked(settings: DistillSettings) -> DistillSettings:
 
 
 def check_teacher(settings: DistillSettings) -> None:
-    """Refuse a teacher that is not available or does not know an element.
+    """Refuse a teacher that is not available or does not know an element, and a wrong dispersion.
 
     Raises
     ------
     InputError
         As described.
     PotentialError
-        If the teacher's file is missing.
+        If the teacher's file, or the program of the dispersion, is missing.
     """
     teacher = settings.labeller
     assert teacher is not None
+    if teacher.dispersion is not None:
+        damping_of(teacher.dispersion)
     symbols = {el.symbol for formula in settings.formulas for el in parse_composition(formula)}
     if teacher.python is not None and not teacher.python.is_file():
         raise InputError(f"The teacher's interpreter {teacher.python} does not exist.")

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from vitrion.distill.sample.sampling_settings import SamplingSettings
 from vitrion.distill.train.fit_settings import FitSettings
-from vitrion.errors import InputError, SettingError
+from vitrion.errors import InputError
 from vitrion.potentials.student import SHIPPED_STUDENTS
 from vitrion.runtime.nested_values import check_names, merge, parse_setting, plain_values
 from vitrion.runtime.preset_files import Presets
@@ -129,10 +129,9 @@ class DistillSettings(SettingsModel):
     @classmethod
     def _is_name(cls, name: str | None) -> str | None:
         if name is not None and (not NAME.fullmatch(name) or name in SHIPPED_STUDENTS):
-            raise SettingError(
-                "name",
-                f"is '{name}', but must be lower-case letters, digits, dots and hyphens, and not "
-                "the name of a shipped potential.",
+            raise InputError(
+                f"name is '{name}', but must be lower-case letters, digits, dots and hyphens, and "
+                "not the name of a shipped potential."
             )
         return name
 

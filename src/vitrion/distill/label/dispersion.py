@@ -7,7 +7,7 @@ of each atom: S. Grimme, S. Ehrlich, L. Goerigk, J. Comput. Chem. 32, 1456 (2011
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from ase.units import Bohr, Hartree
@@ -32,6 +32,31 @@ class Dispersion(NamedTuple):
     stress_eV_per_A3: np.ndarray
 
 
+def damping_of(method: str) -> Any:
+    """Return the damping parameters of a functional, by its name in simple-dftd3.
+
+    Raises
+    ------
+    InputError
+        If D3 has no parameters for it.
+    PotentialError
+        If simple-dftd3 is not installed.
+    """
+    try:
+        from dftd3.interface import RationalDampingParam
+    except ImportError as exc:
+        raise PotentialError(
+            "D3 dispersion needs simple-dftd3: pip install 'vitrion[distill]'."
+        ) from exc
+    try:
+        return RationalDampingParam(method=method, atm=False)
+    except RuntimeError as exc:
+        raise InputError(
+            f"D3(BJ) has no parameters for the functional '{method}': name one such as pbe or "
+            "r2scan."
+        ) from exc
+
+
 def d3_dispersion(atoms: Atoms, *, without: Sequence[str] = (), method: str = "pbe") -> Dispersion:
     """Compute the D3(BJ) correction of a cell, without three-body terms.
 
@@ -53,16 +78,14 @@ def d3_dispersion(atoms: Atoms, *, without: Sequence[str] = (), method: str = "p
     Raises
     ------
     InputError
-        If the cell is periodic in one or two directions only.
+        If the cell is periodic in one or two directions only, or D3 has no parameters for the
+        functional.
     PotentialError
         If simple-dftd3 is not installed.
     """
-    try:
-        from dftd3.interface import DispersionModel, RationalDampingParam
-    except ImportError as exc:
-        raise PotentialError(
-            "D3 dispersion needs simple-dftd3: pip install vitrion[distill]."
-        ) from exc
+    damping = damping_of(method)
+    from dftd3.interface import DispersionModel
+
     periodic = bool(atoms.pbc.all())
     if atoms.pbc.any() and not periodic:
         raise InputError(
@@ -76,7 +99,7 @@ def d3_dispersion(atoms: Atoms, *, without: Sequence[str] = (), method: str = "p
     model = DispersionModel(atoms.numbers, atoms.positions / Bohr, *cell)
     if len(ghosts):
         model.set_ghost_atoms(ghosts)
-    found = model.get_dispersion(RationalDampingParam(method=method, atm=False), grad=True)
+    found = model.get_dispersion(damping, grad=True)
     stress = np.zeros((3, 3))
     if periodic:
         stress = found["virial"] * Hartree / atoms.get_volume()
