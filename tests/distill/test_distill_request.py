@@ -73,7 +73,7 @@ def test_settings_are_merged_with_a_preset_and_checked():
         InputError, match=r"sampling.iteration is not a setting; nearest: .*iterations"
     ):
         settings(sampling={"iteration": 3})
-    with pytest.raises(InputError, match="^name is 'Na 3', but must be lower-case"):
+    with pytest.raises(InputError, match=r"^name is 'Na 3', but must be lower-case"):
         settings(name="Na 3")
     with pytest.raises(InputError, match="must be below the highest"):
         settings(sampling={"coldest_K": 2000.0})

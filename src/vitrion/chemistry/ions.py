@@ -134,9 +134,11 @@ def ion_from_smiles(smiles: str, *, seed: int = 0) -> Ion:
     try:
         from rdkit import Chem
         from rdkit.Chem import AllChem
+        from rdkit.rdBase import BlockLogs
     except ImportError as exc:
         raise InputError("A SMILES needs RDKit: run 'pip install rdkit'.") from exc
-    molecule = Chem.MolFromSmiles(smiles)
+    with BlockLogs():  # the error says it
+        molecule = Chem.MolFromSmiles(smiles)
     if molecule is None:
         raise InputError(f"'{smiles}' is not a SMILES.")
     molecule = Chem.AddHs(molecule)
