@@ -13,6 +13,7 @@ from vitrion.conductivity.from_defects import (
     DefectConductivitySettings,
     conductivity_from_defects,
 )
+from vitrion.conductivity.potential_errors import ASSUMED_BARRIER_EV, ASSUMED_FORMATION_EV
 from vitrion.conductivity.routes import add_defect_route
 from vitrion.defects.document import (
     BarrierNetwork,
@@ -22,7 +23,10 @@ from vitrion.defects.document import (
     HopRecord,
     PercolationRecord,
 )
+from vitrion.documents.provenance import Provenance
 from vitrion.errors import InputError
+from vitrion.potentials import get_potential
+from vitrion.potentials.student import student_card
 from vitrion.transport.constants import KB_EV_PER_K
 from vitrion.uncertainty import Estimate
 
@@ -108,7 +112,7 @@ def test_vacancies_of_dopants_take_the_pair_energy_out():
     found = conductivity_from_defects(defects(network("vacancy")), 1.0, settings)
     assert found.activation_energy.value == pytest.approx(BARRIER, abs=2e-3)
     assert found.sigma_300K.value == pytest.approx(nernst_einstein(1e-3, BARRIER, 300.0), rel=1e-3)
-    assert found.activation_energy.error == pytest.approx(settings.barrier_error_eV, rel=1e-3)
+    assert found.activation_energy.error == pytest.approx(ASSUMED_BARRIER_EV, rel=1e-3)
 
 
 def test_schottky_defects_of_lower_energy_determine_the_vacancies():
@@ -145,6 +149,25 @@ def test_interval_is_that_of_the_potentials_energies():
     assert math.log(high / low) == pytest.approx(
         2 * 1.959964 * sigma / (KB_EV_PER_K * 300.0), rel=1e-3
     )
+
+
+def test_errors_of_the_potential_are_those_of_its_data_card():
+    spec = get_potential("vitrion-lipof")
+    document = defects(network("vacancy"))
+    assert conductivity_from_defects(document, 1.0).error_source == "assumed"
+    document.provenance = Provenance(potential=spec)
+    on_card = student_card(spec.name)["defect_errors"]
+    found = conductivity_from_defects(document, 1.0)
+    assert found.error_source == "data card"
+    assert found.formation_error_eV == on_card["formation_error_eV"]
+    assert found.barrier_error_eV == on_card["barrier_error_eV"]
+    given = DefectConductivitySettings(barrier_error_eV=0.2)
+    found = conductivity_from_defects(document, 1.0, given)
+    assert (found.error_source, found.barrier_error_eV) == ("given", 0.2)
+    # Other weights of the same name: their errors are unknown.
+    document.provenance = Provenance(potential=spec.model_copy(update={"sha256": "0" * 64}))
+    found = conductivity_from_defects(document, 1.0)
+    assert (found.error_source, found.formation_error_eV) == ("assumed", ASSUMED_FORMATION_EV)
 
 
 def test_assumed_frequencies_and_open_hops_are_counted():

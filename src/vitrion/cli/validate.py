@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from vitrion.distill.validate.teacher_comparison import TeacherComparison
+    from vitrion.landscape.defect_errors import DefectErrors
 
 console = Console(markup=False)
 error_console = Console(stderr=True, markup=False)
@@ -57,6 +59,17 @@ def validate(
     drift_ps: Annotated[
         float, typer.Option(help="Length of the run at constant energy, ps.")
     ] = 2.0,
+    defects: Annotated[
+        bool, typer.Option(help="Also compare Frenkel energies and barriers of the crystals.")
+    ] = True,
+    record: Annotated[
+        bool,
+        typer.Option(
+            "--record",
+            help="Write the errors of defects to the data card of the potential: intervals of "
+            "conductivities from defects follow from them.",
+        ),
+    ] = False,
     seed: SeedOption = 0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the results as JSON in place of tables.")
@@ -69,6 +82,8 @@ def validate(
     from vitrion.distill.data.frames import read_labelled
     from vitrion.distill.label.labelling import Teacher
     from vitrion.distill.validate.teacher_comparison import ComparisonSettings, compare_with_teacher
+    from vitrion.errors import InputError
+    from vitrion.landscape.defect_errors import compare_defects, record_errors
 
     settings = ComparisonSettings(
         hot_runs=hot_runs,
@@ -77,18 +92,34 @@ def validate(
         drift_ps=drift_ps,
         seed=seed,
     )
+    if record and (teacher is None or not defects):
+        raise InputError("--record needs --teacher, and --defects.")
+    judge = None if teacher is None else Teacher(name=teacher, python=python, dispersion=dispersion)
+    crystals = _read_crystals(structure) if structure else None
     found = compare_with_teacher(
         name,
-        None if teacher is None else Teacher(name=teacher, python=python, dispersion=dispersion),
+        judge,
         frames=read_labelled(frames or ()),
-        crystals=_read_crystals(structure) if structure else None,
+        crystals=crystals,
         settings=settings,
-        on_stage=lambda stage: error_console.print(stage, highlight=False),
+        on_stage=_print_stage,
     )
+    of_defects = None
+    if judge is not None and defects:
+        of_defects = compare_defects(name, judge, crystals, on_stage=_print_stage)
     if as_json:
-        print(found.model_dump_json(indent=1))
+        content = {**found.model_dump(mode="json"), "defects": of_defects}
+        print(json.dumps(content, indent=1, default=lambda model: model.model_dump(mode="json")))
     else:
         show_comparison(found)
+        if of_defects is not None:
+            show_defect_errors(of_defects)
+    if record and of_defects is not None:
+        error_console.print(f"Errors written to {record_errors(name, of_defects)}.")
+
+
+def _print_stage(stage: str) -> None:
+    error_console.print(stage, highlight=False)
 
 
 def _read_crystals(paths: Sequence[Path]) -> dict[str, Atoms]:
@@ -156,3 +187,22 @@ def show_comparison(found: TeacherComparison) -> None:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def show_defect_errors(found: DefectErrors) -> None:
+    """Print the errors of Frenkel energies and barriers of each crystal."""
+    table = Table("crystal", "quantity", "eV", "minus teacher")
+    for value in found.values:
+        quantity = "Frenkel pair" if value.quantity == "formation" else "barrier"
+        table.add_row(value.crystal, quantity, f"{value.energy_eV:.3f}", f"{value.error_eV:+.3f}")
+    console.print(table)
+    errors = (
+        ("Frenkel energies", found.formation_error_eV),
+        ("barriers", found.barrier_error_eV),
+    )
+    known = [f"of {name} {error:.3f} eV" for name, error in errors if error is not None]
+    console.print(
+        f"Root-mean-square error {', '.join(known) or 'unknown: no defect was found'}",
+        highlight=False,
+        soft_wrap=True,
+    )

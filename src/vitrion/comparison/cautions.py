@@ -208,8 +208,8 @@ def _defect_route(found: DefectConductivity, route: str, about: str) -> Iterable
         text = (
             f"The conductivity follows from defects, not from dynamics: Frenkel energy "
             f"{found.frenkel_energy_eV:.2f} eV, vacancies due to dopants {found.defect_fraction:g} "
-            f"of the mobile ions, errors of the potential {found.formation_error_eV:g} eV "
-            f"(formation) and {found.barrier_error_eV:g} eV (barriers)."
+            f"of the mobile ions, errors of the potential {found.formation_error_eV:.2g} eV "
+            f"(formation) and {found.barrier_error_eV:.2g} eV (barriers; {found.error_source})."
         )
         yield Caution("defect_route", "caution", about, text, "defects")
     if found.n_unconverged_hops:

@@ -22,9 +22,15 @@ class DefectConductivitySettings(SettingsModel):
         description="Vacancies due to dopants, as a fraction of the mobile ions; 0 for the "
         "intrinsic crystal.",
     )
-    formation_error_eV: float = Field(
-        0.15, ge=0.0, description="Standard error of the potential's Frenkel energies in eV."
+    formation_error_eV: float | None = Field(
+        None,
+        ge=0.0,
+        description="Standard error of the potential's Frenkel energies in eV; None takes that of "
+        "its data card, or 0.15.",
     )
-    barrier_error_eV: float = Field(
-        0.05, ge=0.0, description="Standard error of the potential's barriers in eV."
+    barrier_error_eV: float | None = Field(
+        None,
+        ge=0.0,
+        description="Standard error of the potential's barriers in eV; None takes that of its data "
+        "card, or 0.05.",
     )

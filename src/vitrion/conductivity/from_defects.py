@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from vitrion.conductivity.defect_route_settings import DefectConductivitySettings
+from vitrion.conductivity.potential_errors import ErrorSource, PotentialErrors, potential_errors
 from vitrion.defects.statistics import interstitial_fraction, vacancy_fraction
 from vitrion.errors import InputError
 from vitrion.landscape.site_energies import site_energies
@@ -75,6 +76,11 @@ class DefectConductivity(BaseModel):
     )
     formation_error_eV: float = Field(description="Standard error of formation energies in eV.")
     barrier_error_eV: float = Field(description="Standard error of barriers in eV.")
+    error_source: ErrorSource = Field(
+        "assumed",
+        description="Where the standard errors are from: given in the settings; from the data card "
+        "of the potential, its differences from its teacher; or assumed.",
+    )
     mechanisms: list[str] = Field(description="Mechanisms whose barriers were computed.")
     n_assumed_frequencies: int = Field(
         description="Distinct hops over a barrier with the assumed attempt frequency of 1e13 Hz."
@@ -129,7 +135,8 @@ def conductivity_from_defects(
         networks,
         energies,
         document.schottky_energy_eV,
-        settings,
+        settings.defect_fraction,
+        potential_errors(document.provenance.potential, settings),
     )
     reference = model.point(ROOM_K)
     return DefectConductivity(
@@ -141,8 +148,9 @@ def conductivity_from_defects(
         ),
         frenkel_energy_eV=min(energies.empty.values()) - max(energies.occupied.values()),
         schottky_energy_eV=document.schottky_energy_eV,
-        formation_error_eV=settings.formation_error_eV,
-        barrier_error_eV=settings.barrier_error_eV,
+        formation_error_eV=model.errors.formation_eV,
+        barrier_error_eV=model.errors.barrier_eV,
+        error_source=model.errors.source,
         mechanisms=sorted(networks),
         n_assumed_frequencies=sum(
             hop.counts and hop.has_barrier and hop.attempt_frequency_Hz is None
@@ -179,7 +187,9 @@ class _DefectModel:
     energies : SiteEnergies
     schottky_eV : float or None
         Energy of a Schottky defect.
-    settings : DefectConductivitySettings
+    defect_fraction : float
+        Vacancies due to dopants, per mobile ion.
+    errors : PotentialErrors
     """
 
     cell: Structure
@@ -188,11 +198,12 @@ class _DefectModel:
     networks: dict[Mechanism, BarrierNetwork]
     energies: SiteEnergies
     schottky_eV: float | None
-    settings: DefectConductivitySettings
+    defect_fraction: float
+    errors: PotentialErrors
 
     def concentrations(self, temperature_K: float) -> _Concentrations:
         """Solve the mass-action laws and charge neutrality."""
-        energies, excess = self.energies, self.settings.defect_fraction
+        energies, excess = self.energies, self.defect_fraction
         pairs = interstitial_fraction(
             list(energies.occupied.values()),
             list(energies.empty.values()),
@@ -255,4 +266,4 @@ class _DefectModel:
         and not at all for vacancies that dopants fix.
         """
         weight = self.concentrations(point.temperature_K).formation_weights[point.mechanism]
-        return math.hypot(weight * self.settings.formation_error_eV, self.settings.barrier_error_eV)
+        return math.hypot(weight * self.errors.formation_eV, self.errors.barrier_eV)

@@ -110,7 +110,7 @@ def compare_with_teacher(
     spec = get_potential(potential)
     if teacher is None and not frames:
         raise InputError("Name a teacher, or give labelled frames.")
-    crystals = _known(spec) if crystals is None else dict(crystals)
+    crystals = crystals_of(spec) if crystals is None else dict(crystals)
     if not crystals and not frames:
         raise InputError(
             f"No crystal of the elements of {spec.name} is known: give structure files."
@@ -162,6 +162,19 @@ def compare_with_teacher(
     )
 
 
+def crystals_of(spec: PotentialSpec) -> dict[str, Atoms]:
+    """Return the crystals beside a student of the user, or else the known ones of its elements."""
+    own = student_crystals(spec.name)
+    if own:
+        return own
+    crystals = known_crystals()
+    return {
+        name: crystals[name]
+        for name in CRYSTALS
+        if spec.elements is None or set(crystals[name].symbols) <= set(spec.elements)
+    }
+
+
 def teacher_labels(
     frames: Sequence[Atoms], teacher: Teacher | None, student: PotentialSpec
 ) -> list[Atoms]:
@@ -197,19 +210,6 @@ def matching_labels(frames: Sequence[Atoms], student: PotentialSpec) -> list[Ato
         carries = D3_ENERGY in atoms.info and "D3" in student.functional
         found += (with_dispersion if carries else without_dispersion)([atoms])
     return with_regimes(found)
-
-
-def _known(spec: PotentialSpec) -> dict[str, Atoms]:
-    """Return the crystals beside a student of the user, or else the known ones of its elements."""
-    own = student_crystals(spec.name)
-    if own:
-        return own
-    crystals = known_crystals()
-    return {
-        name: crystals[name]
-        for name in CRYSTALS
-        if spec.elements is None or set(crystals[name].symbols) <= set(spec.elements)
-    }
 
 
 def _draw_frames(
