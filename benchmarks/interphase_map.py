@@ -6,7 +6,8 @@ Reads the documents that ``workflows/long_runs.py docs/results/interphase.yaml``
 part of the runs may be finished. Replicas of one glass are pooled. Writes
 
 - ``interphase_table.md``, which ``interphase.md`` includes: computed and measured conductivities;
-- ``interphase_sigma.svg`` and ``interphase_energy.svg``, the glasses in the ternary diagram;
+- ``interphase_sigma.svg``, ``interphase_sigma_500K.svg`` and ``interphase_energy.svg``, the glasses
+  in the ternary diagram;
 - ``interphase.jsonl``, the documents without curves, for ``vitrion load``.
 """
 
@@ -62,6 +63,9 @@ CORNERS = {"LiF": (0.0, 0.0), "LiPO3": (1.0, 0.0), "Li3PO4": (0.5, math.sqrt(3) 
 JOINS = (("LiPO2F2", "LiF"), ("LiPO2F2", "Li3PO4"))
 CURVES: dict[str, Any] = {"van_hove": None, "jump_network": None, "percolation": None}
 """Parts of a transport result that the example store does without."""
+
+MIDDLE_K = 500.0
+"""Between the temperatures of the dynamics, so its conductivity is better known than at 300 K."""
 
 HALO = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
 SIGNIFICANT_DIGITS = 6
@@ -212,15 +216,16 @@ def read_materials(path: Path) -> list[Material]:
     for run in read_runs(path):
         groups.setdefault((run.formula, run.phase), []).append(run)
     folder = path.with_suffix("")
-    return [_read_material(formula, phase, runs, folder) for (formula, phase), runs in
-            groups.items()]  # fmt: skip
+    files = {key: [folder / f"{run.name}{SUFFIX}" for run in runs] for key, runs in groups.items()}
+    for entry in yaml.safe_load(path.read_text()).get("elsewhere", []):
+        files[entry["formula"], entry["phase"]] = sorted(path.parent.glob(entry["files"]))
+    return [_read_material(*key, paths) for key, paths in files.items()]
 
 
-def _read_material(formula: str, phase: str, runs: Sequence[Run], folder: Path) -> Material:
-    files = [folder / f"{run.name}{SUFFIX}" for run in runs]
+def _read_material(formula: str, phase: str, files: Sequence[Path]) -> Material:
     finished = [file for file in files if file.exists()]
     documents = tuple(d for file in finished for d in read_documents(file) if d.phase == phase)
-    return Material(formula, phase, len(runs), len(finished), documents)
+    return Material(formula, phase, len(files), len(finished), documents)
 
 
 def read_published(path: Path) -> list[Measured]:
@@ -300,8 +305,8 @@ def page(materials: Sequence[Material], published: Sequence[Measured]) -> str:
 
 
 HEADS = ("material", "LiF (%) #", "Li3PO4 (%) #", "LiPO3 (%) #", "sigma(300 K) (mS/cm) #",
-         "measured (mS/cm) #", "Ea (eV) #", "measured Ea (eV) #", "density (g/cm3) #",
-         "Tg of the quench (K) #", "T of the fit (K)", "runs")  # fmt: skip
+         "measured (mS/cm) #", "sigma(500 K) (mS/cm) #", "Ea (eV) #", "measured Ea (eV) #",
+         "density (g/cm3) #", "Tg of the quench (K) #", "T of the fit (K)", "runs")  # fmt: skip
 
 
 def _sortable(table: str) -> list[str]:
@@ -330,6 +335,7 @@ def _row(material: Material, published: Sequence[Measured]) -> list[Cell | str]:
         *(measured(share, ".0f") for share in shares),
         quantified(sigma_300K(report)),
         _cell_of([m.sigma_mS_cm for m in same]),
+        quantified(sigma_at_middle(material)),
         quantified(activation_energy(report)),
         _cell_of([m.activation_energy_eV for m in same]),
         quantified(density(report)),
@@ -337,6 +343,17 @@ def _row(material: Material, published: Sequence[Measured]) -> list[Cell | str]:
         _fitted(material),
         f"{material.n_finished} of {material.n_planned}",
     ]
+
+
+def sigma_at_middle(material: Material) -> Estimate | None:
+    """Return the conductivity in mS/cm at 500 K, near the temperatures of the dynamics."""
+    document = material.conductivity
+    if document is None:
+        return None
+    if document.route == "defects" and document.by_defects is not None:
+        points = document.by_defects.points
+        return next((p.conductivity for p in points if p.temperature_K == MIDDLE_K), None)
+    return document.arrhenius.conductivity(MIDDLE_K) if document.arrhenius else None
 
 
 def _cell_of(values: Sequence[float | None]) -> Cell:
@@ -439,10 +456,14 @@ def draw(materials: Sequence[Material], published: Sequence[Measured], folder: P
         _mark(m.formula, m.activation_energy_eV) for m in _preferred(shown, "activation_energy_eV")
     ]
     planned = [spot for m in glasses if (spot := place(m.formula))]
-    labels = ("conductivity at 300 K (mS/cm)", "activation energy (eV)")
+    middle = [(m.formula, value) for m in glasses if (value := sigma_at_middle(m))]
+    middles = [_mark(formula, value.value) for formula, value in middle]
+    labels = ("conductivity at 300 K (mS/cm)", f"conductivity at {MIDDLE_K:.0f} K (mS/cm)",
+              "activation energy (eV)")  # fmt: skip
     for name, label, marks, beside, log in (
         ("sigma", labels[0], sigmas, measured_sigmas, True),
-        ("energy", labels[1], energies, measured_energies, False),
+        (f"sigma_{MIDDLE_K:.0f}K", labels[1], middles, [], True),
+        ("energy", labels[2], energies, measured_energies, False),
     ):
         draw_ternary(folder / f"interphase_{name}.svg", label, marks, beside, planned, log=log)
 
