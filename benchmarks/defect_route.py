@@ -11,8 +11,8 @@ factor of 3. The lowest barriers stand beside published values.
 
 Published barriers of Li vacancies
 ----------------------------------
-LiF 0.729, Li2O 0.152 eV: DFT-GGA, neutral vacancies, Y. C. Chen, C. Y. Ouyang, L. J. Song, Z. L.
-Sun, J. Phys. Chem. C 115, 7044 (2011).
+LiF 0.729, Li2O 0.152, Li2CO3 0.227 to 0.491 eV: DFT-GGA, neutral vacancies, Y. C. Chen, C. Y.
+Ouyang, L. J. Song, Z. L. Sun, J. Phys. Chem. C 115, 7044 (2011).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 TEMPERATURES_K = {"LiF": 1050.0, "Li2O": 700.0, "Li2CO3": 800.0, "Li3PO4": 900.0}
 """Of the dynamics: hops are frequent, and the framework rests."""
-PUBLISHED_EV = {"LiF": 0.729, "Li2O": 0.152}
+PUBLISHED_EV = {"LiF": "0.729", "Li2O": "0.152", "Li2CO3": "0.227 to 0.491"}
 SIDE_A = 8.0
 POTENTIAL = "vitrion-lipof"
 
