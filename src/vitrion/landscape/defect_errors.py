@@ -138,7 +138,8 @@ def record_errors(potential: str, errors: DefectErrors) -> Path:
         "crystals": sorted({value.crystal for value in errors.values}),
         "n_values": len(errors.values),
     }
-    write_durably(path, json.dumps({**student_card(potential), "defect_errors": found}, indent=1))
+    card = {**student_card(potential), "defect_errors": found}
+    write_durably(path, json.dumps(card, indent=2) + "\n")
     return path
 
 
