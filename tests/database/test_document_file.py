@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from helpers.sample_documents import hopping
-from vitrion.cli.entry import app
+from vitrion.cli import app
 from vitrion.database import document_file
 from vitrion.database.client import VitrionClient
 from vitrion.database.document_file import load_documents, read_documents, write_documents

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from helpers.pooled_glasses import of_glass
-from vitrion.cli.entry import app
+from vitrion.cli import app
 from vitrion.comparison.material import find_reports
 from vitrion.conductivity.pooling import pool
 from vitrion.database.client import VitrionClient

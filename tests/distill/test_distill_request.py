@@ -8,7 +8,7 @@ from ase.build import bulk
 from ase.io import write
 from typer.testing import CliRunner
 
-from vitrion.cli.entry import app
+from vitrion.cli import app
 from vitrion.distill.data.labelled_files import labelled_frames
 from vitrion.distill.distill_plan import expected_stages, plan_lines, steps_per_ps
 from vitrion.distill.distill_request import checked, read_request

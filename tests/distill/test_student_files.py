@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vitrion.chemistry.crystals import known_crystals
-from vitrion.cli.entry import app
+from vitrion.cli import app
 from vitrion.distill.distill_settings import DistillSettings
 from vitrion.distill.document import PotentialDoc
 from vitrion.distill.iterations import chosen_frames, force_errors

@@ -16,7 +16,7 @@ from vitrion.amorphous.characterize import characterize
 from vitrion.amorphous.document import AmorphousDoc
 from vitrion.amorphous.pack import pack
 from vitrion.chemistry.formulas import parse_composition
-from vitrion.cli.entry import app
+from vitrion.cli import app
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.database.client import VitrionClient
 from vitrion.database.document_file import write_documents
