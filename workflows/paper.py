@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from vitrion.comparison.material import find_reports
+from vitrion.comparison.report_search import find_reports
 from vitrion.comparison.side_by_side import compare
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.database.client import VitrionClient

@@ -22,7 +22,7 @@ _HOMES = {
     "arrhenius": "vitrion.transport.arrhenius_fit",
     "combine": "vitrion.transport.replicas",
     "compare": "vitrion.comparison.side_by_side",
-    "find_reports": "vitrion.comparison.material",
+    "find_reports": "vitrion.comparison.report_search",
     "load_calculator": "vitrion.potentials.calculators",
     "open_job_store": "vitrion.store.job_store",
     "to_frame": "vitrion.database.export",

@@ -1,4 +1,4 @@
-from vitrion.comparison.material import find_reports as find_reports
+from vitrion.comparison.report_search import find_reports as find_reports
 from vitrion.comparison.side_by_side import compare as compare
 from vitrion.conductivity.makers import ConductivityMaker as ConductivityMaker
 from vitrion.database.client import VitrionClient as VitrionClient

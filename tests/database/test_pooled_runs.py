@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from helpers.pooled_glasses import of_glass
 from vitrion.cli import app
-from vitrion.comparison.material import find_reports
+from vitrion.comparison.report_search import find_reports
 from vitrion.conductivity.pooling import pool
 from vitrion.database.client import VitrionClient
 from vitrion.database.document_file import load_documents

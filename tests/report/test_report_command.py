@@ -6,7 +6,8 @@ from typer.testing import CliRunner
 
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.cli import app
-from vitrion.comparison.material import MaterialReport, add_documents, find_reports, read_document
+from vitrion.comparison.material import MaterialReport, add_documents, read_document
+from vitrion.comparison.report_search import find_reports
 from vitrion.database.client import VitrionClient
 from vitrion.documents.base import VitrionDoc
 from vitrion.errors import InputError

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from helpers.sample_documents import hopping, make_conductivity
-from vitrion.comparison.material import NEWEST
+from vitrion.comparison.report_search import NEWEST
 from vitrion.store import sqlite_store
 
 for package in ("fastapi", "httpx"):

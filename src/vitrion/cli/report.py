@@ -72,7 +72,8 @@ def report(
 
 
 def _find(targets: list[str], phase: str | None, store: Path | None) -> list[MaterialReport]:
-    from vitrion.comparison.material import add_documents, find_reports, read_document
+    from vitrion.comparison.material import add_documents, read_document
+    from vitrion.comparison.report_search import find_reports
     from vitrion.database.client import VitrionClient
 
     files = [target for target in targets if os.path.isfile(target)]

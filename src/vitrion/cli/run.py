@@ -241,7 +241,7 @@ def _say(line: str) -> None:
 
 
 def _reports(client: VitrionClient, text: str) -> list[MaterialReport]:
-    from vitrion.comparison.material import find_reports
+    from vitrion.comparison.report_search import find_reports
 
     name, _, phase = text.partition(":")
     return find_reports(client, name, phase or None)

@@ -6,15 +6,14 @@ import json
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from vitrion.amorphous.document import AmorphousDoc
 from vitrion.chemistry.formulas import display_formula, subscripted
 from vitrion.conductivity.document import ConductivityDoc
-from vitrion.database.collections import KEY
 from vitrion.database.kinds import document_classes
 from vitrion.defects.document import DefectDoc
-from vitrion.documents.base import PHASES, check_phase
+from vitrion.documents.base import PHASES
 from vitrion.errors import InputError
 from vitrion.landscape.document import SiteEnergyLandscapeDoc
 from vitrion.polymorphs.document import PolymorphDoc
@@ -22,19 +21,13 @@ from vitrion.polymorphs.document import PolymorphDoc
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
-    from vitrion.database.client import VitrionClient
     from vitrion.documents.base import VitrionDoc
     from vitrion.polymorphs.document import Polymorph
     from vitrion.potentials import PotentialSpec
 
 Doc = TypeVar("Doc")
 KINDS = ("conductivity", "amorphous", "polymorphs", "defects", "site_energy_landscape")
-NEWEST = 10
-"""Documents of each kind and phase that a report reads."""
-MAX_MATERIALS = 4
-"""Materials of one formula and phase that a report shows."""
 PHASE_NAMES = {"crystalline": "crystal", "amorphous": "glass", "liquid": "liquid"}
 
 
@@ -181,67 +174,6 @@ class MaterialReport:
         )
 
 
-def find_reports(
-    client: VitrionClient,
-    identifier: str,
-    phase: str | None = None,
-    *,
-    max_materials: int = MAX_MATERIALS,
-) -> list[MaterialReport]:
-    """Find the documents of a material, and return one report per phase.
-
-    Parameters
-    ----------
-    client : VitrionClient
-        An open client.
-    identifier : str
-        A material identifier, a formula, or the identifier of a document of the material, which
-        the report then shows.
-    phase : str, optional
-        Requested phase; default: all.
-    max_materials : int
-        Materials of one formula and phase, the newest; others are counted only.
-
-    Returns
-    -------
-    list of MaterialReport
-        The crystal first, then the glass.
-
-    Raises
-    ------
-    InputError
-        If no document is found.
-    """
-    phase = check_phase(phase)
-    chosen = _search(client, document_id=identifier, deprecated=None)
-    named = chosen or _search(client, material_id=identifier)
-    formulas = {found.formula for found in named} or {identifier}
-    groups: dict[tuple[str | None, str | None], list[_Found]] = {}
-    for found in dict.fromkeys([*_search_formula(client, *formulas), *named]):
-        groups.setdefault((found.phase, found.material_id), []).append(found)
-    if named:
-        groups = _of_material(groups, named[0].material_id)
-    groups = {key: group for key, group in groups.items() if phase in (None, key[0])}
-    groups = _newest_materials(groups, max_materials)
-    if not groups:
-        tail = "" if phase is None else f" in the phase '{phase}'"
-        raise InputError(
-            f"The store has nothing of '{identifier}'{tail}: 'vitrion query' lists its documents."
-        )
-    unread = _count_unread(client, groups)
-    documents = _read(client, [found for group in groups.values() for found in group])
-    return disambiguate(
-        replace(
-            MaterialReport.from_documents(
-                [documents[found] for found in groups[key] if found in documents],
-                preferred=[documents[found] for found in chosen if found in documents],
-            ),
-            n_unread=unread[key[0]],
-        )
-        for key in sorted(groups, key=_rank)
-    )
-
-
 def disambiguate(reports: Iterable[MaterialReport]) -> list[MaterialReport]:
     """Return reports with identifiers in names that would otherwise be equal."""
     found = list(reports)
@@ -272,7 +204,7 @@ def add_documents(
         found[place] = MaterialReport.from_documents(
             [*old.documents, *old.older, document], preferred=[*old.documents, document]
         )
-    return disambiguate(sorted(found, key=lambda report: _rank((report.phase, None))))
+    return disambiguate(sorted(found, key=lambda report: phase_rank(report.phase)))
 
 
 def read_document(path: str | os.PathLike[str]) -> VitrionDoc:
@@ -294,6 +226,11 @@ def read_document(path: str | os.PathLike[str]) -> VitrionDoc:
 def material_formula(document: VitrionDoc) -> str:
     """Return the reduced formula in order of electronegativity, such as LiPO2F2."""
     return display_formula(document.formula_pretty or "") or "unknown composition"
+
+
+def phase_rank(phase: str | None) -> int:
+    """Return the place of a phase among shown reports: crystal, glass, liquid, others."""
+    return PHASES.index(phase) if phase in PHASES else len(PHASES)
 
 
 def _of_kind(documents: Sequence[VitrionDoc], kind: type[Doc]) -> list[Doc]:
@@ -327,99 +264,3 @@ def _hosts(defects: Sequence[DefectDoc], report: MaterialReport) -> tuple[Defect
     if report.phase == "crystalline":
         return tuple(defects[-1:])
     return tuple(defects if report.landscape is None else defects[-report.landscape.n_replicas :])
-
-
-def _rank(key: tuple[str | None, str | None]) -> tuple[int, str]:
-    phase = PHASES.index(key[0]) if key[0] in PHASES else len(PHASES)
-    return phase, key[1] or ""
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What the choice of documents depends on, read before the documents themselves."""
-
-    kind: str
-    document_id: str
-    last_updated: datetime
-    formula: str | None
-    phase: str | None
-    material_id: str | None
-
-
-def _of_material(
-    groups: dict[tuple[str | None, str | None], list[_Found]], material_id: str | None
-) -> dict[tuple[str | None, str | None], list[_Found]]:
-    """Keep one material and, for comparison, the same formula in other phases."""
-    own = {phase for phase, name in groups if name == material_id}
-    return {
-        key: group for key, group in groups.items() if key[1] == material_id or key[0] not in own
-    }
-
-
-def _newest_materials(
-    groups: dict[tuple[str | None, str | None], list[_Found]], count: int
-) -> dict[tuple[str | None, str | None], list[_Found]]:
-    """Keep the materials of each phase with the newest documents."""
-    times = {key: max(found.last_updated for found in groups[key]) for key in groups}
-    kept: dict[tuple[str | None, str | None], list[_Found]] = {}
-    shown: Counter[str | None] = Counter()
-    for key in sorted(groups, key=lambda key: times[key], reverse=True):
-        shown[key[0]] += 1
-        if shown[key[0]] <= count:
-            kept[key] = groups[key]
-    return kept
-
-
-def _search(client: VitrionClient, **filters: Any) -> list[_Found]:
-    """Find the newest documents of each kind and phase."""
-    found: list[_Found] = []
-    for kind in KINDS:
-        newest = _newest(client, kind, filters)
-        if len(newest) == NEWEST:  # there may be more, of each phase
-            newest = [document for document in newest if not document.phase]
-            for phase in PHASES:
-                newest += _newest(client, kind, {**filters, "phase": phase})
-        found += newest
-    return found
-
-
-def _newest(client: VitrionClient, kind: str, filters: dict[str, Any]) -> list[_Found]:
-    fields = ("last_updated", "formula_pretty", "phase", "material_id")
-    rows = client[kind].raw(fields=fields, sort="-last_updated", limit=NEWEST, **filters)
-    return [
-        _Found(kind, row[KEY], row["last_updated"], *(row.get(name) for name in fields[1:]))
-        for row in rows
-    ]
-
-
-def _read(client: VitrionClient, found: Sequence[_Found]) -> dict[_Found, VitrionDoc]:
-    documents: dict[_Found, VitrionDoc] = {}
-    for kind in KINDS:
-        wanted = {each.document_id: each for each in found if each.kind == kind}
-        if not wanted:
-            continue
-        cls = client[kind].document_class
-        for content in client[kind].raw(document_id=list(wanted), deprecated=None):
-            documents[wanted[content[KEY]]] = cls.model_validate(content)
-    return documents
-
-
-def _search_formula(client: VitrionClient, *formulas: str | None) -> list[_Found]:
-    try:
-        return _search(client, formula=[formula for formula in formulas if formula])
-    except InputError:  # not a formula
-        return []
-
-
-def _count_unread(
-    client: VitrionClient, groups: dict[tuple[str | None, str | None], list[_Found]]
-) -> Counter[str | None]:
-    """Return the number of documents of these compositions that are not in the groups, by phase."""
-    found = [each for group in groups.values() for each in group]
-    formulas = sorted({each.formula for each in found if each.formula})
-    unread: Counter[str | None] = Counter()
-    for phase in {key[0] for key in groups} - {None}:
-        read = sum(len(group) for key, group in groups.items() if key[0] == phase)
-        stored = sum(client[kind].count(formula=formulas, phase=phase) for kind in KINDS)
-        unread[phase] = max(stored - read, 0)
-    return unread

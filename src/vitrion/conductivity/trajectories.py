@@ -13,8 +13,9 @@ from vitrion.chemistry.species import Mobile, mobile_charges
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.documents.provenance import Provenance
 from vitrion.errors import InputError
-from vitrion.transport.analysis import analyze_displacements, read_motion
+from vitrion.transport.analysis import analyze_displacements
 from vitrion.transport.io import open_frames
+from vitrion.transport.motion import read_motion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -68,8 +68,8 @@ def render_page(*reports: MaterialReport, home: str = "") -> str:
     Parameters
     ----------
     *reports : MaterialReport
-        From :func:`vitrion.comparison.material.find_reports`: the phases of one material, or other
-        materials. The second is compared with the first.
+        The phases of one material, from :func:`vitrion.comparison.report_search.find_reports`, or
+        other materials. The second is compared with the first.
     home : str
         Address of the list of all materials; empty for a page without one.
 

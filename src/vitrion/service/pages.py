@@ -80,7 +80,7 @@ def add_pages(app: FastAPI, collections: Collections) -> None:
 
     @app.get("/report/{material:path}", include_in_schema=False)
     def report(material: str, phase: str | None = None) -> HTMLResponse:
-        from vitrion.comparison.material import find_reports
+        from vitrion.comparison.report_search import find_reports
         from vitrion.report.page import render_page
 
         try:
