@@ -9,7 +9,7 @@ import bson
 import pytest
 from bson import Code, MaxKey, Regex
 from jobflow import JobStore
-from maggma.stores import MemoryStore, MongoStore
+from maggma.stores import MemoryStore, MongoURIStore
 from monty.json import jsanitize
 from pymatgen.core import Lattice, Structure
 from pymongo import MongoClient
@@ -314,7 +314,7 @@ def test_an_output_with_an_identifier_of_a_database_is_a_document():
     entries.append(entry("e", output(), completed_at=math.nan))
     with mongodb() as uri, MongoClient(uri) as client:
         client[name].outputs.insert_many(entries)
-        with Collections(JobStore(MongoStore(name, "outputs", uri=uri))) as collections:
+        with Collections(JobStore(MongoURIStore(uri, "outputs", database=name))) as collections:
             assert build(collections).written["test_hopping"] == 5
             assert build(collections).written == {}
         client.drop_database(name)

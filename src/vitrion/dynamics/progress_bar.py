@@ -61,7 +61,8 @@ class SeriesProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        if not self._bar.disable:  # rich ends a disabled bar with an empty line
+            self._bar.stop()
 
     def add(self, name: str, settings: MDSettings) -> None:
         """Add a run."""
