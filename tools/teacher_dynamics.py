@@ -19,7 +19,7 @@ from ase.io import iread, write
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
-PROGRAMS = Path(__file__).parents[1] / "src" / "vitrion" / "distill"
+PROGRAMS = Path(__file__).parents[1] / "src" / "vitrion" / "distill" / "label"
 STEP_FS = 2.0
 EVERY = 5
 

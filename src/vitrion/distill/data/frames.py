@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,3 +138,21 @@ def made_once(path: Path, make: Callable[[], Sequence[Atoms]]) -> list[Atoms]:
         else:
             path.touch()
     return read_frames(path) if path.stat().st_size else []
+
+
+def made_each(
+    directory: Path,
+    named: Sequence[tuple[str, Callable[[np.random.Generator], list[Atoms]]]],
+    seed: int,
+) -> list[Atoms]:
+    """Return the frames of several samplers, each with its own random numbers.
+
+    Each has a file ``<name>.xyz``, written when it ends: a repeated call runs the missing ones.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    frames: list[Atoms] = []
+    for (name, make), child in zip(
+        named, np.random.SeedSequence(seed).spawn(len(named)), strict=True
+    ):
+        frames += made_once(directory / f"{name}.xyz", partial(make, np.random.default_rng(child)))
+    return frames

@@ -6,24 +6,23 @@ the missing runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from vitrion.distill.data.frames import made_once
+from vitrion.distill.data.frames import made_each
 from vitrion.distill.sample.committee import disagreement, select
 from vitrion.distill.sample.sampling import Chemistry, DynamicsSettings, draw_start, explore
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from ase import Atoms
     from ase.calculators.calculator import Calculator
-
-Progress = Callable[[str], None]
 
 
 class ActiveSettings(BaseModel):
@@ -46,7 +45,7 @@ def collect(
     settings: ActiveSettings,
     directory: Path,
     seed: int,
-    progress: Progress = print,
+    progress: Callable[[str], None] = print,
 ) -> list[Atoms]:
     """Run the dynamics of an iteration and return the selected frames.
 
@@ -72,24 +71,18 @@ def collect(
         raise InputError(
             "An active-learning iteration needs a committee of at least two potentials."
         )
-    directory.mkdir(parents=True, exist_ok=True)
-    frames: list[Atoms] = []
-    for run, child in enumerate(np.random.SeedSequence(seed).spawn(settings.runs)):
 
-        def make(run: int = run, child: Any = child) -> list[Atoms]:
-            rng = np.random.default_rng(child)
-            atoms, temperature = draw_start(chemistry, crystals, rng)
-            found = explore(atoms, committee[0], temperature, settings.dynamics, rng)
-            scores = disagreement(found, committee)
-            chosen = select(
-                scores, rng, limit=settings.frames_per_run, threshold=settings.threshold
-            )
-            progress(
-                f"run {run + 1} of {settings.runs}: {atoms.symbols} at {temperature:.0f} K, "
-                f"disagreement {np.median(scores):.2f} (worst {scores.max():.2f}), "
-                f"{len(chosen)} of {len(found)} frames taken"
-            )
-            return [found[i] for i in chosen]
+    def dynamics(run: int, rng: np.random.Generator) -> list[Atoms]:
+        atoms, temperature = draw_start(chemistry, crystals, rng)
+        found = explore(atoms, committee[0], temperature, settings.dynamics, rng)
+        scores = disagreement(found, committee)
+        chosen = select(scores, rng, limit=settings.frames_per_run, threshold=settings.threshold)
+        progress(
+            f"run {run + 1} of {settings.runs}: {atoms.symbols} at {temperature:.0f} K, "
+            f"disagreement {np.median(scores):.2f} (worst {scores.max():.2f}), "
+            f"{len(chosen)} of {len(found)} frames taken"
+        )
+        return [found[i] for i in chosen]
 
-        frames += made_once(directory / f"run-{run:03d}.xyz", make)
-    return frames
+    named = [(f"run-{run:03d}", partial(dynamics, run)) for run in range(settings.runs)]
+    return made_each(directory, named, seed)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from vitrion.distill.data.frames import made_once
+from vitrion.distill.data.frames import made_each
 from vitrion.distill.sample.off_stoichiometry import crystal_family, glass_family
 from vitrion.distill.sample.repackings import candidates, polymorph_family
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
-Progress = Callable[[str], None]
 Family = Callable[["Calculator", np.random.Generator], "list[Atoms]"]
 
 _TEMPERATURES_K = (300.0, 500.0, 800.0, 1200.0)
@@ -47,7 +47,7 @@ def supplement(
     settings: SupplementSettings,
     directory: Path,
     seed: int,
-    progress: Progress = print,
+    progress: Callable[[str], None] = print,
 ) -> list[Atoms]:
     """Sample all families and return their frames; each is saved when complete.
 
@@ -66,21 +66,16 @@ def supplement(
     progress
         Called with one line after each family.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    named = list(families(crystals, settings, seed))
-    children = np.random.SeedSequence(seed).spawn(len(named))
-    frames: list[Atoms] = []
-    for (name, family), child in zip(named, children, strict=True):
 
-        def make(name: str = name, family: Family = family, child: Any = child) -> list[Atoms]:
-            found = family(calculator, np.random.default_rng(child))
-            for frame in found:
-                frame.info["family"] = name
-            progress(f"{name}: {len(found)} frames")
-            return found
+    def sampled(name: str, family: Family, rng: np.random.Generator) -> list[Atoms]:
+        found = family(calculator, rng)
+        for frame in found:
+            frame.info["family"] = name
+        progress(f"{name}: {len(found)} frames")
+        return found
 
-        frames += made_once(directory / f"{name}.xyz", make)
-    return frames
+    named = [(name, partial(sampled, name, f)) for name, f in families(crystals, settings, seed)]
+    return made_each(directory, named, seed)
 
 
 def families(
