@@ -8,7 +8,7 @@ from ase.build import bulk
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.distill.data.frames import ENERGY, fit_atomic_energies, low_energies, split
 from vitrion.distill.sample.committee import disagreement, select
-from vitrion.distill.sample.packing import FRAGMENTS, pack_fragments
+from vitrion.distill.sample.packing import MOLECULES, fragment, pack_fragments
 from vitrion.distill.sample.sampling import (
     DynamicsSettings,
     collapsed,
@@ -35,7 +35,9 @@ def test_packed_ions_are_whole_and_apart(volume):
     assert distances[~same].min() > 1.8
     for phosphorus in np.flatnonzero(atoms.numbers == 15):
         ligands = np.flatnonzero(same[phosphorus] & (atoms.numbers != 15))
-        np.testing.assert_allclose(distances[phosphorus, ligands], 1.53, atol=0.08)
+        np.testing.assert_allclose(
+            distances[phosphorus, ligands], [1.48, 1.48, 1.57, 1.57], atol=0.08
+        )
 
 
 def test_packing_follows_its_seed():
@@ -52,8 +54,9 @@ def test_unknown_fragment_is_refused():
 
 
 def test_no_fragment_is_collapsed_and_the_held_out_composition_is_absent():
-    for name, fragment in FRAGMENTS.items():
-        assert not collapsed(fragment, 1.1), name
+    used = {name for mixture in CHEMISTRY.mixtures for name in mixture.ions}
+    for name in used | MOLECULES.keys():
+        assert not collapsed(fragment(name), 1.1), name
     held_out = Atoms("Li2PO3F").symbols.formula.reduce()[0]
     for frame in seed_frames(1, per_crystal=1, packed=20):
         assert frame.symbols.formula.reduce()[0] != held_out

@@ -1,7 +1,8 @@
 """Random cells of whole ions at a given volume per atom, without overlaps.
 
 Ions are placed and rotated at random; a soft repulsion between ions and stiff springs within them
-remove overlaps.
+remove overlaps. Unlike the cells of :mod:`vitrion.amorphous.pack`, these need not be neutral, cubic,
+or as dilute as a liquid.
 """
 
 from __future__ import annotations
@@ -18,38 +19,14 @@ from vitrion.chemistry.elements import bonds_covalently
 from vitrion.chemistry.ions import known_ion
 from vitrion.errors import InputError
 
-_SQRT3 = 3**-0.5
-_TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) * _SQRT3
-_TRIANGLE = np.array([[0, 1, 0], [0.75**0.5, -0.5, 0], [-(0.75**0.5), -0.5, 0]])
-_AXES = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]])
+_TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3)
 
-
-def _around(center: str, ligands: str, directions: np.ndarray, length: float) -> Atoms:
-    symbols = [center, *ligands]
-    return Atoms(symbols, np.vstack([[0, 0, 0], np.asarray(directions)[: len(ligands)] * length]))
-
-
-def _diphosphate() -> Atoms:
-    left = _TETRAHEDRON * 1.55
-    shift = left[0] * 2.0
-    return Atoms("POOOOPOOO", np.vstack([[0, 0, 0], left, shift, shift - left[1:]]))
-
-
-# Building blocks of the training set of the shipped student, not only ions; bond lengths in A are
-# close to the bond lengths in crystals. Elements and other ions: see fragment().
-FRAGMENTS: dict[str, Atoms] = {
-    "PO2F2": _around("P", "OOFF", _TETRAHEDRON, 1.53),
-    "PO3F": _around("P", "OOOF", _TETRAHEDRON, 1.54),
-    "PO4": _around("P", "OOOO", _TETRAHEDRON, 1.55),
-    "PO3": _around("P", "OOO", _TRIANGLE, 1.48),
-    "POF3": _around("P", "OFFF", _TETRAHEDRON, 1.51),
-    "PF3": _around("P", "FFF", _TETRAHEDRON, 1.58),
-    "PF6": _around("P", "FFFFFF", _AXES, 1.63),
-    "P2O7": _diphosphate(),
-    "CO3": _around("C", "OOO", _TRIANGLE, 1.29),
+MOLECULES: dict[str, Atoms] = {
+    "POF3": Atoms("POFFF", [[0, 0, 0], *(1.51 * _TETRAHEDRON)]),
+    "PF3": Atoms("PFFF", [[0, 0, 0], *(1.58 * _TETRAHEDRON[:3])]),
     "CO2": Atoms("COO", [[0, 0, 0], [1.17, 0, 0], [-1.17, 0, 0]]),
-    "O2": Atoms("OO", [[0, 0, 0], [1.5, 0, 0]]),
 }
+"""Neutral building blocks of the training set of the shipped student; ions: see `fragment`."""
 
 # Contact radii in A: ions, except that equal charges are kept further apart (see _contact). Other
 # elements use the contact radii of glass packing.
@@ -58,19 +35,19 @@ _CATIONS = {"Li", "P", "C"}
 
 
 def fragment(name: str) -> Atoms:
-    """Return a building block: one of ``FRAGMENTS``, an element, or a polyanion of common salts.
+    """Return a building block: a molecule of ``MOLECULES``, an element, or a known polyanion.
 
     Raises
     ------
     InputError
         If the name is unknown.
     """
-    if name in FRAGMENTS:
-        return FRAGMENTS[name]
+    if name in MOLECULES:
+        return MOLECULES[name]
     try:
         ion = known_ion(name)
     except InputError as exc:
-        known = sorted(FRAGMENTS.keys() | KNOWN_POLYANIONS)
+        known = sorted(MOLECULES.keys() | KNOWN_POLYANIONS)
         raise InputError(
             f"The fragment '{name}' is unknown: name an element or one of {', '.join(known)}."
         ) from exc
