@@ -67,7 +67,8 @@ def test_settings_are_merged_with_a_preset_and_checked():
     made = settings(formulas=["Na3PS4"], sampling={"iterations": 3})
     assert made.sampling.iterations == 3
     assert made.sampling.seed_cells == PRESETS.values("quick")["sampling"]["seed_cells"]
-    assert made.student_name == "na3ps4-chgnet"
+    assert made.student_name == "na3ps4-chgnet-quick"
+    assert DistillSettings.from_preset(formulas=["Na3PS4"]).student_name == "na3ps4-chgnet"
     assert made.run_id != settings(formulas=["Na3PS4"]).run_id
     with pytest.raises(
         InputError, match=r"sampling.iteration is not a setting; nearest: .*iterations"

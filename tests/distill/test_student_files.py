@@ -29,6 +29,7 @@ from vitrion.distill.validate.teacher_comparison import TeacherComparison
 from vitrion.errors import InputError
 from vitrion.flows.recipe import Recipe
 from vitrion.flows.run_recipe import complete_recipe
+from vitrion.flows.student_runs import student_settings
 from vitrion.potentials import get_potential, list_potentials, load_calculator
 from vitrion.potentials.student import (
     load_student,
@@ -193,15 +194,27 @@ def test_the_dry_run_of_a_run_with_a_student_shows_both_plans(tmp_path, monkeypa
     store = ["--store", str(tmp_path / "store"), "--dry-run"]
     found = CliRunner().invoke(app, [*arguments, *store])
     assert found.exit_code == 0, found.output
-    assert "# student na3ps4-chgnet of chgnet for Na3PS4" in found.output
+    assert "# student na3ps4-chgnet-quick of chgnet for Na3PS4" in found.output
     assert "# total dynamics" in found.output
-    assert "\npotential: na3ps4-chgnet\n" in found.output
+    assert "\npotential: na3ps4-chgnet-quick\n" in found.output
     assert measured == ["vitrion-lipof"], "the speed is that of a student, not of the teacher"
     assert not (tmp_path / "store").exists()
     with pytest.raises(InputError, match="'vitrion-lipof' cannot learn from a run: make a student"):
         CliRunner().invoke(
             app, ["run", "LiF", "--learn", "--dry-run", *store[:2]], catch_exceptions=False
         )
+
+
+def test_a_quick_run_uses_the_standard_student_if_there_is_one():
+    assert student_settings("LiF", "paper").student_name == "lif-chgnet"
+    assert student_settings("LiF", "quick").student_name == "lif-chgnet-quick"
+    students_folder().mkdir(parents=True, exist_ok=True)
+    card = students_folder() / "lif-chgnet.json"
+    card.write_text("{}")
+    try:
+        assert student_settings("LiF", "quick").student_name == "lif-chgnet"
+    finally:
+        card.unlink()
 
 
 def test_frames_with_the_largest_errors_are_kept():

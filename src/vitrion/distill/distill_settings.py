@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LABELLED_SUFFIXES = (".xyz", ".extxyz", ".gz")
 PRESETS = Presets("vitrion.distill", "last_fit", "epochs")
 """Presets of distillation."""
+STANDARD = "standard"
+"""The preset whose students have no preset in their names."""
 
 NAME = re.compile(r"[a-z][a-z0-9._-]{1,60}")
 
@@ -70,7 +72,7 @@ class DistillSettings(SettingsModel):
     --------
     >>> settings = DistillSettings.from_preset("quick", formulas=["Na3PS4"])
     >>> settings.student_name, settings.teacher
-    ('na3ps4-chgnet', 'chgnet')
+    ('na3ps4-chgnet-quick', 'chgnet')
     """
 
     formulas: tuple[str, ...] = Field((), description="Compositions, such as Na3PS4.")
@@ -145,8 +147,10 @@ class DistillSettings(SettingsModel):
         return self
 
     @classmethod
-    def from_preset(cls, preset: str = "standard", **changes: Any) -> Self:
+    def from_preset(cls, preset: str = STANDARD, **changes: Any) -> Self:
         """Return the settings of a preset (``quick`` or ``standard``), with changes.
+
+        A student of another preset than ``standard`` has the preset in its name.
 
         Raises
         ------
@@ -155,7 +159,10 @@ class DistillSettings(SettingsModel):
         """
         known = [".".join(path) for path, _ in walk_fields(cls)]
         check_names(changes, cls, known)
-        return cls(**merge(PRESETS.values(preset), plain_values(changes), cls))
+        made = cls(**merge(PRESETS.values(preset), plain_values(changes), cls))
+        if preset == STANDARD or made.name is not None or not made.formulas:
+            return made
+        return made.model_copy(update={"name": f"{made.student_name[:50]}-{preset}"})
 
     @property
     def labeller(self) -> Teacher | None:

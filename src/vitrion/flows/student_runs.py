@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vitrion.chemistry.formulas import parse_composition, plain_formula
 from vitrion.distill.distill_request import checked
-from vitrion.distill.distill_settings import PRESETS, DistillSettings
+from vitrion.distill.distill_settings import PRESETS, STANDARD, DistillSettings
 from vitrion.distill.distillation import distill
 from vitrion.distill.learning import check_can_learn, frames_outside, retrained
 from vitrion.dynamics.checkpoint import FILE_NAME as CHECKPOINT
@@ -38,6 +38,8 @@ STUDENTS_FOLDER = "distill"
 def student_settings(formula: str, preset: str | None = None) -> DistillSettings:
     """Return the checked settings of the student of a composition, which may exist already.
 
+    A student of the standard distillation, if there is one, serves runs of all presets.
+
     Parameters
     ----------
     formula
@@ -50,9 +52,10 @@ def student_settings(formula: str, preset: str | None = None) -> DistillSettings
     InputError
         If the teacher does not know an element, or the composition cannot be packed.
     """
-    name = preset if preset in PRESETS.names() else "standard"
     plain = plain_formula(parse_composition(formula))
-    settings = DistillSettings.from_preset(name, formulas=(plain,))
+    settings = DistillSettings.from_preset(STANDARD, formulas=(plain,))
+    if preset in PRESETS.names() and not is_student(settings.student_name):
+        settings = DistillSettings.from_preset(preset, formulas=(plain,))
     return settings if is_student(settings.student_name) else checked(settings)
 
 

@@ -1,8 +1,8 @@
 """Random cells of whole ions at a given volume per atom, without overlaps.
 
 Ions are placed and rotated at random; a soft repulsion between ions and stiff springs within them
-remove overlaps. Unlike the cells of :mod:`vitrion.amorphous.pack`, these need not be neutral, cubic,
-or as dilute as a liquid.
+remove overlaps. Unlike the cells of :mod:`vitrion.amorphous.pack`, these need not be neutral
+or cubic, nor as dilute as a liquid.
 """
 
 from __future__ import annotations
