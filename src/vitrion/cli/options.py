@@ -49,12 +49,6 @@ DeviceOption = Annotated[
         autocompletion=one_of("auto", "cpu", "cuda"),
     ),
 ]
-PotentialOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Name of the potential (vitrion potential list).", autocompletion=complete_potential
-    ),
-]
 PhaseOption = Annotated[
     str | None,
     typer.Option(

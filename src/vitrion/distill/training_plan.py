@@ -62,8 +62,6 @@ _REPEATS = {
     "CO2": (1, 1, 1),
     "graphite": (3, 2, 1),
 }
-# Crystals from which active learning starts dynamics.
-ACTIVE_CRYSTALS = ("LiF", "Li2O", "Li", "Li2CO3", "Li3PO4", "Li3P", "LiPF6")
 
 
 def crystal_cells(chemistry: Chemistry = CHEMISTRY) -> dict[str, Atoms]:

@@ -176,12 +176,14 @@ class RunDisplay:
 
     def _note(self, directory: Path) -> tuple[str, float]:
         """Return a note on the job in a directory, and its completed fraction."""
-        word = read_progress(directory)
-        if word is None or not word.total:
+        progress = read_progress(directory)
+        if progress is None or not progress.total:
             return "", 0.0
-        note = f"{word.done:.4g} of {word.total:.4g} {word.unit} {word.note}".rstrip()
-        begin_s, begin = self._first_seen.setdefault(directory, (time.monotonic(), word.done))
+        note = (
+            f"{progress.done:.4g} of {progress.total:.4g} {progress.unit} {progress.note}".rstrip()
+        )
+        begin_s, begin = self._first_seen.setdefault(directory, (time.monotonic(), progress.done))
         seconds = time.monotonic() - begin_s
-        if word.unit == "ps" and seconds > 2 and word.done > begin:
-            note += f", {ns_per_day((word.done - begin) * 1000, seconds):.2f} ns/day"
-        return note, min(word.done / word.total, 1.0)
+        if progress.unit == "ps" and seconds > 2 and progress.done > begin:
+            note += f", {ns_per_day((progress.done - begin) * 1000, seconds):.2f} ns/day"
+        return note, min(progress.done / progress.total, 1.0)
