@@ -9,13 +9,13 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from vitrion.cli import analyze, crystal, database, distill, launchpad, potential, report, run
 from vitrion.cli.interruption import InterruptibleGroup
 from vitrion.cli.outside import outside_message
+from vitrion.cli.printing import console, say_error
 from vitrion.errors import InputError, VitrionError
 from vitrion.runtime.processes import ONE_THREAD
 
@@ -35,9 +35,6 @@ database.register(app)
 potential.register(app)
 launchpad.register(app)
 report.register(app)
-
-console = Console()
-error_console = Console(stderr=True)
 
 EXIT_FAILURE, EXIT_BAD_INPUT = 1, 2
 EXTRAS = {"chgnet": "chgnet", "fastapi": "serve", "fireworks": "fireworks", "uvicorn": "serve"}
@@ -71,8 +68,8 @@ def doctor() -> None:
     table = Table("", "what", "found")
     findings = examine()
     for finding in findings:
-        color = colors[finding.status]
-        table.add_row(f"[{color}]{finding.status}[/]", finding.subject, finding.detail)
+        status = Text(finding.status, style=colors[finding.status])
+        table.add_row(status, finding.subject, finding.detail)
     console.print(table)
     if any(finding.status == "fault" for finding in findings):
         raise typer.Exit(EXIT_FAILURE)
@@ -89,22 +86,17 @@ def main() -> None:
     try:
         app()
     except VitrionError as exc:
-        error_console.print(f"[red]Error:[/] {escape(str(exc))}", highlight=False, soft_wrap=True)
+        say_error(str(exc))
         sys.exit(EXIT_BAD_INPUT if isinstance(exc, InputError) else EXIT_FAILURE)
     except ModuleNotFoundError as exc:
         package = (exc.name or "").partition(".")[0]
         if package not in EXTRAS:
             raise
-        error_console.print(
-            f"[red]Error:[/] This command needs {package}: pip install 'vitrion"
-            f"{escape(f'[{EXTRAS[package]}]')}'.",
-            highlight=False,
-            soft_wrap=True,
-        )
+        say_error(f"This command needs {package}: pip install 'vitrion[{EXTRAS[package]}]'.")
         sys.exit(EXIT_BAD_INPUT)
     except Exception as exc:
         sentence = outside_message(exc)
         if sentence is None:
             raise
-        error_console.print(f"[red]Error:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
+        say_error(sentence)
         sys.exit(EXIT_FAILURE)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from vitrion.cli.options import FigureFormatOption, PhaseOption, check_figure_format
+from vitrion.cli.printing import console, say
 from vitrion.errors import InputError
 from vitrion.runtime.plain_numbers import read_number
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from vitrion.conductivity.document import ConductivityDoc
     from vitrion.transport.result import TransportResult
     from vitrion.uncertainty import Estimate
-
-console = Console()
 
 
 def register(app: typer.Typer) -> None:
@@ -185,9 +183,9 @@ def _print_tables(document: ConductivityDoc) -> None:
     console.print(_temperature_table(document))
     for result in document.results:
         for line in _remarks(result):
-            console.print(f"- {result.temperature_K:g} K: {line}", highlight=False, soft_wrap=True)
+            say(f"- {result.temperature_K:g} K: {line}")
     for line in _arrhenius_lines(document):
-        console.print(line, highlight=False, soft_wrap=True)
+        say(line)
 
 
 def _temperature_table(document: ConductivityDoc) -> Table:
@@ -286,4 +284,4 @@ def _draw(document: ConductivityDoc, folder: Path, file_format: str, *, quiet: b
 
     for file in save_figures([MaterialReport.from_documents([document])], folder, file_format):
         if not quiet:
-            console.print(str(file), highlight=False, soft_wrap=True)
+            say(str(file))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from vitrion.cli.completion import one_of
@@ -18,14 +17,12 @@ from vitrion.cli.options import (
     takes_recipe,
 )
 from vitrion.cli.places import open_store, results_folder, worker_count
+from vitrion.cli.printing import console, error_console, say
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-
-console = Console(markup=False)
-error_console = Console(stderr=True, markup=False)
 
 SHOWN = 10
 """Maximum number of crystals in the table."""
@@ -78,15 +75,15 @@ def search(
         )
     console.print(polymorph_table(document, SHOWN))
     if document.stability is not None:
-        console.print(stability_line(document.stability), highlight=False, soft_wrap=True)
+        say(stability_line(document.stability))
     for remark in document.remarks:
-        console.print(remark, highlight=False, soft_wrap=True)
+        say(remark)
     where = f"document in {folder}"
     if output is not None:
         for rank, crystal in enumerate(document.polymorphs, start=1):
             crystal.structure.to(filename=str(output / f"{rank:03d}.cif"))
         where += f", CIF files in {output}"
-    console.print(where[0].upper() + where[1:], highlight=False, soft_wrap=True)
+    say(where[0].upper() + where[1:])
 
 
 @takes_recipe(None, ("defects", "potential", "mobile", "seed"))
@@ -140,15 +137,13 @@ def defects(
         directory=output,
         potential=recipe.potential,
         trajectory=trajectory,
-        on_progress=lambda done, total: error_console.print(
-            f"{done} of {total} defects", highlight=False
-        ),
+        on_progress=lambda done, total: say(f"{done} of {total} defects", error_console),
     )
     table = Table("quantity", "value")
     for row in report.rows:
         table.add_row(*row)
     console.print(table)
-    console.print(f"Document in {report.path}", highlight=False, soft_wrap=True)
+    say(f"Document in {report.path}")
 
 
 def _stored_structure(identifier: str, store: Path | None) -> Structure | None:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from vitrion.cli.completion import complete_kind, one_of
 from vitrion.cli.options import PhaseOption, StoreOption
+from vitrion.cli.printing import console
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ OPEN_ENDS = {">": math.inf, "<": -math.inf}
 """Signs that exclude the bound, and the direction of the next floating-point number."""
 BORDER = 3
 """Characters that a table column adds to its text."""
-console = Console(markup=False)
 
 
 def register(app: typer.Typer) -> None:

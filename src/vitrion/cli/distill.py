@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from vitrion.cli.options import (
     DEFAULT_PRESET,
@@ -18,12 +17,11 @@ from vitrion.cli.options import (
     takes_settings,
 )
 from vitrion.cli.places import results_folder, worker_count
+from vitrion.cli.printing import say
 from vitrion.distill.distill_settings import PRESETS, DistillSettings, parse_distill_setting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-console = Console(markup=False)
 
 
 @dataclass(frozen=True)
@@ -93,8 +91,8 @@ def distill(
         return
     folder = results_folder(store) / "distill" / settings.run_id
     for line in [*lines[:2], f"folder {folder}"]:
-        console.print(line, highlight=False, soft_wrap=True)
-    path = make_student(settings, folder, workers=count, report=_say)
+        say(line)
+    path = make_student(settings, folder, workers=count, report=say)
     print_card(student_card(settings.student_name), path)
 
 
@@ -112,13 +110,5 @@ def print_card(card: dict[str, Any], path: Path) -> None:
         }
     )
     show_comparison(comparison)
-    console.print(f"{path} (SHA-256 {card['sha256']})", highlight=False, soft_wrap=True)
-    console.print(
-        f"Use it:  vitrion run {card['settings']['formulas'][0]} --potential {card['name']}",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def _say(line: str) -> None:
-    console.print(line, highlight=False, soft_wrap=True)
+    say(f"{path} (SHA-256 {card['sha256']})")
+    say(f"Use it:  vitrion run {card['settings']['formulas'][0]} --potential {card['name']}")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
+
+from vitrion.cli.printing import error_console, say
 
 EXIT_INTERRUPTED = 130
 RESUMABLE = frozenset({"run", "screen", "search", "defects"})
@@ -25,9 +26,8 @@ class InterruptibleGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            console = Console(stderr=True, markup=False)
             message = interruption(ctx.invoked_subcommand, [program_name(), *sys.argv[1:]])
-            console.print(message, highlight=False, soft_wrap=True)
+            say(message, error_console)
             raise typer.Exit(EXIT_INTERRUPTED) from None
 
 

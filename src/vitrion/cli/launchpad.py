@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from vitrion.cli.completion import one_of
 from vitrion.cli.options import DryRunOption, LaunchpadOption, RecipeOptions, takes_recipe
+from vitrion.cli.printing import console
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from vitrion.flows.recipe import Recipe
     from vitrion.launchpad.submission import Submission
 
-console = Console(markup=False)
 config_app = typer.Typer(help="Write configuration files of FireWorks, jobflow and vitrion.")
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from vitrion.cli import validate
 from vitrion.cli.completion import complete_potential
+from vitrion.cli.printing import console
 
 if TYPE_CHECKING:
     from vitrion.potentials import PotentialSpec
 
-console = Console()
 
 MORE_POTENTIALS = "Also: mace:<foundation model> (downloaded when first used) and mace:<file>."
 

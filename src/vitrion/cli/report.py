@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from vitrion.cli.options import (
     FigureFormatOption,
@@ -15,12 +14,11 @@ from vitrion.cli.options import (
     StoreOption,
     check_figure_format,
 )
+from vitrion.cli.printing import say
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from vitrion.comparison.material import MaterialReport
-
-console = Console(markup=False)
 
 
 def register(app: typer.Typer) -> None:
@@ -65,10 +63,10 @@ def report(
     except OSError as error:
         raise InputError(f"The page cannot be written to {path}: {error.strerror}.") from error
     shown = ", ".join(found.name for found in reports)
-    console.print(f"{shown}: {path}", highlight=False, soft_wrap=True)
+    say(f"{shown}: {path}")
     if figures is not None:
         for file in save_figures(reports, figures, figure_format):
-            console.print(str(file), highlight=False, soft_wrap=True)
+            say(str(file))
 
 
 def _find(targets: list[str], phase: str | None, store: Path | None) -> list[MaterialReport]:

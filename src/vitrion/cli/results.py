@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from vitrion.amorphous.document import numbered
+from vitrion.cli.printing import say
 from vitrion.comparison.material import MaterialReport
 from vitrion.comparison.quantities import activation_energy, sigma_300K
 from vitrion.comparison.side_by_side import compare
@@ -55,11 +56,7 @@ def print_result(console: Console, recipe: Recipe, result: RunResult, folder: Pa
         if table.rows:
             console.print(rich_table(table, f"{material.name}: transport (95 % intervals)"))
     print_comparison(console, compare(*materials, failed_steps=result.report.errors))
-    console.print(
-        f"HTML page: vitrion report {recipe.formula} --store {quote(str(folder))}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(f"HTML page: vitrion report {recipe.formula} --store {quote(str(folder))}", console)
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
@@ -69,7 +66,7 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
         console.print(rich_table(comparison.claim_table))
     console.print("How much to trust it", style="bold")
     for line in caution_lines(comparison):
-        console.print(f"- {line}", highlight=False, soft_wrap=True)
+        say(f"- {line}", console)
 
 
 def caution_lines(comparison: Comparison) -> list[str]:
@@ -103,9 +100,7 @@ def print_screen(console: Console, outcomes: Sequence[Outcome]) -> None:
     console.print(table)
     for outcome in outcomes:
         if outcome.error:
-            console.print(
-                f"{outcome.recipe.formula}: {outcome.error}", highlight=False, soft_wrap=True
-            )
+            say(f"{outcome.recipe.formula}: {outcome.error}", console)
 
 
 def phase_reports(result: RunResult) -> list[MaterialReport]:

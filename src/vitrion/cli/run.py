@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from vitrion.cli.options import (
     DeviceOption,
@@ -19,6 +18,7 @@ from vitrion.cli.options import (
     takes_recipe,
 )
 from vitrion.cli.places import open_store, results_folder, use_device, worker_count
+from vitrion.cli.printing import console, say
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from vitrion.distill.distill_settings import DistillSettings
     from vitrion.flows.display import RunDisplay
     from vitrion.flows.recipe import Recipe
-
-console = Console(markup=False)
 
 
 def register(app: typer.Typer) -> None:
@@ -83,7 +81,7 @@ def run(
     if dry_run:
         print_plans([recipe], count, student=student)
         return
-    console.print(_headline(recipe, folder), highlight=False, soft_wrap=True)
+    say(_headline(recipe, folder))
     with open_store(folder) as job_store, _display() as display:
         _start_display(display, recipe, folder, count)
         if learn:
@@ -95,7 +93,7 @@ def run(
                 folder,
                 workers=count,
                 on_change=display.update,
-                report=_say,
+                report=say,
             )
         else:
             result = run_recipe(recipe, job_store, folder, workers=count, on_change=display.update)
@@ -163,11 +161,7 @@ def screen(
         return
 
     def start(number: int, recipe: Recipe) -> None:
-        console.print(
-            f"{number + 1} of {len(recipes)}: {_headline(recipe, folder)}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        say(f"{number + 1} of {len(recipes)}: {_headline(recipe, folder)}")
         _start_display(display, recipe, folder, count, number, len(recipes))
 
     with open_store(folder) as job_store, _display() as display:
@@ -225,19 +219,15 @@ def _with_student(
     if is_student(settings.student_name):
         return _with_potential(options, settings.student_name), None
     for line in plan_lines(settings, workers)[: None if dry_run else 2]:
-        console.print(f"# {line}" if dry_run else line, highlight=False, soft_wrap=True)
+        say(f"# {line}" if dry_run else line)
     if dry_run:
         return _with_potential(options, settings.teacher), settings
-    name = ensure_student(settings, folder, workers=workers, report=_say)
+    name = ensure_student(settings, folder, workers=workers, report=say)
     return _with_potential(options, name), None
 
 
 def _with_potential(options: RecipeOptions, name: str) -> RecipeOptions:
     return replace(options, changes=options.changes | {"potential": name})
-
-
-def _say(line: str) -> None:
-    console.print(line, highlight=False, soft_wrap=True)
 
 
 def _reports(client: VitrionClient, text: str) -> list[MaterialReport]:
@@ -287,7 +277,7 @@ def _start_display(
         return
     cost, measurement = measured_cost(recipe)
     for line in [*plan_lines(recipe)[1:], expectation_line(cost, measurement, workers)]:
-        console.print(f"- {line}", highlight=False, soft_wrap=True)
+        say(f"- {line}")
     display.start_run(name, cost, cost.wall_s(workers), number, total)
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from vitrion.cli.completion import complete_potential
 from vitrion.cli.options import SeedOption
+from vitrion.cli.printing import console, error_console, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from vitrion.distill.validate.teacher_comparison import TeacherComparison
     from vitrion.landscape.defect_errors import DefectErrors
-
-console = Console(markup=False)
-error_console = Console(stderr=True, markup=False)
 
 
 def register(app: typer.Typer) -> None:
@@ -119,7 +116,7 @@ def validate(
 
 
 def _print_stage(stage: str) -> None:
-    error_console.print(stage, highlight=False)
+    say(stage, error_console)
 
 
 def _read_crystals(paths: Sequence[Path]) -> dict[str, Atoms]:
@@ -173,19 +170,15 @@ def show_comparison(found: TeacherComparison) -> None:
             )
         console.print(table)
     drift = found.drift
-    console.print(
+    say(
         f"Energy drift {drift.drift_meV_per_atom_ns:+.2f} +- {drift.standard_error:.2f} "
-        f"meV/atom/ns over {drift.picoseconds:g} ps from {drift.temperature_K:g} K",
-        highlight=False,
-        soft_wrap=True,
+        f"meV/atom/ns over {drift.picoseconds:g} ps from {drift.temperature_K:g} K"
     )
     failures = [run.failure for run in found.hot_runs if run.failure is not None]
     for run in found.hot_runs[:1]:
-        console.print(
+        say(
             f"{len(found.hot_runs) - len(failures)} of {len(found.hot_runs)} runs at "
-            f"{run.temperature_K:g} K stable" + "".join(f"; {failure}" for failure in failures),
-            highlight=False,
-            soft_wrap=True,
+            f"{run.temperature_K:g} K stable" + "".join(f"; {failure}" for failure in failures)
         )
 
 
@@ -201,8 +194,4 @@ def show_defect_errors(found: DefectErrors) -> None:
         ("barriers", found.barrier_error_eV),
     )
     known = [f"of {name} {error:.3f} eV" for name, error in errors if error is not None]
-    console.print(
-        f"Root-mean-square error {', '.join(known) or 'unknown: no defect was found'}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    say(f"Root-mean-square error {', '.join(known) or 'unknown: no defect was found'}")
