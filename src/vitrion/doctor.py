@@ -123,6 +123,9 @@ def _second_opinion() -> Finding:
 
 
 def _foundation_models() -> Finding:
+    from vitrion.potentials.mace_import import import_mace
+
+    import_mace()
     from mace.tools.utils import get_cache_dir
 
     files = sorted(Path(get_cache_dir()).glob("*model*")) if Path(get_cache_dir()).is_dir() else []

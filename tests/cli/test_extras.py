@@ -1,4 +1,4 @@
-"""What a user reads who has not installed an extra."""
+"""What a user reads who has not installed an extra, or an optional package of mace."""
 
 from __future__ import annotations
 
@@ -35,3 +35,14 @@ def test_forces_are_not_compared_without_chgnet(monkeypatch):
     assert second_opinion(recipe) == "chgnet"
     monkeypatch.setitem(sys.modules, "chgnet", None)
     assert second_opinion(recipe) is None
+
+
+def test_the_doctor_prints_its_table_alone(tmp_path):
+    """Mace prints a line about each optional package that is absent."""
+    program = "from vitrion.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "doctor"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("┏")
+    assert done.stderr == ""
