@@ -2,14 +2,17 @@
 
 import numpy as np
 import pytest
+from scipy.fft import dst
 
 from helpers.walkers import HOP_A, brownian, hopping, in_crystal, rattling, subdiffusive
 from vitrion.transport import analyze, combine, table
 from vitrion.transport.constants import KB_EV_PER_K
 from vitrion.transport.density import density_map, percolation_barriers
+from vitrion.transport.diffusivity import SineModes
 from vitrion.transport.framework import mean_framework
 from vitrion.transport.jumps import jump_network
 from vitrion.transport.msd import mean_squares, non_gaussian_parameter
+from vitrion.transport.path_transform import transforms
 from vitrion.transport.result import Framework
 from vitrion.transport.stays import find_stays
 from vitrion.transport.vanhove import van_hove
@@ -36,6 +39,17 @@ def test_fourier_msd_is_the_direct_average():
         np.testing.assert_allclose(found.axes[row], (steps**2).mean((0, 1)), rtol=1e-9)
         total = np.einsum("kia,i->ka", steps, charges) / np.sqrt(np.sum(charges**2))
         assert found.collective[row] == pytest.approx((total**2).sum(-1).mean(), rel=1e-9)
+
+
+@pytest.mark.parametrize("max_modes", [30, 4096])
+def test_sine_modes_are_the_sine_transform_of_the_increments(max_modes):
+    paths = 50.0 + brownian(301, 5).draw(np.random.default_rng(6))
+    modes = SineModes(*paths.shape[:2], 20.0, max_modes)
+    for transform in transforms(paths):
+        modes.add(*transform)
+    increments = np.diff(paths.transpose(2, 1, 0), axis=-1)
+    exact = dst(increments, type=1, norm="ortho") / np.sqrt(2.0 * 20.0)
+    np.testing.assert_allclose(modes.amplitudes, exact[..., :max_modes], atol=1e-12)
 
 
 def test_non_gaussian_parameter_of_gauss_and_of_rare_hops():

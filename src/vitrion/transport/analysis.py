@@ -17,12 +17,13 @@ from vitrion.transport.constants import (
     NOMINAL_HOP_A,
 )
 from vitrion.transport.density import density_map, percolation_barriers
-from vitrion.transport.diffusivity import Diffusivities, estimate_diffusivities
+from vitrion.transport.diffusivity import Diffusivities, SineModes, diffusivities_of
 from vitrion.transport.displacements import Displacements, Tracker
 from vitrion.transport.framework import framework_motion
 from vitrion.transport.jumps import jump_network
 from vitrion.transport.motion import read_motion
-from vitrion.transport.msd import MeanSquares, mean_squares, non_gaussian_parameter
+from vitrion.transport.msd import MeanSquares, SquareSums, non_gaussian_parameter
+from vitrion.transport.path_transform import transforms
 from vitrion.transport.regime import MIN_HOPS, find_regime
 from vitrion.transport.result import (
     ESTIMATES,
@@ -128,8 +129,13 @@ def analyze_displacements(
     positions, interval = motion.mobile, motion.frame_interval_fs
     _check_speed(motion, temperature_K)
     ion_charges = np.array([charges[symbol] for symbol in motion.symbols])
-    squares = mean_squares(positions, ion_charges)
-    diffusivities = estimate_diffusivities(positions, interval, motion.symbols, ion_charges)
+    sums = SquareSums(len(positions), ion_charges)
+    modes = SineModes(*positions.shape[:2], interval)
+    for transform in transforms(positions):
+        sums.add(*transform)
+        modes.add(*transform)
+    squares = sums.result()
+    diffusivities = diffusivities_of(modes, motion.symbols, ion_charges)
     stays = find_stays(positions)
     hops = _hop_summary(stays, motion)
     regime = find_regime(squares, interval, diffusivities.self_, hops.n_hops)

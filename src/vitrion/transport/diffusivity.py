@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.fft import dst
 from scipy.special import digamma, polygamma
 
+from vitrion.transport.path_transform import transforms
 from vitrion.transport.spectrum import MAX_MODES, MIN_MODES, ModeFit, choose_modes, mode_frequencies
 from vitrion.uncertainty import Estimate, welch_satterthwaite
-
-IONS_AT_ONCE = 16
 
 PROBE_MODES = 64
 """Slow modes from which concerted motion is first judged."""
@@ -44,35 +42,47 @@ class Diffusivities:
     fit: ModeFit
 
 
-def mode_amplitudes(
-    positions: np.ndarray, interval_fs: float, max_modes: int = MAX_MODES
-) -> np.ndarray:
-    """Return the sine-mode amplitudes of the increments.
+class SineModes:
+    """Sine-mode amplitudes of the increments, from the transforms of the paths.
 
     Parameters
     ----------
-    positions : ndarray, shape (n_frames, n_ions, 3)
-        Unwrapped positions in A.
+    n_frames, n_ions : int
+        Frames of each path, and number of paths.
     interval_fs : float
         Time between frames.
     max_modes : int
-        Number of lowest modes to return.
+        Number of lowest modes.
 
-    Returns
-    -------
-    ndarray, shape (n_modes, n_ions, 3)
-        Amplitudes in A/sqrt(fs), normalized so that their variance is D for a Brownian path.
+    Attributes
+    ----------
+    amplitudes : ndarray, shape (3, n_ions, n_modes)
+        In A/sqrt(fs), normalized so that their variance is D for a Brownian path.
+    n_steps : int
+        Increments of each path.
+
+    Notes
+    -----
+    The increments of a path padded by zeros have the transform ``X_j (1 - exp(-i w_j))``, with
+    ``w_j = pi j / n_frames`` if as many zeros are added. The increment into the zeros adds a real
+    number, so the imaginary part contains the sine modes alone.
     """
-    n_steps, n_ions = len(positions) - 1, positions.shape[1]
-    n_modes = min(n_steps, max_modes)
-    amplitudes = np.empty((n_modes, n_ions, 3))
-    scale = 1.0 / np.sqrt(2.0 * interval_fs)
-    for start in range(0, n_ions, IONS_AT_ONCE):
-        part = slice(start, start + IONS_AT_ONCE)
-        paths = np.ascontiguousarray(positions[:, part].transpose(1, 2, 0))
-        modes = dst(np.diff(paths, axis=-1), type=1, norm="ortho", overwrite_x=True)
-        amplitudes[:, part] = scale * modes[..., :n_modes].transpose(2, 0, 1)
-    return amplitudes
+
+    def __init__(
+        self, n_frames: int, n_ions: int, interval_fs: float, max_modes: int = MAX_MODES
+    ) -> None:
+        self.n_steps = n_frames - 1
+        self.amplitudes = np.empty((3, n_ions, min(self.n_steps, max_modes)))
+        w = np.pi * np.arange(1, self.amplitudes.shape[-1] + 1) / n_frames
+        scale = 1.0 / np.sqrt(interval_fs * n_frames)
+        self._of_real, self._of_imaginary = -scale * np.sin(w), scale * (np.cos(w) - 1.0)
+
+    def add(self, part: slice, paths: np.ndarray, spectra: np.ndarray) -> None:
+        """Add ions; see `transforms`."""
+        modes = spectra[..., 1 : self.amplitudes.shape[-1] + 1].transpose(1, 0, 2)
+        out = self.amplitudes[:, part]
+        np.multiply(modes.real, self._of_real, out=out)
+        out += modes.imag * self._of_imaginary
 
 
 def estimate_diffusivities(
@@ -99,19 +109,30 @@ def estimate_diffusivities(
     With several species, D* and D_sigma are weighted by the squared charges, so that the Haven
     ratio stays the ratio of Nernst-Einstein to Einstein conductivity.
     """
-    n_ions = positions.shape[1]
-    amplitudes = mode_amplitudes(positions, interval_fs)
+    modes = SineModes(*positions.shape[:2], interval_fs)
+    for transform in transforms(positions):
+        modes.add(*transform)
+    return diffusivities_of(modes, symbols, charges)
+
+
+def diffusivities_of(
+    modes: SineModes, symbols: tuple[str, ...], charges: np.ndarray
+) -> Diffusivities:
+    """Estimate all diffusivities from the modes of all paths; see `estimate_diffusivities`."""
+    amplitudes = modes.amplitudes
+    n_ions = amplitudes.shape[1]
     charge = charges / np.sqrt(np.mean(charges**2))
     squares = amplitudes**2
-    power = squares.reshape(len(squares), -1) @ np.repeat(charge**2, 3) / (3 * n_ions)
-    f = mode_frequencies(len(power), len(positions) - 1)
-    concert = _concert(amplitudes[:PROBE_MODES], power[:PROBE_MODES])
+    power = (charge**2 @ squares).sum(axis=0) / (3 * n_ions)
+    f = mode_frequencies(len(power), modes.n_steps)
+    concert = _concert(amplitudes[..., :PROBE_MODES], power[:PROBE_MODES])
     fit = choose_modes(power, f, 3 * n_ions / (1.0 + concert))
     m = fit.n_modes
-    ion_values = np.tensordot(fit.weights, squares[:m], axes=1).mean(axis=1)
+    used = amplitudes[..., :m]
+    ion_values = (squares[..., :m] @ fit.weights).mean(axis=0)
     weighted = charge**2 * ion_values
     gaussian = fit.gaussian_variance() / 3.0
-    concert = _concert(amplitudes[:m], power[:m])
+    concert = _concert(used, power[:m])
     independent = _plain_variance(weighted, gaussian)
     # Four-point term: the noise of rare hops does not decrease with the number of modes.
     excess = max(independent - gaussian / n_ions, 0.0)
@@ -119,20 +140,19 @@ def estimate_diffusivities(
     relative_variance = independent + concert * gaussian / n_ions + systematic
     self_ = _self_estimate(float(weighted.mean()), relative_variance, n_ions, excess)
 
-    flat = amplitudes[:m].reshape(m, -1)
-    total = flat @ np.kron(charge[:, None], np.eye(3)) / np.sqrt(n_ions)
-    d_collective = float(fit.weights @ (total**2).mean(axis=1))
+    total = charge @ used / np.sqrt(n_ions)
+    d_collective = float((total**2).mean(axis=0) @ fit.weights)
     collective, nu = _chi_square_estimate(d_collective, gaussian + excess + systematic)
     haven = _haven_ratio(self_, collective, nu, relative_variance)
-    weighted_flat = fit.weights[:, None] * flat * np.repeat(charge**2, 3)
-    tensor = weighted_flat.reshape(-1, 3).T @ flat.reshape(-1, 3)
+    weighted_used = used * fit.weights * charge[:, None] ** 2
+    tensor = weighted_used.reshape(3, -1) @ used.reshape(3, -1).T
     species = {}
     for name in dict.fromkeys(symbols):
         own = ion_values[np.array([symbol == name for symbol in symbols])]
         variance, count = _plain_variance(own, gaussian), len(own)
         own_excess = max(variance - gaussian / count, 0.0)
         species[name] = _self_estimate(float(own.mean()), variance + systematic, count, own_excess)
-    slow_values = charge**2 * squares[:MIN_MODES].mean(axis=(0, 2))
+    slow_values = charge**2 * squares[..., :MIN_MODES].mean(axis=(0, 2))
     slow_gaussian = 2.0 / (3 * min(MIN_MODES, m))
     slowest, _ = _chi_square_estimate(
         float(slow_values.mean()),
@@ -156,11 +176,11 @@ def _concert(amplitudes: np.ndarray, power: np.ndarray) -> float:
     correlations is subtracted.
     """
     n = amplitudes.shape[1]
-    flat = (amplitudes / np.sqrt(power)[:, None, None]).transpose(0, 2, 1).reshape(-1, n)
-    covariance = flat.T @ flat
+    relative = amplitudes / np.sqrt(power)
+    covariance = (relative @ relative.transpose(0, 2, 1)).sum(axis=0)
     scale = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(scale, scale)
-    chance = n * (n - 1) / len(flat)
+    chance = n * (n - 1) / (3 * len(power))
     return float(max(np.sum(correlation**2) - n - chance, 0.0) / n)
 
 

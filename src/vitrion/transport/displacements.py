@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -83,27 +84,31 @@ class Displacements:
 class _Reservoir:
     """Stores at most `capacity` equally spaced frames of a stream of unknown length."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, n_atoms: int) -> None:
         self.capacity = max(capacity, 4)
         self.stride = 1
         self._seen = 0
+        self._expected = 0
         self._held = 0
-        self._frames = np.empty((0, 0, 3))
+        self._frames = np.empty((0, n_atoms, 3))
 
-    def add(self, count: int, take: Callable[[slice], np.ndarray]) -> None:
-        """Store the required frames of the next `count`; `take` returns a slice of them."""
+    def expect(self, count: int) -> None:
+        """Announce the next `count` frames, so that memory for all is allocated at once."""
+        self._expected = self._seen + count
+
+    def add(self, count: int, write: Callable[[slice, np.ndarray], None]) -> None:
+        """Store the required frames of the next `count`; `write` puts a slice of them in place."""
         while self._held + _length(wanted := self._wanted(), count) > self.capacity:
             self._held = (self._held + 1) // 2
             self._frames[: self._held] = self._frames[: 2 * self._held : 2].copy()
             self.stride *= 2
-        new = take(wanted)
-        needed = self._held + len(new)
+        needed = self._held + _length(wanted, count)
         if needed > len(self._frames):
-            grown = np.empty((min(max(needed, 2 * self._held), self.capacity), *new.shape[1:]))
-            if self._held:
-                grown[: self._held] = self._frames[: self._held]
+            size = max(needed, 2 * self._held, -(-self._expected // self.stride))
+            grown = np.empty((min(size, self.capacity), *self._frames.shape[1:]))
+            grown[: self._held] = self._frames[: self._held]
             self._frames = grown
-        self._frames[self._held : needed] = new
+        write(wanted, self._frames[self._held : needed])
         self._held = needed
         self._seen += count
 
@@ -178,6 +183,7 @@ class Tracker:
         self._mobile = np.flatnonzero(is_mobile)
         self._framework = np.flatnonzero(~is_mobile)
         self._mobile_part = _as_slice(self._mobile)
+        self._framework_part = _as_slice(self._framework)
         self._drift = _drift_operator(names, is_mobile)
         self.symbols = tuple(names[self._mobile].tolist())
         self._framework_symbols = tuple(names[self._framework].tolist())
@@ -185,8 +191,9 @@ class Tracker:
         self.frame_interval_fs = float(frame_interval_fs)
         self._wrapped = wrapped
         values_per_frame = 3 * len(self._mobile)
-        self._kept = _Reservoir(int(memory_MB * 1e6 / (8 * values_per_frame)))
-        self._coarse = _Reservoir(FRAMEWORK_FRAMES)
+        capacity = int(memory_MB * 1e6 / (8 * values_per_frame))
+        self._kept = _Reservoir(capacity, len(self._mobile))
+        self._coarse = _Reservoir(FRAMEWORK_FRAMES, len(self._framework))
         self._last: np.ndarray | None = None  # fractional coordinates of the last frame as given
         self._last_raw = np.empty(0)  # its Cartesian positions as given
         self._place = np.empty(0)  # its Cartesian positions, unwrapped
@@ -223,6 +230,7 @@ class Tracker:
         if self._n_frames == 0 and len(positions):
             check_lengths(positions[0], cells.reshape(-1, 3, 3)[0])
         cells = self._without_flips(cells)
+        self._kept.expect(len(positions))
         size = max(1, CHUNK_VALUES // (3 * self.n_atoms))
         for start in range(0, len(positions), size):
             part = slice(start, start + size)
@@ -236,8 +244,11 @@ class Tracker:
         if self._n_frames == 0:
             self._start = drift[0].copy()
         drift -= self._start
-        self._kept.add(count, lambda part: _without(moved[part, self._mobile_part], drift[part]))
-        self._coarse.add(count, lambda part: _without(moved[part][:, self._framework], drift[part]))
+        for reservoir, atoms in (
+            (self._kept, self._mobile_part),
+            (self._coarse, self._framework_part),
+        ):
+            reservoir.add(count, partial(_write_without, moved, drift, atoms))
         self._n_frames += count
         weight = count if cells.ndim == 2 else 1
         self._volume_sum += weight * float(np.abs(np.linalg.det(cells)).sum())
@@ -351,10 +362,18 @@ def _as_slice(indices: np.ndarray) -> np.ndarray | slice:
     return slice(first, last + 1) if last - first + 1 == len(indices) else indices
 
 
-def _without(moved: np.ndarray, drift: np.ndarray) -> np.ndarray:
-    """Return positions (frames, atoms, 3) less a drift (frames, 3)."""
+def _write_without(
+    moved: np.ndarray,
+    drift: np.ndarray,
+    atoms: np.ndarray | slice,
+    frames: slice,
+    out: np.ndarray,
+) -> None:
+    """Write positions of atoms in a slice of the frames, less the drift (frames, 3), to `out`."""
+    chosen = moved[frames][:, atoms]
     # Several times faster than broadcasting over the short last axis.
-    return moved - np.tile(drift, moved.shape[1]).reshape(moved.shape)
+    shift = np.tile(drift[frames], chosen.shape[1]).reshape(chosen.shape)
+    np.subtract(chosen, shift, out=out)
 
 
 def _drift_operator(names: np.ndarray, is_mobile: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S
-from vitrion.transport.msd import mean_squares
 from vitrion.transport.result import Framework
 
 if TYPE_CHECKING:
@@ -53,16 +52,22 @@ def mean_framework(frameworks: Sequence[Framework]) -> Framework | None:
 def _species_motion(motion: Displacements, chosen: np.ndarray) -> Framework:
     positions = motion.framework[:, chosen]
     half = len(positions) // 2
-    lags = np.array([max(half // 4, 1), max(half, 2)])
-    squares = mean_squares(positions, np.ones(positions.shape[1]), lags)
-    early, late = squares.mean
-    moved_fraction = float(np.mean(squares.ions[1] > MELTED_MSD_A2))
+    lags = max(half // 4, 1), max(half, 2)
+    of_atoms = [_mean_squares(positions, lag) for lag in lags]
+    early, late = (float(found.mean()) for found in of_atoms)
+    moved_fraction = float(np.mean(of_atoms[1] > MELTED_MSD_A2))
     time_fs = (lags[1] - lags[0]) * motion.framework_interval_fs
     exponent = float(np.log(late / early) / np.log(lags[1] / lags[0])) if early > 0.0 else 0.0
     return Framework(
         diffuses=moved_fraction > MELTED_FRACTION and exponent > MELTED_EXPONENT,
-        diffusivity_cm2_s=float(max(late - early, 0.0) / (6.0 * time_fs)) * A2_PER_FS_TO_CM2_PER_S,
-        msd_A2=float(late),
+        diffusivity_cm2_s=max(late - early, 0.0) / (6.0 * time_fs) * A2_PER_FS_TO_CM2_PER_S,
+        msd_A2=late,
         exponent=exponent,
         moved_fraction=moved_fraction,
     )
+
+
+def _mean_squares(positions: np.ndarray, lag: int) -> np.ndarray:
+    """Return the MSD of each atom at one lag in frames."""
+    steps = positions[lag:] - positions[:-lag]
+    return np.einsum("kia,kia->i", steps, steps) / len(steps)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.fft import irfft, next_fast_len, rfft
+from scipy.fft import irfft, rfft
 
-IONS_AT_ONCE = 8
-VALUES_AT_ONCE = 200_000
-"""Frames times ions that are transformed together, which bounds the memory."""
+from vitrion.transport.path_transform import transforms
 
 SAMPLES, MIN_ORIGINS = 50_000, 200
 """Displacements per lag, and time origins at least, of the fourth moment."""
+
+_ONES = np.ones(3)
 
 WINDOWS_PER_LAG = 16
 """Number of overlapping windows per lag; more add almost no information."""
@@ -79,44 +79,61 @@ def mean_squares(
     ``msd(m) = <r(k)^2> + <r(k+m)^2> - 2 <r(k) r(k+m)>``, the last term by the Wiener-Khinchin
     theorem (V. Calandrini et al., Collection SFN 12, 201 (2011)).
     """
-    n_frames, n_ions = positions.shape[:2]
-    lags = thinned_lags(n_frames) if lags is None else lags
-    ions = np.empty((len(lags), n_ions))
-    # Padded by the longest lag, so that the correlation does not wrap around.
-    length = next_fast_len(n_frames + int(lags.max()) + 1, real=True)
-    of_axes = np.zeros((3, length // 2 + 1)), np.zeros((3, n_frames))
-    at_once = int(np.clip(VALUES_AT_ONCE // n_frames, 1, IONS_AT_ONCE))
-    for start in range(0, n_ions, at_once):
-        part = slice(start, start + at_once)
-        power, squares = _power(positions[:, part].transpose(1, 2, 0), length)
+    sums = SquareSums(len(positions), charges, lags)
+    for transform in transforms(positions):
+        sums.add(*transform)
+    return sums.result()
+
+
+class SquareSums:
+    """Accumulates `mean_squares` of ions from the transforms of their paths.
+
+    Parameters
+    ----------
+    n_frames : int
+        Frames of each path.
+    charges : ndarray, shape (n_ions,)
+        Charges of all ions in e.
+    lags : ndarray of int or None
+        As in `mean_squares`.
+    """
+
+    def __init__(self, n_frames: int, charges: np.ndarray, lags: np.ndarray | None = None) -> None:
+        self._lags = thinned_lags(n_frames) if lags is None else lags
+        self._weights = charges / np.sqrt(np.mean(charges**2) * len(charges))
+        self._ions = np.empty((len(self._lags), len(charges)))
+        self._power = np.zeros((3, n_frames + 1))
+        self._squares = np.zeros((3, n_frames))
+        self._total = np.zeros((3, n_frames))
+
+    def add(self, part: slice, paths: np.ndarray, spectra: np.ndarray) -> None:
+        """Add ions; see `transforms`."""
+        power, squares = spectra.real**2 + spectra.imag**2, paths**2
         # The transform is linear: sums over axes or ions need one back transform each.
-        ions[:, part] = _increments(power.sum(axis=1), squares.sum(axis=1), lags, length).T
-        of_axes[0][:] += power.sum(axis=0)
-        of_axes[1][:] += squares.sum(axis=0)
-    axes = _increments(*of_axes, lags, length).T
-    weights = charges / np.sqrt(np.mean(charges**2) * n_ions)
-    total = positions.reshape(n_frames, -1) @ np.kron(weights[:, None], np.eye(3))
-    collective = _increments(*_power(total.T, length), lags, length).sum(axis=0)
-    return MeanSquares(lags, ions, axes / n_ions, collective)
+        self._ions[:, part] = _increments(power.sum(axis=1), squares.sum(axis=1), self._lags).T
+        self._power += power.sum(axis=0)
+        self._squares += squares.sum(axis=0)
+        self._total += np.tensordot(self._weights[part], paths, axes=1)
+
+    def result(self) -> MeanSquares:
+        """Return the mean squares after all ions were added."""
+        n_ions = self._ions.shape[1]
+        axes = _increments(self._power, self._squares, self._lags).T / n_ions
+        total = rfft(self._total, 2 * self._total.shape[-1])
+        power = total.real**2 + total.imag**2
+        collective = _increments(power, self._total**2, self._lags).sum(axis=0)
+        return MeanSquares(self._lags, self._ions, axes, collective)
 
 
-def _power(paths: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return power spectrum, padded by zeros to a length, and squares of paths (ions, 3, time)."""
-    # Small numbers: less cancellation. Contiguous in time, or every later step is slow.
-    x = np.subtract(paths, paths[..., :1], order="C")
-    spectrum = rfft(x, length)
-    return spectrum.real**2 + spectrum.imag**2, np.square(x, out=x)
-
-
-def _increments(
-    power: np.ndarray, squares: np.ndarray, lags: np.ndarray, length: int
-) -> np.ndarray:
+def _increments(power: np.ndarray, squares: np.ndarray, lags: np.ndarray) -> np.ndarray:
     """Return the mean squared increments at each lag."""
     n = squares.shape[-1]
-    correlation = irfft(power, length)
-    running = np.cumsum(squares, axis=-1)
-    first = running[..., n - 1 - lags]
-    last = running[..., -1:] - np.where(lags > 0, running[..., lags - 1], 0.0)
+    correlation = irfft(power, 2 * n)
+    starts = np.unique([0, *lags[lags < n], *(n - lags)[lags > 0]])
+    before = np.zeros((*squares.shape[:-1], len(starts) + 1))  # sums of all earlier squares
+    np.cumsum(np.add.reduceat(squares, starts, axis=-1), axis=-1, out=before[..., 1:])
+    first = before[..., np.searchsorted(starts, n - lags)]
+    last = before[..., -1:] - before[..., np.searchsorted(starts, lags)]
     return np.maximum(first + last - 2.0 * correlation[..., lags], 0.0) / (n - lags)
 
 
@@ -135,7 +152,9 @@ def non_gaussian_parameter(positions: np.ndarray, lags: np.ndarray) -> np.ndarra
     for k, lag in enumerate(lags):
         stride = max(1, lag // WINDOWS_PER_LAG, len(positions) // origins)
         steps = positions[lag::stride] - positions[:-lag:stride]
-        squares = np.einsum("kia,kia->ki", steps, steps)
+        steps *= steps
+        squares = steps.reshape(-1, 3) @ _ONES  # faster than einsum over a short axis
         mean = squares.mean()
-        values[k] = 0.6 * np.mean(squares**2) / mean**2 - 1.0 if mean > 0.0 else 0.0
+        fourth = squares @ squares / len(squares)
+        values[k] = 0.6 * fourth / mean**2 - 1.0 if mean > 0.0 else 0.0
     return values
