@@ -1,5 +1,6 @@
 """Submissions of the same flows at the same time add each flow once."""
 
+import random
 import threading
 import time
 
@@ -16,12 +17,13 @@ def labelled(launchpad):
 
 
 def test_submissions_at_the_same_time_add_each_flow_once(campaign, monkeypatch):
-    """Several batches of several flows."""
+    """Several batches of several flows, in another order each."""
     monkeypatch.setattr("vitrion.launchpad.submission._TOGETHER", 20)
     reports, errors = [], []
 
-    def hand_in():
-        flows = [Submission(hold("x"), f"m{i}", label=str(i)) for i in range(50)]
+    def hand_in(seed):
+        numbers = random.Random(seed).sample(range(50), 50)
+        flows = [Submission(hold("x"), f"m{i}", label=str(i)) for i in numbers]
         try:
             reports.append(submit(flows, launchpad_of(campaign), watch_s=0.5))
         except Exception as error:
@@ -30,7 +32,7 @@ def test_submissions_at_the_same_time_add_each_flow_once(campaign, monkeypatch):
     def launchpad_of(campaign):
         return type(campaign.launchpad).from_file(str(campaign.folder / "my_launchpad.yaml"))
 
-    threads = [threading.Thread(target=hand_in) for _ in range(4)]
+    threads = [threading.Thread(target=hand_in, args=(seed,)) for seed in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -33,7 +34,8 @@ LABEL_KEY = "vitrion_label"
 _TOGETHER = 100  # workflows per insertion
 _SAMPLES = 20
 _DUPLICATE_KEY = 11000
-_ATTEMPTS = 5  # of a batch while other submissions add the same flows
+_ATTEMPTS = 8  # of a batch while other submissions add the same flows
+_PAUSE_S = 0.1  # longest before the second attempt, doubled before each later one
 
 
 @dataclass
@@ -180,7 +182,7 @@ def _submit_batch(
     watch_s: float,
     report: SubmitReport,
 ) -> None:
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
         known = _known_labels([str(submission.label) for submission in batch], launchpad, watch_s)
         new: dict[str, Workflow] = {}
         skipped = []
@@ -194,6 +196,8 @@ def _submit_batch(
             report.submitted += new
             report.skipped += skipped
             return
+        # Random, or submissions of the same flows in different orders undo each other again.
+        time.sleep(random.uniform(0.0, _PAUSE_S * 2**attempt))
     raise StoreError(
         f"Other submissions of the same {len(batch)} flows are in progress: rerun this one later."
     )
@@ -220,25 +224,28 @@ def _known_labels(labels: list[str], launchpad: LaunchPad, watch_s: float) -> se
     """
     query = {f"{MARK}.label": {"$in": labels}}
     found = list(launchpad.workflows.find(query, {"nodes": 1, MARK: 1}))
-    missing = {flow["_id"]: _missing(flow, launchpad) for flow in found}
+    missing = _missing(found, launchpad)
     quiet = 0
-    while any(missing.values()) and quiet < _SAMPLES:
+    while missing and quiet < _SAMPLES:
         time.sleep(watch_s / _SAMPLES)
-        now = {flow["_id"]: _missing(flow, launchpad) for flow in found}
+        now = _missing([flow for flow in found if flow["_id"] in missing], launchpad)
         quiet = quiet + 1 if now == missing else 0
         missing = now
     for flow in found:
-        if missing[flow["_id"]]:  # workflows are written before their fireworks
+        if flow["_id"] in missing:  # workflows are written before their fireworks
             launchpad.fireworks.delete_many({"fw_id": {"$in": flow["nodes"]}})
             launchpad.workflows.delete_one({"_id": flow["_id"]})
-    whole = (flow for flow in found if not missing[flow["_id"]])
+    whole = (flow for flow in found if flow["_id"] not in missing)
     return {flow["metadata"]["vitrion"]["label"] for flow in whole}
 
 
-def _missing(flow: dict[str, Any], launchpad: LaunchPad) -> int:
-    """Return the number of missing fireworks of a workflow."""
-    nodes = flow["nodes"]
-    return len(nodes) - launchpad.fireworks.count_documents({"fw_id": {"$in": nodes}})
+def _missing(flows: list[dict[str, Any]], launchpad: LaunchPad) -> dict[Any, set[int]]:
+    """Return the missing fireworks of each workflow of which any is missing."""
+    nodes = [number for flow in flows for number in flow["nodes"]]
+    query = {"fw_id": {"$in": nodes}}
+    known = {fw["fw_id"] for fw in launchpad.fireworks.find(query, {"fw_id": 1, "_id": 0})}
+    missing = {flow["_id"]: set(flow["nodes"]) - known for flow in flows}
+    return {key: numbers for key, numbers in missing.items() if numbers}
 
 
 def _workflow(
