@@ -75,6 +75,14 @@ def test_steps_are_taken_in_the_cell_of_their_frame():
     assert motion.mobile[-1, 0, 0] - motion.mobile[0, 0, 0] == pytest.approx(1.1)
 
 
+def test_few_ions_in_a_long_run_need_no_more_memory_than_many(crystal, monkeypatch):
+    monkeypatch.setattr("vitrion.transport.displacements.MAX_FRAMES", 150)
+    paths, positions, symbols = crystal
+    motion = track(positions, TRICLINIC, symbols, pieces=7)
+    assert motion.frame_interval_fs == 200.0
+    np.testing.assert_allclose(motion.mobile - motion.mobile[0], paths[::4], atol=1e-9)
+
+
 def test_memory_is_bounded_and_the_diffusivity_stays():
     """A run thinned to a twentieth of its frames gives the same D within its error."""
     rng = np.random.default_rng(2)

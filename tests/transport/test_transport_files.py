@@ -295,8 +295,8 @@ def test_equilibration_is_left_out(tmp_path, run):
     write(path, images(run))
     result = analyze_file(path, "Li", 700.0, INTERVAL_FS, skip_ps=10.0)
     assert result.n_frames == 200
-    for skip_ps in (-5.0, np.nan):
-        with pytest.raises(InputError, match="must be at least 0"):
+    for skip_ps in (-5.0, np.nan, np.inf):
+        with pytest.raises(InputError, match="must be 0 ps or a longer finite time"):
             analyze_file(path, "Li", 700.0, INTERVAL_FS, skip_ps=skip_ps)
 
 

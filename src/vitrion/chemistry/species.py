@@ -142,8 +142,14 @@ def mobile_charges(mobile: Mobile, charge: float | None = None) -> dict[str, flo
             "One charge was set for several mobile species: pass a mapping of each species to its "
             "charge in e."
         )
-    if not named or not all(np.isfinite(z) and z != 0.0 for z in named.values()):
-        raise InputError("Name at least one mobile species with a charge that is not zero.")
+    if not named:
+        raise InputError("Name at least one mobile species.")
+    for symbol, value in named.items():
+        if not np.isfinite(value) or value == 0.0:
+            raise InputError(
+                f"The charge of mobile {symbol} must be a finite number other than zero, not "
+                f"{value:g} e."
+            )
     return named
 
 

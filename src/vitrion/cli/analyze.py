@@ -89,8 +89,11 @@ def analyze(
     """Compute diffusivity and conductivity with intervals from trajectories of any program."""
     from vitrion.conductivity.trajectories import analyze_runs, group_runs
     from vitrion.documents.base import check_phase
+    from vitrion.runtime.atomic import check_folder
 
     check_figure_format(figure_format)
+    if figures is not None:
+        check_folder(figures)
     if as_json and as_csv:
         raise InputError("--json and --csv exclude each other: remove one.")
     species, common_charge = _species(mobile, charge)
@@ -157,10 +160,11 @@ def _stored(
     from vitrion.cli.places import open_store, results_folder
     from vitrion.conductivity.document import ConductivityDoc
     from vitrion.conductivity.trajectories import analyze_runs
+    from vitrion.runtime.atomic import make_folder
 
     folder = results_folder(store)
     document = analyze_runs(runs, species, charge, **options)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     keep = job(_as_it_is, name="conductivity from trajectories", output_schema=ConductivityDoc)
     with open_store(folder) as job_store:
         run_locally(keep(document), store=job_store, ensure_success=True, log=False)

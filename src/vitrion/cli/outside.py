@@ -6,6 +6,7 @@ import errno
 import os
 import traceback
 
+_BARRED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ELOOP, errno.EIO)
 _CONFIGS = {
     "fw_config.py": ("FireWorks", "FW_CONFIG_FILE", "~/.fireworks/FW_config.yaml"),
     "jobflow/settings.py": ("jobflow", "JOBFLOW_CONFIG_FILE", "~/.jobflow.yaml"),
@@ -32,6 +33,8 @@ def outside_message(error: Exception) -> str | None:
         return f"The disk{where} is full: free space, then rerun the command to resume."
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return f"The file name '{str(error.filename)[:50]}...' is too long."
+    if isinstance(error, OSError) and error.errno in _BARRED and error.filename:
+        return f"{error.filename} cannot be read or written: {error.strerror}."
     if type(error).__module__.startswith("pymongo."):
         from vitrion.database.servers import silence
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from vitrion.errors import InputError
+from vitrion.runtime.atomic import check_folder
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -24,7 +25,7 @@ def results_folder(store: Path | None) -> Path:
     Raises
     ------
     InputError
-        If it is a file or has the suffix of a file.
+        If it is a file, is in a file or has the suffix of a file.
     """
     from vitrion.settings import get_settings
 
@@ -34,9 +35,7 @@ def results_folder(store: Path | None) -> Path:
             f"{folder} is not a folder: runs on this machine need a folder for their results; only "
             "'vitrion submit' uses the store of a jobflow.yaml."
         )
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file: name a folder for the results.")
-    return folder
+    return check_folder(folder)
 
 
 def worker_count(workers: int | None) -> int:

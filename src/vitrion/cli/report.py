@@ -45,14 +45,14 @@ def report(
     """Write one HTML page with all results of a material; it works offline."""
     from vitrion.report.draw import save_figures
     from vitrion.report.page import render_page
-    from vitrion.runtime.atomic import make_folder
+    from vitrion.runtime.atomic import check_folder, make_folder
 
     check_figure_format(figure_format)
     path = output or Path(f"{_file_name(targets[0])}.html")
     if path.is_dir():
         raise InputError(f"{path} is a folder: name the HTML file with -o.")
-    if figures is not None and figures.exists():
-        make_folder(figures)  # refuses a file
+    if figures is not None:
+        check_folder(figures)
     reports = _find(targets, phase, store)
     if figures is not None:
         make_folder(figures)

@@ -16,6 +16,21 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 
+def check_folder(folder: str | os.PathLike[str]) -> Path:
+    """Return a folder for results, which need not exist yet.
+
+    Raises
+    ------
+    InputError
+        If it is a file, or would be in a file.
+    """
+    path = Path(folder)
+    there = next((place for place in (path, *path.absolute().parents) if place.exists()), path)
+    if there.exists() and not there.is_dir():
+        raise InputError(f"{there} is a file: name a folder for the results.")
+    return path
+
+
 def make_folder(folder: str | os.PathLike[str]) -> Path:
     """Return a folder for results, created if needed.
 

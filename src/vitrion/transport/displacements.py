@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 FRAMEWORK_FRAMES = 256
 """Number of stored frames of the framework, which is analyzed at long lags only."""
 
+MAX_FRAMES = 400_000
+"""Maximum number of stored frames of the mobile ions: the analysis of one path takes 400 bytes per
+frame, so that few ions in a long run need no more memory than many."""
+
 CHUNK_VALUES = 300_000
 """Number of coordinates per block, small enough for the processor cache."""
 
@@ -191,7 +195,7 @@ class Tracker:
         self.frame_interval_fs = float(frame_interval_fs)
         self._wrapped = wrapped
         values_per_frame = 3 * len(self._mobile)
-        capacity = int(memory_MB * 1e6 / (8 * values_per_frame))
+        capacity = min(int(memory_MB * 1e6 / (8 * values_per_frame)), MAX_FRAMES)
         self._kept = _Reservoir(capacity, len(self._mobile))
         self._coarse = _Reservoir(FRAMEWORK_FRAMES, len(self._framework))
         self._last: np.ndarray | None = None  # fractional coordinates of the last frame as given

@@ -60,7 +60,7 @@ def read_motion(
     """
     skip_ps = read_number(skip_ps, "skip_ps", "ps")
     if not 0 <= skip_ps < math.inf:
-        raise InputError(f"The time to skip {skip_ps:g} ps must be at least 0.")
+        raise InputError(f"The time to skip must be 0 ps or a longer finite time, not {skip_ps:g}.")
     if temperature_K is not None:
         temperature_K = read_number(temperature_K, "temperature_K", "K")
     if frame_interval_fs is not None:
