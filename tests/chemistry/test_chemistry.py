@@ -3,7 +3,10 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from ase.build import bulk
 from pymatgen.core import Composition, Element
+from pymatgen.entries.computed_entries import ComputedStructureEntry
+from pymatgen.io.ase import AseAtomsAdaptor
 
 from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.charges import default_mobile_species
@@ -31,6 +34,19 @@ def test_parse_refuses_text_that_is_not_a_formula(text):
 def test_signs_are_no_amounts(text):
     with pytest.raises(InputError, match="not a chemical formula"):
         parse_composition(text)
+
+
+@pytest.mark.parametrize("text", ["Li0F", "LiF0", "Li0.0F", "Li3P04", "LiF(H2O)0", "Li O0 F2"])
+def test_a_zero_is_not_an_amount(text):
+    with pytest.raises(InputError, match="amount that is or begins with zero"):
+        parse_composition(text)
+
+
+def test_structures_have_their_composition():
+    atoms = bulk("LiF", "rocksalt", a=4.03, cubic=True)
+    structure = AseAtomsAdaptor.get_structure(atoms)
+    entry = ComputedStructureEntry(structure, -1.0)
+    assert {str(parse_composition(each)) for each in (atoms, structure, entry)} == {"Li1 F1"}
 
 
 @pytest.mark.parametrize("text", ["Cu(I)2O", "Pb(I)2", "V(V)2O5"])
@@ -240,6 +256,10 @@ def test_an_alloy_spelled_like_a_name_is_a_formula():
         ("Li$_{10}$GeP$_{2}$S$_{12}$", "Li10GeP2S12"),
         ("Li_3PO_4", "Li3PO4"),
         ("Li\u200b3PO4", "Li3PO4"),
+        ("Li<sub>6</sub>PS<sub>5</sub>Cl", "Li6PS5Cl"),
+        (r"\ce{Li6PS5Cl}", "Li6PS5Cl"),
+        (r"$\mathrm{Li_6PS_5Cl}$", "Li6PS5Cl"),
+        ("\uff2c\uff493\uff30\uff2f4", "Li3PO4"),
     ],
 )
 def test_amounts_of_compounds_and_subscripts_are_read(text, formula):

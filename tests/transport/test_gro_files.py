@@ -5,6 +5,7 @@ import pytest
 
 from helpers.reader_checks import CELL, LENGTH, assert_agrees, read
 from vitrion.errors import InputError
+from vitrion.transport.io import open_frames
 
 
 def write_gro(path, run, title="run t= {:.5f} step= {}", decimals=5, **options):
@@ -53,3 +54,21 @@ def test_a_truncated_frame_is_left_out(tmp_path, run):
     write_gro(path, run)
     path.write_text(path.read_text()[:-200])
     assert read(path).n_frames == len(run[0]) - 1
+
+
+@pytest.mark.parametrize("name", ["OS", "OG1", "CA", "HO"])
+def test_names_of_force_fields_are_not_heavy_elements(tmp_path, run, name):
+    """OS is an oxygen of an ether in a force field, and osmium otherwise."""
+    path = tmp_path / "traj.gro"
+    write_gro(path, run, names={"O": name})
+    letters = name.rstrip("1")
+    with pytest.raises(InputError, match=f"{name} in frame 1 .* write {letters.capitalize()} or"):
+        read(path)
+
+
+@pytest.mark.parametrize(("residue", "name", "symbol"), [("CA", "CA", "Ca"), ("MOL", "Os", "Os")])
+def test_ions_and_elements_with_a_small_letter_are_themselves(tmp_path, run, residue, name, symbol):
+    path = tmp_path / "traj.gro"
+    write_gro(path, run, names={"O": name})
+    path.write_text(path.read_text().replace(f"MOL  {name:>5}", f"{residue:<5}{name:>5}"))
+    assert set(open_frames(path).symbols) == {"Li", symbol}

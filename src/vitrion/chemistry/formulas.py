@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -32,6 +33,10 @@ _PLAIN = {subscript: plain for plain, subscript in _SUBSCRIPTS.items()} | dict.f
 )
 _TYPESET = re.compile(r"\$?_\{?(\d+\.?\d*)\}?\$?")
 """A subscript of LaTeX or Markdown."""
+_MARKUP = re.compile(r"</?sub>|\\(?:ce|mathrm)(?=\{)", re.IGNORECASE)
+"""Markup of HTML and LaTeX around a formula or an amount."""
+_ZERO = re.compile(r"(?:[A-Z][a-z]?|[)\]])0+(?:\d+|(?:\.0*)?(?![\d.]))")
+"""An element or a group whose amount is zero or begins with zero, but is not a fraction."""
 
 MAX_LENGTH = 200
 """Maximum number of characters of a formula, which is parsed recursively."""
@@ -48,7 +53,7 @@ def parse_composition(formula: CompositionLike) -> Composition:
         Such as ``"LiPO2F2"`` or ``"Li3PO4"``, with subscripts (``"Li₃PO₄"``, ``"Li$_3$PO$_4$"``),
         as amounts of compounds (``"75Li2S-25P2S5"``, ``"LiBr·H2O"``), or as pymatgen prints it:
         ``"Li3 P1 O4"``, with charges ``"Li+3 P5+1 O2-4"``. A mapping or Series states the amount
-        of each element.
+        of each element. A pymatgen Structure or entry and ASE Atoms have the formula of their cell.
 
     Returns
     -------
@@ -83,6 +88,10 @@ def read_amounts(formula: CompositionLike) -> Composition:
     from pymatgen.core import Composition
     from pymatgen.core.periodic_table import DummySpecies, Element
 
+    if hasattr(formula, "get_chemical_formula"):  # ASE Atoms
+        formula = formula.get_chemical_formula()
+    if hasattr(formula, "frac_coords") or hasattr(formula, "energy_per_atom"):
+        formula = formula.composition  # a Structure or an entry of pymatgen
     if hasattr(formula, "to_dict"):  # a pandas Series
         formula = formula.to_dict()
     if not isinstance(formula, (str, Mapping)):
@@ -97,8 +106,9 @@ def read_amounts(formula: CompositionLike) -> Composition:
                 f"'{formula[:20]}...' has {len(formula)} characters: a formula has at most "
                 f"{MAX_LENGTH}."
             )
-        text = _TYPESET.sub(r"\1", formula.translate(_PLAIN)).strip()
+        text = _TYPESET.sub(r"\1", _unmarked(formula.translate(_PLAIN))).strip()
         _refuse_name(text)
+        _refuse_zero(text)
         text = _mixed(_without_oxidation(text))
     if isinstance(text, str) and len(text.split()) > 1:
         text = _separated(text)
@@ -155,6 +165,23 @@ def _salt_name(text: str, cation: str, count: str, ion: Mapping[str, str]) -> st
 
 def _is_a_name(text: str, formula: str, source: str) -> str:
     return f"'{text}' is a name, not a formula: write {formula} ({source})."
+
+
+def _unmarked(text: str) -> str:
+    """Return a formula without the markup of HTML or mhchem, in ASCII letters if they are wide."""
+    text = unicodedata.normalize("NFKC", text)
+    plain = _MARKUP.sub("", text)
+    return plain if plain == text else plain.strip(" $").removeprefix("{").removesuffix("}")
+
+
+def _refuse_zero(text: str) -> None:
+    """Refuse a zero that may be the letter O: pymatgen leaves Li out of Li0F, and O of Li3P04."""
+    found = _ZERO.search(text)
+    if found is not None:
+        raise InputError(
+            f"'{found[0]}' in '{text}' has an amount that is or begins with zero: leave out the "
+            "zero, or write O for oxygen."
+        )
 
 
 def _without_oxidation(text: str) -> str:

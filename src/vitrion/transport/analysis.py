@@ -169,6 +169,7 @@ def analyze_displacements(
         warnings=[
             *warnings_of(framework.diffuses, hops, motion.mobile.shape[1]),
             *_dilute(motion),
+            *motion.warnings,
         ],
     )
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from ase.neighborlist import primitive_neighbor_list
 
 from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LEAST_VOLUME_A3 = 1.0
 """Least volume per atom; diamond has 5.7 A3."""
 
 ONE_PLACE_A = 0.5
 """Extent of four or more atoms that are not positions, such as velocities."""
+
+CLOSE_A = 0.5
+"""Distance of two atoms that no solid has; O-H and H-H are 0.96 and 0.74 A."""
 
 SMALLEST_CELL_A = 3.0
 """Length of a cell that holds four or more atoms; fractional coordinates are much closer."""
@@ -87,3 +94,27 @@ def check_lengths(positions: np.ndarray, cell: np.ndarray) -> None:
             "All positions of the first frame are between -0.5 and 1.5: give Cartesian positions "
             "in A, not fractional coordinates."
         )
+
+
+def close_atoms(positions: np.ndarray, cell: np.ndarray, symbols: Sequence[str]) -> tuple[str, ...]:
+    """Return a warning if atoms overlap: the cell or the unit of length may be wrong.
+
+    Parameters
+    ----------
+    positions : (n_atoms, 3) array
+    cell : (3, 3) array
+    symbols : sequence of str
+    """
+    if not np.isfinite(positions).all():
+        return ()
+    pairs = primitive_neighbor_list(
+        "ijd", (True,) * 3, cell, positions, CLOSE_A, use_scaled_positions=False
+    )
+    if not len(pairs[0]):
+        return ()
+    k = int(np.argmin(pairs[2]))
+    i, j = int(pairs[0][k]), int(pairs[1][k])
+    return (
+        f"Atoms {i + 1} ({symbols[i]}) and {j + 1} ({symbols[j]}) of the first frame are "
+        f"{pairs[2][k]:.2g} A apart: check the cell and the unit of length.",
+    )

@@ -11,7 +11,12 @@ import numpy as np
 
 from vitrion.chemistry.species import element_symbols, masses
 from vitrion.errors import InputError
-from vitrion.transport.array_checks import check_lengths, checked_cells, checked_positions
+from vitrion.transport.array_checks import (
+    check_lengths,
+    checked_cells,
+    checked_positions,
+    close_atoms,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,6 +67,8 @@ class Displacements:
         Mean cell in A; rows are lattice vectors.
     n_frames_read : int
         Number of frames read; more than stored if memory was limited.
+    warnings : tuple of str
+        Sentences about the first frame.
     """
 
     mobile: np.ndarray
@@ -73,6 +80,7 @@ class Displacements:
     volume_A3: float
     cell: np.ndarray
     n_frames_read: int
+    warnings: tuple[str, ...] = ()
 
     @property
     def duration_fs(self) -> float:
@@ -208,6 +216,8 @@ class Tracker:
         self._n_frames = 0
         self._volume_sum = 0.0
         self._cell_sum = np.zeros((3, 3))
+        self._symbols = names
+        self._warnings: tuple[str, ...] = ()
 
     def add(self, positions: np.ndarray, cells: np.ndarray) -> None:
         """Add the next frames.
@@ -232,7 +242,9 @@ class Tracker:
             )
         cells = checked_cells(cells, len(positions))
         if self._n_frames == 0 and len(positions):
-            check_lengths(positions[0], cells.reshape(-1, 3, 3)[0])
+            first = positions[0], cells.reshape(-1, 3, 3)[0]
+            check_lengths(*first)
+            self._warnings = close_atoms(*first, self._symbols)
         cells = self._without_flips(cells)
         self._kept.expect(len(positions))
         size = max(1, CHUNK_VALUES // (3 * self.n_atoms))
@@ -357,6 +369,7 @@ class Tracker:
             volume_A3=self._volume_sum / self._n_frames,
             cell=self._cell_sum / self._n_frames,
             n_frames_read=self._n_frames,
+            warnings=self._warnings,
         )
 
 

@@ -142,6 +142,16 @@ def lattice_vectors(cell: Any) -> np.ndarray:
     return values
 
 
+@dataclass(frozen=True)
+class _Sequence:
+    """Items of an object that has a length and indices only; they are read one by one."""
+
+    items: Any
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self.items[k] for k in range(len(self.items)))
+
+
 def _open_object(source: Any, options: _Options) -> FrameStream:
     """Choose the reader of an object."""
     if hasattr(source, "atoms") and (hasattr(source, "trajectory") or hasattr(source, "universe")):
@@ -159,6 +169,8 @@ def _open_object(source: Any, options: _Options) -> FrameStream:
             "Arrays do not name their atoms: give positions, cells and symbols to "
             "vitrion.analyze()."
         )
+    if hasattr(source, "__len__") and not hasattr(source, "__iter__"):  # a slice of ASE's reader
+        source = _Sequence(source)
     if not hasattr(source, "__iter__") or isinstance(source, (dict, bytes)):
         raise InputError(f"A {type(source).__name__} is not a trajectory that can be read.")
     frames: Iterator[Any] = iter(source)
@@ -200,6 +212,11 @@ def _open_kind(path: Path, options: _Options) -> FrameStream:
         if path.name.lower() != name:
             raise InputError(f"Decompress {path}: compressed HDF5 files cannot be read.")
         return read_vaspout(path) if is_vaspout(path) else read_own_file(path)
+    if name.endswith((".npz", ".npy", ".pkl", ".pt")):
+        raise InputError(
+            f"{path} holds arrays: load it, and give positions, cells and symbols to "
+            "vitrion.analyze()."
+        )
     if start.startswith(ULM):
         return read_with_ase(path, options.cell, options.timestep_fs)
     if looks_like_xyz(text):

@@ -58,7 +58,8 @@ class _File:
         self._path = path
 
     def __iter__(self) -> Iterator[Any]:
-        return _iterate(self._path)
+        images = _iterate(self._path)
+        return _with_first_cell(images) if unpacked_name(self._path).endswith(".pdb") else images
 
 
 def _iterate(path: Path) -> Iterator[Any]:
@@ -78,6 +79,20 @@ def _iterate(path: Path) -> Iterator[Any]:
     except Exception as exc:  # each format raises different errors
         why = str(exc).strip().rstrip(".") or type(exc).__name__
         raise InputError(f"{path} is not a trajectory that can be read: {why}.") from exc
+
+
+def _with_first_cell(images: Iterator[Any]) -> Iterator[Any]:
+    """Give the cell of the first frame to frames without one: PDB states it once for all models."""
+    cell = None
+    for image in images:
+        if not len(image):
+            continue  # the end of the file
+        if all(image.pbc):
+            cell = image.cell
+        elif cell is not None:
+            image.set_cell(cell)
+            image.pbc = True
+        yield image
 
 
 def from_ase(
@@ -104,7 +119,7 @@ def from_ase(
         )
     symbols = _symbols(first)
     if cell is None and not all(first.pbc):
-        raise InputError(no_cell())
+        raise InputError(no_cell("frame 1", first.pbc))
     stated: list[FrameFacts] = []
     if read_facts(first.info) != FrameFacts():
         if isinstance(images, Iterator):
@@ -120,7 +135,7 @@ def from_ase(
             where = f"frame {k + 1}"
             check_symbols(_symbols(image), symbols, where)
             if cell is None and not all(image.pbc):
-                raise InputError(no_cell(where))
+                raise InputError(no_cell(where, image.pbc))
             if has_momenta and image.has("momenta") and np.any(image.get_momenta()):
                 observed.append(float(image.get_temperature()))
             yield image.get_positions(), image.cell.array.copy() if cell is None else cell

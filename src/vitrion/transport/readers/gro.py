@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vitrion.chemistry.species import element_symbols
+from vitrion.chemistry.species import element_symbol
 from vitrion.errors import InputError
 from vitrion.transport.readers.stream import FrameStream, check_symbols, stack
 from vitrion.transport.readers.text import Lines, check_atoms, open_text
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from vitrion.transport.readers.stream import Frame
 
 A_PER_NM, FS_PER_PS = 10.0, 1000.0
-NAME, FIRST = slice(10, 15), 20
-"""Columns of the name of an atom, and the first column of its coordinates."""
+RESIDUE, NAME, FIRST = slice(5, 10), slice(10, 15), 20
+"""Columns of the names of a residue and of an atom, and the first column of its coordinates."""
+
+FORCE_FIELD_NAMES = frozenset("CA CD CE CF CM CO CS HE HF HG HO NB ND NE OG OS PB SB SC SG".split())
+"""Names that force fields give to atoms of C, H, N, O, P and S, and that are elements, too."""
 
 _TIME = re.compile(r"\bt=\s*([-+.\deE]+)")
 _BOX = re.compile(r"\s*(?:[-+]?\d*\.\d+\s*){3}(?:(?:[-+]?\d*\.\d+\s*){6})?")
@@ -49,15 +52,18 @@ def looks_like_gro(text: str) -> bool:
 def read_gro(path: Path) -> FrameStream:
     """Open a .gro file of one or more frames; times are in ps (``t=``), lengths in nm.
 
-    The name of an atom is its element, in any case and with a number: ``LI``, ``O2``.
+    The name of an atom is its element, in any case and with a number: ``LI``, ``O2``. A name such
+    as ``CA`` or ``OS``, which force fields give to other elements, is an element if its second
+    letter is small or the residue has the same name.
 
     Raises
     ------
     InputError
         If rows cannot be read, or a name is not an element.
     """
+    notes: list[str] = []
     first, times = None, []
-    for record in _records(path):
+    for record in _records(path, notes):
         first = first or record
         times.append(record.time_ps)
     if first is None:
@@ -65,7 +71,7 @@ def read_gro(path: Path) -> FrameStream:
     symbols = _symbols(first)
 
     def frames() -> Iterator[Frame]:
-        for record in _records(path):
+        for record in _records(path, []):
             check_symbols(_symbols(record), symbols, record.where())
             yield _positions(record), _cell(record)
 
@@ -76,11 +82,12 @@ def read_gro(path: Path) -> FrameStream:
         marks=np.array(times, dtype=float) if timed else None,
         mark_name="time",
         fs_per_mark=FS_PER_PS if timed else None,
+        notes=notes,
         may_repeat=True,
     )
 
 
-def _records(path: Path) -> Iterator[_Record]:
+def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
     with open_text(path) as file:
         lines, number = Lines(file), 0
         while title := lines.take():
@@ -95,8 +102,11 @@ def _records(path: Path) -> Iterator[_Record]:
             check_atoms(int(count))
             line, rows = lines.number, lines.take_many(int(count))
             box = lines.take()
-            if not box:
-                return  # a truncated frame
+            if not box.endswith("\n"):
+                notes.append(
+                    f"The frame after {number} others (line {line}) is incomplete and is left out."
+                )
+                return
             number += 1
             found = _TIME.search(title)
             yield _Record(number, line, float(found[1]) if found else None, rows, box)
@@ -130,7 +140,24 @@ def _cell(record: _Record) -> np.ndarray:
 
 
 def _symbols(record: _Record) -> tuple[str, ...]:
-    names = [_LETTERS.match(row[NAME].strip()) for row in record.rows]
-    if None in names:
+    symbols: dict[tuple[str, str], str] = {}
+    found = []
+    for row in record.rows:
+        names = row[RESIDUE].strip(), row[NAME].strip()
+        if names not in symbols:
+            symbols[names] = _symbol(*names, record)
+        found.append(symbols[names])
+    return tuple(found)
+
+
+def _symbol(residue: str, name: str, record: _Record) -> str:
+    letters = _LETTERS.match(name)
+    if letters is None:
         raise InputError(f"The rows of {record.where()} cannot be read.")
-    return element_symbols(name[0] for name in names if name is not None)
+    if letters[0] in FORCE_FIELD_NAMES and residue.rstrip("+-0123456789") != letters[0]:
+        raise InputError(
+            f"The name {name} in {record.where()} is {letters[0].capitalize()}, or "
+            f"{letters[0][0]} in the names of a force field: write {letters[0].capitalize()} or "
+            f"{letters[0][0]}."
+        )
+    return element_symbol(letters[0])

@@ -65,6 +65,7 @@ def join(segments: Sequence[FrameStream]) -> FrameStream:
     chunks: Iterator[Chunk] = _one_run(segments, grid, lengths)
     if grid is None and all(segment.may_repeat for segment in segments):
         chunks = _without_repeats(chunks, notes)
+    chunks = _with_late_notes(chunks, segments, notes)
     observed = first.observed_K
     if len(segments) > 1:
         observed = []
@@ -80,6 +81,16 @@ def join(segments: Sequence[FrameStream]) -> FrameStream:
         notes=notes,
         uneven=grid is not None and not grid.usual,
     )
+
+
+def _with_late_notes(
+    chunks: Iterator[Chunk], segments: Sequence[FrameStream], notes: list[str]
+) -> Iterator[Chunk]:
+    """Add the notes that segments make while they are read."""
+    known = [len(segment.notes) for segment in segments]
+    yield from chunks
+    for segment, count in zip(segments, known, strict=True):
+        notes += segment.notes[count:]
 
 
 def _with_temperatures(

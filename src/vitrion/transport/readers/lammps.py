@@ -278,7 +278,7 @@ def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
                 rows, cut = _take_rows(lines, state["n_atoms"])
                 columns = name.split()[1:]
                 short = len(rows) < state["n_atoms"] or len(rows[-1].split()) < len(columns)
-                if cut or (short and not lines.peek()):
+                if cut or lines.end_in(rows) or (short and not lines.peek()):
                     notes.append(
                         f"The frame at step {state['step']} (line {first_line}) is incomplete and "
                         "is left out."

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from vitrion.chemistry.species import element_symbol, element_symbols
 from vitrion.errors import InputError
 
@@ -24,6 +26,8 @@ def read_types(types: Types) -> dict[int, str]:
     found: Any = types
     if hasattr(found, "to_dict"):  # a pandas Series
         found = found.to_dict()
+    elif isinstance(found, np.ndarray):
+        found = found.tolist()
     if isinstance(found, str):
         found = _split(found)
     elif isinstance(found, Sequence):

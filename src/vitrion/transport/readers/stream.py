@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,15 +22,17 @@ Chunk = tuple[np.ndarray, np.ndarray]
 
 FRAMES_AT_ONCE = 200
 
-NO_CELL = (
-    "The trajectory has no periodic cell: give the lattice vectors in A (in Python: cell=, on the "
-    "command line: --cell a,b,c or a,b,c,alpha,beta,gamma)."
+GIVE_CELL = (
+    "give the lattice vectors in A (in Python: cell=, on the command line: --cell a,b,c or "
+    "a,b,c,alpha,beta,gamma)."
 )
+NO_CELL = f"The trajectory has no periodic cell: {GIVE_CELL}"
 
 
-def no_cell(where: str | None = None) -> str:
-    """Return the message for a trajectory without a cell, or with a frame without one."""
-    return NO_CELL if where is None else f"There is no periodic cell in {where}: {NO_CELL}"
+def no_cell(where: str, pbc: Any = None) -> str:
+    """Return the message for a frame without a cell, or with a cell of the given periodicity."""
+    flags = "" if pbc is None else " ".join("T" if flag else "F" for flag in np.atleast_1d(pbc))
+    return f"There is no periodic cell in {where}{flags and f' (pbc {flags})'}: {GIVE_CELL}"
 
 
 @dataclass(frozen=True)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import lzma
 import zlib
 from collections import deque
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from xml.etree.ElementTree import ParseError
-
-from monty.io import zopen
 
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
 PACKED = (".gz", ".bz2", ".xz", ".lzma")
 """Suffixes of supported compressed files."""
+
+OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+"""First bytes of supported compressed files."""
 
 BROKEN = (
     ValueError,  # includes errors of encoding and JSON
@@ -57,7 +60,10 @@ class _ShortLines(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        data = self._file.read(len(buffer))
+        try:
+            data = self._file.read(len(buffer))
+        except EOFError:  # a compressed file that was cut off
+            data = b""
         end = data.rfind(b"\n")
         self._length = len(data) - end - 1 if end >= 0 else self._length + len(data)
         if self._length > LONGEST_LINE:
@@ -92,8 +98,13 @@ def check_atoms(n_atoms: int) -> None:
 
 
 def open_bytes(path: Path) -> AbstractContextManager[Any]:
-    """Open a binary file, compressed or not."""
-    return zopen(path, "rb")
+    """Open a binary file, compressed or not, which its first bytes show."""
+    with path.open("rb") as file:
+        start = file.read(6)
+    for mark, opener in OPENERS.items():
+        if start.startswith(mark):
+            return cast("AbstractContextManager[Any]", opener(path, "rb"))
+    return lzma.open(path, "rb") if path.suffix.lower() == ".lzma" else path.open("rb")
 
 
 def unpacked_name(path: Path) -> str:
@@ -141,6 +152,10 @@ class Lines:
         lines = list(lines)
         self._ahead.extendleft(reversed(lines))
         self.number -= len(lines)
+
+    def end_in(self, rows: Sequence[str]) -> bool:
+        """Whether the file ends in the last of `rows`, which may lack digits, without a newline."""
+        return bool(rows) and not rows[-1].endswith("\n") and not self.peek()
 
 
 def beginning(path: Path, size: int = 4096) -> bytes:

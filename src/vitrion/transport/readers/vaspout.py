@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import h5py
@@ -27,9 +28,16 @@ SCALE, NAMES, COUNTS = (
 )
 
 
+@contextmanager
+def _open(path: Path) -> Iterator[h5py.File]:
+    """Open a file without HDF5's lock, which fails if the file is open elsewhere."""
+    with path.open("rb") as raw, h5py.File(raw, "r") as file:
+        yield file
+
+
 def is_vaspout(path: Path) -> bool:
     """Whether an HDF5 file holds the ionic steps of VASP."""
-    with h5py.File(path) as file:
+    with _open(path) as file:
         return POSITIONS in file
 
 
@@ -44,7 +52,7 @@ def read_vaspout(path: Path) -> FrameStream:
     InputError
         If data are missing, or the file is not of molecular dynamics.
     """
-    with h5py.File(path) as file:
+    with _open(path) as file:
         missing = [name for name in (CELLS, NAMES, COUNTS) if name not in file]
         if missing:
             raise InputError(f"{path} lacks {missing[0]}: give the XDATCAR of the run.")
@@ -61,7 +69,7 @@ def read_vaspout(path: Path) -> FrameStream:
     learned = tags.get("ML_LMLFF", "").strip(" .").upper()[:1] in {"T", "1"}
 
     def chunks() -> Iterator[Chunk]:
-        with h5py.File(path) as file:
+        with _open(path) as file:
             for start in range(0, shape[0], FRAMES_AT_ONCE):
                 part = slice(start, start + FRAMES_AT_ONCE)
                 cells = np.asarray(file[CELLS][part], dtype=float) * scale

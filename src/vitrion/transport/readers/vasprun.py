@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError, iterparse
+from xml.parsers.expat import errors
 
 import numpy as np
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 CUT_SYMBOLS = {"r": "Zr", "X": "Xe"}
 """Elements that old versions of VASP truncated to one letter, as pymatgen reads them."""
+
+AT_END = {
+    errors.codes[text] for text in (errors.XML_ERROR_NO_ELEMENTS, errors.XML_ERROR_UNCLOSED_TOKEN)
+}
+"""Errors of a file that ends too early."""
+
+CUT_FILE = "The file ends before the end of the run; a frame that is incomplete is left out."
 
 
 def read_vasprun(path: Path) -> FrameStream:
@@ -56,19 +63,21 @@ def read_vasprun(path: Path) -> FrameStream:
             "between frames."
         )
     settings = run_settings(tags, str(path))
+    notes: list[str] = []
     return FrameStream(
         symbols,
-        stack(_frames(path, len(symbols))),
+        stack(_frames(path, len(symbols), notes)),
         frame_interval_fs=settings.step_fs,
         temperature_K=settings.temperature_K,
         no_temperature=settings.no_temperature,
+        notes=notes,
     )
 
 
-def _frames(path: Path, n_atoms: int) -> Iterator[Frame]:
+def _frames(path: Path, n_atoms: int, notes: list[str]) -> Iterator[Frame]:
     number = 0
-    with open_bytes(path) as file, suppress(ParseError):  # a run that was killed while it wrote
-        for _, element in iterparse(file):
+    with open_bytes(path) as file:
+        for element in _elements(file, notes):
             if element.tag != "calculation":
                 continue
             structure = element.find("structure")
@@ -78,6 +87,23 @@ def _frames(path: Path, n_atoms: int) -> Iterator[Frame]:
                 positions = _rows(structure, "varray[@name='positions']", n_atoms, number)
                 yield positions @ cell, cell
             element.clear()
+
+
+def _elements(file: Any, notes: list[str]) -> Iterator[Element]:
+    """Yield the elements of a file, which may end early if the run was killed while it wrote."""
+    try:
+        for _, element in iterparse(file):
+            yield element
+    except EOFError:  # a compressed file that was cut off
+        notes.append(CUT_FILE)
+    except ParseError as exc:
+        line, column = exc.position
+        if exc.code not in AT_END:
+            raise InputError(
+                f"The XML is broken in line {line} (column {column + 1}), where a run may have "
+                "been killed and another one appended: give each run as a file."
+            ) from None
+        notes.append(CUT_FILE)
 
 
 def _rows(element: Element, path: str, count: int, number: int) -> np.ndarray:

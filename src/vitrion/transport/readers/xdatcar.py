@@ -151,7 +151,7 @@ def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
 
 def _unfinished(rows: list[str], lines: Lines) -> bool:
     """Whether the last row of the file is truncated."""
-    return not lines.peek() and _row(rows[-1]) is None
+    return lines.end_in(rows) or (not lines.peek() and _row(rows[-1]) is None)
 
 
 def _is_mark(lines: Lines) -> bool:

@@ -56,6 +56,7 @@ class _Comment(NamedTuple):
     """Contents of the comment of a frame."""
 
     cell: np.ndarray | None = None
+    pbc: Any = None
     length: float = 1.0
     properties: str = PLAIN
     step: float | None = None
@@ -123,7 +124,7 @@ def read_xyz(
             check_symbols(here, symbols, record.where())
             lattice = comment.cell if cell is None else cell
             if lattice is None:
-                raise InputError(no_cell(record.where() if record.number > 1 else None))
+                raise InputError(no_cell(record.where(), comment.pbc))
             yield positions * comment.length, lattice
 
     marks, name, fs_per_mark = read_clock(stated, timestep_fs)
@@ -174,7 +175,9 @@ def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
 
 def _unfinished(rows: list[str], lines: Lines) -> bool:
     """Whether the last row of the file is truncated."""
-    return bool(rows) and not lines.peek() and len(rows[-1].split()) < len(rows[0].split())
+    if not rows or lines.peek():
+        return False
+    return lines.end_in(rows) or len(rows[-1].split()) < len(rows[0].split())
 
 
 def _read_comment(record: _Record) -> _Comment:
@@ -195,16 +198,16 @@ def _extended(record: _Record) -> _Comment:
     try:
         found: dict[str, Any] = key_val_str_to_dict(record.comment)
         stated = {key.lower(): value for key, value in found.items()}
-        cell = None
+        cell = pbc = None
         if "lattice" in stated:
             cell = np.asarray(stated["lattice"], dtype=float).reshape(3, 3)
             cell = cell.T if "Lattice" in found else cell  # ASE transposes this key only
     except (ValueError, TypeError) as exc:
         raise InputError(f"The comment of {record.where()} cannot be read: {exc}.") from None
     if cell is not None and not np.all(stated.get("pbc", True)):
-        cell = None
+        cell, pbc = None, stated["pbc"]
     facts = read_facts(stated)._asdict()
-    return _Comment(cell=cell, properties=str(stated.get("properties", PLAIN)), **facts)
+    return _Comment(cell=cell, pbc=pbc, properties=str(stated.get("properties", PLAIN)), **facts)
 
 
 def _ipi(text: str, found: re.Match[str]) -> _Comment:
