@@ -110,9 +110,9 @@ def test_a_temperature_without_a_value_is_not_within_any_target():
     plan = plan_extension(results, target, 1.0, goal="each")
     assert not plan.reached
     assert plan.relative_error is None
-    assert (
-        plan.reason
-        == "The relative error is not known, but no extension within the budget would reduce it."
+    assert plan.reason == (
+        "The relative error is unknown, because no diffusion was observed; no extension within the "
+        "budget would reduce it."
     )
     assert plan_extension(results[1:], target, 1.0, goal="each").reached
 

@@ -1,5 +1,7 @@
 """Independent runs in a store, combined by `vitrion pool`."""
 
+from datetime import UTC, datetime
+
 import pytest
 from typer.testing import CliRunner
 
@@ -10,6 +12,7 @@ from vitrion.conductivity.pooling import pool
 from vitrion.database.client import VitrionClient
 from vitrion.database.document_file import load_documents
 from vitrion.database.pooled_runs import add_pooled
+from vitrion.defects.document import CandidateSite, DefectDoc, DefectRecord
 from vitrion.errors import InputError
 from vitrion.store.job_store import SQLiteJobStore
 
@@ -67,6 +70,46 @@ def test_documents_are_named_by_their_identifiers(tmp_path, glasses):
         assert set(pooled.pooled_from) == set(names)
         with pytest.raises(InputError, match="no conductivity document 'none'"):
             add_pooled(client, [names[0], "none"])
+
+
+def test_the_landscapes_of_the_glasses_are_combined(tmp_path, glasses):
+    """A report after `vitrion load` of several machines showed the newest glass alone."""
+    of_defects = [
+        DefectDoc.from_structure(
+            glass.structure,
+            phase="amorphous",
+            mobile_species="Li",
+            host_energy_eV=0.0,
+            host_max_force_eV_per_A=0.01,
+            sites=[
+                CandidateSite(frac_coords=(0, 0, k / 9), radius_A=1, source="voronoi")
+                for k in range(3)
+            ],
+            records=[
+                DefectRecord(
+                    kind="frenkel",
+                    label=f"move {k}",
+                    vacancy=0,
+                    site=k,
+                    separation="far",
+                    energy_eV=gap + 0.1 * k,
+                    charge_transferred=0,
+                    converged=True,
+                    max_force_eV_per_A=0.01,
+                    n_steps=5,
+                )
+                for k in range(3)
+            ],
+        )
+        for glass, gap in zip(glasses, (0.3, 0.5), strict=True)
+    ]
+    again = of_defects[0].model_copy(update={"last_updated": datetime.now(UTC)})
+    folder = store_of(tmp_path / "store", [*glasses, *of_defects, again])
+    with VitrionClient(folder) as client:
+        add_pooled(client, [glasses[0].formula_pretty])
+        (report,) = find_reports(client, glasses[0].formula_pretty)
+    assert report.landscape.n_replicas == len(report.defects) == 2
+    assert sorted(report.landscape.landscape_gap_eV.values) == pytest.approx([0.3, 0.5])
 
 
 def test_what_cannot_be_combined_is_refused(tmp_path, glasses):

@@ -1,5 +1,6 @@
 """Trajectory files as the programs write them, from positions."""
 
+import h5py
 import numpy as np
 
 
@@ -58,6 +59,20 @@ def write_vasprun(path, positions, cell, labels, tags):
                 "</varray></structure></calculation>\n"
             )
         file.write("</modeling>\n")
+
+
+def write_vaspout(path, positions, cell, symbols, tags):
+    """Write what is read of a vaspout.h5."""
+    with h5py.File(path, "w") as file:
+        file["intermediate/ion_dynamics/position_ions"] = positions @ np.linalg.inv(cell) % 1.0
+        cells = np.broadcast_to(cell / 2, (len(positions), 3, 3))
+        file["intermediate/ion_dynamics/lattice_vectors"] = cells
+        file["results/positions/scale"] = 2.0
+        file["results/positions/ion_types"] = [b"Li", b"O "]
+        counts = [symbols.count("Li"), symbols.count("O")]
+        file["results/positions/number_ion_types"] = counts
+        for name, value in tags.items():
+            file[f"input/incar/{name}"] = value
 
 
 def write_xyz(path, positions, labels, comment):

@@ -2,6 +2,7 @@
 
 import html
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,3 +120,33 @@ def test_tables_in_markdown_and_html():
     assert [column.name for column in table.without("name").columns] == ["value"]
     wider = table.with_column(Column("more"), [Cell("1"), Cell("2")])
     assert [row[-1].text for row in wider.rows] == ["1", "2"]
+
+
+def test_remarks_on_several_glasses_are_one_with_the_largest_number(reports):
+    """Glasses of several runs all have the number 1; their remarks differ in numbers."""
+    document = reports[1].glasses[0]
+    settings = document.settings
+    glasses = [
+        document.model_copy(
+            update={
+                "replica": 1,
+                "settings": settings and settings.model_copy(update={"seed": seed}),
+                "remarks": [f"Packed ions broke or bonded to each other: {percent}% after melt."],
+            }
+        )
+        for seed, percent in enumerate((8, 21, 12))
+    ]
+    material = replace(reports[1], glasses=tuple(glasses))
+    (found,) = [c for c in cautions_of([material]) if c.kind == "glass_remark"]
+    assert found.about == f"{material.name} 1, 2 and 3"
+    assert found.text.endswith("21% after melt in replica 2, which has the largest number.")
+
+
+def test_a_crystal_with_a_conductivity_from_its_defects_needs_no_fit(reports):
+    refused = arrhenius(curved().points[:1])
+    assert refused.refusals
+    for route, severity in (("dynamics", "doubt"), ("defects", "caution")):
+        document = reports[0].conductivity.model_copy(update={"arrhenius": refused, "route": route})
+        material = replace(reports[0], conductivity=document)
+        found = [c for c in cautions_of([material]) if c.kind == "fit_refused"]
+        assert {caution.severity for caution in found} == {severity}

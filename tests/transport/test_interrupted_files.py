@@ -14,6 +14,7 @@ from helpers.reader_checks import CELL, INTERVAL_FS, LENGTH, assert_agrees, read
 from helpers.trajectory_files import (
     cubic_bounds,
     write_lammps,
+    write_vaspout,
     write_vasprun,
     write_xdatcar,
     write_xyz,
@@ -96,10 +97,8 @@ def test_a_vasprun_of_two_runs_is_not_read_by_half(tmp_path, run):
 
 
 def test_an_hdf5_file_that_is_open_elsewhere_is_read(tmp_path, run, expected):
-    from test_vasp_files import write_vaspout
-
     path = tmp_path / "vaspout.h5"
-    write_vaspout(path, run[0], list(run[1]), TAGS)
+    write_vaspout(path, run[0], CELL, list(run[1]), TAGS)
     for locking in (True, False):
         with h5py.File(path, "r", locking=locking):
             assert_agrees(read(path, temperature_K=None), expected)

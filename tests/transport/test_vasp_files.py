@@ -7,7 +7,7 @@ from pymatgen.core import Structure
 from pymatgen.core.trajectory import Trajectory
 
 from helpers.reader_checks import CELL, assert_agrees, read
-from helpers.trajectory_files import write_vasprun, write_xdatcar
+from helpers.trajectory_files import write_vaspout, write_vasprun, write_xdatcar
 from vitrion.errors import InputError
 from vitrion.transport.io import open_frames
 from vitrion.transport.readers.incar import run_settings
@@ -151,27 +151,14 @@ def test_segments_at_different_temperatures_are_refused(tmp_path, run):
         read(paths, temperature_K=None)
 
 
-def write_vaspout(path, positions, symbols, tags):
-    with h5py.File(path, "w") as file:
-        file["intermediate/ion_dynamics/position_ions"] = positions @ np.linalg.inv(CELL) % 1.0
-        cells = np.broadcast_to(CELL / 2, (len(positions), 3, 3))
-        file["intermediate/ion_dynamics/lattice_vectors"] = cells
-        file["results/positions/scale"] = 2.0
-        file["results/positions/ion_types"] = [b"Li", b"O "]
-        counts = [symbols.count("Li"), symbols.count("O")]
-        file["results/positions/number_ion_types"] = counts
-        for name, value in tags.items():
-            file[f"input/incar/{name}"] = value
-
-
 def test_vaspout(tmp_path, run, expected):
     path, symbols = tmp_path / "vaspout.h5", list(run[1])
-    write_vaspout(path, run[0], symbols, {"POTIM": 100.0, "TEBEG": 700.0, "IBRION": 0})
+    write_vaspout(path, run[0], CELL, symbols, {"POTIM": 100.0, "TEBEG": 700.0, "IBRION": 0})
     assert_agrees(read(path, temperature_K=None), expected)
-    write_vaspout(path, run[0], symbols, {"POTIM": 100.0, "IBRION": 2})
+    write_vaspout(path, run[0], CELL, symbols, {"POTIM": 100.0, "IBRION": 2})
     with pytest.raises(InputError, match="not of molecular dynamics"):
         read(path)
-    write_vaspout(path, run[0], symbols, {"POTIM": 100.0, "IBRION": 0, "ML_LMLFF": True})
+    write_vaspout(path, run[0], CELL, symbols, {"POTIM": 100.0, "IBRION": 0, "ML_LMLFF": True})
     with pytest.raises(InputError, match="time between its frames"):
         read(path)
     with h5py.File(path, "a") as file:

@@ -255,9 +255,16 @@ class AmorphousDoc(VitrionDoc):
 
 
 def numbered(glasses: Iterable[AmorphousDoc]) -> list[tuple[int, AmorphousDoc]]:
-    """Return the replicas with their numbers, sorted by number."""
-    in_order = sorted(glasses, key=lambda glass: glass.replica or 0)
-    return [(glass.replica or place, glass) for place, glass in enumerate(in_order, start=1)]
+    """Return the replicas with their numbers, sorted by number.
+
+    Glasses of several runs, which have the same numbers, are numbered in their order.
+    """
+    in_order = list(glasses)
+    numbers = [glass.replica for glass in in_order]
+    if None not in numbers and len(set(numbers)) == len(numbers):
+        in_order.sort(key=lambda glass: glass.replica or 0)
+        return [(glass.replica or 0, glass) for glass in in_order]
+    return list(enumerate(in_order, start=1))
 
 
 def glass_document(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from vitrion.amorphous.document import numbered
@@ -44,6 +45,10 @@ KINDS = (
 
 MIN_REPLICAS = 3
 """Minimum number of glasses to estimate their scatter."""
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NUMBERED = re.compile(r"(.+ )(\d+)((?: K)?)")
+"""A subject that ends in a temperature or in the number of a replica."""
 
 GOOD_SUPERCELL_ERROR_EV = 0.1
 GOOD_FORCE_EV_PER_A = 0.1
@@ -94,7 +99,8 @@ def cautions_of(
     Returns
     -------
     list of Caution
-        Equal sentences about several materials or replicas are merged.
+        Equal sentences about several materials or replicas are merged; of remarks on glasses that
+        differ in their numbers, the one with the largest number is kept.
     """
     found = [
         Caution("failed_step", "doubt", "This run", f"The step '{name}' failed: {error}")
@@ -106,11 +112,31 @@ def cautions_of(
     if len(set().union(*(material.potentials for material in materials))) > 1:
         text = "The documents come from different potentials: their energies are not comparable."
         found.append(Caution("different_potentials", "doubt", "All materials", text))
-    return sorted(_joined(found), key=_rank)
+    return sorted(_joined(_worst(found)), key=_rank)
 
 
 def _rank(caution: Caution) -> tuple[int, int]:
     return SEVERITIES.index(caution.severity), KINDS.index(caution.kind)
+
+
+def _worst(cautions: Sequence[Caution]) -> Iterable[Caution]:
+    """Merge remarks on replicas of a glass that differ in their numbers alone."""
+    groups: dict[tuple[str, ...], list[Caution]] = {}
+    for caution in cautions:
+        alike = caution.kind == "glass_remark"
+        stem = caution.about.rpartition(" ")[0] if alike else caution.about
+        text = _NUMBER.sub("#", caution.text) if alike else caution.text
+        groups.setdefault((caution.kind, caution.severity, stem, text), []).append(caution)
+    for group in groups.values():
+        texts = {caution.text for caution in group}
+        if len(texts) == 1:
+            yield from group
+            continue
+        worst = max(group, key=lambda caution: max(map(float, _NUMBER.findall(caution.text))))
+        number = worst.about.rpartition(" ")[2]
+        text = f"{worst.text.rstrip('.')} in replica {number}, which has the largest number."
+        for caution in group:
+            yield replace(caution, text=text)
 
 
 def _joined(cautions: Iterable[Caution]) -> list[Caution]:
@@ -129,18 +155,13 @@ def _joined(cautions: Iterable[Caution]) -> list[Caution]:
 
 
 def _joined_subjects(subjects: Sequence[str]) -> str:
-    """Return subjects as one text; temperatures of one subject are listed together."""
-    by_stem: dict[str, list[str]] = {}
+    """Return subjects as one text; temperatures or replicas of one subject are listed together."""
+    by_stem: dict[tuple[str, str], list[str]] = {}
     for subject in subjects:
-        stem, _, temperature = subject.removesuffix(" K").rpartition(" at ")
-        is_temperature = bool(stem) and subject.endswith(" K") and temperature.isdigit()
-        by_stem.setdefault(stem if is_temperature else subject, [])
-        if is_temperature:
-            by_stem[stem].append(temperature)
-    return "; ".join(
-        f"{stem} at {_listed(temperatures)} K" if temperatures else stem
-        for stem, temperatures in by_stem.items()
-    )
+        found = _NUMBERED.fullmatch(subject)
+        stem, number, unit = found.groups() if found else (subject, "", "")
+        by_stem.setdefault((stem, unit), []).append(number)
+    return "; ".join(f"{stem}{_listed(numbers)}{unit}" for (stem, unit), numbers in by_stem.items())
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -174,8 +195,10 @@ def _transport(material: MaterialReport) -> Iterable[Caution]:
     if document.by_defects is not None:
         yield from _defect_route(document.by_defects, document.route, about)
     if document.arrhenius is not None:
+        # The conductivity of a crystal from its defects needs no fit of the dynamics.
+        severity: Severity = "caution" if document.route == "defects" else "doubt"
         for refusal in document.arrhenius.refusals:
-            yield Caution("fit_refused", "doubt", about, refusal, place)
+            yield Caution("fit_refused", severity, about, refusal, place)
         if document.arrhenius.vtf is not None and document.arrhenius.vtf.preferred == "VTF":
             text = "The temperatures follow the VTF law, not Arrhenius."
             yield Caution("vtf_preferred", "doubt", about, text, place)
@@ -199,7 +222,7 @@ def _transport(material: MaterialReport) -> Iterable[Caution]:
             "temperatures_chosen", "good", about, document.temperature_choice.sentence, place
         )
     if document.plan is not None:
-        severity: Severity = "good" if document.plan.reached else "caution"
+        severity = "good" if document.plan.reached else "caution"
         yield Caution("precision", severity, about, document.plan.reason, place)
 
 

@@ -100,10 +100,14 @@ def plan_extension(
     if cost > budget_ps and cost > 0.0:
         wanted = {t: time * budget_ps / cost for t, time in wanted.items()}
     wanted = {t: time for t, time in wanted.items() if time > 0.0}
-    now = "not known" if error is None else f"{error:.0%}, above the target of {target:.0%}"
+    now = (
+        "unknown, because no diffusion was observed"
+        if error is None
+        else f"{error:.0%}, above the target of {target:.0%}"
+    )
     if not wanted or budget_ps <= 0.0:
         why = (
-            "the budget is spent"
+            "the time budget is used up"
             if budget_ps <= 0.0
             else "no extension within the budget would reduce it"
         )
@@ -111,7 +115,7 @@ def plan_extension(
             extensions_ps={},
             reached=False,
             relative_error=error,
-            reason=f"The relative error is {now}, but {why}.",
+            reason=f"The relative error is {now}; {why}.",
         )
     return Plan(
         extensions_ps=wanted,

@@ -8,18 +8,22 @@ from vitrion.conductivity.pooling import pool
 from vitrion.database.document_file import load_documents
 from vitrion.documents.base import check_phase
 from vitrion.errors import InputError
+from vitrion.landscape.site_energies import landscape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vitrion.conductivity.document import ConductivityDoc
     from vitrion.database.client import VitrionClient
+    from vitrion.defects.document import DefectDoc
 
 
 def add_pooled(
     client: VitrionClient, identifiers: Sequence[str], phase: str | None = None
 ) -> tuple[ConductivityDoc, bool]:
     """Combine the conductivity documents of independent runs, and add the result to the store.
+
+    The landscape of the glasses whose defects are in the store is added with it.
 
     Parameters
     ----------
@@ -51,8 +55,22 @@ def add_pooled(
             return document, False
     glasses = client.amorphous.search(**material, material_id=runs[0].material_id)
     pooled = pool(runs, glasses)
-    load_documents(client.collections.job_store, [pooled])
+    hosts = _hosts(client.defects.search(**material, material_id=runs[0].material_id), pooled)
+    landscapes = [landscape(hosts)] if len(hosts) > 1 else []
+    load_documents(client.collections.job_store, [pooled, *landscapes])
     return pooled, True
+
+
+def _hosts(found: Sequence[DefectDoc], pooled: ConductivityDoc) -> list[DefectDoc]:
+    """Return the newest defects of each structure, of the pooled ions and potential."""
+    kept: list[DefectDoc] = []
+    for document in sorted(found, key=lambda document: document.last_updated):
+        same = document.provenance.potential == pooled.provenance.potential
+        moves = any(record.kind == "frenkel" and record.counts for record in document.records)
+        if same and moves and document.mobile_species in pooled.mobile_species:
+            kept = [other for other in kept if other.structure != document.structure]
+            kept.append(document)
+    return kept
 
 
 def _runs(

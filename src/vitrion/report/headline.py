@@ -126,9 +126,9 @@ def _ratio_card(names: str, ratio: Uncertain) -> Card:
     label = "ratio of the conductivities at 300 K"
     if isinstance(ratio, Bound):
         word = "at least" if ratio.side == "lower" else "at most"
-        text = f"{word} x {number(ratio.limit)}"
+        text = f"{word} {number(ratio.limit)}"
         if ratio.side == "lower" and ratio.limit > 1.0:
-            return Card(names, text, "", (label, "one-sided bound of at least 90 %"), "muted")
-        fine = f"one-sided bound of at least 90 %: {text}"
+            return Card(names, text, "times", (label, "one-sided bound of at least 90 %"), "muted")
+        fine = f"one-sided bound of at least 90 %: {text} times"
         return Card(names, NOT_DETERMINED, "", (label,), "muted", fine, determined=False)
-    return Card(names, f"x {value}", "", (label, f"95 %: {rest.rstrip(')')}"), "muted")
+    return Card(names, value, "times", (label, f"95 %: {rest.rstrip(')')}"), "muted")

@@ -200,7 +200,21 @@ def _warnings(
             f"{still} of {len(results)} replicas hopped too seldom for a value and were left out "
             "of the mean, which is therefore too high."
         )
-    return found
+    return found + _of_single_runs(results)
+
+
+def _of_single_runs(results: Sequence[TransportResult]) -> list[str]:
+    """Return the warnings about the input of the runs, such as frames that were left out."""
+    runs: dict[str, list[int]] = {}
+    for number, result in enumerate(results, start=1):
+        about_motion = warnings_of(_melted(result), result.hops, result.n_mobile)
+        for warning in result.warnings:
+            if warning not in about_motion:
+                runs.setdefault(warning, []).append(number)
+    return [
+        warning if len(found) == len(results) else f"Run {', '.join(map(str, found))}: {warning}"
+        for warning, found in runs.items()
+    ]
 
 
 def _pooled_hops(results: Sequence[TransportResult]) -> Hops:
