@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
+from vitrion.comparison.material import MaterialReport
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.from_defects import (
     DefectConductivitySettings,
@@ -15,6 +16,7 @@ from vitrion.conductivity.from_defects import (
 )
 from vitrion.conductivity.potential_errors import ASSUMED_BARRIER_EV, ASSUMED_FORMATION_EV
 from vitrion.conductivity.routes import add_defect_route
+from vitrion.database.summary import SummaryDoc
 from vitrion.defects.document import (
     BarrierNetwork,
     CandidateSite,
@@ -223,6 +225,24 @@ def test_bound_of_the_dynamics_gives_way_to_the_value_from_defects():
     assert document.activation_energy_eV == pytest.approx(PAIR / 2 + BARRIER, abs=1e-3)
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_summary_and_report_take_the_value_from_defects(first):
+    """Both documents had one time, so that a summary showed the bound at random."""
+    dynamics = by_dynamics()
+    found = joined(dynamics, defects(network("vacancy")))
+    assert found.last_updated > dynamics.last_updated
+    old = found.model_copy(update={"last_updated": dynamics.last_updated})  # of earlier versions
+    for extended in (found, old):
+        documents = sorted((dynamics, extended), key=lambda d: d.route, reverse=first)
+        stored = [
+            {**document.model_dump(), "document_id": str(k)} for k, document in enumerate(documents)
+        ]
+        key_fields = {"conductivity": ConductivityDoc.key_fields}
+        summary = SummaryDoc.from_documents(stored, key_fields)
+        assert summary.values["sigma_300K"] == found.sigma_300K.value
+        assert MaterialReport.from_documents(documents).conductivity.route == "defects"
+
+
 def test_value_of_the_dynamics_stays_and_the_defects_stand_beside_it():
     value = Estimate(value=3.0, relative_error=0.2, degrees_of_freedom=10.0)
     document = joined(by_dynamics(value), defects(network("vacancy")))
@@ -240,7 +260,6 @@ def test_defects_without_a_path_leave_the_dynamics_and_a_remark():
 def test_comparison_takes_the_value_from_defects_and_cautions_name_the_route():
     from vitrion.comparison.cautions import cautions_of
     from vitrion.comparison.document import comparable_at_300K
-    from vitrion.comparison.material import MaterialReport
     from vitrion.comparison.quantities import activation_energy
 
     document = joined(by_dynamics(), defects(network("vacancy")))

@@ -107,6 +107,7 @@ def test_the_landscapes_of_the_glasses_are_combined(tmp_path, glasses):
     folder = store_of(tmp_path / "store", [*glasses, *of_defects, again])
     with VitrionClient(folder) as client:
         add_pooled(client, [glasses[0].formula_pretty])
+    with VitrionClient(folder) as client:
         (report,) = find_reports(client, glasses[0].formula_pretty)
     assert report.landscape.n_replicas == len(report.defects) == 2
     assert sorted(report.landscape.landscape_gap_eV.values) == pytest.approx([0.3, 0.5])

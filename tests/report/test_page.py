@@ -125,7 +125,7 @@ def test_the_trust_panel_holds_every_limit(reports, hostile_report):
     # What is true of both replicas is said once.
     hostile = [s for s in found if s.text.startswith("This one is hostile")]
     assert len(hostile) == 1
-    assert hostile[0].about == "LiPO2F2 glass 1; LiPO2F2 glass 2"
+    assert hostile[0].about == "LiPO2F2 glass 1 and 2"
 
 
 def test_potentials_that_differ_are_a_doubt(reports):

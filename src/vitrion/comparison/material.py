@@ -21,6 +21,7 @@ from vitrion.polymorphs.document import PolymorphDoc
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from vitrion.documents.base import VitrionDoc
     from vitrion.polymorphs.document import Polymorph
@@ -145,7 +146,7 @@ class MaterialReport:
             If there are no documents, or they have several compositions or phases.
         """
         ranks = {id(document): rank for rank, document in enumerate(preferred, start=1)}
-        best_last = sorted(documents, key=lambda d: (ranks.get(id(d), 0), d.last_updated))
+        best_last = sorted(documents, key=lambda d: (ranks.get(id(d), 0), *_age(d)))
         if not best_last:
             raise InputError("A report needs at least one document.")
         formulas = {material_formula(document) for document in best_last}
@@ -231,6 +232,11 @@ def material_formula(document: VitrionDoc) -> str:
 def phase_rank(phase: str | None) -> int:
     """Return the place of a phase among shown reports: crystal, glass, liquid, others."""
     return PHASES.index(phase) if phase in PHASES else len(PHASES)
+
+
+def _age(document: VitrionDoc) -> tuple[datetime, bool]:
+    """Return the time of a document; of one time, a conductivity from defects is the later one."""
+    return document.last_updated, getattr(document, "route", None) == "defects"
 
 
 def _of_kind(documents: Sequence[VitrionDoc], kind: type[Doc]) -> list[Doc]:

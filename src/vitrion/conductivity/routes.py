@@ -12,6 +12,7 @@ from vitrion.conductivity.from_defects import (
     conductivity_from_defects,
 )
 from vitrion.defects.document import DefectDoc
+from vitrion.documents.provenance import utc_now
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def add_defect_route(
     ConductivityDoc
         The updated document; with a remark if the defects give no conductivity.
     """
-    document = ConductivityDoc.model_validate(conductivity).model_copy(deep=True)
+    document = ConductivityDoc.model_validate(conductivity).model_copy(
+        update={"last_updated": utc_now()}, deep=True
+    )
     stored = defects if isinstance(defects, DefectDoc) else {**defects, "relaxed_structures": None}
     try:
         found = conductivity_from_defects(

@@ -66,7 +66,7 @@ def _hosts(found: Sequence[DefectDoc], pooled: ConductivityDoc) -> list[DefectDo
     kept: list[DefectDoc] = []
     for document in sorted(found, key=lambda document: document.last_updated):
         same = document.provenance.potential == pooled.provenance.potential
-        moves = any(record.kind == "frenkel" and record.counts for record in document.records)
+        moves = any(record.separation == "far" for record in document.of_kind("frenkel"))
         if same and moves and document.mobile_species in pooled.mobile_species:
             kept = [other for other in kept if other.structure != document.structure]
             kept.append(document)

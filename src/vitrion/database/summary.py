@@ -111,9 +111,13 @@ def _potential(document: Mapping[str, Any]) -> str | None:
 
 
 def freshness(document: Mapping[str, Any]) -> tuple:
-    """Return the rank of a document in its material: valid ones last, then by time."""
+    """Return the rank of a document in its material: valid ones last, then by time.
+
+    Of two documents of one time, the one with the conductivity from defects extends the other.
+    """
     usable = not document.get("deprecated", False) and document.get("is_amorphous") is not False
-    return usable, document["last_updated"], document["document_id"]
+    by_defects = document.get("route") == "defects"
+    return usable, document["last_updated"], by_defects, document["document_id"]
 
 
 def _quantities(document: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:

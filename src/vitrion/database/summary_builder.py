@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from maggma.core import Store
 
 _LIGHT = (
-    KEY, "job", "property_name", "last_updated", "deprecated", "is_amorphous",
+    KEY, "job", "property_name", "last_updated", "deprecated", "is_amorphous", "route",
     "provenance.potential.name", "structure.lattice", *METADATA,
 )  # fmt: skip
 _BITS = 128

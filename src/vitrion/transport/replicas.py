@@ -200,7 +200,7 @@ def _warnings(
             f"{still} of {len(results)} replicas hopped too seldom for a value and were left out "
             "of the mean, which is therefore too high."
         )
-    return found + _of_single_runs(results)
+    return _of_single_runs(results) + found
 
 
 def _of_single_runs(results: Sequence[TransportResult]) -> list[str]:
