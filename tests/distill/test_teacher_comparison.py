@@ -20,6 +20,7 @@ from vitrion.distill.validate.properties import cell_differences, crystal_frames
 from vitrion.distill.validate.teacher_comparison import (
     ComparisonSettings,
     compare_with_teacher,
+    lacking_dispersion,
     matching_labels,
 )
 from vitrion.errors import InputError
@@ -106,6 +107,22 @@ def test_faults_of_a_comparison_are_found_before_it_starts():
         compare_with_teacher("vitrion-lipof", Teacher(name="chgnt"))
     with pytest.raises(InputError, match="does not know Ar"):
         compare_with_teacher("chgnet", Teacher(name="vitrion-lipof"), crystals={"Ar": argon(1)})
+    with pytest.raises(InputError, match="no parameters for the functional 'pbee'"):
+        compare_with_teacher("vitrion-lipof", Teacher(name="vitrion:chgnet", dispersion="pbee"))
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher", "lacking"),
+    [
+        ("vitrion-lipof", Teacher(name="chgnet"), "pbe"),
+        ("vitrion-lipof", Teacher(name="vitrion-lipof"), None),
+        ("vitrion-lipof", Teacher(name="sevennet:7net-l3i5"), "pbe"),
+        ("vitrion-lipof", Teacher(name="sevennet:7net-l3i5", dispersion="pbe"), None),
+        ("vitrion-lipof-pbe", Teacher(name="chgnet"), None),
+    ],
+)
+def test_dispersion_is_added_where_only_the_student_has_it(student, teacher, lacking):
+    assert lacking_dispersion(teacher, get_potential(student)) == lacking
 
 
 def test_frames_are_drawn_at_each_temperature():

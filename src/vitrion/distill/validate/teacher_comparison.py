@@ -12,6 +12,7 @@ from vitrion.chemistry.crystals import known_crystals
 from vitrion.distill.label.dispersion import (
     D3_ENERGY,
     add_dispersion,
+    damping_of,
     with_dispersion,
     without_dispersion,
 )
@@ -101,8 +102,8 @@ def compare_with_teacher(
     Raises
     ------
     InputError
-        If there is neither a teacher nor a frame, no crystal is known, or the potential or the
-        teacher does not know an element.
+        If there is neither a teacher nor a frame, no crystal is known, the potential or the
+        teacher does not know an element, or D3 does not know the functional.
     SimulationError
         If the teacher fails.
     """
@@ -119,6 +120,10 @@ def compare_with_teacher(
     symbols = {symbol for atoms in cells for symbol in atoms.get_chemical_symbols()}
     if teacher is not None and teacher.is_registered:
         check_elements(get_potential(teacher.name), symbols)
+    if teacher is not None:
+        for functional in (teacher.dispersion, lacking_dispersion(teacher, spec)):
+            if functional is not None:
+                damping_of(functional)
     calculator = load_calculator(spec, symbols=symbols)
 
     if frames:
@@ -184,19 +189,24 @@ def teacher_labels(
     """
     if teacher is None:
         raise InputError("Name a teacher to label frames.")
-    has_dispersion = False
     if teacher.is_registered:
-        spec = get_potential(teacher.name)
-        has_dispersion = "D3" in spec.functional
-        calculator = load_calculator(spec, device=teacher.device)
+        calculator = load_calculator(teacher.name, device=teacher.device)
         labelled = [label_frame(atoms, calculator) for atoms in frames]
     else:
         with tempfile.TemporaryDirectory() as folder:
             labelled = label(frames, teacher, Path(folder))
-            has_dispersion = teacher.dispersion is not None
-    if "D3" in student.functional and not has_dispersion:
-        return with_dispersion([add_dispersion(atoms) for atoms in labelled])
-    return labelled
+    functional = lacking_dispersion(teacher, student)
+    if functional is None:
+        return labelled
+    return with_dispersion([add_dispersion(atoms, functional) for atoms in labelled])
+
+
+def lacking_dispersion(teacher: Teacher, student: PotentialSpec) -> str | None:
+    """Return the functional of the D3 correction that only the student includes, else None."""
+    included = teacher.dispersion is not None or (
+        teacher.is_registered and "D3" in get_potential(teacher.name).functional
+    )
+    return "pbe" if "D3" in student.functional and not included else None
 
 
 def matching_labels(frames: Sequence[Atoms], student: PotentialSpec) -> list[Atoms]:
