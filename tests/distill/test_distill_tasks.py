@@ -24,6 +24,7 @@ from vitrion.distill.sample.sampling_settings import SamplingSettings
 from vitrion.distill.start_crystals import chosen_crystals, of_low_energy
 from vitrion.distill.tasks import FrameTask, run_tasks, worker_pool
 from vitrion.errors import InputError
+from vitrion.potentials.student import load_student, save_student, student_path
 
 
 def test_finished_tasks_are_not_repeated(tmp_path):
@@ -62,6 +63,15 @@ def test_a_full_disk_is_one_sentence(tmp_path):
     assert outside_message(OSError(28, "No space left on device", "/data")).startswith(
         "The disk of /data"
     )
+
+
+def test_a_full_disk_stops_the_writing_of_a_student(tmp_path):
+    path = tmp_path / "student.safetensors"
+    path.with_name("student.safetensors.tmp").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as caught:
+        save_student(load_student(student_path()), path)
+    assert not path.exists()
+    assert outside_message(caught.value).startswith("The disk is full")
 
 
 def test_the_clock_learns_its_pace_and_remembers_earlier_calls(tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ from vitrion.potentials.devices import torch_device
 from vitrion.potentials.imbalance import ImbalanceEnergy
 from vitrion.potentials.mace_import import import_mace
 from vitrion.potentials.spec import sha256_of
+from vitrion.runtime.atomic import write_durably
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -291,7 +292,7 @@ def save_student(
     extra
         Additional tensors to store, such as the trust statistics.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {
         f"model.{key}": value.detach().cpu().contiguous().clone()
@@ -299,12 +300,9 @@ def save_student(
         if not any(part in key for part in DERIVED)
     }
     tensors |= {key: value.contiguous() for key, value in (extra or {}).items()}
-    path = Path(path)
-    partial = path.with_suffix(".partial")
-    save_file(tensors, str(partial), metadata={"description": json.dumps(describe_model(model))})
-    partial.chmod(0o644)  # safetensors writes files that only their owner can read
-    partial.replace(path)
-    return sha256_of(path)
+    content = save(tensors, metadata={"description": json.dumps(describe_model(model))})
+    write_durably(Path(path), content)
+    return sha256_of(Path(path))
 
 
 def describe_model(model: MACEModel) -> dict[str, Any]:

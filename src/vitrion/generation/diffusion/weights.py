@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from vitrion.errors import InputError, PotentialError
 from vitrion.potentials.spec import sha256_of
+from vitrion.runtime.atomic import write_durably
 
 if TYPE_CHECKING:
     from vitrion.generation.diffusion.net import ScoreNet
@@ -47,11 +48,11 @@ class ScoreNetCard(BaseModel):
 
 def save_weights(net: ScoreNet, card: ScoreNetCard, path: str | Path) -> str:
     """Write a network and its card; return the SHA-256 of the file."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
     content = card.model_copy(update={"config": asdict(net.config), "sha256": None})
-    save_file(state, str(path), metadata={"card": content.model_dump_json()})
+    write_durably(Path(path), save(state, metadata={"card": content.model_dump_json()}))
     return sha256_of(Path(path))
 
 
