@@ -113,19 +113,8 @@ def landscape(
     InputError
         If there is no document, or they are of different materials.
     """
-    if not documents:
-        raise InputError("A landscape needs the defects of at least one host.")
+    _check_replicas(documents)
     first = documents[0]
-    for document in documents:
-        if (document.formula_pretty, document.mobile_species, document.phase) != (
-            first.formula_pretty,
-            first.mobile_species,
-            first.phase,
-        ):
-            raise InputError(
-                f"{document.formula_pretty} ({document.phase}) and {first.formula_pretty} "
-                f"({first.phase}) are not replicas of one material."
-            )
     found = [site_energies(document) for document in documents]
     occupied = [_expand(s.occupied, s.occupied_weights) for s in found]
     empty = [_expand(s.empty, s.empty_weights) for s in found]
@@ -162,6 +151,23 @@ def landscape(
         percolating_percentile=_optional([p.percentile for p in conducting]),
         provenance=_provenance(documents),
     )
+
+
+def _check_replicas(documents: Sequence[DefectDoc]) -> None:
+    """Check that documents are of one material in one phase, and of one mobile species."""
+    if not documents:
+        raise InputError("A landscape needs the defects of at least one host.")
+    first = documents[0]
+    for document in documents:
+        if (document.formula_pretty, document.mobile_species, document.phase) != (
+            first.formula_pretty,
+            first.mobile_species,
+            first.phase,
+        ):
+            raise InputError(
+                f"{document.formula_pretty} ({document.phase}) and {first.formula_pretty} "
+                f"({first.phase}) are not replicas of one material."
+            )
 
 
 def _optional(values: Sequence[float]) -> ReplicaMean | None:

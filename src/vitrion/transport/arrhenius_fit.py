@@ -192,16 +192,8 @@ def arrhenius(
         If there are no results, two of one temperature, or results of different materials or of
         one run.
     """
-    if not results:
-        raise InputError(
-            "An Arrhenius fit needs results at two or more temperatures; none were given."
-        )
-    temperatures = [result.temperature_K for result in results]
-    if len(set(temperatures)) < len(temperatures):
-        raise InputError("Two results have the same temperature: combine the replicas first.")
+    _check_results(results)
     runs = [result for result in results if isinstance(result, TransportResult)]
-    check_same_material(runs)
-    check_different_runs(runs)
     if quantity is None:
         sure = runs and all(run.diffusive and run.headline == "Einstein" for run in runs)
         quantity = "collective" if sure else "self"
@@ -224,15 +216,34 @@ def arrhenius(
             f"An activation energy needs diffusion at two temperatures; {len(values_used)} of "
             f"{len(points)} can be used{''.join(f' ({why})' for why in left_out)}."
         )
+    _extrapolate(result, used)
+    return result
+
+
+def _check_results(results: Sequence[TransportResult | ArrheniusPoint]) -> None:
+    """Check that results are of one material, each at another temperature."""
+    if not results:
+        raise InputError(
+            "An Arrhenius fit needs results at two or more temperatures; none were given."
+        )
+    temperatures = [result.temperature_K for result in results]
+    if len(set(temperatures)) < len(temperatures):
+        raise InputError("Two results have the same temperature: combine the replicas first.")
+    runs = [result for result in results if isinstance(result, TransportResult)]
+    check_same_material(runs)
+    check_different_runs(runs)
+
+
+def _extrapolate(result: ArrheniusResult, used: Sequence[ArrheniusPoint]) -> None:
+    """Fill the values at 300 K, or the bound of the conductivity if there is no fit."""
     if result.fit is not None:
         result.diffusivity_300K = result.diffusivity(ROOM_K)
         result.sigma_300K = result.conductivity(ROOM_K)
-    else:
-        bound = _bound_at(used, ROOM_K)
-        if bound is not None and result.charge_density_per_A3 is not None:
-            factor = NERNST_EINSTEIN * result.charge_density_per_A3 / ROOM_K
-            result.sigma_300K_bound = bound * factor
-    return result
+        return
+    bound = _bound_at(used, ROOM_K)
+    if bound is not None and result.charge_density_per_A3 is not None:
+        factor = NERNST_EINSTEIN * result.charge_density_per_A3 / ROOM_K
+        result.sigma_300K_bound = bound * factor
 
 
 def _charge_density(run: TransportResult) -> float:

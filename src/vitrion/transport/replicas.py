@@ -63,18 +63,10 @@ def combine(
         If the list is empty, the temperatures or materials differ, a run is named twice, or the
         length of `systems` differs from the number of runs.
     """
-    if not results:
-        raise InputError("There are no results to combine: pass at least one.")
-    if systems is not None and len(systems) != len(results):
-        raise InputError(f"Name one system for each of {len(results)} runs, not {len(systems)}.")
+    _check_combinable(results, systems)
     first = results[0]
     if len(results) == 1:
         return first
-    for other in results[1:]:
-        if abs(other.temperature_K - first.temperature_K) > 1.0:
-            raise InputError("Runs at different temperatures cannot be combined.")
-    check_same_material(results)
-    check_different_runs(results)
     resting = [k for k, run in enumerate(results) if not _melted(run)]
     if len(results) / 2 <= len(resting) < len(results):
         return _without_melted(results, resting, hierarchical, systems)
@@ -105,16 +97,21 @@ def combine(
     if regime.diffusive:
         update |= _means(runs, hierarchical, of)
     else:
-        bound = _pooled_bound(hops, results)
-        per_diffusivity = float(np.mean([run.conductivity_per_diffusivity for run in results]))
-        update |= {
-            **dict.fromkeys((*ESTIMATES, "tensor_cm2_s")),
-            "provisional": _provisional(runs, hierarchical, of),
-            "species_diffusivity": {},
-            "diffusivity_bound_cm2_s": bound,
-            "conductivity_bound_mS_cm": bound * per_diffusivity,
-        }
+        update |= _bounds(results, hops) | {"provisional": _provisional(runs, hierarchical, of)}
     return first.model_copy(update=update)
+
+
+def _check_combinable(results: Sequence[TransportResult], systems: Sequence[int] | None) -> None:
+    """Check that results are independent runs of one material at one temperature."""
+    if not results:
+        raise InputError("There are no results to combine: pass at least one.")
+    if systems is not None and len(systems) != len(results):
+        raise InputError(f"Name one system for each of {len(results)} runs, not {len(systems)}.")
+    for other in results[1:]:
+        if abs(other.temperature_K - results[0].temperature_K) > 1.0:
+            raise InputError("Runs at different temperatures cannot be combined.")
+    check_same_material(results)
+    check_different_runs(results)
 
 
 def _melted(result: TransportResult) -> bool:
@@ -166,6 +163,18 @@ def _means(
     update["tensor_cm2_s"] = np.mean(tensors, axis=0).tolist()
     update |= dict.fromkeys(("diffusivity_bound_cm2_s", "conductivity_bound_mS_cm", "provisional"))
     return update
+
+
+def _bounds(results: Sequence[TransportResult], hops: Hops) -> dict[str, object]:
+    """Return the fields of replicas that are not diffusive together: bounds, no values."""
+    bound = _pooled_bound(hops, results)
+    per_diffusivity = float(np.mean([run.conductivity_per_diffusivity for run in results]))
+    return {
+        **dict.fromkeys((*ESTIMATES, "tensor_cm2_s")),
+        "species_diffusivity": {},
+        "diffusivity_bound_cm2_s": bound,
+        "conductivity_bound_mS_cm": bound * per_diffusivity,
+    }
 
 
 def _provisional(
