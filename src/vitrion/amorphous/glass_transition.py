@@ -30,7 +30,7 @@ MARGIN = 4
 """Bins that each line has at least."""
 
 SIGNIFICANCE = 0.01
-"""Probability with which a straight line shows a kink as clear as is asked for."""
+"""Probability that a straight line shows a kink as clear as the required one."""
 
 
 class QuenchCurve(BaseModel):

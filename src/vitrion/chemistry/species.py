@@ -24,7 +24,7 @@ ISOTOPES = {"D": 2.01410177811, "T": 3.01604928199}
 """Masses of hydrogen isotopes in u."""
 
 SAME_MASS = 0.05
-"""Maximum difference in u of a mass from that of its element."""
+"""Maximum difference in u of a mass from the mass of its element."""
 
 KNOWN_CHARGES = CATION_CHARGES | ANION_CHARGES | {"H": 1, "D": 1, "T": 1}
 

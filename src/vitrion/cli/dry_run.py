@@ -22,8 +22,8 @@ def print_plans(
     workers : int, optional
         Number of processes for the expected time; None leaves it out.
     student : DistillSettings, optional
-        Of the student that the runs will use and that has yet to be made; the recipes have its
-        teacher.
+        Settings of the student that the runs will use, if it does not exist yet; the recipes have
+        its teacher.
     """
     from vitrion.flows.run_plan import expectation_line, measured_cost, plan_lines
 

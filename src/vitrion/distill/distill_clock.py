@@ -47,7 +47,7 @@ class DistillClock:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Measure a stage; its time is added to that of earlier calls."""
+        """Measure a stage; its time is added to the time of earlier calls."""
         self._name, self._start = name, time.monotonic()
         self._last = 0.0
         self._say(0.0)
@@ -60,7 +60,7 @@ class DistillClock:
             self._write(CPU, self.cpu)
 
     def add_cpu(self, seconds: float) -> None:
-        """Add CPU time in s to that of the stage."""
+        """Add CPU time in s to the current stage."""
         self.cpu[self._name] = self.cpu.get(self._name, 0.0) + seconds
 
     def fraction(self, done: float) -> None:

@@ -28,7 +28,7 @@ RANDOM_SHARE = 0.25
 """Share of the kept frames of an iteration that are drawn at random."""
 
 STABILITY_SEED = 500
-"""Shift of the seeds of stability runs from those of the other iterations."""
+"""Shift of the seeds of stability runs from the seeds of the other iterations."""
 
 
 def iteration_frames(run: DistillRun, subject: Subject, student: Path, number: int) -> list[Atoms]:
@@ -103,7 +103,7 @@ def force_errors(frames: Sequence[Atoms], calculator: Any) -> np.ndarray:
 
 
 def chosen_frames(scores: np.ndarray, limit: int, rng: np.random.Generator) -> list[int]:
-    """Return the frames to keep: those of the largest errors, and some drawn at random."""
+    """Return the frames to keep: the frames of the largest errors, and some drawn at random."""
     if not len(scores):
         raise InputError("The teacher labelled no usable frame: see the folder of the iteration.")
     limit = min(limit, len(scores))

@@ -43,7 +43,7 @@ HELD_OUT = 0.2
 """Fraction of them that is held out for the validation."""
 
 EPOCHS_SHARE = 0.4
-"""Epochs of the fit over those of the last fit of the distillation."""
+"""Ratio of the epochs of the fit to the epochs of the last fit of the distillation."""
 
 
 def check_can_learn(name: str) -> None:

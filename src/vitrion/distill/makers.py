@@ -230,7 +230,7 @@ class DistillMaker(NotebookTable, Maker):
     seed : int
         Seed of the frames of every iteration.
     label_maker, train_maker, collect_maker : Maker
-        The stages; stages without chemistry and crystals use those of ``collect_maker``.
+        The stages; stages without chemistry and crystals take them from ``collect_maker``.
     supplement_maker : SupplementMaker or None
         Samples defects and other packings after active learning; None skips this stage.
     phases : tuple of TrainingSettings

@@ -33,7 +33,7 @@ SAME_ENERGY_eV, SAME_VOLUME = 0.005, 0.03
 
 
 def crystals_of(run: DistillRun) -> dict[str, Atoms]:
-    """Return the crystals by name: those given, or those of low energy of each formula."""
+    """Return the crystals by name: the given ones, or each formula's crystals of low energy."""
     given = [structure_from_dict(each) for each in run.settings.structures]
     if given:
         return {

@@ -1,4 +1,4 @@
-"""Validation of a new student on runs of its own: errors, densities, energy drift, endurance."""
+"""Validation of a new student on its own runs: errors, densities, energy drift, endurance."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def student_dynamics(
 ) -> list[Atoms]:
     """Return frames of one run of dynamics with a student.
 
-    Temperature and length are those of the settings unless given.
+    Temperature and length are taken from the settings unless given.
     """
     rng = np.random.default_rng(seed)
     atoms, drawn_K = draw_cell(subject, settings, rng)

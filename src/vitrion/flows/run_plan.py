@@ -82,8 +82,8 @@ def measured_cost(
     measure_s : float
         Duration of the measurement in s.
     as_fast_as : str, optional
-        Potential to measure instead of that of the recipe, such as an existing student for one that
-        has yet to be made; of its elements, as many as the recipe has.
+        Potential to measure instead of the recipe's, such as an existing student for one that does
+        not exist yet; as many of its elements are used as the recipe has.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Runs with a student of their own: made first, and retrained if a run leaves its range."""
+"""Runs with their own student: made first, and retrained if a run leaves its range."""
 
 from __future__ import annotations
 

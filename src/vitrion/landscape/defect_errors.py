@@ -104,7 +104,7 @@ def compare_defects(
     teacher
         Labels minima and saddle points.
     crystals
-        Crystals by name; None takes those of
+        Crystals by name; None takes the crystals of
         :func:`vitrion.distill.validate.teacher_comparison.crystals_of`.
     on_stage
         Called with a description of each stage as it starts.

@@ -276,8 +276,8 @@ class LandscapeMaker(NotebookTable, Maker):
         Parameters
         ----------
         structures : Structure, sequence of Structure, or reference to a list of them
-            The crystal, or the replicas of the glass; how many a list holds to which there is but
-            a reference is found when it is there.
+            The crystal, or the replicas of the glass. The number of replicas in a reference is
+            determined when the flow runs.
         trajectories : sequence of str or mapping, optional
             Dynamics of the first structure, for the density; or the ``trajectories`` of a
             ConductivityDoc, of which the runs of the first structure are used.

@@ -277,7 +277,7 @@ def _parents_of_missing(workflow: dict[str, Any], states: dict[int, str]) -> lis
 
 
 def _add_again(launchpad: LaunchPad, parents: list[int], fw_id: int) -> None:
-    """Remove missing new jobs from a workflow, and add those of a firework from its action."""
+    """Remove missing new jobs from a workflow, and add a firework's new jobs from its action."""
     with WFLock(launchpad, fw_id, expire_secs=10, kill=False):
         workflow = launchpad.workflows.find_one({"nodes": fw_id})
         found = launchpad.fireworks.find({"fw_id": {"$in": workflow["nodes"]}}, {"fw_id": 1})

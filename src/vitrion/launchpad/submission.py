@@ -206,7 +206,7 @@ def _submit_batch(
 def _add(workflows: list[Workflow], launchpad: LaunchPad) -> bool:
     """Add all workflows and return True, or none if another submission has added one."""
     try:
-        with discard_output():  # it shows a progress bar of its own
+        with discard_output():  # it shows its own progress bar
             launchpad.bulk_add_wfs(workflows)
     except BulkWriteError as error:
         if any(fault.get("code") != _DUPLICATE_KEY for fault in error.details["writeErrors"]):

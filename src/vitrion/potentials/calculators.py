@@ -43,16 +43,16 @@ def load_calculator(
         ``cpu``, ``cuda``, ``cuda:1`` or ``auto``, see :mod:`vitrion.potentials.devices`; None takes
         the user's setting.
     dtype : str
-        ``float32`` or ``float64``; CHGNet runs in float32 whatever is asked, so asking it for
-        more is refused.
+        ``float32`` or ``float64``; refused for CHGNet, which always runs in float32, if it is
+        ``float64``.
     symbols : iterable of str, optional
-        Elements it will meet; one that it does not know is refused.
+        Elements of its structures; refused if the potential does not know one.
 
     Returns
     -------
     Calculator
-        Energies in eV, forces in eV/A, stress in eV/A3; the stress is computed only when asked
-        for, where the backend can leave it out.
+        Energies in eV, forces in eV/A, stress in eV/A3; the stress is computed only when
+        requested, if the backend can omit it.
 
     Raises
     ------

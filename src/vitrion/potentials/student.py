@@ -335,7 +335,7 @@ def describe_model(model: MACEModel) -> dict[str, Any]:
 
 
 def build_model(description: dict[str, Any]) -> MACEModel:
-    """Return a float32 MACE module of that architecture, with weights yet to be loaded."""
+    """Return a float32 MACE module of an architecture, without its weights."""
     import_mace()
     import e3nn
     import numpy as np

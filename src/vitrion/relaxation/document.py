@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RelaxationDoc(SchemaOnce, BaseModel):
-    """A relaxed structure and how it was relaxed: a step of a flow, not a result of its own."""
+    """A relaxed structure and how it was relaxed: a step of a flow, not a final result."""
 
     structure: StoredStructure = Field(description="Relaxed structure; lengths in A.")
     energy_eV: float = Field(description="Energy of the cell in eV.")

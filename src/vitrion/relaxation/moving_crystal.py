@@ -58,7 +58,7 @@ class MovingCrystal:
 
     They are the positions in A and, at variable cell, the strain of the present cell times a lever
     of ``sqrt(n)`` A for ``n`` atoms: a cell of tens of GPa and its atoms are then about equally
-    stiff, whatever the size of the cell, and the generalized force of the cell, the virial over the
+    stiff for any size of the cell, and the generalized force of the cell, the virial over the
     lever, leaves a pressure of the order of 0.1 GPa at a force tolerance of 0.05 eV/A. The strain
     is counted from the present cell, so no matrix logarithm is needed.
 

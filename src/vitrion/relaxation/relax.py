@@ -118,20 +118,20 @@ class Relaxation:
 
 
 class CalculatorPotential:
-    """An ASE calculator, asked for one structure at a time.
+    """An ASE calculator, called for one structure at a time.
 
     Parameters
     ----------
     calculator : Calculator
     stress : bool
-        Whether it is asked for the stress, which many calculators need more time for.
+        Whether to compute the stress, which takes many calculators more time.
     """
 
     def __init__(self, calculator: Calculator, *, stress: bool) -> None:
         self.calculator, self.stress = calculator, stress
 
     def evaluate(self, systems: Sequence[Atoms], stress: bool = True) -> list[Evaluation]:
-        """Return one evaluation for each structure, in order; stress NaN if not asked for."""
+        """Return one evaluation for each structure, in order; stress NaN if not requested."""
         return [self._evaluate(atoms, self.stress and stress) for atoms in systems]
 
     def _evaluate(self, atoms: Atoms, stress: bool) -> Evaluation:
@@ -238,7 +238,7 @@ def relax_many(
     ----------
     structures : sequence of Structure
     potential : BatchPotential or Calculator
-        See ``vitrion.potentials.batch``. An ASE calculator is asked for one structure after the
+        See ``vitrion.potentials.batch``. An ASE calculator is called for one structure after the
         other, since calculators keep neighbor lists from step to step.
     settings : RelaxSettings, optional
     on_finished : callable, optional

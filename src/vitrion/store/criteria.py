@@ -174,7 +174,7 @@ def _any(clauses: list[Clause]) -> Clause:
 
 
 def _entries(number: int, condition: str, values: list[bytes], *, absent: bool = False) -> Clause:
-    # "+" makes SQLite look up the few entries of the document, not those of the key.
+    # "+" makes SQLite look up the few entries of the document, not the many of the key.
     found = f"SELECT 1 FROM entries WHERE doc = d.id AND field = ? AND {condition}"
     test = f"EXISTS ({found.replace('key', '+key')})"
     source = f"SELECT DISTINCT doc AS id FROM entries WHERE field = ? AND {condition}"

@@ -1,4 +1,4 @@
-"""Initial weights of a student: random, or those of another student carried over to its elements.
+"""Initial weights of a student: random, or carried over from another student to its elements.
 
 Radial functions, message weights and readouts do not depend on the element. An element that the
 shipped student does not know begins with the weights of the most similar known element, with a

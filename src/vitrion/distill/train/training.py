@@ -1,7 +1,7 @@
 """Train a student, or fine-tune a foundation model, on labelled frames in one restartable phase.
 
 A phase fits the frames that it selects. The next phase begins with the weights of the last one, in
-a folder of its own, with other settings and possibly more frames.
+another folder, with other settings and possibly more frames.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def train(
         The phase.
     begin
         An architecture begins with random weights; None is the architecture of the shipped
-        student. A student file begins with its weights; those of elements that it does not know
-        are those of similar elements. The pickle of a MACE model is fine-tuned.
+        student. A student file begins with its weights; an element that it does not know begins
+        with the weights of a similar element. The pickle of a MACE model is fine-tuned.
     workers
         Processes that share each step.
 

@@ -185,7 +185,7 @@ def teacher_labels(
 ) -> list[Atoms]:
     """Return frames with labels of a teacher, with D3 dispersion if only the student includes it.
 
-    A registered potential labels in this process, any other teacher in a program of its own.
+    A registered potential labels in this process, any other teacher in a separate program.
     """
     if teacher is None:
         raise InputError("Name a teacher to label frames.")

@@ -1,6 +1,6 @@
 """Runs in XtalPaint's environment, not in this package's: REQUEST.json in, ANSWER.extxyz out.
 
-It has a folder of its own because Python puts a program's folder first among those it imports from.
+It has its own folder because Python puts a program's folder first in the import path.
 """
 
 import json

@@ -42,7 +42,7 @@ def is_vaspout(path: Path) -> bool:
 
 
 def read_vaspout(path: Path) -> FrameStream:
-    """Open a vaspout.h5; the paths of its data are those of py4vasp.
+    """Open a vaspout.h5; the paths of its data are as in py4vasp.
 
     The time between frames is not stated for a run with a machine-learned force field, which
     stores some of the ionic steps only.
