@@ -46,4 +46,11 @@ def shift_clock(seconds):
         def now(cls, tz=None):
             return super().now(tz) + datetime.timedelta(seconds=seconds)
 
-    firework.datetime = SimpleNamespace(**{**vars(datetime), "datetime": Clock})
+        @classmethod
+        def utcnow(cls):
+            return cls.now(datetime.UTC).replace(tzinfo=None)
+
+    if firework.datetime is datetime.datetime:  # FireWorks 2.0 imports the class
+        firework.datetime = Clock
+    else:
+        firework.datetime = SimpleNamespace(**{**vars(datetime), "datetime": Clock})
