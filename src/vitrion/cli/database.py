@@ -14,7 +14,7 @@ from rich.table import Table
 
 from vitrion.cli.completion import complete_kind, one_of
 from vitrion.cli.options import PhaseOption, StoreOption
-from vitrion.cli.printing import console
+from vitrion.cli.printing import console, say
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def query(
             else:
                 _print_rows(rows, keep_empty=fields is not None)
             if not rows and output == "table":
-                console.print(_nothing_found(client, kind), soft_wrap=True)
+                say(_nothing_found(client, kind))
 
 
 def parse_conditions(conditions: Sequence[str]) -> dict[str, Any]:
@@ -141,13 +141,13 @@ def build(store: StoreOption = None) -> None:
         report = build_collections(collections)
     for kind in sorted({*report.written, *report.removed}):
         written, removed = report.written.get(kind, 0), report.removed.get(kind, 0)
-        console.print(f"{kind}: {written} written, {removed} removed")
+        say(f"{kind}: {written} written, {removed} removed")
     for kind, reasons in sorted(report.skipped.items()):
-        console.print(f"{kind}: {len(reasons)} output(s) skipped")
+        say(f"{kind}: {len(reasons)} output(s) skipped")
         for uuid, reason in reasons.items():
-            console.print(f"  {shown(uuid)}: {shown(reason)}", soft_wrap=True)
+            say(f"  {shown(uuid)}: {shown(reason)}")
     if not report.written and not report.removed:
-        console.print("Everything is up to date.")
+        say("Everything is up to date.")
 
 
 def archive(store: StoreOption = None) -> None:
@@ -159,12 +159,12 @@ def archive(store: StoreOption = None) -> None:
     with Collections(find_job_store(store)) as collections:
         build_collections(collections)
         report = archive_files(collections)
-    console.print(
+    say(
         f"{len(report.stored)} copied, {len(report.present)} already archived, "
         f"{len(report.elsewhere)} on other machines, {len(report.missing)} missing or changed"
     )
     for path in report.missing:
-        console.print(f"missing or changed: {path}", soft_wrap=True)
+        say(f"missing or changed: {path}")
 
 
 def load(
@@ -187,7 +187,7 @@ def load(
     connect(job_store)
     added = load_documents(job_store, documents)
     job_store.close()
-    console.print(f"{added} documents added, {len(documents) - added} already in the store")
+    say(f"{added} documents added, {len(documents) - added} already in the store")
 
 
 def pool(
@@ -220,8 +220,8 @@ def pool(
     )
     for name, value, unit in values:
         if value is not None:
-            console.print(f"{name}: {value.text} {unit}")
-    console.print("Added to the store." if added else "The store has this combination already.")
+            say(f"{name}: {value.text} {unit}")
+    say("Added to the store." if added else "The store has this combination already.")
 
 
 def schema(
@@ -244,7 +244,7 @@ def schema(
     if write is not None:
         from vitrion.database.schema_pages import write_schemas
 
-        console.print(f"{len(write_schemas(write))} files written to {write}")
+        say(f"{len(write_schemas(write))} files written to {write}")
         return
     if kind is None:
         raise InputError(f"Name a kind of document: {', '.join(sorted(classes))}.")
@@ -275,7 +275,7 @@ def serve(
     with Collections(find_job_store(store)) as collections:
         if not collections.is_read_only:
             build_if_changed(collections)
-        console.print(f"Materials and reports: http://{host}:{port}/ (documents: /docs)")
+        say(f"Materials and reports: http://{host}:{port}/ (documents: /docs)")
         serve_collections(collections, host, port, token)
 
 
@@ -314,7 +314,7 @@ def _print_kinds(searches: Iterable[PropertyClient]) -> None:
         table.add_row(search.name, str(search.count()), ", ".join(search.key_fields))
     console.print(table)
     names = ", ".join([*TEXT_FILTERS, *MATERIAL_NUMBERS, *ELEMENT_FILTERS, "deprecated"])
-    console.print(f"All kinds can be filtered by {names}.", soft_wrap=True)
+    say(f"All kinds can be filtered by {names}.")
 
 
 def _print_rows(rows: Sequence[dict[str, FieldValue]], *, keep_empty: bool) -> None:
@@ -369,10 +369,7 @@ def _print_cells(heads: list[str], rows: list[list[str]]) -> None:
     shown = max(1, sum(end < console.width for end in accumulate(widths)))
     _print_table(heads[:shown], [row[:shown] for row in rows])
     if shown < len(heads):
-        console.print(
-            f"Columns not shown: {', '.join(heads[shown:])}. Use --fields or --format csv.",
-            soft_wrap=True,
-        )
+        say(f"Columns not shown: {', '.join(heads[shown:])}. Use --fields or --format csv.")
 
 
 def _print_table(heads: list[str], rows: list[list[str]]) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from vitrion.cli.completion import one_of
 from vitrion.cli.options import DryRunOption, LaunchpadOption, RecipeOptions, takes_recipe
-from vitrion.cli.printing import console
+from vitrion.cli.printing import console, say
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,13 +77,9 @@ def submit(
     pad = open_launchpad(launchpad)
     submissions = _submissions(recipes, folder, walltime)
     report = submit_flows(submissions, pad, routes=settings.routes, priority=priority)
-    console.print(
-        f"{len(report.submitted)} submitted, {len(report.skipped)} already on the launchpad"
-    )
+    say(f"{len(report.submitted)} submitted, {len(report.skipped)} already on the launchpad")
     if report.submitted:
-        console.print(
-            f"Files and checkpoints are written to {folder}: all workers must share this folder."
-        )
+        say(f"Files and checkpoints are written to {folder}: all workers must share this folder.")
 
 
 def status(
@@ -98,7 +94,7 @@ def status(
     pad = open_launchpad(launchpad)
     rows = find_status(pad, material)
     if not rows:
-        console.print("No flows of vitrion on this launchpad.")
+        say("No flows of vitrion on this launchpad.")
         return
     table = Table("material", "flows", "jobs", "completed", "running", "waiting", "failed")
     for row in rows:
@@ -106,7 +102,7 @@ def status(
         table.add_row(row.material, *map(str, counts), style="green" if row.done else None)
     console.print(table)
     for failure in failures(pad, material):
-        console.print(f"{failure.material}: {failure.job} ({failure.fw_id}): {failure.error}")
+        say(f"{failure.material}: {failure.job} ({failure.fw_id}): {failure.error}")
 
 
 def repair(
@@ -136,9 +132,9 @@ def repair(
     for part in parts_of(report):
         found = getattr(report, part.name)
         if found:
-            console.print(f"{part.name}: {len(found)} ({', '.join(map(str, found[:10]))})")
+            say(f"{part.name}: {len(found)} ({', '.join(map(str, found[:10]))})")
     if not report.changed:
-        console.print("Nothing to repair.")
+        say("Nothing to repair.")
 
 
 @config_app.command("init", epilog="Example:  vitrion config init ~/vitrion_config --queue slurm")
@@ -160,12 +156,12 @@ def config_init(
 
     report = write_config(folder, store=store, queue=queue)
     for name in report.written:
-        console.print(f"written  {name}")
+        say(f"written  {name}")
     for name in report.kept:
-        console.print(f"kept     {name}")
-    console.print(f"Edit the files in {report.folder}, then add to your shell's start-up file:")
+        say(f"kept     {name}")
+    say(f"Edit the files in {report.folder}, then add to your shell's start-up file:")
     for line in report.shell_lines:
-        console.print(f"  {line}", soft_wrap=True)
+        say(f"  {line}")
 
 
 def _submissions(

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from vitrion.cli import validate
 from vitrion.cli.completion import complete_potential
-from vitrion.cli.printing import console
+from vitrion.cli.printing import console, say
 
 if TYPE_CHECKING:
     from vitrion.potentials import PotentialSpec
@@ -46,7 +46,7 @@ def potential_list(
             _listed_name(spec), spec.backend, spec.functional, elements, spec.training_set
         )
     console.print(table)
-    console.print(MORE_POTENTIALS)
+    say(MORE_POTENTIALS)
 
 
 def potential_show(
@@ -86,9 +86,9 @@ def _print_knowing(formula: str) -> None:
         table.add_row(_listed_name(spec), verdict, spec.functional)
         knowing |= set() if missing else {spec.backend}
     console.print(table)
-    console.print(MORE_POTENTIALS)
+    say(MORE_POTENTIALS)
     if knowing == {"chgnet"}:
-        console.print(f"A fast one for these elements:  vitrion distill {plain}")
+        say(f"A fast one for these elements:  vitrion distill {plain}")
 
 
 def _listed_name(spec: PotentialSpec) -> str:

@@ -112,7 +112,7 @@ def validate(
         if of_defects is not None:
             show_defect_errors(of_defects)
     if record and of_defects is not None:
-        error_console.print(f"Errors written to {record_errors(name, of_defects)}.")
+        say(f"Errors written to {record_errors(name, of_defects)}.", error_console)
 
 
 def _print_stage(stage: str) -> None:

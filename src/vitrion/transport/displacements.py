@@ -136,6 +136,30 @@ def _length(part: slice, count: int) -> int:
     return len(range(*part.indices(count)))
 
 
+def _check_request(
+    names: np.ndarray, mobile: Sequence[str], frame_interval_fs: float, wrapped: bool | None
+) -> None:
+    """Check mobile species, frame interval and the flag of wrapped positions."""
+    for species in mobile:
+        if species not in names:
+            raise InputError(
+                f"There is no {species} in the trajectory, which holds "
+                f"{', '.join(sorted(set(names.tolist())))}: name one of these as mobile."
+            )
+    if not (np.isfinite(frame_interval_fs) and frame_interval_fs > 0):
+        raise InputError(
+            f"The frame interval must be a positive time in fs, not {frame_interval_fs}: "
+            "give the MD time step times the number of steps between frames."
+        )
+    if not (wrapped is None or isinstance(wrapped, (bool, np.bool_))):
+        raise InputError(f"wrapped must be True, False or None, not {wrapped!r}.")
+    if np.isin(names, list(mobile)).all():
+        raise InputError(
+            "All atoms are mobile, so no framework is left to measure the motion against: "
+            "name fewer mobile species."
+        )
+
+
 class Tracker:
     """Converts a stream of frames to displacements with bounded memory.
 
@@ -173,25 +197,8 @@ class Tracker:
         memory_MB: float = 80.0,
     ) -> None:
         names = np.asarray(element_symbols(symbols), dtype=str)
-        for species in mobile:
-            if species not in names:
-                raise InputError(
-                    f"There is no {species} in the trajectory, which holds "
-                    f"{', '.join(sorted(set(names.tolist())))}: name one of these as mobile."
-                )
-        if not (np.isfinite(frame_interval_fs) and frame_interval_fs > 0):
-            raise InputError(
-                f"The frame interval must be a positive time in fs, not {frame_interval_fs}: "
-                "give the MD time step times the number of steps between frames."
-            )
-        if not (wrapped is None or isinstance(wrapped, (bool, np.bool_))):
-            raise InputError(f"wrapped must be True, False or None, not {wrapped!r}.")
+        _check_request(names, mobile, frame_interval_fs, wrapped)
         is_mobile = np.isin(names, list(mobile))
-        if is_mobile.all():
-            raise InputError(
-                "All atoms are mobile, so no framework is left to measure the motion against: "
-                "name fewer mobile species."
-            )
         self._mobile = np.flatnonzero(is_mobile)
         self._framework = np.flatnonzero(~is_mobile)
         self._mobile_part = _as_slice(self._mobile)
