@@ -6,7 +6,8 @@ from ase import Atoms, units
 from ase.build import bulk, molecule
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from jobflow import run_locally
-from pymatgen.core import Molecule, Structure
+from pymatgen.core import Composition, Molecule, Structure
+from pymatgen.entries.computed_entries import ComputedEntry
 
 from vitrion.amorphous.makers import MeltQuenchMaker
 from vitrion.chemistry.formulas import parse_composition
@@ -46,9 +47,12 @@ def test_makers_take_atoms(kind):
     assert given[0].formula == "Li32 F32"
 
 
-def test_a_structure_is_not_a_composition():
-    with pytest.raises(InputError, match="A Structure is not a composition"):
-        parse_composition(from_atoms(LIF))
+def test_composition_of_a_structure_and_of_an_entry():
+    structure = from_atoms(LIF)
+    for given in (LIF, structure, ComputedEntry(structure.composition, -1.0)):
+        assert parse_composition(given) == Composition("LiF")
+    with pytest.raises(InputError, match="A Lattice is not a composition"):
+        parse_composition(structure.lattice)
 
 
 def test_lists_of_atoms_and_a_run(tmp_path):

@@ -88,30 +88,8 @@ def read_amounts(formula: CompositionLike) -> Composition:
     from pymatgen.core import Composition
     from pymatgen.core.periodic_table import DummySpecies, Element
 
-    if hasattr(formula, "get_chemical_formula"):  # ASE Atoms
-        formula = formula.get_chemical_formula()
-    if hasattr(formula, "frac_coords") or hasattr(formula, "energy_per_atom"):
-        formula = formula.composition  # a Structure or an entry of pymatgen
-    if hasattr(formula, "to_dict"):  # a pandas Series
-        formula = formula.to_dict()
-    if not isinstance(formula, (str, Mapping)):
-        raise InputError(
-            f"A {type(formula).__name__} is not a composition: give a formula, a pymatgen "
-            'Composition, or amounts such as {"Li": 1, "F": 1}.'
-        )
-    text: Any = formula
-    if isinstance(formula, str):
-        if len(formula) > MAX_LENGTH:
-            raise InputError(
-                f"'{formula[:20]}...' has {len(formula)} characters: a formula has at most "
-                f"{MAX_LENGTH}."
-            )
-        text = _TYPESET.sub(r"\1", _unmarked(formula.translate(_PLAIN))).strip()
-        _refuse_name(text)
-        _refuse_zero(text)
-        text = _mixed(_without_oxidation(text))
-    if isinstance(text, str) and len(text.split()) > 1:
-        text = _separated(text)
+    given = _text_or_amounts(formula)
+    text = _normalized(given) if isinstance(given, str) else given
     try:
         if isinstance(text, str) and re.search(r"[-+]", text):
             raise ValueError("a sign is not part of a formula without blanks")
@@ -124,16 +102,47 @@ def read_amounts(formula: CompositionLike) -> Composition:
             raise ValueError("no known element")
     except (ValueError, KeyError, TypeError) as exc:
         raise InputError(
-            f"'{formula}' is not a chemical formula: write it like LiPO2F2 or Li3PO4."
+            f"'{given}' is not a chemical formula: write it like LiPO2F2 or Li3PO4."
         ) from exc
     if not composition.num_atoms <= MOST_ATOMS:  # also not a number
-        raise InputError(f"'{formula}' has amounts of more than {MOST_ATOMS:,} atoms.")
+        raise InputError(f"'{given}' has amounts of more than {MOST_ATOMS:,} atoms.")
     if isotopes:
         raise InputError(
-            f"'{formula}' names the isotope {min(isotopes)}: write hydrogen as H: potentials do "
+            f"'{given}' names the isotope {min(isotopes)}: write hydrogen as H: potentials do "
             "not distinguish isotopes."
         )
     return composition
+
+
+def _text_or_amounts(formula: CompositionLike) -> Any:
+    """Return the formula, or the amounts of elements, of an object of ASE, pymatgen or pandas."""
+    found: Any = formula
+    if hasattr(found, "get_chemical_formula"):  # ASE Atoms
+        found = found.get_chemical_formula()
+    if hasattr(found, "frac_coords") or hasattr(found, "energy_per_atom"):
+        found = found.composition  # a Structure or an entry of pymatgen
+    if hasattr(found, "to_dict"):  # a pandas Series
+        found = found.to_dict()
+    if not isinstance(found, (str, Mapping)):
+        raise InputError(
+            f"A {type(found).__name__} is not a composition: give a formula, a pymatgen "
+            'Composition, or amounts such as {"Li": 1, "F": 1}.'
+        )
+    return found
+
+
+def _normalized(formula: str) -> str | dict[str, float]:
+    """Return a formula or amounts that pymatgen reads; refuse names and amounts of zero."""
+    if len(formula) > MAX_LENGTH:
+        raise InputError(
+            f"'{formula[:20]}...' has {len(formula)} characters: a formula has at most "
+            f"{MAX_LENGTH}."
+        )
+    text = _TYPESET.sub(r"\1", _unmarked(formula.translate(_PLAIN))).strip()
+    _refuse_name(text)
+    _refuse_zero(text)
+    mixed = _mixed(_without_oxidation(text))
+    return _separated(mixed) if isinstance(mixed, str) and len(mixed.split()) > 1 else mixed
 
 
 def _refuse_name(text: str) -> None:

@@ -130,7 +130,7 @@ def analyze_displacements(
     _check_speed(motion, temperature_K)
     ion_charges = np.array([charges[symbol] for symbol in motion.symbols])
     sums = SquareSums(len(positions), ion_charges)
-    modes = SineModes(*positions.shape[:2], interval)
+    modes = SineModes(len(positions), positions.shape[1], interval)
     for transform in transforms(positions):
         sums.add(*transform)
         modes.add(*transform)

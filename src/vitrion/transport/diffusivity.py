@@ -109,7 +109,7 @@ def estimate_diffusivities(
     With several species, D* and D_sigma are weighted by the squared charges, so that the Haven
     ratio stays the ratio of Nernst-Einstein to Einstein conductivity.
     """
-    modes = SineModes(*positions.shape[:2], interval_fs)
+    modes = SineModes(len(positions), positions.shape[1], interval_fs)
     for transform in transforms(positions):
         modes.add(*transform)
     return diffusivities_of(modes, symbols, charges)

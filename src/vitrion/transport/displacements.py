@@ -223,7 +223,7 @@ class Tracker:
         self._n_frames = 0
         self._volume_sum = 0.0
         self._cell_sum = np.zeros((3, 3))
-        self._symbols = names
+        self._symbols: list[str] = names.tolist()
         self._warnings: tuple[str, ...] = ()
 
     def add(self, positions: np.ndarray, cells: np.ndarray) -> None:

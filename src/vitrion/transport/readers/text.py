@@ -10,20 +10,24 @@ import zlib
 from collections import deque
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
 PACKED = (".gz", ".bz2", ".xz", ".lzma")
 """Suffixes of supported compressed files."""
 
-OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+OPENERS: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+}
 """First bytes of supported compressed files."""
 
 BROKEN = (
@@ -103,7 +107,7 @@ def open_bytes(path: Path) -> AbstractContextManager[Any]:
         start = file.read(6)
     for mark, opener in OPENERS.items():
         if start.startswith(mark):
-            return cast("AbstractContextManager[Any]", opener(path, "rb"))
+            return opener(path, "rb")
     return lzma.open(path, "rb") if path.suffix.lower() == ".lzma" else path.open("rb")
 
 
