@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+PHASE_NAMES = {"crystalline": "crystal", "amorphous": "glass", "liquid": "liquid"}
+"""Word for a material in each phase."""
+RUN_PHASES = ("crystalline", "amorphous")
+"""Phases that a run computes."""
 SYNONYMS = {"crystal": "crystalline", "glass": "amorphous", "glassy": "amorphous", "melt": "liquid"}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from vitrion.amorphous.document import numbered
+from vitrion.chemistry.phases import RUN_PHASES
 from vitrion.cli.printing import say
 from vitrion.comparison.material import MaterialReport
 from vitrion.comparison.quantities import activation_energy, sigma_300K
@@ -36,8 +37,6 @@ SOFT_PER_CM = 15.0
 
 BEST = 5
 """Maximum number of crystals in the table."""
-
-PHASES = ("crystalline", "amorphous")
 
 
 def print_result(console: Console, recipe: Recipe, result: RunResult, folder: Path) -> None:
@@ -107,7 +106,7 @@ def phase_reports(result: RunResult) -> list[MaterialReport]:
     """Return the documents of each phase as a report, the crystal first."""
     return [
         MaterialReport.from_documents(found)
-        for phase in PHASES
+        for phase in RUN_PHASES
         if (found := [d for kind in result.documents for d in result.of_kind(kind, phase)])
     ]
 

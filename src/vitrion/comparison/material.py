@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from vitrion.amorphous.document import AmorphousDoc
 from vitrion.chemistry.formulas import display_formula, subscripted
+from vitrion.chemistry.phases import PHASE_NAMES
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.database.kinds import document_classes
 from vitrion.defects.document import DefectDoc
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 Doc = TypeVar("Doc")
 KINDS = ("conductivity", "amorphous", "polymorphs", "defects", "site_energy_landscape")
-PHASE_NAMES = {"crystalline": "crystal", "amorphous": "glass", "liquid": "liquid"}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vitrion.chemistry.phases import RUN_PHASES
 from vitrion.comparison.next_step import next_step, progress_of
 from vitrion.comparison.side_by_side import pair_of
 from vitrion.uncertainty import Bound, number
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from vitrion.uncertainty import Uncertain
 
 NOT_DETERMINED, NOT_COMPUTED = "not determined", "not computed"
-RUN_PHASES = ("crystalline", "amorphous")
 
 
 @dataclass(frozen=True)

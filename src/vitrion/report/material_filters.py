@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from vitrion.chemistry.phases import PHASE_NAMES
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ RANGES: dict[str, str] = {
     "spacegroup_number": "number of the space group",
 }
 """Quantities that the list can be limited by, with their names."""
-PHASES = {"crystalline": "crystal", "amorphous": "glass", "liquid": "liquid"}
 MATCHES = {"all": "contains all of these", "only": "consists of these", "none": "has none of these"}
 """Meanings of the selected elements."""
 
@@ -74,7 +74,7 @@ class MaterialFilters:
             if name == "element" and value:
                 elements.append(_element(value))
             elif name in words and value:
-                known = MATCHES if name == "match" else PHASES
+                known = MATCHES if name == "match" else PHASE_NAMES
                 if value not in known:
                     raise InputError(f"The {name} must be one of {', '.join(known)}.")
                 words[name] = value

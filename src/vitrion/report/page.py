@@ -21,6 +21,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from vitrion.chemistry.phases import PHASE_NAMES
 from vitrion.comparison.material import disambiguate, material_formula
 from vitrion.comparison.side_by_side import compare
 from vitrion.comparison.tables import MISSING, Cell, make_table, measured
@@ -36,7 +37,7 @@ from vitrion.report.downloads import (
 )
 from vitrion.report.figures.extrapolation import novelty_figure
 from vitrion.report.headline import cards_of
-from vitrion.report.material_filters import MATCHES, PHASES, RANGES, periodic_table
+from vitrion.report.material_filters import MATCHES, RANGES, periodic_table
 from vitrion.report.palette import PALETTE
 from vitrion.report.plotly import plot_data
 from vitrion.report.sections import sections_of
@@ -183,7 +184,7 @@ def render_index(
         optional=OPTIONAL,
         table_of_elements=periodic_table(),
         ranges=RANGES,
-        phases=PHASES,
+        phases=PHASE_NAMES,
         matches=MATCHES,
         navigation=navigation,
     )
