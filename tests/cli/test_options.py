@@ -36,6 +36,13 @@ def test_the_recipe_has_the_options_that_users_know():
     }
 
 
+def test_no_help_speaks_of_none(commands):
+    """A user leaves an option out; None is for Python."""
+    helps = [option.help for each in commands.values() for option in each.params]
+    assert any("default: the usual mobile cation" in text for text in helps if text)
+    assert not [text for text in helps if text and "None" in text]
+
+
 @pytest.mark.parametrize("name", MAKE_RUNS)
 def test_all_options_of_a_recipe_are_taken(commands, name):
     parameters = {word: each for each in commands[name].params for word in each.opts}

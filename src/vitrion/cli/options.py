@@ -340,12 +340,17 @@ def _field_options(
             shown = False
         declared = typer.Option(
             option.name,
-            help=option.help or part.description,
+            help=option.help or _help(part),
             show_default=shown,
             autocompletion=_completion(name, part.annotation),
         )
         shared.append(_option(name, _typer_kind(part.annotation), declared))
     return shared
+
+
+def _help(field: FieldInfo) -> str:
+    """Return the description of a field, whose None is the option left out."""
+    return (field.description or "").replace("None for", "default:")
 
 
 def _completion(name: str, annotation: Any) -> Callable[[str], list[str]] | None:

@@ -21,6 +21,11 @@ DURATION = Option(
     also=(("conductivity.extension", 0.0),),
     help="Analyzed duration of every run in ps, without extension.",
 )
+TEMPERATURES = Option(
+    "--temperatures",
+    help="Temperatures of the dynamics in K, such as 600,750; auto chooses them by a scan of short "
+    "dynamics, so that the ions move and the framework rests.",
+)
 
 
 class ConductivitySettings(SettingsModel):
@@ -33,7 +38,7 @@ class ConductivitySettings(SettingsModel):
     90.0
     """
 
-    temperatures_K: Annotated[Temperatures | None, Option("--temperatures")] = Field(
+    temperatures_K: Annotated[Temperatures | None, TEMPERATURES] = Field(
         (500.0, 575.0, 650.0, 750.0),
         description="Temperatures of the dynamics in K, such as 600,750; None or auto to choose "
         "them by a scan of short dynamics, so that the ions move and the framework rests.",

@@ -65,7 +65,7 @@ class SearchSettings(SettingsModel):
         5, ge=0, description="Best crystals relaxed to 0.01 eV/A before they are ranked."
     )
     stability: Annotated[bool, Option("--stability")] = Field(
-        False, description="Whether phonons and 4 ps at 300 K of the best crystal are computed."
+        False, description="Compute phonons and 4 ps at 300 K of the best crystal."
     )
     drop_triclinic: bool = Field(
         False, description="Whether to exclude crystals that are P1 at 0.1 A from the ranking."
