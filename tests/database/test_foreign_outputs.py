@@ -260,6 +260,26 @@ def test_a_damaged_document_is_named_and_hides_no_other(tmp_path):
         assert store.docs_store.count({"output.barrier_eV": {"$lt": 9}}) == 6
 
 
+@pytest.mark.parametrize("number", range(3))
+def test_potentials_are_listed_beside_a_damaged_document(tmp_path, number):
+    names = ["vitrion-lipof", "vitrion-lipof", "chgnet"]
+    documents = [hopping(["Li", "F"], 0.3, "amorphous", name).model_dump() for name in names]
+    with open_job_store(tmp_path) as store:
+        store.docs_store.update([entry(f"job-{i}", one) for i, one in enumerate(documents)])
+    with VitrionClient(tmp_path) as client:
+        assert client.potential.count() == 2
+    for collection, key in (("outputs", "uuid"), ("test_hopping", "document_id")):
+        damage(tmp_path, collection, (key, f"job-{number}"))
+    with open_job_store(tmp_path) as store:
+        store.docs_store.update(entry("job-9", documents[0]))
+    with VitrionClient(tmp_path) as client:
+        assert client.potential.count() == (1 if names[number] == "chgnet" else 2)
+        seen: list[dict] = []
+        with pytest.raises(DamagedDocumentsError, match=f"job-{number}"):
+            seen.extend(client.test_hopping.raw())
+        assert len(seen) == 3
+
+
 def test_a_store_in_memory_is_treated_alike():
     outputs = MemoryStore(key="uuid")
     store = JobStore(outputs)

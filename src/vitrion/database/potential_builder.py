@@ -10,7 +10,9 @@ from monty.json import jsanitize
 from vitrion.database.admission import NotADocumentError, admit, readable, write
 from vitrion.database.collections import KEY
 from vitrion.distill.document import PotentialDoc
+from vitrion.errors import DamagedDocumentsError
 from vitrion.potentials import PotentialSpec
+from vitrion.store.traversal import found_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,10 +108,11 @@ class PotentialBuilder(Builder):
         """Return each potential, and its number of documents by kind."""
         found: dict[str, tuple[dict[str, Any], dict[str, int]]] = {}
         for kind, store in self.sources_by_name.items():
-            for name in store.distinct(_NAME):
-                for digest in store.distinct(_HASH, {_NAME: name}):
+            for name in _values(store, _NAME, {}):
+                for digest in _values(store, _HASH, {_NAME: name}):
                     criteria = {_NAME: name, _HASH: digest}
-                    one = store.query_one(criteria, ["provenance.potential"])
+                    documents = store.query(criteria, ["provenance.potential"])
+                    one = next(readable(documents, []), None)
                     if name is None or one is None:
                         continue
                     _, used_by = found.setdefault(
@@ -117,6 +120,15 @@ class PotentialBuilder(Builder):
                     )
                     used_by[kind] = used_by.get(kind, 0) + store.count(criteria)
         return found
+
+
+def _values(store: Store, path: str, criteria: dict[str, Any]) -> set[str | None]:
+    """Return the values at a path in the documents that are not damaged."""
+    try:
+        return set(store.distinct(path, criteria))
+    except DamagedDocumentsError:  # slower, because all documents are read
+        documents = readable(store.query(criteria, [path]), [])
+        return {value for document in documents for value in found_at(document, path)}
 
 
 def _lasting(document: dict) -> dict:
