@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -18,6 +19,10 @@ from yaml import YAMLError
 
 from vitrion.errors import InputError
 from vitrion.runtime.settings_model import SettingsModel, refusal
+from vitrion.runtime.text_files import read_settings
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
 
 CONFIG_FILE_VARIABLE = "VITRION_CONFIG_FILE"
 """Environment variable with the path of the settings file; default: ``~/.vitrion.yaml``."""
@@ -29,6 +34,13 @@ DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
 def config_file() -> Path:
     """Return the path of the settings file, which may not exist."""
     return Path(os.environ.get(CONFIG_FILE_VARIABLE, "~/.vitrion.yaml")).expanduser()
+
+
+class _SettingsFile(YamlConfigSettingsSource):
+    """The settings file, read to a limit."""
+
+    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
+        return read_settings(Path(str(file_path))) or {}
 
 
 class Route(SettingsModel):
@@ -103,7 +115,7 @@ class VitrionSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Give the environment priority over the YAML file."""
-        yaml_settings = YamlConfigSettingsSource(settings_cls, yaml_file=config_file())
+        yaml_settings = _SettingsFile(settings_cls, yaml_file=config_file())
         return init_settings, env_settings, yaml_settings
 
 

@@ -4,9 +4,15 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
+from vitrion.cli import app
 from vitrion.cli.outside import outside_message
+from vitrion.errors import VitrionError
 
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 10)}]\n" for k in range(1, 12)
+)
 COMMAND = "import sys; from vitrion.cli import main; sys.argv = ['vitrion', *sys.argv[1:]]; main()"
 
 
@@ -20,6 +26,7 @@ COMMAND = "import sys; from vitrion.cli import main; sys.argv = ['vitrion', *sys
         ("VITRION_CONFIG_FILE", "- a\n- b", "cannot be read: write 'name: value' lines"),
         ("VITRION_CONFIG_FILE", "[1, 2]", "cannot be read: write 'name: value' lines"),
         ("VITRION_CONFIG_FILE", "[" * 5000, "cannot be read: write 'name: value' lines"),
+        ("VITRION_CONFIG_FILE", BOMB, "cannot be read: write 'name: value' lines"),
     ],
 )
 def test_a_broken_configuration_is_one_sentence(tmp_path, monkeypatch, variable, text, sentence):
@@ -34,6 +41,27 @@ def test_a_broken_configuration_is_one_sentence(tmp_path, monkeypatch, variable,
     assert done.stderr.count("\n") == 1, done.stderr
     assert sentence in done.stderr
     assert str(path) in done.stderr or "[1]" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("screen", "zero.csv"),
+        ("distill", "zero.csv"),
+        ("run", "LiF", "--dry-run", "--recipe", "zero.csv"),
+        ("run", "LiF", "--dry-run", "--recipe", "bomb.yaml"),
+        ("query", "--store", "bomb.yaml"),
+    ],
+    ids=" ".join,
+)
+def test_files_without_end_are_refused(tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("vitrion.runtime.text_files.MOST_CHARACTERS", 100_000)
+    (tmp_path / "zero.csv").symlink_to("/dev/zero")
+    (tmp_path / "bomb.yaml").write_text(BOMB)
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, VitrionError), result.exception
+    assert "too many to be read" in str(result.exception) or "aliases" in str(result.exception)
 
 
 def test_a_file_name_that_is_too_long_is_one_sentence(tmp_path):

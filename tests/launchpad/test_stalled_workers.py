@@ -124,10 +124,11 @@ def test_a_worker_cut_off_from_its_network_is_lost_and_found(campaign, workers, 
 
 
 def finish(campaign, folder):
-    for _ in range(6):
+    for _ in range(10):
         repair(campaign.launchpad, lost_after_s=0, watch_s=0.02)
         os.chdir(folder)
-        rapidfire(campaign.launchpad, FWorker(), strm_lvl="CRITICAL")
+        # Not until completion: a job that was not declared lost runs until the write is released.
+        rapidfire(campaign.launchpad, FWorker(), max_loops=2, sleep_time=0.5, strm_lvl="CRITICAL")
         if all(row.done for row in status(campaign.launchpad)):
             return
     raise AssertionError(status(campaign.launchpad))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitrion.errors import InputError
+from vitrion.runtime.text_files import MOST_CHARACTERS, parse_yaml
 
 if TYPE_CHECKING:
     import os
@@ -85,28 +86,6 @@ def _check_named(content: dict) -> None:
         )
 
 
-def _count(content: Any, counts: dict[int, int]) -> int:
-    """Return the number of values of YAML content, with repetitions by its aliases.
-
-    Raises
-    ------
-    InputError
-        If it contains itself, or its values are more than `MOST_VALUES`.
-    """
-    if not isinstance(content, (dict, list)):
-        return 1
-    if id(content) not in counts:
-        counts[id(content)] = MOST_VALUES  # until all values are counted: it may contain itself
-        values = content.values() if isinstance(content, dict) else content
-        counts[id(content)] = 1 + sum(_count(value, counts) for value in values)
-    if counts[id(content)] >= MOST_VALUES:
-        raise InputError(
-            f"The content repeats itself by aliases to more than {MOST_VALUES / 1e6:.0f} million "
-            "values: write it without aliases."
-        )
-    return counts[id(content)]
-
-
 def structure_from_dict(content: dict) -> Structure:
     """Return the structure described by a pymatgen dictionary.
 
@@ -148,12 +127,6 @@ def structure_from_file(path: str | os.PathLike[str]) -> Structure:
     return Structure.from_file(Path(path))
 
 
-MOST_CHARACTERS = 300_000_000
-"""Maximum size of a JSON or YAML file, which is read as a whole."""
-MOST_VALUES = 30_000_000
-"""Maximum number of values of a YAML file, in which aliases repeat values."""
-
-
 def load_json(path: str | os.PathLike[str]) -> Any:
     """Return the content of a JSON file, with structures and trajectories decoded.
 
@@ -182,10 +155,6 @@ def _load(path: Path) -> Any:
     try:
         if not fnmatch.fnmatch(path.name.lower(), "*.y*ml*"):
             return json.loads(text)
-        import yaml
-
-        content = yaml.safe_load(text)
-        _count(content, {})
+        return parse_yaml(text)
     except RecursionError as error:
         raise InputError(f"{path} is nested in too many levels.") from error
-    return content

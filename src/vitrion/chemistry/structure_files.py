@@ -10,8 +10,9 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from vitrion.chemistry.decoding import MOST_CHARACTERS, structure_from_dict, structure_from_file
+from vitrion.chemistry.decoding import structure_from_dict, structure_from_file
 from vitrion.errors import InputError
+from vitrion.runtime.text_files import MOST_CHARACTERS
 
 if TYPE_CHECKING:
     from ase import Atoms

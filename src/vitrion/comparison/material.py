@@ -18,6 +18,7 @@ from vitrion.documents.base import PHASES
 from vitrion.errors import InputError
 from vitrion.landscape.document import SiteEnergyLandscapeDoc
 from vitrion.polymorphs.document import PolymorphDoc
+from vitrion.runtime.text_files import read_text
 
 if TYPE_CHECKING:
     import os
@@ -217,7 +218,7 @@ def read_document(path: str | os.PathLike[str]) -> VitrionDoc:
         If the file is not a document of a known kind.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_text(Path(path))
         kind = json.loads(text)["property_name"]
         return document_classes()[kind].model_validate_json(text)
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:

@@ -9,11 +9,11 @@ import zlib
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from vitrion.chemistry.decoding import MOST_CHARACTERS
 from vitrion.database.export import write_json_lines
 from vitrion.database.kinds import document_classes
 from vitrion.errors import InputError
 from vitrion.runtime.atomic import write_durably
+from vitrion.runtime.text_files import MOST_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

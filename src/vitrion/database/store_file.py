@@ -6,12 +6,12 @@ import json
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from jobflow import JobStore
 from maggma.core import Store
 from monty.json import MontyDecoder
 
 from vitrion.errors import StoreError
+from vitrion.runtime.text_files import read_settings, read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,8 +34,8 @@ def read_store_file(path: Path) -> JobStore:
         or maggma.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        is_json = path.suffix == ".json"
+        content = json.loads(read_text(path)) if is_json else read_settings(path)
         content = content.get("JOB_STORE", content)
         _check_stores(content)
         store = (

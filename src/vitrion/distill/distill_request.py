@@ -20,6 +20,7 @@ from vitrion.potentials.calculators import check_loadable
 from vitrion.potentials.known_elements import GENERAL_POTENTIAL, knowing, lacking
 from vitrion.potentials.registry import MPTRJ_ELEMENTS
 from vitrion.potentials.student import is_student
+from vitrion.runtime.text_files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -148,7 +149,7 @@ def _formulas_of(symbols: Sequence[str]) -> tuple[str, ...]:
 
 def _listed(path: Path) -> list[str]:
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = read_text(path, "utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The list of formulas {path} cannot be read.") from error
     found = [line.split(",")[0].strip() for line in lines]

@@ -19,6 +19,7 @@ from vitrion.flows.given_crystal import known_crystal
 from vitrion.flows.ion_conductor import IonConductorMaker
 from vitrion.flows.run_recipe import RunResult, complete_recipe, run_recipe
 from vitrion.runtime.notebook_display import NotebookTable
+from vitrion.runtime.text_files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -131,7 +132,7 @@ def read_compositions(path: Path) -> list[str]:
         raise InputError(f"The file {path} does not exist.")
     try:
         # Spreadsheets may write a byte order mark, and semicolons between cells.
-        lines = [line for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
+        lines = [line for line in read_text(path, "utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The file {path} cannot be read as text.") from error
     kept = [line for line in lines if not line.lstrip().startswith("#")]

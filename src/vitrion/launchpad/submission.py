@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from fireworks import LaunchPad, fw_config
 from jobflow.managers.fireworks import flow_to_workflow
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
@@ -19,6 +18,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from vitrion.database.servers import silence, with_timeouts
 from vitrion.errors import InputError, StoreError
 from vitrion.runtime.discarded_output import discard_output
+from vitrion.runtime.text_files import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -96,7 +96,7 @@ def open_launchpad(file: str | os.PathLike[str] | None = None) -> LaunchPad:
         where = f"The file {path} does not exist" if path else "No launchpad is configured"
         raise InputError(f"{where}: write the files by 'vitrion config init' and edit them.")
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))  # JSON is YAML, too
+        content = read_settings(Path(path))
         options = with_timeouts(content.get("mongoclient_kwargs"), str(content["host"]))
         launchpad = LaunchPad.from_dict({**content, "mongoclient_kwargs": options})
         launchpad.workflows.find_one({}, {"_id": 1})

@@ -8,6 +8,7 @@ import yaml
 
 from vitrion.errors import InputError, SettingError
 from vitrion.runtime.settings_model import SettingsModel, section_of, unknown_setting
+from vitrion.runtime.text_files import MOST_SETTINGS, parse_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -125,7 +126,7 @@ def parse_setting(
         check_names(nested(name, None), model, known)
         return nested(name, value)  # derived: refused by the model with the source's name
     try:
-        parsed = yaml.safe_load(value)
+        parsed = parse_yaml(value, MOST_SETTINGS)
     except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{name} is '{value[:100]}', which is not a YAML value.") from error
     if get_origin(known[name].annotation) is tuple and not isinstance(parsed, list):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from vitrion.errors import InputError
+from vitrion.runtime.text_files import read_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +38,7 @@ def read_settings_file(path: Path, kind: str) -> tuple[dict[str, Any], str | Non
         If the file cannot be read, or is not a mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = read_settings(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"The {kind} {path} cannot be read: {reason}.") from error
