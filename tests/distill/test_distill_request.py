@@ -95,6 +95,10 @@ def test_settings_are_merged_with_a_preset_and_checked():
             {"formulas": ["Na3PS4"], "teacher": "sevennet"},
             "name the interpreter of its environment",
         ),
+        (
+            {"formulas": ["LiF"], "teacher": "ase.build:nothing"},
+            "module ase.build has no function 'nothing'",
+        ),
         ({"formulas": ["Na3PS4"], "teacher": "chgnett"}, "did you mean 'chgnet'"),
         ({"formulas": ["LiPO2F3"]}, "No known oxidation states balance LiPO2F3: check the formula"),
         ({"formulas": ["LiF"], "python": "/no/python"}, "interpreter /no/python does not exist"),

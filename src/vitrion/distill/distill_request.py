@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,9 +123,20 @@ def check_teacher(settings: DistillSettings) -> None:
             f"The teacher '{teacher.name}' is not installed here: name the interpreter of its "
             "environment with --python."
         )
+    if teacher.python is None and family not in (SEVENNET, "vitrion", "chgnet", "mace"):
+        _check_factory(*teacher.name.split(":", 1))
     if family in (SEVENNET, "chgnet") and not symbols <= set(MPTRJ_ELEMENTS):
         unknown = sorted(symbols - set(MPTRJ_ELEMENTS))
         raise InputError(_unknown(teacher.name, unknown, symbols))
+
+
+def _check_factory(module: str, factory: str) -> None:
+    try:
+        found = getattr(import_module(module), factory, None)
+    except Exception as exc:  # of the user's module
+        raise InputError(f"The teacher's module {module} cannot be imported: {exc}.") from exc
+    if not callable(found):
+        raise InputError(f"The teacher's module {module} has no function '{factory}'.")
 
 
 def _unknown(teacher: str, unknown: Sequence[str], symbols: Iterable[str]) -> str:
