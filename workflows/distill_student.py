@@ -3,11 +3,14 @@
     python workflows/distill_student.py out --teacher sevennet:7net-l3i5 --python ENV/bin/python
     python workflows/distill_student.py out --teacher chgnet --iterations 2 --epochs 10
     python workflows/distill_student.py out --fine-tune mace:medium-mpa-0
+    python workflows/distill_student.py out --teacher chgnet --trial --without-dispersion
 
 ``--python`` names the interpreter of the teacher's environment (SevenNet cannot share one with
 MACE). Rerun the command to resume an interrupted run. ``out`` then contains the student and its
 data card. With ``--fine-tune`` a MACE foundation model is fine-tuned on the kept frames instead of
 a new student.
+
+``--trial`` runs all stages in minutes, with so few frames and passes that the student is useless.
 
 ``--from-data`` trains on the frames of data/student, without a teacher, and
 ``--from-data --begin-from vitrion-lipof-pbe`` continues that student with the phases that add
@@ -18,6 +21,7 @@ students were made by an earlier version of this file: see data/student/README.m
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,10 +33,11 @@ from vitrion.distill.label.dispersion import with_dispersion, without_dispersion
 from vitrion.distill.label.labelling import Teacher
 from vitrion.distill.makers import CollectMaker, DistillMaker, LabelMaker, TrainMaker
 from vitrion.distill.sample.active import ActiveSettings
+from vitrion.distill.samplers import SeedMaker, SupplementMaker
 from vitrion.distill.student.release import release
 from vitrion.distill.student_card import rounded
 from vitrion.distill.train.training import FINE_TUNING, TrainingSettings, fine_tune, train, usable
-from vitrion.distill.training_plan import ARCHITECTURE, CONTINUED_PHASES, PHASES
+from vitrion.distill.training_plan import ARCHITECTURE, CONTINUED_PHASES, PHASES, SUPPLEMENT
 from vitrion.distill.validate.regime_errors import regime_errors, table
 from vitrion.potentials.student import file_calculator, load_student, student_path
 
@@ -97,6 +102,24 @@ def finish(student: Path, directory: Path, version: str, *, dispersion: bool) ->
     return path
 
 
+def on_trial(maker: DistillMaker) -> DistillMaker:
+    """Return the same stages with few frames and passes."""
+    short = TrainingSettings(epochs=1)
+    return replace(
+        maker,
+        iterations=1,
+        seed_maker=SeedMaker(per_crystal=4, packed=20),
+        collect_maker=CollectMaker(settings=ActiveSettings(runs=2)),
+        supplement_maker=SupplementMaker(
+            settings=SUPPLEMENT.model_copy(
+                update={"glass_families": 1, "crystal_families": 0, "polymorphs": {"LiF": 2}}
+            )
+        ),
+        train_maker=replace(maker.train_maker, settings=short),
+        phases=(short,),
+    )
+
+
 def main() -> None:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(
@@ -115,6 +138,7 @@ def main() -> None:
     parser.add_argument("--from-data", action="store_true", help="retrain on the kept frames")
     parser.add_argument("--begin-from", help="shipped student to continue, with --from-data")
     parser.add_argument("--without-dispersion", action="store_true", help="no D3(BJ) in the labels")
+    parser.add_argument("--trial", action="store_true", help="check that all stages run")
     parser.add_argument("--version", default="0.0.0", help="version of the student, for its card")
     options = parser.parse_args()
     dispersion = not options.without_dispersion
@@ -148,7 +172,7 @@ def main() -> None:
             workers=options.workers,
         ),
     )
-    flow = maker.make(str(options.directory))
+    flow = (on_trial(maker) if options.trial else maker).make(str(options.directory))
     responses = run_locally(flow, ensure_success=True)
     final = responses[flow.output.uuid][1].output
     print(f"wrote {final['path']} (SHA-256 {final['sha256']})")
