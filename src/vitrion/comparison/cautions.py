@@ -195,10 +195,9 @@ def _transport(material: MaterialReport) -> Iterable[Caution]:
     if document.by_defects is not None:
         yield from _defect_route(document.by_defects, document.route, about)
     if document.arrhenius is not None:
-        # The conductivity of a crystal from its defects needs no fit of the dynamics.
-        severity: Severity = "caution" if document.route == "defects" else "doubt"
-        for refusal in document.arrhenius.refusals:
-            yield Caution("fit_refused", severity, about, refusal, place)
+        if document.route == "dynamics":  # a conductivity from defects needs no fit
+            for refusal in document.arrhenius.refusals:
+                yield Caution("fit_refused", "doubt", about, refusal, place)
         if document.arrhenius.vtf is not None and document.arrhenius.vtf.preferred == "VTF":
             text = "The temperatures follow the VTF law, not Arrhenius."
             yield Caution("vtf_preferred", "doubt", about, text, place)
@@ -222,7 +221,7 @@ def _transport(material: MaterialReport) -> Iterable[Caution]:
             "temperatures_chosen", "good", about, document.temperature_choice.sentence, place
         )
     if document.plan is not None:
-        severity = "good" if document.plan.reached else "caution"
+        severity: Severity = "good" if document.plan.reached else "caution"
         yield Caution("precision", severity, about, document.plan.reason, place)
 
 

@@ -22,18 +22,21 @@
     if (node === null || typeof node !== "object") return node;
     return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, painted(value)]));
   };
-  const styledAxis = (axis) => ({
+  const styledAxis = (axis, automargin = true) => ({
     gridcolor: color("grid"), linecolor: color("muted"), zeroline: false, showline: true,
-    ticks: "outside", tickcolor: color("muted"), automargin: true, ...axis,
+    ticks: "outside", tickcolor: color("muted"), automargin, ...axis,
     title: { standoff: 8, ...axis.title },
   });
+  // Of axes with one scale, automatic margins change the ticks, which change the margins.
+  const isMap = (layout) => Boolean(layout.yaxis.scaleanchor);
   const layoutOf = (layout, kept) => ({
     ...layout,
     font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: color("ink") },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    margin: { l: 8, r: 14, t: layout.xaxis2 ? 8 : 20, b: 8 },
-    xaxis: { ...styledAxis(layout.xaxis), ...kept.xaxis },
-    yaxis: { ...styledAxis(layout.yaxis), ...kept.yaxis },
+    margin: isMap(layout) ? { l: 54, r: 14, t: 20, b: 46 }
+      : { l: 8, r: 14, t: layout.xaxis2 ? 8 : 20, b: 8 },
+    xaxis: { ...styledAxis(layout.xaxis, !isMap(layout)), ...kept.xaxis },
+    yaxis: { ...styledAxis(layout.yaxis, !isMap(layout)), ...kept.yaxis },
     ...(layout.xaxis2 && { xaxis2: styledAxis(layout.xaxis2) }),
     shapes: painted(layout.shapes), showlegend: false, barmode: "group", bargap: 0.35,
     dragmode: coarse.matches ? false : "zoom", hovermode: "closest",
