@@ -194,3 +194,24 @@ def test_files_and_temperatures_that_do_not_match(folder):
         (files[2],),
         (files[0],),
     ]
+
+
+def test_csv_states_warnings_on_standard_error(folder, monkeypatch, capsys, tmp_path):
+    """A table for another program must not hide that frames were left out."""
+    path = tmp_path / "600.dump"
+    path.write_text((folder / "600.dump").read_text()[:-9])
+    words = ["analyze", path, "--temperature", 600, "--timestep", 2, "--csv"]
+    monkeypatch.setattr(sys, "argv", ["vitrion", *map(str, words)])
+    with pytest.raises(SystemExit):
+        main()
+    out, err = capsys.readouterr()
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert row["n_frames"] == "399"
+    assert err.startswith("600 K: ")
+    assert "is incomplete and is left out" in err
+
+
+def test_skipping_more_than_the_run_is_stated(folder, vitrion):
+    words = [folder / "600.dump", "--temperature", 600, "--timestep", 2]
+    with pytest.raises(InputError, match=r"Skipping 39 ps leaves 10 of 400 frames \(40 ps\)"):
+        vitrion("analyze", *words, "--skip", 39)

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from helpers.sample_documents import make_hopping
 from vitrion.cli import app
+from vitrion.cli.database import parse_conditions
 from vitrion.database.client import VitrionClient
 from vitrion.errors import InputError
 from vitrion.store.job_store import open_job_store
@@ -54,3 +55,5 @@ def test_the_client_takes_them_too(folder):
         assert found.rate_300K == client.summary.search(formula="LiF")[0].values["rate_300K"]
         with pytest.raises(InputError, match="did you mean 'barrier_eV'"):
             client.summary.search(fields=["barier_eV"])
+        with pytest.raises(InputError, match="by 'barier_eV'; did you mean 'barrier_eV'"):
+            client.summary.search(**parse_conditions(["barier_eV>0.1"]))

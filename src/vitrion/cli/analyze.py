@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from vitrion.cli.options import FigureFormatOption, PhaseOption, check_figure_format
-from vitrion.cli.printing import console, say
+from vitrion.cli.printing import console, error_console, say
 from vitrion.errors import InputError
 from vitrion.runtime.plain_numbers import read_number
 
@@ -119,6 +119,9 @@ def analyze(
         print(document.model_dump_json(indent=1))
     elif as_csv:
         _print_csv(document)
+        for result in document.results:
+            for warning in result.warnings:
+                say(f"{result.temperature_K:g} K: {warning}", error_console)
     else:
         _print_tables(document)
     if figures is not None:

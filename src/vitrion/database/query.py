@@ -188,11 +188,14 @@ def _known(name: str, choices: Mapping[str, str]) -> str:
     if name in ELSEWHERE:
         raise InputError(f"A search has no '{name}': {ELSEWHERE[name]}.")
     if name not in choices:
-        hint = difflib.get_close_matches(name, choices, n=1)
-        asked = name if hint else name.removesuffix("_min").removesuffix("_max")
+        hint = next(iter(difflib.get_close_matches(name, choices, n=1)), "")
+        asked = name
+        for end in ("_min", "_max"):  # of a condition such as name>value
+            if name.endswith(end) and hint.endswith(end if hint else ""):
+                asked, hint = name.removesuffix(end), hint.removesuffix(end)
         raise InputError(
             f"Nothing can be searched or sorted by '{asked}'; "
-            + (f"did you mean '{hint[0]}'?" if hint else "'vitrion query -k list' lists the names.")
+            + (f"did you mean '{hint}'?" if hint else "'vitrion query -k list' lists the names.")
         )
     return choices[name]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from vitrion.errors import InputError
 from vitrion.runtime.plain_numbers import read_number
-from vitrion.transport.displacements import Displacements, Tracker
+from vitrion.transport.displacements import MIN_FRAMES, Displacements, Tracker
 from vitrion.transport.io import FrameStream, open_frames
 
 if TYPE_CHECKING:
@@ -82,6 +82,12 @@ def read_motion(
     notes = [*stream.notes, *([stream.no_temperature] if stream.no_temperature else [])]
     observed = stream.observed_K
     if n_skipped:
+        if n_read - n_skipped < MIN_FRAMES <= n_read:
+            raise InputError(
+                f"Skipping {skip_ps:g} ps leaves {max(n_read - n_skipped, 0)} of {n_read} frames "
+                f"({n_read * interval / 1000.0:g} ps): skip less (skip_ps, --skip), since at least "
+                f"{MIN_FRAMES} frames are needed."
+            )
         observed = observed[n_skipped:] if len(observed) == n_read else []
     temperature = _observed(observed) if stated is None else stated
     _check_observed(observed, temperature)
