@@ -50,6 +50,10 @@ class StoreError(VitrionError):
     """Results cannot be read from or written to the store."""
 
 
+class DiskFullError(StoreError):
+    """The disk of a store is full; the store can be read."""
+
+
 class UnstorableError(StoreError):
     """A document cannot be stored: a value, a name or its size is not allowed."""
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from maggma.stores import MongoURIStore
 
+from helpers.mongodb_paths import CONTENTS, FURTHER
 from helpers.mongodb_semantics import DOCUMENTS, FOUND, NOT_SUPPORTED, ORDER, REFUSED
 from vitrion.errors import StoreError
 from vitrion.store.sqlite_store import SQLiteStore
@@ -47,6 +48,20 @@ def names(documents):
 def test_filters_find_what_the_manual_says(store, criteria, expected):
     assert set(names(store.query(criteria))) == expected
     assert store.count(criteria) == len(expected)
+
+
+@pytest.fixture(scope="module")
+def further(tmp_path_factory):
+    with closing(SQLiteStore(str(tmp_path_factory.mktemp("s") / "s.sqlite"))) as embedded:
+        embedded.connect()
+        embedded.update([{"task_id": name, **content} for name, content in CONTENTS.items()])
+        yield embedded
+
+
+@pytest.mark.parametrize(("criteria", "expected"), FURTHER, ids=[str(row[0]) for row in FURTHER])
+def test_further_filters_find_what_the_manual_says(further, criteria, expected):
+    assert set(names(further.query(criteria))) == expected
+    assert further.count(criteria) == len(expected)
 
 
 @pytest.mark.parametrize("criteria", REFUSED, ids=str)

@@ -100,6 +100,9 @@ def test_a_store_on_a_full_disk_is_read(small_disk):
         open_job_store(small_disk / "another")
     with VitrionClient(small_disk) as client:
         assert client.summary.count() == 0
+    os.truncate(junk, junk.stat().st_size - 60_000)  # enough to open the store, too little to build
+    with VitrionClient(small_disk) as client:
+        assert client.summary.count() == 0
     junk.unlink()
     with open_job_store(small_disk) as store:
         store.update({"uuid": "new", "index": 1, "output": {}})

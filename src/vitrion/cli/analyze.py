@@ -170,7 +170,7 @@ def _stored(
     make_folder(folder)
     keep = job(_as_it_is, name="conductivity from trajectories", output_schema=ConductivityDoc)
     with open_store(folder) as job_store:
-        run_locally(keep(document), store=job_store, ensure_success=True, log=False)
+        run_locally(keep(document), store=job_store, raise_immediately=True, log=False)
     return document
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from functools import lru_cache
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Generic, Optional, TypeVar, cast, overload
@@ -18,7 +19,7 @@ from vitrion.database.file_archive import fetch_file
 from vitrion.database.query import build_criteria, build_sort, filter_paths
 from vitrion.documents.base import VitrionDoc
 from vitrion.documents.stored_form import is_reference
-from vitrion.errors import InputError, StoreError
+from vitrion.errors import DiskFullError, InputError, StoreError
 from vitrion.runtime.notebook_display import NotebookTable
 from vitrion.store.job_store import FILES_STORE
 from vitrion.store.projection import without_collisions
@@ -121,7 +122,8 @@ class VitrionClient(NotebookTable):
             return
         self.collections.__enter__()
         if self._build and not self.collections.is_read_only:
-            build_if_changed(self.collections)
+            with suppress(DiskFullError):  # what was built before can be read
+                build_if_changed(self.collections)
         self._is_open = True
 
     def fetch(self, reference: Any, folder: str | os.PathLike[str] = "vitrion_files") -> Path:

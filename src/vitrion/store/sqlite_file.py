@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitrion.errors import StoreError
+from vitrion.errors import DiskFullError, StoreError
 from vitrion.store.reader_pool import ReaderPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _BUSY_SECONDS = 120
-_ROOM = 1_000_000  # bytes of a disk; SQLite needs less for its log when it opens a file
+_ROOM = 1_000_000  # bytes of a disk for the log of SQLite; with fewer, a store is only read
 _TABLES = """
 CREATE TABLE IF NOT EXISTS docs(id INTEGER PRIMARY KEY, collection TEXT NOT NULL, body BLOB);
 CREATE INDEX IF NOT EXISTS docs_by_collection ON docs(collection);
@@ -61,16 +61,10 @@ class SQLiteFile:
         self._lock = threading.RLock()
         self.pid = os.getpid()
         self._users = 0
-        self.is_read_only = False
         self._writer: int | None = None  # the thread in a transaction
         with self._errors():
-            try:
-                self._connection = self._connect()
-            except (OSError, sqlite3.OperationalError):
-                if not self._is_barred():
-                    raise
-                self.is_read_only = True
-                self._connection = self._connect_to_read()
+            self.is_read_only = self._is_barred()
+            self._connection = self._connect_to_read() if self.is_read_only else self._connect()
         status = os.stat(path)
         self._identity = (status.st_dev, status.st_ino)
         self._readers = ReaderPool(self._connect_to_read)
@@ -169,7 +163,7 @@ class SQLiteFile:
             yield
         except (OSError, sqlite3.Error) as error:
             sentence = f"The store {self.path} cannot be used ({error}): {_remedy(error)}."
-            raise StoreError(sentence) from error
+            raise (DiskFullError if "full" in str(error) else StoreError)(sentence) from error
 
     def _is_barred(self) -> bool:
         """Return whether this user may read the file but not write it, or its disk is full."""
