@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from jobflow import JobStore
-from maggma.stores import MemoryStore
+from maggma.stores import MemoryStore, MongoStore
 
 from vitrion.database.admission import RESERVED
 from vitrion.database.kinds import document_classes
@@ -162,6 +162,22 @@ class Collections:
         outputs = self.job_store.docs_store
         described: dict[str, Any] = outputs.as_dict()
         if "collection_name" not in described:
-            raise StoreError(f"A {type(outputs).__name__} cannot store collections of documents.")
+            return _renamed(outputs, name)
         described.update(collection_name=name, key=KEY, last_updated_field="last_updated")
         return cast("Store", type(outputs).from_dict(described))
+
+
+def _renamed(outputs: Store, name: str) -> Store:
+    """Return a store of another collection, for the MongoURIStore that maggma 0.77 cannot describe.
+
+    Raises
+    ------
+    StoreError
+        If the store has no collections.
+    """
+    if not isinstance(outputs, MongoStore):
+        raise StoreError(f"A {type(outputs).__name__} cannot store collections of documents.")
+    beside = object.__new__(type(outputs))
+    own = {"collection_name": name, "key": KEY, "last_updated_field": "last_updated"}
+    vars(beside).update(vars(outputs) | own | {"_coll": None})  # not connected yet
+    return beside
