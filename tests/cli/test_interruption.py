@@ -25,6 +25,7 @@ def test_ctrl_c_states_the_command_that_resumes(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "COLUMNS": "80"},
+        start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     started = time.monotonic()
@@ -32,7 +33,7 @@ def test_ctrl_c_states_the_command_that_resumes(tmp_path):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() - started < LIMIT_S, "the run did not start"
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: workers too
     _, said = process.communicate(timeout=LIMIT_S)
     assert process.returncode == EXIT_INTERRUPTED == 130
     assert "Interrupted. Finished steps and checkpoints are kept" in said

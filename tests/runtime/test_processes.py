@@ -1,5 +1,6 @@
 """Programs end with the process that started them, and with each other."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ import pytest
 
 from vitrion.errors import SimulationError
 from vitrion.runtime.atomic import try_lock
-from vitrion.runtime.processes import run_together
+from vitrion.runtime.processes import run_together, worker_context
 
 CHILD = """
 import sys, time
@@ -52,3 +53,10 @@ def test_the_first_failure_ends_all_programs(tmp_path):
     logs = [tmp_path / "a", tmp_path / "b"]
     with pytest.raises(SimulationError, match="ended with code 1: the last word"):
         run_together(commands, logs)
+
+
+def test_workers_and_their_server_never_receive_ctrl_c():
+    with worker_context(()).Pool(1) as pool:
+        blocked = pool.apply(signal.pthread_sigmask, (signal.SIG_BLOCK, ()))
+    assert signal.SIGINT in blocked
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -60,13 +61,28 @@ def worker_context(preload: Sequence[str]) -> ForkServerContext | SpawnContext:
     """
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
+    from multiprocessing import resource_tracker
     from multiprocessing.forkserver import ensure_running
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([name for name in preload if name in sys.modules])
-    with environment(ONE_THREAD):
+    resource_tracker.ensure_running()  # its start would unblock Ctrl-C
+    with environment(ONE_THREAD), ctrl_c_blocked():
         ensure_running()
     return context
+
+
+@contextmanager
+def ctrl_c_blocked() -> Iterator[None]:
+    """Block SIGINT in this thread; processes started in the block never receive Ctrl-C.
+
+    The terminal sends it to all processes, but only the main process acts on it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def enter_worker(variables: Mapping[str, str]) -> None:
