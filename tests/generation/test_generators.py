@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from pymatgen.core import Composition, Lattice, Structure
 
 from vitrion.chemistry.distances import closeness, shortest_distance
@@ -56,6 +57,17 @@ def test_composition_seed_and_origin(name):
     assert [c.structure for c in again] == [c.structure for c in found]
     assert [c.structure for c in other] != [c.structure for c in found]
     assert type(found[0]).model_validate_json(found[0].model_dump_json()) == found[0]
+
+
+def test_precision_set_by_another_potential_changes_nothing():
+    expected = next(iter(DiffusionGenerator().generate("LiF", 1, seed=4))).structure
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = next(iter(DiffusionGenerator().generate("LiF", 1, seed=4))).structure
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert np.array_equal(found.frac_coords, expected.frac_coords)
 
 
 def test_random_crystals_have_symmetry_and_room():

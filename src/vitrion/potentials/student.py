@@ -19,6 +19,7 @@ from vitrion.errors import PotentialError
 from vitrion.potentials.devices import torch_device
 from vitrion.potentials.imbalance import ImbalanceEnergy
 from vitrion.potentials.mace_import import import_mace
+from vitrion.potentials.single_precision import single_precision
 from vitrion.potentials.spec import sha256_of
 from vitrion.runtime.atomic import write_durably
 
@@ -344,26 +345,25 @@ def build_model(description: dict[str, Any]) -> MACEModel:
     from mace.modules import ScaleShiftMACE, interaction_classes
 
     n_elements = len(description["atomic_numbers"])
-    default, options = torch.get_default_dtype(), e3nn.get_optimization_defaults()
-    torch.set_default_dtype(torch.float32)
+    options = e3nn.get_optimization_defaults()
     # Compiled to TorchScript, a model takes a second longer to build and is not faster.
     e3nn.set_optimization_defaults(jit_script_fx=False)
     try:
-        made = ScaleShiftMACE(
-            **{key: description[key] for key in _PLAIN},
-            hidden_irreps=o3.Irreps(description["hidden_irreps"]),
-            MLP_irreps=o3.Irreps(description["MLP_irreps"]),
-            interaction_cls=interaction_classes[description["interaction_cls"]],
-            interaction_cls_first=interaction_classes[description["interaction_cls_first"]],
-            num_elements=n_elements,
-            atomic_energies=np.zeros((1, n_elements)),
-            gate=torch.nn.functional.silu,
-            atomic_inter_scale=1.0,
-            atomic_inter_shift=0.0,
-            heads=["Default"],
-        )
+        with single_precision():
+            made = ScaleShiftMACE(
+                **{key: description[key] for key in _PLAIN},
+                hidden_irreps=o3.Irreps(description["hidden_irreps"]),
+                MLP_irreps=o3.Irreps(description["MLP_irreps"]),
+                interaction_cls=interaction_classes[description["interaction_cls"]],
+                interaction_cls_first=interaction_classes[description["interaction_cls_first"]],
+                num_elements=n_elements,
+                atomic_energies=np.zeros((1, n_elements)),
+                gate=torch.nn.functional.silu,
+                atomic_inter_scale=1.0,
+                atomic_inter_shift=0.0,
+                heads=["Default"],
+            )
     finally:
-        torch.set_default_dtype(default)
         e3nn.set_optimization_defaults(**options)
     model = cast("MACEModel", made)
     model.hole_energy_eV = float(description.get("hole_energy_eV", 0.0))

@@ -22,6 +22,7 @@ from vitrion.generation.candidate import (
 from vitrion.generation.diffusion.weights import SHIPPED, ScoreNetCard, load_weights
 from vitrion.generation.lattices import enumerate_lattices
 from vitrion.generation.seeds import spawn_seeds
+from vitrion.potentials.single_precision import single_precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -164,7 +165,8 @@ class ScoreModel:
 
         if device == "cpu":
             torch.set_num_threads(1)
-        return cls(*load_weights(weights, device=device))
+        with single_precision():
+            return cls(*load_weights(weights, device=device))
 
     @property
     def label(self) -> str:
@@ -238,7 +240,8 @@ class ScoreModel:
             raise InputError(f"The sampler settings are invalid: {exc}.") from exc
         structures: list[Any] = [None] * len(tasks)
         for batch in batches_of(tasks):
-            positions = sample(self.net, [tasks[i] for i in batch], schedule, chosen)
+            with single_precision():
+                positions = sample(self.net, [tasks[i] for i in batch], schedule, chosen)
             for i, fractional in zip(batch, positions, strict=True):
                 structures[i] = Structure(tasks[i].lattice, tasks[i].numbers.tolist(), fractional)
         return structures
