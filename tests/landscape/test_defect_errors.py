@@ -12,6 +12,7 @@ from vitrion.errors import InputError
 from vitrion.landscape.defect_errors import (
     DefectError,
     DefectErrors,
+    check_has_card,
     compare_defects,
     defect_errors,
     defect_frames,
@@ -95,6 +96,6 @@ def test_errors_are_kept_on_the_data_card(tmp_path, monkeypatch):
         }
     }
     with pytest.raises(InputError, match="no data card"):
-        record_errors("chgnet", errors)
+        check_has_card("chgnet")
     with pytest.raises(InputError, match="no errors to keep"):
         record_errors("mine", errors.model_copy(update={"barrier_error_eV": None}))

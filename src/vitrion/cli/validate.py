@@ -80,7 +80,7 @@ def validate(
     from vitrion.distill.label.labelling import Teacher
     from vitrion.distill.validate.teacher_comparison import ComparisonSettings, compare_with_teacher
     from vitrion.errors import InputError
-    from vitrion.landscape.defect_errors import compare_defects, record_errors
+    from vitrion.landscape.defect_errors import check_has_card, compare_defects, record_errors
 
     settings = ComparisonSettings(
         hot_runs=hot_runs,
@@ -91,6 +91,8 @@ def validate(
     )
     if record and (teacher is None or not defects):
         raise InputError("--record needs --teacher, and --defects.")
+    if record:
+        check_has_card(name)
     judge = None if teacher is None else Teacher(name=teacher, python=python, dispersion=dispersion)
     crystals = _read_crystals(structure) if structure else None
     found = compare_with_teacher(

@@ -16,7 +16,6 @@ import numpy as np
 from pydantic import BaseModel, Field
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from vitrion.chemistry.charges import default_mobile_species
 from vitrion.distill.data.relaxed_cells import relaxed_cell
 from vitrion.distill.validate.change_errors import energy_error
 from vitrion.distill.validate.teacher_comparison import crystals_of, teacher_labels
@@ -112,11 +111,15 @@ def compare_defects(
     spec = get_potential(potential)
     crystals = crystals_of(spec) if crystals is None else crystals
     calculator = load_calculator(spec)
-    frames = defect_frames(
-        crystals, calculator, on_crystal=lambda name: on_stage(f"defects of {name}")
-    )
+    frames = defect_frames(crystals, calculator, on_stage=on_stage)
     on_stage(f"labels of {len(frames)} defects")
     return defect_errors(teacher_labels(frames, teacher, spec), calculator)
+
+
+def check_has_card(potential: str) -> None:
+    """Raise InputError if a potential has no data card to record errors on."""
+    if not is_student(potential):
+        raise InputError(f"{potential} has no data card: only students have one.")
 
 
 def record_errors(potential: str, errors: DefectErrors) -> Path:
@@ -127,8 +130,7 @@ def record_errors(potential: str, errors: DefectErrors) -> Path:
     InputError
         If the potential is no student, or either error is unknown.
     """
-    if not is_student(potential):
-        raise InputError(f"{potential} has no data card: only students have one.")
+    check_has_card(potential)
     if errors.formation_error_eV is None or errors.barrier_error_eV is None:
         raise InputError("No Frenkel pair or no barrier was found, so there are no errors to keep.")
     path = card_path(potential)
@@ -147,7 +149,7 @@ def defect_frames(
     crystals: Mapping[str, Atoms],
     calculator: Calculator,
     *,
-    on_crystal: Callable[[str], None] = lambda name: None,
+    on_stage: Callable[[str], None] = lambda stage: None,
 ) -> list[Atoms]:
     """Return hosts, separated pairs, and starts and saddle points of hops, to be labelled.
 
@@ -158,18 +160,17 @@ def defect_frames(
     for name, atoms in crystals.items():
         if len(set(atoms.symbols)) == 1:
             continue
-        on_crystal(name)
+        on_stage(f"defects of {name}")
         try:
             frames += _frames_of_crystal(name, atoms, calculator)
-        except (InputError, SimulationError):
-            continue
+        except (InputError, SimulationError) as exc:
+            on_stage(f"{name} is left out: {exc}")
     return frames
 
 
 def _frames_of_crystal(name: str, atoms: Atoms, calculator: Calculator) -> list[Atoms]:
     minimum = relaxed_cell(atoms, calculator, fmax_eV_per_A=0.01, steps=400)
     structure = AseAtomsAdaptor.get_structure(minimum)
-    default_mobile_species(structure.composition)
     assert SETTINGS.barriers is not None
     bands = _BandRecorder(SETTINGS.barriers.elastic_band(calculator))
     study = study_defects(structure, calculator, SETTINGS, relax_band=bands)
