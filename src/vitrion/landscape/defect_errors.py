@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from vitrion.distill.data.frames import ENERGY
 from vitrion.distill.data.relaxed_cells import relaxed_cell
 from vitrion.distill.validate.change_errors import energy_error
 from vitrion.distill.validate.teacher_comparison import crystals_of, teacher_labels
@@ -199,20 +200,20 @@ def defect_errors(labelled: Sequence[Atoms], calculator: Calculator) -> DefectEr
     for atoms in labelled:
         by_crystal.setdefault(str(atoms.info["crystal"]), {})[str(atoms.info["defect"])] = atoms
     for crystal, frames in by_crystal.items():
+        errors = {defect: energy_error(atoms, calculator) for defect, atoms in frames.items()}
         for defect, atoms in frames.items():
             kind, _, label = defect.partition(" ")
             if kind not in {"pair", "saddle"}:
                 continue
-            start = frames["host" if kind == "pair" else f"start {label}"]
+            start = "host" if kind == "pair" else f"start {label}"
             quantity: Quantity = "formation" if kind == "pair" else "barrier"
-            energies = [calculator.get_potential_energy(a) for a in (atoms, start)]
-            error = energy_error(atoms, calculator) - energy_error(start, calculator)
+            error = errors[defect] - errors[start]
             found.append(
                 DefectError(
                     crystal=crystal,
                     quantity=quantity,
                     label=label,
-                    energy_eV=energies[0] - energies[1],
+                    energy_eV=error + atoms.info[ENERGY] - frames[start].info[ENERGY],
                     error_eV=error,
                 )
             )
