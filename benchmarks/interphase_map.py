@@ -205,19 +205,23 @@ def main() -> None:
 
 def read_runs(path: Path) -> list[Run]:
     """Return the planned runs of a list."""
-    content = yaml.safe_load(path.read_text())
+    return _runs_of(yaml.safe_load(path.read_text()))
+
+
+def _runs_of(content: dict[str, Any]) -> list[Run]:
     values = {name: {**content["common"], **own} for name, own in content["runs"].items()}
     return [Run(name, own["formula"], own["phase"]) for name, own in values.items()]
 
 
 def read_materials(path: Path) -> list[Material]:
     """Return the materials of a list in its order, with the documents of the finished runs."""
+    content = yaml.safe_load(path.read_text())
     groups: dict[tuple[str, str], list[Run]] = {}
-    for run in read_runs(path):
+    for run in _runs_of(content):
         groups.setdefault((run.formula, run.phase), []).append(run)
     folder = path.with_suffix("")
     files = {key: [folder / f"{run.name}{SUFFIX}" for run in runs] for key, runs in groups.items()}
-    for entry in yaml.safe_load(path.read_text()).get("elsewhere", []):
+    for entry in content.get("elsewhere", []):
         files[entry["formula"], entry["phase"]] = sorted(path.parent.glob(entry["files"]))
     return [_read_material(*key, paths) for key, paths in files.items()]
 
@@ -339,7 +343,7 @@ def _row(material: Material, published: Sequence[Measured]) -> list[Cell | str]:
         quantified(activation_energy(report)),
         _cell_of([m.activation_energy_eV for m in same]),
         quantified(density(report)),
-        measured(glass_transition.temperature_K if glass_transition else None, ".0f"),
+        quantified(glass_transition or None),
         _fitted(material),
         f"{material.n_finished} of {material.n_planned}",
     ]

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from vitrion.amorphous.glass_transition import GlassTransition
 from vitrion.chemistry.formulas import subscripted
 from vitrion.comparison.cautions import cautions_of
 from vitrion.comparison.material import MaterialReport
@@ -108,6 +109,20 @@ def test_crystal_and_glass_stand_side_by_side(html):
     assert "glass over crystal" in overview
     assert "at least" in overview
     assert "glass about 0.18; ratio about 1000" in overview
+
+
+def test_the_glass_transition_of_a_quench_has_its_interval(reports):
+    kink = GlassTransition(
+        temperature_K=684.4,
+        low_K=610.0,
+        high_K=750.0,
+        glass_heat_capacity_kB=1.6,
+        liquid_heat_capacity_kB=2.4,
+    )
+    glass = reports[1].glasses[0].model_copy(update={"glass_transition": kink})
+    page = render_page(MaterialReport.from_documents([glass]))
+    assert "684 (610 to 750)" in page
+    assert "glass transition (K)" not in render_page(*reports), "no quench has a kink"
 
 
 def test_the_trust_panel_holds_every_limit(reports, hostile_report):

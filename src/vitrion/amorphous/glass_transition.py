@@ -83,6 +83,26 @@ class GlassTransition(BaseModel):
     liquid_heat_capacity_kB: float = Field(description="The same above it.")
     n_quenches: int = Field(1, description="Quenches whose energies were averaged.")
 
+    @property
+    def value(self) -> float:
+        """Temperature in K."""
+        return self.temperature_K
+
+    @property
+    def low(self) -> float:
+        """Lower end of the 95 % interval in K."""
+        return self.low_K
+
+    @property
+    def high(self) -> float:
+        """Upper end of the 95 % interval in K."""
+        return self.high_K
+
+    @property
+    def text(self) -> str:
+        """Temperature and interval in K: ``684 (610 to 750)``."""
+        return f"{self.value:.0f} ({self.low:.0f} to {self.high:.0f})"
+
 
 def glass_transition(curves: Sequence[QuenchCurve]) -> GlassTransition | None:
     """Find the kink of the potential energy over temperature of one or more quenches.

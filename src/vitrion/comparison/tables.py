@@ -4,17 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from vitrion.uncertainty import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from vitrion.uncertainty import Uncertain
-
 
 MISSING = "-"
+
+
+class HasInterval(Protocol):
+    """A quantity with a 95 % interval, such as an estimate, a bound or a glass transition."""
+
+    @property
+    def value(self) -> float | None:
+        """Best value; None if only a limit is known."""
+
+    @property
+    def low(self) -> float | None:
+        """Lower end of the interval."""
+
+    @property
+    def high(self) -> float | None:
+        """Upper end of the interval."""
+
+    @property
+    def text(self) -> str:
+        """Value and interval."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +124,7 @@ def measured(value: float | None, form: str = ".2f", prefix: str = "") -> Cell:
     return Cell(prefix + (f"{value:{form}}" if form else number(value)), value)
 
 
-def quantified(quantity: Uncertain | None) -> Cell:
+def quantified(quantity: HasInterval | None) -> Cell:
     """Return a cell of a value with its interval."""
     if quantity is None:
         return Cell(MISSING)

@@ -97,7 +97,8 @@ def glass_section(reports: Reports) -> Section:
         for number, glass in numbered(report.glasses)
     ]
     heads = ("replica", "verdict", "equilibrated (g/cm3) #", "relaxed (g/cm3) #", "self-overlap #",
-             "cooling (K/ps) #", "energy (eV/atom) #", "formers")  # fmt: skip
+             "cooling (K/ps) #", "glass transition (K) #", "energy (eV/atom) #",
+             "formers")  # fmt: skip
     tables = [
         make_table("Replicas of the glass", heads, [_glass_row(*item) for item in glasses]),
         make_table(
@@ -134,6 +135,7 @@ def _glass_row(name: str, glass: AmorphousDoc) -> Row:
         measured(glass.density_relaxed_g_per_cm3),
         measured(glass.order_overlap),
         measured(glass.quench_rate_K_per_ps, ""),
+        quantified(glass.glass_transition),
         measured(glass.energy_eV_per_atom, ".3f"),
         Cell(", ".join(words) or "-", is_formula=True),
     ]
