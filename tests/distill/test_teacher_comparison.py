@@ -17,6 +17,13 @@ from vitrion.distill.label.labelling import Teacher
 from vitrion.distill.validate import teacher_comparison
 from vitrion.distill.validate.endurance import energy_drift, hot_run
 from vitrion.distill.validate.properties import cell_differences, crystal_frames
+from vitrion.distill.validate.regime_errors import (
+    COLUMNS,
+    regime_errors,
+    row,
+    table,
+    with_regimes,
+)
 from vitrion.distill.validate.teacher_comparison import (
     ComparisonSettings,
     compare_with_teacher,
@@ -133,6 +140,17 @@ def test_frames_are_drawn_at_each_temperature():
     assert {len(atoms) for atoms in found} == {64}
 
 
+def test_a_softer_student_has_a_slope_below_one():
+    atoms = argon(2)
+    atoms.rattle(0.1, seed=1)
+    [frame] = with_regimes(labelled([atoms], Argon()))
+    frame.arrays[FORCES] *= 1.25
+    [error] = regime_errors([frame], Argon())
+    assert error.force_slope == pytest.approx(0.8)
+    assert row(error)[COLUMNS.index("F slope")] == "0.800"
+    assert table([error.model_copy(update={"force_slope": None})]).endswith("|  | 0.00 |")
+
+
 def test_a_student_is_its_own_perfect_teacher(tmp_path, monkeypatch):
     monkeypatch.setattr(teacher_comparison, "FEWEST_ATOMS", 8)
     crystal = known_crystals()["LiF"]
@@ -149,6 +167,7 @@ def test_a_student_is_its_own_perfect_teacher(tmp_path, monkeypatch):
     [regime], [cell] = found["errors"], found["cells"]
     assert regime["regime"] == "F4Li4"
     assert regime["force_rms_meV_per_A"] > 100
+    assert regime["force_slope"] == pytest.approx(1, abs=1e-4)
     for name in ("energy_rmse_meV_per_atom", "force_rmse_meV_per_A", "pressure_rmse_GPa"):
         assert regime[name] < 0.05
     assert abs(cell["density_difference"]) < 1e-4

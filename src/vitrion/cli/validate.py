@@ -135,28 +135,11 @@ def _read_crystals(paths: Sequence[Path]) -> dict[str, Atoms]:
 
 def show_comparison(found: TeacherComparison) -> None:
     """Print the tables of a comparison."""
-    columns = (
-        "frames",
-        "E meV/atom",
-        "E spread",
-        "F RMSE meV/A",
-        "F MAE",
-        "teacher F rms",
-        "p GPa",
-    )
-    table = Table("regime", *columns)
+    from vitrion.distill.validate.regime_errors import COLUMNS, row
+
+    table = Table(*COLUMNS)
     for error in found.errors:
-        pressure = "" if error.pressure_rmse_GPa is None else f"{error.pressure_rmse_GPa:.2f}"
-        table.add_row(
-            error.regime,
-            str(error.n_frames),
-            f"{error.energy_rmse_meV_per_atom:.1f}",
-            f"{error.energy_spread_meV_per_atom:.1f}",
-            f"{error.force_rmse_meV_per_A:.0f}",
-            f"{error.force_mae_meV_per_A:.0f}",
-            f"{error.force_rms_meV_per_A:.0f}",
-            pressure,
-        )
+        table.add_row(*row(error))
     console.print(table)
     if found.cells:
         table = Table("crystal", "g/cm3", "teacher", "density", "lattice", "K GPa", "teacher")

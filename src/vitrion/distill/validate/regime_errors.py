@@ -33,6 +33,11 @@ class RegimeError(BaseModel):
     force_rmse_meV_per_A: float = Field(description="Force component, meV/A.")
     force_mae_meV_per_A: float = Field(description="Mean absolute force component error, meV/A.")
     force_rms_meV_per_A: float = Field(description="The teacher's root mean square force, meV/A.")
+    force_slope: float | None = Field(
+        None,
+        description="Least-squares slope of the student's force components against the teacher's; "
+        "below 1 the student is softer.",
+    )
     pressure_rmse_GPa: float | None = Field(None, description="Mean normal stress, GPa.")
 
 
@@ -87,6 +92,7 @@ def _regime(name: str, frames: list[Atoms], calculator: Calculator) -> RegimeErr
         force_rmse_meV_per_A=1000 * _rms(difference),
         force_mae_meV_per_A=1000 * float(np.mean(np.abs(difference))),
         force_rms_meV_per_A=1000 * _rms(teacher),
+        force_slope=1 + float(difference @ teacher / max(teacher @ teacher, 1e-12)),
         pressure_rmse_GPa=_GPA_PER_EV_A3 * _rms(np.array(pressures)) if pressures else None,
     )
 
@@ -95,17 +101,28 @@ def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2)))
 
 
+COLUMNS = ("regime", "frames", "E meV/atom", "E spread", "F RMSE meV/A", "F MAE",
+           "teacher F rms", "F slope", "p GPa")  # fmt: skip
+"""Heads of a table of errors."""
+
+
+def row(error: RegimeError) -> list[str]:
+    """Return the errors of a regime as texts, in the order of :data:`COLUMNS`."""
+    slope, pressure = error.force_slope, error.pressure_rmse_GPa
+    return [
+        error.regime,
+        str(error.n_frames),
+        f"{error.energy_rmse_meV_per_atom:.1f}",
+        f"{error.energy_spread_meV_per_atom:.1f}",
+        f"{error.force_rmse_meV_per_A:.0f}",
+        f"{error.force_mae_meV_per_A:.0f}",
+        f"{error.force_rms_meV_per_A:.0f}",
+        "" if slope is None else f"{slope:.3f}",
+        "" if pressure is None else f"{pressure:.2f}",
+    ]
+
+
 def table(errors: Sequence[RegimeError]) -> str:
     """Return the errors as a Markdown table."""
-    lines = [
-        "| regime | frames | E meV/atom | E spread | F RMSE meV/A | F MAE | F rms | p GPa |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for e in errors:
-        pressure = "" if e.pressure_rmse_GPa is None else f"{e.pressure_rmse_GPa:.2f}"
-        lines.append(
-            f"| {e.regime} | {e.n_frames} | {e.energy_rmse_meV_per_atom:.1f} "
-            f"| {e.energy_spread_meV_per_atom:.1f} | {e.force_rmse_meV_per_A:.0f} "
-            f"| {e.force_mae_meV_per_A:.0f} | {e.force_rms_meV_per_A:.0f} | {pressure} |"
-        )
-    return "\n".join(lines)
+    rows = [COLUMNS, ["---"] * len(COLUMNS), *map(row, errors)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
