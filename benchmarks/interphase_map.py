@@ -29,15 +29,15 @@ from matplotlib.figure import Figure
 
 from vitrion.amorphous.document import AmorphousDoc
 from vitrion.chemistry.formulas import parse_composition, subscripted
-from vitrion.comparison.material import MaterialReport
 from vitrion.comparison.published import conductivity_at
-from vitrion.comparison.quantities import activation_energy, density, sigma_300K
 from vitrion.comparison.tables import MISSING, Cell, make_table, measured, quantified
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.pooling import pool
 from vitrion.database.document_file import read_documents
 from vitrion.defects.document import DefectDoc
 from vitrion.errors import InputError
+from vitrion.materials.material import MaterialReport
+from vitrion.materials.quantities import activation_energy, density, sigma_300K
 from vitrion.polymorphs.document import PolymorphDoc
 from vitrion.report.palette import PALETTE
 from vitrion.runtime.atomic import write_durably

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from vitrion.amorphous.document import AmorphousDoc
 from vitrion.comparison.document import conductivity_ratios
-from vitrion.comparison.material import MaterialReport
 from vitrion.comparison.published import SOURCE, URL, published_for
 from vitrion.comparison.side_by_side import compare
 from vitrion.comparison.tables import MISSING, Cell, Column, make_table, quantified
@@ -28,6 +27,7 @@ from vitrion.conductivity.pooling import pool
 from vitrion.database.document_file import read_documents
 from vitrion.defects.document import DefectDoc
 from vitrion.landscape.site_energies import landscape
+from vitrion.materials.material import MaterialReport
 from vitrion.uncertainty import Bound, Estimate, LinearEstimate, ratio
 
 if TYPE_CHECKING:

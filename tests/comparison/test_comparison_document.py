@@ -6,10 +6,10 @@ from pymatgen.core import Lattice, Structure
 
 from helpers.walkers import in_crystal, strings
 from vitrion.comparison.document import ComparisonDoc, conductivity_ratios
-from vitrion.comparison.material import MaterialReport
 from vitrion.comparison.side_by_side import conductivity_ratio
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.errors import InputError
+from vitrion.materials.material import MaterialReport
 from vitrion.transport import analyze, arrhenius
 from vitrion.transport.result import Estimate
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from vitrion.comparison.material import MaterialReport
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.from_defects import (
     DefectConductivitySettings,
@@ -27,6 +26,7 @@ from vitrion.defects.document import (
 )
 from vitrion.documents.provenance import Provenance
 from vitrion.errors import InputError
+from vitrion.materials.material import MaterialReport
 from vitrion.potentials import get_potential
 from vitrion.potentials.student import student_card
 from vitrion.transport.constants import KB_EV_PER_K
@@ -260,7 +260,7 @@ def test_defects_without_a_path_leave_the_dynamics_and_a_remark():
 def test_comparison_takes_the_value_from_defects_and_cautions_name_the_route():
     from vitrion.comparison.cautions import cautions_of
     from vitrion.comparison.document import comparable_at_300K
-    from vitrion.comparison.quantities import activation_energy
+    from vitrion.materials.quantities import activation_energy
 
     document = joined(by_dynamics(), defects(network("vacancy")))
     material = MaterialReport.from_documents([document])

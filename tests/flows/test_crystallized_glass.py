@@ -8,8 +8,6 @@ from vitrion.amorphous.start_cell import melt_start
 from vitrion.cli.results import _glass_table, caution_lines, phase_reports
 from vitrion.comparison.cautions import cautions_of
 from vitrion.comparison.document import ComparisonDoc
-from vitrion.comparison.material import MaterialReport
-from vitrion.comparison.quantities import density
 from vitrion.comparison.side_by_side import compare
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.database.kinds import document_classes
@@ -18,6 +16,8 @@ from vitrion.errors import SimulationError
 from vitrion.flows.glass_conductivity import choose_glasses
 from vitrion.flows.run_recipe import RunResult
 from vitrion.landscape.makers import DefectMaker, LandscapeMaker
+from vitrion.materials.material import MaterialReport
+from vitrion.materials.quantities import density
 from vitrion.polymorphs.hull import shipped_crystals
 from vitrion.runtime.runner import RunReport
 

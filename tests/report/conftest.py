@@ -10,7 +10,6 @@ from helpers.walkers import hopping, in_crystal
 from vitrion.amorphous.characterize import characterize
 from vitrion.amorphous.document import AmorphousDoc
 from vitrion.amorphous.pack import pack
-from vitrion.comparison.material import MaterialReport
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.defects.document import (
     BarrierNetwork,
@@ -24,6 +23,7 @@ from vitrion.defects.document import (
 from vitrion.documents.provenance import Provenance
 from vitrion.generation.candidate import Origin
 from vitrion.landscape.document import SiteEnergyLandscapeDoc
+from vitrion.materials.material import MaterialReport
 from vitrion.polymorphs.document import HullReference, Polymorph, PolymorphDoc, SpaceGroupAt
 from vitrion.potentials.trust import ForceCheck, NoveltyReport, TrustReport
 from vitrion.transport import analyze

@@ -10,11 +10,11 @@ from rich.console import Console
 
 from vitrion.cli.results import print_comparison
 from vitrion.comparison.cautions import KINDS, SEVERITIES, cautions_of
-from vitrion.comparison.material import MaterialReport
 from vitrion.comparison.side_by_side import compare
 from vitrion.comparison.tables import Cell, Column, make_table, measured
 from vitrion.conductivity.temperature_choice import ScanPoint, choose_temperatures
 from vitrion.errors import InputError
+from vitrion.materials.material import MaterialReport
 from vitrion.report.page import render_page
 from vitrion.transport.arrhenius_fit import ArrheniusPoint, arrhenius
 from vitrion.uncertainty import Estimate

@@ -7,11 +7,11 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from vitrion.cli.results import polymorph_table
-from vitrion.comparison.material import MaterialReport, disambiguate, material_formula
 from vitrion.comparison.published import published_for
 from vitrion.comparison.side_by_side import compare
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.errors import InputError
+from vitrion.materials.material import MaterialReport, disambiguate, material_formula
 from vitrion.report.figures.ion_transport import msd_figure
 from vitrion.report.page import render_page
 from vitrion.uncertainty import (

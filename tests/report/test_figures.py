@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from vitrion.comparison.material import MaterialReport
-from vitrion.comparison.quantities import activation_energy
+from vitrion.materials.material import MaterialReport
+from vitrion.materials.quantities import activation_energy
 from vitrion.report.draw import draw_figure, draw_panel, save_figures
 from vitrion.report.figures.glass_structure import shares
 from vitrion.report.figures.ion_transport import (

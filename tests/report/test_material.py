@@ -3,8 +3,10 @@
 import pytest
 
 from vitrion.amorphous.document import numbered
-from vitrion.comparison.material import MaterialReport
 from vitrion.comparison.side_by_side import compare
+from vitrion.materials.material import MaterialReport
+from vitrion.materials.quantities import quantities_of
+from vitrion.materials.stored_report import quantity_fields, stored_report
 
 
 def test_a_landscape_stands_beside_the_hosts_that_it_joins(reports):
@@ -18,6 +20,21 @@ def test_a_landscape_stands_beside_the_hosts_that_it_joins(reports):
     assert report.landscape.n_replicas == 3
     assert [id(document) for document in report.defects] == [id(d) for d in glass.defects]
     assert {id(document) for document in report.older} == {id(d) for d in earlier}
+
+
+def test_the_fields_that_are_read_give_the_quantities_of_the_whole_documents(reports):
+    for report in reports:
+        stored = [
+            {
+                name: value
+                for name, value in document.model_dump(mode="json").items()
+                if name in (*quantity_fields(document.property_name), "property_name")
+            }
+            for document in report.documents
+        ]
+        found = quantities_of(stored_report(stored))
+        assert found == quantities_of(report)
+        assert len(found) >= 9
 
 
 def test_energies_of_different_potentials_have_no_difference(reports):

@@ -11,9 +11,9 @@ import pytest
 from vitrion.amorphous.glass_transition import GlassTransition
 from vitrion.chemistry.formulas import subscripted
 from vitrion.comparison.cautions import cautions_of
-from vitrion.comparison.material import MaterialReport
 from vitrion.database.summary import SummaryDoc
 from vitrion.errors import InputError
+from vitrion.materials.material import MaterialReport
 from vitrion.report.page import json_block, render_index, render_page
 from vitrion.report.palette import PALETTE
 from vitrion.report.structure_views import scene

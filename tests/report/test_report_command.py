@@ -6,11 +6,12 @@ from typer.testing import CliRunner
 
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.cli import app
-from vitrion.comparison.material import MaterialReport, add_documents, read_document
 from vitrion.comparison.report_search import find_reports
 from vitrion.database.client import VitrionClient
+from vitrion.database.document_file import read_document
 from vitrion.documents.base import VitrionDoc
 from vitrion.errors import InputError
+from vitrion.materials.material import MaterialReport, add_documents
 from vitrion.store.job_store import open_job_store
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from helpers.sample_documents import hopping, make_conductivity
-from vitrion.comparison.report_search import NEWEST
+from vitrion.materials.material import NEWEST
 from vitrion.store import sqlite_store
 
 for package in ("fastapi", "httpx"):
@@ -68,7 +68,7 @@ def read(monkeypatch):
         ("/test_hopping/?measured=true&_sort_fields=label&_limit=5", 5),
         ("/test_hopping/?potential=chgnet", 0),
         ("/summary/?formula=LiF&_limit=5&_sort_fields=-barrier_eV", 5),
-        ("/report/LiP", 3 * NEWEST),
+        ("/report/LiP", 6 * NEWEST),
         ("/report/c-1?phase=amorphous", 6 * NEWEST),
         ("/openapi.json", 0),
         ("/heartbeat", 0),
@@ -103,7 +103,7 @@ def test_a_search_of_the_list_takes_formula_elements_or_identifier(web):
 
 def test_a_report_states_what_it_has_not_read(web):
     text = web.get("/report/LiP").text
-    of_two_materials = NEWEST - NEWEST // 3
+    of_two_materials = 2 * NEWEST
     assert f"{N_CONDUCTIVITY - of_two_materials} other documents of" in text
     assert 'were not read: <a href="/?search=LiP">' in text
     assert web.get("/?search=LiP").text.count('href="/report/') == 3

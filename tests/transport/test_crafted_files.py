@@ -9,7 +9,7 @@ from pymatgen.core import Lattice, Structure
 
 from vitrion.chemistry import decoding, structure_files
 from vitrion.chemistry.structure_files import read_structure_file
-from vitrion.comparison.material import read_document
+from vitrion.database.document_file import read_document
 from vitrion.dynamics.trajectory import FORMAT, VERSION, Trajectory
 from vitrion.errors import InputError
 from vitrion.flows.recipe import Recipe, settable

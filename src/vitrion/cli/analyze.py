@@ -286,7 +286,7 @@ def _csv_value(estimate: Estimate | None) -> tuple[float | None, float | None, f
 
 
 def _draw(document: ConductivityDoc, folder: Path, file_format: str, *, quiet: bool) -> None:
-    from vitrion.comparison.material import MaterialReport
+    from vitrion.materials.material import MaterialReport
     from vitrion.report.draw import save_figures
 
     for file in save_figures([MaterialReport.from_documents([document])], folder, file_format):

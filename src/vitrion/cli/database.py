@@ -203,11 +203,11 @@ def pool(
 ) -> None:
     """Combine independent runs of a material, such as glasses made on several machines."""
     from vitrion.cli.results import rich_table
-    from vitrion.comparison.material import MaterialReport
-    from vitrion.comparison.quantities import activation_energy, sigma_300K
     from vitrion.comparison.temperatures import temperature_table
     from vitrion.database.client import VitrionClient
     from vitrion.database.pooled_runs import add_pooled
+    from vitrion.materials.material import MaterialReport
+    from vitrion.materials.quantities import activation_energy, sigma_300K
 
     with VitrionClient(store) as client:
         pooled, added = add_pooled(client, runs, phase)

@@ -18,7 +18,7 @@ from vitrion.cli.printing import say
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from vitrion.comparison.material import MaterialReport
+    from vitrion.materials.material import MaterialReport
 
 
 def register(app: typer.Typer) -> None:
@@ -70,9 +70,10 @@ def report(
 
 
 def _find(targets: list[str], phase: str | None, store: Path | None) -> list[MaterialReport]:
-    from vitrion.comparison.material import add_documents, read_document
     from vitrion.comparison.report_search import find_reports
     from vitrion.database.client import VitrionClient
+    from vitrion.database.document_file import read_document
+    from vitrion.materials.material import add_documents
 
     files = [target for target in targets if os.path.isfile(target)]
     documents = [read_document(file) for file in files]

@@ -10,10 +10,10 @@ from rich.table import Table
 from vitrion.amorphous.document import numbered
 from vitrion.chemistry.phases import RUN_PHASES
 from vitrion.cli.printing import say
-from vitrion.comparison.material import MaterialReport
-from vitrion.comparison.quantities import activation_energy, sigma_300K
 from vitrion.comparison.side_by_side import compare
 from vitrion.comparison.temperatures import temperature_table
+from vitrion.materials.material import MaterialReport
+from vitrion.materials.quantities import activation_energy, sigma_300K
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

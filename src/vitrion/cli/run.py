@@ -22,11 +22,11 @@ from vitrion.cli.printing import console, say
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from vitrion.comparison.material import MaterialReport
     from vitrion.database.client import VitrionClient
     from vitrion.distill.distill_settings import DistillSettings
     from vitrion.flows.display import RunDisplay
     from vitrion.flows.recipe import Recipe
+    from vitrion.materials.material import MaterialReport
 
 
 def register(app: typer.Typer) -> None:

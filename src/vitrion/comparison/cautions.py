@@ -11,9 +11,9 @@ from vitrion.amorphous.document import numbered
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from vitrion.comparison.material import MaterialReport
     from vitrion.conductivity.from_defects import DefectConductivity
     from vitrion.documents.base import VitrionDoc
+    from vitrion.materials.material import MaterialReport
 
 Severity = Literal["doubt", "caution", "good"]
 SEVERITIES: tuple[Severity, ...] = ("doubt", "caution", "good")

@@ -6,10 +6,17 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from vitrion.comparison.material import KINDS, MaterialReport, disambiguate, phase_rank
 from vitrion.database.collections import KEY
+from vitrion.database.query import build_criteria
 from vitrion.documents.base import PHASES, check_phase
 from vitrion.errors import InputError
+from vitrion.materials.material import (
+    KINDS,
+    NEWEST,
+    MaterialReport,
+    disambiguate,
+    phase_rank,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +25,6 @@ if TYPE_CHECKING:
     from vitrion.database.client import VitrionClient
     from vitrion.documents.base import VitrionDoc
 
-NEWEST = 10
-"""Documents of each kind and phase that a report reads."""
 MAX_MATERIALS = 4
 """Materials of one formula and phase that a report shows."""
 
@@ -72,21 +77,17 @@ def find_reports(
         If no document is found.
     """
     phase = check_phase(phase)
-    chosen = _search(client, document_id=identifier, deprecated=None)
-    named = chosen or _search(client, material_id=identifier)
-    formulas = {found.formula for found in named} or {identifier}
-    groups: _Groups = {}
-    for found in dict.fromkeys([*_search_formula(client, *formulas), *named]):
-        groups.setdefault((found.phase, found.material_id), []).append(found)
-    if named:
-        groups = _of_material(groups, named[0].material_id)
+    chosen, groups = _find_materials(client, identifier)
     groups = {key: group for key, group in groups.items() if phase in (None, key[0])}
-    groups = _newest_materials(groups, max_materials)
     if not groups:
         tail = "" if phase is None else f" in the phase '{phase}'"
         raise InputError(
             f"The store has nothing of '{identifier}'{tail}: 'vitrion query' lists its documents."
         )
+    groups = {
+        key: list(dict.fromkeys([*_of_group(client, key, group), *set(group).intersection(chosen)]))
+        for key, group in _newest_materials(groups, max_materials).items()
+    }
     unread = _count_unread(client, groups)
     documents = _read(client, [found for group in groups.values() for found in group])
     return disambiguate(
@@ -99,6 +100,17 @@ def find_reports(
         )
         for key in sorted(groups, key=_order)
     )
+
+
+def _find_materials(client: VitrionClient, identifier: str) -> tuple[list[_Found], _Groups]:
+    """Find the document of an identifier, and newest documents of the materials it may mean."""
+    chosen = _search(client, document_id=identifier, deprecated=None)
+    named = chosen or _search(client, material_id=identifier)
+    formulas = {found.formula for found in named} or {identifier}
+    groups: _Groups = {}
+    for found in dict.fromkeys([*_search_formula(client, *formulas), *named]):
+        groups.setdefault((found.phase, found.material_id), []).append(found)
+    return chosen, _of_material(groups, named[0].material_id) if named else groups
 
 
 def _of_material(groups: _Groups, material_id: str | None) -> _Groups:
@@ -121,24 +133,40 @@ def _newest_materials(groups: _Groups, count: int) -> _Groups:
     return kept
 
 
+def _of_group(
+    client: VitrionClient, key: tuple[str | None, str | None], found: Sequence[_Found]
+) -> list[_Found]:
+    """Find the newest documents of each kind of one material, of its newest composition."""
+    phase, material_id = key
+    criteria = {
+        "deprecated": False,
+        "formula_pretty": max(found, key=lambda each: each.last_updated).formula,
+        "phase": phase,
+        "material_id": material_id or {"$in": [None, ""]},
+    }
+    return [each for kind in KINDS for each in _newest(client, kind, criteria)]
+
+
 def _search(client: VitrionClient, **filters: Any) -> list[_Found]:
     """Find the newest documents of each kind and phase."""
     found: list[_Found] = []
     for kind in KINDS:
-        newest = _newest(client, kind, filters)
+        criteria = build_criteria(filters, client[kind].key_fields, kind)
+        newest = _newest(client, kind, criteria)
         if len(newest) == NEWEST:  # there may be more, of each phase
             newest = [document for document in newest if not document.phase]
             for phase in PHASES:
-                newest += _newest(client, kind, {**filters, "phase": phase})
+                newest += _newest(client, kind, {**criteria, "phase": phase})
         found += newest
     return found
 
 
-def _newest(client: VitrionClient, kind: str, filters: dict[str, Any]) -> list[_Found]:
+def _newest(client: VitrionClient, kind: str, criteria: dict[str, Any]) -> list[_Found]:
     fields = ("last_updated", "formula_pretty", "phase", "material_id")
-    rows = client[kind].raw(fields=fields, sort="-last_updated", limit=NEWEST, **filters)
+    order = {"last_updated": -1}
+    rows = client[kind].store.query(criteria, [KEY, *fields], order, limit=NEWEST)
     return [
-        _Found(kind, row[KEY], row["last_updated"], *(row.get(name) for name in fields[1:]))
+        _Found(kind, row[KEY], row["last_updated"], *(row.get(name) or None for name in fields[1:]))
         for row in rows
     ]
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Literal
 from vitrion.comparison.cautions import cautions_of
 from vitrion.comparison.document import comparable_at_300K
 from vitrion.comparison.landscapes import compare_landscapes
-from vitrion.comparison.material import MaterialReport
 from vitrion.comparison.published import published_for
-from vitrion.comparison.quantities import QUANTITIES
 from vitrion.comparison.tables import MISSING, Cell, make_table, measured, quantified
 from vitrion.errors import InputError
+from vitrion.materials.material import MaterialReport
+from vitrion.materials.quantities import QUANTITIES
 from vitrion.uncertainty import Bound, Estimate, Uncertain, difference, number, ratio
 
 if TYPE_CHECKING:

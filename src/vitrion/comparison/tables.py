@@ -11,6 +11,8 @@ from vitrion.uncertainty import number
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from vitrion.uncertainty import Interval
+
 
 MISSING = "-"
 
@@ -122,6 +124,15 @@ def measured(value: float | None, form: str = ".2f", prefix: str = "") -> Cell:
     if value is None:
         return Cell(MISSING)
     return Cell(prefix + (f"{value:{form}}" if form else number(value)), value)
+
+
+def ranged(value: float | None, interval: Interval | None, form: str = "") -> Cell:
+    """Return a cell of a number with its interval, if it has one; see :func:`measured`."""
+    if value is None or interval is None:
+        return measured(value, form)
+    low, high = interval
+    text = f"{number(value)} ({number(low)} to {number(high)})"
+    return Cell(text, value, value=value, low=low, high=high)
 
 
 def quantified(quantity: HasInterval | None) -> Cell:

@@ -9,8 +9,8 @@ from vitrion.comparison.tables import Cell, make_table, measured, quantified
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vitrion.comparison.material import MaterialReport
     from vitrion.comparison.tables import Table
+    from vitrion.materials.material import MaterialReport
     from vitrion.transport.result import TransportResult
 
 HEADS = ("material", "T (K) #", "D* (cm2/s) #", "conductivity (mS/cm) #", "formula used",

@@ -86,7 +86,7 @@ def build_if_changed(collections: Collections) -> BuildReport:
     now = _state(collections, since)
     if known == now:
         return BuildReport()
-    unchanged = ("older", "vitrion", "kinds", "undated")
+    unchanged = ("older", "vitrion", "kinds", "quantities", "undated")
     is_recent = since is not None and all(known.get(name) == now[name] for name in unchanged)
     return _build(collections, since if is_recent else None)
 
@@ -165,6 +165,7 @@ def _state(collections: Collections, since: str | None) -> dict[str, Any]:
         "undated": total - older - recent,
         "vitrion": version("vitrion"),
         "kinds": sorted(collections.classes),
+        "quantities": sorted(collections.key_fields("summary")),
     }
 
 

@@ -15,6 +15,7 @@ from vitrion.database.servers import connect
 from vitrion.database.store_file import read_store_file
 from vitrion.documents.base import VitrionDoc
 from vitrion.errors import StoreError
+from vitrion.materials.quantities import SUMMARIZED
 from vitrion.store.job_store import FILE_NAME, SQLiteJobStore
 from vitrion.store.sqlite_store import SQLiteStore
 
@@ -144,7 +145,9 @@ class Collections:
         """Return the paths of the quantities of a collection by public name."""
         if property_name == "summary":
             summarized = [kind for kind in self.classes.values() if kind.of_material]
-            return {name: f"values.{name}" for kind in summarized for name in kind.key_fields}
+            own = [name for kind in summarized for name in kind.key_fields]
+            reported = [quantity.key for quantity in SUMMARIZED]
+            return {name: f"values.{name}" for name in dict.fromkeys([*own, *reported])}
         cls = self.classes.get(property_name, VitrionDoc)
         return dict(cls.key_fields)
 

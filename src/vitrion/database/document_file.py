@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -13,11 +14,11 @@ from vitrion.database.export import write_json_lines
 from vitrion.database.kinds import document_classes
 from vitrion.errors import InputError
 from vitrion.runtime.atomic import write_durably
-from vitrion.runtime.text_files import MOST_CHARACTERS
+from vitrion.runtime.text_files import MOST_CHARACTERS, read_text
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from jobflow import JobStore
 
@@ -83,6 +84,22 @@ def _read_file(path: Path) -> Iterator[VitrionDoc]:
             yield classes[found["property_name"]].model_validate(found)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise InputError(f"Line {number} of {path} is not a document of vitrion.") from error
+
+
+def read_document(path: str | os.PathLike[str]) -> VitrionDoc:
+    """Read a document from a JSON file, e.g. of ``vitrion defects``.
+
+    Raises
+    ------
+    InputError
+        If the file is not a document of a known kind.
+    """
+    try:
+        text = read_text(Path(path))
+        kind = json.loads(text)["property_name"]
+        return document_classes()[kind].model_validate_json(text)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise InputError(f"The file {path} contains no document of vitrion.") from error
 
 
 def load_documents(store: JobStore, documents: Sequence[VitrionDoc]) -> int:

@@ -10,15 +10,17 @@ from pydantic_core import to_json
 
 from vitrion.chemistry.formulas import display_formula
 from vitrion.database.dotted_path import follow
+from vitrion.database.intervals import interval_of, paths_of_interval
 from vitrion.database.summary import SummaryDoc
 from vitrion.documents.base import VitrionDoc
-from vitrion.uncertainty import Estimate, LinearEstimate, ReplicaMean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import TextIO
 
     import pandas as pd
+
+    from vitrion.uncertainty import Interval
 
 Document = BaseModel | dict[str, Any]
 
@@ -121,35 +123,25 @@ def _quantities(document: VitrionDoc, key_fields: Mapping[str, str] | None) -> d
     }
     if isinstance(document, SummaryDoc):
         for name, value in document.values.items():
-            low, high = document.intervals.get(name, (None, None))
-            row |= (
-                {name: value}
-                if low is None
-                else {name: value, f"{name}_low": low, f"{name}_high": high}
-            )
+            row |= _with_interval(name, value, document.intervals.get(name))
         potentials = document.potentials
     else:
-        for name, path in (key_fields or document.key_fields).items():
-            row |= _with_interval(document, name, path)
+        paths = key_fields or document.key_fields
+        read = [part for path in paths.values() for part in (path, *paths_of_interval(path))]
+        content = document.model_dump(include={path.split(".")[0] for path in read})
+        for name, path in paths.items():
+            row |= _with_interval(name, follow(content, path), interval_of(content, path))
         spec = document.provenance.potential
         potentials = [] if spec is None else [spec.name]
     return {**row, "potential": ", ".join(potentials) or None}
 
 
-def _with_interval(document: VitrionDoc, name: str, path: str) -> dict[str, Any]:
+def _with_interval(name: str, value: Any, interval: Interval | None) -> dict[str, Any]:
     """Return a quantity by its name, and the ends of its interval if it has one."""
-    node: Any = document
-    owner: Any = None
-    for part in path.split("."):
-        owner = node
-        if isinstance(node, list):
-            node = node[int(part)] if int(part) < len(node) else None
-        else:
-            node = node.get(part) if isinstance(node, dict) else getattr(node, part, None)
-    estimate = owner.estimate if isinstance(owner, ReplicaMean) else owner
-    if isinstance(estimate, (Estimate, LinearEstimate)):
-        return {name: node, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-    return {name: node}
+    if interval is None:
+        return {name: value}
+    low, high = interval
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
 def flatten(document: Document, key_fields: Mapping[str, str] | None = None) -> dict[str, Any]:

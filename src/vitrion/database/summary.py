@@ -11,6 +11,9 @@ from vitrion.database.dotted_path import follow
 from vitrion.database.intervals import interval_of
 from vitrion.documents.base import VitrionDoc
 from vitrion.documents.provenance import Provenance
+from vitrion.materials.quantities import SUMMARIZED, quantities_of
+from vitrion.materials.stored_report import stored_report
+from vitrion.uncertainty import Bound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +37,9 @@ METADATA = (
     "chemsys",
 )
 
+REPORTED = {name for quantity in SUMMARIZED for name in (quantity.key, f"{quantity.key}_bound")}
+"""Names of the quantities that are computed as in a report."""
+
 
 class SummaryDoc(VitrionDoc):
     """The quantities of a material in one phase, and their source documents."""
@@ -43,8 +49,9 @@ class SummaryDoc(VitrionDoc):
         description="Identifiers of the documents of each kind, newest first."
     )
     values: dict[str, Value] = Field(
-        description="Quantities by their public names. Quantities of a kind are from its newest "
-        "document that states any; units as in the description of the document's field."
+        description="Quantities by their public names, as in a report of the material: of several "
+        "glasses made in the same way, the mean. Other quantities of a kind are from its newest "
+        "document that states any. Units as in the description of the document's field."
     )
     intervals: dict[str, tuple[float, float]] = Field(
         default_factory=dict,
@@ -65,7 +72,7 @@ class SummaryDoc(VitrionDoc):
         ----------
         documents
             Documents of the material collections, with their ``document_id``; at least one.
-            Deprecated documents and crystallized glasses are used only if a kind has no others.
+            Deprecated documents and crystallized glasses are used only if there are no others.
         key_fields
             The ``key_fields`` of each kind of document, by property name.
 
@@ -76,19 +83,16 @@ class SummaryDoc(VitrionDoc):
         """
         newest = sorted(documents, key=freshness, reverse=True)
         ids: dict[str, list[str]] = {}
-        values: dict[str, Any] = {}
-        intervals: dict[str, tuple[float, float]] = {}
-        known: set[str] = set()
         for document in newest:
-            kind = document["property_name"]
-            ids.setdefault(kind, []).append(document["document_id"])
-            if (
-                kind not in known
-            ):  # quantities of one kind come from one document, such as a value and its bound
-                found = _quantities(document, key_fields.get(kind, {}))
-                values |= found
-                intervals |= _intervals(document, key_fields.get(kind, {}))
-                known |= {kind} if found else set()
+            ids.setdefault(document["property_name"], []).append(document["document_id"])
+        values, intervals = _reported(newest)
+        for kind in ids:
+            stated = key_fields.get(kind, {})
+            own = {name: path for name, path in stated.items() if name not in REPORTED}
+            found = [d for d in newest if d["property_name"] == kind and _quantities(d, own)]
+            for document in found[:1]:  # one document, such as of a value and its bound
+                values |= _quantities(document, own)
+                intervals |= _intervals(document, own)
         with_structure = [d for d in newest if "lattice" in (d.get("structure") or {})]
         source = with_structure[0] if with_structure else newest[0]
         fields = (*METADATA, "nsites", "volume", "density", "density_atomic", "symmetry")
@@ -118,6 +122,24 @@ def freshness(document: Mapping[str, Any]) -> tuple:
     usable = not document.get("deprecated", False) and document.get("is_amorphous") is not False
     by_defects = document.get("route") == "defects"
     return usable, document["last_updated"], by_defects, document["document_id"]
+
+
+def _reported(
+    documents: Sequence[Mapping[str, Any]],
+) -> tuple[dict[str, Any], dict[str, tuple[float, float]]]:
+    """Return the quantities that a report of the documents has, and their intervals."""
+    values: dict[str, Any] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    report = stored_report(documents)
+    for name, found in ({} if report is None else quantities_of(report)).items():
+        if isinstance(found, Bound):
+            values[f"{name}_bound"] = found.limit
+            continue
+        values[name] = found.value
+        interval = found.interval_95
+        if interval is not None and all(map(math.isfinite, interval)):
+            intervals[name] = interval
+    return values, intervals
 
 
 def _quantities(document: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:

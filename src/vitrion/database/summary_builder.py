@@ -14,7 +14,8 @@ from vitrion.database.collections import KEY
 from vitrion.database.document_builder import STAMP
 from vitrion.database.groups import GROUP_FIELDS, OF_A_PHASE, group_of, members_of
 from vitrion.database.intervals import ERRORS, paths_of_interval
-from vitrion.database.summary import METADATA, SummaryDoc, freshness
+from vitrion.database.summary import METADATA, REPORTED, SummaryDoc, freshness
+from vitrion.materials.stored_report import quantity_fields
 from vitrion.store.projection import without_collisions
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ class SummaryBuilder(Builder):
     """Synchronize one summary per material and phase with the material collections.
 
     Documents without a phase, such as single runs, and outputs of other packages are not
-    summarized. Of the documents of a material only the newest structure is read, besides the
-    quantities.
+    summarized. Of the documents of a material only the newest structure is read, besides what the
+    quantities need.
 
     Parameters
     ----------
@@ -127,6 +128,7 @@ class SummaryBuilder(Builder):
         for kind, store in self.sources_by_name.items():
             quantities = self.key_fields.get(kind, {}).values()
             read = [part for path in quantities for part in (path, *paths_of_interval(path))]
+            read += quantity_fields(kind)
             paths = [_before_numbers(path) for path in read]
             found = store.query(members_of(group), without_collisions([*_LIGHT, *paths]))
             documents += readable(found, [])
@@ -144,7 +146,7 @@ class SummaryBuilder(Builder):
 
     def _built_from(self, digest: int) -> str:
         """Return a hash of the sources of a summary: version, quantities, documents."""
-        names = repr((sorted(self.key_fields.items()), sorted(ERRORS.items())))
+        names = repr((sorted(self.key_fields.items()), sorted(ERRORS.items()), sorted(REPORTED)))
         text = f"vitrion {version('vitrion')} {names} {digest % 2**_BITS:x}"
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -136,8 +136,8 @@ class RunResult:
 
     def _repr_html_(self) -> str:
         """Show the quantities of crystal and glass, and the cautions, in a notebook."""
-        from vitrion.comparison.material import KINDS, add_documents
         from vitrion.comparison.side_by_side import compare
+        from vitrion.materials.material import KINDS, add_documents
 
         materials = add_documents([], [d for kind in KINDS for d in self.documents.get(kind, [])])
         if not materials:

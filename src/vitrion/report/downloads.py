@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from pymatgen.core import Structure
 
-    from vitrion.comparison.material import MaterialReport
     from vitrion.comparison.tables import Cell, Table
+    from vitrion.materials.material import MaterialReport
     from vitrion.report.panels import Figure
 
 MAX_BYTES = 6_000_000

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MatplotlibFigure
 
-    from vitrion.comparison.material import MaterialReport
+    from vitrion.materials.material import MaterialReport
 
 PANEL_INCHES = (4.4, 3.6)
 DASHES = {"solid": "-", "dash": "--", "dot": ":"}

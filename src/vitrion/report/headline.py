@@ -11,8 +11,8 @@ from vitrion.comparison.side_by_side import pair_of
 from vitrion.uncertainty import Bound, number
 
 if TYPE_CHECKING:
-    from vitrion.comparison.material import MaterialReport
     from vitrion.comparison.side_by_side import Comparison
+    from vitrion.materials.material import MaterialReport
     from vitrion.uncertainty import Uncertain
 
 NOT_DETERMINED, NOT_COMPUTED = "not determined", "not computed"

@@ -11,18 +11,19 @@ from jobflow import Maker
 from pydantic import BaseModel
 
 from vitrion.comparison.cautions import cautions_of
-from vitrion.comparison.material import KINDS, MaterialReport, material_formula
 from vitrion.comparison.next_step import next_step, progress_of
 from vitrion.comparison.side_by_side import compare
-from vitrion.comparison.tables import MISSING, Cell, make_table, measured, quantified
+from vitrion.comparison.tables import MISSING, Cell, make_table, measured, quantified, ranged
 from vitrion.comparison.temperatures import temperature_table
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.database.client import PropertyClient, VitrionClient
 from vitrion.database.dotted_path import follow
+from vitrion.database.intervals import interval_of
 from vitrion.database.summary import SummaryDoc
 from vitrion.documents.base import VitrionDoc
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.errors import InputError
+from vitrion.materials.material import KINDS, MaterialReport, material_formula
 from vitrion.report.draw import draw_figure
 from vitrion.report.figures.ion_transport import (
     arrhenius_panel,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
     from vitrion.comparison.tables import Table
+    from vitrion.uncertainty import Interval
 
 MOST_CAUTIONS = 6
 RESULT_PANELS: dict[str, Callable[..., tuple[Panel, ...]]] = {
@@ -146,8 +148,7 @@ def _(shown: VitrionDoc) -> str:
             caption = f"{_title(shown)}, 95 % intervals"
             table = dataclasses.replace(comparison.table.without("the paper"), caption=caption)
             return _html(table, notes)
-    values = shown.values if isinstance(shown, SummaryDoc) else _key_values(shown)
-    rows = [(name, _cell(value)) for name, value in values.items()]
+    rows = [(name, _cell(value, interval)) for name, value, interval in _key_values(shown)]
     return _html(_pairs(_title(shown), rows), notes)
 
 
@@ -177,9 +178,15 @@ def _title(document: VitrionDoc) -> str:
     return ", ".join(filter(None, (formula, document.phase, kind, document.material_id)))
 
 
-def _key_values(document: VitrionDoc) -> dict[str, Any]:
+def _key_values(document: VitrionDoc) -> list[tuple[str, Any, Interval | None]]:
+    """Return names, values and 95 % intervals of the quantities of a document."""
+    if isinstance(document, SummaryDoc):
+        return [(name, v, document.intervals.get(name)) for name, v in document.values.items()]
     content = document.model_dump()
-    return {name: follow(content, path) for name, path in document.key_fields.items()}
+    return [
+        (name, follow(content, path), interval_of(content, path))
+        for name, path in document.key_fields.items()
+    ]
 
 
 def _cautions(document: VitrionDoc) -> list[str]:
@@ -191,10 +198,10 @@ def _cautions(document: VitrionDoc) -> list[str]:
     return texts[:MOST_CAUTIONS] + ([f"{more} other cautions"] if more > 0 else [])
 
 
-def _cell(value: Any) -> Cell | str:
+def _cell(value: Any, interval: Interval | None) -> Cell | str:
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return MISSING if value is None else str(value)
-    return measured(float(value), "")
+    return ranged(float(value), interval)
 
 
 @html_of.register(Trajectory)

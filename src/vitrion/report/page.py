@@ -22,11 +22,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from vitrion.chemistry.phases import PHASE_NAMES
-from vitrion.comparison.material import disambiguate, material_formula
 from vitrion.comparison.side_by_side import compare
-from vitrion.comparison.tables import MISSING, Cell, make_table, measured
+from vitrion.comparison.tables import MISSING, Cell, make_table, measured, ranged
 from vitrion.documents.provenance import utc_now
 from vitrion.errors import InputError
+from vitrion.materials.material import disambiguate, material_formula
 from vitrion.report.downloads import (
     file_name,
     files_of_documents,
@@ -44,14 +44,13 @@ from vitrion.report.sections import sections_of
 from vitrion.report.sources import citations_of, origin_tables
 from vitrion.report.structure_views import shown_structures, structures_of
 from vitrion.report.typeset import formula_html, rich_html, typeset
-from vitrion.uncertainty import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from vitrion.comparison.material import MaterialReport
     from vitrion.comparison.tables import Table
     from vitrion.database.summary import SummaryDoc
+    from vitrion.materials.material import MaterialReport
     from vitrion.report.navigation import Navigation
     from vitrion.report.panels import Figure
 
@@ -296,10 +295,4 @@ def _index_row(summary: SummaryDoc, link: str) -> list[Cell | str]:
 def _quantity(summary: SummaryDoc, name: str, form: str = ".2f") -> Cell:
     """Return a cell of a quantity with its 95 % interval, if it has one."""
     value = summary.values.get(name)
-    if not isinstance(value, float):
-        return Cell(MISSING)
-    if name not in summary.intervals:
-        return measured(value, form)
-    low, high = summary.intervals[name]
-    text = f"{number(value)} ({number(low)} to {number(high)})"
-    return Cell(text, value, value=value, low=low, high=high)
+    return ranged(value if isinstance(value, float) else None, summary.intervals.get(name), form)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vitrion.comparison.material import MaterialReport
+    from vitrion.materials.material import MaterialReport
     from vitrion.report.panels import Dash, Symbol
 
 PALETTE: dict[str, tuple[str, str]] = {

@@ -21,9 +21,9 @@ from vitrion.transport.constants import ROOM_K
 
 if TYPE_CHECKING:
     from vitrion.amorphous.document import AmorphousDoc
-    from vitrion.comparison.material import MaterialReport
     from vitrion.comparison.side_by_side import Comparison
     from vitrion.defects.document import EnergyDistribution
+    from vitrion.materials.material import MaterialReport
     from vitrion.polymorphs.document import Polymorph
     from vitrion.report.panels import Figure
 

@@ -11,9 +11,9 @@ from vitrion.comparison.tables import Cell, Table, make_table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from vitrion.comparison.material import MaterialReport
     from vitrion.documents.base import VitrionDoc
     from vitrion.dynamics.document import FileReference
+    from vitrion.materials.material import MaterialReport
     from vitrion.potentials import PotentialSpec
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.chemistry.bonds import Bonds
-    from vitrion.comparison.material import MaterialReport
+    from vitrion.materials.material import MaterialReport
 
 Place = tuple[int, tuple[int, ...]]
 

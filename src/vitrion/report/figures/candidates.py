@@ -12,7 +12,7 @@ from vitrion.report.panels import Axis, Curve, Figure, Line, Mark, Panel, Points
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vitrion.comparison.material import MaterialReport
+    from vitrion.materials.material import MaterialReport
     from vitrion.polymorphs.document import Polymorph, PolymorphDoc
 
 WINDOW_EV = 0.5

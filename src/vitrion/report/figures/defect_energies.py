@@ -12,8 +12,8 @@ from vitrion.report.panels import Axis, Curve, Figure, Line, Mark, Panel, Points
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from vitrion.comparison.material import MaterialReport
     from vitrion.defects.document import BarrierNetwork, DefectDoc, DefectKind, DefectRecord
+    from vitrion.materials.material import MaterialReport
 
 EXCHANGED: tuple[DefectKind, ...] = ("interstitial", "vacancy")
 VOLTAGES_V = (0.0, 5.0)

@@ -10,7 +10,7 @@ from vitrion.report.panels import Axis, Figure, Line, Mark, Panel, Points
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vitrion.comparison.material import MaterialReport
+    from vitrion.materials.material import MaterialReport
     from vitrion.potentials.trust import NoveltyReport
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vitrion.amorphous.document import AmorphousDoc
-    from vitrion.comparison.material import MaterialReport
+    from vitrion.materials.material import MaterialReport
 
 
 def pair_figure(reports: Sequence[MaterialReport]) -> Figure | None:

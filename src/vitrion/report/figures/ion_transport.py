@@ -28,7 +28,7 @@ from vitrion.transport.constants import NERNST_EINSTEIN, ROOM_K
 from vitrion.uncertainty import Bound, Uncertain, number
 
 if TYPE_CHECKING:
-    from vitrion.comparison.material import MaterialReport
+    from vitrion.materials.material import MaterialReport
     from vitrion.transport.arrhenius_fit import ArrheniusPoint, ArrheniusResult
     from vitrion.transport.result import TransportResult
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.comparison.material import material_formula
 from vitrion.errors import InputError
+from vitrion.materials.material import material_formula
 from vitrion.report.palette import numbered_dash
 from vitrion.report.panels import Axis, Curve, Figure, FilledBand, Line, Mark, Panel
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vitrion.comparison.material import MaterialReport
     from vitrion.landscape.document import SiteEnergyLandscapeDoc
+    from vitrion.materials.material import MaterialReport
 
 BROADENING_EV = 0.06
 MARGIN_EV = 0.4

@@ -1,4 +1,4 @@
-"""The quantities of a comparison, with their public names."""
+"""The quantities of a material, with their public names."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from vitrion.uncertainty import Bound, Estimate, LinearEstimate, ReplicaMean, Un
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vitrion.comparison.material import MaterialReport
     from vitrion.defects.document import EnergyDistribution
+    from vitrion.materials.material import MaterialReport
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,22 @@ def energy(material: MaterialReport) -> LinearEstimate | None:
     glasses = material.amorphous_replicas if material.phase == "amorphous" else ()
     energies = [glass.energy_eV_per_atom for glass in glasses]
     return _mean([energy for energy in energies if energy is not None], material)
+
+
+def equilibrated_density(material: MaterialReport) -> LinearEstimate | None:
+    """Return the density in g/cm3 of the glasses at the end of their equilibration."""
+    found = [d for glass in material.amorphous_replicas if (d := glass.density_equilibrated)]
+    if len(found) == 1:
+        return found[0]
+    return _mean([density.value for density in found], material)
+
+
+def energy_above_hull(material: MaterialReport) -> LinearEstimate | None:
+    """Return the energy in eV/atom of the best crystal above the hull of its references."""
+    crystal = material.best_crystal
+    if crystal is None or crystal.energy_above_hull_eV_per_atom is None:
+        return None
+    return _exact(crystal.energy_above_hull_eV_per_atom)
 
 
 def _of_landscape(field: str) -> Callable[[MaterialReport], LinearEstimate | None]:
@@ -175,3 +191,29 @@ QUANTITIES = (
     Quantity("energy_eV_per_atom", "energy", "eV/atom", energy),
 )
 """All compared quantities."""
+
+SUMMARIZED = (
+    *QUANTITIES,
+    Quantity(
+        "interstitial_energy_eV",
+        "interstitial energy at 0 V, mean",
+        "eV",
+        _of_defects("interstitial_energy_eV", "mean_eV", with_reservoir=True),
+    ),
+    Quantity(
+        "density_equilibrated_g_per_cm3",
+        "density of the equilibrated glass",
+        "g/cm3",
+        equilibrated_density,
+    ),
+    Quantity(
+        "energy_above_hull_eV_per_atom", "energy above the hull", "eV/atom", energy_above_hull
+    ),
+)
+"""All quantities of a summary."""
+
+
+def quantities_of(material: MaterialReport) -> dict[str, Uncertain]:
+    """Return the quantities of a summary that a material has, by their public names."""
+    found = {quantity.key: quantity.find(material) for quantity in SUMMARIZED}
+    return {name: value for name, value in found.items() if value is not None}

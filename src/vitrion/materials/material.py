@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from vitrion.amorphous.document import AmorphousDoc
 from vitrion.chemistry.formulas import display_formula, subscripted
 from vitrion.chemistry.phases import PHASE_NAMES
 from vitrion.conductivity.document import ConductivityDoc
-from vitrion.database.kinds import document_classes
 from vitrion.defects.document import DefectDoc
 from vitrion.documents.base import PHASES
 from vitrion.errors import InputError
 from vitrion.landscape.document import SiteEnergyLandscapeDoc
 from vitrion.polymorphs.document import PolymorphDoc
-from vitrion.runtime.text_files import read_text
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
@@ -31,6 +26,8 @@ if TYPE_CHECKING:
 
 Doc = TypeVar("Doc")
 KINDS = ("conductivity", "amorphous", "polymorphs", "defects", "site_energy_landscape")
+NEWEST = 10
+"""Documents of each kind that a report reads; quantities are of these documents."""
 
 
 @dataclass(frozen=True)
@@ -207,22 +204,6 @@ def add_documents(
             [*old.documents, *old.older, document], preferred=[*old.documents, document]
         )
     return disambiguate(sorted(found, key=lambda report: phase_rank(report.phase)))
-
-
-def read_document(path: str | os.PathLike[str]) -> VitrionDoc:
-    """Read a document from a JSON file, e.g. of ``vitrion defects``.
-
-    Raises
-    ------
-    InputError
-        If the file is not a document of a known kind.
-    """
-    try:
-        text = read_text(Path(path))
-        kind = json.loads(text)["property_name"]
-        return document_classes()[kind].model_validate_json(text)
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise InputError(f"The file {path} contains no document of vitrion.") from error
 
 
 def material_formula(document: VitrionDoc) -> str:

@@ -1,0 +1,1 @@
+"""Documents of one material in one phase, and their quantities."""
