@@ -101,9 +101,8 @@ def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2)))
 
 
-COLUMNS = ("regime", "frames", "E meV/atom", "E spread", "F RMSE meV/A", "F MAE",
-           "teacher F rms", "F slope", "p GPa")  # fmt: skip
-"""Heads of a table of errors."""
+COLUMNS = ("regime", "frames", "E meV/atom", "E spread", "F meV/A", "of F", "F slope", "p GPa")
+"""Heads of a table of root mean square errors; ``of F`` is the teacher's force."""
 
 
 def row(error: RegimeError) -> list[str]:
@@ -115,7 +114,6 @@ def row(error: RegimeError) -> list[str]:
         f"{error.energy_rmse_meV_per_atom:.1f}",
         f"{error.energy_spread_meV_per_atom:.1f}",
         f"{error.force_rmse_meV_per_A:.0f}",
-        f"{error.force_mae_meV_per_A:.0f}",
         f"{error.force_rms_meV_per_A:.0f}",
         "" if slope is None else f"{slope:.3f}",
         "" if pressure is None else f"{pressure:.2f}",
