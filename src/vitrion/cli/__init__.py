@@ -9,13 +9,12 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from vitrion.cli import analyze, crystal, database, distill, launchpad, potential, report, run
 from vitrion.cli.interruption import InterruptibleGroup
 from vitrion.cli.outside import outside_message
-from vitrion.cli.printing import console, say_error
+from vitrion.cli.printing import console, new_table, say_error
 from vitrion.errors import InputError, VitrionError
 from vitrion.runtime.processes import ONE_THREAD
 
@@ -65,7 +64,7 @@ def doctor() -> None:
     from vitrion.doctor import examine
 
     colors = {"ok": "green", "note": "yellow", "fault": "red"}
-    table = Table("", "what", "found")
+    table = new_table("", "what", "found")
     findings = examine()
     for finding in findings:
         status = Text(finding.status, style=colors[finding.status])

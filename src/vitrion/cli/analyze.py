@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from vitrion.cli.options import FigureFormatOption, PhaseOption, check_figure_format
-from vitrion.cli.printing import console, error_console, say
+from vitrion.cli.printing import console, error_console, new_table, say
 from vitrion.errors import InputError
 from vitrion.runtime.plain_numbers import read_number
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from vitrion.conductivity.document import ConductivityDoc
     from vitrion.transport.result import TransportResult
     from vitrion.uncertainty import Estimate
@@ -182,7 +183,7 @@ def _print_tables(document: ConductivityDoc) -> None:
     from vitrion.transport.rows import table
 
     if len(document.results) == 1:
-        shown = Table("quantity", "value", "unit", "95 % interval")
+        shown = new_table("quantity", "value", "unit", "95 % interval")
         for row in table(document.results[0]):
             shown.add_row(*row)
         console.print(shown)
@@ -197,7 +198,7 @@ def _print_tables(document: ConductivityDoc) -> None:
 
 def _temperature_table(document: ConductivityDoc) -> Table:
     heads = ("T (K)", "D* (cm2/s)", "95 %", "sigma (mS/cm)", "95 %", "hops", "run (ps)")
-    shown = Table(*heads, title=f"{document.formula_pretty}: transport of {_ions(document)}")
+    shown = new_table(*heads, title=f"{document.formula_pretty}: transport of {_ions(document)}")
     for result in document.results:
         shown.add_row(
             f"{result.temperature_K:g}",

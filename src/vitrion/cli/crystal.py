@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from vitrion.cli.completion import one_of
 from vitrion.cli.options import (
@@ -17,7 +16,7 @@ from vitrion.cli.options import (
     takes_recipe,
 )
 from vitrion.cli.places import open_store, results_folder, worker_count
-from vitrion.cli.printing import console, error_console, say
+from vitrion.cli.printing import console, error_console, new_table, say
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def defects(
         trajectory=trajectory,
         on_progress=lambda done, total: say(f"{done} of {total} defects", error_console),
     )
-    table = Table("quantity", "value")
+    table = new_table("quantity", "value")
     for row in report.rows:
         table.add_row(*row)
     console.print(table)

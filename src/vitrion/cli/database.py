@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from vitrion.cli.completion import complete_kind, one_of
 from vitrion.cli.options import PhaseOption, StoreOption
-from vitrion.cli.printing import console, say
+from vitrion.cli.printing import console, new_table, say
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -309,7 +308,7 @@ def _wanted_fields(searched: PropertyClient, fields: str | None, output: str) ->
 def _print_kinds(searches: Iterable[PropertyClient]) -> None:
     from vitrion.database.query import ELEMENT_FILTERS, MATERIAL_NUMBERS, TEXT_FILTERS
 
-    table = Table("kind", "documents", "quantities to show, filter and sort by")
+    table = new_table("kind", "documents", "quantities to show, filter and sort by")
     for search in searches:
         table.add_row(search.name, str(search.count()), ", ".join(search.key_fields))
     console.print(table)
@@ -373,7 +372,7 @@ def _print_cells(heads: list[str], rows: list[list[str]]) -> None:
 
 
 def _print_table(heads: list[str], rows: list[list[str]]) -> None:
-    table = Table(*heads)
+    table = new_table(*heads)
     for row in rows:
         table.add_row(*row)
     console.print(table)

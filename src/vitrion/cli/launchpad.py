@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from vitrion.cli.completion import one_of
 from vitrion.cli.options import DryRunOption, LaunchpadOption, RecipeOptions, takes_recipe
-from vitrion.cli.printing import console, say
+from vitrion.cli.printing import console, new_table, say
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def status(
     if not rows:
         say("No flows of vitrion on this launchpad.")
         return
-    table = Table("material", "flows", "jobs", "completed", "running", "waiting", "failed")
+    table = new_table("material", "flows", "jobs", "completed", "running", "waiting", "failed")
     for row in rows:
         counts = (row.flows, row.jobs, row.completed, row.running, row.waiting, row.failed)
         table.add_row(row.material, *map(str, counts), style="green" if row.done else None)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Column, Table
+from rich.table import Column
 from rich.text import Text
 
 from vitrion.cli import validate
 from vitrion.cli.completion import complete_potential
-from vitrion.cli.printing import console, say
+from vitrion.cli.printing import console, new_table, say
 
 if TYPE_CHECKING:
     from vitrion.potentials import PotentialSpec
@@ -39,7 +39,9 @@ def potential_list(
     if formula is not None:
         _print_knowing(formula)
         return
-    table = Table(Column("name", no_wrap=True), "backend", "functional", "elements", "trained on")
+    table = new_table(
+        Column("name", no_wrap=True), "backend", "functional", "elements", "trained on"
+    )
     for spec in list_potentials():
         elements = "?" if spec.elements is None else _short_elements(spec.elements)
         table.add_row(
@@ -58,7 +60,7 @@ def potential_show(
     from vitrion.potentials import describe_potential
     from vitrion.potentials.calculators import evaluation_of_potential
 
-    table = Table(show_header=False)
+    table = new_table(show_header=False)
     for field, value in describe_potential(name).model_dump().items():
         text = " ".join(value) if isinstance(value, tuple) else str(value)
         table.add_row(field, Text(text, overflow="fold"))
@@ -76,7 +78,7 @@ def _print_knowing(formula: str) -> None:
 
     composition = parse_composition(formula)
     symbols, plain = [element.symbol for element in composition], plain_formula(composition)
-    table = Table(
+    table = new_table(
         Column("name", no_wrap=True), Column(f"knows {plain}", no_wrap=True), "functional"
     )
     knowing = set()

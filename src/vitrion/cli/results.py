@@ -5,11 +5,11 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from vitrion.amorphous.document import numbered
 from vitrion.chemistry.phases import RUN_PHASES
-from vitrion.cli.printing import say
+from vitrion.cli.printing import new_table, say
 from vitrion.comparison.side_by_side import compare
 from vitrion.comparison.temperatures import temperature_table
 from vitrion.materials.material import MaterialReport
@@ -76,9 +76,11 @@ def caution_lines(comparison: Comparison) -> list[str]:
 
 def rich_table(table: TableData, title: str | None = None) -> Table:
     """Return a table for the terminal."""
-    shown = Table(title=title or table.caption)
-    for column in table.columns:
-        shown.add_column(column.name, justify="right" if column.numeric else "left")
+    columns = [
+        Column(one.name, justify="right" if one.numeric else "left", overflow="fold")
+        for one in table.columns
+    ]
+    shown = new_table(*columns, title=title or table.caption)
     for row in table.rows:
         shown.add_row(*(cell.text for cell in row))
     return shown
@@ -86,7 +88,9 @@ def rich_table(table: TableData, title: str | None = None) -> Table:
 
 def print_screen(console: Console, outcomes: Sequence[Outcome]) -> None:
     """Print one line per composition and phase, by decreasing conductivity."""
-    table = Table("material", "sigma(300 K) (mS/cm)", "Ea (eV)", title="Screen (95 % intervals)")
+    table = new_table(
+        "material", "sigma(300 K) (mS/cm)", "Ea (eV)", title="Screen (95 % intervals)"
+    )
     rows = []
     for outcome in outcomes:
         for report in phase_reports(outcome.result) if outcome.result else []:
@@ -113,7 +117,7 @@ def phase_reports(result: RunResult) -> list[MaterialReport]:
 
 def polymorph_table(document: PolymorphDoc, most: int) -> Table:
     """Return a table of the most stable crystals of a search."""
-    table = Table("rank", "space group", "E above hull (eV/atom)", "density (g/cm3)", "found")
+    table = new_table("rank", "space group", "E above hull (eV/atom)", "density (g/cm3)", "found")
     table.title = f"Crystals, after {document.n_relaxations} relaxations: {document.stop_reason}"
     for rank, crystal in enumerate(document.polymorphs[:most], start=1):
         above = crystal.energy_above_hull_eV_per_atom
@@ -150,7 +154,7 @@ def _alike(before: Coordination, later: Coordination) -> bool:
 
 def _glass_table(glasses: Sequence[AmorphousDoc]) -> Table:
     heads = ("glass", "verdict", "density, equilibrated (g/cm3)", "species of the formers")
-    table = Table(*heads, title="Glasses")
+    table = new_table(*heads, title="Glasses")
     for number, glass in numbered(glasses):
         verdict = "amorphous" if glass.is_amorphous else "NOT amorphous"
         density = glass.density_equilibrated_g_per_cm3

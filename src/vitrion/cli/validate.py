@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from vitrion.cli.completion import complete_potential
 from vitrion.cli.options import SeedOption
-from vitrion.cli.printing import console, error_console, say
+from vitrion.cli.printing import console, error_console, new_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,12 +136,12 @@ def show_comparison(found: TeacherComparison) -> None:
     """Print the tables of a comparison."""
     from vitrion.distill.validate.regime_errors import COLUMNS, row
 
-    table = Table(*COLUMNS)
+    table = new_table(*COLUMNS)
     for error in found.errors:
         table.add_row(*row(error))
     console.print(table)
     if found.cells:
-        table = Table("crystal", "g/cm3", "teacher", "density", "lattice", "K GPa", "teacher")
+        table = new_table("crystal", "g/cm3", "teacher", "density", "lattice", "K GPa", "teacher")
         for cell in found.cells:
             table.add_row(
                 cell.name if cell.converged else f"{cell.name} (not converged)",
@@ -169,7 +168,7 @@ def show_comparison(found: TeacherComparison) -> None:
 
 def show_defect_errors(found: DefectErrors) -> None:
     """Print the errors of Frenkel energies and barriers of each crystal."""
-    table = Table("crystal", "quantity", "eV", "minus teacher")
+    table = new_table("crystal", "quantity", "eV", "minus teacher")
     for value in found.values:
         quantity = "Frenkel pair" if value.quantity == "formation" else "barrier"
         table.add_row(value.crystal, quantity, f"{value.energy_eV:.3f}", f"{value.error_eV:+.3f}")
