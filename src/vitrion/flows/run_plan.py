@@ -6,6 +6,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING
 
 from vitrion.amorphous.makers import MeltQuenchMaker
+from vitrion.amorphous.volume import MELT_EXPANSION
 from vitrion.chemistry.formulas import parse_composition, whole_amounts
 from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.conductivity.makers import ConductivityMaker
@@ -73,7 +74,7 @@ def flow_jobs(recipe: Recipe) -> list[Job]:
 def measured_cost(
     recipe: Recipe, measure_s: float = 1.0, *, as_fast_as: str | None = None
 ) -> tuple[RunCost, str]:
-    """Return the expected work of a recipe at the measured speed of this machine.
+    """Return the expected work of a recipe at the speed of this machine without other programs.
 
     Parameters
     ----------
@@ -103,6 +104,8 @@ def measured_cost(
         symbols = [stand_in[symbol] for symbol in symbols]
     calculator = load_calculator(measured, symbols=symbols)
     volume = crystal_volume_per_atom(composition)
+    if glass:
+        volume *= (1 + MELT_EXPANSION) / 2  # between the packed melt and the crystal
     call_s = seconds_per_force_call(calculator, symbols, volume, measure_s=measure_s)
     cost = run_cost(recipe, flow_jobs(recipe), call_s / len(symbols))
     return cost, f"{1000 * call_s:.2g} ms for the forces on {len(symbols)} atoms"
@@ -112,7 +115,8 @@ def expectation_line(cost: RunCost, measurement: str, workers: int) -> str:
     """Return the expected time and disk space as one line."""
     return (
         f"expected: about {duration_text(cost.wall_s(workers))} on {workers} process(es), "
-        f"{max(cost.disk_bytes / 1e6, 1):.0f} MB of trajectories (measured: {measurement})"
+        f"{max(cost.disk_bytes / 1e6, 1):.0f} MB of trajectories (measured: {measurement}; other "
+        "programs add to the time)"
     )
 
 
