@@ -1,6 +1,6 @@
 """The measurement of force evaluations."""
 
-from itertools import count, cycle
+from itertools import cycle
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,30 +25,44 @@ class Recorder(Calculator):
         self.results = {"energy": 0.0, "forces": np.zeros((len(atoms), 3)), "stress": np.zeros(6)}
 
 
+class Interrupted(Recorder):
+    """Takes 1 ms of the processor, and 1 ms or more until it is done."""
+
+    def __init__(self, monkeypatch, waits_s, evaluation="native avx512 1"):
+        super().__init__()
+        self.evaluation, self.waits_s = evaluation, cycle(waits_s)
+        self.processor_s = self.wall_s = 0.0
+        clocks = {"perf_counter": lambda: self.wall_s, "thread_time": lambda: self.processor_s}
+        monkeypatch.setattr(force_speed, "time", SimpleNamespace(**clocks))
+
+    def calculate(self, *args, **kwargs):
+        super().calculate(*args, **kwargs)
+        self.processor_s += 0.001
+        self.wall_s += 0.001 + next(self.waits_s)
+
+
 def test_atoms_stay_apart_however_many_calls_fit_in_the_time(monkeypatch):
-    ticks = count()
-    clock = SimpleNamespace(perf_counter=lambda: 0.001 * next(ticks))
-    monkeypatch.setattr(force_speed, "time", clock)
-    recorder = Recorder()
+    recorder = Interrupted(monkeypatch, [0.0])
     pace = force_speed.seconds_per_force_call(recorder, ["Li", "F"] * 8, 8.0)
-    assert pace == pytest.approx(0.001, rel=0.01)
-    assert len(recorder.places) == pytest.approx(1000 / 3, abs=2)  # the clock is read three times
+    assert pace == pytest.approx(0.001)
+    assert len(recorder.places) == pytest.approx(1000, abs=2)
     assert not np.array_equal(recorder.places[-1], recorder.places[-2])
     assert np.abs(recorder.places - recorder.places[0]).max() < 0.2
 
 
-def test_other_programs_do_not_change_the_expected_time(monkeypatch):
-    """They take the processor from most evaluations, for 20 ms, as a loaded machine does."""
-    now, pauses = [0.0], cycle([0.02, 0.02, 0.0])
-
-    class Interrupted(Recorder):
-        def calculate(self, *args, **kwargs):
-            super().calculate(*args, **kwargs)
-            now[0] += 0.001 + next(pauses)
-
-    monkeypatch.setattr(force_speed, "time", SimpleNamespace(perf_counter=lambda: now[0]))
-    pace = force_speed.seconds_per_force_call(Interrupted(), ["Li", "F"] * 8, 8.0)
-    assert pace == pytest.approx(0.001)
+@pytest.mark.parametrize(
+    ("waits_s", "evaluation", "expected_s"),
+    [
+        ([0.02], "native avx512 1", 0.001),  # a program that takes the processor at every call
+        ([0.02, 0.005], "torch cuda", 0.006),  # the processor waits for the GPU
+    ],
+)
+def test_other_programs_do_not_change_the_expected_time(
+    monkeypatch, waits_s, evaluation, expected_s
+):
+    calculator = Interrupted(monkeypatch, waits_s, evaluation)
+    pace = force_speed.seconds_per_force_call(calculator, ["Li", "F"] * 8, 8.0)
+    assert pace == pytest.approx(expected_s)
 
 
 @pytest.mark.parametrize("n_atoms", [27, 36, 72, 144])
