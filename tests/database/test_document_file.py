@@ -7,10 +7,10 @@ from typer.testing import CliRunner
 
 from helpers.sample_documents import hopping
 from vitrion.cli import app
-from vitrion.database import document_file
 from vitrion.database.client import VitrionClient
 from vitrion.database.document_file import load_documents, read_documents, write_documents
 from vitrion.errors import InputError
+from vitrion.runtime import text_files
 from vitrion.store.job_store import SQLiteJobStore
 
 DOCUMENTS = [hopping(["Li", "F"], 0.3, "crystalline"), hopping(["Li", "Cl"], 0.4, "amorphous")]
@@ -72,7 +72,7 @@ def test_files_that_are_too_deep_or_too_large_are_refused(tmp_path, monkeypatch)
     file.write_text("[" * 100_000 + "\n")
     with pytest.raises(InputError, match="Line 1"):
         read_documents(file)
-    monkeypatch.setattr(document_file, "MOST_CHARACTERS", 1000)
+    monkeypatch.setattr(text_files, "MOST_CHARACTERS", 1000)
     packed = tmp_path / "large.jsonl.gz"
     packed.write_bytes(gzip.compress(b"{" * 2000))
     with pytest.raises(InputError, match="split it"):

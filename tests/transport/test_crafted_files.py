@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from vitrion.chemistry import decoding, structure_files
+from vitrion.chemistry import decoding
 from vitrion.chemistry.structure_files import read_structure_file
 from vitrion.database.document_file import read_document
 from vitrion.dynamics.trajectory import FORMAT, VERSION, Trajectory
 from vitrion.errors import InputError
 from vitrion.flows.recipe import Recipe, settable
 from vitrion.landscape.command import read_structure
+from vitrion.runtime import text_files
 from vitrion.runtime.nested_values import parse_setting
 from vitrion.transport import analyze_file
 from vitrion.transport.io import open_frames
@@ -139,10 +140,10 @@ def test_an_endless_packed_line_is_refused(tmp_path, monkeypatch, name, start):
 
 
 def test_a_packed_json_file_is_read_to_a_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr(decoding, "MOST_CHARACTERS", 100_000)
+    monkeypatch.setattr(text_files, "MOST_CHARACTERS", 100_000)
     path = tmp_path / "a.json.gz"
     path.write_bytes(gzip.compress(b'{"a": "' + b"0" * 1_000_000))
-    with pytest.raises(InputError, match="has more than 0 million characters"):
+    with pytest.raises(InputError, match="has more than 0 million characters: convert it"):
         analyze_file(path, "Li", 500.0, 50.0)
 
 
@@ -227,10 +228,10 @@ def test_a_frame_of_a_huge_number_of_atoms_is_refused(tmp_path, frames):
 
 
 def test_a_packed_structure_is_read_to_a_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr(structure_files, "MOST_CHARACTERS", 100_000)
+    monkeypatch.setattr(text_files, "MOST_CHARACTERS", 100_000)
     path = tmp_path / "a.cif.gz"
     path.write_bytes(gzip.compress(b"data_x\n_cell_length_a 1\n" + b"#" * 1_000_000))
-    with pytest.raises(InputError, match="too large for a structure"):
+    with pytest.raises(InputError, match="million characters: give a file of one structure"):
         read_structure_file(path)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitrion.errors import InputError
-from vitrion.runtime.text_files import MOST_CHARACTERS, parse_yaml
+from vitrion.runtime.text_files import parse_yaml, read_text
 
 if TYPE_CHECKING:
     import os
@@ -145,13 +145,8 @@ def load_json(path: str | os.PathLike[str]) -> Any:
 def _load(path: Path) -> Any:
     from monty.io import zopen
 
-    with zopen(path, "rt", encoding="utf-8") as handle:
-        text = handle.read(MOST_CHARACTERS + 1)
-    if len(text) > MOST_CHARACTERS:
-        raise InputError(
-            f"{path} has more than {MOST_CHARACTERS / 1e6:.0f} million characters: convert it to a "
-            "format that is read frame by frame, such as extended XYZ."
-        )
+    remedy = "convert it to a format that is read frame by frame, such as extended XYZ"
+    text = read_text(path, opener=zopen, remedy=remedy)
     try:
         if not fnmatch.fnmatch(path.name.lower(), "*.y*ml*"):
             return json.loads(text)

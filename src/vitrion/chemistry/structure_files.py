@@ -10,9 +10,12 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
+
 from vitrion.chemistry.decoding import structure_from_dict, structure_from_file
+from vitrion.chemistry.poscar import NO_ELEMENTS, scaling_factors
 from vitrion.errors import InputError
-from vitrion.runtime.text_files import MOST_CHARACTERS
+from vitrion.runtime.text_files import read_text
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -32,12 +35,14 @@ BEGINNING = 20_000
 NAMES = {
     "json": ("*.json*", "*.mson*", "*.y*ml*"),
     "cif": ("*.cif*", "*.mcif*"),
-    "poscar": ("*poscar*", "*contcar*", "*.vasp"),
     "extxyz": ("*.xyz*", "*.extxyz*"),
     "lammps-data": tuple(f"*{end}" for end in LAMMPS_DATA),
     "xsf": ("*.xsf",),
 }
-"""Usual names of the files of each format that is recognized by content."""
+"""Usual names of the files of each format that is recognized by content, except VASP."""
+
+ONE_STRUCTURE = "give a file of one structure"
+"""What to do about a file that is too large."""
 
 
 def format_of(text: str) -> str | None:
@@ -55,7 +60,10 @@ def format_of(text: str) -> str | None:
     if re.search(r"^\s*PRIMVEC", text, re.MULTILINE):
         return "xsf"
     if len(words) == 8 and all(_are_numbers(row, 3) for row in words[2:5]):
-        return "poscar" if _are_numbers(words[1], 1) or _are_numbers(words[1], 3) else None
+        if not words[1] or not _are_numbers(words[1], len(words[1])):
+            return None
+        trajectory = lines[7].strip().lower().startswith("direct configuration")
+        return "vasp-xdatcar" if trajectory else "poscar"
     return None
 
 
@@ -67,29 +75,50 @@ def _are_numbers(words: list[str], count: int) -> bool:
 
 
 def _by_content(path: Path) -> Structure | None:
-    """Read a file whose name does not fit its content; None if the name fits."""
+    """Read a file of VASP, or one whose name does not fit its content; None for other files."""
     from monty.io import zopen
     from pymatgen.core import Structure
 
     try:
-        with zopen(path, "rt", encoding="utf-8") as file:
-            text = file.read(BEGINNING)
-            kind = format_of(text)
-            if kind == "poscar":
-                _check_counts(text, path)
-            rest = file.read(MOST_CHARACTERS)
-            if len(rest) == MOST_CHARACTERS:
-                raise InputError(f"{path} is too large for a structure.")
-            if kind is None or any(fnmatch(path.name.lower(), name) for name in NAMES[kind]):
-                return None
-            text += rest
+        text = read_text(path, opener=zopen, remedy=ONE_STRUCTURE)
     except (OSError, UnicodeDecodeError, EOFError):
         return None  # binary, or not there: the readers report it
+    kind = format_of(text[:BEGINNING])
+    if kind in {"poscar", "vasp-xdatcar"}:
+        _check_counts(text[:BEGINNING], path)
+        return _from_poscar(path, text) if kind == "poscar" else _with_ase(path, kind, text)
+    if kind is None or any(fnmatch(path.name.lower(), name) for name in NAMES[kind]):
+        return None
     if kind == "json":
         return structure_from_dict(json.loads(text))
     if kind in ("extxyz", "lammps-data"):
         return _with_ase(path, kind, text)
     return Structure.from_str(text, fmt=kind)  # type: ignore[arg-type]
+
+
+def _from_poscar(path: Path, text: str) -> Structure:
+    """Read a POSCAR with pymatgen or, if it has three scaling factors, with ASE.
+
+    pymatgen multiplies Cartesian coordinates by a negative scaling factor, which is a volume, and
+    takes H, He, Li, ... for elements that are not named.
+    """
+    from pymatgen.core import Structure
+
+    lines = text.splitlines(keepends=True)
+    vectors = np.array([line.split() for line in lines[2:5]], dtype=float)
+    try:
+        factors = scaling_factors(lines[1], vectors)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    if len(lines[1].split()) == 3:
+        return _with_ase(path, "vasp", text)
+    lines[1] = f"{float(factors[0])}\n"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Elements in POSCAR cannot be determined")
+        try:
+            return Structure.from_str("".join(lines), fmt="poscar")
+        except UserWarning:
+            raise InputError(f"{path} {NO_ELEMENTS}.") from None
 
 
 def _check_counts(text: str, path: Path) -> None:
@@ -144,14 +173,13 @@ def _with_ase(path: Path, kind: str | None = None, text: str | None = None) -> S
 
     if path.name.lower().endswith(LAMMPS_DATA):
         kind = "lammps-data"
-    if kind == "lammps-data" and "Masses" not in (text or path.read_text(errors="replace")):
+    kind = kind or filetype(str(path))
+    if text is None and ioformats[kind].acceptsfd and not ioformats[kind].isbinary:
+        text = read_text(path, opener=zopen, errors="replace", remedy=ONE_STRUCTURE)
+    if kind == "lammps-data" and "Masses" not in (text or ""):
         raise InputError(
             f"{path} does not name elements: add the section Masses, which defines them."
         )
-    kind = kind or filetype(str(path))
-    if text is None and ioformats[kind].acceptsfd and not ioformats[kind].isbinary:
-        with zopen(path, "rt", encoding="utf-8", errors="replace") as file:
-            text = file.read(MOST_CHARACTERS)
     source = path if text is None else _EndingText(text, path)
     atoms = cast("Atoms", read(source, index=-1, format=kind))
     if not all(atoms.pbc) or not atoms.cell.volume:

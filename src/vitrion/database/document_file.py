@@ -14,7 +14,7 @@ from vitrion.database.export import write_json_lines
 from vitrion.database.kinds import document_classes
 from vitrion.errors import InputError
 from vitrion.runtime.atomic import write_durably
-from vitrion.runtime.text_files import MOST_CHARACTERS, read_text
+from vitrion.runtime.text_files import read_text
 
 if TYPE_CHECKING:
     import os
@@ -68,17 +68,11 @@ def read_documents(path: Path) -> list[VitrionDoc]:
 def _read_file(path: Path) -> Iterator[VitrionDoc]:
     classes = document_classes()
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            content = file.read(MOST_CHARACTERS + 1)
-        lines = content.decode()
+        opener = gzip.open if path.suffix == ".gz" else open
+        content = read_text(path, opener=opener, remedy="split it")
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise InputError(f"The file {path} cannot be read: {error}.") from error
-    if len(content) > MOST_CHARACTERS:
-        raise InputError(
-            f"The file {path} has more than {MOST_CHARACTERS / 1e6:.0f} million characters: "
-            "split it."
-        )
-    for number, line in enumerate(lines.splitlines(), start=1):
+    for number, line in enumerate(content.splitlines(), start=1):
         try:
             found: dict[str, Any] = json.loads(line)
             yield classes[found["property_name"]].model_validate(found)

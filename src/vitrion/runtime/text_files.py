@@ -9,6 +9,7 @@ import yaml
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 MOST_CHARACTERS = 300_000_000
@@ -21,8 +22,28 @@ MOST_VALUES = 30_000_000
 """Maximum number of values of other YAML files, in which aliases repeat values."""
 
 
-def read_text(path: Path, encoding: str = "utf-8", most: int | None = None) -> str:
-    """Return the content of a text file of at most `most` characters; None for the usual limit.
+def read_text(
+    path: Path,
+    encoding: str = "utf-8",
+    *,
+    most: int | None = None,
+    opener: Callable[..., Any] = open,
+    errors: str = "strict",
+    remedy: str = "too many to be read as a whole",
+) -> str:
+    """Return the content of a text file of a limited size.
+
+    Parameters
+    ----------
+    path : Path
+    encoding, errors : str
+        As in `open`.
+    most : int or None
+        Maximum number of characters; `MOST_CHARACTERS` by default.
+    opener : callable
+        With the parameters of `open`, such as `gzip.open`.
+    remedy : str
+        End of the message about a file that is too large.
 
     Raises
     ------
@@ -32,12 +53,11 @@ def read_text(path: Path, encoding: str = "utf-8", most: int | None = None) -> s
         If it cannot be read.
     """
     most = MOST_CHARACTERS if most is None else most
-    with path.open(encoding=encoding) as file:
-        text = file.read(most + 1)
+    with opener(path, "rt", encoding=encoding, errors=errors) as file:
+        text: str = file.read(most + 1)
     if len(text) > most:
         raise InputError(
-            f"The file {path} has more than {most / 1e6:.0f} million characters, too many to be "
-            "read as a whole."
+            f"The file {path} has more than {most / 1e6:.0f} million characters: {remedy}."
         )
     return text
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase.data import chemical_symbols
 
-from vitrion.chemistry.decoding import (
-    as_structure,
-    structure_from_dict,
-    structure_from_file,
-)
+from vitrion.chemistry.decoding import as_structure, structure_from_dict
 from vitrion.chemistry.elements import NONMETALS
 from vitrion.chemistry.formulas import parse_composition
+from vitrion.chemistry.structure_files import read_structure_file
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -152,7 +148,7 @@ def read_structures(paths: Iterable[str | Path]) -> Iterator[Structure]:
             elif path.suffix in (".xyz", ".extxyz", ".traj") or path.name.endswith(".xyz.gz"):
                 yield from _from_ase(path)
             else:
-                yield _from_pymatgen(path)
+                yield read_structure_file(path)
         except (ValueError, KeyError, TypeError, IndexError) as exc:
             raise InputError(f"{path} does not contain a readable structure: {exc}.") from exc
 
@@ -171,12 +167,6 @@ def _from_ase(path: Path) -> Iterator[Structure]:
 
     for atoms in iread(path):
         yield AseAtomsAdaptor.get_structure(atoms)
-
-
-def _from_pymatgen(path: Path) -> Structure:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return structure_from_file(path)
 
 
 def query_store(
