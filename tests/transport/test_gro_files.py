@@ -49,6 +49,17 @@ def test_a_triclinic_box_has_nine_numbers(tmp_path, run):
         read(path)
 
 
+def test_a_box_of_zeros_is_replaced_by_a_cell(tmp_path, run, expected):
+    path = tmp_path / "traj.gro"
+    write_gro(path, run, box="   0.00000   0.00000   0.00000\n")
+    with pytest.raises(InputError, match=r"no periodic cell in frame 1 .*--cell a,b,c"):
+        read(path)
+    assert_agrees(read(path, cell="12"), expected)
+    write_gro(path, run)
+    with pytest.raises(InputError, match="states its own cell"):
+        read(path, cell="12")
+
+
 def test_a_truncated_frame_is_left_out(tmp_path, run):
     path = tmp_path / "traj.gro"
     write_gro(path, run)

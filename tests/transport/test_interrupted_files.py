@@ -23,7 +23,7 @@ from vitrion.errors import InputError
 from vitrion.transport import analyze
 
 LATTICE = f'Lattice="{LENGTH} 0 0 0 {LENGTH} 0 0 0 {LENGTH}" Properties=species:S:1:pos:R:3'
-TAGS = {"POTIM": INTERVAL_FS, "TEBEG": 700.0, "IBRION": 0}
+TAGS = {"POTIM": INTERVAL_FS, "TEBEG": 700.0, "IBRION": 0, "SMASS": 0.0}
 
 
 def write_gro(path, positions, symbols):

@@ -199,6 +199,39 @@ def test_labels_of_types_name_elements(tmp_path, run, expected, column):
     path = tmp_path / "labels.dump"
     write_lammps(path, run[0] % LENGTH, run[1], cubic_bounds(LENGTH), f"id {column} x y z")
     assert_agrees(read(path, timestep_fs=2.0), expected)
+    if column == "type":
+        with pytest.raises(InputError, match=r"names, such as \w+, not numbers: leave out"):
+            read(path, timestep_fs=2.0, type_map="Li,O")
+
+
+@pytest.mark.parametrize("name", ["empty.dump", "empty.xyz"])
+def test_frames_without_atoms_are_refused(tmp_path, name):
+    texts = {
+        "empty.dump": "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n0\n"
+        f"{cubic_bounds(LENGTH)(0)}ITEM: ATOMS id type x y z\n",
+        "empty.xyz": "0\nAtoms. Timestep: 0\nH 0 0 0\n",
+    }
+    (tmp_path / name).write_text(texts[name] * 30)
+    with pytest.raises(InputError, match="states a frame of 0 atoms: give frames"):
+        read(tmp_path / name, timestep_fs=2.0, type_map="Li,O")
+
+
+def test_segments_with_rounded_times_have_one_time_step(tmp_path, run, expected):
+    paths = [tmp_path / "a.dump", tmp_path / "b.dump"]
+    for path, frames in zip(paths, (range(151), range(150, 300)), strict=True):
+        steps = 50 * np.array(frames)
+        write_lammps(
+            path, run[0][frames] % LENGTH, run[1], cubic_bounds(LENGTH), steps=steps,
+            head=lambda k, steps=steps: f"ITEM: UNITS\nmetal\nITEM: TIME\n{steps[k] * 0.002}\n",
+        )  # fmt: skip
+    assert_agrees(read(paths), expected)
+    single = tmp_path / "c.dump"  # of a run that was killed: one frame states no time step
+    frame = paths[1].read_text().split("ITEM: UNITS")[1]
+    single.write_text(f"ITEM: UNITS{frame}")
+    assert_agrees(read([single, *paths]), expected)
+    paths[1].write_text(paths[1].read_text().replace("metal", "real"))
+    with pytest.raises(InputError, match=r"same time step, not 2 fs and 0\.002 fs: analyze runs"):
+        read(paths)
 
 
 @pytest.mark.parametrize("types", [5, "x", {"a": "Li"}, {1: "Li"}, ["Li"]])

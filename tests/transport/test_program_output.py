@@ -49,11 +49,23 @@ def test_the_time_step_of_pw_is_read(tmp_path, run, expected):
         read(path, frame_interval_fs=1000.0)
 
 
-@pytest.mark.parametrize(("task", "step"), [("0", 2.0), ("2", None)])
-def test_the_time_step_of_an_outcar_is_read_unless_it_is_a_relaxation(tmp_path, task, step):
+@pytest.mark.parametrize(
+    ("task", "block", "more", "step"),
+    [
+        ("0", "1", "", 2.0),
+        ("2", "1", "", None),
+        ("0", "10", "", None),
+        ("0", "1", "   ML_LMLFF = .TRUE.\n", None),
+        ("0", "1", "   ML_LMLFF = .FALSE.\n", 2.0),
+    ],
+)
+def test_the_time_step_of_an_outcar_is_read_if_it_holds_all_steps(
+    tmp_path, task, block, more, step
+):
     path = tmp_path / "OUTCAR"
     path.write_text(
-        " vasp.6.4.2\n Ionic relaxation\n"
+        f" vasp.6.4.2\n{more} Ionic relaxation\n"
+        f"   NBLOCK = {block:>6};   KBLOCK =     10    inner block; outer block\n"
         f"   IBRION = {task:>6}    ionic relax: 0-MD 1-quasi-New 2-CG\n"
         "   POTIM  = 2.0000    time-step for ionic-motion\n"
     )

@@ -36,6 +36,13 @@ def test_runs_of_other_materials_are_refused(other, message):
         arrhenius([first, analyzed(1, 700.0, **other)])
 
 
+def test_runs_at_different_temperatures_are_not_combined():
+    runs = [analyzed(), analyzed(1, 600.8), analyzed(2, 602.5)]
+    assert combine(runs[:2]).n_replicas == 2
+    with pytest.raises(InputError, match=r"at 600\.0 to 602\.5 K: combine runs .* at most 1 K"):
+        combine(runs)
+
+
 def test_a_run_is_counted_once():
     run = analyzed()
     with pytest.raises(InputError, match="Results 1 and 3 are of the same run"):

@@ -62,6 +62,13 @@ def test_the_skipped_start_does_not_count(run):
     with pytest.raises(InputError, match="skip_ps"):
         read(settled, **options)
     assert read(settled, **options, skip_ps=6.0).temperature_K == pytest.approx(700.0, rel=0.03)
+    # Frames that a restart replaced state a temperature, too.
+    restarted = images(
+        run, temperature=lambda k: 2000.0 if k < 60 else 700.0, step=lambda k: 50 * k
+    )
+    restarted = [*restarted[:200], *restarted[190:]]
+    options = {"temperature_K": None, "timestep_fs": 2.0, "skip_ps": 6.0}
+    assert read(restarted, **options).temperature_K == pytest.approx(700.0, rel=0.03)
 
 
 def test_temperatures_of_all_segments_count(tmp_path, run):

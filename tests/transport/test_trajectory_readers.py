@@ -61,6 +61,11 @@ def test_steps_without_an_even_grid_are_refused_by_frame(steps, frame):
         even_grid(steps)
 
 
+def test_times_that_drift_are_refused_by_frame():
+    with pytest.raises(InputError, match=r"frame 101 is at time 100\.015, 1\.015 after"):
+        even_grid(np.r_[0:100, 99 + 1.015 * np.arange(1, 100)], "time")
+
+
 def test_segments_that_are_not_of_one_run_are_refused(tmp_path, run):
     """Another run's atoms are elsewhere."""
     rng = np.random.default_rng(5)
@@ -140,6 +145,14 @@ def test_pymatgen_objects_are_read_and_not_changed(run, expected):
         assert_agrees(analyze_file(trajectory, mobile, 700.0, spatial=False), expected)
     assert trajectory.coords_are_displacement
     assert np.array_equal(trajectory.coords, before)
+    stepped = Trajectory.from_structures(frames, time_step=2.0)  # every 50th step was saved
+    assert_agrees(read(stepped, frame_interval_fs=100.0), expected)
+    with pytest.raises(InputError, match="100 fs apart by"):
+        read(Trajectory.from_structures(frames, time_step=100.0), frame_interval_fs=50.0)
+    cartesian = Trajectory(list(symbols), positions, charge=0)
+    with pytest.raises(InputError, match="no periodic cell: give the lattice vectors"):
+        read(cartesian, frame_interval_fs=100.0)
+    assert_agrees(read(cartesian, frame_interval_fs=100.0, cell=LENGTH), expected)
     cells = [Lattice(CELL)] * len(positions)
     for cell in (Lattice(CELL), cells):
         assert_agrees(

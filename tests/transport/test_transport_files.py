@@ -203,6 +203,7 @@ def vasprun_text(fractional, symbols, tags=""):
     return (
         '<?xml version="1.0" encoding="ISO-8859-1"?>\n<modeling>\n<incar>\n'
         '<i name="POTIM"> 100.0</i><i type="int" name="NBLOCK"> 50</i><i name="TEBEG"> 700.0</i>\n'
+        '<i name="SMASS"> 0.0</i>\n'
         f"{tags}</incar>\n<primitive_cell>{primitive}</primitive_cell>\n"
         f'<atominfo><array name="atoms"><set>\n{atoms}</set></array></atominfo>\n'
         f"{structure(fractional[0])}{steps}</modeling>\n"

@@ -78,6 +78,27 @@ def test_the_charge_enters_squared_and_the_haven_ratio_not_at_all():
     assert two.haven_ratio.value == pytest.approx(one.haven_ratio.value)
 
 
+@pytest.mark.parametrize("shift", [0.0, 1e-7])
+def test_ions_that_never_move_halve_the_diffusivity(shift):
+    """As in kinetic Monte Carlo, or if ions are held fixed."""
+    rng = np.random.default_rng(3)
+    moving = hopping(2000, 20, 40.0, vibration=0.0).draw(rng)
+    fixed = shift * rng.normal(size=moving.shape) + moving[:1] + 1.0
+    symbols = ["Li"] * 40 + ["O"] * 20
+    framework = np.broadcast_to(12.0 * rng.random((20, 3)), moving.shape)
+    both = np.concatenate([moving, fixed, framework], axis=1)
+    alone = analyze(
+        np.delete(both, range(20, 40), axis=1), CELL, symbols[20:], 100.0, 600.0, wrapped=False
+    )
+    result = analyze(both, CELL, symbols, 100.0, 600.0, wrapped=False)
+    assert result.diffusive
+    assert result.self_diffusivity.value == pytest.approx(
+        alone.self_diffusivity.value / 2, rel=0.02
+    )
+    assert result.self_diffusivity.relative_error == pytest.approx(0.2, abs=0.08)
+    assert result.collective_diffusivity.relative_error < 1.0
+
+
 def test_several_mobile_species():
     """Cations and anions that move together carry no charge: the Haven ratio is large."""
     rng = np.random.default_rng(2)

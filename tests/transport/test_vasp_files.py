@@ -9,8 +9,9 @@ from pymatgen.core.trajectory import Trajectory
 from helpers.reader_checks import CELL, assert_agrees, read
 from helpers.trajectory_files import write_vaspout, write_vasprun, write_xdatcar
 from vitrion.errors import InputError
+from vitrion.transport import analyze
 from vitrion.transport.io import open_frames
-from vitrion.transport.readers.incar import run_settings
+from vitrion.transport.readers.incar import read_incar, run_settings
 
 
 def by_element(run):
@@ -42,6 +43,40 @@ def test_potential_names_and_missing_names(tmp_path, run, expected):
     path.write_text("\n".join(lines[:5] + lines[6:]))
     with pytest.raises(InputError, match="names no elements"):
         read(path, frame_interval_fs=100.0)
+
+
+@pytest.mark.parametrize("name", ["XDATCAR", "trajectory.dat"])
+@pytest.mark.parametrize("scale", ["1.0 1.1 0.9", "-1710.72"])
+def test_scaling_factors_of_an_xdatcar(tmp_path, run, name, scale):
+    """Three numbers scale x, y and z of the lattice vectors; a negative one is the volume."""
+    path = tmp_path / name
+    write_xdatcar(path, by_element(run), CELL)
+    path.write_text(path.read_text().replace("\n 1.0\n", f"\n {scale}\n"))
+    factors = np.array([1.0, 1.1, 0.9] if " " in scale else 3 * [0.99 ** (1 / 3)])
+    scaled = analyze(run[0] * factors, CELL * factors, run[1], 100.0, 700.0, wrapped=False)
+    assert scaled.volume_A3 == pytest.approx(1710.72)
+    assert_agrees(read(path, frame_interval_fs=100.0), scaled)
+
+
+@pytest.mark.parametrize("scale", ["1.0 1.1", "1.0 -1.1 0.9", "0.0", "nan"])
+def test_other_scaling_factors_of_an_xdatcar_are_refused(tmp_path, run, scale):
+    path = tmp_path / "XDATCAR"
+    write_xdatcar(path, by_element(run)[:30], CELL)
+    path.write_text(path.read_text().replace("\n 1.0\n", f"\n {scale}\n"))
+    with pytest.raises(InputError, match=f"scaling factor '{scale}' .* three positive numbers"):
+        read(path, frame_interval_fs=100.0)
+
+
+@pytest.mark.parametrize("every", [False, True])
+def test_long_lists_of_elements_are_in_several_lines(tmp_path, run, expected, every):
+    """VASP writes at most 20 names, and 20 counts, in a line."""
+    pairs = [k // 2 if k % 2 else 10 + k // 2 for k in range(20)]  # O Li O Li ...
+    order = np.argsort(np.array(run[1]) != "Li", kind="stable")[[*pairs, *range(20, 30)]]
+    names, counts = ["O", "Li"] * 10 + ["O"] * 2, ["1"] * 20 + ["5"] * 2
+    wrapped = ["\n".join((" ".join(w[:20]), " ".join(w[20:]))) for w in (names, counts)]
+    path = tmp_path / "XDATCAR"
+    write_xdatcar(path, run[0][:, order], CELL, *wrapped, every=every)
+    assert_agrees(read(path, frame_interval_fs=100.0), expected)
 
 
 def test_rows_of_an_xdatcar(tmp_path, run, expected):
@@ -78,7 +113,7 @@ def test_counts_of_continued_xdatcars_begin_again(tmp_path, run, expected):
     lines = both.read_text().split("\n")
     start = 7 + 31 * 40
     both.write_text("\n".join(lines[:start] + lines[start + 31 * 50 :]))
-    with pytest.raises(InputError, match="frame 41 is at step 91, 51 after the previous frame"):
+    with pytest.raises(InputError, match="frame 41 is at configuration 91, 51 after"):
         read(both, frame_interval_fs=100.0)
 
 
@@ -91,6 +126,9 @@ def test_settings_beside_an_xdatcar(tmp_path, run, expected):
     result = read(path, temperature_K=None)
     assert_agrees(result, expected)
     assert result.temperature_K == 700.0
+    (tmp_path / "INCAR").write_text("IBRION = 0\n")
+    with pytest.raises(InputError, match=r"between its frames: .* --frame-interval\)\.$"):
+        read(path, timestep_fs=2.0)
     (tmp_path / "INCAR").write_text("IBRION = 1\nNSW = 100\n")
     with pytest.raises(InputError, match=r"relaxation.*IBRION = 1"):
         read(path, frame_interval_fs=100.0)
@@ -128,7 +166,8 @@ def test_vasprun_settings(tmp_path, run, expected):
 @pytest.mark.parametrize(
     ("tags", "temperature"),
     [
-        ({"TEBEG": "700"}, 700.0),
+        ({"TEBEG": "700", "SMASS": "0"}, 700.0),
+        ({"TEBEG": "700"}, None),  # the default is constant energy
         ({"TEBEG": "700", "MDALGO": "3", "SMASS": "-3"}, 700.0),  # Langevin
         ({"TEBEG": "700", "SMASS": "-3"}, None),
         ({"TEBEG": "700", "MDALGO": "1", "ANDERSEN_PROB": "0.0"}, None),
@@ -143,24 +182,48 @@ def test_temperature_of_vasp_settings(tags, temperature):
     assert bool(settings.no_temperature) == (temperature is None and bool(tags))
 
 
+@pytest.mark.parametrize(
+    ("text", "interval_fs"),
+    [
+        ("POTIM = 2", 2.0),
+        ("POTIM = 2; NBLOCK = 10\nPOTIM = 1\nNBLOCK = 1", 20.0),  # VASP uses the first
+        ("POTIM = 2; NBLOCK = 10; ML_OUTBLOCK = 5", 20.0),  # without a learned force field
+        ("POTIM = 2; ML_LMLFF = T; ML_MODE = run; ML_OUTBLOCK = 5", 10.0),
+        ("POTIM = 2; ML_LMLFF = T; ML_MODE = run; ML_OUTBLOCK = 5; NBLOCK = 10", 20.0),
+        ("POTIM = 2; ML_LMLFF = T; ML_MODE = run; ML_OUTBLOCK = 10; NBLOCK = 10", 20.0),
+        ("POTIM = 2; ML_LMLFF = T; ML_MODE = train; ML_OUTBLOCK = 5", 2.0),
+        ("POTIM = 2; ML_LMLFF = T; ML_MODE = run; ML_OUTBLOCK = 4; NBLOCK = 10", None),
+        ("NBLOCK = 10", None),
+    ],
+)
+def test_interval_of_vasp_settings(text, interval_fs):
+    assert run_settings(read_incar(text), "INCAR").frame_interval_fs == interval_fs
+
+
 def test_segments_at_different_temperatures_are_refused(tmp_path, run):
     paths = [tmp_path / "a-vasprun.xml", tmp_path / "b-vasprun.xml"]
     for path, temperature in zip(paths, (500.0, 700.0), strict=True):
-        write_vasprun(path, run[0][:40], CELL, run[1], {"POTIM": 100.0, "TEBEG": temperature})
+        tags = {"POTIM": 100.0, "TEBEG": temperature, "SMASS": 0.0}
+        write_vasprun(path, run[0][:40], CELL, run[1], tags)
     with pytest.raises(InputError, match="at 500 and 700 K"):
         read(paths, temperature_K=None)
 
 
 def test_vaspout(tmp_path, run, expected):
     path, symbols = tmp_path / "vaspout.h5", list(run[1])
-    write_vaspout(path, run[0], CELL, symbols, {"POTIM": 100.0, "TEBEG": 700.0, "IBRION": 0})
+    tags = {"POTIM": 2.0, "NBLOCK": 50, "TEBEG": 700.0, "IBRION": 0, "SMASS": 0.0}
+    write_vaspout(path, run[0], CELL, symbols, tags)
     assert_agrees(read(path, temperature_K=None), expected)
     write_vaspout(path, run[0], CELL, symbols, {"POTIM": 100.0, "IBRION": 2})
     with pytest.raises(InputError, match="not of molecular dynamics"):
         read(path)
-    write_vaspout(path, run[0], CELL, symbols, {"POTIM": 100.0, "IBRION": 0, "ML_LMLFF": True})
-    with pytest.raises(InputError, match="time between its frames"):
-        read(path)
+    learned = {"POTIM": 2.0, "IBRION": 0, "ML_LMLFF": True, "ML_MODE": "run", "ML_OUTBLOCK": 50}
+    write_vaspout(path, run[0], CELL, symbols, learned)
+    assert_agrees(read(path), expected)
+    with h5py.File(path, "a") as file:
+        del file["results/positions/scale"]
+        file["results/positions/scale"] = [2.0, 2.2, 1.8]
+    assert read(path).volume_A3 == pytest.approx(0.99 * expected.volume_A3)
     with h5py.File(path, "a") as file:
         del file["results/positions/ion_types"]
     with pytest.raises(InputError, match="lacks results/positions/ion_types: give the XDATCAR"):

@@ -152,19 +152,21 @@ def diffusivities_of(
         variance, count = _plain_variance(own, gaussian), len(own)
         own_excess = max(variance - gaussian / count, 0.0)
         species[name] = _self_estimate(float(own.mean()), variance + systematic, count, own_excess)
-    slow_values = charge**2 * squares[..., :MIN_MODES].mean(axis=(0, 2))
-    slow_gaussian = 2.0 / (3 * min(MIN_MODES, m))
-    slowest, _ = _chi_square_estimate(
-        float(slow_values.mean()),
-        _plain_variance(slow_values, slow_gaussian) + concert * slow_gaussian / n_ions,
-    )
+    slowest = _slowest_modes(charge**2 * squares[..., :MIN_MODES].mean(axis=(0, 2)), m, concert)
     return Diffusivities(self_, collective, haven, species, tensor / n_ions, slowest, fit)
+
+
+def _slowest_modes(values: np.ndarray, n_modes: int, concert: float) -> Estimate:
+    """Return the mean of the power of the slowest modes of each ion."""
+    gaussian = 2.0 / (3 * min(MIN_MODES, n_modes))
+    variance = _plain_variance(values, gaussian) + concert * gaussian / len(values)
+    return _chi_square_estimate(float(values.mean()), variance)[0]
 
 
 def _plain_variance(values: np.ndarray, gaussian: float) -> float:
     """Relative variance of the mean of independent ions, at least the Brownian value."""
     n, mean = len(values), values.mean()
-    spread = values.var(ddof=1) / mean**2 if n > 1 else 0.0
+    spread = values.var(ddof=1) / mean**2 if n > 1 and mean > 0.0 else 0.0
     return float(max(spread, gaussian) / n)
 
 
@@ -173,9 +175,12 @@ def _concert(amplitudes: np.ndarray, power: np.ndarray) -> float:
 
     The mean of squares of Gaussian paths has the variance ``2 sum_ik C_ik^2 / N^2`` with C the
     correlation matrix of the ions. The bias 1/(number of modes) of squared
-    correlations is subtracted.
+    correlations is subtracted. Ions that never move are left out.
     """
+    amplitudes = amplitudes[:, amplitudes.any(axis=(0, 2))]
     n = amplitudes.shape[1]
+    if n == 0:
+        return 0.0
     relative = amplitudes / np.sqrt(power)
     covariance = (relative @ relative.transpose(0, 2, 1)).sum(axis=0)
     scale = np.sqrt(np.diag(covariance))

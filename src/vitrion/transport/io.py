@@ -157,7 +157,7 @@ def _open_object(source: Any, options: _Options) -> FrameStream:
     if hasattr(source, "atoms") and (hasattr(source, "trajectory") or hasattr(source, "universe")):
         return from_mdanalysis(source, options.cell, options.timestep_fs, options.type_map)
     if hasattr(source, "coords") and hasattr(source, "constant_lattice"):
-        return from_trajectory(source)
+        return from_trajectory(source, options.cell)
     if hasattr(source, "frame_interval_fs") and hasattr(source, "positions"):
         return from_own(source)
     if hasattr(source, "frac_coords") or hasattr(source, "get_chemical_symbols"):
@@ -226,7 +226,7 @@ def _open_kind(path: Path, options: _Options) -> FrameStream:
     if text.lstrip().startswith("<") and "<modeling" in text:
         return read_vasprun(path)
     if looks_like_gro(text):
-        return read_gro(path)
+        return read_gro(path, options.cell)
     if looks_like_xdatcar(text):
         return read_xdatcar(path)
     return _open_by_name(path, name, options)
@@ -240,7 +240,7 @@ def _open_by_name(path: Path, name: str, options: _Options) -> FrameStream:
     if name.endswith((".lammpstrj", ".dump", ".lammpsdump")):
         return read_lammps_dump(path, options.type_map, options.timestep_fs)
     if name.endswith(".json"):
-        return read_json(path)
+        return read_json(path, options.cell, options.timestep_fs)
     if name.endswith((".xyz", ".extxyz", ".exyz")):
         return read_xyz(path, options.cell, options.timestep_fs, options.type_map)
     return read_with_ase(path, options.cell, options.timestep_fs)

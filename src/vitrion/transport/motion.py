@@ -58,9 +58,7 @@ def read_motion(
     notes : list of str
         Sentences about skipped frames and about the temperature.
     """
-    skip_ps = read_number(skip_ps, "skip_ps", "ps")
-    if not 0 <= skip_ps < math.inf:
-        raise InputError(f"The time to skip must be 0 ps or a longer finite time, not {skip_ps:g}.")
+    skip_ps = _time_to_skip(skip_ps)
     if temperature_K is not None:
         temperature_K = read_number(temperature_K, "temperature_K", "K")
     if frame_interval_fs is not None:
@@ -71,7 +69,34 @@ def read_motion(
     tracker = Tracker(
         stream.symbols, list(mobile), interval, wrapped=stream.wrapped, memory_MB=memory_MB
     )
-    n_skipped = to_skip = round(1000.0 * skip_ps / interval)
+    n_skipped = round(1000.0 * skip_ps / interval)
+    n_read = _track(stream, tracker, n_skipped)
+    if n_read - n_skipped < MIN_FRAMES <= n_read:
+        raise InputError(
+            f"Skipping {skip_ps:g} ps leaves {max(n_read - n_skipped, 0)} of {n_read} frames "
+            f"({n_read * interval / 1000.0:g} ps): skip less (skip_ps, --skip), since at least "
+            f"{MIN_FRAMES} frames are needed."
+        )
+    notes = [*stream.notes, *([stream.no_temperature] if stream.no_temperature else [])]
+    observed = stream.observed_K  # also of frames that were left out as repeated or uneven
+    observed = observed[round(len(observed) * n_skipped / max(n_read, 1)) :]
+    temperature = _observed(observed) if stated is None else stated
+    _check_observed(observed, temperature)
+    if stated is None:
+        notes.append(f"The temperature {temperature:.0f} K is the mean of what the frames state.")
+    return tracker.result(), temperature, notes
+
+
+def _time_to_skip(skip_ps: Any) -> float:
+    """Return the time to skip in ps."""
+    skip_ps = read_number(skip_ps, "skip_ps", "ps")
+    if not 0 <= skip_ps < math.inf:
+        raise InputError(f"The time to skip must be 0 ps or a longer finite time, not {skip_ps:g}.")
+    return skip_ps
+
+
+def _track(stream: FrameStream, tracker: Tracker, to_skip: int) -> int:
+    """Add all frames but the first `to_skip` to a tracker, and return the number of frames."""
     n_read = 0
     for positions, cells in stream.chunks:
         kept = slice(to_skip, None)
@@ -79,21 +104,7 @@ def read_motion(
         n_read += len(positions)
         if len(positions[kept]):
             tracker.add(positions[kept], cells if cells.ndim == 2 else cells[kept])
-    notes = [*stream.notes, *([stream.no_temperature] if stream.no_temperature else [])]
-    observed = stream.observed_K
-    if n_skipped:
-        if n_read - n_skipped < MIN_FRAMES <= n_read:
-            raise InputError(
-                f"Skipping {skip_ps:g} ps leaves {max(n_read - n_skipped, 0)} of {n_read} frames "
-                f"({n_read * interval / 1000.0:g} ps): skip less (skip_ps, --skip), since at least "
-                f"{MIN_FRAMES} frames are needed."
-            )
-        observed = observed[n_skipped:] if len(observed) == n_read else []
-    temperature = _observed(observed) if stated is None else stated
-    _check_observed(observed, temperature)
-    if stated is None:
-        notes.append(f"The temperature {temperature:.0f} K is the mean of what the frames state.")
-    return tracker.result(), temperature, notes
+    return n_read
 
 
 def _temperature(stream: FrameStream, given: float | None) -> float | None:
@@ -162,6 +173,8 @@ def _check_observed(observed_K: Sequence[float], temperature_K: float) -> None:
 def _interval(stream: FrameStream, given: float | None) -> float:
     """Return the given frame interval, or the interval stated by a trajectory, in fs."""
     stated = stream.frame_interval_fs
+    if stream.interval_is_step and given is not None and stated:
+        stated *= max(round(given / stated), 1)
     if given is not None and stated is None and stream.uneven:
         remedy = "give an evenly spaced part of the run."
         if stream.mark_name == "step":

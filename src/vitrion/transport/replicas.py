@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from vitrion.uncertainty import Estimate
 
+SAME_K = 1.0
+"""Largest difference of the temperatures of runs that are combined, in K."""
+
 
 def combine(
     results: Sequence[TransportResult],
@@ -107,9 +110,12 @@ def _check_combinable(results: Sequence[TransportResult], systems: Sequence[int]
         raise InputError("There are no results to combine: pass at least one.")
     if systems is not None and len(systems) != len(results):
         raise InputError(f"Name one system for each of {len(results)} runs, not {len(systems)}.")
-    for other in results[1:]:
-        if abs(other.temperature_K - results[0].temperature_K) > 1.0:
-            raise InputError("Runs at different temperatures cannot be combined.")
+    temperatures = [result.temperature_K for result in results]
+    if max(abs(one - temperatures[0]) for one in temperatures) > SAME_K:
+        raise InputError(
+            f"The runs are at {min(temperatures):.1f} to {max(temperatures):.1f} K: combine runs "
+            f"whose temperatures differ by at most {SAME_K:g} K from the first."
+        )
     check_same_material(results)
     check_different_runs(results)
 

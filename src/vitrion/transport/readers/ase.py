@@ -109,14 +109,7 @@ def from_ase(
         MD time step, if the images count steps.
     """
     iterator = iter(images)
-    first = next(iterator, None)
-    if first is None:
-        raise InputError("The trajectory holds no frames.")
-    if not hasattr(first, "get_chemical_symbols"):
-        raise InputError(
-            f"A sequence of {type(first).__name__} is not a trajectory: give ASE Atoms, pymatgen "
-            "Structures, or paths."
-        )
+    first = _first_of(iterator)
     symbols = _symbols(first)
     if cell is None and not all(first.pbc):
         raise InputError(no_cell("frame 1", first.pbc))
@@ -151,6 +144,18 @@ def from_ase(
         observed_K=observed,
         states_frame_K=bool(observed) or has_momenta,
     )
+
+
+def _first_of(images: Iterator[Any]) -> Any:
+    first = next(images, None)
+    if first is None:
+        raise InputError("The trajectory holds no frames.")
+    if not hasattr(first, "get_chemical_symbols"):
+        raise InputError(
+            f"A sequence of {type(first).__name__} is not a trajectory: give ASE Atoms, pymatgen "
+            "Structures, or paths."
+        )
+    return first
 
 
 def _symbols(image: Any) -> tuple[str, ...]:

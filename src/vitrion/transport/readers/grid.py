@@ -58,7 +58,7 @@ def even_grid(marks: np.ndarray, name: str = "step") -> Grid:
     ----------
     marks : (n_frames,) array
         Step number or time of each frame, in the order of the file.
-    name : {"step", "time"}
+    name : {"step", "time", "configuration"}
 
     Returns
     -------
@@ -100,7 +100,7 @@ def even_grid(marks: np.ndarray, name: str = "step") -> Grid:
         spacing=spacing,
         joints=frozenset(int(part[0]) for part, _ in chosen[1:]),
         restarts=frozenset(r for r in restarts if r in kept),
-        usual=not n_left or (name == "step" and spacing == _usual_spacing(marks)),
+        usual=not n_left or (name != "time" and spacing == _usual_spacing(marks)),
         notes=tuple(notes),
     )
 
@@ -180,7 +180,8 @@ def _usual_spacing(marks: np.ndarray) -> float:
 
 def _fault(marks: np.ndarray, epoch: np.ndarray, name: str) -> str:
     usual = _usual_spacing(marks[epoch])
-    k = int(np.flatnonzero(np.abs(np.diff(marks[epoch]) - usual) > EVEN * usual)[0]) + 1
+    deviation = np.abs(np.diff(marks[epoch]) - usual)
+    k = int(np.argmax(deviation > min(EVEN * usual, 0.5 * deviation.max()))) + 1
     before, here = marks[epoch[k - 1]], marks[epoch[k]]
     return (
         f"The frames are not evenly spaced: frame {epoch[k] + 1} is at {name} {here:g}, "

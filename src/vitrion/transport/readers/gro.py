@@ -9,7 +9,7 @@ import numpy as np
 
 from vitrion.chemistry.species import element_symbol
 from vitrion.errors import InputError
-from vitrion.transport.readers.stream import FrameStream, check_symbols, stack
+from vitrion.transport.readers.stream import FrameStream, check_symbols, no_cell, stack
 from vitrion.transport.readers.text import Lines, check_atoms, open_text
 
 if TYPE_CHECKING:
@@ -49,17 +49,23 @@ def looks_like_gro(text: str) -> bool:
     return len(lines) > 2 and lines[1].strip().isdigit() and _width(lines[2]) is not None
 
 
-def read_gro(path: Path) -> FrameStream:
+def read_gro(path: Path, cell: np.ndarray | None = None) -> FrameStream:
     """Open a .gro file of one or more frames; times are in ps (``t=``), lengths in nm.
 
     The name of an atom is its element, in any case and with a number: ``LI``, ``O2``. A name such
     as ``CA`` or ``OS``, which force fields give to other elements, is an element if its second
     letter is small or the residue has the same name.
 
+    Parameters
+    ----------
+    path : Path
+    cell : (3, 3) array or None
+        Lattice vectors in A of all frames, if the boxes of the file are zero.
+
     Raises
     ------
     InputError
-        If rows cannot be read, or a name is not an element.
+        If rows cannot be read, a name is not an element, or there is no cell.
     """
     notes: list[str] = []
     first, times = None, []
@@ -68,12 +74,14 @@ def read_gro(path: Path) -> FrameStream:
         times.append(record.time_ps)
     if first is None:
         raise InputError(f"{path} holds no frame of GROMACS.")
-    symbols = _symbols(first)
+    symbols, own_cell = _symbols(first), bool(_cell(first).any())
+    if cell is None and not own_cell:
+        raise InputError(no_cell(first.where()))
 
     def frames() -> Iterator[Frame]:
         for record in _records(path, []):
             check_symbols(_symbols(record), symbols, record.where())
-            yield _positions(record), _cell(record)
+            yield _positions(record), _cell(record) if cell is None else cell
 
     timed = None not in times and len(set(times)) > 1
     return FrameStream(
@@ -83,6 +91,7 @@ def read_gro(path: Path) -> FrameStream:
         mark_name="time",
         fs_per_mark=FS_PER_PS if timed else None,
         notes=notes,
+        own_cell=own_cell,
         may_repeat=True,
     )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TAGS = (
     "POTIM", "TEBEG", "TEEND", "IBRION", "NBLOCK", "MDALGO", "SMASS", "ANDERSEN_PROB",
-    "ML_LMLFF", "ML_OUTBLOCK",
+    "ML_LMLFF", "ML_MODE", "ML_OUTBLOCK",
 )  # fmt: skip
 """INCAR tags of the dynamics."""
 
@@ -31,8 +31,8 @@ class RunSettings:
     ----------
     step_fs : float or None
         Time between ionic steps.
-    steps_per_frame : int
-        Ionic steps between the frames of the XDATCAR.
+    steps_per_frame : int or None
+        Ionic steps between the frames of XDATCAR and vaspout.h5.
     temperature_K : float or None
         Constant temperature of a thermostat.
     no_temperature : str
@@ -40,9 +40,16 @@ class RunSettings:
     """
 
     step_fs: float | None = None
-    steps_per_frame: int = 1
+    steps_per_frame: int | None = 1
     temperature_K: float | None = None
     no_temperature: str = ""
+
+    @property
+    def frame_interval_fs(self) -> float | None:
+        """Time between the frames of XDATCAR and vaspout.h5."""
+        if self.step_fs is None or self.steps_per_frame is None:
+            return None
+        return self.step_fs * self.steps_per_frame
 
 
 def run_settings(tags: Mapping[str, str], name: str) -> RunSettings:
@@ -66,12 +73,26 @@ def run_settings(tags: Mapping[str, str], name: str) -> RunSettings:
             f"{name} is of a relaxation or of single points (IBRION = {ibrion:g}), not of "
             "molecular dynamics (IBRION = 0): its steps have no time between them."
         )
-    step = _number(tags, "POTIM")
-    every = int(_number(tags, "NBLOCK") or 1)
-    if tags.get("ML_LMLFF", "").strip(" .").upper().startswith("T"):
-        every *= int(_number(tags, "ML_OUTBLOCK") or 1)
     temperature, why = _temperature(tags, name)
-    return RunSettings(step, every, temperature, why)
+    return RunSettings(_number(tags, "POTIM"), _steps_per_frame(tags), temperature, why)
+
+
+def has_learned_forces(tags: Mapping[str, str]) -> bool:
+    """Whether a run uses a machine-learned force field."""
+    return tags.get("ML_LMLFF", "").strip(" .").upper()[:1] in {"T", "1"}
+
+
+def _steps_per_frame(tags: Mapping[str, str]) -> int | None:
+    """Return NBLOCK, which is at least ML_OUTBLOCK in runs that only predict (VASP wiki, NBLOCK).
+
+    None if neither is a multiple of the other: which steps are written is not documented.
+    """
+    every = int(_number(tags, "NBLOCK") or 1)
+    predicts = tags.get("ML_MODE", "run").strip().upper().startswith("RUN")
+    if has_learned_forces(tags) and predicts:
+        least, every = sorted((every, int(_number(tags, "ML_OUTBLOCK") or 1)))
+        return None if every % least else every
+    return every
 
 
 def _temperature(tags: Mapping[str, str], name: str) -> tuple[float | None, str]:
@@ -86,10 +107,10 @@ def _temperature(tags: Mapping[str, str], name: str) -> tuple[float | None, str]
             "temperature."
         )
     algorithm, mass = _number(tags, "MDALGO"), _number(tags, "SMASS")
-    if algorithm in {None, 0, 2} and mass == -3:
+    if algorithm in {None, 0, 2} and mass in {None, -3}:
         return None, (
-            f"{name} states constant energy (SMASS = -3): TEBEG = {start:g} K is only where it "
-            "started."
+            f"{name} states constant energy (SMASS = -3{', the default' if mass is None else ''}): "
+            f"TEBEG = {start:g} K is only where it started."
         )
     if algorithm == 1 and _number(tags, "ANDERSEN_PROB") == 0:
         return None, (
@@ -117,11 +138,11 @@ def settings_beside(path: Path) -> RunSettings:
 
 
 def read_incar(text: str) -> dict[str, str]:
-    """Return the tags of `TAGS` that an INCAR states."""
-    found = {}
+    """Return the tags of `TAGS` that an INCAR states; of a repeated tag, VASP uses the first."""
+    found: dict[str, str] = {}
     for line in text.splitlines():
         for statement in re.split(r"[#!]", line, maxsplit=1)[0].split(";"):
             name, sign, value = statement.partition("=")
             if sign and name.strip().upper() in TAGS and value.strip():
-                found[name.strip().upper()] = value.strip()
+                found.setdefault(name.strip().upper(), value.strip())
     return found

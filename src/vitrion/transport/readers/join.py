@@ -24,6 +24,9 @@ SAME_PLACE = 1e-6
 TAIL_FRAMES = 20
 """Number of frames before a joint from which the usual step is determined."""
 
+SAME_TIME = 1e-3
+"""Maximum relative difference of the time steps of segments, from rounded times."""
+
 MAX_TEMPERATURE_CHANGE = 0.1
 """Maximum relative difference of the stated temperatures of segments of one run."""
 
@@ -47,19 +50,14 @@ def join(segments: Sequence[FrameStream]) -> FrameStream:
     first = segments[0]
     for number, segment in enumerate(segments[1:], start=2):
         check_symbols(segment.symbols, first.symbols, f"segment {number} of the run")
-        for name, unit in (("frame_interval_fs", "frame interval"), ("fs_per_mark", "time step")):
-            if getattr(segment, name) != getattr(first, name):
-                raise InputError(
-                    f"The segments of a run must have the same {unit}: "
-                    f"{getattr(first, name)} and {getattr(segment, name)} fs."
-                )
+    clock = _clock(segments)
     grid, lengths = _grid(segments)
-    interval = first.frame_interval_fs
+    interval = clock.frame_interval_fs
     notes = [note for segment in segments for note in segment.notes]
     if grid is not None:
         notes += grid.notes
-        if grid.spacing is not None and first.fs_per_mark is not None:
-            interval = grid.spacing * first.fs_per_mark
+        if grid.spacing is not None and clock.fs_per_mark is not None:
+            interval = grid.spacing * clock.fs_per_mark
         elif len(grid.frames) < sum(lengths) and not grid.usual:
             interval = None
     chunks: Iterator[Chunk] = _one_run(segments, grid, lengths)
@@ -81,6 +79,26 @@ def join(segments: Sequence[FrameStream]) -> FrameStream:
         notes=notes,
         uneven=grid is not None and not grid.usual,
     )
+
+
+def _clock(segments: Sequence[FrameStream]) -> FrameStream:
+    """Return a segment whose time between frames holds for all; a single frame states none."""
+    timed = [one for one in segments if one.marks is None or len(one.marks) > 1] or segments
+    for name, unit in (("frame_interval_fs", "frame interval"), ("fs_per_mark", "time step")):
+        first = getattr(timed[0], name)
+        for other in (getattr(segment, name) for segment in timed[1:]):
+            same = other == first
+            if None not in (first, other):
+                same = abs(other - first) <= SAME_TIME * first
+            if not same:
+                here, there = (
+                    "one that is not stated" if x is None else f"{x:g} fs" for x in (first, other)
+                )
+                raise InputError(
+                    f"The segments of a run must have the same {unit}, not {here} and {there}: "
+                    "analyze runs with different ones one by one."
+                )
+    return timed[0]
 
 
 def _with_late_notes(

@@ -277,7 +277,8 @@ def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
                 first_line = lines.number
                 rows, cut = _take_rows(lines, state["n_atoms"])
                 columns = name.split()[1:]
-                short = len(rows) < state["n_atoms"] or len(rows[-1].split()) < len(columns)
+                full = bool(rows) and len(rows[-1].split()) >= len(columns)
+                short = len(rows) < state["n_atoms"] or not full
                 if cut or lines.end_in(rows) or (short and not lines.peek()):
                     notes.append(
                         f"The frame at step {state['step']} (line {first_line}) is incomplete and "

@@ -67,8 +67,14 @@ def type_symbols(labels: Sequence[str], types: Mapping[int, str]) -> tuple[str, 
     Raises
     ------
     InputError
-        If a type has no element.
+        If a type has no element, or is not a number.
     """
+    named = next((label for label in labels if not label.isdigit()), None)
+    if named is not None:
+        raise InputError(
+            f"The atom types are names, such as {named}, not numbers: leave out the elements of "
+            "numbered types (in Python: type_map, on the command line: --types)."
+        )
     numbers = [int(label) for label in labels]
     missing = sorted(set(numbers) - set(types))
     if missing:

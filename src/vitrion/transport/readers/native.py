@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vitrion.errors import InputError
-from vitrion.transport.readers.stream import FRAMES_AT_ONCE, NO_CELL, FrameStream
+from vitrion.transport.readers.stream import FrameStream, frames_at_once
 
 CORRELATED_FRAMES = 10
 """Correlation length of the temperature, in frames."""
-
-VALUES_AT_ONCE = 10**7
-"""Maximum number of coordinates that are read at once."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,10 +35,14 @@ def read_own_file(path: Path) -> FrameStream:
 def from_own(trajectory: Any) -> FrameStream:
     """Open a `vitrion.dynamics.trajectory.Trajectory`."""
     if not all(trajectory.pbc):
-        raise InputError(NO_CELL)
+        flags = " ".join("T" if flag else "F" for flag in trajectory.pbc)
+        raise InputError(
+            f"The trajectory is not periodic (pbc {flags}): the analysis needs a cell that is "
+            "periodic in all directions."
+        )
 
     def chunks() -> Iterator[Chunk]:
-        at_once = max(1, min(FRAMES_AT_ONCE, VALUES_AT_ONCE // (3 * trajectory.n_atoms)))
+        at_once = frames_at_once(trajectory.n_atoms)
         for start in range(0, trajectory.n_frames, at_once):
             part = slice(start, start + at_once)
             yield trajectory.positions(part), trajectory.cells(part)

@@ -19,18 +19,23 @@ _TIME_STEPS = (
     re.compile(r"POTIM\s*=\s*([\d.]+)\s+time-step for ionic-motion"),  # OUTCAR
 )
 
-_TASK = re.compile(r"IBRION\s*=\s*(-?\d+)\s+ionic relax")
-"""What an OUTCAR is of; 0 is molecular dynamics."""
+_OTHER = (
+    re.compile(r"IBRION\s*=\s*(?!0\s)-?\d+\s+ionic relax"),  # not molecular dynamics
+    re.compile(r"NBLOCK\s*=\s*(?!1;)\d+;\s*KBLOCK"),  # forces of some steps only
+    re.compile(r"ML_LMLFF\s*=\s*\.?T", re.IGNORECASE),
+)
+"""Settings of an OUTCAR whose frames are not all steps of a run."""
 
 
 def stated_time_step_fs(path: Path) -> float | None:
     """Return the MD time step in fs that the output of a run states; each step is a frame.
 
-    Output of pw.x of Quantum ESPRESSO and OUTCAR of VASP; None for other files and relaxations.
+    Output of pw.x of Quantum ESPRESSO and OUTCAR of VASP; None for other files, relaxations, and
+    runs that write some of the steps only.
     """
     with open_text(path) as file:
         for line in islice(file, HEADER_LINES):
-            if (task := _TASK.search(line)) and task[1] != "0":
+            if any(pattern.search(line) for pattern in _OTHER):
                 return None
             for pattern in _TIME_STEPS:
                 if found := pattern.search(line):

@@ -12,10 +12,10 @@ from vitrion.chemistry.species import element_symbols
 from vitrion.errors import InputError
 from vitrion.transport.readers.ase import read_with_ase
 from vitrion.transport.readers.stream import (
-    FRAMES_AT_ONCE,
     NO_CELL,
     FrameStream,
     check_symbols,
+    frames_at_once,
     stack,
 )
 
@@ -26,32 +26,42 @@ if TYPE_CHECKING:
     from vitrion.transport.readers.stream import Chunk, Frame
 
 
-def read_json(path: Path) -> FrameStream:
+def read_json(
+    path: Path, cell: np.ndarray | None = None, timestep_fs: float | None = None
+) -> FrameStream:
     """Open a pymatgen Trajectory, a list of Structures, or a database of ASE, in JSON."""
     from pymatgen.core.trajectory import Trajectory
 
     held = load_json(path)
     if isinstance(held, Trajectory):
-        return from_trajectory(held)
+        return from_trajectory(held, cell)
     if isinstance(held, list) and held and hasattr(held[0], "frac_coords"):
         return from_structures(iter(held))
     if isinstance(held, dict) and "ids" in held:
-        return read_with_ase(path)
+        return read_with_ase(path, cell, timestep_fs)
     raise InputError(f"{path} holds no pymatgen Trajectory and no list of Structures.")
 
 
-def from_trajectory(trajectory: Any) -> FrameStream:
+def from_trajectory(trajectory: Any, cell: np.ndarray | None = None) -> FrameStream:
     """Open a pymatgen Trajectory, of positions or of displacements.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        Its time step is that of the dynamics; frames may be several steps apart.
+    cell : (3, 3) array or None
+        Lattice vectors in A of all frames, if it has none; its coordinates are then Cartesian.
 
     Raises
     ------
     InputError
         If it has no lattice, or displacements without positions to start from.
     """
-    if trajectory.lattice is None:
+    own_cell = trajectory.lattice is not None
+    if not own_cell and cell is None:
         raise InputError(NO_CELL)
-    cells = np.asarray(trajectory.lattice, dtype=float)
-    fractional = np.asarray(trajectory.coords, dtype=float)
+    cells = np.asarray(trajectory.lattice if own_cell else cell, dtype=float)
+    coordinates = np.asarray(trajectory.coords, dtype=float)
     start = np.zeros(3)
     if trajectory.coords_are_displacement:
         if trajectory.base_positions is None:
@@ -64,16 +74,24 @@ def from_trajectory(trajectory: Any) -> FrameStream:
 
     def chunks() -> Iterator[Chunk]:
         last = start
-        for begin in range(0, len(fractional), FRAMES_AT_ONCE):
-            part = slice(begin, begin + FRAMES_AT_ONCE)
-            values = fractional[part]
+        at_once = frames_at_once(len(symbols))
+        for begin in range(0, len(coordinates), at_once):
+            part = slice(begin, begin + at_once)
+            values = coordinates[part]
             if trajectory.coords_are_displacement:
                 values = last + np.cumsum(values, axis=0)
                 last = values[-1]
             cell = cells if cells.ndim == 2 else cells[part]
-            yield values @ cell, cell
+            yield values @ cell if own_cell else values, cell
 
-    return FrameStream(symbols, chunks(), trajectory.time_step, may_repeat=True)
+    return FrameStream(
+        symbols,
+        chunks(),
+        trajectory.time_step,
+        interval_is_step=True,
+        own_cell=own_cell,
+        may_repeat=True,
+    )
 
 
 def from_structures(structures: Iterator[Any]) -> FrameStream:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,8 @@ Frame = tuple[np.ndarray, np.ndarray]
 Chunk = tuple[np.ndarray, np.ndarray]
 """Positions (n, n_atoms, 3) and cells (3, 3) or (n, 3, 3), in A."""
 
-FRAMES_AT_ONCE = 200
+FRAMES_AT_ONCE, VALUES_AT_ONCE = 200, 10**7
+"""Maximum number of frames, and of coordinates, that are read at once."""
 
 GIVE_CELL = (
     "give the lattice vectors in A (in Python: cell=, on the command line: --cell a,b,c or "
@@ -47,14 +48,16 @@ class FrameStream:
         Read once, in order.
     frame_interval_fs, temperature_K : float or None
         None if the source does not state it.
+    interval_is_step : bool
+        Whether `frame_interval_fs` is the MD time step, of which frames may be several apart.
     temperature_error_K : float
         Error of a temperature that is a mean over the run; 0 if it is a setting.
     wrapped : bool or None
         Whether positions are wrapped into the cell; None if the source does not state it.
     marks : (n_frames,) array or None
-        MD step or time of each frame, in units of `fs_per_mark`; None if the source states none.
-    mark_name : {"step", "time"}
-        Meaning of the marks.
+        MD step, time or number of each frame, in units of `fs_per_mark`; None if not stated.
+    mark_name : {"step", "time", "configuration"}
+        Meaning of the marks; VASP counts configurations, which are frames or steps.
     fs_per_mark : float or None
         Time in fs between two marks; None if unknown.
     notes : list of str
@@ -77,6 +80,7 @@ class FrameStream:
     symbols: tuple[str, ...]
     chunks: Iterable[Chunk]
     frame_interval_fs: float | None = None
+    interval_is_step: bool = False
     temperature_K: float | None = None
     temperature_error_K: float = 0.0
     wrapped: bool | None = None
@@ -92,12 +96,20 @@ class FrameStream:
     states_frame_K: bool = False
 
 
+def frames_at_once(n_atoms: int) -> int:
+    """Return the number of frames in a chunk, which limits its memory."""
+    return max(1, min(FRAMES_AT_ONCE, VALUES_AT_ONCE // (3 * max(n_atoms, 1))))
+
+
 def stack(frames: Iterator[Frame]) -> Iterator[Chunk]:
     """Collect single frames in chunks; a constant cell is given once."""
-    done, n_atoms = 0, None
-    while batch := list(islice(frames, FRAMES_AT_ONCE)):
+    first = next(frames, None)
+    if first is None:
+        return
+    done, n_atoms = 0, len(first[0])
+    frames = chain([first], frames)
+    while batch := list(islice(frames, frames_at_once(n_atoms))):
         for k, (positions, _) in enumerate(batch):
-            n_atoms = len(positions) if n_atoms is None else n_atoms
             if len(positions) != n_atoms:
                 raise InputError(
                     f"The number of atoms changes from {n_atoms} to {len(positions)} in frame "

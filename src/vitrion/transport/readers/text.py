@@ -95,8 +95,13 @@ def check_atoms(n_atoms: int) -> None:
     Raises
     ------
     InputError
-        If it is larger than `MOST_ATOMS`.
+        If it is zero, or larger than `MOST_ATOMS`.
     """
+    if n_atoms < 1:
+        raise InputError(
+            f"The file states a frame of {n_atoms} atoms: give frames of the mobile ions and of "
+            "all other atoms."
+        )
     if n_atoms > MOST_ATOMS:
         raise InputError(f"The file states {n_atoms} atoms, but at most {MOST_ATOMS} are read.")
 

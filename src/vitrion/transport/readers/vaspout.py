@@ -11,7 +11,7 @@ import numpy as np
 from vitrion.chemistry.species import element_symbols
 from vitrion.errors import InputError
 from vitrion.transport.readers.incar import TAGS, run_settings
-from vitrion.transport.readers.stream import FRAMES_AT_ONCE, FrameStream
+from vitrion.transport.readers.stream import FrameStream, frames_at_once
 from vitrion.transport.readers.text import check_atoms
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def is_vaspout(path: Path) -> bool:
 def read_vaspout(path: Path) -> FrameStream:
     """Open a vaspout.h5; the paths of its data are as in py4vasp.
 
-    The time between frames is not stated for a run with a machine-learned force field, which
-    stores some of the ionic steps only.
+    Positions are stored as often as in the XDATCAR, every NBLOCK or ML_OUTBLOCK steps.
 
     Raises
     ------
@@ -60,25 +59,25 @@ def read_vaspout(path: Path) -> FrameStream:
         counts = file[COUNTS][()].tolist()
         tags = {tag: _text(file[f"input/incar/{tag}"][()]) for tag in TAGS if _has(file, tag)}
         shape = file[POSITIONS].shape
-        scale = float(file[SCALE][()]) if SCALE in file else 1.0
+        scale = np.asarray(file[SCALE][()], dtype=float) if SCALE in file else 1.0
     check_atoms(sum(counts))
     if len(shape) != 3 or shape[1:] != (sum(counts), 3):
         raise InputError(f"{path} holds positions of the shape {shape} of {sum(counts)} atoms.")
     symbols = np.repeat(element_symbols(names), counts).tolist()
     settings = run_settings(tags, str(path))
-    learned = tags.get("ML_LMLFF", "").strip(" .").upper()[:1] in {"T", "1"}
 
     def chunks() -> Iterator[Chunk]:
         with _open(path) as file:
-            for start in range(0, shape[0], FRAMES_AT_ONCE):
-                part = slice(start, start + FRAMES_AT_ONCE)
+            at_once = frames_at_once(shape[1])
+            for start in range(0, shape[0], at_once):
+                part = slice(start, start + at_once)
                 cells = np.asarray(file[CELLS][part], dtype=float) * scale
                 yield np.asarray(file[POSITIONS][part], dtype=float) @ cells, cells
 
     return FrameStream(
         tuple(symbols),
         chunks(),
-        frame_interval_fs=None if learned else settings.step_fs,
+        frame_interval_fs=settings.frame_interval_fs,
         temperature_K=settings.temperature_K,
         no_temperature=settings.no_temperature,
     )

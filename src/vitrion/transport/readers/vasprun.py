@@ -10,7 +10,7 @@ import numpy as np
 
 from vitrion.chemistry.species import element_symbols
 from vitrion.errors import InputError
-from vitrion.transport.readers.incar import TAGS, run_settings
+from vitrion.transport.readers.incar import TAGS, has_learned_forces, run_settings
 from vitrion.transport.readers.stream import FrameStream, stack
 from vitrion.transport.readers.text import open_bytes
 
@@ -56,7 +56,7 @@ def read_vasprun(path: Path) -> FrameStream:
                 break
     if not symbols:
         raise InputError(f"{path} is not a vasprun.xml with atoms.")
-    if tags.get("ML_LMLFF", "").strip(" .").upper().startswith("T"):
+    if has_learned_forces(tags):
         raise InputError(
             f"{path} is of a run with a machine-learned force field (ML_LMLFF), most of "
             "whose steps are not in the list of steps: give its XDATCAR and the time "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import numpy as np
 
+from vitrion.chemistry.poscar import NO_ELEMENTS, scaling_factors
 from vitrion.chemistry.species import element_symbols
 from vitrion.errors import InputError
 from vitrion.transport.readers.incar import settings_beside
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from vitrion.transport.readers.stream import Frame
 
 HEADER_LINES = 7
-"""Comment, scale, three lattice vectors, names, counts."""
+"""Comment, scaling factor, three lattice vectors, names, counts."""
+
+NAMES_PER_LINE = 20
+"""Number of names, and of counts, after which VASP begins another line."""
 
 MARKS = ("direct configuration", "konfig")
 """Lines that begin a frame; a blank line in VASP 5.2."""
@@ -83,7 +87,7 @@ def read_xdatcar(path: Path) -> FrameStream:
 
     settings = settings_beside(path)
     counted = None if None in marks else np.array(marks)
-    interval = settings.step_fs and settings.step_fs * settings.steps_per_frame
+    interval = settings.frame_interval_fs
     return FrameStream(
         symbols,
         stack(frames()),
@@ -92,6 +96,7 @@ def read_xdatcar(path: Path) -> FrameStream:
         temperature_K=settings.temperature_K,
         no_temperature=settings.no_temperature,
         marks=counted,
+        mark_name="configuration",
         notes=notes,
     )
 
@@ -99,9 +104,9 @@ def read_xdatcar(path: Path) -> FrameStream:
 def looks_like_xdatcar(text: str) -> bool:
     """Whether a text begins with the header and first frame of an XDATCAR."""
     lines = Lines(text.splitlines(keepends=True))
-    header = lines.take_many(HEADER_LINES)
-    if len(header) == HEADER_LINES:
-        check_atoms(sum(_integers(header[-1])))
+    header = _header_lines(lines)
+    if len(header) == HEADER_LINES and (counts := _integers(header[-1])):
+        check_atoms(sum(counts))
     try:
         return _header(header) is not None and _is_mark(lines)
     except InputError:
@@ -109,7 +114,7 @@ def looks_like_xdatcar(text: str) -> bool:
 
 
 def _per_mark(
-    marks: np.ndarray | None, interval_fs: float | None, steps_per_frame: int
+    marks: np.ndarray | None, interval_fs: float | None, steps_per_frame: int | None
 ) -> float | None:
     """Return the time between two numbers of frames: VASP counts frames, or ionic steps."""
     if marks is None or interval_fs is None or len(marks) < 2:
@@ -167,41 +172,51 @@ def _mark_number(line: str) -> int | None:
 
 def _take_header(lines: Lines) -> tuple[tuple[str, ...], np.ndarray]:
     first = lines.number + 1
-    header = lines.take_many(HEADER_LINES)
+    header = _header_lines(lines)
     read = _header(header)
     if read is None:
         if len(header) == HEADER_LINES and _integers(header[5]):
-            raise InputError(
-                f"The XDATCAR's header in line {first} names no elements (VASP 4): add a line with "
-                "the elements above the line with their numbers of atoms."
-            )
+            raise InputError(f"The XDATCAR's header in line {first} {NO_ELEMENTS}.")
         shown = " / ".join(line.strip() for line in header)[:120]
         raise InputError(
             f"The XDATCAR's header in line {first} is broken: '{shown}' instead of a comment, the "
-            "scale, three lattice vectors, the elements and their numbers of atoms."
+            "scaling factor, three lattice vectors, the elements and their numbers of atoms."
         )
     return read
 
 
+def _header_lines(lines: Lines) -> list[str]:
+    """Return the next header as seven lines, with all names and all counts in one line each."""
+    header = lines.take_many(HEADER_LINES)
+    if len(header) < HEADER_LINES:
+        return header
+    names, counts = header[5].split(), header[6]
+    while names and len(names) % NAMES_PER_LINE == 0 and not _integers(counts) and lines.peek():
+        names += counts.split()
+        counts = lines.take()
+    found = counts.split()
+    while found and len(found) % NAMES_PER_LINE == 0 and len(found) < len(names) and lines.peek():
+        found += lines.take().split()
+    return [*header[:5], " ".join(names), " ".join(found)]
+
+
 def _header(header: list[str]) -> tuple[tuple[str, ...], np.ndarray] | None:
-    """Return the header in the next seven lines, or None."""
+    """Return elements and cell of a header of seven lines, or None."""
     if len(header) < HEADER_LINES:
         return None
     counts, names = _integers(header[6]), header[5].split()
     try:
-        scale = float(header[1])
         cell = np.array([[float(word) for word in row.split()] for row in header[2:5]])
     except ValueError:
         return None
-    if not counts or len(counts) != len(names) or cell.shape != (3, 3) or not scale:
+    if not counts or len(counts) != len(names) or cell.shape != (3, 3):
         return None
-    if not np.isfinite(cell).all() or not np.isfinite(scale):
+    if not np.isfinite(cell).all():
         return None
     check_atoms(sum(counts))
+    cell = cell * scaling_factors(header[1], cell)
     symbols = element_symbols(names)
-    # A negative scale is the volume of the cell.
-    factor = scale if scale > 0 else (-scale / abs(np.linalg.det(cell))) ** (1 / 3)
-    return tuple(s for s, n in zip(symbols, counts, strict=True) for _ in range(n)), cell * factor
+    return tuple(s for s, n in zip(symbols, counts, strict=True) for _ in range(n)), cell
 
 
 def _integers(line: str) -> list[int]:

@@ -102,15 +102,7 @@ def read_xyz(
     """
     elements = read_types(types)
     notes: list[str] = []
-    stated: list[_Comment] = []
-    first: _Record | None = None
-    last: str | None = None
-    for record in _records(path, notes):
-        first = first or record
-        stated.append(stated[-1] if record.comment == last else _read_comment(record))
-        last = record.comment
-    if first is None:
-        raise InputError(f"{path} holds no XYZ frame.")
+    first, stated = _scan(path, notes)
     symbols, _, ids, _ = _columns(first, stated[0], elements)
     unwrapped = "unwrapped_position" in stated[0].properties
 
@@ -143,6 +135,20 @@ def read_xyz(
         observed_K=observed,
         states_frame_K=bool(observed) or has_momenta,
     )
+
+
+def _scan(path: Path, notes: list[str]) -> tuple[_Record, list[_Comment]]:
+    """Return the first frame, and what the comments of all frames state."""
+    stated: list[_Comment] = []
+    first: _Record | None = None
+    last: str | None = None
+    for record in _records(path, notes):
+        first = first or record
+        stated.append(stated[-1] if record.comment == last else _read_comment(record))
+        last = record.comment
+    if first is None:
+        raise InputError(f"{path} holds no XYZ frame.")
+    return first, stated
 
 
 def _records(path: Path, notes: list[str]) -> Iterator[_Record]:
