@@ -123,6 +123,14 @@ def test_a_slice_of_an_ase_trajectory_is_a_trajectory(tmp_path, run):
         assert_agrees(read(frames[::2], frame_interval_fs=2 * INTERVAL_FS), every)
 
 
+@pytest.mark.parametrize("start", [b"\x28\xb5\x2f\xfd", b"\x1f\x9d", b"PK\x03\x04"])
+def test_files_of_other_compressions_are_refused(tmp_path, start):
+    path = tmp_path / "run.dump.zst"
+    path.write_bytes(start + bytes(100))
+    with pytest.raises(InputError, match=r"Decompress .*run\.dump\.zst, or compress it with gzip"):
+        read(path)
+
+
 def test_saved_arrays_are_refused_with_the_way_to_read_them(tmp_path, run):
     path = tmp_path / "run.npz"
     np.savez(path, positions=run[0])

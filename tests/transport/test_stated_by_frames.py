@@ -8,6 +8,7 @@ from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
 from helpers.reader_checks import CELL, INTERVAL_FS, LENGTH, assert_agrees, read
 from helpers.trajectory_files import cubic_bounds, write_lammps, write_xyz
+from vitrion.chemistry.species import elements_of_masses
 from vitrion.errors import InputError
 
 LATTICE = 'Lattice="12 0 0 0 12 0 0 0 12" Properties=species:S:1:pos:R:3'
@@ -35,6 +36,10 @@ def test_times_and_steps_of_atoms_are_read(tmp_path, run, expected):
         read(timed, frame_interval_fs=1000.0)
     counted = images(run, step=lambda k: 50 * k)
     assert_agrees(read(counted, timestep_fs=2.0), expected)
+    # The unit of these times is unknown.
+    both = images(run, step=lambda k: 50 * k, time=lambda k: 0.1 * k)
+    assert_agrees(read(both, timestep_fs=2.0), expected)
+    assert_agrees(read(both, frame_interval_fs=INTERVAL_FS), expected)
 
 
 def test_uneven_times_of_atoms_are_used(run):
@@ -102,6 +107,7 @@ def test_variable_time_steps_without_units_are_refused(tmp_path, run, expected):
 
 
 def test_masses_name_elements(tmp_path, run, expected):
+    assert elements_of_masses(["1.0", "1.008", "6.94", "4.0"]) == ("H", "H", "Li", "He")
     path = tmp_path / "a.dump"
     for oxygen in ("15.9994", "17.2"):
         labels = ["6.94" if symbol == "Li" else oxygen for symbol in run[1]]

@@ -93,7 +93,7 @@ def elements_of_masses(values: Iterable[Any]) -> tuple[str, ...]:
     for value in values:
         if value not in known:
             differences = np.abs(atomic_masses - read_number(value, "mass", "u"))
-            number = int(np.argmin(differences))
+            number = int(np.argmin(differences[1:])) + 1  # the first is not an element
             if not differences[number] <= SAME_MASS:
                 raise InputError(f"No element has the mass {value} u: name the elements.")
             known[value] = chemical_symbols[number]

@@ -39,6 +39,9 @@ __all__ = ["FrameStream", "open_frames"]
 HDF5, ULM = b"\x89HDF", b"- of Ulm"
 """First bytes of HDF5 files and of ASE's trajectories."""
 
+OTHER_PACKED = (b"\x28\xb5\x2f\xfd", b"\x1f\x9d", b"PK\x03\x04", b"7z\xbc\xaf")
+"""First bytes of files compressed by zstd, compress, zip and 7-Zip."""
+
 
 @dataclass(frozen=True)
 class _Options:
@@ -217,6 +220,8 @@ def _open_kind(path: Path, options: _Options) -> FrameStream:
             f"{path} holds arrays: load it, and give positions, cells and symbols to "
             "vitrion.analyze()."
         )
+    if start.startswith(OTHER_PACKED):
+        raise InputError(f"Decompress {path}, or compress it with gzip, bzip2 or xz.")
     if start.startswith(ULM):
         return read_with_ase(path, options.cell, options.timestep_fs)
     if looks_like_xyz(text):

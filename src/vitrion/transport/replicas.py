@@ -56,7 +56,8 @@ def combine(
     Returns
     -------
     TransportResult
-        Curves and van Hove functions are means over runs; the verdict comes from
+        Curves and van Hove functions are means over runs with equal lags, or else the curves of
+        the first run and None; the verdict comes from
         :func:`vitrion.transport.regime.joint_regime`. Runs whose framework diffuses are left out
         if they are at most half of all: they are not of the solid.
 

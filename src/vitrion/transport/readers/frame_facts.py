@@ -39,12 +39,15 @@ def read_facts(stated: Mapping[str, Any]) -> FrameFacts:
 def read_clock(
     stated: Sequence[Any], timestep_fs: float | None
 ) -> tuple[np.ndarray | None, str, float | None]:
-    """Return the time or step of each frame, which of the two, and its unit in fs."""
-    for name in ("time", "step"):
+    """Return the time or step of each frame, which of the two, and its unit in fs.
+
+    Times are preferred, unless their unit is unknown and the MD time step is given.
+    """
+    units = {"time": stated[0].fs_per_time, "step": timestep_fs}
+    for name in sorted(units, key=lambda name: units[name] is None):
         marks = [getattr(facts, name) for facts in stated]
         if None not in marks and len(set(marks)) > 1:
-            unit = stated[0].fs_per_time if name == "time" else timestep_fs
-            return np.array(marks), name, unit
+            return np.array(marks), name, units[name]
     return None, "step", None
 
 

@@ -96,7 +96,7 @@ def _clock(segments: Sequence[FrameStream]) -> FrameStream:
                 )
                 raise InputError(
                     f"The segments of a run must have the same {unit}, not {here} and {there}: "
-                    "analyze runs with different ones one by one."
+                    "analyze runs that differ in it one by one."
                 )
     return timed[0]
 

@@ -48,7 +48,7 @@ def from_trajectory(trajectory: Any, cell: np.ndarray | None = None) -> FrameStr
     Parameters
     ----------
     trajectory : Trajectory
-        Its time step is that of the dynamics; frames may be several steps apart.
+        Its `time_step` is the MD time step; frames may be several steps apart.
     cell : (3, 3) array or None
         Lattice vectors in A of all frames, if it has none; its coordinates are then Cartesian.
 
