@@ -12,11 +12,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from vitrion.chemistry.composition_lists import read_compositions
 from vitrion.database.client import VitrionClient
 from vitrion.errors import InputError
 from vitrion.flows.glass_conductivity import GlassConductivityMaker
 from vitrion.flows.recipe import name_run
-from vitrion.flows.screen import ScreenMaker, composition_grid, find_formulas, read_compositions
+from vitrion.flows.screen import ScreenMaker, composition_grid, find_formulas
 from vitrion.runtime.runner import run_flow
 from vitrion.store.job_store import open_job_store
 

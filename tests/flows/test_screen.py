@@ -14,7 +14,6 @@ from vitrion.flows.screen import (
     composition_grid,
     find_formulas,
     known_recipes,
-    read_compositions,
 )
 from vitrion.store.job_store import SQLiteJobStore
 
@@ -41,29 +40,6 @@ def test_every_point_of_a_grid_is_neutral():
 def test_a_grid_of_nothing_is_refused(members, steps):
     with pytest.raises(InputError):
         composition_grid(members, steps)
-
-
-def test_compositions_are_read_from_csv_and_from_lines(tmp_path):
-    table = tmp_path / "a.csv"
-    table.write_text("name,Formula\nsalt,LiF\noxide, Li2O\nsalt,LiF\n")
-    assert read_compositions(table) == ["LiF", "Li2O"]
-    table.write_text("\ufeffformula;name\nLiF;salt\nLi2O;oxide\n;\n;;\n")
-    assert read_compositions(table) == ["LiF", "Li2O"], "as spreadsheets write it"
-    lines = tmp_path / "b.txt"
-    lines.write_text("# mine\nLiF\n\nLiPO2F2\n")
-    assert read_compositions(lines) == ["LiF", "LiPO2F2"]
-    empty = tmp_path / "c.csv"
-    empty.write_text("formula\n")
-    with pytest.raises(InputError, match="no formula"):
-        read_compositions(empty)
-    with pytest.raises(InputError, match="does not exist"):
-        read_compositions(tmp_path / "missing.csv")
-    table.write_text("name,composition\nsalt,LiF\n")
-    with pytest.raises(InputError, match="no column 'formula'"):
-        read_compositions(table)
-    table.write_text("a" * 200_000)
-    with pytest.raises(InputError, match="is not a table"):
-        read_compositions(table)
 
 
 def test_a_screen_is_one_flow_and_leaves_out_what_is_held():

@@ -10,7 +10,6 @@ import typer
 from vitrion.cli.completion import one_of
 from vitrion.cli.options import DryRunOption, LaunchpadOption, RecipeOptions, takes_recipe
 from vitrion.cli.printing import console, new_table, say
-from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,13 +31,12 @@ def register(app: typer.Typer) -> None:
 @takes_recipe()
 def submit(
     formulas: Annotated[
-        list[str] | None,
-        typer.Argument(help="Compositions, such as LiPO2F2, or recipe files (.yaml)."),
-    ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(help="CSV file with a column 'formula', or one composition per line."),
-    ] = None,
+        list[str],
+        typer.Argument(
+            help="Compositions, such as LiPO2F2, lists of them (.txt, .csv), or recipe files "
+            "(.yaml)."
+        ),
+    ],
     *,
     options: RecipeOptions,
     priority: Annotated[int | None, typer.Option(help="Jobs of higher priority run first.")] = None,
@@ -56,17 +54,14 @@ def submit(
     dry_run: DryRunOption = False,
 ) -> None:
     """Submit compositions to a launchpad; runs already on the launchpad are skipped."""
+    from vitrion.chemistry.composition_lists import expand_lists
     from vitrion.cli.dry_run import print_plans
     from vitrion.flows.run_documents import RUNS_FOLDER
-    from vitrion.flows.screen import read_compositions
     from vitrion.launchpad.submission import open_launchpad
     from vitrion.launchpad.submission import submit as submit_flows
     from vitrion.settings import get_settings
 
-    wanted = [*(formulas or []), *(read_compositions(file) if file else [])]
-    if not wanted:
-        raise InputError("Name at least one composition, or a file with --file.")
-    recipes = options.recipes(wanted)  # all are checked before one is submitted
+    recipes = options.recipes(expand_lists(formulas))  # all are checked before one is submitted
     if dry_run:
         print_plans(recipes)
         return

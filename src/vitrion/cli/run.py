@@ -132,6 +132,7 @@ def screen(
 
     Failures are reported at the end and do not stop the other runs.
     """
+    from vitrion.chemistry.composition_lists import read_compositions
     from vitrion.cli.database import parse_conditions
     from vitrion.cli.dry_run import print_plans
     from vitrion.cli.results import print_screen
@@ -139,7 +140,6 @@ def screen(
         composition_grid,
         find_formulas,
         known_recipes,
-        read_compositions,
         run_screen,
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitrion.amorphous.pack import check_packing
 from vitrion.chemistry.charge_balance import check_charge_balance
+from vitrion.chemistry.composition_lists import LIST_SUFFIXES, read_compositions
 from vitrion.chemistry.formulas import parse_composition, plain_formula
 from vitrion.chemistry.structure_files import read_structure_file
 from vitrion.distill.data.labelled_files import labelled_frames
@@ -21,7 +22,6 @@ from vitrion.potentials.calculators import check_loadable
 from vitrion.potentials.known_elements import GENERAL_POTENTIAL, knowing, lacking
 from vitrion.potentials.registry import MPTRJ_ELEMENTS
 from vitrion.potentials.student import is_student
-from vitrion.runtime.text_files import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 SEVENNET = "sevennet"
 DEFAULT_SEVENNET = "sevennet:7net-l3i5"
-LIST_SUFFIXES = (".txt", ".csv", ".list")
 MOST_FORMULAS = 12
 
 
@@ -47,7 +46,7 @@ def read_request(items: Iterable[str]) -> dict[str, Any]:
     for item in items:
         path = Path(item).expanduser()
         if path.suffix in LIST_SUFFIXES:
-            formulas += _listed(path)
+            formulas += read_compositions(path)
         elif path.is_file():
             structure = read_structure_file(path)
             formulas.append(structure.composition.reduced_formula)
@@ -157,15 +156,3 @@ def _formulas_of(symbols: Sequence[str]) -> tuple[str, ...]:
         formula = plain_formula(parse_composition(text))
         counts[formula] = counts.get(formula, 0) + 1
     return tuple(sorted(counts, key=lambda formula: -counts[formula])[:MOST_FORMULAS])
-
-
-def _listed(path: Path) -> list[str]:
-    try:
-        lines = read_text(path, "utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The list of formulas {path} cannot be read.") from error
-    found = [line.split(",")[0].strip() for line in lines]
-    formulas = [text for text in found if text and not text.startswith("#") and text != "formula"]
-    if not formulas:
-        raise InputError(f"The list {path} contains no formula.")
-    return formulas
