@@ -102,10 +102,19 @@ def test_store_and_figures(folder, vitrion, tmp_path):
     assert "Activation energy" in out
     drawn = {path.name for path in (tmp_path / "figures").iterdir()}
     assert {"arrhenius.svg", "msd.svg"} <= drawn
+    vitrion("analyze", *words, "--store", tmp_path / "store")  # the same results again
+    vitrion("analyze", *words[:1], "--timestep", "2", "--store", tmp_path / "store")
     with VitrionClient(tmp_path / "store") as client:
-        (found,) = client.conductivity.search()
-    assert found.temperatures_K == [600, 800]
-    assert found.formula_pretty == "Li4O5"
+        one, both = sorted(client.conductivity.search(), key=lambda d: len(d.temperatures_K))
+    assert one.temperatures_K == [600]
+    assert both.temperatures_K == [600, 800]
+    assert both.formula_pretty == "Li4O5"
+
+
+def test_temperatures_among_the_files_are_explained(folder, vitrion):
+    words = ("analyze", folder / "600.dump", "--temperature", "600", "800", "--timestep", "2")
+    with pytest.raises(InputError, match=r"no trajectory file 800; write .* as 500,600"):
+        vitrion(*words)
 
 
 def test_options_that_messages_name_exist(folder, vitrion, tmp_path):

@@ -170,9 +170,19 @@ def _stored(
     document = analyze_runs(runs, species, charge, **options)
     make_folder(folder)
     keep = job(_as_it_is, name="conductivity from trajectories", output_schema=ConductivityDoc)
+    kept = keep(document)
+    kept.set_uuid(_identifier(document))
     with open_store(folder) as job_store:
-        run_locally(keep(document), store=job_store, raise_immediately=True, log=False)
+        run_locally(kept, store=job_store, raise_immediately=True, log=False)
     return document
+
+
+def _identifier(document: ConductivityDoc) -> str:
+    """Return an identifier of the results, so that a repeated analysis is stored once."""
+    from uuid import NAMESPACE_URL, uuid5
+
+    content = document.model_dump_json(exclude={"builder_meta", "last_updated", "provenance"})
+    return str(uuid5(NAMESPACE_URL, content))
 
 
 def _as_it_is(document: ConductivityDoc) -> ConductivityDoc:

@@ -196,7 +196,8 @@ def _open_path(path: Path, options: _Options) -> FrameStream:
     if path.is_dir():
         raise InputError(f"{path} is a folder: name the trajectory file in it, such as XDATCAR.")
     if not path.is_file():
-        raise InputError(f"There is no trajectory file {path}.")
+        hint = "; write several temperatures as 500,600" if path.name.rstrip("Kk").isdigit() else ""
+        raise InputError(f"There is no trajectory file {path}{hint}.")
     with as_input_error(path):
         stream = _open_kind(path, options)
 
