@@ -130,8 +130,8 @@ def test_conditions():
     strict = parse_conditions(["a>1", "b < 0"])
     assert 1.0 < strict["a_min"] < 1.0 + 1e-15
     assert -1e-300 < strict["b_max"] < 0.0
-    for wrong in ("a", "=3", "a=", ">1"):
-        with pytest.raises(InputError, match="not a condition"):
+    for wrong in ("a", "=3", "a=", ">1", "LiPO2F2"):
+        with pytest.raises(InputError, match=r"not a condition: .*such as 'formula=LiPO2F2'"):
             parse_conditions([wrong])
     with pytest.raises(InputError, match="not a number"):
         parse_conditions(["a>b"])

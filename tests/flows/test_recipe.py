@@ -136,6 +136,11 @@ def test_a_wrong_file_is_refused(tmp_path, content, sentence):
         Recipe.from_file(file)
 
 
+def test_a_missing_file_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match=r"run.yaml cannot be read: No such file or directory\.$"):
+        Recipe.from_file(tmp_path / "run.yaml")
+
+
 def test_another_file_of_the_potential_is_refused():
     recipe = complete_recipe(Recipe.from_preset("quick", formula="LiF"))
     assert complete_recipe(recipe) == recipe

@@ -76,18 +76,20 @@ def test_bad_input_is_one_sentence_before_anything_starts(options, words):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "kind", "words"),
     [
-        ("mace:medium-mpa-0", "'medium-mpa-0' could not be downloaded"),
-        ("mace:medium-mpa-1", "neither a file nor a MACE foundation model"),
+        ("mace:medium-mpa-0", PotentialError, "'medium-mpa-0' could not be downloaded"),
+        ("mace:medium-mpa-1", InputError, "neither a file nor a MACE foundation model"),
     ],
 )
-def test_a_foundation_model_is_checked_before_anything_starts(name, words, tmp_path, monkeypatch):
+def test_a_foundation_model_is_checked_before_anything_starts(
+    name, kind, words, tmp_path, monkeypatch
+):
     """Without a network and with an empty cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for variable in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
-    with pytest.raises(PotentialError, match=words) as caught:
+    with pytest.raises(kind, match=words) as caught:
         make(potential=name)
     assert "\n" not in str(caught.value)
 

@@ -33,7 +33,7 @@ def test_unknown_elements_are_named():
 
 
 def test_a_missing_file_and_a_wrong_hash_are_refused(tmp_path):
-    with pytest.raises(PotentialError, match="neither a file nor"):
+    with pytest.raises(InputError, match="neither a file nor"):
         get_potential(f"mace:{tmp_path}/no.model")
     model = tmp_path / "my.model"
     model.write_bytes(b"weights")

@@ -125,7 +125,8 @@ def parse_conditions(conditions: Sequence[str]) -> dict[str, Any]:
                 break
         else:
             raise InputError(
-                f"'{condition}' is not a condition: write name=value, 'name>value' or 'name<value'."
+                f"'{condition}' is not a condition: write it in quotes as 'name=value', "
+                "'name>value' or 'name<value', such as 'formula=LiPO2F2'."
             )
     return filters
 

@@ -197,6 +197,11 @@ def compare(
             pair = _the(found, first, "crystalline"), _the(found, first, "amorphous")
         else:
             pair = _the(_reports(client, first), first), _the(_reports(client, second), second)
+    if pair[0] == pair[1]:
+        raise InputError(
+            f"Both materials are {pair[0].name}: name two, such as {pair[0].formula}:crystalline "
+            f"and {pair[0].formula}:amorphous."
+        )
     print_comparison(console, compare_materials(*pair))
 
 

@@ -14,7 +14,7 @@ from vitrion.database.export import write_json_lines
 from vitrion.database.kinds import document_classes
 from vitrion.errors import InputError
 from vitrion.runtime.atomic import write_durably
-from vitrion.runtime.text_files import read_text
+from vitrion.runtime.text_files import read_text, reading_fault
 
 if TYPE_CHECKING:
     import os
@@ -71,7 +71,7 @@ def _read_file(path: Path) -> Iterator[VitrionDoc]:
         opener = gzip.open if path.suffix == ".gz" else open
         content = read_text(path, opener=opener, remedy="split it")
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise InputError(f"The file {path} cannot be read: {error}.") from error
+        raise InputError(f"The file {path} cannot be read: {reading_fault(error)}.") from error
     for number, line in enumerate(content.splitlines(), start=1):
         try:
             found: dict[str, Any] = json.loads(line)

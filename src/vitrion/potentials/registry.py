@@ -159,7 +159,7 @@ def _mace_spec(name: str) -> PotentialSpec:
         )
     path = Path(target).expanduser().absolute()
     if not path.is_file():
-        raise PotentialError(
+        raise InputError(
             f"'{target}' is neither a file nor a MACE foundation model; "
             f"the models are {', '.join(foundation_names())}."
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from vitrion.errors import InputError
-from vitrion.runtime.text_files import read_settings
+from vitrion.runtime.text_files import read_settings, reading_fault
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,8 +40,7 @@ def read_settings_file(path: Path, kind: str) -> tuple[dict[str, Any], str | Non
     try:
         content = read_settings(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"The {kind} {path} cannot be read: {reason}.") from error
+        raise InputError(f"The {kind} {path} cannot be read: {reading_fault(error)}.") from error
     if not isinstance(content, dict):
         raise InputError(f"The {kind} {path} must contain 'name: value' lines in YAML.")
     preset = content.pop(PRESET_KEY, None)

@@ -22,6 +22,12 @@ MOST_VALUES = 30_000_000
 """Maximum number of values of other YAML files, in which aliases repeat values."""
 
 
+def reading_fault(error: Exception) -> str:
+    """Return why a file could not be read, as the end of a sentence."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(reason.split())
+
+
 def read_text(
     path: Path,
     encoding: str = "utf-8",
