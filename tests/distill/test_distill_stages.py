@@ -18,7 +18,7 @@ from vitrion.distill.train.training import (
     usable,
 )
 from vitrion.distill.training_plan import seed_frames
-from vitrion.errors import InputError, PotentialError, SimulationError
+from vitrion.errors import InputError, SimulationError
 from vitrion.potentials.student import (
     build_model,
     describe_model,
@@ -148,7 +148,7 @@ def test_fine_tuning_starts_from_the_foundation(labelled, tmp_path):
 
 def test_a_foundation_model_must_be_trusted(labelled, tmp_path):
     (tmp_path / "foundation.model").write_bytes(b"any code")
-    with pytest.raises(PotentialError, match="is a pickle"):
+    with pytest.raises(InputError, match="is a pickle"):
         fine_tune(labelled[1], tmp_path / "t", f"mace:{tmp_path}/foundation.model")
 
 

@@ -76,21 +76,26 @@ def test_bad_input_is_one_sentence_before_anything_starts(options, words):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "words"),
+    ("name", "error", "words"),
     [
         ("mace:medium-mpa-0", PotentialError, "'medium-mpa-0' could not be downloaded"),
         ("mace:medium-mpa-1", InputError, "neither a file nor a MACE foundation model"),
+        ("mace:{folder}/text.model", InputError, "is a pickle"),
+        ("mace:{folder}/text.safetensors", InputError, "does not hold a vitrion student"),
     ],
 )
+@pytest.mark.parametrize("field", ["potential", "reference_potential"])
 def test_a_foundation_model_is_checked_before_anything_starts(
-    name, kind, words, tmp_path, monkeypatch
+    field, name, error, words, tmp_path, monkeypatch
 ):
     """Without a network and with an empty cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for variable in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
-    with pytest.raises(kind, match=words) as caught:
-        make(potential=name)
+    for kind in ("model", "safetensors"):
+        (tmp_path / f"text.{kind}").write_text("text")
+    with pytest.raises(error, match=words) as caught:
+        make(**{field: name.format(folder=tmp_path)})
     assert "\n" not in str(caught.value)
 
 

@@ -58,11 +58,11 @@ def test_a_pickle_is_loaded_only_when_trusted(tmp_path, monkeypatch):
     model = tmp_path / "my.model"
     model.write_bytes(b"not a model")
     get_settings.cache_clear()
-    with pytest.raises(PotentialError, match="is a pickle"):
+    with pytest.raises(InputError, match="is a pickle"):
         load_calculator(f"mace:{model}")
     monkeypatch.setenv("VITRION_ALLOW_PICKLE", "1")
     get_settings.cache_clear()
-    with pytest.raises(PotentialError, match="could not be loaded"):
+    with pytest.raises(InputError, match="could not be loaded"):
         load_calculator(f"mace:{model}")
     get_settings.cache_clear()
 

@@ -12,7 +12,7 @@ from ase.build import bulk
 
 from helpers.native_models import DESCRIPTION, random_model
 from vitrion.documents.provenance import Provenance
-from vitrion.errors import PotentialError
+from vitrion.errors import InputError
 from vitrion.potentials import load_calculator
 from vitrion.potentials.calculators import evaluation_of_potential
 from vitrion.potentials.evaluation import calculator_of
@@ -116,5 +116,5 @@ def test_a_student_of_this_moment_has_a_calculator(oxide):
 def test_a_broken_student_file_is_refused_when_it_is_loaded(tmp_path):
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"\x10" + bytes(100))
-    with pytest.raises(PotentialError, match="does not hold a vitrion student"):
+    with pytest.raises(InputError, match="does not hold a vitrion student"):
         load_calculator(f"mace:{broken}")

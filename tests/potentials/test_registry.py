@@ -32,6 +32,29 @@ def test_unknown_elements_are_named():
         check_elements(get_potential("chgnet"), ["Li", "Po", "At"])
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("CHGNet", "did you mean 'chgnet'"),
+        ("vitrion-lipo", "did you mean 'vitrion-lipof'"),
+        ("mace:medim-mpa-0", "neither a file nor a MACE foundation model; did you mean 'medium-m"),
+        ("mace:", "'' is neither a file nor"),
+        ("mace:medium-mpa-0#abc", "'abc' is not a SHA-256 of 64 hexadecimal digits"),
+        ("orb-v3", "There is no potential 'orb-v3': known are vitrion-lipof"),
+    ],
+)
+def test_an_unknown_name_of_any_backend_is_bad_input(name, words):
+    with pytest.raises(InputError, match=words) as caught:
+        get_potential(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_potential_of_an_absent_package_is_bad_input(monkeypatch):
+    monkeypatch.setattr("vitrion.potentials.registry.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="needs the package chgnet: pip install"):
+        get_potential("chgnet")
+
+
 def test_a_missing_file_and_a_wrong_hash_are_refused(tmp_path):
     with pytest.raises(InputError, match="neither a file nor"):
         get_potential(f"mace:{tmp_path}/no.model")
@@ -39,8 +62,12 @@ def test_a_missing_file_and_a_wrong_hash_are_refused(tmp_path):
     model.write_bytes(b"weights")
     right = hashlib.sha256(b"weights").hexdigest()
     assert verify_file(get_potential(f"mace:{model}#{right}")) == model
-    with pytest.raises(PotentialError, match="SHA-256"):
+    assert verify_file(get_potential(f"mace:{model}#{right.upper()}")) == model
+    with pytest.raises(InputError, match=r"SHA-256 .* name the right file or hash"):
         verify_file(get_potential(f"mace:{model}#{'0' * 64}"))
+    damaged = get_potential("vitrion-lipof").model_copy(update={"path": model})
+    with pytest.raises(PotentialError, match=r"SHA-256 .* download it again"):
+        verify_file(damaged)
 
 
 def test_the_document_states_the_hash_of_the_file_in_use(tmp_path):

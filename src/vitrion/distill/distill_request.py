@@ -17,8 +17,7 @@ from vitrion.distill.label.dispersion import damping_of
 from vitrion.distill.sample.packed_cells import NARROWEST_A, packed_atoms
 from vitrion.distill.student_card import check_name
 from vitrion.errors import InputError
-from vitrion.potentials import get_potential
-from vitrion.potentials.calculators import check_loadable
+from vitrion.potentials import get_potential, usable_potential
 from vitrion.potentials.known_elements import GENERAL_POTENTIAL, knowing, lacking
 from vitrion.potentials.registry import MPTRJ_ELEMENTS
 from vitrion.potentials.student import is_student
@@ -101,7 +100,7 @@ def check_teacher(settings: DistillSettings) -> None:
     InputError
         As described.
     PotentialError
-        If the teacher's file, or the program of the dispersion, is missing.
+        If the teacher cannot be downloaded or loaded.
     """
     teacher = settings.labeller
     assert teacher is not None
@@ -114,7 +113,7 @@ def check_teacher(settings: DistillSettings) -> None:
         spec = get_potential(settings.teacher)
         if unknown := lacking(spec, symbols):
             raise InputError(_unknown(spec.name, unknown, symbols))
-        check_loadable(spec, symbols)
+        usable_potential(spec, symbols)
         return
     family = teacher.name.partition(":")[0]
     if teacher.python is None and find_spec(_package(family)) is None:

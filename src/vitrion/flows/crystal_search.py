@@ -31,21 +31,13 @@ def check_search(
     InputError
         If the request is invalid.
     PotentialError
-        If the potential's file is missing or not trusted.
+        If the potential cannot be downloaded or loaded.
     """
     from vitrion.polymorphs.search_settings import check_search_request
-    from vitrion.potentials import (
-        check_elements,
-        check_trusted,
-        describe_potential,
-        get_potential,
-    )
+    from vitrion.potentials import usable_potential
 
     composition = check_search_request(formula, settings)
-    spec = describe_potential(potential)
-    check_elements(spec, [element.symbol for element in composition])
-    check_trusted(get_potential(potential))
-    return composition, spec
+    return composition, usable_potential(potential, [el.symbol for el in composition])
 
 
 def run_search(

@@ -14,8 +14,7 @@ from vitrion.errors import InputError
 from vitrion.flows.given_crystal import read_crystal
 from vitrion.flows.glass_conductivity import second_opinion
 from vitrion.flows.run_documents import RUNS_FOLDER, find_documents, label_run, not_stored
-from vitrion.potentials import check_elements, check_trusted, describe_potential, get_potential
-from vitrion.potentials.calculators import check_loadable
+from vitrion.potentials import get_potential, usable_potential
 from vitrion.runtime.runner import RunReport, run_flow
 
 if TYPE_CHECKING:
@@ -46,17 +45,15 @@ def complete_recipe(recipe: Recipe) -> Recipe:
     mobile = recipe.mobile or default_mobile_species(composition)
     symbols = [element.symbol for element in composition]
     _check_mobile(mobile, symbols, formula)
-    name = _potential_with_hash(recipe)
-    potential = describe_potential(name)
-    check_elements(potential, symbols, formula)
-    check_trusted(get_potential(name))
-    check_loadable(potential, symbols)
+    potential = usable_potential(_potential_with_hash(recipe), symbols, formula)
     if recipe.potential_sha256 not in (None, potential.sha256):
         raise InputError(
             f"The potential {potential.name} has the SHA-256 {potential.sha256}, but the recipe "
             f"asks for {recipe.potential_sha256}: install that file or remove potential_sha256."
         )
-    check_trusted(get_potential(name))
+    reference = second_opinion(recipe)
+    if reference is not None and get_potential(reference).elements is None:
+        usable_potential(reference, symbols)
     crystal = recipe.crystal
     if crystal is not None and recipe.phase == "amorphous":
         raise InputError(
@@ -66,7 +63,7 @@ def complete_recipe(recipe: Recipe) -> Recipe:
         formula=formula,
         potential=potential.name,
         potential_sha256=potential.sha256,
-        reference_potential=second_opinion(recipe),
+        reference_potential=reference,
         mobile=mobile,
         timestep_fs=short_timestep(recipe, symbols),
         crystal=read_crystal(crystal, formula) if isinstance(crystal, str) else crystal,

@@ -1,6 +1,6 @@
 """Interatomic potentials: a registry of names, and their calculators."""
 
-from vitrion.potentials.calculators import check_trusted, force_field, load_calculator
+from vitrion.potentials.calculators import force_field, load_calculator, usable_potential
 from vitrion.potentials.known_elements import check_elements
 from vitrion.potentials.registry import (
     DEFAULT_POTENTIAL,
@@ -14,10 +14,10 @@ __all__ = [
     "DEFAULT_POTENTIAL",
     "PotentialSpec",
     "check_elements",
-    "check_trusted",
     "describe_potential",
     "force_field",
     "get_potential",
     "list_potentials",
     "load_calculator",
+    "usable_potential",
 ]

@@ -10,8 +10,8 @@ from vitrion.potentials.evaluation import native_evaluation, why_torch
 from vitrion.potentials.known_elements import check_elements
 from vitrion.potentials.mace_import import import_mace
 from vitrion.potentials.native import NativeCalculator, TableSource, why_not
-from vitrion.potentials.registry import get_potential
-from vitrion.potentials.spec import PotentialSpec, sha256_of, verify_file
+from vitrion.potentials.registry import describe_potential, get_potential
+from vitrion.potentials.spec import PotentialSpec, naming, sha256_of, verify_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,9 +57,10 @@ def load_calculator(
     Raises
     ------
     InputError
-        If the name, an element or the dtype is not known to the potential.
+        If the name, an element or the dtype is not known to the potential, or a file that the user
+        named is not a trusted model.
     PotentialError
-        If the weights cannot be found, verified, downloaded or loaded.
+        If other weights cannot be found, verified, downloaded or loaded.
     """
     spec = get_potential(potential)
     if dtype not in ("float32", "float64"):
@@ -71,27 +72,44 @@ def load_calculator(
     if spec.backend == "chgnet":
         _use_one_thread()
         return _load_chgnet(spec, torch_device(device), dtype)
-    calculator = _load_mace(spec, device, dtype)
+    with naming(spec):
+        calculator = _load_mace(spec, device, dtype)
     if symbols is not None:
         check_elements(spec.model_copy(update={"elements": _elements(calculator)}), symbols)
     return calculator
 
 
-def check_loadable(spec: PotentialSpec, symbols: Iterable[str]) -> None:
-    """Load a MACE model of a name or a file once, before a run that needs it starts.
+def usable_potential(
+    potential: str | PotentialSpec | None, symbols: Iterable[str], formula: str | None = None
+) -> PotentialSpec:
+    """Return the description of a potential, refusing one that a run could not use.
 
-    Its elements are known only then, and a named model may have to be downloaded.
+    A model of mace-torch, or a file, is loaded once: its elements are known only then, and a named
+    model may have to be downloaded.
+
+    Parameters
+    ----------
+    potential
+        See :func:`load_calculator`.
+    symbols
+        Elements of the run.
+    formula
+        Composition for the advice in the error; None for the elements.
 
     Raises
     ------
     InputError
-        If it does not know an element.
+        If the name or an element is unknown, or a named file is not a trusted model.
     PotentialError
-        If it cannot be found, verified, downloaded or loaded.
+        If the weights cannot be downloaded or loaded.
     """
-    is_student = spec.path is not None and spec.path.suffix == ".safetensors"
-    if spec.backend == "mace" and not is_student:
+    spec = get_potential(potential)
+    check_trusted(spec)
+    spec = describe_potential(spec)
+    check_elements(spec, symbols, formula)
+    if spec.is_user_file or (spec.backend == "mace" and spec.path is None):
         load_calculator(spec, device="cpu", symbols=symbols)
+    return spec
 
 
 def evaluation_of_potential(
@@ -111,7 +129,8 @@ def evaluation_of_potential(
     if spec.path is not None and spec.path.suffix == ".safetensors":
         from vitrion.potentials.student import why_torch_file
 
-        reason = why_torch_file(spec.path, _device_setting())
+        with naming(spec):
+            reason = why_torch_file(spec.path, _device_setting())
     elif spec.name in _REASONS:
         reason = _REASONS[spec.name]
     else:
@@ -215,9 +234,9 @@ def model_file(potential: str | PotentialSpec) -> Path:
     Raises
     ------
     InputError
-        If the name is unknown, or the potential is not a file of one MACE model.
+        If the name is unknown, or the potential is not a trusted file of one MACE model.
     PotentialError
-        If the file is missing, not trusted, or cannot be downloaded.
+        If the file cannot be downloaded.
     """
     spec = get_potential(potential)
     path = verify_file(_downloaded(spec)) if spec.path is None else check_trusted(spec)
@@ -256,8 +275,10 @@ def check_trusted(spec: PotentialSpec) -> Path | None:
 
     Raises
     ------
-    PotentialError
+    InputError
         If the file is a pickle that the user does not trust, or has another hash.
+    PotentialError
+        If a file of the package is missing or has another hash.
     """
     from vitrion.settings import get_settings
 
@@ -266,7 +287,7 @@ def check_trusted(spec: PotentialSpec) -> Path | None:
     path = verify_file(spec)
     is_pickle = spec.backend == "mace" and path.suffix != ".safetensors"
     if is_pickle and spec.sha256 is None and not get_settings().allow_pickle:
-        raise PotentialError(
+        raise InputError(
             f"{path} is a pickle, which can run any code when it is loaded: if you trust it, set "
             f"VITRION_ALLOW_PICKLE=1 or name it as {spec.name}#<sha256>."
         )

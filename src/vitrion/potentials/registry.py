@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vitrion.errors import InputError, PotentialError
+from vitrion.errors import InputError
 from vitrion.potentials.mace_import import import_mace
-from vitrion.potentials.spec import PotentialSpec, sha256_of
+from vitrion.potentials.spec import MACE_PREFIX, PotentialSpec, sha256_of
 from vitrion.potentials.student import (
     SHIPPED_STUDENTS,
     STUDENT_NAME,
@@ -17,6 +19,9 @@ from vitrion.potentials.student import (
     local_students,
     student_spec,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DEFAULT_POTENTIAL = STUDENT_NAME
 """Potential of a run if the user names none."""
@@ -84,9 +89,9 @@ def get_potential(name: str | PotentialSpec | None = None) -> PotentialSpec:
     Raises
     ------
     InputError
-        If the name is unknown.
+        If the name is unknown, a named file is missing, or a stated hash is not one.
     PotentialError
-        If a named file is missing or has another hash than the stated one.
+        If the data card of a student cannot be read.
     """
     if isinstance(name, PotentialSpec):
         return name
@@ -98,7 +103,7 @@ def get_potential(name: str | PotentialSpec | None = None) -> PotentialSpec:
         return PotentialSpec(**student_spec(name))
     if name in _CHGNET_FILES:
         return _chgnet_spec(name)
-    if name.startswith("mace:"):
+    if name.startswith(MACE_PREFIX):
         return _mace_spec(name)
     known = [
         *SHIPPED_STUDENTS,
@@ -107,11 +112,13 @@ def get_potential(name: str | PotentialSpec | None = None) -> PotentialSpec:
         "mace:<foundation name>",
         "mace:<path>",
     ]
-    hint = difflib.get_close_matches(name, known, n=1)
-    raise InputError(
-        f"There is no potential '{name}'"
-        + (f"; did you mean '{hint[0]}'?" if hint else f": known are {', '.join(known)}.")
-    )
+    raise InputError(f"There is no potential '{name}'{_hint(name, known)}")
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    """Return the end of a sentence about an unknown name: a similar known name, or all."""
+    found = difflib.get_close_matches(name.lower(), known, n=1)
+    return f"; did you mean '{found[0]}'?" if found else f": known are {', '.join(known)}."
 
 
 def describe_potential(potential: str | PotentialSpec | None = None) -> PotentialSpec:
@@ -126,7 +133,7 @@ def _chgnet_spec(name: str) -> PotentialSpec:
     file, sha256, weights, functional, training_set = _CHGNET_FILES[name]
     package = find_spec("chgnet")
     if package is None or not package.submodule_search_locations:
-        raise PotentialError(
+        raise InputError(
             f"The potential '{name}' needs the package chgnet: pip install 'vitrion[chgnet]'."
         )
     return PotentialSpec(
@@ -145,7 +152,10 @@ def _chgnet_spec(name: str) -> PotentialSpec:
 
 
 def _mace_spec(name: str) -> PotentialSpec:
-    target, _, sha256 = name.removeprefix("mace:").partition("#")
+    target, _, sha256 = name.removeprefix(MACE_PREFIX).partition("#")
+    sha256 = sha256.lower()
+    if "#" in name and not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise InputError(f"'{sha256}' is not a SHA-256 of 64 hexadecimal digits, as in '{name}'.")
     if target in foundation_names():
         return PotentialSpec(
             name=name,
@@ -160,8 +170,8 @@ def _mace_spec(name: str) -> PotentialSpec:
     path = Path(target).expanduser().absolute()
     if not path.is_file():
         raise InputError(
-            f"'{target}' is neither a file nor a MACE foundation model; "
-            f"the models are {', '.join(foundation_names())}."
+            f"'{target}' is neither a file nor a MACE foundation model"
+            f"{_hint(target, foundation_names())}"
         )
     return PotentialSpec(
         name=f"mace:{path}" + (f"#{sha256}" if sha256 else ""),

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vitrion.errors import PotentialError
+from vitrion.errors import InputError, PotentialError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MACE_PREFIX = "mace:"
+"""Start of the names of models of mace-torch, and of files of the user."""
 
 
 class PotentialSpec(BaseModel):
@@ -33,6 +41,11 @@ class PotentialSpec(BaseModel):
     license: str = Field(description="License of the weights.")
     citation: str = Field(description="Reference to cite.")
 
+    @property
+    def is_user_file(self) -> bool:
+        """Whether the user named the file: its faults are bad input, not a damaged package."""
+        return self.path is not None and self.name.startswith(MACE_PREFIX)
+
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as a hexadecimal string."""
@@ -40,19 +53,39 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+@contextmanager
+def naming(spec: PotentialSpec) -> Iterator[None]:
+    """Turn faults of a file that the user named into bad input.
+
+    Raises
+    ------
+    InputError
+        In place of a PotentialError about such a file.
+    """
+    try:
+        yield
+    except PotentialError as error:
+        if not spec.is_user_file:
+            raise
+        raise InputError(str(error)) from error
+
+
 def verify_file(spec: PotentialSpec) -> Path:
     """Return the weights file after comparing it with its recorded hash.
 
     Raises
     ------
-    PotentialError
-        If the file is missing or its hash is not the recorded one.
+    InputError, PotentialError
+        If the file is missing or its hash is not the recorded one: an InputError if the user named
+        the file.
     """
-    if spec.path is None or not spec.path.is_file():
-        raise PotentialError(f"The weights file {spec.path} of '{spec.name}' does not exist.")
-    if spec.sha256 is not None and (found := sha256_of(spec.path)) != spec.sha256:
-        raise PotentialError(
-            f"The weights file {spec.path} of '{spec.name}' has SHA-256 {found[:12]}..., "
-            f"not the expected {spec.sha256[:12]}...: download it again."
-        )
+    with naming(spec):
+        if spec.path is None or not spec.path.is_file():
+            raise PotentialError(f"The weights file {spec.path} of '{spec.name}' does not exist.")
+        if spec.sha256 is not None and (found := sha256_of(spec.path)) != spec.sha256:
+            remedy = "name the right file or hash" if spec.is_user_file else "download it again"
+            raise PotentialError(
+                f"The weights file {spec.path} has SHA-256 {found[:12]}..., not the expected "
+                f"{spec.sha256[:12]}...: {remedy}."
+            )
     return spec.path

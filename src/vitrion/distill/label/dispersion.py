@@ -13,7 +13,7 @@ import numpy as np
 from ase.units import Bohr, Hartree
 
 from vitrion.distill.data.frames import ENERGY, FORCES, STRESS
-from vitrion.errors import InputError, PotentialError
+from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,14 +38,12 @@ def damping_of(method: str) -> Any:
     Raises
     ------
     InputError
-        If D3 has no parameters for it.
-    PotentialError
-        If simple-dftd3 is not installed.
+        If D3 has no parameters for it, or simple-dftd3 is not installed.
     """
     try:
         from dftd3.interface import RationalDampingParam
     except ImportError as exc:
-        raise PotentialError(
+        raise InputError(
             "D3 dispersion needs simple-dftd3: pip install 'vitrion[distill]'."
         ) from exc
     try:
@@ -78,10 +76,8 @@ def d3_dispersion(atoms: Atoms, *, without: Sequence[str] = (), method: str = "p
     Raises
     ------
     InputError
-        If the cell is periodic in one or two directions only, or D3 has no parameters for the
-        functional.
-    PotentialError
-        If simple-dftd3 is not installed.
+        If the cell is periodic in one or two directions only, D3 has no parameters for the
+        functional, or simple-dftd3 is not installed.
     """
     damping = damping_of(method)
     from dftd3.interface import DispersionModel

@@ -145,9 +145,9 @@ def fine_tune(
     Raises
     ------
     InputError, SimulationError
-        As in :func:`train`.
+        As in :func:`train`; InputError also if the foundation model is missing or not trusted.
     PotentialError
-        If the foundation model is missing, not trusted, or cannot be downloaded.
+        If the foundation model cannot be downloaded.
     """
     return train(frames, directory, settings, model_file(foundation), workers=workers)
 
