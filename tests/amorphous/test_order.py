@@ -6,12 +6,17 @@ from ase.calculators.emt import EMT
 from pymatgen.core import Lattice, Structure
 
 from helpers.glass_crystals import NAMES, crystal, displaced
+from helpers.pages import DOCS
+from vitrion.amorphous.document import AmorphousDoc
 from vitrion.amorphous.order import bragg_intensity, long_range_order
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.start_cell import melt_start
+from vitrion.database.document_file import read_documents
 from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.md_settings import MDSettings
 from vitrion.errors import InputError
+
+MAP = DOCS / "results" / "interphase"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -103,12 +108,27 @@ def test_a_displaced_half_lowers_the_overlap():
 
 
 def test_bragg_intensity_is_one_for_a_lattice_and_small_for_a_gas():
-    cubic = Lattice.cubic(12.0)
     grid = np.stack(np.meshgrid(*3 * [np.arange(4) / 4], indexing="ij"), axis=-1).reshape(-1, 3)
-    assert bragg_intensity(grid, cubic) == pytest.approx(1)
+    species = ["Li", "F"] * (len(grid) // 2)
+    assert bragg_intensity(Structure(Lattice.cubic(12.0), species, grid)) == pytest.approx(1)
+    assert bragg_intensity(crystal("cesium chloride")) == pytest.approx(1), "no peaks cancel"
     gas = np.random.default_rng(0).random((500, 3))
     # exponentially distributed with mean 1/N: the largest of n wave vectors is about ln(n) / N
-    assert bragg_intensity(gas, cubic) < 3 * np.log(4000) / 500
+    assert bragg_intensity(Structure(Lattice.cubic(12.0), ["Li"] * 500, gas)) < 25 / 500
+
+
+def test_a_cell_that_ordered_in_the_quench_is_found_by_its_bragg_peaks():
+    """No isometry maps most of its ions onto each other, but its planes are of a crystal."""
+    (document,) = [
+        found
+        for found in read_documents(MAP / "glass-Li4PO4F-1.jsonl.gz")
+        if isinstance(found, AmorphousDoc)
+    ]
+    order = long_range_order(document.structure)
+    assert order.overlap < 0.5
+    assert order.bragg == pytest.approx(0.66, abs=0.01)
+    assert not order.is_amorphous
+    assert document.crystallized
 
 
 def test_too_few_atoms_are_refused():

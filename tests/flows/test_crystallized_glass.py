@@ -48,9 +48,7 @@ def test_the_two_are_what_their_verdicts_say(glass, crystal):
 def test_a_crystallized_replica_is_excluded_with_its_reason(glass, crystal):
     found = choose([glass, crystal.model_dump(), glass])
     assert found["structures"] == [glass.structure, glass.structure]
-    assert found["remarks"] == [
-        f"Glass 2 is crystalline (self-overlap {crystal.order_overlap:.2f}) and is excluded."
-    ]
+    assert found["remarks"] == [f"Glass 2 is crystalline ({crystal.order_text}) and is excluded."]
     assert choose([glass])["remarks"] == []
 
 
@@ -64,7 +62,7 @@ def test_a_small_cell_is_kept_and_reported(crystal):
     found = choose([small])
     assert len(found["structures"]) == 1
     assert found["remarks"] == [
-        f"Glass 1 is crystalline (self-overlap {crystal.order_overlap:.2f}), but 24 atoms are too "
+        f"Glass 1 is crystalline ({crystal.order_text}), but 24 atoms are too "
         "few for a reliable verdict; it is kept."
     ]
 

@@ -18,7 +18,7 @@ from vitrion.amorphous.characterize import (
 from vitrion.amorphous.equilibration import MeltEquilibration, melt_equilibration
 from vitrion.amorphous.glass_transition import GlassTransition, QuenchCurve, glass_transition
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
-from vitrion.amorphous.order import AMORPHOUS_BELOW, SURE_VERDICT_ATOMS
+from vitrion.amorphous.order import AMORPHOUS_BELOW, ORDERED_ABOVE, SURE_VERDICT_ATOMS
 from vitrion.amorphous.pair_distributions import MAX_FRAMES, PairDistributions
 from vitrion.amorphous.speciation import Speciation, intact_ions
 from vitrion.chemistry.bonds import strip_properties
@@ -99,7 +99,8 @@ class AmorphousDoc(VitrionDoc):
         None, description="Number of the replica within its set, starting at 1."
     )
     is_amorphous: bool = Field(
-        description="Verdict: only the identity isometry maps the framework onto itself."
+        description="Verdict: only the identity isometry maps the framework onto itself, and no "
+        "Bragg peak is that of a crystal."
     )
     order_overlap: float = Field(
         description="Fraction of the framework that the best isometry maps onto itself; 1 for a "
@@ -109,7 +110,10 @@ class AmorphousDoc(VitrionDoc):
         AMORPHOUS_BELOW, description="Overlap below which the verdict is amorphous."
     )
     bragg_intensity: float = Field(
-        description="Highest Bragg peak of the framework over N^2; not part of the verdict."
+        description="Highest Bragg peak, averaged over the elements; 1 for a simple crystal."
+    )
+    bragg_threshold: float = Field(
+        ORDERED_ABOVE, description="Bragg intensity below which the verdict is amorphous."
     )
     density_relaxed_g_per_cm3: float = Field(description="Density of the relaxed cell in g/cm3.")
     density_equilibrated_g_per_cm3: float | None = Field(
@@ -205,6 +209,11 @@ class AmorphousDoc(VitrionDoc):
         )
 
     @property
+    def order_text(self) -> str:
+        """The two measures of order, for messages."""
+        return f"self-overlap {self.order_overlap:.2f}, Bragg peak {self.bragg_intensity:.2f}"
+
+    @property
     def crystallized(self) -> bool:
         """Whether the cell is crystalline and large enough for a reliable verdict."""
         return not self.is_amorphous and (self.nsites or 0) >= SURE_VERDICT_ATOMS
@@ -235,7 +244,7 @@ class AmorphousDoc(VitrionDoc):
                 f"fewer than {SURE_VERDICT_ATOMS} atoms can look crystalline by chance."
             )
         if not self.is_amorphous:
-            found.append("The cell is crystalline: an isometry maps its framework onto itself.")
+            found.append(f"The cell is crystalline ({self.order_text}).")
         if self.melt is not None and not self.melt.equilibrated:
             found.append(
                 f"The melt did not equilibrate: the framework moved {self.melt.msd_A2:.1f} A2, "

@@ -127,7 +127,7 @@ def choose_glasses(glasses: Sequence[AmorphousDoc | dict[str, Any]]) -> dict[str
     structures, remarks, curves = [], [], []
     for number, stored in enumerate(glasses, start=1):
         glass = AmorphousDoc.model_validate(stored)
-        found = f"Glass {number} is crystalline (self-overlap {glass.order_overlap:.2f})"
+        found = f"Glass {number} is crystalline ({glass.order_text})"
         if glass.crystallized:
             remarks.append(f"{found} and is excluded.")
             continue

@@ -97,7 +97,7 @@ def glass_section(reports: Reports) -> Section:
         for number, glass in numbered(report.glasses)
     ]
     heads = ("replica", "verdict", "equilibrated (g/cm3) #", "relaxed (g/cm3) #", "self-overlap #",
-             "cooling (K/ps) #", "glass transition (K) #", "energy (eV/atom) #",
+             "Bragg peak #", "cooling (K/ps) #", "glass transition (K) #", "energy (eV/atom) #",
              "formers")  # fmt: skip
     tables = [
         make_table("Replicas of the glass", heads, [_glass_row(*item) for item in glasses]),
@@ -116,7 +116,8 @@ def glass_section(reports: Reports) -> Section:
         "glass",
         "The glass",
         "Preparation of each replica, verdict on whether it is amorphous, and speciation. A "
-        "replica is amorphous if no isometry maps most of its framework onto itself.",
+        "replica is amorphous if no isometry maps most of its framework onto itself and it has no "
+        "Bragg peak above 0.5.",
         _some(pair_figure(reports), speciation_figure(reports)),
         tuple(tables if glasses else ()),
         f"vitrion run {reports[0].formula} --phase amorphous",
@@ -134,6 +135,7 @@ def _glass_row(name: str, glass: AmorphousDoc) -> Row:
         quantified(glass.density_equilibrated),
         measured(glass.density_relaxed_g_per_cm3),
         measured(glass.order_overlap),
+        measured(glass.bragg_intensity),
         measured(glass.quench_rate_K_per_ps, ""),
         quantified(glass.glass_transition),
         measured(glass.energy_eV_per_atom, ".3f"),
