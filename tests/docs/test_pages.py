@@ -13,6 +13,8 @@ import vitrion
 from helpers.pages import DOCS, LINK, ROOT, blocks, command_lines, name_of, pages, prose
 from vitrion.cli import app
 from vitrion.cli.database import parse_conditions
+from vitrion.comparison.cautions import KINDS
+from vitrion.flows.recipe import Recipe
 
 PAGES = pages()
 COMMAND = get_command(app)
@@ -154,6 +156,28 @@ def test_every_page_is_in_a_table_of_contents():
         listed |= {(page.parent / part).resolve() for part in parts}
     missing = [name_of(p) for p in PAGES if p.is_relative_to(DOCS) and p.resolve() not in listed]
     assert not missing
+
+
+def test_every_caution_is_explained():
+    text = (DOCS / "how_to" / "cautions.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == list(KINDS)
+
+
+def test_the_table_of_presets_states_their_values():
+    text = (DOCS / "theory" / "glasses.md").read_text()
+    stated = re.findall(r"^\| `(\w+)` \|(.*)\|$", text, re.MULTILINE)
+    rows = {name: [cell.strip() for cell in cells.split("|")] for name, cells in stated}
+    assert list(rows) == ["quick", "standard", "paper"]
+    for name, row in rows.items():
+        recipe = Recipe.from_preset(name)
+        glass = recipe.glass
+        assert row == [
+            f"{glass.n_atoms}",
+            f"{glass.melt_ps:g} ps",
+            f"{glass.quench_rate_K_per_ps:g} K/ps",
+            f"{glass.equilibrate_ps:g} ps",
+            f"{recipe.n_replicas}",
+        ]
 
 
 def test_every_workflow_is_shown():
