@@ -5,7 +5,7 @@
 Reads the documents that ``workflows/long_runs.py`` has written for the lists
 ``docs/results/glass_convergence.yaml`` and ``docs/results/paper.yaml``, of 144 atoms; any part of
 the runs may be finished. Independent glasses of equal size and rate are pooled. Writes
-``docs/results/glass_convergence.md``.
+``glass_convergence_table.md``, which ``glass_convergence.md`` includes.
 """
 
 from __future__ import annotations
@@ -75,25 +75,17 @@ def row(size: int, rate: float, documents: list[VitrionDoc]) -> list[Cell | str]
 
 
 def page(groups: dict[tuple[int, float], list[VitrionDoc]]) -> str:
-    """Return the table as a page of the documentation."""
-    lines = [
-        "# Size of the cell and rate of the quench",
-        "",
-        f"The glass of LiPO2F2, made by `{COMMAND}`; intervals are of 95 %, over the glasses.",
-        "",
-        make_table(
-            "Glasses", HEADS, [row(*key, found) for key, found in groups.items()]
-        ).markdown(),
-        "",
-    ]
-    return "\n".join(lines)
+    """Return the table as a part of a page of the documentation."""
+    table = make_table("Glasses", HEADS, [row(*key, found) for key, found in groups.items()])
+    source = f"Made by `{COMMAND}`; intervals are of 95 %, over the glasses."
+    return f"{source}\n\n{table.markdown()}\n"
 
 
 def main() -> None:
-    """Read the finished runs, write the page, and print it."""
+    """Read the finished runs, write the table, and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=Path, nargs="+", default=FOLDERS)
-    parser.add_argument("--out", type=Path, default=RESULTS / "glass_convergence.md")
+    parser.add_argument("--out", type=Path, default=RESULTS / "glass_convergence_table.md")
     options = parser.parse_args()
     options.out.write_text(page(read_groups(options.runs)))
     print(options.out.read_text())

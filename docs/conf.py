@@ -34,6 +34,7 @@ exclude_patterns = [
     "_build",
     "_templates",
     "results/inserted_lithium.md",
+    "results/glass_convergence_table.md",
     "results/interphase_table.md",
     "results/paper_table.md",
 ]
