@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ase import Atoms
+    from pymatgen.core import Structure
+
     from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
     from vitrion.chemistry.formulas import CompositionLike
     from vitrion.conductivity.conductivity_settings import ConductivitySettings
-    from vitrion.conductivity.from_defects import DefectConductivitySettings
+    from vitrion.conductivity.defect_route_settings import DefectConductivitySettings
     from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
     from vitrion.polymorphs.search_settings import SearchSettings
 
@@ -22,7 +25,7 @@ class RecipeChanges(TypedDict, total=False):
 
     formula: CompositionLike | None
     phase: Literal["both", "crystalline", "amorphous"]
-    crystal: str | Mapping[str, Any] | None
+    crystal: str | Structure | Atoms | Mapping[str, Any] | None
     potential: str | None
     potential_sha256: str | None
     reference_potential: str | None
