@@ -75,7 +75,10 @@ def test_temperatures_give_arrhenius_and_300K(folder, vitrion):
     low, high = fit.activation_energy_interval(0.999)
     assert low < BARRIER_EV < high
     energy, sigma = fit.fit.activation_energy_eV, fit.sigma_300K
-    said = [f"Activation energy: {energy:.3f} eV", f"sigma(300 K): {sigma.value:.3g} mS/cm"]
+    said = [
+        f"Activation energy: {fit.fit.activation_energy.text} eV",
+        f"sigma(300 K): {sigma.text} mS/cm",
+    ]
     suffixed = [f"{file}:{t}" for file, t in zip(files, TEMPERATURES, strict=True)]
     options = [word for t in TEMPERATURES for word in ("--temperature", t)]
     for words in (suffixed, [*files, *options], [*reversed(suffixed)]):

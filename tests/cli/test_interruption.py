@@ -47,6 +47,12 @@ def test_what_cannot_be_resumed_does_not_say_so(command):
     assert interruption(command, ["vitrion", "query"]) == "Interrupted."
 
 
+@pytest.mark.parametrize("command", ["run", "screen", "search", "defects", "distill"])
+def test_every_command_that_can_be_resumed_says_how(command):
+    said = interruption(command, ["vitrion", command, "my list.csv"])
+    assert said.endswith(f"\n  vitrion {command} 'my list.csv'")
+
+
 def test_the_program_is_named_so_that_the_shell_finds_it(tmp_path, monkeypatch):
     program = tmp_path / "vitrion"
     program.touch(mode=0o755)

@@ -14,6 +14,7 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.vasp import Poscar
 
 from vitrion.comparison.side_by_side import compare
+from vitrion.database.export import spreadsheet_safe
 from vitrion.report.downloads import (
     files_of_documents,
     files_of_figure,
@@ -150,6 +151,19 @@ def test_text_that_a_spreadsheet_would_execute_is_only_text(reports):
     changed = type(table)(table.caption, table.columns, ((hostile, *row[1:]),))
     (text,) = [t for name, t in files_of_table(changed).items() if name.endswith(".csv")]
     assert "'=cmd()" in text
+    assert [spreadsheet_safe(value) for value in ("-1+cmd()", "-", -1.5, "\t=1", "Li")] == [
+        "'-1+cmd()", "-", -1.5, "'\t=1", "Li",
+    ]  # fmt: skip
+
+
+def test_the_density_of_site_energies_has_its_energies_in_y(reports):
+    (figure,) = [f for f in figures_of(reports) if f.name == "landscape"]
+    content = json.loads(files_of_figure(figure)["figures/landscape.json"])
+    rows = [row for panel in content["panels"] for row in panel["data"] if row["kind"] == "band"]
+    bands = [mark for panel in figure.panels for mark in panel.marks if hasattr(mark, "upright")]
+    energies = [value for band in bands for value in band.x]
+    assert [row["y"] for row in rows] == pytest.approx(energies, rel=1e-6)
+    assert {row["x"] for row in rows} == {None}
 
 
 def test_large_files_are_left_out_and_named(monkeypatch):

@@ -113,6 +113,12 @@ def test_the_command_writes_page_and_figures(folder, tmp_path, monkeypatch):
     assert all((tmp_path / "figures" / name).read_bytes()[:4] == b"\x89PNG" for name in names)
 
 
+def test_two_names_of_one_material_show_it_once(folder, tmp_path):
+    path = tmp_path / "page.html"
+    done = run("LiPO2F2", "mp-77", "Li2P2O4F4", "-o", path, "--store", folder)
+    assert done.output.split(": ")[0] == "LiPO2F2 crystal, LiPO2F2 glass"
+
+
 def test_the_command_refuses_before_it_writes(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for words in (("LiF",), ("LiPO2F2", "-f", "gif"), ("LiPO2F2", "-o", tmp_path)):

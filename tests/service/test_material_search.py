@@ -139,3 +139,11 @@ def test_the_page_of_the_api_needs_no_internet(web):
     for link in links:
         assert web.get(link).status_code == 200
     assert "https://" not in page.replace("https://fastapi.tiangolo.com", "")
+
+
+@pytest.mark.parametrize("limit", ["123456789", "0.123456789", "1e-12", "-2.5"])
+def test_limits_are_the_same_on_the_next_page(limit):
+    """They were rounded to six digits, so that its rows were of another search."""
+    filters = MaterialFilters.from_parameters([("nsites_min", limit)])
+    assert filters.limit("nsites", 0) == limit
+    assert MaterialFilters.from_parameters(filters.parameters()) == filters

@@ -47,6 +47,14 @@ class Speciation(BaseModel):
                 return species[formula] / sum(species.values())
         return 0.0
 
+    @property
+    def text(self) -> str:
+        """Species of all formers, the most frequent first, then bridges and unbound ligands."""
+        counts = [item for species in self.centers.values() for item in species.items()]
+        words = [f"{n} {name}" for name, n in sorted(counts, key=lambda item: -item[1])]
+        words += [f"{n} {name}" for name, n in self.bridges.items()]
+        return ", ".join(words + [f"{n} loose {symbol}" for symbol, n in self.loose.items()])
+
 
 def default_formers(symbols: Iterable[str]) -> tuple[str, ...]:
     """Return the elements at the centers of polyanions or a network: P in LiPO2F2, S in Li2SO4.

@@ -15,8 +15,6 @@ from vitrion.errors import InputError
 from vitrion.runtime.plain_numbers import read_number
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from vitrion.conductivity.document import ConductivityDoc
     from vitrion.transport.result import TransportResult
     from vitrion.uncertainty import Estimate
@@ -88,6 +86,7 @@ def analyze(
     ] = None,
 ) -> None:
     """Compute diffusivity and conductivity with intervals from trajectories of any program."""
+    from vitrion.cli.places import results_folder
     from vitrion.conductivity.trajectories import analyze_runs, group_runs
     from vitrion.documents.base import check_phase
     from vitrion.runtime.atomic import check_folder
@@ -111,11 +110,11 @@ def analyze(
         "cell": cell,
         "phase": check_phase(phase),
     }
+    folder = None if store is None else results_folder(store)
     runs = group_runs(files, temperatures, replicas=replicas)
-    if store is None:
-        document = analyze_runs(runs, species, common_charge, **options)
-    else:
-        document = _stored(store, runs, species, common_charge, options)
+    document = analyze_runs(runs, species, common_charge, **options)
+    if folder is not None:
+        _store(document, folder)
     if as_json:
         print(document.model_dump_json(indent=1))
     elif as_csv:
@@ -155,26 +154,20 @@ def _numbers(text: str, what: str, example: str) -> list[float]:
         raise InputError(f"'{text}' is not a list of {what}: write it like {example}.") from None
 
 
-def _stored(
-    store: Path, runs: Any, species: Any, charge: float | None, options: dict[str, Any]
-) -> ConductivityDoc:
-    """Analyze the runs, and store the document as the output of a job."""
+def _store(document: ConductivityDoc, folder: Path) -> None:
+    """Store the document as the output of a job."""
     from jobflow import job, run_locally
 
-    from vitrion.cli.places import open_store, results_folder
+    from vitrion.cli.places import open_store
     from vitrion.conductivity.document import ConductivityDoc
-    from vitrion.conductivity.trajectories import analyze_runs
     from vitrion.runtime.atomic import make_folder
 
-    folder = results_folder(store)
-    document = analyze_runs(runs, species, charge, **options)
     make_folder(folder)
     keep = job(_as_it_is, name="conductivity from trajectories", output_schema=ConductivityDoc)
     kept = keep(document)
     kept.set_uuid(_identifier(document))
     with open_store(folder) as job_store:
         run_locally(kept, store=job_store, raise_immediately=True, log=False)
-    return document
 
 
 def _identifier(document: ConductivityDoc) -> str:
@@ -190,6 +183,9 @@ def _as_it_is(document: ConductivityDoc) -> ConductivityDoc:
 
 
 def _print_tables(document: ConductivityDoc) -> None:
+    from vitrion.cli.results import answer_lines, rich_table
+    from vitrion.comparison.temperatures import temperature_table
+    from vitrion.materials.material import MaterialReport
     from vitrion.transport.rows import table
 
     if len(document.results) == 1:
@@ -198,37 +194,17 @@ def _print_tables(document: ConductivityDoc) -> None:
             shown.add_row(*row)
         console.print(shown)
         return
-    console.print(_temperature_table(document))
+    material = MaterialReport.from_documents([document])
+    ions = ", ".join(document.mobile_species)
+    title = f"{document.formula_pretty}: transport of {ions} (95 % intervals)"
+    by_temperature = temperature_table([material]).without("material", "formula used", "replicas")
+    console.print(rich_table(by_temperature, title))
     for result in document.results:
         for line in _remarks(result):
             say(f"- {result.temperature_K:g} K: {line}")
-    for line in _arrhenius_lines(document):
+    refusals = [] if document.arrhenius is None else document.arrhenius.refusals
+    for line in [*answer_lines(material), *refusals]:
         say(line)
-
-
-def _temperature_table(document: ConductivityDoc) -> Table:
-    heads = ("T (K)", "D* (cm2/s)", "95 %", "sigma (mS/cm)", "95 %", "hops", "run (ps)")
-    shown = new_table(*heads, title=f"{document.formula_pretty}: transport of {_ions(document)}")
-    for result in document.results:
-        shown.add_row(
-            f"{result.temperature_K:g}",
-            *_value(result.self_diffusivity, result.diffusivity_bound_cm2_s),
-            *_value(result.conductivity, result.conductivity_bound_mS_cm),
-            str(result.hops.n_hops),
-            f"{result.duration_ps:.4g}",
-        )
-    return shown
-
-
-def _ions(document: ConductivityDoc) -> str:
-    return ", ".join(document.mobile_species)
-
-
-def _value(estimate: Estimate | None, bound: float | None) -> tuple[str, str]:
-    if estimate is not None:
-        low, high = estimate.interval_95
-        return f"{estimate.value:.3g}", f"{low:.3g} to {high:.3g}"
-    return ("-", "") if bound is None else (f"< {bound:.2g}", "bound")
 
 
 def _remarks(result: TransportResult) -> list[str]:
@@ -238,32 +214,11 @@ def _remarks(result: TransportResult) -> list[str]:
     if not result.diffusive:
         lines.append(result.regime.reason)
     if found is not None:
-        low, high = found.self_diffusivity.interval_95
         lines.append(
-            f"provisional D* {found.self_diffusivity.value:.3g} cm2/s ({low:.3g} to {high:.3g}), "
-            "not used because the run is not diffusive."
+            f"provisional D* {found.self_diffusivity.text} cm2/s, not used because the run is not "
+            "diffusive."
         )
     return lines
-
-
-def _arrhenius_lines(document: ConductivityDoc) -> list[str]:
-    fit = document.arrhenius
-    if fit is None:
-        return []
-    lines = []
-    interval = fit.activation_energy_interval()
-    if interval is not None and fit.fit is not None:
-        low, high = interval
-        lines.append(
-            f"Activation energy: {fit.fit.activation_energy_eV:.3f} eV ({low:.3f} to {high:.3f})"
-        )
-    if fit.sigma_300K is not None:
-        low, high = fit.sigma_300K.interval_95
-        value = fit.sigma_300K.value
-        lines.append(f"sigma(300 K): {value:.3g} mS/cm ({low:.3g} to {high:.3g})")
-    elif fit.sigma_300K_bound is not None:
-        lines.append(f"sigma(300 K): < {fit.sigma_300K_bound:.3g} mS/cm (95 % bound)")
-    return [*lines, *fit.refusals]
 
 
 CSV_COLUMNS = (

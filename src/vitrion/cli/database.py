@@ -1,4 +1,4 @@
-"""The commands ``query``, ``build``, ``archive``, ``schema`` and ``serve``."""
+"""The commands ``query``, ``build``, ``archive``, ``load``, ``pool``, ``schema``, ``serve``."""
 
 from __future__ import annotations
 
@@ -202,25 +202,19 @@ def pool(
     store: StoreOption = None,
 ) -> None:
     """Combine independent runs of a material, such as glasses made on several machines."""
-    from vitrion.cli.results import rich_table
+    from vitrion.cli.results import answer_lines, rich_table
     from vitrion.comparison.temperatures import temperature_table
     from vitrion.database.client import VitrionClient
     from vitrion.database.pooled_runs import add_pooled
     from vitrion.materials.material import MaterialReport
-    from vitrion.materials.quantities import activation_energy, sigma_300K
 
     with VitrionClient(store) as client:
         pooled, added = add_pooled(client, runs, phase)
     material = MaterialReport.from_documents([pooled])
     table = temperature_table([material]).without("material", "formula used")
     console.print(rich_table(table, f"{material.name}: {len(pooled.pooled_from)} runs (95 %)"))
-    values = (
-        ("sigma(300 K)", sigma_300K(material), "mS/cm"),
-        ("Ea", activation_energy(material), "eV"),
-    )
-    for name, value, unit in values:
-        if value is not None:
-            say(f"{name}: {value.text} {unit}")
+    for line in answer_lines(material):
+        say(line)
     say("Added to the store." if added else "The store has this combination already.")
 
 
@@ -263,8 +257,6 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 8000,
 ) -> None:
     """Serve documents and reports over HTTP, read-only; VITRION_TOKEN sets an access token."""
-    import os
-
     from vitrion.database.builders import build_if_changed
     from vitrion.database.collections import Collections, find_job_store
     from vitrion.service.access import check_address

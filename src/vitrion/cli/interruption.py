@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from vitrion.cli.printing import error_console, say
 
 EXIT_INTERRUPTED = 130
-RESUMABLE = frozenset({"run", "screen", "search", "defects"})
+RESUMABLE = frozenset({"run", "screen", "search", "defects", "distill"})
 """Commands that resume when they are repeated."""
 
 

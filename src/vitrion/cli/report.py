@@ -81,12 +81,13 @@ def _find(targets: list[str], phase: str | None, store: Path | None) -> list[Mat
     missing = [target for target in wanted if target.endswith(".json")]
     if missing:
         raise InputError(f"The file {missing[0]} does not exist.")
-    reports: list[MaterialReport] = []
+    found: dict[tuple[str | None, ...], MaterialReport] = {}
     if wanted:
         with VitrionClient(store) as client:
             for target in wanted:
-                reports += find_reports(client, target, phase)
-    return add_documents(reports, documents)
+                for report in find_reports(client, target, phase):  # two may mean one material
+                    found.setdefault((report.formula, report.phase, report.material_id), report)
+    return add_documents(found.values(), documents)
 
 
 def _file_name(target: str) -> str:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
+    from rich.table import Table
 
     from vitrion.amorphous.document import AmorphousDoc
-    from vitrion.amorphous.speciation import Speciation
     from vitrion.comparison.side_by_side import Comparison
     from vitrion.comparison.tables import Table as TableData
     from vitrion.flows.recipe import Recipe
@@ -84,6 +84,15 @@ def rich_table(table: TableData, title: str | None = None) -> Table:
     for row in table.rows:
         shown.add_row(*(cell.text for cell in row))
     return shown
+
+
+def answer_lines(material: MaterialReport) -> list[str]:
+    """Return the known ones of conductivity at 300 K and activation energy, with intervals."""
+    values = (
+        ("sigma(300 K)", sigma_300K(material), "mS/cm"),
+        ("Activation energy", activation_energy(material), "eV"),
+    )
+    return [f"{name}: {value.text} {unit}" for name, value, unit in values if value is not None]
 
 
 def print_screen(console: Console, outcomes: Sequence[Outcome]) -> None:
@@ -162,14 +171,6 @@ def _glass_table(glasses: Sequence[AmorphousDoc]) -> Table:
             str(number),
             verdict,
             "-" if density is None else f"{density:.2f}",
-            _species(glass.speciation),
+            glass.speciation.text,
         )
     return table
-
-
-def _species(speciation: Speciation) -> str:
-    """Return the species of all formers, then bridges and free ligands, as text."""
-    counts = [count for kinds in speciation.centers.values() for count in kinds.items()]
-    words = [f"{n} {name}" for name, n in sorted(counts, key=lambda item: -item[1])]
-    words += [f"{n} {name}" for name, n in speciation.bridges.items()]
-    return ", ".join(words + [f"{n} loose {name}" for name, n in speciation.loose.items()])

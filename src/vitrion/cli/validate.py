@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def validate(
     name: Annotated[
-        str, typer.Argument(help="Potential to judge.", autocompletion=complete_potential)
+        str, typer.Argument(help="Name of the potential.", autocompletion=complete_potential)
     ],
     teacher: Annotated[
         str | None,
@@ -43,17 +43,22 @@ def validate(
     ] = None,
     frames: Annotated[
         list[Path] | None,
-        typer.Option(help="Labelled extxyz of frames never trained on; again for several."),
+        typer.Option(help="Labelled frames that it was not trained on (extxyz); repeatable."),
     ] = None,
     structure: Annotated[
         list[Path] | None,
-        typer.Option(help="Crystal to relax and run; again for several. [known crystals]"),
+        typer.Option(
+            help="Crystal to relax and run; repeatable. Default: the crystals of the data card, or "
+            "known ones."
+        ),
     ] = None,
     hot_runs: Annotated[int, typer.Option(min=0, max=100, help="Runs at high temperature.")] = 2,
-    hot_ps: Annotated[float, typer.Option(help="Length of each, ps.")] = 5.0,
-    hot_temperature: Annotated[float, typer.Option(help="Their temperature, K.")] = 1500.0,
+    hot_ps: Annotated[float, typer.Option(help="Duration of each of them in ps.")] = 5.0,
+    hot_temperature: Annotated[
+        float, typer.Option(help="Temperature of these runs in K.")
+    ] = 1500.0,
     drift_ps: Annotated[
-        float, typer.Option(help="Length of the run at constant energy, ps.")
+        float, typer.Option(help="Duration of the run at constant energy in ps.")
     ] = 2.0,
     defects: Annotated[
         bool, typer.Option(help="Also compare Frenkel energies and barriers of the crystals.")

@@ -12,7 +12,7 @@ from vitrion.comparison.landscapes import compare_landscapes
 from vitrion.comparison.published import published_for
 from vitrion.comparison.tables import MISSING, Cell, make_table, measured, quantified
 from vitrion.errors import InputError
-from vitrion.materials.material import MaterialReport
+from vitrion.materials.material import MaterialReport, potentials_of
 from vitrion.materials.quantities import QUANTITIES
 from vitrion.uncertainty import Bound, Estimate, Uncertain, difference, number, ratio
 
@@ -128,15 +128,10 @@ class Comparison:
     @property
     def potentials(self) -> tuple[str, ...]:
         """One sentence per potential of the documents."""
-        found = {
-            (spec.name, spec.sha256): spec
-            for material in self.materials
-            for spec in material.potential_specs
-        }
         return tuple(
             f"Potential {spec.name} {spec.version} ({spec.functional}), trained on "
             f"{spec.training_set}."
-            for spec in found.values()
+            for spec in potentials_of(self.materials)
         )
 
     @property

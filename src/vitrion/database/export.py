@@ -69,7 +69,7 @@ def write_rows(rows: Sequence[Mapping[str, Any]], file: TextIO) -> int:
     columns = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(file, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _safe(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: spreadsheet_safe(value) for name, value in row.items()} for row in rows)
     return len(rows)
 
 
@@ -187,5 +187,7 @@ def _json(document: Document) -> str:
     return to_json(content, inf_nan_mode="strings", bytes_mode="hex", fallback=str).decode()
 
 
-def _safe(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
+def spreadsheet_safe(value: Any) -> Any:
+    """Return a value that a spreadsheet does not execute as a formula."""
+    is_formula = isinstance(value, str) and len(value) > 1 and value[0] in "=+-@\t\r"
+    return f"'{value}" if is_formula else value

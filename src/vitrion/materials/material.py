@@ -97,8 +97,7 @@ class MaterialReport:
     @property
     def potential_specs(self) -> list[PotentialSpec]:
         """The distinct potentials of the documents."""
-        specs = [document.provenance.potential for document in self.documents]
-        return list({(s.name, s.sha256): s for s in specs if s is not None}.values())
+        return potentials_of([self])
 
     @property
     def potentials(self) -> set[str]:
@@ -209,6 +208,12 @@ def add_documents(
 def material_formula(document: VitrionDoc) -> str:
     """Return the reduced formula in order of electronegativity, such as LiPO2F2."""
     return display_formula(document.formula_pretty or "") or "unknown composition"
+
+
+def potentials_of(reports: Iterable[MaterialReport]) -> list[PotentialSpec]:
+    """Return the distinct potentials of the documents of several materials."""
+    specs = [each.provenance.potential for report in reports for each in report.documents]
+    return list({(spec.name, spec.sha256): spec for spec in specs if spec is not None}.values())
 
 
 def phase_rank(phase: str | None) -> int:

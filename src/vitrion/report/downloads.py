@@ -12,6 +12,7 @@ import re
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
+from vitrion.database.export import spreadsheet_safe
 from vitrion.report.panels import Bars, Curve, FilledBand, Points, UpperBounds
 from vitrion.report.structure_facts import structure_files
 
@@ -69,29 +70,17 @@ def files_of_table(table: Table) -> dict[str, str]:
 
 def files_of_figure(figure: Figure) -> dict[str, str]:
     """Return the curves and points of a figure as CSV and JSON by file name."""
-    rows = [
-        [panel.title, *row]
-        for panel in figure.panels
-        for mark in panel.marks
-        for row in _rows(mark)
-    ]
-    panels = [
-        {
-            "title": panel.title,
-            "x": panel.x.label,
-            "y": panel.y.label,
-            "data": [
-                dict(zip(FIGURE_HEADS[1:], row, strict=True))
-                for mark in panel.marks
-                for row in _rows(mark)
-            ],
-        }
-        for panel in figure.panels
-    ]
+    heads, rows, panels = FIGURE_HEADS[1:], [], []
+    for panel in figure.panels:
+        own = [row for mark in panel.marks for row in _rows(mark)]
+        rows += [[panel.title, *row] for row in own]
+        data = [dict(zip(heads, row, strict=True)) for row in own]
+        labels = {"title": panel.title, "x": panel.x.label, "y": panel.y.label}
+        panels.append({**labels, "data": data})
     content = {"title": figure.title, "caption": figure.caption, "panels": panels}
     return {
         f"figures/{figure.name}.csv": _csv(FIGURE_HEADS, rows),
-        f"figures/{figure.name}.json": json.dumps(content, indent=None),
+        f"figures/{figure.name}.json": json.dumps(content),
     }
 
 
@@ -132,23 +121,17 @@ def _has_interval(cell: Cell) -> bool:
 
 
 def _values(cell: Cell, is_wide: bool) -> list[Any]:
-    plain = cell.order if isinstance(cell.order, (int, float)) else cell.text
-    if not is_wide:
-        return [plain]
-    return [cell.value, cell.low, cell.high]
+    if is_wide:
+        return [cell.value, cell.low, cell.high]
+    return [cell.order if isinstance(cell.order, (int, float)) else cell.text]
 
 
 def _csv(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(heads)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerows([spreadsheet_safe(value) for value in row] for row in rows)
     return text.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """Return a value that a spreadsheet does not execute as a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "@") else value
 
 
 def _plain(value: Any) -> float | None:
@@ -170,8 +153,10 @@ def _(mark: Curve) -> list[list[Any]]:
 
 @_rows.register
 def _(mark: FilledBand) -> list[list[Any]]:
-    ends = zip(mark.x, mark.low, mark.high, strict=True)
-    return [[mark.group, "band", _plain(x), None, _plain(a), _plain(b), ""] for x, a, b in ends]
+    places = [[None, _plain(at)] if mark.upright else [_plain(at), None] for at in mark.x]
+    note = "from low to high in x" if mark.upright else ""
+    ends = zip(places, mark.low, mark.high, strict=True)
+    return [[mark.group, "band", *place, _plain(a), _plain(b), note] for place, a, b in ends]
 
 
 @_rows.register

@@ -178,8 +178,8 @@ def _(mark: Curve, ax: Axes) -> None:
 
 @_draw.register(FilledBand)
 def _(mark: FilledBand, ax: Axes) -> None:
-    fill = ax.fill_betweenx if mark.upright else ax.fill_between
-    fill(mark.x, mark.low, mark.high, color=_color(mark.color), alpha=mark.opacity, linewidth=0)
+    draw = ax.fill_betweenx if mark.upright else ax.fill_between
+    draw(mark.x, mark.low, mark.high, color=_color(mark.color), alpha=mark.opacity, linewidth=0)
 
 
 @_draw.register(Points)
@@ -200,7 +200,7 @@ def _(mark: Points, ax: Axes) -> None:
 
 def _draw_scatter(mark: Points, ax: Axes) -> None:
     """Draw points of different sizes or colors."""
-    style: dict[str, Any] = {"marker": SYMBOLS[mark.symbol], "label": mark.label or None}
+    style: dict[str, Any] = {"marker": SYMBOLS[mark.symbol], "label": typeset(mark.label) or None}
     style["s"] = 36 if mark.sizes is None else [size**2 for size in mark.sizes]
     if mark.values is None:
         ax.scatter(mark.x, mark.y, color=_color(mark.color), alpha=0.75, **style)

@@ -110,13 +110,13 @@ class MaterialFilters:
         found += [("phase", self.phase)] if self.phase else []
         for name, ends in self.ranges.items():
             for end, value in zip(("min", "max"), ends, strict=True):
-                found += [] if value is None else [(f"{name}_{end}", f"{value:g}")]
+                found += [] if value is None else [(f"{name}_{end}", _digits(value))]
         return found
 
     def limit(self, name: str, end: int) -> str:
         """Return a limit of a quantity as text, empty without one."""
         value = self.ranges.get(name, (None, None))[end]
-        return "" if value is None else f"{value:g}"
+        return "" if value is None else _digits(value)
 
 
 @lru_cache(maxsize=1)
@@ -139,6 +139,11 @@ def _element(symbol: str) -> str:
     if symbol not in known:
         raise InputError(f"'{symbol[:20]}' is not the symbol of an element in the table.")
     return symbol
+
+
+def _digits(value: float) -> str:
+    """Return a number as text that is read as the same number."""
+    return repr(value).removesuffix(".0")
 
 
 def _number(text: str, name: str) -> float:

@@ -24,6 +24,7 @@ from vitrion.documents.base import VitrionDoc
 from vitrion.dynamics.trajectory import Trajectory
 from vitrion.errors import InputError
 from vitrion.materials.material import KINDS, MaterialReport, material_formula
+from vitrion.materials.quantities import activation_energy
 from vitrion.report.draw import draw_figure
 from vitrion.report.figures.ion_transport import (
     arrhenius_panel,
@@ -32,6 +33,7 @@ from vitrion.report.figures.ion_transport import (
     van_hove_panels,
 )
 from vitrion.report.figures.time_series import trajectory_panels
+from vitrion.report.headline import NOT_DETERMINED
 from vitrion.report.panels import Figure, Panel
 from vitrion.report.sections import figures_of
 from vitrion.report.typeset import typeset
@@ -155,16 +157,15 @@ def _(shown: VitrionDoc) -> str:
 def _conductivity_html(shown: ConductivityDoc, notes: Sequence[str]) -> str:
     report = MaterialReport.from_documents([shown])
     sigma = shown.sigma_300K_or_bound
-    answer = "not determined"
-    if shown.sigma_300K is not None:
-        answer = f"{shown.sigma_300K.text} mS/cm"
+    answer = NOT_DETERMINED if shown.sigma_300K is None else f"{shown.sigma_300K.text} mS/cm"
     lines = [f"conductivity at 300 K: {answer}"]
-    energy = compare(report).row("activation_energy_eV")
-    if energy is not None and energy.values[0] is not None:
-        lines.append(f"activation energy: {energy.values[0].text} eV")
+    energy = activation_energy(report)
+    if energy is not None:
+        lines.append(f"activation energy: {energy.text} eV")
     if shown.sigma_300K is None:
-        step = next_step(shown)
-        lines += [text for text in (progress_of(shown), f"next: {step}" if step else "") if text]
+        progress, step = progress_of(shown), next_step(shown)
+        lines += [progress] if progress else []
+        lines += [f"next: {step}"] if step else []
         lines += [f"one-sided 95 % bound at 300 K: {sigma.text} mS/cm"] if sigma else []
     head = "".join(f"<div>{escape(typeset(line))}</div>" for line in lines)
     table = temperature_table([report]).without("material")
@@ -213,20 +214,20 @@ def _(shown: Trajectory) -> str:
         ("time between frames (fs)", measured(shown.frame_interval_fs, "")),
     ]
     if n_frames:
-        temperatures, volume = shown.temperatures(), abs(float(_volume(shown)))
         rows += [
             ("length (ps)", measured(float(shown.times_ps()[-1]), "")),
-            ("mean temperature (K)", measured(float(temperatures.mean()), ".0f")),
-            ("volume (A3)", measured(volume, "")),
+            ("mean temperature (K)", measured(float(shown.temperatures().mean()), ".0f")),
+            ("volume (A3)", measured(_volume(shown), "")),
         ]
     formula = _formula(shown.symbols)
     return _html(_pairs(f"Trajectory of {formula}", rows))
 
 
 def _volume(trajectory: Trajectory) -> float:
+    """Return the volume of the last frame in A3."""
     import numpy as np
 
-    return float(np.linalg.det(trajectory.cells(slice(-1, None))[0]))
+    return abs(float(np.linalg.det(trajectory.cells(slice(-1, None))[0])))
 
 
 def _formula(symbols: Sequence[str]) -> str:

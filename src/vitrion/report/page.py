@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from vitrion.report.panels import Figure
 
 REPORT_LINK = "/report/{key}"
+PLOT_SCRIPTS = ("plotly-basic.min.js", "plots.js")
 OPTIONAL = ("space group", "sites", "density (g/cm3)", "potential")
 """Columns of the list of materials that are hidden until they are chosen."""
 
@@ -92,10 +93,6 @@ def render_page(*reports: MaterialReport, home: str = "") -> str:
     novelty = novelty_figure(reports)
     figures = [figure for section in sections for figure in section.figures]
     figures += [novelty] if novelty is not None else []
-    data = {
-        "figures": {f.name: [plot_data(panel) for panel in f.panels] for f in figures},
-        "palette": PALETTE,
-    }
     names = list(dict.fromkeys(report.formula for report in reports))
     overview = comparison.table if comparison.rows else None
     origin = origin_tables(reports)
@@ -105,9 +102,7 @@ def render_page(*reports: MaterialReport, home: str = "") -> str:
     files, omitted = packed(files | _other_files(reports, figures, tables))
     return _render(
         "page.html.j2",
-        ("plotly-basic.min.js", "plots.js", "viewer.js", "tables.js", "files.js")
-        if figures
-        else ("viewer.js", "tables.js", "files.js"),
+        (*(PLOT_SCRIPTS if figures else ()), "viewer.js", "tables.js", "files.js"),
         title=" and ".join(names),
         home=home,
         formulas=names,
@@ -128,9 +123,15 @@ def render_page(*reports: MaterialReport, home: str = "") -> str:
         file_names=set(files),
         omitted=omitted,
         file_data=json_block("file-data", files),
-        figure_data=json_block("figure-data", data),
+        figure_data=json_block("figure-data", _figure_data(figures)),
         structure_data=json_block("structure-data", scenes),
     )
+
+
+def _figure_data(figures: Iterable[Figure]) -> dict[str, Any]:
+    """Return the figures for plotly.js, and the palette of both modes of the page."""
+    plots = {figure.name: [plot_data(panel) for panel in figure.panels] for figure in figures}
+    return {"figures": plots, "palette": PALETTE}
 
 
 def _other_files(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vitrion.amorphous.document import numbered
 from vitrion.amorphous.pair_distributions import mean_distributions
 from vitrion.comparison.side_by_side import compare
-from vitrion.comparison.tables import Cell, Table, make_table, measured, quantified
+from vitrion.comparison.tables import MISSING, Cell, Table, make_table, measured, quantified
 from vitrion.comparison.temperatures import temperature_table
 from vitrion.report.figures.candidates import candidate_figure
 from vitrion.report.figures.defect_energies import barrier_figure, defect_figure, voltage_figure
@@ -125,10 +125,6 @@ def glass_section(reports: Reports) -> Section:
 
 
 def _glass_row(name: str, glass: AmorphousDoc) -> Row:
-    kinds = [item for found in glass.speciation.centers.values() for item in found.items()]
-    words = [f"{count} {kind}" for kind, count in sorted(kinds, key=lambda item: -item[1])]
-    words += [f"{count} {bridge}" for bridge, count in glass.speciation.bridges.items()]
-    words += [f"{count} loose {symbol}" for symbol, count in glass.speciation.loose.items()]
     return [
         Cell(name, is_formula=True),
         "amorphous" if glass.is_amorphous else "not amorphous",
@@ -139,7 +135,7 @@ def _glass_row(name: str, glass: AmorphousDoc) -> Row:
         measured(glass.quench_rate_K_per_ps, ""),
         quantified(glass.glass_transition),
         measured(glass.energy_eV_per_atom, ".3f"),
-        Cell(", ".join(words) or "-", is_formula=True),
+        Cell(glass.speciation.text or MISSING, is_formula=True),
     ]
 
 
@@ -205,14 +201,14 @@ def _crystal_row(rank: int, crystal: Polymorph) -> Row:
     ]
     return [
         measured(rank, "d"),
-        Cell("-")
+        Cell(MISSING)
         if group is None
         else Cell(f"{screw(group.symbol)} ({group.number})", group.number),
         measured(crystal.energy_above_hull_eV_per_atom, ".3f"),
         measured(crystal.energy_above_best_eV_per_atom, ".3f"),
         measured(crystal.density_g_per_cm3),
         measured(crystal.volume_per_atom_A3),
-        Cell("; ".join(around) or "-", is_formula=True),
+        Cell("; ".join(around) or MISSING, is_formula=True),
         measured(crystal.times_found, "d"),
         ", ".join(f"{name} {count}" for name, count in crystal.found_by.items()),
     ]

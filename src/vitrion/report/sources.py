@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vitrion.comparison import published
-from vitrion.comparison.tables import Cell, Table, make_table
+from vitrion.comparison.tables import Cell, Table, make_table, measured
+from vitrion.materials.material import potentials_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -110,12 +111,6 @@ def citations_of(reports: Sequence[MaterialReport]) -> list[Citation]:
     return [*reversed(unique.values()), *_ALWAYS]
 
 
-def potentials_of(reports: Sequence[MaterialReport]) -> list[PotentialSpec]:
-    """Return the distinct potentials of the documents."""
-    specs = [spec for report in reports for spec in report.potential_specs]
-    return list({(s.name, s.sha256): s for s in specs}.values())
-
-
 def origin_tables(reports: Sequence[MaterialReport]) -> list[Table]:
     """Return the potentials, the documents, the package versions and the trajectory files."""
     shown = [(report, document) for report in reports for document in report.documents]
@@ -136,7 +131,7 @@ def origin_tables(reports: Sequence[MaterialReport]) -> list[Table]:
     if files:
         heads = ("trajectory", "frames #", "SHA-256")
         rows_of_files: list[list[Cell | str]] = [
-            [_short(file.path), Cell(str(getattr(file, "n_frames", "-"))), file.sha256]
+            [_short(file.path), measured(getattr(file, "n_frames", None), "d"), file.sha256]
             for file in files
         ]
         tables.append(make_table("Trajectory files", heads, rows_of_files))

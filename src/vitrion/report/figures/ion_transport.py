@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vitrion.materials.material import MaterialReport
     from vitrion.transport.arrhenius_fit import ArrheniusPoint, ArrheniusResult
     from vitrion.transport.result import TransportResult
+    from vitrion.uncertainty import Estimate
 
 FLAT, MARGIN = 10.0, 1.5
 """Minimum half range of an MSD axis, and margin around the curves, as factors."""
@@ -179,51 +180,54 @@ def _line_and_band(
 def _measured(
     result: ArrheniusResult, name: str, color: str, phase: str | None, conducts: bool
 ) -> list[Mark]:
+    """Describe values and bounds; the values have a legend entry unless the line has one."""
     marks: list[Mark] = []
-    labelled = result.fit is not None or not name  # the line has the legend entry
+    labelled = result.fit is not None or not name
     for excluded in (False, True):
-        chosen = [point for point in result.points if bool(point.excluded) is excluded]
-        valued = [(p, p.diffusivity) for p in chosen if p.diffusivity is not None]
-        bounds = [(p, p.bound_cm2_s) for p in chosen if p.diffusivity is None and p.bound_cm2_s]
         faded, left_out = (0.4, "excluded from the fit") if excluded else (1.0, "")
+        chosen = [point for point in result.points if bool(point.excluded) is excluded]
+        valued, bounded = [], []
+        for point in chosen:
+            factor = _factor(point, result, conducts)
+            if point.diffusivity is not None:
+                valued.append((point, point.diffusivity.scaled(factor)))
+            elif point.bound_cm2_s:
+                bounded.append((point, Bound(limit=point.bound_cm2_s * factor)))
+        style: dict[str, Any] = {"color": color, "opacity": faded}
         if valued:
-            factors = [_factor(point, result, conducts) for point, _ in valued]
-            estimates = [e.scaled(f) for (_, e), f in zip(valued, factors, strict=True)]
-            ends = [estimate.interval_95 for estimate in estimates]
-            marks.append(
-                Points(
-                    [1000.0 / point.temperature_K for point, _ in valued],
-                    [estimate.value for estimate in estimates],
-                    [low for low, _ in ends],
-                    [high for _, high in ends],
-                    label="" if labelled else _joined(name, left_out),
-                    color=color,
-                    symbol=phase_symbol(phase),
-                    opacity=faded,
-                    group=name,
-                    notes=[
-                        _point_note(point, estimate, conducts)
-                        for (point, _), estimate in zip(valued, estimates, strict=True)
-                    ],
-                )
-            )
+            label = "" if labelled else _joined(name, left_out)
+            own = {"symbol": phase_symbol(phase), "group": name, "label": label}
+            marks.append(_values(valued, conducts, **style, **own))
             labelled = True
-        if bounds:
-            values = [bound * _factor(point, result, conducts) for point, bound in bounds]
-            marks.append(
-                UpperBounds(
-                    [1000.0 / point.temperature_K for point, _ in bounds],
-                    values,
-                    label=_joined(name, "upper bounds", left_out),
-                    color=color,
-                    opacity=faded,
-                    notes=[
-                        _point_note(point, Bound(limit=value), conducts)
-                        for (point, _), value in zip(bounds, values, strict=True)
-                    ],
-                )
-            )
+        if bounded:
+            label = _joined(name, "upper bounds", left_out)
+            marks.append(_bounds(bounded, conducts, label=label, **style))
     return marks
+
+
+def _values(
+    valued: Sequence[tuple[ArrheniusPoint, Estimate]], conducts: bool, **style: Any
+) -> Points:
+    ends = [estimate.interval_95 for _, estimate in valued]
+    return Points(
+        [1000.0 / point.temperature_K for point, _ in valued],
+        [estimate.value for _, estimate in valued],
+        [low for low, _ in ends],
+        [high for _, high in ends],
+        notes=[_point_note(point, estimate, conducts) for point, estimate in valued],
+        **style,
+    )
+
+
+def _bounds(
+    bounded: Sequence[tuple[ArrheniusPoint, Bound]], conducts: bool, **style: Any
+) -> UpperBounds:
+    return UpperBounds(
+        [1000.0 / point.temperature_K for point, _ in bounded],
+        [bound.limit for _, bound in bounded],
+        notes=[_point_note(point, bound, conducts) for point, bound in bounded],
+        **style,
+    )
 
 
 def _factor(point: ArrheniusPoint, result: ArrheniusResult, conducts: bool) -> float:
