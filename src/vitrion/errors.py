@@ -72,7 +72,8 @@ class DamagedDocumentsError(StoreError):
     def __init__(self, store: str, keys: list[str]) -> None:
         self.store, self.keys = store, keys
         named = ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+        noun = "document" if len(keys) == 1 else "documents"
         super().__init__(
-            f"The content of {len(keys)} document(s) of {store} is damaged and was skipped "
+            f"The content of {len(keys)} {noun} of {store} is damaged and was skipped "
             f"({named}): restore them from a copy, or remove them and rerun their jobs."
         )

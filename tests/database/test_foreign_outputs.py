@@ -167,7 +167,7 @@ def test_an_empty_search_counts_outputs_that_are_not_documents(tmp_path, capsys)
         store.docs_store.update([wrong], key=["uuid", "index"])
     query_command(kind="test_hopping", store=tmp_path)
     said = capsys.readouterr().out
-    assert "No documents found. 1 output(s) of this kind are not valid documents" in said
+    assert "No documents found. Skipped: 1 output of this kind, not valid as a document" in said
 
 
 def test_the_client_opens_and_finds_ours(folder):

@@ -191,7 +191,7 @@ def test_restarts_that_overlap_in_one_file_or_in_several(tmp_path, run, expected
     for source in (both, paths, paths[::-1]):
         result = read(source, timestep_fs=2.0)
         assert_agrees(result, expected)
-        assert any("30 frame(s) are left out" in warning for warning in result.warnings)
+        assert any("Left out: 30 frames" in warning for warning in result.warnings)
 
 
 @pytest.mark.parametrize("column", ["type", "typelabel", "element"])

@@ -183,7 +183,7 @@ def test_frames_that_a_restart_wrote_twice_are_left_out(tmp_path, run, expected)
     write(tmp_path / "run.traj", [*frames[:150], frames[149].copy(), *frames[150:]])
     result = read(tmp_path / "run.traj", frame_interval_fs=100.0)
     assert_agrees(result, expected)
-    assert "1 repeated frame(s) are left out." in result.warnings
+    assert "Left out: 1 repeated frame." in result.warnings
     lattice_walk = np.round(run[0])
     still = [Atoms(run[1], frame, cell=CELL, pbc=True) for frame in lattice_walk]
     assert read(still, frame_interval_fs=100.0).n_frames == 300

@@ -15,6 +15,7 @@ from vitrion.cli.completion import complete_kind, one_of
 from vitrion.cli.options import PhaseOption, StoreOption
 from vitrion.cli.printing import console, new_table, say
 from vitrion.errors import InputError
+from vitrion.runtime.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -143,7 +144,7 @@ def build(store: StoreOption = None) -> None:
         written, removed = report.written.get(kind, 0), report.removed.get(kind, 0)
         say(f"{kind}: {written} written, {removed} removed")
     for kind, reasons in sorted(report.skipped.items()):
-        say(f"{kind}: {len(reasons)} output(s) skipped")
+        say(f"{kind}: {counted(len(reasons), 'output')} skipped")
         for uuid, reason in reasons.items():
             say(f"  {shown(uuid)}: {shown(reason)}")
     if not report.written and not report.removed:
@@ -327,8 +328,8 @@ def _nothing_found(client: VitrionClient, kind: str) -> str:
         outputs = client.collections.job_store.docs_store
         if invalid := outputs.count({"output.property_name": kind}):
             return (
-                f"No documents found. {invalid} output(s) of this kind are not valid documents: "
-                "'vitrion build' lists the reasons."
+                f"No documents found. Skipped: {counted(invalid, 'output')} of this kind, not "
+                "valid as a document ('vitrion build' lists the reasons)."
             )
     held = {}
     if kind == "summary" and not client.summary.count():

@@ -20,6 +20,7 @@ from vitrion.cli.options import (
 from vitrion.cli.places import open_store, results_folder, use_device, worker_count
 from vitrion.cli.printing import console, say
 from vitrion.errors import InputError
+from vitrion.runtime.counts import counted
 
 if TYPE_CHECKING:
     from vitrion.database.client import VitrionClient
@@ -288,7 +289,8 @@ def _start_display(
 
 def _headline(recipe: Recipe, folder: Path) -> str:
     phases = {"both": "crystal and glass", "crystalline": "crystal", "amorphous": "glass"}
-    glasses = "" if recipe.phase == "crystalline" else f"{recipe.n_replicas} glass(es), "
+    count = counted(recipe.n_replicas, "glass", "glasses")
+    glasses = "" if recipe.phase == "crystalline" else f"{count}, "
     return (
         f"{recipe.formula}, {phases[recipe.phase]}: {glasses}"
         f"{recipe.conductivity.temperatures_text}, potential {recipe.potential}, "

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from vitrion.amorphous.document import numbered
+from vitrion.runtime.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -235,10 +236,16 @@ def _defect_route(found: DefectConductivity, route: str, about: str) -> Iterable
         )
         yield Caution("defect_route", "caution", about, text, "defects")
     if found.n_unconverged_hops:
-        text = f"{found.n_unconverged_hops} distinct hops did not converge and are excluded."
+        hops = counted(
+            found.n_unconverged_hops,
+            "distinct hop did not converge and is",
+            "distinct hops did not converge and are",
+        )
+        text = f"{hops} excluded."
         yield Caution("defect_route", "caution", about, text, "defects")
     if found.n_assumed_frequencies:
-        text = f"{found.n_assumed_frequencies} distinct hops have an assumed frequency of 1e13 Hz."
+        hops = counted(found.n_assumed_frequencies, "distinct hop has", "distinct hops have")
+        text = f"{hops} an assumed frequency of 1e13 Hz."
         yield Caution("defect_route", "caution", about, text, "defects")
 
 
@@ -264,7 +271,7 @@ def _defects(material: MaterialReport) -> Iterable[Caution]:
             yield Caution("unconverged_defects", "caution", about, text, place)
         moved = sum(record.displaced_ions > 0 for record in document.records if record.counts)
         if moved:
-            text = f"{moved} defects displaced host ions."
+            text = f"{counted(moved, 'defect')} displaced host ions."
             yield Caution("displaced_ions", "caution", about, text, place)
         error = document.supercell_error_eV
         if error is not None:

@@ -121,7 +121,7 @@ def _build(collections: Collections, since: str | None) -> BuildReport:
     if report.skipped:
         number = sum(map(len, report.skipped.values()))
         logger.warning(
-            "%d output(s) are not valid documents and were skipped: 'vitrion build' lists them.",
+            "Skipped outputs that are not valid documents: %d ('vitrion build' lists them).",
             number,
         )
     return report

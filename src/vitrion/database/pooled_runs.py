@@ -9,6 +9,7 @@ from vitrion.database.document_file import load_documents
 from vitrion.documents.base import check_phase
 from vitrion.errors import InputError
 from vitrion.landscape.site_energies import landscape
+from vitrion.runtime.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +92,7 @@ def _runs(
         )
     if len(runs) < 2:
         raise InputError(
-            f"The store has {len(runs)} run(s) with molecular dynamics of "
+            f"The store has {counted(len(runs), 'run')} with molecular dynamics of "
             f"{', '.join(identifiers)}: at least two are needed."
         )
     return runs

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vitrion.distill.data.labelled_files import labelled_frames
 from vitrion.distill.sample.packed_cells import packed_atoms
 from vitrion.dynamics.md_settings import HYDROGEN_TIMESTEP_FS
+from vitrion.runtime.counts import counted
 from vitrion.runtime.durations import duration_text
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def plan_lines(settings: DistillSettings, workers: int = 1) -> list[str]:
     total = sum(stages.values())
     lines = [
         f"student {settings.student_name} of {settings.teacher} for {', '.join(settings.formulas)}",
-        f"expected time: at most {duration_text(total)} with {workers} worker(s)",
+        f"expected time: at most {duration_text(total)} with {counted(workers, 'worker')}",
     ]
     return [*lines, *(f"  {name}: {duration_text(seconds)}" for name, seconds in stages.items())]
 

@@ -16,6 +16,7 @@ from vitrion.flows.run_cost import atoms_of_crystal, atoms_of_glass, run_cost
 from vitrion.flows.run_recipe import make_flow
 from vitrion.landscape.makers import DefectMaker
 from vitrion.potentials import get_potential, load_calculator
+from vitrion.runtime.counts import counted
 from vitrion.runtime.durations import duration_text
 
 if TYPE_CHECKING:
@@ -113,8 +114,9 @@ def measured_cost(
 
 def expectation_line(cost: RunCost, measurement: str, workers: int) -> str:
     """Return the expected time and disk space as one line."""
+    processes = counted(workers, "process", "processes")
     return (
-        f"expected: about {duration_text(cost.wall_s(workers))} on {workers} process(es), "
+        f"expected: about {duration_text(cost.wall_s(workers))} on {processes}, "
         f"{max(cost.disk_bytes / 1e6, 1):.0f} MB of trajectories (measured: {measurement}; other "
         "programs add to the time)"
     )
@@ -125,8 +127,9 @@ def _crystal_line(recipe: Recipe) -> str:
         return f"crystal: given; supercell at least {recipe.supercell_side_A:g} A wide"
     search = recipe.search
     return (
-        f"crystal: at most {search.max_relaxations} relaxations in {search.max_iterations} "
-        f"iteration(s) of {recipe.search_jobs} parallel job(s); supercell at least "
+        f"crystal: at most {search.max_relaxations} relaxations in "
+        f"{counted(search.max_iterations, 'iteration')} of "
+        f"{counted(recipe.search_jobs, 'parallel job')}; supercell at least "
         f"{recipe.supercell_side_A:g} A wide"
     )
 
@@ -139,14 +142,14 @@ def _glass_line(recipe: Recipe, stages: dict[str, MDSettings]) -> str:
         if name.endswith(FIRST)
     )
     atoms = maker.count_atoms(str(recipe.formula))
-    return f"glass: {recipe.n_replicas} cell(s) of {atoms} atoms; {shown}"
+    return f"glass: {counted(recipe.n_replicas, 'cell')} of {atoms} atoms; {shown}"
 
 
 def _conductivity(settings: ConductivitySettings, cells: int) -> str:
     runs = cells * settings.replicas * settings.n_temperatures
     total = _first_ps(settings, cells)
     return (
-        f"{runs} run(s) at {settings.temperatures_text} of {settings.density_ps:g} ps "
+        f"{counted(runs, 'run')} at {settings.temperatures_text} of {settings.density_ps:g} ps "
         f"(constant pressure) + {settings.equilibration_ps:g} + {settings.first_ps:g} ps: "
         f"{total:g} ps ({_steps(total, settings.md.timestep_fs)} steps), "
         f"extended by at most {_extension_ps(settings, cells):g} ps"
@@ -158,7 +161,8 @@ def _defect_lines(recipe: Recipe, jobs: list[Job]) -> list[str]:
     makers = [getattr(job.maker, "defect_maker", job.maker) for job in jobs]
     found = [maker.settings for maker in makers if isinstance(maker, DefectMaker)]
     settings = {each.phase: each for each in found}
-    cells = {"crystalline": "crystal, 1 cell", "amorphous": f"glass, {recipe.n_replicas} cell(s)"}
+    glasses = counted(recipe.n_replicas, "cell")
+    cells = {"crystalline": "crystal, 1 cell", "amorphous": f"glass, {glasses}"}
     return [f"defects, {cells[str(phase)]}: {_defects(each)}" for phase, each in settings.items()]
 
 

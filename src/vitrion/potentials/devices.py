@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from vitrion.errors import InputError
+from vitrion.runtime.counts import counted
 from vitrion.settings import DEVICE_PATTERN
 
 AUTO = "auto"
@@ -34,7 +35,7 @@ def torch_device(setting: str) -> str:
     if setting == AUTO:
         return "cuda" if count else "cpu"
     if int(setting.partition(":")[2] or 0) >= count:
-        found = "finds no GPU" if not count else f"finds {count} GPU(s), counted from 0"
+        found = "finds no GPU" if not count else f"finds {counted(count, 'GPU')}, counted from 0"
         raise InputError(
             f"The device {setting} is not available: torch {found}; use --device auto or cpu."
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from vitrion.runtime.counts import counted
+
 if TYPE_CHECKING:
     from vitrion.transport.result import TransportResult
     from vitrion.uncertainty import Estimate
@@ -22,7 +24,7 @@ def table(result: TransportResult) -> list[Row]:
     """Return the rows of a result, the verdict first."""
     rows = [
         Row("temperature", f"{result.temperature_K:.0f}", "K", ""),
-        Row("run", f"{result.duration_ps:.4g}", "ps", f"{result.n_replicas} replica(s)"),
+        Row("run", f"{result.duration_ps:.4g}", "ps", counted(result.n_replicas, "replica")),
         Row("regime", "diffusive" if result.diffusive else "not diffusive", "", ""),
     ]
     if result.diffusive:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vitrion.errors import InputError
+from vitrion.runtime.counts import counted
 from vitrion.transport.displacements import MIN_FRAMES
 
 COVERED = 0.9
@@ -76,8 +77,8 @@ def even_grid(marks: np.ndarray, name: str = "step") -> Grid:
     n_replaced = len(marks) - sum(map(len, epochs))
     if n_replaced:
         notes.append(
-            f"{n_replaced} frame(s) are left out because a restarted run, or a repeated {name}, "
-            "replaces them."
+            f"Left out: {counted(n_replaced, 'frame')} that a restarted run, or a repeated {name}, "
+            "replaces."
         )
     chosen = [_even_part(marks, epoch, name) for epoch in epochs]
     spacings = [spacing for _, spacing in chosen if spacing is not None]

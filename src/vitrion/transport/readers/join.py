@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.errors import InputError
+from vitrion.runtime.counts import counted
 from vitrion.transport.readers.grid import even_grid
 from vitrion.transport.readers.stream import FrameStream, check_symbols
 
@@ -207,7 +208,7 @@ def _without_repeats(chunks: Iterator[Chunk], notes: list[str]) -> Iterator[Chun
         if keep.any():
             yield positions[keep], cells if cells.ndim == 2 else cells[keep]
     if n_left:
-        notes.append(f"{n_left} repeated frame(s) are left out.")
+        notes.append(f"Left out: {counted(n_left, 'repeated frame')}.")
 
 
 class _Run:
