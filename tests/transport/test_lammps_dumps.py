@@ -230,7 +230,7 @@ def test_segments_with_rounded_times_have_one_time_step(tmp_path, run, expected)
     single.write_text(f"ITEM: UNITS{frame}")
     assert_agrees(read([single, *paths]), expected)
     paths[1].write_text(paths[1].read_text().replace("metal", "real"))
-    with pytest.raises(InputError, match=r"same time step, not 2 fs and 0\.002 fs: analyze runs"):
+    with pytest.raises(InputError, match=r"same time step, not 0\.002 and 2 fs: analyze runs"):
         read(paths)
 
 

@@ -182,6 +182,18 @@ def test_temperature_of_vasp_settings(tags, temperature):
     assert bool(settings.no_temperature) == (temperature is None and bool(tags))
 
 
+def test_an_incar_beside_some_segments_only_is_refused(tmp_path, run, expected):
+    paths = [tmp_path / "1" / "XDATCAR", tmp_path / "2" / "XDATCAR"]
+    for path, frames in zip(paths, (slice(150), slice(150, None)), strict=True):
+        path.parent.mkdir()
+        write_xdatcar(path, by_element(run)[frames], CELL)
+    (tmp_path / "2" / "INCAR").write_text("POTIM = 100\n")
+    with pytest.raises(InputError, match=r"step of 100 fs, and others none: .* an INCAR beside"):
+        read(paths)
+    (tmp_path / "1" / "INCAR").write_text("POTIM = 100\n")
+    assert_agrees(read(paths), expected)
+
+
 @pytest.mark.parametrize(
     ("text", "interval_fs"),
     [

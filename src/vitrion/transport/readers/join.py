@@ -86,19 +86,18 @@ def _clock(segments: Sequence[FrameStream]) -> FrameStream:
     """Return a segment whose time between frames holds for all; a single frame states none."""
     timed = [one for one in segments if one.marks is None or len(one.marks) > 1] or segments
     for name, unit in (("frame_interval_fs", "frame interval"), ("fs_per_mark", "time step")):
-        first = getattr(timed[0], name)
-        for other in (getattr(segment, name) for segment in timed[1:]):
-            same = other == first
-            if None not in (first, other):
-                same = abs(other - first) <= SAME_TIME * first
-            if not same:
-                here, there = (
-                    "one that is not stated" if x is None else f"{x:g} fs" for x in (first, other)
-                )
-                raise InputError(
-                    f"The segments of a run must have the same {unit}, not {here} and {there}: "
-                    "analyze runs that differ in it one by one."
-                )
+        stated = [getattr(segment, name) for segment in timed]
+        known = [value for value in stated if value is not None]
+        if known and len(known) < len(stated):
+            raise InputError(
+                f"Some segments of the run state a {unit} of {known[0]:g} fs, and others none: "
+                "state it for all or for none (VASP: an INCAR beside each XDATCAR)."
+            )
+        if known and max(known) - min(known) > SAME_TIME * max(known):
+            raise InputError(
+                f"The segments of a run must have the same {unit}, not {min(known):g} and "
+                f"{max(known):g} fs: analyze runs that differ in it one by one."
+            )
     return timed[0]
 
 
