@@ -97,6 +97,17 @@ def test_memory_is_bounded_and_the_diffusivity_stays():
     assert thin.value == pytest.approx(whole.value, rel=4.0 * thin.relative_error)
 
 
+@pytest.mark.parametrize(("memory_MB", "kept", "stride"), [(0.02, 63, 32), (1e-9, 32, 64)])
+def test_few_frames_in_memory_are_pointed_out(memory_MB, kept, stride):
+    """Many ions leave memory for few frames, in which a regime may not be recognized."""
+    rng = np.random.default_rng(2)
+    positions, symbols = in_crystal(brownian(2000, 10, 0.01).draw(rng), np.eye(3) * 20.0, rng)
+    motion = track(positions, np.eye(3) * 20.0, symbols, memory_MB=memory_MB)
+    assert len(motion.mobile) == kept
+    assert motion.warnings[-1].startswith(f"Only {kept} of 2000 frames, one in {stride},")
+    assert track(positions, np.eye(3) * 20.0, symbols, memory_MB=0.2).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -109,6 +120,8 @@ def test_memory_is_bounded_and_the_diffusivity_stays():
         ({"cells": np.eye(2)}, "shape"),
         ({"n_frames": 5}, "too few"),
         ({"charge": 0.0}, "charge"),
+        ({"memory_MB": 0.0}, "positive number of MB"),
+        ({"memory_MB": float("nan")}, "positive number of MB"),
         ({"symbols": ["Li"] * 3 + ["Xx"] * 25}, "not a chemical symbol"),
         ({"symbols": ["Li", "O"]}, "shape"),
     ],

@@ -92,7 +92,8 @@ def analyze(
     wrapped : bool or None
         Whether positions are wrapped into the cell; None detects it.
     memory_MB : float
-        Limit on the memory of the stored positions; a longer run is subsampled in time.
+        Limit on the memory of the stored positions; a longer run is subsampled in time, and
+        `warnings` states if fewer than 500 frames are left.
     spatial : bool
         Whether to add van Hove functions, the jump network and percolation.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from vitrion.chemistry.species import element_symbols, masses
 from vitrion.errors import InputError
+from vitrion.runtime.plain_numbers import read_number
 from vitrion.transport.array_checks import (
     check_lengths,
     checked_cells,
@@ -27,6 +28,9 @@ FRAMEWORK_FRAMES = 256
 MAX_FRAMES = 400_000
 """Maximum number of stored frames of the mobile ions: the analysis of one path takes 400 bytes per
 frame, so that few ions in a long run need no more memory than many."""
+
+FEW_FRAMES = 500
+"""Number of stored frames below which a warning states that the limit on memory removed frames."""
 
 CHUNK_VALUES = 300_000
 """Number of coordinates per block, small enough for the processor cache."""
@@ -68,7 +72,7 @@ class Displacements:
     n_frames_read : int
         Number of frames read; more than stored if memory was limited.
     warnings : tuple of str
-        Sentences about the first frame.
+        Sentences about the first frame, and about the limit on memory.
     """
 
     mobile: np.ndarray
@@ -179,12 +183,13 @@ class Tracker:
     wrapped : bool or None
         Whether positions are wrapped into the cell; None detects it from the first frames.
     memory_MB : float
-        Bound on the memory of the kept frames.
+        Bound on the memory of the kept frames; 2 `MIN_FRAMES` frames are stored in any case.
 
     Raises
     ------
     InputError
-        If a mobile species is missing, there is no framework, or the interval is not positive.
+        If a mobile species is missing, there is no framework, or the interval or the memory is not
+        positive.
     """
 
     def __init__(
@@ -209,9 +214,7 @@ class Tracker:
         self.n_atoms = len(names)
         self.frame_interval_fs = float(frame_interval_fs)
         self._wrapped = wrapped
-        values_per_frame = 3 * len(self._mobile)
-        capacity = min(int(memory_MB * 1e6 / (8 * values_per_frame)), MAX_FRAMES)
-        self._kept = _Reservoir(capacity, len(self._mobile))
+        self._kept = _Reservoir(_capacity(memory_MB, len(self._mobile)), len(self._mobile))
         self._coarse = _Reservoir(FRAMEWORK_FRAMES, len(self._framework))
         self._last: np.ndarray | None = None  # fractional coordinates of the last frame as given
         self._last_raw = np.empty(0)  # its Cartesian positions as given
@@ -376,8 +379,26 @@ class Tracker:
             volume_A3=self._volume_sum / self._n_frames,
             cell=self._cell_sum / self._n_frames,
             n_frames_read=self._n_frames,
-            warnings=self._warnings,
+            warnings=self._warnings + self._thinned(),
         )
+
+    def _thinned(self) -> tuple[str, ...]:
+        """Return a warning if the limit on memory left few frames."""
+        kept = self._kept
+        if kept.stride == 1 or len(kept.frames) >= FEW_FRAMES:
+            return ()
+        return (
+            f"Only {len(kept.frames)} of {self._n_frames} frames, one in {kept.stride}, were kept "
+            "to limit the memory: allow more (in Python: memory_MB).",
+        )
+
+
+def _capacity(memory_MB: float, n_mobile: int) -> int:
+    """Return the maximum number of stored frames."""
+    memory_MB = read_number(memory_MB, "memory_MB", "MB")
+    if not memory_MB > 0.0:
+        raise InputError(f"The memory must be a positive number of MB, not {memory_MB:g}.")
+    return max(2 * MIN_FRAMES, int(min(memory_MB * 1e6 / (24 * n_mobile), MAX_FRAMES)))
 
 
 def _as_slice(indices: np.ndarray) -> np.ndarray | slice:
