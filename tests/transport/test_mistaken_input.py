@@ -60,6 +60,19 @@ def test_other_units_of_length_are_refused(run, factor, message):
         analyze(positions, cell, run[1], INTERVAL_FS, 700.0)
 
 
+def test_a_thin_cell_is_refused(run):
+    with pytest.raises(InputError, match=r"cell is 1e-05 A thin: give all lengths in A"):
+        analyze(run[0], np.diag([1e4, 1e4, 1e-5]), run[1], INTERVAL_FS, 700.0)
+
+
+def test_a_huge_cell_needs_no_memory(run):
+    """A mistake in one length must not fill the memory."""
+    result = analyze(run[0], np.diag([12.0, 12.0, 2e7]), run[1], INTERVAL_FS, 700.0, spatial=True)
+    assert result.percolation is None
+    assert any("bottlenecks are not computed" in warning for warning in result.warnings)
+    assert any("more than a solid" in warning for warning in result.warnings)
+
+
 def test_a_cell_that_is_too_large_for_a_solid_is_pointed_out(run):
     result = analyze(run[0] / units.Bohr, CELL / units.Bohr, run[1], INTERVAL_FS, 5000.0)
     assert (

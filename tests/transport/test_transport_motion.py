@@ -297,8 +297,10 @@ def test_hops_and_network_of_a_lattice():
     assert result.hops.mean_residence_time_ps == pytest.approx(20.0, rel=0.25)
 
 
-def test_van_hove_functions():
+@pytest.mark.parametrize("pairs", [400_000, 600])
+def test_van_hove_functions(monkeypatch, pairs):
     """Self: a Gaussian of the variance that was put in. Distinct: 1 for ions at random places."""
+    monkeypatch.setattr("vitrion.transport.vanhove.PAIRS_AT_ONCE", pairs)
     rng = np.random.default_rng(8)
     paths = brownian(400, 40, 0.05).draw(rng) + rng.random((1, 40, 3)) @ CELL
     found = van_hove(paths, CELL, 100.0, [1.0], bin_A=0.2)

@@ -16,7 +16,12 @@ from vitrion.transport.constants import (
     NERNST_EINSTEIN,
     NOMINAL_HOP_A,
 )
-from vitrion.transport.density import density_map, percolation_barriers
+from vitrion.transport.density import (
+    MOST_VOXELS,
+    density_map,
+    grid_shape,
+    percolation_barriers,
+)
 from vitrion.transport.diffusivity import Diffusivities, SineModes, diffusivities_of
 from vitrion.transport.displacements import Displacements, Tracker
 from vitrion.transport.framework import framework_motion
@@ -170,6 +175,7 @@ def analyze_displacements(
         warnings=[
             *warnings_of(framework.diffuses, hops, motion.mobile.shape[1]),
             *_dilute(motion),
+            *_too_large(motion, spatial=spatial),
             *motion.warnings,
         ],
     )
@@ -182,6 +188,17 @@ def _dilute(motion: Displacements) -> list[str]:
         return []
     return [
         f"The cell has {volume:.0f} A3 per atom, more than a solid: check that lengths are in A."
+    ]
+
+
+def _too_large(motion: Displacements, *, spatial: bool) -> list[str]:
+    """Return a warning if the cell is too large for a requested percolation analysis."""
+    n_voxels = int(np.prod(grid_shape(motion.cell)))
+    if not spatial or n_voxels <= MOST_VOXELS:
+        return []
+    return [
+        f"The bottlenecks are not computed: the grid of the cell has {n_voxels / 1e6:.0f} million "
+        f"points, more than {MOST_VOXELS / 1e6:.0f} million; analyze a smaller cell."
     ]
 
 
@@ -229,10 +246,13 @@ def _spatial(motion: Displacements, stays: Stays, temperature_K: float) -> dict[
     """Return van Hove functions at three lags a decade apart, jump network and percolation."""
     positions, interval = motion.mobile, motion.frame_interval_fs
     lags_ps = np.array([0.004, 0.04, 0.4]) * motion.duration_fs / 1000.0
+    percolation = None
+    if not _too_large(motion, spatial=True):
+        percolation = percolation_barriers(density_map(positions, motion.cell), temperature_K)
     return {
         "van_hove": van_hove(positions, motion.cell, interval, lags_ps.tolist()),
         "jump_network": jump_network(stays, motion.cell, len(positions), interval),
-        "percolation": percolation_barriers(density_map(positions, motion.cell), temperature_K),
+        "percolation": percolation,
     }
 
 

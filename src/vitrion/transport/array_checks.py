@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase.neighborlist import primitive_neighbor_list
+from scipy.spatial import cKDTree
 
+from vitrion.chemistry.geometry import face_distances, padded_points, wrap
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ ONE_PLACE_A = 0.5
 
 CLOSE_A = 0.5
 """Distance of two atoms that no solid has; O-H and H-H are 0.96 and 0.74 A."""
+
+THINNEST_A = 1.0
+"""Least distance of opposite faces of a cell; layers of atoms are about 2 A apart."""
 
 SMALLEST_CELL_A = 3.0
 """Length of a cell that holds four or more atoms; fractional coordinates are much closer."""
@@ -77,12 +81,15 @@ def check_lengths(positions: np.ndarray, cell: np.ndarray) -> None:
     Raises
     ------
     InputError
-        If the atoms are too dense for lengths in A, the positions are fractional coordinates, or
-        all atoms are at one place.
+        If the atoms are too dense for lengths in A or the cell is too thin, the positions are
+        fractional coordinates, or all atoms are at one place.
     """
     volume = abs(np.linalg.det(cell)) / len(positions)
     if volume < LEAST_VOLUME_A3:
         raise InputError(f"The cell has {volume:.2g} A3 per atom: give all lengths in A.")
+    thickness = face_distances(cell).min()
+    if thickness < THINNEST_A:
+        raise InputError(f"The cell is {thickness:.2g} A thin: give all lengths in A.")
     if len(positions) >= 4 and np.ptp(positions, axis=0).max() < ONE_PLACE_A:
         raise InputError(
             f"All atoms of the first frame are within {ONE_PLACE_A} A: give Cartesian positions in "
@@ -107,14 +114,14 @@ def close_atoms(positions: np.ndarray, cell: np.ndarray, symbols: Sequence[str])
     """
     if not np.isfinite(positions).all():
         return ()
-    pairs = primitive_neighbor_list(
-        "ijd", (True,) * 3, cell, positions, CLOSE_A, use_scaled_positions=False
-    )
-    if not len(pairs[0]):
+    points, owners = padded_points(wrap(positions @ np.linalg.inv(cell)), cell, CLOSE_A)
+    tree = cKDTree(points)
+    distances, neighbors = tree.query(points[: len(positions)], k=2, distance_upper_bound=CLOSE_A)
+    i = int(np.argmin(distances[:, 1]))
+    if not np.isfinite(distances[i, 1]):
         return ()
-    k = int(np.argmin(pairs[2]))
-    i, j = int(pairs[0][k]), int(pairs[1][k])
+    j = next(int(owners[k]) for k in neighbors[i] if owners[k] != i)
     return (
         f"Atoms {i + 1} ({symbols[i]}) and {j + 1} ({symbols[j]}) of the first frame are "
-        f"{pairs[2][k]:.2g} A apart: check the cell and the unit of length.",
+        f"{distances[i, 1]:.2g} A apart: check the cell and the unit of length.",
     )

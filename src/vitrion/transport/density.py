@@ -16,6 +16,9 @@ VOXEL_A = 0.3
 SMOOTHING_VOXELS = 0.5
 """Closes single empty voxels; a larger value would lower the barrier."""
 
+MOST_VOXELS = 10**7
+"""Maximum number of voxels of a percolation analysis, about 13,000 atoms of a solid."""
+
 LEVELS_EV = 1e-3
 """Resolution of a barrier."""
 
@@ -52,6 +55,11 @@ class PercolationBarriers(Model):
     )
 
 
+def grid_shape(cell: np.ndarray, voxel_A: float = VOXEL_A) -> np.ndarray:
+    """Return the number of voxels along each lattice vector."""
+    return np.maximum(np.rint(np.linalg.norm(cell, axis=1) / voxel_A).astype(int), 4)
+
+
 def density_map(positions: np.ndarray, cell: np.ndarray, voxel_A: float = VOXEL_A) -> DensityMap:
     """Count ions in voxels.
 
@@ -64,7 +72,7 @@ def density_map(positions: np.ndarray, cell: np.ndarray, voxel_A: float = VOXEL_
     voxel_A : float
         Edge of a voxel.
     """
-    shape = np.maximum(np.rint(np.linalg.norm(cell, axis=1) / voxel_A).astype(int), 4)
+    shape = grid_shape(cell, voxel_A)
     counts = np.zeros(int(np.prod(shape)))
     inverse = np.linalg.inv(cell) * shape
     for start in range(0, len(positions), 500):

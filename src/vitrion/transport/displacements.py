@@ -183,7 +183,8 @@ class Tracker:
     wrapped : bool or None
         Whether positions are wrapped into the cell; None detects it from the first frames.
     memory_MB : float
-        Bound on the memory of the kept frames; 2 `MIN_FRAMES` frames are stored in any case.
+        Bound on the memory of the kept frames, for the mobile ions and for the framework;
+        2 `MIN_FRAMES` frames are stored in any case.
 
     Raises
     ------
@@ -215,7 +216,8 @@ class Tracker:
         self.frame_interval_fs = float(frame_interval_fs)
         self._wrapped = wrapped
         self._kept = _Reservoir(_capacity(memory_MB, len(self._mobile)), len(self._mobile))
-        self._coarse = _Reservoir(FRAMEWORK_FRAMES, len(self._framework))
+        coarse = min(_capacity(memory_MB, len(self._framework)), FRAMEWORK_FRAMES)
+        self._coarse = _Reservoir(coarse, len(self._framework))
         self._last: np.ndarray | None = None  # fractional coordinates of the last frame as given
         self._last_raw = np.empty(0)  # its Cartesian positions as given
         self._place = np.empty(0)  # its Cartesian positions, unwrapped
@@ -393,12 +395,12 @@ class Tracker:
         )
 
 
-def _capacity(memory_MB: float, n_mobile: int) -> int:
+def _capacity(memory_MB: float, n_atoms: int) -> int:
     """Return the maximum number of stored frames."""
     memory_MB = read_number(memory_MB, "memory_MB", "MB")
     if not memory_MB > 0.0:
         raise InputError(f"The memory must be a positive number of MB, not {memory_MB:g}.")
-    return max(2 * MIN_FRAMES, int(min(memory_MB * 1e6 / (24 * n_mobile), MAX_FRAMES)))
+    return max(2 * MIN_FRAMES, int(min(memory_MB * 1e6 / (24 * n_atoms), MAX_FRAMES)))
 
 
 def _as_slice(indices: np.ndarray) -> np.ndarray | slice:

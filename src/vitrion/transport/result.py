@@ -170,7 +170,9 @@ class TransportResult(NotebookFigure, Model):
         None, description="Sites and the hops between them; None if not requested."
     )
     percolation: PercolationBarriers | None = Field(
-        None, description="Bottleneck of -kT ln(density) by axis; None if not requested."
+        None,
+        description="Bottleneck of -kT ln(density) by axis; None if not requested, or for cells of "
+        "more than 10,000,000 grid points.",
     )
     warnings: list[str] = Field(
         default_factory=list, description="Warnings about the reliability of the result."
