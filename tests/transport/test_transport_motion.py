@@ -1,5 +1,7 @@
 """MSD, regime, hops, van Hove, jump network, percolation: against what is known exactly."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.fft import dst
@@ -295,6 +297,22 @@ def test_hops_and_network_of_a_lattice():
     # Mean residence: all ions' time over all hops, 20 * 200 ps / 200 hops.
     result = result_of(hopping(2000, 20, 10.0, vibration=0.15))
     assert result.hops.mean_residence_time_ps == pytest.approx(20.0, rel=0.25)
+
+
+def test_the_memory_does_not_grow_with_the_pairs_of_ions():
+    rng = np.random.default_rng(4)
+    sites = 3.0 * np.stack(np.meshgrid(*[np.arange(15)] * 3), axis=-1).reshape(-1, 3)
+    positions = sites + 0.3 * rng.normal(size=(20, len(sites), 3))
+    symbols = ["O"] * 375 + ["Li"] * 3000
+    cell = 45.0 * np.eye(3)
+    tracemalloc.start()
+    result = analyze(positions, cell, symbols, 500.0, 600.0)
+    found = van_hove(positions[:, 375:], cell, 500.0, [5.0])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert result.n_mobile == 3000
+    assert np.mean(found.distinct) == pytest.approx(1.0, abs=0.1)
+    assert peak < 100e6  # one number for each pair of ions and axis: 216 MB
 
 
 @pytest.mark.parametrize("pairs", [400_000, 600])

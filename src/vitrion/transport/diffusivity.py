@@ -181,12 +181,12 @@ def _concert(amplitudes: np.ndarray, power: np.ndarray) -> float:
     n = amplitudes.shape[1]
     if n == 0:
         return 0.0
-    relative = amplitudes / np.sqrt(power)
-    covariance = (relative @ relative.transpose(0, 2, 1)).sum(axis=0)
-    scale = np.sqrt(np.diag(covariance))
-    correlation = covariance / np.outer(scale, scale)
+    relative = (amplitudes / np.sqrt(power)).transpose(1, 0, 2).reshape(n, -1)
+    relative /= np.linalg.norm(relative, axis=1, keepdims=True)
+    # Both products have the same sum of squares; the smaller one bounds the memory.
+    small = relative.T if n > relative.shape[1] else relative
     chance = n * (n - 1) / (3 * len(power))
-    return float(max(np.sum(correlation**2) - n - chance, 0.0) / n)
+    return float(max(np.sum((small @ small.T) ** 2) - n - chance, 0.0) / n)
 
 
 def _self_estimate(value: float, relative_variance: float, n_ions: int, excess: float) -> Estimate:

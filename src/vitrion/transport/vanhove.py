@@ -17,8 +17,8 @@ ORIGINS = 200
 """Maximum number of time origins."""
 
 PAIRS_AT_ONCE = 400_000
-"""Maximum number of pairs of ions per time origin: in larger cells, distances are measured from some
-of the ions only, evenly spaced in their order."""
+"""Maximum number of pairs of ions per time origin; if there are more, distances are measured from
+some ions, evenly spaced in their order."""
 
 
 class VanHove(Model):
