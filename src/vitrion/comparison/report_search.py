@@ -163,7 +163,7 @@ def _search(client: VitrionClient, **filters: Any) -> list[_Found]:
 
 def _newest(client: VitrionClient, kind: str, criteria: dict[str, Any]) -> list[_Found]:
     fields = ("last_updated", "formula_pretty", "phase", "material_id")
-    order = {"last_updated": -1}
+    order: dict[str, Any] = {"last_updated": -1}
     rows = client[kind].store.query(criteria, [KEY, *fields], order, limit=NEWEST)
     return [
         _Found(kind, row[KEY], row["last_updated"], *(row.get(name) or None for name in fields[1:]))
