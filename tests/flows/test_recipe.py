@@ -169,6 +169,8 @@ def test_a_dry_run_prints_the_plan_and_a_recipe_that_runs_again(tmp_path, monkey
     # Two glasses of 20 + 48 + 5 ps each, and 105 + 690 ps of dynamics.
     assert "941 ps (470500 steps of 2 fs)" in text
     assert "# defects, glass, 2 cells: at most 4 sites, no barriers" in plan
+    crystal = "at most 4 sites, barriers of at most 6 vacancy and interstitial hops"
+    assert f"# defects, crystal, 1 cell: {crystal}" in plan
     expected = re.fullmatch(
         r"# expected: about ([\d.]+) (s|min|h|d) on \d+ process(?:es)?, (\d+) MB of trajectories "
         r"\(measured: ([\d.]+) ms for the forces on 50 atoms; other programs add to the time\)",

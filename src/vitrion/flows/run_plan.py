@@ -172,7 +172,7 @@ def _defects(settings: DefectSettings) -> str:
     if barriers is None:
         return f"{sites}, no barriers"
     hops = "all" if barriers.max_hops is None else f"at most {barriers.max_hops}"
-    return f"{sites}, barriers of {hops} hops by {' and '.join(barriers.mechanisms)}"
+    return f"{sites}, barriers of {hops} {' and '.join(barriers.mechanisms)} hops"
 
 
 def _job_lines(jobs: list[Job]) -> list[str]:
