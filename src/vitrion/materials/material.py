@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Doc = TypeVar("Doc")
 KINDS = ("conductivity", "amorphous", "polymorphs", "defects", "site_energy_landscape")
-NEWEST = 10
+NEWEST = 20
 """Documents of each kind that a report reads; quantities are of these documents."""
 
 
