@@ -221,7 +221,7 @@ def _transport(material: MaterialReport) -> Iterable[Caution]:
         yield Caution(
             "temperatures_chosen", "good", about, document.temperature_choice.sentence, place
         )
-    if document.plan is not None:
+    if document.plan is not None and document.route == "dynamics":
         severity: Severity = "good" if document.plan.reached else "caution"
         yield Caution("precision", severity, about, document.plan.reason, place)
 
