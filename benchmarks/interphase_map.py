@@ -67,6 +67,9 @@ CURVES: dict[str, Any] = {"van_hove": None, "jump_network": None, "percolation":
 MIDDLE_K = 500.0
 """Between the temperatures of the dynamics, so its conductivity is better known than at 300 K."""
 
+WIDEST, WIDEST_EV = 1e6, 1.0
+"""Ratio of the ends of an interval, and its width in eV, above which a value is not drawn."""
+
 HALO = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
 SIGNIFICANT_DIGITS = 6
 
@@ -476,14 +479,18 @@ def _sigma_mark(material: Material) -> Mark | None:
     found = material.report and sigma_300K(material.report)
     if not found:
         return None
-    if isinstance(found, Estimate):
-        return _mark(material.formula, found.value)
-    return _mark(material.formula, found.limit, is_bound=True)
+    if not isinstance(found, Estimate):
+        return _mark(material.formula, found.limit, is_bound=True)
+    low, high = found.interval_95
+    return _mark(material.formula, found.value) if high < WIDEST * low else None
 
 
 def _energy_mark(material: Material) -> Mark | None:
     found = material.report and activation_energy(material.report)
-    return _mark(material.formula, found.value) if found else None
+    if not found or not found.interval_95:
+        return None
+    low, high = found.interval_95
+    return _mark(material.formula, found.value) if high - low < WIDEST_EV else None
 
 
 def _mark(formula: str, value: float, *, is_bound: bool = False) -> Mark:
@@ -521,7 +528,7 @@ def draw_ternary(
         empty = [spot for spot in planned if spot not in {(mark.x, mark.y) for mark in marks}]
         if empty:
             ax.scatter(*zip(*empty, strict=True), marker="x", s=30, color=muted, linewidth=1,
-                       label="no value yet")  # fmt: skip
+                       label="no value")  # fmt: skip
         values = [mark.value for mark in (*marks, *beside)]
         norm = (LogNorm if log else Normalize)(min(values), max(values)) if values else None
         style: dict[str, Any] = {"norm": norm, "cmap": "viridis", "zorder": 3, "edgecolors": ink}
