@@ -346,7 +346,7 @@ def _row(material: Material, published: Sequence[Measured]) -> list[Cell | str]:
         quantified(activation_energy(report)),
         _cell_of([m.activation_energy_eV for m in same]),
         quantified(density(report)),
-        quantified(glass_transition or None),
+        quantified(glass_transition),
         _fitted(material),
         f"{material.n_finished} of {material.n_planned}",
     ]

@@ -83,8 +83,7 @@ class _WithInterval(_Model):
         """Value and 95 % interval: ``0.18 (0.11 to 0.30)``; the value alone without an error."""
         if self.interval_95 is None:
             return number(self.value)
-        low, high = self.interval_95
-        return f"{number(self.value)} ({number(low)} to {number(high)})"
+        return interval_text(self.value, self.interval_95)
 
 
 class Estimate(_WithInterval):
@@ -472,6 +471,12 @@ def _freedom_of_ratio(target: float) -> float:
     if excess(math.inf) >= -1e-3:
         return math.inf
     return float(brentq(excess, 1.0, 1e5)) if excess(1.0) > 0.0 else 1.0
+
+
+def interval_text(value: float, interval: Interval) -> str:
+    """Return a value with its interval: ``0.18 (0.11 to 0.30)``."""
+    low, high = interval
+    return f"{number(value)} ({number(low)} to {number(high)})"
 
 
 def number(value: float) -> str:

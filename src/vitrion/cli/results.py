@@ -5,7 +5,7 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from rich.table import Column, Table
+from rich.table import Column
 
 from vitrion.amorphous.document import numbered
 from vitrion.chemistry.phases import RUN_PHASES

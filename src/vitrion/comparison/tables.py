@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Protocol
 
-from vitrion.uncertainty import number
+from vitrion.uncertainty import interval_text, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -131,8 +131,7 @@ def ranged(value: float | None, interval: Interval | None, form: str = "") -> Ce
     if value is None or interval is None:
         return measured(value, form)
     low, high = interval
-    text = f"{number(value)} ({number(low)} to {number(high)})"
-    return Cell(text, value, value=value, low=low, high=high)
+    return Cell(interval_text(value, interval), value, value=value, low=low, high=high)
 
 
 def quantified(quantity: HasInterval | None) -> Cell:

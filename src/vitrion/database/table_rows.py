@@ -11,7 +11,7 @@ from monty.json import jsanitize
 from vitrion.database.dotted_path import follow
 from vitrion.database.export import flatten
 from vitrion.database.intervals import interval_of, paths_of_interval
-from vitrion.uncertainty import number
+from vitrion.uncertainty import interval_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,8 +42,7 @@ class FieldValue:
     def text(self) -> str:
         """The value for a person, with its interval: ``0.18 (0.11 to 0.3)``."""
         if self.interval is not None:
-            low, high = self.interval
-            return f"{number(self.value)} ({number(low)} to {number(high)})"
+            return interval_text(self.value, self.interval)
         if isinstance(self.value, list):
             return _listed(self.value)
         if isinstance(self.value, dict):

@@ -231,6 +231,11 @@ def novelty(frames: Sequence[Atoms], potential: str | None = None) -> NoveltyRep
     )
 
 
+def force_slope(own: np.ndarray, other: np.ndarray) -> float:
+    """Return the least-squares slope of force components against another potential's."""
+    return float(own @ other / max(other @ other, 1e-12))
+
+
 def force_check(
     frames: Sequence[Atoms], calculator: Calculator, reference: Calculator, reference_name: str
 ) -> ForceCheck:
@@ -252,7 +257,7 @@ def force_check(
         force_rmse_meV_per_A=float(np.sqrt(np.mean(difference**2))),
         force_mae_meV_per_A=float(np.mean(np.abs(difference))),
         reference_force_rms_meV_per_A=float(1000 * np.sqrt(np.mean(other**2))),
-        force_slope=float(own @ other / max(other @ other, 1e-12)),
+        force_slope=force_slope(own, other),
     )
 
 

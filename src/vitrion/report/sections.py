@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vitrion.amorphous.document import numbered
+from vitrion.amorphous.order import ORDERED_ABOVE
 from vitrion.amorphous.pair_distributions import mean_distributions
 from vitrion.comparison.side_by_side import compare
 from vitrion.comparison.tables import MISSING, Cell, Table, make_table, measured, quantified
@@ -117,7 +118,7 @@ def glass_section(reports: Reports) -> Section:
         "The glass",
         "Preparation of each replica, verdict on whether it is amorphous, and speciation. A "
         "replica is amorphous if no isometry maps most of its framework onto itself and it has no "
-        "Bragg peak above 0.5.",
+        f"Bragg peak above {ORDERED_ABOVE:g}.",
         _some(pair_figure(reports), speciation_figure(reports)),
         tuple(tables if glasses else ()),
         f"vitrion run {reports[0].formula} --phase amorphous",

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from vitrion.distill.data.frames import ENERGY, FORCES, STRESS
 from vitrion.errors import InputError
+from vitrion.potentials.trust import force_slope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,7 +93,7 @@ def _regime(name: str, frames: list[Atoms], calculator: Calculator) -> RegimeErr
         force_rmse_meV_per_A=1000 * _rms(difference),
         force_mae_meV_per_A=1000 * float(np.mean(np.abs(difference))),
         force_rms_meV_per_A=1000 * _rms(teacher),
-        force_slope=1 + float(difference @ teacher / max(teacher @ teacher, 1e-12)),
+        force_slope=force_slope(teacher + difference, teacher),
         pressure_rmse_GPa=_GPA_PER_EV_A3 * _rms(np.array(pressures)) if pressures else None,
     )
 
