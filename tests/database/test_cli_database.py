@@ -13,6 +13,7 @@ from helpers.sample_documents import make_density, make_hopping
 from vitrion.cli import app
 from vitrion.cli import database as cli_database
 from vitrion.cli.database import parse_conditions
+from vitrion.database.table_rows import FieldValue, with_bound
 from vitrion.errors import InputError, StoreError
 from vitrion.store.job_store import open_job_store
 
@@ -54,7 +55,7 @@ def test_query_prints_a_table(folder, monkeypatch):
     monkeypatch.setattr(cli_database.console, "width", 200)
     text = run("query", "--kind", "test_hopping", "--sort", "-barrier_eV", folder=folder)
     lines = [line for line in text.splitlines() if "LiF" in line or "Li2O" in line]
-    assert [line.split()[1] for line in lines] == ["Li2O", "LiF", "LiF"]
+    assert [line.split()[0] for line in lines] == ["Li2O", "LiF", "LiF"]
     assert "0.5" in lines[0]
     assert "barrier_eV" in text
     assert "test_hopping" in run("query", "--kind", "list", folder=folder)
@@ -65,20 +66,34 @@ def test_query_prints_a_table(folder, monkeypatch):
     assert "No documents found" in run("query", "--formula", "NaCl", folder=folder)
 
 
-def test_a_wide_table_is_turned_or_cut_and_never_torn(folder, monkeypatch):
+def test_a_wide_table_is_broken_turned_or_cut_and_never_torn(folder, monkeypatch):
     fields = "formula_pretty,phase,material_id,barrier_eV,measured"
     words = ("query", "-k", "test_hopping", "--fields", fields)
-    for width, expected in ((200, "side by side"), (60, "turned"), (40, "cut")):
+    heads = {}
+    for width in (200, 60, 55, 40):
         monkeypatch.setattr(cli_database, "console", Console(width=width, markup=False))
         lines = run(*words, folder=folder).splitlines()
         assert all(len(line) <= width for line in lines if not line.startswith("Columns not shown"))
         assert not any("\u2026" in line for line in lines), "a name is torn"
-        barrier = [line for line in lines if "barrier_eV" in line]
-        assert len(barrier) == 1
-        found = (
-            "cut" if "Columns not shown" in barrier[0] else "turned" if "0.5" in barrier[0] else ""
-        )
-        assert (found or "side by side") == expected
+        heads[width] = [line.split() for line in lines[: 2 if width < 200 else 1]]
+        assert ("Columns not shown: barrier_eV, measured." in lines[-1]) == (width == 40)
+    assert heads[200] == [fields.split(",")]
+    assert heads[60] == heads[55]
+    assert heads[55] == [
+        ["formula_", "material_", "barrier_"],
+        ["pretty", "phase", "id", "eV", "measured"],
+    ]
+
+
+def test_a_bound_is_shown_in_the_place_of_the_value():
+    value, none, limit = FieldValue(0.2, (0.1, 0.4)), FieldValue(None), FieldValue(3.0)
+    known = with_bound({"sigma_300K": value, "sigma_300K_bound": none})
+    assert {name: cell.text for name, cell in known.items()} == {
+        "sigma_300K": "0.20 (0.10 to 0.40)"
+    }
+    bounded = with_bound({"sigma_300K": none, "sigma_300K_bound": limit})
+    assert {name: cell.text for name, cell in bounded.items()} == {"sigma_300K": "below 3.00"}
+    assert with_bound({"sigma_300K_bound": limit}) == {"sigma_300K_bound": limit}
 
 
 def test_query_exports(folder):

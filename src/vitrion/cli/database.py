@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE
 
 from vitrion.cli.completion import complete_kind, one_of
 from vitrion.cli.options import PhaseOption, StoreOption
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 FORMATS = ("table", "jsonl", "csv")
 OPEN_ENDS = {">": math.inf, "<": -math.inf}
 """Signs that exclude the bound, and the direction of the next floating-point number."""
-BORDER = 3
-"""Characters that a table column adds to its text."""
+GAP = 2
+"""Characters between columns of a table."""
 
 
 def register(app: typer.Typer) -> None:
@@ -76,7 +78,7 @@ def query(
     """Search the results, and print or export them."""
     from vitrion.database.client import VitrionClient
     from vitrion.database.export import write_csv, write_json_lines, write_rows
-    from vitrion.database.table_rows import hidden_fields, row_of
+    from vitrion.database.table_rows import hidden_fields, row_of, with_bound
     from vitrion.documents.base import check_phase
 
     if output not in FORMATS:
@@ -102,7 +104,7 @@ def query(
             if output == "csv":
                 write_rows([_csv_row(row) for row in rows], sys.stdout)
             else:
-                _print_rows(rows, keep_empty=fields is not None)
+                _print_rows([with_bound(row) for row in rows], keep_empty=fields is not None)
             if not rows and output == "table":
                 say(_nothing_found(client, kind))
 
@@ -351,22 +353,52 @@ def _csv_row(row: dict[str, FieldValue]) -> dict[str, Any]:
 
 def _print_cells(heads: list[str], rows: list[list[str]]) -> None:
     """Print a table that fits the terminal: transposed or truncated, with a note, if necessary."""
-    turned = [list(cells) for cells in zip(heads, *rows, strict=True)]
-    widths = [max(map(len, cells)) + BORDER for cells in turned]
-    if sum(widths) < console.width:
-        _print_table(heads, rows)
-        return
-    if sum(max(map(len, cells)) + BORDER for cells in zip(*turned, strict=True)) < console.width:
-        _print_table(turned[0], turned[1:])
-        return
-    shown = max(1, sum(end < console.width for end in accumulate(widths)))
-    _print_table(heads[:shown], [row[:shown] for row in rows])
-    if shown < len(heads):
-        say(f"Columns not shown: {', '.join(heads[shown:])}. Use --fields or --format csv.")
+    columns = [list(cells) for cells in zip(heads, *rows, strict=True)]
+    whole = [max(map(len, cells)) for cells in columns]
+    narrow = [max(map(len, [*_parts(head), *cells])) for head, *cells in columns]
+    turned = [max(map(len, cells)) for cells in zip(*columns, strict=True)]
+    if _fitting(whole) == len(heads):
+        _print_table(heads, rows, whole)
+    elif _fitting(narrow) == len(heads):
+        _print_table(heads, rows, narrow)
+    elif _fitting(turned) == len(turned):
+        _print_table(columns[0], columns[1:], turned)
+    else:
+        shown = max(1, _fitting(narrow))
+        _print_table(heads[:shown], [row[:shown] for row in rows], narrow)
+        if shown < len(heads):
+            say(f"Columns not shown: {', '.join(heads[shown:])}. Use --fields or --format csv.")
 
 
-def _print_table(heads: list[str], rows: list[list[str]]) -> None:
-    table = new_table(*heads)
+def _fitting(widths: Sequence[int]) -> int:
+    """Return how many columns of these widths fit the terminal."""
+    return sum(end <= console.width for end in accumulate(width + GAP for width in widths))
+
+
+def _parts(head: str) -> list[str]:
+    """Return the parts of a head, which may be broken after underscores and dots."""
+    return re.findall(r"[^_.]*[_.]|[^_.]+", head)
+
+
+def _broken(head: str, width: int) -> str:
+    """Return a head in lines of at most a width."""
+    lines = [""]
+    for part in _parts(head):
+        if len(lines[-1]) + len(part) <= width:
+            lines[-1] += part
+        else:
+            lines.append(part)
+    return "\n".join(lines)
+
+
+def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]], widths: list[int]) -> None:
+    table = new_table(
+        *(_broken(head, width) for head, width in zip(heads, widths, strict=False)),
+        box=SIMPLE,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for row in rows:
         table.add_row(*row)
     console.print(table)

@@ -147,7 +147,7 @@ class Collections:
             summarized = [kind for kind in self.classes.values() if kind.of_material]
             own = [name for kind in summarized for name in kind.key_fields]
             reported = [quantity.key for quantity in SUMMARIZED]
-            return {name: f"values.{name}" for name in dict.fromkeys([*own, *reported])}
+            return {name: f"values.{name}" for name in dict.fromkeys([*reported, *own])}
         cls = self.classes.get(property_name, VitrionDoc)
         return dict(cls.key_fields)
 

@@ -11,7 +11,7 @@ from monty.json import jsanitize
 from vitrion.database.dotted_path import follow
 from vitrion.database.export import flatten
 from vitrion.database.intervals import interval_of, paths_of_interval
-from vitrion.uncertainty import interval_text
+from vitrion.uncertainty import Bound, interval_text, upper_bound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ class FieldValue:
     Attributes
     ----------
     value
-        Number, text, flag, list, dictionary or None.
+        Number, text, flag, list, dictionary, bound or None.
     interval : tuple of float or None
         95 % interval.
     """
@@ -43,6 +43,8 @@ class FieldValue:
         """The value for a person, with its interval: ``0.18 (0.11 to 0.3)``."""
         if self.interval is not None:
             return interval_text(self.value, self.interval)
+        if isinstance(self.value, Bound):
+            return self.value.text
         if isinstance(self.value, list):
             return _listed(self.value)
         if isinstance(self.value, dict):
@@ -93,6 +95,16 @@ def row_of(
         else:
             row[name] = FieldValue(value)
     return row
+
+
+def with_bound(row: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
+    """Return a row for a person: an upper bound in the place of the missing conductivity."""
+    if "sigma_300K" not in row or "sigma_300K_bound" not in row:
+        return dict(row)
+    shown = {name: cell for name, cell in row.items() if name != "sigma_300K_bound"}
+    if row["sigma_300K"].value is None:
+        shown["sigma_300K"] = FieldValue(upper_bound(row["sigma_300K_bound"].value))
+    return shown
 
 
 def _quantity(document: Mapping[str, Any], name: str, path: str, value: Any) -> FieldValue:
