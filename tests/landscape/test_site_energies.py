@@ -112,6 +112,20 @@ def test_a_recombined_pair_does_not_count():
     assert set(site_energies(doc).empty) == {0, 1, 3}
 
 
+@pytest.mark.parametrize("with_vacancies", [True, False])
+def test_ions_count_with_their_multiplicity(with_vacancies):
+    doc = document(OCCUPIED, EMPTY, STAR, phase="crystalline")
+    for site in doc.sites:
+        site.multiplicity = 8
+    factor = {"frenkel": 32, "interstitial": 8, "vacancy": 4}
+    for record in doc.records:
+        record.weight = factor[record.kind]
+    doc.records = [r for r in doc.records if with_vacancies or r.kind != "vacancy"]
+    found = site_energies(doc)
+    assert found.occupied_weights == {0: 4.0, 1: 4.0, 2: 4.0}
+    assert set(found.empty_weights.values()) == {8.0}
+
+
 def test_figures_of_one_host():
     doc = landscape([document(OCCUPIED, EMPTY, STAR)])
     assert doc.landscape_gap_eV.mean == pytest.approx(EMPTY.min() - OCCUPIED.max())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vitrion.defects.document import DefectDoc, PercolationRecord
+    from vitrion.defects.document import DefectDoc, DefectRecord, PercolationRecord
     from vitrion.landscape.document import DensityBarrier
 
 
@@ -82,7 +82,7 @@ def site_energies(document: DefectDoc) -> SiteEnergies:
     return SiteEnergies(
         occupied={ions[k]: float(solution[k] - top) for k in used_ions},
         empty={sites[k]: float(solution[len(ions) + k] - top) for k in used_sites},
-        occupied_weights=_ion_weights(document, [ions[k] for k in used_ions]),
+        occupied_weights=_ion_weights(document, pairs, [ions[k] for k in used_ions]),
         empty_weights={sites[k]: float(document.sites[sites[k]].multiplicity) for k in used_sites},
         residual_eV=float(np.sqrt((error**2).sum() / free)) if free else None,
     )
@@ -206,9 +206,16 @@ def _easiest(document: DefectDoc) -> PercolationRecord | None:
     return min(found, key=lambda p: p.barrier_eV, default=None)
 
 
-def _ion_weights(document: DefectDoc, ions: list[int]) -> dict[int, float]:
-    known = {r.vacancy: r.weight for r in document.records if r.kind == "vacancy"}
-    return {ion: known.get(ion, 1.0) for ion in ions}
+def _ion_weights(
+    document: DefectDoc, pairs: Sequence[DefectRecord], ions: list[int]
+) -> dict[int, float]:
+    """Return the multiplicities of ions; a pair has the product of its ion's and its site's."""
+    known = {
+        r.vacancy: r.weight / document.sites[r.site].multiplicity
+        for r in pairs
+        if r.site is not None
+    }
+    return {ion: known[ion] for ion in ions}
 
 
 def _largest_component(rows: NDArray[np.int64], n_ions: int, n_sites: int) -> NDArray[np.bool_]:
