@@ -199,12 +199,12 @@ def test_charge_enters_squared():
     assert np.isclose(two.sigma_300K.value, 4 * one.sigma_300K.value)
 
 
-def by_dynamics(sigma_300K=None) -> ConductivityDoc:
+def by_dynamics(sigma_300K=None, mobile_species=None) -> ConductivityDoc:
     """Return what dynamics gave: a bound, or a value."""
     return ConductivityDoc.from_structure(
         defects().unit_cell,
         phase="crystalline",
-        mobile_species={"Li": 1.0},
+        mobile_species={"Li": 1.0} if mobile_species is None else mobile_species,
         temperatures_K=[600.0],
         results=[],
         sigma_300K=sigma_300K,
@@ -249,6 +249,14 @@ def test_value_of_the_dynamics_stays_and_the_defects_stand_beside_it():
     assert document.route == "dynamics"
     assert document.sigma_300K.value == 3.0
     assert document.by_defects.sigma_300K.value > 0
+
+
+@pytest.mark.parametrize("mobile_species", [{"Li": 1.0, "Mg": 2.0}, {"O": -2.0, "Li": 1.0}, {}])
+def test_the_charge_is_that_of_the_ion_of_the_defects(mobile_species):
+    found = defects(network("vacancy"))
+    document = joined(by_dynamics(mobile_species=mobile_species), found)
+    expected = conductivity_from_defects(found, 1.0)
+    assert document.sigma_300K.value == pytest.approx(expected.sigma_300K.value)
 
 
 def test_defects_without_a_path_leave_the_dynamics_and_a_remark():

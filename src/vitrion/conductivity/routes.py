@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobflow import job
 
+from vitrion.chemistry.species import mobile_charges
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.from_defects import (
     DefectConductivitySettings,
@@ -48,12 +49,10 @@ def add_defect_route(
         update={"last_updated": utc_now()}, deep=True
     )
     stored = defects if isinstance(defects, DefectDoc) else {**defects, "relaxed_structures": None}
+    study = DefectDoc.model_validate(stored)
     try:
-        found = conductivity_from_defects(
-            DefectDoc.model_validate(stored),
-            max(document.mobile_species.values()),
-            settings,
-        )
+        charge = _charge(document, study.mobile_species)
+        found = conductivity_from_defects(study, charge, settings)
     except InputError as exc:
         document.remarks.append(str(exc))
         return document
@@ -61,6 +60,12 @@ def add_defect_route(
     if document.sigma_300K is None:
         _take(document, found)
     return document
+
+
+def _charge(document: ConductivityDoc, mobile: str) -> float:
+    """Return the charge in e of the ion whose defects were computed."""
+    known = document.mobile_species.get(mobile)
+    return mobile_charges(mobile)[mobile] if known is None else known
 
 
 def _take(document: ConductivityDoc, found: DefectConductivity) -> None:
