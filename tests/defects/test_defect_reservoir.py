@@ -8,10 +8,10 @@ from pymatgen.analysis.phase_diagram import PDEntry
 from pymatgen.core import Composition
 
 from helpers.displacements import displace
-from vitrion.defects import reservoir
+from vitrion.defects import convergence, reservoir
 from vitrion.defects.convergence import check_convergence, supercell_error, transfer
 from vitrion.defects.energies import EnergySettings, defect_energies
-from vitrion.defects.enumeration import interstitials, near_pairs, vacancies
+from vitrion.defects.enumeration import far_pairs, interstitials, near_pairs, vacancies
 from vitrion.defects.host import prepare_host, repeat_host
 from vitrion.defects.reservoir import given_reservoir, metal_reservoir, voltage_window
 from vitrion.defects.sites import candidate_sites
@@ -127,6 +127,26 @@ def test_a_size_at_which_the_defect_did_not_relax_is_left_out(crystal, relax, ca
     points = check_convergence(host, defects, vacancies(host), frozen, settings, (11.0,))
     assert [point.n_atoms for point in points] == [32]
     assert supercell_error(points) is None
+
+
+def test_pairs_far_apart_or_recombined_do_not_measure_the_supercell(crystal, relax, monkeypatch):
+    def recombine(*args, **options):
+        found = defect_energies(*args, **options)
+        for defect in found:
+            defect.record.recombined = True
+        return found
+
+    host = prepare_host(crystal, "Li", relax, supercell_side_A=7.5)
+    sites = candidate_sites(host.unit_cell, host.group)[:1]
+    settings = EnergySettings(rattle_A=0.0)
+    unrelaxed = FixedCellRelaxer(relax.potential, fmax_eV_per_A=100.0, max_steps=0)
+    for pairs, n_atoms in ((far_pairs, []), (near_pairs, [32, 108])):
+        operations = pairs(host, sites)
+        defects = defect_energies(host, operations, unrelaxed, settings)
+        request = (host, defects, operations, unrelaxed, settings, (11.0,))
+        assert [point.n_atoms for point in check_convergence(*request)] == n_atoms
+    monkeypatch.setattr(convergence, "defect_energies", recombine)
+    assert [point.n_atoms for point in check_convergence(*request)] == [32]
 
 
 def test_an_annealed_host_that_did_not_relax_gives_no_annealing_energy(glass, relax, calculator):

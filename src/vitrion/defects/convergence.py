@@ -39,8 +39,8 @@ def check_convergence(
     host : Host
         Of a crystal.
     defects, operations : sequences
-        Results in ``host``, in the same order. Only the closest pair is compared, because a far
-        pair differs between cells.
+        Results in ``host``, in the same order. Of pairs only the closest near one is compared,
+        because a far pair differs between cells.
     relax, settings, cache, context
         As in :func:`vitrion.defects.energies.defect_energies`.
     sides_A : sequence of float
@@ -49,8 +49,8 @@ def check_convergence(
     Returns
     -------
     list of ConvergencePoint
-        By defect and size, including the size of ``host``; repeated sizes and defects that did not
-        converge are omitted.
+        By defect and size, including the size of ``host``; repeated sizes and defects that
+        recombined or did not converge are omitted.
     """
     chosen = _lowest(defects, operations)
     points = {
@@ -64,7 +64,7 @@ def check_convergence(
         moved = [transfer(operation, host, other) for operation, _ in chosen]
         found = defect_energies(other, moved, relax, settings, cache=cache, context=context)
         for defect in found:
-            if defect.record.converged:
+            if defect.record.counts:
                 points[defect.record.label, len(other.structure)] = defect.record.energy_eV
     return [
         ConvergencePoint(label=label, n_atoms=n_atoms, energy_eV=energy)
@@ -101,14 +101,14 @@ def transfer(operation: DefectOperation, host: Host, other: Host) -> DefectOpera
 def _lowest(
     defects: Sequence[Defect], operations: Sequence[DefectOperation]
 ) -> list[tuple[DefectOperation, Defect]]:
-    """Return the lowest interstitial and vacancy, and the closest pair that stays apart."""
+    """Return the lowest interstitial and vacancy, and the closest near pair that stays apart."""
     counted = [(e, d) for e, d in zip(operations, defects, strict=True) if d.record.counts]
     chosen = []
     for kind in ("interstitial", "vacancy"):
         of_kind = [pair for pair in counted if pair[0].kind == kind]
         if of_kind:
             chosen.append(min(of_kind, key=lambda pair: pair[1].record.energy_eV))
-    pairs = [pair for pair in counted if pair[0].kind == "frenkel"]
+    pairs = [pair for pair in counted if pair[0].separation == "near"]
     if pairs:
         chosen.append(min(pairs, key=lambda pair: pair[1].record.pair_distance_A or 0.0))
     return chosen
