@@ -197,6 +197,57 @@ def field_host(cubic, relax):
     return replace(host, group=SpaceGroup(np.eye(3)[None], np.zeros((1, 3))))
 
 
+class Row(Calculator):
+    """Li in rows along x, period 8 A, over barriers of 0.3 eV (3.5 A long) and 0.6 eV (4.5 A)."""
+
+    implemented_properties = ("energy", "forces")
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        period, short = 8.0, 3.5
+        position = self.atoms.positions
+        free = np.array([s == "Li" for s in self.atoms.get_chemical_symbols()])
+        x = position[:, 0] % period
+        first = x < short
+        height = np.where(first, 0.3, 0.6)
+        width = np.where(first, short, period - short)
+        phase = np.pi * np.where(first, x, x - short) / width
+        center = np.where(free, 0.0, period / 2)[:, None]
+        spring = position - center - np.round((position - center) / period) * period
+        spring[free, 0] = 0.0
+        field = np.where(free, height, 0.0)
+        forces = -spring
+        forces[:, 0] -= field * np.pi / width * np.sin(2 * phase)
+        energy = (field * np.sin(phase) ** 2).sum() + 0.5 * (spring**2).sum()
+        self.results = {"energy": float(energy), "forces": forces}
+
+
+@pytest.mark.parametrize(("side", "barriers"), [(8.0, [0.3]), (10.0, [0.3, 0.6])])
+def test_a_hop_with_a_shorter_image_is_excluded(side, barriers):
+    """In a cell of one period the long hop would get the barrier of the short one."""
+    cell = Structure(
+        Lattice.cubic(8.0), ["Li", "Li", "Xe"], [[0, 0, 0], [3.5 / 8, 0, 0], [0.5, 0.5, 0.5]]
+    )
+    relax, settings = FixedCellRelaxer(Row(), fmax_eV_per_A=0.005), EnergySettings(rattle_A=0.0)
+    host = prepare_host(cell, "Li", relax, supercell_side_A=side)
+    defects = defect_energies(host, vacancies(host), relax, settings)
+    network = barrier_network(
+        host, vacancy_carriers(host, defects), relax, Bands(Row()), settings, max_length_A=5.0
+    )
+    assert [h.forward_barrier_eV for h in network.hops] == pytest.approx(barriers, abs=5e-3)
+    assert [p.barrier_eV for p in network.percolation] == pytest.approx(barriers[1:], abs=5e-3)
+
+
+def test_sites_without_hops_do_not_percolate(cubic, relax_field):
+    host = prepare_host(cubic, "Li", relax_field, supercell_side_A=8.0)
+    carriers = Carriers("vacancy", np.zeros((1, 3)), np.zeros(1))
+    settings = EnergySettings(rattle_A=0.0)
+    network = barrier_network(
+        host, carriers, relax_field, Bands(Field()), settings, max_length_A=3.0
+    )
+    assert (network.hops, network.percolation, network.barriers) == ([], [], None)
+
+
 def test_a_band_that_did_not_relax_leaves_an_upper_bound(cubic, relax_field):
     """Without the easiest axis the other two are left, at their own barriers."""
     host = field_host(cubic, relax_field)

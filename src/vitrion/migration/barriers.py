@@ -112,7 +112,8 @@ def barrier_network(
 
     Hops whose band or ends did not converge are excluded from summary and percolation, whose
     barriers are then upper bounds. Hops whose ends relaxed to the same state have no barrier: the
-    network includes them, the summary does not.
+    network includes them, the summary does not. Hops with a shorter image in the host are excluded:
+    their band would be that of the image.
 
     Parameters
     ----------
@@ -147,8 +148,7 @@ def barrier_network(
     cache = ResultCache(None) if cache is None else cache
     matrix = host.unit_cell.lattice.matrix
     hops = direct_hops(carriers.places, matrix, max_length_A=max_length_A)
-    if not hops:
-        raise InputError(f"No two sites are within {max_length_A:g} A: increase max_length_A.")
+    hops = [hop for hop in hops if _is_shortest(host, carriers, hop)]
     groups = distinct_hops(hops, carriers.places, host.group, matrix)[:max_hops]
     records, bonds = [], []
     names = (context, band_context)
@@ -168,6 +168,14 @@ def barrier_network(
     if on_progress:
         on_progress(len(groups), len(groups))
     return _network(carriers, records, bonds, temperatures_K)
+
+
+def _is_shortest(host: Host, carriers: Carriers, hop: Hop) -> bool:
+    """Whether no image of a hop in the host is shorter."""
+    start = host.to_supercell(carriers.places[hop.start])
+    end = host.to_supercell(carriers.places[hop.end] + np.array(hop.image))
+    shortest = minimum_image(start[None], end[None], host.structure.lattice.matrix)
+    return hop.length_A < float(np.linalg.norm(shortest)) + 0.01
 
 
 def _band(
