@@ -110,6 +110,17 @@ def test_bad_requests_are_refused_in_a_sentence(lif, tmp_path):
         run_defects(sodium, directory=tmp_path, potential=POTENTIAL)
 
 
+def test_carriers_of_barriers_are_computed(lif):
+    """The sites of a mechanism come from its defects; interstitials that do not relax have none."""
+    barriers = BarrierSettings(
+        mechanisms=("vacancy", "interstitial"), n_between=1, fmax_eV_per_A=0.1, max_steps=1
+    )
+    settings = SETTINGS.model_copy(update={"kinds": ("far",), "barriers": barriers, "max_steps": 0})
+    document = DefectMaker(potential=POTENTIAL, settings=settings).run(lif)
+    assert {record.kind for record in document.records} >= {"vacancy", "interstitial"}
+    assert [network.mechanism for network in document.networks] == ["vacancy"]
+
+
 def test_a_job_that_runs_out_of_time_is_continued_to_the_same_result(lif, tmp_path):
     """Each job finishes what it began, and replaces itself; nothing is computed twice."""
     settings = SETTINGS.model_copy(update={"kinds": ("vacancy",), "barriers": None})

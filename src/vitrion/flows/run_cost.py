@@ -264,8 +264,9 @@ def _defects(recipe: Recipe, settings: DefectSettings) -> StepCost:
     share = 1 / parse_composition(str(recipe.formula)).num_atoms
     ions = max(1, round(atoms * share)) if is_glass else 2
     sites = settings.max_sites or 2 * ions
-    singles = ("interstitial" in settings.kinds) * sites + ("vacancy" in settings.kinds) * ions
-    pairs = sum(kind in settings.kinds for kind in ("near", "far")) * sites
+    kinds = settings.all_kinds
+    singles = ("interstitial" in kinds) * sites + ("vacancy" in kinds) * ions
+    pairs = sum(kind in kinds for kind in ("near", "far")) * sites
     calls = (singles + pairs) * CALLS_PER_DEFECT * (2 if is_glass else 1)
     calls += (sites + ions) * CALLS_PER_DEFECT * len(settings.convergence_sides_A)
     barriers = settings.barriers

@@ -160,7 +160,7 @@ def study_defects(
         potential=potential,
         material_id=material_id,
     )
-    if "vacancy" in settings.kinds:
+    if "vacancy" in settings.all_kinds:
         document.schottky_energy_eV = schottky_energy(host, CachedRelaxer(relax, cache, context))
     if host.phase == "crystalline" and settings.convergence_sides_A:
         document.convergence = work.converge(defects, [*operations, *more])
@@ -229,7 +229,7 @@ class _Work:
     def networks(
         self, sites: list[Site], defects: list[Defect], relax_band: BandRelaxer
     ) -> list[BarrierNetwork]:
-        """Compute the barriers of each requested mechanism."""
+        """Compute the barriers of each requested mechanism that has sites."""
         asked = self.settings.barriers
         if asked is None:
             return []
@@ -237,6 +237,8 @@ class _Work:
         for mechanism in asked.mechanisms:
             if mechanism == "vacancy":
                 carriers = vacancy_carriers(self.host, defects)
+            elif distinct_sites(defects) is None:
+                continue  # no interstitial is stable
             else:
                 carriers = interstitial_carriers(sites, defects)
             network = barrier_network(
@@ -278,8 +280,9 @@ def single_defects(
     host: Host, sites: list[Site], settings: DefectSettings
 ) -> list[DefectOperation]:
     """Return the requested interstitials and vacancies."""
-    operations = interstitials(host, sites) if "interstitial" in settings.kinds else []
-    return operations + (vacancies(host) if "vacancy" in settings.kinds else [])
+    kinds = settings.all_kinds
+    operations = interstitials(host, sites) if "interstitial" in kinds else []
+    return operations + (vacancies(host) if "vacancy" in kinds else [])
 
 
 def pair_defects(

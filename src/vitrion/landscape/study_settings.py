@@ -23,7 +23,11 @@ class BarrierSettings(SettingsModel):
         ("vacancy",), description="Carriers."
     )
     n_between: int = Field(5, ge=1, le=100, description="Images between the ends of a band.")
-    max_length_A: float = Field(5.0, gt=0, description="Longest hop in A.")
+    max_length_A: float = Field(
+        5.0,
+        gt=0,
+        description="Longest hop in A; hops with a shorter image in the host's cell are excluded.",
+    )
     max_hops: int | None = Field(
         None, ge=1, description="Compute the shortest distinct hops only; None computes all."
     )
@@ -73,7 +77,8 @@ class DefectSettings(SettingsModel):
         BeforeValidator(_with_frenkel),
     ] = Field(
         ("interstitial", "vacancy", "near", "far"),
-        description="Kinds of defects; near and far are Frenkel pairs, frenkel is both.",
+        description="Kinds of defects; near and far are Frenkel pairs, frenkel is both. The "
+        "carriers of barriers are added.",
     )
     sources: tuple[Literal["voronoi", "grid"], ...] = Field(
         ("voronoi",), description="Where candidate sites come from."
@@ -131,3 +136,8 @@ class DefectSettings(SettingsModel):
         None, description="None computes no barriers between sites."
     )
     seed: int = Field(0, description="Seed of the random displacements.")
+
+    @property
+    def all_kinds(self) -> frozenset[str]:
+        """Kinds of defects to compute: the requested ones and the carriers of barriers."""
+        return frozenset([*self.kinds, *(self.barriers.mechanisms if self.barriers else ())])
