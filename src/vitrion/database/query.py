@@ -93,8 +93,9 @@ def build_criteria(
         if value is None:
             continue
         name = _own_name(asked)
-        if name == "chemsys" and isinstance(value, str) and "*" in value:
-            criteria |= _wildcard(value)
+        if name == "chemsys" and any("*" in text for text in _texts(name, value)):
+            systems = [_chemical_system(text) for text in _texts(name, value)]
+            criteria["$or"] = systems  # no other filter has this key
         elif name in TEXT_FILTERS:
             criteria[paths[name]] = {"$in": [_spell(name, v) for v in _texts(name, value)]}
         elif name == "elements":
@@ -126,9 +127,11 @@ def _condition(name: str, value: Any, operator: str) -> dict[str, Any]:
     return {"$in": _readings(plain)} if isinstance(plain, str) else {operator: plain}
 
 
-def _wildcard(chemsys: str) -> dict[str, Any]:
-    """Return the filter of a chemical system with unknown elements, such as ``Li-P-*``."""
+def _chemical_system(chemsys: str) -> dict[str, Any]:
+    """Return the filter of a chemical system, which may have unknown elements as ``Li-P-*``."""
     words = chemsys.split("-")
+    if "*" not in words:
+        return {"chemsys": _spell("chemsys", chemsys)}
     known = _elements("chemsys", sorted({word for word in words if word != "*"}))
     number = len(known) + words.count("*")
     return {"nelements": {"$eq": number}, **({"elements": {"$all": known}} if known else {})}
