@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError, create_model
 
 from vitrion.database.builders import build_if_changed
 from vitrion.database.collections import KEY, Collections, find_job_store
-from vitrion.database.dotted_path import follow
+from vitrion.database.dotted_path import follow, projected
 from vitrion.database.field_paths import has_path
 from vitrion.database.file_archive import fetch_file
 from vitrion.database.query import build_criteria, build_sort, filter_paths
@@ -302,7 +302,8 @@ class PropertyClient(NotebookTable, Generic[DocT]):
         criteria = self._criteria(filters)
         order = cast("dict", build_sort(sort, self.key_fields, self.name))
         paths = {name: self.path(name) for name in fields or ()}
-        wanted = None if fields is None else without_collisions([KEY, *paths.values()])
+        read = [part for path in paths.values() for part in projected(path)]
+        wanted = None if fields is None else without_collisions([KEY, *read])
         failed: list[StoreError] = []
         for document in self.store.query(criteria, wanted, order or None, skip=skip, limit=limit):
             kept = {name: value for name, value in document.items() if name not in _BOOKKEEPING}

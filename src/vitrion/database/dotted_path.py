@@ -18,3 +18,12 @@ def follow(document: Mapping[str, Any], path: str) -> Any:
         else:
             node = node.get(part) if isinstance(node, dict) else None
     return node
+
+
+def projected(path: str) -> list[str]:
+    """Return the paths of a projection that keeps the value at a dotted path.
+
+    A number indexes a list, which a projection passes through without it, or names a field.
+    """
+    short = ".".join(part for part in path.split(".") if not part.isdigit())
+    return list(dict.fromkeys([path, short]))

@@ -12,6 +12,7 @@ from monty.json import jsanitize
 from vitrion.database.admission import readable, write
 from vitrion.database.collections import KEY
 from vitrion.database.document_builder import STAMP
+from vitrion.database.dotted_path import projected
 from vitrion.database.groups import GROUP_FIELDS, OF_A_PHASE, group_of, members_of
 from vitrion.database.intervals import ERRORS, paths_of_interval
 from vitrion.database.summary import METADATA, REPORTED, SummaryDoc, freshness
@@ -129,7 +130,7 @@ class SummaryBuilder(Builder):
             quantities = self.key_fields.get(kind, {}).values()
             read = [part for path in quantities for part in (path, *paths_of_interval(path))]
             read += quantity_fields(kind)
-            paths = [_before_numbers(path) for path in read]
+            paths = [part for path in read for part in projected(path)]
             found = store.query(members_of(group), without_collisions([*_LIGHT, *paths]))
             documents += readable(found, [])
         documents.sort(key=freshness, reverse=True)
@@ -159,10 +160,3 @@ def _digest(document: dict) -> int:
 
 def _name(group: tuple[str, str]) -> str:
     return ":".join(group)
-
-
-def _before_numbers(path: str) -> str:
-    """Return the part of a path that a projection accepts: without indexes of lists."""
-    parts = path.split(".")
-    numbers = [k for k, part in enumerate(parts) if part.isdigit()]
-    return ".".join(parts[: numbers[0]] if numbers else parts)

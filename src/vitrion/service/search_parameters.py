@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import HTTPException, Query
 
 from vitrion.database.collections import KEY
+from vitrion.database.dotted_path import projected
 from vitrion.database.query import (
     ELEMENT_FILTERS,
     MATERIAL_NUMBERS,
@@ -17,6 +18,7 @@ from vitrion.database.query import (
     build_sort,
 )
 from vitrion.errors import InputError
+from vitrion.store.projection import without_collisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,7 +93,8 @@ def _properties(searched: PropertyClient, fields: list[str] | None) -> list[str]
         return [KEY, *searched.document_class.model_fields]
     asked = _SHOWN if fields is None else fields
     searched.check_fields([field for field in asked if field != KEY])
-    return list(dict.fromkeys([KEY, *map(searched.path, asked)]))
+    read = [part for name in asked for part in projected(searched.path(name))]
+    return without_collisions([KEY, *read])
 
 
 def _words(text: str | None) -> list[str] | None:
