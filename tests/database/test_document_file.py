@@ -1,17 +1,20 @@
 """Files of documents: written, read and loaded into a store."""
 
 import gzip
+import json
 
 import pytest
+from jobflow import run_locally
 from typer.testing import CliRunner
 
-from helpers.sample_documents import hopping
+from helpers.sample_documents import hopping, make_hopping
 from vitrion.cli import app
 from vitrion.database.client import VitrionClient
 from vitrion.database.document_file import load_documents, read_documents, write_documents
+from vitrion.documents.provenance import utc_now
 from vitrion.errors import InputError
 from vitrion.runtime import text_files
-from vitrion.store.job_store import SQLiteJobStore
+from vitrion.store.job_store import SQLiteJobStore, open_job_store
 
 DOCUMENTS = [hopping(["Li", "F"], 0.3, "crystalline"), hopping(["Li", "Cl"], 0.4, "amorphous")]
 
@@ -44,6 +47,55 @@ def test_a_folder_is_loaded_once_and_queried(tmp_path):
         found = client["test_hopping"].search(sort="barrier_eV")
     assert [one.barrier_eV for one in found] == [0.3, 0.4]
     assert found[0].structure == DOCUMENTS[0].structure
+
+
+def test_all_characters_of_a_text_come_back(tmp_path):
+    document = hopping(["Li", "F"], 0.3, "crystalline", additional_fields={"by": "a\u2028b\x85c"})
+    write_documents(tmp_path / "one.jsonl", [document])
+    (found,) = read_documents(tmp_path / "one.jsonl")
+    assert found.additional_fields == document.additional_fields
+
+
+def export(folder, file, kind="test_hopping"):
+    words = ["query", "-k", kind, "-f", "jsonl", "--store", str(folder)]
+    file.write_text(CliRunner().invoke(app, words).stdout)
+
+
+def test_a_document_that_comes_back_from_another_store_is_known(tmp_path):
+    """It was a second document: independent runs could no longer be combined."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    with open_job_store(here) as store:
+        run_locally(make_hopping(["Li", "F"], 0.3, "crystalline"), store=store)
+    export(here, tmp_path / "first.jsonl")
+    with open_job_store(there) as store:
+        assert load_documents(store, read_documents(tmp_path / "first.jsonl") * 2) == 1
+    export(there, tmp_path / "second.jsonl")
+    with open_job_store(here) as store:
+        assert load_documents(store, read_documents(tmp_path / "second.jsonl")) == 0
+    with VitrionClient(here) as client, VitrionClient(there) as other:
+        (own,), (found,) = client.test_hopping.search(), other.test_hopping.search()
+    assert found.document_id == own.document_id
+
+
+def test_a_newer_version_of_a_loaded_document_replaces_it(tmp_path):
+    versions = [DOCUMENTS[0], DOCUMENTS[0].model_copy(update={"last_updated": utc_now()})]
+    for number, version in enumerate(versions):
+        line = {**json.loads(version.model_dump_json()), "document_id": "a"}
+        (tmp_path / f"{number}.jsonl").write_text(json.dumps(line) + "\n")
+    for expected, number in ((1, 0), (1, 1), (0, 0)):
+        with open_job_store(tmp_path / "store") as store:
+            assert load_documents(store, read_documents(tmp_path / f"{number}.jsonl")) == expected
+    with VitrionClient(tmp_path / "store") as client:
+        (found,) = client.test_hopping.search()
+    assert found.last_updated == versions[1].last_updated
+
+
+def test_summaries_are_not_loaded(tmp_path):
+    with open_job_store(tmp_path / "store") as store:
+        load_documents(store, DOCUMENTS)
+    export(tmp_path / "store", tmp_path / "all.jsonl", "summary")
+    with pytest.raises(InputError, match="is a summary, which is made from other documents"):
+        read_documents(tmp_path / "all.jsonl")
 
 
 def test_damaged_files_are_refused_in_one_sentence(tmp_path):

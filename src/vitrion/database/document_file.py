@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
+from vitrion.database.collections import KEY
 from vitrion.database.export import write_json_lines
 from vitrion.database.kinds import document_classes
+from vitrion.database.summary import SummaryDoc
 from vitrion.errors import InputError
 from vitrion.runtime.atomic import write_durably
 from vitrion.runtime.text_files import read_text, reading_fault
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jobflow import JobStore
 
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 NAMES = uuid5(NAMESPACE_URL, "vitrion document")
-"""Namespace of the identifiers of loaded documents."""
+"""Namespace of the identifiers of loaded documents that have none."""
+_VERSION = ["uuid", "completed_at", "metadata.loaded"]
 
 
 def write_documents(path: Path, documents: Iterable[VitrionDoc]) -> None:
@@ -72,12 +75,20 @@ def _read_file(path: Path) -> Iterator[VitrionDoc]:
         content = read_text(path, opener=opener, remedy="split it")
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise InputError(f"The file {path} cannot be read: {reading_fault(error)}.") from error
-    for number, line in enumerate(content.splitlines(), start=1):
+    for number, line in enumerate(io.StringIO(content), start=1):  # only \n ends a line of JSON
         try:
             found: dict[str, Any] = json.loads(line)
-            yield classes[found["property_name"]].model_validate(found)
+            document = classes[found["property_name"]].model_validate(found)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise InputError(f"Line {number} of {path} is not a document of vitrion.") from error
+        if isinstance(document, SummaryDoc):
+            raise InputError(
+                f"Line {number} of {path} is a summary, which is made from other documents: load "
+                "those, such as from 'vitrion query --kind conductivity -f jsonl'."
+            )
+        if isinstance(found.get(KEY), str):
+            document.document_id = found[KEY]
+        yield document
 
 
 def read_document(path: str | os.PathLike[str]) -> VitrionDoc:
@@ -99,30 +110,45 @@ def read_document(path: str | os.PathLike[str]) -> VitrionDoc:
 def load_documents(store: JobStore, documents: Sequence[VitrionDoc]) -> int:
     """Add documents to a store as outputs; a document that the store has is not added again.
 
+    A document of another store keeps its identifier. It replaces an older version of itself that
+    was loaded before.
+
     Returns
     -------
     int
         Number of documents added.
     """
-    outputs = []
-    for document in documents:
-        content = document.model_dump(mode="json")
-        uuid = str(uuid5(NAMES, document.model_dump_json()))
-        outputs.append(
-            {
-                "uuid": uuid,
-                "index": 1,
-                "output": content,
-                "completed_at": document.last_updated.isoformat(),
-                "metadata": {"loaded": True},
-                "hosts": [],
-                "name": f"load {document.property_name}",
-            }
-        )
-    known = set(
-        store.docs_store.distinct("uuid", {"uuid": {"$in": [one["uuid"] for one in outputs]}})
-    )
-    added = [one for one in outputs if one["uuid"] not in known]
+    by_content = [str(uuid5(NAMES, document.model_dump_json())) for document in documents]
+    names = [
+        document.document_id or name for document, name in zip(documents, by_content, strict=True)
+    ]
+    found = store.docs_store.query({"uuid": {"$in": [*names, *by_content]}}, _VERSION)
+    stored = {output["uuid"]: output for output in found}
+    added: dict[str, dict[str, Any]] = {}
+    for name, content, document in zip(names, by_content, documents, strict=True):
+        output = _output(name, document)
+        before = added.get(name) or stored.get(name) or stored.get(content)
+        if before is None or _is_older(before, output):
+            added[name] = output
     if added:
-        store.update(added, key=["uuid", "index"])
+        store.update(list(added.values()), key=["uuid", "index"])
     return len(added)
+
+
+def _output(name: str, document: VitrionDoc) -> dict[str, Any]:
+    """Return a document as an output of a JobStore."""
+    return {
+        "uuid": name,
+        "index": 1,
+        "output": document.model_dump(mode="json"),
+        "completed_at": document.last_updated.isoformat(),
+        "metadata": {"loaded": True},
+        "hosts": [],
+        "name": f"load {document.property_name}",
+    }
+
+
+def _is_older(before: Mapping[str, Any], output: Mapping[str, Any]) -> bool:
+    """Return whether an output was loaded, and is older than another version of it."""
+    is_loaded = (before.get("metadata") or {}).get("loaded", False)
+    return is_loaded and before["completed_at"] < output["completed_at"]
