@@ -1,18 +1,21 @@
 """Independent runs in a store, combined by `vitrion pool`."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from helpers.pooled_glasses import of_glass
 from vitrion.cli import app
+from vitrion.comparison.document import ComparisonDoc
 from vitrion.comparison.report_search import find_reports
 from vitrion.conductivity.pooling import pool
 from vitrion.database.client import VitrionClient
 from vitrion.database.document_file import load_documents
 from vitrion.database.pooled_runs import add_pooled
 from vitrion.defects.document import CandidateSite, DefectDoc, DefectRecord
+from vitrion.documents.provenance import Provenance
 from vitrion.errors import InputError
 from vitrion.store.job_store import SQLiteJobStore
 
@@ -28,6 +31,13 @@ def store_of(folder, documents):
     load_documents(store, documents)
     store.close()
     return folder
+
+
+def on_machine(number):
+    """Return a provenance whose potential is installed in a folder of its own."""
+    found = Provenance.collect("vitrion-lipof")
+    path = Path(f"/machine-{number}/vitrion-lipof.safetensors")
+    return found.model_copy(update={"potential": found.potential.model_copy(update={"path": path})})
 
 
 def test_the_command_adds_the_combination_once(tmp_path, glasses):
@@ -74,6 +84,10 @@ def test_documents_are_named_by_their_identifiers(tmp_path, glasses):
 
 def test_the_landscapes_of_the_glasses_are_combined(tmp_path, glasses):
     """A report after `vitrion load` of several machines showed the newest glass alone."""
+    glasses = [
+        glass.model_copy(update={"provenance": on_machine(number)})
+        for number, glass in enumerate(glasses)
+    ]
     of_defects = [
         DefectDoc.from_structure(
             glass.structure,
@@ -103,12 +117,16 @@ def test_the_landscapes_of_the_glasses_are_combined(tmp_path, glasses):
         )
         for glass, gap in zip(glasses, (0.3, 0.5), strict=True)
     ]
+    for document, glass in zip(of_defects, glasses, strict=True):
+        document.provenance = glass.provenance
     again = of_defects[0].model_copy(update={"last_updated": datetime.now(UTC)})
     folder = store_of(tmp_path / "store", [*glasses, *of_defects, again])
     with VitrionClient(folder) as client:
         add_pooled(client, [glasses[0].formula_pretty])
     with VitrionClient(folder) as client:
         (report,) = find_reports(client, glasses[0].formula_pretty)
+    assert report.landscape.provenance.potential == glasses[1].provenance.potential
+    assert ComparisonDoc.from_documents({}, {"conductivity": glasses[1]}).provenance.potential
     assert report.landscape.n_replicas == len(report.defects) == 2
     assert sorted(report.landscape.landscape_gap_eV.values) == pytest.approx([0.3, 0.5])
 

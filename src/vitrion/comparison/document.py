@@ -91,9 +91,7 @@ class ComparisonDoc(VitrionDoc):
             ratios=conductivity_ratios(crystal.get("conductivity"), glass.get("conductivity")),
             claims=_claims(crystal.get("landscape"), glass.get("landscape")),
             remarks=[remark for d in measured for remark in d.remarks],
-            provenance=Provenance.collect(
-                source.provenance.potential, seeds=source.provenance.seeds, job_uuids=uuids
-            ),
+            provenance=Provenance.derived(source.provenance, uuids),
         )
 
 

@@ -106,7 +106,11 @@ def _check(documents: Sequence[ConductivityDoc]) -> None:
             ("compositions", document.composition_reduced, first.composition_reduced),
             ("phases", document.phase, first.phase),
             ("mobile species", document.mobile_species, first.mobile_species),
-            ("potentials", document.provenance.potential, first.provenance.potential),
+            (
+                "potentials",
+                document.provenance.potential_identity,
+                first.provenance.potential_identity,
+            ),
         ):
             if own != other:
                 raise InputError(f"Documents of different {what} cannot be combined.")

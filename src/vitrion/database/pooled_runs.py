@@ -66,7 +66,8 @@ def _hosts(found: Sequence[DefectDoc], pooled: ConductivityDoc) -> list[DefectDo
     """Return the newest defects of each structure, of the pooled ions and potential."""
     kept: list[DefectDoc] = []
     for document in sorted(found, key=lambda document: document.last_updated):
-        same = document.provenance.potential == pooled.provenance.potential
+        used = document.provenance.potential_identity
+        same = used == pooled.provenance.potential_identity
         moves = any(record.separation == "far" for record in document.of_kind("frenkel"))
         if same and moves and document.mobile_species in pooled.mobile_species:
             kept = [other for other in kept if other.structure != document.structure]

@@ -75,6 +75,11 @@ class Provenance(BaseModel):
         default_factory=utc_now, description="Time of creation in UTC, whole milliseconds."
     )
 
+    @property
+    def potential_identity(self) -> tuple[str, str | None] | None:
+        """Name and SHA-256 of the potential, equal on all machines, unlike its path."""
+        return None if self.potential is None else (self.potential.name, self.potential.sha256)
+
     @classmethod
     def collect(
         cls,
@@ -108,3 +113,23 @@ class Provenance(BaseModel):
             job_uuids=uuids,
             package_versions=dict(_installed_versions()),
         )
+
+    @classmethod
+    def derived(cls, source: Provenance, job_uuids: Sequence[str]) -> Provenance:
+        """Collect the provenance of a document made from others, without its potential.
+
+        Parameters
+        ----------
+        source
+            Provenance with the potential and the seeds; its file may be on another machine.
+        job_uuids
+            Jobs whose outputs are used in the document; the running job is appended.
+
+        Returns
+        -------
+        Provenance
+            With the versions of the installed packages and the current time.
+        """
+        found = cls.collect(seeds=source.seeds, job_uuids=job_uuids)
+        kept = {"potential": source.potential, "evaluated_by": source.evaluated_by}
+        return found.model_copy(update=kept)

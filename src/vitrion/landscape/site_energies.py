@@ -230,6 +230,5 @@ def _largest_component(rows: NDArray[np.int64], n_ions: int, n_sites: int) -> ND
 
 
 def _provenance(documents: Sequence[DefectDoc]) -> Provenance:
-    first = documents[0].provenance
     uuids = [uuid for document in documents for uuid in document.provenance.job_uuids]
-    return Provenance.collect(first.potential, seeds=first.seeds, job_uuids=uuids)
+    return Provenance.derived(documents[0].provenance, uuids)
