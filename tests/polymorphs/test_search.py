@@ -20,6 +20,7 @@ from vitrion.polymorphs.iteration import (
     with_volume_of_best,
 )
 from vitrion.polymorphs.prescreen import PASSED_OVER
+from vitrion.polymorphs.rank import make_document
 from vitrion.polymorphs.search import polish, search
 from vitrion.polymorphs.search_settings import SearchSettings, check_search_request, host_species
 from vitrion.polymorphs.search_state import SearchState
@@ -127,6 +128,40 @@ def test_symmetry_falls_with_the_tolerance():
     numbers = [number for _, number, _ in space_groups(structure)]
     assert numbers[0] < 16
     assert numbers[-1] == 225
+
+
+def tilted_perovskite(shift_A):
+    """Oxygen atoms of SrTiO3 turned about c, the opposite way in neighboring cells."""
+    made = Structure(
+        Lattice.cubic(3.9),
+        ["Sr", "Ti", "O", "O", "O"],
+        [[0.5, 0.5, 0.5], [0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]],
+    ).make_supercell([2, 2, 2], in_place=False)
+    for number, site in enumerate(made):
+        halves = np.rint(4 * site.frac_coords).astype(int)
+        if site.specie.symbol == "O" and halves[2] % 2 == 0:
+            turn = shift_A * (-1) ** int((halves // 2).sum())
+            vector = [0, turn, 0] if halves[0] % 2 else [-turn, 0, 0]
+            made.translate_sites([number], vector, frac_coords=False)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("shift_A", "n_sites", "groups"),
+    [
+        (0.0, 5, ["Pm-3m", "Pm-3m", "Pm-3m"]),
+        (0.01, 5, ["I4/mcm", "Pm-3m", "Pm-3m"]),
+        (0.1, 10, ["I4/mcm", "I4/mcm", "Pm-3m"]),
+    ],
+)
+def test_a_small_distortion_is_not_averaged_away(shift_A, n_sites, groups):
+    state, settings = SearchState(), SearchSettings(host_species="Sr")
+    state.add([finding(tilted_perovskite(shift_A), -7.0)])
+    formula = check_search_request("SrTiO3", settings)
+    doc = make_document(formula, state, Hull({}), "done", None, 0, settings)
+    (crystal,) = doc.polymorphs
+    assert len(crystal.structure) == n_sites
+    assert [at.symbol for at in crystal.space_groups] == groups
 
 
 def test_invalid_requests():

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from vitrion.polymorphs.search_state import SearchState
 
 P1_TOLERANCE_A = 0.1
+REDUCED_A = 0.05
+"""Largest difference in A of atoms that the primitive cell joins: residual forces displace them by
+less. With pymatgen's default of 0.25 A, tilts of octahedra are averaged away."""
 MOST_REPORTED = 50
 
 
@@ -85,7 +88,7 @@ def _is_p1(group: Group) -> bool:
 
 
 def _polymorph(group: Group, hull_energy: float | None, best_energy: float) -> Polymorph:
-    structure = group.structure.get_primitive_structure()
+    structure = group.structure.get_primitive_structure(tolerance=REDUCED_A)
     energy = group.energy_eV_per_atom
     return Polymorph(
         structure=structure,
@@ -96,7 +99,7 @@ def _polymorph(group: Group, hull_energy: float | None, best_energy: float) -> P
         converged=group.converged,
         space_groups=[
             SpaceGroupAt(tolerance_A=tolerance, number=number, symbol=symbol)
-            for tolerance, number, symbol in space_groups(structure)
+            for tolerance, number, symbol in space_groups(group.structure)
         ],
         density_g_per_cm3=float(structure.density),
         volume_per_atom_A3=structure.volume / len(structure),
