@@ -23,6 +23,7 @@ def place(tmp_path, monkeypatch):
 
 
 GLASS = ("run", "--dry-run", "LiF", "--phase", "glass")
+SEARCH = ("search", "LiF", "--set")
 CRYSTAL = ("run", "--dry-run", "LiF", "--phase", "crystal", "--structure")
 
 
@@ -46,6 +47,15 @@ CRYSTAL = ("run", "--dry-run", "LiF", "--phase", "crystal", "--structure")
         ((*GLASS, "--potential", "mace:my.model"), "is a pickle"),
         ((*CRYSTAL, "twins.cif"), "0.004 A apart"),
         (("defects", "twins.cif"), "0.004 A apart"),
+        ((*SEARCH, "search.formula_units=[0]"), "search.formula_units is 0"),
+        ((*SEARCH, "search.formula_units=[]"), "search.formula_units is []"),
+        ((*SEARCH, "search.volume_per_atom_A3=-5"), "search.volume_per_atom_A3 is -5"),
+        ((*SEARCH, "search.candidates={random: -2}"), "search.candidates is"),
+        ((*SEARCH, "search.weights=absent.safetensors"), "no score net 'absent.safetensors'"),
+        ((*SEARCH, "search.files=[absent.cif]"), "no structure file absent.cif"),
+        ((*SEARCH, "search.files=[LiF2.cif]"), "LiF2.cif holds LiF2, not LiF"),
+        ((*SEARCH, "search.sampler={steps: 3}"), "sampler settings are invalid"),
+        ((*SEARCH, "search.sampler={levels: 1}"), "at least two levels"),
         (("defects", "LiF2.cif", "--phase", "plasma"), "not 'plasma'"),
         (("defects", "LiF2.cif", "--potential", "mace:my.model"), "is a pickle"),
         (("defects", "LiF2.cif", "--mobile", "Na"), "does not contain Na"),

@@ -126,6 +126,8 @@ def test_bad_requests_are_refused():
         DiffusionGenerator(formula_units=(0,)).generate("LiF", 1, seed=0)
     with pytest.raises(InputError, match="sampler settings are invalid"):
         DiffusionGenerator(sampler={"steps": 3}).generate("LiF", 1, seed=0)
+    with pytest.raises(InputError, match="conditioned or repaint, not 'RePaint'"):
+        inpaint(Structure(Lattice.cubic(3), ["F"], [[0, 0, 0]]), {"Li": 1}, mode="RePaint")
     with pytest.raises(InputError, match="increase the volume"):
         DiffusionGenerator(volume_per_atom_A3=1.0).generate("LiF", 1, seed=0)
 

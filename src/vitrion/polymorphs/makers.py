@@ -13,7 +13,11 @@ from vitrion.polymorphs.hull import Hull
 from vitrion.polymorphs.iteration import search_iteration, with_volume_of_best
 from vitrion.polymorphs.rank import make_document
 from vitrion.polymorphs.search import make_hull, polish
-from vitrion.polymorphs.search_settings import SearchSettings, check_search_request
+from vitrion.polymorphs.search_settings import (
+    SearchSettings,
+    check_search_inputs,
+    check_search_request,
+)
 from vitrion.polymorphs.search_state import SearchState
 from vitrion.runtime.notebook_display import NotebookTable
 
@@ -72,6 +76,7 @@ class PolymorphSearchMaker(NotebookTable, Maker):
             If the composition or the settings are invalid.
         """
         formula = check_search_request(composition, self.settings)
+        check_search_inputs(formula, self.settings)
         reference_job = relax_references(
             usual_formula(formula), self.potential, self.device, self.references
         )

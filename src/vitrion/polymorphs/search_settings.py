@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class SearchSettings(SettingsModel):
     """Settings of a polymorph search; the defaults suit up to 30 atoms on one CPU core."""
 
-    candidates: dict[str, int] = Field(
+    candidates: dict[str, Annotated[int, Field(ge=0)]] = Field(
         default={"diffusion": 24, "random": 8, "substitution": 8},
         description="Candidates per iteration by generator (diffusion, random, substitution).",
     )
@@ -30,11 +30,12 @@ class SearchSettings(SettingsModel):
         description="Number of candidates generated for each relaxed candidate; the lowest in "
         "energy of each kind are relaxed. 1 relaxes all.",
     )
-    formula_units: tuple[int, ...] = Field(
-        (1, 2, 3, 4), description="Formula units in the cells of the candidates."
+    formula_units: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (1, 2, 3, 4), min_length=1, description="Formula units in the cells of the candidates."
     )
     volume_per_atom_A3: float | None = Field(
         None,
+        gt=0,
         description="Volume per atom of the candidates in A3; None uses an estimate first, then "
         "the volume of the best crystals.",
     )
@@ -101,6 +102,29 @@ def check_search_request(composition: CompositionLike, settings: SearchSettings)
             f"{usual_formula(formula)} does not contain host_species {settings.host_species}."
         )
     return formula
+
+
+def check_search_inputs(formula: Composition, settings: SearchSettings) -> None:
+    """Check the files and the sampler of a search, which otherwise fail in its jobs.
+
+    Raises
+    ------
+    InputError
+        If a structure file is missing or of another composition, the score net cannot be read, or
+        a setting of the sampler is invalid.
+    """
+    from vitrion.generation.diffusion.weights import SHIPPED, load_weights
+
+    if settings.files:
+        from vitrion.generation.given import FileGenerator
+
+        FileGenerator(list(settings.files)).generate(formula, 1)
+    if settings.weights != SHIPPED:
+        load_weights(settings.weights)
+    if settings.sampler:
+        from vitrion.generation.diffusion.sampler import SamplerSettings
+
+        SamplerSettings.read(settings.sampler)
 
 
 def host_species(formula: Composition, settings: SearchSettings) -> str | None:

@@ -234,10 +234,7 @@ class ScoreModel:
         from vitrion.generation.diffusion.sampler import SamplerSettings, batches_of, sample
 
         schedule = NoiseSchedule(self.card.largest_noise_A, self.card.smallest_noise_A)
-        try:
-            chosen = SamplerSettings(**settings)
-        except TypeError as exc:
-            raise InputError(f"The sampler settings are invalid: {exc}.") from exc
+        chosen = SamplerSettings.read(settings)
         structures: list[Any] = [None] * len(tasks)
         for batch in batches_of(tasks):
             with single_precision():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from vitrion.generation.diffusion.crystal_batch import CrystalBatch, make_batch,
 from vitrion.generation.diffusion.noise import NoiseSchedule, mean_over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Self
 
     from vitrion.generation.diffusion.net import ScoreNet
     from vitrion.generation.diffusion.space_groups import SiteSymmetry
@@ -48,8 +49,29 @@ class SamplerSettings:
     jump_length: int = 5
     resamples: int = 3
 
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> Self:
+        """Return checked settings of named values.
+
+        Raises
+        ------
+        InputError
+            If a name is unknown, or a value is not allowed.
+        """
+        try:
+            settings = cls(**values)
+            settings.check()
+        except TypeError as exc:
+            raise InputError(f"The sampler settings are invalid: {exc}.") from exc
+        return settings
+
     def check(self) -> None:
-        """Raise InputError if a value is out of range."""
+        """Raise InputError if a value is not allowed."""
+        if self.mode not in get_args(InpaintMode):
+            raise InputError(
+                f"The mode of inpainting must be {' or '.join(get_args(InpaintMode))}, not "
+                f"'{self.mode}'."
+            )
         if self.levels < 2 or self.correctors < 0 or self.jump_length < 1 or self.resamples < 1:
             raise InputError(
                 "The sampler needs at least two levels, one resample and a jump of one level."
