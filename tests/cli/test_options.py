@@ -173,6 +173,23 @@ def test_a_search_takes_its_values_from_the_recipe(monkeypatch, tmp_path):
     assert (seen["formula"], seen["seed"], seen["potential"]) == ("LiF", 5, None)
 
 
+def test_the_dry_run_of_a_search_prints_its_plan_and_a_recipe(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    words = ("search", "Li2CO3", "--workers", "2", "--seed", "5", "--dry-run")
+    changes = ("--preset", "quick", "--max-relaxations", "7", "--output", "found")
+    done = CliRunner().invoke(app, [*words, *changes], catch_exceptions=False)
+    first, second, *_ = done.stdout.splitlines()
+    assert first == "# search: at most 7 relaxations in 1 iteration of 2 parallel jobs"
+    assert second.startswith("# expected: about ")
+    assert "trajectories" not in second
+    assert not [*tmp_path.iterdir()]
+    (tmp_path / "recipe.yaml").write_text(done.stdout)
+    recipe = RecipeOptions().recipe("recipe.yaml")
+    quick = Recipe.from_preset("quick").search
+    assert recipe.search == quick.model_copy(update={"max_relaxations": 7})
+    assert (recipe.formula, recipe.seed, recipe.potential) == ("Li2CO3", 5, "vitrion-lipof")
+
+
 def test_a_defect_study_takes_its_values_from_the_recipe(monkeypatch, tmp_path):
     from pymatgen.core import Lattice, Structure
 

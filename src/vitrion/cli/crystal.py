@@ -9,6 +9,7 @@ import typer
 
 from vitrion.cli.completion import one_of
 from vitrion.cli.options import (
+    DryRunOption,
     FolderOption,
     RecipeOptions,
     StoreOption,
@@ -44,12 +45,15 @@ def search(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for CIF files of the crystals.")
     ] = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Search for the most stable crystal of a composition.
 
     The result is a document of the store (vitrion query --kind polymorphs). Rerun the command to
     resume an interrupted search.
     """
+    from vitrion.chemistry.formulas import usual_formula
+    from vitrion.cli.dry_run import print_search_plan
     from vitrion.cli.results import polymorph_table, stability_line
     from vitrion.flows.crystal_search import check_search, run_search
     from vitrion.flows.display import RunDisplay
@@ -58,7 +62,11 @@ def search(
     count = worker_count(workers)
     recipe = options.recipe(formula)
     folder = results_folder(store)
-    check_search(recipe.formula or "", recipe.search, recipe.potential)
+    composition, spec = check_search(recipe.formula or "", recipe.search, recipe.potential)
+    if dry_run:
+        formula = usual_formula(composition)
+        print_search_plan(recipe.replace(formula=formula, potential=spec.name), count)
+        return
     if output is not None:
         make_folder(output)  # an invalid folder is refused before the search
     with open_store(folder) as job_store, RunDisplay() as display:

@@ -39,3 +39,22 @@ def print_plans(
         if student is not None:  # its file has no hash yet
             changes = {"potential": student.student_name, "potential_sha256": None}
         print(recipe.model_copy(update=changes).to_yaml(), end="")
+
+
+def print_search_plan(recipe: Recipe, workers: int) -> None:
+    """Print the part of a recipe that a search uses as YAML, preceded by its plan as comments.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        With formula and potential.
+    workers : int
+        Number of processes; each runs a part of an iteration.
+    """
+    from vitrion.flows.run_plan import expectation_line, measured_cost, search_lines
+
+    planned = recipe.replace(phase="crystalline", crystal=None, search_jobs=workers)
+    for line in search_lines(planned):
+        print(f"# {line}")
+    print(f"# {expectation_line(*measured_cost(planned, search_only=True), workers)}")
+    print(recipe.to_yaml("formula", "potential", "seed", "search"), end="")

@@ -268,9 +268,11 @@ class Recipe(SettingsModel):
         tags = {"@module": type(self).__module__, "@class": type(self).__name__}
         return {**tags, **self.values()}
 
-    def to_yaml(self) -> str:
-        """Return the recipe as YAML, readable by ``vitrion run``."""
-        return yaml.safe_dump(self.values(), sort_keys=False, default_flow_style=None, width=100)
+    def to_yaml(self, *names: str) -> str:
+        """Return the recipe, or the named sections and fields, as YAML that commands read."""
+        values = self.values()
+        shown = {name: values[name] for name in names or values}
+        return yaml.safe_dump(shown, sort_keys=False, default_flow_style=None, width=100)
 
     @property
     def run_id(self) -> str:

@@ -67,13 +67,22 @@ def plan_lines(recipe: Recipe) -> list[str]:
     return [*lines, *_job_lines(jobs)]
 
 
+def search_lines(recipe: Recipe) -> list[str]:
+    """Return the plan of a search alone: its number of relaxations."""
+    return [f"search: {_relaxations(recipe)}"]
+
+
 def flow_jobs(recipe: Recipe) -> list[Job]:
     """Return the initial jobs of a complete recipe."""
     return [job for job, _ in make_flow(recipe).iterflow()]
 
 
 def measured_cost(
-    recipe: Recipe, measure_s: float = 1.0, *, as_fast_as: str | None = None
+    recipe: Recipe,
+    measure_s: float = 1.0,
+    *,
+    as_fast_as: str | None = None,
+    search_only: bool = False,
 ) -> tuple[RunCost, str]:
     """Return the expected work of a recipe at the speed of this machine without other programs.
 
@@ -86,6 +95,8 @@ def measured_cost(
     as_fast_as : str, optional
         Potential to measure instead of the recipe's, such as an existing student for one that does
         not exist yet; as many of its elements are used as the recipe has.
+    search_only : bool
+        Whether only the search for the crystal is run; the phase of the recipe is crystalline.
 
     Returns
     -------
@@ -108,29 +119,34 @@ def measured_cost(
     if glass:
         volume *= (1 + MELT_EXPANSION) / 2  # between the packed melt and the crystal
     call_s = seconds_per_force_call(calculator, symbols, volume, measure_s=measure_s)
-    cost = run_cost(recipe, flow_jobs(recipe), call_s / len(symbols))
+    jobs = [] if search_only else flow_jobs(recipe)
+    cost = run_cost(recipe, jobs, call_s / len(symbols))
     return cost, f"{1000 * call_s:.2g} ms for the forces on {len(symbols)} atoms"
 
 
 def expectation_line(cost: RunCost, measurement: str, workers: int) -> str:
     """Return the expected time and disk space as one line."""
     processes = counted(workers, "process", "processes")
+    megabytes = max(cost.disk_bytes / 1e6, 1)
+    disk = f", {megabytes:.0f} MB of trajectories" if cost.disk_bytes else ""
     return (
-        f"expected: about {duration_text(cost.wall_s(workers))} on {processes}, "
-        f"{max(cost.disk_bytes / 1e6, 1):.0f} MB of trajectories (measured: {measurement}; other "
-        "programs add to the time)"
+        f"expected: about {duration_text(cost.wall_s(workers))} on {processes}{disk} (measured: "
+        f"{measurement}; other programs add to the time)"
     )
 
 
 def _crystal_line(recipe: Recipe) -> str:
     if recipe.crystal is not None:
         return f"crystal: given; supercell at least {recipe.supercell_side_A:g} A wide"
+    return f"crystal: {_relaxations(recipe)}; supercell at least {recipe.supercell_side_A:g} A wide"
+
+
+def _relaxations(recipe: Recipe) -> str:
     search = recipe.search
     return (
-        f"crystal: at most {search.max_relaxations} relaxations in "
+        f"at most {counted(search.max_relaxations, 'relaxation')} in "
         f"{counted(search.max_iterations, 'iteration')} of "
-        f"{counted(recipe.search_jobs, 'parallel job')}; supercell at least "
-        f"{recipe.supercell_side_A:g} A wide"
+        f"{counted(recipe.search_jobs, 'parallel job')}"
     )
 
 
