@@ -20,7 +20,9 @@ from vitrion.report.panels import Axis, Bars, Curve, FilledBand, Line, Panel, Po
 from vitrion.report.plotly import plot_data
 from vitrion.report.sections import figures_of
 from vitrion.transport import combine
+from vitrion.transport.arrhenius_fit import ArrheniusPoint, ArrheniusResult
 from vitrion.transport.constants import NERNST_EINSTEIN
+from vitrion.uncertainty import Estimate
 
 NAMES = ["arrhenius", "msd", "motion_in_space", "pair_distributions", "speciation", "candidates",
          "landscape", "defect_energies", "formation_energies", "barriers"]  # fmt: skip
@@ -91,6 +93,15 @@ def test_diffusivity_is_shown_where_the_charge_density_is_unknown(reports):
     assert panel.y.label.startswith("diffusivity")
     values = [y for points in marks(panel, Points) for y in points.y]
     assert values == [p.diffusivity.value for p in result.points if p.diffusivity]
+
+
+@pytest.mark.parametrize("temperatures_K", [(300.0,), (298.0,), (200.0, 250.0), (280.0, 350.0)])
+def test_results_at_and_below_room_temperature_are_in_the_panel(temperatures_K):
+    value = Estimate(value=1e-7, relative_error=0.2, degrees_of_freedom=10)
+    points = [ArrheniusPoint(temperature_K=t, diffusivity=value) for t in temperatures_K]
+    panel = arrhenius_panel(ArrheniusResult(quantity="self", points=points))
+    low, high = panel.x.limits
+    assert all(low < 1000 / t < high for t in (*temperatures_K, 300.0))
 
 
 def test_the_motion_of_combined_replicas_is_shown(reports):

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 FLAT, MARGIN = 10.0, 1.5
 """Minimum half range of an MSD axis, and margin around the curves, as factors."""
+TICKS_K = (100, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1500, 2000)
+LEAST_SPAN = 1.0
+"""Range of 1000/T in 1/K from which the margins of an Arrhenius panel grow."""
 LEAST_APART = 0.11
 """Minimum distance of two temperatures above a panel, as a fraction of its width."""
 WIDTHS = (0.3, 1.0, 2.0, 3.0)
@@ -100,17 +103,19 @@ def arrhenius_panel(
         temperatures += [point.temperature_K for point in result.points]
         marks += _line_and_band(result, name, color, phase, conducts)
         marks += _measured(result, name, color, phase, conducts)
-    shown = [t for t in (300, 400, 500, 600, 800, 1000, 1500, 2000) if t <= max(temperatures)]
+    coldest, hottest = min(temperatures), max(temperatures)
+    shown = [t for t in TICKS_K if coldest <= t <= hottest]
     label = "conductivity (mS/cm)"
     if not conducts:
         quantities = {result.quantity for result in named.values()}
         label = f"diffusivity ({', '.join(sorted(quantities))}) (cm2/s)"
     marks.append(Line(1000.0 / ROOM_K, dash="dot"))
-    left = 1000.0 / max(temperatures)
-    span = 1000.0 / ROOM_K - left
+    left, right = 1000.0 / hottest, 1000.0 / coldest
+    span = right - left
+    margin = 0.05 * max(span, LEAST_SPAN)
     x = Axis(
         "1000 / {T} (1/K)",
-        limits=(left - 0.05 * span, 1000.0 / ROOM_K + 0.05 * span),
+        limits=(left - margin, right + margin),
         opposite=tuple((1000.0 / t, f"{t}") for t in _apart(shown, LEAST_APART * span)),
         opposite_label="{T} (K)",
     )
@@ -157,8 +162,8 @@ def _line_and_band(
 ) -> list[Mark]:
     if result.fit is None:
         return []
-    hottest = max(point.temperature_K for point in result.points)
-    inverse = np.linspace(1.0 / ROOM_K, 1.0 / hottest, 60)
+    temperatures = [ROOM_K, *(point.temperature_K for point in result.points)]
+    inverse = np.linspace(1.0 / min(temperatures), 1.0 / max(temperatures), 60)
     predict = result.conductivity if conducts else result.diffusivity
     predicted = [estimate for estimate in (predict(1.0 / x) for x in inverse) if estimate]
     bands = np.array([estimate.interval_95 for estimate in predicted])
