@@ -42,6 +42,22 @@ def test_a_zero_is_not_an_amount(text):
         parse_composition(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["Li2O.2SiO2", "CuSO4.5H2O", "LiI.3H2O", "LiBr.H2O", "K2SO4*Al2(SO4)3.24H2O"]
+)
+def test_a_period_between_compounds_is_not_a_decimal_point(text):
+    with pytest.raises(InputError, match=r"write \* between compounds"):
+        parse_composition(text)
+
+
+def test_decimal_numbers_and_hydrates_are_read():
+    hydrate = parse_composition("CuSO4*5H2O")
+    assert hydrate == parse_composition("CuSO4·5H2O") == Composition("CuSO9H10")
+    assert parse_composition("Li2SO4·0.5H2O") == Composition("Li4S2O9H2")
+    assert parse_composition("LiV2O4.5(H2O)") == Composition("Li2V4O11H4")
+    assert parse_composition("Li6PS5Cl0.5Br0.5") == Composition("Li12P2S10ClBr")
+
+
 def test_structures_have_their_composition():
     atoms = bulk("LiF", "rocksalt", a=4.03, cubic=True)
     structure = AseAtomsAdaptor.get_structure(atoms)

@@ -37,6 +37,8 @@ _MARKUP = re.compile(r"</?sub>|\\(?:ce|mathrm)(?=\{)", re.IGNORECASE)
 """Markup of HTML and LaTeX around a formula or an amount."""
 _ZERO = re.compile(r"(?:[A-Z][a-z]?|[)\]])0+(?:\d+|(?:\.0*)?(?![\d.]))")
 """An element or a group whose amount is zero or begins with zero, but is not a fraction."""
+_PERIOD = re.compile(r"(?:[A-Z][a-z]?|[)\]])\.\d*|\d\.\d+H2O")
+"""A decimal number without its zero, or before water, which may be a period between compounds."""
 
 MAX_LENGTH = 200
 """Maximum number of characters of a formula, which is parsed recursively."""
@@ -64,8 +66,8 @@ def parse_composition(formula: CompositionLike) -> Composition:
     ------
     InputError
         If the text is not one formula, is the name of an electrolyte (the error gives its formula),
-        names an unknown element or an isotope, has amounts that are not whole numbers, or is too
-        long or too large.
+        names an unknown element or an isotope, has amounts that are not whole numbers, has a period
+        that may separate compounds, or is too long or too large.
     """
     from pymatgen.core import Composition
 
@@ -142,6 +144,8 @@ def _normalized(formula: str) -> str | dict[str, float]:
     _refuse_name(text)
     _refuse_zero(text)
     mixed = _mixed(_without_oxidation(text))
+    if isinstance(mixed, str):
+        _refuse_period(mixed)
     return _separated(mixed) if isinstance(mixed, str) and len(mixed.split()) > 1 else mixed
 
 
@@ -190,6 +194,16 @@ def _refuse_zero(text: str) -> None:
         raise InputError(
             f"'{found[0]}' in '{text}' has an amount that is or begins with zero: leave out the "
             "zero, or write O for oxygen."
+        )
+
+
+def _refuse_period(text: str) -> None:
+    """Refuse a period that may separate compounds: pymatgen reads Li2O.2SiO2 as Li2 O0.2 Si O2."""
+    found = _PERIOD.search(text)
+    if found is not None:
+        raise InputError(
+            f"'{found[0]}' in '{text}' is a decimal number or a period between compounds: write * "
+            "between compounds, as in CuSO4*5H2O, and decimal numbers as in Li0.5 or V2O4.5(H2O)."
         )
 
 
