@@ -80,7 +80,7 @@ def search(
             workers=count,
             on_change=display.update,
         )
-    console.print(polymorph_table(document, SHOWN))
+    console.print(polymorph_table(document.require_crystals(), SHOWN))
     if document.stability is not None:
         say(stability_line(document.stability))
     for remark in document.remarks:

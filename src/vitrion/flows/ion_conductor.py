@@ -13,7 +13,7 @@ from vitrion.chemistry.structures import check_apart, check_ordered, takes_atoms
 from vitrion.comparison.makers import compare_phases
 from vitrion.conductivity.defect_route_settings import DefectConductivitySettings
 from vitrion.conductivity.routes import add_defect_route
-from vitrion.errors import InputError, SimulationError
+from vitrion.errors import InputError
 from vitrion.flows.glass_conductivity import CrystalConductivityMaker, GlassConductivityMaker
 from vitrion.flows.recipe_maker import RecipeMaker
 from vitrion.landscape.makers import DefectMaker, LandscapeMaker
@@ -306,13 +306,7 @@ def best_crystal(polymorphs: PolymorphDoc | dict[str, Any]) -> Structure:
     SimulationError
         If the search found no crystal.
     """
-    document = PolymorphDoc.model_validate(polymorphs)
-    if not document.polymorphs:
-        raise SimulationError(
-            f"The search found no crystal in {document.n_relaxations} relaxations: increase "
-            "max_relaxations."
-        )
-    return document.polymorphs[0].structure
+    return PolymorphDoc.model_validate(polymorphs).require_crystals().polymorphs[0].structure
 
 
 def _with_barriers(recipe: Recipe) -> DefectSettings:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, Field
 
 from vitrion.documents.base import StoredStructure, VitrionDoc
+from vitrion.errors import SimulationError
 from vitrion.generation.candidate import Origin
+from vitrion.runtime.counts import counted
 
 
 class SpaceGroupAt(BaseModel):
@@ -122,3 +124,18 @@ class PolymorphDoc(VitrionDoc):
     remarks: list[str] = Field(
         default_factory=list, description="Requested steps that failed, with the reason."
     )
+
+    def require_crystals(self) -> Self:
+        """Return the document.
+
+        Raises
+        ------
+        SimulationError
+            If the search found no crystal.
+        """
+        if not self.polymorphs:
+            relaxed = counted(self.n_relaxations, "relaxation")
+            raise SimulationError(
+                f"The search found no crystal in {relaxed}: increase max_relaxations."
+            )
+        return self
