@@ -96,7 +96,7 @@ def test_stored_text_stays_text(html, hostile_report):
 def test_what_is_missing_is_named_with_its_command(reports):
     page = render_page(MaterialReport.from_documents([reports[0].conductivity]))
     assert "vitrion search LiPO2F2" in page
-    assert "vitrion defects LiPO2F2" in page
+    assert "Defects and barriers: <code>vitrion run LiPO2F2</code>" in page
     assert 'id="candidates"' not in page
     assert "Not yet computed" not in render_page(*reports)
     with pytest.raises(InputError, match="at least one"):

@@ -256,7 +256,7 @@ def defect_section(reports: Reports) -> Section:
         "landscape, in the overview, is relative to the annealed host.",
         _some(defect_figure(reports), voltage_figure(reports), barrier_figure(reports)),
         (table,) if rows else (),
-        f"vitrion defects {reports[0].key} --barrier vacancy",
+        f"vitrion run {reports[0].formula}",
     )
 
 
