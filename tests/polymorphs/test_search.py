@@ -79,7 +79,7 @@ def test_the_same_crystal_in_another_cell_is_one_group():
     assert state.stop_reason(4, 6, 9) == "the budget of 6 relaxations is spent"
     assert state.stop_reason(4, 100, 9) is None
     state.n_iterations = 1
-    assert state.stop_reason(4, 100, 1) == "the limit of 1 iterations is reached"
+    assert state.stop_reason(4, 100, 1) == "the limit of 1 iteration is reached"
     state.n_iterations = 3
     assert state.stop_reason(4, 100, 3) == "the limit of 3 iterations is reached"
 

@@ -10,7 +10,7 @@ from vitrion.cli.results import polymorph_table
 from vitrion.comparison.published import published_for
 from vitrion.comparison.side_by_side import compare
 from vitrion.conductivity.document import ConductivityDoc
-from vitrion.errors import InputError
+from vitrion.errors import InputError, SimulationError
 from vitrion.materials.material import MaterialReport, disambiguate, material_formula
 from vitrion.report.figures.ion_transport import msd_figure
 from vitrion.report.page import render_page
@@ -172,6 +172,11 @@ def test_a_search_that_found_nothing_is_reported(reports):
     assert compare(only, only).rows == ()
     assert "vitrion search LiPO2F2" in render_page(only), "what to do is said"
     assert polymorph_table(nothing, 5).row_count == 0
+    with pytest.raises(SimulationError, match="found no crystal in"):
+        nothing.require_crystals()
+    lower = found.polymorphs[0].model_copy(update={"energy_above_hull_eV_per_atom": -4e-4})
+    shown = polymorph_table(found.model_copy(update={"polymorphs": [lower]}), 5)
+    assert [*shown.columns[2].cells] == ["0.000"]
     without = found.polymorphs[0].model_copy(update={"space_groups": []})
     assert polymorph_table(found.model_copy(update={"polymorphs": [without]}), 5).row_count == 1
 

@@ -14,6 +14,7 @@ from vitrion.comparison.side_by_side import compare
 from vitrion.comparison.temperatures import temperature_table
 from vitrion.materials.material import MaterialReport
 from vitrion.materials.quantities import activation_energy, sigma_300K
+from vitrion.runtime.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,13 +128,14 @@ def phase_reports(result: RunResult) -> list[MaterialReport]:
 def polymorph_table(document: PolymorphDoc, most: int) -> Table:
     """Return a table of the most stable crystals of a search."""
     table = new_table("rank", "space group", "E above hull (eV/atom)", "density (g/cm3)", "found")
-    table.title = f"Crystals, after {document.n_relaxations} relaxations: {document.stop_reason}"
+    relaxed = counted(document.n_relaxations, "relaxation")
+    table.title = f"Crystals, after {relaxed}: {document.stop_reason}"
     for rank, crystal in enumerate(document.polymorphs[:most], start=1):
         above = crystal.energy_above_hull_eV_per_atom
         table.add_row(
             str(rank),
             crystal.space_groups[-1].symbol if crystal.space_groups else "-",
-            "-" if above is None else f"{above:.3f}",
+            "-" if above is None else f"{above:z.3f}",
             f"{crystal.density_g_per_cm3:.2f}",
             str(crystal.times_found),
         )

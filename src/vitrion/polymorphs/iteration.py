@@ -130,7 +130,7 @@ def generate(
 
 
 def with_volume_of_best(settings: SearchSettings, state: SearchState) -> SearchSettings:
-    """Return the settings with the mean relaxed volume of the best crystals, if none is set.
+    """Return the settings with the median relaxed volume of the best crystals, if none is set.
 
     Ionic increments ignore the loose packing of molecular ions, and the potential.
     """

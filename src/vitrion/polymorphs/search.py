@@ -16,6 +16,7 @@ from vitrion.polymorphs.search_settings import (
 )
 from vitrion.polymorphs.search_state import SearchState
 from vitrion.relaxation.relax import relax_many
+from vitrion.runtime.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,10 +165,11 @@ def _stop(state: SearchState, settings: SearchSettings) -> str | None:
 
 
 def _summary(state: SearchState) -> str:
+    relaxed = counted(state.n_relaxations, "relaxation")
     if not state.groups:
-        return f"0 crystals after {state.n_relaxations} relaxations"
+        return f"0 crystals after {relaxed}"
     best = state.ranked[0]
     return (
-        f"{len(state.groups)} different crystals after {state.n_relaxations} relaxations; the best "
-        f"({best.energy_eV_per_atom:.4f} eV/atom) found {best.count} times"
+        f"{counted(len(state.groups), 'different crystal')} after {relaxed}; the best "
+        f"({best.energy_eV_per_atom:.4f} eV/atom) found {counted(best.count, 'time')}"
     )

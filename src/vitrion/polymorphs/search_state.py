@@ -15,6 +15,7 @@ from vitrion.polymorphs.group import (
     add_to_groups,
     same_crystal,
 )
+from vitrion.runtime.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,9 +94,10 @@ class SearchState(BaseModel):
     ) -> str | None:
         """Return the reason to stop the search, or None to continue."""
         if self.groups and self.ranked[0].independent_count >= found_again:
-            return f"the best crystal was found {self.ranked[0].independent_count} times"
+            found = counted(self.ranked[0].independent_count, "time")
+            return f"the best crystal was found {found}"
         if self.n_relaxations >= max_relaxations:
-            return f"the budget of {max_relaxations} relaxations is spent"
+            return f"the budget of {counted(max_relaxations, 'relaxation')} is spent"
         if self.n_iterations >= max_iterations:
-            return f"the limit of {max_iterations} iterations is reached"
+            return f"the limit of {counted(max_iterations, 'iteration')} is reached"
         return None

@@ -283,7 +283,7 @@ def _index_row(summary: SummaryDoc, link: str) -> list[Cell | str]:
         _quantity(summary, "activation_energy_eV"),
         _quantity(summary, "frenkel_energy_eV"),
         _quantity(summary, "landscape_gap_eV"),
-        _quantity(summary, "energy_above_hull_eV_per_atom", ".3f"),
+        _quantity(summary, "energy_above_hull_eV_per_atom", "z.3f"),
         _quantity(summary, "density_equilibrated_g_per_cm3"),
         MISSING if symmetry is None else f"{symmetry.symbol} ({symmetry.number})",
         measured(summary.nsites, "d"),

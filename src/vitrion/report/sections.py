@@ -18,6 +18,7 @@ from vitrion.report.figures.glass_structure import pair_figure, speciation_figur
 from vitrion.report.figures.ion_transport import arrhenius_figure, msd_figure, spatial_figure
 from vitrion.report.figures.site_energy_levels import landscapes_of
 from vitrion.report.typeset import screw
+from vitrion.runtime.counts import counted
 from vitrion.transport.constants import ROOM_K
 
 if TYPE_CHECKING:
@@ -185,7 +186,8 @@ def candidate_section(reports: Reports) -> Section:
                 ],
             )
         )
-    ends = f"{document.n_relaxations} candidates were relaxed; the search stopped because "
+    relaxed = counted(document.n_relaxations, "candidate was", "candidates were")
+    ends = f"{relaxed} relaxed; the search stopped because "
     return Section(
         section.name,
         section.title,
@@ -205,8 +207,8 @@ def _crystal_row(rank: int, crystal: Polymorph) -> Row:
         Cell(MISSING)
         if group is None
         else Cell(f"{screw(group.symbol)} ({group.number})", group.number),
-        measured(crystal.energy_above_hull_eV_per_atom, ".3f"),
-        measured(crystal.energy_above_best_eV_per_atom, ".3f"),
+        measured(crystal.energy_above_hull_eV_per_atom, "z.3f"),
+        measured(crystal.energy_above_best_eV_per_atom, "z.3f"),
         measured(crystal.density_g_per_cm3),
         measured(crystal.volume_per_atom_A3),
         Cell("; ".join(around) or MISSING, is_formula=True),

@@ -8,6 +8,7 @@ import numpy as np
 
 from vitrion.report.palette import numbered_symbol, series
 from vitrion.report.panels import Axis, Curve, Figure, Line, Mark, Panel, Points
+from vitrion.runtime.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +74,8 @@ def _energy_and_volume(document: PolymorphDoc) -> Panel:
 
 def _note(crystal: Polymorph) -> str:
     group = crystal.space_groups[-1].symbol if crystal.space_groups else "symmetry unknown"
-    return f"{group}: {energy_of(crystal):.3f} eV/atom, found {crystal.times_found} times"
+    found = counted(crystal.times_found, "time")
+    return f"{group}: {energy_of(crystal):z.3f} eV/atom, found {found}"
 
 
 def _course(document: PolymorphDoc) -> Panel:
