@@ -25,7 +25,7 @@ from vitrion.defects.document import (
     PercolationRecord,
 )
 from vitrion.documents.provenance import Provenance
-from vitrion.errors import InputError
+from vitrion.errors import InputError, SimulationError
 from vitrion.materials.material import MaterialReport
 from vitrion.potentials import get_potential
 from vitrion.potentials.student import student_card
@@ -263,6 +263,14 @@ def test_defects_without_a_path_leave_the_dynamics_and_a_remark():
     document = joined(by_dynamics(), defects(network("vacancy", percolation=[])))
     assert (document.route, document.sigma_300K_bound) == ("dynamics", 25.0)
     assert "No path of hops percolates through LiF" in document.remarks[-1]
+
+
+def test_failed_defects_leave_the_dynamics_and_a_remark():
+    document = add_defect_route.original(by_dynamics().model_dump(mode="json"), None)
+    assert (document.route, document.sigma_300K_bound) == ("dynamics", 25.0)
+    assert "defects failed" in document.remarks[-1]
+    with pytest.raises(SimulationError, match="dynamics of the crystal failed"):
+        add_defect_route.original(None, defects(network("vacancy")))
 
 
 def test_comparison_takes_the_value_from_defects_and_cautions_name_the_route():

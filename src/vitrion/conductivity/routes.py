@@ -14,7 +14,7 @@ from vitrion.conductivity.from_defects import (
 )
 from vitrion.defects.document import DefectDoc
 from vitrion.documents.provenance import utc_now
-from vitrion.errors import InputError
+from vitrion.errors import InputError, SimulationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 @job(name="crystal conductivity by defects", output_schema=ConductivityDoc)
 def add_defect_route(
-    conductivity: ConductivityDoc | Mapping[str, Any],
-    defects: DefectDoc | Mapping[str, Any],
+    conductivity: ConductivityDoc | Mapping[str, Any] | None,
+    defects: DefectDoc | Mapping[str, Any] | None,
     settings: DefectConductivitySettings | None = None,
 ) -> ConductivityDoc:
     """Add the conductivity from defects to the document of a crystal's dynamics.
@@ -35,19 +35,31 @@ def add_defect_route(
     Parameters
     ----------
     conductivity : ConductivityDoc or mapping
-        Result of the dynamics, as document or as stored.
+        Result of the dynamics, as document or as stored; None if they failed.
     defects : DefectDoc or mapping
-        Defects with barriers, as document or as stored.
+        Defects with barriers, as document or as stored; None if they failed.
     settings : DefectConductivitySettings, optional
 
     Returns
     -------
     ConductivityDoc
         The updated document; with a remark if the defects give no conductivity.
+
+    Raises
+    ------
+    SimulationError
+        If the dynamics failed.
     """
+    if conductivity is None:
+        raise SimulationError(
+            "The dynamics of the crystal failed: rerun them to add the conductivity from defects."
+        )
     document = ConductivityDoc.model_validate(conductivity).model_copy(
         update={"last_updated": utc_now()}, deep=True
     )
+    if defects is None:
+        document.remarks.append("The defects failed, so there is no conductivity from defects.")
+        return document
     stored = defects if isinstance(defects, DefectDoc) else {**defects, "relaxed_structures": None}
     study = DefectDoc.model_validate(stored)
     try:
