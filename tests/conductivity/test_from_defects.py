@@ -176,9 +176,10 @@ def test_assumed_frequencies_and_open_hops_are_counted():
     plain = network("vacancy")
     hop = plain.hops[0].model_copy(update={"attempt_frequency_Hz": None})
     found = conductivity_from_defects(
-        defects(plain.model_copy(update={"hops": [hop], "n_unconverged": 2})), 1.0
+        defects(plain.model_copy(update={"hops": [hop], "n_unconverged": 2, "n_skipped": 3})), 1.0
     )
     assert (found.n_assumed_frequencies, found.n_unconverged_hops) == (1, 2)
+    assert found.n_skipped_hops == 3
     ratio = found.sigma_300K.value / nernst_einstein(
         math.exp(-PAIR / (2 * KB_EV_PER_K * 300.0)), BARRIER, 300.0
     )
@@ -278,7 +279,7 @@ def test_comparison_takes_the_value_from_defects_and_cautions_name_the_route():
     from vitrion.comparison.document import comparable_at_300K
     from vitrion.materials.quantities import activation_energy
 
-    document = joined(by_dynamics(), defects(network("vacancy")))
+    document = joined(by_dynamics(), defects(network("vacancy", n_skipped=2)))
     material = MaterialReport.from_documents([document])
     assert activation_energy(material).value == pytest.approx(PAIR / 2 + BARRIER, abs=1e-3)
     _, first, second = comparable_at_300K(document, document)
@@ -286,3 +287,4 @@ def test_comparison_takes_the_value_from_defects_and_cautions_name_the_route():
     sentences = [one.text for one in cautions_of([material]) if one.kind == "defect_route"]
     assert "follows from defects" in sentences[0]
     assert "Frenkel energy 0.80 eV" in sentences[0]
+    assert "2 distinct hops were not computed." in sentences

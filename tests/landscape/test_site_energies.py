@@ -169,8 +169,8 @@ def test_replicas_give_the_error():
     assert len(joined.networks) == 3
 
 
-@pytest.mark.parametrize("n_unconverged", [0, 1])
-def test_a_barrier_without_all_hops_is_shown_as_an_upper_bound(n_unconverged):
+@pytest.mark.parametrize(("n_unconverged", "n_skipped"), [(0, 0), (1, 0), (0, 2)])
+def test_a_barrier_without_all_hops_is_shown_as_an_upper_bound(n_unconverged, n_skipped):
     doc = document(OCCUPIED, EMPTY, STAR)
     hops = [
         HopRecord(
@@ -192,12 +192,14 @@ def test_a_barrier_without_all_hops_is_shown_as_an_upper_bound(n_unconverged):
         site_energies_eV=[0.0],
         hops=hops,
         n_unconverged=n_unconverged,
+        n_skipped=n_skipped,
         percolation=[found],
     )
     doc.networks = [network]
     rows = dict(summary_rows(doc))
     shown, lost = "vacancy barrier, 1-dimensional", "vacancy hops left out, not converged"
-    assert rows[shown] == ("at most 0.50 eV" if n_unconverged else "0.50 eV")
+    assert rows[shown] == ("at most 0.50 eV" if n_unconverged or n_skipped else "0.50 eV")
+    assert rows.get("vacancy hops not computed") == ("2 of 5 distinct" if n_skipped else None)
     assert rows.get(lost) == ("1 of 3 distinct" if n_unconverged else None)
 
 

@@ -236,6 +236,7 @@ def test_a_hop_with_a_shorter_image_is_excluded(side, barriers):
     )
     assert [h.forward_barrier_eV for h in network.hops] == pytest.approx(barriers, abs=5e-3)
     assert [p.barrier_eV for p in network.percolation] == pytest.approx(barriers[1:], abs=5e-3)
+    assert network.n_skipped == 2 - len(barriers)
 
 
 def test_sites_without_hops_do_not_percolate(cubic, relax_field):

@@ -243,6 +243,11 @@ def _defect_route(found: DefectConductivity, route: str, about: str) -> Iterable
         )
         text = f"{hops} excluded."
         yield Caution("defect_route", "caution", about, text, "defects")
+    if found.n_skipped_hops:
+        hops = counted(
+            found.n_skipped_hops, "distinct hop was not computed", "distinct hops were not computed"
+        )
+        yield Caution("defect_route", "caution", about, f"{hops}.", "defects")
     if found.n_assumed_frequencies:
         hops = counted(found.n_assumed_frequencies, "distinct hop has", "distinct hops have")
         text = f"{hops} an assumed frequency of 1e13 Hz."

@@ -88,6 +88,9 @@ class DefectConductivity(BaseModel):
     n_unconverged_hops: int = Field(
         description="Distinct hops that did not converge and are excluded."
     )
+    n_skipped_hops: int = Field(
+        0, description="Distinct hops that were not computed, which count as closed."
+    )
 
 
 def conductivity_from_defects(
@@ -158,6 +161,7 @@ def conductivity_from_defects(
             for hop in network.hops
         ),
         n_unconverged_hops=sum(network.n_unconverged for network in networks.values()),
+        n_skipped_hops=sum(network.n_skipped for network in networks.values()),
     )
 
 

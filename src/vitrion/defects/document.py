@@ -115,6 +115,11 @@ class BarrierNetwork(BaseModel):
         description="Distinct hops excluded from barriers and percolation because their band or an "
         "end did not converge.",
     )
+    n_skipped: int = Field(
+        0,
+        description="Distinct hops that were not computed: beyond max_hops, or with a shorter "
+        "image in the host.",
+    )
     n_merged: int = Field(
         0,
         description="Distinct hops excluded from the barriers because both ends relaxed to one "
@@ -123,7 +128,7 @@ class BarrierNetwork(BaseModel):
     percolation: list[PercolationRecord] = Field(
         default_factory=list,
         description="By number of directions, for the converged hops; upper bounds if some did not "
-        "converge.",
+        "converge or were not computed.",
     )
     path: list[tuple[float, float]] = Field(
         default_factory=list,
@@ -169,7 +174,9 @@ class DefectRecord(BaseModel):
         "reservoir. None if the reservoir is unknown.",
     )
     charge_transferred: int = Field(
-        0, description="Ions taken from the reservoir: slope in eV/V of the formation energy."
+        0,
+        description="Ions taken from the reservoir; times their charge, the slope in eV/V of the "
+        "formation energy.",
     )
     annealing_energy_eV: float | None = Field(
         None,

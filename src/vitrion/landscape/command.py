@@ -142,13 +142,18 @@ def summary_rows(document: DefectDoc) -> list[tuple[str, str]]:
             (f"Frenkel pairs at {first.temperature_K:.0f} K", f"{first.fraction:.1e} per ion")
         )
     for network in document.networks:
-        lost = network.n_unconverged
+        lost, skipped = network.n_unconverged, network.n_skipped
         for found_path in network.percolation:
             label = f"{network.mechanism} barrier, {found_path.dimension}-dimensional"
-            rows.append((label, f"{'at most ' if lost else ''}{found_path.barrier_eV:.2f} eV"))
+            bound = "at most " if lost or skipped else ""
+            rows.append((label, f"{bound}{found_path.barrier_eV:.2f} eV"))
+        total = len(network.hops) + skipped
         if lost:
             label = f"{network.mechanism} hops left out, not converged"
-            rows.append((label, f"{lost} of {len(network.hops)} distinct"))
+            rows.append((label, f"{lost} of {total} distinct"))
+        if skipped:
+            label = f"{network.mechanism} hops not computed"
+            rows.append((label, f"{skipped} of {total} distinct"))
     moved = sum(r.displaced_ions > 0 for r in document.records)
     recombined = sum(r.recombined for r in document.records)
     lost = sum(not r.converged for r in document.records)

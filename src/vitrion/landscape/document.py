@@ -95,7 +95,7 @@ class SiteEnergyLandscapeDoc(VitrionDoc):
     percolating_barrier_eV: ReplicaMean | None = Field(
         None,
         description="Percolating barrier of the hops in one direction in eV; an upper bound if "
-        "some hops did not converge.",
+        "some hops did not converge or were not computed.",
     )
     percolating_percentile: ReplicaMean | None = Field(
         None, description="Percentage of saddle points up to the percolating one."

@@ -148,8 +148,8 @@ def barrier_network(
     cache = ResultCache(None) if cache is None else cache
     matrix = host.unit_cell.lattice.matrix
     hops = direct_hops(carriers.places, matrix, max_length_A=max_length_A)
-    hops = [hop for hop in hops if _is_shortest(host, carriers, hop)]
-    groups = distinct_hops(hops, carriers.places, host.group, matrix)[:max_hops]
+    distinct = distinct_hops(hops, carriers.places, host.group, matrix)
+    groups = [g for g in distinct if _is_shortest(host, carriers, hops[g[0]])][:max_hops]
     records, bonds = [], []
     names = (context, band_context)
     frequencies = None if vibrate is None else AttemptFrequencies(vibrate)
@@ -167,7 +167,8 @@ def barrier_network(
             bonds.append(Bond(other.start, other.end, other.image, record.saddle_energy_eV))
     if on_progress:
         on_progress(len(groups), len(groups))
-    return _network(carriers, records, bonds, temperatures_K)
+    network = _network(carriers, records, bonds, temperatures_K)
+    return network.model_copy(update={"n_skipped": len(distinct) - len(groups)})
 
 
 def _is_shortest(host: Host, carriers: Carriers, hop: Hop) -> bool:
