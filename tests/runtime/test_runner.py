@@ -162,6 +162,27 @@ def test_what_ran_without_a_failed_parent_runs_again_with_it(store, tmp_path):
     assert run_flow(flow, store, tmp_path / "run").completed == []
 
 
+def test_it_also_runs_again_after_an_interruption(store, tmp_path):
+    """The result without the parent was kept forever."""
+    flag = tmp_path / "flag"
+    flaky = toy_jobs.succeed_once_allowed(str(flag), 42.0)
+    both = toy_jobs.gather([flaky.output, 3])
+    both.config.on_missing_references = OnMissing.NONE
+    flow = Flow([flaky, both])
+    run_flow(flow, store, tmp_path / "run")
+    assert store.get_output(both.uuid) == [None, 3]
+    flag.touch()
+
+    def interrupt(running, report):
+        if report.completed:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_flow(flow, store, tmp_path / "run", on_change=interrupt)
+    assert run_flow(flow, store, tmp_path / "run").completed == ["gather"]
+    assert store.get_output(both.uuid) == [42, 3]
+
+
 def test_a_folder_does_not_take_another_flow(store, tmp_path):
     def make(value):
         first = toy_jobs.add(1, value)

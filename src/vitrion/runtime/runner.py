@@ -145,7 +145,6 @@ class _Scheduler:
         self.running: dict[Future, _Node] = {}
         self.failed: set[str] = set()
         self.childless: set[str] = set()
-        self.renewed: set[str] = set()
         self.report = RunReport()
         self.stopped = False
 
@@ -183,7 +182,7 @@ class _Scheduler:
     def _skip(self, node: _Node) -> bool:
         """Skip a job that an earlier call completed; return whether it did."""
         remembered = _read_response(self._directory(node))
-        if remembered is None or self._is_stale(node):
+        if remembered is None:
             return False
         self.waiting.remove(node)
         self.report.skipped.append(node.job.name)
@@ -200,6 +199,7 @@ class _Scheduler:
                 self.waiting.remove(node)
             elif not self._skip(node):
                 self.waiting.remove(node)
+                self._forget_dependents(node)
                 payload = _to_json({"job": node.job.as_dict(), "store": self.store.as_dict()})
                 future = pool.submit(_execute, payload, str(self._directory(node)))
                 self.running[future] = node
@@ -214,9 +214,19 @@ class _Scheduler:
         # A job inside a replacement or detour may refer to the job it replaces.
         return not (pending - set(node.owners)) & set(node.parents)
 
-    def _is_stale(self, node: _Node) -> bool:
-        """Return whether a completed job ran before one of its parents succeeded."""
-        return bool((set(node.parents) - set(node.owners)) & self.renewed)
+    def _forget_dependents(self, node: _Node) -> None:
+        """Remove the responses of waiting jobs that ran without this one: they run again.
+
+        They are removed before this job runs, so that an interruption does not keep them.
+        """
+        outdated = set(node.owners)
+        before = 0
+        while before != len(outdated):
+            before = len(outdated)
+            for other in self.waiting:
+                if (set(other.parents) - set(other.owners)) & outdated:
+                    outdated.update(other.owners)
+                    (self._directory(other) / RESPONSE_FILE).unlink(missing_ok=True)
 
     def _may_run(self, node: _Node) -> bool:
         """Return whether the node may run, given the outcomes of its parents."""
@@ -249,7 +259,6 @@ class _Scheduler:
                 self.failed.add(node.job.uuid)
                 continue
             self.report.completed.append(node.job.name)
-            self.renewed.update(node.owners)
             self._divert(node, response)
         self._notify()
 
