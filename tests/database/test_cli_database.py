@@ -121,6 +121,16 @@ def test_query_exports(folder):
     assert len(summary.splitlines()) == 3
 
 
+@pytest.mark.parametrize("form", ["table", "jsonl", "csv"])
+def test_a_part_of_the_documents_is_never_taken_for_all(folder, form):
+    words = ["query", "-k", "test_hopping", "-f", form, "--store", str(folder), "--limit"]
+    part = CliRunner().invoke(app, [*words, "2"])
+    assert "2 of 3 documents; --limit 0 returns all." in part.stderr
+    assert "--limit" not in part.stdout
+    for limit in ("0", "3"):
+        assert not CliRunner().invoke(app, [*words, limit]).stderr
+
+
 def test_build_says_what_it_did(folder):
     assert "up to date" in run("build", folder=folder)
 

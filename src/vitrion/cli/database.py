@@ -15,7 +15,7 @@ from rich.box import SIMPLE
 
 from vitrion.cli.completion import complete_kind, one_of
 from vitrion.cli.options import PhaseOption, StoreOption
-from vitrion.cli.printing import console, new_table, say
+from vitrion.cli.printing import console, error_console, new_table, say
 from vitrion.errors import InputError
 from vitrion.runtime.counts import counted
 
@@ -96,9 +96,9 @@ def query(
         read = None if wanted is None else list(dict.fromkeys([*wanted, *hidden]))
         found = searched.raw(fields=read, sort=sort, limit=limit, **filters)
         if output == "jsonl":
-            write_json_lines(found, sys.stdout)
+            shown = write_json_lines(found, sys.stdout)
         elif wanted is None:
-            write_csv(found, sys.stdout, searched.key_fields)
+            shown = write_csv(found, sys.stdout, searched.key_fields)
         else:
             rows = [row_of(document, wanted, searched) for document in found]
             if output == "csv":
@@ -107,6 +107,9 @@ def query(
                 _print_rows([with_bound(row) for row in rows], keep_empty=fields is not None)
             if not rows and output == "table":
                 say(_nothing_found(client, kind))
+            shown = len(rows)
+        if shown == limit and (total := searched.count(**filters)) > limit > 0:
+            say(f"{limit} of {total} documents; --limit 0 returns all.", error_console)
 
 
 def parse_conditions(conditions: Sequence[str]) -> dict[str, Any]:
