@@ -68,6 +68,10 @@ def test_known_crystals_are_handed_in_without_a_search(campaign):
     pad = ("--launchpad", str(campaign.folder / "my_launchpad.yaml"))
     shorter = ("--structure", "known", "--no-landscape", "--temperatures", "700,800")
     assert "2 submitted" in run("submit", "LiF", "Li2O", *words, *shorter, *pad)
+    assert [row.material for row in status(campaign.launchpad)] == [
+        "Li2O crystalline",
+        "LiF crystalline",
+    ]
     names = [fw["name"] for fw in campaign.launchpad.fireworks.find({})]
     assert set(names) == {"relax crystal", "supercell", "crystal conductivity"}, "nothing else"
     assert len(names) == 6
@@ -77,6 +81,8 @@ def test_known_crystals_are_handed_in_without_a_search(campaign):
         if maker["@class"] == "ConductivityMaker"
     }
     assert temperatures == {(700.0, 800.0)}
+    campaign.launchpad.archive_wf(1)
+    assert [row.material for row in status(campaign.launchpad)] == ["Li2O crystalline"]
 
 
 def test_one_bad_composition_hands_nothing_in(campaign):

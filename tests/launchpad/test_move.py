@@ -95,3 +95,14 @@ def test_a_target_without_a_store_is_refused(source):
 
     with old, JobStore(MemoryStore()) as new, pytest.raises(StoreError, match="no store 'data'"):
         copy_store(old, new)
+
+
+def test_missing_large_objects_are_named(source, tmp_path):
+    old, _ = source
+    with old, open_job_store(tmp_path / "new") as new:
+        outputs = JobStore(old.docs_store)
+        with pytest.raises(StoreError, match="copy from has no store 'data'"):
+            copy_store(outputs, new)
+        names = old.additional_stores["data"].distinct("blob_uuid")
+        old.additional_stores["data"].remove_docs({})
+        assert sorted(copy_store(old, new).damaged) == sorted(names)

@@ -28,7 +28,8 @@ class CopyReport:
     not_archived : list[str]
         Files that are not archived in the source; ``vitrion archive`` archives them.
     damaged : list[str]
-        Unreadable outputs, and files that do not match their SHA-256; not copied.
+        Unreadable outputs, missing or unreadable large objects, and files that do not match their
+        SHA-256; not copied.
     """
 
     outputs: int = 0
@@ -57,7 +58,7 @@ def copy_store(source: JobStore, target: JobStore) -> CopyReport:
     Raises
     ------
     StoreError
-        If the target lacks an additional store.
+        If the source or the target lacks an additional store.
     """
     report = CopyReport()
     for output in readable(source.docs_store.query({}), report.damaged):
@@ -75,12 +76,13 @@ def _stores(job_store: JobStore) -> dict[str, Store]:
     return job_store.additional_stores  # type: ignore[has-type]
 
 
-def _receiving(target: JobStore, name: str) -> Store:
-    if name not in _stores(target):
+def _named(job_store: JobStore, name: str, purpose: str) -> Store:
+    if name not in _stores(job_store):
         raise StoreError(
-            f"The JobStore to copy to has no store '{name}': add it to its additional_stores."
+            f"The JobStore to copy {purpose} has no store '{name}': add it to its "
+            "additional_stores."
         )
-    return _stores(target)[name]
+    return _stores(job_store)[name]
 
 
 def _blob_references(node: Any) -> list[dict[str, str]]:
@@ -97,16 +99,17 @@ def _copy_blob(
     reference: dict[str, str], source: JobStore, target: JobStore, report: CopyReport
 ) -> None:
     key = {"blob_uuid": reference["blob_uuid"]}
-    given = _stores(source).get(reference["store"])
-    if given is None:
-        return
-    receiving = _receiving(target, reference["store"])
+    receiving = _named(target, reference["store"], "to")
     if has_content(receiving, key["blob_uuid"]):
         return
-    for blob in readable(given.query(key), report.damaged):
-        blob.pop("_id", None)
-        receiving.update(blob, key="blob_uuid")
-        report.large_objects += 1
+    given = _named(source, reference["store"], "from")
+    blob = next(readable(given.query(key), []), None)
+    if blob is None:
+        report.damaged.append(key["blob_uuid"])
+        return
+    blob.pop("_id", None)
+    receiving.update(blob, key="blob_uuid")
+    report.large_objects += 1
 
 
 def _copy_file(
@@ -117,7 +120,7 @@ def _copy_file(
     if given is None or not has_content(given, digest):
         report.not_archived.append(path)
         return
-    receiving = _receiving(target, FILES_STORE)
+    receiving = _named(target, FILES_STORE, "to")
     if has_content(receiving, digest):
         return
     found = hashlib.sha256()

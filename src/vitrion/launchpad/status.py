@@ -68,7 +68,7 @@ class Failure:
 
 
 def status(launchpad: LaunchPad, material: str | None = None) -> list[MaterialStatus]:
-    """Return the state of each material.
+    """Return the state of each material; archived flows are not counted.
 
     Parameters
     ----------
@@ -83,7 +83,8 @@ def status(launchpad: LaunchPad, material: str | None = None) -> list[MaterialSt
         Sorted by the name of the material.
     """
     rows: dict[str, MaterialStatus] = {}
-    for found in launchpad.workflows.find(_query(material), {"fw_states": 1, MATERIAL: 1}):
+    query = {"state": {"$ne": "ARCHIVED"}, **_query(material)}
+    for found in launchpad.workflows.find(query, {"fw_states": 1, MATERIAL: 1}):
         name = found["metadata"]["vitrion"]["material"]
         row = rows.setdefault(name, MaterialStatus(name))
         states = Counter(found["fw_states"].values())
