@@ -135,6 +135,36 @@ def test_temperatures_are_chosen_by_a_scan(tmp_path, gas):
     assert again.temperatures_K == document.temperatures_K
 
 
+def test_a_budget_that_is_used_up_ends_the_job(tmp_path, gas):
+    """The sum of 2 x 5 runs of 0.6 ps differs from 6 ps in the last digit."""
+    rng = np.random.default_rng(0)
+    runs = {300.0: [], 600.0: []}
+    for kelvin in np.repeat([300.0, 600.0], 5).tolist():
+        positions, symbols = in_crystal(hopping(100, 20, 20.0).draw(rng), 12 * np.eye(3), rng)
+        run = analyze(positions, 12 * np.eye(3), symbols, 100.0, kelvin, wrapped=False)
+        runs[kelvin].append(run.model_copy(update={"duration_ps": 0.6}))
+    assert sum([0.6] * 10) < 6.0
+    maker = make_maker(tmp_path, budget_ps=6.0, replicas=5, first_ps=0.6, target=0.01)
+    plan = maker._plan(runs, [gas], {}, None)
+    assert not plan.extensions_ps
+    assert "the time budget is used up" in plan.reason
+
+
+def test_all_parts_of_a_job_share_its_walltime(tmp_path, gas, monkeypatch):
+    """Else a job of several parts runs longer than the walltime."""
+    given = []
+
+    def record(tasks, load, *, walltime_s, **kwargs):
+        given.append(walltime_s)
+        return run_segments(tasks, load, walltime_s=walltime_s, **kwargs)
+
+    monkeypatch.setattr("vitrion.conductivity.makers.run_segments", record)
+    maker = make_maker(tmp_path, temperatures_K=(400.0,)).update_kwargs({"walltime_s": 1000.0})
+    maker.advance([gas], tmp_path)
+    assert len(given) == 3
+    assert 1000.0 >= given[0] > given[1] > given[2] > 0.0
+
+
 def test_a_scan_cut_off_by_the_walltime_resumes(tmp_path, gas):
     maker = make_maker(tmp_path / "runs", target=0.5, extension=0.0, temperatures_K=None, scan=SCAN)
     job = maker.update_kwargs({"walltime_s": 0.0}).make(gas)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -153,13 +155,24 @@ class ConductivityMaker(ForceFieldDynamics):
         SimulationError
             If all runs at a temperature failed.
         """
+        deadline = math.inf if self.walltime_s is None else time.monotonic() + self.walltime_s
+        return self._advance(structures, root, glass_transition, deadline)
+
+    def _advance(
+        self,
+        structures: list[Structure],
+        root: Path,
+        glass_transition: GlassTransition | None,
+        deadline: float,
+    ) -> tuple[ConductivityDoc, bool]:
+        """Advance until a time in s, as ``time.monotonic`` returns it."""
         if self.settings.temperatures_K is None:
-            choice = self._choose_temperatures(structures, root)
+            choice = self._choose_temperatures(structures, root, deadline)
             if choice is None:
                 return self._document(structures, root, {}, None, {}, None), False
             chosen = {"temperatures_K": tuple(choice.temperatures_K)}
             fixed = replace(self, settings=self.settings.model_copy(update=chosen))
-            document, finished = fixed.advance(structures, root, glass_transition)
+            document, finished = fixed._advance(structures, root, glass_transition, deadline)
             document.temperature_choice = choice
             return document, finished
         temperatures_K = self.settings.temperatures_K
@@ -169,11 +182,11 @@ class ConductivityMaker(ForceFieldDynamics):
         failures: dict[str, str] = {}
         first = [dict.fromkeys(temperatures_K, self.settings.equilibration_ps)]
         self._write_plan(root, len(structures), [*first, *iterations])
-        complete = self._run(self._density_tasks(structures, root), failures)
+        complete = self._run(self._density_tasks(structures, root), failures, deadline)
         for index, lengths in enumerate(first + iterations):
             # A segment starts from the end of the previous one.
             complete = complete and self._run(
-                self._tasks(structures, root, index, lengths, failures), failures
+                self._tasks(structures, root, index, lengths, failures), failures, deadline
             )
         if not complete:
             return self._document(structures, root, {}, None, failures, None), False
@@ -185,19 +198,20 @@ class ConductivityMaker(ForceFieldDynamics):
         return document, not plan.extensions_ps
 
     def _choose_temperatures(
-        self, structures: list[Structure], root: Path
+        self, structures: list[Structure], root: Path, deadline: float
     ) -> TemperatureChoice | None:
         """Choose temperatures by a scan of the first structure; None if it is unfinished."""
         choice = read_choice(root)
         if choice is None:
             failures: dict[str, str] = {}
             tasks = scan_tasks(structures[0], self.settings, self.phase, root)
-            if self._run(tasks, failures):
+            if self._run(tasks, failures, deadline):
                 choice = choose_from_scan(structures[0], self.settings, tasks, failures, root)
         return choice
 
-    def _run(self, tasks: list[MDTask], failures: dict[str, str]) -> bool:
+    def _run(self, tasks: list[MDTask], failures: dict[str, str], deadline: float) -> bool:
         """Run unfinished tasks, record failures, and return whether all tasks have ended."""
+        left_s = max(deadline - time.monotonic(), 0.0)
         outcomes = run_segments(
             tasks,
             self.loader(),
@@ -205,7 +219,7 @@ class ConductivityMaker(ForceFieldDynamics):
             batched=self.is_batched(self.batched),
             potential=self.identity(),
             cutoff_A=self._cutoff(),
-            walltime_s=self.walltime_s,
+            walltime_s=None if math.isinf(deadline) else left_s,
         )
         failures |= {outcome.name: outcome.error for outcome in outcomes if outcome.error}
         return all(outcome.complete or outcome.error for outcome in outcomes)
@@ -236,10 +250,12 @@ class ConductivityMaker(ForceFieldDynamics):
             for temperature, runs in results.items()
         ]
         spent = sum(run.duration_ps for runs in results.values() for run in runs)
+        # A sum that differs from the budget in the last digit would be extended by no frame.
+        left_ps = round(settings.budget_ps(len(structures)) - spent, 6)
         return plan_extension(
             combined,
             settings.target,
-            settings.budget_ps(len(structures)) - spent,
+            left_ps,
             goal=settings.goal,
             melting_K=settings.melting_K,
             glass_transition_K=self._glass_transition_K(glass_transition),
