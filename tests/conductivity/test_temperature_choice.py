@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ase.units import kB
 
+from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.scan_settings import TemperatureScanSettings
 from vitrion.conductivity.temperature_choice import ScanPoint, choose_temperatures
 from vitrion.errors import InputError, SimulationError
@@ -90,3 +91,12 @@ def test_a_liquid_is_refused():
 def test_a_range_must_ascend():
     with pytest.raises(InputError, match="lowest_K must be below highest_K"):
         TemperatureScanSettings(lowest_K=900.0, highest_K=600.0)
+
+
+def test_a_scan_of_too_few_frames_is_refused_before_it_starts():
+    """With a frame every ps, 20 ps less their first quarter have 16 of the 20 frames needed."""
+    md = {"save_interval_fs": 1000.0}
+    settings = ConductivitySettings(temperatures_K="auto", first_ps=1000.0, md=md)
+    with pytest.raises(InputError, match=r"at least 25.33 ps \(scan.scan_ps\)"):
+        settings.check_frames()
+    ConductivitySettings(temperatures_K=(600.0,), first_ps=1000.0, md=md).check_frames()

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from vitrion.conductivity.scan_settings import TemperatureScanSettings
+from vitrion.conductivity.scan_settings import SKIPPED, TemperatureScanSettings
 from vitrion.dynamics.md_settings import MDSettings
 from vitrion.errors import InputError
 from vitrion.runtime.settings_model import Option, SettingsModel
@@ -148,12 +148,17 @@ class ConductivitySettings(SettingsModel):
         from vitrion.transport.displacements import MIN_FRAMES
 
         interval_ps = self.md.save_interval_fs / 1000.0
-        if self.first_ps < (MIN_FRAMES - 1) * interval_ps:
-            raise InputError(
-                f"Dynamics of {self.first_ps:g} ps are too short to analyze: with a frame every "
-                f"{1000 * interval_ps:g} fs they must last at least "
-                f"{(MIN_FRAMES - 1) * interval_ps:g} ps (--duration, first_ps, crystal_first_ps)."
-            )
+        needed_ps = (MIN_FRAMES - 1) * interval_ps
+        runs = [(self.first_ps, needed_ps, "--duration, first_ps, crystal_first_ps")]
+        if self.temperatures_K is None:
+            runs.append((self.scan.scan_ps, needed_ps / (1.0 - SKIPPED), "scan.scan_ps"))
+        for duration_ps, least_ps, options in runs:
+            if duration_ps < least_ps:
+                raise InputError(
+                    f"Dynamics of {duration_ps:g} ps are too short to analyze: with a frame every "
+                    f"{1000 * interval_ps:g} fs they must last at least {least_ps:.4g} ps "
+                    f"({options})."
+                )
 
     @property
     def has_default_frames(self) -> bool:

@@ -12,6 +12,9 @@ from vitrion.runtime.settings_model import SettingsModel
 if TYPE_CHECKING:
     from typing import Self
 
+SKIPPED = 0.25
+"""Fraction of each run that is equilibration."""
+
 
 class TemperatureScanSettings(SettingsModel):
     """Short dynamics at temperatures with equal distances in 1/T.

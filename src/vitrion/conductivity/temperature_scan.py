@@ -9,6 +9,7 @@ import numpy as np
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.species import mobile_charges
 from vitrion.conductivity.mean_cell import constant_pressure
+from vitrion.conductivity.scan_settings import SKIPPED
 from vitrion.conductivity.temperature_choice import (
     ScanPoint,
     TemperatureChoice,
@@ -36,9 +37,6 @@ SCAN_FOLDER = "scan"
 """Folder of the runs of a scan."""
 
 CHOICE_FILE = "temperatures.json"
-
-SKIPPED = 0.25
-"""Fraction of each run that is equilibration."""
 
 
 def scan_tasks(
