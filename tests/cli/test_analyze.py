@@ -10,6 +10,7 @@ import pytest
 from helpers.trajectory_files import cubic_bounds, write_lammps, write_xyz
 from helpers.walkers import hopping, in_crystal
 from vitrion.cli import main
+from vitrion.conductivity import trajectories
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.trajectories import group_runs
 from vitrion.database.client import VitrionClient
@@ -206,6 +207,14 @@ def test_files_and_temperatures_that_do_not_match(folder):
         (files[2],),
         (files[0],),
     ]
+
+
+def test_files_at_two_temperatures_are_two_runs(monkeypatch):
+    """Exact temperatures are of one run if they are equal, means within their errors."""
+    stated = {"a": (525.0, 0.0), "b": (500.0, 0.0), "c": (500.0, 0.0), "d": (509.0, 3.0)}
+    monkeypatch.setattr(trajectories, "open_stated", stated.get)
+    groups = [group_runs(files) for files in (["a", "b", "c"], ["b", "d"])]
+    assert [[run.files for run in runs] for runs in groups] == [[("b", "c"), ("a",)], [("b", "d")]]
 
 
 def test_csv_states_warnings_on_standard_error(folder, monkeypatch, capsys, tmp_path):

@@ -99,6 +99,30 @@ def test_vitrion_trajectory_says_everything_itself(tmp_path, run, expected):
         analyze_file(path, "Li", 500.0)
 
 
+@pytest.mark.parametrize("target", [695.0, (900.0, 500.0)])
+def test_temperature_of_a_vitrion_trajectory_is_its_target(tmp_path, run, target):
+    """Its frames are at 700 K on average; a ramp has no temperature."""
+    positions, _ = run
+    path = tmp_path / "run.vtraj.h5"
+    atoms = images(run, wrap=False)[0]
+    writer = TrajectoryWriter.create(
+        path,
+        atoms.numbers,
+        atoms.get_masses(),
+        timestep_fs=2.0,
+        frame_interval_fs=INTERVAL_FS,
+        metadata={"settings": {"ensemble": "nvt", "temperature_K": target}},
+    )
+    for k, frame in enumerate(positions):
+        writer.append(make_frame(k, frame))
+    writer.flush()
+    if isinstance(target, float):
+        assert analyze_file(path).temperature_K == target
+    else:
+        with pytest.raises(InputError, match="is a ramp from 900 to 500 K: give the temperature"):
+            analyze_file(path)
+
+
 def open_handles():
     return h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
 

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from vitrion.transport.result import TransportResult
 
 SAME_TEMPERATURE = 0.05
-"""Relative difference up to which temperatures in files belong to segments of one run."""
+"""Largest relative difference between mean temperatures of the segments of one run."""
+
+TEMPERATURE_ERRORS = 4.0
+"""Largest difference between them in their standard errors."""
 
 
 @dataclass(frozen=True)
@@ -112,23 +115,33 @@ def _stated(paths: Sequence[str]) -> list[float | None]:
     if len(paths) == 1:
         return [None]
     stated = [open_stated(path) for path in paths]
-    if None in stated:
+    known = sorted(one for one in stated if one is not None)
+    if len(known) < len(paths):
         return [None] * len(paths)
-    groups: list[list[float]] = []
-    for value in sorted(v for v in stated if v is not None):
-        if groups and value <= groups[-1][-1] * (1.0 + SAME_TEMPERATURE):
-            groups[-1].append(value)
+    groups: list[list[tuple[float, float]]] = []
+    for value, error in known:
+        lowest, its_error = groups[-1][0] if groups else (-np.inf, 0.0)
+        allowed = min(SAME_TEMPERATURE * value, TEMPERATURE_ERRORS * np.hypot(error, its_error))
+        if value - lowest <= allowed:
+            groups[-1].append((value, error))
         else:
-            groups.append([value])
-    return [float(np.mean(next(g for g in groups if value in g))) for value in stated]
+            groups.append([(value, error)])
+    means = [float(np.mean([value for value, _ in group])) for group in groups]
+    return [
+        next(mean for mean, group in zip(means, groups, strict=True) if one in group)
+        for one in stated
+    ]
 
 
-def open_stated(path: str) -> float | None:
-    """Return the temperature in K that a trajectory file states."""
+def open_stated(path: str) -> tuple[float, float] | None:
+    """Return the temperature that a trajectory file states and its standard error in K."""
     try:
-        return open_frames(path).temperature_K
+        stream = open_frames(path)
     except InputError:
         return None  # reported when the run is read
+    if stream.temperature_K is None:
+        return None
+    return stream.temperature_K, stream.temperature_error_K
 
 
 def analyze_runs(

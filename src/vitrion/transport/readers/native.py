@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from vitrion.transport.readers.stream import Chunk
 
 
@@ -48,12 +50,31 @@ def from_own(trajectory: Any) -> FrameStream:
             yield trajectory.positions(part), trajectory.cells(part)
 
     temperatures = trajectory.temperatures(slice(None))
-    independent = max(len(temperatures) / CORRELATED_FRAMES, 1.0)
+    stated_K, error_K, why = _temperature(trajectory, temperatures)
     return FrameStream(
         tuple(trajectory.symbols),
         chunks(),
         trajectory.frame_interval_fs,
-        temperature_K=float(np.mean(temperatures)),
-        temperature_error_K=float(np.std(temperatures) / np.sqrt(independent)),
+        temperature_K=stated_K,
+        temperature_error_K=error_K,
         wrapped=False,
+        no_temperature=why,
+        observed_K=temperatures.tolist(),
     )
+
+
+def _temperature(
+    trajectory: Any, temperatures: NDArray[np.float64]
+) -> tuple[float | None, float, str]:
+    """Return the temperature in K, its error, and why there is none.
+
+    It is the target of a thermostat, else the mean over the frames.
+    """
+    match trajectory.metadata:
+        case {"settings": {"temperature_K": [start, end]}} if start != end:
+            return None, 0.0, f"{trajectory.path} is a ramp from {start:g} to {end:g} K"
+        case {"settings": {"ensemble": "nvt" | "npt", "temperature_K": int() | float() as target}}:
+            return float(target), 0.0, ""
+    independent = max(len(temperatures) / CORRELATED_FRAMES, 1.0)
+    error_K = float(np.std(temperatures) / np.sqrt(independent))
+    return float(np.mean(temperatures)), error_K, ""
