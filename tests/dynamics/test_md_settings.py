@@ -79,3 +79,6 @@ def test_a_system_that_cannot_be_run_is_refused():
     with pytest.raises(InputError, match="hydrogen"):
         MDSettings().check_system(["Li", "H"], cell, periodic, None)
     MDSettings(timestep_fs=0.5).check_system(["Li", "H"], cell, periodic, None)
+    with pytest.raises(InputError, match="10 fs is too long for F, Li: it must be at most 5 fs"):
+        MDSettings(timestep_fs=10).check_system(["Li", "F", "I"], cell, periodic, None)
+    MDSettings(timestep_fs=10).check_system(["Ag", "I"], cell, periodic, None)
