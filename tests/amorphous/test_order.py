@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -115,6 +117,17 @@ def test_bragg_intensity_is_one_for_a_lattice_and_small_for_a_gas():
     gas = np.random.default_rng(0).random((500, 3))
     # exponentially distributed with mean 1/N: the largest of n wave vectors is about ln(n) / N
     assert bragg_intensity(Structure(Lattice.cubic(12.0), ["Li"] * 500, gas)) < 25 / 500
+
+
+def test_memory_of_bragg_peaks_is_limited(monkeypatch):
+    monkeypatch.setattr("vitrion.amorphous.order.PHASES_AT_ONCE", 10**6, raising=False)
+    gas = np.random.default_rng(0).random((500, 3))
+    structure = Structure(Lattice.cubic(12.0), ["Li"] * 500, gas)
+    tracemalloc.start()
+    bragg_intensity(structure)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 30e6
 
 
 def test_a_cell_that_ordered_in_the_quench_is_found_by_its_bragg_peaks():

@@ -67,6 +67,9 @@ element may occupy a lattice of higher symmetry than the crystal, which yields f
 REACH_A = 4 * WIDTH_A
 """Distance from which a point has no weight in the ranking of candidates."""
 
+PHASES_AT_ONCE = 10**7
+"""Limit of the memory for Bragg peaks, which would grow with the square of the number of atoms."""
+
 REFINED = 12
 SMALLEST_TRANSLATION_A = 1.5
 
@@ -155,10 +158,14 @@ def bragg_intensity(structure: Structure, *, k_max_per_A: float = 5.0) -> float:
     indices = np.array(list(product(*(range(-n, n + 1) for n in limits))))
     lengths = np.linalg.norm(indices @ reciprocal, axis=1)
     indices = indices[(lengths > 0) & (lengths < k_max_per_A)]
-    phases = np.exp(2j * np.pi * (indices @ structure.frac_coords.T))
+    indices = indices[len(indices) // 2 :]  # of k and -k, which have the same intensity
     kinds = [symbols == symbol for symbol in set(symbols.tolist())]
-    peaks = sum(kind.mean() * np.abs(phases[:, kind].mean(axis=1)) ** 2 for kind in kinds)
-    return float(np.max(peaks, initial=0.0))
+    highest = 0.0
+    for part in np.array_split(indices, 1 + indices.size * len(structure) // PHASES_AT_ONCE):
+        phases = np.exp(2j * np.pi * (part @ structure.frac_coords.T))
+        peaks = sum(kind.mean() * np.abs(phases[:, kind].mean(axis=1)) ** 2 for kind in kinds)
+        highest = float(np.max(peaks, initial=highest))
+    return highest
 
 
 def _framework(
