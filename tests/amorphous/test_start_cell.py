@@ -40,6 +40,14 @@ def test_an_extended_network_is_not_an_ion():
 def test_a_crystal_can_be_loosened(lithium_fluoride):
     cell = melt_start(lithium_fluoride, n_atoms=60, volume_per_atom_A3=11.0)
     assert cell.structure.volume / len(cell.structure) == pytest.approx(11.0)
+    calcite = melt_start(crystal("calcite"), n_atoms=60, volume_per_atom_A3=45.0)
+    assert set(calcite.ion_counts()) == {"Ca", "CO3"}
+
+
+def test_a_compressed_crystal_is_as_wide_as_the_cutoff(lithium_fluoride):
+    cell = melt_start(lithium_fluoride, n_atoms=40, volume_per_atom_A3=6.8, min_side_A=8.0)
+    assert cell.structure.volume / len(cell.structure) == pytest.approx(6.8)
+    assert min(face_distances(cell.structure.lattice.matrix)) >= 8.0
 
 
 def test_disordered_crystals_are_refused():

@@ -82,20 +82,23 @@ def melt_start(
         If the crystal is disordered or the volume is out of range.
     """
     check_apart(check_ordered(crystal, "The crystal to melt"), "The crystal to melt")
-    repeats, sides = np.ones(3, dtype=int), face_distances(crystal.lattice.matrix)
+    volume = crystal.volume
+    if volume_per_atom_A3 is not None:
+        check_volume_per_atom(crystal.composition, volume_per_atom_A3)
+        volume = volume_per_atom_A3 * len(crystal)
+    sides = face_distances(crystal.lattice.matrix) * np.cbrt(volume / crystal.volume)
+    repeats = np.ones(3, dtype=int)
     while (np.prod(repeats) * len(crystal) < n_atoms) or (min(sides * repeats) < min_side_A):
         repeats[np.argmin(sides * repeats)] += 1
     structure = strip_properties(crystal)
     structure.make_supercell(np.diag(repeats))
-    if volume_per_atom_A3 is not None:
-        check_volume_per_atom(structure.composition, volume_per_atom_A3)
-        structure.scale_lattice(volume_per_atom_A3 * len(structure))
-    bonds = find_bonds(structure)
+    bonds = find_bonds(structure)  # before they are stretched to the requested volume
     ions = [
         tuple(sites.tolist())
         for sites in bonds.molecules()
         if not is_endless(bonds, sites, unwrap_molecule(bonds, sites))
     ]
+    structure.scale_lattice(volume * np.prod(repeats))
     return PackedCell(
         structure=structure,
         unit="crystal",
