@@ -13,6 +13,8 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("VITRION_ALLOW_PICKLE", raising=False)
     (tmp_path / "my.model").write_bytes(b"\x80\x04N.")
+    pinned = "potential: vitrion-lipof\npotential_sha256: '000'\n"
+    (tmp_path / "pinned.yaml").write_text(pinned)
     twins = Structure(
         Lattice.cubic(4.0), ["Li", "F", "F"], [[0, 0, 0], [0.5, 0.5, 0.5], [0.501, 0.5, 0.5]]
     )
@@ -48,6 +50,9 @@ CRYSTAL = ("run", "--dry-run", "LiF", "--phase", "crystal", "--structure")
         ((*CRYSTAL, "twins.cif"), "0.004 A apart"),
         (("defects", "twins.cif"), "0.004 A apart"),
         ((*SEARCH, "search.formula_units=[0]"), "search.formula_units is 0"),
+        (("search", "LiF", "--recipe", "pinned.yaml"), "the recipe asks for 000"),
+        (("defects", "LiF2.cif", "--recipe", "pinned.yaml"), "the recipe asks for 000"),
+        (("run", "LiF", "--distill", "--recipe", "pinned.yaml"), "remove the potential"),
         ((*SEARCH, "search.formula_units=[]"), "search.formula_units is []"),
         ((*SEARCH, "search.volume_per_atom_A3=-5"), "search.volume_per_atom_A3 is -5"),
         ((*SEARCH, "search.candidates={random: -2}"), "search.candidates is"),

@@ -57,12 +57,15 @@ def search(
     from vitrion.cli.results import polymorph_table, stability_line
     from vitrion.flows.crystal_search import check_search, run_search
     from vitrion.flows.display import RunDisplay
+    from vitrion.flows.run_recipe import check_sha256, potential_with_hash
     from vitrion.runtime.atomic import make_folder
 
     count = worker_count(workers)
     recipe = options.recipe(formula)
     folder = results_folder(store)
-    composition, spec = check_search(recipe.formula or "", recipe.search, recipe.potential)
+    potential = potential_with_hash(recipe)
+    composition, spec = check_search(recipe.formula or "", recipe.search, potential)
+    check_sha256(recipe, spec)
     if dry_run:
         formula = usual_formula(composition)
         print_search_plan(recipe.replace(formula=formula, potential=spec.name), count)
@@ -75,7 +78,7 @@ def search(
             recipe.search,
             job_store,
             folder,
-            potential=recipe.potential,
+            potential=potential,
             seed=recipe.seed,
             workers=count,
             on_change=display.update,
@@ -128,7 +131,9 @@ def defects(
 ) -> None:
     """Compute interstitials, vacancies, Frenkel pairs and barriers of a relaxed structure."""
     from vitrion.chemistry.phases import read_phase
+    from vitrion.flows.run_recipe import check_sha256, potential_with_hash
     from vitrion.landscape.command import read_structure, run_defects
+    from vitrion.potentials import usable_potential
 
     named = read_phase(phase)
     if named not in (None, "crystalline", "amorphous"):
@@ -138,11 +143,14 @@ def defects(
     if barrier:
         options = options.with_changes({"defects": {"barriers": {"mechanisms": barrier}}})
     recipe = options.recipe()
+    structure = read_structure(target, lambda name: _stored_structure(name, store))
+    potential = potential_with_hash(recipe)
+    check_sha256(recipe, usable_potential(potential, structure.symbol_set))
     report = run_defects(
-        read_structure(target, lambda name: _stored_structure(name, store)),
+        structure,
         recipe.defects.model_copy(update={"phase": named}),
         directory=output,
-        potential=recipe.potential,
+        potential=potential,
         trajectory=trajectory,
         on_progress=lambda done, total: say(f"{done} of {total} defects", error_console),
     )

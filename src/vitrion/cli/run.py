@@ -222,6 +222,11 @@ def _with_student(
         raise InputError("--distill makes the potential of the run: remove --potential.")
     stated = options.recipe(formula)
     settings = student_settings(str(stated.formula), options.preset)
+    if stated.potential not in (None, settings.student_name):
+        raise InputError(
+            f"--distill makes the potential of the run: remove the potential {stated.potential} "
+            "from the recipe."
+        )
     if is_student(settings.student_name):
         return _with_potential(options, settings.student_name), None
     for line in plan_lines(settings, workers)[: None if dry_run else 2]:

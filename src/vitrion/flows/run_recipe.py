@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jobflow import Flow, JobStore
 
     from vitrion.flows.recipe import Recipe
+    from vitrion.potentials import PotentialSpec
 
 
 def complete_recipe(recipe: Recipe) -> Recipe:
@@ -45,12 +46,8 @@ def complete_recipe(recipe: Recipe) -> Recipe:
     mobile = recipe.mobile or default_mobile_species(composition)
     symbols = [element.symbol for element in composition]
     _check_mobile(mobile, symbols, formula)
-    potential = usable_potential(_potential_with_hash(recipe), symbols, formula)
-    if recipe.potential_sha256 not in (None, potential.sha256):
-        raise InputError(
-            f"The potential {potential.name} has the SHA-256 {potential.sha256}, but the recipe "
-            f"asks for {recipe.potential_sha256}: install that file or remove potential_sha256."
-        )
+    potential = usable_potential(potential_with_hash(recipe), symbols, formula)
+    check_sha256(recipe, potential)
     reference = second_opinion(recipe)
     if reference is not None and get_potential(reference).elements is None:
         usable_potential(reference, symbols)
@@ -73,7 +70,22 @@ def complete_recipe(recipe: Recipe) -> Recipe:
     return complete
 
 
-def _potential_with_hash(recipe: Recipe) -> str | None:
+def check_sha256(recipe: Recipe, potential: PotentialSpec) -> None:
+    """Check the file of a potential against the hash that the recipe requires, if any.
+
+    Raises
+    ------
+    InputError
+        If its hash is another one.
+    """
+    if recipe.potential_sha256 not in (None, potential.sha256):
+        raise InputError(
+            f"The potential {potential.name} has the SHA-256 {potential.sha256}, but the recipe "
+            f"asks for {recipe.potential_sha256}: install that file or remove potential_sha256."
+        )
+
+
+def potential_with_hash(recipe: Recipe) -> str | None:
     """Return the name of the potential, with the hash that the recipe states for a user's file."""
     name, sha256 = recipe.potential, recipe.potential_sha256
     if name is None or sha256 is None or not name.startswith("mace:") or "#" in name:
