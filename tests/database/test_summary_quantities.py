@@ -8,6 +8,8 @@ import pytest
 
 from vitrion.comparison.report_search import find_reports
 from vitrion.comparison.side_by_side import compare
+from vitrion.conductivity import pooling
+from vitrion.database import pooled_runs
 from vitrion.database.client import VitrionClient
 from vitrion.database.document_file import load_documents, read_documents
 from vitrion.database.export import to_frame
@@ -76,6 +78,30 @@ def test_a_document_alone_has_the_intervals_of_the_report(client):
         ends = row[found.key], row[f"{found.key}_low"], row[f"{found.key}_high"]
         estimate = found.values[0]
         assert ends == pytest.approx((estimate.value, *estimate.interval_95)), found.key
+
+
+def test_quenches_of_other_potentials_and_of_crystals_are_not_pooled(
+    documents, tmp_path, monkeypatch
+):
+    glasses = [d for d in documents if d.property_name == "amorphous"]
+    provenance = glasses[0].provenance
+    potential = provenance.potential.model_copy(update={"name": "other"})
+    other = provenance.model_copy(update={"potential": potential})
+    odd = [
+        glasses[0].model_copy(update=change)
+        for change in ({"is_amorphous": False}, {"provenance": other})
+    ]
+    used = []
+
+    def pool(runs, glasses):
+        used.extend(glasses)
+        return pooling.pool(runs, glasses)
+
+    monkeypatch.setattr(pooled_runs, "pool", pool)
+    with filled(tmp_path, [*documents, *odd]) as client:
+        add_pooled(client, ["LiPO2F2"], "amorphous")
+    assert len(used) == len(glasses)
+    assert all(glass.is_amorphous for glass in used)
 
 
 def test_deprecated_documents_of_a_kind_give_no_quantity(documents, tmp_path):

@@ -54,7 +54,12 @@ def add_pooled(
     for document in client.conductivity.search(**material):
         if document.pooled_from == names:
             return document, False
-    glasses = client.amorphous.search(**material, material_id=runs[0].material_id)
+    potential = runs[0].provenance.potential_identity
+    glasses = [
+        glass
+        for glass in client.amorphous.search(**material, material_id=runs[0].material_id)
+        if not glass.crystallized and glass.provenance.potential_identity == potential
+    ]
     pooled = pool(runs, glasses)
     hosts = _hosts(client.defects.search(**material, material_id=runs[0].material_id), pooled)
     landscapes = [landscape(hosts)] if len(hosts) > 1 else []
