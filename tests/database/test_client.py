@@ -130,6 +130,7 @@ def test_wanted_fields_alone(client):
 
 def test_sorting_and_pages(client):
     search = client["test_hopping"].search
+    assert len(search(limit=np.int64(2), skip=np.int64(1))) == 2
     down = [d.barrier_eV for d in search(sort="-barrier_eV")]
     assert down == sorted([*BARRIERS, 0.5], reverse=True)
     assert [d.barrier_eV for d in search(sort="rate_300K")] == down, "a slow ion, a high barrier"

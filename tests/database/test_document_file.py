@@ -12,7 +12,7 @@ from vitrion.cli import app
 from vitrion.database.client import VitrionClient
 from vitrion.database.document_file import load_documents, read_documents, write_documents
 from vitrion.documents.provenance import utc_now
-from vitrion.errors import InputError
+from vitrion.errors import InputError, StoreError
 from vitrion.runtime import text_files
 from vitrion.store.job_store import SQLiteJobStore, open_job_store
 
@@ -43,6 +43,9 @@ def test_a_folder_is_loaded_once_and_queried(tmp_path):
     assert "2 documents added, 0 already" in result.output
     again = CliRunner().invoke(app, ["load", str(files), "--store", str(folder)])
     assert "0 documents added, 2 already" in again.output
+    missing = CliRunner().invoke(app, ["load", str(files), "--store", str(tmp_path / "jobs.yaml")])
+    assert isinstance(missing.exception, StoreError)
+    assert not (tmp_path / "jobs.yaml").exists()
     with VitrionClient(folder) as client:
         found = client["test_hopping"].search(sort="barrier_eV")
     assert [one.barrier_eV for one in found] == [0.3, 0.4]

@@ -189,7 +189,8 @@ def load(
 
     documents = [document for path in paths for document in read_documents(path)]
     target = Path(store or get_settings().store).expanduser()
-    job_store = find_job_store(target) if os.path.isfile(target) else open_job_store(target)
+    is_file = os.path.isfile(target) or target.suffix in (".yaml", ".yml", ".json")
+    job_store = find_job_store(target) if is_file else open_job_store(target)
     connect(job_store)
     added = load_documents(job_store, documents)
     job_store.close()

@@ -305,7 +305,8 @@ class PropertyClient(NotebookTable, Generic[DocT]):
         read = [part for path in paths.values() for part in projected(path)]
         wanted = None if fields is None else without_collisions([KEY, *read])
         failed: list[StoreError] = []
-        for document in self.store.query(criteria, wanted, order or None, skip=skip, limit=limit):
+        page = {"skip": int(skip), "limit": int(limit)}  # also numpy's numbers
+        for document in self.store.query(criteria, wanted, order or None, **page):
             kept = {name: value for name, value in document.items() if name not in _BOOKKEEPING}
             named = _by_public_names(kept, paths)
             try:
