@@ -11,7 +11,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.decomposition import decompose_into_ions
-from vitrion.chemistry.formulas import display_formula, parse_composition
+from vitrion.chemistry.formulas import display_formula, parse_composition, subscripted
 from vitrion.errors import InputError
 
 
@@ -56,6 +56,12 @@ def test_decimal_numbers_and_hydrates_are_read():
     assert parse_composition("Li2SO4·0.5H2O") == Composition("Li4S2O9H2")
     assert parse_composition("LiV2O4.5(H2O)") == Composition("Li2V4O11H4")
     assert parse_composition("Li6PS5Cl0.5Br0.5") == Composition("Li12P2S10ClBr")
+
+
+def test_amounts_of_a_formula_are_lowered_but_not_an_identifier():
+    shown = subscripted("Li10GeP2S12 crystal (agm002169)")
+    assert shown == "Li₁₀GeP₂S₁₂ crystal (agm002169)"
+    assert subscripted("Al(PO3)3 glass 2") == "Al(PO₃)₃ glass 2"
 
 
 def test_structures_have_their_composition():

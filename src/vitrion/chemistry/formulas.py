@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 CompositionLike: TypeAlias = "str | Composition | Mapping[Any, float]"
 """A formula, a pymatgen Composition, or amounts of elements such as ``{"Li": 1, "F": 1}``."""
 
-AMOUNTS = re.compile(r"(?<=[A-Za-z)])(\d+)")
-"""Amounts in a formula, which are typeset as subscripts."""
+AMOUNTS = re.compile(r"(?:(?<=[A-Z)])|(?<=[A-Z][a-z]))(\d+)")
+"""Amounts behind an element or a group, which are typeset as subscripts."""
 
 _AMOUNT = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*[+-])?(\d*\.?\d+)")
 _SYMBOLS = re.compile(r"[A-Z][a-z]?")
