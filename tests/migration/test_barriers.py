@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ase.calculators.calculator import Calculator, all_changes
 from pymatgen.core import Lattice, Structure
+from pymatgen.io.ase import AseAtomsAdaptor
 
 from vitrion.defects.document import BarrierNetwork
 from vitrion.defects.energies import EnergySettings, defect_energies
@@ -16,7 +17,8 @@ from vitrion.defects.sites import Site, density_peaks
 from vitrion.defects.symmetry import SpaceGroup
 from vitrion.errors import InputError
 from vitrion.landscape.ion_density import density_barrier
-from vitrion.migration.bands import interpolate
+from vitrion.migration.attempt_frequencies import AttemptFrequencies
+from vitrion.migration.bands import Band, interpolate
 from vitrion.migration.barriers import (
     Carriers,
     barrier_network,
@@ -237,6 +239,79 @@ def test_a_hop_with_a_shorter_image_is_excluded(side, barriers):
     assert [h.forward_barrier_eV for h in network.hops] == pytest.approx(barriers, abs=5e-3)
     assert [p.barrier_eV for p in network.percolation] == pytest.approx(barriers[1:], abs=5e-3)
     assert network.n_skipped == 2 - len(barriers)
+
+
+class Ridge(Calculator):
+    """Li along x over ``0.4 sin^2 + (cos^2 - 0.5) y^2 + y^4``, with straight paths on a ridge.
+
+    The field moves with the Xe atoms.
+    """
+
+    implemented_properties = ("energy", "forces")
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        free = np.array([s == "Li" for s in self.atoms.get_chemical_symbols()])
+        period = np.array([4.0, 8.0, 8.0])
+        moved = self.atoms.positions - np.where(free[:, None], 0.0, period / 2)
+        moved -= np.round(moved / period) * period
+        moved -= moved[~free].mean(axis=0)
+        (x, y, z), spring = moved[free].T, moved[~free]
+        sine, cosine = np.sin(np.pi * x / 4), np.cos(np.pi * x / 4)
+        energy = 0.4 * sine**2 + (cosine**2 - 0.5) * y**2 + y**4 + 0.5 * z**2
+        forces = np.zeros_like(moved)
+        forces[free, 0] = -np.pi / 2 * sine * cosine * (0.4 - y**2)
+        forces[free, 1] = -2 * (cosine**2 - 0.5) * y - 4 * y**3
+        forces[free, 2] = -z
+        forces[~free] = -spring - forces[free].sum(axis=0) / len(spring)
+        self.results = {"energy": float(energy.sum() + 0.5 * np.sum(spring**2)), "forces": forces}
+
+
+def unrelaxed_band(images):
+    """Return the band of the images as they are: they have no force across the path."""
+    energies = []
+    for image in images:
+        atoms = AseAtomsAdaptor.get_atoms(image, msonable=False)
+        atoms.calc = Ridge()
+        energies.append(float(atoms.get_potential_energy()))
+    return Band(tuple(energies), converged=True, saddle=images[int(np.argmax(energies))])
+
+
+@pytest.mark.parametrize(("vibrate", "barrier"), [(None, 0.4), (Ridge(), 0.4 - 1 / 16)])
+def test_a_band_on_a_ridge_is_moved_over_the_saddle_point_beside_it(vibrate, barrier):
+    places = [[0, 0, 0], [0.5, 0.5, 0.5]]
+    cell = Structure(Lattice.orthorhombic(4.0, 8.0, 8.0), ["Li", "Xe"], places)
+    relax, settings = FixedCellRelaxer(Ridge(), fmax_eV_per_A=0.005), EnergySettings(rattle_A=0.0)
+    host = prepare_host(cell, "Li", relax, supercell_side_A=8.0)
+    defects = defect_energies(host, vacancies(host), relax, settings)
+    network = barrier_network(
+        host,
+        vacancy_carriers(host, defects),
+        relax,
+        unrelaxed_band,
+        settings,
+        max_length_A=4.5,
+        vibrate=vibrate,
+    )
+    (hop,) = network.hops
+    assert hop.attempt_frequency_failure is None
+    assert hop.forward_barrier_eV == pytest.approx(barrier, abs=5e-3)
+    assert max(hop.profile_eV) == pytest.approx(barrier, abs=5e-3)
+
+
+def test_both_paths_beside_a_ridge_count():
+    places = [[0, 0, 0], [0.25, 0.5, 0.5], [0.75, 0.5, 0.5]]
+    start = Structure(Lattice.cubic(8.0), ["Li", "Xe", "Xe"], places)
+    end, ridge = start.copy(), start.copy()
+    end[0].frac_coords = [0.5, 0, 0]
+    ridge[0].frac_coords = [0.25, 0, 0]
+    frequencies = AttemptFrequencies(Ridge())
+    both = frequencies.of_hop((0, 0), start, end, ridge)
+    beside = ridge.copy()
+    for site, position in zip(beside, both.saddle.positions_A, strict=True):
+        site.coords = position
+    one = frequencies.of_hop((0, 0), start, end, beside)
+    assert both.values["forward_Hz"] == pytest.approx(2 * one.values["forward_Hz"], rel=0.05)
 
 
 def test_sites_without_hops_do_not_percolate(cubic, relax_field):

@@ -83,6 +83,34 @@ def test_the_wrong_order_is_refused():
         stationary_point(pair(0.0), 0, fmax_eV_per_A=0.3)
 
 
+class Ridge(DoubleWell):
+    """The double well with ``3 (s^2 - 0.3) y^2 + 2 y^4`` in place of the spring along y."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes):
+        Calculator.calculate(self, atoms, properties, system_changes)
+        x, y, z = self.atoms.positions[1] - self.atoms.positions[0]
+        s = x / self.half_width
+        slope = (4 * self.height * s * (s * s - 1) + 6 * s * y * y) / self.half_width
+        pull = np.array([slope, 6 * (s * s - 0.3) * y + 8 * y**3, self.stiffness * z])
+        energy = self.height * (s * s - 1) ** 2 + 0.5 * self.stiffness * z * z
+        self.results = {
+            "energy": energy + 3 * (s * s - 0.3) * y * y + 2 * y**4,
+            "forces": np.array([pull, -pull]),
+        }
+
+
+def test_a_ridge_is_left_to_a_saddle_point_beside_it():
+    """The mode across the hop, with the larger negative curvature, is not followed uphill."""
+    atoms = Atoms("LiO", [[0, 0, 0], [0.02, 0, 0]], cell=np.eye(3) * 20, pbc=True)
+    atoms.calc = Ridge()
+    hop = np.array([[-1.2, 0.0, 0.0], [1.2, 0.0, 0.0]])
+    saddle = stationary_point(atoms, 1, along=hop, fmax_eV_per_A=1e-4)
+    assert saddle.order == 1
+    assert saddle.energy_eV == pytest.approx(0.5 - 1.8**2 / 32, abs=1e-4)
+    x, y, _ = saddle.positions_A[1] - saddle.positions_A[0]
+    assert (x, abs(y)) == pytest.approx((0.0, np.sqrt(0.225)), abs=1e-3)
+
+
 @pytest.mark.parametrize("stiffness", [1e-4, -1e-4])
 def test_soft_modes_cancel_in_the_attempt_frequency(stiffness):
     found = []

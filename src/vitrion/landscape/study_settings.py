@@ -41,7 +41,8 @@ class BarrierSettings(SettingsModel):
     attempt_frequencies: bool = Field(
         False,
         description="Whether the harmonic attempt frequency of each hop is computed (Vineyard "
-        "1957): six force calls for each atom of the host, at both ends and at the saddle point.",
+        "1957): six force calls for each atom of the host, at both ends and at the saddle point. A "
+        "band on a ridge is moved to a saddle point beside it.",
     )
 
     def elastic_band(self, calculator: Calculator) -> ElasticBand:

@@ -97,6 +97,30 @@ def interpolate(
     return images
 
 
+def through(images: Sequence[Structure], positions_A: np.ndarray) -> list[Structure]:
+    """Return the images of a hop by linear interpolation over given positions halfway.
+
+    Parameters
+    ----------
+    images : sequence of Structure
+        Of another band between the same ends.
+    positions_A : (n, 3) array
+        Cartesian coordinates of the atoms, in A.
+    """
+    first, last = images[0], images[-1]
+    middle = positions_A @ np.linalg.inv(first.lattice.matrix)
+    half = (len(images) - 1) // 2
+    shares = [*np.linspace(0.0, 1.0, half + 1), *np.linspace(1.0, 2.0, len(images) - half)[1:]]
+    found = []
+    for share in shares:
+        image = first.copy()
+        toward = first.frac_coords if share < 1.0 else last.frac_coords
+        for site, near, far in zip(image, middle, toward, strict=True):
+            site.frac_coords = near + abs(1.0 - share) * (far - near)
+        found.append(image)
+    return found
+
+
 def _trade_places(
     start: np.ndarray, end: np.ndarray, ions: np.ndarray, matrix: np.ndarray
 ) -> np.ndarray:

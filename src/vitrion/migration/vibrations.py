@@ -32,6 +32,12 @@ _HZ_PER_ROOT = np.sqrt(units._e / units._amu) * 1e10 / (2 * np.pi)
 _SOFTEST = 1e-3
 """Smallest eigenvalue in eV/(A2 u) that a mode counts with: 0.5 THz."""
 
+LONGEST_STEP_A = 0.1
+"""Largest displacement in A of an atom in a Newton step."""
+
+_OFF_RIDGE_A = 0.1
+"""Largest displacement in A of an atom that leaves a ridge."""
+
 
 @dataclass(frozen=True)
 class StationaryPoint:
@@ -48,6 +54,8 @@ class StationaryPoint:
         Sum of ``ln(frequency / Hz)`` over the stable modes.
     n_soft : int
         Number of modes that count as 0.5 THz.
+    off_ridge : bool
+        Whether it was found beside a ridge.
     """
 
     positions_A: NDArray[np.float64]
@@ -56,6 +64,7 @@ class StationaryPoint:
     order: int
     log_frequencies: float
     n_soft: int
+    off_ridge: bool = False
 
 
 def force_constants(atoms: Atoms, displacement_A: float = 0.01) -> NDArray[np.float64]:
@@ -94,12 +103,20 @@ def force_constants(atoms: Atoms, displacement_A: float = 0.01) -> NDArray[np.fl
 
 
 def stationary_point(
-    atoms: Atoms, order: Literal[0, 1], *, fmax_eV_per_A: float = 0.01, max_iterations: int = 8
+    atoms: Atoms,
+    order: Literal[0, 1],
+    *,
+    along: NDArray[np.float64] | None = None,
+    side: Literal[-1, 1] = 1,
+    fmax_eV_per_A: float = 0.01,
+    max_iterations: int = 12,
 ) -> StationaryPoint:
     """Converge a geometry to a stationary point of given order and return its vibrations.
 
     From a relaxed geometry or the climbing image of a band, Newton's method with the full matrix of
-    force constants converges in a few iterations.
+    force constants converges in a few iterations. The path of a band with a mirror plane can pass
+    over a ridge, which has more than one unstable mode: it is left along the softest of the others,
+    to a saddle point beside it.
 
     Parameters
     ----------
@@ -107,6 +124,10 @@ def stationary_point(
         With a calculator; it is not changed.
     order : 0 or 1
         Of a minimum or of a saddle point.
+    along : (n, 3) array, optional
+        Direction of the hop, by which its mode is chosen among unstable ones; None is the softest.
+    side : -1 or 1
+        To which side a ridge is left.
     fmax_eV_per_A : float
         Largest force at the end.
     max_iterations : int
@@ -119,13 +140,23 @@ def stationary_point(
     """
     work = atoms.copy()
     work.calc = atoms.calc
-    forces = work.get_forces()
+    forces, step, longest_A = work.get_forces(), np.zeros((len(work), 3)), LONGEST_STEP_A
+    off_ridge = False
     for _ in range(max_iterations):
         matrix = force_constants(work)
         if np.abs(forces).max() <= fmax_eV_per_A:
-            break
+            aside = _off_ridge(matrix, work.get_masses(), along) if order else None
+            if aside is None:
+                break
+            off_ridge = True
+            work.positions += side * aside
+            forces = work.get_forces()
+            matrix = force_constants(work)
         for _ in range(4):
-            work.positions += _newton_step(matrix, forces, order)
+            last, step = step, _newton_step(matrix, forces, order, along, longest_A)
+            if np.sum(last * step) < 0.0:  # back and forth
+                longest_A *= 0.5
+            work.positions += step
             before, forces = np.abs(forces).max(), work.get_forces()
             if np.abs(forces).max() <= fmax_eV_per_A or np.abs(forces).max() > 0.7 * before:
                 break
@@ -135,7 +166,8 @@ def stationary_point(
             f"The stationary point did not converge: the largest force is {found:.3f} eV/A, above "
             f"{fmax_eV_per_A:g} eV/A."
         )
-    unstable, log_frequencies, n_soft = _vibrations(matrix, work.get_masses())
+    values, _ = _modes(matrix, work.get_masses())
+    unstable, log_frequencies, n_soft = _vibrations(values)
     if unstable != order:
         raise SimulationError(
             f"The stationary point has {unstable} unstable modes; a "
@@ -148,6 +180,7 @@ def stationary_point(
         unstable,
         log_frequencies,
         n_soft,
+        off_ridge,
     )
 
 
@@ -160,27 +193,60 @@ def _newton_step(
     matrix: NDArray[np.float64],
     forces: NDArray[np.float64],
     order: int,
-    longest_A: float = 0.1,
+    along: NDArray[np.float64] | None,
+    longest_A: float,
 ) -> NDArray[np.float64]:
-    """Return displacements (n, 3): uphill along the ``order`` softest modes, else downhill."""
+    """Return displacements (n, 3): uphill along the mode of a hop if order is 1, else downhill."""
     values, modes = np.linalg.eigh(matrix)
-    along = modes.T @ forces.ravel()
+    steps = modes.T @ forces.ravel()
     translations = np.argsort(np.abs(values))[:3]
-    along[translations] = 0.0
-    stiffness = np.maximum(np.abs(values), 0.05)
-    signs = np.ones(len(values))
-    signs[:order] = -1.0
-    step = (modes @ (signs * along / stiffness)).reshape(-1, 3)
+    steps[translations] = 0.0
+    steps /= np.maximum(np.abs(values), 0.05)
+    if order:
+        steps[_followed(values, modes, along)] *= -1.0
+    step = (modes @ steps).reshape(-1, 3)
     length = float(np.linalg.norm(step, axis=1).max())
     return step * min(1.0, longest_A / max(length, 1e-12))
 
 
-def _vibrations(
+def _followed(
+    values: NDArray[np.float64],
+    modes: NDArray[np.float64],
+    along: NDArray[np.float64] | None,
+) -> int:
+    """Return the unstable mode that is most along a direction, or the softest mode."""
+    unstable = int(np.count_nonzero(values < -_SOFTEST))
+    if along is None or unstable < 2:
+        return 0
+    return int(np.argmax(np.abs(modes[:, :unstable].T @ along.ravel())))
+
+
+def _off_ridge(
+    matrix: NDArray[np.float64],
+    masses_u: NDArray[np.float64],
+    along: NDArray[np.float64] | None,
+) -> NDArray[np.float64] | None:
+    """Return a displacement (n, 3) along an unstable mode other than the hop's; None without."""
+    values, modes = _modes(matrix, masses_u)
+    unstable = int(np.count_nonzero(values < -_SOFTEST))
+    if unstable < 2:
+        return None
+    followed = _followed(values, modes, along)
+    step = modes[:, min(k for k in range(unstable) if k != followed)].reshape(-1, 3)
+    return step * _OFF_RIDGE_A / float(np.linalg.norm(step, axis=1).max())
+
+
+def _modes(
     matrix: NDArray[np.float64], masses_u: NDArray[np.float64]
-) -> tuple[int, float, int]:
-    """Return the number of unstable modes, sum ln(frequency / Hz) of the others, number of soft."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return eigenvalues in eV/(A2 u), ascending, and the displacements of the modes, unscaled."""
     scale = 1.0 / np.sqrt(np.repeat(masses_u, 3))
-    values = np.linalg.eigvalsh(matrix * scale[:, None] * scale[None, :])
+    values, modes = np.linalg.eigh(matrix * scale[:, None] * scale[None, :])
+    return values, modes * scale[:, None]
+
+
+def _vibrations(values: NDArray[np.float64]) -> tuple[int, float, int]:
+    """Return the number of unstable modes, sum ln(frequency / Hz) of the others, number of soft."""
     values = np.delete(values, np.argsort(np.abs(values))[:3])  # translations
     soft = np.abs(values) < _SOFTEST
     values[soft] = _SOFTEST
