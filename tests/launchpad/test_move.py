@@ -100,9 +100,7 @@ def test_a_target_without_a_store_is_refused(source):
 def test_missing_large_objects_are_named(source, tmp_path):
     old, _ = source
     with old, open_job_store(tmp_path / "new") as new:
-        outputs = JobStore(old.docs_store)
-        with pytest.raises(StoreError, match="copy from has no store 'data'"):
-            copy_store(outputs, new)
-        names = old.additional_stores["data"].distinct("blob_uuid")
+        names = sorted(old.additional_stores["data"].distinct("blob_uuid"))
+        assert sorted(copy_store(JobStore(old.docs_store), new).damaged) == names
         old.additional_stores["data"].remove_docs({})
-        assert sorted(copy_store(old, new).damaged) == sorted(names)
+        assert sorted(copy_store(old, new).damaged) == names

@@ -58,7 +58,7 @@ def copy_store(source: JobStore, target: JobStore) -> CopyReport:
     Raises
     ------
     StoreError
-        If the source or the target lacks an additional store.
+        If the target lacks an additional store.
     """
     report = CopyReport()
     for output in readable(source.docs_store.query({}), report.damaged):
@@ -76,13 +76,12 @@ def _stores(job_store: JobStore) -> dict[str, Store]:
     return job_store.additional_stores  # type: ignore[has-type]
 
 
-def _named(job_store: JobStore, name: str, purpose: str) -> Store:
-    if name not in _stores(job_store):
+def _receiving(target: JobStore, name: str) -> Store:
+    if name not in _stores(target):
         raise StoreError(
-            f"The JobStore to copy {purpose} has no store '{name}': add it to its "
-            "additional_stores."
+            f"The JobStore to copy to has no store '{name}': add it to its additional_stores."
         )
-    return _stores(job_store)[name]
+    return _stores(target)[name]
 
 
 def _blob_references(node: Any) -> list[dict[str, str]]:
@@ -99,13 +98,13 @@ def _copy_blob(
     reference: dict[str, str], source: JobStore, target: JobStore, report: CopyReport
 ) -> None:
     key = {"blob_uuid": reference["blob_uuid"]}
-    receiving = _named(target, reference["store"], "to")
-    if has_content(receiving, key["blob_uuid"]):
-        return
-    given = _named(source, reference["store"], "from")
-    blob = next(readable(given.query(key), []), None)
+    given = _stores(source).get(reference["store"])
+    blob = None if given is None else next(readable(given.query(key), []), None)
     if blob is None:
         report.damaged.append(key["blob_uuid"])
+        return
+    receiving = _receiving(target, reference["store"])
+    if has_content(receiving, key["blob_uuid"]):
         return
     blob.pop("_id", None)
     receiving.update(blob, key="blob_uuid")
@@ -120,7 +119,7 @@ def _copy_file(
     if given is None or not has_content(given, digest):
         report.not_archived.append(path)
         return
-    receiving = _named(target, FILES_STORE, "to")
+    receiving = _receiving(target, FILES_STORE)
     if has_content(receiving, digest):
         return
     found = hashlib.sha256()
