@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.runtime.counts import counted
 from vitrion.transport.result import Regime
 from vitrion.uncertainty import student_quantile
 
@@ -199,7 +200,7 @@ def _objection(
     if n_hops == 0:
         return "no ion left its site."
     if n_hops < MIN_HOPS:
-        return f"{n_hops} hops are too few for a value."
+        return f"{counted(n_hops, 'hop')} {'is' if n_hops == 1 else 'are'} too few for a value."
     if n_windows < MIN_WINDOWS:
         return (
             f"the slope of ln MSD at the longest lags is {exponent:.2f} +- {error:.2f}, not 1 over "

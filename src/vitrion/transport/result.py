@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from vitrion.runtime.counts import counted
 from vitrion.runtime.notebook_display import NotebookFigure
 from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S, NOMINAL_HOP_A
 from vitrion.transport.density import PercolationBarriers
@@ -234,7 +235,7 @@ def warnings_of(framework_diffuses: bool, hops: Hops, n_mobile: int) -> list[str
         found.append("The framework diffuses: this is a liquid or a decomposing solid.")
     if 0 < hops.n_hops < 30:
         found.append(
-            f"Only {hops.n_hops} hops: the relative error is at least "
+            f"Only {counted(hops.n_hops, 'hop')}: the relative error is at least "
             f"{hops.relative_error_floor:.0%}."
         )
     if n_mobile < 8:
