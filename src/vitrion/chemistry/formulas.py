@@ -144,9 +144,10 @@ def _normalized(formula: str) -> str | dict[str, float]:
     _refuse_name(text)
     _refuse_zero(text)
     mixed = _mixed(_without_oxidation(text))
-    if isinstance(mixed, str):
-        _refuse_period(mixed)
-    return _separated(mixed) if isinstance(mixed, str) and len(mixed.split()) > 1 else mixed
+    if not isinstance(mixed, str):
+        return mixed
+    _refuse_period(mixed)
+    return _separated(mixed) if len(mixed.split()) > 1 else mixed
 
 
 def _refuse_name(text: str) -> None:

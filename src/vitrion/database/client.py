@@ -22,7 +22,6 @@ from vitrion.documents.stored_form import is_reference
 from vitrion.errors import DiskFullError, InputError, StoreError
 from vitrion.runtime.notebook_display import NotebookTable
 from vitrion.store.job_store import FILES_STORE
-from vitrion.store.projection import without_collisions
 from vitrion.store.sqlite_store import SQLiteStore
 
 if TYPE_CHECKING:
@@ -302,8 +301,7 @@ class PropertyClient(NotebookTable, Generic[DocT]):
         criteria = self._criteria(filters)
         order = cast("dict", build_sort(sort, self.key_fields, self.name))
         paths = {name: self.path(name) for name in fields or ()}
-        read = [part for path in paths.values() for part in projected(path)]
-        wanted = None if fields is None else without_collisions([KEY, *read])
+        wanted = None if fields is None else projected([KEY, *paths.values()])
         failed: list[StoreError] = []
         page = {"skip": int(skip), "limit": int(limit)}  # also numpy's numbers
         for document in self.store.query(criteria, wanted, order or None, **page):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vitrion.store.projection import without_collisions
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 def follow(document: Mapping[str, Any], path: str) -> Any:
@@ -20,10 +22,12 @@ def follow(document: Mapping[str, Any], path: str) -> Any:
     return node
 
 
-def projected(path: str) -> list[str]:
-    """Return the paths of a projection that keeps the value at a dotted path.
+def projected(paths: Iterable[str]) -> list[str]:
+    """Return the paths of a projection that keeps the values at dotted paths.
 
     A number indexes a list, which a projection passes through without it, or names a field.
     """
-    short = ".".join(part for part in path.split(".") if not part.isdigit())
-    return list(dict.fromkeys([path, short]))
+    wanted: list[str] = []
+    for path in paths:
+        wanted += [path, ".".join(part for part in path.split(".") if not part.isdigit())]
+    return without_collisions(wanted)

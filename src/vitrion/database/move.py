@@ -99,12 +99,15 @@ def _copy_blob(
 ) -> None:
     key = {"blob_uuid": reference["blob_uuid"]}
     given = _stores(source).get(reference["store"])
-    blob = None if given is None else next(readable(given.query(key), []), None)
-    if blob is None:
+    if given is None:
         report.damaged.append(key["blob_uuid"])
         return
     receiving = _receiving(target, reference["store"])
     if has_content(receiving, key["blob_uuid"]):
+        return
+    blob = next(readable(given.query(key), []), None)
+    if blob is None:
+        report.damaged.append(key["blob_uuid"])
         return
     blob.pop("_id", None)
     receiving.update(blob, key="blob_uuid")

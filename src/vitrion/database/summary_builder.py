@@ -17,7 +17,6 @@ from vitrion.database.groups import GROUP_FIELDS, OF_A_PHASE, group_of, members_
 from vitrion.database.intervals import ERRORS, paths_of_interval
 from vitrion.database.summary import METADATA, REPORTED, SummaryDoc, freshness
 from vitrion.materials.stored_report import quantity_fields
-from vitrion.store.projection import without_collisions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -130,8 +129,7 @@ class SummaryBuilder(Builder):
             quantities = self.key_fields.get(kind, {}).values()
             read = [part for path in quantities for part in (path, *paths_of_interval(path))]
             read += quantity_fields(kind)
-            paths = [part for path in read for part in projected(path)]
-            found = store.query(members_of(group), without_collisions([*_LIGHT, *paths]))
+            found = store.query(members_of(group), projected([*_LIGHT, *read]))
             documents += readable(found, [])
         documents.sort(key=freshness, reverse=True)
         for k, document in enumerate(documents):

@@ -116,12 +116,12 @@ class Provenance(BaseModel):
 
     @classmethod
     def derived(cls, source: Provenance, job_uuids: Sequence[str]) -> Provenance:
-        """Collect the provenance of a document made from others, without its potential.
+        """Collect the provenance of a document of others, without the file of the potential.
 
         Parameters
         ----------
         source
-            Provenance with the potential and the seeds; its file may be on another machine.
+            Provenance with the potential and the seeds.
         job_uuids
             Jobs whose outputs are used in the document; the running job is appended.
 

@@ -33,11 +33,10 @@ def check_search(
     PotentialError
         If the potential cannot be downloaded or loaded.
     """
-    from vitrion.polymorphs.search_settings import check_search_inputs, check_search_request
+    from vitrion.polymorphs.search_settings import check_search_inputs
     from vitrion.potentials import usable_potential
 
-    composition = check_search_request(formula, settings)
-    check_search_inputs(composition, settings)
+    composition = check_search_inputs(formula, settings)
     return composition, usable_potential(potential, [el.symbol for el in composition])
 
 

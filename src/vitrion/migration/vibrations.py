@@ -131,7 +131,7 @@ def stationary_point(
     fmax_eV_per_A : float
         Largest force at the end.
     max_iterations : int
-        Matrices of force constants computed at most.
+        Matrices of force constants computed at most, and one more for each ridge that is left.
 
     Raises
     ------

@@ -75,8 +75,7 @@ class PolymorphSearchMaker(NotebookTable, Maker):
         InputError
             If the composition or the settings are invalid.
         """
-        formula = check_search_request(composition, self.settings)
-        check_search_inputs(formula, self.settings)
+        formula = check_search_inputs(composition, self.settings)
         reference_job = relax_references(
             usual_formula(formula), self.potential, self.device, self.references
         )

@@ -9,11 +9,7 @@ from vitrion.generation.seeds import spawn_seeds
 from vitrion.polymorphs.filters import unphysical
 from vitrion.polymorphs.hull import Hull, shipped_references
 from vitrion.polymorphs.iteration import search_iteration, with_volume_of_best
-from vitrion.polymorphs.search_settings import (
-    SearchSettings,
-    check_search_inputs,
-    check_search_request,
-)
+from vitrion.polymorphs.search_settings import SearchSettings, check_search_inputs
 from vitrion.polymorphs.search_state import SearchState
 from vitrion.relaxation.relax import relax_many
 from vitrion.runtime.counts import counted
@@ -74,8 +70,7 @@ def search(
     from vitrion.potentials.batch import load_batch_potential
 
     settings = settings or SearchSettings()
-    formula = check_search_request(composition, settings)
-    check_search_inputs(formula, settings)
+    formula = check_search_inputs(composition, settings)
     report = on_progress or (lambda sentence, state: None)
     batch = load_batch_potential(potential, device=device, symbols=[el.symbol for el in formula])
     state = SearchState()

@@ -104,17 +104,23 @@ def check_search_request(composition: CompositionLike, settings: SearchSettings)
     return formula
 
 
-def check_search_inputs(formula: Composition, settings: SearchSettings) -> None:
-    """Check the files and the sampler of a search, which otherwise fail in its jobs.
+def check_search_inputs(composition: CompositionLike, settings: SearchSettings) -> Composition:
+    """Validate a request with its files and sampler, which otherwise fail in the jobs.
+
+    Returns
+    -------
+    Composition
+        One formula unit.
 
     Raises
     ------
     InputError
-        If a structure file is missing or of another composition, the score net cannot be read, or
-        a setting of the sampler is invalid.
+        If the composition or the settings are invalid, a structure file is missing or of another
+        composition, the score net cannot be read, or a setting of the sampler is invalid.
     """
     from vitrion.generation.diffusion.weights import SHIPPED, load_weights
 
+    formula = check_search_request(composition, settings)
     if settings.files:
         from vitrion.generation.given import FileGenerator
 
@@ -125,6 +131,7 @@ def check_search_inputs(formula: Composition, settings: SearchSettings) -> None:
         from vitrion.generation.diffusion.sampler import SamplerSettings
 
         SamplerSettings.read(settings.sampler)
+    return formula
 
 
 def host_species(formula: Composition, settings: SearchSettings) -> str | None:

@@ -18,7 +18,6 @@ from vitrion.database.query import (
     build_sort,
 )
 from vitrion.errors import InputError
-from vitrion.store.projection import without_collisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,8 +92,7 @@ def _properties(searched: PropertyClient, fields: list[str] | None) -> list[str]
         return [KEY, *searched.document_class.model_fields]
     asked = _SHOWN if fields is None else fields
     searched.check_fields([field for field in asked if field != KEY])
-    read = [part for name in asked for part in projected(searched.path(name))]
-    return without_collisions([KEY, *read])
+    return projected([KEY, *map(searched.path, asked)])
 
 
 def _words(text: str | None) -> list[str] | None:

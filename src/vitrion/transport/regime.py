@@ -200,7 +200,7 @@ def _objection(
     if n_hops == 0:
         return "no ion left its site."
     if n_hops < MIN_HOPS:
-        return f"{counted(n_hops, 'hop')} {'is' if n_hops == 1 else 'are'} too few for a value."
+        return f"{counted(n_hops, 'hop is', 'hops are')} too few for a value."
     if n_windows < MIN_WINDOWS:
         return (
             f"the slope of ln MSD at the longest lags is {exponent:.2f} +- {error:.2f}, not 1 over "
