@@ -24,6 +24,8 @@ from vitrion.database.document_file import without_files, write_documents
 from vitrion.errors import BusyError, VitrionError
 from vitrion.flows.display import RunDisplay
 from vitrion.flows.recipe import Recipe
+from vitrion.flows.run_cost import run_cost
+from vitrion.flows.run_plan import flow_jobs
 from vitrion.flows.run_recipe import complete_recipe, run_recipe
 from vitrion.runtime.nested_values import merge
 from vitrion.store.job_store import SQLiteJobStore
@@ -75,6 +77,7 @@ def main() -> None:
         print(f"{name}: {recipe.run_id}", flush=True)
         try:
             with RunDisplay() as display:
+                display.start_run(name, run_cost(recipe, flow_jobs(recipe)))
                 result = run_recipe(
                     recipe, store, folder, workers=options.workers, on_change=display.update
                 )
