@@ -8,7 +8,8 @@ import pytest
 from helpers.pages import ROOT
 from helpers.scripts import load_script
 from vitrion.errors import BusyError, SimulationError
-from vitrion.flows.run_recipe import RunResult
+from vitrion.flows.recipe import Recipe
+from vitrion.flows.run_recipe import RunResult, complete_recipe
 from vitrion.runtime.runner import RunReport
 
 
@@ -30,12 +31,13 @@ def test_failures_are_reported_at_the_end(tmp_path, monkeypatch, capsys):
     module = load_script(ROOT / "workflows" / "long_runs.py")
 
     def run(recipe, *_, **__):
-        result = RESULTS[recipe.run_id]
+        result = list(RESULTS.values())[recipe.seed]
         if isinstance(result, Exception):
             raise result
         return result
 
-    named = [(name, SimpleNamespace(run_id=name)) for name in RESULTS]
+    quick = complete_recipe(Recipe.from_preset("quick", formula="LiF", phase="amorphous"))
+    named = [(name, quick.replace(seed=seed)) for seed, name in enumerate(RESULTS)]
     written = []
     monkeypatch.setattr(module, "recipes", lambda path: named)
     monkeypatch.setattr(module, "run_recipe", run)
