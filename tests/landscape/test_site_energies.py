@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
+from vitrion.comparison.cautions import cautions_of
 from vitrion.defects.document import (
     BarrierNetwork,
     CandidateSite,
@@ -16,6 +17,7 @@ from vitrion.defects.document import (
 from vitrion.errors import InputError
 from vitrion.landscape.command import summary_rows
 from vitrion.landscape.site_energies import landscape, site_energies
+from vitrion.materials.material import MaterialReport
 
 
 def document(occupied, empty, pairs, *, noise=0.0, phase="amorphous", mu=-1.0, formula="Li", k=0):
@@ -201,6 +203,17 @@ def test_a_barrier_without_all_hops_is_shown_as_an_upper_bound(n_unconverged, n_
     assert rows[shown] == ("at most 0.50 eV" if n_unconverged or n_skipped else "0.50 eV")
     assert rows.get("vacancy hops not computed") == ("2 of 5 distinct" if n_skipped else None)
     assert rows.get(lost) == ("1 of 3 distinct" if n_unconverged else None)
+
+
+def test_a_replica_without_far_pairs_does_not_cost_the_others_their_landscape():
+    docs = [document(OCCUPIED, EMPTY, pairs) for pairs in (STAR, [], STAR)]
+    joined = landscape(docs)
+    assert joined.n_replicas == 3
+    assert len(joined.landscape_gap_eV.values) == len(joined.occupied_energies_eV) == 2
+    assert len(joined.lowest_interstitial_energy_eV.values) == 3
+    found = cautions_of([MaterialReport.from_documents([*docs, joined])])
+    (caution,) = [c for c in found if c.kind == "partial_landscape"]
+    assert caution.text.startswith("Site energies are of 2 of 3 replicas")
 
 
 def test_different_materials_are_not_joined():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vitrion.conductivity.from_defects import DefectConductivity
     from vitrion.documents.base import VitrionDoc
     from vitrion.materials.material import MaterialReport
+    from vitrion.uncertainty import ReplicaMean
 
 Severity = Literal["doubt", "caution", "good"]
 SEVERITIES: tuple[Severity, ...] = ("doubt", "caution", "good")
@@ -35,6 +36,7 @@ KINDS = (
     "precision",
     "defect_route",
     "trained_range_unknown",
+    "partial_landscape",
     "unconverged_defects",
     "displaced_ions",
     "supercell_size",
@@ -108,7 +110,7 @@ def cautions_of(
         for name, error in (failed_steps or {}).items()
     ]
     for material in materials:
-        for find in (_potential, _transport, _glasses, _defects, _crystals):
+        for find in (_potential, _transport, _glasses, _landscape, _defects, _crystals):
             found += find(material)
     if len(set().union(*(material.potentials for material in materials))) > 1:
         text = "The documents come from different potentials: their energies are not comparable."
@@ -265,6 +267,28 @@ def _glasses(material: MaterialReport) -> Iterable[Caution]:
             f"{count} of the glass: at least three are needed to estimate the scatter of glasses."
         )
         yield Caution("few_replicas", "caution", material.name, text, "glass")
+
+
+_OF_REPLICAS = {
+    "landscape_gap_eV": "Site energies are of {} of {} replicas: the others have no far pair that "
+    "converged and did not recombine.",
+    "lowest_interstitial_energy_eV": "Interstitial energies are of {} of {} replicas: no "
+    "interstitial of the others converged.",
+    "percolating_barrier_eV": "The percolating barrier is of {} of {} replicas: the computed hops "
+    "of the others do not percolate.",
+}
+
+
+def _landscape(material: MaterialReport) -> Iterable[Caution]:
+    document = material.landscape
+    if document is None:
+        return
+    for field, sentence in _OF_REPLICAS.items():
+        mean: ReplicaMean | None = getattr(document, field)
+        if mean is not None and len(mean.values) < document.n_replicas:
+            text = sentence.format(len(mean.values), document.n_replicas)
+            about = f"{material.name}, landscape"
+            yield Caution("partial_landscape", "caution", about, text, "landscape")
 
 
 def _defects(material: MaterialReport) -> Iterable[Caution]:

@@ -48,10 +48,10 @@ class SiteEnergyLandscapeDoc(VitrionDoc):
     mobile_species: str = Field(description="Mobile element.")
     n_replicas: int = Field(description="Number of independent hosts (glasses).")
     occupied_energies_eV: list[list[float]] = Field(
-        description="Energies in eV of the occupied sites, by replica."
+        description="Energies in eV of the occupied sites, by replica that has far pairs."
     )
     empty_energies_eV: list[list[float]] = Field(
-        description="Energies in eV of the empty sites, by replica."
+        description="Energies in eV of the empty sites, by replica that has far pairs."
     )
     additivity_error_eV: float | None = Field(
         None,

@@ -56,11 +56,7 @@ def site_energies(document: DefectDoc) -> SiteEnergies:
     InputError
         If there are no far pairs.
     """
-    pairs = [
-        r
-        for r in document.of_kind("frenkel")
-        if r.separation == "far" and r.site is not None and r.vacancy is not None
-    ]
+    pairs = _far_pairs(document)
     if not pairs:
         raise InputError(
             "A landscape needs pairs far apart that stayed: compute defects of the kind 'far'."
@@ -96,6 +92,8 @@ def landscape(
 ) -> SiteEnergyLandscapeDoc:
     """Join the defects of one crystal, or of the replicas of one glass, into its landscape.
 
+    Each quantity is of the replicas that have it: site energies, for example, need far pairs.
+
     Parameters
     ----------
     documents : sequence of DefectDoc
@@ -111,11 +109,12 @@ def landscape(
     Raises
     ------
     InputError
-        If there is no document, or they are of different materials.
+        If there is no document, they are of different materials, or none has far pairs.
     """
     _check_replicas(documents)
     first = documents[0]
-    found = [site_energies(document) for document in documents]
+    with_pairs = [document for document in documents if _far_pairs(document)]
+    found = [site_energies(document) for document in with_pairs or documents]
     occupied = [_expand(s.occupied, s.occupied_weights) for s in found]
     empty = [_expand(s.empty, s.empty_weights) for s in found]
     residuals = [s.residual_eV for s in found if s.residual_eV is not None]
@@ -151,6 +150,15 @@ def landscape(
         percolating_percentile=_optional([p.percentile for p in conducting]),
         provenance=_provenance(documents),
     )
+
+
+def _far_pairs(document: DefectDoc) -> list[DefectRecord]:
+    """Return the far pairs that averages include."""
+    return [
+        r
+        for r in document.of_kind("frenkel")
+        if r.separation == "far" and r.site is not None and r.vacancy is not None
+    ]
 
 
 def _check_replicas(documents: Sequence[DefectDoc]) -> None:
