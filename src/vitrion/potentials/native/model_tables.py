@@ -6,6 +6,7 @@ grid, polynomials from the contraction's tensors: nothing here repeats how MACE 
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -105,13 +106,26 @@ def extract(model: Any, elements: Sequence[int]) -> Tables:
     if unknown := sorted(set(elements) - set(known)):
         raise InputError(f"This potential does not know the atomic numbers {unknown}.")
     chosen = tuple(sorted(set(elements)))
-    import copy
-
     import torch
 
-    copied = copy.deepcopy(model).to(device="cpu", dtype=torch.float64).eval()
+    copied = _copy(model).to(device="cpu", dtype=torch.float64).eval()
     with torch.no_grad():
         return _Extraction(copied, chosen, [known.index(z) for z in chosen]).tables()
+
+
+def _copy(model: Any) -> Any:
+    """Return a copy of a module; e3nn's own compiles its code to TorchScript, which takes long."""
+    from e3nn.util.codegen import CodeGenMixin
+    from torch.fx import GraphModule
+
+    memo: dict[int, Any] = {}
+    for part in reversed(list(model.modules())):  # children before their parents
+        if isinstance(part, GraphModule):
+            memo[id(part)] = copy.copy(part)
+        elif isinstance(part, CodeGenMixin):
+            copied = memo[id(part)] = object.__new__(type(part))
+            copied.__dict__.update(copy.deepcopy(part.__dict__, memo))
+    return copy.deepcopy(model, memo)
 
 
 class _Extraction:
