@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from importlib.util import find_spec
 from itertools import permutations
 from math import gcd
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,13 +94,24 @@ class SubstitutionGenerator(StructureGenerator):
 
 @lru_cache(maxsize=1)
 def _prototypes() -> tuple[tuple[str, Structure], ...]:
-    """Return label and structure of each ordered prototype."""
-    from pymatgen.analysis.prototypes import AFLOW_PROTOTYPE_LIBRARY
+    """Return label and structure of each ordered prototype.
 
+    They are read from pymatgen's file, because its module takes seconds to parse their references.
+    """
+    from monty.io import zopen
+    from pymatgen.core import Structure
+
+    module = find_spec("pymatgen.analysis.prototypes")
+    assert module is not None
+    assert module.origin is not None
+    (path,) = Path(module.origin).parent.glob("aflow_prototypes.json*")
+    with zopen(path, "rt", encoding="utf-8") as file:
+        entries = json.load(file)
+    made = ((entry["tags"], Structure.from_dict(entry["snl"])) for entry in entries)
     return tuple(
-        (f"{entry['tags']['aflow']} ({entry['tags']['mineral']})", entry["snl"].structure)
-        for entry in AFLOW_PROTOTYPE_LIBRARY
-        if entry["snl"].structure.is_ordered
+        (f"{tags['aflow']} ({tags['mineral']})", structure)
+        for tags, structure in made
+        if structure.is_ordered
     )
 
 
