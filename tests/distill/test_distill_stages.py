@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.fits import run_here
 from vitrion.distill.data.frames import ENERGY_WEIGHT, read_labelled
 from vitrion.distill.label.labelling import Teacher, label
+from vitrion.distill.train import fit
 from vitrion.distill.train.architecture import Architecture
 from vitrion.distill.train.initial_weights import random_student
 from vitrion.distill.train.training import (
@@ -103,7 +105,13 @@ def test_training_learns_and_goes_on(labelled, tmp_path):
     assert after < before < zero
 
 
-@pytest.mark.usefixtures("pickles_trusted")
+@pytest.fixture
+def fits_here(monkeypatch):
+    """Fit in this process: test_fit starts the program."""
+    monkeypatch.setattr(fit, "run_together", run_here)
+
+
+@pytest.mark.usefixtures("fits_here", "pickles_trusted")
 def test_fine_tuning_starts_from_the_foundation(labelled, tmp_path):
     _, frames, _ = labelled
     small = describe_model(load_student(student_path())) | {
@@ -152,16 +160,26 @@ def test_a_foundation_model_must_be_trusted(labelled, tmp_path):
         fine_tune(labelled[1], tmp_path / "t", f"mace:{tmp_path}/foundation.model")
 
 
-def test_failing_training_is_reported(labelled, tmp_path):
+def test_failing_training_is_reported(labelled, tmp_path, monkeypatch):
     _, frames, _ = labelled
     with pytest.raises(InputError, match="nowhere"):
         TrainingSettings(device="nowhere")
     settings = TrainingSettings(epochs=1, batch_size=16, validation_fraction=0.2)
-    (tmp_path / "t" / "state.pt.partial").mkdir(parents=True)  # the epoch cannot be written
-    with pytest.raises(SimulationError, match="ended with code 1"):
+    monkeypatch.setattr(fit, "PROGRAM", "no_such_program")
+    with pytest.raises(SimulationError, match=r"ended with code 1: .*no_such_program"):
         train(frames, tmp_path / "t", settings, SMALL)
     with pytest.raises(InputError, match="too few"):
         train(frames[:1], tmp_path / "u")
+
+
+@pytest.mark.usefixtures("fits_here")
+def test_an_epoch_that_cannot_be_written_ends_a_training(labelled, tmp_path):
+    _, frames, _ = labelled
+    settings = TrainingSettings(epochs=1, batch_size=16, validation_fraction=0.2)
+    (tmp_path / "state.pt.partial").mkdir()
+    with pytest.raises(RuntimeError, match="Is a directory"):
+        train(frames, tmp_path, settings, SMALL)
+    assert not list(tmp_path.glob("student*"))
 
 
 def test_frames_without_labels_are_refused(tmp_path):
@@ -180,6 +198,7 @@ def _force_error(frames, calculator):
     return float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
 
 
+@pytest.mark.usefixtures("fits_here")
 def test_a_training_begins_at_the_weights_of_a_student(labelled, tmp_path):
     frames = labelled[1]
     tiny = TrainingSettings(epochs=1, learning_rate=1e-9, last_learning_rate=1e-9)

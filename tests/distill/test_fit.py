@@ -1,8 +1,6 @@
-"""A fit follows labels, shares its steps between processes, and resumes after a kill."""
+"""A fit follows labels, shares its steps between processes, and resumes."""
 
 import json
-import subprocess
-import time
 
 import numpy as np
 import pytest
@@ -11,7 +9,7 @@ import torch
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.distill.label.label_program import label_frame
 from vitrion.distill.sample.sampling import strained_and_rattled
-from vitrion.distill.train.fit import STATE, fit, fitted_file, program_command, write_input
+from vitrion.distill.train.fit import STATE, fit, fitted_file, write_input
 from vitrion.distill.train.fit_batches import epoch_order, frame_batches, join, widest
 from vitrion.distill.train.fit_loss import batch_loss
 from vitrion.distill.train.fit_program import Fit
@@ -130,21 +128,27 @@ def test_a_fit_lowers_the_error_and_two_processes_take_the_same_steps(frames, be
     assert fit(frames, begin, tmp_path / "one", FEW) == one  # finished: nothing is repeated
 
 
-def test_a_killed_fit_resumes_with_the_same_weights(frames, begin, tmp_path):
-    settings = FitSettings(epochs=4, batch_size=4, learning_rate=0.003)
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
+class Interrupted(Fit):
+    """Ends in its second epoch."""
+
+    def _step(self, shares, step):
+        if step > self.steps_per_epoch:
+            raise InterruptedError
+        return super()._step(shares, step)
+
+
+def test_an_interrupted_fit_resumes_with_the_same_weights(frames, begin, tmp_path):
+    settings = FitSettings(epochs=3, batch_size=4, learning_rate=0.003)
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     own = write_input(frames, begin, whole, settings)
     Fit(own, rank=0, ranks=1, device="cpu").run()
-    process = subprocess.Popen(program_command(write_input(frames, begin, killed, settings)))
-    while not (killed / STATE).exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
+    with pytest.raises(InterruptedError):
+        Interrupted(write_input(frames, begin, stopped, settings), 0, 1, "cpu").run()
     fitted = fitted_file(own)
-    assert not (killed / fitted.name).exists()
-    again = fit(frames, begin, killed, settings)
-    assert "epoch 1:" not in (killed / "fit-0.log").read_text(), "finished epochs are kept"
+    assert (stopped / STATE).exists()
+    assert not (stopped / fitted.name).exists()
+    again = fit(frames, begin, stopped, settings)
+    assert "epoch 1:" not in (stopped / "fit-0.log").read_text(), "finished epochs are kept"
     expected = force_error(fitted, frames)
     # Sums in two processes differ in the last digits, which training amplifies.
     assert force_error(again, frames) == pytest.approx(expected, rel=1e-3)
