@@ -1,13 +1,15 @@
-"""Real ``lpad`` and ``rlaunch`` processes on a launchpad of a test."""
+"""Workers and ``lpad`` on a launchpad of a test, most of them real processes."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
-from fireworks import LaunchPad
-from jobflow import JobStore
+from fireworks import FWorker, LaunchPad
+from fireworks.core.rocket_launcher import rapidfire
+from jobflow import SETTINGS, JobStore
 from pymongo.uri_parser import parse_uri
 
 PING_S, LOST_AFTER_S = 1, 4
@@ -59,6 +61,8 @@ class Campaign:
             "jobflow.yaml": yaml.safe_dump({"JOB_STORE": self.stores()}),
         }.items():
             (folder / name).write_text(text)
+        self.launches = folder / "launches"
+        self.launches.mkdir(exist_ok=True)
         self.launchpad = LaunchPad.from_file(str(folder / "my_launchpad.yaml"))
         self.launchpad.reset("", require_password=False)
         self.environment = {
@@ -73,16 +77,22 @@ class Campaign:
         program = str(Path(sys.executable).with_name(name))
         log = (self.folder / "log.txt").open("a")
         options = {"stdout": log, "stderr": subprocess.STDOUT, **options}
-        work = self.folder / "launches"
-        work.mkdir(exist_ok=True)
         return subprocess.Popen(
-            [program, *arguments], cwd=work, env=self.environment, text=True, **options
+            [program, *arguments], cwd=self.launches, env=self.environment, text=True, **options
         )
 
     def worker(self, fworker="my_fworker.yaml"):
         """Start a worker that runs all there is and ends when nothing is left."""
         file = str(self.folder / fworker)
         return self.command("rlaunch", "-w", file, "rapidfire", "--nlaunches", "0", "--sleep", "1")
+
+    def work(self, fworker="my_fworker.yaml"):
+        """Do in this process what a worker does: its program takes seconds to import."""
+        worker = FWorker.from_file(str(self.folder / fworker))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.launches)
+            patch.setattr(SETTINGS, "JOB_STORE", self.job_store())
+            rapidfire(self.launchpad, worker, nlaunches=0, sleep_time=1, strm_lvl="CRITICAL")
 
     def job_store(self):
         """Return the connected store that the workers write to."""

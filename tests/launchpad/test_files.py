@@ -2,6 +2,7 @@
 
 import os
 import socket
+from uuid import uuid4
 
 import pytest
 from jobflow import JobStore
@@ -23,6 +24,19 @@ from vitrion.store.job_store import SQLiteJobStore
 from vitrion.store.sqlite_store import SQLiteStore
 
 
+@pytest.fixture(scope="module")
+def s3():
+    """A simulated S3, which takes a second to start."""
+    moto = pytest.importorskip("moto", reason="S3 is tested against moto")
+    boto3 = pytest.importorskip("boto3")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "testing")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        with moto.mock_aws():
+            yield boto3.client("s3", region_name="us-east-1")
+
+
 @pytest.fixture(params=["sqlite", "gridfs", "s3"])
 def store(request, tmp_path):
     if request.param == "sqlite":
@@ -32,21 +46,13 @@ def store(request, tmp_path):
         database = request.getfixturevalue("mongo_database")
         store = GridFSStore(collection_name="files", key="blob_uuid", **server_of(uri, database))
     else:
-        moto = pytest.importorskip("moto", reason="S3 is tested against moto")
-        boto3 = pytest.importorskip("boto3")
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            request.getfixturevalue("monkeypatch").setenv(name, "testing")
-        request.getfixturevalue("monkeypatch").setenv("AWS_DEFAULT_REGION", "us-east-1")
-        request.node.mock = moto.mock_aws()
-        request.node.mock.start()
-        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="files")
-        store = S3Store(MemoryStore(key="blob_uuid"), "files", key="blob_uuid")
+        bucket = f"files-{uuid4().hex[:12]}"
+        request.getfixturevalue("s3").create_bucket(Bucket=bucket)
+        store = S3Store(MemoryStore(key="blob_uuid"), bucket, key="blob_uuid")
     JobStore(MemoryStore(), {"files": store})  # sets its fields as jobflow does
     store.connect()
     yield store
     store.close()
-    if request.param == "s3":
-        request.node.mock.stop()
 
 
 def write_file(folder, size, name="md.vtraj.h5"):

@@ -4,27 +4,33 @@ import subprocess
 import sys
 from pathlib import Path
 
+from helpers.scripts import load_script
 from vitrion.amorphous.document import AmorphousDoc
 
 WORKFLOW = Path(__file__).parents[2] / "workflows" / "fireworks_submission.py"
 
 
-def submit(campaign):
-    command = [sys.executable, str(WORKFLOW), "--toy", "--root", str(campaign.folder / "runs")]
+def test_a_glass_is_handed_in_once_made_by_a_worker_and_kept(campaign, monkeypatch, capsys):
+    """First as a user does, then in this process, whose configuration names no launchpad."""
+    arguments = [str(WORKFLOW), "--toy", "--root", str(campaign.folder / "runs")]
     done = subprocess.run(
-        command, cwd=campaign.folder, env=campaign.environment, capture_output=True, text=True
+        [sys.executable, *arguments],
+        cwd=campaign.folder,
+        env=campaign.environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.splitlines()
-
-
-def test_a_glass_is_handed_in_once_made_by_a_worker_and_kept(campaign):
-    assert submit(campaign) == [
+    assert done.stdout.splitlines() == [
         "1 submitted, 0 already on the launchpad",
         "LiF amorphous: 0 of 7 jobs completed, 0 failed",
     ]
-    assert campaign.worker().wait(900) == 0, campaign.log()[-3000:]
-    assert submit(campaign) == [
+    campaign.work()
+    file = str(campaign.folder / "my_launchpad.yaml")
+    monkeypatch.setattr(sys, "argv", [*arguments, "--launchpad", file])
+    capsys.readouterr()
+    load_script(WORKFLOW).main()
+    assert capsys.readouterr().out.splitlines() == [
         "0 submitted, 1 already on the launchpad",
         "LiF amorphous: 7 of 7 jobs completed, 0 failed",
     ]
