@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +132,9 @@ def _push_apart(atoms: Atoms, shortest: float) -> None:
 
 def heldout(step: int = 1) -> list[Atoms]:
     """Return the frames that the shipped student was never trained on."""
-    frames = read(HELDOUT, f"::{step}")
-    for atoms in frames:
-        atoms.calc = None
-    return frames
+    return [atoms.copy() for atoms in _all_heldout()[::step]]
+
+
+@cache
+def _all_heldout() -> list[Atoms]:
+    return read(HELDOUT, ":")

@@ -165,15 +165,17 @@ def opened(atoms: Atoms) -> Atoms:
 
 @pytest.fixture(scope="module")
 def small():
-    return random_model(channels=16, max_ell=2, r_max=4.0)
+    """A small model in torch, and in the kernel."""
+    model = random_model(channels=16, max_ell=2, r_max=4.0)
+    return model, NativeModel(extract(model, [3, 8, 15]))
 
 
 @pytest.mark.parametrize("kind", CELLS)
 def test_cells_of_all_shapes(small, kind):
     atoms = CELLS[kind]()
-    native = NativeModel(extract(small, [3, 8, 15]))
+    model, native = small
     found = Workspace(native.library).evaluate(native, [atoms], virials=True)
-    exact = reference(small, atoms)
+    exact = reference(model, atoms)
     assert found.energies[0] == pytest.approx(exact.energy, abs=2e-5 * len(atoms))
     np.testing.assert_allclose(found.forces, exact.forces, atol=3e-4)
     if atoms.pbc.all():
