@@ -166,7 +166,10 @@ def test_all_parts_of_a_job_share_its_walltime(tmp_path, gas, monkeypatch):
 
 
 def test_a_scan_cut_off_by_the_walltime_resumes(tmp_path, gas):
-    maker = make_maker(tmp_path / "runs", target=0.5, extension=0.0, temperatures_K=None, scan=SCAN)
+    md = SETTINGS.model_copy(update={"checkpoint_interval_steps": 600})  # two to a run of the scan
+    maker = make_maker(
+        tmp_path / "runs", target=0.5, extension=0.0, temperatures_K=None, scan=SCAN, md=md
+    )
     job = maker.update_kwargs({"walltime_s": 0.0}).make(gas)
     responses = run(job, tmp_path)[job.uuid]
     outputs = [response.output for _, response in sorted(responses.items())]

@@ -7,6 +7,7 @@ import pytest
 from ase.build import bulk
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from helpers.pair_potentials import VectorizedLennardJones
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.conductivity.mean_cell import DENSITY_SEGMENT, at_mean_volume, mean_cell
@@ -30,7 +31,10 @@ def make_maker(folder, **changes):
         workers=1,
         phase="crystalline",
         root_dir=str(folder),
-        force_field_name={"@module": "ase.calculators.lj", "@callable": "LennardJones"},
+        force_field_name={
+            "@module": VectorizedLennardJones.__module__,
+            "@callable": VectorizedLennardJones.__name__,
+        },
         calculator_kwargs={"sigma": 2.5, "epsilon": 0.1, "rc": 6.0, "smooth": True},
     )
 
@@ -76,14 +80,12 @@ def test_density_is_that_of_the_mean_volume(measured, crystal):
 
 def test_pressure_of_the_production_is_about_zero(measured):
     """At the volume of the cold crystal the hot one would stand under a pressure of 1 GPa."""
-    from ase.calculators.lj import LennardJones
-
     _, root = measured
     start = at_mean_volume(root / "s0-240K-r0" / DENSITY_SEGMENT)
     last = load_result(root / "s0-240K-r0" / "segment-001").structure
     assert last.volume == pytest.approx(start.volume)
     atoms = AseAtomsAdaptor.get_atoms(last, msonable=False)
-    atoms.calc = LennardJones(sigma=2.5, epsilon=0.1, rc=6.0, smooth=True)
+    atoms.calc = VectorizedLennardJones(sigma=2.5, epsilon=0.1, rc=6.0, smooth=True)
     kinetic = len(atoms) * 8.617e-5 * 240.0 / atoms.get_volume()
     pressure = (kinetic - atoms.get_stress(voigt=True)[:3].mean()) * 160.2177
     assert abs(pressure) < 0.7

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ase.calculators.lj import LennardJones
 from pymatgen.core import Lattice, Structure
 
+from helpers.pair_potentials import VectorizedLennardJones
 from vitrion.relaxation.relaxers import FixedCellRelaxer
 
 LATTICE_A = 3.8
 
 
 @pytest.fixture
-def calculator() -> LennardJones:
-    return LennardJones(sigma=2.42, epsilon=0.2, rc=4.6, smooth=True)
+def calculator() -> VectorizedLennardJones:
+    return VectorizedLennardJones(sigma=2.42, epsilon=0.2, rc=4.6, smooth=True)
 
 
 @pytest.fixture

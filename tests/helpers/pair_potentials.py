@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from ase.build import bulk
+from ase.calculators import lj
 from ase.calculators.calculator import Calculator, all_changes
 from ase.cell import Cell
 from ase.stress import full_3x3_to_voigt_6_stress
+from matscipy.neighbours import neighbour_list
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -58,6 +60,42 @@ class LennardJones(Calculator):
         np.add.at(forces, j, -slope[:, None] * d)
         virial = (slope[:, None] * d).T @ d
         return float(np.sum(pair * window)), forces, virial / Cell(cell).volume
+
+
+PARAMETERS = ("sigma", "epsilon", "rc", "ro", "smooth")
+
+
+class VectorizedLennardJones(lj.LennardJones):
+    """ASE's calculator with all atoms evaluated at once; smooth only."""
+
+    implemented_properties: ClassVar[list[str]] = [
+        "energy",
+        "energies",
+        "free_energy",
+        "forces",
+        "stress",
+    ]
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes):
+        Calculator.calculate(self, atoms, properties, system_changes)
+        sigma, epsilon, rc, ro, smooth = map(self.parameters.get, PARAMETERS)
+        assert smooth
+        i, d = neighbour_list("iD", self.atoms, rc)
+        r2 = np.sum(d * d, axis=1)
+        s6 = (sigma**2 / r2) ** 3
+        window = lj.cutoff_function(r2, rc**2, ro**2)
+        slope = lj.d_cutoff_function(r2, rc**2, ro**2)
+        pair = 4 * epsilon * (s6**2 - s6)
+        push = (2 * slope * pair - window * 24 * epsilon * (2 * s6**2 - s6) / r2)[:, None] * d
+        count = len(self.atoms)
+        energies = 0.5 * np.bincount(i, pair * window, count)
+        forces = np.stack([np.bincount(i, part, count) for part in push.T], axis=1)
+        energy = energies.sum()
+        self.results = {"energy": energy, "free_energy": energy, "energies": energies}
+        self.results["forces"] = forces
+        if self.atoms.cell.rank == 3:
+            stress = 0.5 * push.T @ d / self.atoms.get_volume()
+            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
 
 
 class DirectLennardJones(LennardJones):

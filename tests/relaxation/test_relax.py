@@ -12,6 +12,7 @@ from ase.optimize import BFGS
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
+from helpers.pair_potentials import VectorizedLennardJones
 from vitrion.errors import InputError
 from vitrion.polymorphs.filters import reason_class, unphysical
 from vitrion.potentials import load_calculator
@@ -42,7 +43,7 @@ def salts():
 
 @pytest.fixture
 def lennard_jones():
-    return LennardJones(sigma=3.4, epsilon=0.0104, rc=10.0, smooth=True)
+    return VectorizedLennardJones(sigma=3.4, epsilon=0.0104, rc=10.0, smooth=True)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_symmetry_is_kept_on_request(lennard_jones):
     assert lost.structure.get_space_group_info(symprec=1e-4)[1] < 75
 
 
-class _Noisy(LennardJones):
+class _Noisy(VectorizedLennardJones):
     """Forces that are not symmetric, as those of an unsymmetrical model would be."""
 
     def __init__(self, base, rng):
