@@ -24,6 +24,14 @@ def add(a: float, b: float, wait_s: float = 0.0) -> float:
     return a + b
 
 
+def chain() -> Flow:
+    """Return four jobs in a row, which take 2.4 s."""
+    jobs = [add(1, 1)]
+    for _ in range(3):
+        jobs.append(add(jobs[-1].output, 1, wait_s=0.8))
+    return Flow(jobs)
+
+
 @job
 def fail(message: str) -> None:
     raise ValueError(message)

@@ -107,16 +107,12 @@ def test_two_runs_never_share_a_folder(store, tmp_path):
 
 def test_kill_9_of_the_parent_leaves_no_worker_and_loses_nothing(store, tmp_path):
     script = (
-        "from helpers import toy_jobs\n"
-        "from jobflow import Flow\n"
+        "from helpers.toy_jobs import chain\n"
         "from vitrion.store.job_store import SQLiteJobStore\n"
         "from vitrion.runtime.runner import run_flow\n"
         "if __name__ == '__main__':\n"
-        "    jobs = [toy_jobs.add(1, 1)]\n"
-        "    for _ in range(3):\n"
-        "        jobs.append(toy_jobs.add(jobs[-1].output, 1, wait_s=0.8))\n"
         f"    store = SQLiteJobStore({str(tmp_path / 'store')!r}); store.connect()\n"
-        f"    run_flow(Flow(jobs), store, {str(tmp_path / 'run')!r})\n"
+        f"    run_flow(chain(), store, {str(tmp_path / 'run')!r})\n"
     )
     path = tmp_path / "main.py"
     path.write_text(script)
@@ -130,7 +126,7 @@ def test_kill_9_of_the_parent_leaves_no_worker_and_loses_nothing(store, tmp_path
     before = runs(folder)
     time.sleep(1.5)
     assert runs(folder) == before, "an orphaned worker went on"
-    subprocess.run([sys.executable, str(path)], check=True)
+    run_flow(toy_jobs.chain(), store, folder)
     assert sorted(store.query(properties=["output"]), key=lambda d: d["output"])[-1]["output"] == 5
     assert store.count({}) == 4
     assert runs(folder) <= 4 + 1
