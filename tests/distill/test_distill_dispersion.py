@@ -6,6 +6,8 @@ from ase import Atoms
 from ase.build import bulk, molecule
 from ase.units import Bohr, Hartree
 
+from helpers.programs_here import label_here
+from vitrion.distill.label import labelling
 from vitrion.distill.label.dispersion import (
     add_dispersion,
     d3_dispersion,
@@ -75,7 +77,8 @@ def test_a_slab_is_refused(rattled):
         d3_dispersion(slab)
 
 
-def test_a_teacher_with_dispersion_labels_with_the_sum(rattled, tmp_path):
+def test_a_teacher_with_dispersion_labels_with_the_sum(rattled, tmp_path, monkeypatch):
+    monkeypatch.setattr(labelling, "run_checked", label_here)
     plain = Teacher(name="ase.calculators.lj:LennardJones")
     without = label([rattled], plain, tmp_path / "plain")
     total = label([rattled], plain.model_copy(update={"dispersion": "pbe"}), tmp_path / "d3")

@@ -7,8 +7,10 @@ import pytest
 from ase.build import bulk
 from jobflow import run_locally
 
+from helpers.programs_here import label_here
 from vitrion.distill.data.frames import ENERGY, read_frames, read_labelled, write_frames
 from vitrion.distill.data.origin import claim, digest_of_cells, digest_of_labels
+from vitrion.distill.label import labelling
 from vitrion.distill.label.labelling import Teacher, label
 from vitrion.distill.makers import LabelMaker, TrainMaker
 from vitrion.distill.samplers import SeedMaker
@@ -47,6 +49,13 @@ def trained(frames, tmp_path_factory):
     return base, maker, labels, run(maker.make(str(base / "student-000"), labels))
 
 
+@pytest.fixture
+def labels_here(monkeypatch):
+    """Label in this process: test_distill_stages starts the program."""
+    monkeypatch.setattr(labelling, "run_checked", label_here)
+
+
+@pytest.mark.usefixtures("labels_here")
 def test_labels_of_another_teacher_are_neither_returned_nor_lost(frames, tmp_path):
     first = label(frames, LENNARD_JONES, tmp_path / "a")
     before = (tmp_path / "a" / "labelled.xyz").read_bytes()
@@ -61,6 +70,7 @@ def test_labels_of_another_teacher_are_neither_returned_nor_lost(frames, tmp_pat
     assert not list(tmp_path.glob("*/frames.new.xyz"))
 
 
+@pytest.mark.usefixtures("labels_here")
 def test_labels_whose_teacher_is_unknown_are_refused(frames, tmp_path):
     label(frames[:1], LENNARD_JONES, tmp_path)
     (tmp_path / "labels.json").unlink()
@@ -74,6 +84,7 @@ def test_a_teacher_that_never_labelled_claims_nothing(frames, tmp_path):
     assert len(label(frames[:1], MORSE, tmp_path)) == 1
 
 
+@pytest.mark.usefixtures("labels_here")
 def test_frames_that_changed_under_their_labels_are_noticed(frames, tmp_path):
     write_frames(tmp_path / "frames.xyz", frames[:2])
     maker = LabelMaker(teacher=LENNARD_JONES)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.fits import run_here
+from helpers.programs_here import fit_here
 from vitrion.distill.data.frames import ENERGY_WEIGHT, read_labelled
 from vitrion.distill.label.labelling import Teacher, label
 from vitrion.distill.train import fit
@@ -108,7 +108,7 @@ def test_training_learns_and_goes_on(labelled, tmp_path):
 @pytest.fixture
 def fits_here(monkeypatch):
     """Fit in this process: test_fit starts the program."""
-    monkeypatch.setattr(fit, "run_together", run_here)
+    monkeypatch.setattr(fit, "run_together", fit_here)
 
 
 @pytest.mark.usefixtures("fits_here", "pickles_trusted")
