@@ -126,10 +126,9 @@ def glass_transition(curves: Sequence[QuenchCurve]) -> GlassTransition | None:
     t = np.mean([curve.temperature_K for curve in curves], axis=0)
     e = np.mean([curve.energy_eV_per_atom for curve in curves], axis=0)
     candidates = np.linspace(t[MARGIN], t[-MARGIN - 1], 400)
-    fits = [_hinge(t, e, one) for one in candidates]
-    squares = np.array([fit[1] for fit in fits])
+    solutions, squares = _hinges(t, e, candidates)
     best = int(squares.argmin())
-    (_, glass, change), least = fits[best]
+    (_, glass, change), least = solutions[best], float(squares[best])
     free = len(t) - 4
     straight = float(np.sum((e - np.polyval(np.polyfit(t, e, 1), t)) ** 2))
     gain = (straight - least) / 2 / (least / free)
@@ -146,10 +145,16 @@ def glass_transition(curves: Sequence[QuenchCurve]) -> GlassTransition | None:
     )
 
 
-def _hinge(
-    t: NDArray[np.float64], e: NDArray[np.float64], at: float
-) -> tuple[NDArray[np.float64], float]:
-    """Fit ``a + b (t - at) + c max(t - at, 0)``; return the three and the sum of squares."""
-    design = np.stack([np.ones_like(t), t - at, np.maximum(t - at, 0.0)], axis=1)
-    solution, *_ = np.linalg.lstsq(design, e, rcond=None)
-    return solution, float(np.sum((e - design @ solution) ** 2))
+def _hinges(
+    t: NDArray[np.float64], e: NDArray[np.float64], kinks: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fit ``a + b (t - at) + c max(t - at, 0)`` for each kink.
+
+    Returns ``(kinks, 3)`` coefficients and ``(kinks,)`` sums of squares.
+    """
+    shifted = t - kinks[:, None]
+    designs = np.stack([np.ones_like(shifted), shifted, np.maximum(shifted, 0.0)], axis=2)
+    q, r = np.linalg.qr(designs)
+    solutions = np.linalg.solve(r, (e @ q)[..., None])
+    residuals = e - (designs @ solutions)[..., 0]
+    return solutions[..., 0], np.sum(residuals**2, axis=1)
