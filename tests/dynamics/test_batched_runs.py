@@ -175,9 +175,15 @@ def test_forces_of_a_batch_are_those_of_the_calculator(on_device):
         np.testing.assert_allclose(many.stress, one.stress, atol=1e-11)
 
 
-@pytest.mark.parametrize("on_device", NEIGHBORS)
-def test_mace_in_a_batch_moves_as_alone(tmp_path, on_device):
-    outcomes = run_batch(tmp_path / "batch", on_device)
+@pytest.fixture(scope="module", params=NEIGHBORS)
+def whole(request, tmp_path_factory):
+    """A batch that ran from start to end: where neighbors were found, folder, and outcomes."""
+    folder = tmp_path_factory.mktemp("whole")
+    return request.param, folder, run_batch(folder, request.param)
+
+
+def test_mace_in_a_batch_moves_as_alone(whole, tmp_path):
+    on_device, _, outcomes = whole
     assert [outcome.error for outcome in outcomes] == [None] * 4
     calculator = small_mace(False)
     for task, outcome in zip(batch(tmp_path / "alone"), outcomes, strict=True):
@@ -195,7 +201,7 @@ def test_mace_in_a_batch_moves_as_alone(tmp_path, on_device):
 
 @pytest.mark.parametrize("on_device", NEIGHBORS)
 def test_energy_is_conserved_and_temperature_follows(tmp_path, on_device):
-    changes = {"ensemble": "nve", "timestep_fs": 0.5, "duration_ps": 0.1, "temperature_K": 100}
+    changes = {"ensemble": "nve", "timestep_fs": 0.5, "duration_ps": 0.05, "temperature_K": 100}
     settings = MDSettings(**SHORT | changes)
     nve = [MDTask(f"nve{n}", lattice(2, seed=n), settings, tmp_path / f"{n}") for n in range(2)]
     cooled = SHORT | {"temperature_K": 50, "thermostat_time_fs": 5, "duration_ps": 0.1}
@@ -208,22 +214,18 @@ def test_energy_is_conserved_and_temperature_follows(tmp_path, on_device):
     assert 30 < cold.result.temperature_K < 90
 
 
-@pytest.mark.parametrize("on_device", NEIGHBORS)
-def test_mace_in_a_batch_resumes_bit_for_bit(tmp_path, on_device):
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    run_batch(whole, on_device)
-    stopped = run_batch(parts, on_device, walltime_s=0)
+def test_mace_in_a_batch_resumes_bit_for_bit(whole, tmp_path):
+    on_device, folder, _ = whole
+    stopped = run_batch(tmp_path, on_device, walltime_s=0)
     assert [outcome.result.n_steps for outcome in stopped] == [4] * 4
-    run_batch(parts, on_device)
-    for task in batch(whole):
-        assert_same_frames(trajectory(whole, task.name), trajectory(parts, task.name))
+    run_batch(tmp_path, on_device)
+    for task in batch(folder):
+        assert_same_frames(trajectory(folder, task.name), trajectory(tmp_path, task.name))
 
 
-@pytest.mark.parametrize("on_device", NEIGHBORS)
-def test_a_killed_batch_resumes(tmp_path, on_device):
+def test_a_killed_batch_resumes(whole, tmp_path):
     """SIGKILL at a random moment: bit for bit the same, unless it hit the save of a checkpoint."""
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    run_batch(whole, on_device)
+    (on_device, folder, _), killed = whole, tmp_path
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=run_batch, args=(killed, on_device))
     process.start()
@@ -235,8 +237,8 @@ def test_a_killed_batch_resumes(tmp_path, on_device):
     process.join()
     steps = {read_checkpoint(t.directory / "checkpoint.npz").state.step for t in batch(killed)}
     assert all(outcome.complete for outcome in run_batch(killed, on_device))
-    for task in batch(whole):
-        first, second = trajectory(whole, task.name), trajectory(killed, task.name)
+    for task in batch(folder):
+        first, second = trajectory(folder, task.name), trajectory(killed, task.name)
         if len(steps) == 1:
             assert_same_frames(first, second)
         with Trajectory(first) as one, Trajectory(second) as other:

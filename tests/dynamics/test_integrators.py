@@ -71,7 +71,7 @@ def test_kinetic_energy_is_canonical(tmp_path, thermostat):
         temperature_K=80.0,
         timestep_fs=10.0,
         thermostat_time_fs=50.0,
-        duration_ps=50.0,
+        duration_ps=30.0,
         save_interval_fs=50.0,
     )
     kelvin = run.temperatures()[100:]

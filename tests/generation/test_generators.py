@@ -319,6 +319,7 @@ def test_xtalpaint_is_asked_and_read(tmp_path, monkeypatch):
     package.mkdir(parents=True)
     for folder in (package, package.parent):
         (folder / "__init__.py").touch()
+    (tmp_path / "torch.py").write_text("def manual_seed(seed): ...")  # torch takes seconds
     (package / "generate_candidates.py").write_text(CANDIDATES)
     (package / "inpainting_process.py").write_text(PIPELINE)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path)]))
