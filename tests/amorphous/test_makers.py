@@ -37,6 +37,9 @@ TOY = MeltQuenchSettings(
     timestep_fs=4.0,
     seed=5,
 )
+BRIEF = TOY.model_copy(
+    update={"melt_ps": 0.1, "quench_rate_K_per_ps": 21000.0, "equilibrate_ps": 0.1}
+)
 STAGES = ["pack", "relax contacts", "melt", "quench", "equilibrate", "relax", "characterize"]
 
 
@@ -143,12 +146,17 @@ def test_running_the_jobs_again_repeats_nothing(toy_run, tmp_path):
     )
 
 
-def test_a_crystal_can_be_melted(tmp_path):
+@pytest.fixture(scope="module")
+def melted_copper(tmp_path_factory):
+    """A crystal of copper, and the document of its glass."""
     copper = AseAtomsAdaptor.get_structure(bulk("Cu", cubic=True))
-    settings = TOY.model_copy(update={"melt_ps": 0.1, "equilibrate_ps": 0.1})
-    flow = toy_maker(settings).make(copper)
-    responses = run(flow, tmp_path)
-    document = responses[flow.jobs[-1].uuid][1].output
+    flow = toy_maker(BRIEF).make(copper)
+    responses = run(flow, tmp_path_factory.mktemp("copper"))
+    return copper, responses[flow.jobs[-1].uuid][1].output
+
+
+def test_a_crystal_can_be_melted(melted_copper):
+    _, document = melted_copper
     assert document.packing.unit == "crystal"
     assert document.packing.seed is None
     assert document.melt.neighbor_distance_A == pytest.approx(3.61 / np.sqrt(2), abs=0.02)
@@ -159,15 +167,12 @@ def hand_over(structure):
     return structure
 
 
-def test_a_crystal_that_is_not_there_yet_is_melted_when_it_is(tmp_path):
-    copper = AseAtomsAdaptor.get_structure(bulk("Cu", cubic=True))
-    settings = TOY.model_copy(update={"melt_ps": 0.1, "equilibrate_ps": 0.1})
+def test_a_crystal_that_is_not_there_yet_is_melted_when_it_is(melted_copper, tmp_path):
+    copper, same = melted_copper
     found, job_store = hand_over(copper), store()
-    later = toy_maker(settings).make(found.output)
+    later = toy_maker(BRIEF).make(found.output)
     run(Flow([found, later]), tmp_path, job_store)
     document = job_store.get_output(later.jobs[-1].uuid, load=True)
-    now = toy_maker(settings).make(copper)
-    same = run(now, tmp_path)[now.jobs[-1].uuid][1].output
     assert AmorphousDoc.model_validate(document).structure == same.structure
 
 
@@ -243,9 +248,8 @@ def test_a_relaxation_that_ran_out_of_steps_is_said(tmp_path):
 def test_a_maker_of_atomate2_can_relax_the_glass(steps, tmp_path):
     """It is used as it is; the document takes its energy and whether it converged."""
     copper = AseAtomsAdaptor.get_structure(bulk("Cu", cubic=True))
-    settings = TOY.model_copy(update={"melt_ps": 0.05, "equilibrate_ps": 0.05})
     maker = replace(
-        toy_maker(settings), relax_maker=ForceFieldRelaxMaker(force_field_name=EMT, steps=steps)
+        toy_maker(BRIEF), relax_maker=ForceFieldRelaxMaker(force_field_name=EMT, steps=steps)
     )
     flow = maker.make(copper)
     assert [job.name for job in flow.jobs] == STAGES
