@@ -17,13 +17,16 @@ from pymatgen.core import Lattice, Structure
 
 from helpers.pair_potentials import IdealGas
 from helpers.walkers import hopping, in_crystal
+from vitrion.comparison.cautions import cautions_of
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.conductivity.segments import run_segments
+from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.workers import MDTask
-from vitrion.errors import InputError
+from vitrion.errors import InputError, SimulationError
+from vitrion.materials.material import MaterialReport
 from vitrion.transport import analyze, arrhenius
 from vitrion.uncertainty import combine_estimates
 
@@ -145,7 +148,7 @@ def test_a_budget_that_is_used_up_ends_the_job(tmp_path, gas):
         runs[kelvin].append(run.model_copy(update={"duration_ps": 0.6}))
     assert sum([0.6] * 10) < 6.0
     maker = make_maker(tmp_path, budget_ps=6.0, replicas=5, first_ps=0.6, target=0.01)
-    plan = maker._plan(runs, [gas], {}, None)
+    plan = maker._plan(runs, [gas], maker._runs([gas]), {}, None)
     assert not plan.extensions_ps
     assert "the time budget is used up" in plan.reason
 
@@ -207,11 +210,65 @@ def test_the_plan_leaves_out_what_the_document_leaves_out(tmp_path, gas):
         run = analyze(positions, 12 * np.eye(3), symbols, 100.0, temperature, wrapped=False)
         results[temperature] = [run]
     maker = make_maker(tmp_path, goal="300K", target=0.01, budget_ps=1e6, melting_K=700.0)
-    plan = maker._plan(results, [gas], {}, None)
+    plan = maker._plan(results, [gas], maker._runs([gas]), {}, None)
     assert set(plan.extensions_ps) <= {500.0, 600.0}
     assert plan.extensions_ps
     line = arrhenius([run for (run,) in results.values()], melting_K=700.0)
     assert plan.relative_error == line.sigma_300K.relative_error
+
+
+def fail_in(monkeypatch, *folders):
+    """Make the named segments fail, such as ``s0-600K-r0/segment-002``; return their attempts."""
+    attempts = []
+
+    def run(structure, calculator, settings, directory, **kwargs):
+        name = f"{directory.parent.name}/{directory.name}"
+        if name in folders:
+            attempts.append(name)
+            raise SimulationError("two atoms collapsed")
+        return run_md(structure, calculator, settings, directory, **kwargs)
+
+    monkeypatch.setattr("vitrion.conductivity.segments.run_md", run)
+    return attempts
+
+
+def test_a_run_that_fails_in_its_extension_keeps_its_finished_segments(tmp_path, gas, monkeypatch):
+    attempts = fail_in(monkeypatch, "s0-600K-r0/segment-002")
+    maker = make_maker(tmp_path, budget_ps=12.0, target=0.1)
+    document = maker.advance([gas], tmp_path)[0]
+    before = dict(zip(document.temperatures_K, document.results, strict=True))
+    finished = False
+    while not finished:
+        document, finished = maker.advance([gas], tmp_path)
+    after = dict(zip(document.temperatures_K, document.results, strict=True))
+    assert after[600.0] == before[600.0]
+    assert after[300.0].duration_ps > before[300.0].duration_ps
+    assert len(document.trajectories["s0-600K-r0"]) == 2  # equilibration and the first segment
+    assert not document.failures
+    assert list(document.failed_extensions) == ["s0-600K-r0"]
+    assert 600.0 not in document.plan.extensions_ps
+    assert attempts
+    found = cautions_of([MaterialReport.from_documents([document])])
+    (caution,) = [each for each in found if each.kind == "failed_extension"]
+    assert "two atoms collapsed" in caution.text
+
+
+def test_a_run_that_fails_before_its_first_segment_is_left_out(tmp_path, gas, monkeypatch):
+    fail_in(monkeypatch, "s0-600K-r0/segment-001")
+    maker = make_maker(tmp_path, replicas=2, extension=0.0)
+    document, _ = maker.advance([gas], tmp_path)
+    assert list(document.failures) == ["s0-600K-r0"]
+    assert not document.failed_extensions
+    assert "s0-600K-r0" not in document.trajectories
+    assert [result.n_replicas for result in document.results] == [2, 1]
+
+
+def test_a_run_without_any_finished_segment_at_its_temperature_is_an_error(
+    tmp_path, gas, monkeypatch
+):
+    fail_in(monkeypatch, "s0-600K-r0/segment-001")
+    with pytest.raises(SimulationError, match=r"All runs at 600 K failed: .*two atoms collapsed"):
+        make_maker(tmp_path).advance([gas], tmp_path)
 
 
 def test_maker_goes_through_fireworks(tmp_path, gas):

@@ -23,6 +23,7 @@ SEVERITIES: tuple[Severity, ...] = ("doubt", "caution", "good")
 KINDS = (
     "failed_step",
     "failed_run",
+    "failed_extension",
     "fit_refused",
     "vtf_preferred",
     "left_trained_range",
@@ -219,6 +220,9 @@ def _transport(material: MaterialReport) -> Iterable[Caution]:
     for run, error in document.failures.items():
         text = f"The run {run} failed and is excluded: {error}"
         yield Caution("failed_run", "doubt", about, text, place)
+    for run, error in document.failed_extensions.items():
+        text = f"The run {run} failed in an extension, and is used up to there: {error}"
+        yield Caution("failed_extension", "caution", about, text, place)
     if document.temperature_choice is not None:
         yield Caution(
             "temperatures_chosen", "good", about, document.temperature_choice.sentence, place

@@ -111,6 +111,11 @@ class ConductivityDoc(VitrionDoc):
     failures: dict[str, str] = Field(
         default_factory=dict, description="Failed runs, which are excluded, and their errors."
     )
+    failed_extensions: dict[str, str] = Field(
+        default_factory=dict,
+        description="Runs that failed in an extension, and their errors; their finished segments "
+        "are used.",
+    )
     remarks: list[str] = Field(
         default_factory=list,
         description="Remarks about the structures, such as glasses excluded because they "

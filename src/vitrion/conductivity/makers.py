@@ -21,7 +21,8 @@ from vitrion.conductivity.mean_cell import (
 )
 from vitrion.conductivity.precision import plan_extension
 from vitrion.conductivity.segments import (
-    list_segments,
+    analyzed_segments,
+    finished_segments,
     read_iterations,
     run_segments,
     write_iterations,
@@ -33,7 +34,7 @@ from vitrion.documents.provenance import Provenance
 from vitrion.dynamics.document import md_document, subsample
 from vitrion.dynamics.makers import ForceFieldDynamics, resolve_prev_dir, without_velocities
 from vitrion.dynamics.md_settings import MDSettings
-from vitrion.dynamics.run_result import EQUILIBRATION, TRAJECTORY_NAME, load_result
+from vitrion.dynamics.run_result import TRAJECTORY_NAME, load_result
 from vitrion.dynamics.workers import MDTask
 from vitrion.errors import SimulationError
 from vitrion.potentials.trust import assess
@@ -54,6 +55,9 @@ if TYPE_CHECKING:
     from vitrion.documents.base import Phase
     from vitrion.potentials.trust import TrustReport
     from vitrion.transport.result import TransportResult
+
+    Run = tuple[str, int, float]
+    """Name, index of the structure, and temperature in K of a run."""
 
 FRAME_STRIDE = 3
 """Every third of the subsampled frames of a run is used for the trust report."""
@@ -169,7 +173,7 @@ class ConductivityMaker(ForceFieldDynamics):
         if self.settings.temperatures_K is None:
             choice = self._choose_temperatures(structures, root, deadline)
             if choice is None:
-                return self._document(structures, root, {}, None, {}, None), False
+                return self._document(structures, root, [], {}, None, {}, None), False
             chosen = {"temperatures_K": tuple(choice.temperatures_K)}
             fixed = replace(self, settings=self.settings.model_copy(update=chosen))
             document, finished = fixed._advance(structures, root, glass_transition, deadline)
@@ -189,10 +193,11 @@ class ConductivityMaker(ForceFieldDynamics):
                 self._tasks(structures, root, index, lengths, failures), failures, deadline
             )
         if not complete:
-            return self._document(structures, root, {}, None, failures, None), False
-        results = self._results(structures, root, len(iterations), failures)
-        plan = self._plan(results, structures, failures, glass_transition)
-        document = self._document(structures, root, results, plan, failures, glass_transition)
+            return self._document(structures, root, [], {}, None, failures, None), False
+        runs = [run for run in self._runs(structures) if analyzed_segments(root / run[0])]
+        results = self._results(structures, root, runs, failures)
+        plan = self._plan(results, structures, runs, failures, glass_transition)
+        document = self._document(structures, root, runs, results, plan, failures, glass_transition)
         if plan.extensions_ps:
             write_iterations(root, [*iterations, plan.extensions_ps])
         return document, not plan.extensions_ps
@@ -237,19 +242,20 @@ class ConductivityMaker(ForceFieldDynamics):
         self,
         results: Mapping[float, list[TransportResult]],
         structures: list[Structure],
+        runs: list[Run],
         failures: Mapping[str, str],
         glass_transition: GlassTransition | None,
     ) -> Plan:
-        settings, systems = self.settings, self._systems(structures, failures)
+        settings, systems = self.settings, self._systems(structures, runs)
         combined = [
             combine(
-                runs,
+                found,
                 hierarchical=systems is not None,
                 systems=systems[temperature] if systems else None,
             )
-            for temperature, runs in results.items()
+            for temperature, found in results.items()
         ]
-        spent = sum(run.duration_ps for runs in results.values() for run in runs)
+        spent = sum(result.duration_ps for found in results.values() for result in found)
         # A sum that differs from the budget in the last digit would be extended by no frame.
         left_ps = round(settings.budget_ps(len(structures)) - spent, 6)
         return plan_extension(
@@ -259,9 +265,10 @@ class ConductivityMaker(ForceFieldDynamics):
             goal=settings.goal,
             melting_K=settings.melting_K,
             glass_transition_K=self._glass_transition_K(glass_transition),
+            extensible_K={temperature for name, _, temperature in runs if name not in failures},
         )
 
-    def _runs(self, structures: list[Structure]) -> list[tuple[str, int, float]]:
+    def _runs(self, structures: list[Structure]) -> list[Run]:
         """Return name, index of the structure, and temperature of every run."""
         return [
             (f"s{index}-{temperature:g}K-r{replica}", index, temperature)
@@ -271,12 +278,11 @@ class ConductivityMaker(ForceFieldDynamics):
         ]
 
     def _systems(
-        self, structures: list[Structure], failures: Mapping[str, str]
+        self, structures: list[Structure], runs: list[Run]
     ) -> dict[float, list[int]] | None:
-        """Return the structure index of each successful run; None for a single structure."""
+        """Return the structure index of each of the runs; None for a single structure."""
         if len(structures) == 1:
             return None
-        runs = [run for run in self._runs(structures) if run[0] not in failures]
         return {
             temperature: [index for _, index, own in runs if own == temperature]
             for temperature in self.settings.temperatures_K or ()
@@ -317,7 +323,8 @@ class ConductivityMaker(ForceFieldDynamics):
             duration = self.settings.whole_frames(lengths.get(temperature, 0.0))
             if not duration or name in failures:
                 continue
-            before = list_segments(root / name, segment)
+            folder = root / name / f"segment-{segment:03d}"
+            before = [each for each in finished_segments(root / name) if each < folder]
             start = (
                 load_result(before[-1]).structure
                 if before
@@ -326,40 +333,36 @@ class ConductivityMaker(ForceFieldDynamics):
             seed = np.random.SeedSequence([md.seed, number, segment]).generate_state(1)[0]
             values = {"temperature_K": temperature, "duration_ps": duration, "seed": int(seed)}
             settings = MDSettings(**{**md.model_dump(), **values})
-            tasks.append(MDTask(name, start, settings, root / name / f"segment-{segment:03d}"))
+            tasks.append(MDTask(name, start, settings, folder))
         return tasks
 
     def _results(
         self,
         structures: list[Structure],
         root: Path,
-        n_iterations: int,
+        runs: list[Run],
         failures: Mapping[str, str],
     ) -> dict[float, list[TransportResult]]:
         settings = self.settings
         mobile = settings.mobile or default_mobile_species(structures[0].composition)
         results: dict[float, list[TransportResult]] = {t: [] for t in settings.temperatures_K or ()}
-        for name, _, temperature in self._runs(structures):
-            if name in failures:
-                continue
-            segments = [
-                p for p in list_segments(root / name, n_iterations + 1) if p.name != EQUILIBRATION
-            ]
+        for name, _, temperature in runs:
+            segments = analyzed_segments(root / name)
             files = [str(segment / TRAJECTORY_NAME) for segment in segments]
             results[temperature].append(
                 analyze_file(files, mobile, temperature, charge=settings.charge)
             )
-        lost = [temperature for temperature, runs in results.items() if not runs]
+        lost = [run for run in self._runs(structures) if not results[run[2]]]
         if lost:
-            raise SimulationError(
-                f"All runs at {lost[0]:g} K failed: {next(iter(failures.values()))}"
-            )
+            name, _, temperature = lost[0]
+            raise SimulationError(f"All runs at {temperature:g} K failed: {failures[name]}")
         return results
 
     def _document(
         self,
         structures: list[Structure],
         root: Path,
+        runs: list[Run],
         results: Mapping[float, list[TransportResult]],
         plan: Plan | None,
         failures: Mapping[str, str],
@@ -369,25 +372,25 @@ class ConductivityMaker(ForceFieldDynamics):
         documents = {
             name: [
                 md_document(load_result(segment), spec)
-                for segment in list_segments(root / name, None)
+                for segment in finished_segments(root / name)
             ]
-            for name, _, _ in self._runs(structures)
-            if name not in failures and results
+            for name, _, _ in runs
         }
         return ConductivityDoc.from_results(
             structures[0],
             results,
             hierarchical=len(structures) > 1,
-            systems=self._systems(structures, failures),
+            systems=self._systems(structures, runs),
             melting_K=self.settings.melting_K,
             glass_transition_K=self._glass_transition_K(glass_transition),
             glass_transition=glass_transition,
-            densities=self._densities(structures, root, failures) if results else [],
+            densities=self._densities(root, runs),
             plan=plan,
             phase=self.phase,
-            trust=None if plan is None or plan.extensions_ps else self._trust(root, failures),
+            trust=None if plan is None or plan.extensions_ps else self._trust(root, runs),
             directory=str(root),
-            failures=dict(failures),
+            failures={name: text for name, text in failures.items() if name not in documents},
+            failed_extensions={name: text for name, text in failures.items() if name in documents},
             trajectories={
                 name: [document.trajectory for document in segments]
                 for name, segments in documents.items()
@@ -400,30 +403,26 @@ class ConductivityMaker(ForceFieldDynamics):
         given = self.settings.glass_transition_K
         return found.temperature_K if given is None and found is not None else given
 
-    def _densities(
-        self, structures: list[Structure], root: Path, failures: Mapping[str, str]
-    ) -> list[DensityPoint]:
+    def _densities(self, root: Path, runs: list[Run]) -> list[DensityPoint]:
         if not self.settings.density_ps:
             return []
         found: dict[float, list[float]] = {}
-        for name, _, temperature in self._runs(structures):
-            if name not in failures:
-                density = at_mean_volume(root / name / DENSITY_SEGMENT).density
-                found.setdefault(temperature, []).append(float(density))
+        for name, _, temperature in runs:
+            density = at_mean_volume(root / name / DENSITY_SEGMENT).density
+            found.setdefault(temperature, []).append(float(density))
         return [
             DensityPoint(temperature_K=t, density_g_per_cm3=ReplicaMean.of(values))
             for t, values in sorted(found.items())
         ]
 
-    def _trust(self, root: Path, failures: Mapping[str, str]) -> TrustReport | None:
-        """Assess the potential on a few frames of every successful run."""
+    def _trust(self, root: Path, runs: list[Run]) -> TrustReport | None:
+        """Assess the potential on a few frames of the last segment of every run."""
         if self.potential is None:
             return None
-        folders = [folder for folder in sorted(root.glob("s*-r*")) if folder.name not in failures]
         frames = [
             frame
-            for folder in folders
-            for frame in subsample(load_result(list_segments(folder, None)[-1]))[1::FRAME_STRIDE]
+            for name, _, _ in runs
+            for frame in subsample(load_result(finished_segments(root / name)[-1]))[1::FRAME_STRIDE]
         ]
         return assess(frames, self.potential, self.reference_potential)
 

@@ -10,7 +10,7 @@ from vitrion.errors import InputError
 from vitrion.uncertainty import ReplicaMean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from vitrion.amorphous.document import AmorphousDoc
     from vitrion.transport.result import TransportResult
@@ -79,11 +79,8 @@ def pool(
         densities=_densities(documents),
         phase=first.phase,
         material_id=first.material_id,
-        failures={
-            f"{number}: {name}": error
-            for number, document in enumerate(documents, start=1)
-            for name, error in document.failures.items()
-        },
+        failures=_numbered([document.failures for document in documents]),
+        failed_extensions=_numbered([document.failed_extensions for document in documents]),
         pooled_from=[document.document_id for document in documents if document.document_id],
         remarks=list(dict.fromkeys(remark for d in documents for remark in d.remarks)),
         provenance=first.provenance,
@@ -124,6 +121,15 @@ def _runs(document: ConductivityDoc) -> list[list[TransportResult]]:
 def _systems(document: ConductivityDoc) -> list[list[int]]:
     """Return the index of the structure of each run, by temperature."""
     return document.systems or [[0] * len(runs) for runs in _runs(document)]
+
+
+def _numbered(errors: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return the errors of all documents by number of the document, from 1, and run."""
+    return {
+        f"{number}: {name}": error
+        for number, of_one in enumerate(errors, start=1)
+        for name, error in of_one.items()
+    }
 
 
 def _densities(documents: Sequence[ConductivityDoc]) -> list[DensityPoint]:

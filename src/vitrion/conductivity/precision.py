@@ -13,7 +13,7 @@ from vitrion.transport.arrhenius_fit import ArrheniusPoint, arrhenius, extrapola
 from vitrion.transport.schema import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from vitrion.transport.result import TransportResult
     from vitrion.uncertainty import Estimate
@@ -49,6 +49,7 @@ def plan_extension(
     goal: Goal = "300K",
     melting_K: float | None = None,
     glass_transition_K: float | None = None,
+    extensible_K: Collection[float] | None = None,
 ) -> Plan:
     """Plan which temperatures to extend.
 
@@ -64,6 +65,8 @@ def plan_extension(
         Whether the target applies to the conductivity at 300 K or at each temperature.
     melting_K, glass_transition_K : float or None
         Temperatures in K above which points are excluded from the fit and not extended.
+    extensible_K : collection of float, optional
+        Temperatures in K whose runs can be extended; None for all. Others failed.
 
     Returns
     -------
@@ -95,6 +98,8 @@ def plan_extension(
             relative_error=error,
             reason=f"The relative error is {error:.0%}, within the target of {target:.0%}.",
         )
+    failed = {t for t in wanted if extensible_K is not None and t not in extensible_K}
+    wanted = {t: time for t, time in wanted.items() if t not in failed}
     replicas = {result.temperature_K: result.n_replicas for result in results}
     cost = sum(time * replicas[temperature] for temperature, time in wanted.items())
     if cost > budget_ps and cost > 0.0:
@@ -106,11 +111,12 @@ def plan_extension(
         else f"{error:.0%}, above the target of {target:.0%}"
     )
     if not wanted or budget_ps <= 0.0:
-        why = (
-            "the time budget is used up"
-            if budget_ps <= 0.0
-            else "no extension within the budget would reduce it"
-        )
+        if budget_ps <= 0.0:
+            why = "the time budget is used up"
+        elif failed:
+            why = f"the runs at {', '.join(f'{t:.0f}' for t in sorted(failed))} K failed"
+        else:
+            why = "no extension within the budget would reduce it"
         return Plan(
             extensions_ps={},
             reached=False,

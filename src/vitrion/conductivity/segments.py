@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import time
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from vitrion.dynamics.batched_runs import run_batched
 from vitrion.dynamics.engine import run_md
-from vitrion.dynamics.run_result import load_result
+from vitrion.dynamics.run_result import EQUILIBRATION, load_result
 from vitrion.dynamics.workers import MDOutcome, MDTask, fault_text, run_many
 from vitrion.errors import VitrionError
 from vitrion.runtime.atomic import write_durably
@@ -38,7 +39,7 @@ def run_segments(
     See `vitrion.dynamics.workers.run_many` for the parameters; ``batched`` runs all tasks in common
     model calls, see `vitrion.dynamics.batched_runs`.
     """
-    missing = [task for task in tasks if not _is_done(task)]
+    missing = [task for task in tasks if not _is_complete(task.directory)]
     if not missing:
         return []
     common: dict[str, Any] = {
@@ -64,9 +65,9 @@ def run_segments(
     return outcomes
 
 
-def _is_done(task: MDTask) -> bool:
+def _is_complete(folder: Path) -> bool:
     try:
-        return load_result(task.directory).complete
+        return load_result(folder).complete
     except VitrionError:
         return False
 
@@ -93,12 +94,14 @@ def _run_here(
     return MDOutcome(task.name, result)
 
 
-def list_segments(folder: Path, before: int | None) -> list[Path]:
-    """Return the folders of a run's segments in order, before segment `before` (None for all)."""
-    segments = sorted(folder.glob("segment-*"))
-    if before is None:
-        return segments
-    return [segment for segment in segments if int(segment.name.removeprefix("segment-")) < before]
+def finished_segments(folder: Path) -> list[Path]:
+    """Return the folders of a run's segments in order, up to the first that is not complete."""
+    return list(takewhile(_is_complete, sorted(folder.glob("segment-*"))))
+
+
+def analyzed_segments(folder: Path) -> list[Path]:
+    """Return the folders of a run's finished segments, without the equilibration."""
+    return [segment for segment in finished_segments(folder) if segment.name != EQUILIBRATION]
 
 
 def read_iterations(root: Path) -> list[dict[float, float]]:
