@@ -78,7 +78,7 @@ def test_numerals_that_may_be_elements_are_refused(text):
 
 
 def test_balanced_compositions_pass_and_others_are_refused():
-    for formula in ("LiPO2F2", "Li7La3Zr2O12", "Li", "LiAl"):
+    for formula in ("LiPO2F2", "Li7La3Zr2O12", "Li", "P", "LiAl"):
         check_charge_balance(parse_composition(formula))
     with pytest.raises(InputError, match="balance"):
         check_charge_balance(parse_composition("LiPO2F3"))

@@ -134,7 +134,7 @@ def test_what_is_not_supported_is_refused(changes, sentence):
 @pytest.mark.parametrize(
     ("name", "own"),
     [
-        ("search", {"max-relaxations", "stability", "potential", "seed"}),
+        ("search", {"max-relaxations", "stability", "potential", "seed", "allow-unbalanced"}),
         ("defects", {"potential", "mobile", "seed"}),
     ],
 )
@@ -160,8 +160,8 @@ def test_single_steps_refuse_settings_of_other_steps():
 def test_a_search_takes_its_values_from_the_recipe(monkeypatch, tmp_path):
     seen = {}
 
-    def run_search(formula, settings, store, folder, **others):
-        seen.update(formula=formula, settings=settings, **others)
+    def run_search(recipe, store, folder, **others):
+        seen.update(recipe=recipe)
         raise InputError("Enough.")
 
     monkeypatch.setattr("vitrion.flows.crystal_search.run_search", run_search)
@@ -169,8 +169,9 @@ def test_a_search_takes_its_values_from_the_recipe(monkeypatch, tmp_path):
     done = CliRunner().invoke(app, [*words, "--stability", "--store", str(tmp_path)])
     assert "Enough" in str(done.exception) + done.output
     quick = Recipe.from_preset("quick").search
-    assert seen["settings"] == quick.model_copy(update={"polished": 1, "stability": True})
-    assert (seen["formula"], seen["seed"], seen["potential"]) == ("LiF", 5, None)
+    recipe = seen["recipe"]
+    assert recipe.search == quick.model_copy(update={"polished": 1, "stability": True})
+    assert (recipe.formula, recipe.seed, recipe.potential) == ("LiF", 5, None)
 
 
 def test_the_dry_run_of_a_search_prints_its_plan_and_a_recipe(monkeypatch, tmp_path):

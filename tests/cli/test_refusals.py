@@ -65,6 +65,7 @@ CRYSTAL = ("run", "--dry-run", "LiF", "--phase", "crystal", "--structure")
         (("defects", "LiF2.cif", "--potential", "mace:my.model"), "is a pickle"),
         (("defects", "LiF2.cif", "--mobile", "Na"), "does not contain Na"),
         (("search", "Nonsense"), "not a chemical formula"),
+        (("search", "LiPO2F3"), "No known oxidation states balance LiPO2F3"),
         (("run", "--dry-run", "Li1e400"), "more than 1,000,000 atoms"),
         (("run", "--dry-run", "Li99999999999F"), "more than 1,000,000 atoms"),
         (("run", "--dry-run", "LiF" * 3000), "has 9000 characters"),

@@ -22,9 +22,9 @@ def check_charge_balance(composition: Composition, *, allow_unbalanced: bool = F
     ------
     InputError
         If neither common oxidation states nor known ions add up to zero and ``allow_unbalanced`` is
-        False; elements and alloys of metals are exempt.
+        False; single elements and alloys of metals are exempt.
     """
-    if all(element.is_metal for element in composition):
+    if len(composition) == 1 or all(element.is_metal for element in composition):
         return
     amounts = whole_amounts(composition)
     if _usual_states_balance(amounts) or _is_halogenate(amounts):

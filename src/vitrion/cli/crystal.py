@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example:  vitrion defects LiF.cif --kind frenkel --kind vacancy")(defects)
 
 
-@takes_recipe(sections=("search", "potential", "seed"))
+@takes_recipe(sections=("search", "potential", "seed", "allow_unbalanced"))
 def search(
     formula: Annotated[
         str, typer.Argument(help="Composition, such as LiPO2F2, or a recipe file (.yaml).")
@@ -57,15 +57,12 @@ def search(
     from vitrion.cli.results import polymorph_table, stability_line
     from vitrion.flows.crystal_search import check_search, run_search
     from vitrion.flows.display import RunDisplay
-    from vitrion.flows.run_recipe import check_sha256, potential_with_hash
     from vitrion.runtime.atomic import make_folder
 
     count = worker_count(workers)
     recipe = options.recipe(formula)
     folder = results_folder(store)
-    potential = potential_with_hash(recipe)
-    composition, spec = check_search(recipe.formula or "", recipe.search, potential)
-    check_sha256(recipe, spec)
+    composition, spec = check_search(recipe)
     if dry_run:
         formula = usual_formula(composition)
         print_search_plan(recipe.replace(formula=formula, potential=spec.name), count)
@@ -73,16 +70,7 @@ def search(
     if output is not None:
         make_folder(output)  # an invalid folder is refused before the search
     with open_store(folder) as job_store, RunDisplay() as display:
-        document = run_search(
-            recipe.formula or "",
-            recipe.search,
-            job_store,
-            folder,
-            potential=potential,
-            seed=recipe.seed,
-            workers=count,
-            on_change=display.update,
-        )
+        document = run_search(recipe, job_store, folder, workers=count, on_change=display.update)
     console.print(polymorph_table(document.require_crystals(), SHOWN))
     if document.stability is not None:
         say(stability_line(document.stability))
@@ -131,9 +119,8 @@ def defects(
 ) -> None:
     """Compute interstitials, vacancies, Frenkel pairs and barriers of a relaxed structure."""
     from vitrion.chemistry.phases import read_phase
-    from vitrion.flows.run_recipe import check_sha256, potential_with_hash
+    from vitrion.flows.run_recipe import recipe_potential
     from vitrion.landscape.command import read_structure, run_defects
-    from vitrion.potentials import usable_potential
 
     named = read_phase(phase)
     if named not in (None, "crystalline", "amorphous"):
@@ -144,13 +131,11 @@ def defects(
         options = options.with_changes({"defects": {"barriers": {"mechanisms": barrier}}})
     recipe = options.recipe()
     structure = read_structure(target, lambda name: _stored_structure(name, store))
-    potential = potential_with_hash(recipe)
-    check_sha256(recipe, usable_potential(potential, structure.symbol_set))
     report = run_defects(
         structure,
         recipe.defects.model_copy(update={"phase": named}),
         directory=output,
-        potential=potential,
+        potential=recipe_potential(recipe, structure.symbol_set).name,
         trajectory=trajectory,
         on_progress=lambda done, total: say(f"{done} of {total} defects", error_console),
     )

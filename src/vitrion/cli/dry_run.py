@@ -57,4 +57,4 @@ def print_search_plan(recipe: Recipe, workers: int) -> None:
     for line in search_lines(planned):
         print(f"# {line}")
     print(f"# {expectation_line(*measured_cost(planned, search_only=True), workers)}")
-    print(recipe.to_yaml("formula", "potential", "seed", "search"), end="")
+    print(recipe.to_yaml("formula", "potential", "seed", "allow_unbalanced", "search"), end="")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.formulas import usual_formula
 from vitrion.flows.recipe import name_run
 from vitrion.flows.run_documents import RUNS_FOLDER, find_documents, label_run, not_stored
+from vitrion.flows.run_recipe import recipe_potential
 from vitrion.runtime.runner import RunReport, run_flow
 
 if TYPE_CHECKING:
@@ -16,38 +18,34 @@ if TYPE_CHECKING:
     from jobflow import JobStore
     from pymatgen.core import Composition
 
+    from vitrion.flows.recipe import Recipe
     from vitrion.polymorphs.document import PolymorphDoc
-    from vitrion.polymorphs.search_settings import SearchSettings
     from vitrion.potentials import PotentialSpec
 
 
-def check_search(
-    formula: str, settings: SearchSettings, potential: str | None
-) -> tuple[Composition, PotentialSpec]:
-    """Return the composition and the potential of a search.
+def check_search(recipe: Recipe) -> tuple[Composition, PotentialSpec]:
+    """Return one formula unit and the potential of a search.
 
     Raises
     ------
     InputError
-        If the request is invalid.
+        If the composition, its charge balance, the settings of the search or the potential's file
+        are not supported.
     PotentialError
         If the potential cannot be downloaded or loaded.
     """
     from vitrion.polymorphs.search_settings import check_search_inputs
-    from vitrion.potentials import usable_potential
 
-    composition = check_search_inputs(formula, settings)
-    return composition, usable_potential(potential, [el.symbol for el in composition])
+    composition = check_search_inputs(recipe.formula or "", recipe.search)
+    check_charge_balance(composition, allow_unbalanced=recipe.allow_unbalanced)
+    return composition, recipe_potential(recipe, [el.symbol for el in composition])
 
 
 def run_search(
-    formula: str,
-    settings: SearchSettings,
+    recipe: Recipe,
     store: JobStore,
     folder: Path,
     *,
-    potential: str | None = None,
-    seed: int = 0,
     workers: int = 1,
     on_change: Callable[[dict[Path, str], RunReport], None] | None = None,
 ) -> PolymorphDoc:
@@ -55,15 +53,12 @@ def run_search(
 
     Parameters
     ----------
-    formula : str
-    settings : SearchSettings
+    recipe : Recipe
+        Its formula, search, potential and seed are used.
     store : JobStore
         Connected store for the document.
     folder : Path
         Parent of the folders of all runs.
-    potential : str, optional
-        Name in the registry; None for the user's setting.
-    seed : int
     workers : int
         Worker processes. Each runs a share of an iteration, so the result depends on their number.
     on_change : callable, optional
@@ -80,12 +75,13 @@ def run_search(
     """
     from vitrion.polymorphs.makers import PolymorphSearchMaker
 
-    composition, spec = check_search(formula, settings, potential)
+    composition, spec = check_search(recipe)
+    formula, settings, seed = usual_formula(composition), recipe.search, recipe.seed
     maker = PolymorphSearchMaker(
         settings=settings, potential=spec.name, parallel=workers, seed=seed
     )
     request = [settings.model_dump(mode="json"), spec.name, spec.sha256, seed, workers]
-    run_id = name_run(f"{usual_formula(composition)}-search", request)
+    run_id = name_run(f"{formula}-search", request)
     flow = maker.make(formula)
     label_run(flow, run_id)
     report = run_flow(

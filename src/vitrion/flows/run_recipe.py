@@ -46,8 +46,7 @@ def complete_recipe(recipe: Recipe) -> Recipe:
     mobile = recipe.mobile or default_mobile_species(composition)
     symbols = [element.symbol for element in composition]
     _check_mobile(mobile, symbols, formula)
-    potential = usable_potential(potential_with_hash(recipe), symbols, formula)
-    check_sha256(recipe, potential)
+    potential = recipe_potential(recipe, symbols, formula)
     reference = second_opinion(recipe)
     if reference is not None and get_potential(reference).elements is None:
         usable_potential(reference, symbols)
@@ -70,22 +69,34 @@ def complete_recipe(recipe: Recipe) -> Recipe:
     return complete
 
 
-def check_sha256(recipe: Recipe, potential: PotentialSpec) -> None:
-    """Check the file of a potential against the hash that the recipe requires, if any.
+def recipe_potential(
+    recipe: Recipe, symbols: Sequence[str], formula: str | None = None
+) -> PotentialSpec:
+    """Return the potential of a recipe, whose file must have the hash that the recipe requires.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    symbols, formula
+        See :func:`vitrion.potentials.usable_potential`.
 
     Raises
     ------
     InputError
-        If its hash is another one.
+        If the potential cannot be used, or its hash is another one.
+    PotentialError
+        If the potential cannot be downloaded or loaded.
     """
+    potential = usable_potential(_potential_with_hash(recipe), symbols, formula)
     if recipe.potential_sha256 not in (None, potential.sha256):
         raise InputError(
             f"The potential {potential.name} has the SHA-256 {potential.sha256}, but the recipe "
             f"asks for {recipe.potential_sha256}: install that file or remove potential_sha256."
         )
+    return potential
 
 
-def potential_with_hash(recipe: Recipe) -> str | None:
+def _potential_with_hash(recipe: Recipe) -> str | None:
     """Return the name of the potential, with the hash that the recipe states for a user's file."""
     name, sha256 = recipe.potential, recipe.potential_sha256
     if name is None or sha256 is None or not name.startswith("mace:") or "#" in name:
