@@ -83,6 +83,10 @@ def test_known_crystals_are_handed_in_without_a_search(campaign):
     assert temperatures == {(700.0, 800.0)}
     campaign.launchpad.archive_wf(1)
     assert [row.material for row in status(campaign.launchpad)] == ["Li2O crystalline"]
+    again = run("submit", "LiF", "Li2O", *words, *shorter, *pad)
+    assert "1 submitted, 1 already on the launchpad" in again, "an archived flow never runs again"
+    assert len(status(campaign.launchpad)) == 2
+    assert "Nothing to repair" in run("repair", *pad)
 
 
 def test_one_bad_composition_hands_nothing_in(campaign):

@@ -220,9 +220,13 @@ def _add(workflows: list[Workflow], launchpad: LaunchPad) -> bool:
 def _known_labels(labels: list[str], launchpad: LaunchPad, watch_s: float) -> set[str]:
     """Return the labels on the launchpad, after removing partly added flows.
 
-    Partly added flows are observed first, because a live submission may be adding them.
+    Partly added flows are observed first, because a live submission may be adding them. Archived
+    flows lose their label: FireWorks never runs them again.
     """
     query = {f"{MARK}.label": {"$in": labels}}
+    launchpad.workflows.update_many(
+        {**query, "state": "ARCHIVED"}, {"$rename": {f"{MARK}.label": f"{MARK}.archived_label"}}
+    )
     found = list(launchpad.workflows.find(query, {"nodes": 1, MARK: 1}))
     missing = _missing(found, launchpad)
     quiet = 0
