@@ -43,9 +43,13 @@ def test_a_folder_is_loaded_once_and_queried(tmp_path):
     assert "2 documents added, 0 already" in result.output
     again = CliRunner().invoke(app, ["load", str(files), "--store", str(folder)])
     assert "0 documents added, 2 already" in again.output
-    missing = CliRunner().invoke(app, ["load", str(files), "--store", str(tmp_path / "jobs.yaml")])
-    assert isinstance(missing.exception, StoreError)
-    assert not (tmp_path / "jobs.yaml").exists()
+    for name in ("jobs.yaml", "jobs.json"):
+        absent = tmp_path / name
+        for words in (["load", str(files)], ["query"]):
+            missing = CliRunner().invoke(app, [*words, "--store", str(absent)])
+            assert isinstance(missing.exception, StoreError)
+            assert "does not describe a JobStore" in str(missing.exception)
+            assert not absent.exists()
     with VitrionClient(folder) as client:
         found = client["test_hopping"].search(sort="barrier_eV")
     assert [one.barrier_eV for one in found] == [0.3, 0.4]

@@ -184,13 +184,13 @@ def load(
     from vitrion.database.collections import find_job_store
     from vitrion.database.document_file import load_documents, read_documents
     from vitrion.database.servers import connect
+    from vitrion.database.store_file import names_store_file
     from vitrion.settings import get_settings
     from vitrion.store.job_store import open_job_store
 
     documents = [document for path in paths for document in read_documents(path)]
     target = Path(store or get_settings().store).expanduser()
-    is_file = os.path.isfile(target) or target.suffix in (".yaml", ".yml", ".json")
-    job_store = find_job_store(target) if is_file else open_job_store(target)
+    job_store = find_job_store(target) if names_store_file(target) else open_job_store(target)
     connect(job_store)
     added = load_documents(job_store, documents)
     job_store.close()

@@ -25,12 +25,13 @@ def results_folder(store: Path | None) -> Path:
     Raises
     ------
     InputError
-        If it is a file, is in a file or has the suffix of a file.
+        If it names a file, or is in a file.
     """
+    from vitrion.database.store_file import names_store_file
     from vitrion.settings import get_settings
 
     folder = (store or get_settings().store).expanduser().absolute()
-    if folder.suffix in (".yaml", ".yml"):
+    if names_store_file(folder):
         raise InputError(
             f"{folder} is not a folder: runs on this machine need a folder for their results; only "
             "'vitrion submit' uses the store of a jobflow.yaml."

@@ -12,7 +12,7 @@ from maggma.stores import MemoryStore, MongoStore
 from vitrion.database.admission import RESERVED
 from vitrion.database.kinds import document_classes
 from vitrion.database.servers import connect
-from vitrion.database.store_file import read_store_file
+from vitrion.database.store_file import names_store_file, read_store_file
 from vitrion.documents.base import VitrionDoc
 from vitrion.errors import StoreError
 from vitrion.materials.quantities import SUMMARIZED
@@ -64,7 +64,7 @@ def find_job_store(store: JobStore | str | os.PathLike[str] | None = None) -> Jo
 
         store = get_settings().store
     path = Path(store).expanduser()
-    if os.path.isfile(path):  # False for names that no file can have
+    if names_store_file(path):
         return read_store_file(path)
     if not os.path.isfile(path / FILE_NAME):
         raise StoreError(

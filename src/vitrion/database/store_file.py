@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,14 @@ from vitrion.runtime.text_files import read_settings, read_text
 if TYPE_CHECKING:
     from pathlib import Path
 
+SUFFIXES = (".yaml", ".yml", ".json")
 _PACKAGES = ("vitrion", "jobflow", "maggma")
+
+
+def names_store_file(path: Path) -> bool:
+    """Return whether a path names a file, which may be missing, and not a results folder."""
+    # Of os.path, as those of pathlib raise an error for names that no file can have.
+    return os.path.isfile(path) or (path.suffix in SUFFIXES and not os.path.isdir(path))
 
 
 def read_store_file(path: Path) -> JobStore:
