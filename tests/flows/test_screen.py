@@ -27,6 +27,14 @@ def test_a_grid_has_every_mixture_once_and_only_conductors():
     assert composition_grid("Li2O-LiF", 1) == ["LiF", "Li2O"]
 
 
+def test_a_grid_of_many_end_members_is_enumerated_by_its_points():
+    """Each of 20 amounts may be 0 to 2: three billion combinations, of which 210 are points."""
+    members = "LiF-LiCl-LiBr-LiI-Li2O-Li2S-Li3N-Li3P-Li3PO4-Li2CO3-Li2SO4-LiNO3-NaF-NaCl-Na2O-KF"
+    found = composition_grid(f"{members}-K2O-MgO-CaO-P2O5", 2)
+    assert "LiF" in found
+    assert len(set(found)) == len(found) > 150
+
+
 def test_every_point_of_a_grid_is_neutral():
     from vitrion.chemistry.formulas import parse_composition
 

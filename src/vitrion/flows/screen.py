@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import combinations_with_replacement
 from math import comb
 from typing import TYPE_CHECKING, Any, cast
 
@@ -144,10 +144,9 @@ def composition_grid(end_members: str, steps: int) -> list[str]:
     if n_points > MAX_POINTS:
         raise InputError(f"A grid of {n_points} compositions is too large: use fewer steps.")
     formulas = []
-    for parts in product(range(steps + 1), repeat=len(members)):
-        if sum(parts) != steps:
-            continue
-        mixed = sum((member * n for member, n in zip(members, parts, strict=True)), Composition())
+    # Every point is a choice of as many members as steps, the last members first.
+    for chosen in reversed(list(combinations_with_replacement(members, steps))):
+        mixed = sum(chosen, Composition())
         formulas.append(plain_formula(mixed.reduced_composition))
     return [formula for formula in dict.fromkeys(formulas) if _is_conductor(formula)]
 
