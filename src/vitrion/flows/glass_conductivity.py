@@ -223,9 +223,10 @@ def conductivity_maker(recipe: Recipe, phase: Phase) -> ConductivityMaker:
 
 
 def second_opinion(recipe: Recipe) -> str | None:
-    """Return the reference potential; None if it is not installed or also CHGNet."""
+    """Return the reference potential; None if it is not installed, or the same or also CHGNet."""
     name = recipe.reference_potential
     if name is None or (name.startswith("chgnet") and find_spec("chgnet") is None):
         return None
     own, other = (get_potential(name) for name in (recipe.potential, recipe.reference_potential))
-    return None if own.backend == other.backend == "chgnet" else recipe.reference_potential
+    same = own.name == other.name or own.backend == other.backend == "chgnet"
+    return None if same else recipe.reference_potential

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from vitrion.amorphous.makers import FRAMES_PER_STAGE, MeltQuenchMaker
+from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.formulas import parse_composition
 from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.conductivity.makers import ConductivityMaker
@@ -261,7 +262,9 @@ def _defects(recipe: Recipe, settings: DefectSettings) -> StepCost:
     atoms = (
         atoms_of_glass(recipe) if is_glass else atoms_of_crystal(recipe, settings.supercell_side_A)
     )
-    share = 1 / parse_composition(str(recipe.formula)).num_atoms
+    composition = parse_composition(str(recipe.formula))
+    mobile = settings.mobile or default_mobile_species(composition)
+    share = composition[mobile] / composition.num_atoms
     ions = max(1, round(atoms * share)) if is_glass else 2
     sites = settings.max_sites or 2 * ions
     kinds = settings.all_kinds
