@@ -70,6 +70,14 @@ def test_a_framework_that_rests_leaves_the_whole_range():
     assert "The framework rests from 300 to 1200 K" in choice.sentence
 
 
+def test_a_failed_run_of_the_scan_is_reported():
+    points = scan(framework_per_ps=0.0)
+    failed = {"moved_fraction": 1.0, "diffusivity": None, "failure": "two atoms collapsed"}
+    choice = choose([*points[:-1], points[-1].model_copy(update=failed)])
+    assert choice.softening_K < 1200.0
+    assert "failed count as softened: 1200 K (two atoms collapsed)" in choice.sentence
+
+
 def test_without_diffusion_the_ladder_lies_below_the_softening():
     choice = choose(scan(ions_cm2_s=1e-12))
     assert choice.mobile_K is None

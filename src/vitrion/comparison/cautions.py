@@ -223,12 +223,14 @@ def _transport(material: MaterialReport) -> Iterable[Caution]:
     for run, error in document.failed_extensions.items():
         text = f"The run {run} failed in an extension, and is used up to there: {error}"
         yield Caution("failed_extension", "caution", about, text, place)
+    severity: Severity
     if document.temperature_choice is not None:
+        severity = "caution" if document.temperature_choice.failed else "good"
         yield Caution(
-            "temperatures_chosen", "good", about, document.temperature_choice.sentence, place
+            "temperatures_chosen", severity, about, document.temperature_choice.sentence, place
         )
     if document.plan is not None and document.route == "dynamics":
-        severity: Severity = "good" if document.plan.reached else "caution"
+        severity = "good" if document.plan.reached else "caution"
         yield Caution("precision", severity, about, document.plan.reason, place)
 
 

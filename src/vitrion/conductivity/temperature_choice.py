@@ -50,6 +50,7 @@ class ScanPoint(Model):
     diffusivity: Estimate | None = Field(
         description="Self-diffusivity of the mobile ions in cm2/s; None if not determined."
     )
+    failure: str | None = Field(None, description="Error of the run if it failed.")
 
 
 class TemperatureChoice(Model):
@@ -80,7 +81,19 @@ class TemperatureChoice(Model):
             if self.mobile_K is None
             else f"diffusion can be measured above about {self.mobile_K:.0f} K"
         )
-        return f"{rests}; {moves}."
+        return f"{rests}; {moves}.{self._failures}"
+
+    @property
+    def failed(self) -> list[ScanPoint]:
+        """Failed runs, which count as softened."""
+        return [point for point in self.points if point.failure]
+
+    @property
+    def _failures(self) -> str:
+        if not self.failed:
+            return ""
+        kelvin = ", ".join(f"{point.temperature_K:.0f}" for point in self.failed)
+        return f" Runs that failed count as softened: {kelvin} K ({self.failed[0].failure})."
 
 
 def choose_temperatures(

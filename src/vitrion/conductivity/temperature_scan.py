@@ -107,7 +107,11 @@ def _point(task: MDTask, mobile: Mapping[str, float], failures: Mapping[str, str
     length_ps = task.settings.duration_ps * (1.0 - SKIPPED)
     if task.name in failures:
         return ScanPoint(
-            temperature_K=temperature, duration_ps=length_ps, moved_fraction=1.0, diffusivity=None
+            temperature_K=temperature,
+            duration_ps=length_ps,
+            moved_fraction=1.0,
+            diffusivity=None,
+            failure=failures[task.name],
         )
     result = analyze_file(
         str(task.directory / TRAJECTORY_NAME),
