@@ -7,6 +7,7 @@ from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.errors import InputError, PotentialError
 from vitrion.flows.given_crystal import read_crystal
 from vitrion.flows.recipe import Recipe
+from vitrion.flows.run_cost import CALLS_PER_DEFECT, _defects, atoms_of_glass
 from vitrion.flows.run_documents import find_documents, label_run
 from vitrion.flows.run_recipe import RunResult, complete_recipe, make_flow
 from vitrion.store.job_store import SQLiteJobStore
@@ -26,6 +27,38 @@ def conductivity(structure, bound):
     document = ConductivityDoc.from_results(structure, {}, phase="crystalline")
     document.sigma_300K_bound = bound
     return document
+
+
+def test_structure_files_of_a_search_are_read_from_the_folder_of_the_recipe(tmp_path):
+    """A run is named by the structures, and its jobs need no file."""
+    recipes = []
+    for side in (3.0, 3.1):
+        cell = Structure(Lattice.cubic(side), ["Li", "F"], [[0, 0, 0], [0.5] * 3])
+        cell.to(filename=str(tmp_path / "mine.cif"))
+        path = tmp_path / "recipe.yaml"
+        path.write_text("preset: quick\nformula: LiF\nsearch: {files: [mine.cif]}\n")
+        recipes.append(complete_recipe(Recipe.from_file(path)))
+    one, other = recipes
+    (content,) = one.search.files
+    assert Structure.from_dict(content).lattice.a == pytest.approx(3.0)
+    assert one.run_id != other.run_id
+    assert Recipe(**one.values()).run_id == one.run_id
+
+
+def test_a_potential_is_not_its_own_second_opinion():
+    """The trust report refuses it, after all dynamics."""
+    assert make(reference_potential="vitrion-lipof").reference_potential is None
+    assert make(reference_potential="vitrion-lipof-pbe").reference_potential == "vitrion-lipof-pbe"
+
+
+def test_the_expected_time_counts_the_vacancies_of_all_mobile_ions():
+    defects = {"kinds": ["vacancy"], "convergence_sides_A": []}
+    recipe = make(formula="Li2O", phase="amorphous", defects=defects)
+    glass = recipe.defects.model_copy(update={"phase": "amorphous"})
+    atoms = atoms_of_glass(recipe)
+    twice = 2  # with the host after each defect
+    relaxations = recipe.n_replicas * round(atoms * 2 / 3) * twice
+    assert _defects(recipe, glass).atom_calls == atoms * relaxations * CALLS_PER_DEFECT
 
 
 def test_defaults_are_written_out_and_name_the_run():

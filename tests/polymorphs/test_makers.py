@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from monty.json import MontyDecoder, MontyEncoder
+from pymatgen.core import Lattice, Structure
 
+from vitrion.errors import InputError
 from vitrion.flows.crystal_search import run_search
+from vitrion.flows.recipe import Recipe
 from vitrion.polymorphs.document import PolymorphDoc
 from vitrion.polymorphs.makers import PolymorphSearchMaker
 from vitrion.polymorphs.search_settings import SearchSettings
@@ -23,11 +27,9 @@ def test_a_search_is_stored_and_looked_up_when_asked_again(tmp_path):
 
     def ask():
         return run_search(
-            "LiF",
-            settings,
+            Recipe(formula="LiF", search=settings, potential="vitrion-lipof"),
             store,
             tmp_path,
-            potential="vitrion-lipof",
             on_change=lambda running, report: calls.append(report),
         )
 
@@ -39,6 +41,43 @@ def test_a_search_is_stored_and_looked_up_when_asked_again(tmp_path):
     assert calls[-1].skipped
     criteria = {"output.property_name": "polymorphs", "output.formula_pretty": "LiF"}
     assert len({found["uuid"] for found in store.query(criteria)}) == 1
+
+
+def write_cells(folder, n):
+    for number in range(n):
+        cell = Structure(Lattice.cubic(3.0 + 0.1 * number), ["Li", "F"], [[0, 0, 0], [0.5] * 3])
+        cell.to(filename=str(folder / f"{number}.cif"))
+    return tuple(f"{number}.cif" for number in range(n))
+
+
+def test_the_jobs_of_a_search_need_no_files_of_the_folder_of_its_submission(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = SearchSettings(
+        candidates={"random": 0},
+        files=write_cells(tmp_path, 3),
+        hosts=0,
+        polished=0,
+        max_relaxations=3,
+        max_iterations=1,
+        relax={"max_steps": 2},
+    )
+    flow = PolymorphSearchMaker(settings=settings, potential="vitrion-lipof", parallel=2).make(
+        "LiF"
+    )
+    for file in tmp_path.iterdir():
+        file.unlink()
+    store = JobStore(MemoryStore())
+    decoded = MontyDecoder().decode(MontyEncoder().encode(flow))  # as on a launchpad
+    run_locally(decoded, store=store, ensure_success=True, root_dir=tmp_path, log=False)
+    doc = PolymorphDoc.model_validate(store.get_output(flow.output.uuid, load=True))
+    assert doc.n_relaxations_by_generator == {"file": 3}, "both jobs relax their part of the files"
+
+
+def test_more_structures_than_relaxations_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = SearchSettings(files=write_cells(tmp_path, 3), max_relaxations=2)
+    with pytest.raises(InputError, match="hold 3 structures, but max_relaxations is 2"):
+        PolymorphSearchMaker(settings=settings).make("LiF")
 
 
 def test_a_search_in_two_rounds_of_two_jobs(tmp_path):

@@ -17,7 +17,7 @@ from vitrion.polymorphs.iteration import (
     _fill_hosts,
     candidates_within,
     generate,
-    with_volume_of_best,
+    settings_of_iteration,
 )
 from vitrion.polymorphs.prescreen import PASSED_OVER
 from vitrion.polymorphs.rank import make_document
@@ -338,11 +338,17 @@ def test_a_parent_without_hosts_does_not_stop_the_round():
 def test_later_candidates_have_the_volume_of_the_best():
     state = SearchState()
     state.add([finding(rock_salt(a), -4.8 + 0.1 * a) for a in (3.8, 4.0, 4.4)])
-    learned = with_volume_of_best(SearchSettings(), state)
+    learned = settings_of_iteration(SearchSettings(), state)
     assert learned.volume_per_atom_A3 == pytest.approx(4.0**3 / 8)
     given = SearchSettings(volume_per_atom_A3=9.0)
-    assert with_volume_of_best(given, state).volume_per_atom_A3 == 9.0
-    assert with_volume_of_best(SearchSettings(), SearchState()).volume_per_atom_A3 is None
+    assert settings_of_iteration(given, state).volume_per_atom_A3 == 9.0
+    assert settings_of_iteration(SearchSettings(), SearchState()).volume_per_atom_A3 is None
+
+
+def test_files_are_candidates_of_the_first_iteration_alone():
+    settings = SearchSettings(files=("a.cif",))
+    assert settings_of_iteration(settings, SearchState()).files == ("a.cif",)
+    assert settings_of_iteration(settings, SearchState(n_iterations=1)).files == ()
 
 
 def test_a_reference_that_is_missing_leaves_the_hull_open():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial, wraps
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,24 @@ def without_site_properties(structure: Structure) -> Structure:
     for name in plain.site_properties:
         plain.remove_site_property(name)
     return plain
+
+
+def structure_as_json(value: Any) -> Any:
+    """Return a pymatgen Structure or ASE Atoms as JSON types, without site properties.
+
+    Other values are returned unchanged; for pydantic.
+
+    Raises
+    ------
+    InputError
+        If a dictionary is not a structure, or names code.
+    """
+    value = pymatgen_structures(value)
+    if isinstance(value, dict):
+        structure_from_dict(value)
+    if not hasattr(value, "frac_coords"):
+        return value
+    return json.loads(without_site_properties(value).to_json())
 
 
 def from_atoms(atoms: Atoms) -> Structure:

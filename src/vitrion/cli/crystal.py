@@ -62,7 +62,7 @@ def search(
     count = worker_count(workers)
     recipe = options.recipe(formula)
     folder = results_folder(store)
-    composition, spec = check_search(recipe)
+    composition, _, spec = check_search(recipe)
     if dry_run:
         formula = usual_formula(composition)
         print_search_plan(recipe.replace(formula=formula, potential=spec.name), count)

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
     from vitrion.flows.recipe import Recipe
     from vitrion.polymorphs.document import PolymorphDoc
+    from vitrion.polymorphs.search_settings import SearchSettings
     from vitrion.potentials import PotentialSpec
 
 
-def check_search(recipe: Recipe) -> tuple[Composition, PotentialSpec]:
-    """Return one formula unit and the potential of a search.
+def check_search(recipe: Recipe) -> tuple[Composition, SearchSettings, PotentialSpec]:
+    """Return one formula unit, the settings with the files read, and the potential of a search.
 
     Raises
     ------
@@ -36,9 +37,9 @@ def check_search(recipe: Recipe) -> tuple[Composition, PotentialSpec]:
     """
     from vitrion.polymorphs.search_settings import check_search_inputs
 
-    composition = check_search_inputs(recipe.formula or "", recipe.search)
+    composition, settings = check_search_inputs(recipe.formula or "", recipe.search)
     check_charge_balance(composition, allow_unbalanced=recipe.allow_unbalanced)
-    return composition, recipe_potential(recipe, [el.symbol for el in composition])
+    return composition, settings, recipe_potential(recipe, [el.symbol for el in composition])
 
 
 def run_search(
@@ -75,8 +76,8 @@ def run_search(
     """
     from vitrion.polymorphs.makers import PolymorphSearchMaker
 
-    composition, spec = check_search(recipe)
-    formula, settings, seed = usual_formula(composition), recipe.search, recipe.seed
+    composition, settings, spec = check_search(recipe)
+    formula, seed = usual_formula(composition), recipe.seed
     maker = PolymorphSearchMaker(
         settings=settings, potential=spec.name, parallel=workers, seed=seed
     )

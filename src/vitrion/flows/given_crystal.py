@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vitrion.chemistry.formulas import parse_composition
-from vitrion.chemistry.structures import without_site_properties
+from vitrion.chemistry.structures import structure_as_json
 from vitrion.errors import InputError
-
-if TYPE_CHECKING:
-    from pymatgen.core import Structure
 
 KNOWN = "known"
 """Name of the package's crystal of the formula, instead of a structure file."""
@@ -35,7 +31,7 @@ def read_crystal(source: str, formula: str) -> dict[str, Any]:
     from vitrion.landscape.command import read_structure
 
     if names_file(source):
-        return _as_json(without_site_properties(read_structure(source)))
+        return dict(structure_as_json(read_structure(source)))
     return known_crystal(formula)
 
 
@@ -57,13 +53,8 @@ def known_crystal(formula: str) -> dict[str, Any]:
     wanted = parse_composition(formula).reduced_formula
     for structure in shipped_crystals().values():
         if structure.composition.reduced_formula == wanted:
-            return _as_json(structure)
+            return dict(structure_as_json(structure))
     raise InputError(
         f"vitrion has no structure of {formula}, and the file '{KNOWN}' does not exist: give a "
         "structure file."
     )
-
-
-def _as_json(structure: Structure) -> dict[str, Any]:
-    """Return a structure as JSON types: lists for tuples, plain numbers."""
-    return dict(json.loads(structure.to_json()))

@@ -12,11 +12,10 @@ import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
-from vitrion.chemistry.decoding import structure_from_dict
 from vitrion.chemistry.formulas import parse_composition, usual_formula
 from vitrion.chemistry.phases import read_phase
 from vitrion.chemistry.species import mobile_label, mobile_symbols
-from vitrion.chemistry.structures import pymatgen_structures, without_site_properties
+from vitrion.chemistry.structures import structure_as_json
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.defect_route_settings import DefectConductivitySettings
 from vitrion.errors import SettingError
@@ -72,22 +71,6 @@ def _formula_text(value: Any) -> Any:
     return usual_formula(parse_composition(value)) if amounts else value
 
 
-def _as_json(value: Any) -> Any:
-    """Return a pymatgen Structure or ASE Atoms as JSON types; other values unchanged.
-
-    Raises
-    ------
-    InputError
-        If a dictionary is not a structure, or names code.
-    """
-    value = pymatgen_structures(value)
-    if isinstance(value, dict):
-        structure_from_dict(value)
-    if not hasattr(value, "frac_coords"):
-        return value
-    return json.loads(without_site_properties(value).to_json())
-
-
 class Recipe(SettingsModel):
     """Complete definition of a run; with the same version of vitrion it determines the result.
 
@@ -108,7 +91,7 @@ class Recipe(SettingsModel):
         "both", description="What to compute: both, crystalline or amorphous."
     )
     crystal: Annotated[
-        str | dict[str, Any] | None, Option("--structure"), BeforeValidator(_as_json)
+        str | dict[str, Any] | None, Option("--structure"), BeforeValidator(structure_as_json)
     ] = Field(
         None,
         description="Structure file of the crystal, instead of a search; 'known' for the crystal "

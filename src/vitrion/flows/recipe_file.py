@@ -14,7 +14,7 @@ PRESETS = Presets("vitrion.flows", "glass", "n_atoms")
 
 
 def read_recipe_file(path: Path) -> tuple[dict[str, Any], str | None]:
-    """Read a recipe file; a relative path of a crystal file starts at the folder of the recipe.
+    """Read a recipe file; relative paths of structure files start at the folder of the recipe.
 
     Returns
     -------
@@ -27,7 +27,16 @@ def read_recipe_file(path: Path) -> tuple[dict[str, Any], str | None]:
         If the file cannot be read, or is not a mapping.
     """
     content, preset = read_settings_file(path, "recipe")
-    crystal = content.get("crystal")
-    if isinstance(crystal, str) and (path.parent / crystal).is_file():
-        content["crystal"] = str(path.parent / crystal)
+    if "crystal" in content:
+        content["crystal"] = _beside(path, content["crystal"])
+    search = content.get("search")
+    if isinstance(search, dict) and isinstance(search.get("files"), list):
+        search["files"] = [_beside(path, file) for file in search["files"]]
     return content, preset
+
+
+def _beside(path: Path, value: Any) -> Any:
+    """Return the path of a file in the folder of a recipe, or the value if it is not one."""
+    if isinstance(value, str) and (path.parent / value).is_file():
+        return str(path.parent / value)
+    return value

@@ -14,6 +14,7 @@ from vitrion.errors import InputError
 from vitrion.flows.given_crystal import read_crystal
 from vitrion.flows.glass_conductivity import second_opinion
 from vitrion.flows.run_documents import RUNS_FOLDER, find_documents, label_run, not_stored
+from vitrion.polymorphs.search_settings import read_search_files
 from vitrion.potentials import get_potential, usable_potential
 from vitrion.runtime.runner import RunReport, run_flow
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 def complete_recipe(recipe: Recipe) -> Recipe:
     """Validate a recipe, and return it with all values that its run needs.
 
-    Sets formula, potential and mobile species, and reads the structure file.
+    Sets formula, potential and mobile species, and reads the structure files.
 
     Raises
     ------
@@ -55,6 +56,9 @@ def complete_recipe(recipe: Recipe) -> Recipe:
         raise InputError(
             "A glass is not made from a crystal: remove --structure, or use --phase both."
         )
+    search = recipe.search
+    if crystal is None and recipe.phase != "amorphous":
+        search = read_search_files(search)
     complete = recipe.replace(
         formula=formula,
         potential=potential.name,
@@ -63,6 +67,7 @@ def complete_recipe(recipe: Recipe) -> Recipe:
         mobile=mobile,
         timestep_fs=short_timestep(recipe, symbols),
         crystal=read_crystal(crystal, formula) if isinstance(crystal, str) else crystal,
+        search={"files": search.files, "weights": search.weights},
     )
     complete.conductivity.md.check_elements(symbols)  # otherwise refused only when its job starts
     make_flow(complete)

@@ -39,7 +39,6 @@ def search_iteration(
     known: Sequence[Structure],
     report: Callable[[str], None] = lambda sentence: None,
     *,
-    first: bool = True,
     budget: int | None = None,
 ) -> list[JudgedCandidate]:
     """Make one iteration of candidates and fillings, all relaxed.
@@ -58,18 +57,16 @@ def search_iteration(
         Best crystals of earlier iterations, hosts in addition to the crystals of this iteration.
     report : callable
         Called with a sentence after each stage.
-    first : bool
-        Whether files are read.
     budget : int, optional
         Maximum number of relaxations of the iteration, including fillings of hosts.
     """
     floor = hull.floor(formula)
     seeds = spawn_seeds(seed, len(settings.candidates) + 2)
     given: list[Candidate] = []
-    if first and settings.files:
+    if settings.files:
         from vitrion.generation.given import FileGenerator
 
-        given = FileGenerator(list(settings.files)).generate(formula, 10**6)[:budget]
+        given = FileGenerator(list(settings.files)).generate(formula, len(settings.files))
     room = None if budget is None else budget - len(given)
     counts = candidates_within(settings, room)
     many = {name: settings.oversampling * count for name, count in counts.items()}
@@ -129,11 +126,14 @@ def generate(
     return candidates
 
 
-def with_volume_of_best(settings: SearchSettings, state: SearchState) -> SearchSettings:
-    """Return the settings with the median relaxed volume of the best crystals, if none is set.
+def settings_of_iteration(settings: SearchSettings, state: SearchState) -> SearchSettings:
+    """Return the settings of the next iteration: the files only in the first.
 
-    Ionic increments ignore the loose packing of molecular ions, and the potential.
+    The volume is the median relaxed volume of the best crystals, if none is set: ionic increments
+    ignore the loose packing of molecular ions, and the potential.
     """
+    if state.n_iterations:
+        settings = settings.model_copy(update={"files": ()})
     best = state.best(LEARNED_FROM)
     if settings.volume_per_atom_A3 is not None or not best:
         return settings

@@ -10,7 +10,7 @@ from jobflow import Flow, Maker, Response, job
 from vitrion.chemistry.formulas import usual_formula
 from vitrion.generation.seeds import spawn_seeds
 from vitrion.polymorphs.hull import Hull
-from vitrion.polymorphs.iteration import search_iteration, with_volume_of_best
+from vitrion.polymorphs.iteration import search_iteration, settings_of_iteration
 from vitrion.polymorphs.rank import make_document
 from vitrion.polymorphs.search import make_hull, polish
 from vitrion.polymorphs.search_settings import (
@@ -75,14 +75,14 @@ class PolymorphSearchMaker(NotebookTable, Maker):
         InputError
             If the composition or the settings are invalid.
         """
-        formula = check_search_inputs(composition, self.settings)
+        formula, settings = check_search_inputs(composition, self.settings)
         reference_job = relax_references(
             usual_formula(formula), self.potential, self.device, self.references
         )
         _named(reference_job, "reference phases")
         request = {
             "formula": usual_formula(formula),
-            "settings": self.settings.model_dump(mode="json"),
+            "settings": settings.model_dump(mode="json"),
             "potential": self.potential,
             "parallel": self.parallel,
             "seed": self.seed,
@@ -117,12 +117,11 @@ def next_iteration(
     settings = SearchSettings.model_validate(request["settings"])
     iteration_seed = spawn_seeds(request["seed"], state.n_iterations + 1)[-1]
     known = state.best(settings.hosts)
-    learned = with_volume_of_best(settings, state)
-    asked = {**request, "settings": learned.model_dump(mode="json")}
+    learned = settings_of_iteration(settings, state)
     left, n_jobs = settings.max_relaxations - state.n_relaxations, request["parallel"]
     budgets = [left // n_jobs + (index < left % n_jobs) for index in range(min(n_jobs, left))]
     workers = [
-        run_iteration(asked, hull, seed, known, budget, state.n_iterations == 0 and index == 0)
+        run_iteration(_share(request, learned, index, len(budgets)), hull, seed, known, budget)
         for index, (seed, budget) in enumerate(
             zip(spawn_seeds(iteration_seed, len(budgets)), budgets, strict=True)
         )
@@ -142,15 +141,12 @@ def run_iteration(
     seed: int,
     known: list[Structure],
     budget: int,
-    first: bool,
 ) -> list[JudgedCandidate]:
     """Run the part of an iteration for one job, with at most ``budget`` relaxations."""
     settings = SearchSettings.model_validate(request["settings"])
     formula = check_search_request(request["formula"], settings)
     potential = _load(request["potential"], request["device"], request["formula"])
-    return search_iteration(
-        formula, settings, potential, _hull(hull), seed, known, first=first, budget=budget
-    )
+    return search_iteration(formula, settings, potential, _hull(hull), seed, known, budget=budget)
 
 
 @job
@@ -190,6 +186,14 @@ def gather(
         settings,
         request["device"],
     )
+
+
+def _share(
+    request: dict[str, Any], settings: SearchSettings, index: int, n_jobs: int
+) -> dict[str, Any]:
+    """Return the request of one job of an iteration, with its part of the files."""
+    own = settings.model_copy(update={"files": settings.files[index::n_jobs]})
+    return {**request, "settings": own.model_dump(mode="json")}
 
 
 def _named(job: Job, name: str) -> Job:

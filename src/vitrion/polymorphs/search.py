@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vitrion.generation.seeds import spawn_seeds
 from vitrion.polymorphs.filters import unphysical
 from vitrion.polymorphs.hull import Hull, shipped_references
-from vitrion.polymorphs.iteration import search_iteration, with_volume_of_best
+from vitrion.polymorphs.iteration import search_iteration, settings_of_iteration
 from vitrion.polymorphs.search_settings import SearchSettings, check_search_inputs
 from vitrion.polymorphs.search_state import SearchState
 from vitrion.relaxation.relax import relax_many
@@ -70,7 +70,7 @@ def search(
     from vitrion.potentials.batch import load_batch_potential
 
     settings = settings or SearchSettings()
-    formula = check_search_inputs(composition, settings)
+    formula, settings = check_search_inputs(composition, settings)
     report = on_progress or (lambda sentence, state: None)
     batch = load_batch_potential(potential, device=device, symbols=[el.symbol for el in formula])
     state = SearchState()
@@ -85,13 +85,12 @@ def search(
 
         findings = search_iteration(
             formula,
-            with_volume_of_best(settings, state),
+            settings_of_iteration(settings, state),
             batch,
             hull,
             iteration_seed,
             state.best(settings.hosts),
             progress,
-            first=number == 1,
             budget=settings.max_relaxations - state.n_relaxations,
         )
         state.add(findings)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from vitrion.chemistry.formulas import usual_formula
+from vitrion.chemistry.structures import structure_as_json
 from vitrion.errors import InputError
 from vitrion.relaxation.relax import RelaxSettings
 from vitrion.runtime.settings_model import Option, SettingsModel
@@ -41,7 +43,11 @@ class SearchSettings(SettingsModel):
     )
     weights: str = Field("vitrion-score", description="Score net: shipped, or a file.")
     sampler: dict[str, Any] = Field(default_factory=dict, description="See SamplerSettings.")
-    files: tuple[str, ...] = Field((), description="Structure files to add in the first iteration.")
+    files: tuple[Annotated[str | dict[str, Any], BeforeValidator(structure_as_json)], ...] = Field(
+        (),
+        description="Structure files, or structures as pymatgen dictionaries, to add in the first "
+        "iteration.",
+    )
     host_species: str | None = Field(
         None, description="Element removed to make hosts; None uses the mobile species."
     )
@@ -104,34 +110,65 @@ def check_search_request(composition: CompositionLike, settings: SearchSettings)
     return formula
 
 
-def check_search_inputs(composition: CompositionLike, settings: SearchSettings) -> Composition:
+def read_search_files(settings: SearchSettings) -> SearchSettings:
+    """Return the settings for jobs in other folders.
+
+    Structure files are replaced by their structures, and the path of the score net is absolute.
+
+    Raises
+    ------
+    InputError
+        If a structure file is missing or holds no structure.
+    """
+    from vitrion.generation.diffusion.weights import SHIPPED
+    from vitrion.generation.given import read_given
+
+    files: list[dict[str, Any]] = []
+    for given in settings.files:
+        files += [given] if isinstance(given, dict) else read_given(given)
+    weights = settings.weights
+    if weights != SHIPPED:
+        weights = str(Path(weights).absolute())
+    return settings.model_copy(update={"files": tuple(files), "weights": weights})
+
+
+def check_search_inputs(
+    composition: CompositionLike, settings: SearchSettings
+) -> tuple[Composition, SearchSettings]:
     """Validate a request with its files and sampler, which otherwise fail in the jobs.
 
     Returns
     -------
-    Composition
-        One formula unit.
+    Composition, SearchSettings
+        One formula unit, and the settings of :func:`read_search_files`.
 
     Raises
     ------
     InputError
         If the composition or the settings are invalid, a structure file is missing or of another
-        composition, the score net cannot be read, or a setting of the sampler is invalid.
+        composition, there are more structures than relaxations, the score net cannot be read, or a
+        setting of the sampler is invalid.
     """
     from vitrion.generation.diffusion.weights import SHIPPED, load_weights
 
     formula = check_search_request(composition, settings)
+    settings = read_search_files(settings)
     if settings.files:
         from vitrion.generation.given import FileGenerator
 
         FileGenerator(list(settings.files)).generate(formula, 1)
+    if len(settings.files) > settings.max_relaxations:
+        raise InputError(
+            f"The files hold {len(settings.files)} structures, but max_relaxations is "
+            f"{settings.max_relaxations}: allow at least as many."
+        )
     if settings.weights != SHIPPED:
         load_weights(settings.weights)
     if settings.sampler:
         from vitrion.generation.diffusion.sampler import SamplerSettings
 
         SamplerSettings.read(settings.sampler)
-    return formula
+    return formula, settings
 
 
 def host_species(formula: Composition, settings: SearchSettings) -> str | None:
