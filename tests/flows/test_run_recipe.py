@@ -52,12 +52,12 @@ def test_a_potential_is_not_its_own_second_opinion():
 
 
 def test_the_expected_time_counts_the_vacancies_of_all_mobile_ions():
-    defects = {"kinds": ["vacancy"], "convergence_sides_A": []}
+    defects = {"kinds": ["vacancy", "far"], "max_sites": 1, "convergence_sides_A": []}
     recipe = make(formula="Li2O", phase="amorphous", defects=defects)
     glass = recipe.defects.model_copy(update={"phase": "amorphous"})
     atoms = atoms_of_glass(recipe)
     twice = 2  # with the host after each defect
-    relaxations = recipe.n_replicas * round(atoms * 2 / 3) * twice
+    relaxations = recipe.n_replicas * (round(atoms * 2 / 3) + 1) * twice
     assert _defects(recipe, glass).atom_calls == atoms * relaxations * CALLS_PER_DEFECT
 
 
