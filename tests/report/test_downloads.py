@@ -14,7 +14,9 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.vasp import Poscar
 
 from vitrion.comparison.side_by_side import compare
+from vitrion.comparison.tables import make_table, measured, quantified, ranged
 from vitrion.database.export import spreadsheet_safe
+from vitrion.database.summary import SummaryDoc
 from vitrion.report.downloads import (
     files_of_documents,
     files_of_figure,
@@ -22,10 +24,11 @@ from vitrion.report.downloads import (
     files_of_table,
     packed,
 )
-from vitrion.report.page import render_page
+from vitrion.report.page import materials_table, render_page
 from vitrion.report.sections import figures_of
 from vitrion.report.structure_facts import facts_of, oxidation_states, site_rows, structure_files
 from vitrion.report.structure_views import scene, shown_structures
+from vitrion.uncertainty import upper_bound
 
 
 def rows(text):
@@ -183,3 +186,38 @@ def test_every_button_has_its_file(reports):
     assert asked == set(files)
     text = gzip.decompress(base64.b64decode(files["figures/arrhenius.csv"])).decode()
     assert text.startswith("panel,curve,kind,x,y,low,high,note\n")
+
+
+def test_files_of_a_table_keep_bounds_and_values_without_interval():
+    cells = [
+        ranged(2.0, (1.0, 3.0)),
+        ranged(4.0, None),
+        quantified(upper_bound(0.5)),
+        quantified(None),
+        measured(7.0),
+    ]
+    table = make_table("t", ("sigma #",), [[cell] for cell in cells])
+    found = [[row["sigma"], row["sigma, low"], row["sigma, high"]] for row in rows(text_of(table))]
+    assert found == [
+        ["2.0", "1.0", "3.0"],
+        ["4.0", "", ""],
+        ["", "", "0.5"],
+        [""] * 3,
+        ["7.0", "", ""],
+    ]
+
+
+def test_a_bound_in_the_list_of_materials_is_not_a_value(reports):
+    """Also if no material of the list has a value with an interval."""
+    summary = SummaryDoc(formula_pretty="LiF", document_ids={}, values={"sigma_300K_bound": 1e-7})
+    table = materials_table([summary])
+    head = "conductivity at 300 K (mS/cm)"
+    (row,) = rows(text_of(table))
+    assert (row[head], row[f"{head}, high"]) == ("", "1e-07")
+    (cell,) = [c for c in table.rows[0] if c.text.startswith("below")]
+    assert cell.order == 1e-7
+
+
+def text_of(table):
+    """Return the CSV of a table."""
+    return next(text for name, text in files_of_table(table).items() if name.endswith(".csv"))

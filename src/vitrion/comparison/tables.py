@@ -119,11 +119,11 @@ def make_table(
     )
 
 
-def measured(value: float | None, form: str = ".2f", prefix: str = "") -> Cell:
+def measured(value: float | None, form: str = ".2f") -> Cell:
     """Return a cell of a number, empty for None; default format if `form` is empty."""
     if value is None:
         return Cell(MISSING)
-    return Cell(prefix + (f"{value:{form}}" if form else number(value)), value)
+    return Cell(f"{value:{form}}" if form else number(value), value)
 
 
 def ranged(value: float | None, interval: Interval | None, form: str = "") -> Cell:

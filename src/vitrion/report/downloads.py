@@ -121,9 +121,12 @@ def _has_interval(cell: Cell) -> bool:
 
 
 def _values(cell: Cell, is_wide: bool) -> list[Any]:
-    if is_wide:
+    is_number = isinstance(cell.order, (int, float))
+    if not is_wide:
+        return [cell.order if is_number else cell.text]
+    if _has_interval(cell):
         return [cell.value, cell.low, cell.high]
-    return [cell.order if isinstance(cell.order, (int, float)) else cell.text]
+    return [cell.order if is_number else None, None, None]
 
 
 def _csv(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

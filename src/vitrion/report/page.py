@@ -23,7 +23,7 @@ from markupsafe import Markup
 
 from vitrion.chemistry.phases import PHASE_NAMES
 from vitrion.comparison.side_by_side import compare
-from vitrion.comparison.tables import MISSING, Cell, make_table, measured, ranged
+from vitrion.comparison.tables import MISSING, Cell, make_table, measured, quantified, ranged
 from vitrion.documents.provenance import utc_now
 from vitrion.errors import InputError
 from vitrion.materials.material import disambiguate, material_formula
@@ -44,6 +44,7 @@ from vitrion.report.sections import sections_of
 from vitrion.report.sources import citations_of, origin_tables
 from vitrion.report.structure_views import shown_structures, structures_of
 from vitrion.report.typeset import formula_html, rich_html, typeset
+from vitrion.uncertainty import upper_bound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -273,7 +274,7 @@ def _index_row(summary: SummaryDoc, link: str) -> list[Cell | str]:
     sigma = _quantity(summary, "sigma_300K", "")
     bound = summary.values.get("sigma_300K_bound")
     if "sigma_300K" not in summary.values and isinstance(bound, float):
-        sigma = measured(bound, "", "below ")
+        sigma = quantified(upper_bound(bound))
     symmetry = summary.symmetry
     return [
         Cell(formula, link=link.format(key=quote(key, safe="")), is_formula=True),
