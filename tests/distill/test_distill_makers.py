@@ -1,12 +1,13 @@
 """The jobs of a distillation."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.io import read
-from jobflow import run_locally
+from jobflow import Maker, job, run_locally
 from monty.json import MontyDecoder, MontyEncoder
 
 from vitrion.chemistry.crystals import known_crystals
@@ -24,6 +25,25 @@ from vitrion.potentials import force_field
 from vitrion.potentials.student import load_student, student_calculator
 
 TEACHER = Teacher(name="vitrion.potentials.student:student_calculator")
+
+
+@dataclass
+class SortedStaticMaker(Maker):
+    """A static calculation that sorts the sites, as a VASP input set does."""
+
+    name: str = "sorted static"
+
+    @job
+    def make(self, structure):
+        """Return energy and forces in the order of the sorted sites."""
+        atoms = structure.get_sorted_structure().to_ase_atoms(msonable=False)
+        atoms.calc = student_calculator()
+        return {
+            "output": {
+                "energy": atoms.get_potential_energy(),
+                "forces": atoms.get_forces().tolist(),
+            }
+        }
 
 
 def test_static_calculations_label_like_the_potential_itself(tmp_path):
@@ -53,6 +73,19 @@ def test_static_calculations_label_like_the_potential_itself(tmp_path):
         np.testing.assert_allclose(np.reshape(label.info["REF_stress"], (3, 3)), stress, atol=1e-4)
 
 
+def test_forces_of_sorted_sites_are_the_forces_of_their_atoms(tmp_path):
+    """VASP input sets sort sites by element."""
+    frame = known_crystals()["LiF"][[4, 0, 5, 1, 6, 2, 7, 3]]
+    frame.rattle(0.1, seed=0)
+    write_frames(tmp_path / "frames.xyz", [frame])
+    maker = LabelMaker(static_maker=SortedStaticMaker())
+    run_locally(maker.make(str(tmp_path)), root_dir=tmp_path, ensure_success=True)
+    [found] = read(tmp_path / "labelled.xyz", index=":", format="extxyz")
+    np.testing.assert_array_equal(found.numbers, frame.numbers)
+    own = student_calculator().get_forces(found)
+    np.testing.assert_allclose(found.arrays["REF_forces"], own, atol=1e-3)
+
+
 def test_flow_has_its_stages_and_survives_serialization(tmp_path):
     maker = DistillMaker(iterations=2, label_maker=LabelMaker(teacher=TEACHER))
     again = json.loads(json.dumps(maker, cls=MontyEncoder), cls=MontyDecoder)
@@ -75,13 +108,13 @@ def test_errors_are_those_of_frames_that_no_phase_was_trained_on(tmp_path):
     for phases in (DistillMaker().phases, ()):
         maker = DistillMaker(phases=phases)
         *trainings, final = (
-            job for job in maker.make(str(tmp_path)).jobs if job.name in ("train", "release")
+            each for each in maker.make(str(tmp_path)).jobs if each.name in ("train", "release")
         )
         _, kept_out = split(frames, final.function_args[3])
         judged = {frame.info["index"] for frame in kept_out}
         assert len(judged) > 50
-        for job in trainings:
-            trained_on, _ = split(frames, job.maker.settings.validation_fraction)
+        for training in trainings:
+            trained_on, _ = split(frames, training.maker.settings.validation_fraction)
             assert judged.isdisjoint(frame.info["index"] for frame in trained_on)
 
 

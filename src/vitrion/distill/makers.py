@@ -85,7 +85,8 @@ class LabelMaker(NotebookTable, Maker):
         if target.exists():
             return {"directory": directory, "frames": len(frames)}
         adaptor = AseAtomsAdaptor()
-        statics = [self.static_maker.make(adaptor.get_structure(frame)) for frame in frames]
+        cells = [adaptor.get_structure(frame[site_order(frame)]) for frame in frames]
+        statics = [self.static_maker.make(cell) for cell in cells]
         gather = gather_labels(directory, [static.output.output for static in statics])
         return Response(replace=Flow([*statics, gather], output=gather.output, name=self.name))
 
@@ -99,19 +100,26 @@ def gather_labels(directory: str, outputs: list[Any]) -> dict[str, Any]:
     directory
         Holds ``frames.xyz``.
     outputs
-        The ``output`` of an atomate2 document for each frame: energy (eV), forces (eV/A) and
-        stress (kbar, in VASP's sign).
+        The ``output`` of an atomate2 document for each frame: energy (eV), forces (eV/A, in the
+        order of :func:`site_order`) and stress (kbar, in VASP's sign).
     """
     folder = Path(directory)
     frames = read_frames(folder / "frames.xyz")
     for frame, output in zip(frames, outputs, strict=True):
         entry = output if isinstance(output, dict) else output.model_dump()
         frame.info[ENERGY] = float(entry["energy"])
-        frame.arrays[FORCES] = np.array(entry["forces"], dtype=float)
+        frame.arrays[FORCES] = np.empty((len(frame), 3))
+        frame.arrays[FORCES][site_order(frame)] = entry["forces"]
         if entry.get("stress") is not None:
             frame.info[STRESS] = np.ravel(entry["stress"]) * _EV_A3_PER_VASP_KBAR
     write_frames(folder / "labelled.xyz", frames)
     return {"directory": directory, "frames": len(frames)}
+
+
+def site_order(atoms: Atoms) -> list[int]:
+    """Return the indices of atoms in pymatgen's order, in which VASP input sets write sites."""
+    sites = AseAtomsAdaptor.get_structure(atoms).sites
+    return sorted(range(len(atoms)), key=sites.__getitem__)
 
 
 @dataclass
