@@ -1,13 +1,18 @@
 """Labelling and training as programs: restarts, failures, and what they produce."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
+from ase.build import bulk
 
 from helpers.programs_here import fit_here
-from vitrion.distill.data.frames import ENERGY_WEIGHT, read_labelled
+from vitrion.distill.data.frames import ENERGY_WEIGHT, read_labelled, write_frames
+from vitrion.distill.label import label_program
 from vitrion.distill.label.labelling import Teacher, label
 from vitrion.distill.train import fit
 from vitrion.distill.train.architecture import Architecture
@@ -77,6 +82,42 @@ def test_killed_labelling_goes_on(labelled, tmp_path):
         np.testing.assert_allclose(new.arrays["REF_forces"], old.arrays["REF_forces"], atol=1e-4)
     with pytest.raises(InputError, match="other frames"):
         label(frames[3:5], TEACHER, folder)
+
+
+SLOW_TEACHER = """
+import time
+from ase.calculators.lj import LennardJones
+
+class Slow(LennardJones):
+    def calculate(self, *arguments, **options):
+        time.sleep(0.2)
+        super().calculate(*arguments, **options)
+"""
+
+
+def start_program(folder, *more):
+    arguments = [folder / "frames.xyz", folder / "labelled.xyz", "--teacher", "slow:Slow", *more]
+    return subprocess.Popen(
+        [sys.executable, label_program.__file__, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(folder)},
+    )
+
+
+def test_two_programs_label_each_frame_once_and_end_with_their_parent(tmp_path):
+    """As after the kill of a command and its rerun, if a program of the first one still runs."""
+    (tmp_path / "slow.py").write_text(SLOW_TEACHER)
+    write_frames(tmp_path / "frames.xyz", [bulk("Ar", a=5.3 + 0.01 * k) for k in range(8)])
+    programs = [start_program(tmp_path), start_program(tmp_path)]
+    assert [program.wait() for program in programs] == [0, 0]
+    labelled = read_labelled([tmp_path / "labelled.xyz"])
+    assert [round(a.get_volume(), 3) for a in labelled] == [
+        round((5.3 + 0.01 * k) ** 3 / 4, 3) for k in range(8)
+    ]
+    (tmp_path / "labelled.xyz").unlink()
+    orphan = start_program(tmp_path, "--parent", 1)
+    assert orphan.wait() == 1
+    command = TEACHER.command(tmp_path / "a", tmp_path / "b")
+    assert command[-2:] == ["--parent", str(os.getpid())]
 
 
 def test_failing_teacher_is_reported(labelled, tmp_path):
@@ -183,7 +224,6 @@ def test_an_epoch_that_cannot_be_written_ends_a_training(labelled, tmp_path):
 
 
 def test_frames_without_labels_are_refused(tmp_path):
-    from ase.build import bulk
     from ase.io import write
 
     write(tmp_path / "bare.xyz", bulk("Li"), format="extxyz")

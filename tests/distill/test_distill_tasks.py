@@ -1,6 +1,7 @@
 """Tasks of a distillation are done once, and the clock states the time left."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from vitrion.cli.outside import outside_message
 from vitrion.distill import task_functions
 from vitrion.distill.data.frames import made_once
 from vitrion.distill.distill_clock import DistillClock
+from vitrion.distill.distill_run import DistillRun
+from vitrion.distill.label.labelling import Teacher
 from vitrion.distill.sample.packed_cells import (
     Subject,
     draw_cell,
@@ -91,6 +94,39 @@ def test_the_clock_learns_its_pace_and_remembers_earlier_calls(tmp_path, monkeyp
         now[0] += 10.0
     assert json.loads((tmp_path / "times.json").read_text()) == {"a": 210.0, "b": 100.0}
     assert json.loads((tmp_path / "cpu.json").read_text()) == {"a": 150.0}
+
+
+def test_the_time_of_a_stage_that_fails_or_is_killed_counts(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    clock = DistillClock({"a": 100.0}, tmp_path, lambda line: None)
+
+    def fail():
+        with clock.stage("a"):
+            now[0] += 40.0
+            clock.add_cpu(30.0)
+            clock.fraction(0.4)
+            times = json.loads((tmp_path / "times.json").read_text())
+            assert times == {"a": 40.0}  # what a kill leaves
+            now[0] += 10.0
+            raise InputError
+
+    with pytest.raises(InputError):
+        fail()
+    assert json.loads((tmp_path / "times.json").read_text()) == {"a": 50.0}
+    assert json.loads((tmp_path / "cpu.json").read_text()) == {"a": 30.0}
+
+
+def test_frames_are_divided_as_in_the_first_call_for_any_number_of_workers(tmp_path, monkeypatch):
+    frames = [known_crystals()["LiF"] for _ in range(40)]
+    first = DistillRun(None, tmp_path, 2, None, None, Teacher(name="module:factory"))
+    parts = []
+    monkeypatch.setattr(
+        DistillRun, "tasks", lambda self, folder, make, each: parts.append(len(each)) or []
+    )
+    for workers in (2, 4, 1):
+        replace(first, workers=workers).labelled(frames, "labels")
+    assert parts == [2, 2, 2]
 
 
 def test_packed_cells_have_one_composition_or_a_mixture():

@@ -163,6 +163,15 @@ def test_a_failed_process_is_reported_with_its_last_words(frames, begin, tmp_pat
         fit([], begin, tmp_path / "none", FEW)
 
 
+def test_weights_that_are_not_finite_end_a_fit(frames, begin, tmp_path):
+    wrong = frames[0].copy()
+    wrong.arrays["REF_forces"] = np.full((len(wrong), 3), np.nan)
+    own = write_input([wrong], begin, tmp_path, FEW)
+    with pytest.raises(SystemExit, match="not finite after epoch 1"):
+        Fit(own, 0, 1, "cpu").run()
+    assert not (tmp_path / STATE).exists()
+
+
 def test_step_sizes_rise_and_fall():
     settings = FitSettings(learning_rate=0.01, last_learning_rate=0.001, warmup_steps=4)
     rates = [settings.rate(step, 100) for step in range(101)]

@@ -47,6 +47,7 @@ def test_hot_runs_of_a_stable_and_of_a_broken_student(run, tmp_path):
     assert 0 < len(kept) <= distillation.settings.stability.kept
     assert any(atoms.info.get("before_failure") for atoms in kept)
     assert all(np.isfinite(atoms.arrays["REF_forces"]).all() for atoms in kept)
+    assert {atoms.info["temperature_K"] for atoms in kept} == {1875}
     again = replace(distillation, clock=DistillClock({}, tmp_path, lines.append))
     repeated = stability_frames(again, subject, tmp_path / "broken.safetensors", 2)
     assert [a.info["REF_energy"] for a in repeated] == [a.info["REF_energy"] for a in kept]

@@ -26,4 +26,5 @@ def label_here(command, log):
         redirect_stdout(output),
     ):
         patch.setattr(sys, "argv", command[1:])
+        patch.setattr(label_program, "end_with", lambda parent: None)  # it would end the tests
         assert label_program.main() == 0

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TIMES, CPU = "times.json", "cpu.json"
 SECONDS_BETWEEN_LINES = 30.0
+FINISHED_S = 2.0
+"""Time below which a stage was finished by an earlier call."""
 
 
 @dataclass
@@ -43,21 +45,20 @@ class DistillClock:
 
     def __post_init__(self) -> None:
         self.taken, self.cpu = self._read(TIMES), self._read(CPU)
-        self._name, self._start, self._last = "", time.monotonic(), 0.0
+        self._name, self._start, self._last, self._earlier = "", time.monotonic(), 0.0, 0.0
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Measure a stage; its time is added to the time of earlier calls."""
         self._name, self._start = name, time.monotonic()
-        self._last = 0.0
+        self._earlier = self.taken.get(name, 0.0)
         self._say(0.0)
-        yield
-        seconds = time.monotonic() - self._start
-        if seconds > 2.0:  # a stage that was finished before takes no time
-            self.taken[name] = self.taken.get(name, 0.0) + seconds
-            self.paces.append((self.taken[name], self.expected.get(name, seconds)))
-            self._write(TIMES, self.taken)
-            self._write(CPU, self.cpu)
+        try:
+            yield
+        finally:
+            self._save()
+        if time.monotonic() - self._start > FINISHED_S:
+            self.paces.append((self.taken[name], self.expected.get(name, self.taken[name])))
 
     def add_cpu(self, seconds: float) -> None:
         """Add CPU time in s to the current stage."""
@@ -66,6 +67,7 @@ class DistillClock:
     def fraction(self, done: float) -> None:
         """Report the finished fraction of the stage, at most every half a minute."""
         if time.monotonic() - self._last > SECONDS_BETWEEN_LINES and done < 1:
+            self._save()
             self._say(done)
 
     def seconds_left(self, done: float) -> float:
@@ -83,8 +85,13 @@ class DistillClock:
         path = self.folder / name
         return json.loads(path.read_text()) if path.is_file() else {}
 
-    def _write(self, name: str, values: dict[str, float]) -> None:
-        write_durably(self.folder / name, json.dumps(values, indent=1))
+    def _save(self) -> None:
+        """Write the times, also in the middle of a stage: a kill loses half a minute of them."""
+        seconds = time.monotonic() - self._start
+        if seconds > FINISHED_S:
+            self.taken[self._name] = self._earlier + seconds
+            for name, values in ((TIMES, self.taken), (CPU, self.cpu)):
+                write_durably(self.folder / name, json.dumps(values, indent=1))
 
     def _say(self, done: float) -> None:
         self._last = time.monotonic()

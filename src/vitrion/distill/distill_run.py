@@ -10,6 +10,7 @@ import numpy as np
 from vitrion.distill import task_functions as work
 from vitrion.distill.data.frames import FORCES, made_once, within
 from vitrion.distill.tasks import FrameTask, run_tasks
+from vitrion.runtime.atomic import write_durably
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from vitrion.distill.label.labelling import Teacher
 
 LABELS_PER_TASK = 8
+PART_SIZE = "part_size.txt"
+"""File in a folder of labels: the frames of each task of a teacher that is a program."""
+
 LARGEST_FORCE_eV_A = 150.0
 """Frames with a larger force component are left out. Two S atoms at 1.4 A repel each other with 50
 eV/A: without such frames a student lets them collapse. The loss is linear in large errors."""
@@ -76,10 +80,7 @@ class DistillRun:
 
     def labelled(self, frames: Sequence[Atoms], folder: str) -> list[Atoms]:
         """Return the frames with labels, without those far from any physical state."""
-        size = LABELS_PER_TASK
-        if self.teacher is not None and not self.teacher.is_registered:
-            # A program that is started for each part: few parts; it resumes frame by frame.
-            size = max(size, -(-len(frames) // self.workers))
+        size = self._part_size(len(frames), self.folder / folder)
         parts = [frames[k : k + size] for k in range(0, len(frames), size)]
         arguments = [
             {
@@ -92,3 +93,17 @@ class DistillRun:
         found = [a for part in self.tasks(folder, work.labelled, arguments) for a in part]
         finite = [a for a in found if np.isfinite(a.arrays[FORCES]).all()]
         return within(finite, LARGEST_FORCE_eV_A)
+
+    def _part_size(self, n_frames: int, folder: Path) -> int:
+        """Return the number of frames of a task: as in the first call, for any number of workers.
+
+        A teacher that is not in the registry is a program, started for each part: few parts; it
+        resumes frame by frame.
+        """
+        if self.teacher is None or self.teacher.is_registered:
+            return LABELS_PER_TASK
+        record = folder / PART_SIZE
+        if not record.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_durably(record, str(max(LABELS_PER_TASK, -(-n_frames // self.workers))))
+        return int(record.read_text())

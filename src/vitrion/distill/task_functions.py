@@ -131,8 +131,10 @@ def student_dynamics(
     """
     rng = np.random.default_rng(seed)
     atoms, drawn_K = draw_cell(subject, settings, rng)
+    temperature_K = temperature_K or drawn_K
+    atoms.info["temperature_K"] = round(temperature_K)
     dynamics = dynamics_settings(atoms, picoseconds or settings.run_ps, settings.frames_per_run)
-    return explore(atoms, student(path), temperature_K or drawn_K, dynamics, rng)
+    return explore(atoms, student(path), temperature_K, dynamics, rng)
 
 
 def quenched(

@@ -14,6 +14,7 @@ from ase import Atoms
 from ase.io import iread, write
 
 from vitrion.errors import InputError
+from vitrion.runtime.atomic import replace_durably
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -122,10 +123,10 @@ def read_frames(path: Path) -> list[Atoms]:
 
 
 def write_frames(path: Path, frames: Sequence[Atoms]) -> Path:
-    """Write frames as extended XYZ atomically."""
+    """Write frames as extended XYZ atomically: a crash leaves the old or the new file."""
     partial = path.with_name(path.name + ".partial")
     write(partial, list(frames), format="extxyz")
-    partial.replace(path)
+    replace_durably(partial, path)
     return path
 
 

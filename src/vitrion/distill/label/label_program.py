@@ -10,9 +10,11 @@ rerun with the same arguments to resume an interrupted run.
 """
 
 import argparse
+import fcntl
 import importlib
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -79,20 +81,42 @@ def label_frame(frame, calculator):
     return out
 
 
+def end_with(parent):
+    """End this process soon after the process with this id, which started it."""
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main() -> int:
-    """Label the frames of the input that are missing in the output."""
+    """Read the arguments and label."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("frames", type=Path)
     parser.add_argument("labelled", type=Path)
     parser.add_argument("--teacher", required=True)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--every", type=int, default=20, help="frames between lines of progress")
+    parser.add_argument("--parent", type=int, help="process id: end soon after this process")
     options = parser.parse_args()
+    if options.parent is not None:
+        end_with(options.parent)
+    with options.labelled.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one program at a time; a kill releases the lock
+        label_missing(options)
+    return 0
+
+
+def label_missing(options):
+    """Label the frames of the input that are missing in the output."""
     total = sum(1 for _ in iread(options.frames, index=":"))
     done = finished(options.labelled)
     if done >= total:
         print(f"{done} of {total} frames labelled", flush=True)
-        return 0
+        return
     calculator = load_teacher(options.teacher, options.device)
     torch = sys.modules.get("torch")  # not every teacher needs it
     if torch is not None and options.device == "cpu":
@@ -104,7 +128,6 @@ def main() -> int:
         if done % options.every == 0 or done == total:
             pace = (time.time() - started) / (done - done_before)
             print(f"{done} of {total} frames labelled, {pace:.2f} s per frame", flush=True)
-    return 0
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ A DFT code as the teacher runs in separate jobs: see
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +56,7 @@ class Teacher(BaseModel):
         return self.python is None and self.dispersion is None and (not colon or family == "mace")
 
     def command(self, frames: Path, labelled: Path) -> list[str]:
-        """Return the command that labels ``frames`` into ``labelled``."""
+        """Return the command that labels ``frames`` into ``labelled``, a child of this process."""
         return [
             str(self.python or sys.executable),
             str(Path(label_program.__file__)),
@@ -65,6 +66,8 @@ class Teacher(BaseModel):
             self.name,
             "--device",
             self.device,
+            "--parent",
+            str(os.getpid()),
         ]
 
 

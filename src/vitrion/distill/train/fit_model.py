@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from vitrion.errors import InputError
 from vitrion.potentials.mace_import import import_mace
 from vitrion.potentials.student import SUFFIX, load_student, save_student
+from vitrion.runtime.atomic import replace_durably
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,4 +53,4 @@ def save_model(model: MACEModel, path: Path) -> None:
 
     partial = path.with_suffix(".partial")
     torch.save(model, partial)
-    partial.replace(path)
+    replace_durably(partial, path)

@@ -25,6 +25,7 @@ from vitrion.distill.train.fit_loss import batch_loss
 from vitrion.distill.train.fit_model import load_model, save_model
 from vitrion.distill.train.fit_settings import FitSettings
 from vitrion.potentials.student import SUFFIX
+from vitrion.runtime.atomic import replace_durably
 from vitrion.runtime.processes import exit_with_parent, keep_freed_memory
 from vitrion.runtime.progress import Progress, write_progress
 
@@ -81,6 +82,8 @@ class Fit:
             )
             for number, shares in enumerate(order):
                 loss = self._step(shares, self.epoch * self.steps_per_epoch + number)
+            if not all(bool(torch.isfinite(p).all()) for p in self.parameters):
+                sys.exit(f"The weights are not finite after epoch {self.epoch + 1}.")
             self.epoch += 1
             if self.rank == 0:
                 self._save()
@@ -144,7 +147,7 @@ class Fit:
         }
         partial = self.folder / f"{STATE}.partial"
         torch.save(state, partial)
-        partial.replace(self.folder / STATE)
+        replace_durably(partial, self.folder / STATE)
 
     def _cpu_s(self) -> float:
         return self.cpu_s + time.process_time()
