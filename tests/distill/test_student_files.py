@@ -1,6 +1,7 @@
 """Students in the user's folder: found by name, described, retrained, and what they say."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,7 +13,13 @@ from vitrion.distill.distill_settings import DistillSettings
 from vitrion.distill.document import PotentialDoc
 from vitrion.distill.iterations import chosen_frames, force_errors
 from vitrion.distill.label.label_program import label_frame
-from vitrion.distill.learning import check_can_learn, frames_outside, retrained
+from vitrion.distill.learning import (
+    DONE,
+    check_can_learn,
+    frames_outside,
+    registered_name,
+    retrained,
+)
 from vitrion.distill.sample.sampling import strained_and_rattled
 from vitrion.distill.student.student_files import (
     CRYSTALS_SUFFIX,
@@ -72,7 +79,7 @@ def student(tmp_path_factory):
         formulas=["LiF"],
         teacher="vitrion-lipof",
         name=NAME,
-        last_fit={"epochs": 10},
+        last_fit={"epochs": 10, "last_learning_rate": 0.00002},
         validation={"hot_ps": 0.5, "hot_runs": 1, "drift_ps": 0.2, "n_atoms": 24},
     )
     path = tmp_path_factory.mktemp("student") / f"{NAME}.safetensors"
@@ -107,6 +114,9 @@ def test_the_card_of_a_student_becomes_its_document(student):
     card = json.loads((students_folder() / f"{NAME}.json").read_text())
     assert card["drift"]["drift_meV_per_atom_ns"] == 0.1235
     assert card["settings"]["formulas"] == ["LiF"]
+    teacher = get_potential("vitrion-lipof")
+    assert card["teacher_version"] == f"{teacher.version}, SHA-256 {teacher.sha256}"
+    assert card["settings"]["last_fit"]["last_learning_rate"] == 0.00002
 
 
 def test_frames_and_crystals_are_kept_beside_it(student):
@@ -121,6 +131,15 @@ def test_a_student_is_not_overwritten_by_another(student, tmp_path):
     other.with_suffix(".json").write_text(json.dumps({"version": "other"}))
     with pytest.raises(InputError, match="Another student 'lif-copy'"):
         register_student(other, NAME, {})
+
+
+def test_a_retraining_that_another_one_overtook_takes_another_name(student, tmp_path):
+    """As after a kill between the choice of the name and the registration."""
+    (tmp_path / DONE).write_text(NAME)
+    (tmp_path / f"{NAME}.safetensors").write_bytes(b"weights of this retraining")
+    assert registered_name(tmp_path) is None
+    shutil.copy(students_folder() / f"{NAME}.safetensors", tmp_path)
+    assert registered_name(tmp_path) == NAME
 
 
 def test_frames_outside_its_range_are_found_the_farthest_first(student):

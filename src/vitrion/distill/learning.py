@@ -20,12 +20,19 @@ from vitrion.distill.student.student_files import (
     HELDOUT_SUFFIX,
     student_frames,
 )
-from vitrion.distill.student_card import register_student, write_student
+from vitrion.distill.student_card import is_registered, register_student, write_student
 from vitrion.distill.tasks import worker_pool
 from vitrion.errors import InputError, SimulationError
-from vitrion.potentials.student import is_student, local_students, student_card, student_path
+from vitrion.potentials.student import (
+    SUFFIX,
+    is_student,
+    local_students,
+    student_card,
+    student_path,
+    students_folder,
+)
 from vitrion.potentials.trust import novelty
-from vitrion.runtime.atomic import only_process
+from vitrion.runtime.atomic import only_process, write_durably
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +41,10 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 DONE = "registered.txt"
-"""File of a retraining that is finished: the name of the new student."""
+"""File with the name of the new student, written before it is registered."""
+
+NAMING = "lock"
+"""File in the folder of students, locked while a new one takes a free name."""
 
 MOST_FRAMES = 80
 """Frames of a run that are learned, at most."""
@@ -114,10 +124,9 @@ def retrained(
         If the teacher or the fit fails.
     """
     check_can_learn(name)
-    done = folder / DONE
-    if done.is_file() and is_student(done.read_text()):
-        return done.read_text()
-    settings, new = _next_settings(name)
+    if finished := registered_name(folder):
+        return finished
+    settings = _next_settings(name)
     card = student_card(name)
     old, heldout = (student_frames(name, suffix) for suffix in (FRAMES_SUFFIX, HELDOUT_SUFFIX))
     n_atoms = sum(len(atoms) for atoms in [*old, *frames])
@@ -149,7 +158,6 @@ def retrained(
             comparison = validate_labelled(run, student, [*heldout, *unseen])
     training, kept_out = split([*old, *learned], KEPT_OUT)
     kept_out += unseen  # the threshold of novelty holds for frames such as these, too
-    path = folder / f"{new}.safetensors"
     entry = {"run": run_id, "frames": len(learned), "predecessor": name}
     extra = {
         "learned": [*card.get("learned", []), entry],
@@ -158,33 +166,49 @@ def retrained(
         "workers": workers,
         "cells": card.get("cells", []),
     }
-    write_student(student, path, settings, training, kept_out, comparison, extra)
     beside = {
         FRAMES_SUFFIX: [*old, *learned],
         HELDOUT_SUFFIX: [*heldout, *unseen],
         CRYSTALS_SUFFIX: student_frames(name, CRYSTALS_SUFFIX),
     }
-    register_student(path, new, beside)
-    done.write_text(new)
+    with only_process(students_folder() / NAMING, wait_s=600.0):
+        new = _free_name(name)
+        path = folder / f"{new}{SUFFIX}"
+        named = settings.model_copy(update={"name": new})
+        write_student(student, path, named, training, kept_out, comparison, extra)
+        write_durably(folder / DONE, new)
+        register_student(path, new, beside)
     return new
+
+
+def registered_name(folder: Path) -> str | None:
+    """Return the name of the student that was registered from a folder, None if none was."""
+    if not (folder / DONE).is_file():
+        return None
+    name = (folder / DONE).read_text()
+    return name if is_registered(folder / f"{name}{SUFFIX}", name) else None
+
+
+def _free_name(name: str) -> str:
+    """Return the name of the first student of a series and the first free number."""
+    learned = student_card(name).get("learned", [])
+    base = str(learned[0]["predecessor"]) if learned else name
+    number = 2
+    while is_student(f"{base}-{number}"):
+        number += 1
+    return f"{base}-{number}"
 
 
 def _settings_of(name: str) -> dict[str, Any]:
     return deepcopy(student_card(name).get("settings", {}))
 
 
-def _next_settings(name: str) -> tuple[DistillSettings, str]:
-    """Return the settings of a retraining, and the first free name."""
+def _next_settings(name: str) -> DistillSettings:
+    """Return the settings of a retraining: the fit is short, and as long in all retrainings."""
     values = _settings_of(name)
-    learned = student_card(name).get("learned", [])
-    base = str(learned[0]["predecessor"]) if learned else name
-    number = 2
-    while is_student(f"{base}-{number}"):
-        number += 1
-    new = f"{base}-{number}"
-    if not learned:  # the fits of later retrainings are as the first one's
+    if not student_card(name).get("learned"):
         fit = values["last_fit"]
         fit["epochs"] = max(2, round(EPOCHS_SHARE * fit["epochs"]))
         fit["learning_rate"] = 0.5 * fit["learning_rate"]
     values["validation"]["hot_runs"] = min(4, values["validation"]["hot_runs"])
-    return DistillSettings(**values | {"name": new}), new
+    return DistillSettings(**values)

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import json
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitrion.distill.data.frames import write_frames
 from vitrion.distill.student.release import release
 from vitrion.distill.student.student_files import beside
 from vitrion.errors import InputError
-from vitrion.potentials import get_potential
+from vitrion.potentials import describe_potential, get_potential
 from vitrion.potentials.spec import sha256_of
-from vitrion.potentials.student import SUFFIX, load_student, student_path, students_folder
+from vitrion.potentials.student import (
+    SUFFIX,
+    is_student,
+    load_student,
+    student_card,
+    student_path,
+    students_folder,
+)
 from vitrion.runtime.atomic import copy_durably
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from ase import Atoms
 
@@ -60,6 +67,7 @@ def write_student(
         "name": settings.student_name,
         "version": settings.run_id,
         "teacher": settings.teacher,
+        "teacher_version": teacher_version(settings),
         "functional": functional(settings),
         "training_set": f"{len(training)} frames ({atoms} atoms) of {', '.join(settings.formulas)}"
         f", labelled by {settings.teacher}",
@@ -68,11 +76,11 @@ def write_student(
         "mace": f"mace-torch {metadata.version('mace-torch')}",
         "vitrion": metadata.version("vitrion"),
         "settings": settings.model_dump(mode="json", exclude={"structures"}),
-        "validation": found["errors"],
-        **{key: found[key] for key in ("cells", "drift", "hot_runs")},
-        **extra,
+        "validation": rounded(found["errors"]),
+        **{key: rounded(found[key]) for key in ("cells", "drift", "hot_runs")},
+        **rounded(dict(extra)),
     }
-    return release(load_student(fitted), training, kept_out, path, rounded(card))
+    return release(load_student(fitted), training, kept_out, path, card)
 
 
 def register_student(
@@ -108,6 +116,13 @@ def register_student(
     return target
 
 
+def is_registered(source: Path, name: str) -> bool:
+    """Return whether the student of this name is the student file ``source``."""
+    return (
+        is_student(name) and source.is_file() and student_card(name)["sha256"] == sha256_of(source)
+    )
+
+
 def check_name(name: str, sha256: str | None = None, run_id: str | None = None) -> None:
     """Refuse a name that another student has.
 
@@ -132,6 +147,17 @@ def functional(settings: DistillSettings) -> str:
     teacher = _registered_teacher(settings)
     plain = teacher.functional if teacher is not None else "as the teacher's"
     return f"{plain}, with D3(BJ)" if settings.dispersion else plain
+
+
+def teacher_version(settings: DistillSettings) -> str | None:
+    """Return version and hash of the teacher, or the hash of labelled frames; None if unknown."""
+    if settings.labeller is None:
+        return f"SHA-256 {sha256_of(Path(settings.teacher))}"
+    teacher = _registered_teacher(settings)
+    if teacher is None:
+        return None
+    sha256 = describe_potential(teacher).sha256
+    return teacher.version + (f", SHA-256 {sha256}" if sha256 else "")
 
 
 def citation(settings: DistillSettings) -> str:
