@@ -1,6 +1,8 @@
 """A potential against its teacher: cells, endurance, energy drift, and the command."""
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 from helpers.pair_potentials import IdealGas, LennardJones, argon
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.cli import app
+from vitrion.distill import student_validation
 from vitrion.distill.data.frames import ENERGY, FORCES, STRESS, write_frames
 from vitrion.distill.label.labelling import Teacher
 from vitrion.distill.validate import teacher_comparison
@@ -30,7 +33,7 @@ from vitrion.distill.validate.teacher_comparison import (
     lacking_dispersion,
     matching_labels,
 )
-from vitrion.errors import InputError
+from vitrion.errors import InputError, SimulationError
 from vitrion.potentials import get_potential, load_calculator
 
 LARGER = 1.01
@@ -130,6 +133,44 @@ def test_faults_of_a_comparison_are_found_before_it_starts():
 )
 def test_dispersion_is_added_where_only_the_student_has_it(student, teacher, lacking):
     assert lacking_dispersion(teacher, get_potential(student)) == lacking
+
+
+def test_the_functional_of_the_dispersion_is_the_students(monkeypatch):
+    card = {"settings": {"dispersion": "r2scan"}}
+    monkeypatch.setattr(teacher_comparison, "is_student", lambda name: True)
+    monkeypatch.setattr(teacher_comparison, "student_card", lambda name: card)
+    own = get_potential("chgnet-r2scan")
+    student = own.model_copy(update={"functional": f"{own.functional}, with D3(BJ)"})
+    assert lacking_dispersion(Teacher(name="chgnet-r2scan"), student) == "r2scan"
+
+
+def test_a_crystal_that_cannot_be_compared_does_not_end_a_distillation(monkeypatch):
+    """A parabola through three pressures may have no root: the student stays of use."""
+
+    def frames_of(cells, calculator):
+        frames = [argon(1).copy() for _ in cells]
+        for atoms, name in zip(frames, cells, strict=True):
+            atoms.info["property"] = name
+        return frames
+
+    def differences(labelled, calculator, *, without_shear):
+        if labelled[0].info["property"] == "soft":
+            raise SimulationError("The pressure does not vanish.")
+        return [labelled[0].info["property"]]
+
+    monkeypatch.setattr(student_validation, "crystal_frames", frames_of)
+    monkeypatch.setattr(student_validation, "cell_differences", differences)
+    monkeypatch.setattr(student_validation.work, "student", lambda path: None)
+    lines = []
+    run = SimpleNamespace(
+        once=lambda name, make: make(),
+        labelled=lambda frames, folder: frames,
+        clock=SimpleNamespace(report=lines.append),
+    )
+    crystals = {"soft": argon(1), "hard": argon(1)}
+    found = student_validation.compared_cells(run, Path("student"), crystals, argon(1))
+    assert found == ["hard", "glass"]
+    assert lines == ["soft is not compared: The pressure does not vanish."]
 
 
 def test_frames_are_drawn_at_each_temperature():

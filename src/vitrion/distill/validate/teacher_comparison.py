@@ -31,6 +31,7 @@ from vitrion.distill.validate.properties import (
 from vitrion.distill.validate.regime_errors import RegimeError, regime_errors, with_regimes
 from vitrion.errors import InputError
 from vitrion.potentials import check_elements, get_potential, load_calculator
+from vitrion.potentials.student import is_student, student_card
 from vitrion.runtime.settings_model import SettingsModel
 
 if TYPE_CHECKING:
@@ -206,7 +207,10 @@ def lacking_dispersion(teacher: Teacher, student: PotentialSpec) -> str | None:
     included = teacher.dispersion is not None or (
         teacher.is_registered and "D3" in get_potential(teacher.name).functional
     )
-    return "pbe" if "D3" in student.functional and not included else None
+    if included or "D3" not in student.functional:
+        return None
+    settings = student_card(student.name).get("settings", {}) if is_student(student.name) else {}
+    return settings.get("dispersion") or "pbe"
 
 
 def matching_labels(frames: Sequence[Atoms], student: PotentialSpec) -> list[Atoms]:
