@@ -1,18 +1,24 @@
 """Requests of distillations: what is read, what is refused, and the plan."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 from ase.build import bulk
 from ase.io import write
 from typer.testing import CliRunner
 
 from vitrion.cli import app
+from vitrion.distill import distillation, start_crystals
 from vitrion.distill.data.labelled_files import labelled_frames
+from vitrion.distill.distill_clock import DistillClock
 from vitrion.distill.distill_plan import expected_stages, plan_lines, steps_per_ps
 from vitrion.distill.distill_request import checked, read_request
+from vitrion.distill.distill_run import DistillRun
 from vitrion.distill.distill_settings import PRESETS, DistillSettings
+from vitrion.distill.labelled_student import calmest, usable_frames
 from vitrion.distill.sample.packed_cells import packed_atoms
 from vitrion.distill.student_card import functional
 from vitrion.errors import InputError
@@ -200,3 +206,88 @@ def test_options_override_a_settings_file(tmp_path):
     file.write_text("teachers: chgnet\n")
     with pytest.raises(InputError, match="teachers is not a setting; nearest: teacher"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+@pytest.mark.parametrize("name", ["chgnet", "chgnet-r2scan", "vitrion-lipof"])
+def test_a_student_cannot_hide_another_potential(name):
+    with pytest.raises(InputError, match="not the name of another potential"):
+        settings(formulas=["LiF"], name=name)
+
+
+def test_the_recipe_of_given_crystals_repeats_their_distillation(tmp_path):
+    write(tmp_path / "lif.cif", bulk("LiF", "rocksalt", a=4.03, cubic=True))
+    made = settings(**read_request([str(tmp_path / "lif.cif")]))
+    again = DistillSettings(**yaml.safe_load(made.to_yaml()))
+    assert again.run_id == made.run_id
+    assert "structures" not in settings(formulas=["LiF"]).to_yaml()
+
+
+def test_another_content_of_labelled_frames_is_another_distillation(tmp_path):
+    path = tmp_path / "frames.xyz"
+    write(path, frames_with_labels(20), format="extxyz")
+    made = checked(settings(teacher=str(path)))
+    first = made.run_id
+    assert made.run_id == first
+    write(path, frames_with_labels(21), format="extxyz")
+    assert made.run_id != first
+
+
+def test_labels_are_checked_before_a_fit(tmp_path):
+    path = tmp_path / "frames.xyz"
+    frames = frames_with_labels(20)
+    for atoms in frames:
+        atoms.info["REF_stress"] = np.arange(6.0)
+    write(path, frames, format="extxyz")
+    stress = np.reshape(labelled_frames(path)[0].info["REF_stress"], (3, 3))
+    np.testing.assert_allclose(stress, [[0, 5, 4], [5, 1, 3], [4, 3, 2]])
+    frames[2].info["REF_stress"] = np.arange(5.0)
+    write(path, frames, format="extxyz")
+    with pytest.raises(InputError, match="has 5 numbers"):
+        labelled_frames(path)
+    del frames[2].info["REF_stress"]
+    frames[3].arrays["REF_forces"][1, 1] = np.nan
+    write(path, frames, format="extxyz")
+    with pytest.raises(InputError, match=r"^Frame 4 of .* not finite"):
+        labelled_frames(path)
+
+
+def test_the_last_labelled_frames_of_each_regime_are_held_out(tmp_path):
+    frames = frames_with_labels(40)
+    for number, atoms in enumerate(frames):
+        atoms.info |= {"config_type": "hot" if number % 2 else "cold", "number": number}
+    frames[-1].info["REF_energy"] = frames[-2].info["REF_energy"] = -39.0
+    write(tmp_path / "frames.xyz", frames, format="extxyz")
+    made = settings(teacher=str(tmp_path / "frames.xyz"))
+    fitted, heldout = usable_frames(SimpleNamespace(settings=made))
+    assert sorted(a.info["number"] for a in heldout) == [34, 35, 36, 37, 38, 39]
+    assert len(fitted) == 34
+    other = bulk("LiCl", "rocksalt", a=5.1, cubic=True)
+    other.info["REF_energy"] = -30.0
+    found = calmest([*heldout, other])
+    assert [a.info["REF_energy"] for a in found] == [-40.0, -30.0]
+
+
+def test_crystals_are_searched_for_formulas_without_a_structure_file(tmp_path, monkeypatch):
+    write(tmp_path / "lif.cif", bulk("LiF", "rocksalt", a=4.03, cubic=True))
+    made = settings(**read_request(["Li3PO4", str(tmp_path / "lif.cif")]))
+    assert made.searched_formulas == ["Li3PO4"]
+    minimum = bulk("LiF", "rocksalt", a=4.03)
+    minimum.info["energy_eV_per_atom"] = -5.0
+    monkeypatch.setattr(start_crystals, "relaxed_candidates", lambda run, formula: [minimum])
+    found = start_crystals.crystals_of(SimpleNamespace(settings=made))
+    assert list(found) == ["LiF crystal 1", "Li3PO4 crystal 1"]
+    both, given = (
+        expected_stages(settings(**read_request(names)))["crystals"]
+        for names in (["Li3PO4", str(tmp_path / "lif.cif")], [str(tmp_path / "lif.cif")])
+    )
+    assert both > given
+
+
+def test_the_order_of_the_frames_of_a_fit_follows_from_the_seed(tmp_path, monkeypatch):
+    made = settings(formulas=["LiF"], seed=3)
+    monkeypatch.setattr(distillation, "write_with_energies", lambda *arguments: None)
+    monkeypatch.setattr(
+        distillation, "fit", lambda frames, start, folder, schedule, **options: schedule.seed
+    )
+    run = DistillRun(made, tmp_path, 1, None, DistillClock({}, tmp_path, print), None)
+    assert distillation.one_fit(run, [], tmp_path, 0, made.last_fit) == made.last_fit.seed + 3

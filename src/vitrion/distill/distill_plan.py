@@ -47,10 +47,10 @@ def expected_stages(settings: DistillSettings, workers: int = 1) -> dict[str, fl
     ['crystals', 'first dynamics', 'first labels']
     """
     sampling, pace = settings.sampling, teacher_pace(settings.teacher)
-    n, formulas = _cell_atoms(settings, sampling.n_atoms), max(1, len(settings.formulas))
-    given = len(settings.structures)
-    candidates = 0 if given else sampling.candidates * formulas
-    crystals = given or min(sampling.crystals, sampling.candidates + 1) * formulas
+    n, searched = _cell_atoms(settings, sampling.n_atoms), len(settings.searched_formulas)
+    candidates = sampling.candidates * searched
+    crystals = len(settings.structures)
+    crystals += min(sampling.crystals, sampling.candidates + 1) * searched
     step_s, per_ps = n * STUDENT_S_PER_ATOM + STUDENT_S_PER_STEP, steps_per_ps(settings)
     seed_steps = per_ps * sampling.seed_ps + FIRST_STEPS
     frames = sampling.seed_cells * 6 + crystals * 5

@@ -14,7 +14,8 @@ from pydantic import Field, field_validator, model_validator
 from vitrion.distill.sample.sampling_settings import SamplingSettings
 from vitrion.distill.train.fit_settings import FitSettings
 from vitrion.errors import InputError
-from vitrion.potentials.student import SHIPPED_STUDENTS
+from vitrion.potentials.registry import BUILT_IN
+from vitrion.potentials.spec import MACE_PREFIX, sha256_of
 from vitrion.runtime.nested_values import check_names, merge, parse_setting, plain_values
 from vitrion.runtime.preset_files import Presets
 from vitrion.runtime.settings_model import Option, SettingsModel, walk_fields
@@ -130,10 +131,10 @@ class DistillSettings(SettingsModel):
     @field_validator("name")
     @classmethod
     def _is_name(cls, name: str | None) -> str | None:
-        if name is not None and (not NAME.fullmatch(name) or name in SHIPPED_STUDENTS):
+        if name is not None and (not NAME.fullmatch(name) or name in BUILT_IN):
             raise InputError(
                 f"name is '{name}', but must be lower-case letters, digits, dots and hyphens, and "
-                "not the name of a shipped potential."
+                "not the name of another potential."
             )
         return name
 
@@ -182,6 +183,16 @@ class DistillSettings(SettingsModel):
         return self.python is None and (not colon or family == "mace")
 
     @property
+    def searched_formulas(self) -> list[str]:
+        """Compositions without a given crystal: theirs are searched for."""
+        from pymatgen.core import Composition
+
+        from vitrion.chemistry.decoding import structure_from_dict
+
+        given = {structure_from_dict(each).composition.reduced_formula for each in self.structures}
+        return [f for f in self.formulas if Composition(f).reduced_formula not in given]
+
+    @property
     def student_name(self) -> str:
         """Name of the student: as set, or formulas and teacher."""
         if self.name is not None:
@@ -191,13 +202,16 @@ class DistillSettings(SettingsModel):
 
     @property
     def run_id(self) -> str:
-        """Name of the folder of the distillation: the student and a hash of all settings."""
+        """Name of the folder: the student and a hash of all settings and of a teacher's file."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        file = Path(self.teacher.removeprefix(MACE_PREFIX)).expanduser()
+        if file.suffix and file.is_file():  # labelled frames or a model
+            text += sha256_of(file)
         return f"{self.student_name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
     def to_yaml(self) -> str:
-        """Return the settings as YAML."""
-        values = self.model_dump(mode="json", exclude={"structures"})
+        """Return the settings as YAML, from which the distillation can be repeated."""
+        values = self.model_dump(mode="json", exclude=None if self.structures else {"structures"})
         return yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=100)
 
 

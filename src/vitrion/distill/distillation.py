@@ -23,15 +23,16 @@ from vitrion.distill.student.student_files import (
     CRYSTALS_SUFFIX,
     FRAMES_SUFFIX,
     HELDOUT_SUFFIX,
+    beside,
     named_crystals,
 )
-from vitrion.distill.student_card import check_name, register_student, write_student
+from vitrion.distill.student_card import check_name, is_registered, register_student, write_student
 from vitrion.distill.student_validation import validate_student
 from vitrion.distill.tasks import worker_pool
 from vitrion.distill.train.fit import fit
 from vitrion.distill.train.initial_weights import write_initial_student, write_with_energies
 from vitrion.distill.validate.teacher_comparison import TeacherComparison
-from vitrion.potentials.student import student_path
+from vitrion.potentials.student import SUFFIX, student_path
 from vitrion.runtime.atomic import only_process
 
 if TYPE_CHECKING:
@@ -86,17 +87,21 @@ def distill(
 def _distilled(
     settings: DistillSettings, folder: Path, workers: int, report: Callable[[str], None]
 ) -> Path:
+    path = folder / f"{settings.student_name}{SUFFIX}"
+    frames_file = beside(settings.student_name, FRAMES_SUFFIX)
+    if is_registered(path, settings.student_name) and frames_file.is_file():
+        return student_path(settings.student_name)
     (folder / "settings.yaml").write_text(settings.to_yaml())
     clock = DistillClock(stages_of(settings, workers), folder, report)
     with worker_pool(workers) as pool:
         run = DistillRun(settings, folder, workers, pool, clock, settings.labeller)
         make = by_labels if run.teacher is None else by_teacher
-        student, frames, comparison, beside = make(run)
+        student, frames, comparison, other = make(run)
     training, kept_out = split(frames, KEPT_OUT)
-    path = folder / f"{settings.student_name}.safetensors"
+    kept_out = kept_out or list(other[HELDOUT_SUFFIX])  # of few frames, none may be kept out
     extra = {"times_s": clock.taken, "cpu_s": clock.cpu, "workers": workers}
     write_student(student, path, settings, training, kept_out, comparison, extra)
-    return register_student(path, settings.student_name, {FRAMES_SUFFIX: frames, **beside})
+    return register_student(path, settings.student_name, {FRAMES_SUFFIX: frames, **other})
 
 
 Made = tuple["Path", "list[Atoms]", TeacherComparison, "Mapping[str, Sequence[Atoms]]"]
@@ -114,8 +119,8 @@ def by_teacher(run: DistillRun) -> Made:
     validated = of_low_energy(crystals)
     with run.clock.stage("validation"):
         comparison, heldout = validate_student(run, student, validated)
-    beside = {CRYSTALS_SUFFIX: named_crystals(validated), HELDOUT_SUFFIX: heldout}
-    return student, frames, comparison, beside
+    other = {CRYSTALS_SUFFIX: named_crystals(validated), HELDOUT_SUFFIX: heldout}
+    return student, frames, comparison, other
 
 
 def by_labels(run: DistillRun) -> Made:
@@ -179,7 +184,8 @@ def initial(run: DistillRun, subject: Subject, frames: Sequence[Atoms]) -> Path:
 def one_fit(
     run: DistillRun, frames: Sequence[Atoms], begin: Path, number: int, schedule: Any
 ) -> Path:
-    """Fit the student to the frames that are not kept out."""
+    """Fit the student to the frames that are not kept out; their order follows from both seeds."""
+    schedule = schedule.model_copy(update={"seed": schedule.seed + run.settings.seed})
     folder = run.folder / f"fit-{number}"
     training, _ = split(frames, KEPT_OUT)
     start = folder / "start.safetensors"

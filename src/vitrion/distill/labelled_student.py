@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from vitrion.distill import task_functions as work
-from vitrion.distill.data.frames import ENERGY, plain_cell, split
+from vitrion.distill.data.frames import ENERGY, plain_cell, reduced_formula
 from vitrion.distill.data.labelled_files import labelled_frames
 from vitrion.distill.sample.packed_cells import Subject, enlarged
 from vitrion.distill.student_validation import hot_runs
@@ -26,9 +24,20 @@ HELDOUT = 0.15
 
 
 def usable_frames(run: DistillRun) -> tuple[list[Atoms], list[Atoms]]:
-    """Return frames to fit and held-out frames, each with its regime; at least one of each."""
-    frames = with_regimes(labelled_frames(Path(run.settings.teacher)))
-    fitted, heldout = split(frames, HELDOUT)
+    """Return frames to fit and held-out frames, each with its regime; at least one of each.
+
+    The last frames of each regime are held out. Consecutive frames of a trajectory are almost
+    equal: frames drawn at random would have neighbors among the fitted ones, and too small errors.
+    """
+    regimes: dict[str, list[Atoms]] = {}
+    for atoms in with_regimes(labelled_frames(Path(run.settings.teacher))):
+        regimes.setdefault(str(atoms.info["regime"]), []).append(atoms)
+    fitted: list[Atoms] = []
+    heldout: list[Atoms] = []
+    for group in regimes.values():
+        first = len(group) - round(HELDOUT * len(group))
+        fitted += group[:first]
+        heldout += group[first:]
     return (fitted, heldout) if heldout else (fitted[:-1], fitted[-1:])
 
 
@@ -40,9 +49,9 @@ def subject_of(run: DistillRun, frames: list[Atoms]) -> Subject:
 def validate_labelled(run: DistillRun, student: Path, heldout: list[Atoms]) -> TeacherComparison:
     """Compare a student with held-out labels, and test its dynamics from calm frames."""
     calculator = work.student(student)
-    energies = [atoms.info[ENERGY] / len(atoms) for atoms in heldout]
-    calm = [heldout[i] for i in np.argsort(energies)[:4]]
-    starts = [enlarged(plain_cell(atoms), run.settings.validation.n_atoms) for atoms in calm]
+    starts = [
+        enlarged(plain_cell(atoms), run.settings.validation.n_atoms) for atoms in calmest(heldout)
+    ]
     drift = energy_drift(
         starts[0], calculator, run.settings.validation.drift_ps, seed=run.settings.seed
     )
@@ -54,3 +63,11 @@ def validate_labelled(run: DistillRun, student: Path, heldout: list[Atoms]) -> T
         drift=drift,
         hot_runs=hot_runs(run, student, starts),
     )
+
+
+def calmest(frames: list[Atoms]) -> list[Atoms]:
+    """Return the frame of lowest energy per atom of each composition."""
+    lowest: dict[str, Atoms] = {}
+    for atoms in sorted(frames, key=lambda atoms: atoms.info[ENERGY] / len(atoms)):
+        lowest.setdefault(reduced_formula(atoms), atoms)
+    return list(lowest.values())

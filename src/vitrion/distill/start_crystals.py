@@ -33,17 +33,15 @@ SAME_ENERGY_eV, SAME_VOLUME = 0.005, 0.03
 
 
 def crystals_of(run: DistillRun) -> dict[str, Atoms]:
-    """Return the crystals by name: the given ones, or each formula's crystals of low energy."""
+    """Return the crystals by name: the given ones, and low ones of the formulas without any."""
     given = [structure_from_dict(each) for each in run.settings.structures]
-    if given:
-        return {
-            f"{structure.composition.reduced_formula} crystal {k + 1}": structure.to_ase_atoms(
-                msonable=False
-            )
-            for k, structure in enumerate(given)
-        }
-    found = {}
-    for formula in run.settings.formulas:
+    found = {
+        f"{structure.composition.reduced_formula} crystal {k + 1}": structure.to_ase_atoms(
+            msonable=False
+        )
+        for k, structure in enumerate(given)
+    }
+    for formula in run.settings.searched_formulas:
         expected_A3 = crystal_volume_per_atom(parse_composition(formula))
         relaxed = relaxed_candidates(run, formula)
         for number, atoms in enumerate(

@@ -54,6 +54,10 @@ _CHGNET_FILES = {
 }
 
 
+BUILT_IN = (*SHIPPED_STUDENTS, *_CHGNET_FILES)
+"""Names that no student of the user can have."""
+
+
 def list_potentials() -> list[PotentialSpec]:
     """Return the potentials that need neither a download nor a user's file."""
     names = [*SHIPPED_STUDENTS, *local_students()]

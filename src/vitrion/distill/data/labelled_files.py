@@ -31,8 +31,9 @@ def labelled_frames(path: Path) -> list[Atoms]:
     Raises
     ------
     InputError
-        If the file cannot be read, or there are fewer than ``FEWEST_FRAMES`` frames with labels and
-        a periodic cell, or fewer than ``FEWEST_ATOMS`` atoms of an element.
+        If the file cannot be read, a label is not finite, or there are fewer than
+        ``FEWEST_FRAMES`` frames with labels and a periodic cell, or fewer than ``FEWEST_ATOMS``
+        atoms of an element.
     """
     if not path.is_file():
         raise InputError(f"The file of labelled frames {path} does not exist.")
@@ -42,6 +43,9 @@ def labelled_frames(path: Path) -> list[Atoms]:
         raise InputError(f"{path} cannot be read as extended XYZ: {exc}.") from exc
     found = [_with_labels(atoms) for atoms in frames]
     kept = [atoms for atoms in found if atoms is not None]
+    for number, atoms in enumerate(found, 1):
+        if atoms is not None and not _is_finite(atoms):
+            raise InputError(f"Frame {number} of {path} has labels that are not finite: remove it.")
     if len(kept) < FEWEST_FRAMES:
         raise InputError(
             f"{path} has {len(kept)} frames with energy, forces and a periodic cell, but a student "
@@ -67,10 +71,21 @@ def _with_labels(atoms: Atoms) -> Atoms | None:
     out = atoms.copy()
     out.info[ENERGY] = float(energy)
     out.arrays[FORCES] = np.asarray(forces, dtype=float)
-    if STRESS not in out.info and results.get("stress") is not None:
-        from ase.stress import voigt_6_to_full_3x3_stress
-
-        stress = np.asarray(results["stress"])
-        full = voigt_6_to_full_3x3_stress(stress) if stress.size == 6 else stress
-        out.info[STRESS] = np.ravel(full)
+    stress = out.info.get(STRESS, results.get("stress"))
+    if stress is not None:
+        out.info[STRESS] = _nine(np.ravel(stress).astype(float))
     return out
+
+
+def _nine(stress: np.ndarray) -> np.ndarray:
+    """Return the nine components of a stress with six or nine."""
+    from ase.stress import voigt_6_to_full_3x3_stress
+
+    if stress.size not in (6, 9):
+        raise InputError(f"A stress has {stress.size} numbers, but must have 6 (Voigt) or 9.")
+    return np.ravel(voigt_6_to_full_3x3_stress(stress)) if stress.size == 6 else stress
+
+
+def _is_finite(atoms: Atoms) -> bool:
+    labels = (atoms.info[ENERGY], atoms.arrays[FORCES], atoms.info.get(STRESS, 0.0))
+    return all(bool(np.isfinite(label).all()) for label in labels)
