@@ -82,7 +82,7 @@ def trace(formula, method, seed, potential, hull, settings, budget, goal=None):
     With inpainting, diffusion generates the candidates, and two hosts per iteration are filled.
     Energies far below the hull mark spurious minima of the potential.
     """
-    from vitrion.generation.candidate import as_formula
+    from vitrion.chemistry.formulas import parse_composition
     from vitrion.polymorphs.iteration import search_iteration, with_volume_of_best
     from vitrion.polymorphs.search_state import SearchState
 
@@ -97,7 +97,7 @@ def trace(formula, method, seed, potential, hull, settings, budget, goal=None):
         if left < 1:
             break
         findings = search_iteration(
-            as_formula(formula),
+            parse_composition(formula),
             with_volume_of_best(chosen, state),
             potential,
             hull,
@@ -128,8 +128,8 @@ def known_crystal(formula):
 
 
 def known(options):
+    from vitrion.chemistry.formulas import parse_composition
     from vitrion.errors import InputError
-    from vitrion.generation.candidate import as_formula
     from vitrion.polymorphs.hull import FINE
     from vitrion.polymorphs.search import make_hull
     from vitrion.polymorphs.search_settings import SearchSettings
@@ -143,7 +143,7 @@ def known(options):
     )
     for formula in options.formulas:
         potential = load(options.potential, formula)
-        hull = make_hull(as_formula(formula), potential)
+        hull = make_hull(parse_composition(formula), potential)
         goal = relax_many([known_crystal(formula)], potential, FINE)[0].energy_eV_per_atom
         for seed in range(options.seeds):
             for method in options.methods:
@@ -177,14 +177,14 @@ def known(options):
 
 
 def lipo2f2(options):
-    from vitrion.generation.candidate import as_formula
+    from vitrion.chemistry.formulas import parse_composition
     from vitrion.polymorphs.describe import coordination, space_groups
     from vitrion.polymorphs.search import make_hull
     from vitrion.polymorphs.search_settings import SearchSettings
     from vitrion.relaxation.relax import RelaxSettings
 
     potential = load(options.potential, "LiPO2F2")
-    hull = make_hull(as_formula("LiPO2F2"), potential)
+    hull = make_hull(parse_composition("LiPO2F2"), potential)
     settings = SearchSettings(
         formula_units=tuple(options.units or (1, 2)),
         fillings=2,

@@ -14,13 +14,14 @@ import torch
 from pymatgen.core import Composition, Lattice, Structure
 
 from vitrion.chemistry.distances import closeness, shortest_distance
+from vitrion.chemistry.geometry import face_distances
 from vitrion.errors import InputError, SimulationError
 from vitrion.generation.diffusion.generator import DiffusionGenerator, ScoreModel
 from vitrion.generation.external import MatterGenGenerator, xtalpaint_inpaint
 from vitrion.generation.given import FileGenerator
 from vitrion.generation.hosts import make_hosts, ordered_host
 from vitrion.generation.inpainting import inpaint
-from vitrion.generation.lattices import enumerate_lattices, heights
+from vitrion.generation.lattices import enumerate_lattices
 from vitrion.generation.random import RandomGenerator, class_order
 from vitrion.generation.substitution import SubstitutionGenerator
 
@@ -104,7 +105,7 @@ def test_cells_have_the_volume_and_all_kinds_come_first():
     assert len({kind for kind, _ in cells}) == 7
     for _, lattice in cells:
         assert lattice.volume == pytest.approx(160.0)
-        assert min(heights(lattice)) > 2.2
+        assert min(face_distances(lattice.matrix)) > 2.2
     with pytest.raises(InputError, match="increase the volume"):
         next(enumerate_lattices(5.0, seed=0))
 
@@ -124,9 +125,9 @@ def test_bad_requests_are_refused():
         generator.generate("Lif2x", 1, seed=0)
     with pytest.raises(InputError, match="formula units"):
         DiffusionGenerator(formula_units=(0,)).generate("LiF", 1, seed=0)
-    with pytest.raises(InputError, match="sampler settings are invalid"):
+    with pytest.raises(InputError, match="steps is not a setting"):
         DiffusionGenerator(sampler={"steps": 3}).generate("LiF", 1, seed=0)
-    with pytest.raises(InputError, match="conditioned or repaint, not 'RePaint'"):
+    with pytest.raises(InputError, match="is 'RePaint', but must be 'conditioned' or 'repaint'"):
         inpaint(Structure(Lattice.cubic(3), ["F"], [[0, 0, 0]]), {"Li": 1}, mode="RePaint")
     with pytest.raises(InputError, match="increase the volume"):
         DiffusionGenerator(volume_per_atom_A3=1.0).generate("LiF", 1, seed=0)

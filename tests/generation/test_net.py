@@ -283,6 +283,6 @@ def test_batches_hold_every_task_once_and_stay_small():
 
 def test_sampler_settings_are_checked():
     with pytest.raises(InputError):
-        SamplerSettings(levels=1).check()
+        SamplerSettings(levels=1)
     with pytest.raises(InputError):
-        SamplerSettings(signal_to_noise=0).check()
+        SamplerSettings(signal_to_noise=0)

@@ -45,6 +45,12 @@ def finding(structure, energy, generator="random", rejected=None):
     )
 
 
+def stop_at(found_again, max_relaxations, max_iterations):
+    return SearchSettings(
+        found_again=found_again, max_relaxations=max_relaxations, max_iterations=max_iterations
+    )
+
+
 def zinc_blende():
     return Structure.from_spacegroup(
         "F-43m", Lattice.cubic(4.3), ["Li", "F"], [[0, 0, 0], [0.25, 0.25, 0.25]]
@@ -75,13 +81,13 @@ def test_the_same_crystal_in_another_cell_is_one_group():
     assert state.rejected == {"atoms overlap": 1}
     assert state.n_relaxations == 6
     assert state.best_energies == [-4.80, -4.80, -4.803, -4.803, -4.803, -4.803]
-    assert state.stop_reason(3, 100, 9) == "the best crystal was found 3 times"
-    assert state.stop_reason(4, 6, 9) == "the budget of 6 relaxations is spent"
-    assert state.stop_reason(4, 100, 9) is None
+    assert state.stop_reason(stop_at(3, 100, 9)) == "the best crystal was found 3 times"
+    assert state.stop_reason(stop_at(4, 6, 9)) == "the budget of 6 relaxations is spent"
+    assert state.stop_reason(stop_at(4, 100, 9)) is None
     state.n_iterations = 1
-    assert state.stop_reason(4, 100, 1) == "the limit of 1 iteration is reached"
+    assert state.stop_reason(stop_at(4, 100, 1)) == "the limit of 1 iteration is reached"
     state.n_iterations = 3
-    assert state.stop_reason(4, 100, 3) == "the limit of 3 iterations is reached"
+    assert state.stop_reason(stop_at(4, 100, 3)) == "the limit of 3 iterations is reached"
 
 
 def test_what_was_only_looked_at_counts_as_an_evaluation():

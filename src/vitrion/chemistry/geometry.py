@@ -27,8 +27,8 @@ def wrap(frac: ArrayLike) -> NDArray[np.float64]:
 
 
 def face_distances(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the distances in A between opposite faces of a cell (rows are vectors), shape (3,)."""
-    return 1.0 / np.linalg.norm(np.linalg.inv(matrix), axis=0)
+    """Return the distances in A between opposite faces of cells (rows are vectors), (..., 3)."""
+    return 1.0 / np.linalg.norm(np.linalg.inv(matrix), axis=-2)
 
 
 def padded_points(

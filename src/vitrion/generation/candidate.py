@@ -8,10 +8,9 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
-from pymatgen.core import Composition, Structure
+from pymatgen.core import Structure
 
 from vitrion.chemistry.decoding import as_structure
-from vitrion.chemistry.formulas import parse_composition
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -92,11 +91,6 @@ class StructureGenerator(ABC):
         InputError
             If the generator does not support this composition.
         """
-
-
-def as_formula(composition: CompositionLike) -> Composition:
-    """Return one reduced formula unit with integer amounts."""
-    return parse_composition(composition)
 
 
 def check_count(n: int) -> None:

@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitrion.chemistry.formulas import usual_formula
+from vitrion.chemistry.formulas import parse_composition, usual_formula
 from vitrion.errors import InputError, SimulationError
 from vitrion.generation.candidate import (
     Candidate,
     Origin,
     StructureGenerator,
-    as_formula,
     check_count,
     check_formula_units,
 )
@@ -76,7 +75,7 @@ class MatterGenGenerator(StructureGenerator):
         """
         check_count(n)
         units = check_formula_units(self.formula_units)
-        formula = as_formula(composition)
+        formula = parse_composition(composition)
         program = find_program(self.command, "MatterGen")
         if not self.model_path or not Path(self.model_path).exists():
             raise InputError(
@@ -89,7 +88,7 @@ class MatterGenGenerator(StructureGenerator):
             arguments = self._arguments(program, folder, targets, n, seed)
             run_program(arguments, self.timeout_s)
             structures = read_output(Path(folder) / MATTERGEN_OUTPUT)
-        wanted = [s for s in structures if as_formula(s.composition) == formula]
+        wanted = [s for s in structures if parse_composition(s.composition) == formula]
         if not wanted:
             raise SimulationError(
                 f"MatterGen wrote {len(structures)} structures, none of composition "

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vitrion.chemistry.decoding import structure_from_dict
-from vitrion.chemistry.formulas import usual_formula
+from vitrion.chemistry.formulas import parse_composition, usual_formula
 from vitrion.chemistry.structures import structure_as_json, without_site_properties
 from vitrion.errors import InputError
 from vitrion.generation.candidate import (
     Candidate,
     Origin,
     StructureGenerator,
-    as_formula,
     check_count,
     check_distances,
 )
@@ -61,7 +60,7 @@ class FileGenerator(StructureGenerator):
         check_count(n)
         if not self.paths:
             raise InputError("Name at least one structure file.")
-        formula = as_formula(composition)
+        formula = parse_composition(composition)
         candidates: list[Candidate] = []
         for given in self.paths:
             for content in [given] if isinstance(given, dict) else read_given(given):
@@ -69,7 +68,7 @@ class FileGenerator(StructureGenerator):
                 path = structure.properties.get(FILE_KEY, "A given structure")
                 if not structure.is_ordered:
                     raise InputError(f"{path} holds partial occupancies: order it first.")
-                if as_formula(structure.composition) != formula:
+                if parse_composition(structure.composition) != formula:
                     raise InputError(
                         f"{path} holds {usual_formula(structure.composition)}, not "
                         f"{usual_formula(formula)}."

@@ -159,7 +159,7 @@ def ordered_host(structure: Structure) -> InpaintingHost:
     for repeat in range(1, MOST_CELLS + 1):
         if all(abs(amount * repeat - round(amount * repeat)) < 0.02 for amount in amounts.values()):
             insert = {symbol: round(amount * repeat) for symbol, amount in amounts.items()}
-            return InpaintingHost(_repeated(host, repeat), insert, "as given", 0.0)
+            return InpaintingHost(repeat_shortest(host, repeat), insert, "as given", 0.0)
     raise InputError(
         f"No supercell of up to {MOST_CELLS} cells makes the partial occupancies whole atoms: "
         "round the occupancies."
@@ -176,11 +176,11 @@ def _host(
     repeat = wanted.denominator
     if repeat > MOST_CELLS:
         return None
-    filled = niggli(_repeated(reduced, repeat))
+    filled = niggli(repeat_shortest(reduced, repeat))
     return InpaintingHost(filled, {species: wanted.numerator}, symbol, tolerance)
 
 
-def _repeated(structure: Structure, times: int) -> Structure:
+def repeat_shortest(structure: Structure, times: int) -> Structure:
     """Return the cell repeated along its shortest axis."""
     shortest = int(np.argmin(structure.lattice.abc))
     scaling = [times if axis == shortest else 1 for axis in range(3)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pymatgen.core import Lattice
 
+from vitrion.chemistry.geometry import face_distances
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def enumerate_lattices(volume: float, seed: int) -> Iterator[tuple[str, Lattice]
     for kind, parameters in shapes():
         lattice = Lattice.from_parameters(*parameters)
         lattice = lattice.scale(volume).get_niggli_reduced_lattice()
-        if min(heights(lattice)) > THINNEST_A:
+        if min(face_distances(lattice.matrix)) > THINNEST_A:
             members.setdefault(kind, []).append(lattice)
     if not members:
         raise InputError(f"A cell volume of {volume:.1f} A3 is too small: increase the volume.")
@@ -73,9 +74,3 @@ def enumerate_lattices(volume: float, seed: int) -> Iterator[tuple[str, Lattice]
         for kind in rng.permutation(sorted(members)).tolist():
             lattices = members[kind]
             yield kind, lattices[orders[kind][turn % len(lattices)]]
-
-
-def heights(lattice: Lattice) -> tuple[float, float, float]:
-    """Return the distances in A between opposite faces of the cell."""
-    a, b, c = 1.0 / np.linalg.norm(lattice.inv_matrix, axis=0)
-    return float(a), float(b), float(c)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.chemistry.formulas import parse_composition
 from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
 from vitrion.generation.candidate import (
     Candidate,
     Origin,
     StructureGenerator,
-    as_formula,
     check_count,
     check_formula_units,
 )
@@ -57,7 +57,7 @@ class RandomGenerator(StructureGenerator):
 
         check_count(n)
         units = check_formula_units(self.formula_units)
-        formula = as_formula(composition)
+        formula = parse_composition(composition)
         volume = self.volume_per_atom_A3 or crystal_volume_per_atom(formula)
         candidates = []
         for index, child in enumerate(spawn_seeds(seed, n)):

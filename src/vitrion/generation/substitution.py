@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.chemistry.formulas import usual_formula
+from vitrion.chemistry.formulas import parse_composition, usual_formula
 from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
 from vitrion.generation.candidate import (
     Candidate,
     Origin,
     StructureGenerator,
-    as_formula,
     check_count,
 )
+from vitrion.generation.hosts import repeat_shortest
 from vitrion.generation.seeds import spawn_seeds
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class SubstitutionGenerator(StructureGenerator):
     def generate(self, composition: CompositionLike, n: int, seed: int) -> list[Candidate]:
         """Make up to ``n`` substituted prototypes; see ``StructureGenerator``."""
         check_count(n)
-        formula = as_formula(composition)
+        formula = parse_composition(composition)
         volume = self.volume_per_atom_A3 or crystal_volume_per_atom(formula)
         fits = [
             (label, cell, groups)
@@ -145,8 +145,7 @@ def _assignments(
         return
     amounts = {element.symbol: round(count) for element, count in cell.composition.items()}
     n_formula = round(formula.num_atoms)
-    units, rest = divmod(len(cell), n_formula)
-    repeat = 1 if rest == 0 else n_formula // np.gcd(len(cell), n_formula)
+    repeat = n_formula // gcd(len(cell), n_formula)
     if len(cell) * repeat > most_atoms:
         return
     units = len(cell) * repeat // n_formula
@@ -185,19 +184,14 @@ def _fill(
 ) -> Structure:
     """Put the elements on the sites; repeat the cell along its shortest axis if needed."""
     n_formula = round(formula.num_atoms)
-    repeat = n_formula // np.gcd(len(cell), n_formula)
-    filled = cell.copy()
-    if repeat > 1:
-        scaling = [1, 1, 1]
-        scaling[int(np.argmin(filled.lattice.abc))] = int(repeat)
-        filled = filled.make_supercell(scaling)
+    repeat = n_formula // gcd(len(cell), n_formula)
+    filled = repeat_shortest(cell, repeat) if repeat > 1 else cell
     units = len(filled) // n_formula
     rng = np.random.default_rng(seed)
+    symbols = [""] * len(filled)
     for old, elements in groups.items():
         sites = [i for i, site in enumerate(filled) if site.specie.symbol == old]
         new = [el for el in elements for _ in range(round(formula[el]) * units)]
         for site, element in zip(sites, rng.permutation(new).tolist(), strict=True):
-            filled[site].label = element
-            filled.sites[site].properties["new"] = element
-    symbols = [site.properties["new"] for site in filled]
+            symbols[site] = element
     return type(filled)(filled.lattice, symbols, filled.frac_coords)

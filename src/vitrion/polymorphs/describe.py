@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.chemistry.bonds import BOND_FACTOR
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 TOLERANCES_A = (0.01, 0.1, 0.3)
-BOND = 1.25
-"""A bond is at most this long, in units of the sum of covalent radii."""
 
 
 def space_groups(
@@ -58,12 +58,12 @@ def anion_shells(structure: Structure) -> list[list[tuple[int, float, NDArray[np
 
     elements = [site.specie for site in structure]
     radii = covalent_radii[np.array(structure.atomic_numbers)]
-    reach = 2 * BOND * radii.max()
+    reach = 2 * BOND_FACTOR * radii.max()
     centers, neighbors, images, distances = structure.get_neighbor_list(reach, exclude_self=True)
     places, matrix = structure.frac_coords, structure.lattice.matrix
     found: list[list[tuple[int, float, NDArray[np.float64]]]] = [[] for _ in elements]
     for i, j, image, distance in zip(centers, neighbors, images, distances, strict=True):
-        if elements[j].X > elements[i].X and distance < BOND * (radii[i] + radii[j]):
+        if elements[j].X > elements[i].X and distance < BOND_FACTOR * (radii[i] + radii[j]):
             vector = (places[j] + image - places[i]) @ matrix
             found[i].append((int(j), float(distance), vector))
     return [

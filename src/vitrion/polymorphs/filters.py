@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.chemistry.distances import closeness
+from vitrion.chemistry.geometry import face_distances
 from vitrion.relaxation.relax import spurious_minimum
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def unphysical(
 def largest_gap(structure: Structure) -> float:
     """Return the thickness in A of the thickest slab without atoms, along the cell's faces."""
     lattice = structure.lattice
-    heights = 1.0 / np.linalg.norm(lattice.inv_matrix, axis=0)
+    heights = face_distances(lattice.matrix)
     gaps = []
     for axis in range(3):
         along = np.sort(np.mod(structure.frac_coords[:, axis], 1.0))

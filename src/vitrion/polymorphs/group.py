@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.generation.candidate import Candidate
+    from vitrion.relaxation.relax import Relaxation
 
 SAME_ENERGY_EV = 0.01
 """Largest energy difference per atom in eV within one crystal: relaxation to forces of 0.05 eV/A
@@ -104,10 +105,14 @@ class Group(BaseModel):
         if len(self.origins) < KEPT_ORIGINS:
             self.origins.append(finding.origin)
         if finding.energy_eV_per_atom < self.energy_eV_per_atom:
-            self.structure = finding.structure
-            self.energy_eV_per_atom = finding.energy_eV_per_atom
-            self.max_force_eV_per_A = finding.max_force_eV_per_A
-            self.converged = finding.converged
+            self.take(finding)
+
+    def take(self, found: JudgedCandidate | Relaxation) -> None:
+        """Replace the member of lowest energy."""
+        self.structure = found.structure
+        self.energy_eV_per_atom = found.energy_eV_per_atom
+        self.max_force_eV_per_A = found.max_force_eV_per_A
+        self.converged = found.converged
 
     def absorb(self, other: Group) -> None:
         """Add the members of a group of higher energy."""

@@ -166,9 +166,7 @@ def gather(
     for findings in found:
         state.add(findings)
     state.n_iterations += 1
-    reason = state.stop_reason(
-        settings.found_again, settings.max_relaxations, settings.max_iterations
-    )
+    reason = state.stop_reason(settings)
     if reason is None:
         following = next_iteration(request, hull, state)
         return Response(replace=_named(following, f"iteration {state.n_iterations + 1}"))

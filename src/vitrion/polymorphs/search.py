@@ -76,7 +76,7 @@ def search(
     state = SearchState()
     hull = make_hull(formula, batch, references)
     report(f"{len(hull.energies)} reference phases relaxed", state)
-    while (reason := _stop(state, settings)) is None:
+    while (reason := state.stop_reason(settings)) is None:
         number = state.n_iterations + 1
         iteration_seed = spawn_seeds(seed, number)[-1]
 
@@ -131,10 +131,7 @@ def _relax_further(groups: list[Group], potential: BatchPotential, settings: Rel
         lower = result.energy_eV_per_atom <= group.energy_eV_per_atom + ROUNDING_EV_PER_ATOM
         reason = unphysical(result, settings.lowest_eV_per_atom, residual_eV_per_A=math.inf)
         if lower and reason is None:
-            group.structure = result.structure
-            group.energy_eV_per_atom = result.energy_eV_per_atom
-            group.max_force_eV_per_A = result.max_force_eV_per_A
-            group.converged = result.converged
+            group.take(result)
 
 
 def make_hull(
@@ -150,12 +147,6 @@ def make_hull(
         if set(structure.composition.elements) <= set(formula.elements)
     }
     return Hull.relaxed(inside, potential)
-
-
-def _stop(state: SearchState, settings: SearchSettings) -> str | None:
-    return state.stop_reason(
-        settings.found_again, settings.max_relaxations, settings.max_iterations
-    )
 
 
 def _summary(state: SearchState) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from vitrion.chemistry.formulas import usual_formula
+from vitrion.chemistry.formulas import parse_composition, usual_formula
 from vitrion.chemistry.structures import structure_as_json
 from vitrion.errors import InputError
 from vitrion.relaxation.relax import RelaxSettings
@@ -87,9 +87,7 @@ def check_search_request(composition: CompositionLike, settings: SearchSettings)
     InputError
         If the composition or the settings are invalid.
     """
-    from vitrion.generation.candidate import as_formula
-
-    formula = as_formula(composition)
+    formula = parse_composition(composition)
     unknown = set(settings.candidates) - {"diffusion", "random", "substitution"}
     if unknown:
         raise InputError(
@@ -167,7 +165,7 @@ def check_search_inputs(
     if settings.sampler:
         from vitrion.generation.diffusion.sampler import SamplerSettings
 
-        SamplerSettings.read(settings.sampler)
+        SamplerSettings(**settings.sampler)
     return formula, settings
 
 

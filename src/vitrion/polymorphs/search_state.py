@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from pymatgen.core import Structure
 
+    from vitrion.polymorphs.search_settings import SearchSettings
+
 
 class SearchState(BaseModel):
     """The crystals found so far, without duplicates; it travels from iteration to iteration."""
@@ -89,15 +91,13 @@ class SearchState(BaseModel):
         """Return the structures of the ``n`` crystals of lowest energy."""
         return [group.structure for group in self.ranked[:n]]
 
-    def stop_reason(
-        self, found_again: int, max_relaxations: int, max_iterations: int
-    ) -> str | None:
+    def stop_reason(self, settings: SearchSettings) -> str | None:
         """Return the reason to stop the search, or None to continue."""
-        if self.groups and self.ranked[0].independent_count >= found_again:
+        if self.groups and self.ranked[0].independent_count >= settings.found_again:
             found = counted(self.ranked[0].independent_count, "time")
             return f"the best crystal was found {found}"
-        if self.n_relaxations >= max_relaxations:
-            return f"the budget of {counted(max_relaxations, 'relaxation')} is spent"
-        if self.n_iterations >= max_iterations:
-            return f"the limit of {counted(max_iterations, 'iteration')} is reached"
+        if self.n_relaxations >= settings.max_relaxations:
+            return f"the budget of {counted(settings.max_relaxations, 'relaxation')} is spent"
+        if self.n_iterations >= settings.max_iterations:
+            return f"the limit of {counted(settings.max_iterations, 'iteration')} is reached"
         return None

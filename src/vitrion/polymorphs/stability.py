@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitrion.chemistry.geometry import face_distances
 from vitrion.dynamics.md_settings import HYDROGEN_TIMESTEP_FS
 from vitrion.polymorphs.describe import coordination
 from vitrion.polymorphs.document import Stability
@@ -58,7 +59,7 @@ def stability(
     from vitrion.potentials import get_potential, load_calculator
 
     atoms = AseAtomsAdaptor.get_atoms(structure, msonable=False)
-    sides = 1.0 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
+    sides = face_distances(atoms.cell.array)
     repeat = [max(1, int(np.ceil(SHORTEST_SIDE_A / side))) for side in sides]
     spec = get_potential(potential)
     precise = "float32" if spec.backend in SINGLE_PRECISION else "float64"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from vitrion.chemistry.geometry import face_distances
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -96,21 +98,17 @@ def image_offsets(lattices: np.ndarray, radius: float) -> np.ndarray:
     ``(|m| - 1/2) h`` away, with h the height of the cell along that axis; so
     ``|m| <= radius / h + 1/2`` is enough.
     """
-    reach = np.floor(radius / cell_heights(lattices) + 0.5).astype(int)
-    grids = [_grid(*row) for row in reach.tolist()]
+    reach = np.floor(radius / face_distances(lattices) + 0.5).astype(int)
+    grids = [integer_grid(*row) for row in reach.tolist()]
     offsets = np.full((len(grids), max(len(grid) for grid in grids), 3), FAR)
     for row, grid in zip(offsets, grids, strict=True):
         row[: len(grid)] = grid
     return offsets
 
 
-def cell_heights(lattices: np.ndarray) -> np.ndarray:
-    """Return the distances in A between opposite faces of each cell, ``(B, 3)``."""
-    return 1.0 / np.linalg.norm(np.linalg.inv(lattices), axis=-2)
-
-
 @lru_cache(maxsize=4096)
-def _grid(a: int, b: int, c: int) -> np.ndarray:
+def integer_grid(a: int, b: int, c: int) -> np.ndarray:
+    """Return the integer vectors from (-a, -b, -c) to (a, b, c), shape (n, 3); do not modify."""
     axes = [np.arange(-n, n + 1) for n in (a, b, c)]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
 

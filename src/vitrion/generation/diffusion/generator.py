@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vitrion.chemistry.elements import NONMETALS
+from vitrion.chemistry.formulas import parse_composition
 from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
 from vitrion.generation.candidate import (
     Candidate,
     Origin,
     StructureGenerator,
-    as_formula,
     check_count,
     check_formula_units,
 )
@@ -75,7 +75,7 @@ class DiffusionGenerator(StructureGenerator):
     def generate(self, composition: CompositionLike, n: int, seed: int) -> list[Candidate]:
         """Sample ``n`` candidates; see ``StructureGenerator``."""
         check_count(n)
-        formula = as_formula(composition)
+        formula = parse_composition(composition)
         model = ScoreModel.load(self.weights, self.device)
         model.check(el.symbol for el in formula)
         plan = self._plan(formula, n, seed)
@@ -234,7 +234,7 @@ class ScoreModel:
         from vitrion.generation.diffusion.sampler import SamplerSettings, batches_of, sample
 
         schedule = NoiseSchedule(self.card.largest_noise_A, self.card.smallest_noise_A)
-        chosen = SamplerSettings.read(settings)
+        chosen = SamplerSettings(**settings)
         structures: list[Any] = [None] * len(tasks)
         for batch in batches_of(tasks):
             with single_precision():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vitrion.generation.diffusion.crystal_batch import CrystalBatch, image_offsets
+from vitrion.generation.diffusion.crystal_batch import CrystalBatch, image_offsets, integer_grid
 
 SWITCH_A = 1.4
 """Noise in A above which the wrapped Gaussian is summed over reciprocal vectors."""
@@ -97,7 +97,7 @@ def score_images(lattice: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     real = image_offsets(cells, REAL_RADIUS_A)
     # Rows of the transposed inverse are the reciprocal vectors; |k| <= radius * a / 2 pi.
     reach = np.linalg.norm(cells, axis=-1) * RECIPROCAL_RADIUS / (2 * math.pi)
-    reciprocal = [_integers(np.floor(row).astype(int)) for row in reach]
+    reciprocal = [integer_grid(*row) for row in np.floor(reach).astype(int).tolist()]
     padded = np.zeros((len(cells), max(map(len, reciprocal)), 3))
     # Padding with G = 0 would not change the gradient but the density: pad beyond the radius.
     padded[:] = 1000.0
@@ -105,11 +105,6 @@ def score_images(lattice: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         row[: len(integers)] = integers
     as_tensor: dict[str, Any] = {"dtype": lattice.dtype, "device": lattice.device}
     return torch.as_tensor(real, **as_tensor), torch.as_tensor(padded, **as_tensor)
-
-
-def _integers(reach: np.ndarray) -> np.ndarray:
-    axes = [np.arange(-n, n + 1) for n in reach]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
 @dataclass(frozen=True)

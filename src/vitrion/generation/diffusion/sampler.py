@@ -3,81 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 
-from vitrion.errors import InputError
 from vitrion.generation.diffusion.crystal_batch import CrystalBatch, make_batch, pad
 from vitrion.generation.diffusion.noise import NoiseSchedule, mean_over
+from vitrion.runtime.settings_model import SettingsModel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Self
+    from collections.abc import Callable, Sequence
 
     from vitrion.generation.diffusion.net import ScoreNet
     from vitrion.generation.diffusion.space_groups import SiteSymmetry
 
+
 InpaintMode = Literal["conditioned", "repaint"]
 
 
-@dataclass(frozen=True)
-class SamplerSettings:
-    """Settings of the sampler.
+class SamplerSettings(SettingsModel):
+    """Settings of the sampler."""
 
-    Attributes
-    ----------
-    levels : int
-        Number of noise levels, evenly spaced in their logarithm.
-    correctors : int
-        Number of Langevin steps at each level.
-    signal_to_noise : float
-        Size of a Langevin step, which is ``2 (signal_to_noise * sigma)^2``.
-    mode : "conditioned" or "repaint"
-        Treatment of the host. Conditioned: the host is fixed with the smallest noise level, as in
-        training. RePaint: the host is noised like the other atoms, and the sampler jumps back to
-        make both consistent (A. Lugmayr et al., arXiv 2201.09865).
-    jump_length, resamples : int
-        Number of levels of a jump, and passes over each segment of that length (RePaint only).
-    """
-
-    levels: int = 25
-    correctors: int = 3
-    signal_to_noise: float = 0.3
-    mode: InpaintMode = "conditioned"
-    jump_length: int = 5
-    resamples: int = 3
-
-    @classmethod
-    def read(cls, values: Mapping[str, Any]) -> Self:
-        """Return checked settings of named values.
-
-        Raises
-        ------
-        InputError
-            If a name is unknown, or a value is not allowed.
-        """
-        try:
-            settings = cls(**values)
-            settings.check()
-        except TypeError as exc:
-            raise InputError(f"The sampler settings are invalid: {exc}.") from exc
-        return settings
-
-    def check(self) -> None:
-        """Raise InputError if a value is not allowed."""
-        if self.mode not in get_args(InpaintMode):
-            raise InputError(
-                f"The mode of inpainting must be {' or '.join(get_args(InpaintMode))}, not "
-                f"'{self.mode}'."
-            )
-        if self.levels < 2 or self.correctors < 0 or self.jump_length < 1 or self.resamples < 1:
-            raise InputError(
-                "The sampler needs at least two levels, one resample and a jump of one level."
-            )
-        if not 0 < self.signal_to_noise < 1:
-            raise InputError("The signal-to-noise ratio must lie between 0 and 1.")
+    levels: int = Field(
+        25, ge=2, description="Number of noise levels, evenly spaced in their logarithm."
+    )
+    correctors: int = Field(3, ge=0, description="Number of Langevin steps at each level.")
+    signal_to_noise: float = Field(
+        0.3, gt=0, lt=1, description="A Langevin step is 2 (signal_to_noise * sigma)^2."
+    )
+    mode: InpaintMode = Field(
+        "conditioned",
+        description="Treatment of the host. conditioned: fixed with the smallest noise level, as "
+        "in training. repaint: noised like the other atoms, and the sampler jumps back to make "
+        "both consistent (A. Lugmayr et al., arXiv 2201.09865).",
+    )
+    jump_length: int = Field(5, ge=1, description="Number of levels of a jump of repaint.")
+    resamples: int = Field(3, ge=1, description="Passes over each segment of that length.")
 
 
 @dataclass(frozen=True)
@@ -137,7 +100,6 @@ def sample(
         Fractional coordinates in [0, 1); host positions are unchanged.
     """
     settings = settings or SamplerSettings()
-    settings.check()
     run = _Run(net, tasks, schedule, settings)
     if settings.mode == "repaint" and bool(run.host.any()):
         run.repaint()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pydash
 from ase.data import chemical_symbols
 
 from vitrion.chemistry.decoding import as_structure, structure_from_dict
@@ -68,7 +69,7 @@ class Crystal:
 
 
 def niggli(structure: Structure) -> Structure:
-    """Return the structure in its Niggli-reduced cell, or unchanged if the reduction fails."""
+    """Return the structure in its Niggli-reduced cell, or LLL-reduced if that fails."""
     try:
         return structure.get_reduced_structure(reduction_algo="niggli")
     except ValueError:  # the algorithm fails for a few nearly degenerate cells
@@ -181,9 +182,7 @@ def query_store(
     """
     with store:
         for document in store.query(dict(criteria or {}), properties=[key]):
-            value: Any = document
-            for part in key.split("."):
-                value = value.get(part) if isinstance(value, dict) else None
+            value = pydash.get(document, key)
             if value is None:
                 raise InputError(f"A document of the store has no structure under '{key}'.")
             yield as_structure(value)
