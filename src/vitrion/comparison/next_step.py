@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from vitrion.runtime.counts import counted
 from vitrion.transport.regime import MIN_HOPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from vitrion.conductivity.document import ConductivityDoc
     from vitrion.transport.result import TransportResult
@@ -26,8 +27,7 @@ def progress_of(document: ConductivityDoc) -> str:
     if not results:
         return ""
     count = sum(result.diffusive for result in results)
-    noun = "temperature" if len(results) == 1 else "temperatures"
-    return f"{count} of {len(results)} {noun} diffusive, {_lengths(results)}"
+    return f"{count} of {counted(len(results), 'temperature')} diffusive, {_lengths(results)}"
 
 
 def next_step(document: ConductivityDoc) -> str:
@@ -47,8 +47,8 @@ def next_step(document: ConductivityDoc) -> str:
     fit = document.arrhenius
     if fit is not None and sum(_is_used(point) for point in fit.points) >= 2:
         return "add a temperature, since the values do not follow one line"
-    liquid = [r.temperature_K for r in document.results if _is_liquid(r)]
-    solid = [r for r in document.results if not _is_liquid(r)]
+    liquid = [r.temperature_K for r in document.results if r.melted]
+    solid = [r for r in document.results if not r.melted]
     if not solid:
         return f"run temperatures below {min(liquid):.0f} K, where the framework does not diffuse"
     if len(document.results) == 1 and document.results[0].diffusive:
@@ -71,10 +71,6 @@ def _is_used(point: object) -> bool:
     return getattr(point, "diffusivity", None) is not None and not getattr(point, "excluded", None)
 
 
-def _is_liquid(result: TransportResult) -> bool:
-    return result.framework is not None and result.framework.diffuses
-
-
 def _needed_ps(result: TransportResult) -> float:
     length = result.duration_ps / result.n_replicas
     factor = MIN_HOPS / max(result.hops.n_hops, 1)
@@ -89,11 +85,8 @@ def _rounded(value: float) -> float:
 
 def _lengths(results: Sequence[TransportResult]) -> str:
     lengths = sorted({float(f"{r.duration_ps / r.n_replicas:.2g}") for r in results})
-    text = f"{lengths[0]:g} ps each" if len(lengths) == 1 else _range(lengths)
+    text = f"{lengths[0]:g} ps each"
+    if len(lengths) > 1:
+        text = f"{lengths[0]:g} to {lengths[-1]:g} ps"
     most = max(result.n_replicas for result in results)
     return text if most == 1 else f"{most} runs of {text}"
-
-
-def _range(lengths: Iterable[float]) -> str:
-    ordered = [*lengths]
-    return f"{ordered[0]:g} to {ordered[-1]:g} ps"

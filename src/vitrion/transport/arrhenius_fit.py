@@ -271,7 +271,7 @@ def _point(
             point.per_hop_cm2_s = result.diffusivity_per_hop_cm2_s
         if collective and value is None:  # D_sigma may exceed a bound of D*
             point.excluded = "no collective diffusivity"
-        if result.framework is not None and result.framework.diffuses:
+        if result.melted:
             point.excluded = "the framework diffuses"
     for name, limit in limits:
         if limit is not None and point.temperature_K > limit:

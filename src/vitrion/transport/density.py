@@ -14,7 +14,7 @@ from vitrion.transport.schema import Model
 
 VOXEL_A = 0.3
 SMOOTHING_VOXELS = 0.5
-"""Closes single empty voxels; a larger value would lower the barrier."""
+"""Width of the filter that closes single empty voxels; a larger value would lower the barrier."""
 
 MOST_VOXELS = 10**7
 """Maximum number of voxels of a percolation analysis, about 13,000 atoms of a solid."""
@@ -83,9 +83,7 @@ def density_map(positions: np.ndarray, cell: np.ndarray, voxel_A: float = VOXEL_
     return DensityMap(counts.reshape(shape) / (len(positions) * voxel_volume), cell)
 
 
-def percolation_barriers(
-    density: DensityMap, temperature_K: float, smoothing_voxels: float = SMOOTHING_VOXELS
-) -> PercolationBarriers:
+def percolation_barriers(density: DensityMap, temperature_K: float) -> PercolationBarriers:
     """Find the bottleneck along each lattice vector by bisection of a threshold.
 
     Parameters
@@ -94,13 +92,10 @@ def percolation_barriers(
         From `density_map`.
     temperature_K : float
         Temperature of the run.
-    smoothing_voxels : float
-        Width of a Gaussian filter that reduces counting noise; 0 disables it.
     """
     rho = density.density
     least = rho[rho > 0.0].min()
-    if smoothing_voxels > 0.0:
-        rho = gaussian_filter(rho, smoothing_voxels, mode="wrap")
+    rho = gaussian_filter(rho, SMOOTHING_VOXELS, mode="wrap")
     kt = KB_EV_PER_K * temperature_K
     energy = -kt * np.log(np.maximum(rho, least * 1e-6) / rho.max())
     ceiling = float(-kt * np.log(least / rho.max()))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.chemistry.geometry import face_distances
 from vitrion.chemistry.species import element_symbols, masses
 from vitrion.errors import InputError
 from vitrion.runtime.plain_numbers import read_number
@@ -351,8 +352,7 @@ class Tracker:
 
     def _may_be_wrapped(self, positions: np.ndarray, cell: np.ndarray) -> bool:
         """Return whether a step is long enough to be a wrap into the cell."""
-        heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
-        limit = AMBIGUOUS_STEP * heights.min() / np.sqrt(3.0)
+        limit = AMBIGUOUS_STEP * face_distances(cell).min() / np.sqrt(3.0)
         steps = np.diff(positions, axis=0)
         largest = max(steps.max(initial=0.0), -steps.min(initial=0.0))
         return max(largest, np.abs(positions[0] - self._last_raw).max()) > limit

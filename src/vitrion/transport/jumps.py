@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MAX_EDGES = 1000
 SITE_TOLERANCE_A = 1.2
-"""Maximum distance of stays on one site."""
+"""Maximum distance of a stay from its site."""
 
 
 class Edge(Model):
@@ -53,10 +53,8 @@ def jump_network(
     cell: np.ndarray,
     n_frames: int,
     interval_fs: float,
-    *,
-    tolerance_A: float = SITE_TOLERANCE_A,
 ) -> JumpNetwork:
-    """Group stays into sites and count the hops between these.
+    """Group stays into sites and count the hops between these; the longest stays define the sites.
 
     Parameters
     ----------
@@ -68,10 +66,8 @@ def jump_network(
         Frames of the run.
     interval_fs : float
         Time between frames.
-    tolerance_A : float
-        Maximum distance of a stay from its site. The longest stays define the sites.
     """
-    site, sites = _assign_sites(stays, cell, tolerance_A)
+    site, sites = _assign_sites(stays, cell)
     duration = (stays.end - stays.begin) * interval_fs / 1000.0
     time = np.bincount(site, weights=duration, minlength=len(sites))
     first = stays.before_hop
@@ -99,9 +95,7 @@ def jump_network(
     )
 
 
-def _assign_sites(
-    stays: Stays, cell: np.ndarray, tolerance: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _assign_sites(stays: Stays, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the site of each stay, and the sites in fractional coordinates within the cell."""
     fractional = stays.position @ np.linalg.inv(cell)
     sites = np.empty((0, 3))
@@ -111,7 +105,7 @@ def _assign_sites(
             apart = sites - fractional[k]
             distance = np.linalg.norm((apart - np.rint(apart)) @ cell, axis=1)
             nearest = int(distance.argmin())
-            if distance[nearest] <= tolerance:
+            if distance[nearest] <= SITE_TOLERANCE_A:
                 site[k] = nearest
                 continue
         site[k] = len(sites)

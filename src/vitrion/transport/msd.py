@@ -53,10 +53,10 @@ class MeanSquares:
         return self.ions.std(axis=1, ddof=1) / np.sqrt(n_ions)
 
 
-def thinned_lags(n_frames: int, per_doubling: int = 4) -> np.ndarray:
-    """Return lags in frames from 1 to half the run, evenly spaced on a logarithmic scale."""
+def thinned_lags(n_frames: int) -> np.ndarray:
+    """Return lags in frames from 1 to half the run, four per doubling."""
     last = max(n_frames // 2, 2)
-    count = int(per_doubling * np.log2(last)) + 1
+    count = int(4 * np.log2(last)) + 1
     return np.unique(np.rint(np.geomspace(1, last, count)).astype(int))
 
 

@@ -71,7 +71,7 @@ def combine(
     first = results[0]
     if len(results) == 1:
         return first
-    resting = [k for k, run in enumerate(results) if not _melted(run)]
+    resting = [k for k, run in enumerate(results) if not run.melted]
     if len(results) / 2 <= len(resting) < len(results):
         return _without_melted(results, resting, hierarchical, systems)
     regime = joint_regime(results)
@@ -119,10 +119,6 @@ def _check_combinable(results: Sequence[TransportResult], systems: Sequence[int]
         )
     check_same_material(results)
     check_different_runs(results)
-
-
-def _melted(result: TransportResult) -> bool:
-    return result.framework is not None and result.framework.diffuses
 
 
 def _without_melted(
@@ -223,7 +219,7 @@ def _of_single_runs(results: Sequence[TransportResult]) -> list[str]:
     """Return the warnings about the input of the runs, such as frames that were left out."""
     runs: dict[str, list[int]] = {}
     for number, result in enumerate(results, start=1):
-        about_motion = warnings_of(_melted(result), result.hops, result.n_mobile)
+        about_motion = warnings_of(result.melted, result.hops, result.n_mobile)
         for warning in result.warnings:
             if warning not in about_motion:
                 runs.setdefault(warning, []).append(number)

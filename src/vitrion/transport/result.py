@@ -185,6 +185,11 @@ class TransportResult(NotebookFigure, Model):
         return self.regime.diffusive
 
     @property
+    def melted(self) -> bool:
+        """Whether the framework diffuses too."""
+        return self.framework is not None and self.framework.diffuses
+
+    @property
     def conductivity_per_diffusivity(self) -> float:
         """Nernst-Einstein conductivity over D*, in mS/cm over cm2/s: n q^2 / kT."""
         if self.conductivity_nernst_einstein is not None and self.self_diffusivity is not None:

@@ -11,6 +11,9 @@ from vitrion.transport.constants import NOMINAL_HOP_A
 BLOCKS = 2000
 """Maximum number of frames in a block average, which removes vibration."""
 
+LEFT_A = NOMINAL_HOP_A / 2
+"""Distance that ends a stay: about half the distance between sites."""
+
 _ONES = np.ones(3)
 
 
@@ -45,16 +48,16 @@ class Stays:
         """Number of hops of all ions."""
         return len(self.before_hop)
 
-    def count_lasting(self, threshold_A: float = NOMINAL_HOP_A / 2) -> int:
+    def count_lasting(self) -> int:
         """Count the hops that were not reversed by a later hop.
 
-        A hop is reversed if a later stay is within the threshold of the stay before the hop.
+        A hop is reversed if a later stay is within `LEFT_A` of the stay before the hop.
         """
         count = 0
         for ion in np.unique(self.ion[self.before_hop]):
             way: list[np.ndarray] = []
             for position in self.position[self.ion == ion]:
-                if len(way) > 1 and not _is_far((position - way[-2])[None], threshold_A)[0]:
+                if len(way) > 1 and not _is_far((position - way[-2])[None])[0]:
                     way.pop()
                 else:
                     way.append(position)
@@ -68,10 +71,10 @@ class Stays:
         return np.linalg.norm(self.position[first + 1] - self.position[first], axis=1)
 
 
-def find_stays(positions: np.ndarray, threshold_A: float = NOMINAL_HOP_A / 2) -> Stays:
+def find_stays(positions: np.ndarray) -> Stays:
     """Detect when ions leave the neighborhood of their site.
 
-    An ion hops when its position, averaged over a block of frames, is further than the threshold
+    An ion hops when its position, averaged over a block of frames, is further than `LEFT_A`
     from the mean of its stay so far, and remains so in the next block. A list of sites is not
     needed, so the method applies to glasses.
 
@@ -79,8 +82,6 @@ def find_stays(positions: np.ndarray, threshold_A: float = NOMINAL_HOP_A / 2) ->
     ----------
     positions : ndarray, shape (n_frames, n_ions, 3)
         Unwrapped positions in A.
-    threshold_A : float
-        Distance that ends a stay: about half the distance between sites.
     """
     size = max(1, len(positions) // BLOCKS)
     n_blocks, n_ions = len(positions) // size, positions.shape[1]
@@ -91,10 +92,10 @@ def find_stays(positions: np.ndarray, threshold_A: float = NOMINAL_HOP_A / 2) ->
     step = np.empty_like(center)
     for k in range(1, n_blocks):
         np.subtract(blocks[k], center, out=step)
-        gone = _is_far(step, threshold_A)
+        gone = _is_far(step)
         who = gone.nonzero()[0]
         if len(who) and k + 1 < n_blocks:  # a single outlier is vibration
-            who = who[_is_far(blocks[k + 1, who] - center[who], threshold_A)]
+            who = who[_is_far(blocks[k + 1, who] - center[who])]
         if len(who):
             found.append((who, begin[who], np.full(len(who), k * size), center[who]))
             center[who], begin[who], length[who], step[who] = blocks[k, who], k * size, 0.0, 0.0
@@ -108,5 +109,5 @@ def find_stays(positions: np.ndarray, threshold_A: float = NOMINAL_HOP_A / 2) ->
     return Stays(ion[order], start[order], end[order], place[order])
 
 
-def _is_far(step: np.ndarray, threshold: float) -> np.ndarray:
-    return (step * step) @ _ONES > threshold**2
+def _is_far(step: np.ndarray) -> np.ndarray:
+    return (step * step) @ _ONES > LEFT_A**2

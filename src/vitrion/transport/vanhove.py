@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
+from vitrion.chemistry.geometry import face_distances
 from vitrion.errors import InputError
 from vitrion.transport.schema import Matrix, Model, Series
 
@@ -40,10 +41,11 @@ def van_hove(
     interval_fs: float,
     lags_ps: Sequence[float],
     *,
-    r_max_A: float | None = None,
     bin_A: float = 0.1,
 ) -> VanHove:
-    """Compute both van Hove functions.
+    """Compute both van Hove functions, to half the smallest height of the cell.
+
+    Below that distance, rounding finds the nearest image in any cell.
 
     Parameters
     ----------
@@ -55,25 +57,18 @@ def van_hove(
         Time between frames.
     lags_ps : sequence of float
         Lags, rounded to frames.
-    r_max_A : float or None
-        Longest distance; by default the maximum, half the smallest height of the cell, below
-        which rounding finds the nearest image in any cell.
     bin_A : float
         Width of the bins.
 
     Raises
     ------
     InputError
-        If a lag is longer than the run, or `r_max_A` longer than the cell allows.
+        If a lag is longer than the run.
     """
-    limit = 0.5 / float(np.linalg.norm(np.linalg.inv(cell), axis=0).max())
-    r_max = limit if r_max_A is None else r_max_A
-    if r_max > limit + 1e-9:
-        raise InputError(f"Distances must be at most half the cell, {limit:.2f} A.")
     lags = np.rint(1000.0 * np.asarray(lags_ps) / interval_fs).astype(int)
     if lags.min(initial=0) < 0 or lags.max(initial=0) >= len(positions):
         raise InputError("The lags of van Hove functions must be within the run.")
-    edges = np.arange(0.0, r_max + 0.5 * bin_A, bin_A)
+    edges = np.arange(0.0, 0.5 * (face_distances(cell).min() + bin_A), bin_A)
     n_ions = positions.shape[1]
     volume = abs(float(np.linalg.det(cell)))
     shells = 4.0 / 3.0 * np.pi * np.diff(edges**3)
