@@ -76,8 +76,6 @@ def use_device(device: str | None) -> None:
 
 def open_store(folder: Path) -> AbstractContextManager[JobStore]:
     """Return a context manager with the embedded store of a folder."""
-    from vitrion.store.job_store import SQLiteJobStore
+    from vitrion.store.job_store import open_job_store
 
-    job_store = SQLiteJobStore(str(folder))
-    job_store.connect()
-    return closing(job_store)
+    return closing(open_job_store(folder))

@@ -77,10 +77,6 @@ class DocumentBuilder(Builder):
         self._without_output: list[str] = []
         self._damaged: list[str] = []
 
-    def prechunk(self, number_splits: int) -> Iterator[dict]:
-        """Raise NotImplementedError: the build is not distributed."""
-        raise NotImplementedError("Run this builder in one process.")
-
     def get_items(self) -> Iterator[dict]:
         """Yield the job outputs without an up-to-date document."""
         self._start()

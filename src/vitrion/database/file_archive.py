@@ -25,7 +25,7 @@ from vitrion.potentials.spec import sha256_of
 from vitrion.store.job_store import FILES_STORE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from maggma.core import Store
 
@@ -139,7 +139,7 @@ def fetch_file(
     return kept
 
 
-def archive(collections: Collections, fields: Sequence[str] = TRAJECTORY_FIELDS) -> ArchiveReport:
+def archive(collections: Collections) -> ArchiveReport:
     """Copy the files of documents that this machine can read into the store.
 
     Run it on each machine that runs jobs, or on one with their shared disk. Only new files are
@@ -149,8 +149,6 @@ def archive(collections: Collections, fields: Sequence[str] = TRAJECTORY_FIELDS)
     ----------
     collections
         The collections of a connected JobStore, built; its additional store ``files`` is filled.
-    fields
-        Names of the fields that hold the references.
 
     Returns
     -------
@@ -170,7 +168,7 @@ def archive(collections: Collections, fields: Sequence[str] = TRAJECTORY_FIELDS)
             "jobflow.yaml."
         )
     report = ArchiveReport()
-    for reference in _references(collections, fields):
+    for reference in _references(collections):
         path = reference["path"]
         if has_content(store, reference["sha256"]):
             report.present.append(path)
@@ -202,9 +200,9 @@ def find_references(node: Any) -> Iterator[dict[str, Any]]:
             yield from find_references(value)
 
 
-def _references(collections: Collections, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _references(collections: Collections) -> Iterator[dict[str, Any]]:
     for kind, cls in collections.classes.items():
-        known = [name for name in fields if name in cls.model_fields]
+        known = [name for name in TRAJECTORY_FIELDS if name in cls.model_fields]
         if known:
             for document in collections.store(kind).query({}, known):
                 yield from find_references(document)

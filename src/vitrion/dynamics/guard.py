@@ -42,13 +42,13 @@ class Guard:
             If the energy or the temperature (K) is not a number or the temperature is above its
             limit.
         """
-        if kelvin <= self._limit_K and math.isfinite(state.energy):
-            return
         if not (math.isfinite(state.energy) and math.isfinite(kelvin)):
             raise self._blown_up(state, "energy or forces are not a number")
-        raise self._blown_up(
-            state, f"the temperature is {kelvin:.0f} K, above the limit of {self._limit_K:.0f} K"
-        )
+        if kelvin > self._limit_K:
+            raise self._blown_up(
+                state,
+                f"the temperature is {kelvin:.0f} K, above the limit of {self._limit_K:.0f} K",
+            )
 
     def check_frame(self, state: State) -> None:
         """Check volume and distances before a frame is saved.

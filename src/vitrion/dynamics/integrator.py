@@ -99,7 +99,7 @@ class Integrator:
         self._couple(target.kT)
         state.step += 1
 
-    def moving_cell_step(self, target: Target, stress: bool = True) -> Steps:
+    def moving_cell_step(self, target: Target, stress: bool) -> Steps:
         """Advance by one step at constant pressure; see :meth:`fixed_cell_step`."""
         state = self.state
         self._couple(target.kT)

@@ -187,8 +187,9 @@ class Run:
             )
         self.rng = np.random.default_rng(noise)
         self.evaluated_by = [(0, self.evaluation)]
-        stress = self._wants_stress(0)
-        energy, forces, sigma = yield Request(start.positions, start.cell, stress)
+        energy, forces, sigma = yield Request(
+            start.positions, start.cell, s.needs_stress or s.save_pressure
+        )
         self.state = State(
             start.positions,
             velocities,
@@ -258,10 +259,6 @@ class Run:
             self.writer.flush()
             raise
         sync_folder(self.directory)  # makes the rename of the last checkpoint durable
-
-    def _wants_stress(self, step: int) -> bool:
-        s = self.settings
-        return s.needs_stress or (s.save_pressure and step % s.save_every == 0)
 
     def _frame(self, kelvin: float) -> Frame:
         state = self.state

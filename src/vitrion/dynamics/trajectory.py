@@ -175,8 +175,8 @@ class TrajectoryWriter:
 class Trajectory(NotebookFigure):
     """Reads a trajectory file; a context manager.
 
-    Arrays are read on demand, by slice. After a kill, the file opens in the state of its last
-    complete flush.
+    Arrays are read on demand, by slice, or of one frame by its index. After a kill, the file opens
+    in the state of its last complete flush.
 
     Parameters
     ----------
@@ -210,7 +210,9 @@ class Trajectory(NotebookFigure):
             raise InputError(f"The trajectory file {self.path} does not exist.")
         self._raw = JournaledFile(self.path) if journal_path(self.path).exists() else None
         try:
-            self._file = h5py.File(self._raw or self.path, "r", **_lock_option(self._raw))
+            # Without HDF5's file lock, readers do not disturb a running simulation.
+            options = {"locking": False} if self._raw is None else {}
+            self._file = h5py.File(self._raw or self.path, "r", **options)
         except OSError as exc:
             raise InputError(f"{self.path} is not a readable trajectory file.") from exc
         try:
@@ -264,42 +266,42 @@ class Trajectory(NotebookFigure):
 
         return tuple(chemical_symbols[number] for number in self.atomic_numbers)
 
-    def steps(self, frames: slice = ALL) -> np.ndarray:
+    def steps(self, frames: slice | int = ALL) -> np.ndarray:
         """Return the number of time steps before each frame, (n,)."""
         return self._frames["step"][frames]
 
-    def times_ps(self, frames: slice = ALL) -> np.ndarray:
+    def times_ps(self, frames: slice | int = ALL) -> np.ndarray:
         """Return the times in ps since the start of the run, (n,)."""
         return self.steps(frames) * (self.timestep_fs / 1000)
 
-    def positions(self, frames: slice = ALL) -> np.ndarray:
+    def positions(self, frames: slice | int = ALL) -> np.ndarray:
         """Return the unwrapped Cartesian positions in A, (n, n_atoms, 3).
 
         Under npt they move with the cell: ``positions @ inv(cell)`` is continuous.
         """
         return self._frames["positions"][frames]
 
-    def cells(self, frames: slice = ALL) -> np.ndarray:
+    def cells(self, frames: slice | int = ALL) -> np.ndarray:
         """Return the lattice vectors as rows, in A, (n, 3, 3)."""
         return self._frames["cell"][frames]
 
-    def energies(self, frames: slice = ALL) -> np.ndarray:
+    def energies(self, frames: slice | int = ALL) -> np.ndarray:
         """Return the potential energies in eV, (n,)."""
         return self._frames["energy"][frames]
 
-    def temperatures(self, frames: slice = ALL) -> np.ndarray:
+    def temperatures(self, frames: slice | int = ALL) -> np.ndarray:
         """Return the kinetic temperatures in K, (n,)."""
         return self._frames["temperature"][frames]
 
-    def pressures(self, frames: slice = ALL) -> np.ndarray:
+    def pressures(self, frames: slice | int = ALL) -> np.ndarray:
         """Return the pressures in GPa, kinetic part included, (n,); NaN where not computed."""
         return self._frames["pressure"][frames]
 
-    def conserved(self, frames: slice = ALL) -> np.ndarray:
+    def conserved(self, frames: slice | int = ALL) -> np.ndarray:
         """Return the conserved energies in eV, (n,)."""
         return self._frames["conserved"][frames]
 
-    def forces(self, frames: slice = ALL) -> np.ndarray | None:
+    def forces(self, frames: slice | int = ALL) -> np.ndarray | None:
         """Return the forces in eV/A, (n, n_atoms, 3), or None if not saved."""
         if "forces" not in self._frames:
             return None
@@ -315,9 +317,9 @@ class Trajectory(NotebookFigure):
         frame = range(self.n_frames)[frame]
         x, y, z = self.pbc.tolist()
         return Structure(
-            Lattice(self.cells(slice(frame, frame + 1))[0], pbc=(x, y, z)),
+            Lattice(self.cells(frame), pbc=(x, y, z)),
             self.symbols,
-            self.positions(slice(frame, frame + 1))[0],
+            self.positions(frame),
             coords_are_cartesian=True,
             to_unit_cell=True,
         )
@@ -328,20 +330,11 @@ class Trajectory(NotebookFigure):
         from ase.calculators.singlepoint import SinglePointCalculator
 
         for index in range(*frames.indices(self.n_frames)):
-            one = slice(index, index + 1)
-            forces = self.forces(one)
-            atoms = Atoms(
-                self.symbols, self.positions(one)[0], cell=self.cells(one)[0], pbc=self.pbc
-            )
+            atoms = Atoms(self.symbols, self.positions(index), cell=self.cells(index), pbc=self.pbc)
             atoms.calc = SinglePointCalculator(
-                atoms, energy=self.energies(one)[0], forces=None if forces is None else forces[0]
+                atoms, energy=self.energies(index), forces=self.forces(index)
             )
             yield atoms
-
-
-def _lock_option(raw: JournaledFile | None) -> dict[str, Any]:
-    """Read without HDF5's file lock, so that readers do not disturb a running simulation."""
-    return {"locking": False} if raw is None else {}
 
 
 def _make_frames(file: h5py.File, n_atoms: int, with_forces: bool) -> None:

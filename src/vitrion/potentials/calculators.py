@@ -12,6 +12,7 @@ from vitrion.potentials.mace_import import import_mace
 from vitrion.potentials.native import NativeCalculator, TableSource, why_not
 from vitrion.potentials.registry import describe_potential, get_potential
 from vitrion.potentials.spec import PotentialSpec, naming, sha256_of, verify_file
+from vitrion.settings import get_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +69,7 @@ def load_calculator(
     if symbols is not None:
         symbols = set(symbols)
         check_elements(spec, symbols)
-    device = device or _device_setting()
+    device = device or get_settings().device
     if spec.backend == "chgnet":
         _use_one_thread()
         return _load_chgnet(spec, torch_device(device), dtype)
@@ -130,7 +131,7 @@ def evaluation_of_potential(
         from vitrion.potentials.student import why_torch_file
 
         with naming(spec):
-            reason = why_torch_file(spec.path, _device_setting())
+            reason = why_torch_file(spec.path, get_settings().device)
     elif spec.name in _REASONS:
         reason = _REASONS[spec.name]
     else:
@@ -146,7 +147,7 @@ def runs_on_gpu(potential: str | PotentialSpec | None = None, device: str | None
     potential, device
         See :func:`load_calculator`. A MACE model of mace-torch is loaded if needed.
     """
-    device = device or _device_setting()
+    device = device or get_settings().device
     if device == AUTO:
         spec = get_potential(potential)
         name = evaluation_of_potential(spec)[0]
@@ -156,12 +157,6 @@ def runs_on_gpu(potential: str | PotentialSpec | None = None, device: str | None
         if name != "torch":
             return False
     return torch_device(device) != "cpu"
-
-
-def _device_setting() -> str:
-    from vitrion.settings import get_settings
-
-    return get_settings().device
 
 
 def force_field(potential: str | None = None, **kwargs: Any) -> dict[str, Any]:
@@ -280,8 +275,6 @@ def check_trusted(spec: PotentialSpec) -> Path | None:
     PotentialError
         If a file of the package is missing or has another hash.
     """
-    from vitrion.settings import get_settings
-
     if spec.path is None:
         return None
     path = verify_file(spec)

@@ -30,9 +30,12 @@ class MACEGraphs:
         Atomic numbers in the order of the model.
     head : int
         Index of the head of the model.
-    on_device : bool or None
-        Whether the device of the model computes the neighbor lists (torch-sim) instead of the CPU;
-        None for a GPU with torch-sim installed.
+
+    Attributes
+    ----------
+    on_device : bool
+        Whether the device of the model computes the neighbor lists (torch-sim) instead of the CPU:
+        on a GPU with torch-sim installed.
     """
 
     def __init__(
@@ -41,7 +44,6 @@ class MACEGraphs:
         elements: Sequence[int],
         *,
         head: int = 0,
-        on_device: bool | None = None,
     ) -> None:
         first = next(model.parameters())
         self.device, self.dtype = first.device, first.dtype
@@ -52,8 +54,7 @@ class MACEGraphs:
         self.column = np.full(120, -1)
         self.column[np.asarray(elements)] = np.arange(len(elements))
         self.n_elements = len(elements)
-        usual = self.device.type != "cpu" and device_neighbors.is_available()
-        self.on_device = usual if on_device is None else on_device
+        self.on_device = self.device.type != "cpu" and device_neighbors.is_available()
         self._atoms: tuple[list[np.ndarray], dict[str, torch.Tensor]] = [], {}
 
     def graph(self, systems: Sequence[Atoms]) -> dict[str, torch.Tensor]:

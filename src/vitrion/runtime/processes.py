@@ -124,9 +124,7 @@ def exit_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def run_checked(
-    command: Sequence[str], log: Path, environment: dict[str, str] | None = None
-) -> None:
+def run_checked(command: Sequence[str], log: Path) -> None:
     """Run a program with its output written to ``log``; on failure, raise with its last lines.
 
     Raises
@@ -136,15 +134,7 @@ def run_checked(
     """
     with log.open("a") as handle:
         handle.write("$ " + " ".join(command) + "\n")
-        handle.flush()
-        try:
-            done = subprocess.run(
-                command, stdout=handle, stderr=subprocess.STDOUT, env=environment, check=False
-            )
-        except OSError as exc:
-            raise SimulationError(f"{command[0]} could not be started: {exc}") from exc
-    if done.returncode != 0:
-        raise _ended(log, done.returncode)
+    run_together([command], [log])
 
 
 def run_together(

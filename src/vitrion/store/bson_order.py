@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from bson import Binary, Code, Decimal128, ObjectId, Regex
+from bson import Code, Decimal128, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.int64 import Int64
 
 from vitrion.store.traversal import MISSING, UNDEFINED, is_text
@@ -92,11 +92,6 @@ TYPE_CODES = {
 }
 """Numbers of MongoDB's types, by the names that ``$type`` takes."""
 NUMBER_CODES = frozenset(TYPE_CODES[name] for name in ("double", "int", "long", "decimal"))
-_CODE_OF_CLASS = {
-    "Timestamp": "timestamp",
-    "MinKey": "minKey",
-    "MaxKey": "maxKey",
-}
 
 
 def type_code(value: Any) -> int | None:
@@ -114,13 +109,15 @@ def type_code(value: Any) -> int | None:
         (str, "string"),
         (dict, "object"),
         (list, "array"),
-        ((bytes, Binary), "binData"),
+        (bytes, "binData"),
         (ObjectId, "objectId"),
         (datetime, "date"),
         (Decimal128, "decimal"),
         (Regex, "regex"),
+        (Timestamp, "timestamp"),
+        (MinKey, "minKey"),
+        (MaxKey, "maxKey"),
     ):
         if isinstance(value, kind):
             return TYPE_CODES[name]
-    name = _CODE_OF_CLASS.get(type(value).__name__, "")
-    return TYPE_CODES.get(name)
+    return None

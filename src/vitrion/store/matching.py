@@ -165,8 +165,7 @@ def _operator(name: str, operand: Any, options: Any) -> _Condition | _Every:
         case "$type":
             return _Condition(operators.kind(operand))
         case "$exists":
-            negated = not operators.is_true(operand)
-            return _Condition(operators.existence(operand), negated=negated)
+            return _Condition(operators.exists, negated=not operators.is_true(operand))
         case "$size":
             return _Condition(operators.size(operand), items=False)
         case "$elemMatch":

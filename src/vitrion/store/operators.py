@@ -169,9 +169,9 @@ def kind(wanted: Any) -> Test:
     return lambda value: type_code(value) in codes
 
 
-def existence(wanted: Any) -> Test:
-    """Test for an existing value; the caller negates it if needed."""
-    return lambda value: value is not MISSING
+def exists(value: Any) -> bool:
+    """Return whether a value exists."""
+    return value is not MISSING
 
 
 def is_true(operand: Any) -> bool:

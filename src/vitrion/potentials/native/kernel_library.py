@@ -26,14 +26,9 @@ def library_path(variant: str) -> Path:
     return Path(__file__).with_name(f"_kernel_{variant}.so")
 
 
-def built_variants() -> list[str]:
-    """Return the variants that were compiled, widest first."""
-    return [name for name in VARIANTS if library_path(name).is_file()]
-
-
 def usable_variants() -> list[str]:
     """Return the variants that were compiled and that this CPU can run, widest first."""
-    built = built_variants()
+    built = [name for name in VARIANTS if library_path(name).is_file()]
     if "portable" not in built:
         return []
     best = load_library("portable").vitrion_best_lanes()

@@ -10,7 +10,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from vitrion.errors import InputError
 from vitrion.potentials.native.kernel_library import choose_variant, evaluation_name
-from vitrion.potentials.native.native_model import SKIN, FixedSystem, NativeModel, Workspace
+from vitrion.potentials.native.native_model import FixedSystem, NativeModel, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,8 +32,6 @@ class NativeCalculator(Calculator):
         Tables of the model.
     variant
         ``avx512``, ``avx2`` or ``portable``; None takes the best one here.
-    skin
-        Skin of the neighbor list in A.
 
     Raises
     ------
@@ -48,13 +46,11 @@ class NativeCalculator(Calculator):
         source: TableSource,
         *,
         variant: str | None = None,
-        skin: float = SKIN,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.source = source
         self.elements = list(source.elements)
-        self.skin = skin
         self.variant = variant or choose_variant()[0]
         self._model: NativeModel | None = None
         self._system: FixedSystem | None = None
@@ -88,7 +84,7 @@ class NativeCalculator(Calculator):
 
     def force_provider(self, numbers: np.ndarray, pbc: Sequence[bool] | np.ndarray) -> FixedSystem:
         """Return what evaluates one system from arrays, the fastest way to many evaluations."""
-        return FixedSystem(self.model(numbers), numbers, pbc, self.skin)
+        return FixedSystem(self.model(numbers), numbers, pbc)
 
     def calculate(
         self,

@@ -203,8 +203,6 @@ class FixedSystem:
         ``(n,)`` atomic numbers.
     pbc
         Which lattice vectors are periodic.
-    skin
-        Skin of the neighbor list in A.
     """
 
     def __init__(
@@ -212,7 +210,6 @@ class FixedSystem:
         model: NativeModel,
         numbers: np.ndarray,
         pbc: Sequence[bool] | np.ndarray,
-        skin: float = SKIN,
     ) -> None:
         self.model = model
         self.workspace = Workspace(model.library)
@@ -225,7 +222,7 @@ class FixedSystem:
         self._size = np.array([n], dtype=np.int32)
         self._periodic = np.array(pbc, dtype=np.int32)
         given = (self._size, self._columns, self._positions, self._cell, self._periodic)
-        before = (model.pointer, self.workspace.pointer, 1, *map(_address, given), skin)
+        before = (model.pointer, self.workspace.pointer, 1, *map(_address, given), SKIN)
         outputs = _address(self._energies), _address(self._forces)
         status = _address(self._status)
         self._plain = (*before, *outputs, None, None, status)
