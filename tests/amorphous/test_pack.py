@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from pymatgen.core import Composition
 
-from vitrion.amorphous.pack import check_packing, pack, pack_ions, packing_unit
+from vitrion.amorphous.contents import plan_composition
+from vitrion.amorphous.pack import pack, pack_ions
 from vitrion.amorphous.packmol import contact_radius
 from vitrion.amorphous.start_cell import replica_seeds
 from vitrion.amorphous.volume import default_volume_per_atom
@@ -145,9 +146,9 @@ def test_atoms_on_request_have_no_molecules():
 
 
 def test_what_is_packed_by_default():
-    assert packing_unit("LiPO2F2") == "ions"
-    assert packing_unit("LiF") == "atoms"
-    assert packing_unit("SiO2") == "atoms"
+    assert plan_composition("LiPO2F2").unit == "ions"
+    assert plan_composition("LiF").unit == "atoms"
+    assert plan_composition("SiO2").unit == "atoms"
 
 
 @pytest.mark.parametrize(
@@ -168,9 +169,9 @@ def test_impossible_requests_are_refused(kwargs, message):
 
 def test_the_number_of_atoms_named_in_a_refusal_is_enough():
     with pytest.raises(InputError) as refusal:
-        check_packing("LiPO2F2", n_atoms=24, min_side_A=11.0)
+        plan_composition("LiPO2F2", n_atoms=24, min_side_A=11.0)
     needed = int(str(refusal.value).split("at least ")[1].split()[0])
-    check_packing("LiPO2F2", n_atoms=needed, min_side_A=11.0)
+    plan_composition("LiPO2F2", n_atoms=needed, min_side_A=11.0)
 
 
 def test_unknown_ions_and_charges_are_refused():
@@ -194,4 +195,4 @@ def test_molecular_ions_are_packed_whole(named):
 
 def test_named_ions_must_be_the_composition():
     with pytest.raises(InputError, match=r"The ions Li, TFSI make LiC2S2N.*, not LiF"):
-        check_packing("LiF", ions={"Li": 1, "TFSI": 1})
+        plan_composition("LiF", ions={"Li": 1, "TFSI": 1})

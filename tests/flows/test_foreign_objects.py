@@ -8,9 +8,9 @@ from ase import Atoms
 from ase.build import bulk
 from pymatgen.core import Composition, Element, IStructure, Lattice, Structure
 
+from vitrion.amorphous.contents import plan_composition
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
-from vitrion.amorphous.pack import check_packing
 from vitrion.chemistry import default_mobile_species
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.makers import ConductivityMaker
@@ -131,7 +131,7 @@ TAKE_A_COMPOSITION = {
     "GenerateMaker": lambda c: GenerateMaker().make(c).function_args,
     "ScreenMaker": lambda c: sorted(ScreenMaker().make([c]).output),
     "Recipe": lambda c: complete_recipe(Recipe.from_preset("quick", formula=c)).run_id,
-    "packing": lambda c: check_packing(c, n_atoms=60),
+    "packing": lambda c: plan_composition(c, n_atoms=60).symbols,
     "mobile species": default_mobile_species,
     "query": lambda c: build_criteria({"formula": c}, {}),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -49,11 +50,7 @@ class PackedCell:
     def ion_counts(self) -> dict[str, int]:
         """Return how many ions of each formula were packed."""
         symbols = site_symbols(self.structure)
-        counts: dict[str, int] = {}
-        for sites in self.ions:
-            formula = formula_of([symbols[site] for site in sites])
-            counts[formula] = counts.get(formula, 0) + 1
-        return counts
+        return dict(Counter(formula_of([symbols[site] for site in ion]) for ion in self.ions))
 
 
 def shortest_contact(structure: Structure, ions: Sequence[Sequence[int]]) -> float:

@@ -38,11 +38,6 @@ class PackingPlan:
         return [symbol for ion, n in self.ions for _ in range(n) for symbol in ion.symbols]
 
 
-def as_composition(composition: CompositionLike) -> Composition:
-    """Return the reduced integer composition."""
-    return parse_composition(composition)
-
-
 def ions_and_unit(
     composition: Composition,
     unit: Literal["ions", "atoms"] | None,
@@ -78,14 +73,8 @@ def ions_and_unit(
 
 def _named_ions(composition: Composition, named: Mapping[str, int]) -> list[tuple[Ion, int]]:
     """Return named ions with their numbers."""
-    from pymatgen.core import Composition
-
     ions = [(read_ion(name), int(n)) for name, n in named.items()]
-    amounts: Counter[str] = Counter()
-    for ion, n in ions:
-        for symbol in ion.symbols:
-            amounts[symbol] += n
-    total = Composition(amounts)
+    total = _content(ions)
     if total.reduced_composition != composition.reduced_composition:
         raise InputError(
             f"The ions {', '.join(named)} make {total.reduced_formula}, not "
@@ -94,17 +83,35 @@ def _named_ions(composition: Composition, named: Mapping[str, int]) -> list[tupl
     return ions
 
 
+def _content(ions: Sequence[tuple[Ion, int]]) -> Composition:
+    """Return the elements of ions with their numbers."""
+    from pymatgen.core import Composition
+
+    amounts: Counter[str] = Counter()
+    for ion, n in ions:
+        for symbol in ion.symbols:
+            amounts[symbol] += n
+    return Composition(amounts)
+
+
 def plan_composition(
     composition: CompositionLike,
-    n_atoms: int,
-    unit: Literal["ions", "atoms"] | None,
-    volume_per_atom: float | None,
-    min_side: float,
+    *,
+    n_atoms: int = 72,
+    unit: Literal["ions", "atoms"] | None = None,
+    volume_per_atom_A3: float | None = None,
+    min_side_A: float = 6.0,
     ions: Mapping[str, int] | None = None,
 ) -> PackingPlan:
-    """Plan the packing of a composition; see :func:`vitrion.amorphous.pack.pack`."""
-    per_formula, unit = ions_and_unit(as_composition(composition), unit, ions)
-    return plan_ions(per_formula, unit, n_atoms, volume_per_atom, min_side)
+    """Plan the packing of a composition without packing; see :func:`vitrion.amorphous.pack.pack`.
+
+    Raises
+    ------
+    InputError
+        As :func:`~vitrion.amorphous.pack.pack`, except for a density that is too high for packmol.
+    """
+    per_formula, unit = ions_and_unit(parse_composition(composition), unit, ions)
+    return plan_ions(per_formula, unit, n_atoms, volume_per_atom_A3, min_side_A)
 
 
 def plan_ions(
@@ -115,20 +122,14 @@ def plan_ions(
     min_side: float,
 ) -> PackingPlan:
     """Plan the packing of ions; see :func:`vitrion.amorphous.pack.pack_ions`."""
-    from pymatgen.core import Composition
-
     _check_request(per_formula, n_atoms, neutral=unit == "ions")
     formula_units = -(-n_atoms // sum(len(ion) * n for ion, n in per_formula))
     ions = [(ion, n * formula_units) for ion, n in per_formula if n]
-    amounts: Counter[str] = Counter()
-    for ion, n in ions:
-        for symbol in ion.symbols:
-            amounts[symbol] += n
-    composition = Composition(amounts)
+    composition = _content(ions)
     if volume_per_atom is None:
         volume_per_atom = default_volume_per_atom(composition)
     check_volume_per_atom(composition, volume_per_atom)
-    total = sum(amounts.values())
+    total = sum(len(ion) * n for ion, n in ions)
     side = (volume_per_atom * total) ** (1 / 3)
     _check_side(ions, side, min_side, total)
     return PackingPlan(ions, unit, side)
@@ -191,7 +192,7 @@ def fewest_atoms(
     min_side_A
         Smallest side of the cell for other reasons.
     """
-    per_formula, _ = ions_and_unit(as_composition(composition), None, None)
+    per_formula, _ = ions_and_unit(parse_composition(composition), None, None)
     needed = _least_side(per_formula, min_side_A) ** 3 / volume_per_atom_A3
     return max(n_atoms, int(np.ceil((1 + 1e-9) * needed)))
 

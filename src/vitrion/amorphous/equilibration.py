@@ -64,7 +64,7 @@ def melt_equilibration(trajectory: Trajectory) -> MeltEquilibration:
     followed = np.isin(symbols, elements)
     last = trajectory.n_frames - 1
     ends = [_fractional(trajectory, frame)[followed] for frame in (0, last)]
-    steps = (ends[1] - ends[0]) @ trajectory.cells(slice(last, last + 1))[0]
+    steps = (ends[1] - ends[0]) @ trajectory.cells(last)
     steps -= np.average(steps, axis=0, weights=trajectory.masses[followed])
     msd = float(np.mean(np.sum(steps**2, axis=1)))
     distance = neighbor_distance(trajectory.structure(0), elements)
@@ -97,5 +97,4 @@ def neighbor_distance(structure: Structure, elements: list[str]) -> float:
 
 
 def _fractional(trajectory: Trajectory, frame: int) -> NDArray[np.float64]:
-    one = slice(frame, frame + 1)
-    return trajectory.positions(one)[0] @ np.linalg.inv(trajectory.cells(one)[0])
+    return trajectory.positions(frame) @ np.linalg.inv(trajectory.cells(frame))

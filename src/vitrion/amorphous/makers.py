@@ -14,7 +14,6 @@ from vitrion.amorphous.cell import PackedCell
 from vitrion.amorphous.contents import check_cooled_width, plan_composition
 from vitrion.amorphous.document import AmorphousDoc, glass_document
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
-from vitrion.amorphous.pack import check_packing, packing_unit
 from vitrion.amorphous.start_cell import replica_seeds, start_cell
 from vitrion.chemistry.bonds import strip_properties
 from vitrion.chemistry.formulas import parse_composition, plain_formula
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from jobflow import Job
 
+    from vitrion.amorphous.contents import PackingPlan
     from vitrion.chemistry.formulas import CompositionLike
 
 DEFAULT_MIN_SIDE_A = 6.0
@@ -179,16 +179,18 @@ class MeltQuenchMaker(NotebookTable, Maker):
 
     def count_atoms(self, composition: CompositionLike) -> int:
         """Return the number of atoms in the packed cell of a composition."""
+        return len(self._plan(composition).symbols)
+
+    def _plan(self, composition: CompositionLike) -> PackingPlan:
         settings = self.settings
-        plan = plan_composition(
+        return plan_composition(
             composition,
-            settings.n_atoms,
-            settings.unit,
-            settings.volume_per_atom_A3,
-            self._min_side(),
-            settings.ions,
+            n_atoms=settings.n_atoms,
+            unit=settings.unit,
+            volume_per_atom_A3=settings.volume_per_atom_A3,
+            min_side_A=self._min_side(),
+            ions=settings.ions,
         )
-        return len(plan.symbols)
 
     @job(name="prepare melt-quench")
     def prepare(
@@ -199,25 +201,17 @@ class MeltQuenchMaker(NotebookTable, Maker):
 
     def _check(self, structure: Structure | str) -> tuple[list[str], str]:
         """Validate the input; return its elements and the unit of packing."""
-        settings = self.settings
         spec = self.md_maker.spec()
         if isinstance(structure, Structure):
             symbols, unit = sorted(structure.symbol_set), "crystal"
-            start_cell(structure, settings, self._min_side())
+            start_cell(structure, self.settings, self._min_side())
         else:
             composition = parse_composition(structure)
             symbols = [element.symbol for element in composition]
-            unit = packing_unit(composition, settings.unit, settings.ions)
-            check_packing(
-                composition,
-                n_atoms=settings.n_atoms,
-                unit=settings.unit,
-                volume_per_atom_A3=settings.volume_per_atom_A3,
-                min_side_A=self._min_side(),
-                ions=settings.ions,
-            )
+            plan = self._plan(composition)
+            unit = plan.unit
             if spec is not None and spec.cutoff_A is not None:
-                check_cooled_width(composition, self.count_atoms(composition), spec.cutoff_A)
+                check_cooled_width(composition, len(plan.symbols), spec.cutoff_A)
         if spec is not None:
             check_elements(spec, symbols)
         self.md_maker.check_symbols(symbols)

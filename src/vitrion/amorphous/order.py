@@ -67,6 +67,9 @@ element may occupy a lattice of higher symmetry than the crystal, which yields f
 REACH_A = 4 * WIDTH_A
 """Distance from which a point has no weight in the ranking of candidates."""
 
+K_MAX_PER_A = 5.0
+"""Largest wave vector of the Bragg peaks in 1/A."""
+
 PHASES_AT_ONCE = 10**7
 """Limit of the memory for Bragg peaks, which would grow with the square of the number of atoms."""
 
@@ -134,18 +137,16 @@ def long_range_order(
     return LongRangeOrder(overlap, rotation, wrapped @ lattice.matrix, bragg_intensity(structure))
 
 
-def bragg_intensity(structure: Structure, *, k_max_per_A: float = 5.0) -> float:
+def bragg_intensity(structure: Structure) -> float:
     """Return the highest Bragg peak of a structure, as if elements scattered incoherently.
 
-    ``max_k sum_e (N_e / N) |sum_j exp(i k r_j) / N_e|^2`` over the wave vectors of the cell, with j
-    over the N_e atoms of element e: between 0 and 1, near 1 for a simple crystal, of the order of
-    10/N for a glass. Peaks of several elements cannot cancel.
+    ``max_k sum_e (N_e / N) |sum_j exp(i k r_j) / N_e|^2`` over the wave vectors of the cell below
+    `K_MAX_PER_A`, with j over the N_e atoms of element e: between 0 and 1, near 1 for a simple
+    crystal, of the order of 10/N for a glass. Peaks of several elements cannot cancel.
 
     Parameters
     ----------
     structure : Structure
-    k_max_per_A : float
-        Largest wave vector in 1/A.
 
     Returns
     -------
@@ -154,10 +155,10 @@ def bragg_intensity(structure: Structure, *, k_max_per_A: float = 5.0) -> float:
     lattice = structure.lattice
     symbols = np.array(site_symbols(structure))
     reciprocal = lattice.reciprocal_lattice.matrix
-    limits = np.floor(k_max_per_A * np.array(lattice.abc) / (2 * np.pi)).astype(int)
+    limits = np.floor(K_MAX_PER_A * np.array(lattice.abc) / (2 * np.pi)).astype(int)
     indices = np.array(list(product(*(range(-n, n + 1) for n in limits))))
     lengths = np.linalg.norm(indices @ reciprocal, axis=1)
-    indices = indices[(lengths > 0) & (lengths < k_max_per_A)]
+    indices = indices[(lengths > 0) & (lengths < K_MAX_PER_A)]
     indices = indices[len(indices) // 2 :]  # of k and -k, which have the same intensity
     kinds = [symbols == symbol for symbol in set(symbols.tolist())]
     highest = 0.0

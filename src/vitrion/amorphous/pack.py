@@ -15,8 +15,6 @@ import numpy as np
 from vitrion.amorphous.cell import PackedCell, shortest_contact
 from vitrion.amorphous.contents import (
     PackingPlan,
-    as_composition,
-    ions_and_unit,
     plan_composition,
     plan_ions,
 )
@@ -81,42 +79,15 @@ def pack(
         If ions are requested and none are known, the volume is out of range, the cell is too
         small, or packmol finds no packing at this density.
     """
-    plan = plan_composition(composition, n_atoms, unit, volume_per_atom_A3, min_side_A, ions)
+    plan = plan_composition(
+        composition,
+        n_atoms=n_atoms,
+        unit=unit,
+        volume_per_atom_A3=volume_per_atom_A3,
+        min_side_A=min_side_A,
+        ions=ions,
+    )
     return _place(plan, seed)
-
-
-def check_packing(
-    composition: CompositionLike,
-    *,
-    n_atoms: int = 72,
-    unit: Literal["ions", "atoms"] | None = None,
-    volume_per_atom_A3: float | None = None,
-    min_side_A: float = 6.0,
-    ions: Mapping[str, int] | None = None,
-) -> None:
-    """Validate the arguments of :func:`pack` without packing.
-
-    Raises
-    ------
-    InputError
-        As :func:`pack`, except for a density that is too high for packmol.
-    """
-    plan_composition(composition, n_atoms, unit, volume_per_atom_A3, min_side_A, ions)
-
-
-def packing_unit(
-    composition: CompositionLike,
-    unit: Literal["ions", "atoms"] | None = None,
-    ions: Mapping[str, int] | None = None,
-) -> Literal["ions", "atoms"]:
-    """Return the unit that :func:`pack` packs for a composition: ions or atoms.
-
-    Raises
-    ------
-    InputError
-        If ions are requested and none are known.
-    """
-    return ions_and_unit(as_composition(composition), unit, ions)[1]
 
 
 def pack_ions(

@@ -71,9 +71,7 @@ def default_formers(symbols: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def speciate(
-    structure: Structure, *, formers: Sequence[str] | None = None, bonds: Bonds | None = None
-) -> Speciation:
+def speciate(structure: Structure, *, formers: Sequence[str] | None = None) -> Speciation:
     """Find the ligands and bridges of every network former.
 
     Parameters
@@ -83,14 +81,12 @@ def speciate(
         Elements at the center of polyanions; :func:`default_formers` by default. An atom of a
         former element that is bound only to less electronegative formers is a ligand (S in PS4 of
         an oxysulfide).
-    bonds : Bonds, optional
-        Result of :func:`vitrion.chemistry.bonds.find_bonds`, to avoid computing it twice.
 
     Returns
     -------
     Speciation
     """
-    bonds = bonds or find_bonds(structure)
+    bonds = find_bonds(structure)
     symbols = bonds.symbols.tolist()
     formers = tuple(default_formers(symbols) if formers is None else formers)
     is_center = _centers(bonds, formers)

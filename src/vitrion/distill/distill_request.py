@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitrion.amorphous.pack import check_packing
+from vitrion.amorphous.contents import plan_composition
 from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.composition_lists import LIST_SUFFIXES, read_compositions
 from vitrion.chemistry.formulas import parse_composition, plain_formula
@@ -87,7 +87,7 @@ def checked(settings: DistillSettings) -> DistillSettings:
                 parse_composition(formula), allow_unbalanced=settings.allow_unbalanced
             )
             n_atoms = packed_atoms(formula, settings.sampling.n_atoms)
-            check_packing(formula, n_atoms=n_atoms, min_side_A=NARROWEST_A)
+            plan_composition(formula, n_atoms=n_atoms, min_side_A=NARROWEST_A)
     check_name(settings.student_name, run_id=settings.run_id)
     return settings
 
