@@ -115,8 +115,10 @@ def test_hop_that_did_not_relax_is_closed_and_places_are_needed(network):
 
 def test_band_without_saddle_point_says_so():
     cell = Structure(Lattice.cubic(A), ["Li"], [[0, 0, 0]])
-    found = AttemptFrequencies(CosineField()).of_hop((0, 0), cell, cell, None)
-    assert "saddle point" in found.values["failure"]
+    found = AttemptFrequencies(CosineField()).of_hop(
+        (0, 0), cell, cell, Band((0.0, HEIGHT, 0.0), converged=True)
+    )
+    assert "saddle point" in found["failure"]
 
 
 def test_vibrations_of_a_site_are_computed_once():
@@ -131,10 +133,11 @@ def test_vibrations_of_a_site_are_computed_once():
     cell = Structure(Lattice.orthorhombic(2 * A, A, A), ["Li", "Li", "Xe", "Xe"], places)
     top = cell.copy()
     top.translate_sites([0], [0.25, 0, 0])
+    band = Band((0.0, HEIGHT, 0.0), converged=True, saddle=top)
     found, calls = [], []
     for sites in ((0, 1), (0, 0)):
         calculator = Counting()
-        found.append(AttemptFrequencies(calculator).of_hop(sites, cell, cell, top).values)
+        found.append(AttemptFrequencies(calculator).of_hop(sites, cell, cell, band))
         calls.append(calculator.calls)
     assert set(found[0]) == {"forward_Hz", "backward_Hz", "soft_modes"}
     assert found[1] == pytest.approx(found[0])

@@ -34,7 +34,8 @@ CALLS_PER_SEARCH_RELAXATION = 120
 CALLS_PER_GLASS_RELAXATION = 200
 CALLS_PER_DEFECT = 90
 CALLS_PER_BAND_IMAGE = 60
-"""Typical force evaluations of one relaxation, and of one image of a band."""
+CALLS_PER_RIDGE = 60
+"""Typical force evaluations of one relaxation, of one image of a band, and of its second mode."""
 
 GENERATE_S = 0.5
 """Typical time in s to generate one candidate by diffusion."""
@@ -275,7 +276,7 @@ def _defects(recipe: Recipe, settings: DefectSettings) -> StepCost:
     barriers = settings.barriers
     if barriers is not None:
         hops = (barriers.max_hops or 4 * ions) * len(barriers.mechanisms)
-        calls += hops * barriers.n_between * CALLS_PER_BAND_IMAGE
+        calls += hops * (barriers.n_between * CALLS_PER_BAND_IMAGE + CALLS_PER_RIDGE)
         calls += hops * 18 * atoms * barriers.attempt_frequencies  # 6 per atom, 3 configurations
     names = (
         r"glass (prepare defects|join landscape)|(glass )?defects( \d+)?"

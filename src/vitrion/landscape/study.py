@@ -253,7 +253,7 @@ class _Work:
                 temperatures_K=self.settings.temperatures_K,
                 cache=self.cache,
                 context=self.context,
-                band_context=asked.model_dump_json(include={"fmax_eV_per_A", "max_steps", "climb"}),
+                band_context=asked.model_dump_json(include={"fmax_eV_per_A", "max_steps"}),
                 vibrate=self.calculator if asked.attempt_frequencies else None,
                 on_progress=self.on_progress,
             )

@@ -37,19 +37,17 @@ class BarrierSettings(SettingsModel):
         description="Largest force of a relaxed band in eV/A.",
     )
     max_steps: int = Field(200, ge=1, description="Maximum number of steps of a band.")
-    climb: bool = Field(True, description="Whether the highest image climbs to the saddle point.")
     attempt_frequencies: bool = Field(
         False,
         description="Whether the harmonic attempt frequency of each hop is computed (Vineyard "
-        "1957): six force calls for each atom of the host, at both ends and at the saddle point. A "
-        "band on a ridge is moved to a saddle point beside it.",
+        "1957): six force calls for each atom of the host, at both ends and at the saddle point.",
     )
 
     def elastic_band(self, calculator: Calculator) -> ElasticBand:
         """Return what relaxes bands with a calculator as these settings say."""
         from vitrion.migration.elastic_band import ElasticBand
 
-        return ElasticBand(calculator, self.fmax_eV_per_A, self.max_steps, self.climb)
+        return ElasticBand(calculator, self.fmax_eV_per_A, self.max_steps)
 
 
 FRENKEL = ("near", "far")

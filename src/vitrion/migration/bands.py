@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from vitrion.chemistry.geometry import indices_of, minimum_image, site_symbols
 from vitrion.chemistry.structures import without_site_properties
+from vitrion.defects.document import NO_BARRIER_EV
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,11 +33,24 @@ class Band:
     converged : bool
     saddle : Structure or None
         The highest image; None if the relaxer does not return it.
+    n_paths : int
+        Number of equivalent paths: 2 if both sides of a ridge have the same saddle point.
     """
 
     energies_eV: tuple[float, ...]
     converged: bool
     saddle: Structure | None = None
+    n_paths: int = 1
+
+    @property
+    def height_eV(self) -> float:
+        """Energy of the highest image."""
+        return max(self.energies_eV)
+
+    @property
+    def has_barrier(self) -> bool:
+        """Whether the highest image is above both ends."""
+        return self.height_eV - max(self.energies_eV[0], self.energies_eV[-1]) > NO_BARRIER_EV
 
 
 class BandRelaxer(Protocol):

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vitrion.chemistry.geometry import indices_of, minimum_image, site_symbols
-from vitrion.defects.document import NO_BARRIER_EV, BarrierNetwork, HopRecord, PercolationRecord
+from vitrion.defects.document import BarrierNetwork, HopRecord, PercolationRecord
 from vitrion.defects.energies import defect_energies
 from vitrion.defects.energy_distributions import summarize
 from vitrion.defects.operations import DefectOperation
 from vitrion.errors import InputError
 from vitrion.migration.attempt_frequencies import AttemptFrequencies
-from vitrion.migration.bands import Band, interpolate, through
+from vitrion.migration.bands import Band, interpolate
 from vitrion.migration.hops import MAX_LENGTH_A, Hop, direct_hops, distinct_hops
 from vitrion.migration.network import Bond, easiest_loop, percolation
 from vitrion.relaxation.relaxers import describe
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 
 SAME_PLACE_A = 0.2
-SAME_SADDLE_EV = 0.005
-"""Largest energy in eV by which the highest image of a band is above its saddle point."""
 MERGED_A, MERGED_EV = 0.5, 0.02
 """Largest distance in A between atoms of two ends of a hop that are the same state."""
 
@@ -198,7 +196,7 @@ def _band(
     ends = [_operation(host, carriers.mechanism, place) for place in (start, end)]
     places = [[list(e.remove), list(e.add)] for e in ends]
     how = [host.mobile, n_between, settings.rattle_A, settings.seed]
-    how += [] if frequencies is None else ["saddle points"]
+    how += ["beside ridges", frequencies is not None]
     key = fingerprint(["band", *names, *describe(host.structure), *how, places])
     if key not in cache:
         defects = defect_energies(host, ends, relax, settings, cache=cache, context=names[0])
@@ -214,8 +212,7 @@ def _band(
         converged = band.converged and all(defect.record.converged for defect in defects)
         vibrations: dict[str, Any] = {}
         if frequencies is not None and converged and not merged:
-            sites = (hop.start, hop.end)
-            band, vibrations = _vibrating(sites, images, band, relax_band, frequencies)
+            vibrations = frequencies.of_hop((hop.start, hop.end), images[0], images[-1], band)
         result = {
             "energies_eV": list(band.energies_eV),
             "converged": converged,
@@ -226,37 +223,11 @@ def _band(
     return cache[key]
 
 
-def _vibrating(
-    sites: tuple[int, int],
-    images: Sequence[Structure],
-    band: Band,
-    relax_band: BandRelaxer,
-    frequencies: AttemptFrequencies,
-) -> tuple[Band, dict[str, Any]]:
-    """Return the attempt frequencies of a band, and the band over the lowest saddle point found."""
-    if not _has_barrier(band.energies_eV):
-        return band, {"failure": "The hop has no barrier."}
-    found = frequencies.of_hop(sites, images[0], images[-1], band.saddle)
-    height = max(band.energies_eV)
-    if found.saddle is not None and found.saddle.energy_eV < height - SAME_SADDLE_EV:
-        beside = relax_band(through(images, found.saddle.positions_A))
-        excess = max(beside.energies_eV) - found.saddle.energy_eV
-        if not beside.converged or abs(excess) > SAME_SADDLE_EV:
-            why = "The saddle point beside the band is not on its path: the barrier is a bound."
-            return band, {"failure": why}
-        band = beside
-    return band, found.values
-
-
 def _one_state(first: Structure, last: Structure, energies_eV: Sequence[float]) -> bool:
     """Whether the ends of a band, its atoms in the same order and cell, are one state."""
     moves = (last.frac_coords - first.frac_coords) @ first.lattice.matrix
     near = np.linalg.norm(moves, axis=1).max() < MERGED_A
     return bool(near and abs(energies_eV[1] - energies_eV[0]) < MERGED_EV)
-
-
-def _has_barrier(energies_eV: Sequence[float]) -> bool:
-    return max(energies_eV) - max(energies_eV[0], energies_eV[-1]) > NO_BARRIER_EV
 
 
 def _operation(host: Host, mechanism: Mechanism, place: NDArray[np.float64]) -> DefectOperation:

@@ -35,9 +35,6 @@ _SOFTEST = 1e-3
 LONGEST_STEP_A = 0.1
 """Largest displacement in A of an atom in a Newton step."""
 
-_OFF_RIDGE_A = 0.1
-"""Largest displacement in A of an atom that leaves a ridge."""
-
 
 @dataclass(frozen=True)
 class StationaryPoint:
@@ -54,8 +51,6 @@ class StationaryPoint:
         Sum of ``ln(frequency / Hz)`` over the stable modes.
     n_soft : int
         Number of modes that count as 0.5 THz.
-    off_ridge : bool
-        Whether it was found beside a ridge.
     """
 
     positions_A: NDArray[np.float64]
@@ -64,7 +59,6 @@ class StationaryPoint:
     order: int
     log_frequencies: float
     n_soft: int
-    off_ridge: bool = False
 
 
 def force_constants(atoms: Atoms, displacement_A: float = 0.01) -> NDArray[np.float64]:
@@ -107,16 +101,13 @@ def stationary_point(
     order: Literal[0, 1],
     *,
     along: NDArray[np.float64] | None = None,
-    side: Literal[-1, 1] = 1,
     fmax_eV_per_A: float = 0.01,
     max_iterations: int = 12,
 ) -> StationaryPoint:
     """Converge a geometry to a stationary point of given order and return its vibrations.
 
     From a relaxed geometry or the climbing image of a band, Newton's method with the full matrix of
-    force constants converges in a few iterations. The path of a band with a mirror plane can pass
-    over a ridge, which has more than one unstable mode: it is left along the softest of the others,
-    to a saddle point beside it.
+    force constants converges in a few iterations.
 
     Parameters
     ----------
@@ -126,12 +117,10 @@ def stationary_point(
         Of a minimum or of a saddle point.
     along : (n, 3) array, optional
         Direction of the hop, by which its mode is chosen among unstable ones; None is the softest.
-    side : -1 or 1
-        To which side a ridge is left.
     fmax_eV_per_A : float
         Largest force at the end.
     max_iterations : int
-        Matrices of force constants computed at most, and one more for each ridge that is left.
+        Matrices of force constants computed at most.
 
     Raises
     ------
@@ -141,17 +130,10 @@ def stationary_point(
     work = atoms.copy()
     work.calc = atoms.calc
     forces, step, longest_A = work.get_forces(), np.zeros((len(work), 3)), LONGEST_STEP_A
-    off_ridge = False
     for _ in range(max_iterations):
         matrix = force_constants(work)
         if np.abs(forces).max() <= fmax_eV_per_A:
-            aside = _off_ridge(matrix, work.get_masses(), along) if order else None
-            if aside is None:
-                break
-            off_ridge = True
-            work.positions += side * aside
-            forces = work.get_forces()
-            matrix = force_constants(work)
+            break
         for _ in range(4):
             last, step = step, _newton_step(matrix, forces, order, along, longest_A)
             if np.sum(last * step) < 0.0:  # back and forth
@@ -180,8 +162,33 @@ def stationary_point(
         unstable,
         log_frequencies,
         n_soft,
-        off_ridge,
     )
+
+
+def mode_off_ridge(
+    values: NDArray[np.float64], modes: NDArray[np.float64], along: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """Return the displacements (n, 3) of the softest unstable mode other than the hop's.
+
+    Parameters
+    ----------
+    values : (k,) array
+        Eigenvalues in eV/(A2 u), ascending.
+    modes : (3n, k) array
+        Displacements of the modes.
+    along : (n, 3) array
+        Direction of the hop, by which its mode is chosen among unstable ones.
+
+    Returns
+    -------
+    (n, 3) array or None
+        None if there is at most one unstable mode.
+    """
+    unstable = int(np.count_nonzero(values < -_SOFTEST))
+    if unstable < 2:
+        return None
+    hop = _followed(values, modes, along)
+    return modes[:, 1 if hop == 0 else 0].reshape(-1, 3)
 
 
 def attempt_frequency(minimum: StationaryPoint, saddle: StationaryPoint) -> float:
@@ -219,21 +226,6 @@ def _followed(
     if along is None or unstable < 2:
         return 0
     return int(np.argmax(np.abs(modes[:, :unstable].T @ along.ravel())))
-
-
-def _off_ridge(
-    matrix: NDArray[np.float64],
-    masses_u: NDArray[np.float64],
-    along: NDArray[np.float64] | None,
-) -> NDArray[np.float64] | None:
-    """Return a displacement (n, 3) along an unstable mode other than the hop's; None without."""
-    values, modes = _modes(matrix, masses_u)
-    unstable = int(np.count_nonzero(values < -_SOFTEST))
-    if unstable < 2:
-        return None
-    followed = _followed(values, modes, along)
-    step = modes[:, min(k for k in range(unstable) if k != followed)].reshape(-1, 3)
-    return step * _OFF_RIDGE_A / float(np.linalg.norm(step, axis=1).max())
 
 
 def _modes(
