@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.optimize import BFGS
 from pymatgen.core import Lattice, Structure
 
-from vitrion.defects.energies import EnergySettings, defect_energies, mark_duplicates
+from vitrion.defects.energies import EnergySettings, defect_energies
 from vitrion.defects.enumeration import (
     distinct_ions,
     far_pairs,
@@ -20,7 +20,9 @@ from vitrion.defects.enumeration import (
 )
 from vitrion.defects.host import prepare_host
 from vitrion.defects.operations import DefectOperation, apply, outcome, undo
-from vitrion.defects.sites import candidate_sites
+from vitrion.defects.relaxed_states import mark_duplicates, relaxed_sites
+from vitrion.defects.sites import Site, candidate_sites
+from vitrion.defects.symmetry import SpaceGroup, orbit
 from vitrion.errors import InputError
 from vitrion.landscape.study import cache_context, study_defects
 from vitrion.landscape.study_settings import DefectSettings
@@ -155,6 +157,31 @@ def test_two_starts_of_one_interstitial_are_one(host, relax):
     counted = [d.record for d in defects if d.record.counts]
     assert len(counted) == 2
     assert counted[1].label == "c"  # nothing but Li at the corners: the voids are not all equal
+
+
+def test_a_site_beside_a_symmetry_element_has_the_multiplicity_of_its_relaxed_state(host, relax):
+    """An ion beside the center of the cell relaxes into it: one state, not six."""
+    beside = orbit(np.array([0.57, 0.5, 0.5]), host.group, host.unit_cell.lattice.matrix)
+    sites = [Site(beside, 1.2, "given")]
+    assert sites[0].multiplicity == 6
+    defects = defect_energies(host, interstitials(host, sites), relax, STILL)
+    (site,) = relaxed_sites(host, sites, defects)
+    assert site.multiplicity == defects[0].record.weight == 1
+    assert site.orbit == pytest.approx(np.full((1, 3), 0.5), abs=0.01)
+    (pair,) = far_pairs(host, [site])
+    assert pair.weight == 1
+
+
+def test_equal_states_in_different_cells_of_a_crystal_without_symmetry_are_one(host, relax):
+    """A lattice vector is a symmetry of every crystal."""
+    plain = replace(host, group=SpaceGroup(np.eye(3)[None], np.zeros((1, 3))))
+    operations = [
+        DefectOperation("interstitial", name, add=(tuple(plain.to_supercell(place)),))
+        for name, place in (("a", np.full(3, 0.5)), ("b", np.array([1.5, 0.52, 0.5])))
+    ]
+    defects = defect_energies(plain, operations, relax, STILL)
+    mark_duplicates(defects, plain)
+    assert sum(defect.record.counts for defect in defects) == 1
 
 
 def test_a_killed_run_resumes(host, relax, tmp_path):

@@ -145,10 +145,17 @@ Triple = tuple[float, float, float]
 class CandidateSite(BaseModel):
     """An empty site for a mobile ion."""
 
-    frac_coords: Triple = Field(description="Fractional coordinates in the cell of the host.")
+    frac_coords: Triple = Field(
+        description="Fractional coordinates in the cell of a glass or the unit cell of a crystal; "
+        "if one interstitial ion is stable there, after its relaxation."
+    )
     radius_A: float = Field(description="Distance to the nearest atom in A, before relaxation.")
     source: SiteSource = Field(description="How the site was found.")
-    multiplicity: int = Field(1, description="Number of symmetry-equivalent sites in the host.")
+    multiplicity: int = Field(
+        1,
+        description="Number of symmetry-equivalent sites in that cell; of relaxed states if an "
+        "interstitial is stable.",
+    )
 
 
 class DefectRecord(BaseModel):
@@ -159,7 +166,9 @@ class DefectRecord(BaseModel):
     site: int | None = Field(None, description="Index of the candidate site that was filled.")
     vacancy: int | None = Field(None, description="Index in the host of the ion that was removed.")
     weight: float = Field(
-        1.0, description="Number of symmetry-equivalent defects in the host: weight in averages."
+        1.0,
+        description="Number of symmetry-equivalent defects in the cell of a glass or the unit cell "
+        "of a crystal: weight in averages; of interstitials that count, of relaxed states.",
     )
     separation: Separation | None = Field(
         None, description="Separation of a pair: near, or as far apart as the cell allows."

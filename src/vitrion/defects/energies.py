@@ -16,7 +16,6 @@ from vitrion.runtime.cache import ResultCache, fingerprint
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
     from pymatgen.core import Structure
 
     from vitrion.defects.host import Host
@@ -177,56 +176,3 @@ def pair_distance(host: Host, operation: DefectOperation) -> float | None:
     start = host.structure.frac_coords[operation.remove[0]]
     vector = minimum_image(start[None], np.array(operation.add), host.structure.lattice.matrix)
     return float(np.linalg.norm(vector))
-
-
-def mark_duplicates(
-    defects: Sequence[Defect], host: Host, *, distance_A: float = 0.5, energy_eV: float = 0.02
-) -> None:
-    """Mark interstitials and moves that relaxed to the same defect as one of lower energy.
-
-    Two defects are the same if they have equal numbers of interstitial ions and of vacant regular
-    sites, each interstitial ion is within ``distance_A`` of one of the other defect (up to a
-    symmetry operation of the crystal), and the energies agree within ``energy_eV``.
-    """
-    ordered = sorted(defects, key=lambda defect: defect.record.energy_eV)
-    distinct: list[DefectRecord] = []
-    for defect in ordered:
-        record = defect.record
-        if not record.converged or record.recombined or not record.interstitial_frac_coords:
-            continue
-        for other in distinct:
-            if (
-                record.energy_eV - other.energy_eV < energy_eV
-                and other.kind == record.kind
-                and other.vacancy == record.vacancy
-                and _same_place(record, other, host, distance_A)
-            ):
-                record.duplicate_of = other.label
-                break
-        else:
-            distinct.append(record)
-
-
-def _same_place(first: DefectRecord, second: DefectRecord, host: Host, distance_A: float) -> bool:
-    a = np.array(first.interstitial_frac_coords)
-    b = np.array(second.interstitial_frac_coords)
-    if len(a) != len(b):
-        return False
-    if host.group.is_trivial or first.vacancy is not None:
-        return _coincide(a, b, host.structure.lattice.matrix, distance_A)
-    repeats = np.array(host.repeats)
-    matrix = host.unit_cell.lattice.matrix
-    images = zip(host.group.rotations, host.group.translations, strict=True)
-    return any(
-        _coincide((a * repeats) @ rotation.T + shift, b * repeats, matrix, distance_A)
-        for rotation, shift in images
-    )
-
-
-def _coincide(
-    a: NDArray[np.float64], b: NDArray[np.float64], matrix: NDArray[np.float64], distance_A: float
-) -> bool:
-    """Whether each point of ``a`` has a point of ``b`` within a distance."""
-    gaps = minimum_image(np.repeat(a, len(b), axis=0), np.tile(b, (len(a), 1)), matrix)
-    near = np.linalg.norm(gaps, axis=1).reshape(len(a), len(b)) < distance_A
-    return bool(near.any(axis=1).all() and near.any(axis=0).all())

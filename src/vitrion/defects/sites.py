@@ -34,11 +34,14 @@ class Site:
         Distance to the nearest atom.
     source : str
         Source of the site.
+    n_states : int or None
+        Number of equivalent states in the cell that an ion in the site relaxes to; None before.
     """
 
     orbit: NDArray[np.float64]
     radius_A: float
     source: SiteSource
+    n_states: int | None = None
 
     @property
     def frac(self) -> NDArray[np.float64]:
@@ -47,8 +50,8 @@ class Site:
 
     @property
     def multiplicity(self) -> int:
-        """Number of copies in the cell."""
-        return len(self.orbit)
+        """Number of relaxed states in the cell if known, otherwise of copies of the site."""
+        return len(self.orbit) if self.n_states is None else self.n_states
 
     def document(self) -> CandidateSite:
         """Return the site as a document."""

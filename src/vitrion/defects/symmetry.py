@@ -50,6 +50,10 @@ class SpaceGroup:
         """Return the images of one point, (m, 3), in [0, 1)."""
         return wrap(self.rotations @ frac + self.translations)
 
+    def images_of(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the images of several points, (m, n, 3)."""
+        return points @ self.rotations.transpose(0, 2, 1) + self.translations[:, None]
+
 
 def orbit(
     point: NDArray[np.float64],

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.defects.convergence import check_convergence, supercell_error
-from vitrion.defects.energies import Defect, EnergySettings, defect_energies, mark_duplicates
+from vitrion.defects.energies import Defect, EnergySettings, defect_energies
 from vitrion.defects.enumeration import far_pairs, interstitials, near_pairs, vacancies
 from vitrion.defects.host import Host, check_host_request, prepare_host
 from vitrion.defects.inpainted import inpainted_sites
+from vitrion.defects.relaxed_states import mark_duplicates, relaxed_sites
 from vitrion.defects.reservoir import given_reservoir, metal_reservoir
 from vitrion.defects.schottky import schottky_energy
 from vitrion.defects.sites import Site, candidate_sites
@@ -147,6 +148,7 @@ def study_defects(
     sites = _sites(host, settings, dict(given_sites or {}))
     operations = single_defects(host, sites, settings)
     defects = work.compute(operations)
+    sites = relaxed_sites(host, sites, defects)
     # Pairs use the sites where an interstitial is stable.
     more = pair_defects(host, sites, settings, distinct_sites(defects))
     more += extra_operations(host, sites) if extra_operations else []
