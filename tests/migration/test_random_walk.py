@@ -75,15 +75,6 @@ def test_isolated_pair_of_sites_does_not_diffuse():
     assert abs(walk.diffusivity_cm2_s).max() < 1e-12 * walk.uncorrelated_cm2_s[0, 0]
 
 
-def test_weights_enter_as_vibrational_entropy():
-    places = [[0.0, 0.5, 0.5], [0.5, 0.5, 0.5]]
-    jumps = [Jump(0, 1, (0, 0, 0), 0.3, 1e13), Jump(1, 0, (1, 0, 0), 0.3, 1e13)]
-    weighted = random_walk(places, [0.0, 0.0], jumps, CUBE, 500.0, site_weights=[1.0, 3.0])
-    shifted = random_walk(places, [0.0, -KB_EV_PER_K * 500.0 * np.log(3.0)], jumps, CUBE, 500.0)
-    assert weighted.occupation == pytest.approx([0.25, 0.75])
-    assert weighted.diffusivity_cm2_s == pytest.approx(shifted.diffusivity_cm2_s)
-
-
 def random_network(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[Jump]]:
     places = rng.random((5, 3))
     energies = rng.normal(0.0, 0.03, 5)

@@ -289,12 +289,19 @@ def _landscape(material: MaterialReport) -> Iterable[Caution]:
     document = material.landscape
     if document is None:
         return
+    about = f"{material.name}, landscape"
     for field, sentence in _OF_REPLICAS.items():
         mean: ReplicaMean | None = getattr(document, field)
         if mean is not None and len(mean.values) < document.n_replicas:
             text = sentence.format(len(mean.values), document.n_replicas)
-            about = f"{material.name}, landscape"
             yield Caution("partial_landscape", "caution", about, text, "landscape")
+    lost = sum(network.n_unconverged + network.n_skipped for network in document.networks)
+    if lost and document.percolating_barrier_eV is not None:
+        hops = counted(lost, "distinct hop")
+        text = (
+            f"The percolating barrier is an upper bound: {hops} did not converge or were left out."
+        )
+        yield Caution("partial_landscape", "caution", about, text, "landscape")
 
 
 def _defects(material: MaterialReport) -> Iterable[Caution]:

@@ -54,8 +54,6 @@ def density_barrier(
     positions: NDArray[np.float64],
     cell: NDArray[np.float64],
     temperature_K: float,
-    *,
-    n_blocks: int = N_BLOCKS,
 ) -> DensityBarrier | None:
     """Find the bottleneck of -kT ln rho in the easiest direction, with its error.
 
@@ -69,7 +67,6 @@ def density_barrier(
     cell : (3, 3) array
         Lattice vectors as rows, A.
     temperature_K : float
-    n_blocks : int
 
     Returns
     -------
@@ -83,13 +80,13 @@ def density_barrier(
     """
     if temperature_K <= 0:
         raise InputError("A barrier from a density needs the temperature of the dynamics.")
-    if n_blocks < 2 or len(positions) < 2 * n_blocks:
-        raise InputError(f"{len(positions)} frames are too few for {n_blocks} blocks: run longer.")
+    if len(positions) < 2 * N_BLOCKS:
+        raise InputError(f"{len(positions)} frames are too few for {N_BLOCKS} blocks: run longer.")
     axes = _axes(positions, cell, temperature_K)
     seen = [value for value in axes if value is not None]
     if not seen:
         return None
-    edges = np.linspace(0, len(positions), n_blocks + 1).astype(int)
+    edges = np.linspace(0, len(positions), N_BLOCKS + 1).astype(int)
     values = []
     for start, stop in pairwise(edges):
         rest = np.concatenate([positions[:start], positions[stop:]])
@@ -97,14 +94,14 @@ def density_barrier(
         if found:
             values.append(min(found))
     error = None
-    if len(values) == n_blocks:
-        error = float(np.sqrt((n_blocks - 1) * np.var(values)))
+    if len(values) == N_BLOCKS:
+        error = float(np.sqrt((N_BLOCKS - 1) * np.var(values)))
     return DensityBarrier(
         temperature_K=temperature_K,
         barrier_eV=min(seen),
         error_eV=error,
         axes_eV=axes,
-        n_blocks=n_blocks,
+        n_blocks=N_BLOCKS,
     )
 
 

@@ -50,6 +50,8 @@ class BarrierSettings(SettingsModel):
         return ElasticBand(calculator, self.fmax_eV_per_A, self.max_steps)
 
 
+Positive = Annotated[float, Field(gt=0)]
+
 FRENKEL = ("near", "far")
 """Kinds of defects for which ``frenkel`` stands."""
 
@@ -89,7 +91,7 @@ class DefectSettings(SettingsModel):
     supercell_side_A: float = Field(
         10.0, gt=0, le=100, description="Minimum distance of a crystal's defect to its image in A."
     )
-    convergence_sides_A: tuple[float, ...] = Field(
+    convergence_sides_A: tuple[Positive, ...] = Field(
         (7.5,), description="Other supercell sides in A for the convergence of the lowest defects."
     )
     symprec_A: float = Field(0.01, gt=0, description="Tolerance of the symmetry search in A.")
@@ -116,7 +118,7 @@ class DefectSettings(SettingsModel):
         description="Whether to relax batches in common model calls; faster on a GPU only.",
     )
     batch_size: int = Field(8, ge=1, description="Defects relaxed, and saved, together.")
-    temperatures_K: tuple[float, ...] = Field(
+    temperatures_K: tuple[Positive, ...] = Field(
         (300.0, 400.0, 500.0, 600.0, 800.0, 1000.0),
         description="For Boltzmann energies and equilibrium, in K.",
     )

@@ -50,7 +50,7 @@ class Jump:
     saddle_eV : float
         Energy of the saddle point, on the scale of the site energies.
     frequency_Hz : float
-        Attempt frequency from a site of weight 1.
+        Attempt frequency, the same in both directions.
     """
 
     start: int
@@ -90,13 +90,11 @@ def random_walk(
     jumps: Sequence[Jump],
     matrix: ArrayLike,
     temperature_K: float,
-    *,
-    site_weights: Sequence[float] | None = None,
 ) -> Walk:
     """Solve the random walk of one carrier on a periodic network.
 
     Rates follow transition-state theory: from site ``i``, a jump has the rate
-    ``frequency / weight_i * exp(-(saddle - energy_i) / kT)``. Sites that no jump joins to the rest
+    ``frequency * exp(-(saddle - energy_i) / kT)``. Sites that no jump joins to the rest
     hold their share of the carriers and do not move them.
 
     Parameters
@@ -110,9 +108,6 @@ def random_walk(
     matrix : (3, 3) array
         Lattice vectors as rows, A.
     temperature_K : float
-    site_weights : (n,) sequence, optional
-        Vibrational partition function of each site relative to a common reference, in the classical
-        limit: the ratio of the products of frequencies of the reference and the site. None for 1.
 
     Returns
     -------
@@ -126,9 +121,8 @@ def random_walk(
     """
     energies = np.asarray(site_energies_eV, dtype=float)
     _check(energies, jumps, temperature_K)
-    weights = np.ones(len(energies)) if site_weights is None else np.asarray(site_weights, float)
     beta = 1.0 / (KB_EV_PER_K * temperature_K)
-    boltzmann = weights * np.exp(-beta * (energies - energies.min()))
+    boltzmann = np.exp(-beta * (energies - energies.min()))
     occupation = boltzmann / boltzmann.sum()
     places, matrix = np.asarray(places, dtype=float), np.asarray(matrix, dtype=float)
     if not jumps:
