@@ -59,7 +59,7 @@ def main() -> None:
         lambda: property_frames(calculator, options.seed),
         teacher,
     )
-    cells, defects = property_errors(frames, calculator)
+    cells, defects = property_errors(frames, calculator, print)
     for cell in cells:
         print(
             f"{cell.name:8s} lattice {100 * cell.lattice_difference:5.2f} %  "

@@ -30,13 +30,16 @@ from vitrion.distill.validate.heldout import GLASS_A3
 from vitrion.errors import SimulationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
 SIZES = (-0.015, 0.015)
 """Linear strains at which the teacher pressure is also evaluated."""
+
+FARTHEST = 0.05
+"""Linear strain beyond which the parabola through the pressures is not trusted."""
 
 _ISOTROPIC = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
 
@@ -73,9 +76,16 @@ def crystal_frames(crystals: Mapping[str, Atoms], calculator: Calculator) -> lis
 
 
 def cell_differences(
-    labelled: Sequence[Atoms], calculator: Calculator, *, without_shear: Sequence[str] = ()
+    labelled: Sequence[Atoms],
+    calculator: Calculator,
+    *,
+    without_shear: Sequence[str] = (),
+    report: Callable[[str], object],
 ) -> list[CellDifference]:
     """Compare relaxed cells of the student with the labels of :func:`crystal_frames`.
+
+    A cell for which the pressure of either does not vanish near the student's minimum is reported
+    and left out.
 
     Parameters
     ----------
@@ -85,19 +95,20 @@ def cell_differences(
         The student.
     without_shear
         Names of cells compared by their volume only, such as glasses.
-
-    Raises
-    ------
-    SimulationError
-        If the teacher's or the student's pressure does not vanish near the student's minimum.
+    report
+        Called with the reason why a cell is left out.
     """
     by_name: dict[str, list[Atoms]] = {}
     for atoms in labelled:
         by_name.setdefault(str(atoms.info["property"]), []).append(atoms)
-    return [
-        _cell_difference(name, frames, calculator, shear=name not in without_shear)
-        for name, frames in by_name.items()
-    ]
+    found = []
+    for name, frames in by_name.items():
+        try:
+            shear = name not in without_shear
+            found.append(_cell_difference(name, frames, calculator, shear=shear))
+        except SimulationError as exc:
+            report(f"{name} is not compared: {exc}")
+    return found
 
 
 def property_frames(calculator: Calculator, seed: int, *, defects: int = 3) -> list[Atoms]:
@@ -125,9 +136,11 @@ def property_frames(calculator: Calculator, seed: int, *, defects: int = 3) -> l
 
 
 def property_errors(
-    labelled: Sequence[Atoms], calculator: Calculator
+    labelled: Sequence[Atoms], calculator: Calculator, report: Callable[[str], object]
 ) -> tuple[list[CellDifference], list[dict[str, float | str]]]:
     """Compare the student with the labels of :func:`property_frames`.
+
+    ``report`` is called with the reason why a cell is left out.
 
     Returns
     -------
@@ -156,7 +169,8 @@ def property_errors(
                     "converged": bool(atoms.info["converged"]),
                 }
             )
-    return cell_differences(cells, calculator, without_shear=["glass"]), defects
+    found = cell_differences(cells, calculator, without_shear=["glass"], report=report)
+    return found, defects
 
 
 def stiffness(atoms: Atoms, calculator: Calculator, strain: float = 0.003) -> np.ndarray:
@@ -226,10 +240,10 @@ def _released(stress: np.ndarray) -> tuple[float, float]:
     """
     line = np.polyfit(np.array([0.0, *SIZES]), stress[:, :3].mean(axis=1), 2)
     roots = np.roots(line)
-    real = roots[np.abs(roots.imag) < 1e-9].real
-    if not len(real):
+    near = roots[(np.abs(roots.imag) < 1e-9) & (np.abs(roots) < FARTHEST)].real
+    if not len(near):
         raise SimulationError("The pressure does not vanish near the minimum: relax it further.")
-    size = float(real[np.argmin(np.abs(real))])
+    size = float(near[np.argmin(np.abs(near))])
     return size, float(np.polyval(np.polyder(line), size)) / 3
 
 

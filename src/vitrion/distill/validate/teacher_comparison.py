@@ -139,7 +139,7 @@ def compare_with_teacher(
     if teacher is not None and crystals:
         on_stage("relaxed crystals")
         minima = teacher_labels(crystal_frames(crystals, calculator), teacher, spec)
-        relaxed = cell_differences(minima, calculator)
+        relaxed = cell_differences(minima, calculator, report=on_stage)
     starts = _starts(crystals, labelled)
     on_stage("energy drift")
     drift = energy_drift(
