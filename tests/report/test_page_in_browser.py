@@ -14,6 +14,7 @@ from vitrion.database.summary import SummaryDoc
 from vitrion.report.navigation import DEFAULT_SORT, Navigation
 from vitrion.report.page import render_index, render_page
 
+PATIENCE_MS = 180_000  # a page with all its plots loads slowly on a busy machine
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PLOTS = {"arrhenius", "msd", "motion_in_space", "pair_distributions", "speciation", "candidates",
          "landscape", "defect_energies", "formation_energies", "barriers", "novelty"}  # fmt: skip
@@ -44,6 +45,7 @@ class Visitor:
         options = {"viewport": {"width": 1200, "height": 900}, **options}
         self.contexts.append(self.browser.new_context(**options))
         page = self.contexts[-1].new_page()
+        page.set_default_timeout(PATIENCE_MS)
         page.on("console", lambda message: self.troubles.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
         page.on("dialog", lambda dialog: (self.troubles.append("dialog"), dialog.dismiss()))
@@ -341,7 +343,7 @@ def test_files_are_saved_one_by_one_and_together(page, tmp_path):
 
 def test_the_menu_stays_in_view_and_marks_the_section(page):
     page.evaluate("document.getElementById('structures').scrollIntoView()")
-    page.locator("nav.sections [href='#structures'][aria-current]").wait_for(timeout=10_000)
+    page.locator("nav.sections [href='#structures'][aria-current]").wait_for()
     bar = page.locator("nav.sections").bounding_box()
     assert bar["y"] == pytest.approx(0.0, abs=1.0)
 
