@@ -15,6 +15,7 @@ of Welch and Satterthwaite (Biometrics Bulletin 2, 110, 1946).
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -52,9 +53,9 @@ class _WithInterval(_Model):
 
     value: float = Field(description="Best value, in the unit of the field.")
 
+    @abstractmethod
     def interval(self, level: float = 0.95) -> Interval | None:
         """Return the central interval that holds the truth with probability `level`."""
-        raise NotImplementedError
 
     @property
     def interval_68(self) -> Interval | None:

@@ -50,7 +50,7 @@ def validate_student(
         potential=run.settings.student_name,
         teacher=run.settings.teacher,
         errors=regime_errors(frames, calculator),
-        cells=compared_cells(run, student, crystals, starts[-1]),
+        cells=_cells(run, student, crystals, starts[-1]),
         drift=drift,
         hot_runs=hot_runs(run, student, starts),
     )
@@ -101,7 +101,7 @@ def _moved(run: DistillRun, student: Path, crystals: Mapping[str, Atoms]) -> lis
     return [atoms for part in found for atoms in part]
 
 
-def compared_cells(
+def _cells(
     run: DistillRun, student: Path, crystals: Mapping[str, Atoms], glass: Atoms
 ) -> list[CellDifference]:
     """Compare relaxed crystals and a relaxed glass with the teacher, by stresses."""

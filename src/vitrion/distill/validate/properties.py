@@ -98,11 +98,8 @@ def cell_differences(
     report
         Called with the reason why a cell is left out.
     """
-    by_name: dict[str, list[Atoms]] = {}
-    for atoms in labelled:
-        by_name.setdefault(str(atoms.info["property"]), []).append(atoms)
     found = []
-    for name, frames in by_name.items():
+    for name, frames in _by_name(labelled).items():
         try:
             shear = name not in without_shear
             found.append(_cell_difference(name, frames, calculator, shear=shear))
@@ -151,9 +148,7 @@ def property_errors(
         relative to its own Li metal, the error of that reservoir, and ``converged``, whether the
         minimum of the student converged.
     """
-    by_name: dict[str, list[Atoms]] = {}
-    for atoms in labelled:
-        by_name.setdefault(str(atoms.info["property"]), []).append(atoms)
+    by_name = _by_name(labelled)
     cells = [atoms for name in (*CRYSTALS, "glass") for atoms in by_name[name]]
     metal, host = by_name["Li"][0], by_name["glass"][0]
     reference = energy_error(metal, calculator) / len(metal)
@@ -171,6 +166,13 @@ def property_errors(
             )
     found = cell_differences(cells, calculator, without_shear=["glass"], report=report)
     return found, defects
+
+
+def _by_name(frames: Sequence[Atoms]) -> dict[str, list[Atoms]]:
+    groups: dict[str, list[Atoms]] = {}
+    for atoms in frames:
+        groups.setdefault(str(atoms.info["property"]), []).append(atoms)
+    return groups
 
 
 def stiffness(atoms: Atoms, calculator: Calculator, strain: float = 0.003) -> np.ndarray:
