@@ -9,10 +9,10 @@ import typer
 
 from vitrion.cli.completion import one_of
 from vitrion.cli.options import (
+    DEFAULT_STORE,
     DryRunOption,
     FolderOption,
     RecipeOptions,
-    StoreOption,
     WorkersOption,
     takes_recipe,
 )
@@ -115,7 +115,12 @@ def defects(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for results; rerun to resume.")
     ] = Path("defects"),
-    store: StoreOption = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            "--store", "-s", help=f"Store of a structure named by its identifier ({DEFAULT_STORE})."
+        ),
+    ] = None,
 ) -> None:
     """Compute interstitials, vacancies, Frenkel pairs and barriers of a relaxed structure."""
     from vitrion.chemistry.phases import read_phase

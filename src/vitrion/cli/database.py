@@ -157,7 +157,7 @@ def build(store: StoreOption = None) -> None:
 
 
 def archive(store: StoreOption = None) -> None:
-    """Copy the trajectories on this machine into the store for files."""
+    """Copy the trajectories of this machine into the store, for other machines."""
     from vitrion.database.builders import build as build_collections
     from vitrion.database.collections import Collections, find_job_store
     from vitrion.database.file_archive import archive as archive_files
@@ -180,7 +180,7 @@ def load(
     ],
     store: StoreOption = None,
 ) -> None:
-    """Add documents from files, such as `vitrion query -f jsonl` writes, to a store."""
+    """Add documents from files, as written by `vitrion query -f jsonl`, to a store."""
     from vitrion.database.collections import find_job_store
     from vitrion.database.document_file import load_documents, read_documents
     from vitrion.database.servers import connect

@@ -77,7 +77,7 @@ def submit(
 
 
 def status(
-    material: Annotated[str | None, typer.Argument(help="Only this material.")] = None,
+    material: Annotated[str | None, typer.Argument(help="Material to show; default: all.")] = None,
     launchpad: LaunchpadOption = None,
 ) -> None:
     """Show the state of the flows on a launchpad by material."""
@@ -105,7 +105,8 @@ def repair(
         bool, typer.Option("--retry-failed", help="Also rerun jobs that ended with an error.")
     ] = False,
     lost_after: Annotated[
-        float | None, typer.Option(help="Seconds of silence after which a run is lost.")
+        float | None,
+        typer.Option(help="Silence of a lost run in seconds; default: RUN_EXPIRATION_SECS."),
     ] = None,
     everyone: Annotated[
         bool, typer.Option("--everyone", help="Also repair workflows not submitted by vitrion.")

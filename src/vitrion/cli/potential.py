@@ -21,7 +21,7 @@ MORE_POTENTIALS = "Also: mace:<foundation model> (downloaded when first used) an
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    commands = typer.Typer(help="List and describe interatomic potentials.")
+    commands = typer.Typer(help="List, describe and validate interatomic potentials.")
     commands.command("list", epilog="Example:  vitrion potential list Na3PS4")(potential_list)
     commands.command("show", epilog="Example:  vitrion potential show chgnet")(potential_show)
     validate.register(commands)

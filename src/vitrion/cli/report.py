@@ -35,7 +35,8 @@ def report(
         ),
     ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="HTML file; default: <ID>.html.")
+        Path | None,
+        typer.Option("--output", "-o", help="HTML file; default: the name of the first target."),
     ] = None,
     phase: PhaseOption = None,
     figures: Annotated[Path | None, typer.Option(help="Folder for the figures as files.")] = None,

@@ -48,7 +48,9 @@ def run(
     device: DeviceOption = None,
     distill: Annotated[
         bool,
-        typer.Option("--distill", help="First make a fast potential of CHGNet for the formula."),
+        typer.Option(
+            "--distill", help="First distill a fast student of CHGNet for the formula, if absent."
+        ),
     ] = False,
     learn: Annotated[
         bool,
@@ -120,7 +122,7 @@ def screen(
         typer.Option(help="Compositions in the store that satisfy conditions of 'vitrion query'."),
     ] = None,
     known: Annotated[
-        bool, typer.Option("--known", help="Add the SEI crystals of the package for comparison.")
+        bool, typer.Option("--known", help="Add LiF, Li2O, Li2CO3 and Li3PO4 for comparison.")
     ] = False,
     *,
     options: RecipeOptions,

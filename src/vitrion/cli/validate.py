@@ -33,7 +33,10 @@ def validate(
     ],
     teacher: Annotated[
         str | None,
-        typer.Option(help="A potential, sevennet:<model> or <module>:<factory of a calculator>."),
+        typer.Option(
+            help="A potential, sevennet:<model> or <module>:<factory of a calculator>; not needed "
+            "with --frames."
+        ),
     ] = None,
     python: Annotated[
         Path | None, typer.Option(help="Interpreter of the teacher's own environment.")
@@ -52,8 +55,10 @@ def validate(
             "known ones."
         ),
     ] = None,
-    hot_runs: Annotated[int, typer.Option(min=0, max=100, help="Runs at high temperature.")] = 2,
-    hot_ps: Annotated[float, typer.Option(help="Duration of each of them in ps.")] = 5.0,
+    hot_runs: Annotated[
+        int, typer.Option(min=0, max=100, help="Number of runs at high temperature.")
+    ] = 2,
+    hot_ps: Annotated[float, typer.Option(help="Duration of each of these runs in ps.")] = 5.0,
     hot_temperature: Annotated[
         float, typer.Option(help="Temperature of these runs in K.")
     ] = 1500.0,
@@ -68,15 +73,15 @@ def validate(
         typer.Option(
             "--record",
             help="Write the errors of defects to the data card of the potential: intervals of "
-            "conductivities from defects follow from them.",
+            "conductivities from defects use them.",
         ),
     ] = False,
     seed: SeedOption = 0,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the results as JSON in place of tables.")
+        bool, typer.Option("--json", help="Print the results as JSON instead of tables.")
     ] = False,
 ) -> None:
-    """Compare a potential with its teacher: errors, densities, energy drift and endurance.
+    """Compare a potential with its teacher: errors, densities, energy drift and stable runs.
 
     Without --frames, frames are drawn from dynamics of crystals and labelled by the teacher.
     """

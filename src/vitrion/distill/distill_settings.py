@@ -59,10 +59,10 @@ class ValidationSettings(SettingsModel):
     n_atoms: int = Field(56, ge=8, le=1000, description="Atoms of a quenched cell, at least.")
     drift_ps: float = Field(4.0, ge=0.2, le=1000, description="Run at constant energy, ps.")
     hot_runs: Annotated[int, Option("--hot-runs")] = Field(
-        20, ge=0, le=1000, description="Runs at the highest temperature that test the endurance."
+        20, ge=0, le=1000, description="Runs at the highest temperature that test the stability."
     )
     hot_ps: Annotated[float, Option("--hot-ps")] = Field(
-        50.0, ge=0.1, le=10_000, description="Length of each, ps."
+        50.0, ge=0.1, le=10_000, description="Duration of each of these runs in ps."
     )
 
 

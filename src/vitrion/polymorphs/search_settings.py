@@ -72,7 +72,7 @@ class SearchSettings(SettingsModel):
         5, ge=0, description="Best crystals relaxed to 0.01 eV/A before they are ranked."
     )
     stability: Annotated[bool, Option("--stability")] = Field(
-        False, description="Compute phonons and 4 ps at 300 K of the best crystal."
+        False, description="Test the best crystal: phonons, and 4 ps of dynamics at 300 K."
     )
     drop_triclinic: bool = Field(
         False, description="Whether to exclude crystals that are P1 at 0.1 A from the ranking."

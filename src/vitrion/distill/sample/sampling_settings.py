@@ -36,7 +36,10 @@ class SamplingSettings(SettingsModel):
     defect_share: float = Field(
         0.3, ge=0, le=1, description="Share of cells that lose or gain mobile ions."
     )
-    coldest_K: float = Field(300.0, gt=0, le=10_000, description="Lowest temperature, K.")
+    coldest_K: float = Field(300.0, gt=0, le=10_000, description="Lowest temperature in K.")
     hottest_K: Annotated[float, Option("--hottest")] = Field(
-        1500.0, gt=0, le=10_000, description="Highest temperature at which the student is used, K."
+        1500.0,
+        gt=0,
+        le=10_000,
+        description="Highest temperature at which the student is used, in K.",
     )
