@@ -85,6 +85,15 @@ def test_without_diffusion_the_ladder_lies_below_the_softening():
     assert low / high == pytest.approx(0.8, abs=0.02)
 
 
+def test_a_framework_that_softens_just_above_the_coldest_run_leaves_a_ladder():
+    """The ladder ended at the coldest run, and could be as narrow as 5 K."""
+    choice = choose([point for point in scan() if point.temperature_K > 400.0])
+    low, high = choice.temperatures_K[0], choice.temperatures_K[-1]
+    assert len(choice.temperatures_K) == 5
+    assert high <= choice.softening_K
+    assert low / high == pytest.approx(0.8, abs=0.02)
+
+
 def test_fast_ions_are_measured_down_to_the_lowest_temperature():
     choice = choose(scan(framework_per_ps=0.0, ions_cm2_s=10.0))
     assert choice.temperatures_K[0] == SCANNED_K[0]

@@ -105,6 +105,8 @@ def choose_temperatures(
 ) -> TemperatureChoice:
     """Choose temperatures between the onset of measurable diffusion and softening.
 
+    They extend below the scan if the framework softens within a fifth above its lowest temperature.
+
     Parameters
     ----------
     points : sequence of ScanPoint
@@ -142,7 +144,8 @@ def choose_temperatures(
     mobile = _mobile_K(points, production_ps, n_mobile)
     high = min(softening, highest)
     low = NARROWEST * high if mobile is None else min(mobile, NARROWEST * high)
-    inverse = np.linspace(1.0 / max(low, lowest), 1.0 / high, number)
+    low = max(low, min(lowest, NARROWEST * high))
+    inverse = np.linspace(1.0 / low, 1.0 / high, number)
     chosen = {STEP_K * math.floor(1.0 / one / STEP_K + 1e-9) for one in inverse}
     return TemperatureChoice(
         points=list(points),
