@@ -7,10 +7,12 @@ import yaml
 from typer.testing import CliRunner
 
 from vitrion.cli import app
-from vitrion.errors import InputError
-from vitrion.flows.recipe import SHARED, Recipe, parse_recipe_setting, settable
+from vitrion.errors import InputError, PotentialError
+from vitrion.flows.recipe import SHARED, Recipe, name_run, parse_recipe_setting, settable
 from vitrion.flows.recipe_file import PRESETS
 from vitrion.flows.run_recipe import complete_recipe
+from vitrion.generation.diffusion.weights import load_weights
+from vitrion.polymorphs.search_settings import SearchSettings, read_search_files
 
 
 def test_presets_are_the_files_the_smallest_first():
@@ -19,6 +21,23 @@ def test_presets_are_the_files_the_smallest_first():
         InputError, match="Unknown preset 'fast': use one of quick, standard, paper"
     ):
         Recipe.from_preset("fast")
+
+
+def test_a_score_net_enters_the_name_of_a_run_by_its_hash(tmp_path):
+    """Copies had different names, a changed file the old one."""
+    file, copy = tmp_path / "net.safetensors", tmp_path / "copy.safetensors"
+
+    def named(weights):
+        return name_run("search", read_search_files(SearchSettings(weights=str(weights))).weights)
+
+    for path in (file, copy):
+        path.write_bytes(b"one")
+    first = read_search_files(SearchSettings(weights=str(file))).weights
+    assert named(file) == named(copy) == named(first)
+    file.write_bytes(b"other")
+    assert named(file) != named(copy)
+    with pytest.raises(PotentialError, match="not the expected"):
+        load_weights(first)
 
 
 def test_shared_settings_hold_in_every_section_and_are_stated_once():

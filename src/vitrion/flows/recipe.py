@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -57,6 +58,8 @@ SHARED = {
     "conductivity.mobile": ("conductivity.md.mobile",),
 }
 """Settings (values) derived from another setting of the recipe (keys)."""
+HASHED_FILE = re.compile(r'(?<=")[^"]*(?=#[0-9a-f]{64}")')
+"""Path of a file with its hash, in JSON."""
 WHOLE_RUN = ("seed", "mobile", "timestep_fs", "pressure_GPa")
 """Keys of `SHARED` that apply to the whole run."""
 
@@ -288,9 +291,10 @@ def name_run(subject: str, content: Any) -> str:
     ----------
     subject : str
     content
-        Everything that determines the result, such as a Maker with its composition.
+        Everything that determines the result, such as a Maker with its composition. Of a file with
+        its hash, ``<path>#<sha256>``, the hash counts.
     """
     from monty.json import MontyEncoder
 
-    text = json.dumps(content, sort_keys=True, cls=MontyEncoder)
+    text = HASHED_FILE.sub("", json.dumps(content, sort_keys=True, cls=MontyEncoder))
     return f"{subject}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"

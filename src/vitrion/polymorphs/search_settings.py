@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -41,7 +40,9 @@ class SearchSettings(SettingsModel):
         description="Volume per atom of the candidates in A3; None uses an estimate first, then "
         "the volume of the best crystals.",
     )
-    weights: str = Field("vitrion-score", description="Score net: shipped, or a file.")
+    weights: str = Field(
+        "vitrion-score", description="Score net: shipped, or a file, optionally with #<sha256>."
+    )
     sampler: dict[str, Any] = Field(default_factory=dict, description="See SamplerSettings.")
     files: tuple[Annotated[str | dict[str, Any], BeforeValidator(structure_as_json)], ...] = Field(
         (),
@@ -111,23 +112,22 @@ def check_search_request(composition: CompositionLike, settings: SearchSettings)
 def read_search_files(settings: SearchSettings) -> SearchSettings:
     """Return the settings for jobs in other folders.
 
-    Structure files are replaced by their structures, and the path of the score net is absolute.
+    Structure files are replaced by their structures; the score net has its absolute path and hash.
 
     Raises
     ------
     InputError
-        If a structure file is missing or holds no structure.
+        If a structure file is missing or holds no structure, or the score net is missing.
     """
-    from vitrion.generation.diffusion.weights import SHIPPED
+    from vitrion.generation.diffusion.weights import with_hash
     from vitrion.generation.given import read_given
 
     files: list[dict[str, Any]] = []
     for given in settings.files:
         files += [given] if isinstance(given, dict) else read_given(given)
-    weights = settings.weights
-    if weights != SHIPPED:
-        weights = str(Path(weights).absolute())
-    return settings.model_copy(update={"files": tuple(files), "weights": weights})
+    return settings.model_copy(
+        update={"files": tuple(files), "weights": with_hash(settings.weights)}
+    )
 
 
 def check_search_inputs(

@@ -64,7 +64,7 @@ def load_weights(
     Parameters
     ----------
     weights : str or path
-        ``vitrion-score`` (shipped), or a safetensors file.
+        ``vitrion-score`` (shipped), or a safetensors file, optionally with ``#<sha256>``.
     sha256 : str, optional
         Expected hash; the hash of the shipped file is always checked.
     device : str
@@ -105,7 +105,22 @@ def _locate(weights: str | Path) -> tuple[Path, str | None]:
         folder = Path(str(files("vitrion.generation") / "data"))
         recorded = json.loads((folder / "score_net.json").read_text())
         return folder / "score_net.safetensors", recorded["sha256"]
-    path = Path(weights).expanduser()
+    name, _, sha256 = str(weights).partition("#")
+    path = Path(name).expanduser()
     if not path.is_file():
-        raise InputError(f"There is no score net '{weights}': name a file, or {SHIPPED}.")
-    return path, None
+        raise InputError(f"There is no score net '{name}': name a file, or {SHIPPED}.")
+    return path, sha256 or None
+
+
+def with_hash(weights: str) -> str:
+    """Return a file as ``<absolute path>#<sha256>``, and the name of the shipped weights as it is.
+
+    Raises
+    ------
+    InputError
+        If the file is missing.
+    """
+    if weights == SHIPPED:
+        return weights
+    path, sha256 = _locate(weights)
+    return f"{path.absolute()}#{sha256 or sha256_of(path)}"
