@@ -1,17 +1,19 @@
 """The jobs of defects, with the shipped potential."""
 
 import pytest
-from jobflow import Flow, JobStore, run_locally
+from jobflow import Flow, JobStore, job, run_locally
 from maggma.stores import MemoryStore
 from monty.json import MontyDecoder, jsanitize
 from pymatgen.core import Lattice, Structure
 
+from vitrion.comparison.cautions import cautions_of
 from vitrion.defects.document import DefectDoc
 from vitrion.errors import InputError
 from vitrion.landscape.command import read_structure, run_defects
 from vitrion.landscape.document import SiteEnergyLandscapeDoc
 from vitrion.landscape.makers import DefectMaker, LandscapeMaker
 from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
+from vitrion.materials.material import MaterialReport
 from vitrion.report.draw import draw_figure
 from vitrion.report.figures.site_energy_levels import landscape_figure
 
@@ -63,6 +65,31 @@ def test_a_landscape_flow_runs_and_its_figure_is_drawn(lif, tmp_path):
     assert doc.landscape_overlap.mean == 0
     draw_figure(landscape_figure([doc, doc], titles=["one", "two"]), tmp_path / "flat.png")
     assert (tmp_path / "flat.png").stat().st_size > 10_000
+
+
+@job
+def given(structures):
+    return structures
+
+
+@pytest.mark.parametrize("referred", [False, True])
+def test_a_replica_that_fails_does_not_cost_the_landscape(lif, tmp_path, referred):
+    """The landscape is of the others, and states which one is missing."""
+    settings = SETTINGS.model_copy(update={"kinds": ("far",), "barriers": None})
+    maker = LandscapeMaker(defect_maker=DefectMaker(potential=POTENTIAL, settings=settings))
+    unknown = lif.copy()
+    unknown.replace_species({"F": "Cl"})
+    made = given([lif, unknown, lif])
+    flow = maker.make(made.output if referred else [lif, unknown, lif])
+    output = run_locally(
+        Flow([made, flow]), root_dir=tmp_path, create_folders=True, store=store(), log=False
+    )
+    document = output[flow.jobs[-1].uuid][1].output
+    assert (document.n_replicas, document.missing_replicas) == (2, [2])
+    cautions = cautions_of([MaterialReport.from_documents([document])])
+    assert [c.text for c in cautions if c.kind == "partial_landscape"] == [
+        "The landscape is of 2 of 3 replicas: the defects of replica 2 failed."
+    ]
 
 
 def test_settings_can_be_changed_on_a_flow(lif):

@@ -290,6 +290,15 @@ def _landscape(material: MaterialReport) -> Iterable[Caution]:
     if document is None:
         return
     about = f"{material.name}, landscape"
+    if document.missing_replicas:
+        every = document.n_replicas + len(document.missing_replicas)
+        noun = "replica" if len(document.missing_replicas) == 1 else "replicas"
+        numbers = ", ".join(str(number) for number in document.missing_replicas)
+        text = (
+            f"The landscape is of {document.n_replicas} of {every} replicas: the defects of {noun} "
+            f"{numbers} failed."
+        )
+        yield Caution("partial_landscape", "caution", about, text, "landscape")
     for field, sentence in _OF_REPLICAS.items():
         mean: ReplicaMean | None = getattr(document, field)
         if mean is not None and len(mean.values) < document.n_replicas:

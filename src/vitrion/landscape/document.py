@@ -47,6 +47,10 @@ class SiteEnergyLandscapeDoc(VitrionDoc):
     property_name: str = "site_energy_landscape"
     mobile_species: str = Field(description="Mobile element.")
     n_replicas: int = Field(description="Number of independent hosts (glasses).")
+    missing_replicas: list[int] = Field(
+        default_factory=list,
+        description="Numbers, from 1, of further replicas whose defects failed.",
+    )
     occupied_energies_eV: list[list[float]] = Field(
         description="Energies in eV of the occupied sites, by replica that has far pairs."
     )

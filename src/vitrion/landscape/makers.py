@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from atomate2.forcefields.utils import revert_default_dtype
-from jobflow import CURRENT_JOB, Flow, Job, Maker, OutputReference, Response, job
+from jobflow import CURRENT_JOB, Flow, Job, Maker, OnMissing, OutputReference, Response, job
 
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.structures import takes_structure, takes_structures
@@ -285,7 +285,7 @@ class LandscapeMaker(NotebookTable, Maker):
         Returns
         -------
         Flow
-            Its output is a SiteEnergyLandscapeDoc.
+            Its output is a SiteEnergyLandscapeDoc, of the replicas whose defects did not fail.
 
         Raises
         ------
@@ -302,6 +302,9 @@ class LandscapeMaker(NotebookTable, Maker):
             jobs = self._defect_jobs(structures)
             documents = [defects.output for defects in jobs]
         joined = join_landscape(documents, trajectories, self.defect_maker.settings.mobile)
+        if isinstance(structures, OutputReference) or len(jobs) > 1:
+            # A replica that fails is missing in the landscape, and does not prevent it.
+            joined.config.on_missing_references = OnMissing.NONE
         return Flow([*jobs, joined], output=joined.output, name=self.name)
 
     @job(name="prepare defects")
@@ -326,8 +329,8 @@ class LandscapeMaker(NotebookTable, Maker):
 
 @job(name="join landscape", output_schema=SiteEnergyLandscapeDoc)
 def join_landscape(
-    documents: Sequence[DefectDoc | dict],
-    trajectories: Sequence[str] | Mapping[str, Any] = (),
+    documents: Sequence[DefectDoc | dict | None] | None,
+    trajectories: Sequence[str] | Mapping[str, Any] | None = (),
     mobile: str | None = None,
 ) -> SiteEnergyLandscapeDoc:
     """Join the defects of all replicas, and the density of their dynamics.
@@ -335,22 +338,29 @@ def join_landscape(
     Parameters
     ----------
     documents : sequence of DefectDoc or dict
-        One for each replica, as documents or as stored.
+        One for each replica, as documents or as stored; None for those that failed.
     trajectories : sequence of str, or mapping
-        See :meth:`LandscapeMaker.make`.
+        See :meth:`LandscapeMaker.make`; None if the dynamics failed.
     mobile : str, optional
         Mobile element; None uses the element in the documents.
+
+    Raises
+    ------
+    InputError
+        If the defects of all replicas failed, or the landscape has no far pairs.
     """
+    numbered = list(enumerate(documents or (), start=1))
     # The relaxed structures stay in their store: a landscape needs energies alone.
     parsed = [
         d
         if isinstance(d, DefectDoc)
         else DefectDoc.model_validate({**d, "relaxed_structures": None})
-        for d in documents
+        for _, d in numbered
+        if d is not None
     ]
     barriers = [
         found
-        for trajectory in _paths(trajectories)
+        for trajectory in _paths(trajectories or ())
         if (
             found := trajectory_barrier(
                 trajectory, mobile or parsed[0].mobile_species, parsed[0].formula_pretty
@@ -358,7 +368,9 @@ def join_landscape(
         )
     ]
     lowest = min(barriers, key=lambda barrier: barrier.temperature_K, default=None)
-    return landscape(parsed, density_barrier=lowest)
+    joined = landscape(parsed, density_barrier=lowest)
+    joined.missing_replicas = [number for number, d in numbered if d is None]
+    return joined
 
 
 def _paths(trajectories: Sequence[str] | Mapping[str, Any]) -> list[str]:
