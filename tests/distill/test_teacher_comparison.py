@@ -13,6 +13,7 @@ from helpers.pair_potentials import IdealGas, LennardJones, argon
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.cli import app
 from vitrion.distill.data.frames import ENERGY, FORCES, STRESS, write_frames
+from vitrion.distill.distill_settings import DistillSettings
 from vitrion.distill.label.labelling import Teacher
 from vitrion.distill.validate import teacher_comparison
 from vitrion.distill.validate.endurance import energy_drift, hot_run
@@ -27,6 +28,7 @@ from vitrion.distill.validate.regime_errors import (
 from vitrion.distill.validate.teacher_comparison import (
     ComparisonSettings,
     compare_with_teacher,
+    hottest_K,
     lacking_dispersion,
     matching_labels,
 )
@@ -139,6 +141,14 @@ def test_the_functional_of_the_dispersion_is_the_students(monkeypatch):
     own = get_potential("chgnet-r2scan")
     student = own.model_copy(update={"functional": f"{own.functional}, with D3(BJ)"})
     assert lacking_dispersion(Teacher(name="chgnet-r2scan"), student) == "r2scan"
+
+
+def test_a_student_is_tested_at_the_temperature_it_was_made_for(monkeypatch):
+    own = get_potential("vitrion-lipof")
+    assert hottest_K(own) == hottest_K(get_potential("chgnet")) == 1500
+    card = {"settings": DistillSettings(formulas=["LiF"], sampling={"hottest_K": 900}).model_dump()}
+    monkeypatch.setattr(teacher_comparison, "student_card", lambda name: card)
+    assert hottest_K(own) == 900
 
 
 def test_a_crystal_whose_pressure_does_not_vanish_is_reported_and_left_out():

@@ -60,8 +60,12 @@ def validate(
     ] = 2,
     hot_ps: Annotated[float, typer.Option(help="Duration of each of these runs in ps.")] = 5.0,
     hot_temperature: Annotated[
-        float, typer.Option(help="Temperature of these runs in K.")
-    ] = 1500.0,
+        float | None,
+        typer.Option(
+            help="Temperature of these runs in K. Default: the highest of the student's "
+            "distillation, or 1500."
+        ),
+    ] = None,
     drift_ps: Annotated[
         float, typer.Option(help="Duration of the run at constant energy in ps.")
     ] = 2.0,
@@ -164,16 +168,19 @@ def show_comparison(found: TeacherComparison) -> None:
             )
         console.print(table)
     drift = found.drift
-    say(
-        f"Energy drift {drift.drift_meV_per_atom_ns:+.2f} +- {drift.standard_error:.2f} "
-        f"meV/atom/ns over {drift.picoseconds:g} ps from {drift.temperature_K:g} K"
-    )
+    if drift is not None:
+        say(
+            f"Energy drift {drift.drift_meV_per_atom_ns:+.2f} +- {drift.standard_error:.2f} "
+            f"meV/atom/ns over {drift.picoseconds:g} ps from {drift.temperature_K:g} K"
+        )
     failures = [run.failure for run in found.hot_runs if run.failure is not None]
     for run in found.hot_runs[:1]:
         say(
             f"{len(found.hot_runs) - len(failures)} of {len(found.hot_runs)} runs at "
             f"{run.temperature_K:g} K stable" + "".join(f"; {failure}" for failure in failures)
         )
+    if found.failure is not None:
+        say(f"{found.potential} failed in its validation: {found.failure}")
 
 
 def show_defect_errors(found: DefectErrors) -> None:

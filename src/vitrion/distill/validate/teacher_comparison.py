@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
@@ -46,6 +46,10 @@ FEWEST_ATOMS = 48
 """Minimum number of atoms of cells for dynamics."""
 
 
+HOTTEST_K = 1500.0
+"""Temperature of the runs that test a potential of unknown temperatures."""
+
+
 class ComparisonSettings(SettingsModel):
     """How long the runs of a comparison are."""
 
@@ -57,7 +61,13 @@ class ComparisonSettings(SettingsModel):
     drift_temperature_K: float = Field(600.0, gt=0, le=3000, description="Its temperature, K.")
     hot_runs: int = Field(2, ge=0, le=100, description="Runs that test the endurance.")
     hot_ps: float = Field(5.0, ge=0.1, le=1000, description="Length of each, ps.")
-    hot_temperature_K: float = Field(1500.0, gt=0, le=5000, description="Their temperature, K.")
+    hot_temperature_K: float | None = Field(
+        None,
+        gt=0,
+        le=5000,
+        description="Their temperature in K; None for the highest of the student's distillation, "
+        "or 1500 K.",
+    )
     seed: int = Field(0, ge=0, description="Everything random follows from it.")
 
 
@@ -68,8 +78,15 @@ class TeacherComparison(BaseModel):
     teacher: str | None = Field(None, description="Teacher; None if frames were labelled before.")
     errors: list[RegimeError] = Field(description="Errors by regime on held-out frames.")
     cells: list[CellDifference] = Field(description="Relaxed crystals against the teacher.")
-    drift: EnergyDrift = Field(description="Drift of the energy at constant energy.")
+    drift: EnergyDrift | None = Field(
+        None, description="Drift of the energy at constant energy; None if a student failed."
+    )
     hot_runs: list[HotRun] = Field(description="Runs at a high temperature.")
+    failure: str | None = Field(
+        None,
+        description="Why a new student failed in its validation, such as atoms that fused in its "
+        "dynamics; None if it did not.",
+    )
 
 
 def compare_with_teacher(
@@ -150,11 +167,11 @@ def compare_with_teacher(
         temperature_K=settings.drift_temperature_K,
     )
     hot = []
+    temperature = settings.hot_temperature_K or hottest_K(spec)
     for number in range(settings.hot_runs):
         on_stage(f"hot run {number + 1} of {settings.hot_runs}")
         start = starts[number % len(starts)]
         seed = settings.seed + number
-        temperature = settings.hot_temperature_K
         hot.append(
             hot_run(start, calculator, settings.hot_ps, seed=seed, temperature_K=temperature)
         )
@@ -179,6 +196,12 @@ def crystals_of(spec: PotentialSpec) -> dict[str, Atoms]:
         for name in CRYSTALS
         if spec.elements is None or set(crystals[name].symbols) <= set(spec.elements)
     }
+
+
+def hottest_K(spec: PotentialSpec) -> float:
+    """Return the highest temperature that a student was made for; 1500 K if it is unknown."""
+    sampling = _settings_of(spec).get("sampling", {})
+    return float(sampling.get("hottest_K", HOTTEST_K))
 
 
 def teacher_labels(
@@ -209,8 +232,12 @@ def lacking_dispersion(teacher: Teacher, student: PotentialSpec) -> str | None:
     )
     if included or "D3" not in student.functional:
         return None
-    settings = student_card(student.name).get("settings", {}) if is_student(student.name) else {}
-    return settings.get("dispersion") or "pbe"
+    return _settings_of(student).get("dispersion") or "pbe"
+
+
+def _settings_of(student: PotentialSpec) -> dict[str, Any]:
+    """Return the settings of a distillation on the card of a student; empty if unknown."""
+    return student_card(student.name).get("settings", {}) if is_student(student.name) else {}
 
 
 def matching_labels(frames: Sequence[Atoms], student: PotentialSpec) -> list[Atoms]:
