@@ -12,6 +12,7 @@ from vitrion.distill.distill_run import DistillRun
 from vitrion.distill.distill_settings import DistillSettings
 from vitrion.distill.iterations import stability_frames
 from vitrion.distill.sample.packed_cells import Subject
+from vitrion.distill.student_validation import validate_student
 from vitrion.distill.tasks import worker_pool
 from vitrion.potentials.student import load_student, save_student, student_path
 
@@ -25,11 +26,32 @@ def run(tmp_path):
         teacher="vitrion-lipof",
         sampling={"n_atoms": 16, "crystal_share": 1.0, "defect_share": 0.0, "frames_per_run": 4},
         stability={"runs": 2, "run_ps": 0.1, "kept": 6},
+        validation={"glasses": 0, "n_atoms": 16, "hot_runs": 2, "hot_ps": 0.1, "drift_ps": 0.2},
     )
     lines = []
     clock = DistillClock({}, tmp_path, lines.append)
     with worker_pool(1) as pool:
         yield DistillRun(settings, tmp_path, 1, pool, clock, settings.labeller), lines
+
+
+def broken(folder):
+    """Return a student whose forces have the wrong sign and pull all atoms together."""
+    model = load_student(student_path())
+    with torch.no_grad():
+        model.scale_shift.scale *= -1.0
+    save_student(model, folder / "broken.safetensors")
+    return folder / "broken.safetensors"
+
+
+def test_a_student_that_collapses_in_its_validation_has_failed(run, tmp_path):
+    """The distillation ended with the error of the potential."""
+    distillation, _ = run
+    crystals = {"LiF": known_crystals()["LiF"]}
+    found, frames = validate_student(distillation, broken(tmp_path), crystals)
+    assert frames == found.errors == found.cells == []
+    assert found.drift is None
+    assert "closer than" in found.failure
+    assert all(hot.failure == "two atoms collapsed" for hot in found.hot_runs)
 
 
 def test_hot_runs_of_a_stable_and_of_a_broken_student(run, tmp_path):
@@ -38,11 +60,7 @@ def test_hot_runs_of_a_stable_and_of_a_broken_student(run, tmp_path):
     assert stability_frames(distillation, subject, student_path(), 1) == []
     assert lines[-1] == "stability 1: 0 of 2 runs of 0.1 ps at 1875 K failed"
 
-    broken = load_student(student_path())
-    with torch.no_grad():  # forces of the wrong sign pull all atoms together
-        broken.scale_shift.scale *= -1.0
-    save_student(broken, tmp_path / "broken.safetensors")
-    kept = stability_frames(distillation, subject, tmp_path / "broken.safetensors", 2)
+    kept = stability_frames(distillation, subject, broken(tmp_path), 2)
     assert any(line == "stability 2: 2 of 2 runs of 0.1 ps at 1875 K failed" for line in lines)
     assert 0 < len(kept) <= distillation.settings.stability.kept
     assert any(atoms.info.get("before_failure") for atoms in kept)

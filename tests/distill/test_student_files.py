@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from vitrion.chemistry.crystals import known_crystals
 from vitrion.cli import app
+from vitrion.cli.distill import print_card
 from vitrion.distill.distill_settings import DistillSettings
 from vitrion.distill.document import PotentialDoc
 from vitrion.distill.iterations import chosen_frames, force_errors
@@ -33,10 +34,11 @@ from vitrion.distill.train.initial_weights import initial_student
 from vitrion.distill.validate.endurance import EnergyDrift, HotRun
 from vitrion.distill.validate.regime_errors import regime_errors
 from vitrion.distill.validate.teacher_comparison import TeacherComparison
-from vitrion.errors import InputError
+from vitrion.errors import InputError, SimulationError
+from vitrion.flows import student_runs
 from vitrion.flows.recipe import Recipe
 from vitrion.flows.run_recipe import complete_recipe
-from vitrion.flows.student_runs import student_settings
+from vitrion.flows.student_runs import ensure_student, student_settings
 from vitrion.potentials import get_potential, list_potentials, load_calculator
 from vitrion.potentials.student import (
     load_student,
@@ -117,6 +119,20 @@ def test_the_card_of_a_student_becomes_its_document(student):
     teacher = get_potential("vitrion-lipof")
     assert card["teacher_version"] == f"{teacher.version}, SHA-256 {teacher.sha256}"
     assert card["settings"]["last_fit"]["last_learning_rate"] == 0.00002
+
+
+def test_a_student_that_failed_is_described_and_not_used(student, tmp_path, monkeypatch, capsys):
+    failed = {"failure": "Atoms fused.", "drift": None, "cells": [], "validation": []}
+    card = json.loads((students_folder() / f"{NAME}.json").read_text()) | failed
+    print_card(card, tmp_path)
+    shown = capsys.readouterr().out
+    assert f"{NAME} failed in its validation: Atoms fused." in shown
+    assert "Use it" not in shown
+    assert PotentialDoc.from_potential(NAME, card).failure == "Atoms fused."
+    monkeypatch.setattr(student_runs, "student_card", lambda name: card)
+    settings = DistillSettings.from_preset("quick", formulas=["LiF"], name=NAME)
+    with pytest.raises(SimulationError, match="failed in its validation: Atoms fused"):
+        ensure_student(settings, tmp_path)
 
 
 def test_frames_and_crystals_are_kept_beside_it(student):

@@ -106,9 +106,10 @@ def print_card(card: dict[str, Any], path: Path) -> None:
             "potential": card["name"],
             "teacher": card["teacher"],
             "errors": card["validation"],
-            **{key: card[key] for key in ("cells", "drift", "hot_runs")},
+            **{key: card.get(key) for key in ("cells", "drift", "hot_runs", "failure")},
         }
     )
     show_comparison(comparison)
     say(f"{path} (SHA-256 {card['sha256']})")
-    say(f"Use it:  vitrion run {card['settings']['formulas'][0]} --potential {card['name']}")
+    if comparison.failure is None:
+        say(f"Use it:  vitrion run {card['settings']['formulas'][0]} --potential {card['name']}")

@@ -53,6 +53,11 @@ class PotentialDoc(VitrionDoc):
     worst_force_rmse_meV_per_A: float | None = Field(
         None, description="Largest error of a force component over the regimes in meV/A."
     )
+    failure: str | None = Field(
+        None,
+        description="Why a student failed in its validation, such as atoms that fused in its "
+        "dynamics; None if it did not.",
+    )
     used_by: dict[str, int] = Field(
         default_factory=dict, description="Number of documents computed with it, by kind."
     )
@@ -68,8 +73,8 @@ class PotentialDoc(VitrionDoc):
         potential
             Its description, or its name in the registry.
         card
-            Further data: ``validation``, ``teacher``, ``parameters``, ``training_frames``. None
-            uses the card of a student if its file is unchanged.
+            Further data: ``validation``, ``failure``, ``teacher``, ``parameters``,
+            ``training_frames``. None uses the card of a student if its file is unchanged.
         **fields
             Other fields of the document.
 
@@ -91,6 +96,7 @@ class PotentialDoc(VitrionDoc):
             n_parameters=card.get("parameters"),
             training_frames=card.get("training_frames"),
             errors=errors,
+            failure=card.get("failure"),
             worst_force_rmse_meV_per_A=max(
                 (entry.force_rmse_meV_per_A for entry in errors), default=None
             ),

@@ -13,6 +13,7 @@ from vitrion.distill.student_validation import hot_runs
 from vitrion.distill.validate.endurance import energy_drift
 from vitrion.distill.validate.regime_errors import regime_errors, with_regimes
 from vitrion.distill.validate.teacher_comparison import TeacherComparison
+from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -52,17 +53,19 @@ def validate_labelled(run: DistillRun, student: Path, heldout: list[Atoms]) -> T
     starts = [
         enlarged(plain_cell(atoms), run.settings.validation.n_atoms) for atoms in calmest(heldout)
     ]
-    drift = energy_drift(
-        starts[0], calculator, run.settings.validation.drift_ps, seed=run.settings.seed
-    )
-    return TeacherComparison(
+    found = TeacherComparison(
         potential=run.settings.student_name,
         teacher=run.settings.teacher,
         errors=regime_errors(heldout, calculator),
         cells=[],
-        drift=drift,
         hot_runs=hot_runs(run, student, starts),
     )
+    length = run.settings.validation.drift_ps
+    try:
+        found.drift = energy_drift(starts[0], calculator, length, seed=run.settings.seed)
+    except InputError as exc:  # the student refuses atoms that are too close or not finite
+        found.failure = str(exc)
+    return found
 
 
 def calmest(frames: list[Atoms]) -> list[Atoms]:

@@ -121,7 +121,7 @@ def retrained(
     InputError
         If the student cannot be retrained.
     SimulationError
-        If the teacher or the fit fails.
+        If the teacher, the fit or the retrained student fails.
     """
     check_can_learn(name)
     if finished := registered_name(folder):
@@ -156,6 +156,8 @@ def retrained(
             for atoms in unseen:
                 atoms.info["regime"] = regime
             comparison = validate_labelled(run, student, [*heldout, *unseen])
+        if comparison.failure is not None:
+            raise SimulationError(f"The retrained student failed: {comparison.failure}")
     training, kept_out = split([*old, *learned], KEPT_OUT)
     kept_out += unseen  # the threshold of novelty holds for frames such as these, too
     entry = {"run": run_id, "frames": len(learned), "predecessor": name}

@@ -77,7 +77,7 @@ def write_student(
         "vitrion": metadata.version("vitrion"),
         "settings": settings.model_dump(mode="json", exclude={"structures"}),
         "validation": rounded(found["errors"]),
-        **{key: rounded(found[key]) for key in ("cells", "drift", "hot_runs")},
+        **{key: rounded(found[key]) for key in ("cells", "drift", "hot_runs", "failure")},
         **rounded(dict(extra)),
     }
     return release(load_student(fitted), training, kept_out, path, card)

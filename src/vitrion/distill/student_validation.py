@@ -11,6 +11,7 @@ from vitrion.distill.validate.endurance import HotRun, energy_drift
 from vitrion.distill.validate.properties import cell_differences, crystal_frames
 from vitrion.distill.validate.regime_errors import regime_errors
 from vitrion.distill.validate.teacher_comparison import TeacherComparison
+from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,29 +33,38 @@ def validate_student(
 
     Crystals and quenched cells are moved by the student at the temperatures of validation and
     labelled by the teacher; relaxed crystals and one relaxed glass are compared by their stresses.
+    A student whose atoms fuse or fly apart has failed: the comparison states it.
 
     Returns
     -------
     TeacherComparison, list of Atoms
         The comparison, and the labelled frames.
     """
-    frames = run.labelled(_moved(run, student, crystals), "validation-labels")
-    calculator = work.student(student)
-    starts = [enlarged(atoms, run.settings.validation.n_atoms) for atoms in crystals.values()]
-    starts += _last_of_each(frames)
     validation = run.settings.validation
-    drift = energy_drift(
-        starts[-1], calculator, validation.drift_ps, seed=run.settings.seed + SHIFT
-    )
-    comparison = TeacherComparison(
+    starts = [enlarged(atoms, validation.n_atoms) for atoms in crystals.values()]
+    found = TeacherComparison(
         potential=run.settings.student_name,
         teacher=run.settings.teacher,
-        errors=regime_errors(frames, calculator),
-        cells=_cells(run, student, crystals, starts[-1]),
-        drift=drift,
-        hot_runs=hot_runs(run, student, starts),
+        errors=[],
+        cells=[],
+        hot_runs=[],
     )
-    return comparison, frames
+    calculator = work.student(student)
+    frames: list[Atoms] = []
+    try:
+        moved = _moved(run, student, crystals)
+        frames = run.labelled(moved, "validation-labels")
+        if not frames:
+            found.failure = "Its dynamics led all atoms far from any physical state."
+        starts += _last_of_each(frames)
+        seed = run.settings.seed + SHIFT
+        found.errors = regime_errors(frames, calculator)
+        found.drift = energy_drift(starts[-1], calculator, validation.drift_ps, seed=seed)
+        found.cells = _cells(run, student, crystals, starts[-1])
+    except InputError as exc:  # the student refuses atoms that are too close or not finite
+        found.failure = str(exc)
+    found.hot_runs = hot_runs(run, student, starts)
+    return found, frames
 
 
 def hot_runs(run: DistillRun, student: Path, starts: Sequence[Atoms]) -> list[HotRun]:

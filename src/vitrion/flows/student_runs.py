@@ -12,10 +12,10 @@ from vitrion.distill.learning import check_can_learn, frames_outside, retrained
 from vitrion.dynamics.checkpoint import FILE_NAME as CHECKPOINT
 from vitrion.dynamics.document import subsample
 from vitrion.dynamics.run_result import load_result
-from vitrion.errors import VitrionError
+from vitrion.errors import SimulationError, VitrionError
 from vitrion.flows.run_documents import RUNS_FOLDER
 from vitrion.flows.run_recipe import complete_recipe, run_recipe
-from vitrion.potentials.student import is_student
+from vitrion.potentials.student import is_student, student_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,11 +66,23 @@ def ensure_student(
     workers: int = 1,
     report: Callable[[str], None] = print,
 ) -> str:
-    """Return the name of a student, which is made first if no student has this name."""
+    """Return the name of a student, which is made first if no student has this name.
+
+    Raises
+    ------
+    SimulationError
+        If the student failed in its validation.
+    """
     name = settings.student_name
     if not is_student(name):
         path = folder / STUDENTS_FOLDER / settings.run_id
         distill(settings, path, workers=workers, report=report)
+    failure = student_card(name).get("failure")
+    if failure is not None:
+        raise SimulationError(
+            f"The student '{name}' failed in its validation: {failure} Make another one with "
+            "'vitrion distill' and more iterations (--set sampling.iterations=6) or --name."
+        )
     return name
 
 

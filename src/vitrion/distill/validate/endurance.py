@@ -62,24 +62,23 @@ def hot_run(
     A potential fails if two atoms come closer than 0.75 A, the temperature exceeds three times
     the thermostat temperature, or a position is not finite.
     """
-    work = _prepared(atoms, calculator, temperature_K, seed)
-    step_fs = timestep_fs(work)
-    dynamics = LangevinRun(
-        work,
-        temperature_K,
-        timestep_fs=step_fs,
-        friction_per_fs=0.01,
-        rng=np.random.default_rng(seed + 1),
-    )
+    step_fs = timestep_fs(atoms)
     steps, failure = 0, None
-    while steps * step_fs < 1000 * picoseconds and failure is None:
-        try:
+    try:
+        work = _prepared(atoms, calculator, temperature_K, seed)
+        dynamics = LangevinRun(
+            work,
+            temperature_K,
+            timestep_fs=step_fs,
+            friction_per_fs=0.01,
+            rng=np.random.default_rng(seed + 1),
+        )
+        while steps * step_fs < 1000 * picoseconds and failure is None:
             dynamics.run(CHECK_STEPS)
-        except InputError:  # the potential refuses atoms that are too close
-            failure = "two atoms collapsed"
-            break
-        steps += CHECK_STEPS
-        failure = _failure(work, 3 * temperature_K)
+            steps += CHECK_STEPS
+            failure = _failure(work, 3 * temperature_K)
+    except InputError:  # the potential refuses atoms that are too close
+        failure = "two atoms collapsed"
     return HotRun(temperature_K=temperature_K, picoseconds=steps * step_fs / 1000, failure=failure)
 
 
