@@ -69,6 +69,21 @@ def test_walltime_makes_the_job_continue_itself(tmp_path, crystal):
     assert stored.structure == document.structure
 
 
+def test_continuations_keep_the_name_of_the_job(tmp_path, crystal):
+    job = maker(walltime_s=0).make(crystal)
+    job.append_name("argon ", prepend=True)
+    job.append_name(" 2")
+    _, store = run(job, tmp_path)
+    names = [document["name"] for document in store.query({"uuid": job.uuid}, ["name"])]
+    assert names == ["argon molecular dynamics 2"] * 2
+
+
+def test_a_relative_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match="'runs' must be an absolute path"):
+        maker(root_dir="runs")
+    assert maker(root_dir=tmp_path).root_dir == str(tmp_path)
+
+
 def test_document_refers_to_files_and_holds_a_subsample(tmp_path, crystal):
     settings = MDSettings(
         **{

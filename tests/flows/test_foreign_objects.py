@@ -6,18 +6,23 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from jobflow import Flow, JobStore, job, run_locally
+from maggma.stores import MemoryStore
+from pydantic import BaseModel
 from pymatgen.core import Composition, Element, IStructure, Lattice, Structure
 
 from vitrion.amorphous.contents import plan_composition
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.chemistry import default_mobile_species
+from vitrion.chemistry.structures import from_atoms
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.makers import ConductivityMaker
 from vitrion.database.query import build_criteria
 from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.makers import MDMaker, MDSeriesMaker
 from vitrion.dynamics.md_settings import MDSettings
+from vitrion.errors import InputError
 from vitrion.flows.glass_conductivity import CrystalConductivityMaker, GlassConductivityMaker
 from vitrion.flows.ion_conductor import IonConductorMaker
 from vitrion.flows.recipe import Recipe
@@ -30,6 +35,13 @@ from vitrion.potentials import load_calculator
 from vitrion.relaxation.makers import RelaxMaker
 from vitrion.relaxation.relax import RelaxSettings
 from vitrion.transport import analyze, analyze_file
+
+
+class RelaxedDoc(BaseModel):
+    """A document of a relaxation, as of other packages."""
+
+    structure: Structure
+
 
 SHORT = MDSettings(temperature_K=300, duration_ps=0.004, save_interval_fs=2.0)
 POTENTIAL = "vitrion-lipof"
@@ -114,6 +126,44 @@ def test_structures_that_run_are_not_changed(name, make, tmp_path, monkeypatch):
     before = copy.deepcopy(given)
     RUN_A_STRUCTURE[name](given)
     assert same(given, before)
+
+
+@job
+def give(value):
+    return value
+
+
+def run_on_output(maker, value, folder):
+    """Run a maker on the output of a job, which is not known before."""
+    given = give(value)
+    flow = Flow([given, maker(given.output)])
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    return run_locally(
+        flow, store=store, root_dir=folder, create_folders=True, raise_immediately=True, log=False
+    )[flow.jobs[-1].uuid][1].output
+
+
+TAKE_AN_OUTPUT = [
+    *("MDMaker", "MDSeriesMaker", "RelaxMaker", "ConductivityMaker", "CrystalConductivityMaker"),
+    *("DefectMaker", "InpaintMaker"),
+]
+
+
+@pytest.mark.parametrize("name", TAKE_AN_OUTPUT)
+def test_outputs_that_are_not_structures_are_refused_when_the_job_runs(name, tmp_path):
+    maker, mistaken = TAKE_A_STRUCTURE[name], RelaxedDoc(structure=structure())
+    with pytest.raises(InputError, match=r"A RelaxedDoc is not a structure: give its structure"):
+        run_on_output(maker, mistaken, tmp_path)
+    disordered = Structure(Lattice.cubic(4), [{"Li": 0.5, "F": 0.5}], [[0, 0, 0]])
+    with pytest.raises(InputError, match="has partial occupancies"):
+        run_on_output(maker, disordered, tmp_path)
+
+
+def test_outputs_are_accepted_as_structures_are(tmp_path):
+    relax = RelaxMaker(potential=POTENTIAL, settings=RelaxSettings(max_steps=1)).make
+    given = from_atoms(atoms())
+    found, expected = (run_on_output(relax, s, tmp_path) for s in (given.to_ase_atoms(), given))
+    assert found.energy_eV_per_atom == expected.energy_eV_per_atom
 
 
 def packed_formula(flow):

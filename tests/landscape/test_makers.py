@@ -96,8 +96,8 @@ def test_settings_can_be_changed_on_a_flow(lif):
     flow = LandscapeMaker(defect_maker=DefectMaker(potential=POTENTIAL)).make([lif, lif])
     assert isinstance(flow, Flow)
     assert [job.name for job in flow.jobs] == ["defects 1", "defects 2", "join landscape"]
-    flow.update_maker_kwargs({"root_dir": "elsewhere"}, class_filter=DefectMaker)
-    assert flow.jobs[0].maker.root_dir == "elsewhere"
+    flow.update_maker_kwargs({"root_dir": "/elsewhere"}, class_filter=DefectMaker)
+    assert flow.jobs[0].maker.root_dir == "/elsewhere"
 
 
 def test_a_landscape_without_far_pairs_is_refused(lif):

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from jobflow import Flow, OnMissing
+from jobflow import Flow, JobStore, OnMissing
+from maggma.stores import JSONStore, MemoryStore
 
 from helpers import toy_jobs
 from vitrion.errors import InputError, SimulationError
@@ -42,6 +43,16 @@ def test_references_replacements_and_detours_and_nothing_runs_twice(store, tmp_p
     assert again.completed == []
     assert sorted(again.skipped) == sorted(report.completed)
     assert runs(tmp_path / "run") == 4 + 3
+
+
+@pytest.mark.parametrize("kind", ["documents", "large objects"])
+def test_a_store_that_workers_cannot_share_is_refused(kind, store, tmp_path):
+    memory = MemoryStore() if kind == "documents" else JSONStore("out.json", read_only=False)
+    outputs = memory if kind == "documents" else store.docs_store
+    given = JobStore(outputs, additional_stores={"data": memory})
+    with pytest.raises(InputError, match=f"cannot share a {type(memory).__name__}: use vitrion"):
+        run_flow(toy_jobs.add(1, 2), given, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_independent_jobs_run_side_by_side(store, tmp_path):

@@ -129,7 +129,8 @@ def takes_structure(make: Callable[..., Any]) -> Callable[..., Any]:
 
     ASE Atoms, IStructures and stored structures (dictionaries) are converted; references to the
     output of other jobs are passed unchanged. An :class:`~vitrion.errors.InputError` is raised for
-    any other object and for partial occupancies, before a job is created.
+    any other object and for partial occupancies. Above ``@job`` it checks before a job is created,
+    below it what references resolve to.
     """
     return _checking(make, partial(_checked, several=False))
 
@@ -151,15 +152,16 @@ def takes_composition(make: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _checking(make: Callable[..., Any], checked: Callable[[Any], Any]) -> Callable[..., Any]:
-    first = list(signature(make).parameters)[1]
+    names = list(signature(make).parameters)
+    place = names.index("self") + 1 if "self" in names else 0
 
     @wraps(make)  # also the attributes by which jobflow knows the method of a job
-    def made(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if args:
-            args = (checked(args[0]), *args[1:])
-        elif first in kwargs:
-            kwargs[first] = checked(kwargs[first])
-        return make(self, *args, **kwargs)
+    def made(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > place:
+            args = (*args[:place], checked(args[place]), *args[place + 1 :])
+        elif names[place] in kwargs:
+            kwargs[names[place]] = checked(kwargs[names[place]])
+        return make(*args, **kwargs)
 
     return made
 
@@ -177,6 +179,11 @@ def _checked(value: Any, *, several: bool) -> Any:
         return check_ordered(value)
     if _is_reference(value):
         return value
+    if hasattr(value, "structure"):
+        raise InputError(
+            f"A {type(value).__name__} is not a structure: give its structure, of a job "
+            "output.structure."
+        )
     raise InputError(
         f"A {type(value).__name__} is not a structure: give a pymatgen Structure"
         + (", a list of them" if several else "")

@@ -39,6 +39,7 @@ from vitrion.dynamics.workers import MDTask
 from vitrion.errors import SimulationError
 from vitrion.potentials.trust import assess
 from vitrion.runtime.progress import Progress, write_progress
+from vitrion.runtime.running_job import continued
 from vitrion.transport.analysis import analyze_file
 from vitrion.transport.replicas import combine
 from vitrion.uncertainty import ReplicaMean
@@ -110,6 +111,7 @@ class ConductivityMaker(ForceFieldDynamics):
 
     @takes_structures
     @job(output_schema=ConductivityDoc)
+    @takes_structures
     def make(
         self,
         structure: Structure | list[Structure],
@@ -144,7 +146,7 @@ class ConductivityMaker(ForceFieldDynamics):
         if finished:
             return document
         again = self.make(structure, str(root), document.remarks, glass_transition)
-        return Response(output=document, replace=again)
+        return Response(output=document, replace=continued(again))
 
     def advance(
         self,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from atomate2.forcefields.utils import MLFF, ForceFieldMixin, ase_calculator, revert_default_dtype
 from atomate2.utils.path import strip_hostname
-from jobflow import CURRENT_JOB, Maker, Response, job
+from jobflow import Maker, Response, job
 
 from vitrion.chemistry.structures import takes_structure, takes_structures
 from vitrion.documents.additional_fields import NAME, additional_fields
@@ -24,6 +24,7 @@ from vitrion.potentials import check_elements, describe_potential, get_potential
 from vitrion.potentials.calculators import runs_on_gpu
 from vitrion.potentials.trust import assess
 from vitrion.runtime.notebook_display import NotebookTable
+from vitrion.runtime.running_job import check_root, continued, job_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -59,8 +60,8 @@ class ForceFieldDynamics(ForceFieldMixin, _Named):
         Name of a second potential; its forces are compared with the forces of the run on a few
         frames, for the document's ``trust``.
     root_dir : str or None
-        Folder with one subfolder per job, named by the job's uuid, so that a rerun finds its
-        checkpoint from any launch directory. None uses the launch directory.
+        Absolute path of a folder with one subfolder per job, named by the job's uuid, so that a
+        rerun finds its checkpoint from any launch directory. None uses the launch directory.
     """
 
     potential: str | None = None
@@ -75,6 +76,7 @@ class ForceFieldDynamics(ForceFieldMixin, _Named):
         if self.potential is not None and atomate2_names_it:
             raise InputError("Set either potential or force_field_name, not both.")
         additional_fields(self.task_document_kwargs)
+        self.root_dir = check_root(self.root_dir)
         if self.potential is None and not atomate2_names_it:
             self.potential = get_potential().name  # the default may change before the job runs
         if self.reference_potential is not None:
@@ -148,10 +150,7 @@ class ForceFieldDynamics(ForceFieldMixin, _Named):
         return runs_on_gpu(self.potential, self.calculator_kwargs.get("device"))
 
     def _own_directory(self) -> Path:
-        """Return the directory of this job, which a rerun uses again."""
-        root = Path.cwd() if self.root_dir is None else Path(self.root_dir)
-        running = CURRENT_JOB.job
-        return root / ("md" if running is None else f"md-{running.uuid}")
+        return job_folder(self.root_dir, "md")
 
 
 @dataclass
@@ -191,6 +190,7 @@ class MDMaker(ForceFieldDynamics):
 
     @takes_structure
     @job(output_schema=MDDoc)
+    @takes_structure
     def make(self, structure: Structure, prev_dir: str | Path | None = None) -> Response | MDDoc:
         """Run molecular dynamics.
 
@@ -211,9 +211,8 @@ class MDMaker(ForceFieldDynamics):
         document = self.document(result)
         if result.complete:
             return document
-        return Response(
-            output=document, replace=self.make(structure, prev_dir=str(result.directory))
-        )
+        again = self.make(structure, prev_dir=str(result.directory))
+        return Response(output=document, replace=continued(again))
 
     def run(self, structure: Structure, prev_dir: str | Path | None = None) -> MDResult:
         """Run without jobflow; see :meth:`make`."""
@@ -277,6 +276,7 @@ class MDSeriesMaker(ForceFieldDynamics):
 
     @takes_structures
     @job(output_schema=MDSeriesDoc)
+    @takes_structures
     def make(
         self, structure: Structure | list[Structure], prev_dir: str | Path | None = None
     ) -> Response | MDSeriesDoc:
@@ -332,7 +332,8 @@ class MDSeriesMaker(ForceFieldDynamics):
         )
         if all(outcome.complete or outcome.error for outcome in outcomes):
             return document
-        return Response(output=document, replace=self.make(structure, prev_dir=str(root)))
+        again = self.make(structure, prev_dir=str(root))
+        return Response(output=document, replace=continued(again))
 
     def tasks(self, structures: Sequence[Structure], root: Path) -> list[MDTask]:
         """Return the runs: one for each structure, temperature and replica.

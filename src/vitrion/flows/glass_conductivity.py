@@ -200,6 +200,7 @@ class CrystalConductivityMaker(RecipeMaker):
 
 
 @job(name="supercell")
+@takes_structure
 def repeat_cell(structure: Structure, min_side_A: float) -> Structure:
     """Repeat a cell until opposite faces are ``min_side_A`` apart."""
     repeated = without_site_properties(structure)

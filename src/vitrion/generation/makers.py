@@ -74,6 +74,7 @@ class InpaintMaker(NotebookTable, Maker):
 
     @takes_structure
     @job
+    @takes_structure
     def make(self, host: Structure, insert: CompositionLike) -> list[Candidate]:
         """Insert atoms into a host."""
         return inpaint(

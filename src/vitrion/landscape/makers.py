@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from atomate2.forcefields.utils import revert_default_dtype
-from jobflow import CURRENT_JOB, Flow, Job, Maker, OnMissing, OutputReference, Response, job
+from jobflow import Flow, Job, Maker, OnMissing, OutputReference, Response, job
 
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.structures import takes_structure, takes_structures
 from vitrion.defects.document import DefectDoc
 from vitrion.defects.sites import density_peaks
 from vitrion.documents.additional_fields import additional_fields
+from vitrion.dynamics.makers import resolve_prev_dir
 from vitrion.dynamics.run_result import EQUILIBRATION
 from vitrion.errors import InputError
 from vitrion.landscape.document import SiteEnergyLandscapeDoc
@@ -28,6 +29,7 @@ from vitrion.potentials import describe_potential, get_potential, load_calculato
 from vitrion.runtime.cache import OutOfTime
 from vitrion.runtime.notebook_display import NotebookTable
 from vitrion.runtime.progress import Progress, write_progress
+from vitrion.runtime.running_job import check_root, continued, job_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,8 +59,8 @@ class DefectMaker(NotebookTable, Maker):
     calculator_kwargs : dict
         For :func:`vitrion.potentials.load_calculator`.
     root_dir : str or None
-        Parent of one folder per job, named by its uuid, for partial results, from which a rerun
-        job resumes in any launch directory; None is the launch directory.
+        Absolute path of a folder with one subfolder per job, named by the job's uuid, for partial
+        results, from which a rerun resumes in any launch directory. None uses the launch directory.
     walltime_s : float or None
         Seconds after which a job finishes its current batch and replaces itself by a job that
         resumes; None for no limit.
@@ -95,6 +97,7 @@ class DefectMaker(NotebookTable, Maker):
             )
         self.charges = tuple(self.charges)
         additional_fields(self.task_document_kwargs)
+        self.root_dir = check_root(self.root_dir)
         if self.potential is None and self.charged_relax_maker is None:
             self.potential = get_potential().name  # the default may change before the job runs
 
@@ -129,6 +132,7 @@ class DefectMaker(NotebookTable, Maker):
         return self.compute(structure, prev_dir, given_sites, trajectory)
 
     @job(output_schema=DefectDoc, data=["relaxed_structures"])
+    @takes_structure
     def compute(
         self,
         structure: Structure,
@@ -137,7 +141,8 @@ class DefectMaker(NotebookTable, Maker):
         trajectory: str | None = None,
     ) -> DefectDoc | Response:
         """Find and relax the defects with a registered potential; see :meth:`make`."""
-        folder = Path(prev_dir or self._own_directory()).absolute()
+        folder = resolve_prev_dir(prev_dir) or job_folder(self.root_dir, "defects")
+        folder.mkdir(parents=True, exist_ok=True)
         try:
             return self.run(
                 structure,
@@ -151,7 +156,7 @@ class DefectMaker(NotebookTable, Maker):
             )
         except OutOfTime:
             again = self.compute(structure, str(folder), given_sites, trajectory)
-            return Response(replace=again)
+            return Response(replace=continued(again))
 
     @job(name="charged defects")
     def spawn_charged(self, structure: Structure) -> Response:
@@ -236,12 +241,6 @@ class DefectMaker(NotebookTable, Maker):
     def _calculator(self, structure: Structure) -> Calculator:
         symbols = [element.symbol for element in structure.composition.elements]
         return load_calculator(self.potential, symbols=symbols, **self.calculator_kwargs)
-
-    def _own_directory(self) -> Path:
-        """Return the folder of this job: the same one whenever it is run again."""
-        root = Path.cwd() if self.root_dir is None else Path(self.root_dir)
-        running = CURRENT_JOB.job
-        return root / ("defects" if running is None else f"defects-{running.uuid}")
 
 
 @dataclass

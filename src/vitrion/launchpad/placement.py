@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from vitrion.errors import InputError
+from vitrion.runtime.running_job import check_root
 
 if TYPE_CHECKING:
     import os
@@ -55,13 +55,10 @@ def place(
     """
     if walltime_s is not None and not walltime_s > 0:
         raise InputError(f"The walltime must be positive, not {walltime_s:g} s.")
-    if root_dir is not None and not Path(root_dir).is_absolute():
-        raise InputError(
-            f"The folder '{root_dir}' must be an absolute path: workers start in other folders."
-        )
+    root_dir = check_root(root_dir)
     changes: list[tuple[str, Any, type]] = []
     if root_dir is not None:
-        changes.append(("root_dir", str(root_dir), _KeepsFiles))
+        changes.append(("root_dir", root_dir, _KeepsFiles))
     if walltime_s is not None:
         changes.append(("walltime_s", walltime_s, _EndsInTime))
     for name, value, maker_kind in changes:

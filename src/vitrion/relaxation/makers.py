@@ -80,6 +80,7 @@ class RelaxMaker(NotebookTable, Maker):
 
     @takes_structure
     @job(output_schema=RelaxationDoc)
+    @takes_structure
     def make(self, structure: Structure, prev_dir: str | Path | None = None) -> RelaxationDoc:
         """Relax a structure.
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobflow import Flow, Job, JobStore
+    from maggma.core import Store
 
 FLOW_FILE = "flow.json"
 RESPONSE_FILE = "response.json"
@@ -104,7 +105,8 @@ def run_flow(
         The flow, or a function that creates it, called only if the folder has no flow. The stored
         flow is resumed, because the uuids of the jobs must not change.
     store : JobStore
-        Store of the outputs; worker processes open it from its serialized form.
+        Store of the outputs; worker processes open it from its serialized form, so it cannot be in
+        memory.
     folder : path
         The run folder.
     workers : int
@@ -121,13 +123,28 @@ def run_flow(
     Raises
     ------
     InputError
-        If another process uses this folder, or it holds a different flow.
+        If another process uses this folder, or it holds a different flow, or the store is in
+        memory.
     """
+    _check_shared(store)
     folder = Path(folder).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with only_process(folder / "lock"), environment(ONE_THREAD):
         flow = _remembered_flow(flow, folder)
         return _Scheduler(folder, store, workers, on_change).run(flow)
+
+
+def _check_shared(store: JobStore) -> None:
+    """Refuse stores in the memory of this process: outputs of the workers would be lost."""
+    from maggma.stores import MemoryStore
+
+    additional: dict[str, Store] = store.additional_stores  # type: ignore[has-type]
+    for each in (store.docs_store, *additional.values()):
+        if isinstance(each, MemoryStore):
+            raise InputError(
+                f"Worker processes cannot share a {type(each).__name__}: use "
+                "vitrion.open_job_store or a MongoStore, or run with jobflow.run_locally."
+            )
 
 
 class _Scheduler:

@@ -1,0 +1,58 @@
+"""The running job: its folder, and the job that continues it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobflow import CURRENT_JOB
+
+from vitrion.errors import InputError
+
+if TYPE_CHECKING:
+    import os
+
+    from jobflow import Job
+
+
+def check_root(root_dir: str | os.PathLike[str] | None) -> str | None:
+    """Return the parent of the folders of jobs as text; None unchanged.
+
+    Raises
+    ------
+    InputError
+        If the path is not absolute.
+    """
+    if root_dir is not None and not Path(root_dir).is_absolute():
+        raise InputError(
+            f"The folder '{root_dir}' must be an absolute path: workers start in other folders."
+        )
+    return None if root_dir is None else str(root_dir)
+
+
+def job_folder(root_dir: str | None, kind: str) -> Path:
+    """Return the folder of the running job: the same one whenever it is run again.
+
+    Parameters
+    ----------
+    root_dir
+        Its parent; None for the launch directory.
+    kind
+        First part of its name, before the uuid of the job.
+    """
+    root = Path.cwd() if root_dir is None else Path(root_dir)
+    running = CURRENT_JOB.job
+    return root / (kind if running is None else f"{kind}-{running.uuid}")
+
+
+def continued(job: Job) -> Job:
+    """Give a job the name of the running job, which it continues.
+
+    A Maker's job has that name already, and jobflow would append to it again what ``append_name``
+    has appended.
+    """
+    for update in reversed(CURRENT_JOB.job.name_updates if CURRENT_JOB.job else ()):
+        text = update["append_str"]
+        cut = job.name.removeprefix if update["prepend"] else job.name.removesuffix
+        job.name = cut(text)
+    return job
