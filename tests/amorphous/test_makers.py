@@ -20,6 +20,7 @@ from vitrion.amorphous.document import AmorphousDoc
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker, characterize_glass
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.amorphous.start_cell import melt_start
+from vitrion.documents.provenance import Provenance
 from vitrion.dynamics.makers import MDMaker
 from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.trajectory import Trajectory
@@ -235,7 +236,7 @@ def test_a_relaxation_that_ran_out_of_steps_is_said(tmp_path):
         {item.name: getattr(start, item.name) for item in fields(start)},
         stages={},
         trajectories={},
-        potential=None,
+        dynamics=Provenance(),
         reference_potential=None,
         settings=TOY,
         relaxed=task.converged,
@@ -279,6 +280,21 @@ def test_walltime_and_makers_can_be_updated_in_the_flow():
     flow.update_maker_kwargs({"walltime_s": 100.0}, class_filter=MDMaker)
     walltimes = [job.maker.walltime_s for job in flow.jobs if isinstance(job.maker, MDMaker)]
     assert walltimes == [100.0] * 3
+
+
+def test_a_potential_that_is_changed_in_the_flow_is_the_potential_of_the_document(tmp_path):
+    settings = MeltQuenchSettings(
+        n_atoms=24,
+        melt_ps=0.02,
+        quench_rate_K_per_ps=1e5,
+        equilibrate_ps=0.02,
+        relax_fmax_eV_per_A=9.0,
+    )
+    flow = MeltQuenchMaker.from_potential("vitrion-lipof", settings).make("LiF")
+    flow.update_maker_kwargs({"potential": "vitrion-lipof-pbe"})
+    document = run(flow, tmp_path)[flow.jobs[-1].uuid][1].output
+    assert document.provenance.potential.name == "vitrion-lipof-pbe"
+    assert document.trust.potential == "vitrion-lipof-pbe"
 
 
 def test_the_maker_survives_serialization():

@@ -165,7 +165,7 @@ class MeltQuenchMaker(NotebookTable, Maker):
             start.output,
             stages={stage: run.output.structure for stage, run in runs.items()},
             trajectories={stage: run.output.trajectory for stage, run in runs.items()},
-            potential=self.md_maker.potential,
+            dynamics=runs["equilibrate"].output.provenance,
             reference_potential=self.md_maker.reference_potential,
             settings=settings,
             melt_temperature_K=melt,
@@ -357,7 +357,7 @@ def characterize_glass(
     *,
     stages: dict[str, Structure],
     trajectories: dict[str, Any],
-    potential: str | None,
+    dynamics: Provenance | dict[str, Any],
     reference_potential: str | None,
     settings: MeltQuenchSettings,
     relaxation_state: TaskState | str | None = None,
@@ -365,12 +365,15 @@ def characterize_glass(
 ) -> AmorphousDoc:
     """Characterize a glass; see :func:`vitrion.amorphous.document.glass_document`.
 
+    ``dynamics`` is the provenance of the last dynamics: a powerup may have changed its potential.
     ``relaxation_state`` is the state of an atomate2 document: ``"successful"`` if the forces on
     atoms and cell met the criterion (its ``is_force_converged`` does not look at the cell).
     """
     if relaxation_state is not None:
         kwargs["relaxed"] = relaxation_state == TaskState.SUCCESS
     trust = None
+    spec = Provenance.model_validate(dynamics).potential
+    potential = None if spec is None else spec.name
     if potential is not None:
         cells = [strip_properties(cell).to_ase_atoms() for cell in (*stages.values(), structure)]
         trust = assess(cells, potential, reference_potential)
