@@ -408,10 +408,7 @@ def combine_estimates(
     share its tau_r: as separate glasses they would make the interval too narrow.
     """
     if hierarchical and systems is not None:
-        groups: dict[int, list[Estimate]] = {}
-        for value, system in zip(values, systems, strict=True):
-            groups.setdefault(system, []).append(value)
-        values = [combine_estimates(group, hierarchical=False) for group in groups.values()]
+        values = list(combine_by_system(values, systems).values())
     y = np.array([math.log(value.value) + value.log_shift for value in values])
     variance = np.array([value.relative_error**2 for value in values])
     if hierarchical:
@@ -426,6 +423,16 @@ def combine_estimates(
     )
 
 
+def combine_by_system(values: Sequence[Estimate], systems: Sequence[int]) -> dict[int, Estimate]:
+    """Combine independent estimates of each system by their errors."""
+    groups: dict[int, list[Estimate]] = {}
+    for value, system in zip(values, systems, strict=True):
+        groups.setdefault(system, []).append(value)
+    return {
+        system: combine_estimates(group, hierarchical=False) for system, group in groups.items()
+    }
+
+
 def _mean_over_systems(y: np.ndarray, variance: np.ndarray) -> Estimate:
     """Integrate the posterior of the mean over the spread between systems."""
     taus = np.linspace(0.0, 8.0 * REPLICA_SPREAD, 501)
@@ -437,13 +444,26 @@ def _mean_over_systems(y: np.ndarray, variance: np.ndarray) -> Estimate:
     log_posterior = log_likelihood - np.log1p((taus / REPLICA_SPREAD) ** 2)
     posterior = np.exp(log_posterior - log_posterior.max())
     posterior /= posterior.sum()
-    return _matched_t(float(posterior @ means), means, 1.0 / np.sqrt(precision), posterior)
+    return matched_t(float(posterior @ means), means, 1.0 / np.sqrt(precision), posterior)
 
 
-def _matched_t(
+def matched_t(
     center: float, means: np.ndarray, errors: np.ndarray, posterior: np.ndarray
 ) -> Estimate:
-    """Match a t distribution to the 84 and 97.5 % quantiles of a mixture of normal ones."""
+    """Match a t distribution of ln(value) to quantiles of a mixture of normal distributions.
+
+    Parameters
+    ----------
+    center : float
+        Mean of the mixture.
+    means, errors, posterior : ndarray, shape (m,)
+        Mean, standard deviation and weight of each part.
+
+    Returns
+    -------
+    Estimate
+        With half the distance of the 16 and 84 %, and of the 2.5 and 97.5 % quantiles.
+    """
 
     def quantile(probability: float) -> float:
         reach = 12.0 * errors.max() + np.abs(means - center).max()

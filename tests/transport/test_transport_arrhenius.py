@@ -297,6 +297,51 @@ def test_hierarchical_intervals_cover_for_three_glasses(spread):
     assert inner >= 0.55
 
 
+def of_glasses(rng, temperatures=(440.0, 480.0, 520.0), error=0.22):
+    """Points of five glasses: their levels differ by 30 % and their energies by 0.03 eV."""
+    points, middle = [], 1.0 / (KB_EV_PER_K * 480.0)
+    level, energy = 0.3 * rng.normal(size=5), 0.03 * rng.normal(size=5)
+    for t in temperatures:
+        shift = level - energy * (1.0 / (KB_EV_PER_K * t) - middle) + error * rng.normal(size=5)
+        values = [point(t, law(t) * math.exp(one), error, 60.0).diffusivity for one in shift]
+        points.append(
+            ArrheniusPoint(
+                temperature_K=t,
+                diffusivity=combine_estimates(values, hierarchical=True),
+                of_systems=dict(enumerate(values)),
+            )
+        )
+    return points
+
+
+def test_a_line_over_glasses_covers_and_is_narrower_than_one_of_their_means():
+    """A glass that conducts well does so at all temperatures: its level enters once."""
+    held, widths, n = np.zeros(2), [], 80
+    for rng in np.random.default_rng(9).spawn(n):
+        points = of_glasses(rng)
+        at_300 = arrhenius(points).diffusivity_300K
+        for k, level in enumerate((0.68, 0.95)):
+            low, high = at_300.interval(level)
+            held[k] += low <= law(300.0) <= high
+        means = [p.model_copy(update={"of_systems": {}}) for p in points]
+        both = [at_300, arrhenius(means).diffusivity_300K]
+        widths.append([math.log(one.high / one.low) for one in both])
+    ratio = np.median(np.divide(*np.transpose(widths)))
+    print(f"line over glasses, 68 and 95 %: {held / n}, width over that of means: {ratio:.2f}")
+    assert 0.57 < held[0] / n < 0.87
+    assert held[1] / n > 0.90
+    assert ratio < 0.85
+
+
+def test_a_temperature_of_one_glass_is_no_better_known_than_the_glasses():
+    """Its only value has no spread, yet it is of one glass."""
+    points = of_glasses(np.random.default_rng(1))
+    (system, alone), *_ = points[0].of_systems.items()
+    single = points[0].model_copy(update={"diffusivity": alone, "of_systems": {system: alone}})
+    few = arrhenius([single, *points[1:]]).diffusivity_300K
+    assert few.relative_error > arrhenius(points).diffusivity_300K.relative_error
+
+
 def test_intervals_cover_for_several_runs_of_each_glass():
     """Four runs each of three glasses are three glasses; twelve of them would be too sure."""
     held, flat, n = np.zeros(2), np.zeros(2), 150

@@ -2,8 +2,9 @@
 
 ``ln D = ln D0 - Ea / kT`` by weighted least squares on ln D, whose errors are closer to
 normal than the errors of D. Every point has its own error and degrees of freedom; the degrees of
-freedom of the fit follow from the Welch-Satterthwaite rule. A temperature without diffusion enters
-by the Poisson likelihood of its few hops; a bound from a slope is only an upper limit.
+freedom of the fit follow from the Welch-Satterthwaite rule. If systems differ, such as glasses,
+their mean line is fitted to the values of each. A temperature without diffusion enters by the
+Poisson likelihood of its few hops; a bound from a slope is only an upper limit.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from vitrion.errors import InputError
 from vitrion.runtime.notebook_display import NotebookFigure
 from vitrion.transport.censored import capped, with_hops
 from vitrion.transport.constants import KB_EV_PER_K, NERNST_EINSTEIN, ROOM_K
+from vitrion.transport.line_over_systems import line_over_systems
 from vitrion.transport.result import TransportResult
 from vitrion.transport.same_material import check_different_runs, check_same_material
 from vitrion.transport.schema import Model
@@ -49,6 +51,10 @@ class ArrheniusPoint(Model):
 
     temperature_K: float = Field(description="Temperature in K.")
     diffusivity: Estimate | None = Field(None, description="Diffusivity in cm2/s.")
+    of_systems: dict[int, Estimate] = Field(
+        default_factory=dict,
+        description="Diffusivity in cm2/s of each system, such as a glass, if the systems differ.",
+    )
     bound_cm2_s: float | None = Field(
         None, description="One-sided 95 % upper bound in cm2/s; None if there is a value."
     )
@@ -68,7 +74,7 @@ class ArrheniusPoint(Model):
     def log_value(self) -> float:
         """Center of ln D, corrected for small-sample bias."""
         assert self.diffusivity is not None
-        return math.log(self.diffusivity.value) + self.diffusivity.log_shift
+        return _log(self.diffusivity)
 
 
 class LinearFit(Model):
@@ -81,10 +87,11 @@ class LinearFit(Model):
     )
     degrees_of_freedom: float = Field(description="Degrees of freedom of Ea (Welch-Satterthwaite).")
     chi_square: float = Field(description="Sum of squared residuals over their variances.")
-    scatter_degrees_of_freedom: int | None = Field(
+    scatter_degrees_of_freedom: float | None = Field(
         None,
-        description="Number of points minus two if the covariance is scaled to their scatter, "
-        "which limits the degrees of freedom of all intervals; None otherwise.",
+        description="Degrees of freedom of all intervals if the covariance follows from the spread "
+        "between systems, or from the scatter of the points (their number minus two); None if it "
+        "follows from the errors of the points.",
     )
 
     @property
@@ -100,11 +107,6 @@ class LinearFit(Model):
             error=self.activation_energy_error_eV,
             degrees_of_freedom=self.degrees_of_freedom,
         )
-
-    def capped(self, degrees_of_freedom: float) -> float:
-        """Return degrees of freedom, limited by the scatter if it determines the error."""
-        scatter = self.scatter_degrees_of_freedom
-        return degrees_of_freedom if scatter is None else min(degrees_of_freedom, float(scatter))
 
 
 class ArrheniusResult(NotebookFigure, Model):
@@ -147,10 +149,11 @@ class ArrheniusResult(NotebookFigure, Model):
         center = float(x @ [self.fit.log_prefactor, self.fit.activation_energy_eV])
         variance = float(x @ np.array(self.fit.covariance) @ x)
         used = [p for p in self.points if p.diffusivity and not p.excluded]
+        scatter = self.fit.scatter_degrees_of_freedom
         return Estimate(
             value=math.exp(center),
             relative_error=math.sqrt(variance),
-            degrees_of_freedom=self.fit.capped(_satterthwaite(x, used)),
+            degrees_of_freedom=_satterthwaite(x, used) if scatter is None else scatter,
         )
 
     def conductivity(self, temperature_K: float) -> Estimate | None:
@@ -264,6 +267,7 @@ def _point(
         point = ArrheniusPoint(
             temperature_K=result.temperature_K,
             diffusivity=value,
+            of_systems=result.collective_of_systems if collective else result.self_of_systems,
             bound_cm2_s=None if collective else result.diffusivity_bound_cm2_s,
         )
         if value is None and not collective and _is_counted(result):
@@ -288,6 +292,10 @@ def _is_counted(result: TransportResult) -> bool:
         return False
     counted = event_bound(hops.n_hops) * result.diffusivity_per_hop_cm2_s
     return bound <= MAX_SLOPE_EXCESS * counted
+
+
+def _log(value: Estimate) -> float:
+    return math.log(value.value) + value.log_shift
 
 
 def _line(temperatures_K: Sequence[float]) -> np.ndarray:
@@ -351,9 +359,11 @@ def _fit_line(
     covariance = operator * errors**2 @ operator.T
     chi_square = float(np.sum(((y - design @ parameters) / errors) ** 2))
     free = len(points) - 2
-    scattered = free > 0 and bool(chi2.sf(chi_square, free) < SIGNIFICANCE)
-    if scattered:
-        covariance = covariance * chi_square / free
+    scatter: float | None = None
+    if _systems_differ(points):
+        parameters, covariance, scatter = line_over_systems(*_cells(points), _line([ROOM_K])[0])
+    elif free > 0 and chi2.sf(chi_square, free) < SIGNIFICANCE:
+        covariance, scatter = covariance * chi_square / free, float(free)
     for at in (bound for bound in bounds if bound.n_hops is not None):
         assert at.n_hops is not None
         assert at.per_hop_cm2_s is not None
@@ -370,15 +380,15 @@ def _fit_line(
     if curvature:
         result.refusals.append(curvature)
         return
+    of_energy = _satterthwaite(np.array([0.0, 1.0]), points)
     fit = LinearFit(
         log_prefactor=float(parameters[0]),
         activation_energy_eV=float(parameters[1]),
         covariance=covariance.tolist(),
-        degrees_of_freedom=_satterthwaite(np.array([0.0, 1.0]), points),
+        degrees_of_freedom=of_energy if scatter is None else scatter,
         chi_square=chi_square,
-        scatter_degrees_of_freedom=free if scattered else None,
+        scatter_degrees_of_freedom=scatter,
     )
-    fit.degrees_of_freedom = fit.capped(fit.degrees_of_freedom)
     if fit.activation_energy_eV <= 0.0:
         result.refusals.append(
             f"The line has an activation energy of {fit.activation_energy.text} eV, but diffusion "
@@ -388,24 +398,56 @@ def _fit_line(
     result.fit = fit
 
 
+def _systems_differ(points: Sequence[ArrheniusPoint]) -> bool:
+    """Return whether the points have values of several systems, such as glasses."""
+    found = [set(point.of_systems) for point in points]
+    return all(found) and len(set.union(*found)) > 1
+
+
+def _cells(
+    points: Sequence[ArrheniusPoint],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Sequence[int]]:
+    """Return design matrix, ln D, its variance and the system, of each system and temperature."""
+    cells = [(p.temperature_K, *item) for p in points for item in p.of_systems.items()]
+    temperatures, systems, values = zip(*cells, strict=True)
+    y, errors = np.array([(_log(value), value.relative_error) for value in values]).T
+    return _line(temperatures), y, errors**2, systems
+
+
 def _curvature_refusal(
     points: Sequence[ArrheniusPoint], y: np.ndarray, errors: np.ndarray
 ) -> str | None:
     """Test a quadratic term in 1/kT."""
     if len(points) < 3:
         return None
-    x = _design(points)[:, 1]
-    x = (x - x.mean()) / (np.ptp(x) / 2)
-    design = np.column_stack([np.ones_like(x), x, x**2])
-    operator = _weighted_inverse(design, errors)
-    parts = (operator[2] * errors) ** 2
-    score = abs(operator[2] @ y) / math.sqrt(parts.sum())
-    if 2.0 * student_tail(score, welch_satterthwaite(parts, _freedoms(points))) < SIGNIFICANCE:
+    if _systems_differ(points):
+        design, y, variances, systems = _cells(points)
+        parameters, covariance, freedom = line_over_systems(
+            np.column_stack([design, _from_middle(design) ** 2]),
+            y,
+            variances,
+            systems,
+            np.array([0.0, 0.0, 1.0]),
+        )
+        score = abs(parameters[2]) / math.sqrt(covariance[2, 2])
+    else:
+        design = _design(points)
+        operator = _weighted_inverse(np.column_stack([design, _from_middle(design) ** 2]), errors)
+        parts = (operator[2] * errors) ** 2
+        score = abs(operator[2] @ y) / math.sqrt(parts.sum())
+        freedom = welch_satterthwaite(parts, _freedoms(points))
+    if 2.0 * student_tail(score, freedom) < SIGNIFICANCE:
         return (
             "ln D against 1/T is curved beyond chance, so one activation energy does not describe "
             "it: look for a transition, and fit each side by itself."
         )
     return None
+
+
+def _from_middle(design: np.ndarray) -> np.ndarray:
+    """Return the inverse temperatures from their mean, over half their range."""
+    x = design[:, 1]
+    return (x - x.mean()) / (np.ptp(x) / 2)
 
 
 def _bound_at(points: Sequence[ArrheniusPoint], temperature_K: float) -> float | None:

@@ -23,7 +23,7 @@ from vitrion.transport.result import (
 )
 from vitrion.transport.same_material import check_different_runs, check_same_material
 from vitrion.transport.vanhove import VanHove
-from vitrion.uncertainty import combine_estimates, event_bound
+from vitrion.uncertainty import combine_by_system, combine_estimates, event_bound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +50,8 @@ def combine(
         False: all runs are of the same system, and only their errors are used. True: the systems
         differ, such as independent glasses, and the spread between them is included.
     systems : sequence of int or None
-        Index of the system of each run. Runs of the same system are combined by their errors
-        first. None: each run is a separate system.
+        Index of the system of each run, the same at all temperatures. Runs of the same system are
+        combined by their errors first. None: each run is a separate system.
 
     Returns
     -------
@@ -68,16 +68,17 @@ def combine(
         length of `systems` differs from the number of runs.
     """
     _check_combinable(results, systems)
-    first = results[0]
+    first, of = results[0], range(len(results)) if systems is None else systems
     if len(results) == 1:
-        return first
+        update: dict[str, object] = _of_systems([_as_diffusive(first)], of)
+        return first.model_copy(update=update) if hierarchical and first.diffusive else first
     resting = [k for k, run in enumerate(results) if not run.melted]
     if len(results) / 2 <= len(resting) < len(results):
-        return _without_melted(results, resting, hierarchical, systems)
+        return _without_melted(results, resting, hierarchical, of)
     regime = joint_regime(results)
     hops = _pooled_hops(results)
     framework = mean_framework([run.framework for run in results if run.framework])
-    update: dict[str, object] = {
+    update = {
         "n_replicas": sum(result.n_replicas for result in results),
         "duration_ps": sum(result.duration_ps for result in results),
         "n_frames": sum(result.n_frames for result in results),
@@ -94,14 +95,11 @@ def combine(
         **dict.fromkeys(("jump_network", "percolation")),  # runs differ in these
         "warnings": _warnings(results, framework, hops, regime.diffusive),
     }
-    if systems is not None:
-        hierarchical = hierarchical and len(set(systems)) > 1
-    runs = [_as_diffusive(result) for result in results]
-    of = systems or range(len(results))
+    runs, spread = [_as_diffusive(result) for result in results], hierarchical and len(set(of)) > 1
     if regime.diffusive:
-        update |= _means(runs, hierarchical, of)
+        update |= _means(runs, spread, of) | (_of_systems(runs, of) if hierarchical else {})
     else:
-        update |= _bounds(results, hops) | {"provisional": _provisional(runs, hierarchical, of)}
+        update |= _bounds(results, hops) | {"provisional": _provisional(runs, spread, of)}
     return first.model_copy(update=update)
 
 
@@ -125,12 +123,12 @@ def _without_melted(
     results: Sequence[TransportResult],
     resting: Sequence[int],
     hierarchical: bool,
-    systems: Sequence[int] | None,
+    systems: Sequence[int],
 ) -> TransportResult:
     found = combine(
         [results[k] for k in resting],
         hierarchical=hierarchical,
-        systems=None if systems is None else [systems[k] for k in resting],
+        systems=[systems[k] for k in resting],
     )
     warning = (
         f"The framework diffuses in {len(results) - len(resting)} of {len(results)} replicas, "
@@ -166,6 +164,23 @@ def _means(
     update["tensor_cm2_s"] = np.mean(tensors, axis=0).tolist()
     update |= dict.fromkeys(("diffusivity_bound_cm2_s", "conductivity_bound_mS_cm", "provisional"))
     return update
+
+
+def _of_systems(
+    runs: Sequence[TransportResult | None], systems: Sequence[int]
+) -> dict[str, object]:
+    """Return the diffusivities of each system; None stands for a run without hops."""
+    found: dict[str, object] = {}
+    for kind in ("self", "collective"):
+        pairs = [
+            (value, system)
+            for run, system in zip(runs, systems, strict=True)
+            if run is not None and (value := getattr(run, f"{kind}_diffusivity")) is not None
+        ]
+        found[f"{kind}_of_systems"] = combine_by_system(
+            [value for value, _ in pairs], [system for _, system in pairs]
+        )
+    return found
 
 
 def _bounds(results: Sequence[TransportResult], hops: Hops) -> dict[str, object]:
