@@ -78,6 +78,7 @@ def run_scenarios() -> dict[str, Scenario]:
         "Brownian strings, Haven 1/3": strings(300, 30, 0.5),
         "hopping, 1 hop an ion, 100 ions": hopping(300, 100, 1.0),
         "hopping, 5 hops an ion, 30 ions": hopping(300, 30, 5.0),
+        "hopping, 10 hops an ion, 3 ions": hopping(300, 3, 10.0),
         "hopping, half undone, 50 ions": hopping(600, 50, 10.0, undone=0.5),
     }
 

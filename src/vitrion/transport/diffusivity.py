@@ -9,7 +9,11 @@ from scipy.special import digamma, polygamma
 
 from vitrion.transport.path_transform import transforms
 from vitrion.transport.spectrum import MAX_MODES, MIN_MODES, ModeFit, choose_modes, mode_frequencies
+from vitrion.transport.stays import find_stays
 from vitrion.uncertainty import Estimate, welch_satterthwaite
+
+FEW_IONS = 8
+"""Number of ions below which their scatter does not show the noise of rare hops reliably."""
 
 PROBE_MODES = 64
 """Slow modes from which concerted motion is first judged."""
@@ -112,13 +116,16 @@ def estimate_diffusivities(
     modes = SineModes(len(positions), positions.shape[1], interval_fs)
     for transform in transforms(positions):
         modes.add(*transform)
-    return diffusivities_of(modes, symbols, charges)
+    return diffusivities_of(modes, symbols, charges, find_stays(positions).hops_of_ions)
 
 
 def diffusivities_of(
-    modes: SineModes, symbols: tuple[str, ...], charges: np.ndarray
+    modes: SineModes, symbols: tuple[str, ...], charges: np.ndarray, hops: np.ndarray
 ) -> Diffusivities:
-    """Estimate all diffusivities from the modes of all paths; see `estimate_diffusivities`."""
+    """Estimate all diffusivities from the modes and the number of hops of each ion.
+
+    See `estimate_diffusivities`.
+    """
     amplitudes = modes.amplitudes
     n_ions = amplitudes.shape[1]
     charge = charges / np.sqrt(np.mean(charges**2))
@@ -133,12 +140,10 @@ def diffusivities_of(
     weighted = charge**2 * ion_values
     gaussian = fit.gaussian_variance() / 3.0
     concert = _concert(used, power[:m])
-    independent = _plain_variance(weighted, gaussian)
-    # Four-point term: the noise of rare hops does not decrease with the number of modes.
-    excess = max(independent - gaussian / n_ions, 0.0)
+    excess, freedom = _hop_noise(weighted, gaussian, hops)
     systematic = fit.systematic_error**2
-    relative_variance = independent + concert * gaussian / n_ions + systematic
-    self_ = _self_estimate(float(weighted.mean()), relative_variance, n_ions, excess)
+    relative_variance = excess + (1.0 + concert) * gaussian / n_ions + systematic
+    self_ = _self_estimate(float(weighted.mean()), relative_variance, excess, freedom)
 
     total = charge @ used / np.sqrt(n_ions)
     d_collective = float((total**2).mean(axis=0) @ fit.weights)
@@ -148,10 +153,11 @@ def diffusivities_of(
     tensor = weighted_used.reshape(3, -1) @ used.reshape(3, -1).T
     species = {}
     for name in dict.fromkeys(symbols):
-        own = ion_values[np.array([symbol == name for symbol in symbols])]
-        variance, count = _plain_variance(own, gaussian), len(own)
-        own_excess = max(variance - gaussian / count, 0.0)
-        species[name] = _self_estimate(float(own.mean()), variance + systematic, count, own_excess)
+        chosen = np.array([symbol == name for symbol in symbols])
+        own = ion_values[chosen]
+        own_excess, freedom = _hop_noise(own, gaussian, hops[chosen])
+        variance = own_excess + gaussian / len(own) + systematic
+        species[name] = _self_estimate(float(own.mean()), variance, own_excess, freedom)
     slowest = _slowest_modes(charge**2 * squares[..., :MIN_MODES].mean(axis=(0, 2)), m, concert)
     return Diffusivities(self_, collective, haven, species, tensor / n_ions, slowest, fit)
 
@@ -168,6 +174,19 @@ def _plain_variance(values: np.ndarray, gaussian: float) -> float:
     n, mean = len(values), values.mean()
     spread = values.var(ddof=1) / mean**2 if n > 1 and mean > 0.0 else 0.0
     return float(max(spread, gaussian) / n)
+
+
+def _hop_noise(values: np.ndarray, gaussian: float, hops: np.ndarray) -> tuple[float, float]:
+    """Return the relative variance of the mean by rare hops, and its degrees of freedom.
+
+    This four-point term does not decrease with the number of modes. It follows from the scatter of
+    the ions; for few ions, which may agree by chance, it is at least the Poisson noise of the hops.
+    """
+    n_ions, n_hops = len(values), int(hops.sum())
+    excess = max(_plain_variance(values, gaussian) - gaussian / n_ions, 0.0)
+    if n_ions < FEW_IONS and n_hops and excess < 1.0 / n_hops:
+        return 1.0 / n_hops, float(n_hops)
+    return excess, float(max(n_ions - 1, 1))
 
 
 def _concert(amplitudes: np.ndarray, power: np.ndarray) -> float:
@@ -189,8 +208,10 @@ def _concert(amplitudes: np.ndarray, power: np.ndarray) -> float:
     return float(max(np.sum((small @ small.T) ** 2) - n - chance, 0.0) / n)
 
 
-def _self_estimate(value: float, relative_variance: float, n_ions: int, excess: float) -> Estimate:
-    """Return an estimate whose variance contains the term `excess`, estimated from the ions.
+def _self_estimate(
+    value: float, relative_variance: float, excess: float, freedom: float
+) -> Estimate:
+    """Return an estimate whose variance contains the term `excess` with degrees of freedom.
 
     The rest, the variance of Brownian paths, is known.
     """
@@ -200,7 +221,7 @@ def _self_estimate(value: float, relative_variance: float, n_ions: int, excess: 
     return Estimate(
         value=value,
         relative_error=float(np.sqrt(relative_variance)),
-        degrees_of_freedom=welch_satterthwaite(parts, (max(n_ions - 1, 1), np.inf)),
+        degrees_of_freedom=welch_satterthwaite(parts, (freedom, np.inf)),
     )
 
 

@@ -48,6 +48,11 @@ class Stays:
         """Number of hops of all ions."""
         return len(self.before_hop)
 
+    @property
+    def hops_of_ions(self) -> np.ndarray:
+        """Number of hops of each ion, shape (n_ions,)."""
+        return np.bincount(self.ion) - 1
+
     def count_lasting(self) -> int:
         """Count the hops that were not reversed by a later hop.
 
