@@ -61,6 +61,14 @@ def names(flow):
     return [job.name for job, _ in flow.iterflow()]
 
 
+def test_a_structure_in_place_of_a_composition_is_the_crystal():
+    maker = IonConductorMaker(glass_maker=None)
+    flow = maker.make(SALT)
+    assert flow.output.keys() == maker.make("LiF", crystal=SALT).output.keys()
+    assert flow.jobs[0].name == "relax crystal"
+    assert flow.jobs[0].function_args[0] == SALT
+
+
 def test_from_a_formula_to_crystal_and_glass_side_by_side(maker, tmp_path):
     flow = maker.make("LiF")
     store = SQLiteJobStore(str(tmp_path / "store"))

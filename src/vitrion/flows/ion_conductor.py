@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobflow import Flow, Maker, OnMissing, OutputReference, job
+from pymatgen.core import Structure
 
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.formulas import parse_composition, usual_formula
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from jobflow import Job
-    from pymatgen.core import Composition, Structure
+    from pymatgen.core import Composition
 
     from vitrion.chemistry.formulas import CompositionLike
     from vitrion.flows.recipe import Recipe
@@ -124,7 +125,7 @@ class IonConductorMaker(RecipeMaker):
     @takes_atoms
     def make(
         self,
-        composition: CompositionLike,
+        composition: CompositionLike | Structure,
         crystal: Structure | OutputReference | None = None,
         prev_dir: str | Path | None = None,
     ) -> Flow:
@@ -132,8 +133,8 @@ class IonConductorMaker(RecipeMaker):
 
         Parameters
         ----------
-        composition : Composition or str
-            Composition, such as ``"LiPO2F2"``.
+        composition : Composition, str or Structure
+            Composition, such as ``"LiPO2F2"``; a Structure is the crystal too, unless one is given.
         crystal : Structure or reference to one, optional
             The crystal; None searches for it.
         prev_dir : str or Path, optional
@@ -151,6 +152,9 @@ class IonConductorMaker(RecipeMaker):
         InputError
             If the composition is not supported, or both phases are skipped.
         """
+        if isinstance(composition, Structure):
+            crystal = composition if crystal is None else crystal
+            composition = composition.composition
         formula = parse_composition(composition)
         self._check_mobile(formula)
         parts: list[Flow | Job] = []
