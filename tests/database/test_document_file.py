@@ -27,6 +27,14 @@ def test_documents_come_back_equal(tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def test_a_document_written_as_json_is_read(tmp_path):
+    file = tmp_path / "defects.json"
+    file.write_text(DOCUMENTS[0].model_dump_json(indent=1))
+    assert [one.model_dump_json() for one in read_documents(file)] == [
+        DOCUMENTS[0].model_dump_json()
+    ]
+
+
 def test_equal_documents_give_equal_files(tmp_path):
     write_documents(tmp_path / "a.jsonl.gz", DOCUMENTS)
     write_documents(tmp_path / "b.jsonl.gz", DOCUMENTS)
@@ -103,6 +111,10 @@ def test_summaries_are_not_loaded(tmp_path):
     export(tmp_path / "store", tmp_path / "all.jsonl", "summary")
     with pytest.raises(InputError, match="is a summary, which is made from other documents"):
         read_documents(tmp_path / "all.jsonl")
+    single = tmp_path / "one.json"
+    single.write_text((tmp_path / "all.jsonl").read_text().splitlines()[0])
+    with pytest.raises(InputError, match="is a summary, which is made from other documents"):
+        read_documents(single)
 
 
 def test_damaged_files_are_refused_in_one_sentence(tmp_path):

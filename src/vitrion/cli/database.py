@@ -176,11 +176,13 @@ def archive(store: StoreOption = None) -> None:
 def load(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Files of documents (.jsonl, .jsonl.gz), or folders of such files."),
+        typer.Argument(
+            help="Files of documents (.jsonl, .jsonl.gz, .json), or folders of .jsonl files."
+        ),
     ],
     store: StoreOption = None,
 ) -> None:
-    """Add documents from files, as written by `vitrion query -f jsonl`, to a store."""
+    """Add documents from files, as written by `query -f jsonl` and `defects`, to a store."""
     from vitrion.database.collections import find_job_store
     from vitrion.database.document_file import load_documents, read_documents
     from vitrion.database.servers import connect

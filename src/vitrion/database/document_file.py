@@ -1,4 +1,4 @@
-"""Files of documents as JSON lines, compressed if the name ends in ``.gz``."""
+"""Files of documents: JSON lines, compressed if the name ends in ``.gz``, or one as JSON."""
 
 from __future__ import annotations
 
@@ -55,11 +55,15 @@ def without_files(document: VitrionDoc) -> VitrionDoc:
 def read_documents(path: Path) -> list[VitrionDoc]:
     """Read the documents of a file, or of all files of a folder in the order of their names.
 
+    A ``.json`` file contains one document; the files of a folder are JSON lines.
+
     Raises
     ------
     InputError
-        If there is no such file, or a line is not a document of vitrion.
+        If there is no such file, or its content is not a document of vitrion.
     """
+    if path.suffix == ".json":
+        return [_not_summary(read_document(path), str(path))]
     if not path.is_dir():
         return list(_read_file(path))
     files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES))
@@ -81,14 +85,18 @@ def _read_file(path: Path) -> Iterator[VitrionDoc]:
             document = classes[found["property_name"]].model_validate(found)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise InputError(f"Line {number} of {path} is not a document of vitrion.") from error
-        if isinstance(document, SummaryDoc):
-            raise InputError(
-                f"Line {number} of {path} is a summary, which is made from other documents: load "
-                "those, such as from 'vitrion query --kind conductivity -f jsonl'."
-            )
         if isinstance(found.get(KEY), str):
             document.document_id = found[KEY]
-        yield document
+        yield _not_summary(document, f"Line {number} of {path}")
+
+
+def _not_summary(document: VitrionDoc, place: str) -> VitrionDoc:
+    if isinstance(document, SummaryDoc):
+        raise InputError(
+            f"{place} is a summary, which is made from other documents: load those, such as from "
+            "'vitrion query --kind conductivity -f jsonl'."
+        )
+    return document
 
 
 def read_document(path: str | os.PathLike[str]) -> VitrionDoc:
