@@ -36,7 +36,7 @@ make_environment() {
     install_torch "$folder/bin/pip"
     "$folder/bin/pip" install -q -e "$root$extras"
     "$folder/bin/python" -c 'import sys; from vitrion.potentials.native import usable_variants; sys.exit(not usable_variants())' ||
-        echo "No C++ compiler was found, so torch evaluates the potential, about 25 times slower: install g++ or clang++ and rerun this script."
+        echo "No C++ compiler was found, so torch evaluates the potential, about 30 times slower: install g++ or clang++ and rerun this script."
 }
 
 # One thread per process: several processes of several threads run many times slower.

@@ -59,7 +59,7 @@ class ComparisonSettings(SettingsModel):
     frames: int = Field(3, ge=1, le=100, description="Frames of each crystal and temperature.")
     drift_ps: float = Field(2.0, ge=0.2, le=1000, description="Run at constant energy, ps.")
     drift_temperature_K: float = Field(600.0, gt=0, le=3000, description="Its temperature, K.")
-    hot_runs: int = Field(2, ge=0, le=100, description="Runs that test the endurance.")
+    hot_runs: int = Field(2, ge=0, le=100, description="Runs that test the stability.")
     hot_ps: float = Field(5.0, ge=0.1, le=1000, description="Length of each, ps.")
     hot_temperature_K: float | None = Field(
         None,
