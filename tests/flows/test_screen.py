@@ -1,11 +1,12 @@
 import pytest
 from monty.json import jsanitize
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Lattice, Structure
 
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.errors import InputError
 from vitrion.flows.given_crystal import read_crystal
 from vitrion.flows.glass_conductivity import GlassConductivityMaker
+from vitrion.flows.ion_conductor import IonConductorMaker
 from vitrion.flows.recipe import Recipe
 from vitrion.flows.run_recipe import make_flow
 from vitrion.flows.screen import (
@@ -56,6 +57,21 @@ def test_a_screen_is_one_flow_and_leaves_out_what_is_held():
     assert list(flow.output) == ["LiF"]
     with pytest.raises(InputError, match="Nothing to compute"):
         maker.make(["LiF"], held=["LiF"])
+
+
+def test_the_structures_of_a_screen_are_its_crystals():
+    salt = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(4.03), ["Li", "F"], [[0] * 3, [0.5] * 3]
+    )
+    maker = ScreenMaker(maker=IonConductorMaker(glass_maker=None))
+    for given in (salt, [salt], salt.to_ase_atoms()):
+        flow = maker.make(given)
+        first = flow.jobs[0].jobs[0]
+        assert list(flow.output) == ["LiF"]
+        assert first.name == "relax crystal"
+        assert first.function_args[0].matches(salt)
+    with pytest.raises(InputError, match="LiF is requested twice"):
+        maker.make(["LiF", salt])
 
 
 def test_the_formulas_of_a_store_are_found_by_query(tmp_path):

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
 from math import comb
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from jobflow import Flow, Maker
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Structure
 
 from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.formulas import parse_composition, plain_formula
+from vitrion.chemistry.structures import takes_atoms
 from vitrion.errors import InputError, VitrionError
 from vitrion.flows.given_crystal import known_crystal
 from vitrion.flows.ion_conductor import IonConductorMaker
@@ -45,7 +46,7 @@ class ScreenMaker(NotebookTable, Maker):
     name : str
         The name of the flows.
     maker : IonConductorMaker
-        Any Maker whose ``make`` takes a formula.
+        Any Maker whose ``make`` takes a formula, or a Structure if structures are screened.
 
     Examples
     --------
@@ -57,14 +58,18 @@ class ScreenMaker(NotebookTable, Maker):
     name: str = "screen"
     maker: Maker = field(default_factory=IonConductorMaker)
 
+    @takes_atoms
     def make(
-        self, compositions: Iterable[CompositionLike] | CompositionLike, held: Iterable[str] = ()
+        self,
+        compositions: Iterable[CompositionLike | Structure] | CompositionLike | Structure,
+        held: Iterable[str] = (),
     ) -> Flow:
         """Create the flow.
 
         Parameters
         ----------
-        compositions : iterable of Composition, str or dict, or one of these
+        compositions : iterable of Composition, str, dict or Structure, or one of these
+            A Structure is passed to the maker, and is the crystal of its composition.
         held : iterable of str
             Formulas to skip, e.g. from :func:`find_formulas`.
 
@@ -76,17 +81,21 @@ class ScreenMaker(NotebookTable, Maker):
         Raises
         ------
         InputError
-            If a composition is not supported, or all are skipped.
+            If a composition is not supported, two structures have the same composition, or all
+            are skipped.
         """
-        one = isinstance(compositions, (str, Mapping))
-        requested = cast("Iterable[CompositionLike]", [compositions] if one else compositions)
+        one = isinstance(compositions, (str, Mapping, Structure))
+        requested: Iterable[Any] = [compositions] if one else compositions
         known = {parse_composition(formula).reduced_formula for formula in held}
         flows: dict[str, Flow | Job] = {}
         for composition in requested:
             formula = plain_formula(parse_composition(composition))
+            is_structure = isinstance(composition, Structure)
+            if is_structure and formula in flows:
+                raise InputError(f"{formula} is requested twice: screen its structures separately.")
             if Composition(formula).reduced_formula in known or formula in flows:
                 continue
-            flows[formula] = self.maker.make(formula)
+            flows[formula] = self.maker.make(composition if is_structure else formula)
         if not flows:
             raise InputError("Nothing to compute: all compositions are in the store.")
         output = {formula: flow.output for formula, flow in flows.items()}
