@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.regime_table import called_diffusive, diffusive, not_diffusive
-from helpers.walkers import hopping, in_crystal, subdiffusive
+from helpers.walkers import brownian, hopping, in_crystal, subdiffusive
 from vitrion.transport import analyze, combine
 
 CELL = 12.0 * np.eye(3)
@@ -82,6 +82,17 @@ def test_subdiffusion_that_single_replicas_hide_is_seen_in_all_of_them():
     weights = np.array([part.self_diffusivity.relative_error**-2 for part in parts])
     logs = np.log([part.self_diffusivity.value for part in parts])
     assert kept.value == pytest.approx(np.exp(weights @ logs / weights.sum()), rel=1e-6)
+
+
+def test_the_bound_of_replicas_holds_for_motion_without_hops():
+    creep = brownian(300, 20, diffusivity=3e-4, vibration=0.3)
+    held = []
+    for pool in range(10):
+        together = combine([result_of(creep, 10 * pool + seed) for seed in range(5)])
+        if not together.diffusive:
+            held.append(together.diffusivity_bound_cm2_s > creep.diffusivity * 1e-3)
+    assert len(held) >= 5
+    assert np.mean(held) >= 0.9
 
 
 def test_a_replica_at_rest_is_left_out_with_a_warning_and_two_at_rest_give_a_bound():

@@ -23,7 +23,7 @@ from vitrion.transport.result import (
 )
 from vitrion.transport.same_material import check_different_runs, check_same_material
 from vitrion.transport.vanhove import VanHove
-from vitrion.uncertainty import combine_by_system, combine_estimates, event_bound
+from vitrion.uncertainty import ReplicaMean, combine_by_system, combine_estimates, event_bound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -262,11 +262,18 @@ def _pooled_hops(results: Sequence[TransportResult]) -> Hops:
 
 
 def _pooled_bound(hops: Hops, results: Sequence[TransportResult]) -> float:
-    """Return the joint Poisson bound of all runs, or the mean of their bounds if lower."""
+    """Return the upper 95 % bound of D* of all runs in cm2/s.
+
+    It is the joint Poisson bound of their hops or, as in one run, the bound of their slopes, which
+    contain motion without hops; at most the mean of the bounds of the runs.
+    """
     ion_time_fs = 1000.0 * sum(result.n_mobile * result.duration_ps for result in results)
-    pooled = event_bound(hops.n_hops) * hops.hop_length_A**2 / (6.0 * ion_time_fs)
+    by_hops = event_bound(hops.n_hops) * hops.hop_length_A**2 / (6.0 * ion_time_fs)
+    slopes = ReplicaMean.of([result.apparent_diffusivity_cm2_s for result in results])
+    by_slopes = slopes.estimate.interval(0.9)[1]
     return min(
-        pooled * A2_PER_FS_TO_CM2_PER_S, float(np.mean([_bound(result) for result in results]))
+        max(by_hops * A2_PER_FS_TO_CM2_PER_S, by_slopes),
+        float(np.mean([_bound(result) for result in results])),
     )
 
 
