@@ -23,7 +23,13 @@ from vitrion.transport.result import (
 )
 from vitrion.transport.same_material import check_different_runs, check_same_material
 from vitrion.transport.vanhove import VanHove
-from vitrion.uncertainty import ReplicaMean, combine_by_system, combine_estimates, event_bound
+from vitrion.uncertainty import (
+    ReplicaMean,
+    combine_by_system,
+    combine_estimates,
+    event_bound,
+    student_quantile,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -270,7 +276,7 @@ def _pooled_bound(hops: Hops, results: Sequence[TransportResult]) -> float:
     ion_time_fs = 1000.0 * sum(result.n_mobile * result.duration_ps for result in results)
     by_hops = event_bound(hops.n_hops) * hops.hop_length_A**2 / (6.0 * ion_time_fs)
     slopes = ReplicaMean.of([result.apparent_diffusivity_cm2_s for result in results])
-    by_slopes = slopes.estimate.interval(0.9)[1]
+    by_slopes = slopes.mean + student_quantile(0.95, len(results) - 1) * (slopes.error or 0.0)
     return min(
         max(by_hops * A2_PER_FS_TO_CM2_PER_S, by_slopes),
         float(np.mean([_bound(result) for result in results])),
