@@ -55,4 +55,5 @@ def test_larger_cells_and_results_without_elements_are_combined():
     runs = [analyzed(), analyzed(1)]
     older = [run.model_copy(update={"atoms": None}) for run in runs]
     assert runs[0].atoms == {"Li": 20, "O": 20}
-    assert combine(older).conductivity == combine(runs).conductivity
+    for mixed in (older, [runs[0], older[1]], [older[0], runs[1]]):
+        assert combine(mixed).conductivity == combine(runs).conductivity

@@ -308,7 +308,7 @@ def of_glasses(rng, temperatures=(440.0, 480.0, 520.0), error=0.22):
             ArrheniusPoint(
                 temperature_K=t,
                 diffusivity=combine_estimates(values, hierarchical=True),
-                of_systems=dict(enumerate(values)),
+                of_systems={str(n): value for n, value in enumerate(values)},
             )
         )
     return points

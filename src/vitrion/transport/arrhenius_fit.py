@@ -51,7 +51,7 @@ class ArrheniusPoint(Model):
 
     temperature_K: float = Field(description="Temperature in K.")
     diffusivity: Estimate | None = Field(None, description="Diffusivity in cm2/s.")
-    of_systems: dict[int, Estimate] = Field(
+    of_systems: dict[str, Estimate] = Field(
         default_factory=dict,
         description="Diffusivity in cm2/s of each system, such as a glass, if the systems differ.",
     )
@@ -408,7 +408,7 @@ def _cells(
     points: Sequence[ArrheniusPoint],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Sequence[int]]:
     """Return design matrix, ln D, its variance and the system, of each system and temperature."""
-    cells = [(p.temperature_K, *item) for p in points for item in p.of_systems.items()]
+    cells = [(p.temperature_K, int(of), one) for p in points for of, one in p.of_systems.items()]
     temperatures, systems, values = zip(*cells, strict=True)
     y, errors = np.array([(_log(value), value.relative_error) for value in values]).T
     return _line(temperatures), y, errors**2, systems

@@ -183,9 +183,8 @@ def _of_systems(
             for run, system in zip(runs, systems, strict=True)
             if run is not None and (value := getattr(run, f"{kind}_diffusivity")) is not None
         ]
-        found[f"{kind}_of_systems"] = combine_by_system(
-            [value for value, _ in pairs], [system for _, system in pairs]
-        )
+        combined = combine_by_system([value for value, _ in pairs], [of for _, of in pairs])
+        found[f"{kind}_of_systems"] = {str(system): value for system, value in combined.items()}
     return found
 
 

@@ -154,11 +154,11 @@ class TransportResult(NotebookFigure, Model):
     species_diffusivity: dict[str, Estimate] = Field(
         default_factory=dict, description="Self-diffusivity of each mobile species in cm2/s."
     )
-    self_of_systems: dict[int, Estimate] = Field(
+    self_of_systems: dict[str, Estimate] = Field(
         default_factory=dict,
         description="D* in cm2/s of each system, such as a glass, if the systems differ.",
     )
-    collective_of_systems: dict[int, Estimate] = Field(
+    collective_of_systems: dict[str, Estimate] = Field(
         default_factory=dict, description="D_sigma in cm2/s of each system, if the systems differ."
     )
     tensor_cm2_s: Matrix | None = Field(

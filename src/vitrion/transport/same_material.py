@@ -38,7 +38,8 @@ def check_same_material(results: Sequence[TransportResult]) -> None:
                 f"Run {number} has the mobile species {_listed(other.mobile)} and run 1 has "
                 f"{_listed(first.mobile)}: the runs must be of one material."
             )
-        mine, its = _shares(first), _shares(other)
+        known = bool(first.atoms and other.atoms)
+        mine, its = _shares(first, known), _shares(other, known)
         if set(mine) == set(its) and max(abs(mine[el] - its[el]) for el in mine) <= SAME_SHARE:
             continue
         raise InputError(
@@ -69,8 +70,10 @@ def check_different_runs(results: Sequence[TransportResult]) -> None:
             raise InputError(f"Results {i} and {j} are of the same run: give each run once.")
 
 
-def _shares(result: TransportResult) -> dict[str, float]:
-    atoms = result.atoms or {"mobile": result.n_mobile, "framework": result.n_framework}
+def _shares(result: TransportResult, known: bool) -> dict[str, float]:
+    """Return the share of each element, or of mobile and framework if elements are not known."""
+    counts = {"mobile": result.n_mobile, "framework": result.n_framework}
+    atoms = (result.atoms if known else None) or counts
     return {name: count / sum(atoms.values()) for name, count in sorted(atoms.items())}
 
 
