@@ -167,7 +167,7 @@ def test_replicas_give_the_error():
     joined = landscape(docs)
     found = cautions_of([MaterialReport.from_documents([*docs, joined])])
     (caution,) = [c for c in found if c.kind == "partial_landscape"]
-    assert "2 distinct hops did not converge or were left out" in caution.text
+    assert "computed without 2 distinct hops: not converged, or left out" in caution.text
     assert joined.n_replicas == 3
     assert joined.landscape_gap_eV.mean == pytest.approx(EMPTY.min() - OCCUPIED.max() + 0.1)
     assert joined.landscape_gap_eV.error == pytest.approx(0.1 / np.sqrt(3))

@@ -308,7 +308,8 @@ def _landscape(material: MaterialReport) -> Iterable[Caution]:
     if lost and document.percolating_barrier_eV is not None:
         hops = counted(lost, "distinct hop")
         text = (
-            f"The percolating barrier is an upper bound: {hops} did not converge or were left out."
+            f"The percolating barrier is an upper bound, computed without {hops}: not converged, "
+            "or left out."
         )
         yield Caution("partial_landscape", "caution", about, text, "landscape")
 
