@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from scipy.stats import t
 
 from vitrion.errors import InputError
+from vitrion.transport.combined_estimates import combine_estimates
 from vitrion.uncertainty import (
     Bound,
     Estimate,
     LinearEstimate,
     ReplicaMean,
-    combine_estimates,
     difference,
     event_bound,
     p_value,

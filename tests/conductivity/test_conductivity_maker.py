@@ -28,7 +28,7 @@ from vitrion.dynamics.workers import MDTask
 from vitrion.errors import InputError, SimulationError
 from vitrion.materials.material import MaterialReport
 from vitrion.transport import analyze, arrhenius
-from vitrion.uncertainty import combine_estimates
+from vitrion.transport.combined_estimates import combine_estimates
 
 FRICTION_TIME_FS = 50.0
 SETTINGS = MDSettings(

@@ -10,8 +10,9 @@ from helpers.walkers import brownian, hopping, in_crystal
 from vitrion import transport
 from vitrion.errors import InputError
 from vitrion.transport import ArrheniusPoint, Estimate, analyze, arrhenius, combine
+from vitrion.transport.combined_estimates import combine_estimates
 from vitrion.transport.constants import KB_EV_PER_K, NERNST_EINSTEIN
-from vitrion.uncertainty import combine_estimates, event_bound
+from vitrion.uncertainty import event_bound
 
 TEMPERATURES = np.array([500.0, 600.0, 700.0, 850.0, 1000.0])
 

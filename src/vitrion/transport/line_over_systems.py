@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtri
 
-from vitrion.uncertainty import matched_t
+from vitrion.transport.combined_estimates import matched_t
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

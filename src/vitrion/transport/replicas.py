@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.errors import InputError
+from vitrion.transport.combined_estimates import combine_by_system, combine_estimates
 from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S
 from vitrion.transport.framework import mean_framework
 from vitrion.transport.regime import joint_regime
@@ -23,13 +24,7 @@ from vitrion.transport.result import (
 )
 from vitrion.transport.same_material import check_different_runs, check_same_material
 from vitrion.transport.vanhove import VanHove
-from vitrion.uncertainty import (
-    ReplicaMean,
-    combine_by_system,
-    combine_estimates,
-    event_bound,
-    student_quantile,
-)
+from vitrion.uncertainty import ReplicaMean, event_bound, student_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
