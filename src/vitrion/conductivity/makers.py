@@ -32,14 +32,14 @@ from vitrion.documents.additional_fields import additional_fields
 from vitrion.documents.base import check_phase
 from vitrion.documents.provenance import Provenance
 from vitrion.dynamics.document import md_document, subsample
-from vitrion.dynamics.makers import ForceFieldDynamics, resolve_prev_dir, without_velocities
+from vitrion.dynamics.makers import ForceFieldDynamics, without_velocities
 from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.run_result import TRAJECTORY_NAME, load_result
 from vitrion.dynamics.workers import MDTask
 from vitrion.errors import SimulationError
 from vitrion.potentials.trust import assess
 from vitrion.runtime.progress import Progress, write_progress
-from vitrion.runtime.running_job import continued
+from vitrion.runtime.running_job import continued, resolve_prev_dir
 from vitrion.transport.analysis import analyze_file
 from vitrion.transport.replicas import combine
 from vitrion.uncertainty import ReplicaMean

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from atomate2.forcefields.utils import MLFF, ForceFieldMixin, ase_calculator, revert_default_dtype
-from atomate2.utils.path import strip_hostname
 from jobflow import Maker, Response, job
 
 from vitrion.chemistry.structures import takes_structure, takes_structures
@@ -24,10 +22,11 @@ from vitrion.potentials import check_elements, describe_potential, get_potential
 from vitrion.potentials.calculators import runs_on_gpu
 from vitrion.potentials.trust import assess
 from vitrion.runtime.notebook_display import NotebookTable
-from vitrion.runtime.running_job import check_root, continued, job_folder
+from vitrion.runtime.running_job import check_root, continued, job_folder, resolve_prev_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from ase.calculators.calculator import Calculator
     from pymatgen.core import Structure
@@ -366,22 +365,6 @@ class MDSeriesMaker(ForceFieldDynamics):
         from vitrion.settings import get_settings
 
         return get_settings().workers
-
-
-def resolve_prev_dir(prev_dir: str | Path | None) -> Path | None:
-    """Return the local path of a previous directory, which may have a ``host:`` prefix.
-
-    Raises
-    ------
-    InputError
-        If the directory does not exist on this machine.
-    """
-    if prev_dir is None:
-        return None
-    path = Path(strip_hostname(prev_dir))
-    if not path.is_dir():
-        raise InputError(f"The previous directory {prev_dir} does not exist on this machine.")
-    return path
 
 
 def _settings(given: MDSettings | dict[str, Any]) -> MDSettings:

@@ -61,7 +61,7 @@ class ScreenMaker(NotebookTable, Maker):
     @takes_atoms
     def make(
         self,
-        compositions: Iterable[CompositionLike | Structure] | CompositionLike | Structure,
+        compositions: Iterable[CompositionLike] | CompositionLike,
         held: Iterable[str] = (),
     ) -> Flow:
         """Create the flow.

@@ -16,7 +16,6 @@ from vitrion.chemistry.structures import takes_structure, takes_structures
 from vitrion.defects.document import DefectDoc
 from vitrion.defects.sites import density_peaks
 from vitrion.documents.additional_fields import additional_fields
-from vitrion.dynamics.makers import resolve_prev_dir
 from vitrion.dynamics.run_result import EQUILIBRATION
 from vitrion.errors import InputError
 from vitrion.landscape.document import SiteEnergyLandscapeDoc
@@ -29,7 +28,7 @@ from vitrion.potentials import describe_potential, get_potential, load_calculato
 from vitrion.runtime.cache import OutOfTime
 from vitrion.runtime.notebook_display import NotebookTable
 from vitrion.runtime.progress import Progress, write_progress
-from vitrion.runtime.running_job import check_root, continued, job_folder
+from vitrion.runtime.running_job import check_root, continued, job_folder, resolve_prev_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

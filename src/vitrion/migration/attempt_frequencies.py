@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SAME_ENERGY_EV = 1e-3
 """Relaxed defects on one site whose energies differ by less are the same minimum."""
 
-SAME_SADDLE_EV = 0.02
+IMAGE_ABOVE_SADDLE_EV = 0.02
 """Largest energy in eV between the highest image of a band and its saddle point."""
 
 
@@ -66,7 +66,7 @@ class AttemptFrequencies:
             top = stationary_point(self._atoms(band.saddle), 1, along=hop)
         except SimulationError as exc:
             return {"failure": str(exc)}
-        if abs(top.energy_eV - band.height_eV) > SAME_SADDLE_EV:
+        if abs(top.energy_eV - band.height_eV) > IMAGE_ABOVE_SADDLE_EV:
             return {"failure": "The saddle point beside the highest image is not of this band."}
         return {
             "forward_Hz": band.n_paths * attempt_frequency(first, top),

@@ -1,4 +1,4 @@
-"""The running job: its folder, and the job that continues it."""
+"""The running job: its folder, the folder of a previous job, and the job that continues it."""
 
 from __future__ import annotations
 
@@ -43,6 +43,24 @@ def job_folder(root_dir: str | None, kind: str) -> Path:
     root = Path.cwd() if root_dir is None else Path(root_dir)
     running = CURRENT_JOB.job
     return root / (kind if running is None else f"{kind}-{running.uuid}")
+
+
+def resolve_prev_dir(prev_dir: str | Path | None) -> Path | None:
+    """Return the local path of a previous directory, which may have a ``host:`` prefix.
+
+    Raises
+    ------
+    InputError
+        If the directory does not exist on this machine.
+    """
+    if prev_dir is None:
+        return None
+    from atomate2.utils.path import strip_hostname
+
+    path = Path(strip_hostname(prev_dir))
+    if not path.is_dir():
+        raise InputError(f"The previous directory {prev_dir} does not exist on this machine.")
+    return path
 
 
 def continued(job: Job) -> Job:

@@ -72,8 +72,8 @@ def check_different_runs(results: Sequence[TransportResult]) -> None:
 
 def _shares(result: TransportResult, known: bool) -> dict[str, float]:
     """Return the share of each element, or of mobile and framework if elements are not known."""
-    counts = {"mobile": result.n_mobile, "framework": result.n_framework}
-    atoms = (result.atoms if known else None) or counts
+    atoms = result.atoms if known else None
+    atoms = atoms or {"mobile": result.n_mobile, "framework": result.n_framework}
     return {name: count / sum(atoms.values()) for name, count in sorted(atoms.items())}
 
 
