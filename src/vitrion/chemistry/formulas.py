@@ -12,10 +12,10 @@ from vitrion.chemistry.facts import load_facts
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
-    from pymatgen.core import Composition, Structure
+    from pymatgen.core import Composition
 
-CompositionLike: TypeAlias = "str | Composition | Mapping[Any, float] | Structure"
-"""A formula, Composition or Structure of pymatgen, or amounts such as ``{"Li": 1, "F": 1}``."""
+CompositionLike: TypeAlias = "str | Composition | Mapping[Any, float]"
+"""A formula, a pymatgen Composition, or amounts of elements such as ``{"Li": 1, "F": 1}``."""
 
 AMOUNTS = re.compile(r"(?:(?<=[A-Z)])|(?<=[A-Z][a-z]))(\d+)")
 """Amounts behind an element or a group, which are typeset as subscripts."""

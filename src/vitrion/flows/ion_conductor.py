@@ -125,7 +125,7 @@ class IonConductorMaker(RecipeMaker):
     @takes_atoms
     def make(
         self,
-        composition: CompositionLike,
+        composition: CompositionLike | Structure,
         crystal: Structure | OutputReference | None = None,
         prev_dir: str | Path | None = None,
     ) -> Flow:
@@ -152,8 +152,9 @@ class IonConductorMaker(RecipeMaker):
         InputError
             If the composition is not supported, or both phases are skipped.
         """
-        if crystal is None and isinstance(composition, Structure):
-            crystal = composition
+        if isinstance(composition, Structure):
+            crystal = composition if crystal is None else crystal
+            composition = composition.composition
         formula = parse_composition(composition)
         self._check_mobile(formula)
         parts: list[Flow | Job] = []

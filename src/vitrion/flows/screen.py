@@ -61,7 +61,7 @@ class ScreenMaker(NotebookTable, Maker):
     @takes_atoms
     def make(
         self,
-        compositions: Iterable[CompositionLike] | CompositionLike,
+        compositions: Iterable[CompositionLike | Structure] | CompositionLike | Structure,
         held: Iterable[str] = (),
     ) -> Flow:
         """Create the flow.
