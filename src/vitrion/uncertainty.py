@@ -124,6 +124,18 @@ class Estimate(_WithInterval):
         """Return the estimate of this quantity times an exactly known positive factor."""
         return self.model_copy(update={"value": self.value * factor})
 
+    def corrected(self, log_factor: float, error: float) -> Estimate:
+        """Return the estimate times a factor, given its logarithm with a known standard error."""
+        variances = (self.relative_error**2, error**2)
+        return self.scaled(math.exp(log_factor)).model_copy(
+            update={
+                "relative_error": math.sqrt(sum(variances)),
+                "degrees_of_freedom": welch_satterthwaite(
+                    variances, (self.degrees_of_freedom, math.inf)
+                ),
+            }
+        )
+
     def over(self, other: Estimate) -> Estimate:
         """Return this quantity divided by an independent one.
 

@@ -21,6 +21,7 @@ from vitrion.comparison.cautions import cautions_of
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.makers import ConductivityMaker
+from vitrion.conductivity.pooling import pool
 from vitrion.conductivity.segments import run_segments
 from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.md_settings import MDSettings
@@ -193,12 +194,28 @@ def test_runs_of_one_structure_are_not_separate_structures(tmp_path, gas):
     single = [run.self_diffusivity or run.provisional.self_diffusivity for run in runs]
     pairs = [combine_estimates(pair, hierarchical=False) for pair in (single[:2], single[2:])]
     expected = combine_estimates(pairs, hierarchical=True)
-    assert document.results[0].self_diffusivity == expected
+    found = document.results[0]
+    correction = found.finite_time.log_factor, found.finite_time.error
+    assert found.self_diffusivity == expected.corrected(*correction)
     assert document.plan.relative_error == document.results[0].conductivity.relative_error
     # The spread between systems is part of the error, and two of them say little about it.
     assert expected.relative_error > min(pair.relative_error for pair in pairs) / np.sqrt(2.0)
     flat = combine_estimates(single, hierarchical=True)
     assert expected.interval_95[1] / expected.value > flat.interval_95[1] / flat.value
+
+
+def test_one_glass_is_corrected_for_its_finite_time_and_one_crystal_is_not(tmp_path, gas):
+    for phase in ("amorphous", "crystalline"):
+        folder = tmp_path / phase
+        maker = make_maker(folder, target=0.9, temperatures_K=(400.0,), first_ps=6.0)
+        maker.phase = phase
+        document, _ = maker.advance([gas], folder)
+        (result,) = document.results
+        assert result.diffusive
+        assert (result.finite_time is not None) == (phase == "amorphous")
+        assert len(document.replicas) == (phase == "amorphous")
+        # The correction is made once, however often the document is combined.
+        assert pool([pool([document])]).results == document.results
 
 
 def test_the_plan_leaves_out_what_the_document_leaves_out(tmp_path, gas):

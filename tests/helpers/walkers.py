@@ -177,8 +177,8 @@ def _exact(
                 Jump(site, int(neighbors[site, axis]), tuple(int(w) for w in wraps), 0.0, flux)
             )
     n_sites = len(cells)
-    walk = random_walk(cells / side, np.zeros(n_sites), jumps, side * HOP_A * np.eye(3), 300.0)
-    return walk.isotropic_cm2_s * n_sites / CM2_PER_A2
+    found = random_walk(cells / side, np.zeros(n_sites), jumps, side * HOP_A * np.eye(3), 300.0)
+    return found.isotropic_cm2_s * n_sites / CM2_PER_A2
 
 
 def trapped(
@@ -200,18 +200,24 @@ def trapped(
         network = disordered_network(
             rng, side, site_spread, barrier_spread, hops_per_ion / n_frames
         )
-        steps = np.zeros((n_frames, n_ions, 3))
-        for ion in range(n_ions):
-            site, time = rng.choice(len(network.occupation), p=network.occupation), 0.0
-            while True:
-                out = network.rates[site]
-                time += rng.exponential(1.0 / out.sum())
-                if time >= n_frames:
-                    break
-                way = rng.choice(6, p=out / out.sum())
-                steps[int(time), ion] += HOP_A * DIRECTIONS[way]
-                site = network.neighbors[site, way]
-        paths = np.cumsum(steps, axis=0) + rng.normal(scale=vibration, size=steps.shape)
-        return paths, network.diffusivity
+        return walk(network, n_frames, n_ions, rng, vibration), network.diffusivity
 
     return draw
+
+
+def walk(
+    network: Network, n_frames: int, n_ions: int, rng: np.random.Generator, vibration: float = 0.3
+) -> np.ndarray:
+    """Return the paths of ions that hop on a network, from equilibrium, and vibrate."""
+    waiting = 1.0 / network.rates.sum(axis=1)
+    ways = np.cumsum(network.rates, axis=1) * waiting[:, None]
+    starts = rng.choice(len(network.occupation), size=n_ions, p=network.occupation)
+    steps = np.zeros((n_frames, n_ions, 3))
+    for ion, start in enumerate(starts):
+        site, time = start, rng.exponential(waiting[start])
+        while time < n_frames:
+            way = min(int(np.searchsorted(ways[site], rng.random())), 5)
+            steps[int(time), ion] += HOP_A * DIRECTIONS[way]
+            site = network.neighbors[site, way]
+            time += rng.exponential(waiting[site])
+    return np.cumsum(steps, axis=0) + rng.normal(scale=vibration, size=steps.shape)

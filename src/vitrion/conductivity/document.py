@@ -155,7 +155,7 @@ class ConductivityDoc(VitrionDoc):
         results_by_temperature
             One result, or one result per replica, by temperature in K.
         hierarchical
-            Whether replicas are different systems, such as independent glasses.
+            Whether replicas are disordered systems that differ, such as independent glasses.
         systems
             Index of the system of each replica, by temperature in K. Replicas of one system are
             combined by their errors before the systems are combined.
@@ -186,7 +186,7 @@ class ConductivityDoc(VitrionDoc):
             mobile_species=dict(results[0].mobile) if results else {},
             temperatures_K=[result.temperature_K for result in results],
             results=results,
-            replicas=groups if any(len(group) > 1 for group in groups) else [],
+            replicas=groups if hierarchical or any(len(group) > 1 for group in groups) else [],
             systems=[which for which in of if which],
             arrhenius=fit,
             nernst_einstein=arrhenius(results, quantity="self", **limits)

@@ -279,11 +279,15 @@ class ConductivityMaker(ForceFieldDynamics):
             for replica in range(self.settings.replicas)
         ]
 
+    def _is_disordered(self, structures: list[Structure]) -> bool:
+        """Return whether the structures are glasses, or others that differ."""
+        return len(structures) > 1 or self.phase == "amorphous"
+
     def _systems(
         self, structures: list[Structure], runs: list[Run]
     ) -> dict[float, list[int]] | None:
-        """Return the structure index of each of the runs; None for a single structure."""
-        if len(structures) == 1:
+        """Return the structure index of each of the runs; None for a single crystal."""
+        if not self._is_disordered(structures):
             return None
         return {
             temperature: [index for _, index, own in runs if own == temperature]
@@ -381,7 +385,7 @@ class ConductivityMaker(ForceFieldDynamics):
         return ConductivityDoc.from_results(
             structures[0],
             results,
-            hierarchical=len(structures) > 1,
+            hierarchical=self._is_disordered(structures),
             systems=self._systems(structures, runs),
             melting_K=self.settings.melting_K,
             glass_transition_K=self._glass_transition_K(glass_transition),

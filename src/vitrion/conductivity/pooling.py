@@ -71,7 +71,7 @@ def pool(
     return ConductivityDoc.from_results(
         first.structure,
         results,
-        hierarchical=n_systems > 1,
+        hierarchical=n_systems > 1 or first.phase == "amorphous",
         systems=systems,
         melting_K=melting_K,
         glass_transition_K=limit if glass_transition_K is None else glass_transition_K,
@@ -114,7 +114,7 @@ def _check(documents: Sequence[ConductivityDoc]) -> None:
 
 
 def _runs(document: ConductivityDoc) -> list[list[TransportResult]]:
-    """Return the runs of each temperature; a single run per temperature is not stored twice."""
+    """Return the runs of each temperature; single runs of a crystal are not stored twice."""
     return document.replicas or [[result] for result in document.results]
 
 

@@ -55,6 +55,9 @@ class ArrheniusPoint(Model):
         default_factory=dict,
         description="Diffusivity in cm2/s of each system, such as a glass, if the systems differ.",
     )
+    common_error: float = Field(
+        0.0, description="Standard error of ln D that all systems share; see `finite_time`."
+    )
     bound_cm2_s: float | None = Field(
         None, description="One-sided 95 % upper bound in cm2/s; None if there is a value."
     )
@@ -268,6 +271,7 @@ def _point(
             temperature_K=result.temperature_K,
             diffusivity=value,
             of_systems=result.collective_of_systems if collective else result.self_of_systems,
+            common_error=result.finite_time.error if result.finite_time else 0.0,
             bound_cm2_s=None if collective else result.diffusivity_bound_cm2_s,
         )
         if value is None and not collective and _is_counted(result):
@@ -407,11 +411,17 @@ def _systems_differ(points: Sequence[ArrheniusPoint]) -> bool:
 def _cells(
     points: Sequence[ArrheniusPoint],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Sequence[int]]:
-    """Return design matrix, ln D, its variance and the system, of each system and temperature."""
-    cells = [(p.temperature_K, int(of), one) for p in points for of, one in p.of_systems.items()]
-    temperatures, systems, values = zip(*cells, strict=True)
+    """Return design matrix, ln D, the covariance of its error, and the system, of each value.
+
+    There is a value of each system and temperature.
+    """
+    cells = [(p, int(of), one) for p in points for of, one in p.of_systems.items()]
+    at, systems, values = zip(*cells, strict=True)
     y, errors = np.array([(_log(value), value.relative_error) for value in values]).T
-    return _line(temperatures), y, errors**2, systems
+    temperatures = [point.temperature_K for point in at]
+    common = np.array([point.common_error for point in at])
+    covariance = np.diag(errors**2) + common**2 * np.equal.outer(temperatures, temperatures)
+    return _line(temperatures), y, covariance, systems
 
 
 def _curvature_refusal(
@@ -421,11 +431,11 @@ def _curvature_refusal(
     if len(points) < 3:
         return None
     if _systems_differ(points):
-        design, y, variances, systems = _cells(points)
+        design, y, covariance_of_errors, systems = _cells(points)
         parameters, covariance, freedom = line_over_systems(
             np.column_stack([design, _from_middle(design) ** 2]),
             y,
-            variances,
+            covariance_of_errors,
             systems,
             np.array([0.0, 0.0, 1.0]),
         )

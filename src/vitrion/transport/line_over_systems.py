@@ -25,7 +25,7 @@ POINT_SPREAD = 0.3
 def line_over_systems(
     design: np.ndarray,
     y: np.ndarray,
-    variances: np.ndarray,
+    errors: np.ndarray,
     systems: Sequence[int],
     target: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, float]:
@@ -35,8 +35,10 @@ def line_over_systems(
     ----------
     design : ndarray, shape (n, p)
         Rows ``(1, -1/kT, ...)`` of the values of ln D, one of each system and temperature.
-    y, variances : ndarray, shape (n,)
-        Values of ln D and the squares of their standard errors.
+    y : ndarray, shape (n,)
+        Values of ln D.
+    errors : ndarray, shape (n, n)
+        Covariance of their errors.
     systems : sequence of int
         System of each value.
     target : ndarray, shape (p,)
@@ -52,19 +54,20 @@ def line_over_systems(
     Notes
     -----
     ``y = x . beta + a_s + b_s (x_1 - mean) + c + e``: the level ``a_s`` and the energy ``b_s`` of a
-    system are common to all its temperatures, ``c`` is not, and ``e`` is the known error. The
+    system are common to all its temperatures, ``c`` is not, and ``e`` is the error,
+    of known covariance. The
     spreads of a, b and c have half-normal priors and are integrated on a grid of their quantiles;
     beta has a flat prior. Few systems leave the spreads to the priors, whose tails matter: with
     half-Cauchy ones, three at once, intervals of two systems would be far too wide.
     """
-    offset = design[:, 1] - np.average(design[:, 1], weights=1.0 / variances)
+    offset = design[:, 1] - np.average(design[:, 1], weights=1.0 / np.diag(errors))
     same = np.equal.outer(systems, systems)
     levels, energies = _spreads(LEVEL_SPREAD, 8), _spreads(ENERGY_SPREAD_EV, 6)
     shared = np.array(
         [same * (a**2 + b**2 * np.outer(offset, offset)) for a in levels for b in energies]
     )
     parts = [
-        _given_spreads(design, y, shared + np.diag(variances + c**2))
+        _given_spreads(design, y, shared + errors + c**2 * np.eye(len(y)))
         for c in _spreads(POINT_SPREAD, 6)
     ]
     logs, means, covariances = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -73,8 +76,8 @@ def line_over_systems(
     center = posterior @ means
     apart = means - center
     covariance = np.tensordot(posterior, covariances, 1) + (posterior * apart.T) @ apart
-    errors = np.sqrt(covariances @ target @ target)
-    at_target = matched_t(float(target @ center), means @ target, errors, posterior)
+    at_means = np.sqrt(covariances @ target @ target)
+    at_target = matched_t(float(target @ center), means @ target, at_means, posterior)
     scale = at_target.relative_error**2 / (target @ covariance @ target)
     return center, scale * covariance, at_target.degrees_of_freedom
 

@@ -24,6 +24,11 @@ the error but require an earlier onset of diffusion."""
 TOLERANCE = 0.05
 """Allowed deviation of the exponent from one, in addition to its error."""
 
+DISORDER_TOLERANCE = 0.35
+"""The same for systems that differ, such as glasses. Their joint error is small enough to show the
+weak slowing of every disordered solid, for which values are corrected
+(:mod:`vitrion.transport.finite_time`)."""
+
 LEVEL = 0.98
 """Probability that an exponent of diffusive motion is within the allowed error. At most about 2 %
 of diffusive runs are refused; fewer, because of the additional tolerance."""
@@ -35,6 +40,9 @@ error estimated from their scatter may be too small, which would refuse diffusiv
 
 MAX_EXPONENT_ERROR = 0.25
 """Maximum error of an exponent for a verdict."""
+
+MAX_RELATIVE_ERROR = 2.0
+"""Maximum standard error of ln D of a value; a logarithm is not normal beyond it."""
 
 MIN_WINDOWS = 3
 MIN_HOPS = 10
@@ -105,10 +113,11 @@ def find_regime(
     lags, exponents, errors = local_exponents(squares)
     centers_ps = lags * WINDOW * interval_fs / 1000.0
     n_ions = squares.ions.shape[1]
-    return _judge(centers_ps, exponents, errors, n_ions - 1, n_hops, diffusivity.value)
+    value = diffusivity.value if diffusivity.relative_error <= MAX_RELATIVE_ERROR else 0.0
+    return _judge(centers_ps, exponents, errors, n_ions - 1, n_hops, value, TOLERANCE)
 
 
-def joint_regime(results: Sequence[TransportResult]) -> Regime:
+def joint_regime(results: Sequence[TransportResult], *, disordered: bool = False) -> Regime:
     """Test whether replicas are diffusive, using the ions of all replicas.
 
     The exponents of each window are averaged with weights by their errors, which is more certain
@@ -118,6 +127,8 @@ def joint_regime(results: Sequence[TransportResult]) -> Regime:
     ----------
     results : sequence of TransportResult
         Independent runs at one temperature; long windows use only the runs that reach them.
+    disordered : bool
+        Whether the runs are of systems that differ, such as glasses.
     """
     lags = np.array(max((result.regime.lags_ps for result in results), key=len))
     values, weights = np.zeros(len(lags)), np.zeros(len(lags))
@@ -139,6 +150,7 @@ def joint_regime(results: Sequence[TransportResult]) -> Regime:
         sum(result.n_mobile - 1 for result in results),
         sum(result.hops.n_hops for result in results),
         max(result.apparent_diffusivity_cm2_s for result in results),
+        DISORDER_TOLERANCE if disordered else TOLERANCE,
     )
     valued = sum(result.diffusive or result.provisional is not None for result in results)
     if not regime.diffusive or 2 * valued >= len(results):
@@ -157,6 +169,7 @@ def _judge(
     degrees_of_freedom: int,
     n_hops: int,
     diffusivity: float,
+    tolerance: float,
 ) -> Regime:
     """Return the verdict on exponents in windows centered at these lags."""
     judged = np.flatnonzero(errors <= MAX_EXPONENT_ERROR)
@@ -171,7 +184,7 @@ def _judge(
         )
     last = judged[-1]
     quantile = student_quantile(0.5 + LEVEL / 2, max(degrees_of_freedom, 1))
-    fine = np.abs(exponents - 1.0) <= TOLERANCE + quantile * errors
+    fine = np.abs(exponents - 1.0) <= tolerance + quantile * errors
     first = last + 1
     while first > 0 and fine[first - 1]:
         first -= 1
@@ -207,5 +220,5 @@ def _objection(
             "a range of lags."
         )
     if not diffusivity > 0.0:
-        return "the MSD does not grow at the longest lags."
+        return "the MSD does not grow beyond its error at the longest lags."
     return None

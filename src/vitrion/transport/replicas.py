@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vitrion.errors import InputError
 from vitrion.transport.combined_estimates import combine_by_system, combine_estimates
 from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S
+from vitrion.transport.finite_time import finite_time, slowing
 from vitrion.transport.framework import mean_framework
 from vitrion.transport.regime import joint_regime
 from vitrion.transport.result import (
     ESTIMATES,
+    FiniteTime,
     Framework,
     Hops,
     MSDCurve,
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vitrion.uncertainty import Estimate
+
+OF_SYSTEMS = ("self_of_systems", "collective_of_systems")
 
 SAME_K = 1.0
 """Largest difference of the temperatures of runs that are combined, in K."""
@@ -71,15 +75,14 @@ def combine(
     _check_combinable(results, systems)
     first, of = results[0], range(len(results)) if systems is None else systems
     if len(results) == 1:
-        update: dict[str, object] = _of_systems([_as_diffusive(first)], of)
-        return first.model_copy(update=update) if hierarchical and first.diffusive else first
+        return _of_one_glass(first, of) if hierarchical and first.diffusive else first
     resting = [k for k, run in enumerate(results) if not run.melted]
     if len(results) / 2 <= len(resting) < len(results):
         return _without_melted(results, resting, hierarchical, of)
-    regime = joint_regime(results)
+    regime = joint_regime(results, disordered=hierarchical)
     hops = _pooled_hops(results)
     framework = mean_framework([run.framework for run in results if run.framework])
-    update = {
+    update: dict[str, Any] = {
         "n_replicas": sum(result.n_replicas for result in results),
         "duration_ps": sum(result.duration_ps for result in results),
         "n_frames": sum(result.n_frames for result in results),
@@ -97,8 +100,12 @@ def combine(
         "warnings": _warnings(results, framework, hops, regime.diffusive),
     }
     runs, spread = [_as_diffusive(result) for result in results], hierarchical and len(set(of)) > 1
-    if regime.diffusive:
-        update |= _means(runs, spread, of) | (_of_systems(runs, of) if hierarchical else {})
+    if regime.diffusive and hierarchical:
+        correction = finite_time(regime, hops.hops_per_ion)
+        update |= _corrected(_means(runs, spread, of) | _of_systems(runs, of), correction)
+        update["warnings"] = [*update["warnings"], *slowing(correction)]
+    elif regime.diffusive:
+        update |= _means(runs, spread, of)
     else:
         update |= _bounds(results, hops) | {"provisional": _provisional(runs, spread, of)}
     return first.model_copy(update=update)
@@ -181,6 +188,40 @@ def _of_systems(
         combined = combine_by_system([value for value, _ in pairs], [of for _, of in pairs])
         found[f"{kind}_of_systems"] = {str(system): value for system, value in combined.items()}
     return found
+
+
+def _of_one_glass(result: TransportResult, systems: Sequence[int]) -> TransportResult:
+    """Return the corrected values of the only glass."""
+    fields = (*ESTIMATES, "species_diffusivity", "tensor_cm2_s")
+    values = {name: getattr(result, name) for name in fields} | _of_systems([result], systems)
+    correction = finite_time(result.regime, result.hops.hops_per_ion)
+    warnings = [*result.warnings, *slowing(correction)]
+    return result.model_copy(update=_corrected(values, correction) | {"warnings": warnings})
+
+
+def _corrected(values: dict[str, Any], correction: FiniteTime) -> dict[str, object]:
+    """Return values of disordered systems, corrected for the finite time of their runs.
+
+    The error of the correction is common to all systems, so the values of each have their own error
+    alone.
+    """
+    factor = math.exp(correction.log_factor)
+
+    def total(value: Estimate | None) -> Estimate | None:
+        return value and value.corrected(correction.log_factor, correction.error)
+
+    def own(value: Estimate) -> Estimate:
+        return value.scaled(factor)
+
+    ratio = values["haven_ratio"]  # the correction cancels
+    return values | {
+        **{name: total(values[name]) for name in ESTIMATES},
+        "haven_ratio": ratio,
+        "species_diffusivity": {k: total(v) for k, v in values["species_diffusivity"].items()},
+        "tensor_cm2_s": (factor * np.array(values["tensor_cm2_s"])).tolist(),
+        **{name: {k: own(v) for k, v in values[name].items()} for name in OF_SYSTEMS},
+        "finite_time": correction,
+    }
 
 
 def _bounds(results: Sequence[TransportResult], hops: Hops) -> dict[str, object]:

@@ -35,6 +35,13 @@ class Regime(Model):
     )
 
 
+class FiniteTime(Model):
+    """Correction of ln D for motion that still slows down at the end of the runs."""
+
+    log_factor: float = Field(description="Logarithm of the factor that D was multiplied by.")
+    error: float = Field(description="Standard error of this logarithm, common to all systems.")
+
+
 class Hops(Model):
     """Displacements of more than half a hop length that persist; see `find_stays`."""
 
@@ -168,6 +175,10 @@ class TransportResult(NotebookFigure, Model):
         None,
         description="Estimates of a run that has enough hops but is not diffusive by itself. They "
         "are not a result, for the reason in `regime`, but are used to combine replicas.",
+    )
+    finite_time: FiniteTime | None = Field(
+        None,
+        description="Correction that the values contain, for systems that differ, such as glasses.",
     )
     hops: Hops = Field(description="Hops of the mobile ions.")
     framework: Framework | None = Field(description="Motion of the framework.")
