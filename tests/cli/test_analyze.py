@@ -16,6 +16,7 @@ from vitrion.conductivity.trajectories import group_runs
 from vitrion.database.client import VitrionClient
 from vitrion.errors import InputError
 from vitrion.transport import analyze_file, arrhenius
+from vitrion.transport.finite_time import finite_time
 
 LENGTH = 20.0
 BARRIER_EV, KB = 0.25, 8.617333e-5
@@ -236,3 +237,18 @@ def test_skipping_more_than_the_run_is_stated(folder, vitrion):
     words = [folder / "600.dump", "--temperature", 600, "--timestep", 2]
     with pytest.raises(InputError, match=r"Skipping 39 ps leaves 10 of 400 frames \(40 ps\)"):
         vitrion("analyze", *words, "--skip", 39)
+
+
+def test_runs_of_a_glass_are_corrected_for_their_finite_time(folder, vitrion):
+    words = [f"{folder / '800.dump'}", "--temperature", "800", "--frame-interval", "100", "--json"]
+    types = ["--types", "Li,O"]
+    unknown, glass = (
+        ConductivityDoc.model_validate_json(vitrion("analyze", *words, *types, *phase)).results[0]
+        for phase in ((), ("--phase", "glass"))
+    )
+    assert unknown.diffusive
+    assert unknown.finite_time is None
+    expected = finite_time(unknown.regime, unknown.hops.hops_per_ion)
+    assert glass.finite_time == expected
+    correction = expected.log_factor, expected.error
+    assert glass.self_diffusivity == unknown.self_diffusivity.corrected(*correction)

@@ -162,7 +162,8 @@ def analyze_runs(
     mobile, charge, spatial
         As in `vitrion.transport.analyze_file`.
     phase : str, optional
-        Phase of the material, for the document.
+        Phase of the material. Values of a glass are corrected for the finite time of its runs; see
+        :func:`vitrion.transport.finite_time.finite_time`.
     **options
         ``frame_interval_fs``, ``skip_ps``, ``timestep_fs``, ``type_map`` and ``cell`` of the same.
 
@@ -195,9 +196,12 @@ def analyze_runs(
         results.setdefault(temperature, []).append(result.model_copy(update={"warnings": warnings}))
     if structure is None:
         raise InputError("No trajectory was given: name a file.")
+    glass = phase == "amorphous"
     return ConductivityDoc.from_results(
         structure,
         results,
+        hierarchical=glass,
+        systems={at: [0] * len(found) for at, found in results.items()} if glass else None,
         phase=phase,
         directory=str(Path(runs[0].files[0]).absolute().parent),
         provenance=Provenance.collect(),
