@@ -62,6 +62,9 @@ def test_refusals(documents):
         pool([])
     with pytest.raises(InputError, match="different phases"):
         pool([documents[0], of_glass(1, phase="crystalline")])
+    thinned = pool(documents).model_copy(update={"replicas": [], "systems": []})
+    with pytest.raises(InputError, match="has lost its single runs"):
+        pool([documents[0], thinned])
     bare = documents[0].model_copy(update={"results": []})
     with pytest.raises(InputError, match="without results of dynamics"):
         pool([bare])

@@ -128,6 +128,13 @@ class ConductivityDoc(VitrionDoc):
         return self.sigma_300K or upper_bound(self.sigma_300K_bound)
 
     @property
+    def lacks_runs(self) -> bool:
+        """Whether the results are combined over runs that the document does not contain."""
+        return not self.replicas and any(
+            result.n_replicas > 1 or result.finite_time for result in self.results
+        )
+
+    @property
     def formula_used(self) -> Formula:
         """The formula of the conductivity at 300 K."""
         collective = self.arrhenius is not None and self.arrhenius.quantity == "collective"

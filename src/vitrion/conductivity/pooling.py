@@ -94,6 +94,11 @@ def _check(documents: Sequence[ConductivityDoc]) -> None:
     for document in documents:
         if not document.results:
             raise InputError("A document without results of dynamics cannot be combined.")
+        if document.lacks_runs:
+            raise InputError(
+                "A document that has lost its single runs, such as one of an example store, cannot "
+                "be combined with others."
+            )
         if document.by_defects is not None:
             raise InputError(
                 "A conductivity from the defects of a crystal cannot be combined with others: it "
