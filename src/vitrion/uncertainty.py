@@ -124,10 +124,10 @@ class Estimate(_WithInterval):
         """Return the estimate of this quantity times an exactly known positive factor."""
         return self.model_copy(update={"value": self.value * factor})
 
-    def corrected(self, log_factor: float, error: float) -> Estimate:
-        """Return the estimate times a factor, given its logarithm with a known standard error."""
+    def widened(self, error: float) -> Estimate:
+        """Return the estimate with another, exactly known standard error of its logarithm."""
         variances = (self.relative_error**2, error**2)
-        return self.scaled(math.exp(log_factor)).model_copy(
+        return self.model_copy(
             update={
                 "relative_error": math.sqrt(sum(variances)),
                 "degrees_of_freedom": welch_satterthwaite(

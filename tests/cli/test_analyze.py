@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import sys
 
 import numpy as np
@@ -248,7 +249,9 @@ def test_runs_of_a_glass_are_corrected_for_their_finite_time(folder, vitrion):
     )
     assert unknown.diffusive
     assert unknown.finite_time is None
-    expected = finite_time(unknown.regime, unknown.hops.hops_per_ion)
+    regime = unknown.regime
+    expected = finite_time(regime.exponent, regime.exponent_error, unknown.hops.hops_per_ion)
     assert glass.finite_time == expected
-    correction = expected.log_factor, expected.error
-    assert glass.self_diffusivity == unknown.self_diffusivity.corrected(*correction)
+    before, after = unknown.self_diffusivity, glass.self_diffusivity
+    assert after.value == pytest.approx(before.value * math.exp(expected.log_factor))
+    assert after.relative_error == pytest.approx(math.hypot(before.relative_error, expected.error))

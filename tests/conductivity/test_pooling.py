@@ -18,8 +18,9 @@ def test_the_pool_equals_one_document_of_all_glasses(documents):
     pooled = pool(documents)
     together = ConductivityDoc.from_results(
         documents[0].structure,
-        {t: [d.results[i] for d in documents] for i, t in enumerate(TRUTH)},
+        {t: [d.replicas[i][0] for d in documents] for i, t in enumerate(TRUTH)},
         hierarchical=True,
+        phase="amorphous",
     )
     assert pooled.systems == together.systems == [[0, 1, 2], [0, 1, 2]]
     assert pooled.results == together.results

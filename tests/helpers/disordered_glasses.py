@@ -96,7 +96,10 @@ def count(case: Disorder, n_groups: int, n_glasses: int = 5) -> Count:
     found = Count([], [], [], [], [], [])
     for first in range(0, len(glasses), n_glasses):
         group = [runs for runs, _ in glasses[first : first + n_glasses]]
-        results = [combine(list(runs), hierarchical=True) for runs in zip(*group, strict=True)]
+        results = [
+            combine(list(runs), hierarchical=True, disordered=True)
+            for runs in zip(*group, strict=True)
+        ]
         for result, exact in zip(results, truth, strict=True):
             value = result.self_diffusivity
             found.valued.append(value is not None)

@@ -8,42 +8,39 @@ import pytest
 from helpers import disordered_glasses
 from helpers.disordered_glasses import CASES, count, glass
 from helpers.walkers import in_crystal, subdiffusive
+from vitrion.errors import InputError
 from vitrion.transport import analyze, combine
 from vitrion.transport.finite_time import finite_time
-from vitrion.transport.result import ESTIMATES, Regime
-
-
-def regime(exponent, error):
-    return Regime(diffusive=True, reason="", exponent=exponent, exponent_error=error)
+from vitrion.transport.result import ESTIMATES
 
 
 def test_a_run_that_no_longer_slows_down_is_not_corrected():
-    found = finite_time(regime(1.0, 0.0), 25.0)
+    found = finite_time(1.0, 0.0, 25.0)
     assert found.log_factor == 0.0
     assert found.error == pytest.approx(0.2 / 5)
 
 
 def test_a_certain_exponent_is_extrapolated():
     """-(1 + 2.5 / sqrt(25)) per unit of the exponent's deviation, with half of it as error."""
-    found = finite_time(regime(0.8, 0.0), 25.0)
+    found = finite_time(0.8, 0.0, 25.0)
     assert found.log_factor == pytest.approx(-0.3)
     assert found.error == pytest.approx(math.hypot(0.15, 0.04))
 
 
 def test_a_deviation_within_its_error_is_mostly_chance():
-    certain, uncertain = (finite_time(regime(0.8, error), 25.0) for error in (0.01, 0.3))
+    certain, uncertain = (finite_time(0.8, error, 25.0) for error in (0.01, 0.3))
     assert uncertain.log_factor == pytest.approx(certain.log_factor / 5, rel=0.02)
     assert uncertain.error > certain.error
 
 
 def test_motion_that_seems_to_become_faster_is_not_corrected_upwards():
-    found = finite_time(regime(1.2, 0.0), 25.0)
+    found = finite_time(1.2, 0.0, 25.0)
     assert found.log_factor == 0.0
-    assert found.error == finite_time(regime(0.8, 0.0), 25.0).error
+    assert found.error == finite_time(0.8, 0.0, 25.0).error
 
 
 def test_fewer_hops_are_further_from_the_end():
-    many, few = (finite_time(regime(0.8, 0.05), hops) for hops in (100.0, 4.0))
+    many, few = (finite_time(0.8, 0.05, hops) for hops in (100.0, 4.0))
     assert few.log_factor < many.log_factor < 0.0
     assert few.error > many.error
 
@@ -53,18 +50,23 @@ def runs():
     return [glass(CASES["1.5 kT, 15 hops an ion"], seed)[0][1] for seed in range(4)]
 
 
-def test_glasses_are_corrected_and_runs_of_one_crystal_are_not(runs):
-    glasses, crystal = combine(runs, hierarchical=True), combine(runs)
-    assert crystal.finite_time is None
-    found = glasses.finite_time
-    assert found == finite_time(glasses.regime, glasses.hops.hops_per_ion)
-    assert found.log_factor < 0.0
+def test_glasses_are_corrected_and_crystals_are_not(runs):
+    """Neither runs of one crystal, nor crystals that differ."""
+    for hierarchical in (False, True):
+        assert combine(runs, hierarchical=hierarchical).finite_time is None
+        glasses = combine(runs, hierarchical=hierarchical, disordered=True)
+        regime = glasses.regime
+        found = glasses.finite_time
+        expected = finite_time(regime.exponent, regime.exponent_error, glasses.hops.hops_per_ion)
+        assert found.log_factor == pytest.approx(expected.log_factor)
+        assert found.error == pytest.approx(expected.error)
+        assert found.log_factor < 0.0
 
 
 def test_every_value_but_the_haven_ratio_has_the_correction_and_its_error(runs):
     alone = runs[0]
     assert alone.diffusive
-    found = combine([alone], hierarchical=True)
+    found = combine([alone], hierarchical=True, disordered=True)
     factor = math.exp(found.finite_time.log_factor)
     for name in ESTIMATES:
         before, after = getattr(alone, name), getattr(found, name)
@@ -80,10 +82,30 @@ def test_every_value_but_the_haven_ratio_has_the_correction_and_its_error(runs):
     (own,) = found.self_of_systems.values()
     assert own.relative_error == pytest.approx(alone.self_diffusivity.relative_error)
     assert own.value == pytest.approx(factor * alone.self_diffusivity.value)
+    # It belongs to both formulas, so it does not choose one.
+    assert found.headline == alone.headline
+
+
+def test_a_result_is_corrected_once(runs):
+    found = combine(runs, disordered=True)
+    for again in ([found], [found, runs[0]]):
+        with pytest.raises(InputError, match="corrected already"):
+            combine(again, disordered=True)
+
+
+def test_short_runs_are_corrected_by_their_own_lags(runs, monkeypatch):
+    """A long run has no need of the correction, and short runs beside it keep theirs."""
+    monkeypatch.setattr(disordered_glasses, "N_FRAMES", 8000)
+    monkeypatch.setattr(disordered_glasses, "TEMPERATURES_K", (440.0,))
+    (long,), _ = glass(CASES["1.5 kT, 15 hops an ion"]._replace(hops_per_ion=120), 9)
+    found = combine([*runs, long], disordered=True)
+    regime = found.regime
+    as_if_long = finite_time(regime.exponent, regime.exponent_error, found.hops.hops_per_ion)
+    assert found.finite_time.log_factor < as_if_long.log_factor - 0.05
 
 
 def test_weak_slowing_of_glasses_is_no_reason_for_a_bound():
-    """The exponent 0.8 of several runs is certain; those of a crystal have no value then."""
+    """The exponent 0.8 of several runs is certain; those of a crystal have a bound then."""
     draw = subdiffusive(600, 30, 0.8).draw
     runs = []
     for seed in range(5):
@@ -91,7 +113,8 @@ def test_weak_slowing_of_glasses_is_no_reason_for_a_bound():
         positions, symbols = in_crystal(draw(rng), 12.0 * np.eye(3), rng)
         runs.append(analyze(positions, 12.0 * np.eye(3), symbols, 100.0, 500.0, wrapped=False))
     assert not combine(runs).diffusive
-    found = combine(runs, hierarchical=True)
+    assert not combine(runs, hierarchical=True).diffusive
+    found = combine(runs, hierarchical=True, disordered=True)
     assert found.diffusive
     assert found.finite_time.log_factor < -0.2
     assert found.self_diffusivity.relative_error > 0.15
@@ -103,6 +126,16 @@ def test_intervals_of_glasses_cover():
     assert np.mean(found.line_covered) >= 0.75
     assert np.mean(found.covered) >= 0.75
     assert all(found.valued)
+
+
+def test_motion_that_becomes_faster_is_not_taken_for_a_glass():
+    runs = []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        paths = subdiffusive(600, 30, 1.3).draw(rng)
+        positions, symbols = in_crystal(paths, 12.0 * np.eye(3), rng)
+        runs.append(analyze(positions, 12.0 * np.eye(3), symbols, 100.0, 500.0, wrapped=False))
+    assert not combine(runs, disordered=True).diffusive
 
 
 @pytest.mark.parametrize(("seed", "valued"), [(24, False), (37, True)])

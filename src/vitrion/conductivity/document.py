@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from pymatgen.core import Structure
 
+    from vitrion.documents.base import Phase
+
 Formula = Literal["Einstein", "Nernst-Einstein"]
 """Conductivity from the collective diffusivity, or from the self-diffusivity."""
 
@@ -151,6 +153,7 @@ class ConductivityDoc(VitrionDoc):
         melting_K: float | None = None,
         glass_transition_K: float | None = None,
         material_id: str | None = None,
+        phase: Phase | None = None,
         **fields: Any,
     ) -> Self:
         """Build the document from transport results.
@@ -162,7 +165,7 @@ class ConductivityDoc(VitrionDoc):
         results_by_temperature
             One result, or one result per replica, by temperature in K.
         hierarchical
-            Whether replicas are disordered systems that differ, such as independent glasses.
+            Whether replicas are different systems, such as independent glasses.
         systems
             Index of the system of each replica, by temperature in K. Replicas of one system are
             combined by their errors before the systems are combined.
@@ -170,17 +173,21 @@ class ConductivityDoc(VitrionDoc):
             Temperatures in K above which points are excluded from the Arrhenius fit.
         material_id
             Identifier of the material.
+        phase
+            Phase of the material. The results of a glass are corrected for the finite time of its
+            runs.
         **fields
-            Other fields of the document, such as ``trust``, ``phase`` and ``provenance``.
+            Other fields of the document, such as ``trust`` and ``provenance``.
         """
         temperatures = sorted(results_by_temperature)
         values = [results_by_temperature[temperature] for temperature in temperatures]
         groups = [[v] if isinstance(v, TransportResult) else list(v) for v in values]
         if systems is None and hierarchical:
             systems = {t: range(len(group)) for t, group in zip(temperatures, groups, strict=True)}
+        glass = phase == "amorphous"
         of = [list(systems[t]) if systems else None for t in temperatures]
         results = [
-            combine(group, hierarchical=hierarchical, systems=which)
+            combine(group, hierarchical=hierarchical, systems=which, disordered=glass)
             for group, which in zip(groups, of, strict=True)
         ]
         limits: dict[str, Any] = {"melting_K": melting_K, "glass_transition_K": glass_transition_K}
@@ -190,10 +197,11 @@ class ConductivityDoc(VitrionDoc):
         return cls.from_structure(
             structure,
             material_id=material_id,
+            phase=phase,
             mobile_species=dict(results[0].mobile) if results else {},
             temperatures_K=[result.temperature_K for result in results],
             results=results,
-            replicas=groups if hierarchical or any(len(group) > 1 for group in groups) else [],
+            replicas=groups if glass or any(len(group) > 1 for group in groups) else [],
             systems=[which for which in of if which],
             arrhenius=fit,
             nernst_einstein=arrhenius(results, quantity="self", **limits)

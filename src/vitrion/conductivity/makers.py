@@ -254,6 +254,7 @@ class ConductivityMaker(ForceFieldDynamics):
                 found,
                 hierarchical=systems is not None,
                 systems=systems[temperature] if systems else None,
+                disordered=self.phase == "amorphous",
             )
             for temperature, found in results.items()
         ]
@@ -279,15 +280,11 @@ class ConductivityMaker(ForceFieldDynamics):
             for replica in range(self.settings.replicas)
         ]
 
-    def _is_disordered(self, structures: list[Structure]) -> bool:
-        """Return whether the structures are glasses, or others that differ."""
-        return len(structures) > 1 or self.phase == "amorphous"
-
     def _systems(
         self, structures: list[Structure], runs: list[Run]
     ) -> dict[float, list[int]] | None:
-        """Return the structure index of each of the runs; None for a single crystal."""
-        if not self._is_disordered(structures):
+        """Return the structure index of each of the runs; None for a single structure."""
+        if len(structures) == 1:
             return None
         return {
             temperature: [index for _, index, own in runs if own == temperature]
@@ -385,7 +382,7 @@ class ConductivityMaker(ForceFieldDynamics):
         return ConductivityDoc.from_results(
             structures[0],
             results,
-            hierarchical=self._is_disordered(structures),
+            hierarchical=len(structures) > 1,
             systems=self._systems(structures, runs),
             melting_K=self.settings.melting_K,
             glass_transition_K=self._glass_transition_K(glass_transition),

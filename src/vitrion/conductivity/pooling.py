@@ -71,7 +71,7 @@ def pool(
     return ConductivityDoc.from_results(
         first.structure,
         results,
-        hierarchical=n_systems > 1 or first.phase == "amorphous",
+        hierarchical=n_systems > 1,
         systems=systems,
         melting_K=melting_K,
         glass_transition_K=limit if glass_transition_K is None else glass_transition_K,

@@ -196,12 +196,9 @@ def analyze_runs(
         results.setdefault(temperature, []).append(result.model_copy(update={"warnings": warnings}))
     if structure is None:
         raise InputError("No trajectory was given: name a file.")
-    glass = phase == "amorphous"
     return ConductivityDoc.from_results(
         structure,
         results,
-        hierarchical=glass,
-        systems={at: [0] * len(found) for at, found in results.items()} if glass else None,
         phase=phase,
         directory=str(Path(runs[0].files[0]).absolute().parent),
         provenance=Provenance.collect(),

@@ -83,14 +83,15 @@ def _hosts(found: Sequence[DefectDoc], pooled: ConductivityDoc) -> list[DefectDo
 def _runs(
     client: VitrionClient, identifiers: Sequence[str], phase: str | None
 ) -> list[ConductivityDoc]:
-    """Return the documents of single runs, or with them."""
+    """Return the documents that contain their single runs."""
     if len(identifiers) > 1:
         found = [client.conductivity.get(name) for name in identifiers]
     else:
         (name,) = identifiers
         found = client.conductivity.search(material_id=name, phase=phase)
         found = found or client.conductivity.search(formula=name, phase=phase)
-    runs = [each for each in found if each.results and not (each.pooled_from or each.lacks_runs)]
+        found = [each for each in found if not each.lacks_runs]
+    runs = [each for each in found if each.results and not each.pooled_from]
     phases = sorted({str(run.phase) for run in runs})
     if len(phases) > 1:
         raise InputError(

@@ -2,18 +2,14 @@
 
 In quenched disorder, ions return many times before they diffuse, so finite runs give too high
 values. The constants are fitted to walkers in networks of random site energies and barriers, whose
-diffusivities are known exactly: ``benchmarks/transport_glasses.py``.
+diffusivities are known exactly: ``benchmarks/transport_disorder.py``.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from vitrion.transport.result import FiniteTime
-
-if TYPE_CHECKING:
-    from vitrion.transport.result import Regime
 
 EARLY = 2.5
 """How much longer D decreases after a run of few hops; see `finite_time`."""
@@ -29,15 +25,15 @@ HOP_ERROR = 0.2
 """Error of ln D in disorder, times the square root of the number of hops per ion."""
 
 
-def finite_time(regime: Regime, hops_per_ion: float) -> FiniteTime:
+def finite_time(exponent: float, exponent_error: float, hops_per_ion: float) -> FiniteTime:
     """Return the correction of a diffusivity in a disordered solid.
 
     Parameters
     ----------
-    regime : Regime
-        Verdict, with the exponent at the longest lags.
+    exponent, exponent_error : float
+        d ln MSD / d ln t at the longest lags of the run, and its standard error.
     hops_per_ion : float
-        Mean number of hops of an ion in one run, returns included.
+        Mean number of hops of an ion in the run, returns included.
 
     Notes
     -----
@@ -47,10 +43,10 @@ def finite_time(regime: Regime, hops_per_ion: float) -> FiniteTime:
     correction is its error. Motion that seems to become faster is not corrected, but has the same
     error.
     """
-    deviation, error = regime.exponent - 1.0, regime.exponent_error
     remaining = 1.0 + EARLY / math.sqrt(hops_per_ion)
-    share = 1.0 / (1.0 + (error / EXPONENT_SPREAD) ** 2)
-    lasting, chance = remaining * share * deviation, remaining * math.sqrt(share) * error
+    share = 1.0 / (1.0 + (exponent_error / EXPONENT_SPREAD) ** 2)
+    lasting = remaining * share * (exponent - 1.0)
+    chance = remaining * math.sqrt(share) * exponent_error
     return FiniteTime(
         log_factor=min(lasting, 0.0),
         error=math.hypot(lasting / 2, chance, HOP_ERROR / math.sqrt(hops_per_ion)),
@@ -62,6 +58,7 @@ def slowing(correction: FiniteTime) -> list[str]:
     if correction.log_factor > math.log(MENTIONED_FACTOR):
         return []
     return [
-        "The ions still slow down at the end of the runs: the diffusivity is multiplied by "
-        f"{math.exp(correction.log_factor):.2f}, with an error of {correction.error:.0%}."
+        "D still decreases at the end of the runs: it was multiplied by "
+        f"{math.exp(correction.log_factor):.2f} to correct for this (standard error of the factor "
+        f"{correction.error:.0%})."
     ]

@@ -24,10 +24,9 @@ the error but require an earlier onset of diffusion."""
 TOLERANCE = 0.05
 """Allowed deviation of the exponent from one, in addition to its error."""
 
-DISORDER_TOLERANCE = 0.35
-"""The same for systems that differ, such as glasses. Their joint error is small enough to show the
-weak slowing of every disordered solid, for which values are corrected
-(:mod:`vitrion.transport.finite_time`)."""
+SLOWING = 0.35
+"""Allowed deviation below one in disordered solids, which all slow down weakly: their values are
+corrected (:mod:`vitrion.transport.finite_time`)."""
 
 LEVEL = 0.98
 """Probability that an exponent of diffusive motion is within the allowed error. At most about 2 %
@@ -128,7 +127,7 @@ def joint_regime(results: Sequence[TransportResult], *, disordered: bool = False
     results : sequence of TransportResult
         Independent runs at one temperature; long windows use only the runs that reach them.
     disordered : bool
-        Whether the runs are of systems that differ, such as glasses.
+        Whether the runs are of a disordered solid, such as a glass.
     """
     lags = np.array(max((result.regime.lags_ps for result in results), key=len))
     values, weights = np.zeros(len(lags)), np.zeros(len(lags))
@@ -150,16 +149,25 @@ def joint_regime(results: Sequence[TransportResult], *, disordered: bool = False
         sum(result.n_mobile - 1 for result in results),
         sum(result.hops.n_hops for result in results),
         max(result.apparent_diffusivity_cm2_s for result in results),
-        DISORDER_TOLERANCE if disordered else TOLERANCE,
+        SLOWING if disordered else TOLERANCE,
     )
     valued = sum(result.diffusive or result.provisional is not None for result in results)
     if not regime.diffusive or 2 * valued >= len(results):
         return regime
     reason = (
-        f"Not diffusive: {valued} of {len(results)} replicas hopped often enough for a value, "
-        "fewer than half."
+        f"Not diffusive: {valued} of {len(results)} replicas have a value of their own, fewer "
+        "than half."
     )
     return regime.model_copy(update={"diffusive": False, "reason": reason, "start_ps": None})
+
+
+def exponent_at(regime: Regime, lag_ps: float) -> tuple[float, float]:
+    """Return the exponent in the last judged window at most at a lag in ps, and its error."""
+    errors = np.array(regime.exponent_errors)
+    judged = np.flatnonzero(errors <= MAX_EXPONENT_ERROR)
+    reached = judged[np.array(regime.lags_ps)[judged] <= lag_ps]
+    last = int(reached[-1] if len(reached) else judged[0])
+    return regime.exponents[last], regime.exponent_errors[last]
 
 
 def _judge(
@@ -169,9 +177,12 @@ def _judge(
     degrees_of_freedom: int,
     n_hops: int,
     diffusivity: float,
-    tolerance: float,
+    slowing: float,
 ) -> Regime:
-    """Return the verdict on exponents in windows centered at these lags."""
+    """Return the verdict on exponents in windows centered at these lags.
+
+    They may lie below one by `slowing`, and above it by the tolerance, in addition to their errors.
+    """
     judged = np.flatnonzero(errors <= MAX_EXPONENT_ERROR)
     table = {"lags_ps": centers_ps, "exponents": exponents, "exponent_errors": errors}
     if not len(judged):
@@ -184,7 +195,8 @@ def _judge(
         )
     last = judged[-1]
     quantile = student_quantile(0.5 + LEVEL / 2, max(degrees_of_freedom, 1))
-    fine = np.abs(exponents - 1.0) <= tolerance + quantile * errors
+    deviations, chance = exponents - 1.0, quantile * errors
+    fine = (deviations <= TOLERANCE + chance) & (deviations >= -slowing - chance)
     first = last + 1
     while first > 0 and fine[first - 1]:
         first -= 1

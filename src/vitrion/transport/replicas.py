@@ -12,7 +12,7 @@ from vitrion.transport.combined_estimates import combine_by_system, combine_esti
 from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S
 from vitrion.transport.finite_time import finite_time, slowing
 from vitrion.transport.framework import mean_framework
-from vitrion.transport.regime import joint_regime
+from vitrion.transport.regime import exponent_at, joint_regime
 from vitrion.transport.result import (
     ESTIMATES,
     FiniteTime,
@@ -31,9 +31,11 @@ from vitrion.uncertainty import ReplicaMean, event_bound, student_quantile
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vitrion.transport.result import Regime
     from vitrion.uncertainty import Estimate
 
-OF_SYSTEMS = ("self_of_systems", "collective_of_systems")
+DIFFUSIVE = tuple(name for name in ESTIMATES if name != "haven_ratio")
+"""Estimates that are proportional to a diffusivity."""
 
 SAME_K = 1.0
 """Largest difference of the temperatures of runs that are combined, in K."""
@@ -44,6 +46,7 @@ def combine(
     *,
     hierarchical: bool = False,
     systems: Sequence[int] | None = None,
+    disordered: bool = False,
 ) -> TransportResult:
     """Combine independent runs at one temperature.
 
@@ -57,6 +60,10 @@ def combine(
     systems : sequence of int or None
         Index of the system of each run, the same at all temperatures. Runs of the same system are
         combined by their errors first. None: each run is a separate system.
+    disordered : bool
+        Whether the material is a glass. Its ions slow down for long, so that exponents somewhat
+        below one are allowed and values are corrected; see
+        :func:`vitrion.transport.finite_time.finite_time`.
 
     Returns
     -------
@@ -69,17 +76,19 @@ def combine(
     Raises
     ------
     InputError
-        If the list is empty, the temperatures or materials differ, a run is named twice, or the
-        length of `systems` differs from the number of runs.
+        If the list is empty, the temperatures or materials differ, a run is named twice, a result
+        is corrected already, or the length of `systems` differs from the number of runs.
     """
     _check_combinable(results, systems)
     first, of = results[0], range(len(results)) if systems is None else systems
-    if len(results) == 1:
-        return _of_one_glass(first, of) if hierarchical and first.diffusive else first
+    if len(results) == 1 and not disordered:
+        return first.model_copy(update=_of_systems([first], of, hierarchical and first.diffusive))
     resting = [k for k, run in enumerate(results) if not run.melted]
     if len(results) / 2 <= len(resting) < len(results):
-        return _without_melted(results, resting, hierarchical, of)
-    regime = joint_regime(results, disordered=hierarchical)
+        return _without_melted(results, resting, hierarchical, of, disordered)
+    regime = joint_regime(results, disordered=disordered)
+    if len(results) == 1 and not regime.diffusive:
+        return first
     hops = _pooled_hops(results)
     framework = mean_framework([run.framework for run in results if run.framework])
     update: dict[str, Any] = {
@@ -96,18 +105,18 @@ def combine(
         "msd": _mean_curve(results),
         "non_gaussian": _mean_non_gaussian(results),
         "van_hove": _mean_van_hove(results),
-        **dict.fromkeys(("jump_network", "percolation")),  # runs differ in these
         "warnings": _warnings(results, framework, hops, regime.diffusive),
     }
+    if len(results) > 1:
+        update |= dict.fromkeys(("jump_network", "percolation"))  # runs differ in these
     runs, spread = [_as_diffusive(result) for result in results], hierarchical and len(set(of)) > 1
-    if regime.diffusive and hierarchical:
-        correction = finite_time(regime, hops.hops_per_ion)
-        update |= _corrected(_means(runs, spread, of) | _of_systems(runs, of), correction)
-        update["warnings"] = [*update["warnings"], *slowing(correction)]
-    elif regime.diffusive:
-        update |= _means(runs, spread, of)
-    else:
+    if not regime.diffusive:
         update |= _bounds(results, hops) | {"provisional": _provisional(runs, spread, of)}
+    elif disordered:
+        update |= _corrected_means(runs, _finite_times(results, regime), spread, of, hierarchical)
+        update["warnings"] = [*update["warnings"], *slowing(update["finite_time"])]
+    else:
+        update |= _means(runs, spread, of) | _of_systems(runs, of, hierarchical)
     return first.model_copy(update=update)
 
 
@@ -123,6 +132,8 @@ def _check_combinable(results: Sequence[TransportResult], systems: Sequence[int]
             f"The runs are at {min(temperatures):.1f} to {max(temperatures):.1f} K: combine runs "
             f"whose temperatures differ by at most {SAME_K:g} K from the first."
         )
+    if any(result.finite_time for result in results):
+        raise InputError("A result is combined and corrected already: combine its single runs.")
     check_same_material(results)
     check_different_runs(results)
 
@@ -132,11 +143,13 @@ def _without_melted(
     resting: Sequence[int],
     hierarchical: bool,
     systems: Sequence[int],
+    disordered: bool,
 ) -> TransportResult:
     found = combine(
         [results[k] for k in resting],
         hierarchical=hierarchical,
         systems=[systems[k] for k in resting],
+        disordered=disordered,
     )
     warning = (
         f"The framework diffuses in {len(results) - len(resting)} of {len(results)} replicas, "
@@ -175,10 +188,12 @@ def _means(
 
 
 def _of_systems(
-    runs: Sequence[TransportResult | None], systems: Sequence[int]
+    runs: Sequence[TransportResult | None], systems: Sequence[int], hierarchical: bool
 ) -> dict[str, object]:
-    """Return the diffusivities of each system; None stands for a run without hops."""
+    """Return the diffusivities of each system; None stands for a run without a value."""
     found: dict[str, object] = {}
+    if not hierarchical:
+        return found
     for kind in ("self", "collective"):
         pairs = [
             (value, system)
@@ -190,37 +205,68 @@ def _of_systems(
     return found
 
 
-def _of_one_glass(result: TransportResult, systems: Sequence[int]) -> TransportResult:
-    """Return the corrected values of the only glass."""
-    fields = (*ESTIMATES, "species_diffusivity", "tensor_cm2_s")
-    values = {name: getattr(result, name) for name in fields} | _of_systems([result], systems)
-    correction = finite_time(result.regime, result.hops.hops_per_ion)
-    warnings = [*result.warnings, *slowing(correction)]
-    return result.model_copy(update=_corrected(values, correction) | {"warnings": warnings})
-
-
-def _corrected(values: dict[str, Any], correction: FiniteTime) -> dict[str, object]:
-    """Return values of disordered systems, corrected for the finite time of their runs.
+def _corrected_means(
+    runs: Sequence[TransportResult | None],
+    corrections: Sequence[FiniteTime],
+    spread: bool,
+    systems: Sequence[int],
+    hierarchical: bool,
+) -> dict[str, Any]:
+    """Return the combined fields of disordered systems, corrected for their finite time.
 
     The error of the correction is common to all systems, so the values of each have their own error
     alone.
     """
-    factor = math.exp(correction.log_factor)
+    corrected = [
+        run and _multiplied(run, math.exp(correction.log_factor))
+        for run, correction in zip(runs, corrections, strict=True)
+    ]
+    common = FiniteTime(
+        log_factor=float(np.mean([one.log_factor for one in corrections])),
+        error=float(np.mean([one.error for one in corrections])),
+    )
+    return (
+        _widened(_means(corrected, spread, systems), common.error)
+        | _of_systems(corrected, systems, hierarchical)
+        | {"finite_time": common}
+    )
 
-    def total(value: Estimate | None) -> Estimate | None:
-        return value and value.corrected(correction.log_factor, correction.error)
 
-    def own(value: Estimate) -> Estimate:
-        return value.scaled(factor)
+def _finite_times(results: Sequence[TransportResult], regime: Regime) -> list[FiniteTime]:
+    """Return the correction of each run, from the joint exponents at its own longest lags."""
+    hops = sum(run.hops.n_hops for run in results)
+    rate_per_ps = hops / sum(run.n_mobile * run.duration_ps for run in results)
+    return [
+        finite_time(
+            *exponent_at(regime, max(run.regime.lags_ps, default=0.0)),
+            rate_per_ps * run.duration_ps,
+        )
+        for run in results
+    ]
 
-    ratio = values["haven_ratio"]  # the correction cancels
-    return values | {
-        **{name: total(values[name]) for name in ESTIMATES},
-        "haven_ratio": ratio,
-        "species_diffusivity": {k: total(v) for k, v in values["species_diffusivity"].items()},
-        "tensor_cm2_s": (factor * np.array(values["tensor_cm2_s"])).tolist(),
-        **{name: {k: own(v) for k, v in values[name].items()} for name in OF_SYSTEMS},
-        "finite_time": correction,
+
+def _multiplied(run: TransportResult, factor: float) -> TransportResult:
+    """Return a run whose diffusivities and conductivities are multiplied by a factor."""
+    update: dict[str, object] = {
+        name: value.scaled(factor)
+        for name in DIFFUSIVE
+        if (value := getattr(run, name)) is not None
+    }
+    update["species_diffusivity"] = {
+        species: value.scaled(factor) for species, value in run.species_diffusivity.items()
+    }
+    if run.tensor_cm2_s is not None:
+        update["tensor_cm2_s"] = (factor * np.array(run.tensor_cm2_s)).tolist()
+    return run.model_copy(update=update)
+
+
+def _widened(means: dict[str, Any], error: float) -> dict[str, Any]:
+    """Return means with an error that all systems have in common."""
+    return means | {
+        **{name: means[name] and means[name].widened(error) for name in DIFFUSIVE},
+        "species_diffusivity": {
+            species: value.widened(error) for species, value in means["species_diffusivity"].items()
+        },
     }
 
 
@@ -252,6 +298,8 @@ def _combined(
     known = [(value, of) for value, of in zip(values, systems, strict=True) if value is not None]
     if not known:
         return None
+    if len(known) == 1 and not hierarchical:
+        return known[0][0]
     return combine_estimates(
         [value for value, _ in known], hierarchical=hierarchical, systems=[of for _, of in known]
     )
@@ -265,8 +313,8 @@ def _warnings(
     still = sum(_as_diffusive(result) is None for result in results)
     if diffusive and still:
         found.append(
-            f"{still} of {len(results)} replicas hopped too seldom for a value and were left out "
-            "of the mean, which is therefore too high."
+            f"{still} of {len(results)} replicas hopped too seldom, or too unevenly, for a value and "
+            "were left out of the mean, which is therefore too high."
         )
     return _of_single_runs(results) + found
 

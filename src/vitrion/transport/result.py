@@ -38,7 +38,9 @@ class Regime(Model):
 class FiniteTime(Model):
     """Correction of ln D for motion that still slows down at the end of the runs."""
 
-    log_factor: float = Field(description="Logarithm of the factor that D was multiplied by.")
+    log_factor: float = Field(
+        description="Logarithm of the factor that D was multiplied by, the mean over the runs."
+    )
     error: float = Field(description="Standard error of this logarithm, common to all systems.")
 
 
@@ -178,7 +180,7 @@ class TransportResult(NotebookFigure, Model):
     )
     finite_time: FiniteTime | None = Field(
         None,
-        description="Correction that the values contain, for systems that differ, such as glasses.",
+        description="Correction that the values contain if the material is a glass.",
     )
     hops: Hops = Field(description="Hops of the mobile ions.")
     framework: Framework | None = Field(description="Motion of the framework.")
@@ -225,13 +227,16 @@ class TransportResult(NotebookFigure, Model):
 
     @property
     def headline(self) -> str:
-        """Conductivity to quote: Einstein if its error is at most 30 %, else Nernst-Einstein."""
+        """Conductivity to quote: Einstein if its error is at most 30 %, else Nernst-Einstein.
+
+        The error of the finite time is that of both.
+        """
         einstein = self.conductivity_einstein
-        return (
-            "Einstein"
-            if einstein and einstein.relative_error <= HEADLINE_ERROR
-            else "Nernst-Einstein"
-        )
+        if einstein is None:
+            return "Nernst-Einstein"
+        common = self.finite_time.error if self.finite_time else 0.0
+        own_variance = einstein.relative_error**2 - common**2
+        return "Einstein" if own_variance <= HEADLINE_ERROR**2 else "Nernst-Einstein"
 
     @property
     def self_diffusivity_or_bound(self) -> Estimate | Bound | None:

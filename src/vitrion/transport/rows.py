@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from vitrion.runtime.counts import counted
@@ -35,6 +36,7 @@ def table(result: TransportResult) -> list[Row]:
             _row("sigma (Nernst-Einstein)", result.conductivity_nernst_einstein, "mS/cm"),
             _row("sigma (Einstein)", result.conductivity_einstein, "mS/cm"),
             *_species_rows(result),
+            *_correction_rows(result),
             Row("headline", f"{result.headline} conductivity", "", ""),
         ]
     else:
@@ -72,6 +74,14 @@ def _provisional_rows(result: TransportResult) -> list[Row]:
         _row("sigma (Nernst-Einstein), provisional", found.conductivity_nernst_einstein, "mS/cm"),
         Row("provisional values", f"do not count: {result.regime.reason}", "", ""),
     ]
+
+
+def _correction_rows(result: TransportResult) -> list[Row]:
+    found = result.finite_time
+    if found is None:
+        return []
+    factor = f"x {math.exp(found.log_factor):.2f}"
+    return [Row("finite time, in D and sigma", factor, "", f"standard error {found.error:.0%}")]
 
 
 def _species_rows(result: TransportResult) -> list[Row]:

@@ -25,6 +25,7 @@ from vitrion.report.panels import (
 )
 from vitrion.report.smoothing import smoothed
 from vitrion.transport.constants import NERNST_EINSTEIN, ROOM_K
+from vitrion.transport.regime import WINDOW
 from vitrion.uncertainty import Bound, Uncertain, number
 
 if TYPE_CHECKING:
@@ -324,15 +325,21 @@ def _displacements(result: TransportResult, color: str, *, alone: bool) -> list[
 def _slope(
     result: TransportResult, lag: np.ndarray, msd: np.ndarray, name: str, *, labelled: bool
 ) -> list[Mark]:
-    """Describe the diffusivity as a line, offset by the constant contribution of vibration."""
+    """Describe the diffusivity as a line, offset by the constant contribution of vibration.
+
+    A value that is corrected for motion that still slows down begins in the last window.
+    """
     estimate = result.self_diffusivity
     assert estimate is not None
     assert result.regime.start_ps is not None
-    inside = lag >= result.regime.start_ps
+    assert result.regime.end_ps is not None
+    corrected = result.finite_time is not None
+    inside = lag >= (result.regime.end_ps / WINDOW**2 if corrected else result.regime.start_ps)
     x, start = lag[inside], msd[inside][0]
     growth = A2_PER_PS * (x - x[0])
     low, high = estimate.interval_95
     label = f"D* = {estimate.value:.2g} cm2/s" if labelled else ""
+    label += ", corrected" if labelled and corrected else ""
     return [
         FilledBand(x, start + low * growth, start + high * growth, "ink", 0.12, group=name),
         Curve(x, start + estimate.value * growth, label, "ink", "dot", group=name),
