@@ -313,8 +313,8 @@ def _warnings(
     still = sum(_as_diffusive(result) is None for result in results)
     if diffusive and still:
         found.append(
-            f"{still} of {len(results)} replicas hopped too seldom, or too unevenly, for a value and "
-            "were left out of the mean, which is therefore too high."
+            f"{still} of {len(results)} replicas hopped too seldom, or too unevenly, for a value "
+            "and were left out of the mean, which is therefore too high."
         )
     return _of_single_runs(results) + found
 
