@@ -56,8 +56,8 @@ def line_over_systems(
     ``y = x . beta + a_s + b_s (x_1 - mean) + c + e``: the level ``a_s`` and the energy ``b_s`` of a
     system are common to all its temperatures, ``c`` is not, and ``e`` is the error, of known
     covariance. The spreads of a, b and c have half-normal priors and are integrated on a grid of
-    their quantiles; beta has a flat prior. Few systems leave the spreads to the priors, whose tails matter: with
-    half-Cauchy ones, three at once, intervals of two systems would be far too wide.
+    their quantiles; beta has a flat prior. Few systems leave the spreads to the priors, whose tails
+    matter: with half-Cauchy ones, three at once, intervals of two systems would be far too wide.
     """
     offset = design[:, 1] - np.average(design[:, 1], weights=1.0 / np.diag(errors))
     same = np.equal.outer(systems, systems)
