@@ -48,7 +48,7 @@ def test_a_liquid_asks_for_lower_temperatures(structure):
         result.model_copy(
             update={"framework": result.framework.model_copy(update={"diffuses": True})}
         )
-        for result in made.results
+        for (result,) in made.replicas
     ]
     liquid = ConductivityDoc.from_results(
         structure, {result.temperature_K: result for result in melted}, phase="amorphous"

@@ -107,10 +107,10 @@ def test_results_at_and_below_room_temperature_are_in_the_panel(temperatures_K):
 def test_the_motion_of_combined_replicas_is_shown(reports):
     """They share a van Hove function, but no sites."""
     crystal, glass = reports
-    runs = glass.conductivity.results
-    msd = runs[-1].msd.model_copy(update={"msd_A2": [1.1 * v for v in runs[-1].msd.msd_A2]})
-    alike = [runs[-1], runs[-1].model_copy(update={"msd": msd})]
-    document = glass.conductivity.model_copy(update={"results": [*runs[:-1], combine(alike)]})
+    results, (run,) = glass.conductivity.results, glass.conductivity.replicas[-1]
+    msd = run.msd.model_copy(update={"msd_A2": [1.1 * v for v in run.msd.msd_A2]})
+    alike = [run, run.model_copy(update={"msd": msd})]
+    document = glass.conductivity.model_copy(update={"results": [*results[:-1], combine(alike)]})
     documents = [document if d is glass.conductivity else d for d in glass.documents]
     (row,) = spatial_figure([MaterialReport.from_documents(documents)]).rows
     assert len(row) == 2

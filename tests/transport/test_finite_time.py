@@ -9,9 +9,11 @@ from helpers import disordered_glasses
 from helpers.disordered_glasses import CASES, count, glass
 from helpers.walkers import in_crystal, subdiffusive
 from vitrion.errors import InputError
+from vitrion.report.figures.ion_transport import msd_panel
 from vitrion.transport import analyze, combine
 from vitrion.transport.finite_time import finite_time
 from vitrion.transport.result import ESTIMATES
+from vitrion.transport.rows import table
 
 
 def test_a_run_that_no_longer_slows_down_is_not_corrected():
@@ -84,6 +86,20 @@ def test_every_value_but_the_haven_ratio_has_the_correction_and_its_error(runs):
     assert own.value == pytest.approx(factor * alone.self_diffusivity.value)
     # It belongs to both formulas, so it does not choose one.
     assert found.headline == alone.headline
+
+
+def test_tables_and_figures_state_the_correction(runs):
+    found = combine(runs, disordered=True)
+    (row,) = [row for row in table(found) if row.label.startswith("finite time")]
+    factor = math.exp(found.finite_time.log_factor)
+    assert (row.value, row.interval) == (
+        f"x {factor:.2f}",
+        f"standard error {found.finite_time.error:.0%}",
+    )
+    (line,) = [mark for mark in msd_panel([found]).marks if "D* = " in getattr(mark, "label", "")]
+    assert line.label.endswith(", corrected")
+    assert line.x[0] >= found.regime.end_ps / 16
+    assert not any(row.label.startswith("finite time") for row in table(runs[0]))
 
 
 def test_a_result_is_corrected_once(runs):

@@ -154,10 +154,7 @@ def joint_regime(results: Sequence[TransportResult], *, disordered: bool = False
     valued = sum(result.diffusive or result.provisional is not None for result in results)
     if not regime.diffusive or 2 * valued >= len(results):
         return regime
-    reason = (
-        f"Not diffusive: {valued} of {len(results)} replicas have a value of their own, fewer "
-        "than half."
-    )
+    reason = f"Not diffusive: only {valued} of {len(results)} replicas gave a value."
     return regime.model_copy(update={"diffusive": False, "reason": reason, "start_ps": None})
 
 
