@@ -126,15 +126,8 @@ class Estimate(_WithInterval):
 
     def widened(self, error: float) -> Estimate:
         """Return the estimate with another, exactly known standard error of its logarithm."""
-        variances = (self.relative_error**2, error**2)
-        return self.model_copy(
-            update={
-                "relative_error": math.sqrt(sum(variances)),
-                "degrees_of_freedom": welch_satterthwaite(
-                    variances, (self.degrees_of_freedom, math.inf)
-                ),
-            }
-        )
+        one = Estimate(value=1.0, relative_error=error, degrees_of_freedom=math.inf)
+        return self.over(one)
 
     def over(self, other: Estimate) -> Estimate:
         """Return this quantity divided by an independent one.

@@ -120,14 +120,20 @@ def test_short_runs_are_corrected_by_their_own_lags(runs, monkeypatch):
     assert found.finite_time.log_factor < as_if_long.log_factor - 0.05
 
 
-def test_weak_slowing_of_glasses_is_no_reason_for_a_bound():
-    """The exponent 0.8 of several runs is certain; those of a crystal have a bound then."""
-    draw = subdiffusive(600, 30, 0.8).draw
-    runs = []
+def with_exponent(exponent):
+    """Five runs whose MSD grows as a power of time."""
+    runs, cell = [], 12.0 * np.eye(3)
     for seed in range(5):
         rng = np.random.default_rng(seed)
-        positions, symbols = in_crystal(draw(rng), 12.0 * np.eye(3), rng)
-        runs.append(analyze(positions, 12.0 * np.eye(3), symbols, 100.0, 500.0, wrapped=False))
+        paths = subdiffusive(600, 30, exponent).draw(rng)
+        positions, symbols = in_crystal(paths, cell, rng)
+        runs.append(analyze(positions, cell, symbols, 100.0, 500.0, wrapped=False))
+    return runs
+
+
+def test_weak_slowing_of_glasses_is_no_reason_for_a_bound():
+    """The exponent 0.8 of several runs is certain; those of a crystal have a bound then."""
+    runs = with_exponent(0.8)
     assert not combine(runs).diffusive
     assert not combine(runs, hierarchical=True).diffusive
     found = combine(runs, hierarchical=True, disordered=True)
@@ -145,13 +151,7 @@ def test_intervals_of_glasses_cover():
 
 
 def test_motion_that_becomes_faster_is_not_taken_for_a_glass():
-    runs = []
-    for seed in range(5):
-        rng = np.random.default_rng(seed)
-        paths = subdiffusive(600, 30, 1.3).draw(rng)
-        positions, symbols = in_crystal(paths, 12.0 * np.eye(3), rng)
-        runs.append(analyze(positions, 12.0 * np.eye(3), symbols, 100.0, 500.0, wrapped=False))
-    assert not combine(runs, disordered=True).diffusive
+    assert not combine(with_exponent(1.3), disordered=True).diffusive
 
 
 @pytest.mark.parametrize(("seed", "valued"), [(24, False), (37, True)])

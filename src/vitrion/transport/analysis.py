@@ -29,7 +29,7 @@ from vitrion.transport.jumps import jump_network
 from vitrion.transport.motion import read_motion
 from vitrion.transport.msd import MeanSquares, SquareSums, non_gaussian_parameter
 from vitrion.transport.path_transform import transforms
-from vitrion.transport.regime import MAX_RELATIVE_ERROR, MIN_HOPS, find_regime
+from vitrion.transport.regime import MIN_HOPS, find_regime, is_known
 from vitrion.transport.result import (
     ESTIMATES,
     Hops,
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from vitrion.transport.readers.lammps_types import Types
-    from vitrion.uncertainty import Estimate
 
 LOWEST_K, HIGHEST_K = 50.0, 20000.0
 """Range of temperatures of dynamics; others are mistakes, such as an interval in their place."""
@@ -221,10 +220,10 @@ def _values(
 ) -> dict[str, object]:
     """Return the estimates as fields of the result, or of its provisional values."""
     values = None
-    if _is_known(found.self_) and n_hops >= MIN_HOPS:
+    if is_known(found.self_) and n_hops >= MIN_HOPS:
         self_ = found.self_.scaled(A2_PER_FS_TO_CM2_PER_S)
         collective = None  # a short run can leave no positive value of a single collective path
-        if _is_known(found.collective):
+        if is_known(found.collective):
             collective = found.collective.scaled(A2_PER_FS_TO_CM2_PER_S)
         values = Provisional(
             self_diffusivity=self_,
@@ -241,10 +240,6 @@ def _values(
         return {**dict.fromkeys(ESTIMATES), "provisional": values}
     assert values is not None  # otherwise the motion is not judged diffusive
     return dict(values)
-
-
-def _is_known(value: Estimate) -> bool:
-    return value.value > 0.0 and value.relative_error <= MAX_RELATIVE_ERROR
 
 
 def _spatial(motion: Displacements, stays: Stays, temperature_K: float) -> dict[str, object]:

@@ -112,8 +112,13 @@ def find_regime(
     lags, exponents, errors = local_exponents(squares)
     centers_ps = lags * WINDOW * interval_fs / 1000.0
     n_ions = squares.ions.shape[1]
-    value = diffusivity.value if diffusivity.relative_error <= MAX_RELATIVE_ERROR else 0.0
-    return _judge(centers_ps, exponents, errors, n_ions - 1, n_hops, value, TOLERANCE)
+    grows = is_known(diffusivity)
+    return _judge(centers_ps, exponents, errors, n_ions - 1, n_hops, grows, TOLERANCE)
+
+
+def is_known(diffusivity: Estimate) -> bool:
+    """Return whether an estimated diffusivity is a value, and not noise about zero."""
+    return diffusivity.value > 0.0 and diffusivity.relative_error <= MAX_RELATIVE_ERROR
 
 
 def joint_regime(results: Sequence[TransportResult], *, disordered: bool = False) -> Regime:
@@ -148,7 +153,7 @@ def joint_regime(results: Sequence[TransportResult], *, disordered: bool = False
         errors,
         sum(result.n_mobile - 1 for result in results),
         sum(result.hops.n_hops for result in results),
-        max(result.apparent_diffusivity_cm2_s for result in results),
+        any(result.apparent_diffusivity_cm2_s > 0.0 for result in results),
         SLOWING if disordered else TOLERANCE,
     )
     valued = sum(result.diffusive or result.provisional is not None for result in results)
@@ -173,7 +178,7 @@ def _judge(
     errors: np.ndarray,
     degrees_of_freedom: int,
     n_hops: int,
-    diffusivity: float,
+    grows: bool,
     slowing: float,
 ) -> Regime:
     """Return the verdict on exponents in windows centered at these lags.
@@ -203,7 +208,7 @@ def _judge(
         "end_ps": float(centers_ps[last] * WINDOW),
         **table,
     }
-    reason = _objection(last - first + 1, exponents[last], errors[last], diffusivity, n_hops)
+    reason = _objection(last - first + 1, exponents[last], errors[last], grows, n_hops)
     if reason:
         return Regime(diffusive=False, reason=f"Not diffusive: {reason}", **verdict)
     start = float(centers_ps[first] / WINDOW)
@@ -217,7 +222,7 @@ def _judge(
 
 
 def _objection(
-    n_windows: int, exponent: float, error: float, diffusivity: float, n_hops: int
+    n_windows: int, exponent: float, error: float, grows: bool, n_hops: int
 ) -> str | None:
     if n_hops == 0:
         return "no ion left its site."
@@ -228,6 +233,6 @@ def _objection(
             f"the slope of ln MSD at the longest lags is {exponent:.2f} +- {error:.2f}, not 1 over "
             "a range of lags."
         )
-    if not diffusivity > 0.0:
+    if not grows:
         return "the MSD does not grow beyond its error at the longest lags."
     return None

@@ -29,7 +29,7 @@ from vitrion.transport.vanhove import VanHove
 from vitrion.uncertainty import ReplicaMean, event_bound, student_quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from vitrion.transport.result import Regime
     from vitrion.uncertainty import Estimate
@@ -82,7 +82,8 @@ def combine(
     _check_combinable(results, systems)
     first, of = results[0], range(len(results)) if systems is None else systems
     if len(results) == 1 and not disordered:
-        return first.model_copy(update=_of_systems([first], of, hierarchical and first.diffusive))
+        own = _of_systems([first], of) if hierarchical and first.diffusive else {}
+        return first.model_copy(update=own)
     resting = [k for k, run in enumerate(results) if not run.melted]
     if len(results) / 2 <= len(resting) < len(results):
         return _without_melted(results, resting, hierarchical, of, disordered)
@@ -90,6 +91,24 @@ def combine(
     if len(results) == 1 and not regime.diffusive:
         return first
     hops = _pooled_hops(results)
+    update = _of_all_runs(results, regime, hops)
+    runs, spread = [_as_diffusive(result) for result in results], hierarchical and len(set(of)) > 1
+    if not regime.diffusive:
+        update |= _bounds(results, hops) | {"provisional": _provisional(runs, spread, of)}
+        return first.model_copy(update=update)
+    corrections = _finite_times(results, regime) if disordered else []
+    if disordered:
+        runs = [run and _multiplied(run, at) for run, at in zip(runs, corrections, strict=True)]
+    update |= _means(runs, spread, of)
+    if hierarchical:  # each system has its own error, without that of the correction
+        update |= _of_systems(runs, of)
+    if disordered:
+        update |= _with_correction(update, corrections)
+    return first.model_copy(update=update)
+
+
+def _of_all_runs(results: Sequence[TransportResult], regime: Regime, hops: Hops) -> dict[str, Any]:
+    """Return the fields that do not depend on the verdict: sums, means, curves and warnings."""
     framework = mean_framework([run.framework for run in results if run.framework])
     update: dict[str, Any] = {
         "n_replicas": sum(result.n_replicas for result in results),
@@ -109,15 +128,7 @@ def combine(
     }
     if len(results) > 1:
         update |= dict.fromkeys(("jump_network", "percolation"))  # runs differ in these
-    runs, spread = [_as_diffusive(result) for result in results], hierarchical and len(set(of)) > 1
-    if not regime.diffusive:
-        update |= _bounds(results, hops) | {"provisional": _provisional(runs, spread, of)}
-    elif disordered:
-        update |= _corrected_means(runs, _finite_times(results, regime), spread, of, hierarchical)
-        update["warnings"] = [*update["warnings"], *slowing(update["finite_time"])]
-    else:
-        update |= _means(runs, spread, of) | _of_systems(runs, of, hierarchical)
-    return first.model_copy(update=update)
+    return update
 
 
 def _check_combinable(results: Sequence[TransportResult], systems: Sequence[int] | None) -> None:
@@ -188,12 +199,10 @@ def _means(
 
 
 def _of_systems(
-    runs: Sequence[TransportResult | None], systems: Sequence[int], hierarchical: bool
+    runs: Sequence[TransportResult | None], systems: Sequence[int]
 ) -> dict[str, object]:
     """Return the diffusivities of each system; None stands for a run without a value."""
     found: dict[str, object] = {}
-    if not hierarchical:
-        return found
     for kind in ("self", "collective"):
         pairs = [
             (value, system)
@@ -203,33 +212,6 @@ def _of_systems(
         combined = combine_by_system([value for value, _ in pairs], [of for _, of in pairs])
         found[f"{kind}_of_systems"] = {str(system): value for system, value in combined.items()}
     return found
-
-
-def _corrected_means(
-    runs: Sequence[TransportResult | None],
-    corrections: Sequence[FiniteTime],
-    spread: bool,
-    systems: Sequence[int],
-    hierarchical: bool,
-) -> dict[str, Any]:
-    """Return the combined fields of disordered systems, corrected for their finite time.
-
-    The error of the correction is common to all systems, so the values of each have their own error
-    alone.
-    """
-    corrected = [
-        run and _multiplied(run, math.exp(correction.log_factor))
-        for run, correction in zip(runs, corrections, strict=True)
-    ]
-    common = FiniteTime(
-        log_factor=float(np.mean([one.log_factor for one in corrections])),
-        error=float(np.mean([one.error for one in corrections])),
-    )
-    return (
-        _widened(_means(corrected, spread, systems), common.error)
-        | _of_systems(corrected, systems, hierarchical)
-        | {"finite_time": common}
-    )
 
 
 def _finite_times(results: Sequence[TransportResult], regime: Regime) -> list[FiniteTime]:
@@ -245,8 +227,9 @@ def _finite_times(results: Sequence[TransportResult], regime: Regime) -> list[Fi
     ]
 
 
-def _multiplied(run: TransportResult, factor: float) -> TransportResult:
-    """Return a run whose diffusivities and conductivities are multiplied by a factor."""
+def _multiplied(run: TransportResult, correction: FiniteTime) -> TransportResult:
+    """Return a run whose diffusivities and conductivities are multiplied by its correction."""
+    factor = math.exp(correction.log_factor)
     update: dict[str, object] = {
         name: value.scaled(factor)
         for name in DIFFUSIVE
@@ -260,13 +243,22 @@ def _multiplied(run: TransportResult, factor: float) -> TransportResult:
     return run.model_copy(update=update)
 
 
-def _widened(means: dict[str, Any], error: float) -> dict[str, Any]:
-    """Return means with an error that all systems have in common."""
-    return means | {
-        **{name: means[name] and means[name].widened(error) for name in DIFFUSIVE},
+def _with_correction(
+    combined: Mapping[str, Any], corrections: Sequence[FiniteTime]
+) -> dict[str, object]:
+    """Return fields that state the mean correction and contain its error, common to all systems."""
+    mean = FiniteTime(
+        log_factor=float(np.mean([one.log_factor for one in corrections])),
+        error=float(np.mean([one.error for one in corrections])),
+    )
+    return {
+        **{name: combined[name] and combined[name].widened(mean.error) for name in DIFFUSIVE},
         "species_diffusivity": {
-            species: value.widened(error) for species, value in means["species_diffusivity"].items()
+            species: value.widened(mean.error)
+            for species, value in combined["species_diffusivity"].items()
         },
+        "finite_time": mean,
+        "warnings": [*combined["warnings"], *slowing(mean)],
     }
 
 
