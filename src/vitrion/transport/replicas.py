@@ -108,7 +108,7 @@ def combine(
 
 
 def _of_all_runs(results: Sequence[TransportResult], regime: Regime, hops: Hops) -> dict[str, Any]:
-    """Return the fields that do not depend on the verdict: sums, means, curves and warnings."""
+    """Return the fields other than estimates and bounds: sums, means, curves and warnings."""
     framework = mean_framework([run.framework for run in results if run.framework])
     update: dict[str, Any] = {
         "n_replicas": sum(result.n_replicas for result in results),
