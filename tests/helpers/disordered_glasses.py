@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from helpers.walkers import disordered_network, in_crystal, walk
-from vitrion.transport import analyze, combine
+from vitrion.transport import analyze, combine_temperatures
 from vitrion.transport.arrhenius_fit import arrhenius
 from vitrion.transport.constants import KB_EV_PER_K, ROOM_K
 
@@ -23,11 +23,16 @@ N_FRAMES, INTERVAL_FS, SIDE_A, N_IONS = 1000, 500.0, 14.0, 24
 
 
 class Disorder(NamedTuple):
-    """Hops per ion at the reference temperature, and the spreads of sites and barriers in kT."""
+    """Hops per ion, spreads of sites and barriers, and depth of traps in kT, and closed paths.
+
+    All at the reference temperature; `closed` is a fraction.
+    """
 
     hops_per_ion: float
     sites: float
     barriers: float
+    traps: float = 0.0
+    closed: float = 0.0
 
 
 CASES = {
@@ -42,6 +47,15 @@ CASES = {
     "sites 4 kT, 50 hops an ion": Disorder(50, 4.0, 2.0),
     "barriers 4 kT, 15 hops an ion": Disorder(15, 1.0, 4.0),
 }
+"""The correction for finite time was fitted to these."""
+
+OTHERS = {
+    "traps of 4 kT, 15 hops an ion": Disorder(15, 0.5, 1.0, traps=4.0),
+    "half of the paths, 5 hops an ion": Disorder(5, 1.0, 1.0, closed=0.5),
+    "half of the paths, 30 hops an ion": Disorder(30, 1.0, 1.0, closed=0.5),
+    "paths and traps, 15 hops an ion": Disorder(15, 1.0, 2.0, traps=3.0, closed=0.4),
+}
+"""Other kinds of disorder, which it was not fitted to."""
 
 
 def glass(case: Disorder, seed: int) -> tuple[list[TransportResult], np.ndarray]:
@@ -53,7 +67,13 @@ def glass(case: Disorder, seed: int) -> tuple[list[TransportResult], np.ndarray]
         rate = level * case.hops_per_ion / N_FRAMES
         rate *= np.exp(-HOP_ENERGY_EV / KB_EV_PER_K * (1 / temperature - 1 / REFERENCE_K))
         network = disordered_network(
-            np.random.default_rng([5, seed]), 5, case.sites * kT, case.barriers * kT, rate
+            np.random.default_rng([5, seed]),
+            5,
+            case.sites * kT,
+            case.barriers * kT,
+            rate,
+            traps=case.traps * kT,
+            closed=case.closed,
         )
         rng = np.random.default_rng([9, seed, number])
         cell = SIDE_A * np.eye(3)
@@ -96,10 +116,9 @@ def count(case: Disorder, n_groups: int, n_glasses: int = 5) -> Count:
     found = Count([], [], [], [], [], [])
     for first in range(0, len(glasses), n_glasses):
         group = [runs for runs, _ in glasses[first : first + n_glasses]]
-        results = [
-            combine(list(runs), hierarchical=True, disordered=True)
-            for runs in zip(*group, strict=True)
-        ]
+        results = combine_temperatures(
+            list(zip(*group, strict=True)), hierarchical=True, disordered=True
+        )
         for result, exact in zip(results, truth, strict=True):
             value = result.self_diffusivity
             found.valued.append(value is not None)

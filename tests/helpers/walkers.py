@@ -137,24 +137,39 @@ class Network(NamedTuple):
     diffusivity: float  # A2 per frame, exact
 
 
+CLOSED = 40.0
+"""Barrier in kT of a path without hops."""
+
 DIRECTIONS = np.concatenate([np.eye(3, dtype=int), -np.eye(3, dtype=int)])
 
 
 def disordered_network(
-    rng: np.random.Generator, side: int, site_spread: float, barrier_spread: float, rate: float
+    rng: np.random.Generator,
+    side: int,
+    site_spread: float,
+    barrier_spread: float,
+    rate: float,
+    *,
+    traps: float = 0.0,
+    closed: float = 0.0,
 ) -> Network:
     """Draw a network; the spreads of sites and of barriers are in kT.
 
-    `rate` is the number of hops per ion and frame in equilibrium. The diffusivity is that of
-    :func:`vitrion.migration.random_walk.random_walk`, an exact solution.
+    A tenth of the sites are deeper by `traps` in kT, and the fraction `closed` of all paths between
+    sites has no hops. `rate` is the number of hops per ion and frame in equilibrium. The
+    diffusivity is that of :func:`vitrion.migration.random_walk.random_walk`, an exact solution.
     """
     n_sites = side**3
     energies = rng.normal(scale=site_spread, size=n_sites)
+    if traps:
+        energies[rng.random(n_sites) < 0.1] -= traps
     cells = np.stack(np.unravel_index(np.arange(n_sites), (side,) * 3), axis=1)
     neighbors = np.stack(
         [np.ravel_multi_index(((cells + d) % side).T, (side,) * 3) for d in DIRECTIONS], axis=1
     )
     half = np.abs(rng.normal(scale=barrier_spread, size=(n_sites, 3)))
+    if closed:
+        half[rng.random((n_sites, 3)) < closed] = CLOSED
     barriers = np.concatenate([half, half[neighbors[:, 3:], [0, 1, 2]]], axis=1)
     saddles = np.maximum(energies[:, None], energies[neighbors]) + barriers
     rates = np.exp(energies[:, None] - saddles)

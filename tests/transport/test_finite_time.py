@@ -11,40 +11,129 @@ from helpers.walkers import in_crystal, subdiffusive
 from vitrion.errors import InputError
 from vitrion.report.figures.ion_transport import msd_panel
 from vitrion.transport import analyze, combine
-from vitrion.transport.finite_time import finite_time
+from vitrion.transport.finite_time import correction
 from vitrion.transport.result import ESTIMATES
 from vitrion.transport.rows import table
+from vitrion.transport.slowing import Slowing, slowing
+
+RATE = 0.02
+"""Hops of an ion per ps."""
 
 
-def test_a_run_that_no_longer_slows_down_is_not_corrected():
-    found = finite_time(1.0, 0.0, 25.0)
-    assert found.log_factor == 0.0
-    assert found.error == pytest.approx(0.2 / 5)
+def known(rate, amplitude, error, lasting=4.0):
+    """Return a slowing whose number of lasting hops is certain."""
+    return Slowing(rate, *(np.array([one]) for one in (lasting, 1.0, amplitude, error)))
 
 
-def test_a_certain_exponent_is_extrapolated():
-    """-(1 + 2.5 / sqrt(25)) per unit of the exponent's deviation, with half of it as error."""
-    found = finite_time(0.8, 0.0, 25.0)
-    assert found.log_factor == pytest.approx(-0.3)
-    assert found.error == pytest.approx(math.hypot(0.15, 0.04))
+def with_law(run, amplitude, lasting=4.0, error=0.03):
+    """Return a run whose D decreases to its own as ``(1 + lasting/h)^amplitude``, without noise."""
+    lags = np.array(run.msd.lag_ps)
+    times = np.geomspace(1e-3, lags[-1], 4000)
+    at_infinity = 6000.0 * run.self_diffusivity.value / 0.1  # A2/ps
+    late = at_infinity * (1.0 + lasting / (RATE * times)) ** amplitude
+    msd = np.concatenate([[0.0], np.cumsum(np.diff(times) * (late[1:] + late[:-1]) / 2)])
+    hops = RATE * np.array(run.regime.lags_ps)
+    slopes = {
+        "exponents": (1.0 - amplitude / (1.0 + hops / lasting)).tolist(),
+        "exponent_errors": [error] * len(hops),
+    }
+    n_hops = round(RATE * run.n_mobile * run.duration_ps)
+    return run.model_copy(
+        update={
+            "msd": run.msd.model_copy(update={"msd_A2": np.interp(lags, times, msd).tolist()}),
+            "regime": run.regime.model_copy(update=slopes),
+            "hops": run.hops.model_copy(update={"n_hops": n_hops}),
+        }
+    )
 
 
-def test_a_deviation_within_its_error_is_mostly_chance():
-    certain, uncertain = (finite_time(0.8, error, 25.0) for error in (0.01, 0.3))
-    assert uncertain.log_factor == pytest.approx(certain.log_factor / 5, rel=0.02)
-    assert uncertain.error > certain.error
+@pytest.mark.parametrize("amplitude", [0.0, 0.15, 0.4])
+def test_the_law_of_slowing_is_found_and_extrapolated(runs, amplitude):
+    run = with_law(runs[0], amplitude)
+    (found,) = slowing([[run] * 4])
+    assert found.hops_per_ps == pytest.approx(RATE, rel=0.01)
+    assert found.amplitude == pytest.approx(amplitude, abs=0.03)
+    assert correction(run, found).log_factor == pytest.approx(0.0, abs=0.08)
+    exact = correction(run, known(RATE, amplitude, 0.0))
+    assert exact.log_factor == pytest.approx(0.0, abs=0.04)
 
 
-def test_motion_that_seems_to_become_faster_is_not_corrected_upwards():
-    found = finite_time(1.2, 0.0, 25.0)
-    assert found.log_factor == 0.0
-    assert found.error == finite_time(0.8, 0.0, 25.0).error
+def test_what_remains_is_the_integral_of_the_slope():
+    """From 0.02 * 50 ps = 1 hop on: A ln(1 + h0/1)."""
+    remaining, error = known(0.02, 0.2, 0.05).remaining(50.0)
+    assert remaining == pytest.approx(0.2 * math.log(5.0))
+    assert error == pytest.approx(
+        math.hypot(0.05 * math.log(5.0), 0.03 * math.log(5.0), 0.15 * remaining)
+    )
 
 
-def test_fewer_hops_are_further_from_the_end():
-    many, few = (finite_time(0.8, 0.05, hops) for hops in (100.0, 4.0))
-    assert few.log_factor < many.log_factor < 0.0
-    assert few.error > many.error
+def test_an_unknown_law_is_part_of_the_error():
+    apart = known(0.02, 0.2, 0.0)._replace(
+        lasting_hops=np.array([2.0, 8.0]),
+        weights=np.array([0.5, 0.5]),
+        amplitudes=np.array([0.2, 0.2]),
+        errors=np.zeros(2),
+    )
+    remaining, error = apart.remaining(50.0)
+    low, high = 0.2 * math.log(3.0), 0.2 * math.log(9.0)
+    assert remaining == pytest.approx((low + high) / 2)
+    assert error > (high - low) / 2
+
+
+def test_long_runs_show_after_how_many_hops_the_slowing_ends(runs):
+    """Their evidence weights the values of h0; short runs leave the prior."""
+    lags = {"lags_ps": (np.array(runs[0].regime.lags_ps) * 20.0).tolist()}
+    long = runs[0].model_copy(update={"regime": runs[0].regime.model_copy(update=lags)})
+    for lasting in (1.5, 10.0):
+        run = with_law(long, 0.3, lasting, error=0.01)
+        (found,) = slowing([[run] * 6])
+        assert abs(math.log(found.weights @ found.lasting_hops / lasting)) < 0.5
+    assert slowing([[with_law(runs[0], 0.3, error=0.2)]])[0].weights.max() < 0.3
+
+
+def test_motion_that_seems_to_become_faster_is_not_extrapolated_upwards(runs):
+    steady, faster = (correction(runs[0], known(0.02, amplitude, 0.05)) for amplitude in (0, -1))
+    assert faster == steady
+
+
+def test_a_temperature_of_few_hops_learns_the_slowing_from_others(runs):
+    moving = with_law(runs[0], 0.2).model_copy(update={"temperature_K": 480.0})
+    still = with_law(runs[0], 0.2, error=9.0).model_copy(update={"temperature_K": 400.0})
+    cold, warm = slowing([[still] * 4, [moving] * 4])
+    np.testing.assert_allclose(cold.amplitudes, warm.amplitudes * (480 / 400) ** 2, rtol=0.1)
+    assert (warm.errors < cold.errors).all()
+    (alone,) = slowing([[still] * 4])
+    assert alone.amplitude == 0.0
+    assert (alone.errors > 0.3).all()
+
+
+def test_amplitudes_that_scatter_have_a_larger_error(runs):
+    """The errors of the slopes of single runs are too small if few ions move."""
+    alike = [with_law(runs[0], 0.2) for _ in range(4)]
+    apart = [with_law(runs[0], amplitude) for amplitude in (-0.4, 0.0, 0.4, 0.8)]
+    assert (slowing([apart])[0].errors > 2.0 * slowing([alike])[0].errors).all()
+
+
+def test_a_run_whose_msd_does_not_grow_has_no_value(runs):
+    still, also = (
+        run.model_copy(
+            update={"msd": run.msd.model_copy(update={"msd_A2": [1.0] * len(run.msd.lag_ps)})}
+        )
+        for run in runs[:2]
+    )
+    assert correction(still, known(0.02, 0.2, 0.05)) is None
+    found = combine([still, *runs[1:]], hierarchical=True, disordered=True)
+    assert any("1 of 4 replicas" in warning for warning in found.warnings)
+    assert list(found.self_of_systems) == ["1", "2", "3"]
+    none = combine([still, also], disordered=True)
+    assert not none.diffusive
+    assert none.self_diffusivity is None
+    assert none.diffusivity_bound_cm2_s > 0.0
+
+
+def valued(run):
+    """Return a run with its values, also if they are provisional."""
+    return run if run.diffusive else run.model_copy(update=dict(run.provisional))
 
 
 @pytest.fixture(scope="module")
@@ -57,32 +146,34 @@ def test_glasses_are_corrected_and_crystals_are_not(runs):
     for hierarchical in (False, True):
         assert combine(runs, hierarchical=hierarchical).finite_time is None
         glasses = combine(runs, hierarchical=hierarchical, disordered=True)
-        regime = glasses.regime
         found = glasses.finite_time
-        expected = finite_time(regime.exponent, regime.exponent_error, glasses.hops.hops_per_ion)
-        assert found.log_factor == pytest.approx(expected.log_factor)
-        assert found.error == pytest.approx(expected.error)
+        (slow,) = slowing([runs])
+        expected = [correction(valued(run), slow) for run in runs]
+        assert found.log_factor == pytest.approx(np.mean([one.log_factor for one in expected]))
+        assert found.error == pytest.approx(np.mean([one.error for one in expected]))
         assert found.log_factor < 0.0
+        assert found.amplitude == slow.amplitude
 
 
 def test_every_value_but_the_haven_ratio_has_the_correction_and_its_error(runs):
     alone = runs[0]
     assert alone.diffusive
     found = combine([alone], hierarchical=True, disordered=True)
-    factor = math.exp(found.finite_time.log_factor)
+    growth = correction(alone, slowing([[alone]])[0])
+    factor = math.exp(growth.log_factor)
     for name in ESTIMATES:
         before, after = getattr(alone, name), getattr(found, name)
         if name == "haven_ratio":
             assert after == before
             continue
         assert after.value == pytest.approx(factor * before.value)
-        assert after.relative_error == pytest.approx(
-            math.hypot(before.relative_error, found.finite_time.error)
-        )
+        own_error = max(before.relative_error, growth.own_error)
+        assert after.relative_error == pytest.approx(math.hypot(own_error, growth.error))
     np.testing.assert_allclose(found.tensor_cm2_s, factor * np.array(alone.tensor_cm2_s))
     # The error of the correction is common to all glasses, so each one has its own alone.
     (own,) = found.self_of_systems.values()
-    assert own.relative_error == pytest.approx(alone.self_diffusivity.relative_error)
+    least = max(alone.self_diffusivity.relative_error, growth.own_error)
+    assert own.relative_error == pytest.approx(least)
     assert own.value == pytest.approx(factor * alone.self_diffusivity.value)
     # It belongs to both formulas, so it does not choose one.
     assert found.headline == alone.headline
@@ -110,14 +201,13 @@ def test_a_result_is_corrected_once(runs):
 
 
 def test_short_runs_are_corrected_by_their_own_lags(runs, monkeypatch):
-    """A long run has no need of the correction, and short runs beside it keep theirs."""
+    """A long run has less need of the correction than short ones beside it."""
     monkeypatch.setattr(disordered_glasses, "N_FRAMES", 8000)
     monkeypatch.setattr(disordered_glasses, "TEMPERATURES_K", (440.0,))
     (long,), _ = glass(CASES["1.5 kT, 15 hops an ion"]._replace(hops_per_ion=120), 9)
-    found = combine([*runs, long], disordered=True)
-    regime = found.regime
-    as_if_long = finite_time(regime.exponent, regime.exponent_error, found.hops.hops_per_ion)
-    assert found.finite_time.log_factor < as_if_long.log_factor - 0.05
+    (slow,) = slowing([[*runs, long]])
+    of_long, of_short = correction(long, slow), [correction(valued(run), slow) for run in runs]
+    assert of_long.error < 0.5 * min(one.error for one in of_short)
 
 
 def with_exponent(exponent):
@@ -138,8 +228,8 @@ def test_weak_slowing_of_glasses_is_no_reason_for_a_bound():
     assert not combine(runs, hierarchical=True).diffusive
     found = combine(runs, hierarchical=True, disordered=True)
     assert found.diffusive
-    assert found.finite_time.log_factor < -0.2
-    assert found.self_diffusivity.relative_error > 0.15
+    assert found.finite_time.amplitude == pytest.approx(0.2, abs=0.1)
+    assert found.finite_time.log_factor < 0.0
 
 
 def test_intervals_of_glasses_cover():

@@ -13,7 +13,7 @@ from vitrion.conductivity.temperature_choice import TemperatureChoice
 from vitrion.documents.base import VitrionDoc
 from vitrion.dynamics.document import TrajectoryReference
 from vitrion.transport.arrhenius_fit import ArrheniusResult, arrhenius
-from vitrion.transport.replicas import combine
+from vitrion.transport.replicas import combine_temperatures
 from vitrion.transport.result import TransportResult
 from vitrion.uncertainty import Bound, Estimate, ReplicaMean, upper_bound
 
@@ -186,10 +186,9 @@ class ConductivityDoc(VitrionDoc):
             systems = {t: range(len(group)) for t, group in zip(temperatures, groups, strict=True)}
         glass = phase == "amorphous"
         of = [list(systems[t]) if systems else None for t in temperatures]
-        results = [
-            combine(group, hierarchical=hierarchical, systems=which, disordered=glass)
-            for group, which in zip(groups, of, strict=True)
-        ]
+        results = combine_temperatures(
+            groups, hierarchical=hierarchical, systems=of, disordered=glass
+        )
         limits: dict[str, Any] = {"melting_K": melting_K, "glass_transition_K": glass_transition_K}
         fit = arrhenius(results, **limits) if results else None
         is_collective = fit is not None and fit.quantity == "collective"

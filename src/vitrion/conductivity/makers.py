@@ -41,7 +41,7 @@ from vitrion.potentials.trust import assess
 from vitrion.runtime.progress import Progress, write_progress
 from vitrion.runtime.running_job import continued, resolve_prev_dir
 from vitrion.transport.analysis import analyze_file
-from vitrion.transport.replicas import combine
+from vitrion.transport.replicas import combine_temperatures
 from vitrion.uncertainty import ReplicaMean
 
 if TYPE_CHECKING:
@@ -249,15 +249,12 @@ class ConductivityMaker(ForceFieldDynamics):
         glass_transition: GlassTransition | None,
     ) -> Plan:
         settings, systems = self.settings, self._systems(structures, runs)
-        combined = [
-            combine(
-                found,
-                hierarchical=systems is not None,
-                systems=systems[temperature] if systems else None,
-                disordered=self.phase == "amorphous",
-            )
-            for temperature, found in results.items()
-        ]
+        combined = combine_temperatures(
+            list(results.values()),
+            hierarchical=systems is not None,
+            systems=[systems[temperature] for temperature in results] if systems else None,
+            disordered=self.phase == "amorphous",
+        )
         spent = sum(result.duration_ps for found in results.values() for result in found)
         # A sum that differs from the budget in the last digit would be extended by no frame.
         left_ps = round(settings.budget_ps(len(structures)) - spent, 6)

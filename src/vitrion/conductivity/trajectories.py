@@ -163,7 +163,7 @@ def analyze_runs(
         As in `vitrion.transport.analyze_file`.
     phase : str, optional
         Phase of the material. Values of a glass are corrected for the finite time of its runs; see
-        :func:`vitrion.transport.finite_time.finite_time`.
+        :mod:`vitrion.transport.slowing`.
     **options
         ``frame_interval_fs``, ``skip_ps``, ``timestep_fs``, ``type_map`` and ``cell`` of the same.
 

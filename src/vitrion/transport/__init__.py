@@ -2,7 +2,7 @@
 
 from vitrion.transport.analysis import analyze, analyze_file
 from vitrion.transport.arrhenius_fit import ArrheniusPoint, ArrheniusResult, arrhenius
-from vitrion.transport.replicas import combine
+from vitrion.transport.replicas import combine, combine_temperatures
 from vitrion.transport.result import Estimate, TransportResult
 from vitrion.transport.rows import table
 
@@ -15,5 +15,6 @@ __all__ = [
     "analyze_file",
     "arrhenius",
     "combine",
+    "combine_temperatures",
     "table",
 ]

@@ -1,64 +1,131 @@
-"""Correct diffusivities for ions that still slow down at the end of finite runs.
-
-In quenched disorder, ions return many times before they diffuse, so finite runs give too high
-values. The constants are fitted to walkers in networks of random site energies and barriers, whose
-diffusivities are known exactly: ``benchmarks/transport_disorder.py``.
-"""
+"""Correct the values of runs for ions that still slow down at the end; see `slowing`."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vitrion.transport.result import FiniteTime
+import numpy as np
 
-EARLY = 2.5
-"""How much longer D decreases after a run of few hops; see `finite_time`."""
+from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S
+from vitrion.transport.regime import MAX_RELATIVE_ERROR
+from vitrion.transport.result import ESTIMATES, FiniteTime
 
-EXPONENT_SPREAD = 0.15
-"""Scale of the deviations of exponents of diffusive motion in disorder; smaller ones than their
-errors are mostly chance."""
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vitrion.transport.result import TransportResult
+    from vitrion.transport.slowing import Slowing
+    from vitrion.uncertainty import Estimate
+
+DIFFUSIVE = tuple(name for name in ESTIMATES if name != "haven_ratio")
+"""Estimates that are proportional to a diffusivity."""
+
+GROWTH = 4
+"""Ratio of the two lags of the growth of the MSD that a value is taken from."""
+
+EARLIEST_PART = 1 / 16
+"""First of the two lags over the length of the run: later ones have larger errors, earlier ones
+need larger corrections."""
 
 MENTIONED_FACTOR = 0.9
 """Factor of D below which a warning is given."""
 
-HOP_ERROR = 0.2
-"""Error of ln D in disorder, times the square root of the number of hops per ion."""
+
+class Correction(NamedTuple):
+    """Correction of one run, and the least standard error of its own ln D."""
+
+    log_factor: float
+    error: float
+    own_error: float
 
 
-def finite_time(exponent: float, exponent_error: float, hops_per_ion: float) -> FiniteTime:
-    """Return the correction of a diffusivity in a disordered solid.
+def correction(run: TransportResult, slowing: Slowing) -> Correction | None:
+    """Return the correction of a run; None if its MSD does not grow beyond its error.
 
     Parameters
     ----------
-    exponent, exponent_error : float
-        d ln MSD / d ln t at the longest lags of the run, and its standard error.
-    hops_per_ion : float
-        Mean number of hops of an ion in the run, returns included.
+    run : TransportResult
+        A run that has a value.
+    slowing : Slowing
+        At its temperature.
 
     Notes
     -----
-    An exponent ``1 + d`` at the longest lags means that D decreases by ``-d`` per unit of ln t.
-    With n hops per ion, ln D still decreases by ``-(1 + 2.5 / sqrt(n)) d`` after the run. The part
-    of d that is not chance, for a normal prior, is ``d / (1 + (error / spread)^2)``. Half the
-    correction is its error. Motion that seems to become faster is not corrected, but has the same
-    error.
+    The corrected value is the growth of the MSD from a sixteenth to a quarter of the run, less the
+    decrease that remains after the geometric mean of both times. The growth has the error of the
+    ions of the run; the error of the remaining decrease is common to all systems.
     """
-    remaining = 1.0 + EARLY / math.sqrt(hops_per_ion)
-    share = 1.0 / (1.0 + (exponent_error / EXPONENT_SPREAD) ** 2)
-    lasting = remaining * share * (exponent - 1.0)
-    chance = remaining * math.sqrt(share) * exponent_error
-    return FiniteTime(
-        log_factor=min(lasting, 0.0),
-        error=math.hypot(lasting / 2, chance, HOP_ERROR / math.sqrt(hops_per_ion)),
+    lags, msd = np.array(run.msd.lag_ps), np.array(run.msd.msd_A2)
+    first = _nearest(lags, EARLIEST_PART * run.duration_ps)
+    last = _nearest(lags, GROWTH * lags[first])
+    growth = msd[last] - msd[first]
+    brownian = math.sqrt(4.0 * lags[last] / (9.0 * run.n_mobile * run.duration_ps))
+    scatter = run.msd.msd_error_A2[last] / growth if growth > 0.0 else math.inf
+    own = max(brownian, 0.0 if math.isnan(scatter) else scatter)
+    if last == first or own > MAX_RELATIVE_ERROR or slowing.hops_per_ps == 0.0:
+        return None
+    late = growth / (6000.0 * (lags[last] - lags[first])) * A2_PER_FS_TO_CM2_PER_S
+    remaining, error = slowing.remaining(math.sqrt(lags[first] * lags[last]))
+    assert run.self_diffusivity is not None
+    log_factor = math.log(late / run.self_diffusivity.value) - remaining
+    return Correction(log_factor, error, float(own))
+
+
+def _nearest(lags: np.ndarray, lag: float) -> int:
+    """Return the index of the lag that is nearest in the logarithm."""
+    return int(np.argmin(np.abs(np.log(lags / lag))))
+
+
+def corrected(run: TransportResult, correction: Correction) -> TransportResult:
+    """Return a run whose diffusivities and conductivities are multiplied by its correction.
+
+    Their errors are those of the run alone, at least the one of the correction.
+    """
+    factor, least = math.exp(correction.log_factor), correction.own_error
+
+    def of(value: Estimate) -> Estimate:
+        update: dict[str, float] = {"value": factor * value.value}
+        if value.relative_error < least:
+            update |= {"relative_error": least, "degrees_of_freedom": max(run.n_mobile - 1, 1)}
+        return value.model_copy(update=update)
+
+    update: dict[str, object] = {
+        name: of(value) for name in DIFFUSIVE if (value := getattr(run, name)) is not None
+    }
+    update["species_diffusivity"] = {k: of(value) for k, value in run.species_diffusivity.items()}
+    if run.tensor_cm2_s is not None:
+        update["tensor_cm2_s"] = (factor * np.array(run.tensor_cm2_s)).tolist()
+    return run.model_copy(update=update)
+
+
+def with_correction(
+    combined: Mapping[str, Any], corrections: Sequence[Correction], slowing: Slowing
+) -> dict[str, object]:
+    """Return fields that state the mean correction and contain its error, common to all systems."""
+    mean = FiniteTime(
+        log_factor=float(np.mean([one.log_factor for one in corrections])),
+        error=float(np.mean([one.error for one in corrections])),
+        amplitude=slowing.amplitude,
+        lasting_hops=float(slowing.weights @ slowing.lasting_hops),
     )
+    return {
+        **{name: combined[name] and combined[name].widened(mean.error) for name in DIFFUSIVE},
+        "species_diffusivity": {
+            species: value.widened(mean.error)
+            for species, value in combined["species_diffusivity"].items()
+        },
+        "finite_time": mean,
+        "warnings": [*combined["warnings"], *_warnings(mean)],
+    }
 
 
-def slowing(correction: FiniteTime) -> list[str]:
+def _warnings(found: FiniteTime) -> list[str]:
     """Return a warning if the correction is large."""
-    if correction.log_factor > math.log(MENTIONED_FACTOR):
+    if found.log_factor > math.log(MENTIONED_FACTOR):
         return []
     return [
         "D still decreases at the end of the runs: it was multiplied by "
-        f"{math.exp(correction.log_factor):.2f} to correct for this (standard error of the factor "
-        f"{correction.error:.0%})."
+        f"{math.exp(found.log_factor):.2f} to correct for this (standard error of the factor "
+        f"{found.error:.0%})."
     ]

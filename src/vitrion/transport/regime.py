@@ -26,7 +26,7 @@ TOLERANCE = 0.05
 
 SLOWING = 0.35
 """Allowed deviation below one in disordered solids, which all slow down weakly: their values are
-corrected (:mod:`vitrion.transport.finite_time`)."""
+corrected (:mod:`vitrion.transport.slowing`)."""
 
 LEVEL = 0.98
 """Probability that an exponent of diffusive motion is within the allowed error. At most about 2 %
@@ -163,13 +163,10 @@ def joint_regime(results: Sequence[TransportResult], *, disordered: bool = False
     return regime.model_copy(update={"diffusive": False, "reason": reason, "start_ps": None})
 
 
-def exponent_at(regime: Regime, lag_ps: float) -> tuple[float, float]:
-    """Return the exponent in the last judged window at most at a lag in ps, and its error."""
-    errors = np.array(regime.exponent_errors)
-    judged = np.flatnonzero(errors <= MAX_EXPONENT_ERROR)
-    reached = judged[np.array(regime.lags_ps)[judged] <= lag_ps]
-    last = int(reached[-1] if len(reached) else judged[0])
-    return regime.exponents[last], regime.exponent_errors[last]
+def not_growing(regime: Regime) -> Regime:
+    """Return the verdict on runs of which none grows at its longest lags."""
+    reason = "Not diffusive: the MSD does not grow beyond its error at the longest lags."
+    return regime.model_copy(update={"diffusive": False, "reason": reason, "start_ps": None})
 
 
 def _judge(

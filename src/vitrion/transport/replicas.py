@@ -10,12 +10,11 @@ import numpy as np
 from vitrion.errors import InputError
 from vitrion.transport.combined_estimates import combine_by_system, combine_estimates
 from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S
-from vitrion.transport.finite_time import finite_time, slowing
+from vitrion.transport.finite_time import corrected, correction, with_correction
 from vitrion.transport.framework import mean_framework
-from vitrion.transport.regime import exponent_at, joint_regime
+from vitrion.transport.regime import joint_regime, not_growing
 from vitrion.transport.result import (
     ESTIMATES,
-    FiniteTime,
     Framework,
     Hops,
     MSDCurve,
@@ -25,17 +24,17 @@ from vitrion.transport.result import (
     warnings_of,
 )
 from vitrion.transport.same_material import check_different_runs, check_same_material
+from vitrion.transport.slowing import slowing
 from vitrion.transport.vanhove import VanHove
 from vitrion.uncertainty import ReplicaMean, event_bound, student_quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from vitrion.transport.finite_time import Correction
     from vitrion.transport.result import Regime
+    from vitrion.transport.slowing import Slowing
     from vitrion.uncertainty import Estimate
-
-DIFFUSIVE = tuple(name for name in ESTIMATES if name != "haven_ratio")
-"""Estimates that are proportional to a diffusivity."""
 
 SAME_K = 1.0
 """Largest difference of the temperatures of runs that are combined, in K."""
@@ -54,16 +53,8 @@ def combine(
     ----------
     results : sequence of TransportResult
         Runs of one material at one temperature.
-    hierarchical : bool
-        False: all runs are of the same system, and only their errors are used. True: the systems
-        differ, such as independent glasses, and the spread between them is included.
-    systems : sequence of int or None
-        Index of the system of each run, the same at all temperatures. Runs of the same system are
-        combined by their errors first. None: each run is a separate system.
-    disordered : bool
-        Whether the material is a glass. Its ions slow down for long, so that exponents somewhat
-        below one are allowed and values are corrected; see
-        :func:`vitrion.transport.finite_time.finite_time`.
+    hierarchical, systems, disordered
+        As in `combine_temperatures`, which corrects glasses with a smaller error.
 
     Returns
     -------
@@ -79,32 +70,103 @@ def combine(
         If the list is empty, the temperatures or materials differ, a run is named twice, a result
         is corrected already, or the length of `systems` differs from the number of runs.
     """
-    _check_combinable(results, systems)
-    first, of = results[0], range(len(results)) if systems is None else systems
-    if len(results) == 1 and not disordered:
+    (found,) = combine_temperatures(
+        [results], hierarchical=hierarchical, systems=[systems], disordered=disordered
+    )
+    return found
+
+
+def combine_temperatures(
+    groups: Sequence[Sequence[TransportResult]],
+    *,
+    hierarchical: bool = False,
+    systems: Sequence[Sequence[int] | None] | None = None,
+    disordered: bool = False,
+) -> list[TransportResult]:
+    """Combine independent runs of one material at each of several temperatures.
+
+    Parameters
+    ----------
+    groups : sequence of sequence of TransportResult
+        Runs by temperature.
+    hierarchical : bool
+        False: all runs are of the same system, and only their errors are used. True: the systems
+        differ, such as independent glasses, and the spread between them is included.
+    systems : sequence of (sequence of int or None), or None
+        Index of the system of each run, the same at all temperatures. Runs of the same system are
+        combined by their errors first. None: each run is a separate system.
+    disordered : bool
+        Whether the material is a glass. Its ions slow down for long, so that exponents somewhat
+        below one are allowed and values are corrected; see :mod:`vitrion.transport.slowing`.
+
+    Returns
+    -------
+    list of TransportResult
+        One for each temperature, as from `combine`.
+
+    Raises
+    ------
+    InputError
+        As in `combine`, at any temperature.
+    """
+    systems = [None] * len(groups) if systems is None else systems
+    for results, of in zip(groups, systems, strict=True):
+        _check_combinable(results, of)
+    chosen = [_of_the_solid(results) for results in groups]
+    solid = [[results[k] for k in at] for results, at in zip(groups, chosen, strict=True)]
+    slow = slowing(solid) if disordered and solid else [None] * len(groups)
+    found = []
+    for all_runs, at, results, of, one in zip(groups, chosen, solid, systems, slow, strict=True):
+        own = [k if of is None else of[k] for k in at]
+        combined = _combine(results, hierarchical, own, one)
+        found.append(_without(combined, len(all_runs) - len(at), len(all_runs)))
+    return found
+
+
+def _combine(
+    results: Sequence[TransportResult],
+    hierarchical: bool,
+    of: Sequence[int],
+    slow: Slowing | None,
+) -> TransportResult:
+    """Combine runs at one temperature; `slow` is the slowing of a disordered material."""
+    first = results[0]
+    if len(results) == 1 and slow is None:
         own = _of_systems([first], of) if hierarchical and first.diffusive else {}
         return first.model_copy(update=own)
-    resting = [k for k, run in enumerate(results) if not run.melted]
-    if len(results) / 2 <= len(resting) < len(results):
-        return _without_melted(results, resting, hierarchical, of, disordered)
-    regime = joint_regime(results, disordered=disordered)
+    regime = joint_regime(results, disordered=slow is not None)
+    runs = [_as_diffusive(result) for result in results]
+    corrections: list[Correction] = []
+    if slow is not None and regime.diffusive:
+        runs, corrections = _corrected(runs, slow)
+        regime = regime if corrections else not_growing(regime)
     if len(results) == 1 and not regime.diffusive:
         return first
-    hops = _pooled_hops(results)
+    hops, spread = _pooled_hops(results), hierarchical and len(set(of)) > 1
     update = _of_all_runs(results, regime, hops)
-    runs, spread = [_as_diffusive(result) for result in results], hierarchical and len(set(of)) > 1
     if not regime.diffusive:
         update |= _bounds(results, hops) | {"provisional": _provisional(runs, spread, of)}
         return first.model_copy(update=update)
-    corrections = _finite_times(results, regime) if disordered else []
-    if disordered:
-        runs = [run and _multiplied(run, at) for run, at in zip(runs, corrections, strict=True)]
+    update["warnings"] += _left_out(runs)
     update |= _means(runs, spread, of)
     if hierarchical:  # each system has its own error, without that of the correction
         update |= _of_systems(runs, of)
-    if disordered:
-        update |= _with_correction(update, corrections)
+    if slow is not None:
+        update |= with_correction(update, corrections, slow)
     return first.model_copy(update=update)
+
+
+def _corrected(
+    runs: Sequence[TransportResult | None], slow: Slowing
+) -> tuple[list[TransportResult | None], list[Correction]]:
+    """Return corrected runs, None for those without a value, and the corrections of the others."""
+    after: list[TransportResult | None] = []
+    corrections = []
+    for run in runs:
+        found = run and correction(run, slow)
+        after.append(corrected(run, found) if run and found else None)
+        corrections += [found] if found else []
+    return after, corrections
 
 
 def _of_all_runs(results: Sequence[TransportResult], regime: Regime, hops: Hops) -> dict[str, Any]:
@@ -124,7 +186,7 @@ def _of_all_runs(results: Sequence[TransportResult], regime: Regime, hops: Hops)
         "msd": _mean_curve(results),
         "non_gaussian": _mean_non_gaussian(results),
         "van_hove": _mean_van_hove(results),
-        "warnings": _warnings(results, framework, hops, regime.diffusive),
+        "warnings": _warnings(results, framework, hops),
     }
     if len(results) > 1:
         update |= dict.fromkeys(("jump_network", "percolation"))  # runs differ in these
@@ -149,23 +211,17 @@ def _check_combinable(results: Sequence[TransportResult], systems: Sequence[int]
     check_different_runs(results)
 
 
-def _without_melted(
-    results: Sequence[TransportResult],
-    resting: Sequence[int],
-    hierarchical: bool,
-    systems: Sequence[int],
-    disordered: bool,
-) -> TransportResult:
-    found = combine(
-        [results[k] for k in resting],
-        hierarchical=hierarchical,
-        systems=[systems[k] for k in resting],
-        disordered=disordered,
-    )
-    warning = (
-        f"The framework diffuses in {len(results) - len(resting)} of {len(results)} replicas, "
-        "which are left out."
-    )
+def _of_the_solid(results: Sequence[TransportResult]) -> list[int]:
+    """Return the indices of runs whose framework rests; of all runs if these are less than half."""
+    resting = [k for k, run in enumerate(results) if not run.melted]
+    return resting if 2 * len(resting) >= len(results) else list(range(len(results)))
+
+
+def _without(found: TransportResult, n_melted: int, n_all: int) -> TransportResult:
+    """Add a warning about runs that were left out."""
+    if not n_melted:
+        return found
+    warning = f"The framework diffuses in {n_melted} of {n_all} replicas, which are left out."
     return found.model_copy(update={"warnings": [*found.warnings, warning]})
 
 
@@ -214,54 +270,6 @@ def _of_systems(
     return found
 
 
-def _finite_times(results: Sequence[TransportResult], regime: Regime) -> list[FiniteTime]:
-    """Return the correction of each run, from the joint exponents at its own longest lags."""
-    hops = sum(run.hops.n_hops for run in results)
-    rate_per_ps = hops / sum(run.n_mobile * run.duration_ps for run in results)
-    return [
-        finite_time(
-            *exponent_at(regime, max(run.regime.lags_ps, default=0.0)),
-            rate_per_ps * run.duration_ps,
-        )
-        for run in results
-    ]
-
-
-def _multiplied(run: TransportResult, correction: FiniteTime) -> TransportResult:
-    """Return a run whose diffusivities and conductivities are multiplied by its correction."""
-    factor = math.exp(correction.log_factor)
-    update: dict[str, object] = {
-        name: value.scaled(factor)
-        for name in DIFFUSIVE
-        if (value := getattr(run, name)) is not None
-    }
-    update["species_diffusivity"] = {
-        species: value.scaled(factor) for species, value in run.species_diffusivity.items()
-    }
-    if run.tensor_cm2_s is not None:
-        update["tensor_cm2_s"] = (factor * np.array(run.tensor_cm2_s)).tolist()
-    return run.model_copy(update=update)
-
-
-def _with_correction(
-    combined: Mapping[str, Any], corrections: Sequence[FiniteTime]
-) -> dict[str, object]:
-    """Return fields that state the mean correction and contain its error, common to all systems."""
-    mean = FiniteTime(
-        log_factor=float(np.mean([one.log_factor for one in corrections])),
-        error=float(np.mean([one.error for one in corrections])),
-    )
-    return {
-        **{name: combined[name] and combined[name].widened(mean.error) for name in DIFFUSIVE},
-        "species_diffusivity": {
-            species: value.widened(mean.error)
-            for species, value in combined["species_diffusivity"].items()
-        },
-        "finite_time": mean,
-        "warnings": [*combined["warnings"], *slowing(mean)],
-    }
-
-
 def _bounds(results: Sequence[TransportResult], hops: Hops) -> dict[str, object]:
     """Return the fields of replicas that are not diffusive together: bounds, no values."""
     bound = _pooled_bound(hops, results)
@@ -298,17 +306,22 @@ def _combined(
 
 
 def _warnings(
-    results: Sequence[TransportResult], framework: Framework | None, hops: Hops, diffusive: bool
+    results: Sequence[TransportResult], framework: Framework | None, hops: Hops
 ) -> list[str]:
     melted = framework is not None and framework.diffuses
-    found = warnings_of(melted, hops, min(result.n_mobile for result in results))
-    still = sum(_as_diffusive(result) is None for result in results)
-    if diffusive and still:
-        found.append(
-            f"{still} of {len(results)} replicas hopped too seldom, or too unevenly, for a value "
-            "and were left out of the mean, which is therefore too high."
-        )
-    return _of_single_runs(results) + found
+    of_all = warnings_of(melted, hops, min(result.n_mobile for result in results))
+    return _of_single_runs(results) + of_all
+
+
+def _left_out(runs: Sequence[TransportResult | None]) -> list[str]:
+    """Return a warning about runs without a value."""
+    still = sum(run is None for run in runs)
+    if not still:
+        return []
+    return [
+        f"{still} of {len(runs)} replicas hopped too seldom, or too unevenly, for a value and were "
+        "left out of the mean, which is therefore too high."
+    ]
 
 
 def _of_single_runs(results: Sequence[TransportResult]) -> list[str]:

@@ -42,6 +42,10 @@ class FiniteTime(Model):
         description="Logarithm of the factor that D was multiplied by, the mean over the runs."
     )
     error: float = Field(description="Standard error of this logarithm, common to all systems.")
+    amplitude: float = Field(
+        description="Amplitude A of the decrease of D with the hops h of an ion, (1 + h0/h)^A."
+    )
+    lasting_hops: float = Field(description="Hops h0 of an ion after which the decrease fades.")
 
 
 class Hops(Model):
