@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from helpers import disordered_glasses
-from helpers.disordered_glasses import CASES, count, glass
+from helpers.disordered_glasses import CASES, OTHERS, count, glass
 from helpers.walkers import in_crystal, subdiffusive
 from vitrion.errors import InputError
 from vitrion.report.figures.ion_transport import msd_panel
-from vitrion.transport import analyze, combine
+from vitrion.transport import analyze, combine, combine_temperatures
 from vitrion.transport.finite_time import correction
 from vitrion.transport.result import ESTIMATES
 from vitrion.transport.rows import table
@@ -20,21 +20,21 @@ RATE = 0.02
 """Hops of an ion per ps."""
 
 
-def known(rate, amplitude, error, lasting=4.0):
-    """Return a slowing whose number of lasting hops is certain."""
-    return Slowing(rate, *(np.array([one]) for one in (lasting, 1.0, amplitude, error)))
+def known(rate, amplitude, error, fading=4.0):
+    """Return a slowing whose h0 is certain."""
+    return Slowing(rate, *(np.array([one]) for one in (fading, 1.0, amplitude, error)))
 
 
-def with_law(run, amplitude, lasting=4.0, error=0.03):
-    """Return a run whose D decreases to its own as ``(1 + lasting/h)^amplitude``, without noise."""
+def with_law(run, amplitude, fading=4.0, error=0.03):
+    """Return a run whose D decreases to its own as ``(1 + fading/h)^amplitude``, without noise."""
     lags = np.array(run.msd.lag_ps)
     times = np.geomspace(1e-3, lags[-1], 4000)
     at_infinity = 6000.0 * run.self_diffusivity.value / 0.1  # A2/ps
-    late = at_infinity * (1.0 + lasting / (RATE * times)) ** amplitude
+    late = at_infinity * (1.0 + fading / (RATE * times)) ** amplitude
     msd = np.concatenate([[0.0], np.cumsum(np.diff(times) * (late[1:] + late[:-1]) / 2)])
     hops = RATE * np.array(run.regime.lags_ps)
     slopes = {
-        "exponents": (1.0 - amplitude / (1.0 + hops / lasting)).tolist(),
+        "exponents": (1.0 - amplitude / (1.0 + hops / fading)).tolist(),
         "exponent_errors": [error] * len(hops),
     }
     n_hops = round(RATE * run.n_mobile * run.duration_ps)
@@ -69,7 +69,7 @@ def test_what_remains_is_the_integral_of_the_slope():
 
 def test_an_unknown_law_is_part_of_the_error():
     apart = known(0.02, 0.2, 0.0)._replace(
-        lasting_hops=np.array([2.0, 8.0]),
+        fading_hops=np.array([2.0, 8.0]),
         weights=np.array([0.5, 0.5]),
         amplitudes=np.array([0.2, 0.2]),
         errors=np.zeros(2),
@@ -84,11 +84,11 @@ def test_long_runs_show_after_how_many_hops_the_slowing_ends(runs):
     """Their evidence weights the values of h0; short runs leave the prior."""
     lags = {"lags_ps": (np.array(runs[0].regime.lags_ps) * 20.0).tolist()}
     long = runs[0].model_copy(update={"regime": runs[0].regime.model_copy(update=lags)})
-    for lasting in (1.5, 10.0):
-        run = with_law(long, 0.3, lasting, error=0.01)
+    for fading in (1.5, 10.0):
+        run = with_law(long, 0.3, fading, error=0.01)
         (found,) = slowing([[run] * 6])
-        assert abs(math.log(found.weights @ found.lasting_hops / lasting)) < 0.5
-    assert slowing([[with_law(runs[0], 0.3, error=0.2)]])[0].weights.max() < 0.3
+        assert abs(math.log(found.weights @ found.fading_hops / fading)) < 0.5
+    assert slowing([[with_law(runs[0], 0.3, error=0.2)]])[0].weights.max() < 0.15
 
 
 def test_motion_that_seems_to_become_faster_is_not_extrapolated_upwards(runs):
@@ -105,6 +105,41 @@ def test_a_temperature_of_few_hops_learns_the_slowing_from_others(runs):
     (alone,) = slowing([[still] * 4])
     assert alone.amplitude == 0.0
     assert (alone.errors > 0.3).all()
+    weak = with_law(runs[0], 0.5, error=0.2).model_copy(update={"temperature_K": 400.0})
+    between = slowing([[weak] * 2, [moving] * 4])[0]
+    assert cold.amplitude < between.amplitude < slowing([[weak] * 2])[0].amplitude
+    assert (between.errors < cold.errors).all()
+
+
+def test_all_temperatures_are_combined_with_one_law(runs):
+    hot = [
+        with_law(valued(run), 0.4, error=0.02).model_copy(update={"temperature_K": 520.0})
+        for run in runs
+    ]
+    alone = combine(runs, disordered=True)
+    (found, _) = combine_temperatures([runs, hot], disordered=True)
+    assert found.finite_time.amplitude > alone.finite_time.amplitude + 0.05
+    assert found.finite_time.fading_hops != alone.finite_time.fading_hops
+
+
+def test_liquid_runs_show_nothing_of_the_solid(runs):
+    """Neither runs whose framework diffuses, nor those above a given temperature."""
+    hot = [
+        with_law(valued(run), 0.0, error=0.01).model_copy(update={"temperature_K": 520.0})
+        for run in runs
+    ]
+    liquid = [
+        run.model_copy(update={"framework": run.framework.model_copy(update={"diffuses": True})})
+        for run in hot
+    ]
+    (alone,) = slowing([runs])
+    assert slowing([runs, hot])[0].amplitude < 0.9 * alone.amplitude
+    for groups, limit in (([runs, liquid], math.inf), ([runs, hot], 500.0)):
+        cold = slowing(groups, limit)[0]
+        np.testing.assert_allclose(cold.amplitudes, alone.amplitudes)
+    found, _ = combine_temperatures([runs, hot], disordered=True, solid_up_to_K=500.0)
+    expected = combine(runs, disordered=True).finite_time.log_factor
+    assert found.finite_time.log_factor == pytest.approx(expected)
 
 
 def test_amplitudes_that_scatter_have_a_larger_error(runs):
@@ -125,10 +160,11 @@ def test_a_run_whose_msd_does_not_grow_has_no_value(runs):
     found = combine([still, *runs[1:]], hierarchical=True, disordered=True)
     assert any("1 of 4 replicas" in warning for warning in found.warnings)
     assert list(found.self_of_systems) == ["1", "2", "3"]
-    none = combine([still, also], disordered=True)
-    assert not none.diffusive
-    assert none.self_diffusivity is None
-    assert none.diffusivity_bound_cm2_s > 0.0
+    for none in ([still], [still, also], [still, also, runs[2]]):
+        refused = combine(none, disordered=True)
+        assert not refused.diffusive
+        assert refused.self_diffusivity is None
+        assert refused.diffusivity_bound_cm2_s > 0.0
 
 
 def valued(run):
@@ -149,7 +185,7 @@ def test_glasses_are_corrected_and_crystals_are_not(runs):
         found = glasses.finite_time
         (slow,) = slowing([runs])
         expected = [correction(valued(run), slow) for run in runs]
-        assert found.log_factor == pytest.approx(np.mean([one.log_factor for one in expected]))
+        assert found.log_factor == pytest.approx(-np.mean([one.remaining for one in expected]))
         assert found.error == pytest.approx(np.mean([one.error for one in expected]))
         assert found.log_factor < 0.0
         assert found.amplitude == slow.amplitude
@@ -191,6 +227,15 @@ def test_tables_and_figures_state_the_correction(runs):
     assert line.label.endswith(", corrected")
     assert line.x[0] >= found.regime.end_ps / 16
     assert not any(row.label.startswith("finite time") for row in table(runs[0]))
+
+
+def test_means_of_replicas_are_corrected_by_the_lags_of_one(runs):
+    pairs = [combine(runs[:2]), combine(runs[2:])]
+    assert all(pair.diffusive for pair in pairs)
+    means, single = combine(pairs, disordered=True), combine(runs, disordered=True)
+    assert means.finite_time.log_factor == pytest.approx(single.finite_time.log_factor, abs=0.1)
+    ratio = means.self_diffusivity.value / single.self_diffusivity.value
+    assert abs(math.log(ratio)) < 0.3
 
 
 def test_a_result_is_corrected_once(runs):
@@ -236,7 +281,7 @@ def test_intervals_of_glasses_cover():
     """A few groups of the benchmark; without the correction half of the lines hold the truth."""
     found = count(CASES["1.5 kT, 5 hops an ion"], 8, n_glasses=3)
     assert np.mean(found.line_covered) >= 0.75
-    assert np.mean(found.covered) >= 0.75
+    assert np.mean(found.covered) >= 0.85
     assert all(found.valued)
 
 
@@ -257,9 +302,9 @@ def test_a_value_that_is_unknown_by_factors_of_ten_is_none(seed, valued, monkeyp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", CASES | OTHERS)
 def test_intervals_of_five_glasses_cover(name):
-    found = count(CASES[name], 20)
+    found = count((CASES | OTHERS)[name], 20)
     print(found)
-    assert np.mean(found.line_covered) >= 0.75
+    assert np.mean(found.line_covered) >= 0.8
     assert np.mean(found.covered) >= 0.8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
@@ -186,10 +187,14 @@ class ConductivityDoc(VitrionDoc):
             systems = {t: range(len(group)) for t, group in zip(temperatures, groups, strict=True)}
         glass = phase == "amorphous"
         of = [list(systems[t]) if systems else None for t in temperatures]
-        results = combine_temperatures(
-            groups, hierarchical=hierarchical, systems=of, disordered=glass
-        )
         limits: dict[str, Any] = {"melting_K": melting_K, "glass_transition_K": glass_transition_K}
+        results = combine_temperatures(
+            groups,
+            hierarchical=hierarchical,
+            systems=of,
+            disordered=glass,
+            solid_up_to_K=min((t for t in limits.values() if t is not None), default=math.inf),
+        )
         fit = arrhenius(results, **limits) if results else None
         is_collective = fit is not None and fit.quantity == "collective"
         line = fit.fit if fit else None

@@ -254,6 +254,7 @@ class ConductivityMaker(ForceFieldDynamics):
             hierarchical=systems is not None,
             systems=[systems[temperature] for temperature in results] if systems else None,
             disordered=self.phase == "amorphous",
+            solid_up_to_K=self._glass_transition_K(glass_transition) or math.inf,
         )
         spent = sum(result.duration_ps for found in results.values() for result in found)
         # A sum that differs from the budget in the last digit would be extended by no frame.

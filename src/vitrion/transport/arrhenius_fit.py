@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 SIGNIFICANCE = 0.01
 """Significance level of the tests for curvature and scatter."""
 
+COMMON_CORRELATION = 0.75
+"""Correlation of the common errors at two temperatures: 0.7 to 0.85 in networks, because the law of
+slowing is found from all temperatures together."""
+
 MAX_SLOPE_EXCESS = 2.0
 """Ratio of the bound of D to the bound from hops, above which other motion than hops exists."""
 
@@ -420,7 +424,8 @@ def _cells(
     y, errors = np.array([(_log(value), value.relative_error) for value in values]).T
     temperatures = [point.temperature_K for point in at]
     common = np.array([point.common_error for point in at])
-    covariance = np.diag(errors**2) + common**2 * np.equal.outer(temperatures, temperatures)
+    alike = np.where(np.equal.outer(temperatures, temperatures), 1.0, COMMON_CORRELATION)
+    covariance = np.diag(errors**2) + np.outer(common, common) * alike
     return _line(temperatures), y, covariance, systems
 
 

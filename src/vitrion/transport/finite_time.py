@@ -32,10 +32,25 @@ MENTIONED_FACTOR = 0.9
 """Factor of D below which a warning is given."""
 
 
+SYSTEM_SPREAD = 0.3
+"""Usual spread of ln D between systems, which enters weights alone."""
+
+
 class Correction(NamedTuple):
-    """Correction of one run, and the least standard error of its own ln D."""
+    """Correction of one run.
+
+    Attributes
+    ----------
+    log_factor : float
+        Logarithm of the corrected value over the value of the run.
+    remaining, error : float
+        Part of it by which ln D still decreases after the run, and its standard error.
+    own_error : float
+        Least standard error of ln D of the run itself.
+    """
 
     log_factor: float
+    remaining: float
     error: float
     own_error: float
 
@@ -57,7 +72,7 @@ def correction(run: TransportResult, slowing: Slowing) -> Correction | None:
     ions of the run; the error of the remaining decrease is common to all systems.
     """
     lags, msd = np.array(run.msd.lag_ps), np.array(run.msd.msd_A2)
-    first = _nearest(lags, EARLIEST_PART * run.duration_ps)
+    first = _nearest(lags, EARLIEST_PART * run.duration_ps / run.n_replicas)
     last = _nearest(lags, GROWTH * lags[first])
     growth = msd[last] - msd[first]
     brownian = math.sqrt(4.0 * lags[last] / (9.0 * run.n_mobile * run.duration_ps))
@@ -69,7 +84,7 @@ def correction(run: TransportResult, slowing: Slowing) -> Correction | None:
     remaining, error = slowing.remaining(math.sqrt(lags[first] * lags[last]))
     assert run.self_diffusivity is not None
     log_factor = math.log(late / run.self_diffusivity.value) - remaining
-    return Correction(log_factor, error, float(own))
+    return Correction(log_factor, remaining, error, float(own))
 
 
 def _nearest(lags: np.ndarray, lag: float) -> int:
@@ -103,16 +118,21 @@ def with_correction(
     combined: Mapping[str, Any], corrections: Sequence[Correction], slowing: Slowing
 ) -> dict[str, object]:
     """Return fields that state the mean correction and contain its error, common to all systems."""
+    weights = [1.0 / (one.own_error**2 + SYSTEM_SPREAD**2) for one in corrections]
+    remaining, error = (
+        float(np.average([getattr(one, name) for one in corrections], weights=weights))
+        for name in ("remaining", "error")
+    )
     mean = FiniteTime(
-        log_factor=float(np.mean([one.log_factor for one in corrections])),
-        error=float(np.mean([one.error for one in corrections])),
+        log_factor=-remaining,
+        error=error,
         amplitude=slowing.amplitude,
-        lasting_hops=float(slowing.weights @ slowing.lasting_hops),
+        fading_hops=float(slowing.weights @ slowing.fading_hops),
     )
     return {
-        **{name: combined[name] and combined[name].widened(mean.error) for name in DIFFUSIVE},
+        **{name: combined[name] and combined[name].widened(error) for name in DIFFUSIVE},
         "species_diffusivity": {
-            species: value.widened(mean.error)
+            species: value.widened(error)
             for species, value in combined["species_diffusivity"].items()
         },
         "finite_time": mean,

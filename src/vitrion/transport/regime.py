@@ -163,9 +163,12 @@ def joint_regime(results: Sequence[TransportResult], *, disordered: bool = False
     return regime.model_copy(update={"diffusive": False, "reason": reason, "start_ps": None})
 
 
-def not_growing(regime: Regime) -> Regime:
-    """Return the verdict on runs of which none grows at its longest lags."""
-    reason = "Not diffusive: the MSD does not grow beyond its error at the longest lags."
+def too_few_grow(regime: Regime, n_growing: int, n_runs: int) -> Regime:
+    """Return the verdict on runs of which less than half grow at their longest lags."""
+    reason = (
+        f"Not diffusive: the MSD of {n_growing} of {n_runs} replicas alone grows beyond its error "
+        "at the longest lags."
+    )
     return regime.model_copy(update={"diffusive": False, "reason": reason, "start_ps": None})
 
 

@@ -12,7 +12,7 @@ from vitrion.transport.combined_estimates import combine_by_system, combine_esti
 from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S
 from vitrion.transport.finite_time import corrected, correction, with_correction
 from vitrion.transport.framework import mean_framework
-from vitrion.transport.regime import joint_regime, not_growing
+from vitrion.transport.regime import joint_regime, too_few_grow
 from vitrion.transport.result import (
     ESTIMATES,
     Framework,
@@ -53,8 +53,11 @@ def combine(
     ----------
     results : sequence of TransportResult
         Runs of one material at one temperature.
-    hierarchical, systems, disordered
+    hierarchical, disordered
         As in `combine_temperatures`, which corrects glasses with a smaller error.
+    systems : sequence of int or None
+        Index of the system of each run. Runs of the same system are combined by their errors
+        first. None: each run is a separate system.
 
     Returns
     -------
@@ -82,6 +85,7 @@ def combine_temperatures(
     hierarchical: bool = False,
     systems: Sequence[Sequence[int] | None] | None = None,
     disordered: bool = False,
+    solid_up_to_K: float = math.inf,
 ) -> list[TransportResult]:
     """Combine independent runs of one material at each of several temperatures.
 
@@ -98,6 +102,9 @@ def combine_temperatures(
     disordered : bool
         Whether the material is a glass. Its ions slow down for long, so that exponents somewhat
         below one are allowed and values are corrected; see :mod:`vitrion.transport.slowing`.
+    solid_up_to_K : float
+        Temperature in K, such as that of the glass transition, above which runs show nothing of
+        the slowing in the solid.
 
     Returns
     -------
@@ -107,14 +114,17 @@ def combine_temperatures(
     Raises
     ------
     InputError
-        As in `combine`, at any temperature.
+        As in `combine`, at any temperature, or if `systems` are not lists by temperature.
     """
     systems = [None] * len(groups) if systems is None else systems
+    if len(systems) != len(groups) or any(isinstance(of, int) for of in systems):
+        raise InputError("Name the systems of the runs in one list for each temperature.")
     for results, of in zip(groups, systems, strict=True):
         _check_combinable(results, of)
+    check_same_material([run for results in groups for run in results])
     chosen = [_of_the_solid(results) for results in groups]
     solid = [[results[k] for k in at] for results, at in zip(groups, chosen, strict=True)]
-    slow = slowing(solid) if disordered and solid else [None] * len(groups)
+    slow = slowing(solid, solid_up_to_K) if disordered and solid else [None] * len(groups)
     found = []
     for all_runs, at, results, of, one in zip(groups, chosen, solid, systems, slow, strict=True):
         own = [k if of is None else of[k] for k in at]
@@ -139,12 +149,14 @@ def _combine(
     corrections: list[Correction] = []
     if slow is not None and regime.diffusive:
         runs, corrections = _corrected(runs, slow)
-        regime = regime if corrections else not_growing(regime)
-    if len(results) == 1 and not regime.diffusive:
+        if 2 * len(corrections) < len(results):
+            regime = too_few_grow(regime, len(corrections), len(results))
+    if len(results) == 1 and not first.diffusive and not regime.diffusive:
         return first
     hops, spread = _pooled_hops(results), hierarchical and len(set(of)) > 1
     update = _of_all_runs(results, regime, hops)
     if not regime.diffusive:
+        runs = [_as_diffusive(result) for result in results]
         update |= _bounds(results, hops) | {"provisional": _provisional(runs, spread, of)}
         return first.model_copy(update=update)
     update["warnings"] += _left_out(runs)

@@ -36,16 +36,17 @@ class Regime(Model):
 
 
 class FiniteTime(Model):
-    """Correction of ln D for motion that still slows down at the end of the runs."""
+    """Correction of D for motion that still slows down at the end of the runs."""
 
     log_factor: float = Field(
-        description="Logarithm of the factor that D was multiplied by, the mean over the runs."
+        description="Logarithm of the factor by which D still decreases after the lags that the "
+        "values were taken from; the values contain it."
     )
     error: float = Field(description="Standard error of this logarithm, common to all systems.")
     amplitude: float = Field(
         description="Amplitude A of the decrease of D with the hops h of an ion, (1 + h0/h)^A."
     )
-    lasting_hops: float = Field(description="Hops h0 of an ion after which the decrease fades.")
+    fading_hops: float = Field(description="Hops h0 of an ion after which the decrease fades.")
 
 
 class Hops(Model):

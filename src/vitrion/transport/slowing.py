@@ -1,13 +1,13 @@
 """How the diffusivity of ions in a disordered solid decreases with time.
 
 Ions return many times before they diffuse. In networks of random site energies, barriers, traps and
-closed paths, whose diffusivities are known exactly (``benchmarks/transport_disorder.py``), D
-decreases with the mean number h of hops of an ion as
+closed paths, whose diffusivities are known exactly (``benchmarks/transport_disorder.py``), the
+growth of the MSD over 6, D(h), decreases with the mean number h of hops of an ion as
 
     D(h) = D (1 + h0/h)^A,
 
-so the slope of ln MSD is one less ``A / (1 + h/h0)``. The amplitude A increases with the disorder
-over kT; h0 is 2 to 8 hops, the same at all temperatures.
+so the exponent of this growth is one less ``A / (1 + h/h0)``. The amplitude A increases with the
+disorder over kT; h0 is 2 to 8 hops, the same at all temperatures.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
 from vitrion.transport.regime import MAX_EXPONENT_ERROR
 
@@ -25,11 +24,11 @@ if TYPE_CHECKING:
 
     from vitrion.transport.result import TransportResult
 
-LASTING_HOPS, LASTING_SPREAD = 4.0, 0.6
+FADING_HOPS, FADING_SPREAD = 4.0, 0.6
 """Median of the prior of h0, and standard deviation of its logarithm."""
 
-N_LASTING = 7
-"""Number of equally probable values of h0 that represent the prior."""
+NODES = np.linspace(-3.0, 3.0, 25)
+"""Values of ln h0 that represent the prior, in standard deviations from the median."""
 
 AMPLITUDE = 0.3
 """Scale of the prior of the amplitude at `REFERENCE_K`."""
@@ -45,7 +44,7 @@ SHAPE_ERROR = 0.15
 """Relative error of an extrapolation, since other disorder may deviate from the law."""
 
 SMALL_ERROR = 0.03
-"""Error of the amplitude that remains if no slowing is seen."""
+"""Least error of the amplitude."""
 
 FIRST_HOPS = 0.35
 """Hops of an ion at the first lag whose slope is used; vibration and the first returns rule
@@ -65,12 +64,12 @@ class Slowing(NamedTuple):
     ----------
     hops_per_ps : float
         Mean number of hops of an ion in 1 ps.
-    lasting_hops, weights, amplitudes, errors : ndarray, shape (n,)
+    fading_hops, weights, amplitudes, errors : ndarray, shape (n,)
         Values of h0 and their probabilities; amplitudes and their standard errors given h0.
     """
 
     hops_per_ps: float
-    lasting_hops: np.ndarray
+    fading_hops: np.ndarray
     weights: np.ndarray
     amplitudes: np.ndarray
     errors: np.ndarray
@@ -82,7 +81,7 @@ class Slowing(NamedTuple):
 
     def remaining(self, lag_ps: float) -> tuple[float, float]:
         """Return by how much ln D still decreases after a time, and the standard error."""
-        lengths = np.log1p(self.lasting_hops / (self.hops_per_ps * lag_ps))
+        lengths = np.log1p(self.fading_hops / (self.hops_per_ps * lag_ps))
         decreases = np.maximum(self.amplitudes, 0.0) * lengths
         mean = self.weights @ decreases
         variance = self.weights @ ((lengths * self.errors) ** 2 + (decreases - mean) ** 2)
@@ -91,7 +90,7 @@ class Slowing(NamedTuple):
 
 
 class _Slopes(NamedTuple):
-    """Slopes of ln MSD of one run less one, at the hops of their lags, and their covariance."""
+    """Slopes of one run less one, at the hops of their lags, and their covariance."""
 
     n_hops: int
     hops: np.ndarray
@@ -99,30 +98,36 @@ class _Slopes(NamedTuple):
     covariance: np.ndarray
 
 
-def slowing(groups: Sequence[Sequence[TransportResult]]) -> list[Slowing]:
+def slowing(
+    groups: Sequence[Sequence[TransportResult]], solid_up_to_K: float = math.inf
+) -> list[Slowing]:
     """Return the slowing at each temperature, from the runs at all of them.
 
     Parameters
     ----------
     groups : sequence of sequence of TransportResult
         Runs of one disordered material, such as its glasses, by temperature.
+    solid_up_to_K : float
+        Runs above this temperature in K, or whose framework diffuses, show nothing of the solid.
 
     Notes
     -----
-    For each h0, the amplitudes of the runs at a temperature are averaged with weights by hops.
-    Those of the temperatures are proportional to ``T^-2`` up to a small deviation, so that one with
-    few hops learns from the others. The values of h0 are weighted by their evidence.
+    For each h0, the amplitudes of the runs at a temperature are averaged with weights by hops. The
+    amplitudes at the temperatures are proportional to ``T^-2`` up to a small deviation, so that one
+    with few hops learns from the others. The values of h0 are weighted by their evidence.
     """
     rates = [_hops_per_ps(runs) for runs in groups]
+    temperatures = np.array([runs[0].temperature_K for runs in groups])
     slopes = [
-        [found for run in runs if (found := _slopes(run, rate)) is not None]
-        for runs, rate in zip(groups, rates, strict=True)
+        [found for run in runs if kelvin <= solid_up_to_K and (found := _slopes(run, rate))]
+        for kelvin, runs, rate in zip(temperatures, groups, rates, strict=True)
     ]
-    law = np.array([REFERENCE_K / runs[0].temperature_K for runs in groups]) ** AMPLITUDE_POWER
-    values = LASTING_HOPS * np.exp(LASTING_SPREAD * ndtri((np.arange(N_LASTING) + 0.5) / N_LASTING))
-    given = [_given(lasting, slopes, law) for lasting in values]
+    law = (REFERENCE_K / temperatures) ** AMPLITUDE_POWER
+    values = FADING_HOPS * np.exp(FADING_SPREAD * NODES)
+    given = [_given(fading, slopes, law) for fading in values]
     evidence, amplitudes, errors = (np.array(part) for part in zip(*given, strict=True))
-    weights = np.exp(evidence - evidence.max())
+    logs = evidence - 0.5 * NODES**2
+    weights = np.exp(logs - logs.max())
     weights /= weights.sum()
     return [
         Slowing(rate, values, weights, amplitudes[:, k], errors[:, k])
@@ -137,11 +142,11 @@ def _hops_per_ps(runs: Sequence[TransportResult]) -> float:
 
 
 def _slopes(run: TransportResult, hops_per_ps: float) -> _Slopes | None:
-    """Return the slopes of a run at its longest lags; None if none is known or no ion hops."""
+    """Return the slopes of a run at its longest lags; None if it shows nothing of the solid."""
     hops = hops_per_ps * np.array(run.regime.lags_ps)
     errors = np.array(run.regime.exponent_errors)
     known = np.isfinite(run.regime.exponents) & (errors <= MAX_EXPONENT_ERROR)
-    if not (run.hops.n_hops and known.any()):
+    if run.melted or not run.hops.n_hops or not known.any():
         return None
     used = known & (hops >= min(FIRST_HOPS, hops[known][-1]))
     apart = np.subtract.outer(np.log(hops[used]), np.log(hops[used])) / WINDOW_WIDTH
@@ -153,10 +158,10 @@ def _slopes(run: TransportResult, hops_per_ps: float) -> _Slopes | None:
 
 
 def _given(
-    lasting: float, slopes: Sequence[Sequence[_Slopes]], law: np.ndarray
+    fading: float, slopes: Sequence[Sequence[_Slopes]], law: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Return log evidence, amplitudes and their errors by temperature, for one h0."""
-    found = [_mean_amplitude(of_one, lasting) for of_one in slopes]
+    found = [_mean_amplitude(of_one, fading) for of_one in slopes]
     means, errors, misfits = np.array(found).T
     known = np.isfinite(errors)
     prior = AMPLITUDE**2 * np.outer(law, law) + AMPLITUDE_SPREAD**2 * np.eye(len(law))
@@ -172,14 +177,14 @@ def _given(
     return float(evidence), gain @ means[known], np.sqrt(np.diag(covariance))
 
 
-def _mean_amplitude(runs: Sequence[_Slopes], lasting: float) -> tuple[float, float, float]:
+def _mean_amplitude(runs: Sequence[_Slopes], fading: float) -> tuple[float, float, float]:
     """Return the mean amplitude of runs, its error (infinite without runs), and their misfit.
 
-    The error is at least that of the scatter: those of single runs are too small if few ions move.
+    The error contains the scatter, because errors of single runs are too small if few ions move.
     """
     if not runs:
         return 0.0, math.inf, 0.0
-    found = np.array([_amplitude(run, lasting) for run in runs])
+    found = np.array([_amplitude(run, fading) for run in runs])
     weights = np.array([run.n_hops for run in runs], dtype=float)
     weights /= weights.sum()
     mean = weights @ found[:, 0]
@@ -189,9 +194,9 @@ def _mean_amplitude(runs: Sequence[_Slopes], lasting: float) -> tuple[float, flo
     return float(mean), math.sqrt(variance), float(found[:, 2].sum())
 
 
-def _amplitude(run: _Slopes, lasting: float) -> tuple[float, float, float]:
+def _amplitude(run: _Slopes, fading: float) -> tuple[float, float, float]:
     """Return the amplitude of one run, its error, and chi square, by generalized least squares."""
-    shape = -1.0 / (1.0 + run.hops / lasting)
+    shape = -1.0 / (1.0 + run.hops / fading)
     weights = np.linalg.solve(run.covariance, shape)
     precision = weights @ shape
     amplitude = weights @ run.values / precision
