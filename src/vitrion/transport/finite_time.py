@@ -95,7 +95,7 @@ def _nearest(lags: np.ndarray, lag: float) -> int:
 def corrected(run: TransportResult, correction: Correction) -> TransportResult:
     """Return a run whose diffusivities and conductivities are multiplied by its correction.
 
-    Their errors are those of the run alone, at least the one of the correction.
+    Their errors are the errors of the run, but at least the own error of the correction.
     """
     factor, least = math.exp(correction.log_factor), correction.own_error
 
