@@ -11,6 +11,7 @@ from helpers.walkers import in_crystal, subdiffusive
 from vitrion.errors import InputError
 from vitrion.report.figures.ion_transport import msd_panel
 from vitrion.transport import analyze, combine, combine_temperatures
+from vitrion.transport.arrhenius_fit import COMMON_CORRELATION, _cells, arrhenius
 from vitrion.transport.finite_time import correction
 from vitrion.transport.result import ESTIMATES
 from vitrion.transport.rows import table
@@ -120,6 +121,25 @@ def test_all_temperatures_are_combined_with_one_law(runs):
     (found, _) = combine_temperatures([runs, hot], disordered=True)
     assert found.finite_time.amplitude > alone.finite_time.amplitude + 0.05
     assert found.finite_time.fading_hops != alone.finite_time.fading_hops
+
+
+def test_systems_are_named_by_temperature_and_materials_agree(runs):
+    for systems in ([0, 1, 2, 3], [[0, 1, 2, 3]] * 2):
+        with pytest.raises(InputError, match="one list for each temperature"):
+            combine_temperatures([runs], systems=systems)
+    other = runs[0].model_copy(update={"mobile": {"Na": 1.0}, "temperature_K": 520.0})
+    with pytest.raises(InputError):
+        combine_temperatures([runs, [other]])
+
+
+def test_errors_that_temperatures_share_are_correlated(runs):
+    """More so at one temperature than at two."""
+    hot = [with_law(valued(run), 0.2).model_copy(update={"temperature_K": 520.0}) for run in runs]
+    points = combine_temperatures([runs, hot], hierarchical=True, disordered=True)
+    _, _, covariance, systems = _cells(arrhenius(points, quantity="self").points)
+    n, (cold, warm) = len(systems) // 2, (point.finite_time.error for point in points)
+    assert covariance[0, 1] == pytest.approx(cold**2)
+    assert covariance[0, n] == pytest.approx(COMMON_CORRELATION * cold * warm)
 
 
 def test_liquid_runs_show_nothing_of_the_solid(runs):
