@@ -12,6 +12,7 @@ from vitrion.errors import InputError
 from vitrion.report.figures.ion_transport import msd_panel
 from vitrion.transport import analyze, combine, combine_temperatures
 from vitrion.transport.arrhenius_fit import COMMON_CORRELATION, _cells, arrhenius
+from vitrion.transport.constants import MSD_A2_PER_PS
 from vitrion.transport.finite_time import correction
 from vitrion.transport.result import ESTIMATES
 from vitrion.transport.rows import table
@@ -30,7 +31,7 @@ def with_law(run, amplitude, fading=4.0, error=0.03):
     """Return a run whose D decreases to its own as ``(1 + fading/h)^amplitude``, without noise."""
     lags = np.array(run.msd.lag_ps)
     times = np.geomspace(1e-3, lags[-1], 4000)
-    at_infinity = 6000.0 * run.self_diffusivity.value / 0.1  # A2/ps
+    at_infinity = MSD_A2_PER_PS * run.self_diffusivity.value
     late = at_infinity * (1.0 + fading / (RATE * times)) ** amplitude
     msd = np.concatenate([[0.0], np.cumsum(np.diff(times) * (late[1:] + late[:-1]) / 2)])
     hops = RATE * np.array(run.regime.lags_ps)
@@ -113,10 +114,7 @@ def test_a_temperature_of_few_hops_learns_the_slowing_from_others(runs):
 
 
 def test_all_temperatures_are_combined_with_one_law(runs):
-    hot = [
-        with_law(valued(run), 0.4, error=0.02).model_copy(update={"temperature_K": 520.0})
-        for run in runs
-    ]
+    hot = at_520_K(runs, 0.4, error=0.02)
     alone = combine(runs, disordered=True)
     (found, _) = combine_temperatures([runs, hot], disordered=True)
     assert found.finite_time.amplitude > alone.finite_time.amplitude + 0.05
@@ -134,7 +132,7 @@ def test_systems_are_named_by_temperature_and_materials_agree(runs):
 
 def test_errors_that_temperatures_share_are_correlated(runs):
     """More so at one temperature than at two."""
-    hot = [with_law(valued(run), 0.2).model_copy(update={"temperature_K": 520.0}) for run in runs]
+    hot = at_520_K(runs, 0.2)
     points = combine_temperatures([runs, hot], hierarchical=True, disordered=True)
     _, _, covariance, systems = _cells(arrhenius(points, quantity="self").points)
     n, (cold, warm) = len(systems) // 2, (point.finite_time.error for point in points)
@@ -144,10 +142,7 @@ def test_errors_that_temperatures_share_are_correlated(runs):
 
 def test_liquid_runs_show_nothing_of_the_solid(runs):
     """Neither runs whose framework diffuses, nor those above a given temperature."""
-    hot = [
-        with_law(valued(run), 0.0, error=0.01).model_copy(update={"temperature_K": 520.0})
-        for run in runs
-    ]
+    hot = at_520_K(runs, 0.0, error=0.01)
     liquid = [
         run.model_copy(update={"framework": run.framework.model_copy(update={"diffuses": True})})
         for run in hot
@@ -157,7 +152,7 @@ def test_liquid_runs_show_nothing_of_the_solid(runs):
     for groups, limit in (([runs, liquid], math.inf), ([runs, hot], 500.0)):
         cold = slowing(groups, limit)[0]
         np.testing.assert_allclose(cold.amplitudes, alone.amplitudes)
-    found, _ = combine_temperatures([runs, hot], disordered=True, solid_up_to_K=500.0)
+    found, _ = combine_temperatures([runs, hot], disordered=True, glass_transition_K=500.0)
     expected = combine(runs, disordered=True).finite_time.log_factor
     assert found.finite_time.log_factor == pytest.approx(expected)
 
@@ -190,6 +185,12 @@ def test_a_run_whose_msd_does_not_grow_has_no_value(runs):
 def valued(run):
     """Return a run with its values, also if they are provisional."""
     return run if run.diffusive else run.model_copy(update=dict(run.provisional))
+
+
+def at_520_K(runs, amplitude, **options):
+    """Return runs that follow the law at another temperature."""
+    hot = {"temperature_K": 520.0}
+    return [with_law(valued(run), amplitude, **options).model_copy(update=hot) for run in runs]
 
 
 @pytest.fixture(scope="module")

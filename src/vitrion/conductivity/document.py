@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
@@ -193,7 +192,7 @@ class ConductivityDoc(VitrionDoc):
             hierarchical=hierarchical,
             systems=of,
             disordered=glass,
-            solid_up_to_K=min((t for t in limits.values() if t is not None), default=math.inf),
+            **limits,
         )
         fit = arrhenius(results, **limits) if results else None
         is_collective = fit is not None and fit.quantity == "collective"

@@ -249,12 +249,16 @@ class ConductivityMaker(ForceFieldDynamics):
         glass_transition: GlassTransition | None,
     ) -> Plan:
         settings, systems = self.settings, self._systems(structures, runs)
+        limits = {
+            "melting_K": settings.melting_K,
+            "glass_transition_K": self._glass_transition_K(glass_transition),
+        }
         combined = combine_temperatures(
             list(results.values()),
             hierarchical=systems is not None,
             systems=[systems[temperature] for temperature in results] if systems else None,
             disordered=self.phase == "amorphous",
-            solid_up_to_K=self._glass_transition_K(glass_transition) or math.inf,
+            **limits,
         )
         spent = sum(result.duration_ps for found in results.values() for result in found)
         # A sum that differs from the budget in the last digit would be extended by no frame.
@@ -264,8 +268,7 @@ class ConductivityMaker(ForceFieldDynamics):
             settings.target,
             left_ps,
             goal=settings.goal,
-            melting_K=settings.melting_K,
-            glass_transition_K=self._glass_transition_K(glass_transition),
+            **limits,
             extensible_K={temperature for name, _, temperature in runs if name not in failures},
         )
 

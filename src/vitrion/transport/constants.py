@@ -5,6 +5,9 @@ import scipy.constants as sc
 A2_PER_FS_TO_CM2_PER_S = 0.1
 """1 A2/fs = 1e-16 cm2 / 1e-15 s."""
 
+MSD_A2_PER_PS = 6.0 * 1000.0 / A2_PER_FS_TO_CM2_PER_S
+"""Slope of the MSD in A2/ps per cm2/s of diffusivity."""
+
 ROOM_K = 300.0
 """Reference temperature in K."""
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S
+from vitrion.transport.constants import MSD_A2_PER_PS
 from vitrion.transport.regime import MAX_RELATIVE_ERROR
 from vitrion.transport.result import ESTIMATES, FiniteTime
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from vitrion.transport.result import TransportResult
     from vitrion.transport.slowing import Slowing
@@ -30,7 +30,6 @@ need larger corrections."""
 
 MENTIONED_FACTOR = 0.9
 """Factor of D below which a warning is given."""
-
 
 SYSTEM_SPREAD = 0.3
 """Usual spread of ln D between systems, which enters weights alone."""
@@ -80,7 +79,7 @@ def correction(run: TransportResult, slowing: Slowing) -> Correction | None:
     own = max(brownian, 0.0 if math.isnan(scatter) else scatter)
     if last == first or own > MAX_RELATIVE_ERROR or slowing.hops_per_ps == 0.0:
         return None
-    late = growth / (6000.0 * (lags[last] - lags[first])) * A2_PER_FS_TO_CM2_PER_S
+    late = growth / (lags[last] - lags[first]) / MSD_A2_PER_PS
     remaining, error = slowing.remaining(math.sqrt(lags[first] * lags[last]))
     assert run.self_diffusivity is not None
     log_factor = math.log(late / run.self_diffusivity.value) - remaining
@@ -105,10 +104,7 @@ def corrected(run: TransportResult, correction: Correction) -> TransportResult:
             update |= {"relative_error": least, "degrees_of_freedom": max(run.n_mobile - 1, 1)}
         return value.model_copy(update=update)
 
-    update: dict[str, object] = {
-        name: of(value) for name in DIFFUSIVE if (value := getattr(run, name)) is not None
-    }
-    update["species_diffusivity"] = {k: of(value) for k, value in run.species_diffusivity.items()}
+    update = _changed(dict(run), of)
     if run.tensor_cm2_s is not None:
         update["tensor_cm2_s"] = (factor * np.array(run.tensor_cm2_s)).tolist()
     return run.model_copy(update=update)
@@ -130,13 +126,21 @@ def with_correction(
         fading_hops=float(slowing.weights @ slowing.fading_hops),
     )
     return {
-        **{name: combined[name] and combined[name].widened(error) for name in DIFFUSIVE},
-        "species_diffusivity": {
-            species: value.widened(error)
-            for species, value in combined["species_diffusivity"].items()
-        },
+        **_changed(combined, lambda value: value.widened(error)),
         "finite_time": mean,
         "warnings": [*combined["warnings"], *_warnings(mean)],
+    }
+
+
+def _changed(
+    fields: Mapping[str, Any], change: Callable[[Estimate], Estimate]
+) -> dict[str, object]:
+    """Return the estimates that are proportional to a diffusivity, each after the same change."""
+    return {
+        **{name: fields[name] and change(fields[name]) for name in DIFFUSIVE},
+        "species_diffusivity": {
+            species: change(value) for species, value in fields["species_diffusivity"].items()
+        },
     }
 
 

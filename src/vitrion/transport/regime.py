@@ -159,17 +159,13 @@ def joint_regime(results: Sequence[TransportResult], *, disordered: bool = False
     valued = sum(result.diffusive or result.provisional is not None for result in results)
     if not regime.diffusive or 2 * valued >= len(results):
         return regime
-    reason = f"Not diffusive: only {valued} of {len(results)} replicas gave a value."
-    return regime.model_copy(update={"diffusive": False, "reason": reason, "start_ps": None})
+    return refused(regime, f"only {valued} of {len(results)} replicas gave a value.")
 
 
-def too_few_grow(regime: Regime, n_growing: int, n_runs: int) -> Regime:
-    """Return the verdict on runs of which less than half grow at their longest lags."""
-    reason = (
-        f"Not diffusive: the MSD of {n_growing} of {n_runs} replicas alone grows beyond its error "
-        "at the longest lags."
-    )
-    return regime.model_copy(update={"diffusive": False, "reason": reason, "start_ps": None})
+def refused(regime: Regime, objection: str) -> Regime:
+    """Return a verdict against diffusive motion, for another reason than the exponents."""
+    update = {"diffusive": False, "reason": f"Not diffusive: {objection}", "start_ps": None}
+    return regime.model_copy(update=update)
 
 
 def _judge(

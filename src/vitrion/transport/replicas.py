@@ -12,7 +12,7 @@ from vitrion.transport.combined_estimates import combine_by_system, combine_esti
 from vitrion.transport.constants import A2_PER_FS_TO_CM2_PER_S
 from vitrion.transport.finite_time import corrected, correction, with_correction
 from vitrion.transport.framework import mean_framework
-from vitrion.transport.regime import joint_regime, too_few_grow
+from vitrion.transport.regime import joint_regime, refused
 from vitrion.transport.result import (
     ESTIMATES,
     Framework,
@@ -85,7 +85,8 @@ def combine_temperatures(
     hierarchical: bool = False,
     systems: Sequence[Sequence[int] | None] | None = None,
     disordered: bool = False,
-    solid_up_to_K: float = math.inf,
+    melting_K: float | None = None,
+    glass_transition_K: float | None = None,
 ) -> list[TransportResult]:
     """Combine independent runs of one material at each of several temperatures.
 
@@ -102,9 +103,8 @@ def combine_temperatures(
     disordered : bool
         Whether the material is a glass. Its ions slow down for long, so that exponents somewhat
         below one are allowed and values are corrected; see :mod:`vitrion.transport.slowing`.
-    solid_up_to_K : float
-        Temperature in K, such as that of the glass transition, above which runs show nothing of
-        the slowing in the solid.
+    melting_K, glass_transition_K : float or None
+        Temperatures in K above which runs show nothing of the slowing in the solid.
 
     Returns
     -------
@@ -122,8 +122,11 @@ def combine_temperatures(
     for results, of in zip(groups, systems, strict=True):
         _check_combinable(results, of)
     check_same_material([run for results in groups for run in results])
+    for results in groups:
+        check_different_runs(results)
     chosen = [_of_the_solid(results) for results in groups]
     solid = [[results[k] for k in at] for results, at in zip(groups, chosen, strict=True)]
+    solid_up_to_K = min(limit or math.inf for limit in (melting_K, glass_transition_K))
     slow = slowing(solid, solid_up_to_K) if disordered and solid else [None] * len(groups)
     found = []
     for all_runs, at, results, of, one in zip(groups, chosen, solid, systems, slow, strict=True):
@@ -145,19 +148,19 @@ def _combine(
         own = _of_systems([first], of) if hierarchical and first.diffusive else {}
         return first.model_copy(update=own)
     regime = joint_regime(results, disordered=slow is not None)
-    runs = [_as_diffusive(result) for result in results]
+    runs = values = [_as_diffusive(result) for result in results]
     corrections: list[Correction] = []
     if slow is not None and regime.diffusive:
-        runs, corrections = _corrected(runs, slow)
+        runs, corrections = _corrected(values, slow)
         if 2 * len(corrections) < len(results):
-            regime = too_few_grow(regime, len(corrections), len(results))
+            alone = f"the MSD of {len(corrections)} of {len(results)} replicas alone"
+            regime = refused(regime, f"{alone} grows beyond its error at the longest lags.")
     if len(results) == 1 and not first.diffusive and not regime.diffusive:
         return first
     hops, spread = _pooled_hops(results), hierarchical and len(set(of)) > 1
     update = _of_all_runs(results, regime, hops)
     if not regime.diffusive:
-        runs = [_as_diffusive(result) for result in results]
-        update |= _bounds(results, hops) | {"provisional": _provisional(runs, spread, of)}
+        update |= _bounds(results, hops) | {"provisional": _provisional(values, spread, of)}
         return first.model_copy(update=update)
     update["warnings"] += _left_out(runs)
     update |= _means(runs, spread, of)
@@ -206,7 +209,7 @@ def _of_all_runs(results: Sequence[TransportResult], regime: Regime, hops: Hops)
 
 
 def _check_combinable(results: Sequence[TransportResult], systems: Sequence[int] | None) -> None:
-    """Check that results are independent runs of one material at one temperature."""
+    """Check that results are single runs at one temperature, each with its system."""
     if not results:
         raise InputError("There are no results to combine: pass at least one.")
     if systems is not None and len(systems) != len(results):
@@ -219,8 +222,6 @@ def _check_combinable(results: Sequence[TransportResult], systems: Sequence[int]
         )
     if any(result.finite_time for result in results):
         raise InputError("A result is combined and corrected already: combine its single runs.")
-    check_same_material(results)
-    check_different_runs(results)
 
 
 def _of_the_solid(results: Sequence[TransportResult]) -> list[int]:

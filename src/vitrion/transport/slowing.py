@@ -90,12 +90,12 @@ class Slowing(NamedTuple):
 
 
 class _Slopes(NamedTuple):
-    """Slopes of one run less one, at the hops of their lags, and their covariance."""
+    """Slopes of one run less one, at the hops of their lags, and their inverse covariance."""
 
     n_hops: int
     hops: np.ndarray
     values: np.ndarray
-    covariance: np.ndarray
+    precision: np.ndarray
 
 
 def slowing(
@@ -151,10 +151,9 @@ def _slopes(run: TransportResult, hops_per_ps: float) -> _Slopes | None:
     used = known & (hops >= min(FIRST_HOPS, hops[known][-1]))
     apart = np.subtract.outer(np.log(hops[used]), np.log(hops[used])) / WINDOW_WIDTH
     correlation = (1.0 - OWN_SHARE) * np.exp(-(apart**2)) + OWN_SHARE * np.eye(used.sum())
-    covariance = np.outer(errors[used], errors[used]) * correlation
-    return _Slopes(
-        run.hops.n_hops, hops[used], np.array(run.regime.exponents)[used] - 1.0, covariance
-    )
+    precision = np.linalg.inv(np.outer(errors[used], errors[used]) * correlation)
+    slopes = np.array(run.regime.exponents)[used] - 1.0
+    return _Slopes(run.hops.n_hops, hops[used], slopes, precision)
 
 
 def _given(
@@ -197,8 +196,8 @@ def _mean_amplitude(runs: Sequence[_Slopes], fading: float) -> tuple[float, floa
 def _amplitude(run: _Slopes, fading: float) -> tuple[float, float, float]:
     """Return the amplitude of one run, its error, and chi square, by generalized least squares."""
     shape = -1.0 / (1.0 + run.hops / fading)
-    weights = np.linalg.solve(run.covariance, shape)
+    weights = run.precision @ shape
     precision = weights @ shape
     amplitude = weights @ run.values / precision
-    chi_square = run.values @ np.linalg.solve(run.covariance, run.values)
+    chi_square = run.values @ run.precision @ run.values
     return amplitude, 1.0 / math.sqrt(precision), chi_square - amplitude**2 * precision

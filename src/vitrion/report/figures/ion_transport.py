@@ -24,7 +24,7 @@ from vitrion.report.panels import (
     UpperBounds,
 )
 from vitrion.report.smoothing import smoothed
-from vitrion.transport.constants import NERNST_EINSTEIN, ROOM_K
+from vitrion.transport.constants import MSD_A2_PER_PS, NERNST_EINSTEIN, ROOM_K
 from vitrion.transport.regime import WINDOW
 from vitrion.uncertainty import Bound, Uncertain, number
 
@@ -43,8 +43,6 @@ LEAST_APART = 0.11
 """Minimum distance of two temperatures above a panel, as a fraction of its width."""
 WIDTHS = (0.3, 1.0, 2.0, 3.0)
 """Line widths of a jump network, the most frequent hops last."""
-A2_PER_PS = 6.0 * 1000.0 * 10.0
-"""Slope of the MSD in A2/ps per cm2/s of diffusivity."""
 
 
 def arrhenius_figure(reports: Sequence[MaterialReport]) -> Figure | None:
@@ -336,7 +334,7 @@ def _slope(
     corrected = result.finite_time is not None
     inside = lag >= (result.regime.end_ps / WINDOW**2 if corrected else result.regime.start_ps)
     x, start = lag[inside], msd[inside][0]
-    growth = A2_PER_PS * (x - x[0])
+    growth = MSD_A2_PER_PS * (x - x[0])
     low, high = estimate.interval_95
     label = f"D* = {estimate.value:.2g} cm2/s" if labelled else ""
     label += ", corrected" if labelled and corrected else ""
