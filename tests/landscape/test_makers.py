@@ -8,10 +8,10 @@ from pymatgen.core import Lattice, Structure
 
 from vitrion.comparison.cautions import cautions_of
 from vitrion.defects.document import DefectDoc
-from vitrion.errors import InputError
+from vitrion.errors import InputError, SimulationError
 from vitrion.landscape.command import read_structure, run_defects
 from vitrion.landscape.document import SiteEnergyLandscapeDoc
-from vitrion.landscape.makers import DefectMaker, LandscapeMaker
+from vitrion.landscape.makers import DefectMaker, LandscapeMaker, join_landscape
 from vitrion.landscape.study_settings import BarrierSettings, DefectSettings
 from vitrion.materials.material import MaterialReport
 from vitrion.report.draw import draw_figure
@@ -90,6 +90,19 @@ def test_a_replica_that_fails_does_not_cost_the_landscape(lif, tmp_path, referre
     assert [c.text for c in cautions if c.kind == "partial_landscape"] == [
         "The landscape is of 2 of 3 replicas: the defects of replica 2 failed."
     ]
+
+
+@pytest.mark.parametrize(
+    ("documents", "trajectories", "reason"),
+    [
+        ([None, None], ["run.vtraj.h5"], "the defects of all replicas failed"),
+        (None, None, "an earlier step failed"),
+    ],
+)
+def test_without_any_replica_the_reason_is_stated(documents, trajectories, reason):
+    """With trajectories it was "list index out of range"."""
+    with pytest.raises(SimulationError, match=f"There is no landscape, because {reason}"):
+        join_landscape.original(documents, trajectories)
 
 
 def test_settings_can_be_changed_on_a_flow(lif):

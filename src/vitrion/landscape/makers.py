@@ -17,7 +17,7 @@ from vitrion.defects.document import DefectDoc
 from vitrion.defects.sites import density_peaks
 from vitrion.documents.additional_fields import additional_fields
 from vitrion.dynamics.run_result import EQUILIBRATION
-from vitrion.errors import InputError
+from vitrion.errors import InputError, SimulationError
 from vitrion.landscape.document import SiteEnergyLandscapeDoc
 from vitrion.landscape.host_trajectory import check_composition, match_host
 from vitrion.landscape.ion_density import density_barrier, mobile_motion
@@ -344,8 +344,10 @@ def join_landscape(
 
     Raises
     ------
+    SimulationError
+        If the defects of all replicas failed, or an earlier step.
     InputError
-        If the defects of all replicas failed, or the landscape has no far pairs.
+        If the landscape has no far pairs.
     """
     numbered = list(enumerate(documents or (), start=1))
     # The relaxed structures stay in their store: a landscape needs energies alone.
@@ -356,6 +358,9 @@ def join_landscape(
         for _, d in numbered
         if d is not None
     ]
+    if not parsed:
+        reason = "the defects of all replicas failed" if numbered else "an earlier step failed"
+        raise SimulationError(f"There is no landscape, because {reason}.")
     barriers = [
         found
         for trajectory in _paths(trajectories or ())
