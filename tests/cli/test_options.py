@@ -174,6 +174,23 @@ def test_a_search_takes_its_values_from_the_recipe(monkeypatch, tmp_path):
     assert (recipe.formula, recipe.seed, recipe.potential) == ("LiF", 5, None)
 
 
+def test_a_search_reads_its_files_once(monkeypatch, tmp_path):
+    """They may change between the check of the request and the search."""
+    from pymatgen.core import Lattice, Structure
+
+    def run_search(recipe, store, folder, **others):
+        (file,) = recipe.search.files
+        assert isinstance(file, dict)
+        raise InputError("Enough.")
+
+    monkeypatch.setattr("vitrion.flows.crystal_search.run_search", run_search)
+    path = tmp_path / "LiF.cif"
+    Structure(Lattice.cubic(2.6), ["Li", "F"], [[0] * 3, [0.5] * 3]).to(str(path))
+    words = ("search", "LiF", "--set", f"search.files=[{path}]", "--store", str(tmp_path / "data"))
+    done = CliRunner().invoke(app, words)
+    assert "Enough" in str(done.exception) + done.output
+
+
 def test_the_dry_run_of_a_search_prints_its_plan_and_a_recipe(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     words = ("search", "Li2CO3", "--workers", "2", "--seed", "5", "--dry-run")

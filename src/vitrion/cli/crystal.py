@@ -62,11 +62,12 @@ def search(
     count = worker_count(workers)
     recipe = options.recipe(formula)
     folder = results_folder(store)
-    composition, _, spec = check_search(recipe)
+    composition, settings, spec = check_search(recipe)
     if dry_run:
         formula = usual_formula(composition)
         print_search_plan(recipe.replace(formula=formula, potential=spec.name), count)
         return
+    recipe = recipe.model_copy(update={"search": settings})  # its files are read once
     if output is not None:
         make_folder(output)  # an invalid folder is refused before the search
     with open_store(folder) as job_store, RunDisplay() as display:
