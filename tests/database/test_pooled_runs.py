@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from helpers.pooled_glasses import of_glass
 from vitrion.cli import app
+from vitrion.comparison.cautions import cautions_of
 from vitrion.comparison.document import ComparisonDoc
 from vitrion.comparison.report_search import find_reports
 from vitrion.conductivity.pooling import pool
@@ -70,6 +71,28 @@ def test_a_third_run_gives_another_combination_of_single_runs(tmp_path, glasses)
     assert added
     assert len(pooled.pooled_from) == 3
     assert pooled.results[0].n_replicas == 3
+
+
+def test_a_report_states_how_many_runs_its_value_is_not_of(tmp_path, glasses):
+    """After `vitrion load` of several machines the value of one run looked like that of all."""
+    folder = store_of(tmp_path / "store", glasses)
+    formula = glasses[0].formula_pretty
+
+    def said():
+        with VitrionClient(folder) as client:
+            cautions = cautions_of(find_reports(client, formula))
+        return [caution.text for caution in cautions if caution.kind == "not_pooled"]
+
+    assert said() == ["This is one of 2 runs in the store: 'vitrion pool' combines them."]
+    with VitrionClient(folder) as client:
+        add_pooled(client, [formula])
+    assert said() == []
+    store_of(folder, [of_glass(7)])
+    with VitrionClient(folder) as client:
+        pooled = next(d for d in client.conductivity.search() if d.pooled_from)
+        reports = find_reports(client, pooled.document_id)
+    (found,) = [caution for caution in cautions_of(reports) if caution.kind == "not_pooled"]
+    assert found.text == "1 run in the store is not part of this: 'vitrion pool' combines all."
 
 
 def test_documents_are_named_by_their_identifiers(tmp_path, glasses):

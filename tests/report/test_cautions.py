@@ -150,3 +150,33 @@ def test_a_crystal_with_a_conductivity_from_its_defects_needs_no_fit(reports):
         material = replace(reports[0], conductivity=document)
         found = [c for c in cautions_of([material]) if c.kind == "fit_refused"]
         assert {caution.severity for caution in found} == severities
+
+
+@pytest.mark.parametrize(
+    ("sizes", "subject"),
+    [
+        ((1.0, 1.1), "LiPO2F2 glass 1 and 2, defects"),
+        ((1.0, 1.0), "LiPO2F2 glass, defects"),
+    ],
+)
+def test_cautions_about_defects_name_the_glass_of_their_cell(reports, sizes, subject):
+    """They numbered the documents in the order of their times, whichever glasses they were of."""
+    material, first = reports[1], reports[1].defects[0]
+    glasses = [
+        glass.model_copy(update={"structure": scaled(glass.structure, size)})
+        for glass, size in zip(material.glasses, sizes, strict=True)
+    ]
+    records = [first.records[0].model_copy(update={"displaced_ions": 1}), *first.records[1:]]
+    found = [
+        first.model_copy(update={"structure": glass.structure, "records": records})
+        for glass in reversed(glasses)
+    ]
+    material = replace(material, glasses=tuple(glasses), defects=tuple(found))
+    (caution,) = [c for c in cautions_of([material]) if c.kind == "displaced_ions"]
+    assert caution.about == subject
+
+
+def scaled(structure, size):
+    other = structure.copy()
+    other.scale_lattice(size * structure.volume)
+    return other

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from vitrion.amorphous.document import numbered
+from vitrion.conductivity.document import ConductivityDoc
 from vitrion.runtime.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from vitrion.conductivity.from_defects import DefectConductivity
+    from vitrion.defects.document import DefectDoc
     from vitrion.documents.base import VitrionDoc
     from vitrion.materials.material import MaterialReport
     from vitrion.uncertainty import ReplicaMean
@@ -34,6 +36,7 @@ KINDS = (
     "point_left_out",
     "transport_warning",
     "few_replicas",
+    "not_pooled",
     "precision",
     "defect_route",
     "trained_range_unknown",
@@ -51,8 +54,8 @@ MIN_REPLICAS = 3
 """Minimum number of glasses to estimate their scatter."""
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_NUMBERED = re.compile(r"(.+ )(\d+)((?: K)?)")
-"""A subject that ends in a temperature or in the number of a replica."""
+_NUMBERED = re.compile(r"(.+ )(\d+)( K|, defects|)")
+"""A subject with a temperature or the number of a replica at or near its end."""
 
 GOOD_SUPERCELL_ERROR_EV = 0.1
 GOOD_FORCE_EV_PER_A = 0.1
@@ -168,7 +171,8 @@ def _joined_subjects(subjects: Sequence[str]) -> str:
     return "; ".join(f"{stem}{_listed(numbers)}{unit}" for (stem, unit), numbers in by_stem.items())
 
 
-def _listed(words: Sequence[str]) -> str:
+def _listed(numbers: Iterable[str]) -> str:
+    words = sorted(numbers, key=lambda number: float(number or 0))
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
@@ -196,6 +200,12 @@ def _transport(material: MaterialReport) -> Iterable[Caution]:
     if document is None:
         return
     about, place = f"{material.name}, transport", "transport"
+    if others := _runs_to_pool(document, material.older):
+        text = f"This is one of {1 + len(others)} runs in the store: 'vitrion pool' combines them."
+        if document.pooled_from:
+            runs = counted(len(others), "run in the store is", "runs in the store are")
+            text = f"{runs} not part of this: 'vitrion pool' combines all."
+        yield Caution("not_pooled", "caution", about, text, place)
     if document.by_defects is not None:
         yield from _defect_route(document.by_defects, document.route, about)
     if document.arrhenius is not None:
@@ -232,6 +242,22 @@ def _transport(material: MaterialReport) -> Iterable[Caution]:
     if document.plan is not None and document.route == "dynamics":
         severity = "good" if document.plan.reached else "caution"
         yield Caution("precision", severity, about, document.plan.reason, place)
+
+
+def _runs_to_pool(shown: ConductivityDoc, older: Iterable[VitrionDoc]) -> Sequence[ConductivityDoc]:
+    """Return the other documents that ``vitrion pool`` combines with the shown one."""
+    if shown.by_defects is not None:
+        return []
+    return [
+        other
+        for other in older
+        if isinstance(other, ConductivityDoc)
+        and other.results
+        and other.by_defects is None
+        and not (other.lacks_runs or other.pooled_from)
+        and other.document_id not in shown.pooled_from
+        and other.provenance.potential_identity == shown.provenance.potential_identity
+    ]
 
 
 def _defect_route(found: DefectConductivity, route: str, about: str) -> Iterable[Caution]:
@@ -315,8 +341,8 @@ def _landscape(material: MaterialReport) -> Iterable[Caution]:
 
 
 def _defects(material: MaterialReport) -> Iterable[Caution]:
-    for number, document in enumerate(material.defects, start=1):
-        about, place = f"{material.name} {number}, defects", "defects"
+    for document in material.defects:
+        about, place = f"{_host(material, document)}, defects", "defects"
         lost = sum(not record.converged for record in document.records)
         if lost:
             text = f"{lost} of {len(document.records)} defects did not converge and are excluded."
@@ -330,6 +356,17 @@ def _defects(material: MaterialReport) -> Iterable[Caution]:
             text = f"The size of the supercell changes energies by {error:.2f} eV."
             severity: Severity = "good" if error < GOOD_SUPERCELL_ERROR_EV else "caution"
             yield Caution("supercell_size", severity, about, text, place)
+
+
+def _host(material: MaterialReport, defects: DefectDoc) -> str:
+    """Return the name of a material, with the number of the only glass of the defects' cell."""
+    cell = None if defects.structure is None else defects.structure.lattice
+    numbers = [
+        number
+        for number, glass in numbered(material.glasses)
+        if glass.structure is not None and glass.structure.lattice == cell
+    ]
+    return f"{material.name} {numbers[0]}" if len(numbers) == 1 else material.name
 
 
 def _crystals(material: MaterialReport) -> Iterable[Caution]:

@@ -177,9 +177,8 @@ def _read(client: VitrionClient, found: Sequence[_Found]) -> dict[_Found, Vitrio
         wanted = {each.document_id: each for each in found if each.kind == kind}
         if not wanted:
             continue
-        cls = client[kind].document_class
-        for content in client[kind].raw(document_id=list(wanted), deprecated=None):
-            documents[wanted[content[KEY]]] = cls.model_validate(content)
+        for document in client[kind].search(document_id=list(wanted), deprecated=None):
+            documents[wanted[document.document_id]] = document
     return documents
 
 
