@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from bson import ObjectId, json_util
 from jobflow import Flow, JobStore, run_locally
-from maggma.stores import MemoryStore
+from maggma.stores import JSONStore, MemoryStore, MontyStore
 
 from helpers.sample_documents import HoppingDoc, hopping, make_density, make_hopping
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.database.client import VitrionClient
 from vitrion.database.export import flatten, to_frame, write_csv, write_json_lines
 from vitrion.errors import InputError, StoreError
-from vitrion.store.job_store import open_job_store
+from vitrion.store.job_store import SQLiteJobStore, open_job_store
 
 BARRIERS = [0.2, 0.25, 0.3, 0.35, 0.4]
 
@@ -44,6 +44,38 @@ def test_a_client_opens_at_its_first_search_and_again_after_it_was_closed(folder
     for _ in range(2):
         assert barriers(client.test_hopping.search()) == [*BARRIERS, 0.5]
         client.close()
+
+
+def memory_store(folder):
+    return JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+
+
+def monty_store(folder):
+    pytest.importorskip("montydb")
+    outputs, data = (MontyStore(name, database_path=str(folder)) for name in ("outputs", "data"))
+    return JobStore(outputs, additional_stores={"data": data})
+
+
+@pytest.mark.parametrize("make", [SQLiteJobStore, memory_store, monty_store])
+def test_a_client_closes_a_store_only_if_it_opened_it(make, tmp_path):
+    store = make(tmp_path)
+    with store:
+        run_locally(make_hopping(["Li", "F"], 0.3, "amorphous"), store=store, ensure_success=True)
+        for _ in range(2):
+            with VitrionClient(store) as client:
+                assert barriers(client.test_hopping.search()) == [0.3]
+            assert store.count() == 1
+    if make is SQLiteJobStore:
+        with VitrionClient(store) as client:
+            assert client.test_hopping.count() == 1
+        with pytest.raises(StoreError, match="not connected"):
+            store.count()
+
+
+def test_a_json_store_is_refused_as_json_has_no_infinities(tmp_path):
+    store = JobStore(JSONStore(str(tmp_path / "outputs.json"), read_only=False))
+    with pytest.raises(StoreError, match="use vitrion"):
+        VitrionClient(store).test_hopping.count()
 
 
 def barriers(found):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from maggma.utils import grouper
 
 from vitrion.database.admission import RESERVED, readable
-from vitrion.database.collections import KEY, Collections
+from vitrion.database.collections import KEY, Collections, ensure_index
 from vitrion.database.document_builder import DocumentBuilder
 from vitrion.database.potential_builder import PotentialBuilder
 from vitrion.database.summary_builder import SummaryBuilder
@@ -94,7 +94,7 @@ def build_if_changed(collections: Collections) -> BuildReport:
 def _build(collections: Collections, since: str | None) -> BuildReport:
     outputs = collections.job_store.docs_store
     for name in ("uuid", "output.property_name", "completed_at"):
-        outputs.ensure_index(name)
+        ensure_index(outputs, name)
     state = _state(collections, _time_before(collections))
     builds = collections.store("builds")
     builds.update({KEY: "last", "state": {}}, key=KEY)  # after a kill everything is compared

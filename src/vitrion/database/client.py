@@ -50,7 +50,7 @@ class VitrionClient(NotebookTable):
     """Search the documents of a store.
 
     The store is opened and its collections are updated on first use, and closed at the end of a
-    ``with`` block or by :meth:`close`.
+    ``with`` block or by :meth:`close`. A JobStore that was connected before stays connected.
 
     Each kind of document is an attribute, by its ``property_name``::
 
@@ -112,7 +112,7 @@ class VitrionClient(NotebookTable):
         self.close()
 
     def close(self) -> None:
-        """Close the store; another search opens it again."""
+        """Close the store, unless it was open before; another search opens it again."""
         self.collections.close()
         self._is_open = False
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from jobflow import JobStore
-from maggma.stores import MemoryStore, MongoStore
+from maggma.stores import JSONStore, MemoryStore, MongoStore, MontyStore
 
 from vitrion.database.admission import RESERVED
 from vitrion.database.kinds import document_classes
-from vitrion.database.servers import connect
+from vitrion.database.servers import connect, is_connected
 from vitrion.database.store_file import names_store_file, read_store_file
 from vitrion.documents.base import VitrionDoc
 from vitrion.errors import StoreError
@@ -81,16 +81,18 @@ class Collections:
     Parameters
     ----------
     job_store
-        The JobStore; it is connected here and closed with the collections, unless it is in memory,
-        where closing would lose the documents.
+        The JobStore; it is connected here if needed. A store connected here is closed with the
+        collections, unless it is in memory, where closing would lose the documents.
     """
 
     def __init__(self, job_store: JobStore) -> None:
         self.job_store = job_store
         self.classes: Mapping[str, type[VitrionDoc]] = document_classes()
         self._stores: dict[str, Store] = {}
+        self._has_connected = False
 
     def __enter__(self) -> Self:
+        self._has_connected = not is_connected(self.job_store)
         connect(self.job_store)
         return self
 
@@ -108,7 +110,7 @@ class Collections:
         for store in self._stores.values():
             store.close()
         self._stores.clear()
-        if not isinstance(self.job_store.docs_store, MemoryStore):
+        if self._has_connected and not isinstance(self.job_store.docs_store, MemoryStore):
             self.job_store.close()
 
     def store(self, property_name: str) -> Store:
@@ -129,10 +131,10 @@ class Collections:
                     "vitrion has not written: keep the outputs in a database of their own."
                 )
             self._stores[property_name] = store
-            if not store.ensure_index(KEY, unique=True):
-                store.ensure_index(KEY)  # a user with read access cannot create the index
+            if not ensure_index(store, KEY, unique=True):
+                ensure_index(store, KEY)  # a user with read access cannot create the index
             for path in self.index_paths(property_name):
-                store.ensure_index(path)
+                ensure_index(store, path)
         return self._stores[property_name]
 
     def index_paths(self, property_name: str) -> list[str]:
@@ -163,14 +165,24 @@ class Collections:
 
     def _beside_outputs(self, name: str) -> Store:
         outputs = self.job_store.docs_store
+        own = {"collection_name": name, "key": KEY, "last_updated_field": "last_updated"}
+        if isinstance(outputs, JSONStore):
+            raise StoreError(
+                "A JSONStore loses infinite and undefined numbers, which documents contain: use "
+                "vitrion.open_job_store(folder)."
+            )
         described: dict[str, Any] = outputs.as_dict()
         if "collection_name" not in described:
-            return _renamed(outputs, name)
-        described.update(collection_name=name, key=KEY, last_updated_field="last_updated")
-        return cast("Store", type(outputs).from_dict(described))
+            return _renamed(outputs, own)
+        return cast("Store", type(outputs).from_dict(described | own))
 
 
-def _renamed(outputs: Store, name: str) -> Store:
+def ensure_index(store: Store, path: str, *, unique: bool = False) -> bool:
+    """Index a path of a store; a MontyStore has no indexes and is read without."""
+    return isinstance(store, MontyStore) or store.ensure_index(path, unique)
+
+
+def _renamed(outputs: Store, own: dict[str, str]) -> Store:
     """Return a store of another collection, for the MongoURIStore that maggma 0.77 cannot describe.
 
     Raises
@@ -181,6 +193,5 @@ def _renamed(outputs: Store, name: str) -> Store:
     if not isinstance(outputs, MongoStore):
         raise StoreError(f"A {type(outputs).__name__} cannot store collections of documents.")
     beside = object.__new__(type(outputs))
-    own = {"collection_name": name, "key": KEY, "last_updated_field": "last_updated"}
     vars(beside).update(vars(outputs) | own | {"_coll": None})  # not connected yet
     return beside

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from maggma.core import StoreError as MaggmaStoreError
 from pymongo.errors import PyMongoError
 
 from vitrion.errors import StoreError
@@ -30,6 +31,14 @@ def with_timeouts(options: dict[str, Any] | None, uri: str | None = None) -> dic
         },
         **(options or {}),
     }
+
+
+def is_connected(job_store: JobStore) -> bool:
+    """Return whether the documents of a JobStore can be read without connecting it."""
+    try:
+        return job_store._collection is not None
+    except (StoreError, MaggmaStoreError):
+        return False
 
 
 def connect(job_store: JobStore) -> None:

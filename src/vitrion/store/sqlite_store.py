@@ -97,6 +97,7 @@ class SQLiteStore(Store):
 
     @property
     def _collection(self) -> Pipelines:
+        _ = self.file  # raises if the store is not connected, as in maggma's stores
         return Pipelines(self.query)
 
     def connect(self, force_reset: bool = False) -> None:
