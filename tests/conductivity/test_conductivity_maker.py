@@ -15,52 +15,20 @@ from maggma.stores import MemoryStore
 from monty.json import MontyDecoder
 from pymatgen.core import Lattice, Structure
 
-from helpers.pair_potentials import IdealGas
+from helpers.gases import FRICTION_TIME_FS, SETTINGS, make_maker
 from helpers.walkers import hopping, in_crystal
 from vitrion.comparison.cautions import cautions_of
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc
-from vitrion.conductivity.makers import ConductivityMaker
+from vitrion.conductivity.further_systems import Cost
 from vitrion.conductivity.pooling import pool
 from vitrion.conductivity.segments import run_segments
 from vitrion.dynamics.engine import run_md
-from vitrion.dynamics.md_settings import MDSettings
 from vitrion.dynamics.workers import MDTask
 from vitrion.errors import InputError, SimulationError
 from vitrion.materials.material import MaterialReport
 from vitrion.transport import analyze, arrhenius
 from vitrion.transport.combined_estimates import combine_estimates
-
-FRICTION_TIME_FS = 50.0
-SETTINGS = MDSettings(
-    thermostat="langevin",
-    thermostat_time_fs=FRICTION_TIME_FS,
-    timestep_fs=5.0,
-    save_interval_fs=25.0,
-    min_distance_A=0,
-    checkpoint_interval_steps=200,
-    seed=3,
-)
-
-
-def make_maker(folder, budget_ps=24.0, n_structures=1, **changes):
-    values = {
-        "temperatures_K": (300.0, 600.0),
-        "target": 0.2,
-        "goal": "each",
-        "density_ps": 0.0,
-        "equilibration_ps": 0.25,
-        "first_ps": 3.0,
-        "md": SETTINGS,
-    }
-    settings = ConductivitySettings(**{**values, **changes})
-    extension = budget_ps / settings.first_round_ps(n_structures) - 1.0
-    return ConductivityMaker(
-        settings=settings.model_copy(update={"extension": extension}),
-        workers=1,
-        root_dir=str(folder),
-        force_field_name={"@module": IdealGas.__module__, "@callable": IdealGas.__name__},
-    )
 
 
 @pytest.fixture
@@ -149,7 +117,8 @@ def test_a_budget_that_is_used_up_ends_the_job(tmp_path, gas):
         runs[kelvin].append(run.model_copy(update={"duration_ps": 0.6}))
     assert sum([0.6] * 10) < 6.0
     maker = make_maker(tmp_path, budget_ps=6.0, replicas=5, first_ps=0.6, target=0.01)
-    plan = maker._plan(runs, [gas], maker._runs([gas]), {}, None)
+    cost = Cost(maker.settings.budget_ps(1), None)
+    plan = maker._plan(runs, [gas], maker._runs([gas]), {}, None, cost)
     assert not plan.extensions_ps
     assert "the time budget is used up" in plan.reason
 
@@ -225,7 +194,8 @@ def test_the_plan_leaves_out_what_the_document_leaves_out(tmp_path, gas):
         run = analyze(positions, 12 * np.eye(3), symbols, 100.0, temperature, wrapped=False)
         results[temperature] = [run]
     maker = make_maker(tmp_path, goal="300K", target=0.01, budget_ps=1e6, melting_K=700.0)
-    plan = maker._plan(results, [gas], maker._runs([gas]), {}, None)
+    cost = Cost(maker.settings.budget_ps(1), None)
+    plan = maker._plan(results, [gas], maker._runs([gas]), {}, None, cost)
     assert set(plan.extensions_ps) <= {500.0, 600.0}
     assert plan.extensions_ps
     line = arrhenius([run for (run,) in results.values()], melting_K=700.0)

@@ -8,6 +8,7 @@ from vitrion.conductivity.precision import plan_extension
 from vitrion.errors import InputError
 from vitrion.transport import analyze, arrhenius
 from vitrion.transport.constants import KB_EV_PER_K
+from vitrion.transport.replicas import combine_temperatures
 
 CELL = 15.0 * np.eye(3)
 FRAME_FS = 100.0
@@ -42,7 +43,7 @@ class SyntheticRuns:
         rng = np.random.default_rng([self.seed, k])
         paths = hopping(n_frames, self.n_ions, hops).draw(rng)
         positions, symbols = in_crystal(paths, CELL, rng, n_framework=5)
-        return analyze(positions, CELL, symbols, FRAME_FS, temperature)
+        return analyze(positions, CELL, symbols, FRAME_FS, temperature, wrapped=False)
 
 
 def follow(runs, target, budget_ps, goal="300K", first_ps=20.0):
@@ -175,3 +176,46 @@ def test_what_replicas_cost_together_must_be_within_the_budget():
         "no extension within the budget would reduce it."
     )
     assert sorted(plan_extension(four, 0.3, 170.0).extensions_ps) == [700.0, 850.0]
+
+
+@pytest.fixture(scope="module")
+def differing():
+    """Return results of four systems whose diffusivities differ more than the errors of runs."""
+    levels = (20.0, 60.0, 180.0, 540.0)
+    systems = [SyntheticRuns(level, 0.25, seed=k) for k, level in enumerate(levels)]
+    for runs in systems:
+        runs.extend(dict.fromkeys(TEMPERATURES, 100.0))
+    groups = list(zip(*(runs.results() for runs in systems), strict=True))
+    return combine_temperatures(groups, hierarchical=True)
+
+
+SYSTEM_PS = 450.0
+
+
+def test_systems_are_added_if_they_differ(differing):
+    """As many as the budget allows, at most as many as there are, and no more than needed."""
+    for budget_ps, expected in ((1000.0, 2), (1e5, 4)):
+        plan = plan_extension(differing, 0.1, budget_ps, system_ps=SYSTEM_PS)
+        assert plan.more_systems == expected
+        assert not plan.extensions_ps
+        assert plan.goes_on
+        assert plan.reason.endswith(f": adding {expected} systems, because they differ.")
+    nearly = 0.95 * plan.relative_error
+    assert plan_extension(differing, nearly, 1e5, system_ps=SYSTEM_PS).more_systems == 1
+
+
+def test_runs_are_not_extended_if_it_would_not_help(differing):
+    """The systems that would are named, if none can be added."""
+    for budget_ps, why in ((1e5, "no extension within the budget would"), (0.0, "the time budget")):
+        plan = plan_extension(differing, 0.3, budget_ps)
+        assert not plan.goes_on
+        assert why in plan.reason
+        needed = int(plan.reason.split("about ")[1].split()[0])
+        n = differing[0].n_replicas
+        factor = (n + needed) / n
+        assert plan.relative_error / np.sqrt(factor) == pytest.approx(0.3, rel=0.05)
+
+
+def test_a_system_that_costs_too_much_is_not_added(differing):
+    plan = plan_extension(differing, 0.1, 1e5, system_ps=1e6)
+    assert plan.more_systems == 0

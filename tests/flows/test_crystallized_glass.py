@@ -1,8 +1,11 @@
 """A replica of a glass that crystallized takes no part, and says so."""
 
+from dataclasses import replace
+
 import pytest
 
 from vitrion.amorphous.document import glass_document
+from vitrion.amorphous.makers import GlassReplicasMaker
 from vitrion.amorphous.pack import pack
 from vitrion.amorphous.start_cell import melt_start
 from vitrion.cli.results import _glass_table, caution_lines, phase_reports
@@ -12,8 +15,8 @@ from vitrion.comparison.side_by_side import compare
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.database.kinds import document_classes
 from vitrion.database.summary import SummaryDoc
-from vitrion.errors import SimulationError
-from vitrion.flows.glass_conductivity import choose_glasses
+from vitrion.errors import InputError, SimulationError
+from vitrion.flows.glass_set import MoreGlassesMaker, choose_glasses, choose_more_glasses
 from vitrion.flows.run_recipe import RunResult
 from vitrion.landscape.makers import DefectMaker, LandscapeMaker
 from vitrion.materials.material import MaterialReport
@@ -22,6 +25,7 @@ from vitrion.polymorphs.hull import shipped_crystals
 from vitrion.runtime.runner import RunReport
 
 choose = choose_glasses.original
+choose_more = choose_more_glasses.original
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +91,37 @@ def test_a_summary_takes_its_figures_from_the_glass(glass, crystal):
     summary = SummaryDoc.from_documents(stored, keys)
     assert summary.values["is_amorphous"] is True
     assert summary.document_ids["amorphous"] == ["a", "b"]
+
+
+def test_further_glasses_continue_the_seeds_of_the_set():
+    """A glass is the same one whichever set makes it."""
+    maker = GlassReplicasMaker(n_replicas=4)
+    seeds = [job.function_kwargs["settings"].seed for job in _last_jobs(maker.make("LiF"))]
+    more = MoreGlassesMaker(replace(maker, n_replicas=2)).make("LiF", n_before=1, n=1)
+    (job,) = _last_jobs(more)
+    assert job.function_kwargs["settings"].seed == seeds[3]
+    assert job.name == "characterize 4"
+    assert [job.name for job in more.jobs[-1:]] == ["choose more glasses"]
+    with pytest.raises(InputError, match="first replica 0 must be at least 1"):
+        replace(maker, first=0).make("LiF")
+
+
+def _last_jobs(flow):
+    return [job for job, _ in flow.iterflow() if job.name.startswith("characterize")]
+
+
+def test_further_glasses_may_crystallize_or_fail(glass, crystal):
+    found = choose_more([glass, None, crystal], 9)
+    assert len(found["structures"]) == 1
+    assert found["remarks"][0] == (
+        "Glasses 9 to 11 were made in addition, because the spread of the glasses dominated the "
+        "error."
+    )
+    assert found["remarks"][1] == "Glass 10 failed and is excluded."
+    assert found["remarks"][2].startswith("Glass 11 is crystalline")
+    none = choose_more([None], 9)
+    assert none["structures"] == []
+    assert none["remarks"][0].startswith("Glass 9 was made in addition")
 
 
 def test_a_landscape_is_laid_out_for_as_many_glasses_as_there_are(glass, crystal):

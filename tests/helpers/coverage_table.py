@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from helpers.walkers import Scenario, brownian, hopping, strings
-from vitrion.transport.arrhenius_fit import ArrheniusPoint, arrhenius
+from vitrion.transport.arrhenius_fit import arrhenius
+from vitrion.transport.arrhenius_points import ArrheniusPoint
 from vitrion.transport.constants import KB_EV_PER_K
 from vitrion.transport.diffusivity import estimate_diffusivities
 

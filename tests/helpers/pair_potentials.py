@@ -30,6 +30,18 @@ class IdealGas(Calculator):
         }
 
 
+class CorrugatedGas(IdealGas):
+    """Atoms in a periodic potential whose height depends on the width of the cell."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes):
+        super().calculate(atoms)
+        width = atoms.cell.lengths()
+        height = 0.03 * (1.0 + np.sin(11.0 * width[0]))
+        wave = 2.0 * np.pi * 6 / width
+        self.results["energy"] = float(height * np.sum(np.cos(wave * atoms.positions)))
+        self.results["forces"] = height * wave * np.sin(wave * atoms.positions)
+
+
 @cache
 def pairs_of(n_atoms):
     return np.triu_indices(n_atoms, 1)

@@ -16,7 +16,8 @@ from vitrion.conductivity.temperature_choice import ScanPoint, choose_temperatur
 from vitrion.errors import InputError
 from vitrion.materials.material import MaterialReport
 from vitrion.report.page import render_page
-from vitrion.transport.arrhenius_fit import ArrheniusPoint, arrhenius
+from vitrion.transport.arrhenius_fit import arrhenius
+from vitrion.transport.arrhenius_points import ArrheniusPoint
 from vitrion.uncertainty import Estimate
 
 

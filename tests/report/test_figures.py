@@ -20,7 +20,8 @@ from vitrion.report.panels import Axis, Bars, Curve, FilledBand, Line, Panel, Po
 from vitrion.report.plotly import plot_data
 from vitrion.report.sections import figures_of
 from vitrion.transport import combine
-from vitrion.transport.arrhenius_fit import ArrheniusPoint, ArrheniusResult
+from vitrion.transport.arrhenius_fit import ArrheniusResult
+from vitrion.transport.arrhenius_points import ArrheniusPoint
 from vitrion.transport.constants import NERNST_EINSTEIN
 from vitrion.uncertainty import Estimate
 

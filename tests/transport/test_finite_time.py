@@ -11,7 +11,8 @@ from helpers.walkers import in_crystal, subdiffusive
 from vitrion.errors import InputError
 from vitrion.report.figures.ion_transport import msd_panel
 from vitrion.transport import analyze, combine, combine_temperatures
-from vitrion.transport.arrhenius_fit import COMMON_CORRELATION, _cells, arrhenius
+from vitrion.transport.arrhenius_fit import arrhenius
+from vitrion.transport.arrhenius_points import COMMON_CORRELATION, cells
 from vitrion.transport.constants import MSD_A2_PER_PS
 from vitrion.transport.finite_time import correction
 from vitrion.transport.result import ESTIMATES
@@ -134,8 +135,9 @@ def test_errors_that_temperatures_share_are_correlated(runs):
     """More so at one temperature than at two."""
     hot = at_520_K(runs, 0.2)
     points = combine_temperatures([runs, hot], hierarchical=True, disordered=True)
-    _, _, covariance, systems = _cells(arrhenius(points, quantity="self").points)
-    n, (cold, warm) = len(systems) // 2, (point.finite_time.error for point in points)
+    found = cells(arrhenius(points, quantity="self").points)
+    covariance = found.covariance
+    n, (cold, warm) = len(found.systems) // 2, (point.finite_time.error for point in points)
     assert covariance[0, 1] == pytest.approx(cold**2)
     assert covariance[0, n] == pytest.approx(COMMON_CORRELATION * cold * warm)
 

@@ -177,6 +177,14 @@ class MeltQuenchMaker(NotebookTable, Maker):
         jobs = [start, contacts, *runs.values(), relaxation, document]
         return Flow(jobs, output=document.output, name=self.name)
 
+    def duration_ps(self, structure: Structure | CompositionLike) -> float:
+        """Return the duration of the molecular dynamics in ps."""
+        if not isinstance(structure, Structure):
+            structure = plain_formula(parse_composition(structure))
+        symbols, unit = self._check(structure)
+        stages = self._stage_makers(self.settings.melt_temperature(symbols, unit), symbols)
+        return sum(stage.settings.duration_ps for stage in stages.values())
+
     def count_atoms(self, composition: CompositionLike) -> int:
         """Return the number of atoms in the packed cell of a composition."""
         return len(self._plan(composition).symbols)
@@ -300,11 +308,14 @@ class GlassReplicasMaker(NotebookTable, Maker):
         Makes each replica; the seeds are spawned from the seed of its settings.
     n_replicas : int
         Number of replicas.
+    first : int
+        Number of the first one; a replica has the same seed in every set that contains it.
     """
 
     name: str = "glass replicas"
     melt_quench_maker: MeltQuenchMaker = field(default_factory=MeltQuenchMaker)
     n_replicas: int = 3
+    first: int = 1
 
     @takes_atoms
     def make(
@@ -317,14 +328,17 @@ class GlassReplicasMaker(NotebookTable, Maker):
         Raises
         ------
         InputError
-            If ``n_replicas`` is less than 1, or as :meth:`MeltQuenchMaker.make`.
+            If ``n_replicas`` or ``first`` is less than 1, or as :meth:`MeltQuenchMaker.make`.
         """
         if self.n_replicas < 1:
             raise InputError(f"Number of replicas {self.n_replicas} must be at least 1.")
+        if self.first < 1:
+            raise InputError(f"Number of the first replica {self.first} must be at least 1.")
         base = self.melt_quench_maker
         flows: list[Flow | Job] = []
-        seeds = replica_seeds(base.settings.seed, self.n_replicas)
-        for number, seed in enumerate(seeds, start=1):  # people count glasses from 1
+        before = self.first - 1
+        seeds = replica_seeds(base.settings.seed, before + self.n_replicas)[before:]
+        for number, seed in enumerate(seeds, start=self.first):  # people count glasses from 1
             settings = base.settings.model_copy(update={"seed": seed})
             maker = replace(base, settings=settings, replica=number)
             flow = maker.make(structure, prev_dir=prev_dir)

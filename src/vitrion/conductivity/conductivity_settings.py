@@ -90,7 +90,8 @@ class ConductivitySettings(SettingsModel):
         ge=0,
         le=1000,
         description="Maximum extension if the target is missed, all runs together, in units of "
-        "the first iteration.",
+        "the first iteration. Further glasses, which are made if their spread dominates the "
+        "error, count too.",
     )
     melting_K: float | None = Field(
         None, gt=0, description="Melting point in K; points above it are excluded from the fit."

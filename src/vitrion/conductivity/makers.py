@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jobflow import Response, job
+from jobflow import OnMissing, Response, job
 
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.structures import takes_structures
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc, DensityPoint
+from vitrion.conductivity.further_systems import Cost
 from vitrion.conductivity.mean_cell import (
     DENSITY_SEGMENT,
     at_mean_volume,
@@ -21,11 +22,10 @@ from vitrion.conductivity.mean_cell import (
 )
 from vitrion.conductivity.precision import plan_extension
 from vitrion.conductivity.segments import (
+    Schedule,
     analyzed_segments,
     finished_segments,
-    read_iterations,
     run_segments,
-    write_iterations,
 )
 from vitrion.conductivity.temperature_scan import choose_from_scan, read_choice, scan_tasks
 from vitrion.documents.additional_fields import additional_fields
@@ -39,7 +39,7 @@ from vitrion.dynamics.workers import MDTask
 from vitrion.errors import SimulationError
 from vitrion.potentials.trust import assess
 from vitrion.runtime.progress import Progress, write_progress
-from vitrion.runtime.running_job import continued, resolve_prev_dir
+from vitrion.runtime.running_job import continued, continued_after, resolve_prev_dir
 from vitrion.transport.analysis import analyze_file
 from vitrion.transport.replicas import combine_temperatures
 from vitrion.uncertainty import ReplicaMean
@@ -48,9 +48,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from jobflow import Flow, Job
     from pymatgen.core import Structure
 
     from vitrion.amorphous.glass_transition import GlassTransition
+    from vitrion.chemistry.formulas import CompositionLike
+    from vitrion.conductivity.further_systems import SystemMaker
     from vitrion.conductivity.precision import Plan
     from vitrion.conductivity.temperature_choice import TemperatureChoice
     from vitrion.documents.base import Phase
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
 
     Run = tuple[str, int, float]
     """Name, index of the structure, and temperature in K of a run."""
+
 
 FRAME_STRIDE = 3
 """Every third of the subsampled frames of a run is used for the trust report."""
@@ -70,8 +74,9 @@ class ConductivityMaker(ForceFieldDynamics):
 
     Every run starts at constant pressure; later dynamics use the mean cell. The first iteration
     runs every temperature for ``settings.first_ps``. Then the runs are analyzed, and the job
-    replaces itself by a job that extends the runs that reduce the error most, until the target or
-    the budget is reached. All iterations share one directory; a rerun of the job resumes there.
+    replaces itself by a job that extends the runs that reduce the error most, or by jobs that make
+    further systems, until the target or the budget is reached. All iterations share one directory;
+    a rerun of the job resumes there.
 
     Parameters
     ----------
@@ -83,6 +88,8 @@ class ConductivityMaker(ForceFieldDynamics):
         State of the material, for the document.
     workers : int or None
         Number of worker processes; None for the user's setting.
+    system_maker : SystemMaker or None
+        Makes further systems if their spread dominates the error; None extends runs alone.
     batched : bool or None
         Whether all runs share the model calls of one process; None for potentials that torch
         evaluates on a GPU. See `vitrion.dynamics.batched_runs`.
@@ -100,6 +107,7 @@ class ConductivityMaker(ForceFieldDynamics):
     phase: Phase | None = None
     workers: int | None = None
     batched: bool | None = None
+    system_maker: SystemMaker | None = None
 
     def __post_init__(self) -> None:
         """Validate the parameters."""
@@ -118,6 +126,8 @@ class ConductivityMaker(ForceFieldDynamics):
         prev_dir: str | Path | None = None,
         remarks: Sequence[str] = (),
         glass_transition: GlassTransition | None = None,
+        origin: Structure | CompositionLike | None = None,
+        further: dict[str, Any] | None = None,
     ) -> Response | ConductivityDoc:
         """Compute the conductivity.
 
@@ -133,6 +143,10 @@ class ConductivityMaker(ForceFieldDynamics):
         glass_transition : GlassTransition, optional
             Glass transition of the structures' quench. Temperatures above it are excluded from the
             fit, unless the settings state another one.
+        origin : Structure, Composition or str, optional
+            What further systems are made from; needed if there is a `system_maker`.
+        further : dict, optional
+            Output of the `system_maker`: systems in addition to `structure`.
 
         Returns
         -------
@@ -141,20 +155,42 @@ class ConductivityMaker(ForceFieldDynamics):
             by its continuation.
         """
         root = resolve_prev_dir(prev_dir) or self._own_directory()
-        document, finished = self.advance(_as_list(structure), root, glass_transition)
-        document.remarks = list(remarks)
+        structures, new = _as_list(structure), {} if further is None else further
+        structures += new.get("structures", [])
+        if further is not None and not new.get("structures"):
+            Schedule.close(root)
+        document, finished = self.advance(structures, root, glass_transition, origin)
+        document.remarks = [*remarks, *new.get("remarks", [])]
         if finished:
             return document
-        again = self.make(structure, str(root), document.remarks, glass_transition)
-        return Response(output=document, replace=continued(again))
+        inputs = (structures, str(root), document.remarks, glass_transition, origin)
+        return Response(output=document, replace=self._next(document, root, *inputs))
+
+    def _next(self, document: ConductivityDoc, root: Path, *inputs: Any) -> Flow | Job:
+        """Return the job that continues, after those that make the further systems of the plan."""
+        more = document.plan.more_systems if document.plan else 0
+        if not more:
+            return continued(self.make(*inputs))
+        structures, *_, origin = inputs
+        schedule = Schedule.read(root)
+        assert schedule is not None
+        assert self.system_maker is not None
+        n_before = schedule.n_requested(len(structures))
+        made = self.system_maker.make(origin, n_before, more)
+        again = self.make(*inputs, further=made.output)
+        again.config.on_missing_references = OnMissing.NONE
+        return continued_after(made, again)
 
     def advance(
         self,
         structures: list[Structure],
         root: Path,
         glass_transition: GlassTransition | None = None,
+        origin: Structure | CompositionLike | None = None,
     ) -> tuple[ConductivityDoc, bool]:
         """Run and analyze one iteration, plan the next; return the document and whether to stop.
+
+        Further systems are planned only if there is an `origin` to make them from.
 
         Raises
         ------
@@ -162,13 +198,14 @@ class ConductivityMaker(ForceFieldDynamics):
             If all runs at a temperature failed.
         """
         deadline = math.inf if self.walltime_s is None else time.monotonic() + self.walltime_s
-        return self._advance(structures, root, glass_transition, deadline)
+        return self._advance(structures, root, glass_transition, origin, deadline)
 
     def _advance(
         self,
         structures: list[Structure],
         root: Path,
         glass_transition: GlassTransition | None,
+        origin: Structure | CompositionLike | None,
         deadline: float,
     ) -> tuple[ConductivityDoc, bool]:
         """Advance until a time in s, as ``time.monotonic`` returns it."""
@@ -178,18 +215,21 @@ class ConductivityMaker(ForceFieldDynamics):
                 return self._document(structures, root, [], {}, None, {}, None), False
             chosen = {"temperatures_K": tuple(choice.temperatures_K)}
             fixed = replace(self, settings=self.settings.model_copy(update=chosen))
-            document, finished = fixed._advance(structures, root, glass_transition, deadline)
+            document, finished = fixed._advance(
+                structures, root, glass_transition, origin, deadline
+            )
             document.temperature_choice = choice
             return document, finished
         temperatures_K = self.settings.temperatures_K
-        iterations = read_iterations(root) or [
-            dict.fromkeys(temperatures_K, self.settings.first_ps)
-        ]
+        schedule = Schedule.read(root) or Schedule(
+            n_systems=len(structures),
+            iterations=[dict.fromkeys(temperatures_K, self.settings.first_ps)],
+        )
         failures: dict[str, str] = {}
         first = [dict.fromkeys(temperatures_K, self.settings.equilibration_ps)]
-        self._write_plan(root, len(structures), [*first, *iterations])
+        self._write_plan(root, len(structures), [*first, *schedule.iterations])
         complete = self._run(self._density_tasks(structures, root), failures, deadline)
-        for index, lengths in enumerate(first + iterations):
+        for index, lengths in enumerate(first + schedule.iterations):
             # A segment starts from the end of the previous one.
             complete = complete and self._run(
                 self._tasks(structures, root, index, lengths, failures), failures, deadline
@@ -198,11 +238,16 @@ class ConductivityMaker(ForceFieldDynamics):
             return self._document(structures, root, [], {}, None, failures, None), False
         runs = [run for run in self._runs(structures) if analyzed_segments(root / run[0])]
         results = self._results(structures, root, runs, failures)
-        plan = self._plan(results, structures, runs, failures, glass_transition)
+        cost = self._cost_of_systems(schedule, structures, origin)
+        plan = self._plan(results, structures, runs, failures, glass_transition, cost)
         document = self._document(structures, root, runs, results, plan, failures, glass_transition)
         if plan.extensions_ps:
-            write_iterations(root, [*iterations, plan.extensions_ps])
-        return document, not plan.extensions_ps
+            schedule.iterations.append(plan.extensions_ps)
+        if plan.more_systems:
+            schedule.requests[len(structures)] = plan.more_systems
+        if plan.goes_on:
+            schedule.write(root)
+        return document, not plan.goes_on
 
     def _choose_temperatures(
         self, structures: list[Structure], root: Path, deadline: float
@@ -247,6 +292,7 @@ class ConductivityMaker(ForceFieldDynamics):
         runs: list[Run],
         failures: Mapping[str, str],
         glass_transition: GlassTransition | None,
+        cost: Cost,
     ) -> Plan:
         settings, systems = self.settings, self._systems(structures, runs)
         limits = {
@@ -262,7 +308,7 @@ class ConductivityMaker(ForceFieldDynamics):
         )
         spent = sum(result.duration_ps for found in results.values() for result in found)
         # A sum that differs from the budget in the last digit would be extended by no frame.
-        left_ps = round(settings.budget_ps(len(structures)) - spent, 6)
+        left_ps = round(cost.budget_ps - spent, 6)
         return plan_extension(
             combined,
             settings.target,
@@ -270,7 +316,26 @@ class ConductivityMaker(ForceFieldDynamics):
             goal=settings.goal,
             **limits,
             extensible_K={temperature for name, _, temperature in runs if name not in failures},
+            system_ps=cost.system_ps,
         )
+
+    def _cost_of_systems(
+        self,
+        schedule: Schedule,
+        structures: list[Structure],
+        origin: Structure | CompositionLike | None,
+    ) -> Cost:
+        """Return the cost of one more system, and the budget left by those asked for before."""
+        settings = self.settings
+        budget_ps = settings.budget_ps(schedule.n_systems)
+        if self.system_maker is None or origin is None:
+            return Cost(budget_ps, None)
+        runs = settings.n_temperatures * settings.replicas
+        before_ps = runs * (settings.density_ps + settings.equilibration_ps)
+        before_ps += self.system_maker.duration_ps(origin)
+        system_ps = before_ps + settings.replicas * schedule.length_ps
+        left_ps = budget_ps - schedule.n_requested(len(structures)) * before_ps
+        return Cost(left_ps, None if schedule.closed else system_ps)
 
     def _runs(self, structures: list[Structure]) -> list[Run]:
         """Return name, index of the structure, and temperature of every run."""
@@ -391,7 +456,7 @@ class ConductivityMaker(ForceFieldDynamics):
             densities=self._densities(root, runs),
             plan=plan,
             phase=self.phase,
-            trust=None if plan is None or plan.extensions_ps else self._trust(root, runs),
+            trust=None if plan is None or plan.goes_on else self._trust(root, runs),
             directory=str(root),
             failures={name: text for name, text in failures.items() if name not in documents},
             failed_extensions={name: text for name, text in failures.items() if name in documents},

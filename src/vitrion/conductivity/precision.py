@@ -1,44 +1,56 @@
-"""Plan extensions of molecular dynamics to reach a target precision."""
+"""Plan longer runs, or further systems, to reach a target precision."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import numpy as np
 from pydantic import Field
 
+from vitrion.conductivity.forecast import GROWTH, Forecast, length_ps
 from vitrion.errors import InputError
-from vitrion.transport.arrhenius_fit import ArrheniusPoint, arrhenius, extrapolation_weights
+from vitrion.runtime.counts import counted
+from vitrion.transport.arrhenius_fit import arrhenius
 from vitrion.transport.schema import Model
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from vitrion.transport.arrhenius_fit import ArrheniusResult
     from vitrion.transport.result import TransportResult
-    from vitrion.uncertainty import Estimate
 
 Goal = Literal["each", "300K"]
-
-GROWTH = 1.0
-"""Maximum extension per iteration relative to a run's length, because its error is uncertain."""
-
-STEPS = 200
-"""Number of steps in which the time of an iteration is assigned."""
 
 
 class Plan(Model):
     """What to run next."""
 
     extensions_ps: dict[float, float] = Field(
-        description="Time to add in ps per replica, by temperature in K; empty to stop."
+        description="Time to add in ps per replica, by temperature in K."
+    )
+    more_systems: int = Field(
+        0, description="Independent systems to add, such as glasses made in the same way."
     )
     reached: bool = Field(description="Whether the target is reached.")
     relative_error: float | None = Field(
         description="Relative error of sigma(300 K), or the largest over the temperatures; None if "
         "a value is absent."
     )
-    reason: str = Field(description="Reason to extend or to stop.")
+    reason: str = Field(description="Reason to go on or to stop.")
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is something to run."""
+        return bool(self.extensions_ps or self.more_systems)
+
+
+class _Wish(NamedTuple):
+    """Error, what would reduce it regardless of the budget, and what is to be known about it."""
+
+    error: float | None
+    extensions_ps: Mapping[float, float] = {}
+    more_systems: int = 0
+    remark: str = ""
 
 
 def plan_extension(
@@ -50,8 +62,9 @@ def plan_extension(
     melting_K: float | None = None,
     glass_transition_K: float | None = None,
     extensible_K: Collection[float] | None = None,
+    system_ps: float | None = None,
 ) -> Plan:
-    """Plan which temperatures to extend.
+    """Plan which temperatures to extend, or how many systems to add.
 
     Parameters
     ----------
@@ -67,6 +80,9 @@ def plan_extension(
         Temperatures in K above which points are excluded from the fit and not extended.
     extensible_K : collection of float, optional
         Temperatures in K whose runs can be extended; None for all. Others failed.
+    system_ps : float or None
+        Molecular dynamics in ps that one more system takes, such as a glass: its preparation and
+        runs at all temperatures. None if none can be added.
 
     Returns
     -------
@@ -79,72 +95,70 @@ def plan_extension(
 
     Notes
     -----
-    The variance of ln D is inversely proportional to time. The variance of the extrapolation to
-    300 K is ``sum_k c_k^2 s_k^2`` with c_k the weights of the fit. Its derivative by the time of
-    one temperature is ``-c_k^2 s_k^2 / t_k``, also for weights that depend on the errors, because
-    they minimize it. Time is assigned in small steps to the temperature of the largest derivative.
+    The variance of the extrapolation to 300 K is ``sum_k c_k^2 s_k^2`` with c_k the weights of the
+    fit and s_k the errors of ln D. That of the runs is inversely proportional to time, so its
+    derivative by the time of one temperature is ``-c_k^2 s_k^2 / t_k``, also for weights that
+    depend on the errors, because they minimize it. The spread of systems falls with their number
+    alone, and the error of the correction for finite time with time alone. If one more system
+    reduces the variance most for its molecular dynamics, systems are added; otherwise time is
+    assigned in small steps to the temperature of the largest derivative.
     """
     if not 0.0 < target < 1.0:
         raise InputError(f"The target must be a relative error between 0 and 1, not {target}.")
     if goal == "each":
-        error, wanted = _for_each(results, target, budget_ps)
+        wish = _for_each(results, target, budget_ps)
     else:
-        error, wanted = _for_300K(results, target, budget_ps, melting_K, glass_transition_K)
-    reached = error is not None and error <= target
-    if reached:
-        return Plan(
-            extensions_ps={},
-            reached=True,
-            relative_error=error,
-            reason=f"The relative error is {error:.0%}, within the target of {target:.0%}.",
-        )
-    failed = {t for t in wanted if extensible_K is not None and t not in extensible_K}
-    wanted = {t: time for t, time in wanted.items() if t not in failed}
-    replicas = {result.temperature_K: result.n_replicas for result in results}
-    cost = sum(time * replicas[temperature] for temperature, time in wanted.items())
-    if cost > budget_ps and cost > 0.0:
-        wanted = {t: time * budget_ps / cost for t, time in wanted.items()}
-    wanted = {t: time for t, time in wanted.items() if time > 0.0}
+        fit = arrhenius(results, melting_K=melting_K, glass_transition_K=glass_transition_K)
+        wish = _for_300K(results, fit, target, budget_ps, system_ps)
+    if wish.error is not None and wish.error <= target:
+        reason = f"The relative error is {wish.error:.0%}, within the target of {target:.0%}."
+        return Plan(extensions_ps={}, reached=True, relative_error=wish.error, reason=reason)
     now = (
         "unknown, because no diffusion was observed"
-        if error is None
-        else f"{error:.0%}, above the target of {target:.0%}"
+        if wish.error is None
+        else f"{wish.error:.0%}, above the target of {target:.0%}"
     )
-    if not wanted or budget_ps <= 0.0:
-        if budget_ps <= 0.0:
-            why = "the time budget is used up"
-        elif failed:
-            why = f"the runs at {', '.join(f'{t:.0f}' for t in sorted(failed))} K failed"
-        else:
-            why = "no extension within the budget would reduce it"
-        return Plan(
-            extensions_ps={},
-            reached=False,
-            relative_error=error,
-            reason=f"The relative error is {now}; {why}.",
-        )
+    failed = {t for t in wish.extensions_ps if extensible_K is not None and t not in extensible_K}
+    wanted = {t: time for t, time in wish.extensions_ps.items() if t not in failed}
+    wanted = _within(budget_ps, wanted, {r.temperature_K: r.n_replicas for r in results})
+    if wish.more_systems:
+        then = f": adding {counted(wish.more_systems, 'system')}, because they differ"
+    elif wanted:
+        then = f": extending {', '.join(f'{t:.0f} K' for t in sorted(wanted))}"
+    else:
+        then = f"; {_why_stopped(budget_ps, failed)}{wish.remark}"
     return Plan(
         extensions_ps=wanted,
+        more_systems=wish.more_systems,
         reached=False,
-        relative_error=error,
-        reason=f"The relative error is {now}: extending "
-        f"{', '.join(f'{t:.0f} K' for t in sorted(wanted))}.",
+        relative_error=wish.error,
+        reason=f"The relative error is {now}{then}.",
     )
 
 
-def _length(result: TransportResult) -> float:
-    """Return the length of one replica in ps."""
-    return result.duration_ps / result.n_replicas
+def _within(
+    budget_ps: float, wanted: Mapping[float, float], replicas: Mapping[float, int]
+) -> dict[float, float]:
+    """Return extensions in ps, shortened in proportion to fit into the budget."""
+    cost = sum(time * replicas[temperature] for temperature, time in wanted.items())
+    share = min(1.0, max(budget_ps, 0.0) / cost) if cost > 0.0 else 0.0
+    return {t: time * share for t, time in wanted.items() if time * share > 0.0}
 
 
-def _for_each(
-    results: Sequence[TransportResult], target: float, budget_ps: float
-) -> tuple[float | None, dict[float, float]]:
-    """Return the error and the extensions in ps, for each temperature independently."""
+def _why_stopped(budget_ps: float, failed: Collection[float]) -> str:
+    if budget_ps <= 0.0:
+        return "the time budget is used up"
+    if failed:
+        return f"the runs at {', '.join(f'{t:.0f}' for t in sorted(failed))} K failed"
+    return "no extension within the budget would reduce it"
+
+
+def _for_each(results: Sequence[TransportResult], target: float, budget_ps: float) -> _Wish:
+    """Return the error and the extensions, for each temperature independently."""
     wanted: dict[float, float] = {}
     errors: list[float] = []
     for result in results:
-        value, length = result.conductivity, _length(result)
+        value, length = result.conductivity, length_ps(result)
         if value is None:
             needed = _time_to_see_hops(result, target)
             if needed * result.n_replicas <= budget_ps:
@@ -155,71 +169,45 @@ def _for_each(
             more = length * ((value.relative_error / target) ** 2 - 1.0)
             wanted[result.temperature_K] = min(more, GROWTH * length)
     unknown = any(result.conductivity is None for result in results)
-    return (None if unknown or not errors else max(errors)), wanted
+    return _Wish(None if unknown or not errors else max(errors), wanted)
 
 
 def _for_300K(
     results: Sequence[TransportResult],
+    fit: ArrheniusResult,
     target: float,
     budget_ps: float,
-    melting_K: float | None,
-    glass_transition_K: float | None,
-) -> tuple[float | None, dict[float, float]]:
-    """Return the error at 300 K and the extensions in ps that reduce it fastest."""
-    fit = arrhenius(results, melting_K=melting_K, glass_transition_K=glass_transition_K)
-    fitted = [(r, p) for r, p in _pairs(results, fit.points) if not p.excluded]
-    usable = [r for r, p in fitted if p.diffusivity]
-    if fit.sigma_300K is None:
-        still = [r for r, p in fitted if not p.diffusivity]
-        if len(fitted) < 2:  # a fit needs two temperatures
-            return None, {}
-        if fit.fit is None and len(usable) >= 2:  # curved: longer runs do not help
-            return None, {}
-        # The hottest diffuses first; two temperatures are needed.
-        still.sort(key=lambda result: -result.temperature_K)
-        needs = {r.temperature_K: _time_to_see_hops(r, 3.0 * target) for r in still}
-        lengths = {r.temperature_K: _length(r) for r in still}
-        replicas = {r.temperature_K: r.n_replicas for r in still}
-        chosen = list(needs)[: max(2 - len(usable), 0)]
-        affordable = sum(needs[t] * replicas[t] for t in chosen) <= budget_ps
-        return None, {t: min(needs[t], GROWTH * lengths[t]) for t in chosen if affordable}
-    return fit.sigma_300K.relative_error, _shares(
-        [r.temperature_K for r in usable],
-        [p.diffusivity for _, p in fitted if p.diffusivity],
-        {r.temperature_K: _length(r) for r in usable},
-        target,
-    )
-
-
-def _pairs(
-    results: Sequence[TransportResult], points: Sequence[ArrheniusPoint]
-) -> list[tuple[TransportResult, ArrheniusPoint]]:
+    system_ps: float | None,
+) -> _Wish:
+    """Return the error at 300 K, and what reduces it fastest."""
     ordered = sorted(results, key=lambda result: result.temperature_K)
-    return list(zip(ordered, points, strict=True))
+    fitted = [(r, p) for r, p in zip(ordered, fit.points, strict=True) if not p.excluded]
+    usable = [(r, p) for r, p in fitted if p.diffusivity]
+    if fit.sigma_300K is None:
+        # A fit needs two temperatures. If it is refused, longer runs do not help.
+        if len(fitted) < 2 or (fit.fit is None and len(usable) >= 2):
+            return _Wish(None)
+        still = [r for r, p in fitted if not p.diffusivity]
+        return _Wish(None, _until_two_diffuse(still, len(usable), target, budget_ps))
+    error = fit.sigma_300K.relative_error
+    forecast = Forecast([r for r, _ in usable], [p for _, p in usable], error)
+    if system_ps is not None and forecast.systems_gain(system_ps) > forecast.time_gains().max():
+        more = forecast.more_systems(target, limit=math.floor(budget_ps / system_ps))
+        if more:
+            return _Wish(error, more_systems=more)
+    return _Wish(error, forecast.extensions_ps(target), remark=forecast.remark(target))
 
 
-def _shares(
-    temperatures: Sequence[float],
-    values: Sequence[Estimate],
-    lengths: Mapping[float, float],
-    target: float,
+def _until_two_diffuse(
+    still: Sequence[TransportResult], n_usable: int, target: float, budget_ps: float
 ) -> dict[float, float]:
-    """Assign time in steps until the predicted error reaches the target."""
-    start = np.array([lengths[t] for t in temperatures])
-    rates = np.array([value.relative_error**2 for value in values]) * start
-    time, step = start.copy(), GROWTH * start.sum() / STEPS
-    for _ in range(STEPS):
-        variances = rates / time
-        weights = extrapolation_weights(temperatures, np.sqrt(variances), 300.0)
-        parts = weights**2 * variances
-        if parts.sum() <= target**2:
-            break
-        gain = np.where(time < (1.0 + GROWTH) * start, parts / time, 0.0)
-        if not gain.any():
-            break
-        time[gain.argmax()] += step
-    added = time - start
-    return {t: float(more) for t, more in zip(temperatures, added, strict=True) if more > 0.0}
+    """Return the extensions that two temperatures need; the hottest diffuses first."""
+    hottest = sorted(still, key=lambda result: -result.temperature_K)
+    chosen = hottest[: max(2 - n_usable, 0)]
+    needs = {r.temperature_K: _time_to_see_hops(r, 3.0 * target) for r in chosen}
+    if sum(needs[r.temperature_K] * r.n_replicas for r in chosen) > budget_ps:
+        return {}
+    return {r.temperature_K: min(needs[r.temperature_K], GROWTH * length_ps(r)) for r in chosen}
 
 
 def _time_to_see_hops(result: TransportResult, target: float) -> float:
@@ -227,6 +215,6 @@ def _time_to_see_hops(result: TransportResult, target: float) -> float:
 
     With enough hops but without diffusion, the run is shorter than its correlation time.
     """
-    length = _length(result)
+    length = length_ps(result)
     rate = max(result.hops.n_hops, 1) / length
     return max(math.ceil(1.0 / target**2) / rate - length, GROWTH * length)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel, Field
 
 from vitrion.dynamics.batched_runs import run_batched
 from vitrion.dynamics.engine import run_md
@@ -21,7 +22,52 @@ if TYPE_CHECKING:
 
     from ase.calculators.calculator import Calculator
 
-ITERATIONS_FILE = "iterations.json"
+SCHEDULE_FILE = "schedule.json"
+
+
+class Schedule(BaseModel):
+    """What was planned so far, in the folder of the runs."""
+
+    n_systems: int = Field(description="Number of systems at the start.")
+    iterations: list[dict[float, float]] = Field(
+        description="Durations in ps by temperature in K, for each iteration."
+    )
+    requests: dict[int, int] = Field(
+        default_factory=dict,
+        description="Number of systems asked for, by the number there was at that time.",
+    )
+    closed: bool = Field(False, description="Whether no system that was asked for could be made.")
+
+    @classmethod
+    def read(cls, root: Path) -> Self | None:
+        """Return the schedule of a folder; None before the first plan."""
+        path = root / SCHEDULE_FILE
+        return cls.model_validate_json(path.read_text()) if path.is_file() else None
+
+    @classmethod
+    def close(cls, root: Path) -> None:
+        """Write that no further systems can be made."""
+        schedule = cls.read(root)
+        if schedule is not None:
+            schedule.model_copy(update={"closed": True}).write(root)
+
+    def write(self, root: Path) -> None:
+        """Write the schedule to a folder atomically."""
+        write_durably(root / SCHEDULE_FILE, self.model_dump_json())
+
+    @property
+    def length_ps(self) -> float:
+        """Duration of one run at each temperature, summed over the temperatures."""
+        return sum(sum(lengths.values()) for lengths in self.iterations)
+
+    def n_requested(self, n_systems: int) -> int:
+        """Return the number of systems asked for when there were fewer than a number.
+
+        A job that is run again then plans as it did before. All count if none can be made.
+        """
+        return sum(
+            more for present, more in self.requests.items() if self.closed or present < n_systems
+        )
 
 
 def run_segments(
@@ -102,17 +148,3 @@ def finished_segments(folder: Path) -> list[Path]:
 def analyzed_segments(folder: Path) -> list[Path]:
     """Return the folders of a run's finished segments, without the equilibration."""
     return [segment for segment in finished_segments(folder) if segment.name != EQUILIBRATION]
-
-
-def read_iterations(root: Path) -> list[dict[float, float]]:
-    """Return the durations in ps of each iteration by temperature; empty before the first."""
-    path = root / ITERATIONS_FILE
-    if not path.is_file():
-        return []
-    saved: list[dict[str, Any]] = json.loads(path.read_text())
-    return [{float(t): float(time) for t, time in lengths.items()} for lengths in saved]
-
-
-def write_iterations(root: Path, iterations: list[dict[float, float]]) -> None:
-    """Write the durations of all iterations atomically."""
-    write_durably(root / ITERATIONS_FILE, json.dumps(iterations))

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jobflow import Flow, job
 
-from vitrion.amorphous.document import AmorphousDoc
-from vitrion.amorphous.glass_transition import glass_transition
 from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
 from vitrion.chemistry.geometry import face_distances
 from vitrion.chemistry.structures import takes_atoms, takes_structure, without_site_properties
 from vitrion.conductivity.makers import ConductivityMaker
-from vitrion.errors import SimulationError
+from vitrion.flows.glass_set import MoreGlassesMaker, choose_glasses
 from vitrion.flows.recipe_maker import RecipeMaker
 from vitrion.potentials import get_potential
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
     from typing import Self
 
@@ -42,7 +39,8 @@ class GlassConductivityMaker(RecipeMaker):
     glass_maker : GlassReplicasMaker
         Maker of the glasses.
     conductivity_maker : ConductivityMaker
-        Maker of the conductivity; its error includes the spread of the glasses.
+        Maker of the conductivity; its error includes the spread of the glasses. If the spread
+        dominates the error, further glasses are made within the budget of the extensions.
 
     Examples
     --------
@@ -86,14 +84,16 @@ class GlassConductivityMaker(RecipeMaker):
         Flow
             Its output is a dictionary: ``conductivity``, the
             :class:`~vitrion.conductivity.document.ConductivityDoc`; ``glasses``, the documents of
-            all glasses; ``structures``, the structures that are not crystalline.
+            the first glasses; ``structures``, those that are not crystalline.
         """
         glasses = self.glass_maker.make(structure, prev_dir=prev_dir)
         chosen = choose_glasses(glasses.output)
-        measured = self.conductivity_maker.make(
+        maker = replace(self.conductivity_maker, system_maker=MoreGlassesMaker(self.glass_maker))
+        measured = maker.make(
             chosen.output["structures"],
             remarks=chosen.output["remarks"],
             glass_transition=chosen.output["glass_transition"],
+            origin=structure,
         )
         output = {
             "glasses": glasses.output,
@@ -101,52 +101,6 @@ class GlassConductivityMaker(RecipeMaker):
             "conductivity": measured.output,
         }
         return Flow([glasses, chosen, measured], output=output, name=self.name)
-
-
-@job(name="choose glasses")
-def choose_glasses(glasses: Sequence[AmorphousDoc | dict[str, Any]]) -> dict[str, Any]:
-    """Exclude replicas that crystallized.
-
-    Parameters
-    ----------
-    glasses : sequence of AmorphousDoc or dict
-        Documents of the replicas, or their stored form, in the order of the replicas.
-
-    Returns
-    -------
-    dict
-        ``structures``, the list of glasses; ``remarks``, the reasons for exclusions, and the cells
-        that look crystalline but are too small for a reliable verdict; ``glass_transition``, the
-        glass transition from all quenches of ``structures``, or None.
-
-    Raises
-    ------
-    SimulationError
-        If all replicas crystallized.
-    """
-    structures, remarks, curves = [], [], []
-    for number, stored in enumerate(glasses, start=1):
-        glass = AmorphousDoc.model_validate(stored)
-        found = f"Glass {number} is crystalline ({glass.order_text})"
-        if glass.crystallized:
-            remarks.append(f"{found} and is excluded.")
-            continue
-        if not glass.is_amorphous:
-            remarks.append(
-                f"{found}, but {glass.nsites} atoms are too few for a reliable verdict; it is kept."
-            )
-        structures.append(glass.structure)
-        curves += [] if glass.quench_curve is None else [glass.quench_curve]
-    if not structures:
-        raise SimulationError(
-            f"None of {len(glasses)} glass replicas is amorphous: cool faster, melt longer or "
-            "hotter, or use a larger cell."
-        )
-    return {
-        "structures": structures,
-        "remarks": remarks,
-        "glass_transition": glass_transition(curves),
-    }
 
 
 @dataclass

@@ -55,7 +55,8 @@ def plan_lines(recipe: Recipe) -> list[str]:
     for maker in measured:
         cells = recipe.n_replicas if maker.phase == "amorphous" else 1
         phase = "glass" if maker.phase == "amorphous" else "crystal"
-        lines.append(f"conductivity, {phase}: {_conductivity(maker.settings, cells)}")
+        runs = _conductivity(maker.settings, cells, is_glass=phase == "glass")
+        lines.append(f"conductivity, {phase}: {runs}")
         total_ps += _first_ps(maker.settings, cells)
         most_ps += _first_ps(maker.settings, cells) + _extension_ps(maker.settings, cells)
     lines += _defect_lines(recipe, jobs)
@@ -161,7 +162,7 @@ def _glass_line(recipe: Recipe, stages: dict[str, MDSettings]) -> str:
     return f"glass: {counted(recipe.n_replicas, 'cell')} of {atoms} atoms; {shown}"
 
 
-def _conductivity(settings: ConductivitySettings, cells: int) -> str:
+def _conductivity(settings: ConductivitySettings, cells: int, *, is_glass: bool) -> str:
     runs = cells * settings.replicas * settings.n_temperatures
     total = _first_ps(settings, cells)
     return (
@@ -169,6 +170,7 @@ def _conductivity(settings: ConductivitySettings, cells: int) -> str:
         f"(constant pressure) + {settings.equilibration_ps:g} + {settings.first_ps:g} ps: "
         f"{total:g} ps ({_steps(total, settings.md.timestep_fs)} steps), "
         f"extended by at most {_extension_ps(settings, cells):g} ps"
+        f"{', further glasses included' if is_glass and settings.extension else ''}"
     )
 
 

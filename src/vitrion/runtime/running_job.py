@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobflow import CURRENT_JOB
+from jobflow import CURRENT_JOB, Flow
 
 from vitrion.errors import InputError
 
@@ -74,3 +74,25 @@ def continued(job: Job) -> Job:
         cut = job.name.removeprefix if update["prepend"] else job.name.removesuffix
         job.name = cut(text)
     return job
+
+
+def continued_after(before: Flow, job: Job) -> Flow:
+    """Return a flow whose last job continues the running job, under its uuid.
+
+    Parameters
+    ----------
+    before : Flow
+        Runs first; `job` may refer to its output.
+    job : Job
+
+    Notes
+    -----
+    jobflow gives the uuid to a single job that replaces another one. For a flow it would add a job
+    that stores the result a second time.
+    """
+    running = CURRENT_JOB.job
+    if running is not None:
+        continued(job).set_uuid(running.uuid)
+        job.index = running.index + 1
+        job.metadata = {**job.metadata, **running.metadata}
+    return Flow([before, job])

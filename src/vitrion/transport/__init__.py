@@ -1,7 +1,8 @@
 """Ion transport from trajectories: plain arrays in, results with intervals out."""
 
 from vitrion.transport.analysis import analyze, analyze_file
-from vitrion.transport.arrhenius_fit import ArrheniusPoint, ArrheniusResult, arrhenius
+from vitrion.transport.arrhenius_fit import ArrheniusResult, arrhenius
+from vitrion.transport.arrhenius_points import ArrheniusPoint
 from vitrion.transport.replicas import combine, combine_temperatures
 from vitrion.transport.result import Estimate, TransportResult
 from vitrion.transport.rows import table

@@ -18,8 +18,15 @@ from scipy.stats import chi2
 
 from vitrion.errors import InputError
 from vitrion.runtime.notebook_display import NotebookFigure
+from vitrion.transport.arrhenius_points import (
+    ArrheniusPoint,
+    cells,
+    line_rows,
+    systems_differ,
+    weighted_inverse,
+)
 from vitrion.transport.censored import capped, with_hops
-from vitrion.transport.constants import KB_EV_PER_K, NERNST_EINSTEIN, ROOM_K
+from vitrion.transport.constants import NERNST_EINSTEIN, ROOM_K
 from vitrion.transport.line_over_systems import line_over_systems
 from vitrion.transport.result import TransportResult
 from vitrion.transport.same_material import check_different_runs, check_same_material
@@ -42,46 +49,8 @@ if TYPE_CHECKING:
 SIGNIFICANCE = 0.01
 """Significance level of the tests for curvature and scatter."""
 
-COMMON_CORRELATION = 0.75
-"""Correlation of the common errors at two temperatures: 0.7 to 0.85 in networks, because the law of
-slowing is found from all temperatures together."""
-
 MAX_SLOPE_EXCESS = 2.0
 """Ratio of the bound of D to the bound from hops, above which other motion than hops exists."""
-
-
-class ArrheniusPoint(Model):
-    """A diffusivity or its upper bound at one temperature."""
-
-    temperature_K: float = Field(description="Temperature in K.")
-    diffusivity: Estimate | None = Field(None, description="Diffusivity in cm2/s.")
-    of_systems: dict[str, Estimate] = Field(
-        default_factory=dict,
-        description="Diffusivity in cm2/s of each system, such as a glass, if the systems differ.",
-    )
-    common_error: float = Field(
-        0.0, description="Standard error of ln D that all systems share; see `finite_time`."
-    )
-    bound_cm2_s: float | None = Field(
-        None, description="One-sided 95 % upper bound in cm2/s; None if there is a value."
-    )
-    n_hops: int | None = Field(
-        None,
-        description="Hops of the run that were not reversed, if few enough to count them; None "
-        "if only the bound is known.",
-    )
-    per_hop_cm2_s: float | None = Field(
-        None, description="Diffusivity in cm2/s that corresponds to one such hop in the run."
-    )
-    excluded: str | None = Field(
-        None, description="Reason of exclusion from the fit; None if used."
-    )
-
-    @property
-    def log_value(self) -> float:
-        """Center of ln D, corrected for small-sample bias."""
-        assert self.diffusivity is not None
-        return _log(self.diffusivity)
 
 
 class LinearFit(Model):
@@ -152,7 +121,7 @@ class ArrheniusResult(NotebookFigure, Model):
         """Return D in cm2/s with its predictive interval; None if the fit is refused."""
         if self.fit is None:
             return None
-        x = np.array([1.0, -1.0 / (KB_EV_PER_K * temperature_K)])
+        x = line_rows([temperature_K])[0]
         center = float(x @ [self.fit.log_prefactor, self.fit.activation_energy_eV])
         variance = float(x @ np.array(self.fit.covariance) @ x)
         used = [p for p in self.points if p.diffusivity and not p.excluded]
@@ -302,17 +271,8 @@ def _is_counted(result: TransportResult) -> bool:
     return bound <= MAX_SLOPE_EXCESS * counted
 
 
-def _log(value: Estimate) -> float:
-    return math.log(value.value) + value.log_shift
-
-
-def _line(temperatures_K: Sequence[float]) -> np.ndarray:
-    inverse = 1.0 / (KB_EV_PER_K * np.array(temperatures_K))
-    return np.column_stack([np.ones(len(inverse)), -inverse])
-
-
 def _design(points: Sequence[ArrheniusPoint]) -> np.ndarray:
-    return _line([point.temperature_K for point in points])
+    return line_rows([point.temperature_K for point in points])
 
 
 def _errors(points: Sequence[ArrheniusPoint]) -> np.ndarray:
@@ -325,30 +285,7 @@ def _freedoms(points: Sequence[ArrheniusPoint]) -> list[float]:
 
 def _operator(points: Sequence[ArrheniusPoint]) -> np.ndarray:
     """Return the matrix (2, n) that maps the values of ln D to (ln D0, Ea)."""
-    return _weighted_inverse(_design(points), _errors(points))
-
-
-def _weighted_inverse(design: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    weights = errors**-2
-    return np.linalg.solve(design.T * weights @ design, design.T * weights)
-
-
-def extrapolation_weights(
-    temperatures_K: Sequence[float], errors: np.ndarray, temperature_K: float
-) -> np.ndarray:
-    """Return the weight of each ln D in the fit's value at another temperature.
-
-    Parameters
-    ----------
-    temperatures_K : sequence of float
-        Temperatures of the points.
-    errors : ndarray, shape (n,)
-        Standard errors of ln D.
-    temperature_K : float
-        Temperature at which the line is evaluated.
-    """
-    design = _line(temperatures_K)
-    return _line([temperature_K])[0] @ _weighted_inverse(design, errors)
+    return weighted_inverse(_design(points), _errors(points))
 
 
 def _satterthwaite(x: np.ndarray, points: Sequence[ArrheniusPoint]) -> float:
@@ -368,8 +305,10 @@ def _fit_line(
     chi_square = float(np.sum(((y - design @ parameters) / errors) ** 2))
     free = len(points) - 2
     scatter: float | None = None
-    if _systems_differ(points):
-        parameters, covariance, scatter = line_over_systems(*_cells(points), _line([ROOM_K])[0])
+    if systems_differ(points):
+        found = cells(points)
+        line = line_over_systems(found.design, found, line_rows([ROOM_K])[0])
+        parameters, covariance, scatter = line.parameters, line.covariance, line.degrees_of_freedom
     elif free > 0 and chi2.sf(chi_square, free) < SIGNIFICANCE:
         covariance, scatter = covariance * chi_square / free, float(free)
     for at in (bound for bound in bounds if bound.n_hops is not None):
@@ -406,48 +345,21 @@ def _fit_line(
     result.fit = fit
 
 
-def _systems_differ(points: Sequence[ArrheniusPoint]) -> bool:
-    """Return whether the points have values of several systems, such as glasses."""
-    found = [set(point.of_systems) for point in points]
-    return all(found) and len(set.union(*found)) > 1
-
-
-def _cells(
-    points: Sequence[ArrheniusPoint],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, Sequence[int]]:
-    """Return design matrix, ln D, the covariance of its error, and the system, of each value.
-
-    There is a value of each system and temperature.
-    """
-    cells = [(p, int(of), one) for p in points for of, one in p.of_systems.items()]
-    at, systems, values = zip(*cells, strict=True)
-    y, errors = np.array([(_log(value), value.relative_error) for value in values]).T
-    temperatures = [point.temperature_K for point in at]
-    common = np.array([point.common_error for point in at])
-    alike = np.where(np.equal.outer(temperatures, temperatures), 1.0, COMMON_CORRELATION)
-    covariance = np.diag(errors**2) + np.outer(common, common) * alike
-    return _line(temperatures), y, covariance, systems
-
-
 def _curvature_refusal(
     points: Sequence[ArrheniusPoint], y: np.ndarray, errors: np.ndarray
 ) -> str | None:
     """Test a quadratic term in 1/kT."""
     if len(points) < 3:
         return None
-    if _systems_differ(points):
-        design, y, covariance_of_errors, systems = _cells(points)
-        parameters, covariance, freedom = line_over_systems(
-            np.column_stack([design, _from_middle(design) ** 2]),
-            y,
-            covariance_of_errors,
-            systems,
-            np.array([0.0, 0.0, 1.0]),
-        )
-        score = abs(parameters[2]) / math.sqrt(covariance[2, 2])
+    if systems_differ(points):
+        found = cells(points)
+        curved = np.column_stack([found.design, _from_middle(found.design) ** 2])
+        line = line_over_systems(curved, found, np.array([0.0, 0.0, 1.0]))
+        score = abs(line.parameters[2]) / math.sqrt(line.covariance[2, 2])
+        freedom = line.degrees_of_freedom
     else:
         design = _design(points)
-        operator = _weighted_inverse(np.column_stack([design, _from_middle(design) ** 2]), errors)
+        operator = weighted_inverse(np.column_stack([design, _from_middle(design) ** 2]), errors)
         parts = (operator[2] * errors) ** 2
         score = abs(operator[2] @ y) / math.sqrt(parts.sum())
         freedom = welch_satterthwaite(parts, _freedoms(points))

@@ -30,7 +30,8 @@ from vitrion.uncertainty import Bound, Uncertain, number
 
 if TYPE_CHECKING:
     from vitrion.materials.material import MaterialReport
-    from vitrion.transport.arrhenius_fit import ArrheniusPoint, ArrheniusResult
+    from vitrion.transport.arrhenius_fit import ArrheniusResult
+    from vitrion.transport.arrhenius_points import ArrheniusPoint
     from vitrion.transport.result import TransportResult
     from vitrion.uncertainty import Estimate
 

@@ -1,0 +1,130 @@
+"""Forecast of the error at 300 K after longer runs or with more systems."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitrion.transport.arrhenius_points import systems_differ
+from vitrion.transport.constants import ROOM_K
+from vitrion.transport.error_parts import error_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vitrion.transport.arrhenius_points import ArrheniusPoint
+    from vitrion.transport.result import FiniteTime, TransportResult
+
+GROWTH = 1.0
+"""Maximum extension per iteration relative to a run's length, because its error is uncertain, and
+maximum number of further systems relative to their number."""
+
+STEPS = 200
+"""Number of steps in which the time of an iteration is assigned."""
+
+MIN_AMPLITUDE = 0.01
+"""Amplitude of the correction for finite time below which its error does not decrease with time."""
+
+MIN_GAIN = 0.02
+"""Relative decrease of the error below which runs are not extended."""
+
+
+class Forecast:
+    """Error at 300 K after longer runs or with more systems.
+
+    Parameters
+    ----------
+    results, points
+        Of the temperatures that have a value.
+    error : float
+        Present relative error.
+    """
+
+    def __init__(
+        self, results: Sequence[TransportResult], points: Sequence[ArrheniusPoint], error: float
+    ) -> None:
+        self.error = error
+        self.differ = systems_differ(points)
+        self.n_systems = max(len(point.of_systems) for point in points) if self.differ else 1
+        self.temperatures = [result.temperature_K for result in results]
+        self.lengths = np.array([length_ps(result) for result in results])
+        self.replicas = np.array([result.n_replicas for result in results])
+        self.fading = np.array([_fading(result.finite_time) for result in results])
+        self.parts = error_parts(points, ROOM_K)
+        self.scale = error**2 / self.parts.variance()
+
+    def variance(self, times: np.ndarray | float = 1.0, systems: float = 1.0) -> float:
+        """Return the variance with runs and numbers of systems in units of the present ones."""
+        with np.errstate(invalid="ignore"):
+            shared = np.log1p(self.fading / times) / np.log1p(self.fading)
+        shared = np.where(self.fading > 0.0, shared, 1.0)
+        return self.scale * self.parts.variance(times, systems, shared)
+
+    def time_gains(self, times: np.ndarray | float = 1.0) -> np.ndarray:
+        """Return the decrease of the variance per ps of dynamics at each temperature."""
+        times = np.broadcast_to(times, self.lengths.shape)
+        now, small = self.variance(times), 0.01
+        longer = times * (1.0 + small * np.eye(len(times)))
+        decrease = np.array([now - self.variance(each) for each in longer])
+        return decrease / (small * times * self.lengths * self.replicas)
+
+    def systems_gain(self, system_ps: float) -> float:
+        """Return the decrease of the variance per ps of dynamics of one more system."""
+        more = 1.0 + 1.0 / self.n_systems
+        return (self.variance() - self.variance(systems=more)) / system_ps if self.differ else 0.0
+
+    def more_systems(self, target: float, limit: int) -> int:
+        """Return the systems to add in one iteration, at most a given number."""
+        limit = min(limit, math.floor(GROWTH * self.n_systems))
+        needed = self._systems_needed(target)
+        return limit if needed is None else min(limit, needed)
+
+    def extensions_ps(self, target: float) -> dict[float, float]:
+        """Assign time in steps until the predicted error reaches the target.
+
+        None is assigned if it reduces the error too little.
+        """
+        times = np.ones(len(self.lengths))
+        step = GROWTH * self.lengths.sum() / STEPS
+        for _ in range(STEPS):
+            if self.variance(times) <= target**2:
+                break
+            gains = np.where(times < 1.0 + GROWTH, self.time_gains(times), 0.0)
+            if not gains.max() > 0.0:
+                break
+            times[gains.argmax()] += step / self.lengths[gains.argmax()]
+        if math.sqrt(self.variance(times)) > (1.0 - MIN_GAIN) * self.error:
+            return {}
+        added = (times - 1.0) * self.lengths
+        return {t: float(ps) for t, ps in zip(self.temperatures, added, strict=True) if ps > 0.0}
+
+    def remark(self, target: float) -> str:
+        """Return how many systems would be needed for the target, if they differ."""
+        if not self.differ:
+            return ""
+        needed = self._systems_needed(target)
+        if needed is None:
+            return ", and more systems alone would not reach the target: longer runs are needed too"
+        return f", and about {needed} more systems would be needed"
+
+    def _systems_needed(self, target: float) -> int | None:
+        """Return how many systems reach the target at the present times; None if none do."""
+        shared = self.variance(systems=math.inf)
+        if shared >= target**2:
+            return None
+        factor = (self.variance() - shared) / (target**2 - shared)
+        return max(math.ceil(self.n_systems * (factor - 1.0)), 0)
+
+
+def _fading(finite_time: FiniteTime | None) -> float:
+    """Return h0/h of the correction for finite time, ``A ln(1 + h0/h)``; 0 without one."""
+    if finite_time is None or finite_time.amplitude < MIN_AMPLITUDE:
+        return 0.0
+    return math.expm1(-finite_time.log_factor / finite_time.amplitude)
+
+
+def length_ps(result: TransportResult) -> float:
+    """Return the length of one replica in ps."""
+    return result.duration_ps / result.n_replicas
