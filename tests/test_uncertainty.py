@@ -17,6 +17,7 @@ from vitrion.uncertainty import (
     ReplicaMean,
     difference,
     event_bound,
+    interval_text,
     p_value,
     ratio,
     student_quantile,
@@ -194,3 +195,24 @@ def test_systems_that_differ_are_less_sure_than_runs_of_one():
 def test_what_is_stored_comes_back(found):
     assert Estimate.model_validate_json(found.model_dump_json()) == found
     assert Estimate.model_validate(found.model_dump()) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "text"),
+    [
+        (0.18, (0.11, 0.3), "0.18 (0.11 to 0.30)"),
+        (-6.0812, (-6.0856, -6.0768), "-6.0812 (-6.0856 to -6.0768)"),
+        (0.0, (0.0, 0.0), "0 (0 to 0)"),
+        (2.7e-11, (2.69e-11, 2.71e-11), "2.7e-11 (2.7e-11 to 2.7e-11)"),
+        (1500.0, (1499.0, 1501.0), "1500.0 (1499.0 to 1501.0)"),
+    ],
+)
+def test_a_narrow_interval_is_shown_with_more_digits(value, interval, text):
+    assert interval_text(value, interval) == text
+
+
+def test_printed_values_are_readable():
+    """They were the fields of the model, such as "value=0.18 relative_error=0.2"."""
+    energy = LinearEstimate(value=0.45, error=0.05, degrees_of_freedom=math.inf)
+    assert f"{energy}" == str(energy) == energy.text == "0.45 (0.35 to 0.55)"
+    assert str(Bound(limit=2.0)) == "below 2.00"

@@ -37,6 +37,10 @@ MAX_EXPONENT = 300.0
 """Limit of the exponent of an interval's end, beyond which the quantity is unknown."""
 
 
+MAX_DECIMALS = 6
+"""Decimals of a value with a narrow interval; with more, the interval does not matter."""
+
+
 class _Model(BaseModel):
     """Base class: immutable, without unknown fields, infinity in JSON."""
 
@@ -80,6 +84,10 @@ class _WithInterval(_Model):
         if self.interval_95 is None:
             return number(self.value)
         return interval_text(self.value, self.interval_95)
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return self.text
 
 
 class Estimate(_WithInterval):
@@ -232,6 +240,10 @@ class Bound(_Model):
         """The limit with its direction: ``below 2.0e-4``, ``above 50``."""
         return f"{'below' if self.side == 'upper' else 'above'} {number(self.limit)}"
 
+    def __str__(self) -> str:
+        """Return the text."""
+        return self.text
+
 
 def upper_bound(limit: float | None) -> Bound | None:
     """Return an upper 95 % bound; None for None."""
@@ -381,9 +393,17 @@ def event_bound(n_events: int, level: float = 0.95) -> float:
 
 
 def interval_text(value: float, interval: Interval) -> str:
-    """Return a value with its interval: ``0.18 (0.11 to 0.30)``."""
+    """Return a value with its interval: ``0.18 (0.11 to 0.30)``.
+
+    Further digits are shown if the ends of a narrow interval would look like the value.
+    """
     low, high = interval
-    return f"{number(value)} ({number(low)} to {number(high)})"
+    texts = [number(one) for one in (value, low, high)]
+    if texts[0] in texts[1:] and low < high < math.inf:
+        decimals = max(0, 1 - math.floor(math.log10((high - low) / 2)))
+        if decimals <= MAX_DECIMALS:
+            texts = [f"{one:.{decimals}f}" for one in (value, low, high)]
+    return f"{texts[0]} ({texts[1]} to {texts[2]})"
 
 
 def number(value: float) -> str:
