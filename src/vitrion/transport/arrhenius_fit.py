@@ -62,7 +62,10 @@ class LinearFit(Model):
         description="Covariance of (ln D0, Ea), in 1, eV and eV2."
     )
     degrees_of_freedom: float = Field(description="Degrees of freedom of Ea (Welch-Satterthwaite).")
-    chi_square: float = Field(description="Sum of squared residuals over their variances.")
+    chi_square: float = Field(
+        description="Sum of squared residuals over their variances, of the weighted line through "
+        "the combined values, also if the systems differ."
+    )
     scatter_degrees_of_freedom: float | None = Field(
         None,
         description="Degrees of freedom of all intervals if the covariance follows from the spread "
@@ -94,7 +97,9 @@ class ArrheniusResult(NotebookFigure, Model):
         default_factory=list, description="Reasons of a missing fit or extrapolation."
     )
     fit: LinearFit | None = Field(None, description="Arrhenius fit; None if rejected.")
-    vtf: VTFComparison | None = Field(None, description="VTF fit; None below 4 points.")
+    vtf: VTFComparison | None = Field(
+        None, description="VTF fit of the combined values; None below 4 points."
+    )
     charge_density_per_A3: float | None = Field(
         None, description="Sum of squared charges over volume in e2/A3, converts D to conductivity."
     )
