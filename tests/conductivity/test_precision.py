@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.walkers import hopping, in_crystal
-from vitrion.conductivity.precision import plan_extension
+from vitrion.conductivity.precision import judge, plan_extension
 from vitrion.errors import InputError
 from vitrion.transport import analyze, arrhenius
 from vitrion.transport.constants import KB_EV_PER_K
@@ -214,6 +214,17 @@ def test_runs_are_not_extended_if_it_would_not_help(differing):
         n = differing[0].n_replicas
         factor = (n + needed) / n
         assert plan.relative_error / np.sqrt(factor) == pytest.approx(0.3, rel=0.05)
+
+
+def test_results_are_judged_without_a_plan(differing):
+    fit = arrhenius(differing)
+    plan = judge(differing, fit)
+    assert not plan.goes_on
+    assert not plan.reached
+    error = f"{fit.sigma_300K.relative_error:.0%}"
+    assert plan.reason.startswith(f"The relative error is {error}, above the target of 30%; about")
+    assert plan.reason.endswith("more systems would be needed.")
+    assert judge(differing, fit, 0.9).reason.endswith("within the target of 90%.")
 
 
 def test_a_system_that_costs_too_much_is_not_added(differing):

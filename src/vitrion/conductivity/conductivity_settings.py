@@ -16,6 +16,9 @@ TEMPERATURE_RANGE_K = (50.0, 3000.0)
 MAX_PS = 1e7
 Temperatures = Annotated[tuple[float, ...], Field(min_length=1)]
 STEPS_PER_FRAME = 25
+DEFAULT_TARGET = 0.3
+"""Relative standard error of a value that is known within a factor of 2 at 95 %."""
+
 DURATION = Option(
     "--duration",
     also=(("conductivity.extension", 0.0),),
@@ -61,7 +64,10 @@ class ConductivitySettings(SettingsModel):
         "of that structure, not the spread between structures.",
     )
     target: float = Field(
-        0.3, gt=0, lt=1, description="Requested relative standard error of the conductivity."
+        DEFAULT_TARGET,
+        gt=0,
+        lt=1,
+        description="Requested relative standard error of the conductivity.",
     )
     goal: Literal["300K", "each"] = Field(
         "300K", description="Whether the target applies at 300 K or at each temperature."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitrion.runtime.counts import counted
 from vitrion.transport.arrhenius_points import systems_differ
 from vitrion.transport.constants import ROOM_K
 from vitrion.transport.error_parts import error_parts
@@ -23,6 +24,9 @@ maximum number of further systems relative to their number."""
 
 STEPS = 200
 """Number of steps in which the time of an iteration is assigned."""
+
+LONGER = (1, 2, 4, 8, 16)
+"""Lengths of runs, in units of the present one, from which the cheapest is named."""
 
 MIN_AMPLITUDE = 0.01
 """Amplitude of the correction for finite time below which its error does not decrease with time."""
@@ -47,6 +51,7 @@ class Forecast:
     ) -> None:
         self.error = error
         self.differ = systems_differ(points)
+        self.disordered = any(result.finite_time for result in results)
         self.n_systems = max(len(point.of_systems) for point in points) if self.differ else 1
         self.temperatures = [result.temperature_K for result in results]
         self.lengths = np.array([length_ps(result) for result in results])
@@ -81,6 +86,11 @@ class Forecast:
         needed = self._systems_needed(target)
         return limit if needed is None else min(limit, needed)
 
+    def count(self, number: int, adjective: str = "") -> str:
+        """Return a number of systems as text; those of a disordered material are glasses."""
+        one, several = ("glass", "glasses") if self.disordered else ("system", "systems")
+        return counted(number, adjective + one, adjective + several)
+
     def extensions_ps(self, target: float) -> dict[float, float]:
         """Assign time in steps until the predicted error reaches the target.
 
@@ -101,20 +111,28 @@ class Forecast:
         return {t: float(ps) for t, ps in zip(self.temperatures, added, strict=True) if ps > 0.0}
 
     def remark(self, target: float) -> str:
-        """Return how many systems would be needed for the target, if they differ."""
+        """Return what would be needed for the target, if systems differ, in the least time."""
         if not self.differ:
             return ""
-        needed = self._systems_needed(target)
-        if needed is None:
-            return ", and more systems alone would not reach the target: longer runs are needed too"
-        return f", and about {needed} more systems would be needed"
+        systems = {times: self._systems_needed(target, times) for times in LONGER}
+        costs = {
+            times: times * (self.n_systems + more)
+            for times, more in systems.items()
+            if more is not None
+        }
+        if not costs:
+            return f"runs {LONGER[-1]} times as long and more systems would not be enough"
+        times = min(costs, key=costs.__getitem__)
+        longer = f"runs {times} times as long" if times > 1 else ""
+        more = f"about {self.count(systems[times] or 0, 'more ')}" if systems[times] else ""
+        return f"{' and '.join(part for part in (longer, more) if part)} would be needed"
 
-    def _systems_needed(self, target: float) -> int | None:
-        """Return how many systems reach the target at the present times; None if none do."""
-        shared = self.variance(systems=math.inf)
+    def _systems_needed(self, target: float, times: float = 1.0) -> int | None:
+        """Return how many more systems reach the target, with longer runs; None if none do."""
+        shared = self.variance(times, math.inf)
         if shared >= target**2:
             return None
-        factor = (self.variance() - shared) / (target**2 - shared)
+        factor = (self.variance(times) - shared) / (target**2 - shared)
         return max(math.ceil(self.n_systems * (factor - 1.0)), 0)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vitrion.amorphous.glass_transition import glass_transition
 from vitrion.conductivity.document import ConductivityDoc, DensityPoint
+from vitrion.conductivity.precision import judge
 from vitrion.errors import InputError
 from vitrion.uncertainty import ReplicaMean
 
@@ -68,7 +69,7 @@ def pool(
     transition = glass_transition(curves)
     assert first.structure is not None  # every document is made from one
     limit = transition.temperature_K if transition else None
-    return ConductivityDoc.from_results(
+    pooled = ConductivityDoc.from_results(
         first.structure,
         results,
         hierarchical=n_systems > 1,
@@ -85,6 +86,9 @@ def pool(
         remarks=list(dict.fromkeys(remark for d in documents for remark in d.remarks)),
         provenance=first.provenance,
     )
+    if pooled.arrhenius is not None:
+        pooled.plan = judge(pooled.results, pooled.arrhenius)
+    return pooled
 
 
 def _check(documents: Sequence[ConductivityDoc]) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import Field
 
+from vitrion.conductivity.conductivity_settings import DEFAULT_TARGET
 from vitrion.conductivity.forecast import GROWTH, Forecast, length_ps
 from vitrion.errors import InputError
-from vitrion.runtime.counts import counted
 from vitrion.transport.arrhenius_fit import arrhenius
 from vitrion.transport.schema import Model
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from vitrion.transport.arrhenius_fit import ArrheniusResult
+    from vitrion.transport.arrhenius_points import ArrheniusPoint
     from vitrion.transport.result import TransportResult
 
 Goal = Literal["each", "300K"]
@@ -111,29 +112,55 @@ def plan_extension(
         fit = arrhenius(results, melting_K=melting_K, glass_transition_K=glass_transition_K)
         wish = _for_300K(results, fit, target, budget_ps, system_ps)
     if wish.error is not None and wish.error <= target:
-        reason = f"The relative error is {wish.error:.0%}, within the target of {target:.0%}."
-        return Plan(extensions_ps={}, reached=True, relative_error=wish.error, reason=reason)
-    now = (
-        "unknown, because no diffusion was observed"
-        if wish.error is None
-        else f"{wish.error:.0%}, above the target of {target:.0%}"
-    )
+        return _stop(wish.error, target)
     failed = {t for t in wish.extensions_ps if extensible_K is not None and t not in extensible_K}
     wanted = {t: time for t, time in wish.extensions_ps.items() if t not in failed}
     wanted = _within(budget_ps, wanted, {r.temperature_K: r.n_replicas for r in results})
     if wish.more_systems:
-        then = f": adding {counted(wish.more_systems, 'system')}, because they differ"
+        then = f": adding {wish.remark}, because they differ"
     elif wanted:
         then = f": extending {', '.join(f'{t:.0f} K' for t in sorted(wanted))}"
     else:
-        then = f"; {_why_stopped(budget_ps, failed)}{wish.remark}"
+        return _stop(wish.error, target, _why_stopped(budget_ps, failed), wish.remark)
     return Plan(
         extensions_ps=wanted,
         more_systems=wish.more_systems,
         reached=False,
         relative_error=wish.error,
-        reason=f"The relative error is {now}{then}.",
+        reason=f"{_now(wish.error, target)}{then}.",
     )
+
+
+def judge(
+    results: Sequence[TransportResult], fit: ArrheniusResult, target: float = DEFAULT_TARGET
+) -> Plan:
+    """Say whether a conductivity at 300 K is precise enough, and what would be needed if not.
+
+    Parameters
+    ----------
+    results, target
+        As in `plan_extension`.
+    fit : ArrheniusResult
+        Fit to the results.
+    """
+    if fit.sigma_300K is None:
+        return _stop(None, target)
+    error = fit.sigma_300K.relative_error
+    return _stop(error, target, _forecast(results, fit, error).remark(target))
+
+
+def _stop(error: float | None, target: float, *whys: str) -> Plan:
+    """Return a plan to run nothing."""
+    reached = error is not None and error <= target
+    reason = "; ".join([_now(error, target), *(why for why in whys if why and not reached)])
+    return Plan(extensions_ps={}, reached=reached, relative_error=error, reason=f"{reason}.")
+
+
+def _now(error: float | None, target: float) -> str:
+    if error is None:
+        return "The relative error is unknown, because no diffusion was observed"
+    where = "within" if error <= target else "above"
+    return f"The relative error is {error:.0%}, {where} the target of {target:.0%}"
 
 
 def _within(
@@ -146,10 +173,10 @@ def _within(
 
 
 def _why_stopped(budget_ps: float, failed: Collection[float]) -> str:
-    if budget_ps <= 0.0:
-        return "the time budget is used up"
     if failed:
         return f"the runs at {', '.join(f'{t:.0f}' for t in sorted(failed))} K failed"
+    if budget_ps <= 0.0:
+        return "the time budget is used up"
     return "no extension within the budget would reduce it"
 
 
@@ -180,22 +207,34 @@ def _for_300K(
     system_ps: float | None,
 ) -> _Wish:
     """Return the error at 300 K, and what reduces it fastest."""
-    ordered = sorted(results, key=lambda result: result.temperature_K)
-    fitted = [(r, p) for r, p in zip(ordered, fit.points, strict=True) if not p.excluded]
-    usable = [(r, p) for r, p in fitted if p.diffusivity]
+    fitted = _fitted(results, fit)
     if fit.sigma_300K is None:
         # A fit needs two temperatures. If it is refused, longer runs do not help.
-        if len(fitted) < 2 or (fit.fit is None and len(usable) >= 2):
+        still = [result for result, point in fitted if not point.diffusivity]
+        n_usable = len(fitted) - len(still)
+        if len(fitted) < 2 or (fit.fit is None and n_usable >= 2):
             return _Wish(None)
-        still = [r for r, p in fitted if not p.diffusivity]
-        return _Wish(None, _until_two_diffuse(still, len(usable), target, budget_ps))
+        return _Wish(None, _until_two_diffuse(still, n_usable, target, budget_ps))
     error = fit.sigma_300K.relative_error
-    forecast = Forecast([r for r, _ in usable], [p for _, p in usable], error)
+    forecast = _forecast(results, fit, error)
     if system_ps is not None and forecast.systems_gain(system_ps) > forecast.time_gains().max():
         more = forecast.more_systems(target, limit=math.floor(budget_ps / system_ps))
         if more:
-            return _Wish(error, more_systems=more)
+            return _Wish(error, more_systems=more, remark=forecast.count(more))
     return _Wish(error, forecast.extensions_ps(target), remark=forecast.remark(target))
+
+
+def _fitted(
+    results: Sequence[TransportResult], fit: ArrheniusResult
+) -> list[tuple[TransportResult, ArrheniusPoint]]:
+    """Return the results of a fit that are not excluded, by temperature, and their points."""
+    ordered = sorted(results, key=lambda result: result.temperature_K)
+    return [(r, p) for r, p in zip(ordered, fit.points, strict=True) if not p.excluded]
+
+
+def _forecast(results: Sequence[TransportResult], fit: ArrheniusResult, error: float) -> Forecast:
+    usable = [(result, point) for result, point in _fitted(results, fit) if point.diffusivity]
+    return Forecast([result for result, _ in usable], [point for _, point in usable], error)
 
 
 def _until_two_diffuse(
