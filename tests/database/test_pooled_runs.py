@@ -83,7 +83,8 @@ def test_a_report_states_how_many_runs_its_value_is_not_of(tmp_path, glasses):
             cautions = cautions_of(find_reports(client, formula))
         return [caution.text for caution in cautions if caution.kind == "not_pooled"]
 
-    assert said() == ["This is one of 2 runs in the store: 'vitrion pool' combines them."]
+    advice = "if they were made in the same way, combine them by 'vitrion pool'."
+    assert said() == [f"This is one of 2 runs in the store: {advice}"]
     with VitrionClient(folder) as client:
         add_pooled(client, [formula])
     assert said() == []
@@ -92,7 +93,7 @@ def test_a_report_states_how_many_runs_its_value_is_not_of(tmp_path, glasses):
         pooled = next(d for d in client.conductivity.search() if d.pooled_from)
         reports = find_reports(client, pooled.document_id)
     (found,) = [caution for caution in cautions_of(reports) if caution.kind == "not_pooled"]
-    assert found.text == "1 run in the store is not part of this: 'vitrion pool' combines all."
+    assert found.text == f"1 run in the store is not part of this: {advice}"
 
 
 def test_documents_are_named_by_their_identifiers(tmp_path, glasses):

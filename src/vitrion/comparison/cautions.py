@@ -201,10 +201,11 @@ def _transport(material: MaterialReport) -> Iterable[Caution]:
         return
     about, place = f"{material.name}, transport", "transport"
     if others := _runs_to_pool(document, material.older):
-        text = f"This is one of {1 + len(others)} runs in the store: 'vitrion pool' combines them."
+        runs = f"This is one of {1 + len(others)} runs in the store"
         if document.pooled_from:
-            runs = counted(len(others), "run in the store is", "runs in the store are")
-            text = f"{runs} not part of this: 'vitrion pool' combines all."
+            found = counted(len(others), "run in the store is", "runs in the store are")
+            runs = f"{found} not part of this"
+        text = f"{runs}: if they were made in the same way, combine them by 'vitrion pool'."
         yield Caution("not_pooled", "caution", about, text, place)
     if document.by_defects is not None:
         yield from _defect_route(document.by_defects, document.route, about)
