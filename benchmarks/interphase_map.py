@@ -36,6 +36,8 @@ from vitrion.conductivity.pooling import pool
 from vitrion.database.document_file import read_documents
 from vitrion.defects.document import DefectDoc
 from vitrion.errors import InputError
+from vitrion.landscape.document import SiteEnergyLandscapeDoc
+from vitrion.landscape.site_energies import landscape
 from vitrion.materials.material import MaterialReport
 from vitrion.materials.quantities import activation_energy, density, sigma_300K
 from vitrion.polymorphs.document import PolymorphDoc
@@ -123,10 +125,22 @@ class Material:
         return pool(with_results, amorphous).model_copy(update=times)
 
     @cached_property
+    def landscape(self) -> SiteEnergyLandscapeDoc | None:
+        """The site energies: of a glass, of all replicas that have them."""
+        found = [d for d in self.documents if isinstance(d, SiteEnergyLandscapeDoc)]
+        if len(found) < 2 or self.phase == "crystalline":
+            return found[-1] if found else None
+        times = {"last_updated": found[-1].last_updated, "builder_meta": found[-1].builder_meta}
+        hosts = [d for d in self.documents if isinstance(d, DefectDoc)]
+        return landscape(hosts).model_copy(update=times)
+
+    @cached_property
     def report(self) -> MaterialReport | None:
         """The documents as a report; None before the first run is finished."""
-        kept = [d for d in self.documents if not isinstance(d, AmorphousDoc | ConductivityDoc)]
-        found = [*self.glasses, *kept, *([self.conductivity] if self.conductivity else [])]
+        replaced = AmorphousDoc | ConductivityDoc | SiteEnergyLandscapeDoc
+        kept = [d for d in self.documents if not isinstance(d, replaced)]
+        joined = [d for d in (self.conductivity, self.landscape) if d is not None]
+        found = [*self.glasses, *kept, *joined]
         return MaterialReport.from_documents(found) if found else None
 
     @property
