@@ -48,6 +48,7 @@ def test_the_command_adds_the_combination_once(tmp_path, glasses):
     assert result.exit_code == 0, result.output
     assert "2 runs" in result.output
     assert "Added to the store." in result.output
+    assert "The relative error is" in result.output
     again = CliRunner().invoke(app, command)
     assert "The store has this combination already." in again.output
     with VitrionClient(folder) as client:

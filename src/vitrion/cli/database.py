@@ -224,6 +224,8 @@ def pool(
     console.print(rich_table(table, f"{material.name}: {len(pooled.pooled_from)} runs (95 %)"))
     for line in answer_lines(material):
         say(line)
+    if pooled.plan is not None:
+        say(pooled.plan.reason)
     say("Added to the store." if added else "The store has this combination already.")
 
 
