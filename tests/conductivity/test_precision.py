@@ -9,6 +9,7 @@ from vitrion.errors import InputError
 from vitrion.transport import analyze, arrhenius
 from vitrion.transport.constants import KB_EV_PER_K
 from vitrion.transport.replicas import combine_temperatures
+from vitrion.transport.result import FiniteTime
 
 CELL = 15.0 * np.eye(3)
 FRAME_FS = 100.0
@@ -214,6 +215,8 @@ def test_runs_are_not_extended_if_it_would_not_help(differing):
         n = differing[0].n_replicas
         factor = (n + needed) / n
         assert plan.relative_error / np.sqrt(factor) == pytest.approx(0.3, rel=0.05)
+        total_ns = factor * sum(result.duration_ps for result in differing) / 1000.0
+        assert plan.reason.endswith(f" needed, {total_ns:.2g} ns of dynamics in all.")
 
 
 def test_results_are_judged_without_a_plan(differing):
@@ -223,8 +226,29 @@ def test_results_are_judged_without_a_plan(differing):
     assert not plan.reached
     error = f"{fit.sigma_300K.relative_error:.0%}"
     assert plan.reason.startswith(f"The relative error is {error}, above the target of 30%; about")
-    assert plan.reason.endswith("more systems would be needed.")
+    assert "more systems would be needed" in plan.reason
     assert judge(differing, fit, 0.9).reason.endswith("within the target of 90%.")
+
+
+def test_longer_runs_are_named_if_more_systems_would_not_do(differing):
+    """The error of the correction for finite time is that of all glasses."""
+    correction = FiniteTime(log_factor=-0.5, error=0.25, amplitude=0.3, fading_hops=4.0)
+    glasses = [
+        result.model_copy(
+            update={
+                "finite_time": correction,
+                "self_diffusivity": result.self_diffusivity.widened(correction.error),
+            }
+        )
+        for result in differing
+    ]
+    fit = arrhenius(glasses, quantity="self")
+    reason = judge(glasses, fit, 0.3).reason
+    assert "runs 4 times as long at" in reason or "runs 2 times as long at" in reason
+    assert "more glasses would be needed" in reason
+    assert judge(glasses, fit, 0.01).reason.endswith(
+        "runs 16 times as long and more glasses would not be enough."
+    )
 
 
 def test_a_system_that_costs_too_much_is_not_added(differing):

@@ -25,8 +25,8 @@ maximum number of further systems relative to their number."""
 STEPS = 200
 """Number of steps in which the time of an iteration is assigned."""
 
-LONGER = (1, 2, 4, 8, 16)
-"""Lengths of runs, in units of the present one, from which the cheapest is named."""
+LONGEST = 16
+"""Greatest length of runs, in units of the present one, that is considered."""
 
 MIN_AMPLITUDE = 0.01
 """Amplitude of the correction for finite time below which its error does not decrease with time."""
@@ -51,7 +51,8 @@ class Forecast:
     ) -> None:
         self.error = error
         self.differ = systems_differ(points)
-        self.disordered = any(result.finite_time for result in results)
+        disordered = any(result.finite_time for result in results)
+        self.nouns = ("glass", "glasses") if disordered else ("system", "systems")
         self.n_systems = max(len(point.of_systems) for point in points) if self.differ else 1
         self.temperatures = [result.temperature_K for result in results]
         self.lengths = np.array([length_ps(result) for result in results])
@@ -88,8 +89,7 @@ class Forecast:
 
     def count(self, number: int, adjective: str = "") -> str:
         """Return a number of systems as text; those of a disordered material are glasses."""
-        one, several = ("glass", "glasses") if self.disordered else ("system", "systems")
-        return counted(number, adjective + one, adjective + several)
+        return counted(number, *(adjective + noun for noun in self.nouns))
 
     def extensions_ps(self, target: float) -> dict[float, float]:
         """Assign time in steps until the predicted error reaches the target.
@@ -114,26 +114,62 @@ class Forecast:
         """Return what would be needed for the target, if systems differ, in the least time."""
         if not self.differ:
             return ""
-        systems = {times: self._systems_needed(target, times) for times in LONGER}
-        costs = {
-            times: times * (self.n_systems + more)
-            for times, more in systems.items()
-            if more is not None
-        }
-        if not costs:
-            return f"runs {LONGER[-1]} times as long and more systems would not be enough"
-        times = min(costs, key=costs.__getitem__)
-        longer = f"runs {times} times as long" if times > 1 else ""
-        more = f"about {self.count(systems[times] or 0, 'more ')}" if systems[times] else ""
-        return f"{' and '.join(part for part in (longer, more) if part)} would be needed"
+        times, more = self.cheapest(target)
+        if more is None:
+            return f"runs {LONGEST} times as long and more {self.nouns[1]} would not be enough"
+        longer = [
+            f"{factor:g} times as long at {_kelvins(self.temperatures, times == factor)}"
+            for factor in sorted(set(times), reverse=True)
+            if factor > 1.0
+        ]
+        parts = [f"runs {' and '.join(longer)}"] if longer else []
+        parts += [f"about {self.count(more, 'more ')}"] if more else []
+        total_ns = float(f"{self._cost_ps(times, more) / 1000.0:.2g}")
+        return f"{' and '.join(parts)} would be needed, {total_ns:g} ns of dynamics in all"
 
-    def _systems_needed(self, target: float, times: float = 1.0) -> int | None:
+    def cheapest(self, target: float) -> tuple[np.ndarray, int | None]:
+        """Return lengths of runs and the number of more systems that reach the target.
+
+        Lengths are doubled, at one temperature or at all, as long as this reduces the total time.
+
+        Returns
+        -------
+        times : ndarray, shape (n,)
+            Length of the runs at each temperature over the present length.
+        more : int or None
+            Number of more systems; None if the target is not reached.
+        """
+        times = np.ones(len(self.lengths))
+        more = self._systems_needed(target)
+        doubled = [*(1.0 + np.eye(len(times))), np.full(len(times), 2.0)]
+        while True:
+            options = [times * each for each in doubled if (times * each).max() <= LONGEST]
+            found = [(each, self._systems_needed(target, each)) for each in options]
+            if not found:
+                return times, more
+            best = min(found[::-1], key=lambda option: self._cost_ps(*option))
+            if more is not None and self._cost_ps(*best) >= self._cost_ps(times, more):
+                return times, more
+            times, more = best
+
+    def _cost_ps(self, times: np.ndarray, more: int | None) -> float:
+        """Return the time of all runs in ps, those at hand included; infinite without a number."""
+        if more is None:
+            return math.inf
+        return float(self.replicas @ (times * self.lengths)) * (1.0 + more / self.n_systems)
+
+    def _systems_needed(self, target: float, times: np.ndarray | float = 1.0) -> int | None:
         """Return how many more systems reach the target, with longer runs; None if none do."""
         shared = self.variance(times, math.inf)
         if shared >= target**2:
             return None
         factor = (self.variance(times) - shared) / (target**2 - shared)
         return max(math.ceil(self.n_systems * (factor - 1.0)), 0)
+
+
+def _kelvins(temperatures_K: Sequence[float], chosen: np.ndarray) -> str:
+    kelvins = [f"{t:.0f}" for t, one in zip(temperatures_K, chosen, strict=True) if one]
+    return f"{' and '.join(kelvins)} K"
 
 
 def _fading(finite_time: FiniteTime | None) -> float:
