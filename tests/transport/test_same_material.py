@@ -45,6 +45,11 @@ def test_runs_at_different_temperatures_are_not_combined():
 
 def test_a_run_is_counted_once():
     run = analyzed()
+    rounded = run.msd.model_copy(
+        update={"msd_A2": [value * (1 + 1e-8) for value in run.msd.msd_A2]}
+    )
+    with pytest.raises(InputError, match="Results 1 and 2 are of the same run"):
+        combine([run, run.model_copy(update={"msd": rounded})])
     with pytest.raises(InputError, match="Results 1 and 3 are of the same run"):
         combine([run, analyzed(1), run])
     with pytest.raises(InputError, match="Results 1 and 2 are of the same run"):
