@@ -63,7 +63,9 @@ OTHERS = {
     },
     "MDSeriesMaker": {"temperatures_K": (600.0, 800.0), "replicas": 2},
     "DefectMaker": {"settings": DefectSettings(kinds=("vacancy",)), "charges": (0, 1)},
-    "RelaxMaker": {"force_field_name": "CHGNet"},
+    "RelaxMaker": {
+        "force_field_name": {"@module": "ase.calculators.emt", "@callable": "EMT"},
+    },
     "PolymorphSearchMaker": {"references": {"LiF": LIF}, "settings": SearchSettings(hosts=0)},
     "GenerateMaker": {"generator": RandomGenerator(formula_units=(1, 2))},
     "InpaintMaker": {"sampler": {"n_steps": 5}},

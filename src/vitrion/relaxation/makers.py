@@ -72,6 +72,10 @@ class RelaxMaker(NotebookTable, Maker):
         """Check the input before a job is made of it."""
         if isinstance(self.settings, dict):
             self.settings = RelaxSettings.from_dict(self.settings)
+        if isinstance(self.force_field_name, dict):  # monty would decode it to the class
+            named = self.force_field_name
+            callable_name = named.get("@callable") or named["@class"]
+            self.force_field_name = f"{named['@module']}.{callable_name}"
         additional_fields(self.task_document_kwargs)
         if self.potential is not None and self.force_field_name is not None:
             raise InputError("Name either a potential or an atomate2 force field, not both.")
