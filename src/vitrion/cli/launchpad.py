@@ -90,9 +90,19 @@ def status(
     if not rows:
         say("No flows of vitrion on this launchpad.")
         return
-    table = new_table("material", "flows", "jobs", "completed", "running", "waiting", "failed")
+    table = new_table(
+        "material", "flows", "jobs", "completed", "running", "waiting", "held", "failed"
+    )
     for row in rows:
-        counts = (row.flows, row.jobs, row.completed, row.running, row.waiting, row.failed)
+        counts = (
+            row.flows,
+            row.jobs,
+            row.completed,
+            row.running,
+            row.waiting,
+            row.held,
+            row.failed,
+        )
         table.add_row(row.material, *map(str, counts), style="green" if row.done else None)
     console.print(table)
     for failure in failures(pad, material):

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from fireworks import LaunchPad
 
 MATERIAL = f"{MARK}.material"
-_WAITING = ("WAITING", "READY", "RESERVED", "PAUSED", "DEFUSED")
+_WAITING = ("WAITING", "READY", "RESERVED")
+_HELD = ("PAUSED", "DEFUSED")
 
 
 @dataclass
@@ -25,8 +26,9 @@ class MaterialStatus:
         Name of the material.
     flows : int
         Number of flows.
-    completed, running, waiting, failed : int
-        Number of jobs by state.
+    completed, running, waiting, held, failed : int
+        Number of jobs by state; held ones were paused or defused, and neither they nor the jobs
+        after them run before ``lpad resume_fws`` or ``lpad reignite_fws``.
     """
 
     material: str
@@ -34,12 +36,13 @@ class MaterialStatus:
     completed: int = 0
     running: int = 0
     waiting: int = 0
+    held: int = 0
     failed: int = 0
 
     @property
     def jobs(self) -> int:
         """Number of all jobs so far; flows may add jobs while they run."""
-        return self.completed + self.running + self.waiting + self.failed
+        return self.completed + self.running + self.waiting + self.held + self.failed
 
     @property
     def done(self) -> bool:
@@ -93,6 +96,7 @@ def status(launchpad: LaunchPad, material: str | None = None) -> list[MaterialSt
         row.running += states["RUNNING"]
         row.failed += states["FIZZLED"]
         row.waiting += sum(states[state] for state in _WAITING)
+        row.held += sum(states[state] for state in _HELD)
     return [rows[name] for name in sorted(rows)]
 
 
