@@ -297,6 +297,19 @@ def test_a_potential_that_is_changed_in_the_flow_is_the_potential_of_the_documen
     assert document.trust.potential == "vitrion-lipof-pbe"
 
 
+def test_temperatures_that_are_changed_in_the_flow_are_those_of_the_document(tmp_path):
+    slower = BRIEF.model_copy(update={"quench_rate_K_per_ps": 5250.0})
+    flow = toy_maker(slower).make("CuAg")
+    for name, temperature in (("melt", 1800.0), ("quench", [1800.0, 600.0])):
+        changes = {"_set": {"settings->temperature_K": temperature}}
+        flow.update_maker_kwargs(changes, name_filter=name, dict_mod=True)
+    document = run(flow, tmp_path)[flow.jobs[-1].uuid][1].output
+    assert document.melt_temperature_K == 1800
+    assert document.quench_rate_K_per_ps == 3000
+    assert 600 < document.quench_curve.temperature_K[0] < document.quench_curve.temperature_K[-1]
+    assert document.quench_curve.temperature_K[-1] < 1800
+
+
 def test_the_maker_survives_serialization():
     maker = toy_maker()
     again = MontyDecoder().decode(MontyEncoder().encode(maker))

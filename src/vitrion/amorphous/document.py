@@ -28,8 +28,8 @@ from vitrion.dynamics.trajectory import Trajectory
 from vitrion.uncertainty import LinearEstimate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any, Self
+    from collections.abc import Iterable, Sequence
+    from typing import Self
 
     from pymatgen.core import Structure
 
@@ -282,6 +282,7 @@ def glass_document(
     packed: PackedCell | None = None,
     stages: Mapping[str, Structure] | None = None,
     trajectories: Mapping[str, TrajectoryReference | dict[str, Any]] | None = None,
+    quench_ramp_K: Sequence[float] | None = None,
     **kwargs: Any,
 ) -> AmorphousDoc:
     """Characterize a relaxed glass and create its document.
@@ -297,6 +298,9 @@ def glass_document(
     trajectories : mapping of str to TrajectoryReference, optional
         ``melt`` gives the displacement in the melt, ``equilibrate`` the density and the pair
         distributions; an unreadable file is skipped with a remark.
+    quench_ramp_K : two floats, optional
+        Target temperatures in K at the start and the end of the quench; None for no glass
+        transition.
     **kwargs
         Other fields of the document.
 
@@ -315,8 +319,8 @@ def glass_document(
         "remarks": [f"The trajectory of the {stage} stage could not be read." for stage in lost],
     }
     frames: list[Structure] = []
-    if "quench" in references and "quench" not in lost:
-        fields |= _quench_fields(references["quench"].path, **kwargs)
+    if quench_ramp_K and "quench" in references and "quench" not in lost:
+        fields |= _quench_fields(references["quench"].path, *quench_ramp_K)
     if "melt" in references and "melt" not in lost:
         with Trajectory(references["melt"].path) as trajectory:
             fields["melt"] = melt_equilibration(trajectory)
@@ -338,19 +342,10 @@ def glass_document(
     )
 
 
-def _quench_fields(
-    path: str,
-    melt_temperature_K: float | None = None,
-    settings: MeltQuenchSettings | None = None,
-    **_: Any,
-) -> dict[str, Any]:
+def _quench_fields(path: str, start_K: float, end_K: float) -> dict[str, Any]:
     """Return the curve of a quench and its glass transition."""
-    if melt_temperature_K is None or settings is None:
-        return {}
     with Trajectory(path) as trajectory:
-        curve = QuenchCurve.from_trajectory(
-            trajectory, melt_temperature_K, settings.target_temperature_K
-        )
+        curve = QuenchCurve.from_trajectory(trajectory, start_K, end_K)
     transition = glass_transition([] if curve is None else [curve])
     return {"quench_curve": curve, "glass_transition": transition}
 

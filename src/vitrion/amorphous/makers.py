@@ -29,6 +29,7 @@ from vitrion.relaxation.relax import RelaxSettings
 from vitrion.runtime.notebook_display import NotebookTable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from typing import Self
 
@@ -160,6 +161,7 @@ class MeltQuenchMaker(NotebookTable, Maker):
             runs[stage] = maker.make(previous)
             previous = runs[stage].output.structure
         relaxation = cast("Job", self._final_maker().make(previous))
+        quench = runs["quench"].output
         document = characterize_glass(
             relaxation.output.structure,
             start.output,
@@ -168,8 +170,9 @@ class MeltQuenchMaker(NotebookTable, Maker):
             dynamics=runs["equilibrate"].output.provenance,
             reference_potential=self.md_maker.reference_potential,
             settings=settings,
-            melt_temperature_K=melt,
-            quench_rate_K_per_ps=settings.quench_rate_K_per_ps,
+            melt_temperature_K=runs["melt"].output.end_temperature_K,
+            quench_ramp_K=[quench.start_temperature_K, quench.end_temperature_K],
+            quench_ps=quench.duration_ps,
             contact_force_eV_per_A=contacts.output.max_force_eV_per_A,
             **self._relaxed(relaxation.output),
             replica=self.replica,
@@ -374,17 +377,23 @@ def characterize_glass(
     dynamics: Provenance | dict[str, Any],
     reference_potential: str | None,
     settings: MeltQuenchSettings,
+    quench_ramp_K: Sequence[float] | None = None,
+    quench_ps: float | None = None,
     relaxation_state: TaskState | str | None = None,
     **kwargs: Any,
 ) -> AmorphousDoc:
     """Characterize a glass; see :func:`vitrion.amorphous.document.glass_document`.
 
-    ``dynamics`` is the provenance of the last dynamics: a powerup may have changed its potential.
+    ``dynamics`` is the provenance of the last dynamics, and temperatures and times are those of the
+    documents of the runs: a powerup may have changed them.
     ``relaxation_state`` is the state of an atomate2 document: ``"successful"`` if the forces on
     atoms and cell met the criterion (its ``is_force_converged`` does not look at the cell).
     """
     if relaxation_state is not None:
         kwargs["relaxed"] = relaxation_state == TaskState.SUCCESS
+    if quench_ramp_K and quench_ps:
+        rate = (quench_ramp_K[0] - quench_ramp_K[1]) / quench_ps
+        kwargs["quench_rate_K_per_ps"] = float(f"{rate:.4g}")  # the steps are a whole number
     trust = None
     spec = Provenance.model_validate(dynamics).potential
     potential = None if spec is None else spec.name
@@ -397,6 +406,7 @@ def characterize_glass(
         stages=stages,
         trajectories=trajectories,
         settings=settings,
+        quench_ramp_K=quench_ramp_K,
         trust=trust,
         provenance=Provenance.collect(potential, seeds={"glass": settings.seed}),
         **kwargs,
