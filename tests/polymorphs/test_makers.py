@@ -73,6 +73,27 @@ def test_the_jobs_of_a_search_need_no_files_of_the_folder_of_its_submission(tmp_
     assert doc.n_relaxations_by_generator == {"file": 3}, "both jobs relax their part of the files"
 
 
+def test_powerups_reach_all_jobs_of_a_search(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = SearchSettings(
+        candidates={"random": 0},
+        files=write_cells(tmp_path, 2),
+        hosts=2,
+        polished=0,
+        max_iterations=1,
+        relax={"max_steps": 2},
+    )
+    flow = PolymorphSearchMaker(settings=settings, potential="vitrion-lipof").make("LiF")
+    changes = {"potential": "vitrion-lipof-pbe", "seed": 5, "settings->hosts": 0}
+    flow.update_maker_kwargs({"_set": changes}, class_filter=PolymorphSearchMaker, dict_mod=True)
+    store = JobStore(MemoryStore())
+    run_locally(flow, store=store, ensure_success=True, root_dir=tmp_path, log=False)
+    doc = PolymorphDoc.model_validate(store.get_output(flow.output.uuid, load=True))
+    assert doc.provenance.potential.name == "vitrion-lipof-pbe"
+    assert doc.n_relaxations_by_generator == {"file": 2}, "no hosts were filled"
+    assert 5 in doc.provenance.seeds.values()
+
+
 def test_more_structures_than_relaxations_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = SearchSettings(files=write_cells(tmp_path, 3), max_relaxations=2)
