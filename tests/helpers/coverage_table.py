@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from vitrion.transport.result import Estimate
 
+FRAME_FS = 100.0
+"""Time between frames: hops are of averages over no more than one."""
 LEVELS = (0.68, 0.95)
 ACCEPTED = ((0.63, 0.73), (0.92, 0.98))
 """Fractions of runs whose 68 and 95 % intervals may hold the truth."""
@@ -149,8 +151,12 @@ def count_ladders(
 
 
 def _estimate(paths: np.ndarray):
+    """Estimate diffusivities in A2 per frame."""
     n_ions = paths.shape[1]
-    return estimate_diffusivities(paths, 1.0, ("Li",) * n_ions, np.ones(n_ions))
+    found = estimate_diffusivities(paths, FRAME_FS, ("Li",) * n_ions, np.ones(n_ions))
+    return replace(
+        found, self_=found.self_.scaled(FRAME_FS), collective=found.collective.scaled(FRAME_FS)
+    )
 
 
 def _point(temperature: float, value: Estimate) -> ArrheniusPoint:

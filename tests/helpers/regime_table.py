@@ -57,8 +57,10 @@ def verdict(scenario: Scenario, rng: np.random.Generator) -> Regime:
     """Draw one run and judge it."""
     paths = scenario.draw(rng)
     ones = np.ones(paths.shape[1])
-    found = estimate_diffusivities(paths, 1.0, ("Li",) * len(ones), ones)
-    return find_regime(mean_squares(paths, ones), 1.0, found.self_, find_stays(paths).n_hops)
+    found = estimate_diffusivities(paths, 100.0, ("Li",) * len(ones), ones)
+    return find_regime(
+        mean_squares(paths, ones), 100.0, found.self_, find_stays(paths, 100.0).n_hops
+    )
 
 
 def called_diffusive(scenario: Scenario, n_runs: int, seed: int) -> int:

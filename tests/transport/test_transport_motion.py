@@ -284,7 +284,7 @@ def test_hops_and_network_of_a_lattice():
     rng = np.random.default_rng(7)
     sites = np.stack(np.meshgrid(*3 * [np.arange(4)]), -1).reshape(-1, 3) * HOP_A + 1.5
     paths = hopping(2000, 20, 10.0, vibration=0.15).draw(rng) + sites[:20]
-    stays = find_stays(paths)
+    stays = find_stays(paths, 100.0)
     assert stays.n_hops == pytest.approx(200, abs=45)
     assert np.median(stays.hop_lengths) == pytest.approx(HOP_A, abs=0.1)
     network = jump_network(stays, CELL, 2000, 100.0)
@@ -297,6 +297,17 @@ def test_hops_and_network_of_a_lattice():
     # Mean residence: all ions' time over all hops, 20 * 200 ps / 200 hops.
     result = result_of(hopping(2000, 20, 10.0, vibration=0.15))
     assert result.hops.mean_residence_time_ps == pytest.approx(20.0, rel=0.25)
+
+
+def test_the_rate_of_hops_does_not_depend_on_the_length_of_a_run():
+    """Short returns count as hops, whatever follows."""
+    rng = np.random.default_rng(3)
+    away = np.zeros((20000, 1, 3))
+    for begin in rng.choice(2000, 200, replace=False):
+        away[10 * begin : 10 * begin + 4, :, 0] = HOP_A  # 0.2 ps, at frames of 50 fs
+    long, short = find_stays(away, 50.0), find_stays(away[:2000], 50.0)
+    assert long.n_hops == pytest.approx(400, rel=0.05)
+    assert short.n_hops == pytest.approx(40, rel=0.5)
 
 
 def test_the_memory_does_not_grow_with_the_pairs_of_ions():

@@ -141,7 +141,7 @@ def analyze_displacements(
         sums.add(*transform)
         modes.add(*transform)
     squares = sums.result()
-    stays = find_stays(positions)
+    stays = find_stays(positions, interval)
     diffusivities = diffusivities_of(modes, motion.symbols, ion_charges, stays.hops_of_ions)
     hops = _hop_summary(stays, motion)
     regime = find_regime(squares, interval, diffusivities.self_, hops.n_hops)

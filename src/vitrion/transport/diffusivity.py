@@ -116,7 +116,9 @@ def estimate_diffusivities(
     modes = SineModes(len(positions), positions.shape[1], interval_fs)
     for transform in transforms(positions):
         modes.add(*transform)
-    return diffusivities_of(modes, symbols, charges, find_stays(positions).hops_of_ions)
+    return diffusivities_of(
+        modes, symbols, charges, find_stays(positions, interval_fs).hops_of_ions
+    )
 
 
 def diffusivities_of(

@@ -8,8 +8,9 @@ import numpy as np
 
 from vitrion.transport.constants import NOMINAL_HOP_A
 
-BLOCKS = 2000
-"""Maximum number of frames in a block average, which removes vibration."""
+BLOCK_FS = 100.0
+"""Time of the averages that remove vibration. It does not depend on the length of a run, because
+short returns count as hops: averages over 1.5 ps find a third of them."""
 
 LEFT_A = NOMINAL_HOP_A / 2
 """Distance that ends a stay: about half the distance between sites."""
@@ -76,19 +77,21 @@ class Stays:
         return np.linalg.norm(self.position[first + 1] - self.position[first], axis=1)
 
 
-def find_stays(positions: np.ndarray) -> Stays:
+def find_stays(positions: np.ndarray, interval_fs: float) -> Stays:
     """Detect when ions leave the neighborhood of their site.
 
-    An ion hops when its position, averaged over a block of frames, is further than `LEFT_A`
-    from the mean of its stay so far, and remains so in the next block. A list of sites is not
+    An ion hops when its position, averaged over a short time, is further than `LEFT_A`
+    from the mean of its stay so far, and remains so in the next average. A list of sites is not
     needed, so the method applies to glasses.
 
     Parameters
     ----------
     positions : ndarray, shape (n_frames, n_ions, 3)
         Unwrapped positions in A.
+    interval_fs : float
+        Time between frames.
     """
-    size = max(1, len(positions) // BLOCKS)
+    size = max(1, round(BLOCK_FS / interval_fs))
     n_blocks, n_ions = len(positions) // size, positions.shape[1]
     blocks = positions[: n_blocks * size].reshape(n_blocks, size, n_ions, 3).mean(axis=1)
     center, length = blocks[0].copy(), np.ones(n_ions)
