@@ -41,7 +41,9 @@ def test_a_finished_run_does_not_resume():
     assert text.getvalue() == ""
 
 
-def test_the_bar_of_all_work_never_moves_back_and_shows_the_time_left(monkeypatch):
+def test_the_bar_moves_back_only_if_a_step_is_continued_and_shows_the_time_left(
+    monkeypatch, tmp_path
+):
     now = [0.0]
     monkeypatch.setattr("vitrion.flows.display.time.monotonic", lambda: now[0])
     cost = RunCost(
@@ -67,3 +69,13 @@ def test_the_bar_of_all_work_never_moves_back_and_shows_the_time_left(monkeypatc
     assert bar.fields["note"] == "2 of 3 steps, 50 min left"
     display.update({}, RunReport(completed=["melt 1", "melt 2"], open=5))
     assert bar.completed == pytest.approx(0.25, rel=1e-2), "later steps do not set it back"
+    # A step that is continued, such as by longer runs, is not yet done.
+    first = tmp_path / "conductivity-28cea6db161d-1"
+    write_progress(first / "md", Progress(3, 10, "ps"))
+    finished = ["melt 1", "melt 2", "conductivity"]
+    display.update({}, RunReport(completed=finished, open=1))
+    assert bar.completed == pytest.approx(1.0)
+    report = RunReport(completed=finished, open=1)
+    display.update({first.with_name("conductivity-28cea6db161d-2"): "conductivity"}, report)
+    assert bar.completed == pytest.approx((1000 + 0.3 * 3000) / 4000, rel=1e-2)
+    assert bar.fields["note"].endswith(" min left")

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from vitrion.dynamics.progress_bar import ns_per_day
 from vitrion.runtime.durations import duration_text
-from vitrion.runtime.progress import read_progress
+from vitrion.runtime.progress import read_progress_of_job
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,12 +135,14 @@ class RunDisplay:
                 self._print(f"  {name}: {notes[directory][0] or 'running'}")
 
     def _advance(self, finished: list[str], running: list[tuple[str, float]], steps: int) -> float:
-        """Return the completed part of the run, which never decreases."""
+        """Return the completed part of the run, which decreases only if a job is continued."""
+        continued = {name for name, _ in running} & set(finished)
+        finished = [name for name in finished if name not in continued]
         if self._cost is not None:
             found = self._cost.fraction(finished, running)
         else:
             found = (len(finished) + sum(part for _, part in running)) / max(steps, 1)
-        self._fraction = max(self._fraction, found)
+        self._fraction = found if continued else max(self._fraction, found)
         return self._fraction
 
     def _time_left(self, fraction: float) -> str:
@@ -176,7 +178,7 @@ class RunDisplay:
 
     def _note(self, directory: Path) -> tuple[str, float]:
         """Return a note on the job in a directory, and its completed fraction."""
-        progress = read_progress(directory)
+        progress = read_progress_of_job(directory)
         if progress is None or not progress.total:
             return "", 0.0
         note = (

@@ -66,5 +66,22 @@ def read_progress(directory: Path) -> Progress | None:
     return Progress(sum(report.done for report in reports), total, reports[0].unit, note)
 
 
+def read_progress_of_job(directory: Path) -> Progress | None:
+    """Return the progress of a job, which may continue the work of an earlier one.
+
+    Parameters
+    ----------
+    directory : Path
+        Its directory. Names of those of a job and of its continuations end in 1, 2, ...
+    """
+    stem, _, number = directory.name.rpartition("-")
+    earlier = range(int(number) - 1, 0, -1) if number.isdigit() else ()
+    for folder in (directory, *(directory.with_name(f"{stem}-{index}") for index in earlier)):
+        found = read_progress(folder)
+        if found is not None:
+            return found
+    return None
+
+
 def _read(directory: Path, name: str) -> list[Progress]:
     return [Progress(**json.loads(path.read_text())) for path in sorted(directory.rglob(name))]
