@@ -50,7 +50,7 @@ def test_the_table_is_that_of_the_documents(comparison):
 
 
 def test_the_glass_agrees_with_the_published_values_within_the_intervals():
-    """About 0.18 mS/cm, at the upper end, and 0.40 eV."""
+    """About 0.18 mS/cm and 0.40 eV."""
     sigma, energy = ENTRIES["sigma of the glass"], ENTRIES["activation energy of the glass"]
-    assert sigma["lower"] < 0.175 < sigma["upper"]
+    assert sigma["lower"] < 0.18 < sigma["upper"]
     assert energy["lower"] < 0.40 < energy["upper"]
