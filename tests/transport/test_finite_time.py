@@ -169,9 +169,9 @@ def test_amplitudes_that_scatter_have_a_larger_error(runs):
 def test_a_run_whose_msd_does_not_grow_has_no_value(runs):
     still, also = (
         run.model_copy(
-            update={"msd": run.msd.model_copy(update={"msd_A2": [1.0] * len(run.msd.lag_ps)})}
+            update={"msd": run.msd.model_copy(update={"msd_A2": [level] * len(run.msd.lag_ps)})}
         )
-        for run in runs[:2]
+        for run, level in zip(runs, (1.0, 1.1), strict=False)
     )
     assert correction(still, known(0.02, 0.2, 0.05)) is None
     found = combine([still, *runs[1:]], hierarchical=True, disordered=True)
