@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from helpers.pooled_glasses import TRUTH, of_glass
+from vitrion.amorphous.document import glass_document
+from vitrion.amorphous.pack import pack
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.pooling import pool
 from vitrion.errors import InputError
+from vitrion.potentials.trust import ForceCheck, NoveltyReport, TrustReport
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +87,71 @@ def test_the_order_of_the_runs_does_not_matter():
     assert forward.results[0].conductivity_bound_mS_cm == pytest.approx(
         backward.results[0].conductivity_bound_mS_cm, rel=1e-9
     )
+
+
+def test_what_was_not_made_in_the_same_way_is_named(documents):
+    def doubled(run):
+        twice = {name: 2 * getattr(run, name) for name in ("n_mobile", "n_framework", "volume_A3")}
+        atoms = {symbol: 2 * number for symbol, number in run.atoms.items()}
+        return run.model_copy(update={**twice, "atoms": atoms})
+
+    replicas = [[doubled(run) for run in runs] for runs in documents[2].replicas]
+    large = documents[2].model_copy(update={"replicas": replicas})
+    packed = pack("Li2CO3", n_atoms=48, seed=1).structure
+    glasses = [glass_document(packed, quench_rate_K_per_ps=rate) for rate in (0.5, 50.0)]
+    run = documents[0].replicas[0][0]
+    size = run.n_mobile + run.n_framework
+    assert pool([documents[0], large], glasses).remarks == [
+        f"Cells of {size} to {2 * size} atoms are combined.",
+        "Glasses quenched at 0.5 to 50 K/ps are combined.",
+    ]
+    assert pool(documents[:2], glasses[:1]).remarks == []
+
+
+def trust(scores, threshold=1.0, reference=None, rms=1000.0):
+    outside = sum(score > threshold for score in scores)
+    check = ForceCheck(
+        reference=str(reference),
+        n_frames=len(scores),
+        force_rmse_meV_per_A=0.1 * rms,
+        force_mae_meV_per_A=0.08 * rms,
+        reference_force_rms_meV_per_A=rms,
+        force_slope=0.9,
+    )
+    known = NoveltyReport(
+        n_frames=len(scores),
+        scores=scores,
+        threshold=threshold,
+        fraction_outside=outside / len(scores),
+        worst_frame=int(np.argmax(scores)),
+        worst_element="O" if outside else "Li",
+    )
+    return TrustReport(
+        potential="student",
+        novelty=known,
+        force_check=check if reference else None,
+        left_trained_range=outside > 0,
+        statement="",
+    )
+
+
+def test_the_trust_in_the_potential_is_that_of_all_runs(documents):
+    reports = [
+        trust([0.2, 0.4], reference="a"),
+        trust([0.3, 1.2, 0.5, 0.1], reference="a", rms=500.0),
+    ]
+    runs = [d.model_copy(update={"trust": t}) for d, t in zip(documents, reports, strict=False)]
+    found = pool(runs).trust
+    assert found.novelty.scores == [0.2, 0.4, 0.3, 1.2, 0.5, 0.1]
+    assert found.novelty.worst_frame == 3
+    assert found.left_trained_range
+    assert found.statement.startswith(
+        "1 of 6 frames left the trained range of 'student' (worst at O, score 1.20 against 1.00)"
+    )
+    expected = 100.0 * np.sqrt((2 * 1.0 + 4 * 0.25) / 6)
+    assert found.force_check.force_rmse_meV_per_A == pytest.approx(expected)
+    assert found.force_check.force_slope == pytest.approx(0.9)
+    assert found.force_check.n_frames == 6
+    other = runs[1].model_copy(update={"trust": trust([0.1], reference="b")})
+    assert pool([runs[0], other]).trust.force_check is None
+    assert pool([*runs, documents[2]]).trust is None

@@ -8,12 +8,14 @@ from vitrion.amorphous.glass_transition import glass_transition
 from vitrion.conductivity.document import ConductivityDoc, DensityPoint
 from vitrion.conductivity.precision import judge
 from vitrion.errors import InputError
+from vitrion.potentials.trust import joined
 from vitrion.uncertainty import ReplicaMean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from vitrion.amorphous.document import AmorphousDoc
+    from vitrion.potentials.trust import TrustReport
     from vitrion.transport.result import TransportResult
 
 
@@ -83,12 +85,36 @@ def pool(
         failures=_numbered([document.failures for document in documents]),
         failed_extensions=_numbered([document.failed_extensions for document in documents]),
         pooled_from=[document.document_id for document in documents if document.document_id],
-        remarks=list(dict.fromkeys(remark for d in documents for remark in d.remarks)),
+        trust=_trust(documents),
+        remarks=[
+            *dict.fromkeys(remark for document in documents for remark in document.remarks),
+            *_differences(documents, glasses),
+        ],
         provenance=first.provenance,
     )
     if pooled.arrhenius is not None:
         pooled.plan = judge(pooled.results, pooled.arrhenius)
     return pooled
+
+
+def _differences(
+    documents: Sequence[ConductivityDoc], glasses: Sequence[AmorphousDoc]
+) -> list[str]:
+    """Return sentences about runs that were not made in the same way."""
+    sizes = {run.n_mobile + run.n_framework for d in documents for runs in _runs(d) for run in runs}
+    rates = {glass.quench_rate_K_per_ps for glass in glasses if glass.quench_rate_K_per_ps}
+    found = []
+    if len(sizes) > 1:
+        found.append(f"Cells of {min(sizes)} to {max(sizes)} atoms are combined.")
+    if len(rates) > 1:
+        found.append(f"Glasses quenched at {min(rates):g} to {max(rates):g} K/ps are combined.")
+    return found
+
+
+def _trust(documents: Sequence[ConductivityDoc]) -> TrustReport | None:
+    """Return the trust in the potential for all runs; None if one was not checked."""
+    reports = [document.trust for document in documents if document.trust is not None]
+    return joined(reports) if len(reports) == len(documents) else None
 
 
 def _check(documents: Sequence[ConductivityDoc]) -> None:

@@ -315,6 +315,60 @@ def assess(
     )
 
 
+def joined(reports: Sequence[TrustReport]) -> TrustReport:
+    """Return the report of several runs with one potential.
+
+    The range is unknown if it is for one of them. Frames are numbered through all runs. Forces that
+    were compared with different potentials are left out.
+    """
+    first = reports[0]
+    novelties = [report.novelty for report in reports if report.novelty is not None]
+    known = _joined_novelty(novelties) if len(novelties) == len(reports) else None
+    checks = [report.force_check for report in reports if report.force_check is not None]
+    check = _joined_check(checks) if len({each.reference for each in checks}) == 1 else None
+    return TrustReport(
+        potential=first.potential,
+        learned=first.learned,
+        novelty=known,
+        force_check=check,
+        left_trained_range=None if known is None else known.fraction_outside > 0,
+        statement=_statement(first.potential, known, check, first.learned),
+    )
+
+
+def _joined_novelty(reports: Sequence[NoveltyReport]) -> NoveltyReport:
+    scores = [score for report in reports for score in report.scores]
+    worst = max(reports, key=lambda report: max(report.scores))
+    counts = [report.n_frames for report in reports]
+    return worst.model_copy(
+        update={
+            "n_frames": sum(counts),
+            "scores": scores,
+            "fraction_outside": float(
+                np.average([report.fraction_outside for report in reports], weights=counts)
+            ),
+            "worst_frame": int(np.argmax(scores)),
+        }
+    )
+
+
+def _joined_check(reports: Sequence[ForceCheck]) -> ForceCheck:
+    counts = np.array([report.n_frames for report in reports])
+    squares = np.array([report.reference_force_rms_meV_per_A**2 for report in reports])
+    errors = np.array([report.force_rmse_meV_per_A**2 for report in reports])
+    slopes = [report.force_slope for report in reports]
+    return ForceCheck(
+        reference=reports[0].reference,
+        n_frames=int(counts.sum()),
+        force_rmse_meV_per_A=float(np.sqrt(np.average(errors, weights=counts))),
+        force_mae_meV_per_A=float(
+            np.average([report.force_mae_meV_per_A for report in reports], weights=counts)
+        ),
+        reference_force_rms_meV_per_A=float(np.sqrt(np.average(squares, weights=counts))),
+        force_slope=float(np.average(slopes, weights=counts * squares)),
+    )
+
+
 def _statement(
     name: str,
     known: NoveltyReport | None,
