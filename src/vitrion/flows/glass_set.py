@@ -73,11 +73,8 @@ def choose_more_glasses(
     dict
         ``structures``, which may be empty, and ``remarks``.
     """
-    last = first + len(glasses) - 1
-    which = f"Glass {first} was" if last == first else f"Glasses {first} to {last} were"
     kept, remarks = _without_crystals(glasses, first)
-    added = f"{which} made in addition, because the spread of the glasses dominated the error."
-    return {"structures": [glass.structure for glass in kept], "remarks": [added, *remarks]}
+    return {"structures": [glass.structure for glass in kept], "remarks": remarks}
 
 
 def _without_crystals(
