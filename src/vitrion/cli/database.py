@@ -211,7 +211,8 @@ def pool(
     store: StoreOption = None,
 ) -> None:
     """Combine independent runs of a material, such as glasses made on several machines."""
-    from vitrion.cli.results import answer_lines, rich_table
+    from vitrion.cli.results import answer_lines, print_cautions, rich_table
+    from vitrion.comparison.side_by_side import compare
     from vitrion.comparison.temperatures import temperature_table
     from vitrion.database.client import VitrionClient
     from vitrion.database.pooled_runs import add_pooled
@@ -224,8 +225,7 @@ def pool(
     console.print(rich_table(table, f"{material.name}: {len(pooled.pooled_from)} runs (95 %)"))
     for line in answer_lines(material):
         say(line)
-    if pooled.plan is not None:
-        say(pooled.plan.reason)
+    print_cautions(console, compare(material))
     say("Added to the store." if added else "The store has this combination already.")
 
 

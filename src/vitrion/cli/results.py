@@ -64,6 +64,11 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
     console.print(rich_table(comparison.table))
     if comparison.claims:
         console.print(rich_table(comparison.claim_table))
+    print_cautions(console, comparison)
+
+
+def print_cautions(console: Console, comparison: Comparison) -> None:
+    """Print all cautions about materials."""
     console.print("How much to trust it", style="bold")
     for line in caution_lines(comparison):
         say(f"- {line}", console)
