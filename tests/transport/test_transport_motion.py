@@ -310,6 +310,12 @@ def test_the_rate_of_hops_does_not_depend_on_the_length_of_a_run():
     assert short.n_hops == pytest.approx(40, rel=0.5)
 
 
+def test_a_run_shorter_than_an_average_has_no_hops():
+    positions = np.random.default_rng(5).normal(scale=0.1, size=(100, 4, 3))
+    assert find_stays(positions, 0.5).n_hops == 0  # 0.05 ps
+    assert find_stays(positions, 1000.0).n_hops == 0
+
+
 def test_the_memory_does_not_grow_with_the_pairs_of_ions():
     rng = np.random.default_rng(4)
     sites = 3.0 * np.stack(np.meshgrid(*[np.arange(15)] * 3), axis=-1).reshape(-1, 3)

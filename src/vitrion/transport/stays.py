@@ -91,7 +91,7 @@ def find_stays(positions: np.ndarray, interval_fs: float) -> Stays:
     interval_fs : float
         Time between frames.
     """
-    size = max(1, round(BLOCK_FS / interval_fs))
+    size = min(max(1, round(BLOCK_FS / interval_fs)), len(positions))
     n_blocks, n_ions = len(positions) // size, positions.shape[1]
     blocks = positions[: n_blocks * size].reshape(n_blocks, size, n_ions, 3).mean(axis=1)
     center, length = blocks[0].copy(), np.ones(n_ions)
