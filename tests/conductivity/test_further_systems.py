@@ -1,19 +1,28 @@
 """Further systems that cannot be made; `launchpad/test_further_systems.py` has some that can."""
 
+import pytest
+
 from helpers.gases import differing_gases
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.runtime.runner import run_flow
 from vitrion.store.job_store import SQLiteJobStore
 
 
-def test_systems_that_cannot_be_made_are_not_asked_for_again(tmp_path):
-    measured = differing_gases(tmp_path / "runs", fails=True)
+@pytest.mark.parametrize(
+    ("fails", "completed", "errors"),
+    [
+        ("empty", ["conductivity", "make_gases"], {}),
+        ("error", ["conductivity"], {"make_error": "no gas"}),
+    ],
+)
+def test_systems_that_cannot_be_made_are_not_asked_for_again(tmp_path, fails, completed, errors):
+    measured = differing_gases(tmp_path / "runs", fails=fails)
     store = SQLiteJobStore(str(tmp_path / "store"))
     store.connect()
     report = run_flow(measured, store, tmp_path / "flow")
-    assert not report.errors
-    assert report.completed.count("make_gases") == 1
-    assert set(report.completed) == {"conductivity", "make_gases"}
+    assert report.errors == errors
+    assert report.completed.count("make_gases") == completed.count("make_gases")
+    assert set(report.completed) == set(completed)
     found = store.query({"uuid": measured.uuid}, sort={"index": 1}, load=True)
     documents = [ConductivityDoc.model_validate(each["output"]) for each in found]
     asked = [document.plan.more_systems for document in documents]

@@ -1,6 +1,7 @@
 """Conductivity of ions whose diffusivity is known exactly, and further systems of them."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jobflow import Flow, Maker, job
@@ -56,17 +57,22 @@ def make_gases(widths_A):
     }
 
 
+@job
+def make_error():
+    raise RuntimeError("no gas")
+
+
 @dataclass
 class GasMaker(Maker):
-    """Maker of further gases, whose widths differ; of none if it fails."""
+    """Maker of further gases, whose widths differ; of none, or with an error, if it fails."""
 
     name: str = "gases"
-    fails: bool = False
+    fails: Literal["empty", "error"] | None = None
 
     def make(self, origin, n_before, n):
         assert origin == "gas"
         widths_A = [19.6 + 0.2 * (n_before + k) for k in range(0 if self.fails else n)]
-        made = make_gases(widths_A)
+        made = make_error() if self.fails == "error" else make_gases(widths_A)
         return Flow([made], output=made.output)
 
     def duration_ps(self, origin):
@@ -85,7 +91,7 @@ SPREAD = {
 }
 
 
-def differing_gases(folder, *, fails=False):
+def differing_gases(folder, *, fails=None):
     """Return the job of three gases whose spread dominates; its budget allows two more."""
     maker = make_maker(folder, budget_ps=BUDGET_PS, **SPREAD)
     maker.system_maker = GasMaker(fails=fails)

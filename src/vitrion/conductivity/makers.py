@@ -127,7 +127,7 @@ class ConductivityMaker(ForceFieldDynamics):
         remarks: Sequence[str] = (),
         glass_transition: GlassTransition | None = None,
         origin: Structure | CompositionLike | None = None,
-        further: dict[str, Any] | None = None,
+        further: Sequence[dict[str, Any] | None] = (),
     ) -> Response | ConductivityDoc:
         """Compute the conductivity.
 
@@ -145,8 +145,8 @@ class ConductivityMaker(ForceFieldDynamics):
             fit, unless the settings state another one.
         origin : Structure, Composition or str, optional
             What further systems are made from; needed if there is a `system_maker`.
-        further : dict, optional
-            Output of the `system_maker`: systems in addition to `structure`.
+        further : sequence of dict or None
+            Outputs of the `system_maker`: systems in addition to `structure`; None if it failed.
 
         Returns
         -------
@@ -155,12 +155,13 @@ class ConductivityMaker(ForceFieldDynamics):
             by its continuation.
         """
         root = resolve_prev_dir(prev_dir) or self._own_directory()
-        structures, new = _as_list(structure), {} if further is None else further
-        structures += new.get("structures", [])
-        if further is not None and not new.get("structures"):
-            Schedule.close(root)
+        made = [output for output in further if output is not None]
+        new = [system for output in made for system in output["structures"]]
+        if further:
+            Schedule.close(root, not new)
+        structures = [*_as_list(structure), *new]
         document, finished = self.advance(structures, root, glass_transition, origin)
-        document.remarks = [*remarks, *new.get("remarks", [])]
+        document.remarks = [*remarks, *(text for output in made for text in output["remarks"])]
         if finished:
             return document
         inputs = (structures, str(root), document.remarks, glass_transition, origin)
@@ -177,7 +178,7 @@ class ConductivityMaker(ForceFieldDynamics):
         assert self.system_maker is not None
         n_before = schedule.n_requested(len(structures))
         made = self.system_maker.make(origin, n_before, more)
-        again = self.make(*inputs, further=made.output)
+        again = self.make(*inputs, further=[made.output])
         again.config.on_missing_references = OnMissing.NONE
         return continued_after(made, again)
 

@@ -45,11 +45,11 @@ class Schedule(BaseModel):
         return cls.model_validate_json(path.read_text()) if path.is_file() else None
 
     @classmethod
-    def close(cls, root: Path) -> None:
-        """Write that no further systems can be made."""
+    def close(cls, root: Path, closed: bool) -> None:
+        """Write whether further systems cannot be made."""
         schedule = cls.read(root)
         if schedule is not None:
-            schedule.model_copy(update={"closed": True}).write(root)
+            schedule.model_copy(update={"closed": closed}).write(root)
 
     def write(self, root: Path) -> None:
         """Write the schedule to a folder atomically."""
