@@ -119,9 +119,11 @@ class MoreGlassesMaker(Maker):
         first = self.glass_maker.first + self.glass_maker.n_replicas + n_before
         glasses = replace(self.glass_maker, first=first, n_replicas=n).make(origin)
         chosen = choose_more_glasses(glasses.output, first)
-        # Glasses that fail are missing, and do not prevent the others.
-        chosen.config.on_missing_references = OnMissing.NONE
-        return Flow([glasses, chosen], output=chosen.output, name=self.name)
+        flow = Flow([glasses, chosen], output=chosen.output, name=self.name)
+        # Glasses that fail are missing, and do not prevent the others. FireWorks would never start
+        # a job that waits for a stage after the failed one.
+        flow.update_config({"on_missing_references": OnMissing.NONE})
+        return flow
 
     def duration_ps(self, origin: Structure | CompositionLike) -> float:
         """Return the molecular dynamics in ps that make one glass."""
