@@ -47,6 +47,14 @@ def count_to(target: int, start: int = 0):
 
 
 @job
+def value_or_zero(value: float | None):
+    """Replace itself if there is no value."""
+    if value is None:
+        return Response(output=value, replace=value_or_zero(0.0))
+    return value
+
+
+@job
 def fan_out(numbers: list[float]):
     """Detour to one job a number."""
     return Response(output=len(numbers), detour=Flow([add(n, n) for n in numbers]))

@@ -169,6 +169,22 @@ def test_what_ran_without_a_failed_parent_runs_again_with_it(store, tmp_path):
     assert run_flow(flow, store, tmp_path / "run").completed == []
 
 
+def test_what_replaced_it_without_the_parent_is_forgotten(store, tmp_path):
+    flag = tmp_path / "flag"
+    flaky = toy_jobs.succeed_once_allowed(str(flag), 42.0)
+    least = toy_jobs.value_or_zero(flaky.output)
+    least.config.on_missing_references = OnMissing.NONE
+    flow = Flow([flaky, least])
+    run_flow(flow, store, tmp_path / "run")
+    assert store.get_output(least.uuid) == 0.0
+
+    flag.touch()
+    report = run_flow(flow, store, tmp_path / "run")
+    assert report.completed == ["succeed_once_allowed", "value_or_zero"]
+    assert store.get_output(least.uuid) == 42.0
+    assert run_flow(flow, store, tmp_path / "run").completed == []
+
+
 def test_it_also_runs_again_after_an_interruption(store, tmp_path):
     """The result without the parent was kept forever."""
     flag = tmp_path / "flag"

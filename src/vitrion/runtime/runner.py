@@ -243,7 +243,18 @@ class _Scheduler:
             for other in self.waiting:
                 if (set(other.parents) - set(other.owners)) & outdated:
                     outdated.update(other.owners)
-                    (self._directory(other) / RESPONSE_FILE).unlink(missing_ok=True)
+                    if (self._directory(other) / RESPONSE_FILE).exists():
+                        self._forget(other.job)
+
+    def _forget(self, job: Job) -> None:
+        """Remove the response of a job, after the outputs and responses of its continuations."""
+        self.store.connect()
+        self.store.remove_docs({"uuid": job.uuid, "index": {"$gt": job.index}})
+        responses = self.folder.glob(f"jobs/*-{job.uuid[-12:]}-*/{RESPONSE_FILE}")
+        index = {path: int(path.parent.name.rpartition("-")[2]) for path in responses}
+        for path in sorted(index, key=index.__getitem__, reverse=True):
+            if index[path] >= job.index:
+                path.unlink()
 
     def _may_run(self, node: _Node) -> bool:
         """Return whether the node may run, given the outcomes of its parents."""
