@@ -245,7 +245,7 @@ class ConductivityMaker(ForceFieldDynamics):
         if plan.extensions_ps:
             schedule.iterations.append(plan.extensions_ps)
         if plan.more_systems:
-            schedule.requests[len(structures)] = plan.more_systems
+            schedule.request(len(structures), plan.more_systems)
         if plan.goes_on:
             schedule.write(root)
         return document, not plan.goes_on

@@ -60,6 +60,11 @@ class Schedule(BaseModel):
         """Duration of one run at each temperature, summed over the temperatures."""
         return sum(sum(lengths.values()) for lengths in self.iterations)
 
+    def request(self, n_systems: int, more: int) -> None:
+        """Note that more systems are asked for, and forget what a job run again asked later."""
+        before = {present: n for present, n in self.requests.items() if present < n_systems}
+        self.requests = {**before, n_systems: more}
+
     def n_requested(self, n_systems: int) -> int:
         """Return the number of systems asked for when there were fewer than a number.
 
