@@ -97,7 +97,7 @@ def test_further_glasses_continue_the_seeds_of_the_set():
     """A glass is the same one whichever set makes it."""
     maker = GlassReplicasMaker(n_replicas=4)
     seeds = [job.function_kwargs["settings"].seed for job in _last_jobs(maker.make("LiF"))]
-    more = MoreGlassesMaker(replace(maker, n_replicas=2)).make("LiF", n_before=1, n=1)
+    more = MoreGlassesMaker(glass_maker=replace(maker, n_replicas=2)).make("LiF", n_before=1, n=1)
     (job,) = _last_jobs(more)
     assert job.function_kwargs["settings"].seed == seeds[3]
     assert job.name == "characterize 4"

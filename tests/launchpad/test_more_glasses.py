@@ -22,7 +22,9 @@ def test_a_glass_that_fails_does_not_keep_others_waiting(campaign):
         md_maker=MDMaker(force_field_name=unable),
         relax_maker=RelaxMaker(force_field_name=unable),
     )
-    flow = MoreGlassesMaker(GlassReplicasMaker(melt_quench_maker=maker)).make("LiF", 0, 1)
+    flow = MoreGlassesMaker(glass_maker=GlassReplicasMaker(melt_quench_maker=maker)).make(
+        "LiF", 0, 1
+    )
     store = campaign.job_store()
     submit([Submission(flow, "glasses")], campaign.launchpad, store=store)
     campaign.work()

@@ -88,7 +88,9 @@ class GlassConductivityMaker(RecipeMaker):
         """
         glasses = self.glass_maker.make(structure, prev_dir=prev_dir)
         chosen = choose_glasses(glasses.output)
-        maker = replace(self.conductivity_maker, system_maker=MoreGlassesMaker(self.glass_maker))
+        maker = replace(
+            self.conductivity_maker, system_maker=MoreGlassesMaker(glass_maker=self.glass_maker)
+        )
         measured = maker.make(
             chosen.output["structures"],
             remarks=chosen.output["remarks"],

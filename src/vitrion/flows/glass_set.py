@@ -105,17 +105,17 @@ class MoreGlassesMaker(Maker):
 
     Parameters
     ----------
-    glass_maker : GlassReplicasMaker
-        Maker of the set; the seeds of further glasses continue its seeds.
     name : str
         The name of the flows.
+    glass_maker : GlassReplicasMaker
+        Maker of the set; the seeds of further glasses continue its seeds.
     """
 
-    glass_maker: GlassReplicasMaker = field(default_factory=GlassReplicasMaker)
     name: str = "more glasses"
+    glass_maker: GlassReplicasMaker = field(default_factory=GlassReplicasMaker)
 
     def make(self, origin: Structure | CompositionLike, n_before: int, n: int) -> Flow:
-        """Create the flow; see :class:`vitrion.conductivity.makers.SystemMaker`."""
+        """Create the flow; see :class:`vitrion.conductivity.further_systems.SystemMaker`."""
         first = self.glass_maker.first + self.glass_maker.n_replicas + n_before
         glasses = replace(self.glass_maker, first=first, n_replicas=n).make(origin)
         chosen = choose_more_glasses(glasses.output, first)
