@@ -91,6 +91,6 @@ def test_a_maker_survives_serialization(place, values):
 
 def test_a_conductivity_has_settings_in_place_of_a_long_list():
     names = fields_of(MAKERS["vitrion.conductivity.makers.ConductivityMaker"])
-    assert len(names) == 13
+    assert len(names) == 14
     assert names[0] == "name"
     assert "temperatures_K" not in names
