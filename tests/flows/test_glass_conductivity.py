@@ -6,6 +6,7 @@ from monty.json import MontyDecoder
 
 from vitrion.conductivity.document import ConductivityDoc
 from vitrion.conductivity.makers import ConductivityMaker
+from vitrion.dynamics.makers import MDMaker
 from vitrion.errors import InputError
 from vitrion.flows.glass_conductivity import GlassConductivityMaker
 from vitrion.store.job_store import SQLiteJobStore
@@ -73,6 +74,21 @@ def test_powerups_reach_the_makers(maker):
     changed = maker.update_kwargs({"walltime_s": 60.0}, class_filter=type(maker.conductivity_maker))
     assert changed.conductivity_maker.walltime_s == 60.0
     assert maker.conductivity_maker.walltime_s is None
+
+
+def test_powerups_by_the_name_of_a_stage_do_not_meet_other_makers(maker):
+    flow = maker.make("LiF")
+    flow.update_maker_kwargs({"walltime_s": 60.0}, name_filter="melt")
+    limited = [job.name for job in _jobs(flow) if getattr(job.maker, "walltime_s", None) == 60.0]
+    assert limited == ["melt 1", "melt 2"]
+    flow.update_maker_kwargs({"walltime_s": 90.0}, class_filter=MDMaker)
+    (measured,) = (job for job in _jobs(flow) if job.name == "conductivity")
+    further = measured.maker.system_maker.glass_maker.melt_quench_maker
+    assert further.md_maker.walltime_s == 90.0
+
+
+def _jobs(flow):
+    return [job for job, _ in flow.iterflow()]
 
 
 def test_unknown_values_are_refused_before_the_dynamics():

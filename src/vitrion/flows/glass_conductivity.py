@@ -88,9 +88,12 @@ class GlassConductivityMaker(RecipeMaker):
         """
         glasses = self.glass_maker.make(structure, prev_dir=prev_dir)
         chosen = choose_glasses(glasses.output)
-        maker = replace(
-            self.conductivity_maker, system_maker=MoreGlassesMaker(glass_maker=self.glass_maker)
+        # Under another name: powerups of the stages by their names would fail at this Maker.
+        melt_quench = replace(self.glass_maker.melt_quench_maker, name="further glass")
+        more = MoreGlassesMaker(
+            glass_maker=replace(self.glass_maker, melt_quench_maker=melt_quench)
         )
+        maker = replace(self.conductivity_maker, system_maker=more)
         measured = maker.make(
             chosen.output["structures"],
             remarks=chosen.output["remarks"],
