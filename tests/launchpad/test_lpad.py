@@ -3,8 +3,10 @@
 from collections import Counter
 
 from jobflow import Flow
+from typer.testing import CliRunner
 
 from helpers.fireworks_jobs import chain_flow
+from vitrion.cli import app
 from vitrion.launchpad.repair import repair
 from vitrion.launchpad.status import status
 from vitrion.launchpad.submission import Submission, submit
@@ -24,6 +26,7 @@ def test_held_jobs_are_reported_and_a_rerun_duplicates_nothing(campaign):
     launchpad.defuse_fw(second)
     (row,) = status(launchpad)
     assert (row.jobs, row.held, row.waiting) == (6, 2, 4)
+    assert "held" in table(campaign)
     assert not repair(launchpad, watch_s=0.1).changed
     launchpad.resume_fw(first)
     campaign.work()
@@ -33,7 +36,13 @@ def test_held_jobs_are_reported_and_a_rerun_duplicates_nothing(campaign):
     launchpad.rerun_fw(grown)
     campaign.work()
     assert status(launchpad)[0].done
+    assert "held" not in table(campaign)
     stored = Counter((found["uuid"], found["index"]) for found in store.query())
     assert len(stored) == 6
     assert set(stored.values()) == {1}
     store.close()
+
+
+def table(campaign):
+    file = str(campaign.folder / "my_launchpad.yaml")
+    return CliRunner().invoke(app, ["status", "--launchpad", file]).output

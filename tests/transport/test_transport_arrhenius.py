@@ -150,7 +150,11 @@ def test_few_hops_of_a_run_enter_by_their_number_less_those_undone():
     assert found.n_hops == 2
     # a^2 / 6 N t of 20 ions in 39.9 ps, in cm2/s.
     assert found.per_hop_cm2_s == pytest.approx(9.0 / (6 * 20 * 39.9e3) * 0.1, rel=0.1)
-    slower = {"apparent_diffusivity_cm2_s": 0.9 * run.apparent_diffusivity_cm2_s}
+    msd = [1.1 * value for value in run.msd.msd_A2]
+    slower = {
+        "apparent_diffusivity_cm2_s": 0.9 * run.apparent_diffusivity_cm2_s,
+        "msd": run.msd.model_copy(update={"msd_A2": msd}),
+    }
     pooled = combine([run, run.model_copy(update=slower)])
     assert pooled.hops.n_lasting == 4
     assert pooled.diffusivity_per_hop_cm2_s == pytest.approx(run.diffusivity_per_hop_cm2_s / 2)

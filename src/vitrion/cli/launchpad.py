@@ -90,20 +90,13 @@ def status(
     if not rows:
         say("No flows of vitrion on this launchpad.")
         return
-    table = new_table(
-        "material", "flows", "jobs", "completed", "running", "waiting", "held", "failed"
-    )
+    counts = ["flows", "jobs", "completed", "running", "waiting", "held", "failed"]
+    if not any(row.held for row in rows):  # rare, and eight columns do not fit into 80 characters
+        counts.remove("held")
+    table = new_table("material", *counts)
     for row in rows:
-        counts = (
-            row.flows,
-            row.jobs,
-            row.completed,
-            row.running,
-            row.waiting,
-            row.held,
-            row.failed,
-        )
-        table.add_row(row.material, *map(str, counts), style="green" if row.done else None)
+        cells = (str(getattr(row, name)) for name in counts)
+        table.add_row(row.material, *cells, style="green" if row.done else None)
     console.print(table)
     for failure in failures(pad, material):
         say(f"{failure.material}: {failure.job} ({failure.fw_id}): {failure.error}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from functools import lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, Field
 
 from vitrion.dynamics.batched_runs import run_batched
+from vitrion.dynamics.checkpoint import FILE_NAME as CHECKPOINT_NAME
 from vitrion.dynamics.engine import run_md
 from vitrion.dynamics.run_result import EQUILIBRATION, load_result
 from vitrion.dynamics.workers import MDOutcome, MDTask, fault_text, run_many
@@ -117,6 +119,16 @@ def run_segments(
 
 
 def _is_complete(folder: Path) -> bool:
+    try:
+        written = (folder / CHECKPOINT_NAME).stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
+    return _was_complete(folder, written)
+
+
+@lru_cache(maxsize=10_000)
+def _was_complete(folder: Path, _written: int) -> bool:
+    """Return whether a run was complete when its checkpoint was written; every plan asks again."""
     try:
         return load_result(folder).complete
     except VitrionError:
