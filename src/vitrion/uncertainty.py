@@ -36,7 +36,6 @@ Verdict = Literal["supported", "contradicted", "undecided"]
 MAX_EXPONENT = 300.0
 """Limit of the exponent of an interval's end, beyond which the quantity is unknown."""
 
-
 MAX_DECIMALS = 6
 """Decimals of a value with a narrow interval; with more, the interval does not matter."""
 

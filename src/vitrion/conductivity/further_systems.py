@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from vitrion.chemistry.formulas import CompositionLike
+    from vitrion.conductivity.conductivity_settings import ConductivitySettings
+    from vitrion.conductivity.segments import Schedule
 
 
 class Cost(NamedTuple):
@@ -42,3 +44,28 @@ class SystemMaker(Protocol):
     def duration_ps(self, origin: Structure | CompositionLike) -> float:
         """Return the molecular dynamics in ps that make one system."""
         ...
+
+
+def cost_of_systems(
+    settings: ConductivitySettings, schedule: Schedule, n_systems: int, made_ps: float | None
+) -> Cost:
+    """Return the cost of one more system, and the budget left by those asked for before.
+
+    Parameters
+    ----------
+    settings : ConductivitySettings
+        With the temperatures.
+    schedule : Schedule
+    n_systems : int
+        Number of systems now.
+    made_ps : float or None
+        Molecular dynamics in ps that make one system; None if none can be made.
+    """
+    budget_ps = settings.budget_ps(schedule.n_systems)
+    if made_ps is None:
+        return Cost(budget_ps, None)
+    runs = settings.n_temperatures * settings.replicas
+    before_ps = made_ps + runs * (settings.density_ps + settings.equilibration_ps)
+    left_ps = budget_ps - schedule.n_requested(n_systems) * before_ps
+    system_ps = before_ps + settings.replicas * schedule.length_ps
+    return Cost(left_ps, None if schedule.closed else system_ps)

@@ -14,7 +14,7 @@ from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.structures import takes_structures
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc, DensityPoint
-from vitrion.conductivity.further_systems import Cost
+from vitrion.conductivity.further_systems import cost_of_systems
 from vitrion.conductivity.mean_cell import (
     DENSITY_SEGMENT,
     at_mean_volume,
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
     from vitrion.amorphous.glass_transition import GlassTransition
     from vitrion.chemistry.formulas import CompositionLike
-    from vitrion.conductivity.further_systems import SystemMaker
+    from vitrion.conductivity.further_systems import Cost, SystemMaker
     from vitrion.conductivity.precision import Plan
     from vitrion.conductivity.temperature_choice import TemperatureChoice
     from vitrion.documents.base import Phase
@@ -62,7 +62,6 @@ if TYPE_CHECKING:
 
     Run = tuple[str, int, float]
     """Name, index of the structure, and temperature in K of a run."""
-
 
 FRAME_STRIDE = 3
 """Every third of the subsampled frames of a run is used for the trust report."""
@@ -239,7 +238,10 @@ class ConductivityMaker(ForceFieldDynamics):
             return self._document(structures, root, [], {}, None, failures, None), False
         runs = [run for run in self._runs(structures) if analyzed_segments(root / run[0])]
         results = self._results(structures, root, runs, failures)
-        cost = self._cost_of_systems(schedule, structures, origin)
+        made_ps = None
+        if self.system_maker is not None and origin is not None:
+            made_ps = self.system_maker.duration_ps(origin)
+        cost = cost_of_systems(self.settings, schedule, len(structures), made_ps)
         plan = self._plan(results, structures, runs, failures, glass_transition, cost)
         document = self._document(structures, root, runs, results, plan, failures, glass_transition)
         if plan.extensions_ps:
@@ -319,24 +321,6 @@ class ConductivityMaker(ForceFieldDynamics):
             extensible_K={temperature for name, _, temperature in runs if name not in failures},
             system_ps=cost.system_ps,
         )
-
-    def _cost_of_systems(
-        self,
-        schedule: Schedule,
-        structures: list[Structure],
-        origin: Structure | CompositionLike | None,
-    ) -> Cost:
-        """Return the cost of one more system, and the budget left by those asked for before."""
-        settings = self.settings
-        budget_ps = settings.budget_ps(schedule.n_systems)
-        if self.system_maker is None or origin is None:
-            return Cost(budget_ps, None)
-        runs = settings.n_temperatures * settings.replicas
-        before_ps = runs * (settings.density_ps + settings.equilibration_ps)
-        before_ps += self.system_maker.duration_ps(origin)
-        system_ps = before_ps + settings.replicas * schedule.length_ps
-        left_ps = budget_ps - schedule.n_requested(len(structures)) * before_ps
-        return Cost(left_ps, None if schedule.closed else system_ps)
 
     def _runs(self, structures: list[Structure]) -> list[Run]:
         """Return name, index of the structure, and temperature of every run."""

@@ -46,12 +46,12 @@ class Plan(Model):
 
 
 class _Wish(NamedTuple):
-    """Error, what would reduce it regardless of the budget, and what is to be known about it."""
+    """Error, its forecast, and what would reduce it regardless of the budget."""
 
     error: float | None
     extensions_ps: Mapping[float, float] = {}
     more_systems: int = 0
-    remark: str = ""
+    forecast: Forecast | None = None
 
 
 def plan_extension(
@@ -116,12 +116,13 @@ def plan_extension(
     failed = {t for t in wish.extensions_ps if extensible_K is not None and t not in extensible_K}
     wanted = {t: time for t, time in wish.extensions_ps.items() if t not in failed}
     wanted = _within(budget_ps, wanted, {r.temperature_K: r.n_replicas for r in results})
-    if wish.more_systems:
-        then = f": adding {wish.remark}, because they differ"
+    if wish.more_systems and wish.forecast:
+        then = f": adding {wish.forecast.count(wish.more_systems)}, because they differ"
     elif wanted:
         then = f": extending {', '.join(f'{t:.0f} K' for t in sorted(wanted))}"
     else:
-        return _stop(wish.error, target, _why_stopped(budget_ps, failed), wish.remark)
+        remark = wish.forecast.remark(target) if wish.forecast else ""
+        return _stop(wish.error, target, _why_stopped(budget_ps, failed), remark)
     return Plan(
         extensions_ps=wanted,
         more_systems=wish.more_systems,
@@ -220,8 +221,8 @@ def _for_300K(
     if system_ps is not None and forecast.systems_gain(system_ps) > forecast.time_gains().max():
         more = forecast.more_systems(target, limit=math.floor(budget_ps / system_ps))
         if more:
-            return _Wish(error, more_systems=more, remark=forecast.count(more))
-    return _Wish(error, forecast.extensions_ps(target), remark=forecast.remark(target))
+            return _Wish(error, more_systems=more, forecast=forecast)
+    return _Wish(error, forecast.extensions_ps(target), forecast=forecast)
 
 
 def _fitted(
