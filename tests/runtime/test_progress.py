@@ -79,3 +79,18 @@ def test_the_bar_moves_back_only_if_a_step_is_continued_and_shows_the_time_left(
     display.update({first.with_name("conductivity-28cea6db161d-2"): "conductivity"}, report)
     assert bar.completed == pytest.approx((1000 + 0.3 * 3000) / 4000, rel=1e-2)
     assert bar.fields["note"].endswith(" min left")
+
+
+def test_what_a_resumed_job_has_done_earlier_took_no_time(monkeypatch, tmp_path):
+    now = [0.0]
+    monkeypatch.setattr("vitrion.flows.display.time.monotonic", lambda: now[0])
+    display = RunDisplay(Console(file=io.StringIO(), force_terminal=True, width=100))
+    report = RunReport(skipped=["quench"], open=1)
+    display.update({}, report)
+    for done in (40, 50):
+        write_progress(tmp_path, Progress(done, 100, "ps"))
+        display.update({tmp_path: "conductivity"}, report)
+        now[0] += 600.0
+    (bar,) = display._overall.tasks
+    display.update({tmp_path: "conductivity"}, report)
+    assert bar.fields["note"] == "1 of 2 steps, 1.7 h left", "50 of 100 ps, at 30 ps per hour"

@@ -123,7 +123,8 @@ class RunDisplay:
         notes = {directory: self._note(directory) for directory in running}
         finished = [*report.skipped, *report.completed]
         fractions = [(name, notes[directory][1]) for directory, name in running.items()]
-        left = self._time_left(self._advance(finished, fractions, steps))
+        begun_before = any(notes[directory][1] > 0 for directory in running.keys() - self._tasks)
+        left = self._time_left(self._advance(finished, fractions, steps, begun_before))
         note = f"{done} of {steps} steps{left}"
         self._overall.update(
             self._bar, completed=(self._number + self._fraction) / self._total, note=note
@@ -134,15 +135,28 @@ class RunDisplay:
             for directory, name in running.items():
                 self._print(f"  {name}: {notes[directory][0] or 'running'}")
 
-    def _advance(self, finished: list[str], running: list[tuple[str, float]], steps: int) -> float:
-        """Return the completed part of the run, which decreases only if a job is continued."""
+    def _advance(
+        self,
+        finished: list[str],
+        running: list[tuple[str, float]],
+        steps: int,
+        begun_before: bool,
+    ) -> float:
+        """Return the completed part of the run, which decreases only if a job is continued.
+
+        What a job has done when it is first seen was done earlier, so it took no time of this run.
+        """
+        before = self._fraction
         continued = {name for name, _ in running} & set(finished)
         finished = [name for name in finished if name not in continued]
         if self._cost is not None:
             found = self._cost.fraction(finished, running)
         else:
             found = (len(finished) + sum(part for _, part in running)) / max(steps, 1)
-        self._fraction = found if continued else max(self._fraction, found)
+        self._fraction = found if continued else max(before, found)
+        if begun_before and self._begin is not None:
+            begin_s, begin = self._begin
+            self._begin = begin_s, begin + max(self._fraction - before, 0.0)
         return self._fraction
 
     def _time_left(self, fraction: float) -> str:
