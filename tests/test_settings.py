@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,14 @@ def test_an_empty_variable_is_none(monkeypatch):
     monkeypatch.setenv("VITRION_WALLTIME_S", "")
     assert get_settings().root_dir is None, "not the working directory"
     assert get_settings().walltime_s is None
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="of Linux only")
+def test_a_job_of_a_queue_uses_its_own_cores_alone():
+    """A node has more cores than a job on it may use."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert get_settings().workers == 1
+    finally:
+        os.sched_setaffinity(0, before)

@@ -18,6 +18,7 @@ from pydantic_settings import (
 from yaml import YAMLError
 
 from vitrion.errors import InputError
+from vitrion.runtime.cores import usable_cores
 from vitrion.runtime.settings_model import SettingsModel, refusal
 from vitrion.runtime.text_files import read_settings
 
@@ -75,9 +76,10 @@ class VitrionSettings(BaseSettings):
         description="Folder of the students of 'vitrion distill', found by their names.",
     )
     workers: int = Field(
-        default_factory=lambda: os.cpu_count() or 1,
+        default_factory=usable_cores,
         ge=1,
-        description="Number of single-threaded worker processes for independent runs.",
+        description="Number of single-threaded worker processes for independent runs; default: the "
+        "cores that this process may use.",
     )
     device: str = Field(
         "auto",

@@ -27,6 +27,13 @@ JOB_WAIT_S, SPARE_WAIT_S = 0.1, 1.0
 first attempt, so that jobs without a core take released cores first."""
 
 
+def usable_cores() -> int:
+    """Return the number of cores that this process may use, such as those of its Slurm job."""
+    if hasattr(os, "sched_getaffinity"):  # of Linux only
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def share_cores(folder: Path, number: int) -> None:
     """Share cores between this process and its child processes.
 
