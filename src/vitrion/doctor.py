@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vitrion.errors import VitrionError
+from vitrion.runtime.cores import usable_cores
+from vitrion.runtime.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+Status = Literal["ok", "note", "fault"]
 
 
 @dataclass(frozen=True)
@@ -32,97 +36,93 @@ class Finding:
     """
 
     subject: str
-    status: Literal["ok", "note", "fault"]
+    status: Status
     detail: str
 
 
 def examine() -> list[Finding]:
     """Check everything that a run depends on; takes seconds, because it loads a potential."""
-    return [check() for check in _CHECKS]
+    return [_checked(subject, check) for subject, check in _CHECKS.items()]
 
 
-def _python() -> Finding:
-    text = f"{platform.python_version()}, {os.cpu_count()} cores"
-    return Finding("Python", "ok", text)
+def _checked(subject: str, check: Callable[[], tuple[Status, str]]) -> Finding:
+    try:
+        return Finding(subject, *check())
+    except VitrionError as error:
+        return Finding(subject, "fault", str(error))
+    except Exception as error:  # a damaged installation raises errors of many types
+        return Finding(subject, "fault", f"{type(error).__name__}: {error}")
 
 
-def _torch() -> Finding:
+def _python() -> tuple[Status, str]:
+    return "ok", f"{platform.python_version()}, {counted(usable_cores(), 'core')} to use"
+
+
+def _torch() -> tuple[Status, str]:
     try:
         import torch
-    except ImportError:
-        return Finding("torch", "fault", "not installed: pip install torch==2.13.0")
-    return Finding("torch", "ok", torch.__version__)
+    except ImportError as error:
+        return "fault", f"{error}: pip install torch==2.13.0"
+    return "ok", torch.__version__
 
 
-def _device() -> Finding:
+def _device() -> tuple[Status, str]:
     from vitrion.potentials import device_neighbors
     from vitrion.potentials.devices import torch_device
     from vitrion.settings import get_settings
 
-    try:
-        setting = get_settings().device
-        device = torch_device(setting)
-    except VitrionError as exc:
-        return Finding("device", "fault", str(exc))
+    setting = get_settings().device
+    device = torch_device(setting)
     if device == "cpu":
-        found = "cpu" if setting == device else f"{setting}: no GPU, everything runs on the CPU"
-        return Finding("device", "ok", found)
+        return (
+            "ok",
+            "cpu" if setting == device else f"{setting}: no GPU, everything runs on the CPU",
+        )
     import torch
 
     gpu = f"{setting}: {torch.cuda.get_device_name(device)}, runs of dynamics are batched"
     if setting == "auto":
         gpu += "; potentials with native evaluation run on the CPU"
     if device_neighbors.is_available():
-        return Finding("device", "ok", f"{gpu}; neighbor lists by torch-sim on the GPU")
+        return "ok", f"{gpu}; neighbor lists by torch-sim on the GPU"
     remedy = "pip install 'vitrion[gpu]' with Python 3.12 or later"
-    return Finding("device", "note", f"{gpu}; neighbor lists on the CPU: {remedy}")
+    return "note", f"{gpu}; neighbor lists on the CPU: {remedy}"
 
 
-def _packmol() -> Finding:
+def _packmol() -> tuple[Status, str]:
     from vitrion.amorphous.packmol import find_packmol
 
-    try:
-        return Finding("packmol", "ok", find_packmol())
-    except VitrionError as exc:
-        return Finding("packmol", "fault", str(exc))
+    return "ok", find_packmol()
 
 
-def _potential() -> Finding:
+def _potential() -> tuple[Status, str]:
     from vitrion.potentials import get_potential, load_calculator
 
-    try:
-        spec = get_potential()
-        load_calculator(spec)
-    except VitrionError as exc:
-        return Finding("potential", "fault", str(exc))
-    return Finding("potential", "ok", f"{spec.name} {spec.version} loads, and its hash is correct")
+    spec = get_potential()
+    load_calculator(spec)
+    return "ok", f"{spec.name} {spec.version} loads, and its hash is correct"
 
 
-def _evaluation() -> Finding:
+def _evaluation() -> tuple[Status, str]:
     from vitrion.potentials.calculators import evaluation_of_potential
 
-    try:
-        name, reason = evaluation_of_potential()
-    except VitrionError as exc:
-        return Finding("evaluation", "fault", str(exc))
+    name, reason = evaluation_of_potential()
     if name is None:
-        return Finding(
-            "evaluation", "note", "torch, or the native kernel: determined when it is loaded"
-        )
+        return "note", "torch, or the native kernel: determined when it is loaded"
     if reason is None:
-        return Finding("evaluation", "ok", name)
-    return Finding("evaluation", "note", f"{name}, about 30 times slower than the kernel: {reason}")
+        return "ok", name
+    return "note", f"{name}, about 30 times slower than the kernel: {reason}"
 
 
-def _second_opinion() -> Finding:
+def _second_opinion() -> tuple[Status, str]:
     try:
-        return Finding("second opinion", "ok", f"CHGNet {version('chgnet')} compares the forces")
+        return "ok", f"CHGNet {version('chgnet')} compares the forces"
     except PackageNotFoundError:
         text = "CHGNet is not installed, so forces are not compared: pip install 'vitrion[chgnet]'"
-        return Finding("second opinion", "note", text)
+        return "note", text
 
 
-def _foundation_models() -> Finding:
+def _foundation_models() -> tuple[Status, str]:
     from vitrion.potentials.mace_import import import_mace
 
     import_mace()
@@ -130,53 +130,44 @@ def _foundation_models() -> Finding:
 
     files = sorted(Path(get_cache_dir()).glob("*model*")) if Path(get_cache_dir()).is_dir() else []
     if files:
-        return Finding("MACE foundation models", "ok", f"{len(files)} in {get_cache_dir()}")
-    return Finding(
-        "MACE foundation models",
-        "note",
-        "none downloaded: a name such as mace:medium-mpa-0 downloads it at first use",
-    )
+        return "ok", f"{len(files)} in {get_cache_dir()}"
+    return "note", "none downloaded: a name such as mace:medium-mpa-0 downloads it at first use"
 
 
-def _store() -> Finding:
+def _store() -> tuple[Status, str]:
     from vitrion.settings import get_settings
 
-    try:
-        folder = get_settings().store.expanduser().absolute()
-    except VitrionError as exc:
-        return Finding("settings", "fault", str(exc))
+    folder = get_settings().store.expanduser().absolute()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as exc:
-        return Finding("store", "fault", f"{folder} cannot be written ({exc.strerror})")
+        return "fault", f"{folder} cannot be written ({exc.strerror})"
     free = shutil.disk_usage(existing).free / 2**30
-    status: Literal["ok", "note"] = "ok" if free > 2 else "note"
-    return Finding("store", status, f"{folder}, {free:.0f} GB free")
+    return "ok" if free > 2 else "note", f"{folder}, {free:.0f} GB free"
 
 
-def _fireworks() -> Finding:
+def _fireworks() -> tuple[Status, str]:
     try:
         text = f"FireWorks {version('fireworks')}"
     except PackageNotFoundError:
-        text = "not installed (for clusters): pip install 'vitrion[fireworks]'"
-        return Finding("FireWorks", "note", text)
+        return "note", "not installed (for clusters): pip install 'vitrion[fireworks]'"
     config = os.environ.get("FW_CONFIG_FILE") or Path("~/.fireworks/FW_config.yaml").expanduser()
     if Path(config).is_file():
-        return Finding("FireWorks", "ok", f"{text}, configured by {config}")
-    return Finding("FireWorks", "note", f"{text}, no launchpad set up (clusters only)")
+        return "ok", f"{text}, configured by {config}"
+    return "note", f"{text}, no launchpad set up (clusters only)"
 
 
-_CHECKS: tuple[Callable[[], Finding], ...] = (
-    _python,
-    _torch,
-    _device,
-    _packmol,
-    _potential,
-    _evaluation,
-    _second_opinion,
-    _foundation_models,
-    _store,
-    _fireworks,
-)
+_CHECKS: dict[str, Callable[[], tuple[Status, str]]] = {
+    "Python": _python,
+    "torch": _torch,
+    "device": _device,
+    "packmol": _packmol,
+    "potential": _potential,
+    "evaluation": _evaluation,
+    "second opinion": _second_opinion,
+    "MACE foundation models": _foundation_models,
+    "store": _store,
+    "FireWorks": _fireworks,
+}
