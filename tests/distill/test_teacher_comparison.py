@@ -182,6 +182,7 @@ def test_a_softer_student_has_a_slope_below_one():
     assert table([error.model_copy(update={"force_slope": None})]).endswith("|  | 0.00 |")
 
 
+@pytest.mark.slow
 def test_a_student_is_its_own_perfect_teacher(tmp_path, monkeypatch):
     monkeypatch.setattr(teacher_comparison, "FEWEST_ATOMS", 8)
     crystal = known_crystals()["LiF"]

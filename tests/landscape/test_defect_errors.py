@@ -64,6 +64,7 @@ def test_errors_are_differences_of_energies_to_the_reference(frames, calculator)
     )
 
 
+@pytest.mark.slow
 def test_a_potential_has_no_error_relative_to_itself():
     stages = []
     found = compare_defects(
