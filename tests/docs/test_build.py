@@ -35,8 +35,10 @@ def public_objects():
         if any(part.startswith("_") for part in module.name.split(".")):
             continue
         for name, value in vars(importlib.import_module(module.name)).items():
-            is_object = inspect.isclass(value) or inspect.isfunction(value)
-            if is_object and not name.startswith("_") and value.__module__ == module.name:
+            if name.startswith("_"):
+                continue
+            defined = inspect.isclass(value) or inspect.isfunction(value)
+            if defined and (value.__module__, value.__name__) == (module.name, name):
                 yield f"{module.name}.{name}"
 
 
