@@ -21,6 +21,12 @@ def test_progress_of_parts_adds_up_to_the_plan(tmp_path):
     assert read_progress(tmp_path).done == 11
 
 
+def test_a_file_that_a_loss_of_power_has_emptied_is_left_out(tmp_path):
+    write_progress(tmp_path / "a", Progress(2, 10, "ps"))
+    (tmp_path / "progress.json").touch()
+    assert read_progress(tmp_path) == Progress(2, 10, "ps")
+
+
 def test_the_display_shows_each_step_and_how_many_are_left(tmp_path):
     text = io.StringIO()
     report = RunReport(completed=["pack"], skipped=["search"], open=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,4 +85,9 @@ def read_progress_of_job(directory: Path) -> Progress | None:
 
 
 def _read(directory: Path, name: str) -> list[Progress]:
-    return [Progress(**json.loads(path.read_text())) for path in sorted(directory.rglob(name))]
+    """Read all files of a name; one that a loss of power has emptied is left out."""
+    found = []
+    for path in sorted(directory.rglob(name)):
+        with suppress(ValueError):
+            found.append(Progress(**json.loads(path.read_text())))
+    return found
