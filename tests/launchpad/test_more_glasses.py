@@ -6,6 +6,7 @@ from vitrion.amorphous.makers import GlassReplicasMaker, MeltQuenchMaker
 from vitrion.amorphous.melt_quench_settings import MeltQuenchSettings
 from vitrion.dynamics.makers import MDMaker
 from vitrion.flows.glass_set import MoreGlassesMaker
+from vitrion.launchpad.status import failures
 from vitrion.launchpad.submission import Submission, submit
 from vitrion.relaxation.makers import RelaxMaker
 
@@ -15,7 +16,7 @@ class Unable(Calculator):
 
 
 def test_a_glass_that_fails_does_not_keep_others_waiting(campaign):
-    """All stages of a glass end, whichever of them fails."""
+    """All stages of a glass end, whichever of them fails; it alone is reported."""
     unable = {"@module": Unable.__module__, "@callable": Unable.__name__}
     maker = MeltQuenchMaker(
         settings=MeltQuenchSettings(n_atoms=24),
@@ -32,3 +33,4 @@ def test_a_glass_that_fails_does_not_keep_others_waiting(campaign):
     store.close()
     assert found["output"]["structures"] == []
     assert found["output"]["remarks"] == ["Glass 4 failed and is excluded."]
+    assert [found.job for found in failures(campaign.launchpad)] == ["relax contacts 4"]

@@ -101,7 +101,7 @@ def status(launchpad: LaunchPad, material: str | None = None) -> list[MaterialSt
 
 
 def failures(launchpad: LaunchPad, material: str | None = None) -> list[Failure]:
-    """Return the failed jobs and their errors.
+    """Return the failed jobs and their errors, without those that failed after a failed parent.
 
     Parameters
     ----------
@@ -120,9 +120,9 @@ def failures(launchpad: LaunchPad, material: str | None = None) -> list[Failure]
     query = {"nodes": {"$in": list(names)}, **_query(material)}
     owners = {
         number: found["metadata"]["vitrion"]["material"]
-        for found in launchpad.workflows.find(query, {"nodes": 1, MATERIAL: 1})
+        for found in launchpad.workflows.find(query, {"nodes": 1, "parent_links": 1, MATERIAL: 1})
         for number in found["nodes"]
-        if number in names
+        if number in names and names.keys().isdisjoint(found["parent_links"].get(str(number), ()))
     }
     errors = last_errors(launchpad, list(owners))
     return [
