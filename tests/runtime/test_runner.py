@@ -1,4 +1,5 @@
 import fcntl
+import multiprocessing
 import signal
 import subprocess
 import sys
@@ -74,6 +75,20 @@ def test_a_failed_job_stops_its_children_only(store, tmp_path):
         report.raise_for_errors()
 
 
+def test_jobs_that_fail_without_the_output_of_a_failed_one_are_no_more_errors(store, tmp_path):
+    """As the stages of a further glass, which FireWorks starts after a failed one."""
+    jobs = [toy_jobs.fail("no such thing")]
+    for _ in range(2):
+        jobs.append(toy_jobs.add(jobs[-1].output, 1))
+    last = toy_jobs.gather([jobs[-1].output])
+    flow = Flow([*jobs, last])
+    flow.update_config({"on_missing_references": OnMissing.NONE})
+    report = run_flow(flow, store, tmp_path / "run")
+    assert report.errors == {"fail": "no such thing"}
+    assert report.completed == ["gather"]
+    assert store.get_output(last.uuid) == [None]
+
+
 def test_two_failed_jobs_of_one_name_are_both_reported(store, tmp_path):
     flow = Flow([toy_jobs.fail("the first"), toy_jobs.fail("the second")])
     report = run_flow(flow, store, tmp_path / "run")
@@ -106,6 +121,30 @@ def test_a_killed_worker_is_one_sentence_and_the_next_call_finishes(store, tmp_p
     with pytest.raises(SimulationError, match="rerun the command"):
         run_flow(flow, store, tmp_path / "run")
     assert run_flow(flow, store, tmp_path / "run").completed == ["die_once"]
+
+
+def test_a_worker_that_is_killed_between_two_jobs_is_one_sentence(store, tmp_path):
+    """The pool refuses the next job."""
+
+    def kill(running, report):
+        if report.completed:
+            for process in multiprocessing.active_children():
+                process.kill()
+                process.join()
+            time.sleep(0.5)
+
+    flow = Flow([toy_jobs.add(1, 1), toy_jobs.add(1, 1)])
+    with pytest.raises(SimulationError, match="rerun the command"):
+        run_flow(flow, store, tmp_path / "run", on_change=kill)
+    assert run_flow(flow, store, tmp_path / "run").skipped == ["add"]
+
+
+def test_a_killed_worker_is_noticed_while_others_run_and_all_their_jobs_are_named(store, tmp_path):
+    """A pool that starts its workers one by one may not watch the later ones."""
+    slow = toy_jobs.add(1, 1, wait_s=60)
+    flow = Flow([slow, toy_jobs.die_once(str(tmp_path / "flag"), 4.0)])
+    with pytest.raises(SimulationError, match=r"\) during (add, die_once|die_once, add): rerun"):
+        run_flow(flow, store, tmp_path / "run", workers=2)
 
 
 def test_two_runs_never_share_a_folder(store, tmp_path):

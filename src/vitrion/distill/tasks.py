@@ -5,10 +5,9 @@ A killed distillation loses the tasks that were running, nothing else.
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,11 +20,12 @@ from vitrion.runtime.processes import (
     enter_worker,
     environment,
     keep_freed_memory,
-    worker_context,
+    process_pool,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import ProcessPoolExecutor
     from pathlib import Path
 
     from ase import Atoms
@@ -54,12 +54,7 @@ class FrameTask:
 def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Yield a pool of single-threaded processes, which end with this process."""
     with environment(ONE_THREAD):
-        pool = ProcessPoolExecutor(
-            max_workers=workers,
-            mp_context=worker_context([__name__]),
-            initializer=_start_worker,
-            initargs=(dict(os.environ),),
-        )
+        pool = process_pool(workers, [__name__], _start_worker)
         try:
             yield pool
         finally:

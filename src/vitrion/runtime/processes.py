@@ -14,8 +14,9 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from vitrion.errors import SimulationError
 
@@ -70,6 +71,29 @@ def worker_context(preload: Sequence[str]) -> ForkServerContext | SpawnContext:
     with environment(ONE_THREAD), ctrl_c_blocked():
         ensure_running()
     return context
+
+
+def process_pool(
+    workers: int, preload: Sequence[str], start: Callable[..., None], *arguments: Any
+) -> ProcessPoolExecutor:
+    """Return a pool of worker processes, which start together at the first submission.
+
+    Parameters
+    ----------
+    workers : int
+    preload : sequence of str
+        See :func:`worker_context`.
+    start : callable
+        Called in each worker with ``os.environ`` of this process and the arguments.
+    *arguments
+    """
+    pool = ProcessPoolExecutor(
+        workers, worker_context(preload), start, (dict(os.environ), *arguments)
+    )
+    # The pool may not watch a worker that starts later: if it is killed, nobody notices before
+    # another one ends its job.
+    pool._safe_to_dynamically_spawn_children = False  # type: ignore[attr-defined]
+    return pool
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import os
 import re
 import signal
 import traceback
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,10 +25,11 @@ from typing import TYPE_CHECKING, Any
 from vitrion.errors import InputError, SimulationError
 from vitrion.runtime.atomic import only_process, write_durably
 from vitrion.runtime.cores import own_core, share_cores
-from vitrion.runtime.processes import ONE_THREAD, enter_worker, environment, worker_context
+from vitrion.runtime.processes import ONE_THREAD, enter_worker, environment, process_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future, ProcessPoolExecutor
 
     from jobflow import Flow, Job, JobStore
     from maggma.core import Store
@@ -64,8 +65,8 @@ class RunReport:
     completed, skipped : list[str]
         Names of the jobs that ran now, and of the jobs completed earlier.
     errors : dict[str, str]
-        Error of each failed job by name; jobs that depend on it did not run. A second failed job of
-        the same name is listed as "name (2)".
+        Error of each failed job by name. Jobs that depend on it did not run, or failed without its
+        output; they are not listed. A second failed job of the same name is listed as "name (2)".
     open : int
         Number of known jobs that have not run yet.
     """
@@ -169,11 +170,18 @@ class _Scheduler:
         self._add(flow, ())
         self._skip_finished()
         self._notify()
-        pool = _pool(self.workers, self.folder / "cores")
+        arguments = (self.workers, self.folder / "cores")
+        pool = process_pool(self.workers, SLOW_IMPORTS, _start_worker, *arguments)
         try:
             while (self.waiting and not self.stopped) or self.running:
                 self._start_ready(pool)
                 self._collect()
+        except BrokenProcessPool as exc:
+            names = ", ".join(node.job.name for node in self.running.values())
+            raise SimulationError(
+                f"A worker process died (killed, or out of memory) during {names or 'no job'}: "
+                "rerun the command to resume."
+            ) from exc
         finally:
             for process in list((pool._processes or {}).values()):
                 if self.running:  # interrupted: the files of the workers are always resumable
@@ -274,16 +282,11 @@ class _Scheduler:
             return
         done, _ = wait(self.running, timeout=1.0, return_when=FIRST_COMPLETED)
         for future in done:
+            response = future.result()
             node = self.running.pop(future)
-            try:
-                response = future.result()
-            except BrokenProcessPool as exc:
-                raise SimulationError(
-                    f"A worker process died while '{node.job.name}' ran (killed, or out of "
-                    "memory): rerun the command to resume."
-                ) from exc
             if "error" in response:
-                self.report.add_error(node.job.name, response["error"])
+                if not self.failed & set(node.parents):
+                    self.report.add_error(node.job.name, response["error"])
                 self.failed.add(node.job.uuid)
                 continue
             self.report.completed.append(node.job.name)
@@ -392,15 +395,6 @@ def _decode(content: dict[str, Any]) -> Any:
     from monty.json import MontyDecoder
 
     return MontyDecoder().process_decoded(content)
-
-
-def _pool(workers: int, cores: Path) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(
-        max_workers=workers,
-        mp_context=worker_context(SLOW_IMPORTS),
-        initializer=_start_worker,
-        initargs=(dict(os.environ), workers, cores),
-    )
 
 
 def _start_worker(variables: dict[str, str], workers: int, cores: Path) -> None:
