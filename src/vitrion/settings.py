@@ -93,7 +93,7 @@ class VitrionSettings(BaseSettings):
     root_dir: Path | None = Field(
         None,
         description="Folder shared by all workers of a launchpad, for the files of submitted runs; "
-        "None for `runs` in the folder of the store.",
+        "None for `runs` in the folder of the store, or beside its jobflow.yaml.",
     )
     walltime_s: float | None = Field(
         None,

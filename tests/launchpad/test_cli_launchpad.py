@@ -1,5 +1,7 @@
 """The commands about launchpads, as a user types them."""
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -87,6 +89,19 @@ def test_known_crystals_are_handed_in_without_a_search(campaign):
     assert "1 submitted, 1 already on the launchpad" in again, "an archived flow never runs again"
     assert len(status(campaign.launchpad)) == 2
     assert "Nothing to repair" in run("repair", *pad)
+
+
+def test_the_files_of_runs_are_beside_a_store_that_is_a_file(campaign, monkeypatch):
+    """They were below the file, where no job can write."""
+    monkeypatch.setenv("VITRION_STORE", str(campaign.folder / "jobflow.yaml"))
+    get_settings.cache_clear()
+    pad = ("--launchpad", str(campaign.folder / "my_launchpad.yaml"))
+    run("submit", "LiF", *QUICK, *pad)
+    makers = long_makers(campaign.launchpad, campaign.launchpad.get_fw_ids())
+    parents = {str(Path(maker["root_dir"]).parent) for maker in makers}
+    assert parents == {str(campaign.folder / "runs")}
+    assert "No flows of Li3PO4 on" in run("status", "Li3PO4", *pad)
+    get_settings.cache_clear()
 
 
 def test_one_bad_composition_hands_nothing_in(campaign):

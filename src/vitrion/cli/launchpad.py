@@ -56,6 +56,7 @@ def submit(
     """Submit compositions to a launchpad; runs already on the launchpad are skipped."""
     from vitrion.chemistry.composition_lists import expand_lists
     from vitrion.cli.dry_run import print_plans
+    from vitrion.database.store_file import names_store_file
     from vitrion.flows.run_documents import RUNS_FOLDER
     from vitrion.launchpad.submission import open_launchpad
     from vitrion.launchpad.submission import submit as submit_flows
@@ -66,7 +67,9 @@ def submit(
         print_plans(recipes)
         return
     settings = get_settings()
-    folder = (root_dir or settings.root_dir or settings.store / RUNS_FOLDER).expanduser().absolute()
+    store = settings.store.expanduser()
+    beside = store.parent if names_store_file(store) else store
+    folder = (root_dir or settings.root_dir or beside / RUNS_FOLDER).expanduser().absolute()
     walltime = settings.walltime_s if walltime_s is None else walltime_s
     pad = open_launchpad(launchpad)
     submissions = _submissions(recipes, folder, walltime)
@@ -88,7 +91,7 @@ def status(
     pad = open_launchpad(launchpad)
     rows = find_status(pad, material)
     if not rows:
-        say("No flows of vitrion on this launchpad.")
+        say(f"No flows of {material or 'vitrion'} on this launchpad.")
         return
     counts = ["flows", "jobs", "completed", "running", "waiting", "held", "failed"]
     if not any(row.held for row in rows):  # rare, and eight columns do not fit into 80 characters
