@@ -95,3 +95,11 @@ def test_a_crystal_is_never_compared_with_another_by_chance(folder, tmp_path):
         InputError, match=r"several materials LiF .*mp-1138, without identifier.*name one"
     ):
         invoke("compare", "LiF", "--store", tmp_path)
+
+
+def test_a_composition_that_is_named_twice_is_computed_once(tmp_path):
+    """A run that fails was tried once per line."""
+    (tmp_path / "list.txt").write_text("LiF\nLi2O\nLiF\n")
+    shown = invoke("screen", tmp_path / "list.txt", "--dry-run").stdout.splitlines()
+    runs = [line for line in shown if line.startswith("# run ")]
+    assert [line.split("-")[0] for line in runs] == ["# run LiF", "# run Li2O"]

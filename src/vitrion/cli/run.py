@@ -155,6 +155,7 @@ def screen(
     recipes = options.recipes(wanted)  # all are validated before the first run
     if known:
         recipes += known_recipes(options.recipe())
+    recipes = list({recipe.run_id: recipe for recipe in recipes}.values())
     if not recipes:
         raise InputError(
             "Name a file of compositions, a --grid of end members, a --query or --known."
