@@ -89,6 +89,28 @@ def test_walltime_makes_the_job_continue_itself(tmp_path, gas):
     assert outputs[-1].plan.reached
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mobile": "Na"}, "Na is not in Li2U"),
+        ({"mobile": "Li,U4+"}, "All elements"),
+        ({"charge": 0.0}, "other than zero"),
+    ],
+)
+def test_a_wrong_mobile_species_is_refused_before_the_dynamics(tmp_path, gas, changes, message):
+    maker = make_maker(tmp_path, temperatures_K=(400.0,), **changes)
+    with pytest.raises(InputError, match=message):
+        maker.advance([gas], tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_ambiguous_mobile_species_is_refused_before_the_dynamics(tmp_path, gas):
+    gas.replace_species({"Li": "Mg"})
+    with pytest.raises(InputError, match="ambiguous"):
+        make_maker(tmp_path, temperatures_K=(400.0,)).advance([gas], tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 SCAN = {"lowest_K": 100.0, "highest_K": 900.0, "n_scanned": 4, "scan_ps": 6.0, "n_temperatures": 3}
 
 

@@ -14,7 +14,7 @@ from vitrion.errors import InputError
 from vitrion.runtime.plain_numbers import read_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 Mobile = str | Sequence[Any] | Mapping[Any, float] | Any
 """Mobile species: text such as ``Li``, ``Li+`` or ``Li,O``; pymatgen's Element or Species; a
@@ -177,6 +177,21 @@ def mobile_label(mobile: Mobile) -> str:
 def mobile_symbols(mobile: Mobile) -> list[str]:
     """Return the elements of mobile species, in their order."""
     return list(dict.fromkeys(symbol for symbol, _ in map(_read_species, _separate(mobile))))
+
+
+def check_mobile(mobile: Iterable[str], symbols: Collection[str], formula: str) -> None:
+    """Check that mobile elements are some, but not all, of the elements of a formula.
+
+    Raises
+    ------
+    InputError
+        If a mobile element is not in the formula, or all of its elements are mobile.
+    """
+    named = set(mobile)
+    for symbol in sorted(named.difference(symbols)):
+        raise InputError(f"The mobile species {symbol} is not in {formula}.")
+    if named.issuperset(symbols):
+        raise InputError(f"All elements of {formula} are mobile: name fewer mobile species.")
 
 
 def _separate(mobile: Mobile) -> list[Any]:

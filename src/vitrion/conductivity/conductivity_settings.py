@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from vitrion.chemistry.charges import default_mobile_species
+from vitrion.chemistry.formulas import usual_formula
+from vitrion.chemistry.species import check_mobile, mobile_charges
 from vitrion.conductivity.scan_settings import SKIPPED, TemperatureScanSettings
 from vitrion.dynamics.md_settings import MDSettings
 from vitrion.errors import InputError
 from vitrion.runtime.settings_model import Option, SettingsModel
+
+if TYPE_CHECKING:
+    from pymatgen.core import Composition
 
 TEMPERATURE_RANGE_K = (50.0, 3000.0)
 MAX_PS = 1e7
@@ -166,6 +172,20 @@ class ConductivitySettings(SettingsModel):
                     f"{1000 * interval_ps:g} fs they must last at least {least_ps:.4g} ps "
                     f"({options})."
                 )
+
+    def charges_in(self, composition: Composition) -> dict[str, float]:
+        """Return the mobile species of a composition and their charges in e.
+
+        Raises
+        ------
+        InputError
+            If the mobile species or its charge is unknown, it is not in the composition, or all
+            elements are mobile.
+        """
+        charges = mobile_charges(self.mobile or default_mobile_species(composition), self.charge)
+        symbols = [element.symbol for element in composition.element_composition]
+        check_mobile(charges, symbols, usual_formula(composition))
+        return charges
 
     @property
     def has_default_frames(self) -> bool:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jobflow import OnMissing, Response, job
 
-from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.structures import takes_structures
 from vitrion.conductivity.conductivity_settings import ConductivitySettings
 from vitrion.conductivity.document import ConductivityDoc, DensityPoint
@@ -194,9 +193,12 @@ class ConductivityMaker(ForceFieldDynamics):
 
         Raises
         ------
+        InputError
+            If the mobile species of the settings do not suit the structures.
         SimulationError
             If all runs at a temperature failed.
         """
+        self.settings.charges_in(structures[0].composition)  # before any dynamics
         deadline = math.inf if self.walltime_s is None else time.monotonic() + self.walltime_s
         return self._advance(structures, root, glass_transition, origin, deadline)
 
@@ -398,14 +400,12 @@ class ConductivityMaker(ForceFieldDynamics):
         failures: Mapping[str, str],
     ) -> dict[float, list[TransportResult]]:
         settings = self.settings
-        mobile = settings.mobile or default_mobile_species(structures[0].composition)
+        charges = settings.charges_in(structures[0].composition)
         results: dict[float, list[TransportResult]] = {t: [] for t in settings.temperatures_K or ()}
         for name, _, temperature in runs:
             segments = analyzed_segments(root / name)
             files = [str(segment / TRAJECTORY_NAME) for segment in segments]
-            results[temperature].append(
-                analyze_file(files, mobile, temperature, charge=settings.charge)
-            )
+            results[temperature].append(analyze_file(files, charges, temperature))
         lost = [run for run in self._runs(structures) if not results[run[2]]]
         if lost:
             name, _, temperature = lost[0]

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitrion.chemistry.charges import default_mobile_species
-from vitrion.chemistry.species import mobile_charges
 from vitrion.conductivity.mean_cell import constant_pressure
 from vitrion.conductivity.scan_settings import SKIPPED
 from vitrion.conductivity.temperature_choice import (
@@ -80,9 +78,7 @@ def choose_from_scan(
         raise SimulationError(
             f"The run at the lowest scanned temperature failed: {failures[tasks[0].name]}"
         )
-    mobile = mobile_charges(
-        settings.mobile or default_mobile_species(structure.composition), settings.charge
-    )
+    mobile = settings.charges_in(structure.composition)
     symbols = [site.specie.symbol for site in structure]
     framework = [symbol for symbol in symbols if symbol not in mobile]
     choice = choose_temperatures(

@@ -9,7 +9,7 @@ from vitrion.chemistry.charge_balance import check_charge_balance
 from vitrion.chemistry.charges import default_mobile_species
 from vitrion.chemistry.decoding import structure_from_dict
 from vitrion.chemistry.formulas import parse_composition, plain_formula
-from vitrion.chemistry.species import mobile_symbols
+from vitrion.chemistry.species import check_mobile, mobile_symbols
 from vitrion.errors import InputError
 from vitrion.flows.given_crystal import read_crystal
 from vitrion.flows.glass_conductivity import second_opinion
@@ -46,7 +46,7 @@ def complete_recipe(recipe: Recipe) -> Recipe:
     check_charge_balance(composition, allow_unbalanced=recipe.allow_unbalanced)
     mobile = recipe.mobile or default_mobile_species(composition)
     symbols = [element.symbol for element in composition]
-    _check_mobile(mobile, symbols, formula)
+    check_mobile(mobile_symbols(mobile), symbols, formula)
     potential = recipe_potential(recipe, symbols, formula)
     reference = second_opinion(recipe)
     if reference is not None and get_potential(reference).elements is None:
@@ -107,15 +107,6 @@ def _potential_with_hash(recipe: Recipe) -> str | None:
     if name is None or sha256 is None or not name.startswith("mace:") or "#" in name:
         return name
     return name if get_potential(name).path is None else f"{name}#{sha256}"
-
-
-def _check_mobile(mobile: str, symbols: Sequence[str], formula: str) -> None:
-    named = mobile_symbols(mobile)
-    for symbol in named:
-        if symbol not in symbols:
-            raise InputError(f"The mobile species {symbol} is not in {formula}.")
-    if len(named) == len(symbols):
-        raise InputError(f"All elements of {formula} are mobile: name fewer mobile species.")
 
 
 def short_timestep(recipe: Recipe, symbols: Sequence[str]) -> float | None:
