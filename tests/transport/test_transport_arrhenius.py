@@ -269,6 +269,31 @@ def test_bad_input():
         arrhenius([point(500.0, 1e-6), point(500.0, 2e-6)])
 
 
+@pytest.mark.parametrize(
+    ("temperature_K", "value", "error"),
+    [
+        (-500.0, 1e-6, 0.1),
+        (np.nan, 1e-6, 0.1),
+        (500.0, 0.0, 0.1),
+        (500.0, np.nan, 0.1),
+        (500.0, 1e-6, 0.0),
+        (500.0, 1e-6, np.inf),
+    ],
+)
+def test_points_without_a_logarithm_or_a_weight_are_refused(temperature_K, value, error):
+    bad = ArrheniusPoint(
+        temperature_K=temperature_K,
+        diffusivity=Estimate(value=value, relative_error=error, degrees_of_freedom=np.inf),
+    )
+    with pytest.raises(InputError, match="must be a positive number"):
+        arrhenius([bad, point(600.0, 3e-6)])
+
+
+def test_an_unknown_quantity_is_refused():
+    with pytest.raises(InputError, match="self or collective, not 'colective'"):
+        arrhenius([point(500.0, 1e-6), point(600.0, 3e-6)], quantity="colective")
+
+
 def test_replicas_of_one_system_add_their_information():
     runs = [run_at(600.0, seed) for seed in range(4)]
     both = combine(runs)

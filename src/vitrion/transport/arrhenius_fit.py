@@ -174,8 +174,11 @@ def arrhenius(
     ------
     InputError
         If there are no results, two of one temperature, or results of different materials or of
-        one run.
+        one run; if the quantity is unknown, or an ArrheniusPoint has no positive temperature,
+        diffusivity and standard error.
     """
+    if quantity not in (None, "self", "collective"):
+        raise InputError(f"The quantity must be self or collective, not {quantity!r}.")
     _check_results(results)
     runs = [result for result in results if isinstance(result, TransportResult)]
     if quantity is None:
@@ -210,12 +213,29 @@ def _check_results(results: Sequence[TransportResult | ArrheniusPoint]) -> None:
         raise InputError(
             "An Arrhenius fit needs results at two or more temperatures; none were given."
         )
+    for result in results:
+        if isinstance(result, ArrheniusPoint):
+            _check_point(result)
     temperatures = [result.temperature_K for result in results]
     if len(set(temperatures)) < len(temperatures):
         raise InputError("Two results have the same temperature: combine the replicas first.")
     runs = [result for result in results if isinstance(result, TransportResult)]
     check_same_material(runs)
     check_different_runs(runs)
+
+
+def _check_point(point: ArrheniusPoint) -> None:
+    """Check that the numbers of a point have logarithms and a weight."""
+    numbers = {"temperature": point.temperature_K, "upper bound": point.bound_cm2_s}
+    if point.diffusivity is not None:
+        numbers["diffusivity"] = point.diffusivity.value
+        numbers["standard error"] = point.diffusivity.relative_error
+    for name, number in numbers.items():
+        if number is not None and not 0.0 < number < math.inf:
+            raise InputError(
+                f"The {name} of a point of an Arrhenius fit must be a positive number, not "
+                f"{number:g}."
+            )
 
 
 def _extrapolate(result: ArrheniusResult, used: Sequence[ArrheniusPoint]) -> None:
