@@ -5,6 +5,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from vitrion.chemistry.geometry import merge_points, minimum_image, nearest_atom_distances
+from vitrion.defects.sites import candidate_sites
 from vitrion.defects.symmetry import SpaceGroup, hop_orbits, orbit, site_orbits
 from vitrion.defects.voids import grid_voids, voronoi_voids
 
@@ -21,6 +22,16 @@ def rocksalt() -> Structure:
     return Structure.from_spacegroup(
         "Fm-3m", Lattice.cubic(4.03), ["Li", "F"], [[0, 0, 0], [0.5, 0.5, 0.5]]
     )
+
+
+def test_vacuum_has_no_sites(rocksalt):
+    layer = Structure(
+        Lattice.orthorhombic(4.03, 4.03, 30.0),
+        rocksalt.species,
+        rocksalt.cart_coords,
+        coords_are_cartesian=True,
+    )
+    assert max(site.radius_A for site in candidate_sites(layer)) < 5.5
 
 
 @pytest.mark.parametrize("primitive", [True, False])

@@ -95,8 +95,8 @@ def check_host_request(
     Raises
     ------
     InputError
-        If the structure is disordered, does not contain the mobile ion or only that, or is a glass
-        in too small a cell.
+        If the structure is disordered, does not contain the mobile ion, or is a glass in too small
+        a cell.
     """
     symbols = site_symbols(structure)
     if mobile not in symbols:

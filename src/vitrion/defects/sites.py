@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from vitrion.defects.document import CandidateSite, SiteSource
 
 
+VACUUM_A = 5.5
+"""Distance to the nearest atom in A from which a point is in vacuum; no ion is bound there."""
+
+
 @dataclass(frozen=True)
 class Site:
     """A candidate site with all symmetry-equivalent positions.
@@ -123,7 +127,7 @@ def candidate_sites(
     points = np.vstack([points for _, points in found]) if found else np.empty((0, 3))
     labels = [source for source, points in found for _ in points]
     radii = nearest_atom_distances(points, structure) if len(points) else np.empty(0)
-    wide = np.flatnonzero(radii >= min_radius_A)
+    wide = np.flatnonzero((radii >= min_radius_A) & (radii < VACUUM_A))
     kept = wide[merge_points(points[wide], structure.lattice.matrix, merge_A)]
     if not len(kept):
         raise InputError(
