@@ -337,3 +337,9 @@ def test_no_ions_where_there_are_none(formula):
 )
 def test_formulas_are_shown_as_people_write_them(stored, shown):
     assert display_formula(stored) == shown
+
+
+def test_amounts_that_are_not_whole_are_shown():
+    assert display_formula("Li1.5Al0.5Ge1.5P3O12") == "Li1.5Al0.5Ge1.5P3O12"
+    with pytest.raises(InputError, match=r"mobile ion of Ca0\.4Mg0\.6O is ambiguous"):
+        default_mobile_species("Ca0.4Mg0.6O")

@@ -270,8 +270,9 @@ def whole_amounts(composition: Composition) -> dict[str, int]:
 
 
 def plain_formula(composition: Composition) -> str:
-    """Return the formula without parentheses: LiPO2F2, not LiP(OF)2."""
-    return "".join(f"{el.symbol}{round(n) if n > 1 else ''}" for el, n in composition.items())
+    """Return the formula without parentheses: LiPO2F2, not LiP(OF)2; Li0.5CoO2."""
+    amounts = ((el.symbol, f"{n:.6g}") for el, n in composition.items())
+    return "".join(symbol if amount == "1" else symbol + amount for symbol, amount in amounts)
 
 
 def display_formula(formula: str) -> str:
