@@ -7,6 +7,9 @@ import sys
 
 import numpy as np
 import pytest
+from ase import Atoms
+from ase.io import write
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
 from helpers.trajectory_files import cubic_bounds, write_lammps, write_xyz
 from helpers.walkers import hopping, in_crystal
@@ -176,6 +179,22 @@ def test_parts_and_replicas(folder, vitrion, tmp_path):
         vitrion("analyze", folder / "700.dump", other, *words)
     pair = vitrion("analyze", folder / "700.dump", other, *words, "--replicas")
     assert ConductivityDoc.model_validate_json(pair).results[0].n_replicas == 2
+
+
+def test_replicas_whose_frames_differ_by_a_few_kelvin_are_at_one_temperature(vitrion, tmp_path):
+    for seed, kelvin in enumerate((599.0, 603.0)):
+        positions, symbols = frames_at(600, seed=seed)
+        frames = [Atoms(symbols, each, cell=[LENGTH] * 3, pbc=True) for each in positions]
+        for atoms in frames:
+            MaxwellBoltzmannDistribution(
+                atoms, temperature_K=kelvin, force_temp=True, rng=np.random.default_rng(seed)
+            )
+        write(tmp_path / f"{seed}.traj", frames)
+    files = sorted(tmp_path.glob("*.traj"))
+    printed = vitrion("analyze", *files, "--replicas", "--frame-interval", 100, "--json")
+    (found,) = ConductivityDoc.model_validate_json(printed).results
+    assert found.n_replicas == 2
+    assert found.temperature_K == pytest.approx(599.0)
 
 
 def test_a_run_that_is_not_diffusive_shows_its_provisional_value(vitrion, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from vitrion.transport.io import open_frames
 from vitrion.transport.motion import read_motion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pymatgen.core import Structure
 
@@ -31,6 +32,9 @@ SAME_TEMPERATURE = 0.05
 
 TEMPERATURE_ERRORS = 4.0
 """Largest difference between them in their standard errors."""
+
+ONE_TEMPERATURE = 0.01
+"""Relative difference up to which mean temperatures of the frames of runs are one temperature."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +195,8 @@ def analyze_runs(
                 f"{runs[0].files[0]} of {usual_formula(structure.composition)}: analyze them "
                 "separately."
             )
+        if run.temperature_K is None:
+            temperature = _one_of(results, temperature)
         result = analyze_displacements(motion, temperature, charges, spatial=spatial)
         warnings = [*result.warnings, *notes]
         results.setdefault(temperature, []).append(result.model_copy(update={"warnings": warnings}))
@@ -203,6 +209,14 @@ def analyze_runs(
         directory=str(Path(runs[0].files[0]).absolute().parent),
         provenance=Provenance.collect(),
     )
+
+
+def _one_of(known_K: Iterable[float], temperature_K: float) -> float:
+    """Return the temperature of earlier runs if the mean of the frames of a run is close to it."""
+    close = (
+        known for known in known_K if math.isclose(known, temperature_K, rel_tol=ONE_TEMPERATURE)
+    )
+    return next(close, temperature_K)
 
 
 def start_structure(motion: Displacements) -> Structure:
