@@ -8,11 +8,13 @@ from vitrion.errors import InputError
 from vitrion.transport import analyze, arrhenius, combine
 
 
-def analyzed(seed=0, kelvin=600.0, hops=20.0, length=12.0, *, names=None, n=20, **options):
+def analyzed(
+    seed=0, kelvin=600.0, hops=20.0, length=12.0, *, names=None, n=20, n_framework=20, **options
+):
     """Return the result of a run of ``n`` ions; ``names`` replaces elements."""
     rng = np.random.default_rng(seed)
     cell = length * np.eye(3)
-    positions, symbols = in_crystal(hopping(300, n, hops).draw(rng), cell, rng)
+    positions, symbols = in_crystal(hopping(300, n, hops).draw(rng), cell, rng, n_framework)
     symbols = [(names or {}).get(symbol, symbol) for symbol in symbols]
     return analyze(positions, cell, symbols, 100.0, kelvin, wrapped=False, **options)
 
@@ -56,9 +58,23 @@ def test_a_run_is_counted_once():
         arrhenius([run, run.model_copy(update={"temperature_K": 700.0})])
 
 
-def test_larger_cells_and_results_without_elements_are_combined():
+def test_results_without_elements_are_combined():
     runs = [analyzed(), analyzed(1)]
     older = [run.model_copy(update={"atoms": None}) for run in runs]
     assert runs[0].atoms == {"Li": 20, "O": 20}
     for mixed in (older, [runs[0], older[1]], [older[0], runs[1]]):
         assert combine(mixed).conductivity == combine(runs).conductivity
+
+
+def test_cells_of_different_sizes_are_one_material():
+    """The atoms of the first run and the mean volume of all were not of one cell."""
+    small = analyzed(hops=1.0)
+    large = analyzed(1, hops=1.0, n=60, n_framework=60, length=12.0 * 3 ** (1 / 3))
+    for runs in ([small, large], [large, small]):
+        found = combine(runs)
+        volume = 12.0**3 * found.n_mobile / 20
+        assert found.volume_A3 == pytest.approx(volume)
+        ion_time_fs = (20 + 60) * 1000.0 * small.duration_ps
+        per_hop = found.hops.hop_length_A**2 / (6 * ion_time_fs) * 0.1
+        assert found.diffusivity_per_hop_cm2_s == pytest.approx(per_hop)
+        assert len(arrhenius([found, analyzed(2, 700.0)]).points) == 2

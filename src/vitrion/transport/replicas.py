@@ -187,11 +187,13 @@ def _corrected(
 def _of_all_runs(results: Sequence[TransportResult], regime: Regime, hops: Hops) -> dict[str, Any]:
     """Return the fields other than estimates and bounds: sums, means, curves and warnings."""
     framework = mean_framework([run.framework for run in results if run.framework])
+    atoms = np.array([run.n_mobile + run.n_framework for run in results])
+    per_atom = np.mean([run.volume_A3 for run in results] / atoms)
     update: dict[str, Any] = {
         "n_replicas": sum(result.n_replicas for result in results),
         "duration_ps": sum(result.duration_ps for result in results),
         "n_frames": sum(result.n_frames for result in results),
-        "volume_A3": float(np.mean([result.volume_A3 for result in results])),
+        "volume_A3": float(atoms[0] * per_atom),
         "apparent_diffusivity_cm2_s": float(
             np.mean([result.apparent_diffusivity_cm2_s for result in results])
         ),

@@ -132,12 +132,16 @@ class TransportResult(NotebookFigure, Model):
 
     temperature_K: float = Field(description="Temperature of the ions in K.")
     mobile: dict[str, float] = Field(description="Mobile species and their charges in e.")
-    n_mobile: int = Field(description="Number of mobile ions in the cell.")
+    n_mobile: int = Field(
+        description="Number of mobile ions in the cell, of several runs in that of the first."
+    )
     n_framework: int = Field(description="Number of the other atoms in the cell.")
     atoms: dict[str, int] | None = Field(
         None, description="Number of atoms of each element in the cell; None in older results."
     )
-    volume_A3: float = Field(description="Mean volume of the cell in A3.")
+    volume_A3: float = Field(
+        description="Mean volume in A3 of a cell of `n_mobile` and `n_framework` atoms."
+    )
     duration_ps: float = Field(description="Length of the run in ps; the sum over replicas.")
     frame_interval_fs: float = Field(description="Time between the frames used, in fs.")
     n_frames: int = Field(description="Number of frames read.")
@@ -226,9 +230,11 @@ class TransportResult(NotebookFigure, Model):
     @property
     def diffusivity_per_hop_cm2_s(self) -> float:
         """D* in cm2/s that corresponds to one hop in the run: a^2 / 6 N t."""
-        ion_time_fs = 1000.0 * self.n_mobile * self.duration_ps
-        length = max(self.hops.hop_length_A, NOMINAL_HOP_A / 2)
-        return length**2 / (6.0 * ion_time_fs) * A2_PER_FS_TO_CM2_PER_S
+        hops, ion_time_ps = self.hops, self.n_mobile * self.duration_ps
+        if hops.mean_residence_time_ps is not None:  # also of cells of different sizes
+            ion_time_ps = hops.n_hops * hops.mean_residence_time_ps
+        length = max(hops.hop_length_A, NOMINAL_HOP_A / 2)
+        return length**2 / (6000.0 * ion_time_ps) * A2_PER_FS_TO_CM2_PER_S
 
     @property
     def headline(self) -> str:
