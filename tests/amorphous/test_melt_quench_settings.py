@@ -38,6 +38,7 @@ def test_hydrogen_asks_for_a_short_step():
         ({"cooling": 3}, "cooling"),
         ({"unit": "molecules"}, "unit"),
         ({"n_atoms": 3}, "n_atoms"),  # too few for a verdict
+        ({"ions": {"Li": -1, "F": 1}}, "greater than 0"),
     ],
 )
 def test_bad_settings_are_one_clear_sentence(values, message):

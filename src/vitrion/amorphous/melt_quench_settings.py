@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from vitrion.errors import InputError
 from vitrion.runtime.settings_model import Option, SettingsModel
@@ -34,7 +34,7 @@ class MeltQuenchSettings(SettingsModel):
         None,
         description="Unit of packing; None packs whole ions if the composition has known ones.",
     )
-    ions: dict[str, int] | None = Field(
+    ions: dict[str, PositiveInt] | None = Field(
         None,
         description="Ions of one formula unit and their numbers, such as {Li: 1, TFSI: 1}, by "
         "formula, name or SMILES; None for the known ions of the composition.",

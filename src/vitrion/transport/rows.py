@@ -72,7 +72,7 @@ def _provisional_rows(result: TransportResult) -> list[Row]:
     return [
         _row("D* (self), provisional", found.self_diffusivity, "cm2/s"),
         _row("sigma (Nernst-Einstein), provisional", found.conductivity_nernst_einstein, "mS/cm"),
-        Row("provisional values", f"do not count: {result.regime.reason}", "", ""),
+        Row("provisional values", "do not count, see the first note", "", ""),
     ]
 
 
