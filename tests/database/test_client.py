@@ -188,6 +188,8 @@ def test_summaries(client):
         ({"barrier_eV_min": {"$gt": 0}}, "a number for 'barrier_eV_min'"),
         ({"barrier_eV": {"$ne": 0}}, "a number for 'barrier_eV'"),
         ({"barrier_eV_min": math.nan}, "a number"),
+        ({"barrier_eV": "0.2..0.3"}, "a number for 'barrier_eV', not '0.2..0.3'"),
+        ({"nsites": "abc"}, "a number for 'nsites', not 'abc'"),
         ({"elements": [{"$ne": 1}]}, "one or more texts"),
         ({"deprecated": "no"}, "true or false"),
         ({"$where": "1"}, "Nothing can be searched"),
@@ -216,6 +218,14 @@ def test_summaries(client):
 def test_what_is_not_plain_is_refused(client, words, message):
     with pytest.raises(InputError, match=message):
         client.test_hopping.search(**words)
+
+
+def test_text_that_no_quantity_can_equal_is_refused(client):
+    with pytest.raises(InputError, match="a number for 'barrier_eV', not 'high'"):
+        client.summary.count(barrier_eV="high")
+    with pytest.raises(InputError, match="true or false for 'is_amorphous', not 'yes'"):
+        client.amorphous.count(is_amorphous="yes")
+    assert client.amorphous.count(is_amorphous="true") == 0
 
 
 def test_results_in_memory_are_found_and_stay():

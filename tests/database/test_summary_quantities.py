@@ -22,8 +22,9 @@ PAPER = Path(__file__).parents[2] / "docs" / "results" / "paper"
 
 @pytest.fixture(scope="module")
 def documents():
-    """Return the crystal and the five glasses of the paper, defects of three of them."""
-    return read_documents(PAPER)
+    """Return the crystal and five glasses of the paper, defects of three of them."""
+    names = ["crystal", *(f"glass-{number}" for number in range(1, 6))]
+    return [each for name in names for each in read_documents(PAPER / f"{name}.jsonl.gz")]
 
 
 def filled(folder, documents):

@@ -16,12 +16,36 @@ def has_path(model: type[BaseModel], path: str) -> bool:
 
     Fields of any content, such as structures and dictionaries, accept every continuation.
     """
+    return bool(_types(model, path))
+
+
+def plain_type(model: type[BaseModel], path: str) -> type | None:
+    """Return bool, float or str if all values at a dotted path are of it, else None.
+
+    Whole numbers count as float; None may be a value in addition.
+    """
+    found = {float if kind is int else kind for kind in _flat(_types(model, path))} - {NoneType}
+    return found.pop() if len(found) == 1 and found <= {bool, float, str} else None
+
+
+def _types(model: type[BaseModel], path: str) -> list[Any]:
+    """Return the possible types of the value at a path; empty if it does not exist."""
     kinds: list[Any] = [model]
     for part in path.split("."):
         kinds = [inner for kind in kinds for inner in _inside(kind, part)]
-        if not kinds:
-            return False
-    return True
+    return kinds
+
+
+def _flat(kinds: Sequence[Any]) -> set[Any]:
+    """Return the types in unions and annotations."""
+    flat: set[Any] = set()
+    for kind in kinds:
+        origin = get_origin(kind)
+        if origin is Annotated:
+            flat |= _flat(get_args(kind)[:1])
+        else:
+            flat |= _flat(get_args(kind)) if origin in (Union, UnionType) else {kind}
+    return flat
 
 
 def _inside(kind: Any, part: str) -> list[Any]:

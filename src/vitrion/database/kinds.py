@@ -8,6 +8,7 @@ from importlib.util import find_spec
 
 import vitrion
 from vitrion import documents
+from vitrion.database.field_paths import plain_type
 from vitrion.documents.base import VitrionDoc
 
 
@@ -23,6 +24,15 @@ def document_classes() -> dict[str, type[VitrionDoc]]:
         if isinstance(name, str):
             classes[name] = cls
     return classes
+
+
+def quantity_types() -> dict[str, type | None]:
+    """Return bool, float or str, or None for other types, by the names of quantities."""
+    return {
+        name: plain_type(cls, path)
+        for cls in document_classes().values()
+        for name, path in cls.key_fields.items()
+    }
 
 
 def _import_documents() -> None:

@@ -70,7 +70,7 @@ def build_criteria(
         (g/cm3) and ``spacegroup_number``: the name, optionally with ``_min`` or ``_max``, or a
         range ``(minimum, maximum)`` in which None is open; ``additional_fields.<name>``; and the
         `SYNONYMS`. ``chemsys="Li-*"`` means lithium and one other element. Filters of None are
-        ignored. Text also matches the number or flag that it represents, such as "0.35".
+        ignored. The text of a number or a flag, such as "0.35", stands for it.
     key_fields
         Paths of the quantities by their public names.
     kind
@@ -106,6 +106,7 @@ def build_criteria(
             criteria["deprecated"] = _flag(name, value)
         else:
             path, operator = _figure(name, key_fields)
+            value = _typed(name, value) if isinstance(value, str) else value
             criteria.setdefault(path, {}).update(_condition(name, value, operator))
     return criteria
 
@@ -125,6 +126,17 @@ def _condition(name: str, value: Any, operator: str) -> dict[str, Any]:
         return {op: end for op, end in (("$gte", low), ("$lte", high)) if end is not None}
     plain = _plain(name, value, operator)
     return {"$in": _readings(plain)} if isinstance(plain, str) else {operator: plain}
+
+
+def _typed(name: str, text: str) -> bool | float | str:
+    """Return a text as the number or flag that its quantity is; others unchanged."""
+    from vitrion.database.kinds import quantity_types
+
+    expected = float if name in MATERIAL_NUMBERS else quantity_types().get(name)
+    if expected not in (bool, float):
+        return text
+    value = _readings(text)[-1]
+    return _flag(name, value) if expected is bool else _plain(name, value, "$gte")
 
 
 def _chemical_system(chemsys: str) -> dict[str, Any]:
