@@ -109,6 +109,15 @@ def test_intrinsic_conductivity_has_half_the_pair_energy_and_the_barrier():
     assert found.frenkel_energy_eV == pytest.approx(PAIR)
 
 
+@pytest.mark.parametrize("temperature_K", [1.0, 10.0])
+def test_concentrations_in_the_cold_are_zero_not_a_fault(temperature_K):
+    settings = DefectConductivitySettings(temperatures_K=(temperature_K,))
+    (point,) = conductivity_from_defects(defects(network("vacancy")), 1.0, settings).points
+    expected = math.exp(-PAIR / (2 * KB_EV_PER_K * temperature_K))
+    assert point.vacancy_fraction == pytest.approx(expected, rel=1e-3)
+    assert point.conductivity.value == pytest.approx(0.0)
+
+
 def test_vacancies_of_dopants_take_the_pair_energy_out():
     settings = DefectConductivitySettings(defect_fraction=1e-3)
     found = conductivity_from_defects(defects(network("vacancy")), 1.0, settings)

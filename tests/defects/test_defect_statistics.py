@@ -5,14 +5,18 @@ import pytest
 
 from vitrion.defects.statistics import (
     boltzmann_energy,
-    interstitial_fraction,
     ion_potential,
+    log_interstitial_fraction,
     overlap_probability,
     weighted_quantiles,
 )
 from vitrion.errors import InputError
 from vitrion.transport.constants import KB_EV_PER_K
 from vitrion.uncertainty import ReplicaMean
+
+
+def interstitial_fraction(*distributions):
+    return np.exp(log_interstitial_fraction(*distributions))
 
 
 def test_boltzmann_energy_of_one_value_is_that_value():

@@ -1,13 +1,13 @@
 """Schottky defects, and the vacancies of charge neutrality."""
 
+import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from vitrion.defects.host import prepare_host
 from vitrion.defects.schottky import schottky_energy
-from vitrion.defects.statistics import vacancy_fraction
+from vitrion.defects.statistics import log_vacancy_fraction
 from vitrion.polymorphs.hull import shipped_references
 from vitrion.potentials import load_calculator
 from vitrion.relaxation.relaxers import FixedCellRelaxer
@@ -61,27 +61,30 @@ def test_an_unconverged_relaxation_gives_no_value(relax):
     assert schottky_energy(host, hasty) is None
 
 
+def vacancies(frenkel, excess=0.0, schottky=0.0, n=1):
+    log_products = [math.log(product) if product else -math.inf for product in (frenkel, schottky)]
+    return math.exp(log_vacancy_fraction(log_products[0], excess, log_products[1], n))
+
+
 def test_frenkel_pairs_alone():
-    assert vacancy_fraction(1e-8) == pytest.approx(1e-4)
-    assert vacancy_fraction(1e-8, excess=0.01) == pytest.approx(0.01 + 1e-6, rel=1e-6)
-    assert vacancy_fraction(0.0, excess=0.02) == 0.02
+    assert vacancies(1e-8) == pytest.approx(1e-4)
+    assert vacancies(1e-8, excess=0.01) == pytest.approx(0.01 + 1e-6, rel=1e-6)
+    assert vacancies(0.0, excess=0.02) == pytest.approx(0.02, rel=1e-12)
 
 
 @pytest.mark.parametrize(("n", "expected"), [(1, 1e-6), (2, 1e-4)])
 def test_schottky_defects_alone(n, expected):
-    assert vacancy_fraction(0.0, schottky_product=1e-12, ions_per_anion=n) == pytest.approx(
-        expected
-    )
+    assert vacancies(0.0, schottky=1e-12, n=n) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("excess", [0.0, 1e-6, 1e-3])
 def test_charges_balance(n, excess):
     frenkel, schottky = 1e-11, 1e-13
-    v = vacancy_fraction(frenkel, excess, schottky, n)
+    v = vacancies(frenkel, excess, schottky, n)
     assert v == pytest.approx(excess + frenkel / v + schottky / v**n, rel=1e-9)
 
 
-def test_numbers_far_below_one_keep_their_precision():
-    v = vacancy_fraction(1e-60, schottky_product=1e-45, ions_per_anion=1)
-    assert np.log10(v) == pytest.approx(-22.5, abs=1e-6)
+def test_products_that_underflow_keep_their_precision():
+    assert log_vacancy_fraction(-2000.0) == pytest.approx(-1000.0)
+    assert log_vacancy_fraction(-3000.0, log_schottky=-2000.0) == pytest.approx(-1000.0)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from vitrion.conductivity.defect_route_settings import DefectConductivitySettings
 from vitrion.conductivity.potential_errors import ErrorSource, PotentialErrors, potential_errors
-from vitrion.defects.statistics import interstitial_fraction, vacancy_fraction
+from vitrion.defects.statistics import log_interstitial_fraction, log_vacancy_fraction
 from vitrion.errors import InputError
 from vitrion.landscape.site_energies import site_energies
 from vitrion.migration.network_walk import network_walk
@@ -208,24 +208,27 @@ class _DefectModel:
     def concentrations(self, temperature_K: float) -> _Concentrations:
         """Solve the mass-action laws and charge neutrality."""
         energies, excess = self.energies, self.defect_fraction
-        pairs = interstitial_fraction(
+        log_pairs = log_interstitial_fraction(
             list(energies.occupied.values()),
             list(energies.empty.values()),
             temperature_K,
             list(energies.occupied_weights.values()),
             list(energies.empty_weights.values()),
         )
-        product, n = 0.0, 1
+        log_schottky, n = -math.inf, 1
         if self.schottky_eV is not None:
             n = round(self.cell.composition.reduced_composition[self.mobile])
-            product = math.exp(-self.schottky_eV / (KB_EV_PER_K * temperature_K))
-        vacancies = vacancy_fraction(pairs**2, excess, product, n)
-        interstitials, anions = pairs**2 / vacancies, product / vacancies**n
+            log_schottky = -self.schottky_eV / (KB_EV_PER_K * temperature_K)
+        log_v = log_vacancy_fraction(2 * log_pairs, excess, log_schottky, n)
+        # Ratios to the vacancies: the fractions themselves may underflow.
+        interstitials = math.exp(2 * (log_pairs - log_v))
+        anions = math.exp(log_schottky - (n + 1) * log_v)
         # d ln c / d(-E / kT) of neutrality, all formation energies together.
-        share = (interstitials + anions) / (vacancies + interstitials + n * anions)
+        share = (interstitials + anions) / (1.0 + interstitials + n * anions)
+        vacancies = math.exp(log_v)
         return _Concentrations(
-            {"vacancy": vacancies, "interstitial": interstitials},
-            anions,
+            {"vacancy": vacancies, "interstitial": interstitials * vacancies},
+            anions * vacancies,
             {"vacancy": share, "interstitial": 1.0 - share},
         )
 

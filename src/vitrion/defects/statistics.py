@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -102,14 +103,14 @@ def ion_potential(
     )
 
 
-def interstitial_fraction(
+def log_interstitial_fraction(
     occupied_eV: ArrayLike,
     empty_eV: ArrayLike,
     temperature_K: float,
     occupied_weights: ArrayLike | None = None,
     empty_weights: ArrayLike | None = None,
 ) -> float:
-    """Return the equilibrium fraction of the mobile ions on interstitial sites.
+    """Return ln x of the equilibrium fraction x of the mobile ions on interstitial sites.
 
     Parameters and errors as of :func:`ion_potential`. For one kind of site each it is the law of
     mass action, ``x^2 / ((1 - x) (r - x)) = exp(-E / kT)``, with pair energy E and ratio r of
@@ -119,7 +120,7 @@ def interstitial_fraction(
     empty, n_voids = _weighted(empty_eV, empty_weights)
     _, n_ions = _weighted(occupied_eV, occupied_weights)
     filled = _log_fermi((empty - level) / (KB_EV_PER_K * temperature_K), n_voids)
-    return float(np.exp(filled) / n_ions.sum())
+    return filled - float(np.log(n_ions.sum()))
 
 
 def _log_fermi(x: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
@@ -127,40 +128,39 @@ def _log_fermi(x: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
     return float(logsumexp(-np.logaddexp(0.0, x), b=weights))
 
 
-def vacancy_fraction(
-    frenkel_product: float,
+def log_vacancy_fraction(
+    log_frenkel: float,
     excess: float = 0.0,
-    schottky_product: float = 0.0,
+    log_schottky: float = -math.inf,
     ions_per_anion: int = 1,
 ) -> float:
-    """Return the vacancies as a fraction of the mobile ions, from charge neutrality.
+    """Return ln v of the vacancies per mobile ion v, from charge neutrality.
 
-    With vacancies v and interstitials i per mobile ion, and the vacant fraction a of the anion
-    sites, it solves ``v = excess + i + a`` with ``i = frenkel_product / v`` and ``a =
-    schottky_product / v^n``: there are ``1 / n`` anions per mobile ion, each of charge ``n``.
+    With interstitials i per mobile ion, and the vacant fraction a of the anion sites, it solves
+    ``v = excess + i + a`` with the products ``v i`` and ``v^n a`` in equilibrium: there are
+    ``1 / n`` anions per mobile ion, each of charge ``n``. Products are logarithms, because they
+    underflow at low temperatures.
 
     Parameters
     ----------
-    frenkel_product : float
-        ``v i`` in equilibrium.
+    log_frenkel : float
+        ``ln(v i)``.
     excess : float
-        Vacancies that dopants cause.
-    schottky_product : float
-        ``v^n a`` in equilibrium, ``exp(-E / kT)`` of the Schottky defect; 0 without it.
+        Vacancies that dopants cause, per mobile ion.
+    log_schottky : float
+        ``ln(v^n a)``, which is ``-E / kT`` of the Schottky defect; minus infinity without it.
     ions_per_anion : int
         The number n.
     """
-    n = ions_per_anion
-    if not frenkel_product and not schottky_product:
-        return excess
+    n, log_excess = ions_per_anion, math.log(excess) if excess else -math.inf
 
-    def balance(log_v: float) -> float:
-        v = np.exp(log_v)
-        return float(v - excess - frenkel_product / v - schottky_product * np.exp(-n * log_v))
+    def imbalance(log_v: float) -> float:
+        terms = [log_excess, log_frenkel - log_v, log_schottky - n * log_v]
+        return log_v - float(logsumexp(terms))
 
-    upper = excess + np.sqrt(frenkel_product) + schottky_product ** (1.0 / (n + 1))
-    lower = max(excess, np.sqrt(frenkel_product), schottky_product ** (1.0 / (n + 1)))
-    return float(np.exp(brentq(balance, np.log(lower) - 1e-9, np.log(upper) + 1e-9, xtol=1e-13)))
+    # The vacancies of one origin alone are a lower bound, and three times the most an upper bound.
+    low = max(log_excess, log_frenkel / 2, log_schottky / (n + 1))
+    return float(brentq(imbalance, low - 1e-9, low + math.log(3.0) + 1e-9, xtol=1e-13))
 
 
 def overlap_probability(lower_eV: ArrayLike, upper_eV: ArrayLike) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from vitrion.defects.document import DefectDoc, FrenkelEquilibrium
 from vitrion.defects.energy_distributions import summarize
-from vitrion.defects.statistics import interstitial_fraction
+from vitrion.defects.statistics import log_interstitial_fraction
 from vitrion.documents.provenance import Provenance
 from vitrion.landscape.site_energies import site_energies
 
@@ -102,12 +103,14 @@ def equilibrium(document: DefectDoc, temperatures_K: Sequence[float]) -> list[Fr
     density = cell.composition[document.mobile_species] / cell.volume * A3_PER_CM3
     sites = site_energies(document)
     shares = [
-        interstitial_fraction(
-            list(sites.occupied.values()),
-            list(sites.empty.values()),
-            temperature,
-            list(sites.occupied_weights.values()),
-            list(sites.empty_weights.values()),
+        math.exp(
+            log_interstitial_fraction(
+                list(sites.occupied.values()),
+                list(sites.empty.values()),
+                temperature,
+                list(sites.occupied_weights.values()),
+                list(sites.empty_weights.values()),
+            )
         )
         for temperature in temperatures_K
     ]
