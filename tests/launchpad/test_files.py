@@ -113,6 +113,22 @@ def test_a_copy_that_was_cut_off_is_made_again(store, tmp_path, monkeypatch):
     assert fetch_file(reference, store, tmp_path / "cache").read_bytes() == content
 
 
+def test_a_failed_download_leaves_no_file(store, tmp_path, monkeypatch):
+    path = write_file(tmp_path / "run", 100)
+    reference = reference_to(path)
+    put_file(reference, store)
+    path.unlink()
+
+    def broken(store, digest):
+        yield b"start"
+        raise ConnectionError
+
+    monkeypatch.setattr(file_archive, "content_parts", broken)
+    with pytest.raises(ConnectionError):
+        fetch_file(reference, store, tmp_path / "cache")
+    assert [entry for entry in (tmp_path / "cache").rglob("*") if entry.is_file()] == []
+
+
 def test_false_content_and_references_are_refused(tmp_path):
     with SQLiteStore(str(tmp_path / "s.sqlite"), key="blob_uuid") as store:
         path = write_file(tmp_path / "run", 100)

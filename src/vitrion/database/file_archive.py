@@ -129,13 +129,17 @@ def fetch_file(
     kept.parent.mkdir(parents=True, exist_ok=True)
     found = hashlib.sha256()
     with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as handle:
-        for data in content_parts(store, digest):
-            found.update(data)
-            handle.write(data)
-    if found.hexdigest() != digest:
-        os.unlink(handle.name)
-        raise StoreError(f"The stored content of {original} is damaged: archive it again.")
-    os.replace(handle.name, kept)
+        try:
+            for data in content_parts(store, digest):
+                found.update(data)
+                handle.write(data)
+            if found.hexdigest() != digest:
+                raise StoreError(f"The stored content of {original} is damaged: archive it again.")
+            handle.flush()
+            os.replace(handle.name, kept)
+        except BaseException:
+            os.unlink(handle.name)
+            raise
     return kept
 
 
