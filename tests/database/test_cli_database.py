@@ -179,6 +179,8 @@ def test_bad_input_is_one_sentence(folder, tmp_path):
         with pytest.raises(InputError, match=r"cannot be created|is a file"):
             run(*map(str, words))
     assert not (tmp_path / "data").exists()
+    with pytest.raises(InputError, match="leave out 'conductivity' or --write"):
+        run("schema", "conductivity", "--write", str(tmp_path / "schemas"))
     with pytest.raises(InputError, match="Unknown kind of document 'nothing'"):
         run("query", "-k", "nothing", folder=folder)
     with pytest.raises(InputError, match="launchpad"):

@@ -247,6 +247,10 @@ def schema(
 
     classes = document_classes()
     if write is not None:
+        if kind is not None:
+            raise InputError(
+                f"--write writes all kinds of documents: leave out '{kind}' or --write."
+            )
         from vitrion.database.schema_pages import write_schemas
 
         say(f"{len(write_schemas(write))} files written to {write}")
