@@ -117,6 +117,15 @@ def test_elements_the_weights_do_not_know_and_anions_never_seen_together():
         ScoreModel.load().check({"Li", "P", "N", "S", "F"})
 
 
+@pytest.mark.parametrize("generator", [RandomGenerator, SubstitutionGenerator, DiffusionGenerator])
+def test_negative_seeds_and_volumes_are_refused(generator):
+    with pytest.raises(InputError, match="Seed -1 must be at least 0"):
+        generator().generate("LiF", 1, seed=-1)
+    for volume in (-5.0, 0.0, float("nan")):
+        with pytest.raises(InputError, match="must be positive, or None"):
+            generator(volume_per_atom_A3=volume).generate("LiF", 1, seed=0)
+
+
 def test_bad_requests_are_refused():
     generator = DiffusionGenerator()
     with pytest.raises(InputError, match="must be at least 1"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import fields
 from numbers import Integral
@@ -11,10 +12,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from pymatgen.core import Structure
 
 from vitrion.chemistry.decoding import as_structure
+from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pymatgen.core import Composition
 
     from vitrion.chemistry.formulas import CompositionLike
 
@@ -89,16 +93,32 @@ class StructureGenerator(ABC):
         Raises
         ------
         InputError
-            If the generator does not support this composition.
+            If the generator does not support this composition, or a setting is invalid.
         """
 
 
-def check_count(n: int) -> None:
-    """Raise InputError unless at least one candidate is requested."""
-    if not isinstance(n, Integral):
-        raise InputError(f"The number of candidates must be a whole number, not {n!r}.")
-    if n < 1:
-        raise InputError(f"Number of candidates {n} must be at least 1.")
+def check_request(n: int, seed: int) -> None:
+    """Raise InputError unless at least one candidate is requested, with a usable seed."""
+    for what, value, least in (("Number of candidates", n, 1), ("Seed", seed, 0)):
+        if not isinstance(value, Integral):
+            raise InputError(f"{what} {value!r} must be a whole number.")
+        if value < least:
+            raise InputError(f"{what} {value} must be at least {least}.")
+
+
+def volume_per_atom(given_A3: float | None, formula: Composition) -> float:
+    """Return the given volume per atom in A3; None estimates it.
+
+    Raises
+    ------
+    InputError
+        If it is not positive.
+    """
+    if given_A3 is None:
+        return crystal_volume_per_atom(formula)
+    if not 0 < given_A3 < math.inf:
+        raise InputError(f"volume_per_atom_A3 {given_A3:g} must be positive, or None (estimated).")
+    return given_A3
 
 
 def check_formula_units(units: Iterable[int]) -> tuple[int, ...]:

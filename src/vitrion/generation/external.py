@@ -23,8 +23,8 @@ from vitrion.generation.candidate import (
     Candidate,
     Origin,
     StructureGenerator,
-    check_count,
     check_formula_units,
+    check_request,
 )
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class MatterGenGenerator(StructureGenerator):
         SimulationError
             If the program fails, or writes no structure of this composition.
         """
-        check_count(n)
+        check_request(n, seed)
         units = check_formula_units(self.formula_units)
         formula = parse_composition(composition)
         program = find_program(self.command, "MatterGen")
@@ -151,7 +151,7 @@ def xtalpaint_inpaint(
     SimulationError
         If the program fails.
     """
-    check_count(n)
+    check_request(n, seed)
     if len(insert) != 1:
         raise InputError("XtalPaint inserts one element at a time.")
     program = find_program(python, "The Python of XtalPaint")

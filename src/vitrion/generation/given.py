@@ -13,8 +13,8 @@ from vitrion.generation.candidate import (
     Candidate,
     Origin,
     StructureGenerator,
-    check_count,
     check_distances,
+    check_request,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class FileGenerator(StructureGenerator):
 
     def generate(self, composition: CompositionLike, n: int, seed: int = 0) -> list[Candidate]:
         """Read the first ``n`` structures; the seed has no effect."""
-        check_count(n)
+        check_request(n, seed)
         if not self.paths:
             raise InputError("Name at least one structure file.")
         formula = parse_composition(composition)

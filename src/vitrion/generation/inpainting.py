@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vitrion.chemistry.formulas import read_amounts, whole_amounts
 from vitrion.chemistry.structures import check_ordered
 from vitrion.errors import InputError
-from vitrion.generation.candidate import Candidate, Origin, check_count, check_distances
+from vitrion.generation.candidate import Candidate, Origin, check_distances, check_request
 from vitrion.generation.diffusion.weights import SHIPPED
 from vitrion.generation.seeds import spawn_seeds
 
@@ -71,7 +71,7 @@ def inpaint(
     """
     from vitrion.generation.diffusion.generator import ScoreModel
 
-    check_count(n)
+    check_request(n, seed)
     if not insert:
         raise InputError(_WHOLE_NUMBERS)
     new = read_amounts(insert)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.chemistry.formulas import parse_composition
-from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
 from vitrion.generation.candidate import (
     Candidate,
     Origin,
     StructureGenerator,
-    check_count,
     check_formula_units,
+    check_request,
+    volume_per_atom,
 )
 from vitrion.generation.seeds import spawn_seeds
 
@@ -55,10 +55,10 @@ class RandomGenerator(StructureGenerator):
         """Make ``n`` random crystals; see ``StructureGenerator``."""
         from importlib.metadata import version
 
-        check_count(n)
+        check_request(n, seed)
         units = check_formula_units(self.formula_units)
         formula = parse_composition(composition)
-        volume = self.volume_per_atom_A3 or crystal_volume_per_atom(formula)
+        volume = volume_per_atom(self.volume_per_atom_A3, formula)
         candidates = []
         for index, child in enumerate(spawn_seeds(seed, n)):
             count = units[index % len(units)]

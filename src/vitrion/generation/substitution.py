@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitrion.chemistry.formulas import parse_composition, usual_formula
-from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
 from vitrion.generation.candidate import (
     Candidate,
     Origin,
     StructureGenerator,
-    check_count,
+    check_request,
+    volume_per_atom,
 )
 from vitrion.generation.hosts import repeat_shortest
 from vitrion.generation.seeds import spawn_seeds
@@ -58,9 +58,9 @@ class SubstitutionGenerator(StructureGenerator):
 
     def generate(self, composition: CompositionLike, n: int, seed: int) -> list[Candidate]:
         """Make up to ``n`` substituted prototypes; see ``StructureGenerator``."""
-        check_count(n)
+        check_request(n, seed)
         formula = parse_composition(composition)
-        volume = self.volume_per_atom_A3 or crystal_volume_per_atom(formula)
+        volume = volume_per_atom(self.volume_per_atom_A3, formula)
         fits = [
             (label, cell, groups)
             for index, (label, prototype) in enumerate(_prototypes())

@@ -10,14 +10,14 @@ import numpy as np
 
 from vitrion.chemistry.elements import NONMETALS
 from vitrion.chemistry.formulas import parse_composition
-from vitrion.chemistry.volumes import crystal_volume_per_atom
 from vitrion.errors import InputError
 from vitrion.generation.candidate import (
     Candidate,
     Origin,
     StructureGenerator,
-    check_count,
     check_formula_units,
+    check_request,
+    volume_per_atom,
 )
 from vitrion.generation.diffusion.weights import SHIPPED, ScoreNetCard, load_weights
 from vitrion.generation.lattices import enumerate_lattices
@@ -74,7 +74,7 @@ class DiffusionGenerator(StructureGenerator):
 
     def generate(self, composition: CompositionLike, n: int, seed: int) -> list[Candidate]:
         """Sample ``n`` candidates; see ``StructureGenerator``."""
-        check_count(n)
+        check_request(n, seed)
         formula = parse_composition(composition)
         model = ScoreModel.load(self.weights, self.device)
         model.check(el.symbol for el in formula)
@@ -104,7 +104,7 @@ class DiffusionGenerator(StructureGenerator):
             raise InputError(f"symmetric_share {self.symmetric_share} must be between 0 and 1.")
         if self.largest_site_order < 1:
             raise InputError(f"largest_site_order {self.largest_site_order} must be at least 1.")
-        volume = self.volume_per_atom_A3 or crystal_volume_per_atom(formula)
+        volume = volume_per_atom(self.volume_per_atom_A3, formula)
         rng = np.random.default_rng(seed)
         streams = {
             u: enumerate_lattices(u * formula.num_atoms * volume, int(rng.integers(2**31)))
