@@ -103,6 +103,13 @@ def test_what_is_out_of_range_is_refused(web, parameters):
     assert web.get("/test_hopping/", params=parameters).status_code == 422
 
 
+def test_repeated_parameters_are_refused(web):
+    """The last one was used alone."""
+    answer = web.get("/test_hopping/?formula=LiF&formula=NaF")
+    assert answer.status_code == 400
+    assert "'formula' is repeated: separate several values by commas" in answer.json()["detail"]
+
+
 def test_an_operator_as_text_is_only_text(web):
     for text in ('{"$ne": null}', "$ne"):
         for name in ("material_id", "document_id"):

@@ -53,7 +53,7 @@ class MaterialFilters:
 
     @classmethod
     def from_parameters(cls, parameters: Iterable[tuple[str, str]]) -> MaterialFilters:
-        """Read the filters of a request; other parameters are ignored.
+        """Read the filters of a request.
 
         Parameters
         ----------
@@ -64,22 +64,27 @@ class MaterialFilters:
         Raises
         ------
         InputError
-            If a value is not allowed.
+            If a parameter is unknown, or a value is not allowed.
         """
         elements: list[str] = []
         words = {"match": "all", "phase": ""}
         limits: dict[str, list[float | None]] = {}
         for name, value in parameters:
             quantity, _, end = name.rpartition("_")
-            if name == "element" and value:
+            is_limit = quantity in RANGES and end in ("min", "max")
+            if not (is_limit or name == "element" or name in words):
+                raise InputError(f"The list of materials has no parameter '{name[:40]}'.")
+            if not value.strip():
+                continue
+            if is_limit:
+                limits.setdefault(quantity, [None, None])[end == "max"] = _number(value, name)
+            elif name == "element":
                 elements.append(_element(value))
-            elif name in words and value:
+            else:
                 known = MATCHES if name == "match" else PHASE_NAMES
                 if value not in known:
                     raise InputError(f"The {name} must be one of {', '.join(known)}.")
                 words[name] = value
-            elif quantity in RANGES and end in ("min", "max") and value.strip():
-                limits.setdefault(quantity, [None, None])[end == "max"] = _number(value, name)
         ranges = {name: (low, high) for name, (low, high) in limits.items()}
         return cls(tuple(dict.fromkeys(elements)), words["match"], words["phase"], ranges)
 
@@ -92,11 +97,10 @@ class MaterialFilters:
         """Return the filters of :func:`vitrion.database.query.build_criteria`."""
         found: dict[str, Any] = {"phase": self.phase} if self.phase else {}
         if self.elements:
+            key = "exclude_elements" if self.match == "none" else "elements"
+            found[key] = list(self.elements)
             if self.match == "only":
-                found["chemsys"] = "-".join(self.elements)
-            else:
-                key = "elements" if self.match == "all" else "exclude_elements"
-                found[key] = list(self.elements)
+                found["nelements"] = len(self.elements)
         for name, ends in self.ranges.items():
             for end, value in zip(("min", "max"), ends, strict=True):
                 if value is not None:

@@ -33,6 +33,9 @@ EXPORTED = 20_000
 _NOT_LISTED = ("structure", "provenance", "trust", "builder_meta")  # large, not shown in the table
 _LISTED = [name for name in SummaryDoc.model_fields if name not in _NOT_LISTED]
 
+_POSITION = ("page", "rows", "search", "sort")
+"""Parameters of the list that are not filters."""
+
 
 def add_pages(app: FastAPI, collections: Collections) -> None:
     """Add ``/``, a table of all materials in pages and as files, and ``/report/<material>``.
@@ -94,7 +97,8 @@ def _read_filters(request: Request, sort: str) -> MaterialFilters:
     if sort not in SORT_NAMES:
         raise HTTPException(400, f"The order is one of {', '.join(SORT_NAMES)}.")
     try:
-        return MaterialFilters.from_parameters(request.query_params.multi_items())
+        given = request.query_params.multi_items()
+        return MaterialFilters.from_parameters(item for item in given if item[0] not in _POSITION)
     except InputError as error:
         raise HTTPException(400, str(error)) from error
 

@@ -33,6 +33,8 @@ from vitrion.service.search_parameters import (
 )
 
 if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
+
     from vitrion.database.collections import Collections
 
 MAX_CONNECTIONS = 1000
@@ -125,7 +127,10 @@ def serve(collections: Collections, host: str, port: int, token: str | None = No
 def _add_resource(app: FastAPI, searched: PropertyClient, *, needs_token: bool) -> None:
     names = parameter_names(searched)
     refusals: dict[int | str, dict[str, Any]] = {
-        400: {"model": Problem, "description": "A parameter is unknown, or its value is invalid."},
+        400: {
+            "model": Problem,
+            "description": "A parameter is unknown or repeated, or its value invalid.",
+        },
         503: {"model": Problem, "description": "The service is busy, or the request too large."},
     }
     if needs_token:
@@ -134,10 +139,7 @@ def _add_resource(app: FastAPI, searched: PropertyClient, *, needs_token: bool) 
     dependency = Depends(search_dependency(searched))
 
     def search(request: Request, asked: Search = dependency) -> Response:
-        unknown = sorted(set(request.query_params) - names)
-        if unknown:
-            listed = ", ".join(map(repr, unknown))
-            raise HTTPException(400, f"A search of {searched.name} has no parameter {listed}.")
+        _check_names(request.query_params, names, searched.name)
         return Response(_found(searched, asked), media_type="application/json")
 
     app.get(
@@ -148,6 +150,17 @@ def _add_resource(app: FastAPI, searched: PropertyClient, *, needs_token: bool) 
         responses=refusals,
         operation_id=f"search_{searched.name}",
     )(search)
+
+
+def _check_names(given: QueryParams, names: set[str], kind: str) -> None:
+    """Refuse unknown parameters, and repeated ones, of which FastAPI would keep the last."""
+    for name in given:
+        if name not in names:
+            raise HTTPException(400, f"A search of {kind} has no parameter '{name}'.")
+        if len(given.getlist(name)) > 1:
+            raise HTTPException(
+                400, f"The parameter '{name}' is repeated: separate several values by commas."
+            )
 
 
 def _found(searched: PropertyClient, asked: Search) -> bytes:
