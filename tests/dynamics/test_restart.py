@@ -159,6 +159,21 @@ def test_a_checkpoint_needs_four_syncs_of_the_disk(tmp_path, monkeypatch):
     assert counts[1] - counts[0] == 3 * 4
 
 
+def test_a_kill_while_a_checkpoint_is_written_leaves_no_file_behind(tmp_path, monkeypatch):
+    settings = MDSettings(**SHORT)
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: 1)
+        patch.setattr(np, "savez", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_md(argon(), lennard_jones(), settings, tmp_path)
+    run_md(argon(), lennard_jones(), settings, tmp_path)
+    assert [path.name for path in tmp_path.glob("*.tmp")] == []
+
+
 def test_finished_run_returns_from_its_files(tmp_path):
     settings = MDSettings(**SHORT)
     first = run_md(argon(), lennard_jones(), settings, tmp_path)

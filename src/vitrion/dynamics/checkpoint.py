@@ -116,7 +116,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         if field.name not in ("start", "state")
     }
     arrays["notes"] = np.array(json.dumps({"version": VERSION, **notes}))
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{path.name}.tmp")
     with temporary.open("wb") as handle:
         np.savez(handle, **arrays)
         handle.flush()
