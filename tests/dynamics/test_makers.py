@@ -53,6 +53,27 @@ def run(flow, folder):
     ), store
 
 
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"replicas": 0}, "Number of replicas 0 must be at least 1"),
+        ({"workers": 0}, "Number of workers 0 must be at least 1"),
+        ({"temperatures_K": (40.0, 1e9)}, r"temperature_K 1e\+09 is outside"),
+        ({"temperatures_K": (40, 40.0)}, "40K, 40K must differ: set replicas"),
+    ],
+)
+def test_series_that_cannot_run_are_refused_before_their_job(values, reason):
+    with pytest.raises(InputError, match=reason):
+        maker(MDSeriesMaker, **values)
+
+
+def test_a_series_of_ramps_is_the_same_after_its_journey_as_json(crystal, tmp_path):
+    series = maker(MDSeriesMaker, temperatures_K=((60.0, 20.0),))
+    again = json.loads(json.dumps(series, cls=MontyEncoder), cls=MontyDecoder)
+    (task,) = again.tasks([crystal], tmp_path)
+    assert (task.name, task.settings.temperature_K) == ("s0-60K-20K-r0", (60.0, 20.0))
+
+
 def test_walltime_makes_the_job_continue_itself(tmp_path, crystal):
     job = maker(walltime_s=0).make(crystal)
     responses, store = run(job, tmp_path / "parts")

@@ -15,7 +15,7 @@ from vitrion.documents.additional_fields import NAME, additional_fields
 from vitrion.dynamics.batched_runs import run_batched
 from vitrion.dynamics.document import MDDoc, MDSeriesDoc, md_document, subsample
 from vitrion.dynamics.engine import is_same_run, run_md
-from vitrion.dynamics.md_settings import MDSettings
+from vitrion.dynamics.md_settings import MDSettings, Ramp
 from vitrion.dynamics.workers import MDTask, run_many
 from vitrion.errors import InputError, SimulationError
 from vitrion.potentials import check_elements, describe_potential, get_potential, load_calculator
@@ -246,7 +246,8 @@ class MDSeriesMaker(ForceFieldDynamics):
     name : str
         The name of the jobs.
     temperatures_K : tuple of float
-        Temperatures in K; if empty, the temperature of the settings.
+        Different temperatures in K, or ramps (start, end); if empty, the temperature of the
+        settings.
     replicas : int
         Number of runs at each temperature.
     workers : int or None
@@ -261,7 +262,7 @@ class MDSeriesMaker(ForceFieldDynamics):
     """
 
     name: str = "molecular dynamics series"
-    temperatures_K: tuple[float, ...] = ()
+    temperatures_K: tuple[Ramp, ...] = ()
     replicas: int = 1
     workers: int | None = None
     batched: bool | None = None
@@ -271,7 +272,16 @@ class MDSeriesMaker(ForceFieldDynamics):
         """Validate the input before a job is created."""
         super().__post_init__()
         self.settings = _settings(self.settings)
-        self.temperatures_K = tuple(self.temperatures_K)
+        self.temperatures_K = tuple(self._settings_at(t).temperature_K for t in self.temperatures_K)
+        for what, number in (("replicas", self.replicas), ("workers", self.workers)):
+            if number is not None and number < 1:
+                raise InputError(f"Number of {what} {number} must be at least 1.")
+        names = [*map(_kelvin, self.temperatures_K)]
+        if len(set(names)) < len(names):
+            raise InputError(
+                f"The temperatures {', '.join(names)} must differ: set replicas for several runs "
+                "at one temperature."
+            )
 
     @takes_structures
     @job(output_schema=MDSeriesDoc)
@@ -335,15 +345,7 @@ class MDSeriesMaker(ForceFieldDynamics):
         return Response(output=document, replace=continued(again))
 
     def tasks(self, structures: Sequence[Structure], root: Path) -> list[MDTask]:
-        """Return the runs: one for each structure, temperature and replica.
-
-        Raises
-        ------
-        InputError
-            If a temperature is out of range or ``replicas`` is less than 1.
-        """
-        if self.replicas < 1:
-            raise InputError(f"Number of replicas {self.replicas} must be at least 1.")
+        """Return the runs: one for each structure, temperature and replica."""
         plan = [
             (index, temperature, replica)
             for index in range(len(structures))
@@ -353,11 +355,16 @@ class MDSeriesMaker(ForceFieldDynamics):
         seeds = np.random.SeedSequence(self.settings.seed).generate_state(len(plan))
         tasks = []
         for (index, temperature, replica), seed in zip(plan, seeds, strict=True):
-            values = {"temperature_K": temperature, "seed": int(seed)}
             name = f"s{index}-{_kelvin(temperature)}-r{replica}"
-            settings = MDSettings(**{**self.settings.model_dump(), **values})
+            settings = self._settings_at(temperature, seed=int(seed))
             tasks.append(MDTask(name, without_velocities(structures[index]), settings, root / name))
         return tasks
+
+    def _settings_at(self, temperature_K: Ramp, **changes: Any) -> MDSettings:
+        """Return the settings of a run."""
+        return MDSettings(
+            **{**self.settings.model_dump(), "temperature_K": temperature_K, **changes}
+        )
 
     def _workers(self) -> int:
         if self.workers is not None:
@@ -372,7 +379,7 @@ def _settings(given: MDSettings | dict[str, Any]) -> MDSettings:
     return MDSettings.from_dict(given) if isinstance(given, dict) else given
 
 
-def _kelvin(temperature: float | tuple[float, float]) -> str:
+def _kelvin(temperature: Ramp) -> str:
     ends = temperature if isinstance(temperature, tuple) else (temperature,)
     return "-".join(f"{value:g}K" for value in ends)
 
