@@ -16,6 +16,7 @@ from vitrion.report.figures.ion_transport import (
     spatial_figure,
 )
 from vitrion.report.figures.site_energy_levels import landscape_figure
+from vitrion.report.palette import N_HEAT, heat
 from vitrion.report.panels import Axis, Bars, Curve, FilledBand, Line, Panel, Points, UpperBounds
 from vitrion.report.plotly import plot_data
 from vitrion.report.sections import figures_of
@@ -32,6 +33,12 @@ NAMES = ["arrhenius", "msd", "motion_in_space", "pair_distributions", "speciatio
 @pytest.fixture(scope="module")
 def figures(reports):
     return {figure.name: figure for figure in figures_of(reports)}
+
+
+def test_temperatures_have_different_colors():
+    assert len({heat(index, N_HEAT) for index in range(N_HEAT)}) == N_HEAT
+    assert heat(0, 2) == "heat-0"
+    assert heat(1, 2) == f"heat-{N_HEAT - 1}"
 
 
 def marks(panel, kind):

@@ -2,8 +2,7 @@
 
 Colors are named by their meaning, and each color has one meaning: blue is the crystal and red the
 glass, so curves of other things have other colors. The page defines each as the CSS variable
-``--<name>``. All have a contrast of at least 3 to the background, and no two curves differ by
-color alone.
+``--<name>``. All have a contrast of at least 3 to the background.
 """
 
 from __future__ import annotations
@@ -53,8 +52,8 @@ def series(index: int) -> str:
 
 def heat(index: int, count: int) -> str:
     """Return the color of one of `count` ascending temperatures, from blue to yellow."""
-    step = 0 if count < 2 else round(index * (N_HEAT - 2) / (count - 1))
-    return f"heat-{min(step, N_HEAT - 1)}"
+    step = 0 if count < 2 else round(index * (N_HEAT - 1) / (count - 1))
+    return f"heat-{step}"
 
 
 def report_colors(reports: Sequence[MaterialReport]) -> list[str]:
