@@ -64,13 +64,16 @@ def main() -> None:
     )
     parser.add_argument("--workers", type=int, default=1, help="single-threaded processes")
     options = parser.parse_args()
+    runs = list(recipes(options.list))
+    for name in set(options.only or ()).difference(name for name, _ in runs):
+        parser.error(f"{options.list} has no run {name}.")
     target = options.list.with_suffix("")
     target.mkdir(exist_ok=True)
     folder = options.work.absolute()
     store = SQLiteJobStore(str(folder))
     store.connect()
     failures = {}
-    for name, recipe in recipes(options.list):
+    for name, recipe in runs:
         file = target / f"{name}{SUFFIX}"
         if file.exists() or (options.only and name not in options.only):
             continue

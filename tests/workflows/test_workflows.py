@@ -102,6 +102,8 @@ runs:
 
 def test_long_runs_leave_one_file_each_that_a_store_loads(run_workflow, tmp_path):
     (tmp_path / "toy.yaml").write_text(LIST)
+    with pytest.raises(SystemExit, match="2"):
+        run_workflow("long_runs", "toy.yaml", "--only", "glass-3")
     run_workflow("long_runs", "toy.yaml", "--only", "glass-1")
     assert [path.name for path in (tmp_path / "toy").iterdir()] == ["glass-1.jsonl.gz"]
     content = (tmp_path / "toy/glass-1.jsonl.gz").read_bytes()
