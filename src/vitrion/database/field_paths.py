@@ -24,7 +24,7 @@ def plain_type(model: type[BaseModel], path: str) -> type | None:
 
     Whole numbers count as float; None may be a value in addition.
     """
-    found = {float if kind is int else kind for kind in _flat(_types(model, path))} - {NoneType}
+    found = {float if kind is int else kind for kind in _types(model, path)} - {NoneType}
     return found.pop() if len(found) == 1 and found <= {bool, float, str} else None
 
 
@@ -32,33 +32,27 @@ def _types(model: type[BaseModel], path: str) -> list[Any]:
     """Return the possible types of the value at a path; empty if it does not exist."""
     kinds: list[Any] = [model]
     for part in path.split("."):
-        kinds = [inner for kind in kinds for inner in _inside(kind, part)]
+        inner = [each for kind in kinds for each in _inside(kind, part)]
+        kinds = [option for each in inner for option in _options(each)]
     return kinds
 
 
-def _flat(kinds: Sequence[Any]) -> set[Any]:
-    """Return the types in unions and annotations."""
-    flat: set[Any] = set()
-    for kind in kinds:
-        origin = get_origin(kind)
-        if origin is Annotated:
-            flat |= _flat(get_args(kind)[:1])
-        else:
-            flat |= _flat(get_args(kind)) if origin in (Union, UnionType) else {kind}
-    return flat
+def _options(kind: Any) -> list[Any]:
+    """Return the types in a union or an annotation; another type alone."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return _options(get_args(kind)[0])
+    if origin in (Union, UnionType):
+        return [inner for option in get_args(kind) for inner in _options(option)]
+    return [kind]
 
 
 def _inside(kind: Any, part: str) -> list[Any]:
     """Return the possible types of a part of a value; empty if it does not exist."""
-    origin = get_origin(kind)
-    if origin is Annotated:
-        return _inside(get_args(kind)[0], part)
-    if origin in (Union, UnionType):
-        return [inner for option in get_args(kind) for inner in _inside(option, part)]
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         field = kind.model_fields.get(part)
         return [] if field is None else [field.rebuild_annotation()]
-    holder = origin or kind
+    holder = get_origin(kind) or kind
     if isinstance(holder, type) and issubclass(holder, PLAIN):
         return []
     if isinstance(holder, type) and issubclass(holder, Mapping):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from functools import cache
 from importlib.util import find_spec
 
 import vitrion
@@ -35,6 +36,7 @@ def quantity_types() -> dict[str, type | None]:
     }
 
 
+@cache
 def _import_documents() -> None:
     for module in pkgutil.iter_modules(documents.__path__):
         importlib.import_module(f"{documents.__name__}.{module.name}")
